@@ -1,0 +1,1 @@
+"""What every context shares; it knows none of them."""

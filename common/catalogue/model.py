@@ -1,0 +1,124 @@
+"""An asset of the catalogue and its rules; a price with its source and age."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from common.errors import Conflict, NotFound, Rejected, Unavailable
+from common.money import Money, Price, Quantity, fraction_digits
+
+PRECISION_MAX = 18
+
+
+class AssetNotFound(NotFound):
+    """The catalogue has no such asset."""
+
+
+class AssetInactive(Conflict):
+    """The asset is not traded at present. Holdings and open orders of it stay as they are."""
+
+
+class PrecisionExceeded(Rejected):
+    """The quantity has more decimals than the asset."""
+
+
+class BelowMinimum(Rejected):
+    """The order is worth less than the asset's smallest order."""
+
+
+class AboveMaximum(Rejected):
+    """The order is worth more than the asset's largest order."""
+
+
+class PriceUnavailable(Unavailable):
+    """There is no price for the asset, or the latest is too old to trade on. Try again in a minute."""
+
+
+class PriceIsNewer(Conflict):
+    """The table has a younger price than the one offered; it stays."""
+
+
+class Execution(StrEnum):
+    INSTANT = "INSTANT"  # against the desk's own book, inside the request
+    EXCHANGE = "EXCHANGE"  # bought for the customer at an exchange
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A price, where it is from and when it was true there."""
+
+    price: Price
+    source: str
+    as_of: datetime
+
+    def age_seconds(self, now: datetime) -> float:
+        return (now - self.as_of).total_seconds()
+
+
+@dataclass(frozen=True)
+class Asset:
+    asset_id: str
+    name: str
+    precision: int  # decimals of a quantity, 0..18
+    min_notional: Money
+    max_notional: Money
+    execution: Execution
+    active: bool
+    price_source_id: str  # what the price oracle calls it
+    price_age_max_seconds: int
+
+    def check_quantity(self, quantity: Quantity) -> None:
+        """Raises PrecisionExceeded."""
+        if fraction_digits(quantity.amount) > self.precision:
+            raise PrecisionExceeded(
+                f"{quantity} has more than the {self.precision} decimals of {self.asset_id}", precision=self.precision
+            )
+
+    def check_notional(self, notional: Money) -> None:
+        """Raises BelowMinimum, AboveMaximum. Both ends are allowed."""
+        if notional < self.min_notional:
+            raise BelowMinimum(
+                f"an order of {self.asset_id} is worth at least ${self.min_notional}, this one ${notional}",
+                notional_usd=str(notional),
+                min_notional_usd=str(self.min_notional),
+            )
+        if notional > self.max_notional:
+            raise AboveMaximum(
+                f"an order of {self.asset_id} is worth at most ${self.max_notional}, this one ${notional}",
+                notional_usd=str(notional),
+                max_notional_usd=str(self.max_notional),
+            )
+
+
+@dataclass(frozen=True)
+class Listing:
+    """An asset with its latest quote, if there is one."""
+
+    asset: Asset
+    quote: Quote | None
+
+    def stale(self, now: datetime) -> bool:
+        return self.quote is not None and self.quote.age_seconds(now) > self.asset.price_age_max_seconds
+
+    def must_be_active(self) -> None:
+        """Raises AssetInactive."""
+        if not self.asset.active:
+            raise AssetInactive(f"{self.asset.asset_id} is not traded at present")
+
+    def tradable_quote(self, now: datetime) -> Quote:
+        """Raises AssetInactive, PriceUnavailable."""
+        self.must_be_active()
+        if self.quote is None:
+            raise PriceUnavailable(f"there is no price for {self.asset.asset_id} yet", retry_after_seconds=60)
+        if self.stale(now):
+            raise PriceUnavailable(
+                f"the latest price of {self.asset.asset_id} is too old to trade on",
+                age_seconds=int(self.quote.age_seconds(now)),
+                age_max_seconds=self.asset.price_age_max_seconds,
+                retry_after_seconds=60,
+            )
+        return self.quote
+
+

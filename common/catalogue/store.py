@@ -1,0 +1,126 @@
+"""The catalogue in the table, and a view of it that is at most five seconds old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from common.catalogue.model import Asset, AssetNotFound, Execution, Listing, PriceIsNewer, Quote
+from common.money import Money, Price
+from common.table import keys
+from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.table import Query, Table
+from common.table.transaction import Write
+
+VIEW_SECONDS = 5
+
+
+class AssetItem(Item, discriminator=keys.ASSET.entity):
+    asset_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    precision = DecimalAttribute()
+    min_notional = DecimalAttribute()
+    max_notional = DecimalAttribute()
+    execution = UnicodeAttribute()
+    active = BooleanAttribute()
+    price_source_id = UnicodeAttribute()
+    price_age_max_seconds = DecimalAttribute()
+
+
+class PriceItem(Item, discriminator=keys.PRICE.entity):
+    asset_id = UnicodeAttribute()
+    price = DecimalAttribute()
+    source = UnicodeAttribute()
+    as_of = InstantAttribute()
+
+
+@dataclass
+class Market:
+    """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS`."""
+
+    table: Table
+    now: Callable[[], datetime]
+    _listings: Mapping[str, Listing] = field(default_factory=dict)
+    _seen_at: datetime | None = None
+
+    def listings(self) -> Mapping[str, Listing]:
+        """By asset id."""
+        now = self.now()
+        if self._seen_at is None or not 0 <= (now - self._seen_at).total_seconds() < VIEW_SECONDS:
+            self._listings, self._seen_at = _read(self.table), now
+        return self._listings
+
+    def fresh(self) -> Mapping[str, Listing]:
+        """The listings as they are now, and kept from now on."""
+        self._seen_at = None
+        return self.listings()
+
+    def listing(self, asset_id: str) -> Listing:
+        """Raises AssetNotFound."""
+        try:
+            return self.listings()[asset_id]
+        except KeyError:
+            raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them") from None
+
+
+def _read(table: Table) -> dict[str, Listing]:
+    quotes = {
+        item.asset_id: Quote(Price(item.price), item.source, item.as_of)
+        for item in table.all(PriceItem, Query(Item.PK == keys.PRICE.pk))
+    }
+    assets = map(_asset, table.all(AssetItem, Query(Item.PK == keys.ASSET.pk)))
+    return {asset.asset_id: Listing(asset, quotes.get(asset.asset_id)) for asset in assets}
+
+
+def save(asset: Asset, at: datetime) -> Write:
+    """Write an asset as a whole, new or changed."""
+    item = AssetItem
+    return Write.update(
+        AssetItem(*keys.ASSET(asset_id=asset.asset_id)),
+        item.entity_type.set(item),
+        item.asset_id.set(asset.asset_id),
+        item.name.set(asset.name),
+        item.precision.set(asset.precision),
+        item.min_notional.set(asset.min_notional.usd),
+        item.max_notional.set(asset.max_notional.usd),
+        item.execution.set(asset.execution),
+        item.active.set(asset.active),
+        item.price_source_id.set(asset.price_source_id),
+        item.price_age_max_seconds.set(asset.price_age_max_seconds),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+    )
+
+
+def mark(asset_id: str, quote: Quote, at: datetime) -> Write:
+    """Set the latest price, which moves forward in its own time only. Refused with PriceIsNewer."""
+    item = PriceItem
+    return Write.update(
+        PriceItem(*keys.PRICE(asset_id=asset_id)),
+        item.entity_type.set(item),
+        item.asset_id.set(asset_id),
+        item.price.set(quote.price.usd_per_unit),
+        item.source.set(quote.source),
+        item.as_of.set(quote.as_of),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        when=item.as_of.does_not_exist() | (item.as_of <= quote.as_of),
+        otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
+    )
+
+
+def _asset(item: AssetItem) -> Asset:
+    return Asset(
+        asset_id=item.asset_id,
+        name=item.name,
+        precision=int(item.precision),
+        min_notional=Money(item.min_notional),
+        max_notional=Money(item.max_notional),
+        execution=Execution(item.execution),
+        active=item.active,
+        price_source_id=item.price_source_id,
+        price_age_max_seconds=int(item.price_age_max_seconds),
+    )

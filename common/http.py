@@ -1,0 +1,182 @@
+"""The HTTP face of a context: an API Gateway resolver in which a Refusal becomes an RFC 9457 problem.
+
+`type` of a problem is the class name of the refusal and never changes; `detail` is for people; further members
+are the refusal's facts. Order of the checks: body size and form, token, route, shape of the request, domain.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
+
+from aws_lambda_powertools.event_handler import APIGatewayHttpResolver, Response
+from aws_lambda_powertools.event_handler.exceptions import NotFoundError
+from aws_lambda_powertools.event_handler.openapi.exceptions import RequestUnsupportedContentType, RequestValidationError
+from aws_lambda_powertools.event_handler.openapi.params import Header
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common import clock, identity
+from common.errors import Conflict, Denied, NotFound, Refusal, Rejected, Unavailable
+from common.log import count, log, metrics
+from common.settings import settings
+from common.wire import IDEMPOTENCY_KEY_PATTERN
+
+BodyT = TypeVar("BodyT")
+
+BODY_BYTES_MAX = 16 * 1024
+
+STATUS = {
+    Denied: HTTPStatus.FORBIDDEN,
+    NotFound: HTTPStatus.NOT_FOUND,
+    Conflict: HTTPStatus.CONFLICT,
+    Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+IdempotencyKey = Annotated[
+    str,
+    Header(
+        alias="Idempotency-Key",
+        pattern=IDEMPOTENCY_KEY_PATTERN,
+        description="Yours, one for each thing you want done; a repeat with the same key gets the first answer.",
+    ),
+]
+
+
+class BodyRefused(Refusal):
+    """The body is too large, not JSON, or not text. Nothing of it was looked at."""
+
+
+class InvalidRequest(Rejected):
+    """A parameter, a header or a field of the body is missing, unknown, or not of its form."""
+
+
+class RouteNotFound(NotFound):
+    """There is no such route."""
+
+
+def problem(refusal: Refusal) -> Response[str]:
+    """`application/problem+json`. A dict body would be serialised only for `application/json`."""
+    status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), HTTPStatus.BAD_REQUEST)
+    return _problem(type(refusal).__name__, status, refusal.detail, refusal.facts)
+
+
+def _problem(kind: str, status: HTTPStatus, detail: str, facts: dict[str, Any]) -> Response[str]:
+    retry = {"Retry-After": str(facts["retry_after_seconds"])} if "retry_after_seconds" in facts else {}
+    return Response(
+        status_code=status,
+        content_type="application/problem+json",
+        headers=dict(retry),
+        body=json.dumps({"type": kind, "title": status.phrase, "status": status, "detail": detail, **facts}),
+    )
+
+
+def api() -> APIGatewayHttpResolver:
+    """A resolver that validates requests and answers every refusal with a problem."""
+    app = APIGatewayHttpResolver(enable_validation=True)
+
+    @app.exception_handler(Refusal)
+    def refused(refusal: Refusal) -> Response[str]:
+        log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
+        return problem(refusal)
+
+    @app.exception_handler(RequestValidationError)
+    def invalid(error: RequestValidationError) -> Response[str]:
+        errors = [{"where": ".".join(map(str, e["loc"])), "what": e["msg"]} for e in error.errors()[:20]]
+        log.info("refused", extra={"refusal": InvalidRequest.__name__, "errors": errors})
+        return problem(InvalidRequest("the request is not of the form this route takes", errors=errors))
+
+    @app.exception_handler(RequestUnsupportedContentType)
+    def not_json(_: RequestUnsupportedContentType) -> Response[str]:
+        return problem(BodyRefused("send the body as application/json"))
+
+    @app.exception_handler(RecursionError)
+    def too_deep(_: RecursionError) -> Response[str]:
+        return problem(BodyRefused("the body is nested too deeply"))
+
+    @app.not_found
+    def unknown(_: NotFoundError) -> Response[str]:
+        return problem(RouteNotFound("there is no such route"))
+
+    @app.exception_handler(Exception)
+    def bug(_: Exception) -> Response[str]:
+        log.exception("bug")
+        count("Bugs")
+        return _problem(
+            "InternalError",
+            HTTPStatus.INTERNAL_SERVER_ERROR,
+            "this is a bug or an outage, not your doing; send the same request again with the same Idempotency-Key",
+            {"request_id": app.current_event.request_context.request_id},
+        )
+
+    return app
+
+
+def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Response[BodyT]:
+    """`body` under another status than 200. A repeat says so in a header and is otherwise the first answer."""
+    headers: dict[str, str | list[str]] = {"Idempotent-Replayed": "true"} if replayed else {}
+    return Response(status_code=status, content_type="application/json", headers=headers, body=body)
+
+
+def caller(app: APIGatewayHttpResolver) -> identity.Caller:
+    """Who is asking. Raises TokenRefused; a route without an authorizer has nobody asking."""
+    authorizer = app.current_event.request_context.authorizer
+    claims = authorizer.jwt_claim if authorizer else None
+    return identity.caller(claims or {}, settings(), clock.now())
+
+
+def serve(
+    app: APIGatewayHttpResolver, compose: Callable[[], object]
+) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
+    """The Lambda handler of an API. In Lambda the service is composed at once: start-up has more CPU than a request,
+    and the first customer does not wait for it."""
+    if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+        compose()
+
+    def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+        asked = event["requestContext"]
+        log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
+        try:
+            answer = _checked(event) or app.resolve(event, context)
+            log.info("answered", extra={"status": answer["statusCode"]})
+            return answer
+        finally:
+            log.clear_state()
+            metrics.flush_metrics()
+
+    return handler
+
+
+def _checked(event: dict[str, Any]) -> dict[str, Any] | None:
+    """The refusal of a body that should not even be parsed. What is base64 becomes text here."""
+    body = event.get("body")
+    if not body:
+        return None
+    if len(body) > BODY_BYTES_MAX * 4 // 3:
+        return _answer(BodyRefused(f"a body has at most {BODY_BYTES_MAX} bytes"))
+    raw = body.encode("utf-8", "surrogatepass")
+    if event.get("isBase64Encoded"):
+        raw = base64.b64decode(body)
+    if len(raw) > BODY_BYTES_MAX:
+        return _answer(BodyRefused(f"a body has at most {BODY_BYTES_MAX} bytes"))
+    content_type = event.get("headers", {}).get("content-type", "application/json")
+    if content_type.partition(";")[0].strip().lower() != "application/json":
+        return _answer(BodyRefused("send the body as application/json"))
+    try:
+        event["body"], event["isBase64Encoded"] = raw.decode("utf-8"), False
+    except UnicodeDecodeError:
+        return _answer(BodyRefused("the body is not UTF-8"))
+    return None
+
+
+def _answer(refusal: Refusal) -> dict[str, Any]:
+    response = problem(refusal)
+    return {
+        "statusCode": int(response.status_code),
+        "headers": {"Content-Type": "application/problem+json"},
+        "body": response.body,
+    }

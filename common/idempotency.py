@@ -1,0 +1,41 @@
+"""The id of a thing is derived from what the caller gave, so asking twice names the same thing.
+
+    order_id = derived_id("O", username, "POST /orders", idempotency_key)
+
+`terms` tell a repeat from another request under the same key: a hash of what was asked, never of the price or time
+at which it was done. Equal numbers are equal terms, however they are written.
+"""
+
+import base64
+import hashlib
+import json
+from decimal import Decimal
+
+from common.errors import Conflict
+from common.money import plain
+
+
+class IdempotencyKeyReused(Conflict):
+    """The key was used for other terms. Send the first terms again, or a new key."""
+
+    def __init__(self, thing_id: str) -> None:
+        super().__init__(
+            "this Idempotency-Key was used for a request with other terms; send those again, or use a new key",
+            id=thing_id,
+        )
+
+
+def derived_id(prefix: str, *parts: str) -> str:
+    """`prefix` (an upper-case letter) and 25 characters of A-Z and 2-7: 125 bits of SHA-256 over the parts."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return prefix + base64.b32encode(digest).decode()[:25]
+
+
+def terms(**asked: str | Decimal | None) -> str:
+    """16 hexadecimal digits; fields that were not given do not count."""
+    given = {
+        name: plain(value) if isinstance(value, Decimal) else value
+        for name, value in sorted(asked.items())
+        if value is not None
+    }
+    return hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]

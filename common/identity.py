@@ -1,0 +1,87 @@
+"""Who is asking: read from the claims of a verified token, never from a body or a path.
+
+API Gateway has verified the token's signature, issuer, client and expiry. What an authorizer of an emulator may
+take more lightly is looked at once more here; a Cognito access token carries
+`iss, sub, client_id, token_use, exp, username, cognito:groups, scope`.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from common.errors import Denied
+from common.settings import Settings
+from common.table.keys import USERNAME_PATTERN
+
+
+class TokenRefused(Denied):
+    """The token is not one of ours, not an access token, or has expired."""
+
+
+class NotACustomer(Denied):
+    """The token names no user that could own an account here."""
+
+
+class OperatorsOnly(Denied):
+    """The route is for the group `operators`."""
+
+
+@dataclass(frozen=True)
+class Owner:
+    """Whose money it is. The pool lets a deleted username be taken again, so the subject is part of the owner."""
+
+    username: str
+    sub: str
+
+
+@dataclass(frozen=True)
+class Caller:
+    sub: str
+    username: str | None  # None for a machine's token
+    groups: frozenset[str]
+    scopes: frozenset[str]
+
+    @property
+    def owner(self) -> Owner:
+        """Raises NotACustomer. The username is checked, never changed: `Ann` is not `ann`."""
+        if self.username is None or re.fullmatch(USERNAME_PATTERN, self.username) is None:
+            raise NotACustomer(
+                "this token names no customer: a username is 3 to 32 of a-z 0-9 _ . - and begins with a letter"
+            )
+        return Owner(self.username, self.sub)
+
+    def must_be_operator(self) -> str:
+        """The operator's name, for the audit. Raises OperatorsOnly."""
+        if "operators" not in self.groups or self.username is None:
+            raise OperatorsOnly("this needs the group 'operators'")
+        return self.username
+
+
+def caller(claims: Mapping[str, Any], settings: Settings, now: datetime) -> Caller:
+    """Raises TokenRefused, when a claim is not as an access token of our pool has it."""
+    if claims.get("iss") != settings.token_issuer:
+        raise TokenRefused("this token was issued elsewhere")
+    if claims.get("token_use") != "access":
+        raise TokenRefused("send the access token, not the id token")
+    if claims.get("client_id") not in settings.token_clients:
+        raise TokenRefused("this token was issued to another application")
+    if not str(claims.get("exp", "")).isdecimal() or int(claims["exp"]) <= now.timestamp():
+        raise TokenRefused("this token has expired; sign in again")
+    sub, username = claims.get("sub"), claims.get("username")
+    if not sub:
+        raise TokenRefused("this token has no subject")
+    return Caller(
+        sub=str(sub),
+        username=str(username) if username else None,
+        groups=_listed(claims.get("cognito:groups", "")),
+        scopes=frozenset(str(claims.get("scope", "")).split()),
+    )
+
+
+def _listed(written: object) -> frozenset[str]:
+    """API Gateway writes a list claim as the text `[one two]`; a name is compared whole."""
+    if isinstance(written, str):
+        return frozenset(written.removeprefix("[").removesuffix("]").split())
+    return frozenset(map(str, written)) if isinstance(written, list) else frozenset()

@@ -1,0 +1,207 @@
+"""What a holding is worth and what it cost: pure arithmetic.
+
+Cost is kept exactly (`cost_basis`, the dollars paid for what is still held) and the average price is computed when
+read: DynamoDB can add but not divide, and a stored average would have to be read and rounded at every buy. A sale
+takes cost out in proportion (weighted average cost); whoever sells everything takes all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
+from enum import StrEnum
+
+from common.errors import Conflict, NotFound
+from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity
+
+USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
+SHARE_STEP = Decimal("0.01")  # of a percent
+
+
+class AccountNotFound(NotFound):
+    """The caller has no account, or the one of this name belonged to somebody else before."""
+
+
+class AccountExists(Conflict):
+    """The username has an account already, of another person."""
+
+
+class InsufficientFunds(Conflict):
+    """The free balance is below what was asked of it."""
+
+
+class InsufficientAsset(Conflict):
+    """The free quantity of an asset is below what was asked of it."""
+
+
+class HoldMissing(Conflict):
+    """A hold is smaller than what should be taken from it: a bug, seen before it costs anything."""
+
+
+class TransactionType(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+    DEPOSIT = "DEPOSIT"
+    WITHDRAW = "WITHDRAW"
+
+
+@dataclass(frozen=True)
+class Balance:
+    """Dollars of one user: free to spend, and reserved for open orders and withdrawals."""
+
+    username: str
+    current: Money
+    held: Money
+    updated_at: datetime
+
+    @property
+    def total(self) -> Money:
+        return self.current + self.held
+
+
+@dataclass(frozen=True)
+class Holding:
+    """One asset of one user. Cost is spread over all of it, free and held."""
+
+    asset_id: str
+    quantity: Quantity
+    held_quantity: Quantity
+    cost_basis: Money
+    realised_gain: Money
+    total_bought: Quantity
+    total_sold: Quantity
+    last_transaction_at: datetime
+    updated_at: datetime
+
+    @property
+    def whole(self) -> Quantity:
+        return self.quantity + self.held_quantity
+
+    @property
+    def average_purchase_price(self) -> Price | None:
+        """`cost_basis / quantity`, to 18 decimals; None when nothing is held."""
+        if not self.whole.amount:
+            return None
+        average = ROUNDING.divide(self.cost_basis.usd, self.whole.amount)
+        return Price(average.quantize(Decimal(1).scaleb(-FRACTION_DIGITS_MAX), ROUND_HALF_EVEN, ROUNDING))
+
+    def cost_of(self, sold: Quantity) -> Money:
+        """The cost that leaves with `sold`: in proportion, and all of it with the last unit."""
+        if sold == self.whole:
+            return self.cost_basis
+        return min(self.cost_basis, self.cost_basis.share(sold.amount, self.whole.amount))
+
+
+@dataclass(frozen=True)
+class AssetTransaction:
+    """A line of the journal, written once and never changed. For USD, quantity is dollars and price is 1.
+
+    `cost` is the cost a sale took out of the holding, and `realised_gain` what it brought over that.
+    """
+
+    username: str
+    sub: str
+    quantity: Quantity
+    transaction_type: TransactionType
+    price_per_unit: Price
+    total_amount: Money
+    order_id: str
+    created_at: datetime
+    cost: Money = ZERO
+    realised_gain: Money = ZERO
+
+
+class PriceStatus(StrEnum):
+    FRESH = "FRESH"
+    STALE = "STALE"
+    MISSING = "MISSING"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A price to value a holding at, and whether it may be trusted."""
+
+    price: Price
+    as_of: datetime
+    stale: bool
+
+
+@dataclass(frozen=True)
+class Position:
+    """A holding at a price. Without a price its value is unknown, not zero."""
+
+    holding: Holding
+    mark: Mark | None
+    value: Money | None
+    allocation_percent: Decimal | None  # of the known value of the portfolio
+
+    @property
+    def price_status(self) -> PriceStatus:
+        if self.mark is None:
+            return PriceStatus.MISSING
+        return PriceStatus.STALE if self.mark.stale else PriceStatus.FRESH
+
+    @property
+    def unrealised_gain(self) -> Money | None:
+        return None if self.value is None else self.value - self.holding.cost_basis
+
+
+@dataclass(frozen=True)
+class Portfolio:
+    balance: Balance
+    positions: Sequence[Position]
+    realised_gain: Money  # of every asset ever held
+    usd_allocation_percent: Decimal | None
+
+    @property
+    def total_asset_value(self) -> Money:
+        """Of the positions that have a price; `complete` says whether that is all of them."""
+        return sum((p.value for p in self.positions if p.value is not None), ZERO)
+
+    @property
+    def total_portfolio_value(self) -> Money:
+        return self.balance.total + self.total_asset_value
+
+    @property
+    def unrealised_gain(self) -> Money:
+        return sum((p.unrealised_gain for p in self.positions if p.unrealised_gain is not None), ZERO)
+
+    @property
+    def complete(self) -> bool:
+        return all(p.price_status is PriceStatus.FRESH for p in self.positions)
+
+
+def portfolio(balance: Balance, holdings: Sequence[Holding], marks: Mapping[str, Mark]) -> Portfolio:
+    """Everything a user owns, at the prices given. Shares are percent of the known value and add up to 100.00."""
+    held = [h for h in holdings if h.whole.amount]
+    values = [marks[h.asset_id].price.value_of(h.whole) if h.asset_id in marks else None for h in held]
+    usd_share, *shares = _percentages([balance.total, *values])
+    return Portfolio(
+        balance=balance,
+        positions=[
+            Position(h, marks.get(h.asset_id), value, share)
+            for h, value, share in zip(held, values, shares, strict=True)
+        ],
+        realised_gain=sum((h.realised_gain for h in holdings), ZERO),
+        usd_allocation_percent=usd_share,
+    )
+
+
+def _percentages(values: Sequence[Money | None]) -> list[Decimal | None]:
+    """Shares of the whole in percent by largest remainder, so that they add up to exactly 100.00."""
+    whole = sum((v for v in values if v is not None), ZERO).usd
+    if not whole:
+        return [None for _ in values]
+    raw = [None if v is None else ROUNDING.divide(EXACT.multiply(v.usd, Decimal(100)), whole) for v in values]
+    floors = [None if r is None else r.quantize(SHARE_STEP, ROUND_FLOOR, ROUNDING) for r in raw]
+    missing = int((Decimal(100) - sum((f for f in floors if f is not None), Decimal(0))) / SHARE_STEP)
+    by_remainder = sorted(
+        (i for i, r in enumerate(raw) if r is not None),
+        key=lambda i: (raw[i] or 0) - (floors[i] or 0),
+        reverse=True,
+    )
+    for i in by_remainder[:missing]:
+        floors[i] = (floors[i] or Decimal(0)) + SHARE_STEP
+    return floors

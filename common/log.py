@@ -1,0 +1,18 @@
+"""The one Logger and the one Metrics. Every line is JSON and carries the request; order lines carry `order_id`.
+
+No Tracer: importing it costs 50 ms of every cold start. X-Ray is switched on in the stack, and the request id on
+each line joins them.
+"""
+
+from aws_lambda_powertools import Logger, Metrics
+from aws_lambda_powertools.metrics import MetricUnit
+
+NAMESPACE = "Cryptodesk"
+
+log = Logger(service="cryptodesk")
+metrics = Metrics(namespace=NAMESPACE, service="cryptodesk")
+
+
+def count(name: str, value: int = 1) -> None:
+    """Add to a metric of this invocation; it is printed with the others when the invocation ends."""
+    metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

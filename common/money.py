@@ -1,0 +1,147 @@
+"""Money, quantities and prices: Decimals that can not be mixed up, and the only place that rounds them.
+
+All arithmetic happens in `EXACT`, a context of 80 digits in which a sum or product that would lose a digit
+raises `decimal.Inexact`: Python's own default of 28 digits rounds silently. Rounding is always a named act:
+
+    price.cost_of(quantity)         what a buyer pays, rounded up to the cent
+    price.proceeds_of(quantity)     what a seller gets, rounded down to the cent
+    price.value_of(quantity)        what a holding is worth, to the nearest cent, half to even
+    price.quantity_for(money, …)    what an amount of money buys, rounded down to the asset's precision
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import (
+    ROUND_CEILING,
+    ROUND_FLOOR,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    Inexact,
+    InvalidOperation,
+    Overflow,
+)
+
+INTEGER_DIGITS_MAX = 10
+FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^10 of the largest
+CENT = Decimal("0.01")
+COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in USD
+
+EXACT = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
+ROUNDING = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+def exact(value: Decimal | str | int) -> Decimal:
+    """A finite Decimal, or TypeError for a float and ValueError for NaN and infinities."""
+    if isinstance(value, (float, bool)):
+        raise TypeError(f"refusing {value!r}: money is Decimal, str or int")
+    number = Decimal(value)
+    if not number.is_finite():
+        raise ValueError(f"refusing {value!r}: not a finite number")
+    return number
+
+
+def plain(number: Decimal) -> str:
+    """The number as people write it: no exponent, no trailing zeros. `plain(Decimal("1.50E2")) == "150"`."""
+    text = format(number, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def fraction_digits(number: Decimal) -> int:
+    """Digits after the point that matter: 2 for 1.50 is 1, for 100 it is 0."""
+    _, _, fraction = plain(number).partition(".")
+    return len(fraction)
+
+
+@dataclass(frozen=True, order=True)
+class Money:
+    """US dollars. Balances and totals are whole cents; a cost basis may be finer (`COST_STEP`)."""
+
+    usd: Decimal
+
+    def __init__(self, usd: Decimal | str | int) -> None:
+        object.__setattr__(self, "usd", exact(usd))
+
+    def __add__(self, other: Money) -> Money:
+        return Money(EXACT.add(self.usd, other.usd))
+
+    def __sub__(self, other: Money) -> Money:
+        return Money(EXACT.subtract(self.usd, other.usd))
+
+    def __neg__(self) -> Money:
+        return Money(EXACT.minus(self.usd))
+
+    def share(self, part: Decimal, whole: Decimal) -> Money:
+        """`self × part / whole`, to the nearest `COST_STEP`, half to even."""
+        exact_share = ROUNDING.divide(EXACT.multiply(self.usd, part), whole)
+        return Money(exact_share.quantize(COST_STEP, ROUND_HALF_EVEN, ROUNDING))
+
+    def __str__(self) -> str:
+        """At least two decimals, more only where there are more: `10.00`, `33.33333333`."""
+        whole, _, fraction = plain(self.usd).partition(".")
+        return f"{whole}.{fraction.ljust(2, '0')}"
+
+
+ZERO = Money(0)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """An amount of one asset, in its own units."""
+
+    amount: Decimal
+    asset_id: str
+
+    def __init__(self, amount: Decimal | str | int, asset_id: str) -> None:
+        object.__setattr__(self, "amount", exact(amount))
+        object.__setattr__(self, "asset_id", asset_id)
+
+    def __add__(self, other: Quantity) -> Quantity:
+        return Quantity(EXACT.add(self.amount, self._same(other)), self.asset_id)
+
+    def __sub__(self, other: Quantity) -> Quantity:
+        return Quantity(EXACT.subtract(self.amount, self._same(other)), self.asset_id)
+
+    def _same(self, other: Quantity) -> Decimal:
+        if other.asset_id != self.asset_id:
+            raise TypeError(f"{self.asset_id} and {other.asset_id} do not add up")
+        return other.amount
+
+    def __str__(self) -> str:
+        return f"{plain(self.amount)} {self.asset_id}"
+
+
+@dataclass(frozen=True, order=True)
+class Price:
+    """US dollars for one unit of an asset."""
+
+    usd_per_unit: Decimal
+
+    def __init__(self, usd_per_unit: Decimal | str | int) -> None:
+        object.__setattr__(self, "usd_per_unit", exact(usd_per_unit))
+
+    def cost_of(self, quantity: Quantity) -> Money:
+        """What a buyer pays: rounded up to the cent."""
+        return self._cents(quantity, ROUND_CEILING)
+
+    def proceeds_of(self, quantity: Quantity) -> Money:
+        """What a seller gets: rounded down to the cent."""
+        return self._cents(quantity, ROUND_FLOOR)
+
+    def value_of(self, quantity: Quantity) -> Money:
+        """What a holding is worth: to the nearest cent, half to even."""
+        return self._cents(quantity, ROUND_HALF_EVEN)
+
+    def _cents(self, quantity: Quantity, rounding: str) -> Money:
+        return Money(EXACT.multiply(self.usd_per_unit, quantity.amount).quantize(CENT, rounding, ROUNDING))
+
+    def quantity_for(self, money: Money, asset_id: str, precision: int, *, at_least: bool = False) -> Quantity:
+        """What `money` buys, rounded down to `precision` decimals; with `at_least`, what must be sold to get it."""
+        step = Decimal(1).scaleb(-precision)
+        rounding = ROUND_CEILING if at_least else ROUND_FLOOR
+        return Quantity(ROUNDING.divide(money.usd, self.usd_per_unit).quantize(step, rounding, ROUNDING), asset_id)
+
+    def __str__(self) -> str:
+        return plain(self.usd_per_unit)

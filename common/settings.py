@@ -1,0 +1,54 @@
+"""What differs from place to place, read once from the environment. Nothing else knows where it runs.
+
+Every function gets the same names; a missing one is an error at the first use of `settings()`, not a default.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+
+
+class MissingSetting(RuntimeError):
+    """A variable that every function needs is not set: the deployment is wrong."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    environment: str  # local, staging, production
+    table_name: str
+    token_issuer: str  # of the JWTs: https://cognito-idp.{region}.amazonaws.com/{pool_id}
+    token_clients: frozenset[str]  # app clients whose tokens are taken
+    customer_deposits: bool  # may a customer credit himself? local and staging only
+    deposit_limit_usd: Decimal  # a user, a day
+    withdrawal_limit_usd: Decimal  # a user, a day
+    cursor_key_secret: str  # Secrets Manager id of the key that signs cursors
+    price_oracle_url: str
+    price_oracle_key_secret: str | None  # Secrets Manager id, None where the oracle asks for none
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Settings":
+        def needed(name: str) -> str:
+            try:
+                return environment[name]
+            except KeyError:
+                raise MissingSetting(f"{name} is not set; infra/context.py gives it to every function") from None
+
+        return cls(
+            environment=needed("ENVIRONMENT"),
+            table_name=needed("TABLE_NAME"),
+            token_issuer=needed("TOKEN_ISSUER"),
+            token_clients=frozenset(needed("TOKEN_CLIENTS").split(",")),
+            customer_deposits=needed("CUSTOMER_DEPOSITS") == "yes",
+            deposit_limit_usd=Decimal(needed("DEPOSIT_LIMIT_USD")),
+            withdrawal_limit_usd=Decimal(needed("WITHDRAWAL_LIMIT_USD")),
+            cursor_key_secret=needed("CURSOR_KEY_SECRET"),
+            price_oracle_url=needed("PRICE_ORACLE_URL"),
+            price_oracle_key_secret=environment.get("PRICE_ORACLE_KEY_SECRET") or None,
+        )
+
+
+@cache
+def settings() -> Settings:
+    return Settings.of(os.environ)

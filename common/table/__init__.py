@@ -1,0 +1,1 @@
+"""The one table: its key schema, its items, and the only writer."""

@@ -1,0 +1,139 @@
+"""The table as services see it: begin a transaction, get an item, read a page of a query."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.expressions.condition import Condition
+
+from common.errors import Unavailable
+from common.table.items import Item
+from common.table.keys import Index, PrimaryKey
+from common.table.transaction import Patience, Transaction
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+T = TypeVar("T", bound=Item)
+A = TypeVar("A")
+B = TypeVar("B")
+Position = dict[str, dict[str, str]]  # DynamoDB's LastEvaluatedKey
+
+
+class TableUnavailable(Unavailable):
+    """The table did not answer a read. Nothing was written; send the request again."""
+
+
+@dataclass(frozen=True)
+class Page(Generic[A]):
+    """A part of a list, in order, and where the next page begins (None: there is none).
+
+    A filtered page may be short, even empty, and still have a next one.
+    """
+
+    items: list[A]
+    after: Position | None
+
+    def of(self, read: Callable[[A], B]) -> Page[B]:
+        """The same page of other things."""
+        return Page([read(item) for item in self.items], self.after)
+
+
+@dataclass(frozen=True)
+class Query:
+    """Items of one partition, or of one partition of an index, in sort key order or newest first."""
+
+    where: Condition  # on the keys
+    index: Index | None = None
+    only: Condition | None = None  # a filter: it shortens pages, it does not make them cheaper
+    newest_first: bool = False
+    consistent: bool = False  # never on an index
+
+
+@dataclass(frozen=True)
+class Table:
+    client: DynamoDBClient
+    name: str
+    patience: Patience = Patience()
+
+    def transaction(self) -> Transaction:
+        return Transaction(self.client, self.name, self.patience)
+
+    def get(self, kind: type[T], key: PrimaryKey, *, consistent: bool = False) -> T | None:
+        """One item, or None. Eventually consistent unless said: 0.5 read units, or 1."""
+        answer = self._ask(
+            "get_item", Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}}, ConsistentRead=consistent
+        )
+        return kind.from_raw_data(answer["Item"]) if "Item" in answer else None
+
+    def page(
+        self, kind: type[T], query: Query, *, limit: int | None = None, after: Position | None = None
+    ) -> Page[T]:
+        """One page of a query, in one request. Items of several kinds come as their own classes of `kind`."""
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        asked: dict[str, Any] = {
+            "KeyConditionExpression": query.where.serialize(names, values),
+            "ScanIndexForward": not query.newest_first,
+        }
+        if query.only is not None:
+            asked["FilterExpression"] = query.only.serialize(names, values)
+        if query.index is not None:
+            asked["IndexName"] = query.index.name
+        elif query.consistent:
+            asked["ConsistentRead"] = True
+        if limit is not None:
+            asked["Limit"] = limit
+        if after is not None:
+            asked["ExclusiveStartKey"] = after
+        asked["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+        asked["ExpressionAttributeValues"] = values
+        return _page(kind, self._ask("query", **asked))
+
+    def all(self, kind: type[T], query: Query) -> Iterator[T]:
+        """Every item of a query, a request for each page."""
+        after: Position | None = None
+        while True:
+            page = self.page(kind, query, after=after)
+            yield from page.items
+            after = page.after
+            if after is None:
+                return
+
+    def scan(
+        self, kind: type[T], only: Condition, *, limit: int | None = None, after: Position | None = None
+    ) -> Page[T]:
+        """A page of the whole table, for administration only: it reads everything it passes."""
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        asked: dict[str, Any] = {"FilterExpression": only.serialize(names, values)}
+        asked["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+        asked["ExpressionAttributeValues"] = values
+        if limit is not None:
+            asked["Limit"] = limit
+        if after is not None:
+            asked["ExclusiveStartKey"] = after
+        return _page(kind, self._ask("scan", **asked))
+
+    def _ask(self, operation: str, **asked: Any) -> Mapping[str, Any]:
+        try:
+            answer: Mapping[str, Any] = getattr(self.client, operation)(TableName=self.name, **asked)
+            return answer
+        except BotoCoreError as unreachable:
+            raise TableUnavailable("the table did not answer; send the request again", retry_after_seconds=1) from (
+                unreachable
+            )
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if "Throttl" in code or "Throughput" in code or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise TableUnavailable(
+                    "the table is throttled; send the request again", retry_after_seconds=1
+                ) from error
+            raise
+
+
+def _page(kind: type[T], answer: Mapping[str, Any]) -> Page[T]:
+    return Page([kind.from_raw_data(raw) for raw in answer["Items"]], answer.get("LastEvaluatedKey"))

@@ -1,0 +1,201 @@
+"""The only writer: writes that land together or not at all, each carrying the refusal its condition stands for."""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Self
+
+from botocore.exceptions import BotoCoreError, ClientError
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action, Update
+
+from common.errors import Refusal, Unavailable
+from common.table.items import Item, RawItem
+
+if TYPE_CHECKING:
+    from types_boto3_dynamodb import DynamoDBClient
+
+WRITES_MAX = 100  # TransactWriteItems' own limit
+
+# Codes, of a whole call or of one reason, after which nothing was written and the same may be tried again.
+_BUSY = {
+    "TransactionConflict",
+    "TransactionConflictException",
+    "TransactionInProgressException",
+    "ThrottlingError",
+    "ThrottlingException",
+    "ProvisionedThroughputExceeded",
+    "ProvisionedThroughputExceededException",
+    "RequestLimitExceeded",
+}
+
+Otherwise = Refusal | Callable[[RawItem | None], Refusal]
+
+
+class Busy(Unavailable):
+    """Others are writing the same items, or the table is throttled, for longer than we may wait. Send it again."""
+
+
+class _NotWritten(Exception):
+    """Nothing was written; the transaction may be tried again."""
+
+
+class _Unknown(Exception):
+    """It may have been written or not: the answer was lost, or the table failed inside."""
+
+
+@dataclass(frozen=True)
+class Write:
+    """One statement of a transaction, and the refusal to raise when its condition fails.
+
+    `otherwise` may be a function of the item as it is in the table (None when there is none): it is asked for
+    with ALL_OLD, so a refusal, or the answer to a repeat, costs no read.
+    """
+
+    action: str  # Put, Update, Delete, ConditionCheck
+    statement: Mapping[str, Any]
+    otherwise: Otherwise | None = None
+
+    @classmethod
+    def put(cls, item: Item, *, when: Condition | None = None, otherwise: Otherwise | None = None) -> Write:
+        return cls("Put", _expressed({"Item": item.serialize()}, when=when), otherwise)
+
+    @classmethod
+    def update(
+        cls, item: Item, *actions: Action, when: Condition | None = None, otherwise: Otherwise | None = None
+    ) -> Write:
+        return cls("Update", _expressed({"Key": _key(item)}, Update(*actions), when), otherwise)
+
+    @classmethod
+    def delete(cls, item: Item, *, when: Condition | None = None, otherwise: Otherwise | None = None) -> Write:
+        return cls("Delete", _expressed({"Key": _key(item)}, when=when), otherwise)
+
+    def refusal(self, old: RawItem | None) -> Refusal:
+        if self.otherwise is None:
+            raise AssertionError(f"a condition failed that carries no refusal: {self.statement}")
+        return self.otherwise if isinstance(self.otherwise, Refusal) else self.otherwise(old)
+
+
+def _key(item: Item) -> dict[str, Any]:
+    return {"PK": {"S": item.PK}, "SK": {"S": item.SK}}
+
+
+def _expressed(
+    statement: dict[str, Any], update: Update | None = None, when: Condition | None = None
+) -> dict[str, Any]:
+    names: dict[str, str] = {}
+    values: dict[str, Any] = {}
+    if update is not None:
+        statement["UpdateExpression"] = update.serialize(names, values)
+    if when is not None:
+        statement["ConditionExpression"] = when.serialize(names, values)
+    if names:
+        statement["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+    if values:
+        statement["ExpressionAttributeValues"] = values
+    return statement
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a transaction waits for others: full jitter, doubling from the first pause to the longest."""
+
+    budget_seconds: float = 6.0
+    first_pause_seconds: float = 0.01
+    longest_pause_seconds: float = 0.25
+    monotonic: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], None] = time.sleep
+    jitter: Callable[[], float] = random.random  # in [0, 1)
+
+
+@dataclass
+class Transaction:
+    """Writes that land together or not at all.
+
+        with table.transaction() as tx:
+            tx.add(store.insert(order), ledger.debit(owner, cost))
+
+    Leaving the block commits; an exception inside it writes nothing. At most 100 writes, one for each item.
+    The order of the writes is the order of the errors, so an insert that recognises a repeat goes first.
+
+    A conflict or throttle is tried again inside the time budget. So is an unknown outcome (the answer was lost),
+    under the same ClientRequestToken: DynamoDB answers a repeat of what it has done with success. The token lives
+    ten minutes and guards only these retries; what makes a caller's repeat safe is the insert's condition.
+
+    Raises, on leaving the block:
+        the `otherwise` of the first write, in the order they were added, whose condition failed, unless an
+            earlier write met a conflict: then the condition may have been judged too early, and all is tried again;
+        Busy, when the budget is used up. The outcome of the last try may then be unknown: repeat under the same id.
+    """
+
+    client: DynamoDBClient
+    table_name: str
+    patience: Patience = Patience()
+    writes: list[Write] = field(default_factory=list)
+
+    def add(self, *writes: Write) -> Self:
+        self.writes.extend(writes)
+        assert len(self.writes) <= WRITES_MAX
+        return self
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self.writes:
+            self._commit()
+
+    def _commit(self) -> None:
+        p = self.patience
+        deadline = p.monotonic() + p.budget_seconds
+        longest, token = p.first_pause_seconds, uuid.uuid4().hex
+        while True:
+            try:
+                return self._try(token)
+            except _NotWritten:
+                token = uuid.uuid4().hex
+            except _Unknown:
+                pass  # the same token again: what was done is answered with success, what was not is done
+            pause = longest * p.jitter()
+            if p.monotonic() + pause >= deadline:
+                raise Busy("the table is busy; send the same request again", retry_after_seconds=1)
+            p.sleep(pause)
+            longest = min(longest * 2, p.longest_pause_seconds)
+
+    def _try(self, token: str) -> None:
+        try:
+            self.client.transact_write_items(TransactItems=self._statements(), ClientRequestToken=token)
+        except ClientError as error:
+            code = error.response["Error"]["Code"]
+            if code == "TransactionCanceledException":
+                self._judge(error.response["CancellationReasons"])  # type: ignore[typeddict-item]
+            if code in _BUSY:
+                raise _NotWritten from error
+            if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+                raise _Unknown from error
+            raise
+        except BotoCoreError as unreachable:  # no connection, a time-out, a connection that broke
+            raise _Unknown from unreachable
+
+    def _statements(self) -> Any:
+        return [
+            {
+                write.action: {
+                    "TableName": self.table_name,
+                    **write.statement,
+                    **({"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if callable(write.otherwise) else {}),
+                }
+            }
+            for write in self.writes
+        ]
+
+    def _judge(self, reasons: Sequence[Mapping[str, Any]]) -> None:
+        for write, reason in zip(self.writes, reasons, strict=True):
+            if reason["Code"] == "ConditionalCheckFailed":
+                raise write.refusal(reason.get("Item"))
+            if reason["Code"] in _BUSY:
+                raise _NotWritten

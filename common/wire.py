@@ -1,0 +1,78 @@
+"""What values look like in JSON: amounts are strings of plain decimals, unknown fields are refused.
+
+A JSON number is refused where an amount is expected, even a whole one: by the time it is parsed it may have been a
+float. So are signs, exponents, `NaN` and `Infinity`.
+"""
+
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from common import clock
+from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
+from common.table.keys import ASSET_ID_PATTERN
+
+_AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
+IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,128}$"
+
+
+def _decimal(written: Any) -> Decimal:
+    if not isinstance(written, str):
+        raise ValueError('an amount is a string, such as "0.5"')
+    if re.fullmatch(_AMOUNT, written, re.ASCII) is None:
+        raise ValueError(
+            f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point and {FRACTION_DIGITS_MAX} after it, "
+            "no sign and no exponent"
+        )
+    return Decimal(written)
+
+
+def _positive(amount: Decimal) -> Decimal:
+    if amount <= 0:
+        raise ValueError("must be greater than zero")
+    return amount
+
+
+def _cents(amount: Decimal) -> Decimal:
+    if len(plain(amount).partition(".")[2]) > 2:
+        raise ValueError("dollars have at most 2 decimals")
+    return amount
+
+
+def _aware(at: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise ValueError("a time needs a zone, such as 2026-11-21T09:30:00Z")
+    return at.astimezone(UTC)
+
+
+def _time(written: Any) -> Any:
+    if not isinstance(written, str):
+        raise ValueError("a time is a string, such as 2026-11-21T09:30:00Z")
+    return written
+
+
+def _amount_schema(example: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{_AMOUNT}$", "examples": [example]})
+
+
+Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), _amount_schema("0.5")]
+Dollars = Annotated[
+    Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
+]
+Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
+AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]
+Instant = Annotated[datetime, BeforeValidator(_time), AfterValidator(_aware)]
+InstantText = Annotated[
+    datetime,
+    PlainSerializer(clock.text, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00.000000Z"]}),
+]
+
+
+class RequestBody(BaseModel):
+    """A body says what it says: no unknown fields."""
+
+    model_config = ConfigDict(extra="forbid")

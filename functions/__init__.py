@@ -1,0 +1,1 @@
+"""What runs in Lambda: a package for each bounded context; they never import each other."""

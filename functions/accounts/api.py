@@ -1,0 +1,211 @@
+"""HTTP: opening an account, dollars in and out, and what operators do about them."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import BaseModel, Field
+
+from common import aws, clock, http
+from common.http import IdempotencyKey, answer, caller
+from common.ledger.model import AssetTransaction
+from common.money import Money
+from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.settings import settings
+from common.table.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
+from common.wire import Dollars, Instant, InstantText, Reason, RequestBody
+from functions.accounts.model import Transfer, User
+from functions.accounts.service import Accounts, Made, Rules
+
+app = http.api()
+
+TransferId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+
+
+class Amount(RequestBody):
+    amount: Dollars
+
+
+class Credit(RequestBody):
+    amount: Dollars
+    reason: Reason
+
+
+class Decision(RequestBody):
+    reason: Reason
+
+
+class UserView(BaseModel):
+    username: str
+    created_at: InstantText
+
+
+class BalanceView(BaseModel):
+    """`current_balance` is free to spend, `held_balance` reserved for open orders and withdrawals. US dollars."""
+
+    username: str
+    current_balance: str
+    held_balance: str
+    updated_at: InstantText
+
+
+class TransferView(BaseModel):
+    """A deposit or a withdrawal of US dollars."""
+
+    transfer_id: str
+    username: str
+    transaction_type: str = Field(description="DEPOSIT or WITHDRAWAL")
+    amount: str
+    status: str = Field(description="PENDING, COMPLETED or REJECTED")
+    reason: str | None
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class TransactionView(BaseModel):
+    """A line of the journal: dollars that came or went."""
+
+    transaction_type: str
+    amount: str
+    order_id: str
+    status: str
+    created_at: InstantText
+
+
+class TransactionPage(BaseModel):
+    items: list[TransactionView]
+    cursor: str | None
+
+
+class UserPage(BaseModel):
+    items: list[UserView]
+    cursor: str | None
+
+
+@app.post("/users", tags=["accounts"], summary="Open your account")
+def open_account() -> Response[UserView]:
+    user, known = accounts().open(caller(app).owner)
+    return answer(_user(user), HTTPStatus.OK if known else HTTPStatus.CREATED, replayed=known)
+
+
+@app.get("/me", tags=["accounts"], summary="Who you are here")
+def me() -> UserView:
+    return _user(accounts().me(caller(app).owner))
+
+
+@app.get("/balance", tags=["accounts"], summary="Your dollars")
+def balance() -> BalanceView:
+    found = accounts().balance(caller(app).owner)
+    return BalanceView(
+        username=found.username,
+        current_balance=str(found.current),
+        held_balance=str(found.held),
+        updated_at=found.updated_at,
+    )
+
+
+@app.post("/balance/deposits", tags=["accounts"], summary="Credit dollars, where customers may")
+def deposit(body: Amount, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    return _made(accounts().deposit(caller(app).owner, idempotency_key, Money(body.amount)), HTTPStatus.CREATED)
+
+
+@app.post("/balance/withdrawals", tags=["accounts"], summary="Ask for dollars to be paid to your bank")
+def withdraw(body: Amount, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    return _made(accounts().withdraw(caller(app).owner, idempotency_key, Money(body.amount)), HTTPStatus.ACCEPTED)
+
+
+@app.get("/balance/withdrawals/<transfer_id>", tags=["accounts"], summary="What became of a withdrawal")
+def withdrawal(transfer_id: TransferId) -> TransferView:
+    return _transfer(accounts().withdrawal(caller(app).owner, transfer_id))
+
+
+@app.get("/balance/transactions", tags=["accounts"], summary="Your deposits and withdrawals, newest first")
+def transactions(
+    since: Annotated[Instant | None, Query(alias="from")] = None,
+    until: Annotated[Instant | None, Query(alias="to")] = None,
+    limit: Limit = LIMIT_DEFAULT,
+    cursor: str | None = None,
+) -> TransactionPage:
+    owner = caller(app).owner
+    listed = f"GET /balance/transactions {owner} {since} {until}"
+    page = accounts().transactions(owner, since=since, until=until, limit=limit, after=cursors().read(listed, cursor))
+    return TransactionPage(items=[_line(item) for item in page.items], cursor=cursors().write(listed, page.after))
+
+
+@app.get("/operations/users", tags=["operators"], summary="All accounts, in no order")
+def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
+    operator = caller(app).must_be_operator()
+    listed = f"GET /operations/users {operator}"
+    page = accounts().users(limit=limit, after=cursors().read(listed, cursor))
+    return UserPage(items=[_user(item) for item in page.items], cursor=cursors().write(listed, page.after))
+
+
+@app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Credit dollars that came to the bank")
+def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    operator = caller(app).must_be_operator()
+    made = accounts().credit(username, idempotency_key, Money(body.amount), body.reason, operator)
+    return _made(made, HTTPStatus.CREATED)
+
+
+@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="The bank has paid it")
+def complete(transfer_id: TransferId, body: Decision) -> TransferView:
+    operator = caller(app).must_be_operator()
+    return _transfer(accounts().complete(transfer_id, body.reason, operator))
+
+
+@app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
+def reject(transfer_id: TransferId, body: Decision) -> TransferView:
+    operator = caller(app).must_be_operator()
+    return _transfer(accounts().reject(transfer_id, body.reason, operator))
+
+
+def _user(user: User) -> UserView:
+    return UserView(username=user.owner.username, created_at=user.created_at)
+
+
+def _made(made: Made, status: HTTPStatus) -> Response[TransferView]:
+    return answer(_transfer(made.transfer), status, replayed=made.replayed)
+
+
+def _transfer(transfer: Transfer) -> TransferView:
+    return TransferView(
+        transfer_id=transfer.transfer_id,
+        username=transfer.owner.username,
+        transaction_type=transfer.kind,
+        amount=str(transfer.amount),
+        status=transfer.status,
+        reason=transfer.reason,
+        created_at=transfer.created_at,
+        updated_at=transfer.updated_at,
+    )
+
+
+def _line(line: AssetTransaction) -> TransactionView:
+    return TransactionView(
+        transaction_type=line.transaction_type,
+        amount=str(line.total_amount),
+        order_id=line.order_id,
+        status="COMPLETED",
+        created_at=line.created_at,
+    )
+
+
+@cache
+def accounts() -> Accounts:
+    here = settings()
+    rules = Rules(here.customer_deposits, Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd))
+    return Accounts(aws.table(), rules, clock.now)
+
+
+@cache
+def cursors() -> Cursors:
+    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
+
+
+handler = http.serve(app, accounts)

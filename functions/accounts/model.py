@@ -1,0 +1,118 @@
+"""Users, deposits, withdrawals and the daily limits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from common.errors import Conflict, Denied, NotFound, Rejected
+from common.idempotency import IdempotencyKeyReused, derived_id, terms
+from common.identity import Owner
+from common.money import Money
+
+WITHDRAWAL_DUE = timedelta(days=1)  # by then an operator should have paid or rejected it
+LIMIT_KEPT = timedelta(days=3)  # a day's counter is deleted after this
+
+
+class UserNotFound(NotFound):
+    """There is no such user."""
+
+
+class WithdrawalNotFound(NotFound):
+    """There is no such withdrawal, or it is somebody else's."""
+
+
+class WithdrawalNotPending(Conflict):
+    """The withdrawal is decided already."""
+
+
+class DailyLimitExceeded(Rejected):
+    """The day's deposits or withdrawals would go over the limit. A day is one of UTC."""
+
+
+class DepositsByBankOnly(Denied):
+    """Here a customer does not credit himself: dollars come through the bank, or by an operator."""
+
+
+class TransferKind(StrEnum):
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+
+
+class Status(StrEnum):
+    PENDING = "PENDING"
+    COMPLETED = "COMPLETED"
+    REJECTED = "REJECTED"
+
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.PENDING: {Status.COMPLETED, Status.REJECTED},
+    Status.COMPLETED: set(),
+    Status.REJECTED: set(),
+}
+OPERATORS_ONLY: set[tuple[Status, Status]] = {
+    (Status.PENDING, Status.COMPLETED),
+    (Status.PENDING, Status.REJECTED),
+}
+
+
+@dataclass(frozen=True)
+class User:
+    owner: Owner
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """Dollars on their way in or out."""
+
+    transfer_id: str
+    kind: TransferKind
+    owner: Owner
+    amount: Money
+    status: Status
+    terms: str
+    created_at: datetime
+    updated_at: datetime
+    reason: str | None = None
+
+    def repeated(self, asked_terms: str) -> Transfer:
+        """This transfer, as the answer to a repeat. Raises IdempotencyKeyReused."""
+        if self.terms != asked_terms:
+            raise IdempotencyKeyReused(self.transfer_id)
+        return self
+
+    def to(self, status: Status, reason: str, now: datetime) -> Transfer:
+        """The same in its next status. Raises WithdrawalNotPending."""
+        if status not in TRANSITIONS[self.status]:
+            raise WithdrawalNotPending(
+                f"the withdrawal is {self.status} and can not become {status}",
+                id=self.transfer_id,
+                withdrawal_status=self.status,
+            )
+        return replace(self, status=status, reason=reason, updated_at=now)
+
+
+def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime, *, by: str) -> Transfer:
+    """`by` is the customer's or the operator's route: the two never share a key."""
+    return _transfer("D", TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
+
+
+def withdrawal(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:
+    return _transfer("W", TransferKind.WITHDRAWAL, owner, idempotency_key, amount, Status.PENDING, now, "withdrawals")
+
+
+def _transfer(
+    prefix: str, kind: TransferKind, owner: Owner, key: str, amount: Money, status: Status, now: datetime, by: str
+) -> Transfer:
+    return Transfer(
+        transfer_id=derived_id(prefix, owner.username, owner.sub, by, key),
+        kind=kind,
+        owner=owner,
+        amount=amount,
+        status=status,
+        terms=terms(amount=amount.usd),
+        created_at=now,
+        updated_at=now,
+    )

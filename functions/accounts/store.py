@@ -1,0 +1,265 @@
+"""Users, transfers and daily counters in the table."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import timeline, work
+from common.clock import text
+from common.errors import Refusal
+from common.identity import Owner
+from common.ledger.model import AccountExists, AccountNotFound
+from common.money import Money
+from common.table import keys
+from common.table.items import DecimalAttribute, Item, RawItem
+from common.table.table import Page, Position, Table
+from common.table.transaction import Write
+from common.timeline import Event
+from functions.accounts.model import (
+    LIMIT_KEPT,
+    WITHDRAWAL_DUE,
+    DailyLimitExceeded,
+    Status,
+    Transfer,
+    TransferKind,
+    User,
+    UserNotFound,
+    WithdrawalNotFound,
+    WithdrawalNotPending,
+)
+
+CONTEXT = "accounts"
+
+
+class UserItem(Item, discriminator=keys.USER.entity):
+    sub = UnicodeAttribute()
+
+
+class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    amount = DecimalAttribute()
+    status = UnicodeAttribute()
+    terms = UnicodeAttribute()
+
+
+class WithdrawalItem(work.OpenWork, discriminator=keys.WITHDRAWAL.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    amount = DecimalAttribute()
+    status = UnicodeAttribute()
+    terms = UnicodeAttribute()
+    reason = UnicodeAttribute(null=True)
+
+
+class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
+    used = DecimalAttribute()
+    expires = DecimalAttribute()  # epoch seconds, the table's time to live
+
+
+class UserKnown(Refusal):
+    """The username has an account. Carries it."""
+
+    def __init__(self, user: User) -> None:
+        super().__init__("that username has an account")
+        self.user = user
+
+
+class AlreadyMade(Refusal):
+    """The id is taken: by a repeat, or by other terms. Carries the transfer as it is."""
+
+    def __init__(self, transfer: Transfer) -> None:
+        super().__init__("that transfer id is taken")
+        self.transfer = transfer
+
+
+def insert_user(user: User) -> Write:
+    """Refused with UserKnown."""
+
+    def known(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return UserKnown(_user(UserItem.from_raw_data(dict(old))))
+
+    item = UserItem(
+        *keys.USER(username=user.owner.username),
+        sub=user.owner.sub,
+        created_at=user.created_at,
+        updated_at=user.created_at,
+    )
+    return Write.put(item, when=UserItem.PK.does_not_exist(), otherwise=known)
+
+
+def user(table: Table, username: str) -> User:
+    """Raises UserNotFound."""
+    item = table.get(UserItem, keys.USER(username=username), consistent=True)
+    if item is None:
+        raise UserNotFound(f"there is no user {username}")
+    return _user(item)
+
+
+def me(table: Table, owner: Owner) -> User:
+    """Raises AccountNotFound, also where the name belonged to somebody else."""
+    item = table.get(UserItem, keys.USER(username=owner.username), consistent=True)
+    if item is None or item.sub != owner.sub:
+        raise AccountNotFound("you have no account yet: POST /users opens one")
+    return _user(item)
+
+
+def users(table: Table, *, limit: int, after: Position | None) -> Page[User]:
+    """A page of a scan: for operators, seldom."""
+    return table.scan(UserItem, UserItem.SK == keys.USER.sk, limit=limit, after=after).of(_user)
+
+
+def taken_by_another() -> AccountExists:
+    return AccountExists("this username belongs to another account; sign up under another name")
+
+
+def insert(transfer: Transfer) -> Write:
+    """Refused with AlreadyMade. Goes first, so that a repeat is answered as a repeat."""
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return AlreadyMade(_read(old))
+
+    return Write.put(_item(transfer), when=Item.PK.does_not_exist(), otherwise=taken)
+
+
+def decide(transfer: Transfer) -> Write:
+    """Write a pending withdrawal's end. Refused with WithdrawalNotPending."""
+    item = WithdrawalItem
+
+    def decided(old: RawItem | None) -> Refusal:
+        status = "gone" if old is None else old["status"]["S"]
+        return WithdrawalNotPending(
+            f"the withdrawal is {status} already", id=transfer.transfer_id, withdrawal_status=status
+        )
+
+    return Write.update(
+        WithdrawalItem(*keys.WITHDRAWAL(order_id=transfer.transfer_id)),
+        item.status.set(transfer.status),
+        item.reason.set(transfer.reason),
+        item.updated_at.set(transfer.updated_at),
+        *work.done(),
+        when=item.status == Status.PENDING,
+        otherwise=decided,
+    )
+
+
+def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
+    return timeline.record(transfer.transfer_id, Event(transfer.updated_at, before, transfer.status, reason, actor))
+
+
+def count_towards(limit: Money, transfer: Transfer) -> Write:
+    """Add to the day's counter, in the transaction that moves the money: two at once can not slip under the limit.
+
+    Refused with DailyLimitExceeded. `transfer.amount` alone must be within the limit.
+    """
+    item, at = LimitCounterItem, transfer.created_at
+    room = limit - transfer.amount
+
+    def exceeded(old: RawItem | None) -> Refusal:
+        used = Money(0 if old is None else old["used"]["N"])
+        return over(limit, transfer, used)
+
+    return Write.update(
+        _counter(transfer),
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
+        item.used.add(transfer.amount.usd),
+        when=item.used.does_not_exist() | (item.used <= room.usd),
+        otherwise=exceeded,
+    )
+
+
+def give_back(transfer: Transfer, at: datetime) -> Write:
+    """Take a rejected withdrawal out of its day's counter. A counter that is gone already comes back below zero:
+    harmless, since its day is over."""
+    item = LimitCounterItem
+    return Write.update(
+        _counter(transfer),
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
+        item.used.add(-transfer.amount.usd),
+    )
+
+
+def over(limit: Money, transfer: Transfer, used: Money) -> DailyLimitExceeded:
+    return DailyLimitExceeded(
+        f"at most ${limit} a day (UTC) may be used for a {transfer.kind.lower()}; ${used} of it is used",
+        limit_usd=str(limit),
+        used_usd=str(used),
+        asked_usd=str(transfer.amount),
+    )
+
+
+def _counter(transfer: Transfer) -> LimitCounterItem:
+    date = text(transfer.created_at)[:10]
+    return LimitCounterItem(*keys.LIMIT_COUNTER(username=transfer.owner.username, kind=transfer.kind, date=date))
+
+
+def find(table: Table, transfer: Transfer) -> Transfer | None:
+    """The transfer of the same id and kind, as it is in the table."""
+    key = _key(transfer.kind, transfer.transfer_id)
+    item = table.get(Item, key, consistent=True)
+    return None if item is None else _transfer(item)
+
+
+def withdrawal(table: Table, transfer_id: str) -> Transfer:
+    """Raises WithdrawalNotFound."""
+    item = table.get(Item, keys.WITHDRAWAL(order_id=transfer_id), consistent=True)
+    if item is None:
+        raise WithdrawalNotFound("there is no such withdrawal", id=transfer_id)
+    return _transfer(item)
+
+
+def _key(kind: TransferKind, transfer_id: str) -> keys.PrimaryKey:
+    return (keys.DEPOSIT if kind is TransferKind.DEPOSIT else keys.WITHDRAWAL)(order_id=transfer_id)
+
+
+def _item(transfer: Transfer) -> Item:
+    common = {
+        "username": transfer.owner.username,
+        "sub": transfer.owner.sub,
+        "amount": transfer.amount.usd,
+        "status": transfer.status,
+        "terms": transfer.terms,
+        "created_at": transfer.created_at,
+        "updated_at": transfer.updated_at,
+    }
+    key = _key(transfer.kind, transfer.transfer_id)
+    if transfer.kind is TransferKind.DEPOSIT:
+        return DepositItem(*key, **common)
+    due_at = transfer.created_at + WITHDRAWAL_DUE
+    wait = work.waiting(CONTEXT, transfer.transfer_id, due_at=due_at, waits_for="an operator to pay or reject it")
+    return WithdrawalItem(*key, **common, **wait)
+
+
+def _read(raw: RawItem) -> Transfer:
+    return _transfer(Item.from_raw_data(dict(raw)))
+
+
+def _transfer(item: Item) -> Transfer:
+    assert isinstance(item, DepositItem | WithdrawalItem)
+    deposit = isinstance(item, DepositItem)
+    return Transfer(
+        transfer_id=item.PK,
+        kind=TransferKind.DEPOSIT if deposit else TransferKind.WITHDRAWAL,
+        owner=Owner(item.username, item.sub),
+        amount=Money(item.amount),
+        status=Status(item.status),
+        terms=item.terms,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        reason=None if deposit else item.reason,
+    )
+
+
+def _user(item: UserItem) -> User:
+    return User(Owner(item.PK, item.sub), item.created_at)

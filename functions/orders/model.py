@@ -1,0 +1,267 @@
+"""An order: what was asked, what it became, and what may become of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from common.catalogue.model import Asset, Execution, Quote
+from common.errors import Conflict, NotFound, Rejected
+from common.idempotency import IdempotencyKeyReused, derived_id, terms
+from common.identity import Owner
+from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
+
+ORDER_LIFETIME_DEFAULT = timedelta(days=30)
+ORDER_LIFETIME_MAX = timedelta(days=90)
+CANCEL_ALL_BATCH = 50  # orders in one request; it returns a cursor to go on
+
+
+class OrderNotFound(NotFound):
+    """There is no such order, or it is somebody else's."""
+
+
+class HoldingNotFound(NotFound):
+    """The caller never had any of the asset."""
+
+
+class OrderNotPending(Conflict):
+    """The order is decided; nothing can be done about it any more."""
+
+
+class PriceMoved(Conflict):
+    """The market has left the price that the order was protected by."""
+
+
+class BoughtElsewhere(Conflict):
+    """The asset is bought at an exchange, not from the desk's book."""
+
+
+class ContradictoryTerms(Rejected):
+    """The fields of the order do not go together."""
+
+
+class ExpiryOutOfRange(Rejected):
+    """`expires_at` is past, or too far ahead."""
+
+
+class AmountTooLarge(Rejected):
+    """A quantity or total has more digits than any amount may have."""
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class Status(StrEnum):
+    PENDING = "PENDING"
+    COMPLETED = "COMPLETED"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.PENDING: {Status.COMPLETED, Status.CANCELLED, Status.FAILED},
+    Status.COMPLETED: set(),
+    Status.CANCELLED: set(),
+    Status.FAILED: set(),
+}
+OPERATORS_ONLY: set[tuple[Status, Status]] = {(Status.PENDING, Status.FAILED)}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a customer asks for. Exactly one of `quantity` and `quote_amount`; a limit order has `order_price`."""
+
+    asset_id: str
+    order_type: Side
+    quantity: Decimal | None = None
+    quote_amount: Money | None = None  # spend, or get, this
+    order_price: Price | None = None
+    expires_at: datetime | None = None
+    max_price: Price | None = None  # protects a buyer at the market
+    min_price: Price | None = None  # protects a seller at the market
+
+    def __post_init__(self) -> None:
+        """Raises ContradictoryTerms."""
+        if (self.quantity is None) == (self.quote_amount is None):
+            raise ContradictoryTerms("give either quantity or quote_amount")
+        if self.order_price is None and self.expires_at is not None:
+            raise ContradictoryTerms("only a limit order expires: give order_price, or no expires_at")
+        if self.order_price is not None and self.quote_amount is not None:
+            raise ContradictoryTerms("a limit order is for a quantity: its total is known only when it fills")
+        if self.order_price is not None and (self.max_price or self.min_price):
+            raise ContradictoryTerms("order_price protects a limit order already; give no max_price or min_price")
+        if self.max_price is not None and self.order_type is Side.SELL:
+            raise ContradictoryTerms("max_price protects a buyer; a seller gives min_price")
+        if self.min_price is not None and self.order_type is Side.BUY:
+            raise ContradictoryTerms("min_price protects a seller; a buyer gives max_price")
+
+    @property
+    def is_limit(self) -> bool:
+        return self.order_price is not None
+
+    @property
+    def fingerprint(self) -> str:
+        def number(price: Price | None) -> Decimal | None:
+            return None if price is None else price.usd_per_unit
+
+        return terms(
+            asset_id=self.asset_id,
+            order_type=self.order_type,
+            quantity=self.quantity,
+            quote_amount=None if self.quote_amount is None else self.quote_amount.usd,
+            order_price=number(self.order_price),
+            expires_at=None if self.expires_at is None else self.expires_at.isoformat(),
+            max_price=number(self.max_price),
+            min_price=number(self.min_price),
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    """`price_per_unit` and `total_amount` are those of the fill; a pending order has neither.
+
+    `hold` is what a pending order reserves: dollars for a buy; a sale reserves its quantity.
+    """
+
+    order_id: str
+    owner: Owner
+    order_type: Side
+    quantity: Quantity
+    status: Status
+    terms: str
+    created_at: datetime
+    updated_at: datetime
+    order_price: Price | None = None
+    expires_at: datetime | None = None
+    hold: Money | None = None
+    price_per_unit: Price | None = None
+    price_source: str | None = None
+    price_as_of: datetime | None = None
+    total_amount: Money | None = None
+    reason: str | None = None
+
+    def repeated(self, asked: Terms) -> Order:
+        """This order, as the answer to a repeat. Raises IdempotencyKeyReused when other terms are asked."""
+        if self.terms != asked.fingerprint:
+            raise IdempotencyKeyReused(self.order_id)
+        return self
+
+
+def order_id(owner: Owner, idempotency_key: str) -> str:
+    return derived_id("O", owner.username, owner.sub, "POST /orders", idempotency_key)
+
+
+def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, now: datetime) -> Order:
+    """The order that `asked` becomes at `quote`, completed.
+
+    Raises BoughtElsewhere, PriceMoved, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
+    """
+    _check_execution(asset)
+    price = quote.price
+    if asked.max_price is not None and price > asked.max_price:
+        raise PriceMoved(f"the price is {price}, over your max_price {asked.max_price}", price=str(price))
+    if asked.min_price is not None and price < asked.min_price:
+        raise PriceMoved(f"the price is {price}, under your min_price {asked.min_price}", price=str(price))
+    buying = asked.order_type is Side.BUY
+    if asked.quantity is not None:
+        quantity = Quantity(asked.quantity, asset.asset_id)
+        asset.check_quantity(quantity)
+    else:
+        assert asked.quote_amount is not None
+        quantity = price.quantity_for(asked.quote_amount, asset.asset_id, asset.precision, at_least=not buying)
+    # By quote amount, too, the total is the quantity's: exactly what was asked wherever the asset's smallest step is
+    # worth less than a cent, and where it is coarser the difference stays with the customer.
+    total = price.cost_of(quantity) if buying else price.proceeds_of(quantity)
+    asset.check_notional(total)
+    _check_size(quantity, total)
+    return Order(
+        order_id=order_id,
+        owner=owner,
+        order_type=asked.order_type,
+        quantity=quantity,
+        status=Status.COMPLETED,
+        terms=asked.fingerprint,
+        created_at=now,
+        updated_at=now,
+        price_per_unit=price,
+        price_source=quote.source,
+        price_as_of=quote.as_of,
+        total_amount=total,
+    )
+
+
+def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, now: datetime) -> Order:
+    """The pending order that `asked` becomes.
+
+    Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
+    """
+    assert asked.order_price is not None
+    assert asked.quantity is not None
+    _check_execution(asset)
+    expires_at = asked.expires_at or now + ORDER_LIFETIME_DEFAULT
+    if not now < expires_at <= now + ORDER_LIFETIME_MAX:
+        raise ExpiryOutOfRange(f"expires_at is after now and within {ORDER_LIFETIME_MAX.days} days")
+    quantity = Quantity(asked.quantity, asset.asset_id)
+    asset.check_quantity(quantity)
+    buying = asked.order_type is Side.BUY
+    notional = asked.order_price.cost_of(quantity) if buying else asked.order_price.proceeds_of(quantity)
+    asset.check_notional(notional)
+    _check_size(quantity, notional)
+    return Order(
+        order_id=order_id,
+        owner=owner,
+        order_type=asked.order_type,
+        quantity=quantity,
+        status=Status.PENDING,
+        terms=asked.fingerprint,
+        created_at=now,
+        updated_at=now,
+        order_price=asked.order_price,
+        expires_at=expires_at,
+        hold=notional if buying else None,
+    )
+
+
+def filled(order: Order, quote: Quote, now: datetime) -> Order:
+    """The pending order, filled in full at the market, which has crossed its price: never worse than the limit."""
+    assert order.order_price is not None
+    buying = order.order_type is Side.BUY
+    assert quote.price <= order.order_price if buying else quote.price >= order.order_price
+    return replace(
+        order,
+        status=Status.COMPLETED,
+        price_per_unit=quote.price,
+        price_source=quote.source,
+        price_as_of=quote.as_of,
+        total_amount=quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity),
+        updated_at=now,
+    )
+
+
+def closed(order: Order, status: Status, reason: str, now: datetime) -> Order:
+    """The pending order, cancelled or failed. Raises OrderNotPending."""
+    if status not in TRANSITIONS[order.status]:
+        raise OrderNotPending(
+            f"the order is {order.status} and can not become {status}", id=order.order_id, order_status=order.status
+        )
+    return replace(order, status=status, reason=reason, updated_at=now)
+
+
+def _check_execution(asset: Asset) -> None:
+    if asset.execution is not Execution.INSTANT:
+        raise BoughtElsewhere(f"{asset.asset_id} is bought at an exchange: POST /purchases", route="POST /purchases")
+
+
+def _check_size(quantity: Quantity, total: Money) -> None:
+    for amount in (quantity.amount, total.usd):
+        if amount.adjusted() >= INTEGER_DIGITS_MAX:
+            raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+
+
+def book_price(price: Price) -> str:
+    """The price as text whose order is the order of prices: 10 digits, a point, 18 digits."""
+    return f"{price.usd_per_unit:0{INTEGER_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"

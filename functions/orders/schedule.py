@@ -1,0 +1,62 @@
+"""What the clock does for the order desk: new prices, fills of what they cross, and expiry."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common import aws, clock
+from common.catalogue.store import Market
+from common.errors import Conflict, Unavailable
+from common.gateways.prices import Prices
+from common.gateways.prices.coingecko import CoinGeckoPrices
+from common.log import count, log, metrics
+from common.settings import settings
+from functions.orders.service import Orders
+
+EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
+RESERVE_MILLISECONDS = 8_000  # a transaction begun with less time than this might not be finished
+
+
+def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
+    desk = orders()
+    marked = desk.refresh_prices(_oracle)
+    filled = 0
+    for listing in desk.market.fresh().values():
+        try:
+            filled += desk.match(listing, lambda: _time_left(context))
+        except (Conflict, Unavailable) as refusal:
+            log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
+    return _counted(marked=marked, filled=filled)
+
+
+def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Cancel what is past its time."""
+    return _counted(expired=orders().expire(lambda: _time_left(context)))
+
+
+def _time_left(context: LambdaContext) -> bool:
+    return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
+
+
+def _counted(**numbers: int) -> dict[str, int]:
+    for name, number in numbers.items():
+        count(f"Orders{name.capitalize()}", number)
+    log.info("done", extra=numbers)
+    metrics.flush_metrics()
+    return numbers
+
+
+def _oracle(listed: Mapping[str, str]) -> Prices:
+    here = settings()
+    key = aws.secret(here.price_oracle_key_secret).decode() if here.price_oracle_key_secret else None
+    return CoinGeckoPrices(here.price_oracle_url, ids=listed, api_key=key)
+
+
+@cache
+def orders() -> Orders:
+    return Orders(aws.table(), Market(aws.table(), clock.now), clock.now)

@@ -1,0 +1,327 @@
+"""What a customer, an operator or the clock can ask of the order desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from common import work
+from common.catalogue import store as catalogue
+from common.catalogue.model import Listing, PriceIsNewer, Quote
+from common.catalogue.store import Market
+from common.errors import Refusal, Unavailable
+from common.gateways.prices import Prices
+from common.identity import Owner
+from common.ledger import store as ledger
+from common.ledger.model import AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
+from common.log import count, log
+from common.money import ZERO, Quantity
+from common.table.table import Page, Position, Table
+from common.table.transaction import Busy, Write
+from functions.orders import model, store
+from functions.orders.model import Order, OrderNotPending, Side, Status, Terms
+
+SALE_TRIES_MAX = 50  # each failed one means that another sale of the same holding succeeded
+
+CUSTOMER = "customer"
+MARKET = "the market"
+CLOCK = "the clock"
+
+
+@dataclass(frozen=True)
+class Placed:
+    order: Order
+    replayed: bool = False
+
+
+@dataclass(frozen=True)
+class Orders:
+    table: Table
+    market: Market
+    now: Callable[[], datetime]
+
+    def place(self, owner: Owner, idempotency_key: str, asked: Terms) -> Placed:
+        """Buy or sell: at the market and at once, or at a limit and when the market gets there.
+
+        The order, the balances and the journal change together. The same key with the same terms gives the order of
+        the first time for ever, whatever has changed since; a refused order leaves nothing, so it may be tried again.
+
+        Raises, in this order:
+            AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
+            ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge;
+            IdempotencyKeyReused: the key stands for other terms;
+            AccountNotFound, InsufficientFunds, InsufficientAsset: as the table has it, in the write itself;
+            Busy: too many others write the same balances; nothing is known to be written, repeat with the same key.
+        """
+        order_id = model.order_id(owner, idempotency_key)
+        try:
+            order = self._priced(owner, order_id, asked)
+        except Refusal:
+            # Prices, the catalogue and the clock may refuse what they once accepted: a repeat comes first.
+            placed = store.find(self.table, order_id)
+            if placed is None:
+                raise
+            return Placed(placed.repeated(asked), replayed=True)
+        try:
+            self._write(order)
+        except store.AlreadyPlaced as repeat:
+            return Placed(repeat.order.repeated(asked), replayed=True)
+        return Placed(order)
+
+    def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
+        listing, now = self.market.listing(asked.asset_id), self.now()
+        if asked.is_limit:
+            listing.must_be_active()
+            return model.limit_order(owner, order_id, asked, listing.asset, now)
+        return model.market_order(owner, order_id, asked, listing.asset, listing.tradable_quote(now), now)
+
+    def _write(self, order: Order) -> None:
+        if order.status is Status.PENDING:
+            return self._commit(
+                store.insert(order),
+                self._hold(order),
+                store.enter_book(order),
+                store.event(order, None, "placed", CUSTOMER),
+            )
+        assert order.total_amount is not None
+        owner, at = order.owner, order.created_at
+        if order.order_type is Side.SELL:
+            return self._sell(order, first=store.insert(order))
+        return self._commit(
+            store.insert(order),
+            ledger.debit(owner, order.total_amount, at),
+            ledger.credit_asset(owner, order.quantity, order.total_amount, at),
+            ledger.journal(_line(order)),
+        )
+
+    def _hold(self, order: Order) -> Write:
+        if order.order_type is Side.SELL:
+            return ledger.hold_asset(order.owner, order.quantity, order.created_at)
+        assert order.hold is not None
+        return ledger.hold(order.owner, order.hold, order.created_at)
+
+    def _sell(self, order: Order, *, first: Write, also: Sequence[Write] = ()) -> None:
+        """Sell from the free quantity, or from the hold of a resting order. See `ledger.store` for the reading."""
+        assert order.total_amount is not None
+        owner, at = order.owner, order.updated_at
+        take = ledger.debit_asset if order.order_price is None else ledger.settle_asset
+        holding = ledger.holding(self.table, owner, order.quantity.asset_id)
+        for _ in range(SALE_TRIES_MAX):
+            sale = ledger.sale(holding, order.quantity, order.total_amount)
+            try:
+                return self._commit(
+                    first,
+                    take(owner, sale, at),
+                    ledger.credit(owner, order.total_amount, at),
+                    ledger.journal(_line(order, sale)),
+                    *also,
+                )
+            except ledger.HoldingMoved as moved:
+                holding = moved.holding
+        raise Busy("other sales of the same asset keep coming in between; send the same request again")
+
+    def _commit(self, *writes: Write) -> None:
+        with self.table.transaction() as tx:
+            tx.add(*writes)
+
+    def order(self, owner: Owner, order_id: str) -> Order:
+        """Raises OrderNotFound."""
+        return store.get(self.table, owner, order_id)
+
+    def orders(
+        self,
+        owner: Owner,
+        *,
+        asset_id: str | None = None,
+        status: Status | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        after: Position | None,
+    ) -> Page[Order]:
+        """A page of the owner's orders, newest first. With `status` a page may be short and still not the last."""
+        query = store.of_user(owner, asset_id, status, since, until)
+        page = self.table.page(store.OrderItem, query, limit=limit, after=after)
+        return page.of(store.order_of)
+
+    def cancel(self, owner: Owner, order_id: str) -> Placed:
+        """Take a resting order back, and its hold with it. A repeat gives the cancelled order.
+
+        Raises OrderNotFound, OrderNotPending (it filled, expired or failed first), Busy.
+        """
+        order = store.get(self.table, owner, order_id)
+        if order.status is Status.CANCELLED:
+            return Placed(order, replayed=True)
+        return Placed(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+
+    def cancel_all(self, owner: Owner, asset_id: str | None, after: Position | None) -> Page[Order]:
+        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it."""
+        page = self.orders(owner, asset_id=asset_id, limit=model.CANCEL_ALL_BATCH, after=after)
+        cancelled = []
+        for order in page.items:
+            if order.status is not Status.PENDING:
+                continue
+            try:
+                cancelled.append(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+            except OrderNotPending:
+                pass  # the index was late: it had filled or expired
+        return Page(cancelled, page.after)
+
+    def fail(self, order_id: str, reason: str, operator: str, audit: Write) -> Order:
+        """An operator ends a resting order that can not be carried out, and gives the hold back.
+
+        Raises OrderNotFound, OrderNotPending, Busy.
+        """
+        order = store.find(self.table, order_id)
+        if order is None:
+            raise model.OrderNotFound("there is no such order", id=order_id)
+        return self._close(order, Status.FAILED, reason, operator, audit)
+
+    def _close(self, order: Order, status: Status, reason: str, actor: str, *also: Write) -> Order:
+        closed = model.closed(order, status, reason, self.now())
+        owner, at = closed.owner, closed.updated_at
+        if closed.order_type is Side.SELL:
+            back = ledger.release_asset(owner, closed.quantity, at)
+        else:
+            assert closed.hold is not None
+            back = ledger.release(owner, closed.hold, at)
+        self._commit(
+            store.decide(closed), back, store.leave_book(closed), store.event(closed, order.status, reason, actor), *also
+        )
+        return closed
+
+    def refresh_prices(self, source: Callable[[Mapping[str, str]], Prices]) -> int:
+        """Write down the newest price of every asset; returns how many were newer than ours.
+
+        `source` makes a price source of the catalogue's ids there, by asset id. Raises PriceSourceUnavailable: the
+        prices stay as they are and grow old.
+        """
+        listings, marked = self.market.listings(), 0
+        listed = {asset_id: listing.asset.price_source_id for asset_id, listing in listings.items()}
+        for asset_id, found in source(listed).latest(listed).items():
+            try:
+                self._commit(catalogue.mark(asset_id, Quote(found.price, found.source, found.as_of), self.now()))
+                marked += 1
+            except PriceIsNewer:
+                pass  # two rounds overlap; the younger price has won
+        return marked
+
+    def match(self, listing: Listing, more_time: Callable[[], bool]) -> int:
+        """Fill the resting orders of one asset that the market has crossed; returns how many.
+
+        Safe to run twice, at once, or to be cut short: an order that is decided meanwhile is left as it is, and one
+        that could not be filled now is met again in the next round.
+
+        Raises AssetInactive, PriceUnavailable: nothing is filled at a price that may not be traded on.
+        """
+        quote, fills = listing.tradable_quote(self.now()), 0
+        for order in store.crossed(self.table, listing.asset.asset_id, quote.price):
+            if not more_time():
+                log.warning("out of time while matching", extra={"asset_id": listing.asset.asset_id})
+                break
+            if order.expires_at is not None and order.expires_at <= self.now():
+                continue
+            try:
+                self._fill(order, quote)
+                fills += 1
+            except OrderNotPending:
+                continue
+            except Unavailable as busy:
+                log.warning("not filled now", extra={"order_id": order.order_id, "why": busy.detail})
+            except Refusal as refusal:
+                # The hold that stands behind every resting order is not there: never guess, wake a person.
+                count("HoldMissing")
+                log.error("not filled", extra={"order_id": order.order_id, "refusal": type(refusal).__name__})
+        return fills
+
+    def _fill(self, order: Order, quote: Quote) -> None:
+        filled = model.filled(order, quote, self.now())
+        assert filled.total_amount is not None
+        owner, at = filled.owner, filled.updated_at
+        first = store.decide(filled)
+        end = (store.leave_book(filled), store.event(filled, order.status, f"filled at {quote.price}", MARKET))
+        if filled.order_type is Side.SELL:
+            return self._sell(filled, first=first, also=end)
+        assert filled.hold is not None
+        return self._commit(
+            first,
+            ledger.settle(owner, filled.hold, filled.total_amount, at),
+            ledger.credit_asset(owner, filled.quantity, filled.total_amount, at),
+            ledger.journal(_line(filled)),
+            *end,
+        )
+
+    def expire(self, more_time: Callable[[], bool]) -> int:
+        """Cancel the resting orders whose time is over; returns how many."""
+        expired = 0
+        for waiting in work.due(self.table, store.CONTEXT, self.now()):
+            if not more_time():
+                log.warning("out of time while expiring orders")
+                break
+            order = store.find(self.table, waiting.PK)  # the index is late; the item decides
+            if order is None or order.status is not Status.PENDING:
+                continue
+            try:
+                self._close(order, Status.CANCELLED, "expired", CLOCK)
+                expired += 1
+            except OrderNotPending:
+                continue
+            except Refusal as refusal:
+                log.error("not expired", extra={"order_id": order.order_id, "refusal": type(refusal).__name__})
+        return expired
+
+    def portfolio(self, owner: Owner) -> Portfolio:
+        """Everything the owner has, at the latest prices. Raises AccountNotFound."""
+        balance, holdings = ledger.account(self.table, owner)
+        return portfolio(balance, holdings, self._marks(holdings))
+
+    def _marks(self, holdings: Sequence[Holding]) -> dict[str, Mark]:
+        now, listings = self.now(), self.market.listings()
+        marks = {}
+        for holding in holdings:
+            listing = listings.get(holding.asset_id)
+            if listing is not None and listing.quote is not None:
+                marks[holding.asset_id] = Mark(listing.quote.price, listing.quote.as_of, listing.stale(now))
+        return marks
+
+    def holdings(self, owner: Owner) -> tuple[Balance, list[Holding]]:
+        """Raises AccountNotFound."""
+        return ledger.account(self.table, owner)
+
+    def holding(self, owner: Owner, asset_id: str) -> Holding:
+        """Raises AssetNotFound: also when the owner never had it."""
+        holding = ledger.holding(self.table, owner, asset_id)
+        if holding is None:
+            raise model.HoldingNotFound(f"you never held {asset_id}")
+        return holding
+
+    def history(
+        self,
+        owner: Owner,
+        asset_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        after: Position | None,
+    ) -> Page[AssetTransaction]:
+        """A page of the owner's trades of one asset, newest first."""
+        return ledger.history(self.table, owner, asset_id, since, until, limit=limit, after=after)
+
+
+def _line(order: Order, sale: ledger.Sale | None = None) -> AssetTransaction:
+    assert order.price_per_unit is not None
+    assert order.total_amount is not None
+    return AssetTransaction(
+        username=order.owner.username,
+        sub=order.owner.sub,
+        quantity=order.quantity,
+        transaction_type=TransactionType(order.order_type),
+        price_per_unit=order.price_per_unit,
+        total_amount=order.total_amount,
+        order_id=order.order_id,
+        created_at=order.updated_at,
+        cost=ZERO if sale is None else sale.cost,
+        realised_gain=ZERO if sale is None else sale.realised_gain,
+    )

@@ -1,0 +1,255 @@
+"""Orders in the table: items, mapping both ways, writes and queries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import timeline, work
+from common.clock import text
+from common.errors import Refusal
+from common.identity import Owner
+from common.money import Money, Price, Quantity
+from common.table import keys
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.table import Query, Table
+from common.table.transaction import Write
+from common.timeline import Event
+from functions.orders.model import Order, OrderNotFound, OrderNotPending, Side, Status, book_price
+
+CONTEXT = "orders"
+
+
+class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    ASSET_ID = UnicodeAttribute()  # {asset_id}#{created_at}#{order_id}, the index's sort key
+    timeline_at = UnicodeAttribute()  # {created_at}#{order_id}
+    asset_id = UnicodeAttribute()
+    order_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    status = UnicodeAttribute()
+    terms = UnicodeAttribute()
+    order_price = DecimalAttribute(null=True)
+    expires_at = InstantAttribute(null=True)
+    hold = DecimalAttribute(null=True)
+    price_per_unit = DecimalAttribute(null=True)
+    price_source = UnicodeAttribute(null=True)
+    price_as_of = InstantAttribute(null=True)
+    total_amount = DecimalAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+
+class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
+    """A pending order as the book needs it. All of it is fixed when the order is placed, so a fill reads no order."""
+
+    order_id = UnicodeAttribute()
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    order_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    order_price = DecimalAttribute()
+    expires_at = InstantAttribute()
+    hold = DecimalAttribute(null=True)
+    terms = UnicodeAttribute()
+
+
+class AlreadyPlaced(Refusal):
+    """The id is taken: by a repeat, or by other terms. Carries the order as it is."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("that order id is taken")
+        self.order = order
+
+
+def insert(order: Order) -> Write:
+    """Refused with AlreadyPlaced. Goes first, so that a repeat is answered as a repeat."""
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return AlreadyPlaced(order_of(OrderItem.from_raw_data(dict(old))))
+
+    return Write.put(_item(order), when=OrderItem.PK.does_not_exist(), otherwise=taken)
+
+
+def decide(order: Order) -> Write:
+    """Write a pending order's end. Refused with OrderNotPending when it has one."""
+    item = OrderItem
+
+    def decided(old: RawItem | None) -> Refusal:
+        status = "gone" if old is None else old["status"]["S"]
+        return OrderNotPending(
+            f"the order is {status}; nothing can be done about it", id=order.order_id, order_status=status
+        )
+
+    actions = [item.status.set(order.status), item.updated_at.set(order.updated_at), *work.done()]
+    if order.total_amount is not None and order.price_per_unit is not None:
+        actions += [
+            item.price_per_unit.set(order.price_per_unit.usd_per_unit),
+            item.price_source.set(order.price_source),
+            item.price_as_of.set(order.price_as_of),
+            item.total_amount.set(order.total_amount.usd),
+        ]
+    if order.reason is not None:
+        actions.append(item.reason.set(order.reason))
+    return Write.update(
+        OrderItem(*keys.ORDER(order_id=order.order_id)),
+        *actions,
+        when=item.status == Status.PENDING,
+        otherwise=decided,
+    )
+
+
+def enter_book(order: Order) -> Write:
+    assert order.order_price is not None
+    entry = BookEntryItem(
+        *_book_key(order),
+        order_id=order.order_id,
+        username=order.owner.username,
+        sub=order.owner.sub,
+        asset_id=order.quantity.asset_id,
+        order_type=order.order_type,
+        quantity=order.quantity.amount,
+        order_price=order.order_price.usd_per_unit,
+        expires_at=order.expires_at,
+        hold=None if order.hold is None else order.hold.usd,
+        terms=order.terms,
+        created_at=order.created_at,
+        updated_at=order.created_at,
+    )
+    return Write.put(entry)
+
+
+def leave_book(order: Order) -> Write:
+    return Write.delete(BookEntryItem(*_book_key(order)))
+
+
+def _book_key(order: Order) -> keys.PrimaryKey:
+    assert order.order_price is not None
+    return keys.BOOK_ENTRY(
+        asset_id=order.quantity.asset_id,
+        side=order.order_type,
+        price=book_price(order.order_price),
+        order_id=order.order_id,
+    )
+
+
+def event(order: Order, before: Status | None, reason: str, actor: str) -> Write:
+    return timeline.record(order.order_id, Event(order.updated_at, before, order.status, reason, actor))
+
+
+def find(table: Table, order_id: str) -> Order | None:
+    item = table.get(OrderItem, keys.ORDER(order_id=order_id), consistent=True)
+    return None if item is None else order_of(item)
+
+
+def get(table: Table, owner: Owner, order_id: str) -> Order:
+    """Raises OrderNotFound, also for an order of somebody else."""
+    order = find(table, order_id)
+    if order is None or order.owner != owner:
+        raise OrderNotFound("there is no such order", id=order_id)
+    return order
+
+
+def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
+    """The resting orders that the market has crossed at `price`, and no others: the book is sorted by price."""
+    here = book_price(price)
+    buyers = (Item.PK == f"BOOK#{asset_id}#{Side.BUY}") & (Item.SK >= here)
+    sellers = (Item.PK == f"BOOK#{asset_id}#{Side.SELL}") & (Item.SK < here + "$")  # "$" is what follows "#"
+    for where in (buyers, sellers):
+        for entry in table.all(BookEntryItem, Query(where)):
+            yield _resting(entry)
+
+
+def _resting(entry: BookEntryItem) -> Order:
+    return Order(
+        order_id=entry.order_id,
+        owner=Owner(entry.username, entry.sub),
+        order_type=Side(entry.order_type),
+        quantity=Quantity(entry.quantity, entry.asset_id),
+        status=Status.PENDING,
+        terms=entry.terms,
+        created_at=entry.created_at,
+        updated_at=entry.updated_at,
+        order_price=Price(entry.order_price),
+        expires_at=entry.expires_at,
+        hold=None if entry.hold is None else Money(entry.hold),
+    )
+
+
+def of_user(
+    owner: Owner,
+    asset_id: str | None,
+    status: Status | None,
+    since: datetime | None,
+    until: datetime | None,
+) -> Query:
+    """The owner's orders, newest first; a moment old, as any index is. Times are inclusive and exclusive."""
+    item = OrderItem
+    first, last = text(since) if since else "0", text(until) if until else "9"
+    where = item.username == owner.username
+    if asset_id is not None:
+        where &= item.ASSET_ID.between(f"{asset_id}#{first}", f"{asset_id}#{last}")
+    elif since is not None or until is not None:
+        where &= item.timeline_at.between(first, last)
+    only = item.sub == owner.sub
+    if status is not None:
+        only &= item.status == status
+    index = keys.USER_TIMELINE if asset_id is None else keys.USER_ORDERS
+    return Query(where, index=index, only=only, newest_first=True)
+
+
+def _item(order: Order) -> OrderItem:
+    created_at, asset_id = text(order.created_at), order.quantity.asset_id
+    wait = (
+        work.waiting(CONTEXT, order.order_id, due_at=order.expires_at, waits_for="the market, or its expiry")
+        if order.status is Status.PENDING and order.expires_at is not None
+        else {}
+    )
+    price, total = order.price_per_unit, order.total_amount
+    return OrderItem(
+        *keys.ORDER(order_id=order.order_id),
+        username=order.owner.username,
+        sub=order.owner.sub,
+        ASSET_ID=f"{asset_id}#{created_at}#{order.order_id}",
+        timeline_at=f"{created_at}#{order.order_id}",
+        asset_id=asset_id,
+        order_type=order.order_type,
+        quantity=order.quantity.amount,
+        status=order.status,
+        terms=order.terms,
+        order_price=None if order.order_price is None else order.order_price.usd_per_unit,
+        expires_at=order.expires_at,
+        hold=None if order.hold is None else order.hold.usd,
+        price_per_unit=None if price is None else price.usd_per_unit,
+        price_source=order.price_source,
+        price_as_of=order.price_as_of,
+        total_amount=None if total is None else total.usd,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        **wait,
+    )
+
+
+def order_of(item: OrderItem) -> Order:
+    return Order(
+        order_id=item.PK,
+        owner=Owner(item.username, item.sub),
+        order_type=Side(item.order_type),
+        quantity=Quantity(item.quantity, item.asset_id),
+        status=Status(item.status),
+        terms=item.terms,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        order_price=None if item.order_price is None else Price(item.order_price),
+        expires_at=item.expires_at,
+        hold=None if item.hold is None else Money(item.hold),
+        price_per_unit=None if item.price_per_unit is None else Price(item.price_per_unit),
+        price_source=item.price_source,
+        price_as_of=item.price_as_of,
+        total_amount=None if item.total_amount is None else Money(item.total_amount),
+        reason=item.reason,
+    )

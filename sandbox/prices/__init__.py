@@ -1,0 +1,1 @@
+"""The price source: `oracle` is its rules, `face` its wire, `python -m sandbox.prices` runs it."""

@@ -1,0 +1,330 @@
+"""The price source over HTTP: CoinGecko's wire to the letter, and controls that say what to do."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+import urllib3
+
+from sandbox.prices.face import BODY_BYTES_MAX, serve
+from sandbox.prices.oracle import Oracle
+
+NOW = datetime(2024, 3, 25, 8, 45, 0, 5, tzinfo=UTC)
+PRICE = "/api/v3/simple/price"
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    text: str
+    headers: Any
+
+    @property
+    def error(self) -> str:
+        return str(json.loads(self.text)["error"])
+
+
+def call(url: str, method: str = "GET", body: object = None) -> Said:
+    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    with urllib3.PoolManager() as pool:
+        response = pool.request(method, url, body=raw, timeout=5, retries=False)
+    return Said(response.status, response.data.decode(), response.headers)
+
+
+@pytest.fixture
+def oracle() -> Oracle:
+    return Oracle(lambda: NOW, seed=7)
+
+
+@pytest.fixture
+def url(oracle: Oracle) -> Iterator[str]:
+    with serve(oracle) as face:
+        yield face.url
+
+
+def test_it_listens_on_this_machine_only(url: str) -> None:
+    assert url.startswith("http://127.0.0.1:")
+
+
+def test_ping_is_answered(url: str) -> None:
+    assert call(f"{url}/api/v3/ping").text == '{"gecko_says": "(V3) To the Moon!"}'
+
+
+def test_prices_are_json_numbers_with_every_digit(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "67187.3358936566123456789")
+    oracle.set_price("pepe", "0.000000000012300")
+    said = call(f"{url}{PRICE}?ids=bitcoin,pepe&vs_currencies=usd&include_last_updated_at=true&precision=full")
+    assert said.status == 200
+    assert said.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert said.text == (
+        '{"bitcoin":{"usd":67187.3358936566123456789,"last_updated_at":1711356300},'
+        '"pepe":{"usd":0.0000000000123,"last_updated_at":1711356300}}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("query", "answer"),
+    [
+        ("ids=bitcoin&vs_currencies=usd&precision=full", '{"bitcoin":{"usd":67187.3358936566}}'),
+        ("ids=bitcoin&vs_currencies=usd&precision=18", '{"bitcoin":{"usd":67187.3358936566}}'),
+        ("ids=bitcoin&vs_currencies=usd&precision=2", '{"bitcoin":{"usd":67187.34}}'),
+        ("ids=bitcoin&vs_currencies=usd&precision=0", '{"bitcoin":{"usd":67187}}'),
+        ("ids=bitcoin&vs_currencies=usd", '{"bitcoin":{"usd":67187.3}}'),
+        ("ids=bitcoin&vs_currencies=thb&precision=full", '{"bitcoin":{}}'),
+        ("ids=bitcoin&vs_currencies=thb,usd&precision=0", '{"bitcoin":{"usd":67187}}'),
+        ("ids=Bitcoin%2C%20unknown,&vs_currencies=USD&precision=0", '{"bitcoin":{"usd":67187}}'),
+        ("ids=unknown&vs_currencies=usd", "{}"),
+        ("ids=bitcoin,bitcoin&vs_currencies=usd&precision=0", '{"bitcoin":{"usd":67187}}'),
+        (
+            "ids=dead&vs_currencies=usd&include_last_updated_at=true&precision=full",
+            '{"dead":{"usd":null,"last_updated_at":null}}',
+        ),
+    ],
+)
+def test_the_question_is_taken_as_coingecko_takes_it(oracle: Oracle, url: str, query: str, answer: str) -> None:
+    oracle.set_price("bitcoin", "67187.3358936566")
+    oracle.set_price("dead", None)
+    assert call(f"{url}{PRICE}?{query}").text == answer
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "error"),
+    [
+        ("ids=bitcoin", 422, "Missing parameter vs_currencies"),
+        ("ids=bitcoin&vs_currencies=", 422, "Missing parameter vs_currencies"),
+        ("", 422, "Missing parameter vs_currencies"),
+        ("vs_currencies=usd", 422, "Missing parameter ids"),
+        ("ids=bitcoin&vs_currencies=usd&precision=19", 400, "Invalid value for precision"),
+        ("ids=bitcoin&vs_currencies=usd&precision=-1", 400, "Invalid value for precision"),
+        ("ids=bitcoin&vs_currencies=usd&precision=all", 400, "Invalid value for precision"),
+    ],
+)
+def test_a_bad_question_is_refused_and_uses_up_no_fault(
+    oracle: Oracle, url: str, query: str, status: int, error: str
+) -> None:
+    oracle.fail_next("500")
+    said = call(f"{url}{PRICE}?{query}")
+    assert (said.status, said.error) == (status, error)
+    assert oracle.faults() == ["500"]
+
+
+@pytest.mark.parametrize(("kind", "retry_after"), [("429", "60"), ("500", None)])
+def test_a_fault_with_a_status_has_coingeckos_body(
+    oracle: Oracle, url: str, kind: str, retry_after: str | None
+) -> None:
+    oracle.fail_next(kind)
+    said = call(f"{url}{PRICE}?ids=bitcoin&vs_currencies=usd")
+    status = json.loads(said.text)["status"]
+    assert (said.status, status["error_code"]) == (int(kind), int(kind))
+    assert status["error_message"]
+    assert said.headers.get("Retry-After") == retry_after
+
+
+def test_garbage_is_a_web_page_with_status_200(oracle: Oracle, url: str) -> None:
+    oracle.fail_next("garbage")
+    said = call(f"{url}{PRICE}?ids=bitcoin&vs_currencies=usd")
+    assert (said.status, said.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
+
+
+def test_a_caller_that_waits_for_a_time_out_is_let_go_when_the_face_closes(oracle: Oracle) -> None:
+    face = serve(oracle)
+    oracle.fail_next("timeout")
+    ended: list[str] = []
+
+    def wait() -> None:
+        try:
+            call(f"{face.url}{PRICE}?ids=bitcoin&vs_currencies=usd")
+        except urllib3.exceptions.ProtocolError:
+            ended.append("the connection was closed")
+
+    waiting = Thread(target=wait)
+    waiting.start()
+    while oracle.calls == 0:
+        time.sleep(0.001)
+    face.close()
+    face.close()  # again does nothing
+    waiting.join(5)
+    assert ended == ["the connection was closed"]
+
+
+def test_a_price_is_set_and_told_as_it_is_now(oracle: Oracle, url: str) -> None:
+    said = call(f"{url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.10", "age_seconds": 45})
+    assert (said.status, json.loads(said.text)) == (
+        200,
+        {
+            "usd": "67000.1",
+            "age_seconds": 45,
+            "walk": False,
+            "quoted_usd": "67000.1",
+            "updated_at": "2024-03-25T08:44:15.000000Z",
+        },
+    )
+    assert oracle.ask(["bitcoin"])["bitcoin"].usd == Decimal("67000.10")
+
+
+def test_a_price_is_moved(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "67000.10")
+    assert json.loads(call(f"{url}/sandbox/move/bitcoin", "POST", {"factor": "1.05"}).text)["usd"] == "70350.105"
+
+
+def test_a_listing_is_forgotten(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "1")
+    assert call(f"{url}/sandbox/prices/bitcoin", "DELETE").status == 200
+    assert call(f"{url}/sandbox/prices/bitcoin", "DELETE").status == 404
+    assert oracle.ask(["bitcoin"]) == {}
+
+
+def test_faults_are_ordered_seen_and_called_off(oracle: Oracle, url: str) -> None:
+    said = call(f"{url}/sandbox/faults", "POST", {"kind": "timeout", "times": 2})
+    assert json.loads(said.text) == {"faults": ["timeout", "timeout"]}
+    assert json.loads(call(f"{url}/sandbox/faults", "POST", {"kind": "drop"}).text)["faults"][-1] == "drop"
+    assert json.loads(call(f"{url}/sandbox/state").text)["faults"] == ["timeout", "timeout", "drop"]
+    assert json.loads(call(f"{url}/sandbox/faults", "DELETE").text) == {"faults": []}
+
+
+def test_the_state_shows_everything(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "67000", walk=True)
+    oracle.set_price("dead", None)
+    call(f"{url}{PRICE}?ids=bitcoin&vs_currencies=usd")
+    state = json.loads(call(f"{url}/sandbox/state").text)
+    assert (state["now"], state["seed"], state["calls"]) == ("2024-03-25T08:45:00.000005Z", 7, 1)
+    assert (state["prices"]["bitcoin"]["usd"], state["prices"]["bitcoin"]["walk"]) == ("67000", True)
+    assert (state["prices"]["dead"]["usd"], state["prices"]["dead"]["quoted_usd"]) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "error"),
+    [
+        ("PUT", "/sandbox/prices/bitcoin", None, 400, "the body is not JSON"),
+        ("PUT", "/sandbox/prices/bitcoin", b"\xff", 400, "the body is not JSON"),
+        ("PUT", "/sandbox/prices/bitcoin", [], 400, "there must be a JSON object with usd, age_seconds, walk"),
+        ("PUT", "/sandbox/prices/bitcoin", {}, 400, 'usd is missing: text such as "67000.10"'),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": 67000.1}, 400, 'usd is 67000.1; it must be text such as "67000.10"'),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": "lots"}, 400, "usd is 'lots'; it must be a decimal number"),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "age": 3}, 400, "there are usd, age_seconds, walk"),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "age_seconds": True}, 400, "age_seconds is true"),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "age_seconds": -1}, 400, "from 0 to"),
+        ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "walk": "no"}, 400, 'walk is "no"; it must be true or false'),
+        ("PUT", "/sandbox/prices/Bit%2Ccoin", {"usd": "1"}, 400, "'Bit,coin' is not an id"),
+        ("PUT", "/sandbox/prices/bitcoin", b" " * (BODY_BYTES_MAX + 1), 400, "at most 65536"),
+        ("POST", "/sandbox/move/bitcoin", {"factor": "1.05"}, 404, "bitcoin is not listed; listed: nothing"),
+        ("POST", "/sandbox/move/bitcoin", {"factor": 1.05}, 400, 'it must be text such as "1.05"'),
+        ("POST", "/sandbox/faults", {"kind": "earthquake"}, 400, "429, 500, timeout, garbage, drop"),
+        ("POST", "/sandbox/faults", {"kind": 429}, 400, "one of 429, 500, timeout"),
+        ("POST", "/sandbox/faults", {"kind": "429", "times": 0}, 400, "from 1 to 1000"),
+        ("GET", "/sandbox/prices/bitcoin", None, 404, "GET /sandbox/state"),
+        ("GET", "/", None, 404, "GET /api/v3/simple/price"),
+        ("POST", PRICE, {}, 404, "nothing answers POST /api/v3/simple/price"),
+    ],
+)
+def test_a_bad_order_is_refused_with_what_to_do(
+    oracle: Oracle, url: str, method: str, path: str, body: object, status: int, error: str
+) -> None:
+    said = call(f"{url}{path}", method, body)
+    assert said.status == status
+    assert error in said.error
+    assert (oracle.listings(), oracle.faults()) == ({}, [])
+
+
+def test_one_connection_carries_many_questions(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "1")
+    with urllib3.HTTPConnectionPool(url.removeprefix("http://").split(":")[0], int(url.rsplit(":", 1)[1])) as pool:
+        for _ in range(3):
+            assert pool.request("GET", f"{PRICE}?ids=bitcoin&vs_currencies=usd").data == b'{"bitcoin":{"usd":1}}'
+        assert pool.num_connections == 1
+
+
+def test_a_change_that_can_not_be_kept_is_told(oracle: Oracle) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    with serve(oracle, on_change=full) as face:
+        said = call(f"{face.url}/sandbox/prices/bitcoin", "PUT", {"usd": "1"})
+    assert (said.status, "No space left" in said.error) == (500, True)
+
+
+def test_a_taken_port_is_an_error_at_once(oracle: Oracle, url: str) -> None:
+    with pytest.raises(OSError, match="in use"):
+        serve(oracle, port=int(url.rsplit(":", 1)[1]))
+
+
+# The process
+
+
+class Process:
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.prices", "--port", "0", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.first_line = self.process.stdout.readline()
+        self.url = self.first_line.split()[3] if self.first_line else ""
+
+    def stop(self) -> tuple[int, str]:
+        """Exit code, and what it said on stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        _, stderr = self.process.communicate(timeout=10)
+        return self.process.returncode, stderr
+
+
+def test_what_was_set_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path: Path) -> None:
+    kept = tmp_path / "prices.json"
+    first = Process("--state", str(kept))
+    assert "walk" in call(f"{first.url}/sandbox/state").text, "it begins with a market"
+    assert call(f"{first.url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.123456789012345678"}).status == 200
+    assert first.stop() == (0, ""), "and no access log"
+    assert [path.name for path in tmp_path.iterdir()] == ["prices.json"]
+
+    second = Process("--state", str(kept), "--access-log")
+    said = call(f"{second.url}{PRICE}?ids=bitcoin&vs_currencies=usd&precision=full")
+    code, access_log = second.stop()
+    assert said.text == '{"bitcoin":{"usd":67000.123456789012345678}}'
+    assert code == 0
+    assert PRICE in access_log
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "[1]", '{"bitcoin": {"usd": 1.5}}', '{"bitcoin": {"usd": "NaN"}}', '{"a": 1}']
+)
+def test_a_state_that_can_not_be_read_stops_the_start_with_a_word(tmp_path: Path, text: str) -> None:
+    from sandbox.prices.__main__ import main
+
+    kept = tmp_path / "prices.json"
+    kept.write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        main(["--port", "0", "--state", str(kept)])
+    assert stopped.value.code == 2
+
+
+def test_help_shows_how_to_ask_and_how_to_break_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from sandbox.prices.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0
+    assert all(word in said for word in ("--port", "--seed", "--state", "/sandbox/faults", "garbage"))
+
+
+def test_a_taken_port_stops_the_start_with_a_word(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sandbox.prices.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--port", url.rsplit(":", 1)[1]])
+    assert stopped.value.code == 2
+    assert "choose another" in capsys.readouterr().err
