@@ -10,7 +10,7 @@ from pynamodb.attributes import UnicodeAttribute
 from common.clock import text
 from common.table import keys
 from common.table.items import Item
-from common.table.table import Page, Position, Query, Table
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 
 
@@ -48,7 +48,7 @@ def entry(done: AuditEntry) -> Write:
 
 def entries(table: Table, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
     """A page of one day's entries, newest first. `date` is ISO, UTC."""
-    query = Query(AuditEntryItem.PK == f"AUDIT#{date}", newest_first=True)
+    query = Query(partition(f"AUDIT#{date}"), newest_first=True)
     return table.page(AuditEntryItem, query, limit=limit, after=after).of(_entry)
 
 

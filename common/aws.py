@@ -13,6 +13,7 @@ from common.table.table import Table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_secretsmanager import SecretsManagerClient
 
 # botocore repeats a transaction under the same ClientRequestToken, so its own retries are safe.
 _QUICK = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3}, tcp_keepalive=True)
@@ -32,6 +33,5 @@ def table() -> Table:
 @cache
 def secret(secret_id: str) -> bytes:
     """A secret's text, read once in a process: a rotated one is seen by the next."""
-    answer = _session().create_client("secretsmanager", config=_QUICK).get_secret_value(SecretId=secret_id)
-    text: str = answer["SecretString"]
-    return text.encode()
+    client: SecretsManagerClient = _session().create_client("secretsmanager", config=_QUICK)  # type: ignore[assignment]
+    return client.get_secret_value(SecretId=secret_id)["SecretString"].encode()

@@ -16,7 +16,7 @@ from pynamodb.attributes import UnicodeAttribute
 from common.clock import text
 from common.table import keys
 from common.table.items import Item
-from common.table.table import Query, Table
+from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
 
@@ -55,6 +55,6 @@ def record(order_id: str, event: Event) -> Write:
 
 def of(table: Table, order_id: str) -> Iterator[Event]:
     """Oldest first."""
-    query = Query((EventItem.PK == order_id) & EventItem.SK.startswith("EVENT#"), consistent=True)
+    query = Query(partition(order_id) & EventItem.SK.startswith("EVENT#"), consistent=True)
     for item in table.all(EventItem, query):
         yield Event(item.created_at, item.before, item.after, item.reason, item.actor)

@@ -11,7 +11,6 @@ import hashlib
 import heapq
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -39,9 +38,9 @@ class WaitingItem(Item):
     waits_for = UnicodeAttribute()
 
 
-def waiting(context: str, thing_id: str, *, due_at: datetime, waits_for: str) -> dict[str, Any]:
-    """The attributes of an item that begins to wait."""
-    return {"open_work": f"{context}#{_shard(thing_id)}", "due_at": due_at, "waits_for": waits_for}
+def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str) -> None:
+    """The item, which is about to be put, begins to wait."""
+    item.open_work, item.due_at, item.waits_for = f"{context}#{_shard(item.PK)}", due_at, waits_for
 
 
 def done() -> list[Action]:

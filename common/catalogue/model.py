@@ -120,5 +120,3 @@ class Listing:
                 retry_after_seconds=60,
             )
         return self.quote
-
-

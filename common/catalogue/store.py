@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
@@ -12,7 +13,7 @@ from common.catalogue.model import Asset, AssetNotFound, Execution, Listing, Pri
 from common.money import Money, Price
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item
-from common.table.table import Query, Table
+from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
 VIEW_SECONDS = 5
@@ -69,9 +70,9 @@ class Market:
 def _read(table: Table) -> dict[str, Listing]:
     quotes = {
         item.asset_id: Quote(Price(item.price), item.source, item.as_of)
-        for item in table.all(PriceItem, Query(Item.PK == keys.PRICE.pk))
+        for item in table.all(PriceItem, Query(partition(keys.PRICE.pk)))
     }
-    assets = map(_asset, table.all(AssetItem, Query(Item.PK == keys.ASSET.pk)))
+    assets = map(_asset, table.all(AssetItem, Query(partition(keys.ASSET.pk))))
     return {asset.asset_id: Listing(asset, quotes.get(asset.asset_id)) for asset in assets}
 
 
@@ -83,13 +84,13 @@ def save(asset: Asset, at: datetime) -> Write:
         item.entity_type.set(item),
         item.asset_id.set(asset.asset_id),
         item.name.set(asset.name),
-        item.precision.set(asset.precision),
+        item.precision.set(Decimal(asset.precision)),
         item.min_notional.set(asset.min_notional.usd),
         item.max_notional.set(asset.max_notional.usd),
         item.execution.set(asset.execution),
         item.active.set(asset.active),
         item.price_source_id.set(asset.price_source_id),
-        item.price_age_max_seconds.set(asset.price_age_max_seconds),
+        item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
     )

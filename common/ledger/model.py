@@ -7,14 +7,15 @@ takes cost out in proportion (weighted average cost); whoever sells everything t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from enum import StrEnum
 
 from common.errors import Conflict, NotFound
-from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity
+from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
 
 USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
 SHARE_STEP = Decimal("0.01")  # of a percent
@@ -111,6 +112,73 @@ class AssetTransaction:
     created_at: datetime
     cost: Money = ZERO
     realised_gain: Money = ZERO
+
+
+@dataclass(frozen=True)
+class Books:
+    """What an account must hold by its journal: USD free and held together, and of each asset what is held of it,
+    its cost, its gain, and how much was ever bought and sold."""
+
+    usd: Money
+    assets: Mapping[str, tuple[Decimal, Decimal, Decimal, Decimal, Decimal]]
+
+    @classmethod
+    def by_journal(cls, lines: Iterable[AssetTransaction]) -> Books:
+        """Everything added up again from the first line."""
+        usd, assets = ZERO, defaultdict[str, list[Decimal]](lambda: [Decimal(0)] * 5)
+        for line in lines:
+            match line.transaction_type:
+                case TransactionType.DEPOSIT:
+                    usd += line.total_amount
+                case TransactionType.WITHDRAW:
+                    usd -= line.total_amount
+                case TransactionType.BUY:
+                    usd -= line.total_amount
+                    _add(assets[line.quantity.asset_id], line.quantity, line.total_amount, ZERO)
+                case TransactionType.SELL:
+                    usd += line.total_amount
+                    sold = Quantity(-line.quantity.amount, line.quantity.asset_id)
+                    _add(assets[line.quantity.asset_id], sold, -line.cost, line.realised_gain)
+        return cls(usd, {asset_id: (a, b, c, d, e) for asset_id, (a, b, c, d, e) in assets.items()})
+
+    @classmethod
+    def by_balances(cls, balance: Balance, holdings: Iterable[Holding]) -> Books:
+        """What the balances say."""
+        return cls(
+            balance.total,
+            {
+                h.asset_id: (
+                    h.whole.amount,
+                    h.cost_basis.usd,
+                    h.realised_gain.usd,
+                    h.total_bought.amount,
+                    h.total_sold.amount,
+                )
+                for h in holdings
+            },
+        )
+
+    def differences(self, other: Books) -> list[str]:
+        """In words, one for each number that is not the same."""
+        found = [] if self.usd == other.usd else [f"USD {self.usd} is {other.usd}"]
+        for asset_id in sorted({*self.assets, *other.assets}):
+            ours, theirs = self.assets.get(asset_id, _NOTHING), other.assets.get(asset_id, _NOTHING)
+            names = ("quantity", "cost_basis", "realised_gain", "total_bought", "total_sold")
+            found += [
+                f"{asset_id} {name} {plain(a)} is {plain(b)}"
+                for name, a, b in zip(names, ours, theirs, strict=True)
+                if a != b
+            ]
+        return found
+
+
+_NOTHING = (Decimal(0),) * 5
+
+
+def _add(sums: list[Decimal], quantity: Quantity, cost: Money, gain: Money) -> None:
+    moved = quantity.amount
+    changes = (moved, cost.usd, gain.usd, max(moved, Decimal(0)), max(-moved, Decimal(0)))
+    sums[:] = [EXACT.add(a, b) for a, b in zip(sums, changes, strict=True)]
 
 
 class PriceStatus(StrEnum):

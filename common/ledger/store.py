@@ -33,8 +33,8 @@ from common.ledger.model import (
     AccountNotFound,
     AssetTransaction,
     Balance,
-    HoldMissing,
     Holding,
+    HoldMissing,
     InsufficientAsset,
     InsufficientFunds,
     TransactionType,
@@ -42,7 +42,7 @@ from common.ledger.model import (
 from common.money import ZERO, Money, Price, Quantity
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
-from common.table.table import Page, Position, Query, Table
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 
 NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
@@ -163,6 +163,14 @@ def balance(table: Table, owner: Owner) -> Balance:
     """Raises AccountNotFound."""
     item = table.get(BalanceItem, keys.BALANCE(username=owner.username), consistent=True)
     return _owned(item, owner)
+
+
+def owner(table: Table, username: str) -> Owner:
+    """Whose balance it is that has this username: for operators. Raises AccountNotFound."""
+    item = table.get(BalanceItem, keys.BALANCE(username=username), consistent=True)
+    if item is None:
+        raise AccountNotFound(f"there is no account {username}")
+    return Owner(username, item.sub)
 
 
 def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
@@ -304,15 +312,13 @@ def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
     return _holding(item) if item is not None and item.sub == owner.sub else None
 
 
-def account(table: Table, owner: Owner) -> tuple[Balance, list[Holding]]:
+def account(table: Table, owner: Owner, *, consistent: bool = False) -> tuple[Balance, list[Holding]]:
     """The USD balance and every holding, by asset, in one request for a dozen assets. Raises AccountNotFound."""
     # ASSET#… < BALANCE, and nothing else of a user lies between them.
-    query = Query((Item.PK == owner.username) & Item.SK.between("ASSET#", keys.BALANCE.sk))
+    query = Query(partition(owner.username) & Item.SK.between("ASSET#", keys.BALANCE.sk), consistent=consistent)
     items = list(table.all(Item, query))
     usd = next((i for i in items if isinstance(i, BalanceItem)), None)
-    return _owned(usd, owner), [
-        _holding(i) for i in items if isinstance(i, AssetBalanceItem) and i.sub == owner.sub
-    ]
+    return _owned(usd, owner), [_holding(i) for i in items if isinstance(i, AssetBalanceItem) and i.sub == owner.sub]
 
 
 def _holding(item: AssetBalanceItem) -> Holding:
@@ -389,7 +395,7 @@ def history(
 ) -> Page[AssetTransaction]:
     """A page of the owner's journal of one asset, newest first. Times are inclusive and exclusive."""
     item = AssetTransactionItem
-    where = item.PK == f"TRANS#{owner.username}#{asset_id}"
+    where = partition(f"TRANS#{owner.username}#{asset_id}")
     if since is not None or until is not None:
         where &= item.SK.between(text(since) if since else "0", text(until) if until else "9")
     query = Query(where, only=item.sub == owner.sub, newest_first=True)
@@ -399,7 +405,7 @@ def history(
 def whole_journal(table: Table, owner: Owner, asset_id: str) -> Iterator[AssetTransaction]:
     """Every line of one asset, oldest first, as of now: for rebuilding and statements."""
     item = AssetTransactionItem
-    query = Query(item.PK == f"TRANS#{owner.username}#{asset_id}", only=item.sub == owner.sub, consistent=True)
+    query = Query(partition(f"TRANS#{owner.username}#{asset_id}"), only=item.sub == owner.sub, consistent=True)
     return map(_line, table.all(AssetTransactionItem, query))
 
 

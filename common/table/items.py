@@ -54,4 +54,3 @@ class Item(Model):
     entity_type = DiscriminatorAttribute()
     created_at = InstantAttribute()
     updated_at = InstantAttribute()
-

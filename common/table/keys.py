@@ -15,6 +15,7 @@
 | price             | PRICE                       | {asset_id}              |                                                   |
 | book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                                                   |
 | audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                                                   |
+| cursor            | CURSOR#{name}               | CURSOR                  |                                                   |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -27,6 +28,7 @@ username can name another kind of item.
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -120,6 +122,7 @@ ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
+CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 
 SCHEMA = [
     USER,
@@ -135,6 +138,7 @@ SCHEMA = [
     PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,
+    CURSOR,
 ]
 
 
@@ -150,7 +154,7 @@ def as_markdown() -> str:
     return f"{_table(entities)}\n\n{_table(indexes)}"
 
 
-def _table(rows: list[tuple[str, ...]]) -> str:
+def _table(rows: Sequence[tuple[str, ...]]) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     head, *body = ["| " + " | ".join(map(str.ljust, row, widths)) + " |" for row in rows]
     rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"

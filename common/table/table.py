@@ -11,8 +11,8 @@ from pynamodb.expressions.condition import Condition
 
 from common.errors import Unavailable
 from common.table.items import Item
-from common.table.keys import Index, PrimaryKey
-from common.table.transaction import Patience, Transaction
+from common.table.keys import Index, Key, PrimaryKey
+from common.table.transaction import PATIENCE, Patience, Transaction
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -42,6 +42,11 @@ class Page(Generic[A]):
         return Page([read(item) for item in self.items], self.after)
 
 
+def partition(pk: str) -> Condition:
+    """Every item of one partition key; add a condition on `SK` with `&`."""
+    return Item.PK == pk
+
+
 @dataclass(frozen=True)
 class Query:
     """Items of one partition, or of one partition of an index, in sort key order or newest first."""
@@ -57,21 +62,17 @@ class Query:
 class Table:
     client: DynamoDBClient
     name: str
-    patience: Patience = Patience()
+    patience: Patience = PATIENCE
 
     def transaction(self) -> Transaction:
         return Transaction(self.client, self.name, self.patience)
 
     def get(self, kind: type[T], key: PrimaryKey, *, consistent: bool = False) -> T | None:
         """One item, or None. Eventually consistent unless said: 0.5 read units, or 1."""
-        answer = self._ask(
-            "get_item", Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}}, ConsistentRead=consistent
-        )
+        answer = self._ask("get_item", Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}}, ConsistentRead=consistent)
         return kind.from_raw_data(answer["Item"]) if "Item" in answer else None
 
-    def page(
-        self, kind: type[T], query: Query, *, limit: int | None = None, after: Position | None = None
-    ) -> Page[T]:
+    def page(self, kind: type[T], query: Query, *, limit: int | None = None, after: Position | None = None) -> Page[T]:
         """One page of a query, in one request. Items of several kinds come as their own classes of `kind`."""
         names: dict[str, str] = {}
         values: dict[str, Any] = {}
@@ -103,15 +104,13 @@ class Table:
             if after is None:
                 return
 
-    def scan(
-        self, kind: type[T], only: Condition, *, limit: int | None = None, after: Position | None = None
-    ) -> Page[T]:
-        """A page of the whole table, for administration only: it reads everything it passes."""
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {}
-        asked: dict[str, Any] = {"FilterExpression": only.serialize(names, values)}
-        asked["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
-        asked["ExpressionAttributeValues"] = values
+    def scan(self, kind: type[T], row: Key, *, limit: int | None = None, after: Position | None = None) -> Page[T]:
+        """A page of a whole table's items of one row of the schema, for administration only: it reads everything it
+        passes. `limit` is of the items passed, so a page may be short, even empty."""
+        asked: dict[str, Any] = {
+            "FilterExpression": "entity_type = :entity",
+            "ExpressionAttributeValues": {":entity": {"S": row.entity}},
+        }
         if limit is not None:
             asked["Limit"] = limit
         if after is not None:

@@ -112,6 +112,9 @@ class Patience:
     jitter: Callable[[], float] = random.random  # in [0, 1)
 
 
+PATIENCE = Patience()
+
+
 @dataclass
 class Transaction:
     """Writes that land together or not at all.
@@ -134,7 +137,7 @@ class Transaction:
 
     client: DynamoDBClient
     table_name: str
-    patience: Patience = Patience()
+    patience: Patience = PATIENCE
     writes: list[Write] = field(default_factory=list)
 
     def add(self, *writes: Write) -> Self:
@@ -172,7 +175,7 @@ class Transaction:
         except ClientError as error:
             code = error.response["Error"]["Code"]
             if code == "TransactionCanceledException":
-                self._judge(error.response["CancellationReasons"])  # type: ignore[typeddict-item]
+                self._judge(error.response["CancellationReasons"])
             if code in _BUSY:
                 raise _NotWritten from error
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:

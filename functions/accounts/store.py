@@ -110,7 +110,7 @@ def me(table: Table, owner: Owner) -> User:
 
 def users(table: Table, *, limit: int, after: Position | None) -> Page[User]:
     """A page of a scan: for operators, seldom."""
-    return table.scan(UserItem, UserItem.SK == keys.USER.sk, limit=limit, after=after).of(_user)
+    return table.scan(UserItem, keys.USER, limit=limit, after=after).of(_user)
 
 
 def taken_by_another() -> AccountExists:
@@ -140,7 +140,7 @@ def decide(transfer: Transfer) -> Write:
     return Write.update(
         WithdrawalItem(*keys.WITHDRAWAL(order_id=transfer.transfer_id)),
         item.status.set(transfer.status),
-        item.reason.set(transfer.reason),
+        item.reason.set(transfer.reason or ""),
         item.updated_at.set(transfer.updated_at),
         *work.done(),
         when=item.status == Status.PENDING,
@@ -224,21 +224,21 @@ def _key(kind: TransferKind, transfer_id: str) -> keys.PrimaryKey:
 
 
 def _item(transfer: Transfer) -> Item:
-    common = {
-        "username": transfer.owner.username,
-        "sub": transfer.owner.sub,
-        "amount": transfer.amount.usd,
-        "status": transfer.status,
-        "terms": transfer.terms,
-        "created_at": transfer.created_at,
-        "updated_at": transfer.updated_at,
-    }
-    key = _key(transfer.kind, transfer.transfer_id)
+    item: DepositItem | WithdrawalItem
     if transfer.kind is TransferKind.DEPOSIT:
-        return DepositItem(*key, **common)
-    due_at = transfer.created_at + WITHDRAWAL_DUE
-    wait = work.waiting(CONTEXT, transfer.transfer_id, due_at=due_at, waits_for="an operator to pay or reject it")
-    return WithdrawalItem(*key, **common, **wait)
+        item = DepositItem(*_key(transfer.kind, transfer.transfer_id))
+    else:
+        item = WithdrawalItem(*_key(transfer.kind, transfer.transfer_id))
+        due_at = transfer.created_at + WITHDRAWAL_DUE
+        work.wait(item, CONTEXT, due_at=due_at, waits_for="an operator to pay or reject it")
+    item.username = transfer.owner.username
+    item.sub = transfer.owner.sub
+    item.amount = transfer.amount.usd
+    item.status = transfer.status
+    item.terms = transfer.terms
+    item.created_at = transfer.created_at
+    item.updated_at = transfer.updated_at
+    return item
 
 
 def _read(raw: RawItem) -> Transfer:
@@ -247,17 +247,16 @@ def _read(raw: RawItem) -> Transfer:
 
 def _transfer(item: Item) -> Transfer:
     assert isinstance(item, DepositItem | WithdrawalItem)
-    deposit = isinstance(item, DepositItem)
     return Transfer(
         transfer_id=item.PK,
-        kind=TransferKind.DEPOSIT if deposit else TransferKind.WITHDRAWAL,
+        kind=TransferKind.DEPOSIT if isinstance(item, DepositItem) else TransferKind.WITHDRAWAL,
         owner=Owner(item.username, item.sub),
         amount=Money(item.amount),
         status=Status(item.status),
         terms=item.terms,
         created_at=item.created_at,
         updated_at=item.updated_at,
-        reason=None if deposit else item.reason,
+        reason=item.reason if isinstance(item, WithdrawalItem) else None,
     )
 
 

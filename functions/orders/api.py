@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
@@ -221,9 +220,7 @@ def list_orders(
     owner = caller(app).owner
     listed = f"GET /orders {owner} {asset_id} {status} {since} {until}"
     after = cursors().read(listed, cursor)
-    page = orders().orders(
-        owner, asset_id=asset_id, status=status, since=since, until=until, limit=limit, after=after
-    )
+    page = orders().orders(owner, asset_id=asset_id, status=status, since=since, until=until, limit=limit, after=after)
     return OrderPage(items=[_order(order) for order in page.items], cursor=cursors().write(listed, page.after))
 
 
@@ -249,12 +246,12 @@ def cancel_all(asset_id: AssetInQuery = None, cursor: str | None = None) -> Orde
 @app.get("/balances", tags=["holdings"], summary="Your assets")
 def balances() -> HoldingList:
     _, holdings = orders().holdings(caller(app).owner)
-    return HoldingList(items=[HoldingView(**_holding(holding)) for holding in holdings])
+    return HoldingList(items=[_holding(holding) for holding in holdings])
 
 
 @app.get("/balances/<asset_id>", tags=["holdings"], summary="One of your assets")
 def asset_balance(asset_id: AssetInPath) -> HoldingView:
-    return HoldingView(**_holding(orders().holding(caller(app).owner, asset_id)))
+    return _holding(orders().holding(caller(app).owner, asset_id))
 
 
 @app.get("/portfolio", tags=["holdings"], summary="What it is all worth")
@@ -345,24 +342,24 @@ def _asset(listing: Listing) -> AssetView:
     )
 
 
-def _holding(holding: Holding) -> dict[str, str | datetime | None]:
-    return {
-        "asset_id": holding.asset_id,
-        "quantity": plain(holding.quantity.amount),
-        "held_quantity": plain(holding.held_quantity.amount),
-        "average_purchase_price": _text(holding.average_purchase_price),
-        "cost_basis": str(holding.cost_basis),
-        "realised_gain": str(holding.realised_gain),
-        "total_bought": plain(holding.total_bought.amount),
-        "total_sold": plain(holding.total_sold.amount),
-        "last_transaction_at": holding.last_transaction_at,
-        "updated_at": holding.updated_at,
-    }
+def _holding(holding: Holding) -> HoldingView:
+    return HoldingView(
+        asset_id=holding.asset_id,
+        quantity=plain(holding.quantity.amount),
+        held_quantity=plain(holding.held_quantity.amount),
+        average_purchase_price=_text(holding.average_purchase_price),
+        cost_basis=str(holding.cost_basis),
+        realised_gain=str(holding.realised_gain),
+        total_bought=plain(holding.total_bought.amount),
+        total_sold=plain(holding.total_sold.amount),
+        last_transaction_at=holding.last_transaction_at,
+        updated_at=holding.updated_at,
+    )
 
 
 def _position(position: Position) -> PositionView:
     return PositionView(
-        **_holding(position.holding),
+        **dict(_holding(position.holding)),
         price=None if position.mark is None else str(position.mark.price),
         price_status=position.price_status,
         price_as_of=None if position.mark is None else position.mark.as_of,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -16,7 +17,7 @@ from common.identity import Owner
 from common.ledger import store as ledger
 from common.ledger.model import AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
 from common.log import count, log
-from common.money import ZERO, Quantity
+from common.money import ZERO
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.orders import model, store
@@ -162,10 +163,8 @@ class Orders:
         for order in page.items:
             if order.status is not Status.PENDING:
                 continue
-            try:
+            with suppress(OrderNotPending):  # the index was late: it had filled or expired
                 cancelled.append(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
-            except OrderNotPending:
-                pass  # the index was late: it had filled or expired
         return Page(cancelled, page.after)
 
     def fail(self, order_id: str, reason: str, operator: str, audit: Write) -> Order:
@@ -187,7 +186,11 @@ class Orders:
             assert closed.hold is not None
             back = ledger.release(owner, closed.hold, at)
         self._commit(
-            store.decide(closed), back, store.leave_book(closed), store.event(closed, order.status, reason, actor), *also
+            store.decide(closed),
+            back,
+            store.leave_book(closed),
+            store.event(closed, order.status, reason, actor),
+            *also,
         )
         return closed
 

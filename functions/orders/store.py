@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from common import timeline, work
 from common.clock import text
@@ -14,7 +15,7 @@ from common.identity import Owner
 from common.money import Money, Price, Quantity
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
-from common.table.table import Query, Table
+from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from common.timeline import Event
 from functions.orders.model import Order, OrderNotFound, OrderNotPending, Side, Status, book_price
@@ -85,8 +86,12 @@ def decide(order: Order) -> Write:
             f"the order is {status}; nothing can be done about it", id=order.order_id, order_status=status
         )
 
-    actions = [item.status.set(order.status), item.updated_at.set(order.updated_at), *work.done()]
-    if order.total_amount is not None and order.price_per_unit is not None:
+    actions: list[Action] = [item.status.set(order.status), item.updated_at.set(order.updated_at), *work.done()]
+    if order.status is Status.COMPLETED:
+        assert order.price_per_unit is not None
+        assert order.price_source is not None
+        assert order.price_as_of is not None
+        assert order.total_amount is not None
         actions += [
             item.price_per_unit.set(order.price_per_unit.usd_per_unit),
             item.price_source.set(order.price_source),
@@ -157,8 +162,8 @@ def get(table: Table, owner: Owner, order_id: str) -> Order:
 def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
     """The resting orders that the market has crossed at `price`, and no others: the book is sorted by price."""
     here = book_price(price)
-    buyers = (Item.PK == f"BOOK#{asset_id}#{Side.BUY}") & (Item.SK >= here)
-    sellers = (Item.PK == f"BOOK#{asset_id}#{Side.SELL}") & (Item.SK < here + "$")  # "$" is what follows "#"
+    buyers = partition(f"BOOK#{asset_id}#{Side.BUY}") & (Item.SK >= here)
+    sellers = partition(f"BOOK#{asset_id}#{Side.SELL}") & (Item.SK < here + "$")  # "$" is what follows "#"
     for where in (buyers, sellers):
         for entry in table.all(BookEntryItem, Query(where)):
             yield _resting(entry)
@@ -204,13 +209,8 @@ def of_user(
 
 def _item(order: Order) -> OrderItem:
     created_at, asset_id = text(order.created_at), order.quantity.asset_id
-    wait = (
-        work.waiting(CONTEXT, order.order_id, due_at=order.expires_at, waits_for="the market, or its expiry")
-        if order.status is Status.PENDING and order.expires_at is not None
-        else {}
-    )
     price, total = order.price_per_unit, order.total_amount
-    return OrderItem(
+    item = OrderItem(
         *keys.ORDER(order_id=order.order_id),
         username=order.owner.username,
         sub=order.owner.sub,
@@ -230,8 +230,11 @@ def _item(order: Order) -> OrderItem:
         total_amount=None if total is None else total.usd,
         created_at=order.created_at,
         updated_at=order.updated_at,
-        **wait,
     )
+    if order.status is Status.PENDING:
+        assert order.expires_at is not None
+        work.wait(item, CONTEXT, due_at=order.expires_at, waits_for="the market to cross its price, or its expiry")
+    return item
 
 
 def order_of(item: OrderItem) -> Order:
