@@ -1,0 +1,118 @@
+"""The invariants of the order desk, checked on the raw items of the table, without the product's own arithmetic.
+
+Conservation, for each user and asset, to the last digit: what came in is what is there, what is held and what went
+out; what is held is what unfinished orders and withdrawals hold; and every move has its line in the journal.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from typing import Any
+
+Raw = Mapping[str, Mapping[str, Any]]
+
+
+def violations(items: Iterable[Raw]) -> list[str]:
+    """In words; empty when all is well."""
+    books = _Books([{name: _plain(value) for name, value in item.items()} for item in items])
+    return [*books.negative(), *books.unbalanced(), *books.unheld(), *books.unjournaled(), *books.misplaced()]
+
+
+def check(items: Iterable[Raw]) -> None:
+    found = violations(items)
+    assert not found, "\n".join(found)
+
+
+def _plain(value: Mapping[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    return Decimal(content) if kind == "N" else content
+
+
+class _Books:
+    def __init__(self, items: list[dict[str, Any]]) -> None:
+        self.by_kind: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for item in items:
+            self.by_kind[item["entity_type"]].append(item)
+        self.lines = self.by_kind["asset_transaction"]
+
+    def negative(self) -> Iterable[str]:
+        """Nothing that is owned, held or spent is below zero."""
+        for kind in ("balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal"):
+            for item in self.by_kind[kind]:
+                for name, value in item.items():
+                    if isinstance(value, Decimal) and value < 0 and name != "realised_gain":
+                        yield f"{item['PK']} {item['SK']} {name} is {value}"
+
+    def unbalanced(self) -> Iterable[str]:
+        """Balances are what the journal adds up to."""
+        usd: dict[str, Decimal] = defaultdict(Decimal)
+        assets: dict[tuple[str, str], list[Decimal]] = defaultdict(lambda: [Decimal(0)] * 5)
+        for line in self.lines:
+            user, asset, kind = line["username"], line["asset_id"], line["transaction_type"]
+            total, quantity = line["total_amount"], line["quantity"]
+            if kind in ("DEPOSIT", "WITHDRAW"):
+                usd[user] += total if kind == "DEPOSIT" else -total
+                continue
+            usd[user] += total if kind == "SELL" else -total
+            sums = assets[user, asset]
+            if kind == "BUY":
+                moved = (quantity, total, Decimal(0), quantity, Decimal(0))
+            else:
+                moved = (-quantity, -line["cost"], line["realised_gain"], Decimal(0), quantity)
+                if line["cost"] + line["realised_gain"] != total:
+                    yield f"the gain of {line['order_id']} is not proceeds less cost"
+            sums[:] = [a + b for a, b in zip(sums, moved, strict=True)]
+        for balance in self.by_kind["balance"]:
+            user, there = balance["PK"], balance["current_balance"] + balance["held_balance"]
+            if there != usd[user]:
+                yield f"{user} has ${there}, the journal says ${usd[user]}"
+        for holding in self.by_kind["asset_balance"]:
+            names = ("cost_basis", "realised_gain", "total_bought", "total_sold")
+            there_now = [holding["quantity"] + holding["held_quantity"], *(holding[name] for name in names)]
+            told = assets.pop((holding["username"], holding["asset_id"]), [Decimal(0)] * 5)
+            if there_now != told:
+                yield f"{holding['username']} {holding['asset_id']} is {there_now}, the journal says {told}"
+            if there_now[0] == 0 and holding["cost_basis"] != 0:
+                yield f"{holding['username']} has no {holding['asset_id']} but a cost of {holding['cost_basis']}"
+        yield from (f"the journal knows {key}, no balance does" for key in assets)
+
+    def unheld(self) -> Iterable[str]:
+        """Holds are those of what is pending."""
+        usd: dict[str, Decimal] = defaultdict(Decimal)
+        assets: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for order in self._pending("order"):
+            if order["order_type"] == "BUY":
+                usd[order["username"]] += order["hold"]
+            else:
+                assets[order["username"], order["asset_id"]] += order["quantity"]
+        for withdrawal in self._pending("withdrawal"):
+            usd[withdrawal["username"]] += withdrawal["amount"]
+        for balance in self.by_kind["balance"]:
+            if balance["held_balance"] != usd[balance["PK"]]:
+                yield f"{balance['PK']} holds ${balance['held_balance']}, its orders ${usd[balance['PK']]}"
+        for holding in self.by_kind["asset_balance"]:
+            key = holding["username"], holding["asset_id"]
+            if holding["held_quantity"] != assets[key]:
+                yield f"{key} holds {holding['held_quantity']}, its orders {assets[key]}"
+
+    def unjournaled(self) -> Iterable[str]:
+        """Whatever is completed has one line, and nothing else has any."""
+        done = [item for kind in ("order", "deposit", "withdrawal") for item in self.by_kind[kind]]
+        told = [line["order_id"] for line in self.lines]
+        completed = sorted(item["PK"] for item in done if item["status"] == "COMPLETED")
+        if sorted(told) != completed:
+            yield f"completed {completed}, journal {sorted(told)}"
+
+    def misplaced(self) -> Iterable[str]:
+        """What is pending waits, and a pending order is in the book; nothing else is in either."""
+        for kind in ("order", "withdrawal"):
+            for item in self.by_kind[kind]:
+                if (item["status"] == "PENDING") != ("open_work" in item):
+                    yield f"{item['PK']} is {item['status']} and {'waits' if 'open_work' in item else 'does not wait'}"
+        book = sorted(entry["order_id"] for entry in self.by_kind["book_entry"])
+        pending = sorted(order["PK"] for order in self._pending("order"))
+        if book != pending:
+            yield f"the book has {book}, pending are {pending}"
+
+    def _pending(self, kind: str) -> list[dict[str, Any]]:
+        return [item for item in self.by_kind[kind] if item["status"] == "PENDING"]

@@ -1,0 +1,241 @@
+"""Buying and selling at the market."""
+
+from decimal import Decimal
+
+import pytest
+
+from common.catalogue.model import (
+    AboveMaximum,
+    AssetInactive,
+    AssetNotFound,
+    BelowMinimum,
+    Execution,
+    PrecisionExceeded,
+    PriceUnavailable,
+)
+from common.idempotency import IdempotencyKeyReused
+from common.identity import Owner
+from common.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.money import Money, Price
+from functions.orders.model import BoughtElsewhere, ContradictoryTerms, PriceMoved, Side, Status, Terms
+from tests.desk import Desk
+
+
+def test_a_purchase_takes_the_dollars_and_gives_the_asset(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    order = desk.buy(ann, "2.5")
+    assert (order.status, order.total_amount, order.price_per_unit) == (Status.COMPLETED, Money(250), Price(100))
+    balance, (btc,) = desk.orders.holdings(ann)
+    assert (balance.current, balance.held) == (Money(750), Money(0))
+    assert (btc.quantity.amount, btc.cost_basis, btc.average_purchase_price) == (Decimal("2.5"), Money(250), Price(100))
+
+
+def test_a_buyer_pays_the_fraction_of_a_cent_and_a_seller_leaves_it(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    desk.mark("BTC", "33.333333")
+    assert desk.buy(ann, "0.1").total_amount == Money("3.34")
+    assert desk.sell(ann, "0.1").total_amount == Money("3.33")
+
+
+def test_a_sale_takes_its_share_of_the_cost_and_tells_the_gain(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "3")  # $300
+    desk.mark("BTC", "160")
+    desk.sell(ann, "1")
+    _, (btc,) = desk.orders.holdings(ann)
+    assert (btc.cost_basis, btc.realised_gain) == (Money(200), Money(60))
+    line, *_ = desk.orders.history(ann, "BTC", limit=10, after=None).items
+    assert (line.cost, line.realised_gain, line.total_amount) == (Money(100), Money(60), Money(160))
+
+
+def test_whoever_sells_everything_has_no_cost_left_however_the_shares_were_rounded(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.mark("BTC", "33.333333")
+    desk.buy(ann, "3")
+    for _ in range(3):
+        desk.sell(ann, "1")
+    _, (btc,) = desk.orders.holdings(ann)
+    assert (btc.whole.amount, btc.cost_basis) == (0, Money(0))
+
+
+def test_a_quote_amount_is_spent_exactly(desk: Desk) -> None:
+    ann = desk.customer(usd="50.00")
+    desk.mark("BTC", "67000.10")
+    placed = desk.orders.place(ann, "k", Terms("BTC", Side.BUY, quote_amount=Money(50)))
+    assert placed.order.total_amount == Money("50.00")
+    assert placed.order.quantity.amount == Decimal("0.00074626")
+
+
+def test_a_quote_amount_never_costs_more_than_the_whole_units_it_buys(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.list_asset("COIN", "30", precision=0)
+    placed = desk.orders.place(ann, "k", Terms("COIN", Side.BUY, quote_amount=Money(50)))
+    assert (placed.order.quantity.amount, placed.order.total_amount) == (1, Money(30))
+
+
+def test_a_quote_amount_too_small_for_one_unit_is_below_the_minimum(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.list_asset("COIN", "30", precision=0)
+    with pytest.raises(BelowMinimum):
+        desk.orders.place(ann, "k", Terms("COIN", Side.BUY, quote_amount=Money(20)))
+
+
+def test_a_purchase_nobody_can_afford_moves_nothing(desk: Desk) -> None:
+    ann = desk.customer(usd="9.99")
+    before = desk.dynamo.items()
+    with pytest.raises(InsufficientFunds) as refused:
+        desk.buy(ann, "0.1")
+    assert refused.value.facts == {"needed_usd": "10.00", "free_usd": "9.99"}
+    assert desk.dynamo.items() == before
+
+
+def test_selling_what_one_does_not_own_is_refused_by_the_write_itself(desk: Desk) -> None:
+    ann = desk.customer()
+    with pytest.raises(InsufficientAsset):
+        desk.sell(ann, "0.1")
+    desk.buy(ann, "0.1")
+    with pytest.raises(InsufficientAsset) as refused:
+        desk.sell(ann, "0.10000001")
+    assert refused.value.facts == {"needed": "0.10000001 BTC", "free": "0.1 BTC"}
+
+
+def test_nobody_trades_without_an_account(desk: Desk) -> None:
+    with pytest.raises(AccountNotFound):
+        desk.buy(Owner("eve", "sub-eve"), "1")
+
+
+def test_whoever_takes_a_deleted_username_does_not_get_its_money(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1")
+    other = Owner("ann", "sub-of-somebody-else")
+    for forbidden in (
+        lambda: desk.buy(other, "1"),
+        lambda: desk.buy(other, "1", order_price="90"),
+        lambda: desk.orders.portfolio(other),
+        lambda: desk.accounts.balance(other),
+        lambda: desk.accounts.deposit(other, "k", Money(1)),
+    ):
+        with pytest.raises(AccountNotFound):
+            forbidden()
+    for price in ({}, {"order_price": "200"}):
+        with pytest.raises(InsufficientAsset):
+            desk.sell(other, "0.1", **price)
+    assert desk.orders.orders(other, limit=10, after=None).items == []
+
+
+@pytest.mark.parametrize(
+    ("rules", "quantity", "refusal"),
+    [
+        ({"active": False}, "1", AssetInactive),
+        ({"execution": Execution.EXCHANGE}, "1", BoughtElsewhere),
+        ({"precision": 2}, "0.123", PrecisionExceeded),
+        ({"min_notional": "100.01"}, "1", BelowMinimum),
+        ({"max_notional": "99.99"}, "1", AboveMaximum),
+    ],
+)
+def test_the_rules_of_the_asset_come_before_the_money(
+    desk: Desk, rules: dict[str, str], quantity: str, refusal: type[Exception]
+) -> None:
+    ann = desk.customer()
+    desk.list_asset("AI", "100", **rules)
+    before = desk.dynamo.items()
+    with pytest.raises(refusal):
+        desk.buy(ann, quantity, "AI")
+    assert desk.dynamo.items() == before
+
+
+def test_exactly_the_minimum_and_exactly_the_maximum_are_allowed(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.list_asset("AI", "100", min_notional="10", max_notional="20")
+    assert desk.buy(ann, "0.1", "AI").total_amount == Money(10)
+    assert desk.buy(ann, "0.2", "AI").total_amount == Money(20)
+
+
+def test_an_asset_that_is_not_in_the_catalogue_is_not_found(desk: Desk) -> None:
+    with pytest.raises(AssetNotFound):
+        desk.buy(desk.customer(), "1", "XYZ")
+
+
+def test_nothing_is_traded_without_a_price_or_on_an_old_one(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.list_asset("AI", None)
+    with pytest.raises(PriceUnavailable):
+        desk.buy(ann, "1", "AI")
+    desk.clock.forward(seconds=121)
+    with pytest.raises(PriceUnavailable) as refused:
+        desk.buy(ann, "1")
+    assert refused.value.facts["age_max_seconds"] == 120
+
+
+def test_a_moved_price_is_refused_and_told(desk: Desk) -> None:
+    ann = desk.customer()
+    with pytest.raises(PriceMoved) as refused:
+        desk.buy(ann, "1", max_price=Price("99.99"))
+    assert refused.value.facts == {"price": "100"}
+    bought = desk.buy(ann, "1", max_price=Price("100"))
+    with pytest.raises(PriceMoved):
+        desk.sell(ann, "1", min_price=Price("100.01"))
+    assert bought.price_source == "test"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"quantity": Decimal(1), "quote_amount": Money(1)},
+        {"quantity": Decimal(1), "min_price": Price(1)},
+        {"quote_amount": Money(1), "order_price": Price(1)},
+        {"quantity": Decimal(1), "order_price": Price(1), "max_price": Price(1)},
+    ],
+)
+def test_terms_that_contradict_each_other_are_refused(fields: dict[str, object]) -> None:
+    with pytest.raises(ContradictoryTerms):
+        Terms("BTC", Side.BUY, **fields)  # type: ignore[arg-type]
+
+
+class TestRepeats:
+    """The same Idempotency-Key."""
+
+    def test_gives_the_first_order_again_and_moves_nothing(self, desk: Desk) -> None:
+        ann = desk.customer()
+        first = desk.place(ann, "BUY", "1", key="k")
+        before = desk.dynamo.items()
+        again = desk.place(ann, "BUY", "1.000", key="k")
+        assert (first.replayed, again.replayed) == (False, True)
+        assert again.order == first.order
+        assert desk.dynamo.items() == before
+
+    def test_with_other_terms_is_a_conflict(self, desk: Desk) -> None:
+        ann = desk.customer()
+        desk.place(ann, "BUY", "1", key="k")
+        with pytest.raises(IdempotencyKeyReused):
+            desk.place(ann, "BUY", "2", key="k")
+        with pytest.raises(IdempotencyKeyReused):
+            desk.place(ann, "SELL", "1", key="k")
+
+    def test_is_recognised_after_everything_that_could_refuse_it_has_changed(self, desk: Desk) -> None:
+        ann = desk.customer(usd="100.00")
+        first = desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).order
+        for change in (
+            lambda: desk.mark("BTC", "150"),  # the protection, and the funds are spent
+            lambda: desk.clock.forward(days=400),  # the price is old
+            lambda: desk.list_asset("BTC", "100", min_notional="500"),
+            lambda: desk.list_asset("BTC", "100", active=False),
+        ):
+            change()
+            assert desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).order == first
+        with pytest.raises(IdempotencyKeyReused):
+            desk.place(ann, "BUY", "2", key="k")
+
+    def test_of_a_refused_order_may_become_an_acceptance(self, desk: Desk) -> None:
+        ann = desk.customer(usd="10.00")
+        with pytest.raises(InsufficientFunds):
+            desk.place(ann, "BUY", "1", key="k")
+        desk.accounts.deposit(ann, "more", Money(100))
+        assert not desk.place(ann, "BUY", "1", key="k").replayed
+
+    def test_of_another_user_is_another_order(self, desk: Desk) -> None:
+        one, two = desk.customer("ann"), desk.customer("bob")
+        assert (
+            desk.place(one, "BUY", "1", key="k").order.order_id != desk.place(two, "BUY", "1", key="k").order.order_id
+        )
