@@ -1,0 +1,261 @@
+"""Orders that wait for the market: hold, fill, expiry, cancel."""
+
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from common.catalogue.model import AssetInactive, PriceUnavailable
+from common.ledger.model import InsufficientAsset, InsufficientFunds
+from common.money import Money, Price
+from functions.orders.model import (
+    OPERATORS_ONLY,
+    TRANSITIONS,
+    ContradictoryTerms,
+    ExpiryOutOfRange,
+    OrderNotFound,
+    OrderNotPending,
+    Status,
+    book_price,
+)
+from tests.desk import Desk
+
+
+def test_a_resting_buy_holds_its_dollars_until_the_market_comes_down(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    order = desk.buy(ann, "2", order_price="90")
+    balance = desk.accounts.balance(ann)
+    assert (order.status, balance.current, balance.held) == (Status.PENDING, Money(820), Money(180))
+    assert desk.match() == 0
+    desk.mark("BTC", "90")
+    assert desk.match() == 1
+    filled = desk.orders.order(ann, order.order_id)
+    assert (filled.status, filled.total_amount) == (Status.COMPLETED, Money(180))
+
+
+def test_a_resting_sale_holds_its_units_until_the_market_comes_up(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "3")
+    order = desk.sell(ann, "2", order_price="120")
+    _, (btc,) = desk.orders.holdings(ann)
+    assert (btc.quantity.amount, btc.held_quantity.amount, btc.cost_basis) == (1, 2, Money(300))
+    desk.mark("BTC", "119.99")
+    assert desk.match() == 0
+    desk.mark("BTC", "125")
+    assert desk.match() == 1
+    _, (btc,) = desk.orders.holdings(ann)
+    assert (btc.whole.amount, btc.cost_basis, btc.realised_gain) == (1, Money(100), Money(50))
+    assert desk.orders.order(ann, order.order_id).price_per_unit == Price(125)
+
+
+def test_a_fill_is_never_worse_than_the_limit_and_gives_the_better_price_to_the_customer(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    desk.buy(ann, "2", order_price="90")
+    desk.mark("BTC", "80")
+    desk.match()
+    balance = desk.accounts.balance(ann)
+    assert (balance.current, balance.held) == (Money(840), Money(0))
+
+
+def test_only_orders_that_the_market_has_crossed_are_read(desk: Desk) -> None:
+    ann = desk.customer(usd="100000.00")
+    for price in range(50, 100):
+        desk.buy(ann, "1", order_price=str(price))
+    desk.buy(ann, "50")
+    for price in range(101, 151):
+        desk.sell(ann, "1", order_price=str(price))
+    desk.mark("BTC", "95")
+    assert desk.match() == 5  # buys at 95 to 99
+    desk.mark("BTC", "103")
+    assert desk.match() == 3  # sales at 101 to 103
+
+
+def test_the_book_sorts_by_price_as_a_number() -> None:
+    prices = ["0.000000000000000001", "0.5", "9.99", "10", "100", "9999999999.999999999999999999"]
+    written = [book_price(Price(p)) for p in prices]
+    assert written == sorted(written)
+    assert {len(w) for w in written} == {29}
+
+
+def test_the_market_price_with_eighteen_decimals_still_meets_a_limit_of_the_same_price(desk: Desk) -> None:
+    ann = desk.customer()
+    price = "100.000000000000000001"
+    order = desk.buy(ann, "1", order_price=price)
+    desk.mark("BTC", price)
+    desk.match()
+    assert desk.orders.order(ann, order.order_id).status is Status.COMPLETED
+
+
+def test_a_cancelled_order_gives_its_hold_back_once(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    desk.buy(ann, "1")
+    buy, sale = desk.buy(ann, "2", order_price="90"), desk.sell(ann, "1", order_price="200")
+    for order in (buy, sale):
+        assert not desk.orders.cancel(ann, order.order_id).replayed
+        again = desk.orders.cancel(ann, order.order_id)
+        assert (again.replayed, again.order.status) == (True, Status.CANCELLED)
+    balance, (btc,) = desk.orders.holdings(ann)
+    assert (balance.current, balance.held, btc.quantity.amount) == (Money(900), Money(0), 1)
+
+
+def test_a_filled_order_can_not_be_cancelled_and_a_cancelled_one_is_not_filled(desk: Desk) -> None:
+    ann = desk.customer()
+    filled, cancelled = desk.buy(ann, "1", order_price="90"), desk.buy(ann, "1", order_price="90")
+    desk.orders.cancel(ann, cancelled.order_id)
+    desk.mark("BTC", "90")
+    assert desk.match() == 1
+    with pytest.raises(OrderNotPending):
+        desk.orders.cancel(ann, filled.order_id)
+
+
+def test_an_order_that_is_cancelled_while_the_market_fills_it_ends_one_way(desk: Desk) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    desk.mark("BTC", "90")
+    orders = desk.orders
+    resting = orders.order(ann, order.order_id)
+    desk.match()
+    with pytest.raises(OrderNotPending):  # what the canceller had read is no longer so
+        orders._close(resting, Status.CANCELLED, "cancelled by the customer", "customer")
+    assert desk.orders.order(ann, order.order_id).status is Status.COMPLETED
+
+
+def test_cancel_all_works_through_all_pages_and_leaves_the_filled(desk: Desk) -> None:
+    ann = desk.customer(usd="100000.00")
+    for n in range(120):
+        desk.buy(ann, "1", order_price="90" if n % 2 else "80")
+    desk.mark("BTC", "85")
+    desk.match()  # the sixty at 90
+    cancelled, after = 0, None
+    while True:
+        page = desk.orders.cancel_all(ann, None, after)
+        cancelled, after = cancelled + len(page.items), page.after
+        if after is None:
+            break
+    assert cancelled == 60
+    assert desk.accounts.balance(ann).held == Money(0)
+
+
+def test_an_order_past_its_time_is_cancelled_with_the_reason(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    soon, late = (
+        desk.buy(ann, "1", order_price="90", expires_at=desk.clock.at + timedelta(minutes=minutes))
+        for minutes in (10, 20)
+    )
+    desk.clock.forward(minutes=15)
+    desk.mark("BTC", "100")
+    assert desk.expire() == 1
+    assert desk.expire() == 0
+    expired = desk.orders.order(ann, soon.order_id)
+    assert (expired.status, expired.reason) == (Status.CANCELLED, "expired")
+    assert desk.orders.order(ann, late.order_id).status is Status.PENDING
+    assert desk.accounts.balance(ann).held == Money(90)
+
+
+def test_an_expired_order_is_not_filled_even_if_the_sweep_is_late(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1", order_price="90", expires_at=desk.clock.at + timedelta(minutes=1))
+    desk.clock.forward(minutes=2)
+    desk.mark("BTC", "90")
+    assert desk.match() == 0
+
+
+def test_an_order_without_a_time_expires_after_thirty_days(desk: Desk) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    assert order.expires_at == order.created_at + timedelta(days=30)
+
+
+@pytest.mark.parametrize("minutes", [-1, 0, 91 * 24 * 60])
+def test_an_expiry_in_the_past_or_too_far_ahead_is_refused(desk: Desk, minutes: int) -> None:
+    ann = desk.customer()
+    with pytest.raises(ExpiryOutOfRange):
+        desk.buy(ann, "1", order_price="90", expires_at=desk.clock.at + timedelta(minutes=minutes))
+
+
+def test_a_market_order_does_not_expire(desk: Desk) -> None:
+    with pytest.raises(ContradictoryTerms):
+        desk.buy(desk.customer(), "1", expires_at=desk.clock.at + timedelta(minutes=5))
+
+
+def test_a_repeat_of_a_limit_order_gives_the_order_as_it_is_now_also_after_its_expiry(desk: Desk) -> None:
+    ann = desk.customer()
+    expires_at = desk.clock.at + timedelta(minutes=1)
+    first = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at).order
+    desk.clock.forward(minutes=5)
+    desk.expire()
+    again = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at)
+    assert (again.replayed, again.order.order_id, again.order.status) == (True, first.order_id, Status.CANCELLED)
+
+
+def test_what_is_held_can_not_be_spent_or_sold_again(desk: Desk) -> None:
+    ann = desk.customer(usd="100.00")
+    desk.buy(ann, "0.5")
+    desk.buy(ann, "0.5", order_price="90")
+    with pytest.raises(InsufficientFunds):
+        desk.buy(ann, "0.06")
+    desk.sell(ann, "0.5", order_price="200")
+    with pytest.raises(InsufficientAsset):
+        desk.sell(ann, "0.00000001", order_price="100000000")
+
+
+def test_an_inactive_asset_or_an_old_price_fills_nothing_and_leaves_the_orders_alone(desk: Desk) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    desk.mark("BTC", "90")
+    desk.clock.forward(minutes=10)
+    with pytest.raises(PriceUnavailable):
+        desk.match()
+    desk.list_asset("BTC", "90", active=False)
+    with pytest.raises(AssetInactive):
+        desk.match()
+    assert desk.orders.order(ann, order.order_id).status is Status.PENDING
+
+
+def test_a_foreign_order_is_not_found_and_not_touched(desk: Desk) -> None:
+    ann, eve = desk.customer("ann"), desk.customer("eve")
+    order = desk.buy(ann, "1", order_price="90")
+    with pytest.raises(OrderNotFound):
+        desk.orders.order(eve, order.order_id)
+    with pytest.raises(OrderNotFound):
+        desk.orders.cancel(eve, order.order_id)
+    assert desk.orders.order(ann, order.order_id).status is Status.PENDING
+
+
+def test_the_life_of_an_order_can_be_read(desk: Desk) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    desk.mark("BTC", "89.5")
+    desk.match()
+    told = [(e.before, e.after, e.reason, e.actor) for e in desk.operations.timeline(order.order_id)]
+    assert told == [
+        (None, "PENDING", "placed", "customer"),
+        ("PENDING", "COMPLETED", "filled at 89.5", "the market"),
+    ]
+
+
+def test_states_move_only_along_the_listed_transitions() -> None:
+    assert {s for s, after in TRANSITIONS.items() if not after} == {Status.COMPLETED, Status.CANCELLED, Status.FAILED}
+    assert set(TRANSITIONS) == set(Status)
+    assert OPERATORS_ONLY <= {(a, b) for a, after in TRANSITIONS.items() for b in after}
+
+
+def test_matching_that_runs_out_of_time_goes_on_in_the_next_round(desk: Desk) -> None:
+    ann = desk.customer(usd="10000.00")
+    for _ in range(5):
+        desk.buy(ann, "1", order_price="90")
+    desk.mark("BTC", "90")
+    time_left = iter([True, True, False])
+    orders = desk.orders
+    assert orders.match(orders.market.listing("BTC"), lambda: next(time_left)) == 2
+    assert desk.match() == 3
+
+
+def test_quantities_of_eighteen_decimals_are_held_and_given_back_to_the_last_digit(desk: Desk) -> None:
+    ann = desk.customer(usd="1000000.00")
+    desk.list_asset("ETH", "3000.123456789012345678", precision=18)
+    desk.buy(ann, "1.000000000000000001", "ETH")
+    order = desk.sell(ann, "0.999999999999999999", "ETH", order_price="4000")
+    desk.orders.cancel(ann, order.order_id)
+    _, (eth,) = desk.orders.holdings(ann)
+    assert eth.quantity.amount == Decimal("1.000000000000000001")
