@@ -1,0 +1,72 @@
+"""The key schema: what it says of itself is true, and no kind of item can name another."""
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.table import keys
+
+# A value that each part of a key may have, and must not have to be mistaken for another kind of item.
+PARTS = {
+    "username": "ann",
+    "asset_id": "BTC",
+    "order_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
+    "created_at": "2026-11-21T09:30:00.000000Z",
+    "at": "2026-11-21T09:30:00.000000Z",
+    "date": "2026-11-21",
+    "kind": "DEPOSIT",
+    "side": "BUY",
+    "price": "0000000100.000000000000000000",
+    "n": "0",
+    "audit_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
+    "name": "reconcile",
+}
+
+
+def parts(key: keys.Key) -> dict[str, str]:
+    return {name: PARTS[name] for name in re.findall(r"{(\w+)}", key.pk + key.sk)}
+
+
+def test_the_documented_key_schema_is_the_real_one() -> None:
+    assert keys.__doc__ is not None
+    assert keys.as_markdown() in keys.__doc__
+
+
+@pytest.mark.parametrize("key", keys.SCHEMA, ids=lambda k: k.entity)
+def test_a_key_can_be_read_back_into_its_parts(key: keys.Key) -> None:
+    assert key.read(key(**parts(key))) == parts(key)
+
+
+@pytest.mark.parametrize("bad", ["", "ann#BTC", "#"])
+def test_a_part_can_not_reach_into_another_users_items(bad: str) -> None:
+    with pytest.raises(keys.IllegalKeyPart):
+        keys.ASSET_TRANSACTION(username=bad, asset_id="ETH", created_at="2026", order_id="O1")
+
+
+@pytest.mark.parametrize("key", [k for k in keys.SCHEMA if k.pk != "{username}"], ids=lambda k: k.entity)
+def test_no_other_partition_key_is_a_username(key: keys.Key) -> None:
+    assert re.fullmatch(keys.USERNAME_PATTERN, key(**parts(key)).pk) is None
+
+
+@given(st.from_regex(keys.USERNAME_PATTERN, fullmatch=True))
+def test_no_username_has_an_upper_case_letter_or_a_separator(username: str) -> None:
+    assert username == username.lower()
+    assert "#" not in username
+
+
+@given(st.from_regex(keys.ORDER_ID_PATTERN, fullmatch=True))
+def test_no_order_id_is_a_username(order_id: str) -> None:
+    assert re.fullmatch(keys.USERNAME_PATTERN, order_id) is None
+
+
+def test_rows_that_share_a_partition_key_differ_in_their_sort_key() -> None:
+    written = [key(**parts(key)) for key in keys.SCHEMA]
+    assert len(set(written)) == len(keys.SCHEMA)
+    assert len({key.entity for key in keys.SCHEMA}) == len(keys.SCHEMA)
+
+
+def test_nothing_of_a_user_lies_between_his_assets_and_his_balance_but_those() -> None:
+    between = [k.entity for k in keys.SCHEMA if k.pk == "{username}" and "ASSET#" <= k(**parts(k)).sk <= "BALANCE"]
+    assert sorted(between) == ["asset_balance", "balance"]
