@@ -65,7 +65,8 @@ class Desk:
     @property
     def table(self) -> Table:
         patience = self.patience or Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
-        return Table(self.client or self.dynamo, TABLE.name, patience)
+        client: Any = self.client or self.dynamo
+        return Table(client, TABLE.name, patience)
 
     @property
     def accounts(self) -> Accounts:

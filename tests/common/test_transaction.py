@@ -20,21 +20,17 @@ class Second(Conflict): ...
 
 
 def cancelled(*codes: str) -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": "TransactionCanceledException", "Message": "…"},
-            "CancellationReasons": [{"Code": code} for code in codes],
-            "ResponseMetadata": {"HTTPStatusCode": 400},
-        },  # type: ignore[typeddict-item,typeddict-unknown-key]
-        "TransactWriteItems",
-    )
+    answer: Any = {
+        "Error": {"Code": "TransactionCanceledException", "Message": "…"},
+        "CancellationReasons": [{"Code": code} for code in codes],
+        "ResponseMetadata": {"HTTPStatusCode": 400},
+    }
+    return ClientError(answer, "TransactWriteItems")
 
 
 def failed(code: str, status: int = 400) -> ClientError:
-    return ClientError(
-        {"Error": {"Code": code, "Message": "…"}, "ResponseMetadata": {"HTTPStatusCode": status}},  # type: ignore[typeddict-item]
-        "TransactWriteItems",
-    )
+    answer: Any = {"Error": {"Code": code, "Message": "…"}, "ResponseMetadata": {"HTTPStatusCode": status}}
+    return ClientError(answer, "TransactWriteItems")
 
 
 class Scripted:

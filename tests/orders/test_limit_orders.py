@@ -38,13 +38,13 @@ def test_a_resting_sale_holds_its_units_until_the_market_comes_up(desk: Desk) ->
     desk.buy(ann, "3")
     order = desk.sell(ann, "2", order_price="120")
     _, (btc,) = desk.orders.holdings(ann)
-    assert (btc.quantity.amount, btc.held_quantity.amount, btc.cost_basis) == (1, 2, Money(300))
+    assert (btc.quantity.amount, btc.held_quantity.amount, btc.cost_basis) == (Decimal(1), Decimal(2), Money(300))
     desk.mark("BTC", "119.99")
     assert desk.match() == 0
     desk.mark("BTC", "125")
     assert desk.match() == 1
     _, (btc,) = desk.orders.holdings(ann)
-    assert (btc.whole.amount, btc.cost_basis, btc.realised_gain) == (1, Money(100), Money(50))
+    assert (btc.whole.amount, btc.cost_basis, btc.realised_gain) == (Decimal(1), Money(100), Money(50))
     assert desk.orders.order(ann, order.order_id).price_per_unit == Price(125)
 
 
@@ -95,7 +95,7 @@ def test_a_cancelled_order_gives_its_hold_back_once(desk: Desk) -> None:
         again = desk.orders.cancel(ann, order.order_id)
         assert (again.replayed, again.order.status) == (True, Status.CANCELLED)
     balance, (btc,) = desk.orders.holdings(ann)
-    assert (balance.current, balance.held, btc.quantity.amount) == (Money(900), Money(0), 1)
+    assert (balance.current, balance.held, btc.quantity.amount) == (Money(900), Money(0), Decimal(1))
 
 
 def test_a_filled_order_can_not_be_cancelled_and_a_cancelled_one_is_not_filled(desk: Desk) -> None:

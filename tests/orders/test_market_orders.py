@@ -55,7 +55,7 @@ def test_whoever_sells_everything_has_no_cost_left_however_the_shares_were_round
     for _ in range(3):
         desk.sell(ann, "1")
     _, (btc,) = desk.orders.holdings(ann)
-    assert (btc.whole.amount, btc.cost_basis) == (0, Money(0))
+    assert (btc.whole.amount, btc.cost_basis) == (Decimal(0), Money(0))
 
 
 def test_a_quote_amount_is_spent_exactly(desk: Desk) -> None:
@@ -70,7 +70,7 @@ def test_a_quote_amount_never_costs_more_than_the_whole_units_it_buys(desk: Desk
     ann = desk.customer()
     desk.list_asset("COIN", "30", precision=0)
     placed = desk.orders.place(ann, "k", Terms("COIN", Side.BUY, quote_amount=Money(50)))
-    assert (placed.order.quantity.amount, placed.order.total_amount) == (1, Money(30))
+    assert (placed.order.quantity.amount, placed.order.total_amount) == (Decimal(1), Money(30))
 
 
 def test_a_quote_amount_too_small_for_one_unit_is_below_the_minimum(desk: Desk) -> None:
