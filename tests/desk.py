@@ -61,6 +61,11 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
+        self._market: Market | None = None
+
+    def market_is_cached(self) -> None:
+        """From now on one view of the market is kept, as in a warm function."""
+        self._market = Market(self.table, self.clock)
 
     @property
     def table(self) -> Table:
@@ -74,7 +79,7 @@ class Desk:
 
     @property
     def orders(self) -> Orders:
-        return Orders(self.table, Market(self.table, self.clock), self.clock)
+        return Orders(self.table, self._market or Market(self.table, self.clock), self.clock)
 
     @property
     def operations(self) -> Operations:

@@ -25,7 +25,6 @@ WRITES_MAX = 100  # TransactWriteItems' own limit
 _BUSY = {
     "TransactionConflict",
     "TransactionConflictException",
-    "TransactionInProgressException",
     "ThrottlingError",
     "ThrottlingException",
     "ProvisionedThroughputExceeded",
@@ -155,14 +154,15 @@ class Transaction:
     def _commit(self) -> None:
         p = self.patience
         deadline = p.monotonic() + p.budget_seconds
-        longest, token = p.first_pause_seconds, uuid.uuid4().hex
+        longest, token, perhaps_written = p.first_pause_seconds, uuid.uuid4().hex, False
         while True:
             try:
                 return self._try(token)
-            except _NotWritten:
-                token = uuid.uuid4().hex
             except _Unknown:
-                pass  # the same token again: what was done is answered with success, what was not is done
+                perhaps_written = True  # the same token: what was done is answered with success, what was not is done
+            except _NotWritten:
+                if not perhaps_written:
+                    token = uuid.uuid4().hex
             pause = longest * p.jitter()
             if p.monotonic() + pause >= deadline:
                 raise Busy("the table is busy; send the same request again", retry_after_seconds=1)
@@ -178,6 +178,8 @@ class Transaction:
                 self._judge(error.response["CancellationReasons"])
             if code in _BUSY:
                 raise _NotWritten from error
+            if code == "TransactionInProgressException":  # our own earlier try, whose answer was lost
+                raise _Unknown from error
             if error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
                 raise _Unknown from error
             raise

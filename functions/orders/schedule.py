@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
+from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws, clock
@@ -26,7 +27,10 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     desk = orders()
     marked = desk.refresh_prices(_oracle)
     filled = 0
-    for listing in desk.market.fresh().values():
+    listings = desk.market.fresh().values()
+    oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
+    metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
+    for listing in listings:
         try:
             filled += desk.match(listing, lambda: _time_left(context))
         except (Conflict, Unavailable) as refusal:

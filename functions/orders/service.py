@@ -12,7 +12,7 @@ from common.catalogue import store as catalogue
 from common.catalogue.model import Listing, PriceIsNewer, Quote
 from common.catalogue.store import Market
 from common.errors import Refusal, Unavailable
-from common.gateways.prices import Prices
+from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.identity import Owner
 from common.ledger import store as ledger
 from common.ledger.model import AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
@@ -23,7 +23,8 @@ from common.table.transaction import Busy, Write
 from functions.orders import model, store
 from functions.orders.model import Order, OrderNotPending, Side, Status, Terms
 
-SALE_TRIES_MAX = 50  # each failed one means that another sale of the same holding succeeded
+SALE_SECONDS_MAX = 10  # each failed try means that another sale of the same holding succeeded
+CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 
 CUSTOMER = "customer"
 MARKET = "the market"
@@ -107,8 +108,8 @@ class Orders:
         assert order.total_amount is not None
         owner, at = order.owner, order.updated_at
         take = ledger.debit_asset if order.order_price is None else ledger.settle_asset
-        holding = ledger.holding(self.table, owner, order.quantity.asset_id)
-        for _ in range(SALE_TRIES_MAX):
+        began, holding = self._seconds(), ledger.holding(self.table, owner, order.quantity.asset_id)
+        while self._seconds() - began < SALE_SECONDS_MAX:
             sale = ledger.sale(holding, order.quantity, order.total_amount)
             try:
                 return self._commit(
@@ -120,7 +121,10 @@ class Orders:
                 )
             except ledger.HoldingMoved as moved:
                 holding = moved.holding
-        raise Busy("other sales of the same asset keep coming in between; send the same request again")
+        raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
+
+    def _seconds(self) -> float:
+        return self.table.patience.monotonic()
 
     def _commit(self, *writes: Write) -> None:
         with self.table.transaction() as tx:
@@ -157,24 +161,33 @@ class Orders:
         return Placed(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
 
     def cancel_all(self, owner: Owner, asset_id: str | None, after: Position | None) -> Page[Order]:
-        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it."""
+        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it.
+
+        Raises Busy, perhaps with a part of the page cancelled: the same request does the rest.
+        """
+        began = self._seconds()
         page = self.orders(owner, asset_id=asset_id, limit=model.CANCEL_ALL_BATCH, after=after)
         cancelled = []
         for order in page.items:
             if order.status is not Status.PENDING:
                 continue
+            if self._seconds() - began > CANCEL_ALL_SECONDS_MAX:
+                raise Busy("cancelling takes long; send the same request again for the rest", retry_after_seconds=1)
             with suppress(OrderNotPending):  # the index was late: it had filled or expired
                 cancelled.append(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
         return Page(cancelled, page.after)
 
     def fail(self, order_id: str, reason: str, operator: str, audit: Write) -> Order:
-        """An operator ends a resting order that can not be carried out, and gives the hold back.
+        """An operator ends a resting order that can not be carried out, and gives the hold back. A repeat gives the
+        failed order.
 
         Raises OrderNotFound, OrderNotPending, Busy.
         """
         order = store.find(self.table, order_id)
         if order is None:
             raise model.OrderNotFound("there is no such order", id=order_id)
+        if order.status is Status.FAILED:
+            return order
         return self._close(order, Status.FAILED, reason, operator, audit)
 
     def _close(self, order: Order, status: Status, reason: str, actor: str, *also: Write) -> Order:
@@ -197,12 +210,18 @@ class Orders:
     def refresh_prices(self, source: Callable[[Mapping[str, str]], Prices]) -> int:
         """Write down the newest price of every asset; returns how many were newer than ours.
 
-        `source` makes a price source of the catalogue's ids there, by asset id. Raises PriceSourceUnavailable: the
-        prices stay as they are and grow old.
+        `source` makes a price source of the catalogue's ids there, by asset id. A source that does not answer leaves
+        the prices as they are, to grow old.
         """
         listings, marked = self.market.listings(), 0
         listed = {asset_id: listing.asset.price_source_id for asset_id, listing in listings.items()}
-        for asset_id, found in source(listed).latest(listed).items():
+        try:
+            latest = source(listed).latest(listed)
+        except PriceSourceUnavailable as down:
+            count("PriceSourceUnavailable")
+            log.warning("no prices", extra={"why": down.detail, **down.facts})
+            return 0
+        for asset_id, found in latest.items():
             try:
                 self._commit(catalogue.mark(asset_id, Quote(found.price, found.source, found.as_of), self.now()))
                 marked += 1

@@ -84,7 +84,6 @@ def test_a_failed_condition_before_a_conflict_is_decided() -> None:
         failed("ProvisionedThroughputExceededException"),
         failed("ThrottlingException"),
         failed("RequestLimitExceeded"),
-        failed("TransactionInProgressException"),
     ],
 )
 def test_what_wrote_nothing_is_tried_again_under_a_new_token(busy: Exception) -> None:
@@ -99,6 +98,7 @@ def test_what_wrote_nothing_is_tried_again_under_a_new_token(busy: Exception) ->
         ReadTimeoutError(endpoint_url="https://table"),
         EndpointConnectionError(endpoint_url="https://table"),
         failed("InternalServerError", 500),
+        failed("TransactionInProgressException"),
     ],
 )
 def test_an_unknown_outcome_is_asked_again_under_the_same_token(unknown: Exception) -> None:
@@ -106,6 +106,12 @@ def test_an_unknown_outcome_is_asked_again_under_the_same_token(unknown: Excepti
     commit(client)
     assert len({call["ClientRequestToken"] for call in client.calls}) == 1
     assert client.calls[0]["TransactItems"] == client.calls[2]["TransactItems"]
+
+
+def test_a_conflict_after_an_unknown_outcome_does_not_change_the_token() -> None:
+    client = Scripted(ReadTimeoutError(endpoint_url="https://table"), cancelled(CONFLICT, NONE))
+    commit(client)
+    assert len({call["ClientRequestToken"] for call in client.calls}) == 1
 
 
 def test_patience_ends_inside_its_budget_with_busy() -> None:

@@ -1,6 +1,7 @@
 """Prices from CoinGecko, over its one call that tells price and time together.
 
-    GET {base_url}/api/v3/simple/price?ids=bitcoin,ethereum&vs_currencies=usd&include_last_updated_at=true&precision=full
+    GET {base_url}/api/v3/simple/price
+        ?ids=bitcoin,ethereum&vs_currencies=usd&include_last_updated_at=true&precision=full
     x-cg-demo-api-key: …                      only when there is a key
 
     200 {"bitcoin": {"usd": 67187.3358936566, "last_updated_at": 1711356300}, …}

@@ -1,0 +1,211 @@
+"""What each call costs at the table, kept in `golden/budget.json`: one unit more fails.
+
+`python -m tests.test_budget` writes the file anew; a person reads the difference.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.errors import Refusal
+from common.identity import Owner
+from common.money import Money, Price
+from functions.orders.model import Status
+from tests.desk import Desk
+from tests.harness.meter import Meter
+
+GOLDEN = Path(__file__).parent / "golden" / "budget.json"
+
+# requests, write units, read units: DESIGN §3's promises, which the golden file must stay inside.
+PROMISES: dict[str, tuple[int, float, float]] = {
+    "buy": (1, 10, 0),
+    "buy, first of an asset": (1, 10, 0),
+    "buy, refused for lack of funds": (1, 10, 0),
+    "buy, by an unknown user": (1, 10, 0),
+    "buy, repeated": (1, 10, 0),
+    "sell": (2, 10, 0.5),
+    "sell, all of it": (2, 10, 0.5),
+    "limit order, placed": (1, 12, 0),
+    "limit sale, placed": (1, 12, 0),
+    "limit order, filled": (2, 16, 1),
+    "limit sale, filled": (2, 16, 1),
+    "limit order, cancelled": (2, 12, 1),
+    "limit sale, cancelled": (2, 12, 1),
+    "portfolio of ten assets": (1, 0, 0.5),
+    "a page of ten orders": (1, 0, 1),
+    "a page of ten orders of one asset": (1, 0, 1),
+    "a page of ten transactions": (1, 0, 0.5),
+}
+
+
+def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
+    """Each prepares a desk and returns the call to be metered."""
+
+    def refused(call: Callable[[], Any]) -> Callable[[], None]:
+        def act() -> None:
+            with suppress(Refusal):
+                call()
+
+        return act
+
+    def buy(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.buy(ann, "1")
+        return lambda: desk.buy(ann, "1")
+
+    def repeated(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.place(ann, "BUY", "1", key="k")
+        return lambda: desk.place(ann, "BUY", "1", key="k")
+
+    def sell(quantity: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "2")
+            return lambda: desk.sell(ann, quantity)
+
+        return prepared
+
+    def place(side: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "2")
+            price = "90" if side == "BUY" else "110"
+            return lambda: desk.place(ann, side, "1", order_price=price)
+
+        return prepared
+
+    def fill(side: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Without the two queries of the book, which all fills of an asset share."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "2")
+            desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110")
+            desk.mark("BTC", "90" if side == "BUY" else "110")
+            orders = desk.orders
+            quote = orders.market.fresh()["BTC"].quote
+            assert quote is not None
+            (resting,) = list(_crossed(desk, quote.price))
+            return lambda: orders._fill(resting, quote)
+
+        return prepared
+
+    def cancel(side: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "2")
+            order = desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110").order
+            return lambda: desk.orders.cancel(ann, order.order_id)
+
+        return prepared
+
+    def portfolio(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        for n in range(10):
+            desk.list_asset(f"A{n}", "1234.123456789", precision=18)
+            desk.orders.market.fresh()
+            desk.buy(ann, "1.123456789012345678", f"A{n}")
+            desk.sell(ann, "0.023456789012345678", f"A{n}")
+            desk.sell(ann, "0.1", f"A{n}", order_price="2000")
+        orders = desk.orders
+        orders.market.listings()  # prices are cached
+        return lambda: orders.portfolio(ann)
+
+    def page(read: Callable[[Desk, Owner], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            for _ in range(20):
+                desk.buy(ann, "1")
+            return lambda: read(desk, ann)
+
+        return prepared
+
+    def deposit(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        return lambda: desk.accounts.deposit(ann, "k", Money(1))
+
+    def withdrawal(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        return lambda: desk.accounts.withdraw(ann, "k", Money(1))
+
+    def paid(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        asked = desk.accounts.withdraw(ann, "k", Money(1)).transfer
+        return lambda: desk.accounts.complete(asked.transfer_id, "wire 42", "olga")
+
+    return {
+        "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
+        "deposit": deposit,
+        "withdrawal, asked for": withdrawal,
+        "withdrawal, paid": paid,
+        "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
+        "buy": buy,
+        "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
+        "buy, refused for lack of funds": lambda desk, ann: refused(lambda: desk.buy(ann, "5000")),
+        "buy, by an unknown user": lambda desk, _: refused(lambda: desk.buy(Owner("eve", "sub-eve"), "1")),
+        "buy, repeated": repeated,
+        "sell": sell("1"),
+        "sell, all of it": sell("2"),
+        "sell, refused": lambda desk, ann: refused(lambda: desk.sell(ann, "1")),
+        "limit order, placed": place("BUY"),
+        "limit sale, placed": place("SELL"),
+        "limit order, filled": fill("BUY"),
+        "limit sale, filled": fill("SELL"),
+        "limit order, cancelled": cancel("BUY"),
+        "limit sale, cancelled": cancel("SELL"),
+        "one order": lambda desk, ann: _one(desk, ann),
+        "portfolio of ten assets": portfolio,
+        "a page of ten orders": page(lambda desk, ann: desk.orders.orders(ann, limit=10, after=None)),
+        "a page of ten orders of one asset": page(
+            lambda desk, ann: desk.orders.orders(ann, asset_id="BTC", limit=10, after=None)
+        ),
+        "a page of ten completed orders": page(
+            lambda desk, ann: desk.orders.orders(ann, status=Status.COMPLETED, limit=10, after=None)
+        ),
+        "a page of ten transactions": page(lambda desk, ann: desk.orders.history(ann, "BTC", limit=10, after=None)),
+    }
+
+
+def _one(desk: Desk, ann: Owner) -> Callable[[], Any]:
+    order = desk.buy(ann, "1")
+    return lambda: desk.orders.order(ann, order.order_id)
+
+
+def _crossed(desk: Desk, price: Price) -> Any:
+    from functions.orders import store
+
+    return store.crossed(desk.table, "BTC", price)
+
+
+def measured() -> dict[str, dict[str, str]]:
+    """Every scenario on a desk of its own. The market view is fresh: catalogue and prices are cached in a warm
+    function, and their two queries are shared by all requests of five seconds."""
+    found = {}
+    for name, prepare in _scenarios().items():
+        desk = Desk()
+        desk.list_asset("BTC", "100")
+        desk.market_is_cached()
+        ann = desk.customer(usd="100000.00")
+        act = prepare(desk, ann)
+        desk.orders.market.listings()
+        with Meter(desk.dynamo).measure() as cost:
+            act()
+        desk.check()
+        found[name] = {
+            "requests": str(cost.requests),
+            "write_units": f"{cost.write_units.normalize():f}",
+            "read_units": f"{cost.read_units.normalize():f}",
+        }
+    return found
+
+
+def test_no_call_costs_more_than_its_golden_budget() -> None:
+    assert measured() == json.loads(GOLDEN.read_text())
+
+
+@pytest.mark.parametrize("name", PROMISES)
+def test_the_golden_budget_keeps_the_promise_of_the_design(name: str) -> None:
+    promised = dict(zip(("requests", "write_units", "read_units"), PROMISES[name], strict=True))
+    kept = json.loads(GOLDEN.read_text())[name]
+    assert all(float(kept[what]) <= limit for what, limit in promised.items()), (kept, promised)
+
+
+if __name__ == "__main__":
+    GOLDEN.parent.mkdir(exist_ok=True)
+    GOLDEN.write_text(json.dumps(measured(), indent=2) + "\n")
