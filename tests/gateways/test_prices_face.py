@@ -98,6 +98,12 @@ def test_the_question_is_taken_as_coingecko_takes_it(oracle: Oracle, url: str, q
     assert call(f"{url}{PRICE}?{query}").text == answer
 
 
+def test_a_long_price_is_rounded_without_losing_a_digit(oracle: Oracle, url: str) -> None:
+    oracle.set_price("bitcoin", "99999999999999999999.1234567890123456785")
+    said = call(f"{url}{PRICE}?ids=bitcoin&vs_currencies=usd&precision=18")
+    assert said.text == '{"bitcoin":{"usd":99999999999999999999.123456789012345679}}'
+
+
 @pytest.mark.parametrize(
     ("query", "status", "error"),
     [

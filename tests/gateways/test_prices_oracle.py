@@ -39,7 +39,8 @@ def walked(seed: int, listing_id: str, moments: Iterator[datetime], usd: str = "
     oracle = Oracle(clock, seed)
     oracle.set_price(listing_id, usd, walk=True)
     ticks = []
-    for clock.at in moments:  # noqa: B020  the clock's own hand
+    for moment in moments:
+        clock.at = moment
         ticks.append(oracle.ask([listing_id])[listing_id])
     return ticks
 
@@ -68,7 +69,7 @@ def test_a_walk_depends_on_seed_listing_and_time_only() -> None:
 
 def test_a_walk_is_the_same_on_every_machine() -> None:
     (tick,) = walked(7, "bitcoin", iter([datetime(2026, 11, 21, 9, 30, 7, 654321, tzinfo=UTC)]))
-    assert tick == Tick(Decimal("WALKED"), datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
+    assert tick == Tick(Decimal("66785.6"), datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
 
 
 def test_a_walk_takes_a_step_of_two_basis_points_every_ten_seconds_and_none_between() -> None:
@@ -97,13 +98,16 @@ def test_a_walk_that_is_moved_wanders_on_around_the_new_price() -> None:
     before = oracle.ask(["bitcoin"])["bitcoin"].usd
     assert oracle.move("bitcoin", "0.5") == 33500
     after = oracle.ask(["bitcoin"])["bitcoin"].usd
-    assert before and after and after * 2 == before
+    assert before
+    assert after
+    assert after * 2 == before
 
 
 def test_a_walk_of_the_longest_price_is_exact() -> None:
     usd = "9" * 30 + "." + "9" * 30
     (tick,) = walked(7, "bitcoin", iter([MIDNIGHT + STEP]), usd)
-    assert tick.usd is not None and len(tick.usd.as_tuple().digits) >= 60
+    assert tick.usd is not None
+    assert len(tick.usd.as_tuple().digits) >= 60
 
 
 @given(st.lists(st.sampled_from(["1.05", "0.95", "3", "0.333333333333333333"]), max_size=100))
@@ -120,7 +124,7 @@ def test_any_number_of_moves_leaves_a_price_of_at_most_eighteen_fraction_digits(
 
 def test_a_float_is_refused() -> None:
     oracle = Oracle(Clock(), 7)
-    with pytest.raises(TypeError, match="refusing 0.1"):
+    with pytest.raises(TypeError, match=r"refusing 0\.1"):
         oracle.set_price("bitcoin", 0.1)  # type: ignore[arg-type]
     oracle.set_price("bitcoin", "1")
     with pytest.raises(TypeError, match=r"refusing 1\.05"):

@@ -34,7 +34,10 @@ def blocks(size: int, block: int) -> int:
 
 
 def table_write_units(before_size: int, after_size: int, *, transactional: bool) -> Decimal:
-    """The table arm of a write or a condition check: 1 for each started KB of the larger image, twice in a transaction."""
+    """The table arm of a write or a condition check: 1 for each started KB of the larger image.
+
+    Twice that in a transaction.
+    """
     factor = TRANSACTION_FACTOR if transactional else 1
     return Decimal(blocks(max(before_size, after_size), WRITE_BLOCK) * factor)
 

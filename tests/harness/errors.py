@@ -6,15 +6,12 @@ mean here what they mean on AWS.
 """
 
 import functools
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import botocore.loaders
 from botocore.errorfactory import ClientExceptionsFactory
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import ServiceModel
-
-if TYPE_CHECKING:
-    from mypy_boto3_dynamodb.client import Exceptions
 
 SERVER_ERRORS = {"InternalServerError": 500, "ServiceUnavailable": 503}
 
@@ -56,8 +53,7 @@ def client_error(code: str, message: str, operation: str, request_id: str = "inj
     }
     if members:
         response["Message"] = message  # botocore merges a modelled error's members into the answer
-    error_class: Any = exceptions().from_code(code)
-    error = error_class(response, operation)
+    error = exceptions().from_code(code)(response, operation)
     assert isinstance(error, ClientError)
     return error
 
@@ -77,6 +73,12 @@ def service_model() -> ServiceModel:
 
 
 @functools.cache
-def exceptions() -> "Exceptions":
+def members(operation: str) -> Any:
+    """botocore's shape of an operation's arguments: `.members`, `.required_members`."""
+    return service_model().operation_model(operation).input_shape
+
+
+@functools.cache
+def exceptions() -> Any:
     """What a real client has as `client.exceptions`."""
-    return cast("Exceptions", ClientExceptionsFactory().create_client_exceptions(service_model()))
+    return ClientExceptionsFactory().create_client_exceptions(service_model())

@@ -120,16 +120,6 @@ class Bound:
     attributes: frozenset[str]
     checks: tuple[Check, ...]
 
-    def check(self, values: Item) -> None:
-        for name in self.values_used:
-            if name not in values:
-                raise invalid(
-                    f"Invalid {self.kind}: An expression attribute value used in expression is not defined; "
-                    f"attribute value: {name}"
-                )
-        for check in self.checks:
-            check(values)
-
 
 AnyBound = TypeVar("AnyBound", bound=Bound)
 
@@ -171,6 +161,7 @@ class BoundUpdate(Bound):
     """An update: `applied(item, values)` gives the new image. `paths` are those it changes."""
 
     paths: tuple[Steps, ...]
+    changed: frozenset[str]  # the attributes in those paths
     changes: tuple[tuple[Steps, Finder], ...]
     only_removes: bool
 
@@ -194,52 +185,89 @@ class BoundUpdate(Bound):
         return image
 
 
-class Expressions:
-    """The expressions of one request or statement, and the names and values they share."""
+@dataclass(frozen=True)
+class Plan:
+    """All expressions of one request or statement, bound, checked against each other, ready for its values."""
 
-    __slots__ = ("_bound", "_names", "names", "values")
+    condition: BoundCondition | None
+    filter: BoundCondition | None
+    key_condition: BoundKeyCondition | None
+    update: BoundUpdate | None
+    projection: BoundProjection | None
+    values_used: frozenset[str]
+    parts: tuple[Bound, ...]
 
-    def __init__(self, names: Mapping[str, str] | None, values: Item | None) -> None:
-        if names is not None and not names:
-            raise invalid("ExpressionAttributeNames must not be empty")
-        if values is not None and not values:
+    def check(self, values: Item | None) -> Item:
+        """The values to evaluate with. Refuses those that are undefined, unused or of an impossible type."""
+        if values is None:
+            given = NOTHING
+        elif not values:
             raise invalid("ExpressionAttributeValues must not be empty")
-        self.names = names or {}
-        self.values = values or {}
-        self._names = tuple(self.names.items())
-        self._bound: list[Bound] = []
+        elif not self.parts:
+            raise invalid("ExpressionAttributeValues can only be specified when using expressions")
+        else:
+            given = values
+        if self.values_used != given.keys():
+            self._refuse(given)
+        for part in self.parts:
+            for check in part.checks:
+                check(given)
+        return given
 
-    def condition(self, text: str, kind: str = "ConditionExpression") -> BoundCondition:
-        return self._checked(_bound_condition(text, self._names, kind))
-
-    def key_condition(self, text: str) -> BoundKeyCondition:
-        return self._checked(_bound_key_condition(text, self._names))
-
-    def update(self, text: str) -> BoundUpdate:
-        return self._checked(_bound_update(text, self._names))
-
-    def projection(self, text: str) -> BoundProjection:
-        return self._checked(_bound_projection(text, self._names))
-
-    def all_used(self) -> None:
-        """Refuse names and values that no expression uses: most often a slip of the pen."""
-        for given, used, member in (
-            (self.names, [bound.names_used for bound in self._bound], "ExpressionAttributeNames"),
-            (self.values, [bound.values_used for bound in self._bound], "ExpressionAttributeValues"),
-        ):
-            if not given:
-                continue
-            if not self._bound:
-                raise invalid(f"{member} can only be specified when using expressions")
-            if unused := given.keys() - frozenset().union(*used):
+    def _refuse(self, given: Item) -> None:
+        for part in self.parts:
+            for undefined in sorted(part.values_used - given.keys()):
                 raise invalid(
-                    f"Value provided in {member} unused in expressions: keys: {{{', '.join(sorted(unused))}}}"
+                    f"Invalid {part.kind}: An expression attribute value used in expression is not defined; "
+                    f"attribute value: {undefined}"
                 )
+        unused = ", ".join(sorted(given.keys() - self.values_used))
+        raise invalid(f"Value provided in ExpressionAttributeValues unused in expressions: keys: {{{unused}}}")
 
-    def _checked(self, bound: AnyBound) -> AnyBound:
-        bound.check(self.values)
-        self._bound.append(bound)
-        return bound
+
+NOTHING: Item = {}
+
+
+def planned(request: Mapping[str, Any]) -> Plan:
+    """The plan for a request's or a statement's expressions."""
+    names = request.get("ExpressionAttributeNames")
+    if names is not None and not names:
+        raise invalid("ExpressionAttributeNames must not be empty")
+    return _plan(
+        request.get("ConditionExpression"),
+        request.get("FilterExpression"),
+        request.get("KeyConditionExpression"),
+        request.get("UpdateExpression"),
+        request.get("ProjectionExpression"),
+        tuple(names.items()) if names else (),
+    )
+
+
+@functools.lru_cache(maxsize=8192)
+def _plan(
+    condition: str | None,
+    filter_: str | None,
+    key_condition: str | None,
+    update: str | None,
+    projection: str | None,
+    names: Names,
+) -> Plan:
+    bound_condition = None if condition is None else _bound_condition(condition, names, "ConditionExpression")
+    bound_filter = None if filter_ is None else _bound_condition(filter_, names, "FilterExpression")
+    bound_key = None if key_condition is None else _bound_key_condition(key_condition, names)
+    bound_update = None if update is None else _bound_update(update, names)
+    bound_projection = None if projection is None else _bound_projection(projection, names)
+    candidates = (bound_key, bound_update, bound_condition, bound_filter, bound_projection)
+    parts_ = tuple(part for part in candidates if part is not None)
+    if names and not parts_:
+        raise invalid("ExpressionAttributeNames can only be specified when using expressions")
+    names_used = frozenset[str]().union(*(part.names_used for part in parts_))
+    if unused := dict(names).keys() - names_used:
+        raise invalid(
+            f"Value provided in ExpressionAttributeNames unused in expressions: keys: {{{', '.join(sorted(unused))}}}"
+        )
+    values_used = frozenset[str]().union(*(part.values_used for part in parts_))
+    return Plan(bound_condition, bound_filter, bound_key, bound_update, bound_projection, values_used, parts_)
 
 
 def find(item: Item, steps: Steps) -> Value | None:
@@ -362,7 +390,6 @@ def _found(scope: Scope) -> dict[str, Any]:
     }
 
 
-@functools.lru_cache(maxsize=8192)
 def _bound_condition(text: str, names: Names, kind: str) -> BoundCondition:
     def bind(scope: Scope) -> BoundCondition:
         holds = _test(expressions.condition(text), scope)
@@ -371,7 +398,6 @@ def _bound_condition(text: str, names: Names, kind: str) -> BoundCondition:
     return _legal(kind, bind, names)
 
 
-@functools.lru_cache(maxsize=8192)
 def _bound_projection(text: str, names: Names) -> BoundProjection:
     def bind(scope: Scope) -> BoundProjection:
         paths = tuple(map(scope.steps, expressions.projection(text)))
@@ -381,7 +407,6 @@ def _bound_projection(text: str, names: Names) -> BoundProjection:
     return _legal("ProjectionExpression", bind, names)
 
 
-@functools.lru_cache(maxsize=8192)
 def _bound_update(text: str, names: Names) -> BoundUpdate:
     def bind(scope: Scope) -> BoundUpdate:
         actions = expressions.update(text)
@@ -390,6 +415,7 @@ def _bound_update(text: str, names: Names) -> BoundUpdate:
         return BoundUpdate(
             **_found(scope),
             paths=tuple(steps for steps, _ in changes),
+            changed=frozenset(str(steps[0]) for steps, _ in changes),
             changes=tuple(sorted(changes, key=lambda change: _position(change[0]))),
             only_removes=all(isinstance(action, Remove | Delete) for action in actions),
         )
@@ -397,7 +423,6 @@ def _bound_update(text: str, names: Names) -> BoundUpdate:
     return _legal("UpdateExpression", bind, names)
 
 
-@functools.lru_cache(maxsize=8192)
 def _bound_key_condition(text: str, names: Names) -> BoundKeyCondition:
     def bind(scope: Scope) -> BoundKeyCondition:
         tree = expressions.condition(text)
@@ -519,10 +544,14 @@ def _ascending(scope: Scope, low_name: str, high_name: str) -> Check:
     def check(values: Item) -> None:
         low, high = values[low_name], values[high_name]
         (low_tag, low_content), (high_tag, high_content) = order_of(low), order_of(high)
-        bounds = f"lower bound operand: AttributeValue: {described(low)}, upper bound operand: AttributeValue: {described(high)}"
+        bounds = (
+            f"lower bound operand: AttributeValue: {described(low)}, "
+            f"upper bound operand: AttributeValue: {described(high)}"
+        )
         if low_tag != high_tag:
             raise invalid(
-                f"Invalid {scope.kind}: The BETWEEN operator requires same data type for lower and upper bounds; {bounds}"
+                f"Invalid {scope.kind}: The BETWEEN operator requires same data type for lower and upper bounds; "
+                f"{bounds}"
             )
         if low_content > high_content:
             raise invalid(

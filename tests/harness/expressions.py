@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import NamedTuple, NoReturn, TypeVar
+from typing import NamedTuple, TypeVar
 
 Tree = TypeVar("Tree")
 
@@ -216,7 +216,7 @@ def _parsed(text: str, rule: Callable[["_Parser"], Tree]) -> Tree:
     parser = _Parser(text)
     tree = rule(parser)
     if parser.next is not END:
-        parser.fail()
+        raise parser.unexpected()
     return tree
 
 
@@ -279,7 +279,7 @@ class _Parser:
         if self._keyword("BETWEEN"):
             low = self._operand()
             if not self._keyword("AND"):
-                self.fail()
+                raise self.unexpected()
             return Between(left, low, self._operand())
         if self._keyword("IN"):
             options = tuple(self._list_of(self._operand))
@@ -289,7 +289,7 @@ class _Parser:
                     f"number of operands: {len(options) + 1}"
                 )
             return Membership(left, options)
-        self.fail()
+        raise self.unexpected()
 
     def _operand(self) -> Operand:
         if self.next.kind == "value":
@@ -320,7 +320,7 @@ class _Parser:
         while self.next is not END:
             clause = self.next.text.upper()
             if clause not in CLAUSES:
-                self.fail()
+                raise self.unexpected()
             if clause in seen:
                 raise IllegalExpression(f'The "{clause}" section can only be used once in an update expression;')
             seen.add(clause)
@@ -384,7 +384,7 @@ class _Parser:
         if self.next.kind == "name":
             return self._take("name")
         if self.next.text.upper() in KEYWORDS:
-            self.fail()
+            raise self.unexpected()
         word = self._take("word")
         if word.upper() in reserved_words():
             raise IllegalExpression(f"Attribute name is a reserved keyword; reserved keyword: {word}")
@@ -414,19 +414,19 @@ class _Parser:
 
     def _expect(self, sign: str) -> None:
         if not self._sign(sign):
-            self.fail()
+            raise self.unexpected()
 
     def _take(self, kind: str) -> str:
         token = self.next
         if token.kind != kind:
-            self.fail()
+            raise self.unexpected()
         self._position += 1
         return token.text
 
-    def fail(self) -> NoReturn:
+    def unexpected(self) -> IllegalExpression:
         around = self._tokens[max(0, self._position - 1) : self._position + 2]
         near = " ".join(token.text for token in around)
-        raise IllegalExpression(f'Syntax error; token: "{self.next.text}", near: "{near}"')
+        return IllegalExpression(f'Syntax error; token: "{self.next.text}", near: "{near}"')
 
 
 def _check_arguments(function: str, expected: int, arguments: Sequence[object]) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tests.harness.errors import Refused, invalid
-from tests.harness.evaluation import BoundCondition, BoundKeyCondition, Expressions, RangeCondition
+from tests.harness.evaluation import BoundKeyCondition, RangeCondition, planned
 from tests.harness.schema import ALL
 from tests.harness.storage import Index, Position, Table, hashed, sortable
-from tests.harness.values import Item, Value, copied_item, described, item_size, kept
+from tests.harness.values import Item, Value, copied_item, described, item_size, kept, kept_item
 
 PAGE_SIZE_MAX = 1024 * 1024
 SELECTS = frozenset({"ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"})
@@ -50,13 +50,12 @@ class Search:
                 f"1 validation error detected: Value '{self._limit}' at 'limit' failed to satisfy constraint: "
                 "Member must have value greater than or equal to 1"
             )
+        self._plan = planned(request)
         values = request.get("ExpressionAttributeValues")
-        self._expressions = Expressions(
-            request.get("ExpressionAttributeNames"),
-            None if values is None else {name: kept(value)[0] for name, value in values.items()},
-        )
-        self._filter = self._bound_filter()
-        self._select = self._bound_select()
+        self._values = self._plan.check(None if values is None else kept_item(values)[0])
+        self._filter = self._plan.filter
+        self._select = self._chosen_select()
+        self._check_projection()
         self._start = self._start_entry()
 
     @property
@@ -64,14 +63,11 @@ class Search:
         return self.index is not self._table.primary
 
     def query(self) -> Found:
-        text = self._request.get("KeyConditionExpression")
-        if text is None:
+        condition = self._plan.key_condition
+        if condition is None:
             raise invalid(
                 "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request."
             )
-        condition = self._expressions.key_condition(text)
-        projection = self._bound_projection()
-        self._expressions.all_used()
         if self._filter:
             for key in self.index.keys:
                 if key in self._filter.attributes:
@@ -79,26 +75,24 @@ class Search:
                         f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {key}"
                     )
         partition, ranged = self._key_condition(condition)
-        return self._page(self._query_entries(partition, ranged), projection)
+        return self._page(self._query_entries(partition, ranged))
 
     def scan(self) -> Found:
-        projection = self._bound_projection()
-        self._expressions.all_used()
-        return self._page(self._scan_entries(), projection)
+        return self._page(self._scan_entries())
 
-    def _page(self, entries: Iterator[Entry], projection: Any) -> Found:
+    def _page(self, entries: Iterator[Entry]) -> Found:
         """Entries up to the limit or a megabyte; the filter takes away afterwards."""
         items: list[Item] = []
         count = scanned = size = 0
         last: Entry | None = None
-        values = self._expressions.values
+        projection = self._plan.projection
         for entry in entries:
             if scanned and (scanned == self._limit or size + entry.size > PAGE_SIZE_MAX):
                 break
             scanned += 1
             size += entry.size
             last = entry
-            if self._filter is None or self._filter.holds(entry.item, values):
+            if self._filter is None or self._filter.holds(entry.item, self._values):
                 count += 1
                 if self._select != "COUNT":
                     items.append(projection.projected(entry.item) if projection else copied_item(entry.item))
@@ -113,14 +107,13 @@ class Search:
             answer["LastEvaluatedKey"] = copied_item({name: last.item[name] for name in names})
         return Found(answer, size)
 
-    def _query_entries(self, partition: Any, ranged: tuple[int, int] | RangeCondition | None) -> Iterator[Entry]:
+    def _query_entries(self, partition: Any, ranged: RangeCondition | None) -> Iterator[Entry]:
         positions, records = self._table.view(self.index, partition, self._writes_ago)
-        low, high = self._bounds(positions, ranged) if isinstance(ranged, RangeCondition) else (0, len(positions))
+        low, high = self._bounds(positions, ranged)
         forward = self._request.get("ScanIndexForward", True)
         if self._start:
             start_partition, start = self._start
-            within = _bounded(start[0], ranged, self._expressions.values)
-            if start_partition != partition or not within:
+            if start_partition != partition or self._bounds([start], ranged) != (0, 1):
                 raise invalid("The provided starting key is outside query boundaries based on provided conditions")
             if forward:
                 low = max(low, bisect_right(positions, start))
@@ -164,11 +157,7 @@ class Search:
             raise invalid("Consistent reads are not supported on global secondary indexes")
         return self._table.indexes[name]
 
-    def _bound_filter(self) -> BoundCondition | None:
-        text = self._request.get("FilterExpression")
-        return None if text is None else self._expressions.condition(text, "FilterExpression")
-
-    def _bound_select(self) -> str:
+    def _chosen_select(self) -> str:
         default = "ALL_PROJECTED_ATTRIBUTES" if self.on_index else "ALL_ATTRIBUTES"
         if "ProjectionExpression" in self._request:
             default = "SPECIFIC_ATTRIBUTES"
@@ -193,18 +182,16 @@ class Search:
             )
         return select
 
-    def _bound_projection(self) -> Any:
-        text = self._request.get("ProjectionExpression")
-        if text is None:
-            return None
-        projection = self._expressions.projection(text)
-        if self.index.projected is not None and self.on_index:
-            if absent := projection.attributes - self.index.projected:
-                raise invalid(
-                    f"One or more parameter values were invalid: Global secondary index {self.index.spec.name} does not "
-                    f"project [{', '.join(sorted(absent))}]"
-                )
-        return projection
+    def _check_projection(self) -> None:
+        """An index can not give what it does not hold."""
+        if self._plan.projection is None or self.index.projected is None:
+            return
+        absent = self._plan.projection.attributes - self.index.projected
+        if absent:
+            raise invalid(
+                f"One or more parameter values were invalid: Global secondary index {self.index.spec.name} does not "
+                f"project [{', '.join(sorted(absent))}]"
+            )
 
     def _start_entry(self) -> tuple[Any, Position] | None:
         """Where `ExclusiveStartKey` points to; it need not be there any more."""
@@ -237,8 +224,8 @@ class Search:
         ranged = next(iter(by_attribute.values()), None)
         for part in (equality, ranged) if ranged else (equality,):
             for placeholder in part.values:
-                self._check_key_value(part, self._expressions.values[placeholder])
-        return sortable(self._expressions.values[equality.values[0]]), ranged
+                self._check_key_value(part, self._values[placeholder])
+        return sortable(self._values[equality.values[0]]), ranged
 
     def _check_key_value(self, part: RangeCondition, value: Value) -> None:
         tag = self._table.spec.type_of(part.attribute)
@@ -254,9 +241,11 @@ class Search:
         if part.operator == "begins_with" and tag == "N":
             raise invalid(f"Invalid KeyConditionExpression: begins_with on a number: {described(value)}")
 
-    def _bounds(self, positions: list[Position], ranged: RangeCondition) -> tuple[int, int]:
+    def _bounds(self, positions: list[Position], ranged: RangeCondition | None) -> tuple[int, int]:
         """The slice of the positions whose sort key satisfies the condition."""
-        first, *rest = [sortable(self._expressions.values[name]) for name in ranged.values]
+        if ranged is None:
+            return 0, len(positions)
+        first, *rest = [sortable(self._values[name]) for name in ranged.values]
         below, through = bisect_left(positions, first, key=_sort_key), bisect_right(positions, first, key=_sort_key)
         if ranged.operator == "begins_with":
             return below, bisect_left(positions, True, below, key=lambda position: not position[0].startswith(first))
@@ -274,21 +263,3 @@ class Search:
 
 def _sort_key(position: Position) -> Any:
     return position[0]
-
-
-def _bounded(sort_key: Any, ranged: RangeCondition | None, values: Item) -> bool:
-    """Whether a page may start there: at a sort key that the condition allows."""
-    if ranged is None:
-        return True
-    first, *rest = [sortable(values[name]) for name in ranged.values]
-    if ranged.operator == "begins_with":
-        return bool(sort_key.startswith(first))
-    if ranged.operator == "BETWEEN":
-        return bool(first <= sort_key <= rest[0])
-    return {
-        "=": sort_key == first,
-        "<": sort_key < first,
-        "<=": sort_key <= first,
-        ">": sort_key > first,
-        ">=": sort_key >= first,
-    }[ranged.operator]

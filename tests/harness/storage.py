@@ -12,9 +12,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from tests.harness.capacity import Arm, index_write_units
-from tests.harness.errors import invalid, malformed
+from tests.harness.errors import Refused, invalid
 from tests.harness.schema import ALL, IndexSpec, TableSpec
-from tests.harness.values import TYPE_NAMES, Item, Value, kept, number
+from tests.harness.values import TYPE_NAMES, Item, Value, number
 
 Key = tuple[Any, Any]  # partition and sort key, sortable; the sort key is "" where the table has none
 Position = tuple[Any, Any, Any]  # where an entry stands in its partition: range key, then primary key
@@ -29,11 +29,8 @@ class Record(NamedTuple):
     size: int
 
 
-class Change(NamedTuple):
-    """One item as it was before a write."""
-
-    key: Key
-    before: Record | None
+Change = tuple[Key, Record | None]  # one item as it was before a write
+NOTHING: Item = {}
 
 
 class Index:
@@ -44,6 +41,9 @@ class Index:
         self.keys = spec.keys
         self.table_keys = table.keys
         self._types = [(key, table.type_of(key)) for key in spec.keys]
+        self._hash, self._hash_type = self._types[0]
+        self._range = spec.sort_key
+        self._range_type = self._types[-1][1]
         self._partitions: dict[Any, list[Position]] = {}
         if spec.projection == ALL:
             self.projected: frozenset[str] | None = None
@@ -53,11 +53,19 @@ class Index:
 
     def position(self, item: Item, key: Key) -> tuple[Any, Position] | None:
         """Partition and place of the item, None when it has no place here for want of a key attribute."""
-        for name in self.keys:
-            if name not in item:
-                return None
-        parts = [sortable(item[name]) for name in self.keys]
-        return parts[0], (parts[1] if len(parts) > 1 else "", *key)
+        hash_value = item.get(self._hash)
+        if hash_value is None:
+            return None
+        partition = hash_value[self._hash_type]
+        if self._hash_type == "N":
+            partition = number(partition).amount
+        if self._range is None:
+            return partition, ("", *key)
+        range_value = item.get(self._range)
+        if range_value is None:
+            return None
+        content = range_value[self._range_type]
+        return partition, (number(content).amount if self._range_type == "N" else content, *key)
 
     def projection(self, item: Item) -> Item:
         """What the index holds of an item that is in it."""
@@ -90,20 +98,29 @@ class Index:
                     f"IndexName: {self.spec.name}, IndexKey: {name}"
                 )
 
-    def move(self, key: Key, before: Item | None, after: Item | None) -> None:
-        old = None if before is None else self.position(before, key)
-        new = None if after is None else self.position(after, key)
+    def move(self, key: Key, before: Item, after: Item) -> None:
+        old, new = self.position(before, key), self.position(after, key)
         if old == new:
             return
         if old is not None:
-            partition, position = old
-            positions = self._partitions[partition]
-            del positions[bisect_left(positions, position)]
-            if not positions:
-                del self._partitions[partition]
+            self.leave(*old)
         if new is not None:
-            partition, position = new
-            insort(self._partitions.setdefault(partition, []), position)
+            self.enter(*new)
+
+    def enter(self, partition: Any, position: Position) -> None:
+        positions = self._partitions.get(partition)
+        if positions is None:
+            self._partitions[partition] = [position]
+        elif positions[-1] < position:  # time goes forward: most keys are the last of their partition
+            positions.append(position)
+        else:
+            insort(positions, position)
+
+    def leave(self, partition: Any, position: Position) -> None:
+        positions = self._partitions[partition]
+        del positions[bisect_left(positions, position)]
+        if not positions:
+            del self._partitions[partition]
 
     def positions(self, partition: Any) -> list[Position]:
         return self._partitions.get(partition, [])
@@ -128,8 +145,10 @@ class Table:
         self.name = spec.name
         self.records: dict[Key, Record] = {}
         self.indexes = {index.name: Index(index, spec) for index in spec.indexes}
+        self._moving = tuple(self.indexes.values())
         self.primary = Index(IndexSpec("", spec.partition_key, spec.sort_key), spec)
         self.journal: deque[Change] = deque(maxlen=JOURNAL_LENGTH)
+        self._key_names = set(spec.keys)
         self._key_types = [(name, spec.type_of(name)) for name in spec.keys]
         self._indexed = frozenset(name for index in spec.indexes for name in index.keys)
 
@@ -142,22 +161,15 @@ class Table:
                 raise invalid(f"One or more parameter values were invalid: Missing the key {name} in the item")
             content = value.get(tag)
             if not content:
-                self._refuse_key(name, tag, value)
+                raise self._unfit_key(name, tag, value)
             parts.append(number(content).amount if tag == "N" else content)
-        return (parts[0], parts[1] if len(parts) > 1 else "")
+        return (parts[0], parts[1]) if len(parts) > 1 else (parts[0], "")
 
-    def kept_key(self, key: Mapping[str, Any]) -> tuple[Item, Key]:
-        """A request's `Key` in kept form. ValidationException unless it is exactly the table's key."""
-        if not isinstance(key, Mapping):
-            raise malformed(
-                f"Invalid type for parameter Key, value: {key}, type: {type(key)}, valid types: <class 'dict'>"
-            )
-        if key.keys() != set(self.spec.keys):
+    def given_key(self, key: Item) -> Key:
+        """The primary key that a kept `Key` names. ValidationException unless it is exactly the table's."""
+        if key.keys() != self._key_names or any(tag not in key[name] for name, tag in self._key_types):
             raise invalid("The provided key element does not match the schema")
-        item = {name: kept(value)[0] for name, value in key.items()}
-        if any(tag not in item[name] for name, tag in self._key_types):
-            raise invalid("The provided key element does not match the schema")
-        return item, self.key_of(item)
+        return self.key_of(key)
 
     def check(self, item: Item) -> None:
         """The attributes of an image that are index keys are fit to be."""
@@ -168,16 +180,19 @@ class Table:
     def write(self, key: Key, after: Record | None) -> None:
         """Put or delete; every index moves along."""
         before = self.records.get(key)
-        if after is None:
-            self.records.pop(key, None)
-        else:
+        self.journal.append((key, before))
+        if after is not None:
             self.records[key] = after
-        self.journal.append(Change(key, before))
-        before_item, after_item = before and before.item, after and after.item
-        if before is None or after is None:
-            self.primary.move(key, before_item, after_item)
-        for index in self.indexes.values():
-            index.move(key, before_item, after_item)
+            if before is None:
+                self.primary.enter(key[0], (key[1], *key))
+        elif before is not None:
+            del self.records[key]
+            self.primary.leave(key[0], (key[1], *key))
+        before_item = before[0] if before else NOTHING
+        after_item = after[0] if after else NOTHING
+        if not (self._indexed.isdisjoint(before_item) and self._indexed.isdisjoint(after_item)):
+            for index in self._moving:
+                index.move(key, before_item, after_item)
 
     def index_arms(self, before: Item | None, after: Item | None) -> Iterator[Arm]:
         """What a write costs each index that notices it."""
@@ -188,10 +203,7 @@ class Table:
 
     def earlier(self, writes: int) -> dict[Key, Record | None]:
         """The images, `writes` item writes ago, of the items that were written since."""
-        images: dict[Key, Record | None] = {}
-        for change in itertools.islice(reversed(self.journal), writes):
-            images[change.key] = change.before
-        return images
+        return dict(itertools.islice(reversed(self.journal), writes))  # of several, the earliest comes last and stays
 
     def view(self, index: Index, partition: Any, writes_ago: int = 0) -> "View":
         """A partition of the index, or of the table itself, as it was `writes_ago` item writes ago."""
@@ -205,14 +217,16 @@ class Table:
             records = {**self.records, **{key: record for key, record in changed.items() if record}}
         return View(positions, records)
 
-    def _refuse_key(self, name: str, tag: str, value: Value) -> None:
+    @staticmethod
+    def _unfit_key(name: str, tag: str, value: Value) -> Refused:
         (actual,) = value
         if actual != tag:
-            raise invalid(
-                f"One or more parameter values were invalid: Type mismatch for key {name} expected: {tag} actual: {actual}"
+            return invalid(
+                f"One or more parameter values were invalid: Type mismatch for key {name} "
+                f"expected: {tag} actual: {actual}"
             )
         kind = TYPE_NAMES[tag].lower()
-        raise invalid(
+        return invalid(
             "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
             f"empty {kind} value. Key: {name}"
         )

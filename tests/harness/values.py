@@ -7,12 +7,13 @@ so that equal values are equal dictionaries. Kept values are never changed in pl
 Sizes are in bytes, by AWS's published rules ("DynamoDB item sizes and formats").
 """
 
-import functools
 import re
 from collections.abc import Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from itertools import pairwise
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
+
+from botocore.exceptions import ParamValidationError
 
 from tests.harness.errors import Refused, invalid, malformed
 
@@ -44,6 +45,9 @@ SETS = frozenset({"SS", "NS", "BS"})
 
 # Python's default of 28 digits would round: a sum is made exactly first and measured afterwards.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
+KNOWN_MAX = 1 << 17  # numbers remembered by their text
+OVERFLOW = "Number overflow. Attempting to store a number with magnitude larger than supported range"
+UNDERFLOW = "Number underflow. Attempting to store a number with magnitude smaller than supported range"
 _NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
@@ -55,39 +59,51 @@ class Number(NamedTuple):
     size: int
 
 
-@functools.lru_cache(maxsize=1 << 17)
+_known: dict[str, Number] = {}  # by text: the same few prices and quantities are read over and over
+
+
 def number(text: str) -> Number:
     """Read a number. ValidationException for no number, too many digits or too large an exponent."""
-    if not _NUMERAL.fullmatch(text):
-        raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
-    return measured(Decimal(text))
-
-
-def measured(amount: Decimal) -> Number:
-    """`amount` as DynamoDB stores it, or ValidationException when it can not."""
-    if not amount:
-        return Number("0", Decimal(0), 1)
-    significant = "".join(map(str, amount.as_tuple().digits)).strip("0")
-    if amount.adjusted() > EXPONENT_MAX:
-        raise invalid("Number overflow. Attempting to store a number with magnitude larger than supported range")
-    if amount.adjusted() < EXPONENT_MIN:
-        raise invalid("Number underflow. Attempting to store a number with magnitude smaller than supported range")
-    if len(significant) > DIGITS_MAX:
-        raise invalid("Attempting to store more than 38 significant digits in a Number")
-    text = format(amount, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return Number(text, Decimal(text), (len(significant) + 1) // 2 + 1)
+    known = _known.get(text)
+    if known is None:
+        if not _NUMERAL.fullmatch(text):
+            raise invalid(f"The parameter cannot be converted to a numeric value: {text}")
+        known = _remembered(text, _measured(Decimal(text)))
+    return known
 
 
 def total(left: Decimal, right: Decimal) -> Value:
     """Their exact sum as a wire value. DynamoDB calls a sum of over 38 digits an overflow."""
     try:
-        return {"N": measured(EXACT.add(left, right)).text}
+        exact = _measured(EXACT.add(left, right))
     except Refused as impossible:
-        raise invalid(
-            "Number overflow. Attempting to store a number with magnitude larger than supported range"
-        ) from impossible
+        raise invalid(OVERFLOW) from impossible
+    _remembered(exact.text, exact)
+    return {"N": exact.text}
+
+
+def _measured(amount: Decimal) -> Number:
+    """`amount` as DynamoDB stores it, or ValidationException when it can not."""
+    if not amount:
+        return Number("0", Decimal(0), 1)
+    if amount.adjusted() > EXPONENT_MAX:
+        raise invalid(OVERFLOW)
+    if amount.adjusted() < EXPONENT_MIN:
+        raise invalid(UNDERFLOW)
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    digits = len(text.replace(".", "").lstrip("-0").rstrip("0"))
+    if digits > DIGITS_MAX:
+        raise invalid("Attempting to store more than 38 significant digits in a Number")
+    return Number(text, amount, (digits + 1) // 2 + 1)
+
+
+def _remembered(text: str, exact: Number) -> Number:
+    if len(_known) >= KNOWN_MAX:
+        _known.clear()
+    _known[text] = exact
+    return exact
 
 
 def byte_length(text: str) -> int:
@@ -99,7 +115,7 @@ def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
     try:
         ((tag, content),) = value.items()
     except (AttributeError, TypeError, ValueError):
-        _not_one_type(value)
+        raise _not_one_type(value) from None
     if tag == "S":
         if content.__class__ is not str:
             content = _text(tag, content)
@@ -109,7 +125,7 @@ def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
         return {"N": exact.text}, exact.size
     if tag == "BOOL":
         if not isinstance(content, bool):
-            _wrong_type(tag, content, "<class 'bool'>")
+            raise _wrong_type(tag, content, "<class 'bool'>")
         return {"BOOL": content}, 1
     if tag == "NULL":
         if content is not True:
@@ -126,7 +142,7 @@ def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
         raise invalid("Nesting Levels have exceeded supported limits")
     if tag == "M":
         if not isinstance(content, Mapping):
-            _wrong_type(tag, content, "<class 'dict'>")
+            raise _wrong_type(tag, content, "<class 'dict'>")
         size = CONTAINER_OVERHEAD
         document: Item = {}
         for name, element in content.items():
@@ -135,7 +151,7 @@ def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
         return {"M": document}, size
     if tag == "L":
         if not isinstance(content, list | tuple):
-            _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
+            raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
         elements = [kept(element, depth + 1) for element in content]
         size = CONTAINER_OVERHEAD + sum(element_size + ELEMENT_OVERHEAD for _, element_size in elements)
         return {"L": [element for element, _ in elements]}, size
@@ -244,17 +260,17 @@ def described(value: Value) -> str:
 
 def _kept_set(tag: str, content: Any) -> tuple[Value, int]:
     if not isinstance(content, list | tuple):
-        _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
+        raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
     if not content:
-        raise invalid(
-            f"One or more parameter values were invalid: An {TYPE_NAMES[tag].lower().replace('_', ' ')}  may not be empty"
-        )
+        kind_of_set = TYPE_NAMES[tag].lower().replace("_", " ")
+        raise invalid(f"One or more parameter values were invalid: An {kind_of_set}  may not be empty")
     kind = tag[0]
     elements = [kept({kind: element}) for element in content]
     members = sorted((order_of(element) for element, _ in elements), key=lambda member: member[1])
     if any(one == other for one, other in pairwise(members)):
+        collection = ", ".join(map(str, content))
         raise invalid(
-            f"One or more parameter values were invalid: Input collection [{', '.join(map(str, content))}] contains duplicates."
+            f"One or more parameter values were invalid: Input collection [{collection}] contains duplicates."
         )
     contents = [element[kind] for element, _ in sorted(elements, key=lambda pair: order_of(pair[0])[1])]
     return {tag: contents}, sum(size for _, size in elements)
@@ -275,7 +291,7 @@ def difference(one: Value, other: Value) -> Value | None:
 
 def _text(tag: str, content: Any) -> str:
     if not isinstance(content, str):
-        _wrong_type(tag, content, "<class 'str'>")
+        raise _wrong_type(tag, content, "<class 'str'>")
     return str.__str__(content)  # a StrEnum's member becomes the plain text that goes over the wire
 
 
@@ -284,15 +300,17 @@ def _binary(content: Any) -> bytes:
         return bytes(content)
     if isinstance(content, str):
         return content.encode()
-    _wrong_type("B", content, "<class 'bytes'>, <class 'bytearray'>, file-like object")
+    raise _wrong_type("B", content, "<class 'bytes'>, <class 'bytearray'>, file-like object")
 
 
-def _wrong_type(tag: str, content: Any, valid: str) -> NoReturn:
-    raise malformed(f"Invalid type for parameter {tag}, value: {content}, type: {type(content)}, valid types: {valid}")
+def _wrong_type(tag: str, content: Any, valid: str) -> ParamValidationError:
+    return malformed(f"Invalid type for parameter {tag}, value: {content}, type: {type(content)}, valid types: {valid}")
 
 
-def _not_one_type(value: Any) -> NoReturn:
+def _not_one_type(value: Any) -> Exception:
     if not isinstance(value, Mapping):
-        raise malformed(f"Invalid type for parameter, value: {value}, type: {type(value)}, valid types: <class 'dict'>")
+        return malformed(
+            f"Invalid type for parameter, value: {value}, type: {type(value)}, valid types: <class 'dict'>"
+        )
     how_many = "has more than one datatypes set" if value else "is empty"
-    raise invalid(f"Supplied AttributeValue {how_many}, must contain exactly one of the supported datatypes")
+    return invalid(f"Supplied AttributeValue {how_many}, must contain exactly one of the supported datatypes")
