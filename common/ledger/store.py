@@ -394,19 +394,32 @@ def history(
     after: Position | None,
 ) -> Page[AssetTransaction]:
     """A page of the owner's journal of one asset, newest first. Times are inclusive and exclusive."""
+    query = _journal(owner, asset_id, since, until, newest_first=True)
+    return table.page(AssetTransactionItem, query, limit=limit, after=after).of(_line)
+
+
+def lines(
+    table: Table, owner: Owner, asset_id: str, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[AssetTransaction]:
+    """Every line of one asset, oldest first, as of now: for rebuilding and statements."""
+    query = _journal(owner, asset_id, since, until, consistent=True)
+    return map(_line, table.all(AssetTransactionItem, query))
+
+
+def _journal(
+    owner: Owner,
+    asset_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    newest_first: bool = False,
+    consistent: bool = False,
+) -> Query:
     item = AssetTransactionItem
     where = partition(f"TRANS#{owner.username}#{asset_id}")
     if since is not None or until is not None:
         where &= item.SK.between(text(since) if since else "0", text(until) if until else "9")
-    query = Query(where, only=item.sub == owner.sub, newest_first=True)
-    return table.page(AssetTransactionItem, query, limit=limit, after=after).of(_line)
-
-
-def whole_journal(table: Table, owner: Owner, asset_id: str) -> Iterator[AssetTransaction]:
-    """Every line of one asset, oldest first, as of now: for rebuilding and statements."""
-    item = AssetTransactionItem
-    query = Query(partition(f"TRANS#{owner.username}#{asset_id}"), only=item.sub == owner.sub, consistent=True)
-    return map(_line, table.all(AssetTransactionItem, query))
+    return Query(where, only=item.sub == owner.sub, newest_first=newest_first, consistent=consistent)
 
 
 def _line(item: AssetTransactionItem) -> AssetTransaction:

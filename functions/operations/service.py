@@ -72,7 +72,7 @@ class Operations:
         for _ in range(model.RECONCILE_TRIES_MAX):
             balance, holdings = ledger.account(self.table, owner, consistent=True)
             assets = [USD, *(h.asset_id for h in holdings)]
-            lines = [line for asset_id in assets for line in ledger.whole_journal(self.table, owner, asset_id)]
+            lines = [line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id)]
             if (balance, holdings) == ledger.account(self.table, owner, consistent=True):
                 differences = Books.by_journal(lines).differences(Books.by_balances(balance, holdings))
                 if differences:

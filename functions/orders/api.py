@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
@@ -275,6 +279,15 @@ def portfolio() -> PortfolioView:
     )
 
 
+@app.get("/statements/<month>", tags=["holdings"], summary="A month of everything that moved, as CSV")
+def statement(month: Annotated[str, Path(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]) -> Response[str]:
+    """Oldest first, UTC; quantities of USD are dollars. `cost` and `realised_gain` are those of sales."""
+    since = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
+    until = (since + timedelta(days=31)).replace(day=1)
+    lines = map(_line, orders().statement(caller(app).owner, since, until))
+    return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=_csv(lines))
+
+
 @app.post("/operations/orders/<order_id>/fail", tags=["operators"], summary="End an order that can not be carried out")
 def fail(order_id: OrderId, body: FailRequest) -> OrderView:
     operator = caller(app).must_be_operator()
@@ -383,6 +396,14 @@ def _line(line: AssetTransaction) -> TransactionView:
         status="COMPLETED",
         created_at=line.created_at,
     )
+
+
+def _csv(lines: Iterable[TransactionView]) -> str:
+    written = io.StringIO()
+    rows = csv.DictWriter(written, list(TransactionView.model_fields), lineterminator="\r\n")
+    rows.writeheader()
+    rows.writerows(line.model_dump() for line in lines)
+    return written.getvalue()
 
 
 @cache

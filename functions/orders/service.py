@@ -15,7 +15,7 @@ from common.errors import Refusal, Unavailable
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.identity import Owner
 from common.ledger import store as ledger
-from common.ledger.model import AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
+from common.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
 from common.log import count, log
 from common.money import ZERO
 from common.table.table import Page, Position, Table
@@ -330,6 +330,16 @@ class Orders:
     ) -> Page[AssetTransaction]:
         """A page of the owner's trades of one asset, newest first."""
         return ledger.history(self.table, owner, asset_id, since, until, limit=limit, after=after)
+
+    def statement(self, owner: Owner, since: datetime, until: datetime) -> list[AssetTransaction]:
+        """Everything that moved the owner's dollars and assets in a span of time, oldest first.
+
+        Raises AccountNotFound.
+        """
+        _, holdings = ledger.account(self.table, owner)
+        assets = [USD, *(holding.asset_id for holding in holdings)]
+        lines = (line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id, since, until))
+        return sorted(lines, key=lambda line: (line.created_at, line.order_id))
 
 
 def _line(order: Order, sale: ledger.Sale | None = None) -> AssetTransaction:

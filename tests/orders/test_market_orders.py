@@ -239,3 +239,15 @@ class TestRepeats:
         assert (
             desk.place(one, "BUY", "1", key="k").order.order_id != desk.place(two, "BUY", "1", key="k").order.order_id
         )
+
+
+def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    desk.buy(ann, "2")
+    desk.sell(ann, "1")
+    begin, middle = desk.clock.at.replace(day=1, hour=0), desk.clock.at.replace(month=12, day=1, hour=0)
+    desk.clock.at = middle
+    desk.list_asset("AI", "1")
+    desk.buy(ann, "3", "AI")
+    told = [(line.transaction_type, str(line.quantity)) for line in desk.orders.statement(ann, begin, middle)]
+    assert told == [("DEPOSIT", "1000 USD"), ("BUY", "2 BTC"), ("SELL", "1 BTC")]

@@ -17,7 +17,7 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, NoReturn
+from typing import Any
 
 import urllib3
 from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
@@ -51,8 +51,8 @@ class CoinGeckoPrices:
     ids: our asset id → CoinGecko's id (`{"BTC": "bitcoin"}`), from the catalogue; assets not in it are unknown.
         It is read at each call, and two assets may share an id.
     api_key: of the demo plan; none, or an empty one, asks without a key.
-    connect_seconds, read_seconds: a call ends, at the latest, after connect + 2 × read, however slowly the
-        answer drips in. There is one call for each 100 ids.
+    connect_seconds, read_seconds: a call ends, at the latest, after connect + 2 × read, however slowly its
+        body drips in (only a head that drips could take longer). There is one call for each 100 ids.
 
     Raises ValueError for a base_url or api_key that can not be one.
     """
@@ -140,7 +140,7 @@ def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
 def _read(body: bytes, listings: Sequence[str]) -> dict[str, tuple[Price, datetime]]:
     """Price and time of those listings that have both. Raises _Garbage."""
     try:
-        answer = json.loads(body, parse_float=Decimal, parse_int=Decimal, parse_constant=_not_a_number)
+        answer = json.loads(body, parse_float=Decimal, parse_int=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as unreadable:  # Decimal's: an exponent beyond any number
         raise _Garbage("not JSON") from unreadable
     if not isinstance(answer, dict):
@@ -160,15 +160,11 @@ def _read(body: bytes, listings: Sequence[str]) -> dict[str, tuple[Price, dateti
 
 
 def _number(entry: dict[str, Any], name: str) -> Decimal | None:
-    """None when it is null or not there."""
+    """None when it is null or not there. NaN and Infinity, which Python takes for JSON, come as floats: refused."""
     value = entry.get(name)
     if value is None or isinstance(value, Decimal):
         return value
     raise _Garbage(f"{name} is not a number")
-
-
-def _not_a_number(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not JSON")  # NaN, Infinity: Python would take them
 
 
 def _in_our_words(trouble: HTTPError | _NotPrices | _Garbage) -> PriceSourceUnavailable:
