@@ -5,8 +5,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.desk import Desk
-
 os.environ |= {
     "AWS_ACCESS_KEY_ID": "test",
     "AWS_SECRET_ACCESS_KEY": "test",
@@ -24,6 +22,9 @@ os.environ |= {
     "POWERTOOLS_METRICS_DISABLED": "true",
     "MPLBACKEND": "agg",
 }
+
+# After the environment, which the logger reads when it is made.
+from tests.desk import Desk
 
 
 @pytest.fixture

@@ -1,0 +1,81 @@
+"""What the clock does: prices, fills and expiry, however the round is disturbed."""
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common.money import Price
+from functions.orders import schedule
+from functions.orders.model import Status
+from sandbox.prices.oracle import Oracle
+from tests.desk import Desk
+
+
+class Context(LambdaContext):
+    """Of a function that has so many milliseconds left at each look."""
+
+    def __init__(self, *milliseconds: int) -> None:
+        self.left = list(milliseconds) or [55_000]
+
+    def get_remaining_time_in_millis(self) -> int:
+        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+
+
+@pytest.fixture
+def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
+    """The schedule's door opened onto the desk of the test and a market that the test moves."""
+    found = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
+    found.set_price("btc", "100")
+    monkeypatch.setattr(schedule, "orders", lambda: desk.orders)
+    monkeypatch.setattr(schedule, "_oracle", lambda _: found)
+    monkeypatch.setattr(schedule.clock, "now", desk.clock)
+    return found
+
+
+def test_a_round_takes_the_new_price_and_fills_what_it_crosses(desk: Desk, oracle: Oracle) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    desk.clock.forward(minutes=1)
+    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}
+    oracle.set_price("btc", "89.123456789")
+    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
+    assert desk.orders.order(ann, order.order_id).price_per_unit == Price("89.123456789")
+
+
+@pytest.mark.parametrize("fault", ["429", "500", "timeout", "garbage", "drop"])
+def test_a_source_that_does_not_answer_leaves_the_prices_and_the_orders(desk: Desk, oracle: Oracle, fault: str) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1", order_price="110")  # the market has crossed it already
+    oracle.fail_next(fault)
+    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 1}
+
+
+def test_an_old_price_fills_nothing(desk: Desk, oracle: Oracle) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="110")
+    desk.clock.forward(minutes=5)
+    oracle.fail_next("500")
+    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
+    assert desk.orders.order(ann, order.order_id).status is Status.PENDING
+
+
+def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: Desk, oracle: Oracle) -> None:
+    schedule.tend_market({}, Context())
+    oracle.set_price("btc", "50", age_seconds=100)
+    assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
+    assert desk.orders.market.listing("BTC").quote is not None
+    assert str(desk.orders.market.listing("BTC").quote.price) == "100"  # type: ignore[union-attr]
+
+
+def test_a_round_without_time_left_fills_nothing_and_the_next_one_does(desk: Desk, oracle: Oracle) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1", order_price="110")
+    assert schedule.tend_market({}, Context(7_999))["filled"] == 0
+    assert schedule.tend_market({}, Context())["filled"] == 1
+
+
+def test_what_is_past_its_time_is_cancelled_by_the_clock(desk: Desk, oracle: Oracle) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    desk.clock.forward(days=31)
+    assert schedule.expire_orders({}, Context()) == {"expired": 1}
+    assert desk.orders.order(ann, order.order_id).status is Status.CANCELLED
