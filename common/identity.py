@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from common.errors import Denied
+from common.owner import Owner
 from common.settings import Settings
 from common.table.keys import USERNAME_PATTERN
 
@@ -26,14 +27,6 @@ class NotACustomer(Denied):
 
 class OperatorsOnly(Denied):
     """The route is for the group `operators`."""
-
-
-@dataclass(frozen=True)
-class Owner:
-    """Whose money it is. The pool lets a deleted username be taken again, so the subject is part of the owner."""
-
-    username: str
-    sub: str
 
 
 @dataclass(frozen=True)

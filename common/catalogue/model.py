@@ -10,6 +10,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.money import Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
+CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
 
 class AssetNotFound(NotFound):
@@ -100,7 +101,10 @@ class Listing:
     quote: Quote | None
 
     def stale(self, now: datetime) -> bool:
-        return self.quote is not None and self.quote.age_seconds(now) > self.asset.price_age_max_seconds
+        """Too old, or from a future that no difference of clocks explains."""
+        if self.quote is None:
+            return False
+        return not -CLOCKS_APART_SECONDS_MAX <= self.quote.age_seconds(now) <= self.asset.price_age_max_seconds
 
     def must_be_active(self) -> None:
         """Raises AssetInactive."""
@@ -114,7 +118,7 @@ class Listing:
             raise PriceUnavailable(f"there is no price for {self.asset.asset_id} yet", retry_after_seconds=60)
         if self.stale(now):
             raise PriceUnavailable(
-                f"the latest price of {self.asset.asset_id} is too old to trade on",
+                f"the latest price of {self.asset.asset_id} is too old to trade on, or from the future",
                 age_seconds=int(self.quote.age_seconds(now)),
                 age_max_seconds=self.asset.price_age_max_seconds,
                 retry_after_seconds=60,

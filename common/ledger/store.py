@@ -26,7 +26,6 @@ from pynamodb.expressions.update import Action
 
 from common.clock import text
 from common.errors import Refusal
-from common.identity import Owner
 from common.ledger.model import (
     USD,
     AccountExists,
@@ -40,6 +39,7 @@ from common.ledger.model import (
     TransactionType,
 )
 from common.money import ZERO, Money, Price, Quantity
+from common.owner import Owner
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition

@@ -8,8 +8,8 @@ from enum import StrEnum
 
 from common.errors import Conflict, Denied, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.identity import Owner
 from common.money import Money
+from common.owner import Owner
 
 WITHDRAWAL_DUE = timedelta(days=1)  # by then an operator should have paid or rejected it
 LIMIT_KEPT = timedelta(days=3)  # a day's counter is deleted after this

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from common import audit
 from common.audit import AuditEntry
-from common.identity import Owner
 from common.ledger import store as ledger
 from common.ledger.model import USD, AssetTransaction, Balance, TransactionType
 from common.money import ZERO, Money
+from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store

@@ -10,9 +10,9 @@ from pynamodb.attributes import UnicodeAttribute
 from common import timeline, work
 from common.clock import text
 from common.errors import Refusal
-from common.identity import Owner
 from common.ledger.model import AccountExists, AccountNotFound
 from common.money import Money
+from common.owner import Owner
 from common.table import keys
 from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Table

@@ -12,10 +12,10 @@ from common import audit, timeline, work
 from common.audit import AuditEntry
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset
-from common.identity import Owner
 from common.ledger import store as ledger
 from common.ledger.model import USD, Books
 from common.log import log
+from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.timeline import Event
 from functions.operations import model, store

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pynamodb.attributes import JSONAttribute
 
-from common.identity import Owner
 from common.ledger.store import BalanceItem
+from common.owner import Owner
 from common.table import keys
 from common.table.items import Item
 from common.table.table import Page, Position, Table

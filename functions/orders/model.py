@@ -10,8 +10,8 @@ from enum import StrEnum
 from common.catalogue.model import Asset, Execution, Quote
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.identity import Owner
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
+from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
 ORDER_LIFETIME_MAX = timedelta(days=90)

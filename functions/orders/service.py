@@ -13,11 +13,11 @@ from common.catalogue.model import Listing, PriceIsNewer, Quote
 from common.catalogue.store import Market
 from common.errors import Refusal, Unavailable
 from common.gateways.prices import Prices, PriceSourceUnavailable
-from common.identity import Owner
 from common.ledger import store as ledger
 from common.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
 from common.log import count, log
 from common.money import ZERO
+from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.orders import model, store

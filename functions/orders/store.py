@@ -11,8 +11,8 @@ from pynamodb.expressions.update import Action
 from common import timeline, work
 from common.clock import text
 from common.errors import Refusal
-from common.identity import Owner
 from common.money import Money, Price, Quantity
+from common.owner import Owner
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Query, Table, partition

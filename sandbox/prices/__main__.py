@@ -10,7 +10,7 @@ from threading import Event
 
 from common.clock import now
 from common.errors import Refusal
-from sandbox.prices.face import listing_state, serve
+from sandbox.prices.face import BadRequest, listing_state, serve
 from sandbox.prices.oracle import ListingState, Oracle
 
 DEFAULT_PORT = 8765
@@ -60,7 +60,7 @@ def main(arguments: list[str] | None = None) -> int:
             oracle.restore(_read(kept))
         elif not chosen.empty:
             oracle.restore(MARKET)
-    except (OSError, ValueError, TypeError, Refusal) as unreadable:
+    except (OSError, ValueError, Refusal) as unreadable:
         parser.error(f"--state {kept} can not be used: {unreadable}; mend it or remove it")
 
     def keep() -> None:
@@ -82,7 +82,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _read(path: Path) -> dict[str, ListingState]:
     """The file that `_write` wrote. Raises OSError, ValueError, BadRequest."""
-    return {listing_id: listing_state(given) for listing_id, given in dict(json.loads(path.read_text())).items()}
+    listings = json.loads(path.read_text())
+    if not isinstance(listings, dict):
+        raise BadRequest("there must be a JSON object with a member for each listing")
+    return {listing_id: listing_state(given) for listing_id, given in listings.items()}
 
 
 def _write(path: Path, oracle: Oracle) -> None:

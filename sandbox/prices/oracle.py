@@ -163,7 +163,7 @@ class Oracle:
             self._listings[listing_id] = Listing(number, age_seconds, walk)
 
     def move(self, listing_id: str, factor: Decimal | str | int) -> Decimal:
-        """Multiply the price, to 18 fraction digits; a walking one wanders on around the new price, which is the answer.
+        """Multiply the price, to 18 fraction digits, and answer the new one; a walking price wanders on around it.
 
         Raises NotListed, and IllegalOrder for a factor that is not above 0 or a listing without a price.
         """
@@ -249,7 +249,7 @@ class Oracle:
 
 @lru_cache(maxsize=64)
 def _day(seed: int, listing_id: str, day: int) -> tuple[int, ...]:
-    """Where a walk stands at the beginning of each step of one day, counted in steps up (+) or down (-) from its start."""
+    """Where a walk stands in each ten seconds of one day, counted in steps up (+) or down (-) from its start."""
     chance = random.Random(f"{seed}/{listing_id}/{day}")
     half = STEPS_A_DAY // 2
     steps = sorted([1] * half + [-1] * half, key=lambda _: chance.random())

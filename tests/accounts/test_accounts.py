@@ -5,9 +5,9 @@ from datetime import timedelta
 import pytest
 
 from common.idempotency import IdempotencyKeyReused
-from common.identity import Owner
 from common.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.money import Money
+from common.owner import Owner
 from functions.accounts.model import (
     OPERATORS_ONLY,
     TRANSITIONS,

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from common.identity import Caller, NotACustomer, OperatorsOnly, Owner, TokenRefused, caller
+from common.identity import Caller, NotACustomer, OperatorsOnly, TokenRefused, caller
+from common.owner import Owner
 from common.settings import settings
 from tests.desk import NOON
 

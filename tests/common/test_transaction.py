@@ -6,9 +6,9 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from common.errors import Conflict, Refusal
-from common.identity import Owner
 from common.ledger import store as ledger
 from common.money import Money
+from common.owner import Owner
 from common.table.transaction import Busy, Patience, Transaction, Write
 from tests.desk import Clock, Desk
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
 from common.errors import Refusal
-from common.identity import Owner
 from common.money import Money
+from common.owner import Owner
 from functions.orders.model import Status
 from tests.desk import Desk
 

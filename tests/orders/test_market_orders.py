@@ -14,9 +14,9 @@ from common.catalogue.model import (
     PriceUnavailable,
 )
 from common.idempotency import IdempotencyKeyReused
-from common.identity import Owner
 from common.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
+from common.owner import Owner
 from functions.orders.model import BoughtElsewhere, ContradictoryTerms, PriceMoved, Side, Status, Terms
 from tests.desk import Desk
 
@@ -251,3 +251,12 @@ def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: D
     desk.buy(ann, "3", "AI")
     told = [(line.transaction_type, str(line.quantity)) for line in desk.orders.statement(ann, begin, middle)]
     assert told == [("DEPOSIT", "1000 USD"), ("BUY", "2 BTC"), ("SELL", "1 BTC")]
+
+
+def test_a_price_from_the_future_is_not_traded_on(desk: Desk) -> None:
+    ann = desk.customer()
+    desk.clock.forward(minutes=5)
+    desk.mark("BTC", "100")
+    desk.clock.forward(minutes=-5)
+    with pytest.raises(PriceUnavailable, match="from the future"):
+        desk.buy(ann, "1")
