@@ -11,8 +11,8 @@ from typing import Any
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset, Execution, Quote
 from common.catalogue.store import Market
-from common.identity import Owner
 from common.money import Money, Price
+from common.owner import Owner
 from common.table import keys
 from common.table.table import Table
 from common.table.transaction import Patience

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from common.errors import Refusal
-from common.identity import Owner
 from common.money import Money, Price
+from common.owner import Owner
 from functions.orders.model import Status
 from tests.desk import Desk
 from tests.harness.meter import Meter
