@@ -16,7 +16,7 @@ import contextlib
 import importlib
 import itertools
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cache, cached_property, partial
@@ -222,7 +222,10 @@ class Context:
 
 @dataclass
 class Doors:
+    """`watch` sees every answer."""
+
     desk: Desk
+    watch: Callable[[Route, Answer], None] | None = None
     requests: Iterator[int] = field(default_factory=itertools.count)
 
     def ask(
@@ -253,7 +256,10 @@ class Doors:
             now=now,
             request_id=request_id,
         )
-        return handled(ROUTES[route], sent, request_id)
+        answer = handled(ROUTES[route], sent, request_id)
+        if self.watch is not None:
+            self.watch(route, answer)
+        return answer
 
     def as_(self, token: Token | None) -> Client:
         return Client(self, token)
@@ -274,7 +280,7 @@ def handled(context: str, sent: dict[str, Any], request_id: str = "request") -> 
     json.dumps(got)  # and goes as JSON
     headers = {name.lower(): value for name, value in got["headers"].items()}
     assert not got.get("isBase64Encoded")
-    return Answer(got["statusCode"], headers, got["body"])
+    return Answer(int(got["statusCode"]), headers, got["body"])
 
 
 @dataclass(frozen=True)
@@ -318,7 +324,7 @@ class Client:
 
 
 @contextlib.contextmanager
-def opened(desk: Desk) -> Iterator[Doors]:
+def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> Iterator[Doors]:
     """Within the block the handlers serve this desk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now", desk.clock)
@@ -326,4 +332,4 @@ def opened(desk: Desk) -> Iterator[Doors]:
             patch.setattr(api, name, cache(partial(getattr, desk, name)))
             if hasattr(api, "cursors"):
                 patch.setattr(api, "cursors", cache(lambda: Cursors(lambda: CURSOR_KEY, desk.clock)))
-        yield Doors(desk)
+        yield Doors(desk, watch)

@@ -7,34 +7,23 @@ is four times as fast and judges the same rules.
 import json
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from botocore.exceptions import ClientError
-from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.exceptions import JsonRESTError
+from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.dynamodb.models import dynamodb_backends
 from moto.dynamodb.responses import DynamoHandler
 
 from tests.harness.memory import InMemoryDynamoDB
-from tests.harness.schema import KEYS_ONLY, IndexSpec, TableSpec
+from tests.harness.operations import DESK, STEADY, Generator, Request
+from tests.harness.schema import TableSpec
 from tests.harness.values import kept
 
-DESK = TableSpec(
-    "desk",
-    indexes=(
-        IndexSpec("UserOrdersIndex", "username", "ASSET_ID"),
-        IndexSpec("UserTimelineIndex", "username", "timeline_at", projection=("order_status", "quantity")),
-        IndexSpec("OpenWorkIndex", "open_work", "due_at", projection=KEYS_ONLY),
-    ),
-)
-USERS = ("ann", "bob")
-ASSETS = ("BTC", "ETH")
-STATUSES = ("PENDING", "COMPLETED", "CANCELLED")
 REGION = "us-east-1"
 
-Request = dict[str, Any]
 Outcome = tuple[str, Any]  # "answer" and its content, or an error's code and what a caller reads of it
 
 
@@ -81,7 +70,7 @@ def _item(item: Any) -> Any:
     return None if item is None else {name: kept(value)[0] for name, value in item.items()}
 
 
-UNCOMPARED = {"ResponseMetadata", "ConsumedCapacity", "UnprocessedItems", "UnprocessedKeys"}
+UNCOMPARED = {"ResponseMetadata", "ConsumedCapacity", "ConsumedCapacityUnits", "UnprocessedItems", "UnprocessedKeys"}
 
 
 def _comparable(answer: Any) -> Any:
@@ -100,369 +89,6 @@ def _comparable(answer: Any) -> Any:
         for member, content in answer.items()
         if member not in UNCOMPARED and content not in ({}, [], None)
     }  # fmt: skip
-
-
-@dataclass
-class Generator:
-    """Random requests of the kinds this product makes, right and wrong, the same for the same seed."""
-
-    dice: random.Random
-    clock: int = 0
-    kinds: Counter[str] = field(default_factory=Counter)
-
-    def requests(self) -> Iterator[tuple[str, Request]]:
-        """Operation (as a client's method) and arguments, for ever."""
-        makers: dict[Callable[[], tuple[str, Request]], int] = {
-            self.transaction: 30,
-            self.single_write: 20,
-            self.table_query: 12,
-            self.index_query: 16,
-            self.read: 8,
-            self.scan: 4,
-            self.mistake: 10,
-        }
-        while True:
-            self.clock += 1
-            (maker,) = self.dice.choices(list(makers), list(makers.values()))
-            operation, request = maker()
-            self.kinds[maker.__name__] += 1
-            yield operation, request
-
-    # Parts
-
-    def at(self) -> str:
-        return f"2026-01-01T00:00:{self.dice.randrange(12):02d}.000000Z"
-
-    def amount(self) -> str:
-        return self.dice.choice(["0.001", "1", "1.50", "2.25", "10", "65.00", "1000"])
-
-    def order_key(self) -> Request:
-        return {"PK": {"S": f"O{self.dice.randrange(7)}"}, "SK": {"S": "ORDER"}}
-
-    def user_key(self) -> Request:
-        sort_key = self.dice.choice(["BALANCE", "ASSET#BTC", "ASSET#ETH", "USER"])
-        return {"PK": {"S": self.dice.choice(USERS)}, "SK": {"S": sort_key}}
-
-    def journal_key(self) -> Request:
-        return {"PK": {"S": f"TRANS#{self.dice.choice(USERS)}#BTC"}, "SK": {"S": f"{self.at()}#O1"}}
-
-    def key(self) -> Request:
-        return self.dice.choice([self.order_key, self.user_key, self.journal_key])()
-
-    def order(self) -> Request:
-        """An order; now and then it lacks what an index wants."""
-        asset, at = self.dice.choice(ASSETS), self.at()
-        item = {
-            **self.order_key(),
-            "entity_type": {"S": "order"},
-            "username": {"S": self.dice.choice(USERS)},
-            "ASSET_ID": {"S": f"{asset}#{at}"},
-            "timeline_at": {"S": at},
-            "open_work": {"S": "orders"},
-            "due_at": {"S": at},
-            "order_status": {"S": self.dice.choice(STATUSES)},
-            "quantity": {"N": self.amount()},
-            "price_per_unit": {"N": self.amount()},
-            "tags": {"SS": self.dice.sample(["a", "b", "c"], 2)},
-            "source": {"M": {"name": {"S": "oracle"}, "prices": {"L": [{"N": "1"}, {"N": "2"}]}}},
-        }
-        for absent in self.dice.sample(["ASSET_ID", "timeline_at", "open_work", "due_at", "tags", "quantity"], 2):
-            if self.dice.random() < 0.5:
-                del item[absent]
-        return item
-
-    # Writes: the statement without its table, as (action, statement)
-
-    def put_order(self) -> tuple[str, Request]:
-        statement: Request = {"Item": self.order(), "ConditionExpression": "attribute_not_exists(PK)"}
-        if self.dice.random() < 0.3:
-            statement["ConditionExpression"] = "attribute_not_exists(#pk) OR order_status IN (:p, :c)"
-            statement["ExpressionAttributeNames"] = {"#pk": "PK"}
-            statement["ExpressionAttributeValues"] = {":p": {"S": "PENDING"}, ":c": {"S": "CANCELLED"}}
-        return "Put", statement
-
-    def open_balance(self) -> tuple[str, Request]:
-        user = self.dice.choice(USERS)
-        item = {
-            "PK": {"S": user},
-            "SK": {"S": "BALANCE"},
-            "entity_type": {"S": "balance"},
-            "current_balance": {"N": self.amount()},
-        }
-        condition = {"ConditionExpression": "attribute_not_exists(PK)"} if self.dice.random() < 0.5 else {}
-        return "Put", {"Item": item, **condition}
-
-    def debit(self) -> tuple[str, Request]:
-        operator = self.dice.choice([">=", ">", "<", "<=", "<>", "="])
-        return "Update", {
-            "Key": {"PK": {"S": self.dice.choice(USERS)}, "SK": {"S": "BALANCE"}},
-            "UpdateExpression": "SET current_balance = current_balance - :total, updated_at = :at",
-            "ConditionExpression": f"current_balance {operator} :total AND attribute_exists(PK)",
-            "ExpressionAttributeValues": {":total": {"N": self.amount()}, ":at": {"S": self.at()}},
-        }
-
-    def credit_asset(self) -> tuple[str, Request]:
-        return "Update", {
-            "Key": {"PK": {"S": self.dice.choice(USERS)}, "SK": {"S": f"ASSET#{self.dice.choice(ASSETS)}"}},
-            "UpdateExpression": (
-                "SET #type = :type, #created = if_not_exists(#created, :at), updated_at = :at "
-                "ADD quantity :quantity, total_bought :quantity"
-            ),
-            "ExpressionAttributeNames": {"#type": "entity_type", "#created": "created_at"},
-            "ExpressionAttributeValues": {
-                ":type": {"S": "asset_balance"},
-                ":at": {"S": self.at()},
-                ":quantity": {"N": self.amount()},
-            },
-        }
-
-    def hold_asset(self) -> tuple[str, Request]:
-        return "Update", {
-            "Key": {"PK": {"S": self.dice.choice(USERS)}, "SK": {"S": "ASSET#BTC"}},
-            "UpdateExpression": "SET quantity = quantity - :q, held = if_not_exists(held, :zero) + :q",
-            "ConditionExpression": "quantity >= :q AND NOT (held > :most)",
-            "ExpressionAttributeValues": {
-                ":q": {"N": self.amount()}, ":zero": {"N": "0"}, ":most": {"N": "1000"},
-            },
-        }  # fmt: skip
-
-    def journal(self) -> tuple[str, Request]:
-        item = {
-            **self.journal_key(),
-            "transaction_type": {"S": self.dice.choice(["BUY", "SELL"])},
-            "quantity": {"N": self.amount()},
-        }
-        return "Put", {"Item": item, "ConditionExpression": "attribute_not_exists(SK)"}
-
-    def move_order(self) -> tuple[str, Request]:
-        """A status moves; the item enters, leaves or changes its place in the indexes."""
-        change, values = self.dice.choice(
-            [
-                ("SET order_status = :to REMOVE open_work, due_at", {}),
-                ("SET order_status = :to, open_work = :work, due_at = :at", {":work": {"S": "orders"}}),
-                ("SET order_status = :to, ASSET_ID = :at, timeline_at = :at", {}),
-                ("SET order_status = :to, due_at = :at", {}),
-                ("SET order_status = :to, username = :user", {":user": {"S": self.dice.choice(USERS)}}),
-                ("SET order_status = :to ADD tags :tags", {":tags": {"SS": ["c", "d"]}}),
-                ("SET order_status = :to DELETE tags :tags", {":tags": {"SS": ["a", "b", "d"]}}),
-                ("SET order_status = :to, source.#name = :at", {}),
-                ("SET order_status = :to, source.prices[1] = :seen REMOVE source.prices[0]", {":seen": {"N": "7"}}),
-                ("SET order_status = :to, history = list_append(if_not_exists(history, :no), :at_list)",
-                 {":no": {"L": []}, ":at_list": {"L": [{"S": self.at()}]}}),
-            ]
-        )  # fmt: skip
-        statement: Request = {
-            "Key": self.order_key(),
-            "UpdateExpression": change,
-            "ConditionExpression": "order_status = :from AND attribute_exists(#source.prices)",
-            "ExpressionAttributeNames": {"#source": "source"},
-            "ExpressionAttributeValues": {
-                ":from": {"S": self.dice.choice(STATUSES)}, ":to": {"S": self.dice.choice(STATUSES)}, **values,
-            },
-        }  # fmt: skip
-        if ":at" in change.replace(":at_list", ""):
-            statement["ExpressionAttributeValues"][":at"] = {"S": self.at()}
-        if "#name" in change:
-            statement["ExpressionAttributeNames"]["#name"] = "name"
-        return "Update", statement
-
-    def remove(self) -> tuple[str, Request]:
-        key = self.key()
-        if self.dice.random() < 0.5:
-            return "Delete", {"Key": key}
-        return "Delete", {
-            "Key": key,
-            "ConditionExpression": self.dice.choice(
-                ["attribute_exists(PK)", "begins_with(PK, :text)", "contains(tags, :text)", "size(PK) > :two"]
-            ),
-        }
-
-    def check(self) -> tuple[str, Request]:
-        test, values = self.dice.choice(
-            [
-                ("attribute_exists(PK)", None),
-                ("attribute_not_exists(PK)", None),
-                ("quantity BETWEEN :a AND :b", {":a": {"N": "1"}, ":b": {"N": "10.0"}}),
-                ("attribute_type(quantity, :a)", {":a": {"S": "N"}}),
-                ("contains(tags, :a) OR size(tags) = :b", {":a": {"S": "a"}, ":b": {"N": "1"}}),
-                (
-                    "NOT order_status = :a AND (quantity < :b OR quantity > :b)",
-                    {":a": {"S": "PENDING"}, ":b": {"N": "1"}},
-                ),
-                ("quantity <> held", None),
-                ("quantity = price_per_unit", None),
-                ("source.prices[0] = :a", {":a": {"N": "1.0"}}),
-            ]
-        )
-        return "ConditionCheck", {
-            "Key": self.key(),
-            "ConditionExpression": test,
-            **({"ExpressionAttributeValues": values} if values else {}),
-        }
-
-    def statement(self) -> tuple[str, Request]:
-        makers = {
-            self.put_order: 6,
-            self.open_balance: 2,
-            self.debit: 5,
-            self.credit_asset: 5,
-            self.hold_asset: 3,
-            self.journal: 3,
-            self.move_order: 6,
-            self.remove: 4,
-        }
-        (maker,) = self.dice.choices(list(makers), list(makers.values()))
-        action, statement = maker()
-        return action, self.with_values(statement)
-
-    @staticmethod
-    def with_values(statement: Request) -> Request:
-        """The values that a deletion's condition speaks of."""
-        condition = statement.get("ConditionExpression", "")
-        values = {
-            name: value
-            for name, value in {":text": {"S": "a"}, ":two": {"N": "2"}}.items()
-            if name in condition.replace(" ", ") ").split(") ") or f"{name})" in condition
-        }
-        return {**statement, "ExpressionAttributeValues": values} if values else statement
-
-    # Requests
-
-    def transaction(self) -> tuple[str, Request]:
-        """One to five statements on different items."""
-        statements: list[Request] = []
-        touched: set[str] = set()
-        for _ in range(self.dice.randint(1, 5)):
-            action, statement = self.check() if self.dice.random() < 0.15 else self.statement()
-            key = statement.get("Key") or {name: statement["Item"][name] for name in ("PK", "SK")}
-            if str(key) in touched:
-                continue
-            touched.add(str(key))
-            old = {"ReturnValuesOnConditionCheckFailure": "ALL_OLD"} if self.dice.random() < 0.7 else {}
-            statements.append({action: {"TableName": DESK.name, **statement, **old}})
-        return "transact_write_items", {"TransactItems": statements}
-
-    def single_write(self) -> tuple[str, Request]:
-        action, statement = self.statement()
-        returns = ["NONE", "ALL_OLD"]
-        if action == "Update":
-            returns += ["ALL_NEW", "UPDATED_OLD", "UPDATED_NEW"]
-        request = {"TableName": DESK.name, **statement, "ReturnValues": self.dice.choice(returns)}
-        if "ConditionExpression" in statement and self.dice.random() < 0.5:
-            request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
-        return {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[action], request
-
-    def read(self) -> tuple[str, Request]:
-        projection = self.dice.choice(
-            [{}, {"ProjectionExpression": "PK, quantity"},
-             {"ProjectionExpression": "#q, username", "ExpressionAttributeNames": {"#q": "quantity"}}]
-        )  # fmt: skip
-        kind = self.dice.choice(["get_item", "transact_get_items", "batch_get_item"])
-        if kind == "get_item":
-            return kind, {"TableName": DESK.name, "Key": self.key(), "ConsistentRead": True, **projection}
-        keys = list({str(key): key for key in (self.key() for _ in range(3))}.values())
-        if kind == "batch_get_item":
-            return kind, {"RequestItems": {DESK.name: {"Keys": keys, **projection}}}
-        return kind, {"TransactItems": [{"Get": {"TableName": DESK.name, "Key": key, **projection}} for key in keys]}
-
-    def scan(self) -> tuple[str, Request]:
-        return "scan", {
-            "TableName": DESK.name,
-            "FilterExpression": "entity_type = :type AND quantity >= :least",
-            "ExpressionAttributeValues": {":type": {"S": "order"}, ":least": {"N": "1"}},
-        }
-
-    def table_query(self) -> tuple[str, Request]:
-        partition = self.dice.choice([*USERS, "TRANS#ann#BTC", "TRANS#bob#BTC"])
-        return "query", self.query_of("PK", partition, "SK", ["ASSET#", "ASSET#BTC", "BALANCE", "2026-01-01T00:00:0"])
-
-    def index_query(self) -> tuple[str, Request]:
-        index = self.dice.choice(DESK.indexes)
-        partition = "orders" if index.name == "OpenWorkIndex" else self.dice.choice(USERS)
-        assert index.sort_key
-        bounds = (
-            ["BTC", "ETH#2026-01-01T00:00:05"] if index.sort_key == "ASSET_ID" else [self.at(), "2026-01-01T00:00:1"]
-        )
-        return "query", {
-            "IndexName": index.name,
-            **self.query_of(index.partition_key, partition, index.sort_key, bounds),
-        }
-
-    def query_of(self, hash_name: str, partition: str, range_name: str, bounds: list[str]) -> Request:
-        names, values = {"#h": hash_name}, {":h": {"S": partition}}
-        condition = "#h = :h"
-        shape = self.dice.choice(["", "begins_with(#r, :r)", "#r BETWEEN :r AND :s", "#r < :r", "#r <= :r", "#r > :r",
-                                  "#r >= :r", "#r = :r"])  # fmt: skip
-        if shape:
-            low, high = sorted(self.dice.choices(bounds, k=2))
-            names["#r"] = range_name
-            values[":r"] = {"S": low}
-            if ":s" in shape:
-                values[":s"] = {"S": f"{high}~"}
-            condition += f" AND {shape}"
-        request: Request = {
-            "TableName": DESK.name,
-            "KeyConditionExpression": condition,
-            "ExpressionAttributeNames": names,
-            "ExpressionAttributeValues": values,
-            "ScanIndexForward": self.dice.random() < 0.5,
-        }
-        if self.dice.random() < 0.4:
-            request["Limit"] = self.dice.randint(1, 4)
-        if self.dice.random() < 0.3:
-            request["FilterExpression"] = "quantity > :least"
-            values[":least"] = {"N": "1"}
-        if self.dice.random() < 0.15:
-            request["Select"] = "COUNT"
-        return request
-
-    def mistake(self) -> tuple[str, Request]:
-        """Requests that AWS refuses, whatever is in the table."""
-        key, good = self.order_key(), {"TableName": DESK.name}
-        put = {"TableName": DESK.name, "Item": self.order()}
-        update = {**good, "Key": key}
-        query = {**good, "KeyConditionExpression": "username = :u", "ExpressionAttributeValues": {":u": {"S": "ann"}}}
-        one = {":v": {"N": "1"}}
-        return self.dice.choice(
-            [
-                ("put_item", {**put, "Item": {**put["Item"], "PK": {"S": ""}}}),
-                ("put_item", {**put, "Item": {**put["Item"], "PK": {"N": "1"}}}),
-                ("put_item", {**good, "Item": {"PK": {"S": "O1"}}}),
-                ("put_item", {**put, "Item": {**put["Item"], "username": {"N": "1"}}}),
-                ("put_item", {**put, "ConditionExpression": "attribute_not_exists(PK)",
-                              "ExpressionAttributeValues": one}),
-                ("put_item", {**put, "ConditionExpression": "attribute_not_exists(#pk)"}),
-                ("put_item", {**put, "ConditionExpression": "PK = :undefined"}),
-                ("get_item", {**good, "Key": {"PK": {"S": "O1"}}}),
-                ("get_item", {**good, "Key": {**key, "username": {"S": "ann"}}}),
-                ("get_item", {"TableName": "elsewhere", "Key": key}),
-                ("update_item", {**update, "UpdateExpression": "SET PK = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "SET a = :v, a = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "SET a = :v SET b = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "SET a = absent + :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "SET nowhere.a = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "ADD a :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}),
-                ("update_item", {**update, "UpdateExpression": "SET a = :v", "ExpressionAttributeValues": {
-                    **one, ":unused": {"N": "1"}}}),
-                ("update_item", {**update, "UpdateExpression": "SET #a = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "SET status = :v", "ExpressionAttributeValues": one}),
-                ("update_item", {**update, "UpdateExpression": "", "ExpressionAttributeValues": one}),
-                ("query", {**query, "IndexName": "NoSuchIndex"}),
-                ("query", query),
-                ("query", {**query, "IndexName": "UserOrdersIndex", "ConsistentRead": True}),
-                ("query", {**query, "IndexName": "UserOrdersIndex", "Limit": 0}),
-                ("query", {**query, "IndexName": "UserOrdersIndex", "FilterExpression": "username = :u"}),
-                ("query", {**query, "IndexName": "UserOrdersIndex", "KeyConditionExpression": "username < :u"}),
-                ("query", {**query, "IndexName": "UserOrdersIndex", "ExclusiveStartKey": {"PK": {"S": "O1"}}}),
-                ("query", {**query, "IndexName": "OpenWorkIndex"}),
-                ("transact_write_items", {"TransactItems": [{"Put": put}, {"Delete": {**good, "Key": {
-                    name: put["Item"][name] for name in ("PK", "SK")}}}]}),
-                ("transact_write_items", {"TransactItems": [{"Delete": {**good, "Key": {
-                    "PK": {"S": f"O{n}"}, "SK": {"S": "ORDER"}}}} for n in range(101)]}),
-                ("transact_write_items", {"TransactItems": [{"Update": {**update, "UpdateExpression": "SET a = :v",
-                    "ExpressionAttributeValues": {":w": {"N": "1"}}}}]}),
-            ]
-        )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -490,39 +116,61 @@ class Comparison:
     differences: list[Difference] = field(default_factory=list)
     kinds: Counter[str] = field(default_factory=Counter)
     outcomes: Counter[str] = field(default_factory=Counter)
+    excused: Counter[str] = field(default_factory=Counter)
 
 
 Excuse = Callable[[str, Request, Outcome, Outcome], bool]
+
+
+def last_page(operation: str, request: Request, moto: Outcome, memory: Outcome) -> bool:
+    """moto: no LastEvaluatedKey when the limit is met by the very last item. AWS, and we, do not look ahead."""
+    answer = memory[1]
+    full = operation == "query" and memory[0] == "answer" and answer["ScannedCount"] == request.get("Limit")
+    return full and moto == ("answer", {member: answer[member] for member in answer if member != "LastEvaluatedKey"})
+
+
+EXCUSED: Mapping[str, Excuse] = {"the last page is full": last_page}
 
 
 def compare(
     seed: int,
     operations: int,
     *,
-    excused: Mapping[str, Excuse],
     memory: InMemoryDynamoDB | None = None,
     differences_max: int = 5,
+    contents_every: int = 50,
 ) -> Comparison:
     """Ask both the same `operations` times. Pages are followed to their end, each page one operation.
 
-    `excused` are the known faults of moto's: a difference that one of them owns to is not counted.
+    A difference that is `EXCUSED` is counted under its excuse.
     """
     moto = Moto()
     memory = memory or InMemoryDynamoDB(DESK)
+    moto.ask("put_item", {"TableName": DESK.name, "Item": STEADY})
+    memory.put_item(TableName=DESK.name, Item=STEADY)
     seen = Comparison()
     generator = Generator(random.Random(seed), kinds=seen.kinds)
-    requests = generator.requests()
+    requests = generator.operations()
     following: tuple[str, Request] | None = None
     while seen.operations < operations and len(seen.differences) < differences_max:
         operation, request = following or next(requests)
         seen.operations += 1
         one, other = of_moto(moto, operation, request), of_memory(memory, operation, request)
+        if operation == "scan":
+            for _, answer in (one, other):  # the order of partitions is nobody's promise
+                answer.get("Items", []).sort(key=repr)
         seen.outcomes[f"{operation} {other[0]}"] += 1
-        if one != other and not any(excuse(operation, request, one, other) for excuse in excused.values()):
+        excuses = [name for name, excuse in EXCUSED.items() if one != other and excuse(operation, request, one, other)]
+        seen.excused.update(excuses)
+        if one != other and not excuses:
             seen.differences.append(Difference(seen.operations, operation, request, one, other))
         start = other[1].get("LastEvaluatedKey") if other[0] == "answer" else None
         following = (operation, {**request, "ExclusiveStartKey": start}) if start else None
-        assert seen.operations % 50 or _contents(moto) == memory.items(), f"the tables differ after {seen.operations}"
+        if seen.operations % contents_every == 0:
+            mine, theirs = ("answer", memory.items()), ("answer", _contents(moto))
+            if mine != theirs:
+                seen.differences.append(Difference(seen.operations, f"table after {operation}", request, theirs, mine))
+                break
     return seen
 
 

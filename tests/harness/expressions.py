@@ -14,7 +14,7 @@
 
     projection := path, …
 
-What an expression means for an item is in `evaluation`.
+What an expression means for an item is in `conditions` and `updates`.
 """
 
 import functools

@@ -16,7 +16,7 @@ a held item meanwhile gets a TransactionConflict.
 import contextlib
 import copy
 import functools
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -29,20 +29,16 @@ from botocore.paginate import Paginator, PaginatorModel
 from botocore.validate import ParamValidator
 
 from tests.harness import errors
-from tests.harness.capacity import (
-    CONSISTENT,
-    EVENTUAL,
-    TRANSACTIONAL,
-    Arm,
-    read_units,
-    table_write_units,
-)
+from tests.harness.capacity import CONSISTENT, EVENTUAL, TRANSACTIONAL, Arm, read_units
 from tests.harness.errors import Refused, cancellation, client_error, invalid, malformed
-from tests.harness.evaluation import NOTHING, Plan, parts, planned
+from tests.harness.paths import parts
+from tests.harness.plans import planned
+from tests.harness.requests import Request, check_members, transaction_statement
 from tests.harness.schema import TableSpec
 from tests.harness.searching import Found, Search
 from tests.harness.storage import Key, Record, Table
-from tests.harness.values import ITEM_SIZE_MAX, Item, copied_item, item_size, kept_item
+from tests.harness.values import Item, copied_item, kept_item
+from tests.harness.writes import Statement, return_values
 
 STATEMENTS_MAX = 100
 TRANSACTION_SIZE_MAX = 4 * 1024 * 1024
@@ -53,7 +49,6 @@ TOKEN_LENGTH_MAX = 36
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 
 Answer = dict[str, Any]
-Request = Mapping[str, Any]
 Arms = list[Arm] | None  # where a call notes what it costs; None when nobody asks
 
 
@@ -66,41 +61,6 @@ class Consumption(NamedTuple):
 
 
 @dataclass(slots=True)
-class Statement:
-    """One write as asked for: of a single call, or one of a transaction's."""
-
-    kind: str  # Put, Update, Delete, ConditionCheck
-    table: Table
-    given: Item  # the whole item of a Put, the key of the others
-    size: int  # of what was given
-    values: Item
-    plan: Plan
-    returns_old: bool
-    payload_size: int
-    key: Key = ("", "")
-
-    def image(self, before: Record | None) -> Record | None:
-        """The item after the write. ValidationException when the item does not allow it."""
-        if self.kind == "Put":
-            return Record(self.given, self.size)
-        if self.kind == "Delete":
-            return None
-        update = self.plan.update
-        if update is None or (before is None and update.only_removes):
-            return before  # an update that only takes away does not bring an item into being
-        item = update.applied(before.item if before else self.given, self.values, exists=before is not None)
-        self.table.check(item)
-        size = item_size(item)
-        if size > ITEM_SIZE_MAX:
-            raise invalid("Item size to update has exceeded the maximum allowed size")
-        return Record(item, size)
-
-    def allowed(self, before: Record | None) -> bool:
-        condition = self.plan.condition
-        return condition is None or condition.holds(before.item if before else NOTHING, self.values)
-
-
-@dataclass(slots=True)
 class Token:
     """A ClientRequestToken that was seen. `done_at` is None while its transaction is under way."""
 
@@ -108,11 +68,8 @@ class Token:
     done_at: datetime | None = None
 
     def stands_for(self, statements: list[Statement]) -> bool:
-        return len(statements) == len(self.statements) and all(
-            (one.kind, one.table, one.given, one.values, one.plan, one.returns_old)
-            == (other.kind, other.table, other.given, other.values, other.plan, other.returns_old)
-            for one, other in zip(statements, self.statements, strict=True)
-        )
+        """Whether these are the statements it was first sent with."""
+        return len(statements) == len(self.statements) and all(map(Statement.same_as, statements, self.statements))
 
 
 class InMemoryDynamoDB:
@@ -248,11 +205,13 @@ class InMemoryDynamoDB:
 
     def _call(self, operation: str, request: Request, run: Callable[[Request, Arms], Answer]) -> Answer:
         """Check the request's members, run it, dress its answer or its refusal as botocore does."""
-        _check_members(operation, request)
+        check_members(operation, request)
         if self._validator:
             report = self._validator.validate(request, errors.members(operation))
             if report.has_errors():
                 raise malformed(report.generate_report())
+        if self.pause:
+            self.pause("call")
         self._requests += 1
         request_id = f"{self._requests:08d}"
         wanted = request.get("ReturnConsumedCapacity", "NONE")
@@ -287,65 +246,24 @@ class InMemoryDynamoDB:
     # Writing
 
     def _write(self, kind: str, request: Request, arms: Arms) -> Answer:
-        statement = self._statement(kind, request)
-        returns = _return_values(kind, request)
-        self._place(statement)
+        statement = Statement.of(kind, request, self._table(request))
+        returns = return_values(kind, request)
+        statement.place()
         table, key = statement.table, statement.key
         if self._held and (table.name, key) in self._held:
             raise Refused("TransactionConflictException", CONFLICT["Message"])
         before = table.records.get(key)
         if not statement.allowed(before):
             if arms is not None:
-                _charge_write(arms, statement, before, None, transactional=False, indexes=False)
+                statement.charge(arms, before, None, transactional=False, refused=True)
             shown = {"Item": copied_item(before.item)} if before and statement.returns_old else {}
             raise Refused("ConditionalCheckFailedException", "The conditional request failed", **shown)
         after = statement.image(before)
         if arms is not None:
-            _charge_write(arms, statement, before, after, transactional=False)
+            statement.charge(arms, before, after, transactional=False)
         if after is not before:
             table.write(key, after)
-        shown_attributes = _shown(returns, statement, before, after)
-        return {"Attributes": shown_attributes} if shown_attributes else {}
-
-    def _statement(self, kind: str, body: Request) -> Statement:
-        """What can be known of a write without looking at its table's keys."""
-        table = self._table(body)
-        values = body.get("ExpressionAttributeValues")
-        kept_values, values_size = (None, 0) if values is None else kept_item(values)
-        plan = planned(body)
-        if kind == "Put":
-            given, size = kept_item(body["Item"])
-            if size > ITEM_SIZE_MAX:
-                raise invalid("Item size has exceeded the maximum allowed size")
-        else:
-            given, size = kept_item(body["Key"])
-        return Statement(
-            kind,
-            table,
-            given,
-            size,
-            plan.check(kept_values),
-            plan,
-            body.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD",
-            size + values_size,
-        )
-
-    @staticmethod
-    def _place(statement: Statement) -> None:
-        """Find the key of the item to write. ValidationException when the table's schema does not allow it."""
-        table = statement.table
-        if statement.kind == "Put":
-            statement.key = table.key_of(statement.given)
-            table.check(statement.given)
-            return
-        statement.key = table.given_key(statement.given)
-        if statement.plan.update:
-            for name in table.spec.keys:
-                if name in statement.plan.update.changed:
-                    raise invalid(
-                        f"One or more parameter values were invalid: Cannot update attribute {name}. "
-                        "This attribute is part of the key"
-                    )
+        return statement.shown(returns, before, after)
 
     def _transact_write(self, request: Request, arms: Arms) -> Answer:
         bodies = request["TransactItems"]
@@ -354,7 +272,8 @@ class InMemoryDynamoDB:
                 "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
                 f"Member must have length between 1 and {STATEMENTS_MAX}"
             )
-        statements = [self._statement(*_transaction_member(body)) for body in bodies]
+        members = [transaction_statement(body) for body in bodies]
+        statements = [Statement.of(kind, body, self._table(body)) for kind, body in members]
         if sum(statement.payload_size for statement in statements) > TRANSACTION_SIZE_MAX:
             raise invalid("Transaction payload size cannot exceed 4 MB")
         self._place_all(statements)
@@ -386,7 +305,7 @@ class InMemoryDynamoDB:
         """Keys of all; the first that does not fit its table cancels, and nobody looks further."""
         for number, statement in enumerate(statements):
             try:
-                InMemoryDynamoDB._place(statement)
+                statement.place()
             except Refused as refused:
                 reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in statements]
                 reasons[number] = {"Code": "ValidationError", "Message": refused.message}
@@ -424,7 +343,7 @@ class InMemoryDynamoDB:
             images.append((before, after))
         if arms is not None:
             for statement, (before, after) in zip(statements, images, strict=True):
-                _charge_write(arms, statement, before, after, transactional=True, indexes=reasons is None)
+                statement.charge(arms, before, after, transactional=True, refused=reasons is not None)
         if reasons is not None:
             raise cancellation(reasons)
         return images
@@ -479,8 +398,8 @@ class InMemoryDynamoDB:
                 ((kind, content),) = body.items()
                 if kind not in ("PutRequest", "DeleteRequest"):
                     raise malformed(f'Unknown parameter in input: "{kind}", must be one of: PutRequest, DeleteRequest')
-                statement = self._statement(kind.removesuffix("Request"), {"TableName": name, **content})
-                self._place(statement)
+                statement = Statement.of(kind.removesuffix("Request"), content, self._table({"TableName": name}))
+                statement.place()
                 statements.append((statement, body))
         if not 1 <= len(statements) <= BATCH_WRITES_MAX:
             raise invalid(
@@ -497,7 +416,7 @@ class InMemoryDynamoDB:
             before = statement.table.records.get(statement.key)
             after = statement.image(before)
             if arms is not None:
-                _charge_write(arms, statement, before, after, transactional=False)
+                statement.charge(arms, before, after, transactional=False)
             statement.table.write(statement.key, after)
         return {"UnprocessedItems": unprocessed}
 
@@ -518,7 +437,7 @@ class InMemoryDynamoDB:
             arms.append(Arm(table.name, None, read_units=read_units(record.size if record else 0, rate)))
         if record is None:
             return {}
-        return {"Item": projection.projected(record.item) if projection else copied_item(record.item)}
+        return {"Item": parts(record.item, projection.meaning) if projection else copied_item(record.item)}
 
     def _search(self, run: Callable[[Search], Found], request: Request, arms: Arms) -> Answer:
         table = self._table(request)
@@ -564,115 +483,6 @@ class InMemoryDynamoDB:
         if any(place in self._held for place in places):
             raise cancellation([dict(CONFLICT) if place in self._held else {"Code": "None"} for place in places])
         return {"Responses": [self._read_one(body, arms, TRANSACTIONAL) for body in bodies]}
-
-
-def _charge_write(
-    arms: list[Arm],
-    statement: Statement,
-    before: Record | None,
-    after: Record | None,
-    *,
-    transactional: bool,
-    indexes: bool = True,
-) -> None:
-    """Note what a write costs; one that was refused costs its table arm alone."""
-    table = statement.table
-    given = statement.size if statement.kind == "Put" else 0
-    sizes = before.size if before else 0, max(after.size if after else 0, given)
-    arms.append(Arm(table.name, None, write_units=table_write_units(*sizes, transactional=transactional)))
-    if indexes and after is not before:
-        arms.extend(table.index_arms(before and before.item, after and after.item))
-
-
-RETURN_VALUES = {
-    "Put": ("NONE", "ALL_OLD"),
-    "Delete": ("NONE", "ALL_OLD"),
-    "Update": ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
-}
-
-
-def _return_values(kind: str, request: Request) -> str:
-    wanted = request.get("ReturnValues", "NONE")
-    if wanted not in RETURN_VALUES[kind]:
-        raise invalid("Return values set to invalid value")
-    return str(wanted)
-
-
-def _shown(returns: str, statement: Statement, before: Record | None, after: Record | None) -> Item | None:
-    """The `Attributes` of an answer."""
-    if returns == "NONE":
-        return None
-    record = before if returns.endswith("OLD") else after
-    if record is None:
-        return None
-    if returns.startswith("ALL"):
-        return copied_item(record.item)
-    assert statement.plan.update
-    return parts(record.item, statement.plan.update.paths)
-
-
-def _transaction_member(body: Request) -> tuple[str, Request]:
-    """The one statement of a member of TransactItems, its form checked."""
-    try:
-        ((kind, content),) = body.items()
-    except ValueError:
-        raise invalid("TransactItems can only contain one of Check, Put, Update or Delete") from None
-    _check_shape("TransactWriteItem", kind, content)
-    return kind, content
-
-
-@functools.cache
-def _members(operation: str) -> tuple[frozenset[str], frozenset[str]]:
-    """The members an operation knows, and those it needs."""
-    shape = errors.members(operation)
-    return frozenset(shape.members), frozenset(shape.required_members)
-
-
-@functools.cache
-def _statement_members(shape_name: str) -> dict[str, tuple[frozenset[str], frozenset[str]]]:
-    shapes: Any = errors.service_model().shape_for(shape_name)
-    return {
-        name: (frozenset(shape.members), frozenset(shape.required_members)) for name, shape in shapes.members.items()
-    }
-
-
-LEGACY = frozenset(
-    {
-        "AttributesToGet",
-        "AttributeUpdates",
-        "ConditionalOperator",
-        "Expected",
-        "KeyConditions",
-        "QueryFilter",
-        "ScanFilter",
-    }
-)
-
-
-def _check_members(operation: str, request: Request) -> None:
-    known, needed = _members(operation)
-    if not (request.keys() <= known and needed <= request.keys()):
-        _refuse_members("input", request, known, needed)
-    if not LEGACY.isdisjoint(request):
-        raise NotImplementedError(f"{operation} with {sorted(LEGACY & request.keys())}: use expressions")
-
-
-def _check_shape(shape_name: str, kind: str, content: Request) -> None:
-    shapes = _statement_members(shape_name)
-    if kind not in shapes:
-        raise malformed(f'Unknown parameter in input: "{kind}", must be one of: {", ".join(shapes)}')
-    known, needed = shapes[kind]
-    if not (content.keys() <= known and needed <= content.keys()):
-        _refuse_members(kind, content, known, needed)
-
-
-def _refuse_members(where: str, request: Request, known: frozenset[str], needed: frozenset[str]) -> None:
-    report = [f'Missing required parameter in {where}: "{member}"' for member in sorted(needed - request.keys())]
-    report += [
-        f'Unknown parameter in {where}: "{member}", must be one of: {", ".join(sorted(known))}'
-        for member in sorted(request.keys() - known)
-    ]
-    raise malformed("\n".join(report))
 
 
 def _consumed(operation: str, arms: list[Arm], wanted: str) -> Any:

@@ -4,8 +4,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from tests.harness.conditions import RangeCondition
 from tests.harness.errors import Refused, invalid
-from tests.harness.evaluation import BoundKeyCondition, RangeCondition, planned
+from tests.harness.paths import parts
+from tests.harness.plans import planned
 from tests.harness.schema import ALL
 from tests.harness.storage import Index, Position, Table, hashed, sortable
 from tests.harness.values import Item, Value, copied_item, described, item_size, kept, kept_item
@@ -74,7 +76,7 @@ class Search:
                     raise invalid(
                         f"Filter Expression can only contain non-primary key attributes: Primary key attribute: {key}"
                     )
-        partition, ranged = self._key_condition(condition)
+        partition, ranged = self._key_condition(condition.meaning)
         return self._page(self._query_entries(partition, ranged))
 
     def scan(self) -> Found:
@@ -92,10 +94,10 @@ class Search:
             scanned += 1
             size += entry.size
             last = entry
-            if self._filter is None or self._filter.holds(entry.item, self._values):
+            if self._filter is None or self._filter.meaning(entry.item, self._values):
                 count += 1
                 if self._select != "COUNT":
-                    items.append(projection.projected(entry.item) if projection else copied_item(entry.item))
+                    items.append(parts(entry.item, projection.meaning) if projection else copied_item(entry.item))
         else:
             if scanned != self._limit:
                 last = None  # the end was reached and not just the limit: there is no further page
@@ -208,9 +210,9 @@ class Search:
             raise invalid(f"The provided starting key is invalid: {refused.message}") from refused
         return self.index.position(item, key)
 
-    def _key_condition(self, condition: BoundKeyCondition) -> tuple[Any, RangeCondition | None]:
+    def _key_condition(self, ranges: tuple[RangeCondition, ...]) -> tuple[Any, RangeCondition | None]:
         """The partition, and the condition on the sort key if there is one."""
-        by_attribute = {ranged.attribute: ranged for ranged in condition.ranges}
+        by_attribute = {ranged.attribute: ranged for ranged in ranges}
         hash_name, *range_names = self.index.keys
         if hash_name not in by_attribute:
             raise invalid(f"Query condition missed key schema element: {hash_name}")

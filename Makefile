@@ -1,0 +1,87 @@
+# The verbs. A person, a hook and CI use the same ones. Needed beforehand: Python 3.11 or newer, Node 20 or newer, git.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(CURDIR)/$(VENV)/bin
+INSTALLED := $(VENV)/.installed
+TOOLS := node_modules/.installed
+ENVIRONMENT ?= staging
+PYTEST_WORKERS ?= 2
+
+# The work tree is ours, and starting is much quicker with bytecode.
+unexport PYTHONDONTWRITEBYTECODE
+export PATH := $(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+# jsii warns at length about Node 20, which we support.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
+export CDK_DISABLE_CLI_TELEMETRY := true
+
+.DEFAULT_GOAL := help
+.PHONY: help install up down demo test check docs bench deploy lock clean
+
+help:  ## what can be done
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
+
+up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT choose other ports)
+	@python -m sandbox up
+
+down: $(INSTALLED)  ## stop what `make up` started; the data stays
+	@python -m sandbox down
+
+demo: up  ## drive the order desk through its HTTP API, and draw what happened
+	@python -m sandbox demo
+
+test: install  ## all tests
+	@python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+
+check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
+	ruff format --check .
+	ruff check .
+	mypy
+	lint-imports
+	cdk synth --quiet --strict --context environment=staging
+	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes
+
+docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the status diagrams
+	@python -m tools.docs
+
+bench: install  ## measure what is promised, into docs/benchmarks.md
+	@python -m bench
+
+deploy: install  ## to a real AWS account: ENVIRONMENT=staging or production; see docs/deploy.md
+	@python -m infra.deploy $(ENVIRONMENT) $(CDK_CONTEXT)
+
+lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package.json
+	$(call compile,--group pyproject.toml:install,uv)
+	$(call compile,pyproject.toml,runtime)
+	$(call compile,pyproject.toml --group embedded --constraint requirements/runtime.txt,embedded)
+	$(call compile,pyproject.toml --group dev --constraint requirements/embedded.txt,dev)
+	npm install --package-lock-only
+
+clean:  ## remove what was built, and nothing that was installed or stored
+	rm -rf build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -not -path './node_modules/*' -prune -exec rm -rf {} +
+
+# No host of a registry goes into a lock file: every machine uses the ones that it is set up for.
+compile = uv pip compile $(1) --universal --python-version 3.11 --generate-hashes --no-emit-index-url --quiet \
+	--custom-compile-command 'make lock' --output-file requirements/$(2).txt
+
+# Behind a company's proxy, the certificates that count are the system's.
+SYNC = uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+
+$(INSTALLED): requirements/dev.txt requirements/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 …"; exit 1; }
+	@echo "Installing Python packages into $(VENV) …"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@$(SYNC) 2>/dev/null || $(SYNC) --system-certs
+	@touch $@
+
+$(TOOLS): package.json package-lock.json .npmrc
+	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
+		|| { echo "Node 20 or newer is needed"; exit 1; }
+	@echo "Installing the CDK command line into node_modules …"
+	@npm ci --silent --no-fund --no-audit
+	@touch $@

@@ -1,0 +1,29 @@
+"""The CDK app: `cdk synth`, `cdk deploy`. What `make up` deploys to a laptop is what `make deploy` puts on AWS."""
+
+from __future__ import annotations
+
+import os
+
+from aws_cdk import App, Validations
+from cdk_nag import AwsSolutionsChecks
+
+from infra import bundle, nag
+from infra.bundle import Target
+from infra.contexts import contexts
+from infra.place import Place
+from infra.stack import CryptodeskStack
+
+
+def build(app: App) -> CryptodeskStack:
+    """The stack, checked by cdk-nag. Where it goes is read from the context."""
+    place = Place.read(app.node.try_get_context)
+    stack = CryptodeskStack(app, place, bundle.build(Target.of(place.embedded)), contexts())
+    nag.acknowledge(stack)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app))
+    return stack
+
+
+if __name__ == "__main__":
+    cloud = App(outdir=os.environ.get("CDK_OUTDIR"))
+    build(cloud)
+    cloud.synth()

@@ -1,0 +1,210 @@
+"""The one Lambda asset: our code, its packages trimmed, and bytecode for the Python that will run it.
+
+    build/packages-<target>/   what requirements/*.txt install, trimmed and compiled; rebuilt when the lock changes
+    build/lambda-<target>/     the packages, common/ and functions/, compiled; rebuilt when any of it changes
+
+`/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
+it. The bytecode is of the kind that is never checked against its source (unchecked-hash), so no file time matters.
+
+| target   | for                              | packages         | bytecode by                                     |
+|----------|----------------------------------|------------------|-------------------------------------------------|
+| aws      | AWS: python3.13 on arm64         | aarch64, 3.13    | a Python 3.13, or the one inside npm `pyodide`  |
+| embedded | the embedded AWS, on this machine | this machine's   | this Python                                     |
+"""
+
+from __future__ import annotations
+
+import compileall
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from py_compile import PycInvalidationMode
+
+from infra import trim
+
+ROOT = Path(__file__).resolve().parent.parent
+BUILD = ROOT / "build"
+OURS = ("common", "functions")
+AWS_PYTHON = "3.13"
+_RECIPE = ("infra/bundle.py", "infra/trim.py", "infra/compile.mjs")
+
+# The functions of the embedded AWS begin here. Without `site` nothing that happens to be installed on this machine
+# leaks in: what runs is what ships.
+BOOTSTRAP = """\
+#!/bin/sh
+exec python3 -ESsB -m awslambdaric "$_HANDLER"
+"""
+
+
+class Target(StrEnum):
+    AWS = "aws"
+    EMBEDDED = "embedded"
+
+    @classmethod
+    def of(cls, embedded: bool) -> Target:
+        return cls.EMBEDDED if embedded else cls.AWS
+
+
+class CanNotBundle(RuntimeError):
+    """Something that the bundle needs is not on this machine. Says what, and what to do."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    directory: Path
+    digest: str  # of everything that goes in: the same inputs are the same asset
+
+
+def build(target: Target) -> Bundle:
+    """Build the asset, or find it built; one at a time. Raises CanNotBundle."""
+    BUILD.mkdir(exist_ok=True)
+    with (BUILD / f".{target}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _build(target)
+
+
+def _build(target: Target) -> Bundle:
+    packages = _packages(target)
+    directory = BUILD / f"lambda-{target}"
+    digest = _digest([packages.digest], _sources())
+    if _built(directory) != digest:
+        with _fresh(directory, digest) as making:
+            shutil.copytree(packages.directory, making, copy_function=os.link, dirs_exist_ok=True)
+            for room in OURS:
+                shutil.copytree(ROOT / room, making / room, ignore=shutil.ignore_patterns("__pycache__"))
+            if target is Target.EMBEDDED:
+                (making / "bootstrap").write_text(BOOTSTRAP)
+                (making / "bootstrap").chmod(0o755)
+            _compile(target, [making / room for room in OURS])
+    return Bundle(directory, digest)
+
+
+def _packages(target: Target) -> Bundle:
+    lock = ROOT / "requirements" / ("embedded.txt" if target is Target.EMBEDDED else "runtime.txt")
+    directory = BUILD / f"packages-{target}"
+    python = sys.version if target is Target.EMBEDDED else AWS_PYTHON
+    digest = _digest([target, python], [lock, *(ROOT / name for name in _RECIPE)])
+    if _built(directory) != digest:
+        with _fresh(directory, digest) as making:
+            _install(target, lock, making)
+            trim.trim(making)
+            _compile(target, [making])
+    return Bundle(directory, digest)
+
+
+def _install(target: Target, lock: Path, into: Path) -> None:
+    uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
+    if uv is None:
+        raise CanNotBundle("uv is not installed; `make install` puts it into .venv")
+    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--target", str(into), "-r", str(lock)]
+    if target is Target.AWS:
+        command += ["--python-platform", "aarch64-manylinux_2_28", "--python-version", AWS_PYTHON]
+        command += ["--only-binary", ":all:"]
+    else:
+        command += ["--python", sys.executable]
+    # What the lock names has mostly been downloaded for .venv: then no network is needed. Behind a company's proxy
+    # the certificates that count are the system's.
+    for how in (["--offline"], [], ["--system-certs"]):
+        done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
+        if done.returncode == 0:
+            return
+        shutil.rmtree(into)
+        into.mkdir()
+    raise CanNotBundle(f"the packages for {target} can not be installed:\n{done.stderr}")
+
+
+def _compile(target: Target, folders: list[Path]) -> None:
+    if target is Target.EMBEDDED:
+        for folder in folders:
+            compileall.compile_dir(
+                folder,
+                quiet=1,
+                force=True,
+                stripdir=str(folder.parent if folder.name in OURS else folder),
+                invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
+            )
+        return
+    python = _python_for_aws()
+    if python is not None:
+        for folder in folders:
+            command = [python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
+            subprocess.run([*command, "-s", str(folder), str(folder)], check=True, stdout=subprocess.DEVNULL)
+        return
+    pyodide = ROOT / "node_modules" / "pyodide"
+    node = shutil.which("node")
+    if node is None or not pyodide.is_dir():
+        raise CanNotBundle(
+            f"bytecode for AWS needs a Python {AWS_PYTHON}: put one on PATH, or run `npm ci`, which brings one (pyodide)"
+        )
+    subprocess.run([node, str(ROOT / "infra" / "compile.mjs"), AWS_PYTHON, *map(str, folders)], check=True)
+
+
+def _python_for_aws() -> str | None:
+    """A native Python of AWS's version, if there is one that runs."""
+    for candidate in (sys.executable, shutil.which(f"python{AWS_PYTHON}")):
+        if candidate is None:
+            continue
+        code = "import sys; print('%d.%d' % sys.version_info[:2])"
+        found = subprocess.run([candidate, "-c", code], capture_output=True, text=True, check=False)
+        if found.returncode == 0 and found.stdout.strip() == AWS_PYTHON:
+            return candidate
+    return None
+
+
+def _sources() -> Iterable[Path]:
+    for room in OURS:
+        yield from sorted(p for p in (ROOT / room).rglob("*") if p.is_file() and "__pycache__" not in p.parts)
+
+
+def _digest(words: Iterable[str], files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for word in words:
+        digest.update(word.encode() + b"\0")
+    for path in files:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0")
+        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def _mark(directory: Path) -> Path:
+    return directory.with_name(f"{directory.name}.digest")
+
+
+def _built(directory: Path) -> str | None:
+    mark = _mark(directory)
+    return mark.read_text() if directory.is_dir() and mark.exists() else None
+
+
+class _fresh:
+    """A folder that takes the place of `directory` when it is complete, and never before."""
+
+    def __init__(self, directory: Path, digest: str) -> None:
+        self._directory, self._digest = directory, digest
+
+    def __enter__(self) -> Path:
+        self._making = Path(tempfile.mkdtemp(prefix=f".{self._directory.name}-", dir=BUILD))
+        self._making.chmod(0o755)
+        return self._making
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            shutil.rmtree(self._making, ignore_errors=True)
+            return
+        _mark(self._directory).unlink(missing_ok=True)
+        if self._directory.exists():
+            shutil.rmtree(self._directory)
+        self._making.rename(self._directory)
+        _mark(self._directory).write_text(self._digest)
+
+
+if __name__ == "__main__":
+    for wanted in map(Target, sys.argv[1:]):
+        print(build(wanted).directory)

@@ -1,0 +1,144 @@
+"""A construct that turns `functions/<name>` into Lambdas, routes, schedules and least-privilege grants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from aws_cdk import (
+    Duration,
+    RemovalPolicy,
+    aws_dynamodb,
+    aws_events,
+    aws_events_targets,
+    aws_iam,
+    aws_lambda,
+    aws_logs,
+    aws_secretsmanager,
+    aws_sqs,
+)
+from constructs import Construct
+
+from infra.bundle import Target
+from infra.contexts import Context
+from infra.door import Door
+from infra.grants import GRANTS, READ_SECRET, Grant, Secret
+from infra.place import Place
+
+SERVICE = "cryptodesk"
+MEMORY_MIB = 512
+API_SECONDS = 29  # API Gateway waits 30
+SCHEDULE_SECONDS = 55  # a round ends before the next begins; it stops taking on work 8 s before that
+# The one setting that chooses the runtime. The embedded AWS runs AWS's own runtime client (infra/bundle.py), since
+# its built-in one loses the names of errors.
+RUNTIME = {
+    Target.AWS: (aws_lambda.Runtime.PYTHON_3_13, aws_lambda.Architecture.ARM_64),
+    Target.EMBEDDED: (aws_lambda.Runtime.PROVIDED_AL2023, aws_lambda.Architecture.X86_64),
+}
+
+
+class NoGrant(ValueError):
+    """`infra/grants.py` does not say what a function may do."""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What all contexts of the stack use."""
+
+    place: Place
+    target: Target
+    code: aws_lambda.Code
+    table: aws_dynamodb.Table
+    secrets: Mapping[Secret, aws_secretsmanager.ISecret]
+    door: Door
+    missed: aws_sqs.IQueue  # rounds that the clock could not start
+    environment: Mapping[str, str]  # of every function, as common.settings reads it
+
+
+class ContextConstruct(Construct):
+    """One context. `functions` are its Lambdas by grant name: `orders.api`, `orders.tend_market`."""
+
+    def __init__(self, scope: Construct, context: Context, shared: Shared) -> None:
+        super().__init__(scope, context.name.capitalize())
+        self._shared = shared
+        self.functions: dict[str, aws_lambda.Function] = {}
+        if context.routes:
+            api = self._function(f"{context.name}.api", f"functions.{context.name}.api.handler", API_SECONDS)
+            shared.door.open(context.name, context.routes, api)
+        for name, minutes in context.every_minutes.items():
+            handler = f"functions.{context.name}.schedule.{name}"
+            self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
+
+    def _function(self, name: str, handler: str, seconds: int) -> aws_lambda.Function:
+        if name not in GRANTS:
+            raise NoGrant(f"infra/grants.py says nothing about {name}")
+        shared = self._shared
+        construct_id = "".join(part.capitalize() for part in name.partition(".")[2].split("_"))
+        # Names are ours, and known before anything is deployed: logs and alarms are found without a look-up.
+        function_name = f"{SERVICE}-{name.replace('.', '-').replace('_', '-')}"
+        log = aws_logs.LogGroup(
+            self,
+            f"{construct_id}Log",
+            log_group_name=f"/aws/lambda/{function_name}",
+            retention=aws_logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = aws_iam.Role(
+            self, f"{construct_id}Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com")
+        )
+        for statement in self._statements(GRANTS[name], log):
+            role.add_to_policy(statement)
+        runtime, architecture = RUNTIME[shared.target]
+        function = aws_lambda.Function(
+            self,
+            construct_id,
+            function_name=function_name,
+            runtime=runtime,
+            architecture=architecture,
+            code=shared.code,
+            handler=handler,
+            role=role.without_policy_updates(),  # only grants.py grants
+            memory_size=MEMORY_MIB,
+            timeout=Duration.seconds(seconds),
+            environment=dict(shared.environment),
+            log_group=log,
+            tracing=aws_lambda.Tracing.DISABLED if shared.place.embedded else aws_lambda.Tracing.ACTIVE,
+            retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
+        )
+        function.node.add_dependency(role)
+        self.functions[name] = function
+        return function
+
+    def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
+        table = self._shared.table.table_arn
+        secrets = [self._shared.secrets[s].secret_arn for s in sorted(grant.secrets) if s in self._shared.secrets]
+        statements = [
+            _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn]),
+            _allow(sorted(grant.table), [table]),
+        ]
+        if grant.indexes:
+            statements.append(_allow(["dynamodb:Query"], [f"{table}/index/{index.name}" for index in grant.indexes]))
+        if secrets:
+            statements.append(_allow([READ_SECRET], secrets))
+        if not self._shared.place.embedded:
+            # X-Ray knows no resources: this is the one `*`, as AWS documents it.
+            statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
+        return statements
+
+    def _every(self, minutes: int, function: aws_lambda.Function) -> None:
+        target = aws_events_targets.LambdaFunction(
+            function,
+            dead_letter_queue=self._shared.missed,
+            retry_attempts=2,
+            max_event_age=Duration.minutes(max(minutes, 2)),
+        )
+        aws_events.Rule(
+            self,
+            f"{function.node.id}Rule",
+            schedule=aws_events.Schedule.rate(Duration.minutes(minutes)),
+            targets=[target],
+        )
+
+
+def _allow(actions: list[str], resources: list[str]) -> aws_iam.PolicyStatement:
+    return aws_iam.PolicyStatement(actions=actions, resources=resources)

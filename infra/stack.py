@@ -1,0 +1,119 @@
+"""One stack: the table and what surrounds it, then every context of `functions/`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from aws_cdk import (
+    AssetHashType,
+    CfnOutput,
+    CliCredentialsStackSynthesizer,
+    DefaultStackSynthesizer,
+    RemovalPolicy,
+    Stack,
+    Tags,
+    aws_lambda,
+    aws_secretsmanager,
+    aws_sqs,
+)
+from constructs import Construct
+
+from infra.alarms import Watch
+from infra.bundle import Bundle, Target
+from infra.context import SERVICE, ContextConstruct, Shared
+from infra.contexts import Context
+from infra.door import Door
+from infra.grants import Secret
+from infra.place import Place
+from infra.pool import Pool, pool
+from infra.table import table
+
+NAME = "Cryptodesk"
+
+
+class CryptodeskStack(Stack):
+    def __init__(self, scope: Construct, place: Place, bundle: Bundle, contexts: list[Context]) -> None:
+        # The embedded AWS denies the roles of CDK's default synthesizer while it enforces IAM.
+        synthesizer = CliCredentialsStackSynthesizer() if place.embedded else DefaultStackSynthesizer()
+        super().__init__(
+            scope,
+            NAME,
+            synthesizer=synthesizer,
+            termination_protection=not place.embedded,
+            description="Cryptodesk: a serverless desk for crypto orders",
+        )
+        Tags.of(self).add("service", SERVICE)
+        Tags.of(self).add("environment", place.environment)
+
+        self.place = place
+        self.table = table(self, place)
+        self.pool = pool(self, place)
+        self.door = Door(self, place, self.pool)
+        self.missed = aws_sqs.Queue(
+            self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
+        )
+        self.secrets = secrets = self._secrets(place)
+        shared = Shared(
+            place=place,
+            target=Target.of(place.embedded),
+            code=aws_lambda.Code.from_asset(
+                str(Path(bundle.directory)), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
+            ),
+            table=self.table,
+            secrets=secrets,
+            door=self.door,
+            missed=self.missed,
+            environment=_environment(place, self.table.table_name, self.pool, secrets),
+        )
+        self.contexts = [ContextConstruct(self, context, shared) for context in contexts]
+        self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
+        self.watch = Watch(
+            self, place, table=self.table, api=self.door.api, missed=self.missed, functions=self.functions
+        )
+
+        CfnOutput(self, "ApiId", value=self.door.api.api_id)
+        CfnOutput(self, "ApiUrl", value=self.door.api.api_endpoint)
+        CfnOutput(self, "UserPoolId", value=self.pool.users.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=self.pool.client.user_pool_client_id)
+        CfnOutput(self, "TableName", value=self.table.table_name)
+
+    def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.ISecret]:
+        secrets: dict[Secret, aws_secretsmanager.ISecret] = {
+            Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time")
+        }
+        if place.price_oracle_key:
+            secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
+        return secrets
+
+    def _secret(self, name: str, description: str) -> aws_secretsmanager.Secret:
+        return aws_secretsmanager.Secret(
+            self,
+            name,
+            description=description,
+            generate_secret_string=aws_secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
+def _environment(
+    place: Place, table_name: str, pool: Pool, secrets: dict[Secret, aws_secretsmanager.ISecret]
+) -> dict[str, str]:
+    """Of every function, as common.settings reads it."""
+    environment = {
+        "ENVIRONMENT": place.environment,
+        "TABLE_NAME": table_name,
+        "TOKEN_ISSUER": pool.issuer,
+        "TOKEN_CLIENTS": pool.client.user_pool_client_id,
+        "CUSTOMER_DEPOSITS": "yes" if place.customer_deposits else "no",
+        "DEPOSIT_LIMIT_USD": place.deposit_limit_usd,
+        "WITHDRAWAL_LIMIT_USD": place.withdrawal_limit_usd,
+        "PRICE_ORACLE_URL": place.price_oracle_url,
+        "POWERTOOLS_SERVICE_NAME": SERVICE,
+        "POWERTOOLS_LOG_LEVEL": "INFO",
+        **{f"{name}_SECRET": secret.secret_arn for name, secret in secrets.items()},
+    }
+    if place.endpoint_url is not None:
+        environment["AWS_ENDPOINT_URL"] = place.endpoint_url
+    return environment

@@ -1,0 +1,41 @@
+"""The one table and its indexes, drawn from `common.table.keys`."""
+
+from __future__ import annotations
+
+from aws_cdk import RemovalPolicy, aws_dynamodb
+from constructs import Construct
+
+from common.table import keys
+from infra.place import Place
+
+TIME_TO_LIVE = "expires"  # epoch seconds; only items that may vanish have it
+
+
+def table(scope: Construct, place: Place) -> aws_dynamodb.Table:
+    made = aws_dynamodb.Table(
+        scope,
+        "Table",
+        partition_key=_text(keys.PK),
+        sort_key=_text(keys.SK),
+        billing_mode=aws_dynamodb.BillingMode.PAY_PER_REQUEST,
+        encryption=aws_dynamodb.TableEncryption.AWS_MANAGED,
+        point_in_time_recovery_specification=aws_dynamodb.PointInTimeRecoverySpecification(
+            point_in_time_recovery_enabled=True
+        ),
+        time_to_live_attribute=TIME_TO_LIVE,
+        deletion_protection=not place.embedded,
+        removal_policy=RemovalPolicy.DESTROY if place.embedded else RemovalPolicy.RETAIN,
+    )
+    for index in keys.INDEXES:
+        made.add_global_secondary_index(
+            index_name=index.name,
+            partition_key=_text(index.hash),
+            sort_key=_text(index.range),
+            projection_type=aws_dynamodb.ProjectionType.INCLUDE if index.holds else aws_dynamodb.ProjectionType.ALL,
+            non_key_attributes=list(index.holds) or None,
+        )
+    return made
+
+
+def _text(name: str) -> aws_dynamodb.Attribute:
+    return aws_dynamodb.Attribute(name=name, type=aws_dynamodb.AttributeType.STRING)

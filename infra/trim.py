@@ -1,0 +1,113 @@
+"""What of the packages does not ship: models of AWS services that we never call, tests, type stubs, a browser's page.
+
+botocore reads its data when a client is made, so less of it is also a faster start: all regions of 400 services
+are 1.2 MB of JSON to parse, DynamoDB's whole model another 300 KB.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+# The operations that common/ and functions/ call; any other one does not exist in what ships.
+OPERATIONS = {
+    "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
+    "secretsmanager": ("GetSecretValue",),
+}
+_KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
+_NEVER_IMPORTED = (
+    "bin",
+    "dateutil/zoneinfo",
+    "pydantic/v1",
+    "pydantic/mypy.py",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
+    "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css",
+    "urllib3/contrib/emscripten",
+)
+_LEFT_OUT = ("*.dist-info", "tests", "test", "__pycache__", "*.pyi", "py.typed", "*.so.debug")
+
+
+def trim(packages: Path) -> None:
+    """Take from installed packages what never runs in a function."""
+    for pattern in _LEFT_OUT:
+        for path in list(packages.rglob(pattern)):
+            _remove(path)
+    for name in _NEVER_IMPORTED:
+        _remove(packages / name)
+    data = packages / "botocore" / "data"
+    for path in list(data.iterdir()):
+        if path.name not in _KEPT_DATA:
+            _remove(path)
+    for service, operations in OPERATIONS.items():
+        _trim_service(data / service, operations)
+    _trim_endpoints(data / "endpoints.json")
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _trim_service(folder: Path, operations: tuple[str, ...]) -> None:
+    """The newest version of the model, with some operations and the shapes that they reach."""
+    *older, newest = sorted(folder.iterdir())
+    for version in older:
+        _remove(version)
+    model = _read(newest / "service-2.json.gz")
+    rules = _read(newest / "endpoint-rule-set-1.json.gz")
+    for path in list(newest.iterdir()):
+        _remove(path)
+    model["operations"] = {name: _undocumented(model["operations"][name]) for name in operations}
+    model["shapes"] = _reached(model["shapes"], model["operations"])
+    _write(newest / "service-2.json", model)
+    _write(newest / "endpoint-rule-set-1.json", rules)
+
+
+def _reached(shapes: dict[str, Any], operations: dict[str, Any]) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    ahead = list(_named(operations))
+    while ahead:
+        name = ahead.pop()
+        if name not in kept:
+            kept[name] = _undocumented(shapes[name])
+            ahead.extend(_named(kept[name]))
+    return dict(sorted(kept.items()))
+
+
+def _named(part: Any) -> list[str]:
+    """Every shape that a part of the model refers to."""
+    if isinstance(part, dict):
+        own = [part["shape"]] if isinstance(part.get("shape"), str) else []
+        return own + [name for value in part.values() for name in _named(value)]
+    if isinstance(part, list):
+        return [name for value in part for name in _named(value)]
+    return []
+
+
+def _undocumented(part: Any) -> Any:
+    if isinstance(part, dict):
+        # A member may be called `documentation`; prose is a string.
+        return {k: _undocumented(v) for k, v in part.items() if not (k == "documentation" and isinstance(v, str))}
+    return [_undocumented(value) for value in part] if isinstance(part, list) else part
+
+
+def _trim_endpoints(path: Path) -> None:
+    """The old list of endpoints; the rule sets are what decides, but botocore looks in here for signing regions."""
+    listed = json.loads(path.read_text())
+    for partition in listed["partitions"]:
+        partition["services"] = {name: s for name, s in partition["services"].items() if name in OPERATIONS}
+    _write(path, listed)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    model: dict[str, Any] = json.loads(gzip.decompress(path.read_bytes()))
+    return model
+
+
+def _write(path: Path, model: Any) -> None:
+    path.write_text(json.dumps(model, separators=(",", ":")))

@@ -1,0 +1,133 @@
+"""`cdk bootstrap` and `cdk deploy` to the embedded AWS, when there is something to deploy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import subprocess
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from botocore.exceptions import ClientError
+
+from infra import bundle
+from infra.bundle import Target
+from infra.place import REGION_EMBEDDED
+from sandbox.place import ROOT, LocalPlace
+
+STACK = "Cryptodesk"
+TOOLKIT = "CDKToolkit"
+ACCOUNT = "000000000000"
+_DEPLOYED_BY = ("cdk.json", "package-lock.json", "requirements/dev.txt")  # besides infra/ and the asset
+
+
+class DeploymentFailed(RuntimeError):
+    """The CDK command line said no. Says what it printed."""
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What the stack tells about itself."""
+
+    api_id: str
+    user_pool_id: str
+    client_id: str
+    table_name: str
+
+    @classmethod
+    def read(cls, outputs: dict[str, str]) -> Deployment:
+        return cls(outputs["ApiId"], outputs["UserPoolId"], outputs["UserPoolClientId"], outputs["TableName"])
+
+
+def digest(place: LocalPlace) -> str:
+    """Of everything that decides what is deployed. Builds the asset, which is quick when it is built."""
+    found = hashlib.sha256(bundle.build(Target.EMBEDDED).digest.encode())
+    for path in [*sorted((ROOT / "infra").glob("*.py")), *(ROOT / name for name in _DEPLOYED_BY)]:
+        found.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    found.update("\0".join(_context(place)).encode())
+    return found.hexdigest()
+
+
+def deployed(place: LocalPlace, wanted: str) -> Deployment | None:
+    """The deployment, if it is the wanted one and the embedded AWS still has it."""
+    try:
+        noted = json.loads(_note(place).read_text())
+    except FileNotFoundError:
+        return None
+    if noted["digest"] != wanted or not _complete(place, STACK):
+        return None
+    return Deployment(**noted["deployment"])
+
+
+def bootstrapped(place: LocalPlace) -> bool:
+    return _complete(place, TOOLKIT)
+
+
+def bootstrap(place: LocalPlace) -> None:
+    """Raises DeploymentFailed."""
+    _cdk(place, "bootstrap", f"aws://{ACCOUNT}/{REGION_EMBEDDED}", "--app", "")
+
+
+def deploy(place: LocalPlace, wanted: str) -> Deployment:
+    """Raises DeploymentFailed."""
+    outputs = place.folder / "outputs.json"
+    _cdk(
+        place,
+        "deploy",
+        STACK,
+        *_context(place),
+        "--require-approval=never",
+        "--output",
+        str(place.folder / "cdk.out"),
+        "--outputs-file",
+        str(outputs),
+    )
+    deployment = Deployment.read(json.loads(outputs.read_text())[STACK])
+    _note(place).write_text(json.dumps({"digest": wanted, "deployment": asdict(deployment)}, indent=2) + "\n")
+    return deployment
+
+
+def _context(place: LocalPlace) -> list[str]:
+    told = {
+        "environment": "local",
+        "endpoint_url": place.aws_url,
+        "docs_origins": f"http://127.0.0.1:{place.docs_port},http://localhost:{place.docs_port}",
+        "price_oracle_url": place.prices_url,
+    }
+    return [word for name, value in told.items() for word in ("--context", f"{name}={value}")]
+
+
+def _cdk(place: LocalPlace, *arguments: str) -> None:
+    environment = {
+        **place.aws_environment(),
+        "JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION": "20",
+        "CDK_VALIDATION": "false",  # ten seconds; `make check` does it
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+    done = subprocess.run(
+        [str(ROOT / "node_modules" / ".bin" / "cdk"), *arguments],
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    log = place.folder / "logs" / f"cdk-{arguments[0]}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    log.write_text(done.stdout + done.stderr)
+    if done.returncode != 0:
+        end = "\n".join((done.stdout + done.stderr).splitlines()[-30:])
+        raise DeploymentFailed(f"cdk {arguments[0]} failed:\n{end}\n(all of it: {log})")
+
+
+def _complete(place: LocalPlace, stack: str) -> bool:
+    try:
+        status: str = place.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
+    except ClientError:
+        return False
+    return status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def _note(place: LocalPlace) -> Path:
+    return place.folder / "deployed.json"

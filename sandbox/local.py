@@ -1,0 +1,166 @@
+"""A whole local stack: the embedded AWS with the desk deployed to it, the price source, the page. Up, down, what runs.
+
+    .local/
+      processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
+      state/           the embedded AWS's       prices.json     the price source's
+      logs/            of every process         cdk.out/        the template
+
+`up` does only what is not done, in this order; each step finds out by itself whether it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+
+from sandbox import deployment, seed
+from sandbox.deployment import Deployment
+from sandbox.place import ROOT, LocalPlace
+from sandbox.processes import Book, Process, start, stop
+from sandbox.seed import Desk
+
+AWS, PRICES, DOCS = "embedded AWS", "price source", "docs page"
+STOPPING_ORDER = (DOCS, PRICES, AWS)  # the embedded AWS last: its functions may be asking the price source
+
+
+class Busy(RuntimeError):
+    """Another `up` or `down` of the same folder is at work."""
+
+
+class Progress(Protocol):
+    """Told what is being done; what is done quickly or already is told in few words."""
+
+    def step(self, what: str) -> AbstractContextManager[Callable[[str], None]]:
+        """A step that may take a while; call what it gives with the outcome."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
+        yield lambda outcome: None
+
+
+@dataclass(frozen=True)
+class Local:
+    place: LocalPlace
+
+    def up(self, progress: Progress) -> Desk:
+        """Raises PortTaken, DidNotStart, DeploymentFailed, SeedingFailed, CanNotBundle, Busy."""
+        with self._alone():
+            self._start(progress, AWS)
+            self._start(progress, PRICES)
+            desk = Desk(self.place, self._deploy(progress))
+            self._start(progress, DOCS, desk.api_url)
+            with progress.step("seed") as tell:
+                done = seed.seed(desk)
+                tell(", ".join(done) if done else "all there")
+            return desk
+
+    def down(self, progress: Progress) -> list[str]:
+        """Stop what `up` started, and nothing else; returns what that was. Raises Busy."""
+        with self._alone():
+            running, stopped = self._book.read(), []
+            for name in STOPPING_ORDER:
+                if name in running:
+                    with progress.step(f"stop the {name}") as tell:
+                        tell("stopped" if stop(running[name]) else "did not stop; killed")
+                    stopped.append(name)
+                    self._book.remove(name)
+            return stopped
+
+    def running(self) -> dict[str, Process]:
+        return self._book.read()
+
+    def desk(self) -> Desk | None:
+        """The desk that is up, if one is."""
+        try:
+            wanted = deployment.digest(self.place)
+        except OSError:
+            return None
+        found = deployment.deployed(self.place, wanted) if AWS in self.running() else None
+        return None if found is None else Desk(self.place, found)
+
+    @property
+    def _book(self) -> Book:
+        return Book(self.place.folder / "processes.json")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.place.folder.mkdir(parents=True, exist_ok=True)
+        with (self.place.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"another up or down of {self.place.folder} is at work; wait for it") from None
+            yield
+
+    def _start(self, progress: Progress, name: str, *more: str) -> None:
+        arguments, port, setting, url = {
+            AWS: self._aws,
+            PRICES: self._prices,
+            DOCS: self._docs,
+        }[name](*more)
+        running = self._book.read().get(name)
+        if running is not None and running.port == port and _same(running, arguments):
+            return
+        with progress.step(f"start the {name}") as tell:
+            if running is not None:  # on another port, or with other settings
+                stop(running)
+            process = start(
+                name,
+                arguments,
+                port=port,
+                setting=setting,
+                answers=lambda: _answers(url),
+                log=self.place.folder / "logs" / f"{name.replace(' ', '-').lower()}.log",
+                cwd=ROOT,
+                environment=self.place.environment(),
+            )
+            self._book.add(name, process)
+            tell(f"on port {port}")
+
+    def _aws(self) -> tuple[list[str], int, str, str]:
+        port, state = self.place.port, self.place.folder / "state"
+        arguments = ["sandbox.embedded", "--port", str(port), "--state", str(state)]
+        return arguments, port, "PORT", f"{self.place.aws_url}/_ministack/ready"
+
+    def _prices(self) -> tuple[list[str], int, str, str]:
+        port, kept = self.place.prices_port, self.place.folder / "prices.json"
+        arguments = ["sandbox.prices", "--port", str(port), "--state", str(kept)]
+        return arguments, port, "PRICES_PORT", f"{self.place.prices_url}/sandbox/state"
+
+    def _docs(self, api_url: str) -> tuple[list[str], int, str, str]:
+        port, openapi = self.place.docs_port, ROOT / "docs" / "openapi.json"
+        arguments = ["sandbox.pages", "--port", str(port), "--api-url", api_url, "--openapi", str(openapi)]
+        return arguments, port, "DOCS_PORT", self.place.docs_url
+
+    def _deploy(self, progress: Progress) -> Deployment:
+        with progress.step("build the functions"):
+            wanted = deployment.digest(self.place)
+        found = deployment.deployed(self.place, wanted)
+        if found is not None:
+            return found
+        if not deployment.bootstrapped(self.place):
+            with progress.step("cdk bootstrap"):
+                deployment.bootstrap(self.place)
+        with progress.step("cdk deploy"):
+            return deployment.deploy(self.place, wanted)
+
+
+def _same(running: Process, arguments: list[str]) -> bool:
+    return running.command.endswith(" ".join(arguments))
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, timeout=2).is_success
+    return False

@@ -1,0 +1,220 @@
+"""Processes that we start, find again, and stop: by pid, and only when the pid is still the process we started.
+
+A pid alone proves nothing: after a restart of the machine it may be anybody's. So the time it was started and its
+command line are written down beside it and compared.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+STOP_SECONDS = 30.0
+_CHILDREN: list[subprocess.Popen[bytes]] = []  # of this process; those of an earlier one have been adopted
+
+
+class PortTaken(RuntimeError):
+    """Another program listens there. Says which, where that can be known, and what to set."""
+
+
+class DidNotStart(RuntimeError):
+    """A process of ours ended, or does not answer. Says what it printed."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process as it was when we started it."""
+
+    pid: int
+    began: str  # when, as the system tells it
+    command: str
+    port: int
+
+    @property
+    def alive(self) -> bool:
+        """True for this very process only, not for one that got its pid later."""
+        return (self.began, self.command) == (_began(self.pid), _command(self.pid))
+
+
+@dataclass(frozen=True)
+class Book:
+    """The processes that we started, in a file."""
+
+    path: Path
+
+    def read(self) -> dict[str, Process]:
+        """Those that still run, by name."""
+        try:
+            written = json.loads(self.path.read_text())
+        except FileNotFoundError:
+            return {}
+        known = {name: Process(**of) for name, of in written.items()}
+        return {name: process for name, process in known.items() if process.alive}
+
+    def write(self, processes: Mapping[str, Process]) -> None:
+        beside = self.path.with_suffix(".new")
+        beside.write_text(json.dumps({name: asdict(process) for name, process in processes.items()}, indent=2) + "\n")
+        beside.replace(self.path)
+
+    def add(self, name: str, process: Process) -> None:
+        self.write({**self.read(), name: process})
+
+    def remove(self, name: str) -> None:
+        self.write({other: process for other, process in self.read().items() if other != name})
+
+
+def start(
+    name: str,
+    arguments: Sequence[str],
+    *,
+    port: int,
+    setting: str,
+    answers: Callable[[], bool],
+    log: Path,
+    cwd: Path,
+    environment: Mapping[str, str],
+    patience_seconds: float = 30.0,
+) -> Process:
+    """Start `python -m …` apart from this terminal and wait until it answers.
+
+    Raises PortTaken (`setting` names what chooses the port), DidNotStart.
+    """
+    must_be_free(port, setting)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        begun = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            cwd=cwd,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    _CHILDREN.append(begun)
+    deadline = time.monotonic() + patience_seconds
+    while not answers():
+        if begun.poll() is not None:
+            raise DidNotStart(f"{name} ended at once with status {begun.returncode}:\n{_end_of(log)}")
+        if time.monotonic() > deadline:
+            begun.terminate()
+            raise DidNotStart(f"{name} does not answer on port {port}:\n{_end_of(log)}")
+        time.sleep(0.05)
+    began, command = _began(begun.pid), _command(begun.pid)
+    if began is None or command is None:
+        raise DidNotStart(f"{name} ended again:\n{_end_of(log)}")
+    return Process(begun.pid, began, command, port)
+
+
+def stop(process: Process, patience_seconds: float = STOP_SECONDS) -> bool:
+    """Ask it to end and wait; False when it had to be killed. Does nothing to a process that is not ours any more."""
+    deadline = time.monotonic() + patience_seconds
+    _signal(process, signal.SIGTERM)
+    while process.alive:
+        if time.monotonic() > deadline:
+            _signal(process, signal.SIGKILL)
+            return False
+        time.sleep(0.05)
+    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+    return True
+
+
+def _signal(process: Process, number: signal.Signals) -> None:
+    if process.alive:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def must_be_free(port: int, setting: str) -> None:
+    """Raises PortTaken."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as taken:
+            who = _listening(port) or "another program"
+            raise PortTaken(
+                f"port {port} is taken by {who}. Stop it, or choose another port: make up {setting}={_free_port()}"
+            ) from taken
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:]) + f"\n(all of it: {log})"
+
+
+# What the system knows about a process: /proc on Linux, `ps` elsewhere.
+
+
+def _began(pid: int) -> str | None:
+    try:
+        # The fields after the name, which stands in parentheses and may hold anything.
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]
+    except FileNotFoundError:
+        return None if Path("/proc/self").exists() else _ps(pid, "lstart")
+    except (IndexError, ProcessLookupError):
+        return None
+
+
+def _command(pid: int) -> str | None:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip() or None
+    except FileNotFoundError:
+        return None if Path("/proc/self").exists() else _ps(pid, "command")
+    except ProcessLookupError:
+        return None
+
+
+def _ps(pid: int, field: str) -> str | None:
+    found = subprocess.run(["ps", "-o", f"{field}=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return found.stdout.strip() or None
+
+
+def _listening(port: int) -> str | None:
+    """Who listens on a TCP port of this machine, as far as we may see."""
+    pid = _listening_pid(port) if Path("/proc/net/tcp").exists() else _lsof(port)
+    return None if pid is None else f"process {pid} ({_command(pid) or 'unknown'})"
+
+
+def _lsof(port: int) -> int | None:
+    if shutil.which("lsof") is None:
+        return None
+    found = subprocess.run(
+        ["lsof", "-nP", "-t", f"-iTCP:{port}", "-sTCP:LISTEN"], capture_output=True, text=True, check=False
+    )
+    first = found.stdout.partition("\n")[0]
+    return int(first) if first.isdigit() else None
+
+
+def _listening_pid(port: int) -> int | None:
+    sockets = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(FileNotFoundError):
+            for line in Path(table).read_text().splitlines()[1:]:
+                fields = line.split()
+                if fields[3] == "0A" and int(fields[1].rpartition(":")[2], 16) == port:
+                    sockets.add(f"socket:[{fields[9]}]")
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            for handle in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    if os.readlink(handle) in sockets:
+                        return int(process.name)
+    return None

@@ -1,0 +1,242 @@
+"""What a condition, a filter or a key condition means: a tree of `expressions` as a closure."""
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import reduce
+from typing import Any
+
+from tests.harness.binding import WRONG_OPERAND, Check, Finder, Scope, Test
+from tests.harness.errors import invalid
+from tests.harness.expressions import (
+    And,
+    Between,
+    Comparison,
+    Condition,
+    Function,
+    IllegalExpression,
+    Membership,
+    Not,
+    Operand,
+    Or,
+    Path,
+    Placeholder,
+    Size,
+)
+from tests.harness.paths import written
+from tests.harness.values import ORDERED, SETS, TYPE_NAMES, Item, Value, described, order_of
+
+ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+MIRRORED = {"=": "=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+OPERATOR_NAMES: dict[type[Any], str] = {Or: "OR", Not: "NOT", Membership: "IN", Comparison: "<>"}
+
+
+@dataclass(frozen=True)
+class RangeCondition:
+    """A condition on a key: `=`, `<`, `<=`, `>`, `>=`, `BETWEEN` or `begins_with`, and its placeholders."""
+
+    operator: str
+    attribute: str
+    values: tuple[str, ...]
+
+
+def test_of(tree: Condition, scope: Scope) -> Test:
+    """Whether an item satisfies the condition."""
+    match tree:
+        case And(conditions):
+            return reduce(_both, [test_of(condition, scope) for condition in conditions])
+        case Or(conditions):
+            return reduce(_either, [test_of(condition, scope) for condition in conditions])
+        case Not(condition):
+            negated = test_of(condition, scope)
+            return lambda item, values: not negated(item, values)
+        case Comparison():
+            return _comparison(tree, scope)
+        case Between():
+            return _between(tree, scope)
+        case Membership(operand, options):
+            wanted, offered = _finder(operand, scope), [_finder(option, scope) for option in options]
+            return lambda item, values: (
+                (value := wanted(item, values)) is not None and any(value == option(item, values) for option in offered)
+            )
+        case Function():
+            return _function(tree, scope)
+
+
+def _finder(operand: Operand, scope: Scope) -> Finder:
+    match operand:
+        case Path():
+            return scope.finder(operand)
+        case Placeholder():
+            name = scope.value(operand)
+            return lambda _, values: values[name]
+        case Size(path):
+            measured = scope.finder(path)
+            return lambda item, values: _length(measured(item, values))
+
+
+def _length(value: Value | None) -> Value | None:
+    """`size(path)`: characters, bytes or elements; nothing for a value that has no length."""
+    if value is None:
+        return None
+    ((tag, content),) = value.items()
+    return None if tag in ("N", "BOOL", "NULL") else {"N": str(len(content))}
+
+
+def _comparison(tree: Comparison, scope: Scope) -> Test:
+    left, right = _finder(tree.left, scope), _finder(tree.right, scope)
+    _distinct(tree.operator, tree.left, tree.right, scope)
+    if tree.operator == "=":
+        return lambda item, values: (one := left(item, values)) is not None and one == right(item, values)
+    if tree.operator == "<>":  # what is not there is different from everything, even from what is not there
+        return lambda item, values: (one := left(item, values)) is None or one != right(item, values)
+    for operand in (tree.left, tree.right):
+        if isinstance(operand, Placeholder):
+            _require_ordered(operand, tree.operator, scope)
+    holds = ORDERINGS[tree.operator]
+
+    def test(item: Item, values: Item) -> bool:
+        one, other = left(item, values), right(item, values)
+        if one is None or other is None:
+            return False
+        (tag, content), (other_tag, other_content) = order_of(one), order_of(other)
+        return tag == other_tag and tag in ORDERED and holds(content, other_content)
+
+    return test
+
+
+def _between(tree: Between, scope: Scope) -> Test:
+    at_least = _comparison(Comparison(">=", tree.operand, tree.low), scope)
+    at_most = _comparison(Comparison("<=", tree.operand, tree.high), scope)
+    if isinstance(tree.low, Placeholder) and isinstance(tree.high, Placeholder):
+        scope.checks.append(_ascending(scope, tree.low.name, tree.high.name))
+    return lambda item, values: at_least(item, values) and at_most(item, values)
+
+
+def _ascending(scope: Scope, low_name: str, high_name: str) -> Check:
+    def check(values: Item) -> None:
+        low, high = values[low_name], values[high_name]
+        (low_tag, low_content), (high_tag, high_content) = order_of(low), order_of(high)
+        bounds = (
+            f"lower bound operand: AttributeValue: {described(low)}, "
+            f"upper bound operand: AttributeValue: {described(high)}"
+        )
+        if low_tag != high_tag:
+            raise invalid(
+                f"Invalid {scope.kind}: The BETWEEN operator requires same data type for lower and upper bounds; "
+                f"{bounds}"
+            )
+        if low_content > high_content:
+            raise invalid(
+                f"Invalid {scope.kind}: The BETWEEN operator requires upper bound to be greater than or equal to "
+                f"lower bound; {bounds}"
+            )
+
+    return check
+
+
+def _function(tree: Function, scope: Scope) -> Test:
+    subject = _finder(tree.arguments[0], scope)
+    if tree.name == "attribute_exists":
+        return lambda item, values: subject(item, values) is not None
+    if tree.name == "attribute_not_exists":
+        return lambda item, values: subject(item, values) is None
+    argument = tree.arguments[1]
+    operand = _finder(argument, scope)
+    _distinct(tree.name, tree.arguments[0], argument, scope)
+    if tree.name == "attribute_type":
+        return _attribute_type(subject, argument, scope)
+    if tree.name == "begins_with":
+        if isinstance(argument, Placeholder):
+            scope.require(argument, "SB", WRONG_OPERAND.format("begins_with", "{0}"))
+        return lambda item, values: _begins_with(subject(item, values), operand(item, values))
+    return lambda item, values: _contains(subject(item, values), operand(item, values))
+
+
+def _attribute_type(subject: Finder, argument: Operand, scope: Scope) -> Test:
+    if not isinstance(argument, Placeholder):
+        raise IllegalExpression(WRONG_OPERAND.format("attribute_type", "path"))
+    name = argument.name
+    scope.require(argument, "S", WRONG_OPERAND.format("attribute_type", "{0}"))
+
+    def check(values: Item) -> None:
+        if values[name]["S"] not in TYPE_NAMES:
+            raise invalid(
+                f"Invalid {scope.kind}: Invalid attribute type name found; type: {values[name]['S']}, "
+                f"valid types: {{{','.join(TYPE_NAMES)}}}"
+            )
+
+    scope.checks.append(check)
+    return lambda item, values: (value := subject(item, values)) is not None and values[name]["S"] in value
+
+
+def _begins_with(value: Value | None, prefix: Value | None) -> bool:
+    if value is None or prefix is None:
+        return False
+    ((tag, content),) = value.items()
+    return tag in ("S", "B") and tag in prefix and bool(content.startswith(prefix[tag]))
+
+
+def _contains(value: Value | None, element: Value | None) -> bool:
+    if value is None or element is None:
+        return False
+    ((tag, content),) = value.items()
+    if tag in SETS:
+        return tag[0] in element and element[tag[0]] in content
+    if tag == "L":
+        return element in content
+    return tag in ("S", "B") and tag in element and element[tag] in content
+
+
+def _distinct(operator_: str, one: Operand, other: Operand, scope: Scope) -> None:
+    if isinstance(one, Path) and isinstance(other, Path) and scope.steps(one) == scope.steps(other):
+        raise IllegalExpression(
+            "The first operand must be distinct from the remaining operands for this operator or function; "
+            f"operator: {operator_}, first operand: {written(scope.steps(one))}"
+        )
+
+
+def _both(one: Test, other: Test) -> Test:
+    return lambda item, values: one(item, values) and other(item, values)
+
+
+def _either(one: Test, other: Test) -> Test:
+    return lambda item, values: one(item, values) or other(item, values)
+
+
+def _require_ordered(operand: Placeholder, operator_: str, scope: Scope) -> None:
+    scope.require(operand, ORDERED, WRONG_OPERAND.format(operator_, "{0}"))
+
+
+def range_of(part: Condition, scope: Scope) -> RangeCondition:
+    """One part of a key condition. Only what a sorted partition can answer is allowed."""
+    match part:
+        case Comparison(operator_, Path() as path, Placeholder() as value) if operator_ != "<>":
+            return RangeCondition(operator_, _key_attribute(path, scope), (scope.value(value),))
+        case Comparison(operator_, Placeholder() as value, Path() as path) if operator_ != "<>":
+            return RangeCondition(MIRRORED[operator_], _key_attribute(path, scope), (scope.value(value),))
+        case Between(Path() as path, Placeholder() as low, Placeholder() as high):
+            scope.checks.append(_ascending(scope, low.name, high.name))
+            return RangeCondition("BETWEEN", _key_attribute(path, scope), (scope.value(low), scope.value(high)))
+        case Function("begins_with", (Path() as path, Placeholder() as prefix)):
+            scope.require(prefix, "SB", WRONG_OPERAND.format("begins_with", "{0}"))
+            return RangeCondition("begins_with", _key_attribute(path, scope), (scope.value(prefix),))
+        case Or() | Not() | Membership() | Function() | Comparison("<>"):
+            name = part.name if isinstance(part, Function) else OPERATOR_NAMES[type(part)]
+            raise invalid(f"Invalid operator used in KeyConditionExpression: {name}")
+        case And():
+            raise invalid("KeyConditionExpressions must only contain one condition per key")
+        case _:
+            raise invalid("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
+
+
+def _key_attribute(path: Path, scope: Scope) -> str:
+    steps = scope.steps(path)
+    if len(steps) > 1:
+        raise IllegalExpression("KeyConditionExpressions cannot have conditions on nested attributes")
+    return str(steps[0])

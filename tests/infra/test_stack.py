@@ -1,0 +1,253 @@
+"""What goes to CloudFormation, for each place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from common.settings import Settings
+from common.table import keys
+from infra.alarms import RUNBOOKS
+from infra.bundle import ROOT
+from infra.contexts import Route, contexts
+from infra.grants import GRANTS, READ_SECRET, Secret
+from infra.place import Environment
+from infra.table import TIME_TO_LIVE
+from tests.infra.conftest import Synth, Synthesised
+
+pytestmark = pytest.mark.xdist_group("infra")
+
+WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
+EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
+
+
+def _function_name(grant: str) -> str:
+    return f"cryptodesk-{grant.replace('.', '-').replace('_', '-')}"
+
+
+def _functions(made: Synthesised) -> dict[str, dict[str, Any]]:
+    """By grant name."""
+    by_name = {f["FunctionName"]: f for f in made.of("Lambda::Function").values()}
+    found = {grant: by_name.pop(_function_name(grant)) for grant in GRANTS}
+    assert not by_name, "a function that grants.py does not know"
+    return found
+
+
+def _statements(made: Synthesised, function: dict[str, Any]) -> list[dict[str, Any]]:
+    role = function["Role"]["Fn::GetAtt"][0]
+    assert not made.resources[role]["Properties"].get("ManagedPolicyArns")
+    return [
+        statement
+        for policy in made.of("IAM::Policy").values()
+        if {"Ref": role} in policy["Roles"]
+        for statement in policy["PolicyDocument"]["Statement"]
+    ]
+
+
+def _list(one_or_more: Any) -> list[Any]:
+    return one_or_more if isinstance(one_or_more, list) else [one_or_more]
+
+
+def _named(made: Synthesised, resource: Any) -> str:
+    """`table`, `index/…`, `log` or the name of a secret, from what a policy says."""
+    if "Ref" in resource:
+        return next(name for name, s in made.stack.secrets.items() if resource == made.stack.resolve(s.secret_arn))
+    if "Fn::Join" in resource:
+        _, (arn, path) = resource["Fn::Join"]
+        assert made.resources[arn["Fn::GetAtt"][0]]["Type"] == "AWS::DynamoDB::Table"
+        return str(path).removeprefix("/")
+    return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[
+        made.resources[resource["Fn::GetAtt"][0]]["Type"]
+    ]
+
+
+@EVERYWHERE
+def test_the_table_has_the_keys_and_indexes_of_the_key_schema(synth: Synth, environment: Environment) -> None:
+    table = synth(environment).only("DynamoDB::Table")
+    assert table["KeySchema"] == [
+        {"AttributeName": keys.PK, "KeyType": "HASH"},
+        {"AttributeName": keys.SK, "KeyType": "RANGE"},
+    ]
+    indexes = {i["IndexName"]: i for i in table["GlobalSecondaryIndexes"]}
+    assert list(indexes) == [i.name for i in keys.INDEXES]
+    for index in keys.INDEXES:
+        found = indexes[index.name]
+        assert [k["AttributeName"] for k in found["KeySchema"]] == [index.hash, index.range]
+        wanted = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.holds)} if index.holds else {
+            "ProjectionType": "ALL"
+        }
+        assert found["Projection"] == wanted
+    assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
+    assert table["BillingMode"] == "PAY_PER_REQUEST"
+
+
+@EVERYWHERE
+def test_the_table_forgets_what_has_expired_and_can_go_back_in_time(synth: Synth, environment: Environment) -> None:
+    table = synth(environment).only("DynamoDB::Table")
+    assert table["TimeToLiveSpecification"] == {"AttributeName": TIME_TO_LIVE, "Enabled": True}
+    assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
+    assert table["SSESpecification"] == {"SSEEnabled": True}
+
+
+@pytest.mark.parametrize("environment", [Environment.STAGING, Environment.PRODUCTION])
+def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, environment: Environment) -> None:
+    made = synth(environment)
+    kept = {r["Type"]: r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"}
+    assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
+    assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
+    assert made.stack.termination_protection
+
+
+def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised) -> None:
+    routes = [r["RouteKey"] for r in staging.of("ApiGatewayV2::Route").values()]
+    assert sorted(routes) == sorted(f"{r.method} {r.path}" for c in contexts() for r in c.routes)
+    assert not [r for r in routes if "+}" in r or "$default" in r]
+    assert f"{Route('POST', '/orders').method} /orders" in routes
+
+
+@EVERYWHERE
+def test_every_route_wants_a_token_of_our_pool_and_our_app(synth: Synth, environment: Environment) -> None:
+    made = synth(environment)
+    (authorizer,) = made.of("ApiGatewayV2::Authorizer")
+    for route in made.of("ApiGatewayV2::Route").values():
+        assert route["AuthorizationType"] == "JWT"
+        assert route["AuthorizerId"] == {"Ref": authorizer}
+    (pool,), (client,) = made.of("Cognito::UserPool"), made.of("Cognito::UserPoolClient")
+    jwt = made.of("ApiGatewayV2::Authorizer")[authorizer]["JwtConfiguration"]
+    assert jwt["Audience"] == [{"Ref": client}]
+    assert jwt["Issuer"] == {
+        "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
+    }
+
+
+def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
+    stage = staging.only("ApiGatewayV2::Stage")
+    assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
+    assert json.loads(stage["AccessLogSettings"]["Format"])["status"] == "$context.status"
+
+
+def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
+    local: Synthesised, staging: Synthesised, production: Synthesised
+) -> None:
+    assert local.only("ApiGatewayV2::Api")["CorsConfiguration"]["AllowOrigins"] == ["http://127.0.0.1:4580"]
+    for made in (staging, production):
+        assert "CorsConfiguration" not in made.only("ApiGatewayV2::Api")
+
+
+@EVERYWHERE
+@pytest.mark.parametrize("name", GRANTS)
+def test_a_function_may_do_what_grants_says_and_nothing_else(
+    synth: Synth, environment: Environment, name: str
+) -> None:
+    made = synth(environment)
+    grant = GRANTS[name]
+    allowed: dict[str, set[str]] = {}
+    for statement in _statements(made, _functions(made)[name]):
+        assert statement["Effect"] == "Allow"
+        for resource in _list(statement["Resource"]):
+            if set(_list(statement["Action"])) == WITHOUT_RESOURCES:
+                assert not made.place.embedded
+                continue
+            allowed.setdefault(_named(made, resource), set()).update(_list(statement["Action"]))
+    secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.place.price_oracle_key}
+    assert allowed == {
+        "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
+        "table": set(grant.table),
+        **{f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes},
+        **{secret: {READ_SECRET} for secret in secrets},
+    }
+
+
+@EVERYWHERE
+def test_no_policy_has_a_wildcard_but_for_tracing(synth: Synth, environment: Environment) -> None:
+    for policy in synth(environment).of("IAM::Policy").values():
+        for statement in policy["PolicyDocument"]["Statement"]:
+            actions = set(_list(statement["Action"]))
+            if actions != WITHOUT_RESOURCES:
+                assert "*" not in json.dumps([sorted(actions), statement["Resource"]])
+
+
+@EVERYWHERE
+def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environment: Environment) -> None:
+    made = synth(environment)
+    for function in _functions(made).values():
+        variables = {n: v if isinstance(v, str) else json.dumps(v) for n, v in function["Environment"]["Variables"].items()}
+        read = Settings.of(variables)
+        assert read.environment == environment
+        assert read.customer_deposits == (environment is not Environment.PRODUCTION)
+        assert (read.price_oracle_key_secret is not None) == made.place.price_oracle_key
+        assert variables.get("AWS_ENDPOINT_URL") == made.place.endpoint_url
+
+
+def test_on_aws_functions_run_on_its_python_and_at_home_on_its_runtime_client(
+    local: Synthesised, staging: Synthesised
+) -> None:
+    for function in _functions(staging).values():
+        assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
+        assert function["TracingConfig"] == {"Mode": "Active"}
+    for function in _functions(local).values():
+        assert function["Runtime"] == "provided.al2023"
+        assert "TracingConfig" not in function
+
+
+def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
+    for name, function in _functions(staging).items():
+        assert function["Timeout"] == (29 if name.endswith(".api") else 55)
+        assert function["MemorySize"] == 512
+
+
+def test_the_clock_runs_every_function_as_often_as_its_schedule_says(staging: Synthesised) -> None:
+    logical = {i: f["FunctionName"] for i, f in staging.of("Lambda::Function").items()}
+    ticking = {
+        logical[rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]]: rule["ScheduleExpression"]
+        for rule in staging.of("Events::Rule").values()
+    }
+    wanted = {
+        _function_name(f"{c.name}.{name}"): f"rate({minutes} minute{'s' if minutes > 1 else ''})"
+        for c in contexts()
+        for name, minutes in c.every_minutes.items()
+    }
+    assert ticking == wanted
+    for rule in staging.of("Events::Rule").values():
+        assert "DeadLetterConfig" in rule["Targets"][0]
+
+
+@EVERYWHERE
+def test_every_log_is_kept_for_a_month(synth: Synth, environment: Environment) -> None:
+    made = synth(environment)
+    logs = made.of("Logs::LogGroup").values()
+    assert {log["RetentionInDays"] for log in logs} == {30}
+    assert {log["LogGroupName"] for log in logs} >= {f"/aws/lambda/{_function_name(grant)}" for grant in GRANTS}
+
+
+@EVERYWHERE
+def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environment: Environment) -> None:
+    made = synth(environment)
+    alarms = made.of("CloudWatch::Alarm").values()
+    assert len(alarms) >= 8 + len(GRANTS)
+    for alarm in alarms:
+        runbook = alarm["AlarmDescription"].partition("Runbook: ")[2]
+        assert runbook.startswith(f"{RUNBOOKS}/")
+        assert (ROOT / runbook).is_file(), f"{runbook} is missing"
+        assert alarm["AlarmActions"]
+
+
+def test_no_runbook_is_without_its_alarm(staging: Synthesised) -> None:
+    named = {alarm["AlarmDescription"].partition("Runbook: ")[2] for alarm in staging.of("CloudWatch::Alarm").values()}
+    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / RUNBOOKS).glob("*.md")}
+
+
+def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: Synthesised) -> None:
+    assert "ALLOW_USER_PASSWORD_AUTH" in local.only("Cognito::UserPoolClient")["ExplicitAuthFlows"]
+    assert staging.only("Cognito::UserPoolClient")["ExplicitAuthFlows"] == [
+        "ALLOW_USER_SRP_AUTH",
+        "ALLOW_REFRESH_TOKEN_AUTH",
+    ]
+    assert staging.only("Cognito::UserPool")["UsernameConfiguration"] == {"CaseSensitive": True}
+
+
+def test_an_alarm_reaches_the_address_that_was_given(production: Synthesised, staging: Synthesised) -> None:
+    assert production.only("SNS::Subscription")["Endpoint"] == "desk@example.com"
+    assert not staging.of("SNS::Subscription")

@@ -1,0 +1,80 @@
+"""A whole local stack of the tests' own: its own ports, its own folder, the real CDK app on a real embedded AWS."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.local import AWS, Local, Silent
+from sandbox.place import LocalPlace
+from sandbox.processes import Process
+from sandbox.seed import Desk
+
+SAVED_WITHIN_SECONDS = 5.0
+
+
+@dataclass
+class Stack:
+    """The desk, up, and what a test may do to the machine it runs on."""
+
+    local: Local
+    desk: Desk
+    _names: Iterator[int] = field(default_factory=itertools.count)
+
+    def customer(self) -> httpx.Client:
+        """A new user of the pool, without an account yet."""
+        username = f"journey-{next(self._names)}-{os.getpid()}"
+        self.desk.sign_up(username)
+        return self.desk.http(username)
+
+    def operator(self) -> httpx.Client:
+        return self.desk.http("olga")
+
+    @property
+    def aws(self) -> Process:
+        """The process of the embedded AWS."""
+        return self.local.running()[AWS]
+
+    def restart(self) -> None:
+        """As `make down; make up`."""
+        self.local.down(Silent())
+        self.desk = self.local.up(Silent())
+
+    def lose_power(self) -> None:
+        """End the embedded AWS without a chance to save, a few seconds after the last write; then `make up`."""
+        time.sleep(SAVED_WITHIN_SECONDS)
+        process = self.aws
+        os.kill(process.pid, signal.SIGKILL)
+        while process.alive:
+            time.sleep(0.05)
+        self.desk = self.local.up(Silent())
+
+
+def free_ports(number: int) -> list[int]:
+    """Ports that nobody listens on now."""
+    with contextlib.ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(number)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    aws, docs, prices = free_ports(3)
+    folder: Path = tmp_path_factory.mktemp("local")
+    local = Local(LocalPlace(folder, aws, docs, prices))
+    try:
+        yield Stack(local, local.up(Silent()))
+    finally:
+        local.down(Silent())

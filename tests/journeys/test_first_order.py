@@ -1,0 +1,216 @@
+"""From the first request of a new customer to the first order in the portfolio: real HTTP, real tokens, real IAM."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.local import Silent
+from tests.journeys.conftest import Stack
+
+pytestmark = pytest.mark.xdist_group("journeys")
+
+PROBLEM = "application/problem+json"
+
+
+@pytest.fixture
+def customer(stack: Stack) -> Iterator[httpx.Client]:
+    with stack.customer() as http:
+        yield http
+
+
+def _post(http: httpx.Client, path: str, key: str, **body: str) -> httpx.Response:
+    return http.post(path, json=body, headers={"Idempotency-Key": key})
+
+
+def _funded(http: httpx.Client) -> None:
+    assert http.post("/users").status_code == 201
+    assert _post(http, "/balance/deposits", "first", amount="1000.00").status_code == 201
+
+
+def test_a_new_customer_signs_up_deposits_buys_and_sees_it(customer: httpx.Client) -> None:
+    assert customer.get("/balance").status_code == 404
+    _funded(customer)
+    bought = _post(customer, "/orders", "buy", asset_id="BTC", order_type="BUY", quote_amount="250.00")
+    assert bought.status_code == 201, bought.text
+    order = bought.json()
+    assert (order["status"], order["total_amount"]) == ("COMPLETED", "250.00")
+
+    portfolio = customer.get("/portfolio").json()
+    assert portfolio["current_balance"] == "750.00"
+    (position,) = portfolio["asset_balances"]
+    assert (position["asset_id"], position["quantity"]) == ("BTC", order["quantity"])
+    assert customer.get("/orders").json()["items"] == [order]
+    assert customer.get(f"/orders/{order['order_id']}").json() == order
+
+
+def test_a_repeat_over_http_moves_nothing_and_says_so(customer: httpx.Client) -> None:
+    _funded(customer)
+    terms = {"asset_id": "ETH", "order_type": "BUY", "quote_amount": "100.00"}
+    first = _post(customer, "/orders", "once", **terms)
+    again = _post(customer, "/orders", "once", **terms)
+    assert again.json() == first.json()
+    assert (first.headers.get("idempotent-replayed"), again.headers["idempotent-replayed"]) == (None, "true")
+    assert customer.get("/balance").json()["current_balance"] == "900.00"
+    other = _post(customer, "/orders", "once", **{**terms, "quote_amount": "100.01"})
+    assert (other.status_code, other.json()["type"]) == (409, "IdempotencyKeyReused")
+
+
+def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Client) -> None:
+    """IAM is enforced: a grant that is missing in infra/grants.py fails here as it would on AWS."""
+    _funded(customer)
+    username = customer.get("/me").json()["username"]
+    assert _post(customer, "/orders", "b", asset_id="OP", order_type="BUY", quantity="10").status_code == 201
+    assert _post(customer, "/orders", "s", asset_id="OP", order_type="SELL", quantity="4").status_code == 201
+    resting = [
+        _post(customer, "/orders", f"l{n}", asset_id="BTC", order_type="BUY", quantity="0.001", order_price="5000")
+        for n in range(3)
+    ]
+    assert [order.status_code for order in resting] == [201] * 3
+    first, second, _ = [order.json()["order_id"] for order in resting]
+    assert customer.post(f"/orders/{first}/cancel").json()["status"] == "CANCELLED"
+    asked = _post(customer, "/balance/withdrawals", "w", amount="5.00").json()
+    assert customer.get(f"/balance/withdrawals/{asked['transfer_id']}").json()["status"] == "PENDING"
+    for path in (
+        "/balance/transactions?limit=1",
+        "/balances",
+        "/balances/OP",
+        "/assets",
+        "/assets/OP",
+        "/assets/OP/transactions?limit=1",
+        "/orders?limit=1",
+        "/orders?asset_id=OP",
+        "/portfolio",
+    ):
+        assert customer.get(path).status_code == 200, path
+    page = customer.get("/orders?limit=1").json()
+    assert customer.get("/orders", params={"limit": 1, "cursor": page["cursor"]}).status_code == 200
+    with stack.operator() as olga:
+        reason = {"reason": "a journey"}
+        assert olga.post(f"/operations/orders/{second}/fail", json=reason).json()["status"] == "FAILED"
+        done = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
+        assert done.json()["status"] == "COMPLETED"
+        credit = {"amount": "1.00", "reason": "a journey"}
+        assert _post(olga, f"/operations/users/{username}/deposits", "c", **credit).status_code == 201
+        assert olga.get("/operations/users").status_code == 200
+        assert olga.get("/operations/work").status_code == 200
+        assert olga.get(f"/operations/work/{second}").json()["events"]
+        assert olga.get("/operations/audit", params={"date": done.json()["updated_at"][:10]}).json()["items"]
+        assert olga.post("/operations/reconcile", json={"username": username}).json()["differences"] == []
+    assert len(customer.post("/orders/cancel-all").json()["items"]) == 1
+    for function in ("orders-tend-market", "orders-expire-orders", "operations-reconcile"):
+        stack.desk.invoke(f"cryptodesk-{function}")
+
+
+def test_customers_do_not_reach_the_operators_doors(customer: httpx.Client) -> None:
+    refused = customer.get("/operations/users")
+    assert (refused.status_code, refused.json()["type"]) == (403, "OperatorsOnly")
+    assert refused.headers["content-type"] == PROBLEM
+
+
+def test_without_a_good_token_nobody_gets_in(stack: Stack) -> None:
+    tokens = stack.desk.tokens("ann")
+    head, claims, signature = tokens["AccessToken"].split(".")
+    richer = _base64({**_read(claims), "username": "bob"})
+    unsigned = _base64({"alg": "none", "kid": _read(head)["kid"]})
+    for token in (
+        "",
+        "nonsense",
+        f"{head}.{claims}.{'A' * len(signature)}",
+        f"{head}.{richer}.{signature}",
+        f"{unsigned}.{claims}.",
+    ):
+        answer = httpx.get(f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {token}"})
+        assert answer.status_code == 401, token
+    assert httpx.get(f"{stack.desk.api_url}/me").status_code == 401
+
+
+def test_an_id_token_and_another_apps_token_are_refused(stack: Stack) -> None:
+    """The function looks once more: API Gateway takes an id token for what it is, ours is an API for access tokens."""
+    id_token = httpx.get(
+        f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {stack.desk.tokens('ann')['IdToken']}"}
+    )
+    assert (id_token.status_code, id_token.json()["type"]) == (403, "TokenRefused")
+    pool = stack.desk.deployment.user_pool_id
+    other = stack.desk.place.users.create_user_pool_client(
+        UserPoolId=pool, ClientName="another", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    foreign = stack.desk.tokens("ann", client_id=other)["AccessToken"]
+    answer = httpx.get(f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {foreign}"})
+    assert answer.status_code == 401
+
+
+def test_a_limit_order_fills_when_the_simulated_market_gets_there(stack: Stack, customer: httpx.Client) -> None:
+    _funded(customer)
+    market = Decimal(customer.get("/assets/SOL").json()["price"])
+    placed = _post(
+        customer,
+        "/orders",
+        "limit",
+        asset_id="SOL",
+        order_type="BUY",
+        quantity="1",
+        order_price=str((market * Decimal("0.9")).quantize(Decimal("0.01"))),
+    ).json()
+    assert placed["status"] == "PENDING"
+    httpx.post(f"{stack.desk.place.prices_url}/sandbox/move/solana", json={"factor": "0.8"}).raise_for_status()
+    stack.desk.tend_market()
+    filled = customer.get(f"/orders/{placed['order_id']}").json()
+    assert filled["status"] == "COMPLETED"
+    assert Decimal(filled["price_per_unit"]) < Decimal(placed["order_price"])
+    httpx.post(f"{stack.desk.place.prices_url}/sandbox/move/solana", json={"factor": "1.25"}).raise_for_status()
+
+
+def test_going_up_again_changes_nothing(stack: Stack) -> None:
+    before = stack.local.running()
+    assert stack.local.up(Silent()).deployment == stack.desk.deployment
+    assert stack.local.running() == before
+
+
+def test_the_swagger_page_shows_our_api_and_may_call_it(stack: Stack) -> None:
+    page = httpx.get(stack.desk.place.docs_url)
+    assert page.status_code == 200
+    base = stack.desk.place.docs_url.removesuffix("/docs")
+    for part in ("swagger-ui-bundle.min.js", "swagger-ui.min.css"):
+        assert f"/docs/{part}" in page.text
+        assert httpx.get(f"{base}/docs/{part}").status_code == 200
+    document = httpx.get(f"{base}/docs/openapi.json").json()
+    assert document["servers"][0]["url"] == stack.desk.api_url
+    asked = {
+        "Origin": base,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "authorization,content-type,idempotency-key",
+    }
+    allowed = httpx.options(f"{stack.desk.api_url}/orders", headers=asked)
+    assert allowed.headers["access-control-allow-origin"] in {"*", base}
+    answer = httpx.get(
+        f"{stack.desk.api_url}/assets",
+        headers={"Origin": base, "Authorization": f"Bearer {stack.desk.token('ann')}"},
+    )
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, base)
+
+
+def test_what_was_traded_is_there_after_a_restart_and_after_a_power_cut(stack: Stack, customer: httpx.Client) -> None:
+    _funded(customer)
+    bought = _post(customer, "/orders", "before", asset_id="BTC", order_type="BUY", quote_amount="10.00").json()
+    stack.restart()
+    assert customer.get(f"/orders/{bought['order_id']}").json() == bought
+    again = _post(customer, "/orders", "after", asset_id="BTC", order_type="BUY", quote_amount="20.00").json()
+    stack.lose_power()
+    assert customer.get(f"/orders/{again['order_id']}").json() == again
+    assert customer.get("/balance").json()["current_balance"] == "970.00"
+
+
+def _read(part: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+    return found
+
+
+def _base64(claims: dict[str, Any]) -> str:
+    return base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")

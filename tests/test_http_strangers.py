@@ -1,0 +1,131 @@
+"""Every route × somebody whom it does not concern: other people's things are 404, and stay as they are."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from infra.contexts import Route
+from tests import openapi
+from tests.calls import OPERATIONS, World, called, every_route, named
+from tests.doors import Answer, Doors, Token, opened
+
+BOB = Token("bob", "sub-bob")  # has an account
+EVE = Token("eve", "sub-eve")  # has none
+NEW_ANN = Token("ann", "sub-of-another-ann")  # has taken the username after its user was deleted
+
+OWN, EMPTY, DONE = "his own", "an empty list", "done"
+
+# Good requests of Ann's, made by others: what each of them gets. A new route has to be added here.
+OTHERS: dict[Route, tuple[str, str, str]] = {
+    #                                               Bob                   Eve                  a new Ann
+    Route("POST", "/users"): (OWN, DONE, "AccountExists"),
+    Route("GET", "/me"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/balance"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("POST", "/balance/deposits"): (DONE, "AccountNotFound", "AccountNotFound"),
+    Route("POST", "/balance/withdrawals"): (DONE, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/balance/withdrawals/{transfer_id}"): ("WithdrawalNotFound",) * 3,
+    Route("GET", "/balance/transactions"): (OWN, EMPTY, EMPTY),
+    Route("GET", "/assets"): ("the catalogue",) * 3,
+    Route("GET", "/assets/{asset_id}"): ("the catalogue",) * 3,
+    Route("GET", "/assets/{asset_id}/transactions"): (OWN, EMPTY, EMPTY),
+    Route("POST", "/orders"): (DONE, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/orders"): (OWN, EMPTY, EMPTY),
+    Route("GET", "/orders/{order_id}"): ("OrderNotFound",) * 3,
+    Route("POST", "/orders/{order_id}/cancel"): ("OrderNotFound",) * 3,
+    Route("POST", "/orders/cancel-all"): (DONE, EMPTY, EMPTY),
+    Route("GET", "/balances"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/balances/{asset_id}"): (OWN, "HoldingNotFound", "HoldingNotFound"),
+    Route("GET", "/portfolio"): (OWN, "AccountNotFound", "AccountNotFound"),
+    Route("GET", "/statements/{month}"): (OWN, "AccountNotFound", "AccountNotFound"),
+}
+STATUS = {"AccountExists": 409}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World.made()
+    yield world
+    world.desk.check()
+
+
+@pytest.fixture
+def doors(world: World) -> Iterator[Doors]:
+    with opened(world.desk, openapi.check) as doors:
+        yield doors
+
+
+def test_every_route_says_what_others_get() -> None:
+    operators = {route for route in every_route() if route.path.startswith(OPERATIONS)}
+    assert sorted({*OTHERS, *operators}) == every_route()
+
+
+@pytest.mark.parametrize("who", [0, 1, 2], ids=["Bob", "Eve", "a new Ann"])
+@pytest.mark.parametrize("route", OTHERS, ids=named)
+def test_nobody_sees_or_moves_what_is_anothers(doors: Doors, world: World, route: Route, who: int) -> None:
+    token, expected = (BOB, EVE, NEW_ANN)[who], OTHERS[route][who]
+    of_ann = mentioning(world, "sub-ann", *world.ids)
+    before = world.desk.dynamo.items()
+    answer = called(doors, world, route, token)
+    if answer.status >= 400:
+        assert (answer.status, answer.problem) == (STATUS.get(expected, 404), expected)
+    else:
+        assert expected in (OWN, EMPTY, DONE, "the catalogue")
+    if expected == EMPTY:
+        assert answer.json["items"] == []
+    if expected != DONE:
+        assert world.desk.dynamo.items() == before
+    assert mentioning(world, "sub-ann", *world.ids) == of_ann
+    assert told_of(answer, "sub-ann", *(() if "{" in route.path and answer.status == 404 else world.ids)) == []
+
+
+def mentioning(world: World, *words: str) -> list[Any]:
+    """The items that have one of these anywhere in them."""
+    return [item for item in world.desk.dynamo.items() if any(word in repr(item) for word in words)]
+
+
+def told_of(answer: Answer, *words: str) -> list[str]:
+    return [word for word in words if word in answer.text]
+
+
+def test_an_id_of_anothers_is_answered_like_one_that_never_was(doors: Doors, world: World) -> None:
+    bob, never = doors.as_(BOB), "O" + "A" * 25
+    for method, at in (("GET", "/orders/{}"), ("POST", "/orders/{}/cancel"), ("GET", "/balance/withdrawals/{}")):
+        known = world.withdrawal if "withdrawals" in at else world.pending
+        there, not_there = bob.send(method, at.format(known)), bob.send(method, at.format(never))
+        assert there.text.replace(known, never) == not_there.text
+
+
+def test_ids_of_one_kind_are_no_ids_of_another(doors: Doors, world: World) -> None:
+    ann, olga = doors.customer(), doors.operator()
+    assert ann.get(f"/orders/{world.withdrawal}").problem == "OrderNotFound"
+    assert ann.post(f"/orders/{world.withdrawal}/cancel").problem == "OrderNotFound"
+    assert ann.get(f"/balance/withdrawals/{world.pending}").problem == "WithdrawalNotFound"
+    body = {"reason": "by mistake"}
+    assert olga.post(f"/operations/withdrawals/{world.pending}/complete", body).problem == "WithdrawalNotFound"
+    assert olga.post(f"/operations/withdrawals/{world.pending}/reject", body).problem == "WithdrawalNotFound"
+    assert olga.post(f"/operations/orders/{world.withdrawal}/fail", body).problem == "OrderNotFound"
+
+
+@pytest.mark.parametrize("token", [BOB, Token("ann", "sub-ann"), EVE], ids=["Bob", "Ann", "Eve"])
+@pytest.mark.parametrize("route", [r for r in every_route() if r.path.startswith(OPERATIONS)], ids=named)
+def test_operations_are_for_operators(doors: Doors, world: World, route: Route, token: Token) -> None:
+    before = world.desk.dynamo.items()
+    answer = called(doors, world, route, token)
+    assert (answer.status, answer.problem) == (403, "OperatorsOnly")
+    assert world.desk.dynamo.items() == before
+
+
+def test_the_body_can_not_say_who_asks(doors: Doors, world: World) -> None:
+    before = world.desk.dynamo.items()
+    for at in ("/balance/deposits", "/balance/withdrawals"):
+        answer = doors.as_(BOB).post(at, {"amount": "1.00", "username": "ann"})
+        assert (answer.status, answer.problem) == (422, "InvalidRequest")
+    assert world.desk.dynamo.items() == before
+
+
+def test_the_same_key_of_two_people_is_two_orders(doors: Doors) -> None:
+    asked = {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}
+    one, two = doors.customer("ann").post("/orders", asked, key="k"), doors.as_(BOB).post("/orders", asked, key="k")
+    assert (one.status, two.status, two.replayed) == (201, 201, False)
+    assert one.json["order_id"] != two.json["order_id"]

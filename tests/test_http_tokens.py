@@ -1,0 +1,123 @@
+"""No route does anything for whoever has no good token of ours."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from infra.contexts import Route
+from tests import openapi
+from tests.calls import CALLS, OPERATIONS, World, called, every_route, named, path
+from tests.doors import Doors, Token, opened
+
+ANN = Token("ann", "sub-ann")
+OLGA = Token("olga", "sub-olga", ("operators",))
+MACHINE = {"username": None, "scope": "billing"}
+
+# None of these is a token of ours that is good now.
+REFUSED: dict[str, dict[str, str | None]] = {
+    "an id token": {"token_use": "id", "aud": "app", "client_id": None},
+    "an id token that names the client": {"token_use": "id"},
+    "no use": {"token_use": None},
+    "another issuer": {"iss": "https://cognito-idp.us-east-1.amazonaws.com/other"},
+    "an issuer that begins like ours": {"iss": "https://cognito-idp.us-east-1.amazonaws.com/pool.evil.test"},
+    "no issuer": {"iss": None},
+    "another client": {"client_id": "other"},
+    "no client": {"client_id": None},
+    "expired": {"exp": "1795262400"},  # at noon of the test's day
+    "expired long ago": {"exp": "0"},
+    "an expiry that is no number": {"exp": "never"},
+    "an expiry below zero": {"exp": "-1"},
+    "an expiry in Arabic digits": {"exp": "٠"},
+    "no expiry": {"exp": None},
+    "no subject": {"sub": None},
+    "an empty subject": {"sub": ""},
+}
+
+# These are, but they name nobody who could have an account here, or act for the desk.
+NOBODY: dict[str, dict[str, str | None]] = {
+    "a machine": MACHINE,
+    "a machine with an empty username": {**MACHINE, "username": ""},
+    **{
+        f"the username {username!r}": {"username": username}
+        for username in ("Ann", "an", "ann#", "ann bob", "1ann", "ann\n", "änn", "ａnn", "a" * 33, "TRANS#ann", "ann\0")
+    },
+}
+
+# The catalogue is nobody's: whoever has a good token of ours may read it, a dealer's machine too.
+FOR_ALL = {Route("GET", "/assets"), Route("GET", "/assets/{asset_id}")}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """Of all tests here: each shows that it changes nothing."""
+    world = World.made()
+    yield world
+    world.desk.check()
+
+
+@pytest.fixture(scope="module")
+def doors(world: World) -> Iterator[Doors]:
+    with opened(world.desk) as doors:
+        yield doors
+
+
+def good(route: Route) -> Token:
+    return OLGA if route.path.startswith(OPERATIONS) else ANN
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_without_a_token_nothing_is_told_or_done(doors: Doors, world: World, route: Route) -> None:
+    before = world.desk.dynamo.items()
+    answer = called(doors, world, route, None)
+    assert (answer.status in (401, 403), answer.problem) == (True, "TokenRefused")
+    assert world.desk.dynamo.items() == before
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_a_token_that_is_not_ours_or_not_good_now_is_refused(doors: Doors, world: World, route: Route) -> None:
+    before = world.desk.dynamo.items()
+    for kind, changed in REFUSED.items():
+        answer = called(doors, world, route, replace(good(route), changed=changed))
+        assert (answer.status in (401, 403), answer.problem) == (True, "TokenRefused"), kind
+        assert world.desk.dynamo.items() == before, kind
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_a_token_that_names_no_customer_is_refused_wherever_a_name_is_needed(
+    doors: Doors, world: World, route: Route
+) -> None:
+    before = world.desk.dynamo.items()
+    for kind, changed in NOBODY.items():
+        answer = called(doors, world, route, replace(good(route), changed=changed))
+        openapi.check(route, answer)
+        assert answer.status == (200 if route in FOR_ALL else 403), kind
+        assert route in FOR_ALL or answer.problem in ("NotACustomer", "OperatorsOnly"), kind
+        assert world.desk.dynamo.items() == before, kind
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_a_bad_token_is_refused_before_the_request_is_looked_at(doors: Doors, world: World, route: Route) -> None:
+    """Whoever is not let in learns nothing of the form that requests have."""
+    answer = doors.ask(
+        route.method,
+        path(route, world, asset_id="x", order_id="x", transfer_id="x", thing_id="x", username="X", month="x"),
+        query={"limit": "0", "status": "x", "context": "x", "asset_id": "x"},
+        headers={"content-type": "application/json"},
+        body="{}" if CALLS[route].body else None,
+    )
+    assert answer.problem == "TokenRefused"
+
+
+@pytest.mark.parametrize("route", [r for r in every_route() if r.path.startswith(OPERATIONS)], ids=named)
+def test_a_group_that_is_called_nearly_like_the_operators_is_another(doors: Doors, world: World, route: Route) -> None:
+    before = world.desk.dynamo.items()
+    for groups in ("operator", "[operator]", "[operators-of-another]", "[Operators]", "[x.operators]", "[]", ""):
+        answer = called(doors, world, route, replace(ANN, changed={"cognito:groups": groups}))
+        assert (answer.status, answer.problem) == (403, "OperatorsOnly"), groups
+    assert world.desk.dynamo.items() == before
+
+
+def test_an_operator_may_be_in_other_groups_too(doors: Doors) -> None:
+    groups = {"cognito:groups": "[dealers operators night-shift]"}
+    assert doors.as_(replace(OLGA, changed=groups)).get("/operations/work").status == 200
