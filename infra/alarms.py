@@ -58,7 +58,10 @@ class Watch(Construct):
 
         self._alarm("Bugs", bugs, "bug", "A function answered 500: something happened that nobody had thought of.")
         self._alarm(
-            "HoldMissing", hold_missing, "hold-missing", "An order in the book has no hold behind it; it was not filled."
+            "HoldMissing",
+            hold_missing,
+            "hold-missing",
+            "An order in the book has no hold behind it; it was not filled.",
         )
         self._alarm("Drift", drift, "drift", "Balances are not what their journal adds up to. Money is wrong.")
         self._alarm(

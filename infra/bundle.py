@@ -22,7 +22,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -142,7 +143,7 @@ def _compile(target: Target, folders: list[Path]) -> None:
     node = shutil.which("node")
     if node is None or not pyodide.is_dir():
         raise CanNotBundle(
-            f"bytecode for AWS needs a Python {AWS_PYTHON}: put one on PATH, or run `npm ci`, which brings one (pyodide)"
+            f"bytecode for AWS needs a Python {AWS_PYTHON}: put one on PATH, or run `make install`, which brings one"
         )
     subprocess.run([node, str(ROOT / "infra" / "compile.mjs"), AWS_PYTHON, *map(str, folders)], check=True)
 
@@ -183,26 +184,21 @@ def _built(directory: Path) -> str | None:
     return mark.read_text() if directory.is_dir() and mark.exists() else None
 
 
-class _fresh:
+@contextmanager
+def _fresh(directory: Path, digest: str) -> Iterator[Path]:
     """A folder that takes the place of `directory` when it is complete, and never before."""
-
-    def __init__(self, directory: Path, digest: str) -> None:
-        self._directory, self._digest = directory, digest
-
-    def __enter__(self) -> Path:
-        self._making = Path(tempfile.mkdtemp(prefix=f".{self._directory.name}-", dir=BUILD))
-        self._making.chmod(0o755)
-        return self._making
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            shutil.rmtree(self._making, ignore_errors=True)
-            return
-        _mark(self._directory).unlink(missing_ok=True)
-        if self._directory.exists():
-            shutil.rmtree(self._directory)
-        self._making.rename(self._directory)
-        _mark(self._directory).write_text(self._digest)
+    making = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=BUILD))
+    making.chmod(0o755)
+    try:
+        yield making
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    _mark(directory).unlink(missing_ok=True)
+    if directory.exists():
+        shutil.rmtree(directory)
+    making.rename(directory)
+    _mark(directory).write_text(digest)
 
 
 if __name__ == "__main__":

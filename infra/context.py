@@ -14,7 +14,6 @@ from aws_cdk import (
     aws_iam,
     aws_lambda,
     aws_logs,
-    aws_secretsmanager,
     aws_sqs,
 )
 from constructs import Construct
@@ -49,7 +48,7 @@ class Shared:
     target: Target
     code: aws_lambda.Code
     table: aws_dynamodb.Table
-    secrets: Mapping[Secret, aws_secretsmanager.ISecret]
+    secrets: Mapping[Secret, str]  # ARNs
     door: Door
     missed: aws_sqs.IQueue  # rounds that the clock could not start
     environment: Mapping[str, str]  # of every function, as common.settings reads it
@@ -83,9 +82,7 @@ class ContextConstruct(Construct):
             retention=aws_logs.RetentionDays.ONE_MONTH,
             removal_policy=RemovalPolicy.DESTROY,
         )
-        role = aws_iam.Role(
-            self, f"{construct_id}Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com")
-        )
+        role = aws_iam.Role(self, f"{construct_id}Role", assumed_by=aws_iam.ServicePrincipal("lambda.amazonaws.com"))
         for statement in self._statements(GRANTS[name], log):
             role.add_to_policy(statement)
         runtime, architecture = RUNTIME[shared.target]
@@ -111,7 +108,7 @@ class ContextConstruct(Construct):
 
     def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
         table = self._shared.table.table_arn
-        secrets = [self._shared.secrets[s].secret_arn for s in sorted(grant.secrets) if s in self._shared.secrets]
+        secrets = [self._shared.secrets[s] for s in sorted(grant.secrets) if s in self._shared.secrets]
         statements = [
             _allow(["logs:CreateLogStream", "logs:PutLogEvents"], [log.log_group_arn]),
             _allow(sorted(grant.table), [table]),

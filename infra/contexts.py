@@ -1,4 +1,4 @@
-"""What the contexts offer, found by walking `functions/`: routes of each `api`, and what `schedule` runs by the clock."""
+"""What the contexts offer, found by walking `functions/`: routes of each `api`, rounds of each `schedule`."""
 
 from __future__ import annotations
 

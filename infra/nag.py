@@ -16,7 +16,9 @@ def acknowledge(stack: CryptodeskStack) -> None:
     users = stack.pool.users
     _because(users, "COG2", "A customer chooses: a second factor (TOTP) is offered, and forced on operators by rule.")
     _because(users, "COG8", "The plus plan costs for each user a month; nothing here reads its risk scores yet.")
-    _because(stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start.")
+    _because(
+        stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start."
+    )
     for secret in stack.secrets.values():
         _because(
             secret,
@@ -28,8 +30,8 @@ def acknowledge(stack: CryptodeskStack) -> None:
         _because(
             function,
             "L1",
-            "3.13 is what cold starts were measured on and what the bytecode is built for; the newest one is a constant "
-            "in infra/context.py and in infra/bundle.py away, when it has been measured.",
+            "Cold starts were measured on 3.13, and the bytecode is built for it. A newer one is a constant in "
+            "infra/context.py and one in infra/bundle.py away, when it has been measured.",
         )
         if not stack.place.embedded:
             _because(

@@ -52,7 +52,7 @@ class CryptodeskStack(Stack):
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
-        self.secrets = secrets = self._secrets(place)
+        self.secrets = self._secrets(place)
         shared = Shared(
             place=place,
             target=Target.of(place.embedded),
@@ -60,10 +60,10 @@ class CryptodeskStack(Stack):
                 str(Path(bundle.directory)), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
             ),
             table=self.table,
-            secrets=secrets,
+            secrets={name: _arn(secret) for name, secret in self.secrets.items()},
             door=self.door,
             missed=self.missed,
-            environment=_environment(place, self.table.table_name, self.pool, secrets),
+            environment=_environment(place, self.table.table_name, self.pool, self.secrets),
         )
         self.contexts = [ContextConstruct(self, context, shared) for context in contexts]
         self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
@@ -77,8 +77,8 @@ class CryptodeskStack(Stack):
         CfnOutput(self, "UserPoolClientId", value=self.pool.client.user_pool_client_id)
         CfnOutput(self, "TableName", value=self.table.table_name)
 
-    def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.ISecret]:
-        secrets: dict[Secret, aws_secretsmanager.ISecret] = {
+    def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.Secret]:
+        secrets: dict[Secret, aws_secretsmanager.Secret] = {
             Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time")
         }
         if place.price_oracle_key:
@@ -98,7 +98,7 @@ class CryptodeskStack(Stack):
 
 
 def _environment(
-    place: Place, table_name: str, pool: Pool, secrets: dict[Secret, aws_secretsmanager.ISecret]
+    place: Place, table_name: str, pool: Pool, secrets: dict[Secret, aws_secretsmanager.Secret]
 ) -> dict[str, str]:
     """Of every function, as common.settings reads it."""
     environment = {
@@ -112,8 +112,15 @@ def _environment(
         "PRICE_ORACLE_URL": place.price_oracle_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
-        **{f"{name}_SECRET": secret.secret_arn for name, secret in secrets.items()},
+        **{f"{name}_SECRET": _arn(secret) for name, secret in secrets.items()},
     }
     if place.endpoint_url is not None:
         environment["AWS_ENDPOINT_URL"] = place.endpoint_url
     return environment
+
+
+def _arn(secret: aws_secretsmanager.Secret) -> str:
+    """As its attribute `Id`: what `Ref` gives is the ARN on AWS and the name on the embedded one."""
+    resource = secret.node.default_child
+    assert isinstance(resource, aws_secretsmanager.CfnSecret)
+    return resource.attr_id

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from infra.bundle import CanNotBundle
 from sandbox.deployment import DeploymentFailed
-from sandbox.local import Busy, Local, Progress, Silent
+from sandbox.local import AWS, DOCS, PRICES, Busy, Local, Progress, Silent
 from sandbox.place import DOCS_PORT, PORT, PRICES_PORT, LocalPlace
 from sandbox.processes import DidNotStart, PortTaken
 from sandbox.seed import CUSTOMERS, OPERATOR, PASSWORD, Desk, SeedingFailed
@@ -37,7 +37,9 @@ PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the pric
 
 
 @app.command()
-def up(json_: Json = False, port: Port = PORT, docs_port: DocsPort = DOCS_PORT, prices_port: PricesPort = PRICES_PORT) -> None:
+def up(
+    json_: Json = False, port: Port = PORT, docs_port: DocsPort = DOCS_PORT, prices_port: PricesPort = PRICES_PORT
+) -> None:
     """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
     local = Local(LocalPlace(port=port, docs_port=docs_port, prices_port=prices_port))
     try:
@@ -118,20 +120,13 @@ class Shown(Progress):
 
 
 def _running_desk() -> Desk:
-    for local in _known_places():
-        desk = local.desk()
+    running = Local(LocalPlace()).running()
+    if running.keys() >= {AWS, PRICES, DOCS}:
+        place = LocalPlace(port=running[AWS].port, docs_port=running[DOCS].port, prices_port=running[PRICES].port)
+        desk = Local(place).desk()
         if desk is not None:
             return desk
-    _fail("the desk is not up, or its code has changed since; `make up` first", False)
-
-
-def _known_places() -> list[Local]:
-    """The place on the ports that it was started on, or none."""
-    running = {name: process.port for name, process in Local(LocalPlace()).running().items()}
-    if len(running) < 3:
-        return []
-    aws, prices, docs = (running[name] for name in ("embedded AWS", "price source", "docs page"))
-    return [Local(LocalPlace(port=aws, prices_port=prices, docs_port=docs))]
+    return _fail("the desk is not up, or its code has changed since; `make up` first", False)
 
 
 def _facts(desk: Desk) -> dict[str, object]:
@@ -159,7 +154,7 @@ def _welcome(desk: Desk) -> None:
         f"Prices      {desk.place.prices_url}/sandbox/state",
         f"Users       {', '.join(CUSTOMERS)}, and {OPERATOR} (operator); password of all: {PASSWORD}",
         "",
-        f"A first order of {customer} (the token is good for an hour; `python -m sandbox token {customer}` prints a new one):",
+        f"A first order of {customer} (`python -m sandbox token {customer}` prints a new token after an hour):",
         "",
         f"TOKEN={desk.token(customer)}",
         f"{post} -H 'Idempotency-Key: deposit-{key}' -d '{{\"amount\": \"1000.00\"}}' {desk.api_url}/balance/deposits",

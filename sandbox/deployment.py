@@ -83,8 +83,17 @@ def deploy(place: LocalPlace, wanted: str) -> Deployment:
         str(outputs),
     )
     deployment = Deployment.read(json.loads(outputs.read_text())[STACK])
+    _mend_cors(place, deployment)
     _note(place).write_text(json.dumps({"digest": wanted, "deployment": asdict(deployment)}, indent=2) + "\n")
     return deployment
+
+
+def _mend_cors(place: LocalPlace, deployment: Deployment) -> None:
+    """MiniStack's CloudFormation stores the API's CORS settings under names that its API does not look for."""
+    resources = json.loads((place.folder / "cdk.out" / f"{STACK}.template.json").read_text())["Resources"].values()
+    api = next(r for r in resources if r["Type"] == "AWS::ApiGatewayV2::Api")
+    settings = api["Properties"]["CorsConfiguration"]
+    place.client("apigatewayv2").update_api(ApiId=deployment.api_id, CorsConfiguration=settings)
 
 
 def _context(place: LocalPlace) -> list[str]:

@@ -26,6 +26,7 @@ from sandbox.processes import Book, Process, start, stop
 from sandbox.seed import Desk
 
 AWS, PRICES, DOCS = "embedded AWS", "price source", "docs page"
+OPENAPI = ROOT / "docs" / "openapi.json"
 STOPPING_ORDER = (DOCS, PRICES, AWS)  # the embedded AWS last: its functions may be asking the price source
 
 
@@ -46,7 +47,7 @@ class Silent:
 
     @contextmanager
     def step(self, what: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
-        yield lambda outcome: None
+        yield lambda _: None
 
 
 @dataclass(frozen=True)
@@ -104,11 +105,7 @@ class Local:
             yield
 
     def _start(self, progress: Progress, name: str, *more: str) -> None:
-        arguments, port, setting, url = {
-            AWS: self._aws,
-            PRICES: self._prices,
-            DOCS: self._docs,
-        }[name](*more)
+        arguments, port, setting, url = self._told(name, *more)
         running = self._book.read().get(name)
         if running is not None and running.port == port and _same(running, arguments):
             return
@@ -128,20 +125,23 @@ class Local:
             self._book.add(name, process)
             tell(f"on port {port}")
 
-    def _aws(self) -> tuple[list[str], int, str, str]:
-        port, state = self.place.port, self.place.folder / "state"
-        arguments = ["sandbox.embedded", "--port", str(port), "--state", str(state)]
-        return arguments, port, "PORT", f"{self.place.aws_url}/_ministack/ready"
-
-    def _prices(self) -> tuple[list[str], int, str, str]:
-        port, kept = self.place.prices_port, self.place.folder / "prices.json"
-        arguments = ["sandbox.prices", "--port", str(port), "--state", str(kept)]
-        return arguments, port, "PRICES_PORT", f"{self.place.prices_url}/sandbox/state"
-
-    def _docs(self, api_url: str) -> tuple[list[str], int, str, str]:
-        port, openapi = self.place.docs_port, ROOT / "docs" / "openapi.json"
-        arguments = ["sandbox.pages", "--port", str(port), "--api-url", api_url, "--openapi", str(openapi)]
-        return arguments, port, "DOCS_PORT", self.place.docs_url
+    def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str, str]:
+        """How a process is started, on which port, what chooses the port, and where it answers."""
+        place = self.place
+        if name == AWS:
+            arguments = ["sandbox.embedded", "--port", str(place.port), "--state", str(place.folder / "state")]
+            return arguments, place.port, "PORT", f"{place.aws_url}/_ministack/ready"
+        if name == PRICES:
+            arguments = [
+                "sandbox.prices",
+                "--port",
+                str(place.prices_port),
+                "--state",
+                str(place.folder / "prices.json"),
+            ]
+            return arguments, place.prices_port, "PRICES_PORT", f"{place.prices_url}/sandbox/state"
+        arguments = ["sandbox.pages", "--port", str(place.docs_port), "--api-url", api_url, "--openapi", str(OPENAPI)]
+        return arguments, place.docs_port, "DOCS_PORT", place.docs_url
 
     def _deploy(self, progress: Progress) -> Deployment:
         with progress.step("build the functions"):

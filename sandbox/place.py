@@ -69,7 +69,8 @@ class LocalPlace:
         }
 
     def client(self, service: str) -> Any:
-        return self._session.client(service, endpoint_url=self.aws_url, config=_QUICK)
+        session: Any = self._session  # its overloads take a literal, not a name
+        return session.client(service, endpoint_url=self.aws_url, config=_QUICK)
 
     @cached_property
     def _session(self) -> boto3.Session:

@@ -135,17 +135,27 @@ def _signal(process: Process, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def must_be_free(port: int, setting: str) -> None:
-    """Raises PortTaken."""
+def must_be_free(port: int, setting: str, patience_seconds: float = 2.0) -> None:
+    """Raises PortTaken, when the port stays taken: one whose owner has just ended is free in a moment."""
+    deadline = time.monotonic() + patience_seconds
+    while not _free(port):
+        who = _listening(port)
+        if who is not None or time.monotonic() > deadline:
+            raise PortTaken(
+                f"port {port} is taken by {who or 'another program'}. "
+                f"Stop it, or choose another port: make up {setting}={_free_port()}"
+            )
+        time.sleep(0.05)
+
+
+def _free(port: int) -> bool:
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as taken:
-            who = _listening(port) or "another program"
-            raise PortTaken(
-                f"port {port} is taken by {who}. Stop it, or choose another port: make up {setting}={_free_port()}"
-            ) from taken
+        except OSError:
+            return False
+        return True
 
 
 def _free_port() -> int:

@@ -141,7 +141,9 @@ def _quote_more(place: LocalPlace) -> None:
     known = _ok(httpx.get(f"{place.prices_url}/sandbox/state", timeout=5)).json()
     for listing_id, usd in PRICES_BESIDES.items():
         if listing_id not in known["prices"]:
-            _ok(httpx.put(f"{place.prices_url}/sandbox/prices/{listing_id}", json={"usd": usd, "walk": True}, timeout=5))
+            _ok(
+                httpx.put(f"{place.prices_url}/sandbox/prices/{listing_id}", json={"usd": usd, "walk": True}, timeout=5)
+            )
 
 
 def _ok(answer: httpx.Response) -> httpx.Response:

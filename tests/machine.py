@@ -5,7 +5,7 @@
     assert seen.status == "SUCCEEDED" and seen.waits_seconds == [60, 120]
 
 moto 5.2.5 interprets the definition. What waits there (Retry, Wait, a task token that nobody sends back) is
-patched to return at once and is recorded: three of moto's internals, so moto is pinned.
+patched to return at once and is recorded. These are moto's internals, so moto is pinned.
 """
 
 import itertools
@@ -21,12 +21,16 @@ from moto import mock_aws
 from moto.awslambda_simple.models import LambdaSimpleBackend
 from moto.core.models import DEFAULT_ACCOUNT_ID
 from moto.stepfunctions.parser.asl.component.common.retry import retrier_decl
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resource import ResourceCondition
+from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
+    StateTaskServiceCallback,
+)
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint
 
 REGION = "us-east-1"
 SECONDS_MAX = 20.0  # real ones: a machine that has not stopped by then never will
-MOTO = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
+MOTO: Any = {"stepfunctions": {"execute_state_machine": True}, "lambda": {"use_docker": False}}
 
 Task = Callable[[Any, Any], Any]  # event and context, as Lambda calls a handler
 
@@ -65,7 +69,8 @@ def run(
     Args:
         definition: the ASL. A task is named plainly, as its Resource or its FunctionName.
         given: the execution's input.
-        tasks: the tasks by name. An exception fails the state with the name of its class, as in Lambda.
+        tasks: the tasks by name. An exception fails the state with the name of its class, as in Lambda; a crash
+            (`faults.Crash`) with Runtime.ExitError.
         waiting: called with the token when a state waits for it and the task has not had it sent back: here a
             test plays the webhook, by send_task_success or send_task_failure. When nobody sends it, it times out.
     """
@@ -84,12 +89,21 @@ def run(
             waits.append(timeout)
         return endpoint.get_outcome()
 
+    attempt = StateTaskServiceCallback._eval_execution
+
+    def with_a_new_token(state: StateTaskServiceCallback, env: Any) -> None:
+        # moto gives a retry the token of the attempt before, with its outcome; AWS gives it a new one
+        if state.resource.condition == ResourceCondition.WaitForTaskToken:
+            env.callback_pool_manager.add(env.states.context_object.update_task_token())
+        attempt(state, env)
+
     with (
         mock_aws(config=MOTO),
         patch.object(LambdaSimpleBackend, "invoke", _invoking(tasks)),
         patch.object(retrier_decl, "time", NoTime),
         patch.object(WaitFunction, "_wait_interval", no_wait),
         patch.object(CallbackEndpoint, "wait", token_wait),
+        patch.object(StateTaskServiceCallback, "_eval_execution", with_a_new_token),
     ):
         stepfunctions = boto3.client("stepfunctions", REGION)
         machine = stepfunctions.create_state_machine(
@@ -106,9 +120,17 @@ def run(
             time.sleep(0.005)
         events = stepfunctions.get_execution_history(executionArn=execution, maxResults=1000)["events"]
     visited = [event["stateEnteredEventDetails"]["name"] for event in events if "stateEnteredEventDetails" in event]
-    return Run(
-        seen["status"], json.loads(seen.get("output") or "null"), waits, visited, seen.get("error"), seen.get("cause")
-    )
+    return Run(seen["status"], _read(seen.get("output")), waits, visited, seen.get("error"), seen.get("cause"))
+
+
+def _read(output: str | None) -> Any:
+    """The output as a value. moto writes JSON, but a string as itself."""
+    if output is None:
+        return None
+    try:
+        return json.loads(output)
+    except ValueError:
+        return output
 
 
 def definition_of(template: Mapping[str, Any], machine_prefix: str) -> dict[str, Any]:
@@ -169,9 +191,10 @@ def _invoking(tasks: Mapping[str, Task]) -> Callable[..., bytes]:
         name = function_name.rsplit(":", 1)[-1]
         try:
             answer: Any = tasks[name](json.loads(body), None)
-        except Exception as error:
+        except BaseException as error:  # what is no Exception ends the process: a crash
+            name_of_error = type(error).__name__ if isinstance(error, Exception) else "Runtime.ExitError"
             response_headers["x-amz-function-error"] = "Unhandled"
-            answer = {"errorType": type(error).__name__, "errorMessage": str(error)}
+            answer = {"errorType": name_of_error, "errorMessage": str(error)}
         return json.dumps(answer).encode()
 
     return invoke

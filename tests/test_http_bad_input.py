@@ -35,6 +35,13 @@ def doors(world: World) -> Iterator[Doors]:
         yield doors
 
 
+OTHER_TYPES = (
+    *("text/plain", "text/json", "application/xml", "application/x-www-form-urlencoded", "application/json5", ""),
+    *("multipart/form-data; boundary=x", "multipart/form-data", "application/octet-stream", "application/jsonl"),
+    *("application/merge-patch+json", "text/plain; application/json", "application /json", "json", "*/*", ";"),
+)
+
+
 class Bad:
     """Sends what must be refused, and sees that it is, and that nothing is written."""
 
@@ -242,12 +249,16 @@ def test_half_a_character_is_refused_in_a_value_and_in_a_name(bad: Bad, route: R
 @pytest.mark.parametrize("route", WITH_BODY, ids=named)
 def test_a_body_of_another_content_type_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body)
-    for kind in (
-        *("text/plain", "text/json", "application/xml", "application/x-www-form-urlencoded", "application/json5", ""),
-        *("multipart/form-data; boundary=x", "application/octet-stream", "application/jsonl", "json", "*/*", ";"),
-        *("application/merge-patch+json", "text/plain; application/json", "application /json"),
-    ):
+    for kind in OTHER_TYPES:
         assert bad.raw(route, good, {"content-type": kind}).problem == "BodyRefused", kind
+        assert bad.raw(route, b"\xff\0", {"content-type": kind}).problem == "BodyRefused", kind
+
+
+@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+def test_nothing_is_refused_whatever_it_calls_itself(bad: Bad, route: Route) -> None:
+    for kind in OTHER_TYPES:
+        for nothing in (None, "", b""):
+            assert bad.raw(route, nothing, {"content-type": kind}).problem in ("BodyRefused", "InvalidRequest"), kind
 
 
 def filled(route: Route, size: int) -> bytes:
@@ -334,7 +345,7 @@ def test_an_id_of_a_thing_that_has_not_its_form_is_refused(bad: Bad, world: Worl
             good + "A" * 10,
             good[:-10],
             f"{good}#",
-            f"{good}\n",
+            f"{good} ",
             f" {good}",
             "TRANS#ann#BTC",
         ):

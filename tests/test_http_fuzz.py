@@ -97,15 +97,15 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     route = draw(st.sampled_from(every_route()))
     told = operation(route).get("parameters", [])
     parts = [p["name"] for p in told if p["in"] == "path" and draw(st.integers(0, 3)) == 0]
-    headers: dict[str, str] = draw(st.dictionaries(TEXT.filter(bool).map(str.lower), TEXT, max_size=2))
-    headers |= {"idempotency-key": draw(st.sampled_from(["k", "k", "k"]) | TEXT | WORDS)}
-    headers |= {"content-type": draw(st.just("application/json") | KINDS)} if draw(st.integers(0, 9)) else {}
+    others = draw(st.dictionaries(TEXT.filter(bool).map(str.lower), TEXT, max_size=2))
+    key = {"idempotency-key": draw(st.sampled_from(["k", "k", "k"]) | TEXT | WORDS)}
+    kind = {"content-type": draw(st.just("application/json") | KINDS)} if draw(st.integers(0, 9)) else {}
     return {
         "route": route,
         "parts": {name: quote(draw(TEXT | WORDS) or "x", safe="") for name in parts},
         "token": draw(TOKENS),
         "query": {**CALLS[route].query} if draw(st.booleans()) else draw(queries([p["name"] for p in told])),
-        "headers": headers,
+        "headers": {**others, **key, **kind},
         "body": draw(bodies(dict(CALLS[route].body or {}) or None)),
     }
 

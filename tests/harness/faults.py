@@ -19,7 +19,7 @@ from botocore import xform_name
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.harness.errors import cancellation, client_error
-from tests.harness.memory import CONFLICT, InMemoryDynamoDB
+from tests.harness.memory import CONFLICT, InMemoryDynamoDB, paginator
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
@@ -37,6 +37,10 @@ ENDPOINT = "https://dynamodb.us-east-1.amazonaws.com/"
 
 class Crash(BaseException):
     """The process ends here. `except Exception` does not see it, as nothing sees a Lambda that is killed."""
+
+
+class Endless(BaseException):
+    """The program goes on calling for ever. No `except` of its own should keep it from ending here."""
 
 
 @dataclass(frozen=True)
@@ -226,6 +230,19 @@ class StaleRead(Fault):
             return call.do()
 
 
+@dataclass(frozen=True)
+class Outage(Fault):
+    """The fault befalls this call and every later one that it can befall, until the process is restarted."""
+
+    fault: Fault
+
+    def can_befall(self, call: Call) -> bool:
+        return self.fault.can_befall(call)
+
+    def befall(self, call: Call) -> Any:
+        return self.fault.befall(call)
+
+
 def _do_quietly(call: Call) -> None:
     """Do a call whose outcome nobody will see, be it an answer or a refusal."""
     with contextlib.suppress(Exception):
@@ -269,6 +286,8 @@ class Faults:
     choose: Choice = never
     calls: list[Call] = field(default_factory=list)
     crashed: bool = False
+    calls_max: int | None = None  # more than so many, and the program is taken for one that never ends
+    outage: Outage | None = None
 
     def client(self, client: Any) -> Any:
         """The client, with faults. Everything but the calls on items is the client's own."""
@@ -292,8 +311,9 @@ class Faults:
         return bounded
 
     def restart(self) -> None:
-        """The process lives again; calls go on being numbered."""
+        """The process lives again, an outage is over; calls go on being numbered."""
         self.crashed = False
+        self.outage = None
 
     def heal(self) -> None:
         """From here on nothing goes wrong, and the process lives."""
@@ -304,9 +324,15 @@ class Faults:
         """One call, with what befalls it."""
         if self.crashed:
             raise Crash(f"a dead process does not call {operation}")
+        if self.calls_max is not None and len(self.calls) >= self.calls_max:
+            raise Endless(f"{self.calls_max} calls, and no end")
         call = Call(len(self.calls), operation, arguments, at_table, boundary)
         self.calls.append(call)
         fault = self.choose(call)
+        if fault is None and self.outage and self.outage.can_befall(call):
+            fault = self.outage
+        if isinstance(fault, Outage):
+            self.outage = fault
         assert fault is None or fault.can_befall(call), f"{fault} can not befall {call}"
         call.fault = fault
         try:
@@ -325,6 +351,9 @@ class FaultyClient:
         self._faults = faults
         self._client = client
         self._table = client if isinstance(client, InMemoryDynamoDB) else None
+
+    def get_paginator(self, operation_name: str) -> Any:
+        return paginator(self, operation_name)
 
     def __getattr__(self, name: str) -> Any:
         member = getattr(self._client, name)

@@ -192,11 +192,7 @@ class InMemoryDynamoDB:
         return operation_name in _paginators()
 
     def get_paginator(self, operation_name: str) -> Any:
-        """botocore's own paginator over this client. `operation_name` as in `query`."""
-        if not self.can_paginate(operation_name):
-            raise OperationNotPageableError(operation_name=operation_name)
-        name, settings = _paginators()[operation_name]
-        return Paginator(getattr(self, operation_name), settings, errors.service_model().operation_model(name))
+        return paginator(self, operation_name)
 
     def _make_api_call(self, operation_name: str, api_params: Request) -> Answer:
         """The way in that PynamoDB takes."""
@@ -508,6 +504,14 @@ def _units(arms: list[Arm]) -> dict[str, float]:
     detail = {"WriteCapacityUnits": float(written)} if written else {}
     detail |= {"ReadCapacityUnits": float(read)} if read else {}
     return {"CapacityUnits": float(written + read), **detail}
+
+
+def paginator(client: Any, operation_name: str) -> Any:
+    """botocore's own paginator over any client of this shape. `operation_name` as in `query`."""
+    if operation_name not in _paginators():
+        raise OperationNotPageableError(operation_name=operation_name)
+    name, settings = _paginators()[operation_name]
+    return Paginator(getattr(client, operation_name), settings, errors.service_model().operation_model(name))
 
 
 @functools.cache

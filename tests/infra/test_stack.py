@@ -52,15 +52,18 @@ def _list(one_or_more: Any) -> list[Any]:
 
 def _named(made: Synthesised, resource: Any) -> str:
     """`table`, `index/…`, `log` or the name of a secret, from what a policy says."""
-    if "Ref" in resource:
-        return next(name for name, s in made.stack.secrets.items() if resource == made.stack.resolve(s.secret_arn))
     if "Fn::Join" in resource:
         _, (arn, path) = resource["Fn::Join"]
-        assert made.resources[arn["Fn::GetAtt"][0]]["Type"] == "AWS::DynamoDB::Table"
+        assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
-    return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[
-        made.resources[resource["Fn::GetAtt"][0]]["Type"]
-    ]
+    if _type(made, resource) == "AWS::SecretsManager::Secret":
+        construct = {made.stack.get_logical_id(s.node.default_child): name for name, s in made.stack.secrets.items()}  # type: ignore[arg-type]
+        return construct[resource["Fn::GetAtt"][0]]
+    return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[_type(made, resource)]
+
+
+def _type(made: Synthesised, arn: Any) -> str:
+    return str(made.resources[arn["Fn::GetAtt"][0]]["Type"])
 
 
 @EVERYWHERE
@@ -75,9 +78,11 @@ def test_the_table_has_the_keys_and_indexes_of_the_key_schema(synth: Synth, envi
     for index in keys.INDEXES:
         found = indexes[index.name]
         assert [k["AttributeName"] for k in found["KeySchema"]] == [index.hash, index.range]
-        wanted = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.holds)} if index.holds else {
-            "ProjectionType": "ALL"
-        }
+        wanted = (
+            {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.holds)}
+            if index.holds
+            else {"ProjectionType": "ALL"}
+        )
         assert found["Projection"] == wanted
     assert {a["AttributeType"] for a in table["AttributeDefinitions"]} == {"S"}
     assert table["BillingMode"] == "PAY_PER_REQUEST"
@@ -138,9 +143,7 @@ def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
 
 @EVERYWHERE
 @pytest.mark.parametrize("name", GRANTS)
-def test_a_function_may_do_what_grants_says_and_nothing_else(
-    synth: Synth, environment: Environment, name: str
-) -> None:
+def test_a_function_may_do_what_grants_says_and_nothing_else(synth: Synth, environment: Environment, name: str) -> None:
     made = synth(environment)
     grant = GRANTS[name]
     allowed: dict[str, set[str]] = {}
@@ -155,8 +158,8 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
     assert allowed == {
         "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "table": set(grant.table),
-        **{f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes},
-        **{secret: {READ_SECRET} for secret in secrets},
+    } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
+        str(s): {READ_SECRET} for s in secrets
     }
 
 
@@ -173,7 +176,9 @@ def test_no_policy_has_a_wildcard_but_for_tracing(synth: Synth, environment: Env
 def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environment: Environment) -> None:
     made = synth(environment)
     for function in _functions(made).values():
-        variables = {n: v if isinstance(v, str) else json.dumps(v) for n, v in function["Environment"]["Variables"].items()}
+        variables = {
+            n: v if isinstance(v, str) else json.dumps(v) for n, v in function["Environment"]["Variables"].items()
+        }
         read = Settings.of(variables)
         assert read.environment == environment
         assert read.customer_deposits == (environment is not Environment.PRODUCTION)

@@ -120,7 +120,7 @@ def test_without_a_good_token_nobody_gets_in(stack: Stack) -> None:
     richer = _base64({**_read(claims), "username": "bob"})
     unsigned = _base64({"alg": "none", "kid": _read(head)["kid"]})
     for token in (
-        "",
+        "Bearer",
         "nonsense",
         f"{head}.{claims}.{'A' * len(signature)}",
         f"{head}.{richer}.{signature}",
@@ -139,7 +139,9 @@ def test_an_id_token_and_another_apps_token_are_refused(stack: Stack) -> None:
     assert (id_token.status_code, id_token.json()["type"]) == (403, "TokenRefused")
     pool = stack.desk.deployment.user_pool_id
     other = stack.desk.place.users.create_user_pool_client(
-        UserPoolId=pool, ClientName="another", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+        UserPoolId=pool,
+        ClientName="another",
+        ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
     )["UserPoolClient"]["ClientId"]
     foreign = stack.desk.tokens("ann", client_id=other)["AccessToken"]
     answer = httpx.get(f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {foreign}"})

@@ -1,0 +1,245 @@
+"""Every call of a use case, with everything that can go wrong at it, and the user's retry afterwards.
+
+    def scenario(faults: Faults) -> Scene:
+        memory = InMemoryDynamoDB(TABLE)
+        desk = Desk(client=faults.client(memory), pay=faults.boundary("bank.pay", bank.pay))
+        return Scene(act=lambda: desk.buy("key-1", …), check=lambda: books_balance(memory))
+
+    report = crash_matrix(scenario)
+    assert not report.violations, report
+
+The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it, a fresh
+world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries again without faults
+until the end is reached, and that must be the same end: success, or the same refusal; and `check` runs again.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.harness.faults import (
+    AnswerLost,
+    Conflict,
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    Endless,
+    FailBefore,
+    Fault,
+    Faults,
+    InternalError,
+    Outage,
+    Throttle,
+    planned,
+)
+
+CALLS_MAX = 5_000  # of one world: more is a program that never gives up
+FAULTS: tuple[Fault, ...] = (
+    FailBefore(),
+    AnswerLost(),
+    CrashBefore(),
+    CrashAfter(),
+    Conflict(),
+    Conflict(frozenset({0})),
+    Throttle(),
+    InternalError(),
+    InternalError(after=True),
+    Outage(FailBefore()),
+    Outage(AnswerLost()),
+    Outage(Throttle()),
+)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A world to act in, built anew for every run; all its ways out go through the `Faults` it was built with.
+
+    Args:
+        act: the use case as the user calls it. Calling it again is the user's retry, with the same idempotency key.
+        check: raises AssertionError when something that always holds does not. Its reads should go to the table
+            itself and not through the faults.
+        recover: what repairs a crash besides the user's retry: the sweeper, the state machine's next generation.
+    """
+
+    act: Callable[[], Any]
+    check: Callable[[], None]
+    recover: Callable[[], None] | None = None
+
+
+Scenario = Callable[[Faults], Scene]
+Plan = Mapping[int, Fault]
+Same = Callable[[Any, Any], bool]
+
+
+def any_answer(undisturbed: Any, retried: Any) -> bool:
+    """An answer is as good as another: that there is one is enough."""
+    return True
+
+
+@dataclass(frozen=True)
+class Ending:
+    """How an `act` ended: it answered, or it raised."""
+
+    answer: Any = None
+    error: BaseException | None = None
+
+    def __str__(self) -> str:
+        return f"raised {self.error!r}" if self.error else f"answered {self.answer!r}"
+
+
+@dataclass(frozen=True)
+class Violation:
+    """What went wrong, and how to see it again. `stage` says when: after which attempt, or what the retry did."""
+
+    plan: Plan
+    stage: str
+    problem: str
+    trace: tuple[str, ...]
+
+    def __str__(self) -> str:
+        plan = ", ".join(f"{number}: {fault}" for number, fault in self.plan.items())
+        calls = "\n      ".join(self.trace)
+        return f"{self.stage}: {self.problem}\n    replay(scenario, {{{plan}}})\n      {calls}"
+
+
+@dataclass
+class Report:
+    """What was tried and what was found. `calls` are those of the undisturbed run."""
+
+    calls: list[str]
+    ending: Ending
+    runs: int = 0
+    dealt: Counter[str] = field(default_factory=Counter)
+    violations: list[Violation] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        dealt = ", ".join(f"{count} {name}" for name, count in sorted(self.dealt.items()))
+        lines = [
+            f"{len(self.calls)} calls, {self.runs} runs, {len(self.violations)} violations; "
+            f"undisturbed it {self.ending}",
+            f"  faults: {dealt}",
+            *(f"  {call}" for call in self.calls),
+            *(f"  {number}. {violation}" for number, violation in enumerate(self.violations, 1)),
+        ]
+        return "\n".join(lines)
+
+
+def crash_matrix(
+    scenario: Scenario,
+    faults: Sequence[Fault] = FAULTS,
+    *,
+    pairs: bool = False,
+    same: Same = any_answer,
+    violations_max: int = 20,
+) -> Report:
+    """Try every single fault; with `pairs`, every ordered pair too, the second one also during the retry.
+
+    Args:
+        faults: which to try at each call that they can befall.
+        same: whether the answer of a retry stands for the undisturbed answer.
+        violations_max: stop there.
+    """
+    undisturbed = _Run(scenario, {}, None, same)
+    undisturbed.play(attempts=1)
+    report = Report([str(call) for call in undisturbed.faults.calls], undisturbed.ending, 1)
+    report.violations += undisturbed.violations
+    if not report.violations:
+        _try(scenario, {}, report, same)  # the mere repeat
+    for plan in _plans(undisturbed.faults, faults):
+        tried = _try(scenario, plan, report, same)
+        for further in _plans(tried.faults, faults, after=max(plan)) if pairs else ():
+            if len(report.violations) < violations_max:
+                _try(scenario, {**plan, **further}, report, same)
+        if len(report.violations) >= violations_max:
+            break
+    return report
+
+
+def replay(scenario: Scenario, plan: Plan, *, same: Same = any_answer) -> Faults:
+    """One run again, as a violation says; raises its AssertionError. Answers all calls when there is none."""
+    undisturbed = _Run(scenario, {}, None, same)
+    undisturbed.play(attempts=1)
+    run = _Run(scenario, plan, undisturbed.ending, same)
+    run.play()
+    if run.violations:
+        raise AssertionError(str(run.violations[0])) from run.problem
+    return run.faults
+
+
+def _plans(recorded: Faults, faults: Sequence[Fault], after: int = -1) -> Iterator[dict[int, Fault]]:
+    for call in recorded.calls:
+        if call.number > after:
+            for fault in faults:
+                if fault.can_befall(call):
+                    yield {call.number: fault}
+
+
+def _try(scenario: Scenario, plan: Plan, report: Report, same: Same) -> "_Run":
+    run = _Run(scenario, plan, report.ending, same)
+    run.play()
+    report.runs += 1
+    report.dealt.update(type(call.fault).__name__ for call in run.faults.calls if call.fault)
+    report.violations += run.violations
+    return run
+
+
+class _Run:
+    """One world and its plan of faults, from the first attempt to the last."""
+
+    def __init__(self, scenario: Scenario, plan: Plan, expected: Ending | None, same: Same) -> None:
+        self.faults = Faults(calls_max=CALLS_MAX)
+        self.scene = scenario(self.faults)
+        self.faults.calls.clear()  # what built the world is not what is tried
+        self.faults.choose = planned(plan)
+        self.plan = plan
+        self.expected = expected
+        self.same = same
+        self.ending = Ending()
+        self.violations: list[Violation] = []
+        self.problem: BaseException | None = None
+
+    def play(self, attempts: int = 2) -> None:
+        """Attempt at least so often, and until no fault is ahead: the last attempt ends as the undisturbed one did."""
+        last_fault = max(self.plan, default=-1)
+        attempt, undisturbed = 0, False
+        while not self.violations and not (undisturbed and attempt >= attempts) and attempt <= len(self.plan) + 2:
+            attempt += 1
+            undisturbed = last_fault < len(self.faults.calls)
+            self._attempt(attempt)
+            if self.expected and not self.violations and (undisturbed or self.ending.error is None):
+                self._compare(attempt, self.expected)
+
+    def _attempt(self, attempt: int) -> None:
+        self.faults.restart()
+        if attempt > 1 and self.scene.recover:
+            self._end(self.scene.recover)
+            self.faults.restart()
+        self.ending = self._end(self.scene.act)
+        if isinstance(self.ending.error, Endless):
+            self._violated(f"attempt {attempt}", "it never ends", self.ending.error)
+            return
+        try:
+            self.scene.check()
+        except AssertionError as broken:
+            self._violated(f"check after attempt {attempt}, which {self.ending}", str(broken), broken)
+
+    @staticmethod
+    def _end(act: Callable[[], Any]) -> Ending:
+        try:
+            return Ending(answer=act())
+        except (Exception, Crash, Endless) as error:
+            return Ending(error=error)
+
+    def _compare(self, attempt: int, expected: Ending) -> None:
+        """An attempt without faults, or one that answered in spite of them, ends as the undisturbed one."""
+        if expected.error is None and self.ending.error is None:
+            as_expected = self.same(expected.answer, self.ending.answer)
+        else:
+            as_expected = type(self.ending.error) is type(expected.error)
+        if not as_expected:
+            self._violated(f"attempt {attempt}", f"{self.ending}, but without faults it {expected}", self.ending.error)
+
+    def _violated(self, stage: str, problem: str, cause: BaseException | None) -> None:
+        self.problem = cause
+        self.violations.append(Violation(self.plan, stage, problem, tuple(map(str, self.faults.calls))))

@@ -1,0 +1,301 @@
+"""The faults: what is done, what is seen, and what product code can and can not catch."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, ConnectionError, EndpointConnectionError, ReadTimeoutError
+
+from tests.harness.faults import (
+    AnswerLost,
+    Conflict,
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    Endless,
+    FailBefore,
+    Fault,
+    Faults,
+    InternalError,
+    LateIndex,
+    Outage,
+    StaleRead,
+    Throttle,
+    Twice,
+    by_chance,
+    planned,
+)
+from tests.harness.memory import InMemoryDynamoDB
+from tests.harness.schema import IndexSpec, TableSpec
+
+TABLE = TableSpec("desk", indexes=(IndexSpec("UserOrdersIndex", "username", "ASSET_ID"),))
+
+
+def order(number: int, **attributes: str) -> dict[str, Any]:
+    item = {"PK": f"O{number}", "SK": "ORDER", "username": "ann", "ASSET_ID": f"BTC#{number}", **attributes}
+    return {name: {"S": value} for name, value in item.items()}
+
+
+def insert(number: int) -> dict[str, Any]:
+    return {"Put": {"TableName": "desk", "Item": order(number), "ConditionExpression": "attribute_not_exists(PK)"}}
+
+
+class World:
+    """A table behind faults, by plan."""
+
+    def __init__(self, **plan: Fault) -> None:
+        self.memory = InMemoryDynamoDB(TABLE)
+        self.faults = Faults(planned({int(number.removeprefix("call_")): fault for number, fault in plan.items()}))
+        self.client = self.faults.client(self.memory)
+
+    def put(self, number: int = 1) -> None:
+        self.client.put_item(TableName="desk", Item=order(number))
+
+    def orders(self) -> list[str]:
+        return [item["PK"]["S"] for item in self.memory.items()]
+
+    def indexed(self) -> list[str]:
+        answer = self.client.query(
+            TableName="desk",
+            IndexName="UserOrdersIndex",
+            KeyConditionExpression="username = :u",
+            ExpressionAttributeValues={":u": {"S": "ann"}},
+        )
+        return [item["PK"]["S"] for item in answer["Items"]]
+
+
+def test_a_call_without_a_fault_is_the_clients_own() -> None:
+    world = World()
+    world.put()
+    assert world.orders() == ["O1"]
+    assert [str(call) for call in world.faults.calls] == ["#0 PutItem: answered"]
+
+
+def test_a_refused_connection_does_nothing() -> None:
+    world = World(call_0=FailBefore())
+    with pytest.raises(EndpointConnectionError):
+        world.put()
+    assert (world.orders(), world.faults.calls[0].done) == ([], False)
+
+
+def test_a_lost_answer_is_a_write_that_was_done() -> None:
+    world = World(call_0=AnswerLost())
+    with pytest.raises(ReadTimeoutError):
+        world.put()
+    assert (world.orders(), world.faults.calls[0].done) == (["O1"], True)
+
+
+def test_a_lost_refusal_looks_like_a_lost_answer() -> None:
+    world = World(call_1=AnswerLost())
+    world.client.transact_write_items(TransactItems=[insert(1)])
+    with pytest.raises(ReadTimeoutError):
+        world.client.transact_write_items(TransactItems=[insert(1)])
+
+
+@pytest.mark.parametrize(("fault", "orders"), [(CrashBefore(), []), (CrashAfter(), ["O1"])])
+def test_product_code_can_not_catch_a_crash(fault: Fault, orders: list[str]) -> None:
+    world = World(call_0=fault)
+
+    def careless() -> None:
+        try:
+            world.put()
+        except Exception:
+            world.put(2)
+
+    with pytest.raises(Crash):
+        careless()
+    assert world.orders() == orders
+
+
+def test_a_dead_process_calls_nothing_until_it_is_restarted() -> None:
+    world = World(call_0=CrashBefore())
+    with pytest.raises(Crash):
+        world.put()
+    with pytest.raises(Crash):
+        world.put(2)
+    world.faults.restart()
+    world.put(3)
+    assert world.orders() == ["O3"]
+    assert [call.number for call in world.faults.calls] == [0, 1]
+
+
+def test_a_conflict_names_its_statements_in_order() -> None:
+    world = World(call_0=Conflict(frozenset({1})))
+    with pytest.raises(world.client.exceptions.TransactionCanceledException) as cancelled:
+        world.client.transact_write_items(TransactItems=[insert(1), insert(2), insert(3)])
+    codes = [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]]
+    assert codes == ["None", "TransactionConflict", "None"]
+    assert world.orders() == []
+
+
+def test_a_conflict_stands_beside_a_condition_that_failed() -> None:
+    world = World(call_1=Conflict(frozenset({0})))
+    world.put(2)
+    with pytest.raises(ClientError) as cancelled:
+        world.client.transact_write_items(TransactItems=[insert(1), insert(2)])
+    codes = [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]]
+    assert codes == ["TransactionConflict", "ConditionalCheckFailed"]
+
+
+def test_a_single_write_meets_a_transaction() -> None:
+    world = World(call_0=Conflict())
+    with pytest.raises(world.client.exceptions.TransactionConflictException):
+        world.put()
+
+
+def test_a_throttled_transaction_says_so_in_its_reasons() -> None:
+    world = World(call_0=Throttle(), call_1=Throttle("ProvisionedThroughputExceeded"))
+    for code in ("ThrottlingError", "ProvisionedThroughputExceeded"):
+        with pytest.raises(ClientError) as cancelled:
+            world.client.transact_write_items(TransactItems=[insert(1), insert(2)])
+        assert [r["Code"] for r in cancelled.value.response["CancellationReasons"]] == [code, "None"]
+
+
+def test_a_throttled_read_or_write_raises_the_modelled_exception() -> None:
+    world = World(call_0=Throttle(), call_1=Throttle())
+    throttled = world.client.exceptions.ProvisionedThroughputExceededException
+    with pytest.raises(throttled):
+        world.put()
+    with pytest.raises(throttled):
+        world.indexed()
+
+
+@pytest.mark.parametrize(("fault", "orders"), [(InternalError(), []), (InternalError(after=True), ["O1"])])
+def test_an_internal_error_is_an_answer_with_status_500(fault: Fault, orders: list[str]) -> None:
+    world = World(call_0=fault)
+    with pytest.raises(world.client.exceptions.InternalServerError) as failed:
+        world.put()
+    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
+    assert world.orders() == orders
+
+
+def test_a_call_that_arrives_twice_is_done_twice_and_the_second_answer_is_seen() -> None:
+    world = World(call_0=Twice())
+    with pytest.raises(ClientError, match="TransactionCanceled"):
+        world.client.transact_write_items(TransactItems=[insert(1)])
+    assert world.orders() == ["O1"]
+
+
+def test_a_token_makes_a_call_that_arrives_twice_one() -> None:
+    world = World(call_0=Twice())
+    world.client.transact_write_items(TransactItems=[insert(1)], ClientRequestToken="t")
+    assert world.orders() == ["O1"]
+
+
+def test_an_index_is_as_late_as_it_is_told() -> None:
+    world = World(call_3=LateIndex(1), call_4=LateIndex(2), call_5=LateIndex(99))
+    for number in (1, 2, 3):
+        world.put(number)
+    assert [world.indexed() for _ in range(4)] == [["O1", "O2"], ["O1"], [], ["O1", "O2", "O3"]]
+
+
+def test_a_late_index_still_holds_what_has_moved_since() -> None:
+    world = World(call_3=LateIndex(1))
+    world.put(1)
+    world.put(2)
+    world.client.put_item(TableName="desk", Item=order(1, username="bob"))
+    assert world.indexed() == ["O1", "O2"]
+    assert world.indexed() == ["O2"]
+
+
+def test_half_of_a_transaction_may_be_in_an_index() -> None:
+    world = World(call_1=LateIndex(1))
+    world.client.transact_write_items(TransactItems=[insert(1), insert(2)])
+    assert world.indexed() == ["O1"]
+
+
+def test_a_stale_read_is_one_that_need_not_be_consistent() -> None:
+    world = World(call_1=StaleRead(), call_3=StaleRead(), call_4=StaleRead())
+    world.put(1)
+    key = {"TableName": "desk", "Key": {"PK": {"S": "O1"}, "SK": {"S": "ORDER"}}}
+    assert "Item" not in world.client.get_item(**key)
+    assert "Item" in world.client.get_item(**key, ConsistentRead=True)
+    assert world.client.scan(TableName="desk")["Items"] == []
+    with pytest.raises(AssertionError, match="can not befall"):
+        world.client.get_item(**key, ConsistentRead=True)
+
+
+def test_an_outage_lasts_until_the_restart() -> None:
+    world = World(call_1=Outage(FailBefore()))
+    world.put(1)
+    for _ in range(3):
+        with pytest.raises(ConnectionError):
+            world.put(2)
+    world.faults.restart()
+    world.put(3)
+    assert world.orders() == ["O1", "O3"]
+
+
+def test_a_bank_behind_a_boundary_fails_in_its_callers_words() -> None:
+    class BankUnavailable(Exception): ...
+
+    paid: list[str] = []
+    faults = Faults(planned({0: FailBefore(), 1: AnswerLost(), 2: CrashAfter()}))
+    pay: Callable[..., Any] = faults.boundary(
+        "bank.pay", paid.append, unreachable=BankUnavailable, unanswered=BankUnavailable
+    )
+    for _ in range(2):
+        with pytest.raises(BankUnavailable):
+            pay("p-1")
+    with pytest.raises(Crash):
+        pay("p-2")
+    assert paid == ["p-1", "p-2"]
+    assert [call.operation for call in faults.calls] == ["bank.pay"] * 3
+    assert faults.calls[0].arguments == {"0": "p-1"}
+
+
+def test_table_and_bank_are_numbered_in_one_sequence() -> None:
+    world = World(call_1=CrashBefore())
+    pay = world.faults.boundary("bank.pay", lambda: None)
+    world.put()
+    with pytest.raises(Crash):
+        pay()
+    assert [call.operation for call in world.faults.calls] == ["PutItem", "bank.pay"]
+
+
+def test_chance_is_the_same_for_the_same_seed() -> None:
+    def outcomes(seed: int) -> list[str]:
+        faults = Faults(by_chance(seed, {FailBefore(): 0.2, AnswerLost(): 0.2, LateIndex(): 0.5}))
+        client = faults.client(InMemoryDynamoDB(TABLE))
+        for number in range(40):
+            try:
+                client.put_item(TableName="desk", Item=order(number))
+            except ConnectionError:
+                continue
+            except ReadTimeoutError:
+                continue
+        return [str(call) for call in faults.calls]
+
+    assert outcomes(1) == outcomes(1) != outcomes(2)
+    assert {"FailBefore()" in call for call in outcomes(1)} == {True, False}
+
+
+def test_a_program_that_calls_for_ever_is_ended() -> None:
+    faults = Faults(calls_max=50)
+    client = faults.client(InMemoryDynamoDB(TABLE))
+
+    def stubborn() -> None:
+        while True:
+            try:
+                client.put_item(TableName="desk", Item=order(1))
+            except Exception:
+                continue
+
+    with pytest.raises(Endless):
+        stubborn()
+
+
+def test_everything_else_is_the_clients_own() -> None:
+    world = World()
+    assert world.client.exceptions is world.memory.exceptions
+    assert world.client.can_paginate("query")
+
+
+def test_pages_pass_through_the_faults_too() -> None:
+    world = World(call_3=FailBefore())
+    world.put(1)
+    world.put(2)
+    pages = iter(world.client.get_paginator("scan").paginate(TableName="desk", Limit=1))
+    assert len(next(pages)["Items"]) == 1
+    with pytest.raises(ConnectionError):
+        next(pages)

@@ -1,0 +1,111 @@
+"""When it is not the caller's doing: an outage is a 503 that says when to come back, a bug a 500 that tells nothing."""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, EndpointConnectionError
+
+from common.log import log
+from functions.orders import api
+from infra.contexts import Route
+from tests import openapi
+from tests.calls import World, called, entitled, every_route, named
+from tests.doors import opened
+
+
+class Dead:
+    """A table that nobody reaches."""
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="https://dynamodb.test")
+
+        return call
+
+
+class Forbidden:
+    """A table that the function was never granted: a mistake of ours."""
+
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            error = {"Code": "AccessDeniedException", "Message": "arn:aws:iam::123456789012:role/secret"}
+            raise ClientError({"Error": error, "ResponseMetadata": {"HTTPStatusCode": 400}}, operation)  # type: ignore[typeddict-item]
+
+        return call
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World.made()
+    before = world.desk.dynamo.items()
+    yield world
+    assert world.desk.dynamo.items() == before
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world: World, route: Route) -> None:
+    world.desk.client = Dead()
+    with opened(world.desk, openapi.check) as doors:
+        answer = called(doors, world, route, entitled(doors, route).token)
+    assert (answer.status, answer.problem in ("TableUnavailable", "Busy")) == (503, True)
+    assert answer.headers["retry-after"] == "1"
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
+    world.desk.client = Forbidden()
+    with opened(world.desk) as doors:
+        answer = called(doors, world, route, entitled(doors, route).token)
+    assert (answer.status, answer.problem) == (500, "InternalError")
+    assert answer.json["request_id"] == "request-0"
+    for word in ("AccessDenied", "arn:", "Traceback", "botocore"):
+        assert word not in answer.text
+
+
+def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "_asset", lambda _: api.AssetView.model_construct(asset_id="BTC"))
+    with opened(world.desk) as doors:
+        answer = doors.customer().get("/assets/BTC")
+    assert (answer.status, answer.problem) == (500, "InternalError")
+
+
+@pytest.fixture
+def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
+    """What is logged, as the log's reader gets it: UTF-8."""
+    written = io.BytesIO()
+    (handler,) = log.handlers
+    before = handler.setStream(io.TextIOWrapper(written, encoding="utf-8", write_through=True))
+    log.setLevel("INFO")
+    yield written
+    handler.setStream(before)
+    log.setLevel("CRITICAL")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"amount": "-1"},
+        {"amount": "1\ud800"},
+        {"amount": "1", "\ud800": "1"},
+        {"amount": "1", "level": "x", "message": "x", "name": "x"},
+        {"amount": "1", "a\n{}": 1},
+        {f"field{n}": n for n in range(1000)},
+    ],
+    ids=lambda body: repr(body)[:40],
+)
+def test_every_refusal_leaves_a_line_in_the_log_whatever_was_sent(
+    world: World, lines: io.BytesIO, body: dict[str, Any]
+) -> None:
+    with opened(world.desk) as doors:
+        answer = doors.customer().post("/balance/deposits", body)
+    told = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
+    assert [line["message"] for line in told] == ["refused", "answered"]
+    assert {line["request_id"] for line in told} == {"request-0"}
+    assert {line["route"] for line in told} == {"POST /balance/deposits"}
+    assert (told[0]["refusal"], told[1]["status"]) == (answer.problem, answer.status)
+    assert len(lines.getvalue()) < 8_000
