@@ -44,13 +44,13 @@ check: install  ## format, lint, types, import contracts, and the stack with cdk
 	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the status diagrams
-	@python -m tools.docs
+	@python -m infra.documents
 
 bench: install  ## measure what is promised, into docs/benchmarks.md
 	@python -m bench
 
-deploy: install  ## to a real AWS account: ENVIRONMENT=staging or production; see docs/deploy.md
-	@python -m infra.deploy $(ENVIRONMENT) $(CDK_CONTEXT)
+deploy: install  ## to a real AWS account (ENVIRONMENT=production, CONTEXT="name=value …"); see docs/deploy.md
+	@python -m infra.deploy $(ENVIRONMENT) $(CONTEXT)
 
 lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package.json
 	$(call compile,--group pyproject.toml:install,uv)

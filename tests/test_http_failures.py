@@ -2,12 +2,15 @@
 
 import io
 import json
+import logging
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError
 
+from common.errors import Unavailable
+from common.http import problem
 from common.log import log
 from functions.orders import api
 from infra.contexts import Route
@@ -54,6 +57,11 @@ def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world
     assert answer.headers["retry-after"] == "1"
 
 
+@pytest.mark.parametrize("kind", Unavailable.__subclasses__())
+def test_whatever_is_not_there_now_says_when_to_come_back(kind: type[Unavailable]) -> None:
+    assert int(str(problem(kind("not now")).headers["Retry-After"])) > 0
+
+
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: World, route: Route) -> None:
     world.desk.client = Forbidden()
@@ -68,17 +76,18 @@ def test_a_bug_is_a_500_with_the_request_to_look_for_and_nothing_else(world: Wor
 def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(api, "_asset", lambda _: api.AssetView.model_construct(asset_id="BTC"))
+    monkeypatch.setattr(api, "_asset", lambda _: {"asset_id": "BTC"})
     with opened(world.desk) as doors:
         answer = doors.customer().get("/assets/BTC")
     assert (answer.status, answer.problem) == (500, "InternalError")
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
+def lines() -> Iterator[io.BytesIO]:
     """What is logged, as the log's reader gets it: UTF-8."""
     written = io.BytesIO()
     (handler,) = log.handlers
+    assert isinstance(handler, logging.StreamHandler)
     before = handler.setStream(io.TextIOWrapper(written, encoding="utf-8", write_through=True))
     log.setLevel("INFO")
     yield written
@@ -94,7 +103,8 @@ def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.BytesIO]:
         {"amount": "1", "\ud800": "1"},
         {"amount": "1", "level": "x", "message": "x", "name": "x"},
         {"amount": "1", "a\n{}": 1},
-        {f"field{n}": n for n in range(1000)},
+        {f"field{n}": n for n in range(500)},
+        {"amount": "1" * 17_000},
     ],
     ids=lambda body: repr(body)[:40],
 )

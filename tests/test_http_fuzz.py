@@ -114,11 +114,11 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=300,
+    max_examples=100,
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
-@given(st.lists(requests(), min_size=1, max_size=3))
+@given(st.lists(requests(), min_size=1, max_size=9))
 def test_nothing_that_is_sent_is_answered_with_a_5xx_or_moves_what_it_may_not(sent: list[dict[str, Any]]) -> None:
     world = World.made()
     with opened(world.desk, openapi.check) as doors:

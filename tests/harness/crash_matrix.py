@@ -60,11 +60,14 @@ class Scene:
         check: raises AssertionError when something that always holds does not. Its reads should go to the table
             itself and not through the faults.
         recover: what repairs a crash besides the user's retry: the sweeper, the state machine's next generation.
+            It runs before each further attempt.
+        settled: as `check`, for what need hold only in the end, after the last attempt: nothing is left undone.
     """
 
     act: Callable[[], Any]
     check: Callable[[], None]
     recover: Callable[[], None] | None = None
+    settled: Callable[[], None] | None = None
 
 
 Scenario = Callable[[Faults], Scene]
@@ -209,6 +212,8 @@ class _Run:
             self._attempt(attempt)
             if self.expected and not self.violations and (undisturbed or self.ending.error is None):
                 self._compare(attempt, self.expected)
+        if self.scene.settled and not self.violations:
+            self._check(self.scene.settled, f"in the end, after attempt {attempt}")
 
     def _attempt(self, attempt: int) -> None:
         self.faults.restart()
@@ -219,10 +224,13 @@ class _Run:
         if isinstance(self.ending.error, Endless):
             self._violated(f"attempt {attempt}", "it never ends", self.ending.error)
             return
+        self._check(self.scene.check, f"after attempt {attempt}, which {self.ending}")
+
+    def _check(self, check: Callable[[], None], stage: str) -> None:
         try:
-            self.scene.check()
+            check()
         except AssertionError as broken:
-            self._violated(f"check after attempt {attempt}, which {self.ending}", str(broken), broken)
+            self._violated(stage, str(broken), broken)
 
     @staticmethod
     def _end(act: Callable[[], Any]) -> Ending:

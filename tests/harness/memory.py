@@ -283,8 +283,6 @@ class InMemoryDynamoDB:
             self._tokens[token] = Token(statements)
         try:
             images = self._prepared(statements, arms)
-            if self.pause:
-                self.pause("commit")
             self._commit(statements, images)
         except BaseException:
             self._tokens.pop(token or "", None)
@@ -340,6 +338,8 @@ class InMemoryDynamoDB:
         if arms is not None:
             for statement, (before, after) in zip(statements, images, strict=True):
                 statement.charge(arms, before, after, transactional=True, refused=reasons is not None)
+        if self.pause:
+            self.pause("commit")  # a transaction that will be cancelled holds its items too, for a while
         if reasons is not None:
             raise cancellation(reasons)
         return images

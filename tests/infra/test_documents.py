@@ -72,7 +72,7 @@ def test_a_problem_is_told_as_it_is_answered() -> None:
         Refusal.__init__(refusal, example["value"]["detail"])
         answered = problem(refusal)
         assert answered.body is not None
-        assert json.loads(answered.body) == example["value"]
+        assert json.loads(answered.body).items() >= example["value"].items()
         assert answered.status_code == example["value"]["status"]
         assert example["value"]["detail"], f"{name} does not say in its docstring what is the case"
 
@@ -107,7 +107,7 @@ def test_a_stale_document_is_found_and_named(
 ) -> None:
     monkeypatch.setattr(keys, "as_markdown", lambda: "another table")
     assert documents.main(["--check"]) == 1
-    assert capsys.readouterr().err == "docs/table.md is stale: run `make docs`\n"
+    assert "docs/table.md is stale: run `make docs`\n" in capsys.readouterr().err
 
 
 def test_a_route_that_nobody_told_of_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:

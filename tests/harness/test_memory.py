@@ -1,0 +1,771 @@
+"""The in-memory table does what AWS documents, in a botocore client's words."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, OperationNotPageableError, ParamValidationError
+
+from tests.harness.memory import InMemoryDynamoDB
+from tests.harness.schema import KEYS_ONLY, IndexSpec, TableSpec
+from tests.harness.storage import JOURNAL_LENGTH
+
+TABLE = TableSpec(
+    "desk",
+    indexes=(
+        IndexSpec("UserOrdersIndex", "username", "ASSET_ID"),
+        IndexSpec("UserTimelineIndex", "username", "timeline_at", projection=("quantity",)),
+        IndexSpec("OpenWorkIndex", "open_work", "due_at", projection=KEYS_ONLY),
+    ),
+)
+KEY = {"PK": {"S": "O1"}, "SK": {"S": "ORDER"}}
+Client = InMemoryDynamoDB
+
+
+@pytest.fixture
+def client() -> Client:
+    return InMemoryDynamoDB(TABLE)
+
+
+def order(number: int, **attributes: Any) -> dict[str, Any]:
+    item = {
+        "PK": {"S": f"O{number}"},
+        "SK": {"S": "ORDER"},
+        "username": {"S": "ann"},
+        "ASSET_ID": {"S": f"BTC#{number}"},
+    }
+    return {**item, **attributes}
+
+
+def put(client: Client, *items: dict[str, Any]) -> None:
+    for item in items:
+        client.put_item(TableName="desk", Item=item)
+
+
+def statement(kind: str, **body: Any) -> dict[str, Any]:
+    return {kind: {"TableName": "desk", **body}}
+
+
+def insert(number: int, **body: Any) -> dict[str, Any]:
+    return statement("Put", Item=order(number), ConditionExpression="attribute_not_exists(PK)", **body)
+
+
+def refused(client: Client, operation: str, **request: Any) -> ClientError:
+    with pytest.raises(ClientError) as raised:
+        getattr(client, operation)(**{"TableName": "desk", **request})
+    return raised.value
+
+
+def cancelled(client: Client, *statements: dict[str, Any]) -> list[dict[str, Any]]:
+    with pytest.raises(client.exceptions.TransactionCanceledException) as raised:
+        client.transact_write_items(TransactItems=list(statements))
+    reasons: list[dict[str, Any]] = raised.value.response["CancellationReasons"]
+    return reasons
+
+
+def query(client: Client, index: str | None = "UserOrdersIndex", **request: Any) -> dict[str, Any]:
+    hash_name, value = ("username", "ann") if index else ("PK", "ann")
+    condition = request.pop("condition", "")
+    values = {":h": {"S": value}, **request.pop("values", {})}
+    return client.query(
+        TableName="desk",
+        KeyConditionExpression=f"{hash_name} = :h{condition and f' AND {condition}'}",
+        ExpressionAttributeValues=values,
+        **({"IndexName": index} if index else {}),
+        **request,
+    )
+
+
+def keys(answer: dict[str, Any], name: str = "PK") -> list[str]:
+    return [item[name]["S"] for item in answer["Items"]]
+
+
+def pages(client: Client, **request: Any) -> Iterator[list[str]]:
+    start: dict[str, Any] = {}
+    while True:
+        page = query(client, **request, **start)
+        yield keys(page)
+        if "LastEvaluatedKey" not in page:
+            return
+        start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+
+# Single items
+
+
+def test_what_is_put_is_got(client: Client) -> None:
+    assert "Item" not in client.get_item(TableName="desk", Key=KEY)
+    put(client, order(1))
+    answer = client.get_item(TableName="desk", Key=KEY, ConsistentRead=True)
+    assert answer["Item"] == order(1)
+    assert answer["ResponseMetadata"]["HTTPStatusCode"] == 200
+
+
+def test_neither_the_callers_item_nor_an_answer_is_the_stored_one(client: Client) -> None:
+    item = order(1, tags={"L": [{"S": "a"}]})
+    put(client, item)
+    item["tags"]["L"].append({"S": "b"})
+    answer = client.get_item(TableName="desk", Key=KEY)["Item"]
+    answer["tags"]["L"].clear()
+    assert client.items()[0]["tags"] == {"L": [{"S": "a"}]}
+
+
+def test_a_write_shows_what_was_and_what_is(client: Client) -> None:
+    put(client, {**KEY, "a": {"N": "1"}})
+    assert client.put_item(TableName="desk", Item={**KEY, "a": {"N": "2"}}, ReturnValues="ALL_OLD")["Attributes"] == {
+        **KEY,
+        "a": {"N": "1"},
+    }
+    update = {"TableName": "desk", "Key": KEY, "UpdateExpression": "SET a = :v, b = :v"}
+    shown = [
+        client.update_item(**update, ExpressionAttributeValues={":v": {"N": str(number)}}, ReturnValues=returns).get(
+            "Attributes"
+        )
+        for number, returns in enumerate(["NONE", "ALL_NEW", "UPDATED_NEW", "UPDATED_OLD", "ALL_OLD"])
+    ]
+    assert shown == [
+        None,
+        {**KEY, "a": {"N": "1"}, "b": {"N": "1"}},
+        {"a": {"N": "2"}, "b": {"N": "2"}},
+        {"a": {"N": "2"}, "b": {"N": "2"}},
+        {**KEY, "a": {"N": "3"}, "b": {"N": "3"}},
+    ]
+    assert client.delete_item(TableName="desk", Key=KEY, ReturnValues="ALL_OLD")["Attributes"]["a"] == {"N": "4"}
+    assert "Attributes" not in client.delete_item(TableName="desk", Key=KEY, ReturnValues="ALL_OLD")
+
+
+def test_a_failed_condition_shows_the_item_when_asked(client: Client) -> None:
+    put(client, order(1))
+    insert_again = {"Item": order(1), "ConditionExpression": "attribute_not_exists(PK)"}
+    error = refused(client, "put_item", **insert_again, ReturnValuesOnConditionCheckFailure="ALL_OLD")
+    assert isinstance(error, client.exceptions.ConditionalCheckFailedException)
+    assert error.response["Item"] == order(1)
+    assert error.response["Error"]["Message"] == "The conditional request failed"
+    assert "Item" not in refused(client, "put_item", **insert_again).response
+
+
+def test_an_update_without_an_expression_brings_the_key_into_being(client: Client) -> None:
+    client.update_item(TableName="desk", Key=KEY)
+    assert client.items() == [KEY]
+
+
+# Numbers
+
+
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("1.50", "1.5"),
+        ("+007", "7"),
+        (".5", "0.5"),
+        ("-0", "0"),
+        ("1E3", "1000"),
+        ("1e-3", "0.001"),
+        ("100000000000000000000000000000000000000", "1" + "0" * 38),
+        ("1" * 38, "1" * 38),
+        ("0." + "0" * 100 + "1" * 30, "0." + "0" * 100 + "1" * 30),
+        ("9.99e125", "999" + "0" * 123),
+        ("1e-130", "0." + "0" * 129 + "1"),
+    ],
+)
+def test_numbers_are_written_in_one_way(client: Client, written: str, read: str) -> None:
+    put(client, {**KEY, "n": {"N": written}})
+    assert client.items()[0]["n"] == {"N": read}
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        ("1" * 39, "more than 38 significant digits"),
+        ("0.1" + "0" * 37 + "1", "more than 38 significant digits"),
+        ("1e126", "Number overflow"),
+        ("1e-131", "Number underflow"),
+        *[
+            (text, "cannot be converted to a numeric value")
+            for text in ("NaN", "Infinity", "dog", " 1", "1 ", "", "1_0", "٣")
+        ],
+    ],
+)
+def test_what_is_no_number_of_dynamodbs_is_refused(client: Client, written: str, message: str) -> None:
+    assert message in str(refused(client, "put_item", Item={**KEY, "n": {"N": written}}))
+
+
+@pytest.mark.parametrize(
+    ("stored", "added", "total"),
+    [
+        ("10000000000000000000000", "1", "10000000000000000000001"),
+        ("0.1", "0.2", "0.3"),
+        ("1" + "0" * 37, "0.1", None),
+        ("1e50", "1", None),
+        ("9e125", "9e125", None),
+        ("9" * 38, "1", "1" + "0" * 38),
+        ("0.000000000000000001", "9999999999", "9999999999.000000000000000001"),
+    ],
+)
+def test_sums_are_exact_or_refused(client: Client, stored: str, added: str, total: str | None) -> None:
+    put(client, {**KEY, "n": {"N": stored}})
+    update: dict[str, Any] = {"Key": KEY, "ExpressionAttributeValues": {":v": {"N": added}}}
+    for text in ("SET n = n + :v", "ADD n :v"):
+        if total is None:
+            assert "Number overflow" in str(refused(client, "update_item", UpdateExpression=text, **update))
+        else:
+            put(client, {**KEY, "n": {"N": stored}})
+            client.update_item(TableName="desk", UpdateExpression=text, **update)
+            assert client.items()[0]["n"] == {"N": total}
+
+
+# Values
+
+
+def test_a_member_of_a_string_enum_is_its_text(client: Client) -> None:
+    class Status(StrEnum):
+        PENDING = "PENDING"
+
+    put(client, {**KEY, "order_status": {"S": Status.PENDING}})
+    stored = client.items()[0]["order_status"]["S"]
+    assert (stored, type(stored)) == ("PENDING", str)
+
+
+def test_sets_have_no_order_and_no_doubles(client: Client) -> None:
+    put(client, {**KEY, "tags": {"SS": ["b", "a"]}, "ns": {"NS": ["10", "9.0"]}})
+    assert client.items()[0]["tags"] == {"SS": ["a", "b"]}
+    assert client.items()[0]["ns"] == {"NS": ["9", "10"]}
+    assert "contains duplicates" in str(refused(client, "put_item", Item={**KEY, "tags": {"SS": ["a", "a"]}}))
+    assert "contains duplicates" in str(refused(client, "put_item", Item={**KEY, "ns": {"NS": ["1", "1.0"]}}))
+    assert "may not be empty" in str(refused(client, "put_item", Item={**KEY, "tags": {"SS": []}}))
+
+
+def test_empty_texts_lists_and_maps_are_values(client: Client) -> None:
+    item = {**KEY, "a": {"S": ""}, "b": {"L": []}, "c": {"M": {}}, "d": {"B": b""}}
+    put(client, item)
+    assert client.items() == [item]
+
+
+@pytest.mark.parametrize("value", [{}, {"S": "a", "N": "1"}])
+def test_a_value_has_one_type(client: Client, value: dict[str, str]) -> None:
+    assert "must contain exactly one of the supported datatypes" in str(
+        refused(client, "put_item", Item={**KEY, "a": value})
+    )
+
+
+def test_documents_are_at_most_32_deep(client: Client) -> None:
+    value: dict[str, Any] = {"S": "leaf"}
+    for _ in range(32):
+        value = {"L": [value]}
+    put(client, {**KEY, "a": value})
+    assert "Nesting Levels" in str(refused(client, "put_item", Item={**KEY, "a": {"M": {"b": value}}}))
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        {"Item": {**KEY, "n": {"N": 5}}},
+        {"Item": {**KEY, "s": {"S": 5}}},
+        {"Item": {**KEY, "s": "plain"}},
+        {"Item": {**KEY, "s": {"X": "y"}}},
+        {"Item": {**KEY, "t": {"BOOL": "yes"}}},
+        {"Item": KEY, "Conditions": "a = :b"},
+        {},
+    ],
+)
+def test_what_botocore_would_not_send_is_not_sent(client: Client, request_: dict[str, Any]) -> None:
+    with pytest.raises(ParamValidationError):
+        client.put_item(TableName="desk", **request_)
+
+
+def test_botocores_own_validator_may_look_first() -> None:
+    strict = InMemoryDynamoDB(TABLE, validate=True)
+    strict.transact_write_items(TransactItems=[insert(1)])
+    with pytest.raises(ParamValidationError, match="Invalid type for parameter ScanIndexForward"):
+        query(strict, ScanIndexForward="no")
+
+
+def test_what_was_before_expressions_is_not_played(client: Client) -> None:
+    with pytest.raises(NotImplementedError, match="AttributeUpdates"):
+        client.update_item(TableName="desk", Key=KEY, AttributeUpdates={})
+
+
+# Keys and limits
+
+
+@pytest.mark.parametrize(
+    ("operation", "request_", "message"),
+    [
+        ("put_item", {"Item": {"PK": {"S": "O1"}}}, "Missing the key SK in the item"),
+        ("put_item", {"Item": {**KEY, "PK": {"S": ""}}}, "cannot contain an empty string value. Key: PK"),
+        ("put_item", {"Item": {**KEY, "PK": {"N": "1"}}}, "Type mismatch for key PK expected: S actual: N"),
+        ("put_item", {"Item": order(1, username={"N": "1"})}, "Type mismatch for Index Key username"),
+        ("put_item", {"Item": order(1, username={"S": ""})}, "IndexName: UserOrdersIndex, IndexKey: username"),
+        ("get_item", {"Key": {"PK": {"S": "O1"}}}, "The provided key element does not match the schema"),
+        ("get_item", {"Key": order(1)}, "The provided key element does not match the schema"),
+        ("get_item", {"Key": {**KEY, "SK": {"N": "1"}}}, "The provided key element does not match the schema"),
+        ("delete_item", {"Key": {**KEY, "SK": {"S": ""}}}, "cannot contain an empty string value. Key: SK"),
+        ("put_item", {"Item": KEY, "ReturnValues": "ALL_NEW"}, "Return values set to invalid value"),
+    ],
+)
+def test_keys_are_whole_and_fit(client: Client, operation: str, request_: dict[str, Any], message: str) -> None:
+    error = refused(client, operation, **request_)
+    assert error.response["Error"]["Code"] == "ValidationException"
+    assert message in str(error)
+
+
+def test_an_update_must_not_spoil_an_index_key(client: Client) -> None:
+    put(client, order(1))
+    update = {"Key": KEY, "UpdateExpression": "SET username = :v", "ExpressionAttributeValues": {":v": {"N": "1"}}}
+    assert "Type mismatch for Index Key username" in str(refused(client, "update_item", **update))
+    assert client.items() == [order(1)]
+
+
+def test_a_table_that_is_not_there_is_not_found(client: Client) -> None:
+    error = refused(client, "get_item", TableName="elsewhere", Key=KEY)
+    assert isinstance(error, client.exceptions.ResourceNotFoundException)
+
+
+def test_an_item_has_at_most_400_kilobytes(client: Client) -> None:
+    def filler(size: int) -> dict[str, str]:
+        return {"S": "x" * (size - len("PK" + "O1" + "SK" + "ORDER" + "f"))}
+
+    put(client, {**KEY, "f": filler(400 * 1024)})
+    assert "Item size has exceeded" in str(refused(client, "put_item", Item={**KEY, "f": filler(400 * 1024 + 1)}))
+    grow = {"Key": KEY, "UpdateExpression": "SET g = :v", "ExpressionAttributeValues": {":v": {"S": "x"}}}
+    assert "Item size to update has exceeded" in str(refused(client, "update_item", **grow))
+
+
+# Transactions
+
+
+def test_a_transaction_writes_all_or_nothing(client: Client) -> None:
+    client.transact_write_items(TransactItems=[insert(1), insert(2)])
+    assert [reason["Code"] for reason in cancelled(client, insert(3), insert(1))] == ["None", "ConditionalCheckFailed"]
+    assert [item["PK"]["S"] for item in client.items()] == ["O1", "O2"]
+
+
+def test_reasons_come_in_order_with_the_items_that_were_asked_for(client: Client) -> None:
+    client.transact_write_items(TransactItems=[insert(1), insert(2)])
+    reasons = cancelled(
+        client,
+        insert(1, ReturnValuesOnConditionCheckFailure="ALL_OLD"),
+        insert(2),
+        statement("Delete", Key={**KEY, "SK": {"S": "x"}}),
+        statement("ConditionCheck", Key={**KEY, "SK": {"S": "y"}}, ConditionExpression="attribute_exists(PK)",
+                  ReturnValuesOnConditionCheckFailure="ALL_OLD"),
+    )  # fmt: skip
+    message = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
+    assert reasons == [{**message, "Item": order(1)}, message, {"Code": "None"}, message]
+
+
+def test_the_message_of_a_cancellation_lists_the_codes(client: Client) -> None:
+    client.transact_write_items(TransactItems=[insert(1)])
+    with pytest.raises(ClientError, match=r"specific reasons \[None, ConditionalCheckFailed\]"):
+        client.transact_write_items(TransactItems=[insert(2), insert(1)])
+
+
+def refused_transaction(client: Client, *statements: dict[str, Any]) -> str:
+    with pytest.raises(ClientError) as raised:
+        client.transact_write_items(TransactItems=list(statements))
+    assert raised.value.response["Error"]["Code"] == "ValidationException"
+    return str(raised.value)
+
+
+def test_what_is_wrong_in_any_table_refuses_the_whole_transaction(client: Client) -> None:
+    values = {":v": {"N": "1"}}
+    assert "multiple operations on one item" in refused_transaction(client, insert(1), insert(1))
+    assert "between 1 and 100" in refused_transaction(client, *map(insert, range(101)))
+    assert "transactItems" in refused_transaction(client)
+    assert "not defined; attribute value: :w" in refused_transaction(
+        client, statement("Update", Key=KEY, UpdateExpression="SET a = :w", ExpressionAttributeValues=values)
+    )
+    assert "can only contain one of" in refused_transaction(client, {**insert(1), **statement("Delete", Key=KEY)})
+    assert "payload size" in refused_transaction(
+        client, *[statement("Put", Item=order(number, f={"S": "x" * 100_000})) for number in range(45)]
+    )
+    assert client.items() == []
+
+
+def test_a_transaction_takes_a_hundred_statements(client: Client) -> None:
+    client.transact_write_items(TransactItems=[insert(number) for number in range(100)])
+    assert len(client.items()) == 100
+
+
+def test_what_is_wrong_for_this_table_is_the_reason_of_its_statement(client: Client) -> None:
+    wrong_key = statement("Put", Item={**order(2), "PK": {"N": "2"}})
+    reasons = cancelled(client, insert(1), wrong_key, wrong_key)
+    assert [reason["Code"] for reason in reasons] == ["None", "ValidationError", "None"]
+    own_key = statement("Update", Key=KEY, UpdateExpression="SET PK = :v", ExpressionAttributeValues={":v": {"S": "x"}})
+    assert "part of the key" in cancelled(client, own_key)[0]["Message"]
+    absent = statement("Update", Key=KEY, UpdateExpression="SET a = absent")
+    assert [reason["Code"] for reason in cancelled(client, insert(2), absent)] == ["None", "ValidationError"]
+
+
+def test_unknown_members_of_a_statement_are_not_sent(client: Client) -> None:
+    for wrong in (statement("Put", Item=KEY, Condition="x"), statement("Put"), statement("Upsert", Item=KEY)):
+        with pytest.raises(ParamValidationError):
+            client.transact_write_items(TransactItems=[wrong])
+
+
+def test_a_transactional_read_answers_in_order(client: Client) -> None:
+    put(client, order(1), order(2))
+    gets = [
+        statement("Get", Key={**KEY, "PK": {"S": pk}}, ProjectionExpression="ASSET_ID") for pk in ("O2", "none", "O1")
+    ]
+    answer = client.transact_get_items(TransactItems=gets)
+    assert answer["Responses"] == [{"Item": {"ASSET_ID": {"S": "BTC#2"}}}, {}, {"Item": {"ASSET_ID": {"S": "BTC#1"}}}]
+
+
+# Tokens
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.at = datetime(2026, 1, 1, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.at
+
+
+def counted(client: Client, token: str = "t", by: str = "1") -> dict[str, Any]:
+    values = {":v": {"N": by}}
+    update = statement("Update", Key=KEY, UpdateExpression="ADD n :v", ExpressionAttributeValues=values)
+    return client.transact_write_items(TransactItems=[update], ClientRequestToken=token)
+
+
+def test_a_token_makes_a_repeat_succeed_without_effect_for_ten_minutes() -> None:
+    clock = Clock()
+    client = InMemoryDynamoDB(TABLE, now=clock)
+    for _ in range(3):
+        counted(client)
+        clock.at += timedelta(minutes=4, seconds=59)
+    assert client.items()[0]["n"] == {"N": "1"}
+    counted(client)
+    assert client.items()[0]["n"] == {"N": "2"}
+    counted(client, "other")
+    assert client.items()[0]["n"] == {"N": "3"}
+
+
+def test_a_token_with_other_parameters_is_a_mismatch(client: Client) -> None:
+    counted(client)
+    with pytest.raises(client.exceptions.IdempotentParameterMismatchException):
+        counted(client, by="2")
+
+
+def test_a_token_of_a_cancelled_transaction_may_be_used_again(client: Client) -> None:
+    put(client, order(1))
+    with pytest.raises(client.exceptions.TransactionCanceledException):
+        client.transact_write_items(TransactItems=[insert(1)], ClientRequestToken="t")
+    client.delete_item(TableName="desk", Key=KEY)
+    client.transact_write_items(TransactItems=[insert(1)], ClientRequestToken="t")
+    assert client.items() == [order(1)]
+
+
+def test_a_token_has_one_to_36_characters(client: Client) -> None:
+    counted(client, "x" * 36)
+    for token in ("", "x" * 37):
+        with pytest.raises(ClientError, match="clientRequestToken"):
+            counted(client, token)
+
+
+# Queries
+
+
+def test_a_partition_is_in_the_order_of_its_sort_key(client: Client) -> None:
+    put(client, *[{"PK": {"S": "ann"}, "SK": {"S": key}} for key in ("b", "B", "a#2", "a#10", "é", "a")])
+    assert keys(query(client, None), "SK") == ["B", "a", "a#10", "a#2", "b", "é"]
+    assert keys(query(client, None, ScanIndexForward=False), "SK") == ["é", "b", "a#2", "a#10", "a", "B"]
+
+
+@pytest.mark.parametrize(
+    ("condition", "values", "found"),
+    [
+        ("SK = :a", {":a": "b"}, "b"),
+        (":a = SK", {":a": "b"}, "b"),
+        ("SK < :a", {":a": "b"}, "a"),
+        (":a < SK", {":a": "b"}, "ba c"),
+        ("SK <= :a", {":a": "b"}, "a b"),
+        ("SK > :a", {":a": "b"}, "ba c"),
+        ("SK >= :a", {":a": "b"}, "b ba c"),
+        ("SK BETWEEN :a AND :b", {":a": "b", ":b": "bz"}, "b ba"),
+        ("begins_with(SK, :a)", {":a": "b"}, "b ba"),
+        ("begins_with(SK, :a)", {":a": "z"}, ""),
+    ],
+)
+def test_a_range_of_a_partition(client: Client, condition: str, values: dict[str, str], found: str) -> None:
+    put(client, *[{"PK": {"S": "ann"}, "SK": {"S": key}} for key in ("a", "b", "ba", "c")])
+    given = {name: {"S": value} for name, value in values.items()}
+    assert keys(query(client, None, condition=condition, values=given), "SK") == found.split()
+
+
+def test_number_keys_are_in_numerical_order() -> None:
+    client = InMemoryDynamoDB(TableSpec("desk", types={"SK": "N"}))
+    put(client, *[{"PK": {"S": "ann"}, "SK": {"N": key}} for key in ("10", "9", "-1", "9.5")])
+    assert [item["SK"]["N"] for item in query(client, None)["Items"]] == ["-1", "9", "9.5", "10"]
+    between = query(client, None, condition="SK > :a", values={":a": {"N": "9.0"}})
+    assert between["Count"] == 2
+    assert "Item" in client.get_item(TableName="desk", Key={"PK": {"S": "ann"}, "SK": {"N": "9.50"}})
+
+
+def test_a_table_may_do_without_a_sort_key() -> None:
+    client = InMemoryDynamoDB(TableSpec("desk", sort_key=None))
+    put(client, {"PK": {"S": "ann"}, "a": {"N": "1"}})
+    assert query(client, None)["Count"] == 1
+
+
+def test_an_index_holds_only_items_with_its_keys(client: Client) -> None:
+    put(client, order(1), {**KEY, "SK": {"S": "x"}, "username": {"S": "ann"}}, order(2, username={"S": "bob"}))
+    assert keys(query(client)) == ["O1"]
+    remove = {"TableName": "desk", "Key": KEY, "UpdateExpression": "REMOVE ASSET_ID"}
+    client.update_item(**remove)
+    assert keys(query(client)) == []
+
+
+def test_an_item_moves_in_its_index(client: Client) -> None:
+    put(client, order(1), order(2))
+    put(client, order(1, ASSET_ID={"S": "BTC#9"}))
+    assert keys(query(client)) == ["O2", "O1"]
+    put(client, order(1, username={"S": "bob"}))
+    assert keys(query(client)) == ["O2"]
+    client.delete_item(TableName="desk", Key={**KEY, "PK": {"S": "O2"}})
+    assert keys(query(client)) == []
+
+
+def test_equal_index_keys_are_in_the_order_of_the_primary_key(client: Client) -> None:
+    put(client, *[order(number, ASSET_ID={"S": "BTC"}) for number in (3, 1, 2)])
+    assert keys(query(client)) == ["O1", "O2", "O3"]
+    assert keys(query(client, ScanIndexForward=False)) == ["O3", "O2", "O1"]
+    assert list(pages(client, Limit=1)) == [["O1"], ["O2"], ["O3"], []]
+
+
+def test_an_index_gives_what_it_holds(client: Client) -> None:
+    whole = order(1, timeline_at={"S": "t"}, quantity={"N": "1"}, open_work={"S": "ann"}, due_at={"S": "d"})
+    put(client, whole)
+    assert query(client)["Items"] == [whole]
+    held = {name: whole[name] for name in ("PK", "SK", "username", "timeline_at", "quantity")}
+    assert query(client, "UserTimelineIndex")["Items"] == [held]
+    (keys_only,) = client.query(
+        TableName="desk",
+        IndexName="OpenWorkIndex",
+        KeyConditionExpression="open_work = :h",
+        ExpressionAttributeValues={":h": {"S": "ann"}},
+    )["Items"]
+    assert keys_only.keys() == {"PK", "SK", "open_work", "due_at"}
+
+
+@pytest.mark.parametrize("forward", [True, False])
+@pytest.mark.parametrize("limit", [1, 2, 3, 5, 7])
+@pytest.mark.parametrize("index", [None, "UserOrdersIndex"])
+def test_every_item_is_on_exactly_one_page(client: Client, forward: bool, limit: int, index: str | None) -> None:
+    numbers = range(5)
+    if index:
+        put(client, *[order(number) for number in numbers])
+    else:
+        put(client, *[{"PK": {"S": "ann"}, "SK": {"S": f"O{number}"}} for number in numbers])
+    found = [
+        item["PK" if index else "SK"]["S"]
+        for page in client.get_paginator("query").paginate(
+            TableName="desk",
+            KeyConditionExpression="#h = :h",
+            ExpressionAttributeNames={"#h": "username" if index else "PK"},
+            ExpressionAttributeValues={":h": {"S": "ann"}},
+            ScanIndexForward=forward,
+            Limit=limit,
+            **({"IndexName": index} if index else {}),
+        )
+        for item in page["Items"]
+    ]
+    assert found == [f"O{number}" for number in (numbers if forward else reversed(numbers))]
+
+
+def test_a_page_goes_on_after_an_item_that_is_gone(client: Client) -> None:
+    put(client, *map(order, range(4)))
+    start = query(client, Limit=2)["LastEvaluatedKey"]
+    assert start == {"PK": {"S": "O1"}, "SK": {"S": "ORDER"}, "username": {"S": "ann"}, "ASSET_ID": {"S": "BTC#1"}}
+    client.delete_item(TableName="desk", Key={**KEY, "PK": {"S": "O1"}})
+    assert keys(query(client, ExclusiveStartKey=start)) == ["O2", "O3"]
+
+
+def test_a_limit_counts_what_is_looked_at_and_a_filter_takes_away_afterwards(client: Client) -> None:
+    put(client, *[order(number, quantity={"N": str(number)}) for number in range(6)])
+    page = query(client, Limit=4, FilterExpression="quantity > :q", values={":q": {"N": "2"}})
+    assert (page["Count"], page["ScannedCount"], keys(page)) == (1, 4, ["O3"])
+    assert page["LastEvaluatedKey"]["PK"] == {"S": "O3"}
+    empty = query(client, Limit=2, FilterExpression="quantity > :q", values={":q": {"N": "2"}})
+    assert (empty["Items"], "LastEvaluatedKey" in empty) == ([], True)
+
+
+def test_a_page_ends_at_a_megabyte(client: Client) -> None:
+    put(client, *[order(number, filler={"S": "x" * 300_000}) for number in range(5)])
+    page = query(client)
+    assert (page["Count"], "LastEvaluatedKey" in page) == (3, True)
+    assert list(pages(client)) == [["O0", "O1", "O2"], ["O3", "O4"]]
+
+
+def test_counting_gives_no_items(client: Client) -> None:
+    put(client, *map(order, range(3)))
+    page = query(client, Select="COUNT")
+    assert (page["Count"], "Items" in page) == (3, False)
+
+
+def test_a_projection_of_a_query(client: Client) -> None:
+    put(client, order(1))
+    page = query(client, ProjectionExpression="ASSET_ID")
+    assert page["Items"] == [{"ASSET_ID": {"S": "BTC#1"}}]
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"IndexName": "NoSuchIndex"}, "The table does not have the specified index: NoSuchIndex"),
+        ({"ConsistentRead": True}, "Consistent reads are not supported on global secondary indexes"),
+        ({"Limit": 0}, "Member must have value greater than or equal to 1"),
+        ({"ExclusiveStartKey": KEY}, "The provided starting key is invalid"),
+        ({"ExclusiveStartKey": {**order(1), "username": {"N": "1"}}}, "The provided starting key is invalid"),
+        ({"ExclusiveStartKey": {**order(1), "username": {"S": "bob"}}}, "outside query boundaries"),
+        ({"ExpressionAttributeValues": {":h": {"N": "1"}}}, "Condition parameter type does not match schema type"),
+        ({"ExpressionAttributeValues": {":h": {"S": ""}}}, "cannot contain an empty string value. Key: username"),
+        ({"FilterExpression": "username = :h"}, "can only contain non-primary key attributes"),
+        ({"IndexName": "UserTimelineIndex", "ProjectionExpression": "ASSET_ID"}, "does not project [ASSET_ID]"),
+        ({"IndexName": "UserTimelineIndex", "Select": "ALL_ATTRIBUTES"}, "its projection type is not ALL"),
+        ({"Select": "SPECIFIC_ATTRIBUTES"}, "when choosing to get SPECIFIC_ATTRIBUTES"),
+        ({"Select": "EVERYTHING"}, "at 'select' failed to satisfy constraint"),
+        ({"ProjectionExpression": "PK", "Select": "ALL_ATTRIBUTES"}, "Cannot specify the ProjectionExpression"),
+    ],
+)  # fmt: skip
+def test_a_query_is_refused(client: Client, request_: dict[str, Any], message: str) -> None:
+    asked = {
+        "IndexName": "UserOrdersIndex",
+        "KeyConditionExpression": "username = :h",
+        "ExpressionAttributeValues": {":h": {"S": "ann"}},
+        **request_,
+    }
+    error = refused(client, "query", **asked)
+    assert error.response["Error"]["Code"] == "ValidationException"
+    assert message in str(error)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ("PK = :h", "Query condition missed key schema element: username"),
+        ("username = :h AND PK = :h", "Query condition missed key schema element: ASSET_ID"),
+        ("username < :h", "Query key condition not supported"),
+        ("username = :h OR ASSET_ID = :h", "KeyConditionExpression: OR"),
+        ("username = :h AND ASSET_ID <> :h", "KeyConditionExpression: <>"),
+        ("username = :h AND ASSET_ID IN (:h)", "KeyConditionExpression: IN"),
+        ("username = :h AND NOT ASSET_ID = :h", "KeyConditionExpression: NOT"),
+        ("username = :h AND contains(ASSET_ID, :h)", "KeyConditionExpression: contains"),
+        ("username = :h AND username = :h", "must only contain one condition per key"),
+        ("username = :h AND a.b = :h", "nested attributes"),
+        ("username = :h AND ASSET_ID > username", "Invalid condition"),
+    ],
+)  # fmt: skip
+def test_a_key_condition_is_refused(client: Client, condition: str, message: str) -> None:
+    asked = {"IndexName": "UserOrdersIndex", "ExpressionAttributeValues": {":h": {"S": "ann"}}}
+    error = refused(client, "query", **asked, KeyConditionExpression=condition)
+    assert error.response["Error"]["Code"] == "ValidationException"
+    assert message in str(error)
+
+
+def test_a_query_needs_a_key_condition_and_the_table_has_no_projected_attributes(client: Client) -> None:
+    assert "KeyConditionExpression parameter must be specified" in str(refused(client, "query"))
+    condition = {"KeyConditionExpression": "PK = :h", "ExpressionAttributeValues": {":h": {"S": "ann"}}}
+    error = refused(client, "query", **condition, Select="ALL_PROJECTED_ATTRIBUTES")
+    assert "only when Querying using an IndexName" in str(error)
+
+
+def test_a_page_can_not_start_outside_its_range(client: Client) -> None:
+    put(client, *map(order, range(4)))
+    start = query(client, Limit=1)["LastEvaluatedKey"]
+    with pytest.raises(ClientError, match="outside query boundaries"):
+        query(client, condition="ASSET_ID > :a", values={":a": {"S": "BTC#2"}}, ExclusiveStartKey=start)
+
+
+# Scans and batches
+
+
+def test_a_scan_sees_everything_in_an_order_of_its_own_page_by_page(client: Client) -> None:
+    put(client, *map(order, range(20)))
+    whole = keys(client.scan(TableName="desk"))
+    assert sorted(whole) == sorted(f"O{number}" for number in range(20))
+    assert whole != sorted(whole)
+    paged = [
+        item["PK"]["S"]
+        for page in client.get_paginator("scan").paginate(TableName="desk", Limit=3)
+        for item in page["Items"]
+    ]
+    assert paged == whole
+
+
+def test_segments_of_a_scan_are_the_whole(client: Client) -> None:
+    put(client, *map(order, range(20)))
+    segments = [keys(client.scan(TableName="desk", Segment=number, TotalSegments=3)) for number in range(3)]
+    found = [key for segment in segments for key in segment]
+    assert sorted(found) == sorted(keys(client.scan(TableName="desk")))
+    assert "TotalSegments" in str(refused(client, "scan", Segment=0))
+
+
+def test_an_index_is_scanned_too(client: Client) -> None:
+    put(client, order(1), {**KEY, "SK": {"S": "x"}})
+    assert client.scan(TableName="desk", IndexName="UserOrdersIndex")["Count"] == 1
+    filtered = client.scan(TableName="desk", FilterExpression="PK = :p", ExpressionAttributeValues={":p": {"S": "O1"}})
+    assert (filtered["Count"], filtered["ScannedCount"]) == (2, 2)
+
+
+def test_batches_write_and_read_many(client: Client) -> None:
+    puts = [{"PutRequest": {"Item": order(number)}} for number in range(3)]
+    assert client.batch_write_item(RequestItems={"desk": puts})["UnprocessedItems"] == {}
+    client.batch_write_item(RequestItems={"desk": [{"DeleteRequest": {"Key": KEY}}]})
+    wanted = [{**KEY, "PK": {"S": f"O{number}"}} for number in range(3)]
+    answer = client.batch_get_item(RequestItems={"desk": {"Keys": wanted, "ProjectionExpression": "PK"}})
+    assert answer["Responses"] == {"desk": [{"PK": {"S": "O0"}}, {"PK": {"S": "O2"}}]}
+
+
+@pytest.mark.parametrize(
+    ("operation", "items", "message"),
+    [
+        ("batch_write_item", [{"PutRequest": {"Item": order(n)}} for n in range(26)], "between 1 and 25"),
+        ("batch_write_item", [{"PutRequest": {"Item": order(1)}}, {"DeleteRequest": {"Key": KEY}}], "duplicates"),
+        ("batch_get_item", {"Keys": [KEY, KEY]}, "contains duplicates"),
+        ("batch_get_item", {"Keys": [{**KEY, "PK": {"S": f"O{n}"}} for n in range(101)]}, "Too many items"),
+    ],
+)  # fmt: skip
+def test_a_batch_is_refused(client: Client, operation: str, items: Any, message: str) -> None:
+    with pytest.raises(ClientError, match=message):
+        getattr(client, operation)(RequestItems={"desk": items})
+
+
+# Around them
+
+
+def test_the_spec_describes_a_table_for_other_engines_and_reads_such_a_description() -> None:
+    assert TableSpec.of(TABLE.create_table()).create_table() == TABLE.create_table()
+    client = InMemoryDynamoDB()
+    client.create_table(**TABLE.create_table())
+    put(client, order(1))
+    described = client.describe_table(TableName="desk")["Table"]
+    assert [index["IndexName"] for index in described["GlobalSecondaryIndexes"]] == [one.name for one in TABLE.indexes]
+    with pytest.raises(client.exceptions.ResourceInUseException):
+        client.create_table(**TABLE.create_table())
+
+
+def test_what_has_no_pages_has_no_paginator(client: Client) -> None:
+    assert client.can_paginate("scan")
+    assert not client.can_paginate("get_item")
+    with pytest.raises(OperationNotPageableError):
+        client.get_paginator("get_item")
+
+
+def test_lateness_looks_back_only_as_far_as_the_journal_goes(client: Client) -> None:
+    put(client, order(1))
+    put(client, *[order(2)] * JOURNAL_LENGTH)
+    with client.behind(item_writes=JOURNAL_LENGTH + 5):
+        assert "Item" in client.get_item(TableName="desk", Key=KEY)
+
+
+def test_thousands_of_transactions_take_a_second(client: Client) -> None:
+    begun = time.process_time()
+    for number in range(2_000):
+        client.transact_write_items(TransactItems=[insert(4 * number + part) for part in range(4)])
+    assert time.process_time() - begun < 2
+    assert query(client, Select="COUNT")["Count"] == 8_000

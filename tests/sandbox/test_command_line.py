@@ -1,0 +1,70 @@
+"""The command line without a stack: what it says, and in what form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import sandbox.__main__ as command_line
+from sandbox.local import Local
+from sandbox.place import LocalPlace
+from sandbox.processes import PortTaken
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which nothing was ever started."""
+
+    def place(port: int = 1, docs_port: int = 2, prices_port: int = 3) -> LocalPlace:
+        return LocalPlace(tmp_path, port, docs_port, prices_port)
+
+    monkeypatch.setattr(command_line, "LocalPlace", place)
+    return tmp_path
+
+
+def _said(*words: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(command_line.app, words)
+    return answer.exit_code, answer.output
+
+
+def test_help_tells_the_verbs() -> None:
+    code, said = _said("--help")
+    assert code == 0
+    for verb in ("up", "down", "status", "token", "demo"):
+        assert f" {verb} " in said
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_where_nothing_runs_down_and_status_say_so() -> None:
+    assert _said("down") == (0, "Nothing of ours is running.\n")
+    assert _said("status") == (1, "Nothing of ours is running; make up starts it.\n")
+    code, said = _said("down", "--json")
+    assert (code, json.loads(said)) == (0, {"stopped": []})
+    code, said = _said("token", "ann")
+    assert code == 1
+    assert "make up" in said
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_trouble_is_told_in_one_sentence_and_in_json_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> None:
+        raise PortTaken("port 1 is taken by process 7 (cat). Stop it, or choose another port: make up PORT=2")
+
+    monkeypatch.setattr(Local, "up", taken)
+    code, said = _said("up")
+    assert code == 1
+    assert "port 1 is taken by process 7 (cat)" in said
+    assert "Traceback" not in said
+    code, said = _said("up", "--json")
+    assert (code, json.loads(said)["error"].partition(".")[0]) == (1, "port 1 is taken by process 7 (cat)")
+
+
+def test_only_one_up_or_down_works_on_a_folder(elsewhere: Path) -> None:
+    local = Local(LocalPlace(elsewhere))
+    with local._alone():
+        code, said = _said("down")
+    assert code == 1
+    assert "wait for it" in said
