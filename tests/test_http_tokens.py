@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
 from infra.contexts import Route
 from tests import openapi
 from tests.calls import CALLS, OPERATIONS, World, called, every_route, named, path
+from tests.desk import NOON, Clock, Desk
 from tests.doors import Doors, Token, opened
 
 ANN = Token("ann", "sub-ann")
@@ -121,3 +123,15 @@ def test_a_group_that_is_called_nearly_like_the_operators_is_another(doors: Door
 def test_an_operator_may_be_in_other_groups_too(doors: Doors) -> None:
     groups = {"cognito:groups": "[dealers operators night-shift]"}
     assert doors.as_(replace(OLGA, changed=groups)).get("/operations/work").status == 200
+
+
+def test_a_token_is_good_until_the_second_of_its_expiry() -> None:
+    class Stopped(Clock):
+        def __call__(self) -> datetime:
+            return self.at
+
+    noon = int(NOON.timestamp())
+    with opened(Desk(clock=Stopped())) as doors:
+        over, just_good = (doors.as_(replace(ANN, changed={"exp": str(exp)})) for exp in (noon, noon + 1))
+        assert over.get("/me").problem == "TokenRefused"
+        assert just_good.get("/me").problem == "AccountNotFound"

@@ -24,7 +24,7 @@ from tests.harness.expressions import (
     Size,
 )
 from tests.harness.paths import written
-from tests.harness.values import ORDERED, SETS, TYPE_NAMES, Item, Value, described, order_of
+from tests.harness.values import ORDERED, SETS, TYPE_NAMES, Item, Value, described, number, order_of
 
 ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -104,6 +104,8 @@ def _comparison(tree: Comparison, scope: Scope) -> Test:
         one, other = left(item, values), right(item, values)
         if one is None or other is None:
             return False
+        if "N" in one and "N" in other:
+            return holds(number(one["N"]).amount, number(other["N"]).amount)
         (tag, content), (other_tag, other_content) = order_of(one), order_of(other)
         return tag == other_tag and tag in ORDERED and holds(content, other_content)
 

@@ -39,14 +39,24 @@ def transaction_statement(body: Request) -> tuple[str, Request]:
     """The one statement of a member of TransactItems: its kind and its arguments, their form checked."""
     if len(body) != 1:
         raise invalid("TransactItems can only contain one of Check, Put, Update or Delete")
-    for kind, content in body.items():
-        shapes = _statement_members()
-        if kind not in shapes:
-            raise malformed(f'Unknown parameter in input: "{kind}", must be one of: {", ".join(shapes)}')
-        known, needed = shapes[kind]
-        if not (content.keys() <= known and needed <= content.keys()):
-            _refuse(kind, content, known, needed)
-    return kind, content
+    for statement in body.items():
+        kind, content = statement
+        if (kind, *content) not in _well_formed:
+            _check_statement(kind, content)
+            _well_formed.add((kind, *content))
+    return statement
+
+
+_well_formed: set[tuple[str, ...]] = set()  # kinds and members that were looked at before: there are only a few
+
+
+def _check_statement(kind: str, content: Request) -> None:
+    shapes = _statement_members()
+    if kind not in shapes:
+        raise malformed(f'Unknown parameter in input: "{kind}", must be one of: {", ".join(shapes)}')
+    known, needed = shapes[kind]
+    if not (content.keys() <= known and needed <= content.keys()):
+        _refuse(kind, content, known, needed)
 
 
 @functools.cache

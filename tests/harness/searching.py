@@ -205,7 +205,7 @@ class Search:
         item = {name: kept(value)[0] for name, value in start.items()}
         try:
             key = self._table.key_of(item)
-            self.index.check(item)
+            self._table.check(item)
         except Refused as refused:
             raise invalid(f"The provided starting key is invalid: {refused.message}") from refused
         return self.index.position(item, key)

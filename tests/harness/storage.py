@@ -79,25 +79,6 @@ class Index:
             return None
         return self.projection(item)
 
-    def check(self, item: Item) -> None:
-        """An attribute that is an index key has the key's type, and is not an empty string."""
-        for name, tag in self._types:
-            value = item.get(name)
-            if value is None:
-                continue
-            if tag not in value:
-                (actual,) = value
-                raise invalid(
-                    f"One or more parameter values were invalid: Type mismatch for Index Key {name} "
-                    f"Expected: {tag} Actual: {actual} IndexName: {self.spec.name}"
-                )
-            if not value[tag]:
-                raise invalid(
-                    "One or more parameter values are not valid. A value specified for a secondary index key is not "
-                    "supported. The AttributeValue for a key attribute cannot contain an empty string value. "
-                    f"IndexName: {self.spec.name}, IndexKey: {name}"
-                )
-
     def move(self, key: Key, before: Item, after: Item) -> None:
         old, new = self.position(before, key), self.position(after, key)
         if old == new:
@@ -148,7 +129,8 @@ class Table:
         self._moving = tuple(self.indexes.values())
         self.primary = Index(IndexSpec("", spec.partition_key, spec.sort_key), spec)
         self.journal: deque[Change] = deque(maxlen=JOURNAL_LENGTH)
-        self._key_names = set(spec.keys)
+        self.key_names = frozenset(spec.keys)
+        self._index_keys = [(name, spec.type_of(name), index.name) for index in spec.indexes for name in index.keys]
         self._key_types = [(name, spec.type_of(name)) for name in spec.keys]
         self._indexed = frozenset(name for index in spec.indexes for name in index.keys)
 
@@ -161,21 +143,30 @@ class Table:
                 raise invalid(f"One or more parameter values were invalid: Missing the key {name} in the item")
             content = value.get(tag)
             if not content:
-                raise self._unfit_key(name, tag, value)
-            parts.append(number(content).amount if tag == "N" else content)
-        return (parts[0], parts[1]) if len(parts) > 1 else (parts[0], "")
+                raise _unfit_key(name, tag, value)
+            parts.append(content if tag != "N" else number(content).amount)
+        if len(parts) == 1:
+            parts.append("")
+        return parts[0], parts[1]
 
     def given_key(self, key: Item) -> Key:
         """The primary key that a kept `Key` names. ValidationException unless it is exactly the table's."""
-        if key.keys() != self._key_names or any(tag not in key[name] for name, tag in self._key_types):
-            raise invalid("The provided key element does not match the schema")
-        return self.key_of(key)
+        if key.keys() == self.key_names:
+            for name, tag in self._key_types:
+                if tag not in key[name]:
+                    break
+            else:
+                return self.key_of(key)
+        raise invalid("The provided key element does not match the schema")
 
     def check(self, item: Item) -> None:
-        """The attributes of an image that are index keys are fit to be."""
-        if not self._indexed.isdisjoint(item):
-            for index in self.indexes.values():
-                index.check(item)
+        """The attributes of an image that are index keys have the key's type, and are not empty."""
+        if self._indexed.isdisjoint(item):
+            return
+        for name, tag, index in self._index_keys:
+            value = item.get(name)
+            if value is not None and not value.get(tag):
+                raise _unfit_index_key(name, tag, value, index)
 
     def write(self, key: Key, after: Record | None) -> None:
         """Put or delete; every index moves along."""
@@ -217,19 +208,31 @@ class Table:
             records = {**self.records, **{key: record for key, record in changed.items() if record}}
         return View(positions, records)
 
-    @staticmethod
-    def _unfit_key(name: str, tag: str, value: Value) -> Refused:
-        (actual,) = value
-        if actual != tag:
-            return invalid(
-                f"One or more parameter values were invalid: Type mismatch for key {name} "
-                f"expected: {tag} actual: {actual}"
-            )
-        kind = TYPE_NAMES[tag].lower()
+
+def _unfit_key(name: str, tag: str, value: Value) -> Refused:
+    (actual,) = value
+    if actual != tag:
         return invalid(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-            f"empty {kind} value. Key: {name}"
+            f"One or more parameter values were invalid: Type mismatch for key {name} expected: {tag} actual: {actual}"
         )
+    return invalid(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
+        f"empty {TYPE_NAMES[tag].lower()} value. Key: {name}"
+    )
+
+
+def _unfit_index_key(name: str, tag: str, value: Value, index: str) -> Refused:
+    (actual,) = value
+    if actual != tag:
+        return invalid(
+            f"One or more parameter values were invalid: Type mismatch for Index Key {name} "
+            f"Expected: {tag} Actual: {actual} IndexName: {index}"
+        )
+    return invalid(
+        "One or more parameter values are not valid. A value specified for a secondary index key is not "
+        f"supported. The AttributeValue for a key attribute cannot contain an empty {TYPE_NAMES[tag].lower()} value. "
+        f"IndexName: {index}, IndexKey: {name}"
+    )
 
 
 def sortable(value: Value) -> Any:

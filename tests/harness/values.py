@@ -52,9 +52,9 @@ _NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
 class Number(NamedTuple):
-    """One number: as DynamoDB writes it, as Python counts with it, and its size in bytes."""
+    """One number: as a kept value, as Python counts with it, and its size in bytes."""
 
-    text: str
+    value: Value
     amount: Decimal
     size: int
 
@@ -78,14 +78,13 @@ def total(left: Decimal, right: Decimal) -> Value:
         exact = _measured(EXACT.add(left, right))
     except Refused as impossible:
         raise invalid(OVERFLOW) from impossible
-    _remembered(exact.text, exact)
-    return {"N": exact.text}
+    return _remembered(exact.value["N"], exact).value
 
 
 def _measured(amount: Decimal) -> Number:
     """`amount` as DynamoDB stores it, or ValidationException when it can not."""
     if not amount:
-        return Number("0", Decimal(0), 1)
+        return Number({"N": "0"}, Decimal(0), 1)
     if amount.adjusted() > EXPONENT_MAX:
         raise invalid(OVERFLOW)
     if amount.adjusted() < EXPONENT_MIN:
@@ -96,7 +95,7 @@ def _measured(amount: Decimal) -> Number:
     digits = len(text.replace(".", "").lstrip("-0").rstrip("0"))
     if digits > DIGITS_MAX:
         raise invalid("Attempting to store more than 38 significant digits in a Number")
-    return Number(text, amount, (digits + 1) // 2 + 1)
+    return Number({"N": text}, amount, (digits + 1) // 2 + 1)
 
 
 def _remembered(text: str, exact: Number) -> Number:
@@ -122,7 +121,7 @@ def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
         return {"S": content}, byte_length(content)
     if tag == "N":
         exact = number(content if content.__class__ is str else _text(tag, content))
-        return {"N": exact.text}, exact.size
+        return exact.value, exact.size
     if tag == "BOOL":
         if not isinstance(content, bool):
             raise _wrong_type(tag, content, "<class 'bool'>")
@@ -177,7 +176,7 @@ def kept_item(item: Mapping[str, Mapping[str, Any]]) -> tuple[Item, int]:
                     continue
                 if tag == "N":
                     exact = number(content)
-                    kept_form[name] = {"N": exact[0]}
+                    kept_form[name] = exact[0]
                     size += exact[2]
                     continue
         kept_form[name], further = kept(value)

@@ -60,13 +60,13 @@ class Statement:
             self.table.check(self.given)
             return
         self.key = self.table.given_key(self.given)
-        if self.plan.update:
-            for name in self.table.spec.keys:
-                if name in self.plan.update.meaning.attributes:
-                    raise invalid(
-                        f"One or more parameter values were invalid: Cannot update attribute {name}. "
-                        "This attribute is part of the key"
-                    )
+        update = self.plan.update
+        if update and not self.table.key_names.isdisjoint(update.meaning.attributes):
+            name = next(name for name in self.table.spec.keys if name in update.meaning.attributes)
+            raise invalid(
+                f"One or more parameter values were invalid: Cannot update attribute {name}. "
+                "This attribute is part of the key"
+            )
 
     def allowed(self, before: Record | None) -> bool:
         """Whether the condition holds for the item as it is."""
