@@ -19,7 +19,9 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from pathlib import Path
 from typing import Any
 
-SAVE_SECONDS = 2.0  # at least between two saves, and twenty times as long as the last one took
+SAVE_SECONDS = 1.0  # at least between two saves of the same part
+SHARE = 5  # … and so many times as long as the last one took
+PARTS = ("table", "rest")
 _TABLE = "dynamodb"  # MiniStack's name for the state of DynamoDB
 _LOOKS = ("Get", "BatchGet", "List", "Describe", "Query", "Scan", "Head", "TransactGet")
 
@@ -59,7 +61,7 @@ class Changed:
 
     def __init__(self, app: App) -> None:
         self._app = app
-        self.parts: set[str] = set()  # "table", "rest"
+        self.parts: set[str] = set()
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         try:
@@ -68,9 +70,11 @@ class Changed:
             if scope["type"] == "http":
                 self.parts |= changed(scope["method"], scope["path"], dict(scope["headers"]))
 
-    def take(self) -> set[str]:
-        parts, self.parts = self.parts, set()
-        return parts
+    def take(self, part: str) -> bool:
+        """Whether it has changed since the last time."""
+        taken = part in self.parts
+        self.parts.discard(part)
+        return taken
 
 
 def changed(method: str, path: str, headers: dict[bytes, bytes]) -> set[str]:
@@ -83,27 +87,22 @@ def changed(method: str, path: str, headers: dict[bytes, bytes]) -> set[str]:
     return {"table"} if service.startswith("DynamoDB_") else {"rest"}
 
 
-async def _keep_saving(changes: Changed) -> None:
+async def _keep_saving(changes: Changed, part: str) -> None:
     from ministack import app
     from ministack.core.persistence import save_state
 
     pause = SAVE_SECONDS
     while True:
         await asyncio.sleep(pause)
-        parts = changes.take()
-        if not parts:
+        if not changes.take(part):
             continue
         began = time.monotonic()
-        states = {}
         for name, get_state in app._build_persistence_save_dict().items():
-            if ("table" if name == _TABLE else "rest") in parts:
-                # On the loop, between two requests: a state that is being changed can not be copied.
-                states[name] = get_state()
-                await asyncio.sleep(0)
-        for name, state in states.items():
-            if state is not None:
-                await asyncio.to_thread(save_state, name, state)
-        pause = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
+            if (name == _TABLE) == (part == "table"):
+                state = get_state()  # on the loop, between two requests: what is being changed can not be copied
+                if state is not None:
+                    await asyncio.to_thread(save_state, name, state)
+        pause = max(SAVE_SECONDS, SHARE * (time.monotonic() - began))
 
 
 async def _run(port: int) -> None:
@@ -121,11 +120,12 @@ async def _run(port: int) -> None:
     config.keep_alive_timeout = 75
     config.loglevel = "WARNING"
     config.graceful_timeout = 3
-    saving = asyncio.create_task(_keep_saving(changes))
+    saving = [asyncio.create_task(_keep_saving(changes, part)) for part in PARTS]
     try:
         await serve(changes, config, shutdown_trigger=stop.wait)  # type: ignore[arg-type]
     finally:
-        saving.cancel()
+        for task in saving:
+            task.cancel()
         lambda_runtime.reset()  # the functions' processes end with us
 
 

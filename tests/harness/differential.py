@@ -1,7 +1,11 @@
-"""The in-memory table against moto: random operations of our own kinds, every answer and error compared.
+"""The in-memory table against another engine: random operations of our own kinds, every answer and error compared.
 
-moto is asked through its own request handler, in process, without botocore's and moto's wire formats: that
-is four times as fast and judges the same rules.
+    found = compare(seed, 5_000, reference=moto())                     # in process
+    found = compare(seed, 5_000, reference=of(boto3.client("dynamodb", endpoint_url=…)))   # with a table DESK
+    assert not found.differences
+
+moto is asked through its own request handler, without botocore's and moto's wire formats: that is four times as
+fast and judges the same rules.
 """
 
 import json
@@ -23,41 +27,43 @@ from tests.harness.schema import TableSpec
 from tests.harness.values import kept
 
 REGION = "us-east-1"
+ANSWER = "answer"
 
-Outcome = tuple[str, Any]  # "answer" and its content, or an error's code and what a caller reads of it
+Outcome = tuple[str, Any]  # ANSWER and its content, or an error's code and what a caller reads of it
+Engine = Callable[[str, Request], Outcome]  # a client's method and its arguments, as this engine answers them
 
 
-class Moto:
-    """moto's DynamoDB, asked in process. Begins empty, with the one table."""
+def of(client: Any) -> Engine:
+    """The engine behind any client of botocore's shape."""
 
-    def __init__(self, table: TableSpec = DESK) -> None:
-        dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
-        self.ask("create_table", table.create_table())
+    def ask(operation: str, request: Request) -> Outcome:
+        try:
+            answer = getattr(client, operation)(**request)
+        except ClientError as error:
+            return error.response["Error"]["Code"], _told(error.response)
+        return ANSWER, _comparable(answer)
 
-    def ask(self, operation: str, request: Mapping[str, Any]) -> Any:
+    return ask
+
+
+def moto(table: TableSpec = DESK) -> Engine:
+    """moto in this process, emptied, with the one table."""
+    dynamodb_backends[DEFAULT_ACCOUNT_ID][REGION].reset()
+
+    def ask(operation: str, request: Request) -> Outcome:
         handler = DynamoHandler()
         handler.current_account, handler.region = DEFAULT_ACCOUNT_ID, REGION
         handler.body = json.loads(json.dumps(request))
-        return getattr(handler, operation)().result
+        try:
+            return ANSWER, _comparable(getattr(handler, operation)().result)
+        except JsonRESTError as error:
+            described = json.loads(error.description)
+            return described["__type"].split("#")[-1], _told(described)
+        except Exception as fault:
+            return f"moto broke: {type(fault).__name__}", str(fault)
 
-
-def of_moto(moto: Moto, operation: str, request: Request) -> Outcome:
-    try:
-        answer = moto.ask(operation, request)
-    except JsonRESTError as error:
-        described = json.loads(error.description)
-        return described["__type"].split("#")[-1], _told(described)
-    except Exception as fault:
-        return f"moto broke: {type(fault).__name__}", str(fault)
-    return "answer", _comparable(answer)
-
-
-def of_memory(memory: InMemoryDynamoDB, operation: str, request: Request) -> Outcome:
-    try:
-        answer = getattr(memory, operation)(**request)
-    except ClientError as error:
-        return error.response["Error"]["Code"], _told(error.response)
-    return "answer", _comparable(answer)
+    ask("create_table", table.create_table())
+    return ask
 
 
 def _told(error: Mapping[str, Any]) -> Any:
@@ -67,28 +73,35 @@ def _told(error: Mapping[str, Any]) -> Any:
 
 
 def _item(item: Any) -> Any:
-    return None if item is None else {name: kept(value)[0] for name, value in item.items()}
+    """An item in the kept form of `values`: 1.50 is 1.5, and a set has no order."""
+    return item and {name: kept(value)[0] for name, value in item.items()}
 
 
-UNCOMPARED = {"ResponseMetadata", "ConsumedCapacity", "ConsumedCapacityUnits", "UnprocessedItems", "UnprocessedKeys"}
+ITEMS = frozenset({"Item", "Attributes", "LastEvaluatedKey"})
+UNCOMPARED = frozenset(
+    {"ResponseMetadata", "ConsumedCapacity", "ConsumedCapacityUnits", "UnprocessedItems", "UnprocessedKeys"}
+)
 
 
 def _comparable(answer: Any) -> Any:
-    """An answer with every item in kept form: 1.50 is 1.5, and a set has no order."""
+    """An answer's members but for what is about the call itself; empty ones count as absent."""
     if isinstance(answer, list):
         return [_comparable(element) for element in answer]
     if not isinstance(answer, dict):
         return answer
-    items = {"Item", "Attributes", "LastEvaluatedKey"}
-    return {
-        member: _item(content) if member in items
-        else [_item(item) for item in content] if member == "Items"
-        else {table: [_item(item) for item in found] for table, found in content.items()}
-        if member == "Responses" and isinstance(content, dict)
-        else _comparable(content)
-        for member, content in answer.items()
-        if member not in UNCOMPARED and content not in ({}, [], None)
-    }  # fmt: skip
+    members: dict[str, Any] = {}
+    for member, content in answer.items():
+        if member in UNCOMPARED or content in ({}, [], None):
+            continue
+        if member in ITEMS:
+            members[member] = _item(content)
+        elif member == "Items":
+            members[member] = [_item(item) for item in content]
+        elif member == "Responses" and isinstance(content, dict):  # of a batch: a list for each table
+            members[member] = {table: [_item(item) for item in items] for table, items in content.items()}
+        else:
+            members[member] = _comparable(content)
+    return members
 
 
 @dataclass(frozen=True)
@@ -98,13 +111,13 @@ class Difference:
     number: int
     operation: str
     request: Request
-    moto: Outcome
+    reference: Outcome
     memory: Outcome
 
     def __str__(self) -> str:
         return (
             f"operation {self.number}: {self.operation} {json.dumps(self.request)}\n"
-            f"  moto:   {self.moto}\n  memory: {self.memory}"
+            f"  reference: {self.reference}\n  memory:    {self.memory}"
         )
 
 
@@ -122,58 +135,60 @@ class Comparison:
 Excuse = Callable[[str, Request, Outcome, Outcome], bool]
 
 
-def last_page(operation: str, request: Request, moto: Outcome, memory: Outcome) -> bool:
+def last_page(operation: str, request: Request, reference: Outcome, memory: Outcome) -> bool:
     """moto: no LastEvaluatedKey when the limit is met by the very last item. AWS, and we, do not look ahead."""
-    answer = memory[1]
-    full = operation == "query" and memory[0] == "answer" and answer["ScannedCount"] == request.get("Limit")
-    return full and moto == ("answer", {member: answer[member] for member in answer if member != "LastEvaluatedKey"})
+    if operation != "query" or memory[0] != ANSWER or memory[1]["ScannedCount"] != request.get("Limit"):
+        return False
+    return reference == (ANSWER, {name: part for name, part in memory[1].items() if name != "LastEvaluatedKey"})
 
 
-EXCUSED: Mapping[str, Excuse] = {"the last page is full": last_page}
+OF_MOTO: Mapping[str, Excuse] = {"the last page is full": last_page}
 
 
 def compare(
     seed: int,
     operations: int,
     *,
-    memory: InMemoryDynamoDB | None = None,
+    reference: Engine,
+    excuses: Mapping[str, Excuse] = OF_MOTO,
     differences_max: int = 5,
     contents_every: int = 50,
 ) -> Comparison:
     """Ask both the same `operations` times. Pages are followed to their end, each page one operation.
 
-    A difference that is `EXCUSED` is counted under its excuse.
+    A difference that one of the `excuses` owns to is counted under its name and not as a difference.
     """
-    moto = Moto()
-    memory = memory or InMemoryDynamoDB(DESK)
-    moto.ask("put_item", {"TableName": DESK.name, "Item": STEADY})
-    memory.put_item(TableName=DESK.name, Item=STEADY)
-    seen = Comparison()
-    generator = Generator(random.Random(seed), kinds=seen.kinds)
-    requests = generator.operations()
-    following: tuple[str, Request] | None = None
-    while seen.operations < operations and len(seen.differences) < differences_max:
-        operation, request = following or next(requests)
-        seen.operations += 1
-        one, other = of_moto(moto, operation, request), of_memory(memory, operation, request)
+    memory = InMemoryDynamoDB(DESK)
+    ask = of(memory)
+    found = Comparison()
+    requests = Generator(random.Random(seed), kinds=found.kinds).operations()
+    steady = {"TableName": DESK.name, "Item": STEADY}
+    assert reference("put_item", steady) == ask("put_item", steady)
+    further_page: tuple[str, Request] | None = None
+    while found.operations < operations and len(found.differences) < differences_max:
+        operation, request = further_page or next(requests)
+        theirs, ours = reference(operation, request), ask(operation, request)
         if operation == "scan":
-            for _, answer in (one, other):  # the order of partitions is nobody's promise
+            for _, answer in (theirs, ours):  # the order of partitions is nobody's promise
                 answer.get("Items", []).sort(key=repr)
-        seen.outcomes[f"{operation} {other[0]}"] += 1
-        excuses = [name for name, excuse in EXCUSED.items() if one != other and excuse(operation, request, one, other)]
-        seen.excused.update(excuses)
-        if one != other and not excuses:
-            seen.differences.append(Difference(seen.operations, operation, request, one, other))
-        start = other[1].get("LastEvaluatedKey") if other[0] == "answer" else None
-        following = (operation, {**request, "ExclusiveStartKey": start}) if start else None
-        if seen.operations % contents_every == 0:
-            mine, theirs = ("answer", memory.items()), ("answer", _contents(moto))
-            if mine != theirs:
-                seen.differences.append(Difference(seen.operations, f"table after {operation}", request, theirs, mine))
-                break
-    return seen
+        found.operations += 1
+        found.outcomes[f"{operation} {ours[0]}"] += 1
+        if theirs != ours:
+            owned = [name for name, excuse in excuses.items() if excuse(operation, request, theirs, ours)]
+            found.excused.update(owned)
+            if not owned:
+                found.differences.append(Difference(found.operations, operation, request, theirs, ours))
+        start = ours[1].get("LastEvaluatedKey") if ours[0] == ANSWER else None
+        further_page = (operation, {**request, "ExclusiveStartKey": start}) if start else None
+        if found.operations % contents_every == 0 and (contents := _contents(reference)) != memory.items():
+            after = f"the table after {operation}"
+            found.differences.append(
+                Difference(found.operations, after, request, (ANSWER, contents), (ANSWER, memory.items()))
+            )
+            break  # from here on everything would differ
+    return found
 
 
-def _contents(moto: Moto) -> Any:
-    items = [_item(item) for item in moto.ask("scan", {"TableName": DESK.name})["Items"]]
+def _contents(engine: Engine) -> list[Any]:
+    items = engine("scan", {"TableName": DESK.name})[1]["Items"]
     return sorted(items, key=lambda item: repr((item["PK"]["S"], item["SK"]["S"])))

@@ -46,9 +46,13 @@ BATCH_WRITES_MAX = 25
 BATCH_READS_MAX = 100
 TOKEN_LIFE = timedelta(minutes=10)
 TOKEN_LENGTH_MAX = 36
+TOKENS_MAX = 10_000
+FAILED = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 
 Answer = dict[str, Any]
+Reason = dict[str, Any]  # of a cancellation: Code, Message, Item
+Images = tuple[Record | None, Record | None]  # an item before and after
 Arms = list[Arm] | None  # where a call notes what it costs; None when nobody asks
 
 
@@ -253,7 +257,7 @@ class InMemoryDynamoDB:
             if arms is not None:
                 statement.charge(arms, before, None, transactional=False, refused=True)
             shown = {"Item": copied_item(before.item)} if before and statement.returns_old else {}
-            raise Refused("ConditionalCheckFailedException", "The conditional request failed", **shown)
+            raise Refused("ConditionalCheckFailedException", FAILED["Message"], **shown)
         after = statement.image(before)
         if arms is not None:
             statement.charge(arms, before, after, transactional=False)
@@ -268,19 +272,20 @@ class InMemoryDynamoDB:
                 "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
                 f"Member must have length between 1 and {STATEMENTS_MAX}"
             )
-        members = [transaction_statement(body) for body in bodies]
-        statements = [Statement.of(kind, body, self._table(body)) for kind, body in members]
-        if sum(statement.payload_size for statement in statements) > TRANSACTION_SIZE_MAX:
+        statements = [self._transaction_statement(body) for body in bodies]
+        size = 0
+        for statement in statements:
+            size += statement.payload_size
+        if size > TRANSACTION_SIZE_MAX:
             raise invalid("Transaction payload size cannot exceed 4 MB")
         self._place_all(statements)
-        keys = [(statement.table.name, statement.key) for statement in statements]
-        if len(set(keys)) < len(keys):
+        if len({(statement.table.name, statement.key) for statement in statements}) < len(statements):
             raise invalid("Transaction request cannot include multiple operations on one item")
         token = request.get("ClientRequestToken")
         if token is not None:
             if self._replayed(token, statements, arms):
                 return {}
-            self._tokens[token] = Token(statements)
+            self._remember(token, Token(statements))
         try:
             images = self._prepared(statements, arms)
             self._commit(statements, images)
@@ -294,6 +299,10 @@ class InMemoryDynamoDB:
             self._tokens[token].done_at = self._now()
         return {}
 
+    def _transaction_statement(self, body: Request) -> Statement:
+        kind, content = transaction_statement(body)
+        return Statement.of(kind, content, self._table(content))
+
     @staticmethod
     def _place_all(statements: list[Statement]) -> None:
         """Keys of all; the first that does not fit its table cancels, and nobody looks further."""
@@ -301,50 +310,40 @@ class InMemoryDynamoDB:
             try:
                 statement.place()
             except Refused as refused:
-                reasons: list[dict[str, Any]] = [{"Code": "None"} for _ in statements]
+                reasons: list[Reason] = [{"Code": "None"} for _ in statements]
                 reasons[number] = {"Code": "ValidationError", "Message": refused.message}
                 raise cancellation(reasons) from refused
 
-    def _prepared(self, statements: list[Statement], arms: Arms) -> list[tuple[Record | None, Record | None]]:
-        """Hold every item, check every condition; the images before and after, or a cancellation with all reasons."""
-        images: list[tuple[Record | None, Record | None]] = []
-        reasons: list[dict[str, Any]] | None = None
+    def _prepared(self, statements: list[Statement], arms: Arms) -> list[Images]:
+        """Hold every item, judge every statement; the images before and after, or a cancellation with all reasons."""
+        images: list[Images] = []
+        reasons: dict[int, Reason] = {}
         for number, statement in enumerate(statements):
+            if self.pause and number:
+                self.pause("prepare")
             before = statement.table.records.get(statement.key)
             after = before
-            reason: dict[str, Any] | None = None
-            if self.pause:
-                if number:
-                    self.pause("prepare")
-                    before = after = statement.table.records.get(statement.key)
-                if not self._hold(statement, statements):
-                    reason = dict(CONFLICT)
-            if number in self._contended:
-                reason = dict(CONFLICT)
-            if reason is None:
-                if statement.allowed(before):
-                    try:
-                        after = statement.image(before)
-                    except Refused as refused:
-                        reason = {"Code": "ValidationError", "Message": refused.message}
-                else:
-                    reason = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
-                    if before and statement.returns_old:
-                        reason["Item"] = copied_item(before.item)
-            if reason is not None:
-                reasons = reasons or [{"Code": "None"} for _ in statements]
-                reasons[number] = reason
+            if number in self._contended or (self.pause and not self._hold(statement, statements)):
+                reasons[number] = dict(CONFLICT)
+            elif not statement.allowed(before):
+                shown = {"Item": copied_item(before.item)} if before and statement.returns_old else {}
+                reasons[number] = {**FAILED, **shown}
+            else:
+                try:
+                    after = statement.image(before)
+                except Refused as refused:
+                    reasons[number] = {"Code": "ValidationError", "Message": refused.message}
             images.append((before, after))
         if arms is not None:
             for statement, (before, after) in zip(statements, images, strict=True):
-                statement.charge(arms, before, after, transactional=True, refused=reasons is not None)
+                statement.charge(arms, before, after, transactional=True, refused=bool(reasons))
         if self.pause:
             self.pause("commit")  # a transaction that will be cancelled holds its items too, for a while
-        if reasons is not None:
-            raise cancellation(reasons)
+        if reasons:
+            raise cancellation([reasons.get(number, {"Code": "None"}) for number in range(len(statements))])
         return images
 
-    def _commit(self, statements: list[Statement], images: list[tuple[Record | None, Record | None]]) -> None:
+    def _commit(self, statements: list[Statement], images: list[Images]) -> None:
         for number, (statement, (before, after)) in enumerate(zip(statements, images, strict=True)):
             if number and self.pause:
                 self.pause("apply")
@@ -360,6 +359,13 @@ class InMemoryDynamoDB:
             place = statement.table.name, statement.key
             if self._held.get(place) is statements:
                 del self._held[place]
+
+    def _remember(self, token: str, seen: Token) -> None:
+        """Note a token. Only the latest are kept: repeats come soon, and a clock that stands still forgets nothing."""
+        self._tokens.pop(token, None)
+        self._tokens[token] = seen
+        if len(self._tokens) > TOKENS_MAX:
+            del self._tokens[next(iter(self._tokens))]
 
     def _replayed(self, token: str, statements: list[Statement], arms: Arms) -> bool:
         """Whether this very request was committed under this token in the last ten minutes."""
