@@ -21,7 +21,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock, identity
 from common.errors import Conflict, Denied, NotFound, Refusal, Rejected, Unavailable
-from common.log import count, log, metrics
+from common.log import count, flush, log
 from common.settings import settings
 from common.wire import IDEMPOTENCY_KEY_PATTERN
 
@@ -36,6 +36,9 @@ STATUS = {
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+# From 3.13 on, Python calls it otherwise.
+_TITLE = {HTTPStatus.UNPROCESSABLE_ENTITY: "Unprocessable Entity"}
 
 IdempotencyKey = Annotated[
     str,
@@ -62,7 +65,8 @@ class RouteNotFound(NotFound):
 def problem(refusal: Refusal) -> Response[str]:
     """`application/problem+json`. A dict body would be serialised only for `application/json`."""
     status = next((code for kind, code in STATUS.items() if isinstance(refusal, kind)), HTTPStatus.BAD_REQUEST)
-    return _problem(type(refusal).__name__, status, refusal.detail, refusal.facts)
+    facts = {"retry_after_seconds": 1, **refusal.facts} if isinstance(refusal, Unavailable) else refusal.facts
+    return _problem(type(refusal).__name__, status, refusal.detail, facts)
 
 
 def _problem(kind: str, status: HTTPStatus, detail: str, facts: dict[str, Any]) -> Response[str]:
@@ -71,13 +75,20 @@ def _problem(kind: str, status: HTTPStatus, detail: str, facts: dict[str, Any]) 
         status_code=status,
         content_type="application/problem+json",
         headers=dict(retry),
-        body=json.dumps({"type": kind, "title": status.phrase, "status": status, "detail": detail, **facts}),
+        body=json.dumps(
+            {"type": kind, "title": _TITLE.get(status, status.phrase), "status": status, "detail": detail, **facts}
+        ),
     )
 
 
 def api() -> APIGatewayHttpResolver:
     """A resolver that validates requests and answers every refusal with a problem."""
-    app = APIGatewayHttpResolver(enable_validation=True)
+    app = APIGatewayHttpResolver(
+        enable_validation=True,
+        json_body_deserializer=_parsed,
+        # Without it an answer of ours that has not its form would be told as the caller's mistake.
+        response_validation_error_http_code=HTTPStatus.INTERNAL_SERVER_ERROR,
+    )
 
     @app.exception_handler(Refusal)
     def refused(refusal: Refusal) -> Response[str]:
@@ -116,6 +127,27 @@ def api() -> APIGatewayHttpResolver:
     return app
 
 
+def _parsed(text: str) -> dict[str, Any]:
+    """The body. Raises BodyRefused."""
+
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):
+            raise BodyRefused("a field is there more than once")
+        return found
+
+    def no_constant(constant: str) -> Any:
+        raise BodyRefused(f"{constant} is not JSON")
+
+    try:
+        body = json.loads(text, object_pairs_hook=once, parse_constant=no_constant)
+    except ValueError:  # also an integer of thousands of digits
+        raise BodyRefused("the body is not JSON") from None
+    if not isinstance(body, dict):
+        raise BodyRefused("the body is not a JSON object")
+    return body
+
+
 def answer(body: BodyT, status: HTTPStatus, *, replayed: bool = False) -> Response[BodyT]:
     """`body` under another status than 200. A repeat says so in a header and is otherwise the first answer."""
     headers: dict[str, str | list[str]] = {"Idempotent-Replayed": "true"} if replayed else {}
@@ -141,12 +173,12 @@ def serve(
         asked = event["requestContext"]
         log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
         try:
-            answer = _checked(event) or app.resolve(event, context)
+            answer = _checked(event) or _identified(event) or app.resolve(event, context)
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer
         finally:
             log.clear_state()
-            metrics.flush_metrics()
+            flush()
 
     return handler
 
@@ -155,8 +187,9 @@ def _checked(event: dict[str, Any]) -> dict[str, Any] | None:
     """The refusal of a body that should not even be parsed. What is base64 becomes text here."""
     body = event.get("body")
     if not body:
+        event.get("headers", {}).pop("content-type", None)  # it would be asked for the form of nothing
         return None
-    if len(body) > BODY_BYTES_MAX * 4 // 3:
+    if len(body) > (BODY_BYTES_MAX + 2) // 3 * 4:  # in base64
         return _answer(BodyRefused(f"a body has at most {BODY_BYTES_MAX} bytes"))
     raw = body.encode("utf-8", "surrogatepass")
     if event.get("isBase64Encoded"):
@@ -173,7 +206,18 @@ def _checked(event: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def _identified(event: dict[str, Any]) -> dict[str, Any] | None:
+    """The refusal of a token that is not ours, before the request is looked at."""
+    claims = event["requestContext"].get("authorizer", {}).get("jwt", {}).get("claims", {})
+    try:
+        identity.caller(claims, settings(), clock.now())
+    except identity.TokenRefused as refusal:
+        return _answer(refusal)
+    return None
+
+
 def _answer(refusal: Refusal) -> dict[str, Any]:
+    log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
     response = problem(refusal)
     return {
         "statusCode": int(response.status_code),

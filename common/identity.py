@@ -49,7 +49,7 @@ class Caller:
         """The operator's name, for the audit. Raises OperatorsOnly."""
         if "operators" not in self.groups or self.username is None:
             raise OperatorsOnly("this needs the group 'operators'")
-        return self.username
+        return self.owner.username
 
 
 def caller(claims: Mapping[str, Any], settings: Settings, now: datetime) -> Caller:

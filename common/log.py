@@ -13,6 +13,12 @@ log = Logger(service="cryptodesk")
 metrics = Metrics(namespace=NAMESPACE, service="cryptodesk")
 
 
+def flush() -> None:
+    """Print the metrics of this invocation, if it counted anything: Powertools warns where there is nothing."""
+    if metrics.metric_set:
+        metrics.flush_metrics()
+
+
 def count(name: str, value: int = 1) -> None:
     """Add to a metric of this invocation; it is printed with the others when the invocation ends."""
     metrics.add_metric(name=name, unit=MetricUnit.Count, value=value)

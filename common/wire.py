@@ -16,6 +16,8 @@ from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
 from common.table.keys import ASSET_ID_PATTERN
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
+# RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
+_TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?"
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,128}$"
 
 
@@ -45,11 +47,14 @@ def _cents(amount: Decimal) -> Decimal:
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a time needs a zone, such as 2026-11-21T09:30:00Z")
-    return at.astimezone(UTC)
+    try:
+        return at.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("a time is in the years 1 to 9999, in UTC") from None
 
 
 def _time(written: Any) -> Any:
-    if not isinstance(written, str):
+    if not isinstance(written, str) or re.fullmatch(_TIME, written, re.ASCII) is None:
         raise ValueError("a time is a string, such as 2026-11-21T09:30:00Z")
     return written
 

@@ -106,6 +106,8 @@ def _install(target: Target, lock: Path, into: Path) -> None:
     if uv is None:
         raise CanNotBundle("uv is not installed; `make install` puts it into .venv")
     command = [uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--target", str(into), "-r", str(lock)]
+    # Copies: uv would link the files to those of its cache and of .venv, and we are going to change some.
+    command += ["--link-mode", "copy"]
     if target is Target.AWS:
         command += ["--python-platform", "aarch64-manylinux_2_28", "--python-version", AWS_PYTHON]
         command += ["--only-binary", ":all:"]

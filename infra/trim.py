@@ -110,4 +110,5 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, model: Any) -> None:
+    path.unlink(missing_ok=True)  # never write through a link into somebody else's file
     path.write_text(json.dumps(model, separators=(",", ":")))

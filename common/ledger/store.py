@@ -418,7 +418,8 @@ def _journal(
     item = AssetTransactionItem
     where = partition(f"TRANS#{owner.username}#{asset_id}")
     if since is not None or until is not None:
-        where &= item.SK.between(text(since) if since else "0", text(until) if until else "9")
+        first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
+        where &= item.SK.between(first, max(first, last))  # a span that ends before it begins is empty
     return Query(where, only=item.sub == owner.sub, newest_first=newest_first, consistent=consistent)
 
 

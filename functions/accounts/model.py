@@ -94,9 +94,12 @@ class Transfer:
         return replace(self, status=status, reason=reason, updated_at=now)
 
 
-def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime, *, by: str) -> Transfer:
-    """`by` is the customer's or the operator's route: the two never share a key."""
-    return _transfer("D", TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
+def deposit(
+    owner: Owner, idempotency_key: str, amount: Money, now: datetime, *, by: str, reason: str | None = None
+) -> Transfer:
+    """`by` is the customer's or the operator's route: the two never share a key. An operator's `reason` is a term."""
+    made = _transfer("D", TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
+    return replace(made, terms=terms(amount=amount.usd, reason=reason))
 
 
 def withdrawal(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:

@@ -86,7 +86,9 @@ class Accounts:
         Raises UserNotFound, IdempotencyKeyReused, AccountNotFound, Busy.
         """
         owner = store.user(self.table, username).owner
-        made = model.deposit(owner, idempotency_key, amount, self.now(), by="POST /operations/users/deposits")
+        # Not by whom: two operators who enter the same wire under its reference credit it once.
+        by = "POST /operations/users/deposits"
+        made = model.deposit(owner, idempotency_key, amount, self.now(), by=by, reason=reason)
         entry = AuditEntry(made.created_at, operator, "credit", made.transfer_id, f"${amount} to {username}: {reason}")
         return self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), audit.entry(entry))
 

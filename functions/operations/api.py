@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from functools import cache
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from common import aws, clock, http
 from common.catalogue.model import PRECISION_MAX, Asset, Execution
@@ -24,7 +25,12 @@ app = http.api()
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ThingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
-Day = Annotated[str, Query(pattern=r"^\d{4}-\d{2}-\d{2}$", examples=["2026-11-21"])]
+Day = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
+    Query(examples=["2026-11-21"]),
+]
 
 
 class AssetRequest(RequestBody):

@@ -280,7 +280,9 @@ def portfolio() -> PortfolioView:
 
 
 @app.get("/statements/<month>", tags=["holdings"], summary="A month of everything that moved, as CSV")
-def statement(month: Annotated[str, Path(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])]) -> Response[str]:
+def statement(
+    month: Annotated[str, Path(pattern=r"^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-11"])],
+) -> Response[str]:
     """Oldest first, UTC; quantities of USD are dollars. `cost` and `realised_gain` are those of sales."""
     since = datetime.fromisoformat(f"{month}-01T00:00:00+00:00")
     until = (since + timedelta(days=31)).replace(day=1)

@@ -194,7 +194,8 @@ def of_user(
 ) -> Query:
     """The owner's orders, newest first; a moment old, as any index is. Times are inclusive and exclusive."""
     item = OrderItem
-    first, last = text(since) if since else "0", text(until) if until else "9"
+    first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
+    last = max(first, last)  # a span that ends before it begins is empty: no sort key is a time alone
     where = item.username == owner.username
     if asset_id is not None:
         where &= item.ASSET_ID.between(f"{asset_id}#{first}", f"{asset_id}#{last}")

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from tests.harness.errors import invalid
 from tests.harness.expressions import IllegalExpression, Path, Placeholder
 from tests.harness.paths import Steps, find
-from tests.harness.values import TYPE_NAMES, Item, Value
+from tests.harness.values import TYPE_NAMES, Item, Value, tag_of
 
-Finder = Callable[[Item, Item], Value | None]
+Finder = Callable[[Item, Item], Value]  # None where there is no value
 Test = Callable[[Item, Item], bool]
 Check = Callable[[Item], None]
 
@@ -55,7 +55,7 @@ class Scope:
         name, allowed = placeholder.name, frozenset(types)
 
         def check(values: Item) -> None:
-            (tag,) = values[name]
+            tag = tag_of(values[name])
             if tag not in allowed:
                 raise invalid(f"Invalid {self.kind}: {complaint.format(tag, TYPE_NAMES[tag])}")
 

@@ -24,7 +24,7 @@ from tests.harness.expressions import (
     Size,
 )
 from tests.harness.paths import written
-from tests.harness.values import ORDERED, SETS, TYPE_NAMES, Item, Value, described, number, order_of
+from tests.harness.values import ORDERED, TYPE_NAMES, Item, Number, SetOf, Value, described, number, sortable, tag_of
 
 ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -80,12 +80,13 @@ def _finder(operand: Operand, scope: Scope) -> Finder:
             return lambda item, values: _length(measured(item, values))
 
 
-def _length(value: Value | None) -> Value | None:
+def _length(value: Value) -> Number | None:
     """`size(path)`: characters, bytes or elements; nothing for a value that has no length."""
-    if value is None:
+    if isinstance(value, SetOf):
+        value = value.members
+    elif not isinstance(value, str | bytes | list | dict):
         return None
-    ((tag, content),) = value.items()
-    return None if tag in ("N", "BOOL", "NULL") else {"N": str(len(content))}
+    return number(str(len(value)))
 
 
 def _comparison(tree: Comparison, scope: Scope) -> Test:
@@ -102,12 +103,11 @@ def _comparison(tree: Comparison, scope: Scope) -> Test:
 
     def test(item: Item, values: Item) -> bool:
         one, other = left(item, values), right(item, values)
-        if one is None or other is None:
+        if one.__class__ is not other.__class__:
             return False
-        if "N" in one and "N" in other:
-            return holds(number(one["N"]).amount, number(other["N"]).amount)
-        (tag, content), (other_tag, other_content) = order_of(one), order_of(other)
-        return tag == other_tag and tag in ORDERED and holds(content, other_content)
+        if one.__class__ is Number:
+            return holds(one.amount, other.amount)
+        return isinstance(one, str | bytes) and holds(one, other)
 
     return test
 
@@ -123,17 +123,16 @@ def _between(tree: Between, scope: Scope) -> Test:
 def _ascending(scope: Scope, low_name: str, high_name: str) -> Check:
     def check(values: Item) -> None:
         low, high = values[low_name], values[high_name]
-        (low_tag, low_content), (high_tag, high_content) = order_of(low), order_of(high)
         bounds = (
             f"lower bound operand: AttributeValue: {described(low)}, "
             f"upper bound operand: AttributeValue: {described(high)}"
         )
-        if low_tag != high_tag:
+        if tag_of(low) != tag_of(high):
             raise invalid(
                 f"Invalid {scope.kind}: The BETWEEN operator requires same data type for lower and upper bounds; "
                 f"{bounds}"
             )
-        if low_content > high_content:
+        if sortable(low) > sortable(high):
             raise invalid(
                 f"Invalid {scope.kind}: The BETWEEN operator requires upper bound to be greater than or equal to "
                 f"lower bound; {bounds}"
@@ -167,32 +166,30 @@ def _attribute_type(subject: Finder, argument: Operand, scope: Scope) -> Test:
     scope.require(argument, "S", WRONG_OPERAND.format("attribute_type", "{0}"))
 
     def check(values: Item) -> None:
-        if values[name]["S"] not in TYPE_NAMES:
+        if values[name] not in TYPE_NAMES:
             raise invalid(
-                f"Invalid {scope.kind}: Invalid attribute type name found; type: {values[name]['S']}, "
+                f"Invalid {scope.kind}: Invalid attribute type name found; type: {values[name]}, "
                 f"valid types: {{{','.join(TYPE_NAMES)}}}"
             )
 
     scope.checks.append(check)
-    return lambda item, values: (value := subject(item, values)) is not None and values[name]["S"] in value
+    return lambda item, values: (value := subject(item, values)) is not None and tag_of(value) == values[name]
 
 
-def _begins_with(value: Value | None, prefix: Value | None) -> bool:
-    if value is None or prefix is None:
-        return False
-    ((tag, content),) = value.items()
-    return tag in ("S", "B") and tag in prefix and bool(content.startswith(prefix[tag]))
+def _begins_with(value: Value, prefix: Value) -> bool:
+    if isinstance(value, str):
+        return isinstance(prefix, str) and value.startswith(prefix)
+    return isinstance(value, bytes) and isinstance(prefix, bytes) and value.startswith(prefix)
 
 
-def _contains(value: Value | None, element: Value | None) -> bool:
-    if value is None or element is None:
-        return False
-    ((tag, content),) = value.items()
-    if tag in SETS:
-        return tag[0] in element and element[tag[0]] in content
-    if tag == "L":
-        return element in content
-    return tag in ("S", "B") and tag in element and element[tag] in content
+def _contains(value: Value, element: Value) -> bool:
+    if isinstance(value, SetOf):
+        return element in value.members
+    if isinstance(value, list):
+        return element in value
+    if isinstance(value, str):
+        return isinstance(element, str) and element in value
+    return isinstance(value, bytes) and isinstance(element, bytes) and element in value
 
 
 def _distinct(operator_: str, one: Operand, other: Operand, scope: Scope) -> None:

@@ -37,7 +37,7 @@ from tests.harness.requests import Request, check_members, transaction_statement
 from tests.harness.schema import TableSpec
 from tests.harness.searching import Found, Search
 from tests.harness.storage import Key, Record, Table
-from tests.harness.values import Item, copied_item, kept_item
+from tests.harness.values import Item, kept_item, wire_item
 from tests.harness.writes import Statement, return_values
 
 STATEMENTS_MAX = 100
@@ -116,7 +116,7 @@ class InMemoryDynamoDB:
     def items(self, table: str | None = None) -> list[Item]:
         """Every item of the table (of the only one), by key: for a test to look at, at no cost."""
         records = (self._tables[table] if table else next(iter(self._tables.values()))).records
-        return [copied_item(records[key].item) for key in sorted(records, key=repr)]
+        return [wire_item(records[key].item) for key in sorted(records, key=repr)]
 
     @contextlib.contextmanager
     def behind(self, *, index_writes: int = 0, item_writes: int = 0) -> Iterator[None]:
@@ -256,7 +256,7 @@ class InMemoryDynamoDB:
         if not statement.allowed(before):
             if arms is not None:
                 statement.charge(arms, before, None, transactional=False, refused=True)
-            shown = {"Item": copied_item(before.item)} if before and statement.returns_old else {}
+            shown = {"Item": wire_item(before.item)} if before and statement.returns_old else {}
             raise Refused("ConditionalCheckFailedException", FAILED["Message"], **shown)
         after = statement.image(before)
         if arms is not None:
@@ -326,7 +326,7 @@ class InMemoryDynamoDB:
             if number in self._contended or (self.pause and not self._hold(statement, statements)):
                 reasons[number] = dict(CONFLICT)
             elif not statement.allowed(before):
-                shown = {"Item": copied_item(before.item)} if before and statement.returns_old else {}
+                shown = {"Item": wire_item(before.item)} if before and statement.returns_old else {}
                 reasons[number] = {**FAILED, **shown}
             else:
                 try:
@@ -439,7 +439,7 @@ class InMemoryDynamoDB:
             arms.append(Arm(table.name, None, read_units=read_units(record.size if record else 0, rate)))
         if record is None:
             return {}
-        return {"Item": parts(record.item, projection.meaning) if projection else copied_item(record.item)}
+        return {"Item": wire_item(parts(record.item, projection.meaning) if projection else record.item)}
 
     def _search(self, run: Callable[[Search], Found], request: Request, arms: Arms) -> Answer:
         table = self._table(request)

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.harness.errors import invalid
 from tests.harness.expressions import IllegalExpression
-from tests.harness.values import Item, Value, copied
+from tests.harness.values import Item, Value
 
 Steps = tuple[str | int, ...]
 
@@ -23,10 +23,9 @@ def find(item: Item, steps: Steps) -> Value | None:
         if value is None:
             return None
         if isinstance(step, str):
-            value = value.get("M", {}).get(step)
+            value = value.get(step) if isinstance(value, dict) else None
         else:
-            elements = value.get("L", [])
-            value = elements[step] if step < len(elements) else None
+            value = value[step] if isinstance(value, list) and step < len(value) else None
     return value
 
 
@@ -39,7 +38,7 @@ def parts(item: Item, paths: Iterable[Steps]) -> Item:
             branch = chosen
             for step in steps[:-1]:
                 branch = branch.setdefault(step, {})
-            branch[steps[-1]] = _Leaf(copied(value))
+            branch[steps[-1]] = _Leaf(value)
     return {name: _assembled(branch) for name, branch in chosen.items()}
 
 
@@ -52,8 +51,8 @@ def _assembled(branch: Any) -> Value:
     if isinstance(branch, _Leaf):
         return branch.value
     if all(isinstance(step, int) for step in branch):
-        return {"L": [_assembled(branch[step]) for step in sorted(branch)]}
-    return {"M": {step: _assembled(deeper) for step, deeper in branch.items()}}
+        return [_assembled(branch[step]) for step in sorted(branch)]
+    return {step: _assembled(deeper) for step, deeper in branch.items()}
 
 
 def in_order(steps: Steps) -> list[tuple[bool, str, int]]:
@@ -70,21 +69,21 @@ def assign(image: Item, steps: Steps, value: Value) -> None:
 def _with(container: Value | None, steps: Steps, value: Value) -> Value:
     step, deeper = steps[0], steps[1:]
     if isinstance(step, str):
-        if container is None or "M" not in container:
+        if not isinstance(container, dict):
             raise invalid(WRONG_PATH)
-        document = dict(container["M"])
+        document = container.copy()
         document[step] = _with(document.get(step), deeper, value) if deeper else value
-        return {"M": document}
-    if container is None or "L" not in container:
+        return document
+    if not isinstance(container, list):
         raise invalid(WRONG_PATH)
-    elements = list(container["L"])
+    elements = container.copy()
     if step < len(elements):
         elements[step] = _with(elements[step], deeper, value) if deeper else value
     elif deeper:
         raise invalid(WRONG_PATH)
     else:
         elements.append(value)
-    return {"L": elements}
+    return elements
 
 
 def remove(image: Item, steps: Steps) -> None:
@@ -99,24 +98,24 @@ def remove(image: Item, steps: Steps) -> None:
 def _without(container: Value | None, steps: Steps) -> Value:
     step, deeper = steps[0], steps[1:]
     if isinstance(step, str):
-        if container is None or "M" not in container:
+        if not isinstance(container, dict):
             raise invalid(WRONG_PATH)
-        document = dict(container["M"])
+        document = container.copy()
         if deeper:
             document[step] = _without(document.get(step), deeper)
         else:
             document.pop(step, None)
-        return {"M": document}
-    if container is None or "L" not in container:
+        return document
+    if not isinstance(container, list):
         raise invalid(WRONG_PATH)
-    elements = list(container["L"])
+    elements = container.copy()
     if deeper:
         if step >= len(elements):
             raise invalid(WRONG_PATH)
         elements[step] = _without(elements[step], deeper)
     elif step < len(elements):
         del elements[step]
-    return {"L": elements}
+    return elements
 
 
 def check_no_overlap(paths: Iterable[Steps]) -> None:

@@ -9,8 +9,8 @@ from tests.harness.errors import Refused, invalid
 from tests.harness.paths import parts
 from tests.harness.plans import planned
 from tests.harness.schema import ALL
-from tests.harness.storage import Index, Position, Table, hashed, sortable
-from tests.harness.values import Item, Value, copied_item, described, item_size, kept, kept_item
+from tests.harness.storage import Index, Position, Table, hashed
+from tests.harness.values import Item, Value, described, item_size, kept_item, sortable, tag_of, wire_item
 
 PAGE_SIZE_MAX = 1024 * 1024
 SELECTS = frozenset({"ALL_ATTRIBUTES", "ALL_PROJECTED_ATTRIBUTES", "SPECIFIC_ATTRIBUTES", "COUNT"})
@@ -84,7 +84,7 @@ class Search:
 
     def _page(self, entries: Iterator[Entry]) -> Found:
         """Entries up to the limit or a megabyte; the filter takes away afterwards."""
-        items: list[Item] = []
+        items: list[Any] = []
         count = scanned = size = 0
         last: Entry | None = None
         projection = self._plan.projection
@@ -97,7 +97,7 @@ class Search:
             if self._filter is None or self._filter.meaning(entry.item, self._values):
                 count += 1
                 if self._select != "COUNT":
-                    items.append(parts(entry.item, projection.meaning) if projection else copied_item(entry.item))
+                    items.append(wire_item(parts(entry.item, projection.meaning) if projection else entry.item))
         else:
             if scanned != self._limit:
                 last = None  # the end was reached and not just the limit: there is no further page
@@ -106,7 +106,7 @@ class Search:
             answer["Items"] = items
         if last is not None:
             names = dict.fromkeys([*self.index.keys, *self._table.spec.keys])
-            answer["LastEvaluatedKey"] = copied_item({name: last.item[name] for name in names})
+            answer["LastEvaluatedKey"] = wire_item({name: last.item[name] for name in names})
         return Found(answer, size)
 
     def _query_entries(self, partition: Any, ranged: RangeCondition | None) -> Iterator[Entry]:
@@ -202,7 +202,7 @@ class Search:
             return None
         if start.keys() != {*self.index.keys, *self._table.spec.keys}:
             raise invalid("The provided starting key is invalid")
-        item = {name: kept(value)[0] for name, value in start.items()}
+        item, _ = kept_item(start)
         try:
             key = self._table.key_of(item)
             self._table.check(item)
@@ -231,11 +231,11 @@ class Search:
 
     def _check_key_value(self, part: RangeCondition, value: Value) -> None:
         tag = self._table.spec.type_of(part.attribute)
-        if tag not in value:
+        if tag_of(value) != tag:
             raise invalid(
                 "One or more parameter values were invalid: Condition parameter type does not match schema type"
             )
-        if not value[tag] and part.operator != "begins_with":
+        if not value and part.operator != "begins_with":
             raise invalid(
                 "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
                 f"empty string value. Key: {part.attribute}"

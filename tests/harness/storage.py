@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from tests.harness.capacity import Arm, index_write_units
 from tests.harness.errors import Refused, invalid
 from tests.harness.schema import ALL, IndexSpec, TableSpec
-from tests.harness.values import TYPE_NAMES, Item, Value, number
+from tests.harness.values import KEY_CLASSES, TAGS, TYPE_NAMES, Item, Number, Value, sortable, tag_of
 
 Key = tuple[Any, Any]  # partition and sort key, sortable; the sort key is "" where the table has none
 Position = tuple[Any, Any, Any]  # where an entry stands in its partition: range key, then primary key
@@ -40,10 +40,8 @@ class Index:
         self.spec = spec
         self.keys = spec.keys
         self.table_keys = table.keys
-        self._types = [(key, table.type_of(key)) for key in spec.keys]
-        self._hash, self._hash_type = self._types[0]
+        self._hash = spec.partition_key
         self._range = spec.sort_key
-        self._range_type = self._types[-1][1]
         self._partitions: dict[Any, list[Position]] = {}
         if spec.projection == ALL:
             self.projected: frozenset[str] | None = None
@@ -56,16 +54,12 @@ class Index:
         hash_value = item.get(self._hash)
         if hash_value is None:
             return None
-        partition = hash_value[self._hash_type]
-        if self._hash_type == "N":
-            partition = number(partition).amount
         if self._range is None:
-            return partition, ("", *key)
+            return sortable(hash_value), ("", *key)
         range_value = item.get(self._range)
         if range_value is None:
             return None
-        content = range_value[self._range_type]
-        return partition, (number(content).amount if self._range_type == "N" else content, *key)
+        return sortable(hash_value), (sortable(range_value), *key)
 
     def projection(self, item: Item) -> Item:
         """What the index holds of an item that is in it."""
@@ -130,21 +124,22 @@ class Table:
         self.primary = Index(IndexSpec("", spec.partition_key, spec.sort_key), spec)
         self.journal: deque[Change] = deque(maxlen=JOURNAL_LENGTH)
         self.key_names = frozenset(spec.keys)
-        self._index_keys = [(name, spec.type_of(name), index.name) for index in spec.indexes for name in index.keys]
-        self._key_types = [(name, spec.type_of(name)) for name in spec.keys]
+        self._index_keys = [
+            (name, KEY_CLASSES[spec.type_of(name)], index.name) for index in spec.indexes for name in index.keys
+        ]
+        self._keys = [(name, KEY_CLASSES[spec.type_of(name)]) for name in spec.keys]
         self._indexed = frozenset(name for index in spec.indexes for name in index.keys)
 
     def key_of(self, item: Mapping[str, Value]) -> Key:
         """The primary key of a kept item. ValidationException when it is missing, of a wrong type or empty."""
-        parts = []
-        for name, tag in self._key_types:
+        parts: list[Any] = []
+        for name, kind in self._keys:
             value = item.get(name)
             if value is None:
                 raise invalid(f"One or more parameter values were invalid: Missing the key {name} in the item")
-            content = value.get(tag)
-            if not content:
-                raise _unfit_key(name, tag, value)
-            parts.append(content if tag != "N" else number(content).amount)
+            if value.__class__ is not kind or not value:
+                raise _unfit_key(name, kind, value)
+            parts.append(sortable(value) if kind is Number else value)
         if len(parts) == 1:
             parts.append("")
         return parts[0], parts[1]
@@ -152,8 +147,8 @@ class Table:
     def given_key(self, key: Item) -> Key:
         """The primary key that a kept `Key` names. ValidationException unless it is exactly the table's."""
         if key.keys() == self.key_names:
-            for name, tag in self._key_types:
-                if tag not in key[name]:
+            for name, kind in self._keys:
+                if key[name].__class__ is not kind:
                     break
             else:
                 return self.key_of(key)
@@ -163,10 +158,10 @@ class Table:
         """The attributes of an image that are index keys have the key's type, and are not empty."""
         if self._indexed.isdisjoint(item):
             return
-        for name, tag, index in self._index_keys:
+        for name, kind, index in self._index_keys:
             value = item.get(name)
-            if value is not None and not value.get(tag):
-                raise _unfit_index_key(name, tag, value, index)
+            if value is not None and (value.__class__ is not kind or not value):
+                raise _unfit_index_key(name, kind, value, index)
 
     def write(self, key: Key, after: Record | None) -> None:
         """Put or delete; every index moves along."""
@@ -209,37 +204,29 @@ class Table:
         return View(positions, records)
 
 
-def _unfit_key(name: str, tag: str, value: Value) -> Refused:
-    (actual,) = value
-    if actual != tag:
+def _unfit_key(name: str, kind: type, value: Value) -> Refused:
+    if value.__class__ is not kind:
         return invalid(
-            f"One or more parameter values were invalid: Type mismatch for key {name} expected: {tag} actual: {actual}"
+            f"One or more parameter values were invalid: Type mismatch for key {name} "
+            f"expected: {TAGS[kind]} actual: {tag_of(value)}"
         )
     return invalid(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-        f"empty {TYPE_NAMES[tag].lower()} value. Key: {name}"
+        f"empty {TYPE_NAMES[TAGS[kind]].lower()} value. Key: {name}"
     )
 
 
-def _unfit_index_key(name: str, tag: str, value: Value, index: str) -> Refused:
-    (actual,) = value
-    if actual != tag:
+def _unfit_index_key(name: str, kind: type, value: Value, index: str) -> Refused:
+    if value.__class__ is not kind:
         return invalid(
             f"One or more parameter values were invalid: Type mismatch for Index Key {name} "
-            f"Expected: {tag} Actual: {actual} IndexName: {index}"
+            f"Expected: {TAGS[kind]} Actual: {tag_of(value)} IndexName: {index}"
         )
     return invalid(
-        "One or more parameter values are not valid. A value specified for a secondary index key is not "
-        f"supported. The AttributeValue for a key attribute cannot contain an empty {TYPE_NAMES[tag].lower()} value. "
+        "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
+        f"The AttributeValue for a key attribute cannot contain an empty {TYPE_NAMES[TAGS[kind]].lower()} value. "
         f"IndexName: {index}, IndexKey: {name}"
     )
-
-
-def sortable(value: Value) -> Any:
-    """A key attribute's content, in a form that sorts as DynamoDB sorts it."""
-    for tag, content in value.items():
-        return number(content).amount if tag == "N" else content
-    raise AssertionError("a kept value has a type")
 
 
 def hashed(part: Any) -> tuple[int, str]:

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Cost, Meter
 from tests.harness.schema import KEYS_ONLY, IndexSpec, TableSpec
-from tests.harness.values import item_size
+from tests.harness.values import kept_item
 
 TABLE = TableSpec(
     "desk",
@@ -20,6 +20,11 @@ TABLE = TableSpec(
     ),
 )
 KEY = {"PK": {"S": "O1"}, "SK": {"S": "ORDER"}}
+
+
+def item_size(item: dict[str, Any]) -> int:
+    """Of an item on the wire."""
+    return kept_item(item)[1]
 
 
 def text(size: int) -> dict[str, str]:

@@ -19,7 +19,7 @@ from tests.harness.expressions import (
     Term,
 )
 from tests.harness.paths import Steps, assign, check_no_overlap, in_order, remove
-from tests.harness.values import EXACT, SETS, Item, Value, difference, number, total, union
+from tests.harness.values import EXACT, SETS, Item, Number, Value, difference, tag_of, total, union
 
 ABSENT = "The provided expression refers to an attribute that does not exist in the item"
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
@@ -102,7 +102,7 @@ def _term(term: Term, scope: Scope) -> Finder:
             return lambda item, values: value if (value := there(item, values)) is not None else fallback(item, values)
         case ListAppend(first, second):
             lists = [_operand_of("list_append", "L", operand, scope) for operand in (first, second)]
-            return lambda item, values: {"L": [element for one in lists for element in one(item, values)["L"]]}
+            return lambda item, values: [element for one in lists for element in one(item, values)]
 
 
 def _sum(tree: Sum, scope: Scope) -> Finder:
@@ -111,8 +111,8 @@ def _sum(tree: Sum, scope: Scope) -> Finder:
     negate = tree.operator == "-"
 
     def summed(item: Item, values: Item) -> Value:
-        augend, addend = number(left(item, values)["N"]).amount, number(right(item, values)["N"]).amount
-        return total(augend, EXACT.minus(addend) if negate else addend)
+        augend, addend = left(item, values), right(item, values)
+        return total(augend.amount, EXACT.minus(addend.amount) if negate else addend.amount)
 
     return summed
 
@@ -125,7 +125,7 @@ def _operand_of(operator_: str, tag: str, term: Term, scope: Scope) -> Callable[
 
     def typed(item: Item, values: Item) -> Value:
         value = operand(item, values)
-        if value is None or tag not in value:
+        if tag_of(value) != tag:
             raise invalid(WRONG_TYPE)
         return value
 
@@ -150,11 +150,10 @@ def _add(there: Finder, placeholder: Placeholder, scope: Scope) -> Finder:
         before, given = there(item, values), values[name]
         if before is None:
             return given
-        (tag,) = given
-        if tag not in before:
+        if tag_of(before) != tag_of(given):
             raise invalid(WRONG_TYPE)
-        if tag == "N":
-            return total(number(before["N"]).amount, number(given["N"]).amount)
+        if isinstance(given, Number):
+            return total(before.amount, given.amount)
         return union(before, given)
 
     return sum_or_union
@@ -168,7 +167,7 @@ def _delete(there: Finder, placeholder: Placeholder, scope: Scope) -> Finder:
         before, given = there(item, values), values[name]
         if before is None:
             return None
-        if before.keys() != given.keys():
+        if tag_of(before) != tag_of(given):
             raise invalid(WRONG_TYPE)
         return difference(before, given)
 

@@ -1,8 +1,9 @@
-"""Values as they travel on DynamoDB's wire, brought into the one form the table keeps.
+"""Values: as they travel on DynamoDB's wire, and as the table keeps them.
 
-A wire value is `{"S": "ann"}`, `{"N": "1.50"}`, …; an item is a mapping from attribute name to wire
-value. In the kept form numbers are written in one way (`1.5`), sets are sorted and binaries are `bytes`,
-so that equal values are equal dictionaries. Kept values are never changed in place.
+On the wire a value is `{"S": "ann"}`, `{"N": "1.50"}`, …, and an item a mapping from names to such values. Kept,
+a value is plain Python: `str`, `Number`, `bytes`, `bool`, `NULL`, `list`, `dict`, `SetOf`. A number is written in
+one way (1.50 is 1.5) and a set is sorted, so that equal values are equal objects; kept values are never changed
+in place. Whatever is wrong with a value is refused on the way in.
 
 Sizes are in bytes, by AWS's published rules ("DynamoDB item sizes and formats").
 """
@@ -11,14 +12,15 @@ import re
 from collections.abc import Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from botocore.exceptions import ParamValidationError
 
 from tests.harness.errors import Refused, invalid, malformed
 
-Value = dict[str, Any]
+Value = Any
 Item = dict[str, Value]
+Wire = Mapping[str, Any]
 
 DIGITS_MAX = 38
 EXPONENT_MAX = 125
@@ -52,12 +54,29 @@ _NUMERAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,6})?", re.ASCII)
 
 
 class Number(NamedTuple):
-    """One number: as a kept value, as Python counts with it, and its size in bytes."""
+    """One number: as DynamoDB writes it, as Python counts with it, and its size in bytes."""
 
-    value: Value
+    text: str
     amount: Decimal
     size: int
 
+
+class SetOf(NamedTuple):
+    """A set: its type (SS, NS, BS) and its sorted members."""
+
+    tag: str
+    members: tuple[Value, ...]
+
+
+class Null:
+    """The type of NULL."""
+
+
+NULL: Final = Null()
+TAGS: dict[type, str] = {
+    str: "S", Number: "N", bytes: "B", bool: "BOOL", Null: "NULL", list: "L", dict: "M",
+}  # fmt: skip
+KEY_CLASSES: dict[str, type] = {"S": str, "N": Number, "B": bytes}  # what a key attribute may be
 
 _known: dict[str, Number] = {}  # by text: the same few prices and quantities are read over and over
 
@@ -72,19 +91,18 @@ def number(text: str) -> Number:
     return known
 
 
-def total(left: Decimal, right: Decimal) -> Value:
-    """Their exact sum as a wire value. DynamoDB calls a sum of over 38 digits an overflow."""
+def total(left: Decimal, right: Decimal) -> Number:
+    """Their exact sum. DynamoDB calls a sum of over 38 digits an overflow."""
     try:
-        exact = _measured(EXACT.add(left, right))
+        return _measured(EXACT.add(left, right))
     except Refused as impossible:
         raise invalid(OVERFLOW) from impossible
-    return _remembered(exact.value["N"], exact).value
 
 
 def _measured(amount: Decimal) -> Number:
     """`amount` as DynamoDB stores it, or ValidationException when it can not."""
     if not amount:
-        return Number({"N": "0"}, Decimal(0), 1)
+        return Number("0", Decimal(0), 1)
     if amount.adjusted() > EXPONENT_MAX:
         raise invalid(OVERFLOW)
     if amount.adjusted() < EXPONENT_MIN:
@@ -95,7 +113,7 @@ def _measured(amount: Decimal) -> Number:
     digits = len(text.replace(".", "").lstrip("-0").rstrip("0"))
     if digits > DIGITS_MAX:
         raise invalid("Attempting to store more than 38 significant digits in a Number")
-    return Number({"N": text}, amount, (digits + 1) // 2 + 1)
+    return Number(text, amount, (digits + 1) // 2 + 1)
 
 
 def _remembered(text: str, exact: Number) -> Number:
@@ -105,63 +123,53 @@ def _remembered(text: str, exact: Number) -> Number:
     return exact
 
 
+def tag_of(value: Value) -> str:
+    """The type of a kept value, as on the wire."""
+    kind = value.__class__
+    return str(value.tag) if kind is SetOf else TAGS[kind]
+
+
 def byte_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def kept(value: Mapping[str, Any], depth: int = 0) -> tuple[Value, int]:
+def kept(value: Wire, depth: int = 0) -> tuple[Value, int]:
     """The kept form of one wire value, and its size. Refuses what AWS refuses."""
     try:
         ((tag, content),) = value.items()
     except (AttributeError, TypeError, ValueError):
         raise _not_one_type(value) from None
     if tag == "S":
-        if content.__class__ is not str:
-            content = _text(tag, content)
-        return {"S": content}, byte_length(content)
+        text = _text(tag, content)
+        return text, byte_length(text)
     if tag == "N":
-        exact = number(content if content.__class__ is str else _text(tag, content))
-        return exact.value, exact.size
+        exact = number(_text(tag, content))
+        return exact, exact.size
     if tag == "BOOL":
         if not isinstance(content, bool):
             raise _wrong_type(tag, content, "<class 'bool'>")
-        return {"BOOL": content}, 1
+        return content, 1
     if tag == "NULL":
         if content is not True:
             raise invalid(
                 "One or more parameter values were invalid: Null attribute value types must have the value of true"
             )
-        return {"NULL": True}, 1
+        return NULL, 1
     if tag == "B":
-        content = _binary(content)
-        return {"B": content}, len(content)
+        binary = _binary(content)
+        return binary, len(binary)
     if tag in SETS:
         return _kept_set(tag, content)
-    if depth >= NESTING_MAX:
-        raise invalid("Nesting Levels have exceeded supported limits")
-    if tag == "M":
-        if not isinstance(content, Mapping):
-            raise _wrong_type(tag, content, "<class 'dict'>")
-        size = CONTAINER_OVERHEAD
-        document: Item = {}
-        for name, element in content.items():
-            document[name], element_size = kept(element, depth + 1)
-            size += byte_length(name) + element_size + ELEMENT_OVERHEAD
-        return {"M": document}, size
-    if tag == "L":
-        if not isinstance(content, list | tuple):
-            raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
-        elements = [kept(element, depth + 1) for element in content]
-        size = CONTAINER_OVERHEAD + sum(element_size + ELEMENT_OVERHEAD for _, element_size in elements)
-        return {"L": [element for element, _ in elements]}, size
+    if tag in ("M", "L"):
+        return _kept_document(tag, content, depth)
     raise malformed(f'Unknown parameter in input: "{tag}", must be one of: {", ".join(TYPE_NAMES)}')
 
 
-def kept_item(item: Mapping[str, Mapping[str, Any]]) -> tuple[Item, int]:
+def kept_item(item: Mapping[str, Wire]) -> tuple[Item, int]:
     """The kept form of a whole item, and its size.
 
-    Plain strings and numbers, nearly all there is, are dealt with on the spot: this loop and the next
-    one are where a transaction spends its time.
+    Plain strings and numbers, nearly all there is, are dealt with on the spot: here and in `item_size` a
+    transaction spends its time.
     """
     kept_form: Item = {}
     size = byte_length("".join(item))
@@ -171,124 +179,126 @@ def kept_item(item: Mapping[str, Mapping[str, Any]]) -> tuple[Item, int]:
                 content = value[tag]
             if content.__class__ is str:
                 if tag == "S":
-                    kept_form[name] = {"S": content}
+                    kept_form[name] = content
                     size += len(content) if content.isascii() else byte_length(content)
                     continue
                 if tag == "N":
-                    exact = number(content)
-                    kept_form[name] = exact[0]
-                    size += exact[2]
+                    kept_form[name] = exact = number(content)
+                    size += exact.size
                     continue
         kept_form[name], further = kept(value)
         size += further
     return kept_form, size
 
 
-def kept_values(values: Mapping[str, Mapping[str, Any]]) -> Item:
-    """The kept form of `ExpressionAttributeValues`."""
-    return {name: kept(value)[0] for name, value in values.items()}
+def wire(value: Value) -> dict[str, Any]:
+    """A kept value as it travels; the caller may change it."""
+    kind = value.__class__
+    if kind is str:
+        return {"S": value}
+    if kind is Number:
+        return {"N": value.text}
+    if kind is list:
+        return {"L": [wire(element) for element in value]}
+    if kind is dict:
+        return {"M": wire_item(value)}
+    if kind is SetOf:
+        return {value.tag: [member.text if value.tag == "NS" else member for member in value.members]}
+    return {"NULL": True} if value is NULL else {TAGS[kind]: value}
+
+
+def wire_item(item: Item) -> dict[str, dict[str, Any]]:
+    """A kept item as it travels; the caller may change it."""
+    return {name: wire(value) for name, value in item.items()}
 
 
 def value_size(value: Value) -> int:
     """The size in bytes of a kept value."""
-    ((tag, content),) = value.items()
-    if tag == "S":
-        return byte_length(content)
-    if tag == "N":
-        return number(content).size
-    if tag == "B":
-        return len(content)
-    if tag == "M":
-        return CONTAINER_OVERHEAD + sum(
-            byte_length(name) + value_size(element) + ELEMENT_OVERHEAD for name, element in content.items()
-        )
-    if tag == "L":
-        return CONTAINER_OVERHEAD + sum(value_size(element) + ELEMENT_OVERHEAD for element in content)
-    if tag == "NS":
-        return sum(number(element).size for element in content)
-    if tag == "SS":
-        return sum(map(byte_length, content))
-    if tag == "BS":
-        return sum(map(len, content))
+    kind = value.__class__
+    if kind is str:
+        return byte_length(value)
+    if kind is Number:
+        return int(value.size)
+    if kind is bytes:
+        return len(value)
+    if kind is SetOf:
+        return sum(map(value_size, value.members))
+    if kind is list:
+        return CONTAINER_OVERHEAD + sum(value_size(element) + ELEMENT_OVERHEAD for element in value)
+    if kind is dict:
+        return CONTAINER_OVERHEAD + item_size(value) + ELEMENT_OVERHEAD * len(value)
     return 1
 
 
-def item_size(item: Mapping[str, Value]) -> int:
+def item_size(item: Item) -> int:
     """The size in bytes of a kept item: names and values."""
     size = byte_length("".join(item))
     for value in item.values():
-        for tag in value:
-            content = value[tag]
-        if tag == "S" and content.isascii():
-            size += len(content)
-        elif tag == "N":
-            size += number(content)[2]
+        kind = value.__class__
+        if kind is str and value.isascii():
+            size += len(value)
+        elif kind is Number:
+            size += value.size
         else:
             size += value_size(value)
     return size
 
 
-def copied(value: Value) -> Value:
-    """A kept value as one that the caller may change."""
-    ((tag, content),) = value.items()
-    if tag == "M":
-        return {"M": copied_item(content)}
-    if tag == "L":
-        return {"L": [copied(element) for element in content]}
-    if tag in SETS:
-        return {tag: list(content)}
-    return {tag: content}
-
-
-def copied_item(item: Item) -> Item:
-    """A kept item as one that the caller may change."""
-    return {name: copied(value) for name, value in item.items()}
-
-
-def order_of(value: Value) -> tuple[str, Any]:
-    """Type and sortable content: strings by UTF-8, numbers by amount, binaries by byte."""
-    ((tag, content),) = value.items()
-    return tag, number(content).amount if tag == "N" else content
+def sortable(value: Value) -> Any:
+    """What a value is sorted by: strings by UTF-8, numbers by amount, binaries by byte."""
+    return value.amount if value.__class__ is Number else value
 
 
 def described(value: Value) -> str:
     """As AWS prints a value in its messages: `{S:ann}`."""
-    ((tag, content),) = value.items()
+    ((tag, content),) = wire(value).items()
     return f"{{{tag}:{content}}}"
 
 
-def _kept_set(tag: str, content: Any) -> tuple[Value, int]:
+def union(one: SetOf, other: SetOf) -> SetOf:
+    """Two sets of one type as one."""
+    return SetOf(one.tag, tuple(sorted({*one.members, *other.members}, key=sortable)))
+
+
+def difference(one: SetOf, other: SetOf) -> SetOf | None:
+    """The set without the other's members; None when nothing is left, for no set may be empty."""
+    left = tuple(member for member in one.members if member not in other.members)
+    return SetOf(one.tag, left) if left else None
+
+
+def _kept_set(tag: str, content: Any) -> tuple[SetOf, int]:
     if not isinstance(content, list | tuple):
         raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
     if not content:
         kind_of_set = TYPE_NAMES[tag].lower().replace("_", " ")
         raise invalid(f"One or more parameter values were invalid: An {kind_of_set}  may not be empty")
-    kind = tag[0]
-    elements = [kept({kind: element}) for element in content]
-    members = sorted((order_of(element) for element, _ in elements), key=lambda member: member[1])
+    sized = [kept({tag[0]: member}) for member in content]
+    members = sorted((member for member, _ in sized), key=sortable)
     if any(one == other for one, other in pairwise(members)):
         collection = ", ".join(map(str, content))
         raise invalid(
             f"One or more parameter values were invalid: Input collection [{collection}] contains duplicates."
         )
-    contents = [element[kind] for element, _ in sorted(elements, key=lambda pair: order_of(pair[0])[1])]
-    return {tag: contents}, sum(size for _, size in elements)
+    return SetOf(tag, tuple(members)), sum(size for _, size in sized)
 
 
-def union(one: Value, other: Value) -> Value:
-    """Two kept sets of one type as one."""
-    ((tag, members),) = one.items()
-    return _kept_set(tag, list(dict.fromkeys([*members, *other[tag]])))[0]
-
-
-def difference(one: Value, other: Value) -> Value | None:
-    """The kept set without the other's members; None when nothing is left, for no set may be empty."""
-    ((tag, members),) = one.items()
-    left = [member for member in members if member not in other[tag]]
-    return {tag: left} if left else None
+def _kept_document(tag: str, content: Any, depth: int) -> tuple[Value, int]:
+    if depth >= NESTING_MAX:
+        raise invalid("Nesting Levels have exceeded supported limits")
+    if tag == "M":
+        if not isinstance(content, Mapping):
+            raise _wrong_type(tag, content, "<class 'dict'>")
+        document = {name: kept(element, depth + 1)[0] for name, element in content.items()}
+        return document, value_size(document)
+    if not isinstance(content, list | tuple):
+        raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
+    elements = [kept(element, depth + 1)[0] for element in content]
+    return elements, value_size(elements)
 
 
 def _text(tag: str, content: Any) -> str:
+    if content.__class__ is str:
+        return str(content)
     if not isinstance(content, str):
         raise _wrong_type(tag, content, "<class 'str'>")
     return str.__str__(content)  # a StrEnum's member becomes the plain text that goes over the wire

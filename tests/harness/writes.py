@@ -9,7 +9,7 @@ from tests.harness.paths import parts
 from tests.harness.plans import NOTHING, Plan, planned
 from tests.harness.requests import Request
 from tests.harness.storage import Key, Record, Table
-from tests.harness.values import ITEM_SIZE_MAX, Item, copied_item, item_size, kept_item
+from tests.harness.values import ITEM_SIZE_MAX, Item, item_size, kept_item, wire_item
 
 RETURN_VALUES = {
     "Put": ("NONE", "ALL_OLD"),
@@ -97,10 +97,10 @@ class Statement:
         if returns == "NONE" or record is None:
             return {}
         if returns.startswith("ALL"):
-            return {"Attributes": copied_item(record.item)}
+            return {"Attributes": wire_item(record.item)}
         update = self.plan.update
         attributes = parts(record.item, update.meaning.paths) if update else None
-        return {"Attributes": attributes} if attributes else {}
+        return {"Attributes": wire_item(attributes)} if attributes else {}
 
     def charge(
         self,

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import botocore
 import botocore.session
 import pytest
 
@@ -107,6 +108,13 @@ def test_what_is_left_of_a_model_is_what_the_whole_says(embedded: Bundle, servic
     for name, shape in left["shapes"].items():
         of_whole = whole.shape_for(name)
         assert list(shape.get("members", [])) == list(getattr(of_whole, "members", []))
+
+
+def test_trimming_leaves_the_installed_packages_as_they_were(embedded: Bundle) -> None:
+    """An installer may link one file into many places; what we cut is a copy."""
+    installed = Path(botocore.__file__).parent / "data" / "endpoints.json"
+    assert not installed.samefile(embedded.directory / "botocore" / "data" / "endpoints.json")
+    assert "ec2" in json.loads(installed.read_text())["partitions"][0]["services"]
 
 
 def test_the_asset_holds_no_tests_no_stubs_and_no_page_for_browsers(embedded: Bundle) -> None:
