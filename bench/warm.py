@@ -17,6 +17,7 @@ from statistics import median
 from typing import Any
 
 from botocore.awsrequest import AWSResponse
+from botocore.compat import HTTPHeaders
 
 from common import aws
 from common.catalogue.model import Asset, Execution, Listing, Quote
@@ -33,7 +34,7 @@ class _Raw(io.BytesIO):
 
 def _answered_at_once(request: Any, **_: Any) -> AWSResponse:
     body = _Raw(b"{}")
-    return AWSResponse(request.url, 200, {"content-type": "application/x-amz-json-1.0"}, body)
+    return AWSResponse(request.url, 200, HTTPHeaders(), body)
 
 
 def _cpu_microseconds(act: Callable[[int], object]) -> float:

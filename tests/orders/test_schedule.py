@@ -3,6 +3,7 @@
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common import clock
 from common.money import Price
 from functions.orders import schedule
 from functions.orders.model import Status
@@ -11,13 +12,10 @@ from tests.desk import Desk
 
 
 class Context(LambdaContext):
-    """Of a function that has so many milliseconds left at each look."""
+    """Of a function that has so many milliseconds left."""
 
-    def __init__(self, *milliseconds: int) -> None:
-        self.left = list(milliseconds) or [55_000]
-
-    def get_remaining_time_in_millis(self) -> int:
-        return self.left.pop(0) if len(self.left) > 1 else self.left[0]
+    def __init__(self, milliseconds: int = 55_000) -> None:
+        self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     found.set_price("btc", "100")
     monkeypatch.setattr(schedule, "orders", lambda: desk.orders)
     monkeypatch.setattr(schedule, "_oracle", lambda _: found)
-    monkeypatch.setattr(schedule.clock, "now", desk.clock)
+    monkeypatch.setattr(clock, "now", desk.clock)
     return found
 
 
