@@ -80,4 +80,10 @@ InstantText = Annotated[
 class RequestBody(BaseModel):
     """A body says what it says: no unknown fields."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+
+class View(BaseModel):
+    """What an answer looks like. Its validator is built when it is first used, not at every cold start."""
+
+    model_config = ConfigDict(defer_build=True)

@@ -112,6 +112,7 @@ def _environment(
         "PRICE_ORACLE_URL": place.price_oracle_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
+        "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
         **{f"{name}_SECRET": _arn(secret) for name, secret in secrets.items()},
     }
     if place.endpoint_url is not None:

@@ -6,6 +6,7 @@ are 1.2 MB of JSON to parse, DynamoDB's whole model another 300 KB.
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import shutil
@@ -27,11 +28,35 @@ _NEVER_IMPORTED = (
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css",
     "urllib3/contrib/emscripten",
 )
+# Packages whose __init__ imports every module they have: all event sources of AWS, asyncio for GraphQL.
+_ON_DEMAND = ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/data_classes")
+_ON_DEMAND_CODE = '''\
+"""As the package's own __init__, but a name is imported when it is first asked for (infra/trim.py)."""
+
+import importlib
+
+_FROM = {names}
+__all__ = list(_FROM)
+
+
+def __getattr__(name):
+    if name not in _FROM:
+        raise AttributeError(f"module {{__name__!r}} has no attribute {{name!r}}")
+    found = getattr(importlib.import_module(_FROM[name], __name__), name)
+    globals()[name] = found
+    return found
+'''
 _LEFT_OUT = ("*.dist-info", "tests", "test", "__pycache__", "*.pyi", "py.typed", "*.so.debug")
 
 
+class CanNotTrim(RuntimeError):
+    """A package is not as it was when this was written."""
+
+
 def trim(packages: Path) -> None:
-    """Take from installed packages what never runs in a function."""
+    """Take from installed packages what never runs in a function, and let what may not be needed wait until it is."""
+    for name in _ON_DEMAND:
+        _import_on_demand(packages / name / "__init__.py")
     for pattern in _LEFT_OUT:
         for path in list(packages.rglob(pattern)):
             _remove(path)
@@ -51,6 +76,21 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _import_on_demand(init: Path) -> None:
+    """Rewrite an __init__ that only imports names into one that imports them when they are asked for (PEP 562)."""
+    names: dict[str, str] = {}
+    for statement in ast.parse(init.read_text()).body:
+        match statement:
+            case ast.ImportFrom(module=module, names=imported, level=level):
+                names |= {alias.asname or alias.name: "." * level + (module or "") for alias in imported}
+            case ast.Expr() | ast.Assign(targets=[ast.Name(id="__all__")]):
+                pass
+            case _:
+                raise CanNotTrim(f"{init} does more than to import names: look at it again")
+    init.unlink()
+    init.write_text(_ON_DEMAND_CODE.format(names=json.dumps(names, indent=4)))
 
 
 def _trim_service(folder: Path, operations: tuple[str, ...]) -> None:

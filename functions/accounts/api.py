@@ -8,7 +8,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from common import aws, clock, http
 from common.http import IdempotencyKey, answer, caller
@@ -17,7 +17,7 @@ from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.table.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
-from common.wire import Dollars, Instant, InstantText, Reason, RequestBody
+from common.wire import Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.accounts.model import Transfer, User
 from functions.accounts.service import Accounts, Made, Rules
 
@@ -41,12 +41,12 @@ class Decision(RequestBody):
     reason: Reason
 
 
-class UserView(BaseModel):
+class UserView(View):
     username: str
     created_at: InstantText
 
 
-class BalanceView(BaseModel):
+class BalanceView(View):
     """`current_balance` is free to spend, `held_balance` reserved for open orders and withdrawals. US dollars."""
 
     username: str
@@ -55,7 +55,7 @@ class BalanceView(BaseModel):
     updated_at: InstantText
 
 
-class TransferView(BaseModel):
+class TransferView(View):
     """A deposit or a withdrawal of US dollars."""
 
     transfer_id: str
@@ -68,7 +68,7 @@ class TransferView(BaseModel):
     updated_at: InstantText
 
 
-class TransactionView(BaseModel):
+class TransactionView(View):
     """A line of the journal: dollars that came or went."""
 
     transaction_type: str
@@ -78,12 +78,12 @@ class TransactionView(BaseModel):
     created_at: InstantText
 
 
-class TransactionPage(BaseModel):
+class TransactionPage(View):
     items: list[TransactionView]
     cursor: str | None
 
 
-class UserPage(BaseModel):
+class UserPage(View):
     items: list[UserView]
     cursor: str | None
 

@@ -7,7 +7,7 @@ from functools import cache
 from typing import Annotated, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import AfterValidator, BaseModel, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
 from common.catalogue.model import PRECISION_MAX, Asset, Execution
@@ -16,7 +16,7 @@ from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, USERNAME_PATTERN
-from common.wire import Dollars, InstantText, RequestBody
+from common.wire import Dollars, InstantText, RequestBody, View
 from functions.operations.model import CONTEXTS
 from functions.operations.service import Operations
 
@@ -46,7 +46,7 @@ class AssetRequest(RequestBody):
     price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
 
 
-class AssetSaved(BaseModel):
+class AssetSaved(View):
     asset_id: str
     name: str
     precision: int
@@ -62,7 +62,7 @@ class ReconcileRequest(RequestBody):
     username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
 
 
-class ReconciledView(BaseModel):
+class ReconciledView(View):
     """`differences` is empty when the balances are what the journal adds up to."""
 
     username: str
@@ -70,7 +70,7 @@ class ReconciledView(BaseModel):
     differences: list[str]
 
 
-class WaitingView(BaseModel):
+class WaitingView(View):
     context: str
     id: str
     waits_for: str
@@ -78,11 +78,11 @@ class WaitingView(BaseModel):
     overdue: bool
 
 
-class WorkList(BaseModel):
+class WorkList(View):
     items: list[WaitingView]
 
 
-class EventView(BaseModel):
+class EventView(View):
     at: InstantText
     before: str | None
     after: str
@@ -90,12 +90,12 @@ class EventView(BaseModel):
     actor: str
 
 
-class TimelineView(BaseModel):
+class TimelineView(View):
     id: str
     events: list[EventView]
 
 
-class AuditEntryView(BaseModel):
+class AuditEntryView(View):
     at: InstantText
     operator: str
     action: str
@@ -103,7 +103,7 @@ class AuditEntryView(BaseModel):
     detail: str
 
 
-class AuditPage(BaseModel):
+class AuditPage(View):
     items: list[AuditEntryView]
     cursor: str | None
 

@@ -13,7 +13,7 @@ from typing import Annotated
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from common import audit, aws, clock, http
 from common.audit import AuditEntry
@@ -25,7 +25,7 @@ from common.money import Money, Price, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
-from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody
+from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.orders.model import Order, Side, Status, Terms
 from functions.orders.service import Orders, Placed
 
@@ -57,7 +57,7 @@ class FailRequest(RequestBody):
     reason: Reason
 
 
-class OrderView(BaseModel):
+class OrderView(View):
     """Prices and totals are US dollars. A pending order has no `price_per_unit` and no `total_amount` yet."""
 
     order_id: str
@@ -78,12 +78,12 @@ class OrderView(BaseModel):
     updated_at: InstantText
 
 
-class OrderPage(BaseModel):
+class OrderPage(View):
     items: list[OrderView]
     cursor: str | None = Field(description="of the next page; none: this is the last")
 
 
-class AssetView(BaseModel):
+class AssetView(View):
     asset_id: str
     name: str
     active: bool
@@ -98,11 +98,11 @@ class AssetView(BaseModel):
     price_age_seconds: int | None
 
 
-class AssetList(BaseModel):
+class AssetList(View):
     items: list[AssetView]
 
 
-class HoldingView(BaseModel):
+class HoldingView(View):
     """`quantity` is free, `held_quantity` reserved for open sales; cost is spread over both."""
 
     asset_id: str
@@ -117,7 +117,7 @@ class HoldingView(BaseModel):
     updated_at: InstantText
 
 
-class HoldingList(BaseModel):
+class HoldingList(View):
     items: list[HoldingView]
 
 
@@ -132,7 +132,7 @@ class PositionView(HoldingView):
     allocation_percent: str | None
 
 
-class PortfolioView(BaseModel):
+class PortfolioView(View):
     """US dollars. Totals are over the positions that have a price; `complete` says that all have a fresh one."""
 
     username: str
@@ -150,7 +150,7 @@ class PortfolioView(BaseModel):
     as_of: InstantText
 
 
-class TransactionView(BaseModel):
+class TransactionView(View):
     """A line of the journal. `cost` and `realised_gain` are those of a sale."""
 
     asset_id: str
@@ -165,7 +165,7 @@ class TransactionView(BaseModel):
     created_at: InstantText
 
 
-class TransactionPage(BaseModel):
+class TransactionPage(View):
     items: list[TransactionView]
     cursor: str | None
 

@@ -19,7 +19,9 @@ from botocore import xform_name
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.harness.errors import cancellation, client_error
-from tests.harness.memory import CONFLICT, InMemoryDynamoDB, paginator
+from tests.harness.memory import InMemoryDynamoDB
+from tests.harness.paging import paginator
+from tests.harness.transactions import CONFLICT
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
 TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
@@ -168,7 +170,7 @@ class Conflict(Fault):
         positions = {len(call.arguments["TransactItems"]) - 1} if self.items is None else self.items
         if call.boundary.table is None or call.operation == "TransactGetItems":
             raise call.cancelled(CONFLICT, positions)
-        with call.boundary.table.contended(positions):
+        with call.boundary.table.transactions.contended(positions):
             return call.do()
 
 

@@ -8,52 +8,38 @@ The same keyword arguments, wire values, answers and exceptions as `boto3.client
 operations on items. Reads are consistent and nothing fails by itself; what AWS does besides (conflicts,
 throttles, lost answers, late indexes) comes from `faults` and `interleave`, what it costs from `meter`.
 
-The table serves one thread at a time. A transaction has two phases: *prepare* checks its conditions and
-holds its items, *commit* writes them. `pause`, when set, is called between them, and whoever comes to
-a held item meanwhile gets a TransactionConflict.
+The table serves one thread at a time; `transactions` says how several come to meet in it.
 """
 
 import contextlib
 import copy
 import functools
-from collections.abc import Callable, Collection, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-import botocore.loaders
 from botocore import xform_name
-from botocore.exceptions import OperationNotPageableError
-from botocore.paginate import Paginator, PaginatorModel
 from botocore.validate import ParamValidator
 
 from tests.harness import errors
-from tests.harness.capacity import CONSISTENT, EVENTUAL, TRANSACTIONAL, Arm, read_units
-from tests.harness.errors import Refused, cancellation, client_error, invalid, malformed
+from tests.harness.capacity import CONSISTENT, EVENTUAL, TRANSACTIONAL, Arm, Arms, consumed, read_units
+from tests.harness.errors import Refused, client_error, invalid, malformed
+from tests.harness.paging import can_paginate, paginator
 from tests.harness.paths import parts
 from tests.harness.plans import planned
 from tests.harness.requests import Request, check_members, transaction_statement
 from tests.harness.schema import TableSpec
 from tests.harness.searching import Found, Search
-from tests.harness.storage import Key, Record, Table
+from tests.harness.storage import Table
+from tests.harness.transactions import CONFLICT, FAILED, Place, Transactions, check_length
 from tests.harness.values import Item, kept_item, wire_item
 from tests.harness.writes import Statement, return_values
 
-STATEMENTS_MAX = 100
-TRANSACTION_SIZE_MAX = 4 * 1024 * 1024
 BATCH_WRITES_MAX = 25
 BATCH_READS_MAX = 100
-TOKEN_LIFE = timedelta(minutes=10)
-TOKEN_LENGTH_MAX = 36
-TOKENS_MAX = 10_000
-FAILED = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
-CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 
 Answer = dict[str, Any]
-Reason = dict[str, Any]  # of a cancellation: Code, Message, Item
-Images = tuple[Record | None, Record | None]  # an item before and after
-Arms = list[Arm] | None  # where a call notes what it costs; None when nobody asks
 
 
 class Consumption(NamedTuple):
@@ -64,20 +50,8 @@ class Consumption(NamedTuple):
     error: str
 
 
-@dataclass(slots=True)
-class Token:
-    """A ClientRequestToken that was seen. `done_at` is None while its transaction is under way."""
-
-    statements: list[Statement]
-    done_at: datetime | None = None
-
-    def stands_for(self, statements: list[Statement]) -> bool:
-        """Whether these are the statements it was first sent with."""
-        return len(statements) == len(self.statements) and all(map(Statement.same_as, statements, self.statements))
-
-
 class InMemoryDynamoDB:
-    """The client. `exceptions`, `get_paginator` and `meta`-less otherwise, as botocore's.
+    """The client: a method for each operation on items, `exceptions` and `get_paginator`.
 
     Args:
         tables: what exists from the beginning.
@@ -92,15 +66,11 @@ class InMemoryDynamoDB:
         now: Callable[[], datetime] = lambda: datetime(2026, 1, 1, tzinfo=UTC),
         validate: bool = False,
     ) -> None:
-        self.pause: Callable[[str], None] | None = None
         self.observers: list[Callable[[Consumption], None]] = []
         self._tables = {spec.name: Table(spec) for spec in tables}
-        self._now = now
         self._validator = ParamValidator() if validate else None
-        self._held: dict[tuple[str, Key], object] = {}
-        self._tokens: dict[str, Token] = {}
+        self.transactions = Transactions(now)
         self._requests = 0
-        self._contended: Collection[int] = ()
         self._index_delay = 0
         self._item_delay = 0
 
@@ -112,6 +82,15 @@ class InMemoryDynamoDB:
     @property
     def exceptions(self) -> Any:
         return errors.exceptions()
+
+    @property
+    def pause(self) -> Callable[[str], None] | None:
+        """Called with a stage: `call` before every call, `prepare`, `commit` and `apply` within a transaction."""
+        return self.transactions.pause
+
+    @pause.setter
+    def pause(self, pause: Callable[[str], None] | None) -> None:
+        self.transactions.pause = pause
 
     def items(self, table: str | None = None) -> list[Item]:
         """Every item of the table (of the only one), by key: for a test to look at, at no cost."""
@@ -130,15 +109,6 @@ class InMemoryDynamoDB:
             yield
         finally:
             self._index_delay, self._item_delay = before
-
-    @contextlib.contextmanager
-    def contended(self, positions: Collection[int]) -> Iterator[None]:
-        """Within the block, a transaction's statements at these positions meet another transaction."""
-        before, self._contended = self._contended, positions
-        try:
-            yield
-        finally:
-            self._contended = before
 
     # Single items
 
@@ -193,7 +163,7 @@ class InMemoryDynamoDB:
         return self._call("DescribeTable", request, describe)
 
     def can_paginate(self, operation_name: str) -> bool:
-        return operation_name in _paginators()
+        return can_paginate(operation_name)
 
     def get_paginator(self, operation_name: str) -> Any:
         return paginator(self, operation_name)
@@ -224,7 +194,7 @@ class InMemoryDynamoDB:
         if arms is not None:
             self._observe(operation, arms, "")
             if wanted != "NONE":
-                answer["ConsumedCapacity"] = _consumed(operation, arms, wanted)
+                answer["ConsumedCapacity"] = consumed(operation, arms, wanted)
         answer["ResponseMetadata"] = {
             "RequestId": request_id,
             "HTTPStatusCode": 200,
@@ -250,7 +220,7 @@ class InMemoryDynamoDB:
         returns = return_values(kind, request)
         statement.place()
         table, key = statement.table, statement.key
-        if self._held and (table.name, key) in self._held:
+        if self.transactions.held((table.name, key)):
             raise Refused("TransactionConflictException", CONFLICT["Message"])
         before = table.records.get(key)
         if not statement.allowed(before):
@@ -267,131 +237,13 @@ class InMemoryDynamoDB:
 
     def _transact_write(self, request: Request, arms: Arms) -> Answer:
         bodies = request["TransactItems"]
-        if not 1 <= len(bodies) <= STATEMENTS_MAX:
-            raise invalid(
-                "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
-                f"Member must have length between 1 and {STATEMENTS_MAX}"
-            )
-        statements = [self._transaction_statement(body) for body in bodies]
-        size = 0
-        for statement in statements:
-            size += statement.payload_size
-        if size > TRANSACTION_SIZE_MAX:
-            raise invalid("Transaction payload size cannot exceed 4 MB")
-        self._place_all(statements)
-        if len({(statement.table.name, statement.key) for statement in statements}) < len(statements):
-            raise invalid("Transaction request cannot include multiple operations on one item")
-        token = request.get("ClientRequestToken")
-        if token is not None:
-            if self._replayed(token, statements, arms):
-                return {}
-            self._remember(token, Token(statements))
-        try:
-            images = self._prepared(statements, arms)
-            self._commit(statements, images)
-        except BaseException:
-            self._tokens.pop(token or "", None)
-            raise
-        finally:
-            if self.pause:
-                self._release(statements)
-        if token is not None:
-            self._tokens[token].done_at = self._now()
+        check_length(bodies)
+        statements = []
+        for body in bodies:
+            kind, content = transaction_statement(body)
+            statements.append(Statement.of(kind, content, self._table(content)))
+        self.transactions.write(statements, request.get("ClientRequestToken"), arms)
         return {}
-
-    def _transaction_statement(self, body: Request) -> Statement:
-        kind, content = transaction_statement(body)
-        return Statement.of(kind, content, self._table(content))
-
-    @staticmethod
-    def _place_all(statements: list[Statement]) -> None:
-        """Keys of all; the first that does not fit its table cancels, and nobody looks further."""
-        for number, statement in enumerate(statements):
-            try:
-                statement.place()
-            except Refused as refused:
-                reasons: list[Reason] = [{"Code": "None"} for _ in statements]
-                reasons[number] = {"Code": "ValidationError", "Message": refused.message}
-                raise cancellation(reasons) from refused
-
-    def _prepared(self, statements: list[Statement], arms: Arms) -> list[Images]:
-        """Hold every item, judge every statement; the images before and after, or a cancellation with all reasons."""
-        images: list[Images] = []
-        reasons: dict[int, Reason] = {}
-        for number, statement in enumerate(statements):
-            if self.pause and number:
-                self.pause("prepare")
-            before = statement.table.records.get(statement.key)
-            after = before
-            if number in self._contended or (self.pause and not self._hold(statement, statements)):
-                reasons[number] = dict(CONFLICT)
-            elif not statement.allowed(before):
-                shown = {"Item": wire_item(before.item)} if before and statement.returns_old else {}
-                reasons[number] = {**FAILED, **shown}
-            else:
-                try:
-                    after = statement.image(before)
-                except Refused as refused:
-                    reasons[number] = {"Code": "ValidationError", "Message": refused.message}
-            images.append((before, after))
-        if arms is not None:
-            for statement, (before, after) in zip(statements, images, strict=True):
-                statement.charge(arms, before, after, transactional=True, refused=bool(reasons))
-        if self.pause:
-            self.pause("commit")  # a transaction that will be cancelled holds its items too, for a while
-        if reasons:
-            raise cancellation([reasons.get(number, {"Code": "None"}) for number in range(len(statements))])
-        return images
-
-    def _commit(self, statements: list[Statement], images: list[Images]) -> None:
-        for number, (statement, (before, after)) in enumerate(zip(statements, images, strict=True)):
-            if number and self.pause:
-                self.pause("apply")
-            if after is not before:
-                statement.table.write(statement.key, after)
-
-    def _hold(self, statement: Statement, holder: object) -> bool:
-        """Hold the item for the transaction; false when another one holds it."""
-        return self._held.setdefault((statement.table.name, statement.key), holder) is holder
-
-    def _release(self, statements: list[Statement]) -> None:
-        for statement in statements:
-            place = statement.table.name, statement.key
-            if self._held.get(place) is statements:
-                del self._held[place]
-
-    def _remember(self, token: str, seen: Token) -> None:
-        """Note a token. Only the latest are kept: repeats come soon, and a clock that stands still forgets nothing."""
-        self._tokens.pop(token, None)
-        self._tokens[token] = seen
-        if len(self._tokens) > TOKENS_MAX:
-            del self._tokens[next(iter(self._tokens))]
-
-    def _replayed(self, token: str, statements: list[Statement], arms: Arms) -> bool:
-        """Whether this very request was committed under this token in the last ten minutes."""
-        if not 1 <= len(token) <= TOKEN_LENGTH_MAX:
-            raise invalid(
-                f"1 validation error detected: Value '{token}' at 'clientRequestToken' failed to satisfy constraint: "
-                f"Member must have length between 1 and {TOKEN_LENGTH_MAX}"
-            )
-        seen = self._tokens.get(token)
-        if seen is None or (seen.done_at and self._now() - seen.done_at >= TOKEN_LIFE):
-            return False
-        if not seen.stands_for(statements):
-            raise Refused(
-                "IdempotentParameterMismatchException",
-                "Transaction canceled, idempotent parameter mismatch: the token was used with other parameters",
-            )
-        if seen.done_at is None:
-            raise Refused(
-                "TransactionInProgressException", "The transaction with the given request token is already in progress."
-            )
-        if arms is not None:
-            for statement in statements:
-                record = statement.table.records.get(statement.key)
-                size = record.size if record else 0
-                arms.append(Arm(statement.table.name, None, read_units=read_units(size, TRANSACTIONAL)))
-        return True
 
     def _batch_write(self, request: Request, arms: Arms) -> Answer:
         statements: list[tuple[Statement, Request]] = []
@@ -412,7 +264,7 @@ class InMemoryDynamoDB:
             raise invalid("Provided list of item keys contains duplicates")
         unprocessed: dict[str, list[Any]] = {}
         for statement, body in statements:
-            if (statement.table.name, statement.key) in self._held:
+            if self.transactions.held((statement.table.name, statement.key)):
                 unprocessed.setdefault(statement.table.name, []).append(copy.deepcopy(body))
                 continue
             before = statement.table.records.get(statement.key)
@@ -471,58 +323,12 @@ class InMemoryDynamoDB:
 
     def _transact_get(self, request: Request, arms: Arms) -> Answer:
         bodies = [body["Get"] for body in request["TransactItems"]]
-        if not 1 <= len(bodies) <= STATEMENTS_MAX:
-            raise invalid(
-                "1 validation error detected: Value at 'transactItems' failed to satisfy constraint: "
-                f"Member must have length between 1 and {STATEMENTS_MAX}"
-            )
-        places = []
+        check_length(bodies)
+        places: list[Place] = []
         for body in bodies:
             table = self._table(body)
             places.append((table.name, table.given_key(kept_item(body["Key"])[0])))
         if len(set(places)) < len(places):
             raise invalid("Transaction request cannot include multiple operations on one item")
-        if any(place in self._held for place in places):
-            raise cancellation([dict(CONFLICT) if place in self._held else {"Code": "None"} for place in places])
+        self.transactions.check_free(places)
         return {"Responses": [self._read_one(body, arms, TRANSACTIONAL) for body in bodies]}
-
-
-def _consumed(operation: str, arms: list[Arm], wanted: str) -> Any:
-    """`ConsumedCapacity` as AWS reports it: floats, a list for the operations on several tables."""
-    reports = []
-    for table in dict.fromkeys(arm.table for arm in arms):
-        own = [arm for arm in arms if arm.table == table]
-        report: dict[str, Any] = {"TableName": table, **_units(own)}
-        if wanted == "INDEXES":
-            report["Table"] = _units([arm for arm in own if arm.index is None])
-            indexes = dict.fromkeys(arm.index for arm in own if arm.index is not None)
-            if indexes:
-                report["GlobalSecondaryIndexes"] = {
-                    name: _units([arm for arm in own if arm.index == name]) for name in indexes
-                }
-        reports.append(report)
-    several = operation in ("TransactWriteItems", "TransactGetItems", "BatchGetItem", "BatchWriteItem")
-    return reports if several else reports[0]
-
-
-def _units(arms: list[Arm]) -> dict[str, float]:
-    written, read = sum(arm.write_units for arm in arms), sum(arm.read_units for arm in arms)
-    detail = {"WriteCapacityUnits": float(written)} if written else {}
-    detail |= {"ReadCapacityUnits": float(read)} if read else {}
-    return {"CapacityUnits": float(written + read), **detail}
-
-
-def paginator(client: Any, operation_name: str) -> Any:
-    """botocore's own paginator over any client of this shape. `operation_name` as in `query`."""
-    if operation_name not in _paginators():
-        raise OperationNotPageableError(operation_name=operation_name)
-    name, settings = _paginators()[operation_name]
-    return Paginator(getattr(client, operation_name), settings, errors.service_model().operation_model(name))
-
-
-@functools.cache
-def _paginators() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Operations that have pages: by method name, their API name and how their pages go on."""
-    description = botocore.loaders.Loader().load_service_model("dynamodb", "paginators-1")
-    model = PaginatorModel(description)
-    return {xform_name(name): (name, model.get_paginator(name)) for name in description["pagination"]}
