@@ -74,7 +74,7 @@ $(INSTALLED): requirements/dev.txt requirements/uv.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "Python 3.11 or newer is needed; try: make PYTHON=python3.12 …"; exit 1; }
 	@echo "Installing Python packages into $(VENV) …"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
 	@$(SYNC) 2>/dev/null || $(SYNC) --system-certs
 	@touch $@
@@ -83,5 +83,5 @@ $(TOOLS): package.json package-lock.json .npmrc
 	@node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' \
 		|| { echo "Node 20 or newer is needed"; exit 1; }
 	@echo "Installing the CDK command line into node_modules …"
-	@npm ci --silent --no-fund --no-audit
+	@npm ci --loglevel=error --no-progress >/dev/null
 	@touch $@

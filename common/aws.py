@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_secretsmanager import SecretsManagerClient
 
-# botocore repeats a transaction under the same ClientRequestToken, so its own retries are safe.
-_QUICK = Config(connect_timeout=1, read_timeout=3, retries={"mode": "standard", "max_attempts": 3}, tcp_keepalive=True)
+# A request has 28 s: no single call may take more than a few. botocore repeats a transaction under the same
+# ClientRequestToken, so its own retries are safe.
+_QUICK = Config(connect_timeout=1, read_timeout=2, retries={"mode": "standard", "max_attempts": 2}, tcp_keepalive=True)
 
 
 @cache

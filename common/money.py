@@ -143,5 +143,10 @@ class Price:
         rounding = ROUND_CEILING if at_least else ROUND_FLOOR
         return Quantity(ROUNDING.divide(money.usd, self.usd_per_unit).quantize(step, rounding, ROUNDING), asset_id)
 
+    def differs_bps(self, other: Price) -> Decimal:
+        """How far this is from `other`, in basis points of `other` (1 = 0.01 %), without a sign."""
+        apart = EXACT.abs(EXACT.subtract(self.usd_per_unit, other.usd_per_unit))
+        return ROUNDING.divide(EXACT.multiply(apart, Decimal(10_000)), other.usd_per_unit)
+
     def __str__(self) -> str:
         return plain(self.usd_per_unit)

@@ -126,7 +126,7 @@ def _running_desk() -> Desk:
         desk = Local(place).desk()
         if desk is not None:
             return desk
-    return _fail("the desk is not up, or its code has changed since; `make up` first", False)
+    return _fail("the desk is not up; `make up` first", False)
 
 
 def _facts(desk: Desk) -> dict[str, object]:

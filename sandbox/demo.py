@@ -99,6 +99,7 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
                 _move(desk, BITCOIN, factor)
                 desk.tend_market()
                 price = Decimal(customer.fresh_price(BTC))
+                desk.tend_market()  # what the price has crossed is filled in the next round
                 story.moments.append(customer.moment(f"BTC at ${price:,.0f}"))
                 tell(f"the market moves: BTC at ${price:,.2f}")
             filled = customer.get(f"/orders/{resting['order_id']}")
@@ -176,8 +177,8 @@ class _Customer:
         return self._http.post(path, json=body or None, headers={"Idempotency-Key": key})
 
     def fresh_price(self, asset_id: str) -> str:
-        """A warm function keeps its view of the market for five seconds; wait that out."""
-        time.sleep(5.1)
+        """A new price counts six seconds after it was written, everywhere at once; wait that out."""
+        time.sleep(6.1)
         return str(self.get(f"/assets/{asset_id}")["price"])
 
     def moment(self, step: str) -> Moment:

@@ -48,13 +48,13 @@ def digest(place: LocalPlace) -> str:
     return found.hexdigest()
 
 
-def deployed(place: LocalPlace, wanted: str) -> Deployment | None:
-    """The deployment, if it is the wanted one and the embedded AWS still has it."""
+def deployed(place: LocalPlace, wanted: str | None = None) -> Deployment | None:
+    """The deployment, if it is the wanted one (None: any) and the embedded AWS still has it."""
     try:
         noted = json.loads(_note(place).read_text())
     except FileNotFoundError:
         return None
-    if noted["digest"] != wanted or not _complete(place, STACK):
+    if wanted not in (None, noted["digest"]) or not _complete(place, STACK):
         return None
     return Deployment(**noted["deployment"])
 

@@ -105,6 +105,7 @@ def start(
     deadline = time.monotonic() + patience_seconds
     while not answers():
         if begun.poll() is not None:
+            _CHILDREN.remove(begun)
             raise DidNotStart(f"{name} ended at once with status {begun.returncode}:\n{_end_of(log)}")
         if time.monotonic() > deadline:
             begun.terminate()
@@ -125,7 +126,9 @@ def stop(process: Process, patience_seconds: float = STOP_SECONDS) -> bool:
             _signal(process, signal.SIGKILL)
             return False
         time.sleep(0.05)
-    _CHILDREN[:] = [child for child in _CHILDREN if child.poll() is None]
+    for child in [child for child in _CHILDREN if child.pid == process.pid]:
+        child.wait()  # its last threads may still be ending
+        _CHILDREN.remove(child)
     return True
 
 

@@ -108,7 +108,7 @@ class Desk:
         """The market is here now."""
         now = self.clock()
         with self._direct().transaction() as tx:
-            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now))
+            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice=timedelta(0)))
 
     def _direct(self) -> Table:
         return Table(self.dynamo, TABLE.name)  # type: ignore[arg-type]

@@ -10,6 +10,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.money import Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
+PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %
 CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
 
@@ -37,8 +38,12 @@ class PriceUnavailable(Unavailable):
     """There is no price for the asset, or the latest is too old to trade on. Try again in a minute."""
 
 
+class PrecisionLowered(Conflict):
+    """An asset keeps its decimals: what is held in them could not be sold any more."""
+
+
 class PriceIsNewer(Conflict):
-    """The table has a younger price than the one offered; it stays."""
+    """The table has a younger price than the one offered, or one that does not count yet; it stays."""
 
 
 class Execution(StrEnum):
@@ -95,16 +100,40 @@ class Asset:
 
 @dataclass(frozen=True)
 class Listing:
-    """An asset with its latest quote, if there is one."""
+    """An asset with its latest quote, if there is one.
+
+    A newer quote counts from its `effective_at` on; until then the one before it does. So all processes, whose
+    views of the table differ by seconds, change the price at one instant, and nobody trades on two prices at once:
+
+        marked at 0 s ─── every process has seen it by 5 s ─── all of them use it from 6 s
+    """
 
     asset: Asset
     quote: Quote | None
+    before: Quote | None = None
+    effective_at: datetime | None = None
+
+    def quote_at(self, now: datetime) -> Quote | None:
+        """The quote that counts now; None when there has never been one."""
+        return self.before if self.effective_at is not None and now < self.effective_at else self.quote
 
     def stale(self, now: datetime) -> bool:
         """Too old, or from a future that no difference of clocks explains."""
-        if self.quote is None:
+        quote = self.quote_at(now)
+        if quote is None:
             return False
-        return not -CLOCKS_APART_SECONDS_MAX <= self.quote.age_seconds(now) <= self.asset.price_age_max_seconds
+        return not -CLOCKS_APART_SECONDS_MAX <= quote.age_seconds(now) <= self.asset.price_age_max_seconds
+
+    def believable(self, quote: Quote, now: datetime) -> bool:
+        """May this be the next quote? Not if it is from the future, and not if it has jumped by more than
+        `PRICE_MOVE_MAX_BPS` from the latest. A jump that is real is believed when the latest has grown too old to
+        trade on: a slip of the source stops trading for minutes, and is never traded on."""
+        if quote.age_seconds(now) < -CLOCKS_APART_SECONDS_MAX:
+            return False
+        latest = self.quote
+        if latest is None or latest.age_seconds(now) > self.asset.price_age_max_seconds:
+            return True
+        return quote.price.differs_bps(latest.price) <= PRICE_MOVE_MAX_BPS
 
     def must_be_active(self) -> None:
         """Raises AssetInactive."""
@@ -114,13 +143,14 @@ class Listing:
     def tradable_quote(self, now: datetime) -> Quote:
         """Raises AssetInactive, PriceUnavailable."""
         self.must_be_active()
-        if self.quote is None:
+        quote = self.quote_at(now)
+        if quote is None:
             raise PriceUnavailable(f"there is no price for {self.asset.asset_id} yet", retry_after_seconds=60)
         if self.stale(now):
             raise PriceUnavailable(
                 f"the latest price of {self.asset.asset_id} is too old to trade on, or from the future",
-                age_seconds=int(self.quote.age_seconds(now)),
+                age_seconds=int(quote.age_seconds(now)),
                 age_max_seconds=self.asset.price_age_max_seconds,
                 retry_after_seconds=60,
             )
-        return self.quote
+        return quote

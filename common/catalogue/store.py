@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from common.catalogue.model import Asset, AssetNotFound, Execution, Listing, PriceIsNewer, Quote
+from common.catalogue.model import Asset, AssetNotFound, Execution, Listing, PrecisionLowered, PriceIsNewer, Quote
 from common.money import Money, Price
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item
@@ -17,6 +17,7 @@ from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
 VIEW_SECONDS = 5
+NOTICE = timedelta(seconds=VIEW_SECONDS + 1)  # from writing a price to using it: every view has it by then
 
 
 class AssetItem(Item, discriminator=keys.ASSET.entity):
@@ -36,6 +37,10 @@ class PriceItem(Item, discriminator=keys.PRICE.entity):
     price = DecimalAttribute()
     source = UnicodeAttribute()
     as_of = InstantAttribute()
+    effective_at = InstantAttribute()
+    price_before = DecimalAttribute()
+    source_before = UnicodeAttribute()
+    as_of_before = InstantAttribute()
 
 
 @dataclass
@@ -56,8 +61,8 @@ class Market:
 
     def fresh(self) -> Mapping[str, Listing]:
         """The listings as they are now, and kept from now on."""
-        self._seen_at = None
-        return self.listings()
+        self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
+        return self._listings
 
     def listing(self, asset_id: str) -> Listing:
         """Raises AssetNotFound."""
@@ -67,17 +72,28 @@ class Market:
             raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them") from None
 
 
-def _read(table: Table) -> dict[str, Listing]:
-    quotes = {
-        item.asset_id: Quote(Price(item.price), item.source, item.as_of)
-        for item in table.all(PriceItem, Query(partition(keys.PRICE.pk)))
+def _read(table: Table, *, consistent: bool = False) -> dict[str, Listing]:
+    prices = {
+        item.asset_id: item for item in table.all(PriceItem, Query(partition(keys.PRICE.pk), consistent=consistent))
     }
-    assets = map(_asset, table.all(AssetItem, Query(partition(keys.ASSET.pk))))
-    return {asset.asset_id: Listing(asset, quotes.get(asset.asset_id)) for asset in assets}
+    assets = map(_asset, table.all(AssetItem, Query(partition(keys.ASSET.pk), consistent=consistent)))
+    return {asset.asset_id: _listing(asset, prices.get(asset.asset_id)) for asset in assets}
+
+
+def _listing(asset: Asset, item: PriceItem | None) -> Listing:
+    if item is None:
+        return Listing(asset, None)
+    return Listing(
+        asset,
+        quote=Quote(Price(item.price), item.source, item.as_of),
+        before=Quote(Price(item.price_before), item.source_before, item.as_of_before),
+        effective_at=item.effective_at,
+    )
 
 
 def save(asset: Asset, at: datetime) -> Write:
-    """Write an asset as a whole, new or changed."""
+    """Write an asset as a whole, new or changed. Refused with PrecisionLowered: what is held in the lost decimals
+    could never be sold."""
     item = AssetItem
     return Write.update(
         AssetItem(*keys.ASSET(asset_id=asset.asset_id)),
@@ -93,22 +109,31 @@ def save(asset: Asset, at: datetime) -> Write:
         item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
+        when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
+        otherwise=PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held"),
     )
 
 
-def mark(asset_id: str, quote: Quote, at: datetime) -> Write:
-    """Set the latest price, which moves forward in its own time only. Refused with PriceIsNewer."""
+def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) -> Write:
+    """Set the next price, which counts after `notice`. Prices move forward in their own time only, and one at a time.
+
+    Refused with PriceIsNewer: the table has a younger one, or one that does not count yet.
+    """
     item = PriceItem
     return Write.update(
         PriceItem(*keys.PRICE(asset_id=asset_id)),
         item.entity_type.set(item),
         item.asset_id.set(asset_id),
+        item.price_before.set(item.price | quote.price.usd_per_unit),
+        item.source_before.set(item.source | quote.source),
+        item.as_of_before.set(item.as_of | quote.as_of),
+        item.effective_at.set(at + notice),
         item.price.set(quote.price.usd_per_unit),
         item.source.set(quote.source),
         item.as_of.set(quote.as_of),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        when=item.as_of.does_not_exist() | (item.as_of <= quote.as_of),
+        when=item.as_of.does_not_exist() | ((item.as_of <= quote.as_of) & (item.effective_at <= at)),
         otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
     )
 

@@ -13,7 +13,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action, Update
 
-from common.errors import Refusal, Unavailable
+from common.errors import Conflict, Refusal, Rejected, Unavailable
 from common.table.items import Item, RawItem
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def _expressed(
 class Patience:
     """How long a transaction waits for others: full jitter, doubling from the first pause to the longest."""
 
-    budget_seconds: float = 6.0
+    budget_seconds: float = 5.0
     first_pause_seconds: float = 0.01
     longest_pause_seconds: float = 0.25
     monotonic: Callable[[], float] = time.monotonic
@@ -158,6 +158,11 @@ class Transaction:
         while True:
             try:
                 return self._try(token)
+            except (Conflict, Rejected) as refusal:
+                if not perhaps_written:
+                    raise
+                # An earlier try may be on its way still, and be done after this refusal.
+                raise Busy("the outcome is not known; send it again", retry_after_seconds=1) from refusal
             except _Unknown:
                 perhaps_written = True  # the same token: what was done is answered with success, what was not is done
             except _NotWritten:

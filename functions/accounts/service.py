@@ -161,9 +161,15 @@ class Accounts:
     def _decide(self, before: Transfer, after: Transfer, operator: str, *writes: Write) -> Transfer:
         reason = after.reason or ""
         entry = AuditEntry(after.updated_at, operator, after.status.lower(), after.transfer_id, reason)
-        self._commit(
-            store.decide(after), *writes, store.event(after, before.status, reason, operator), audit.entry(entry)
-        )
+        try:
+            self._commit(
+                store.decide(after), *writes, store.event(after, before.status, reason, operator), audit.entry(entry)
+            )
+        except model.WithdrawalNotPending:
+            decided = store.withdrawal(self.table, after.transfer_id)
+            if decided.status is not after.status:
+                raise
+            return decided  # another operator has done the same in between
         return after
 
     def users(self, *, limit: int, after: Position | None) -> Page[User]:

@@ -12,6 +12,7 @@ from common import audit, timeline, work
 from common.audit import AuditEntry
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset
+from common.errors import NotFound, Unavailable
 from common.ledger import store as ledger
 from common.ledger.model import USD, Books
 from common.log import log
@@ -32,7 +33,7 @@ class Operations:
     def save_asset(self, asset: Asset, operator: str) -> Asset:
         """Write an asset of the catalogue, new or changed, as a whole. Audited. Traders see it within five seconds.
 
-        Raises ImpossibleAsset, Busy.
+        Raises ImpossibleAsset, PrecisionLowered, Busy.
         """
         if asset.asset_id == USD:
             raise model.ImpossibleAsset("USD is what assets are priced in")
@@ -89,12 +90,16 @@ class Operations:
         while more_time():
             page = store.accounts(self.table, position)
             for owner in page.items:
+                if not more_time():
+                    break
                 try:
                     drift += len(self.reconcile(owner).differences)
                     looked_at += 1
-                except model.AccountBusy:
-                    log.info("not reconciled now", extra={"username": owner.username})
-            position = page.after
+                except (NotFound, Unavailable) as refusal:
+                    log.info("not reconciled now", extra={"username": owner.username, "why": refusal.detail})
+                position = store.behind(owner)
+            else:
+                position = page.after
             with self.table.transaction() as tx:
                 tx.add(store.move_cursor(position, self.now()))
             if position is None:

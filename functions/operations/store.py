@@ -26,6 +26,12 @@ def accounts(table: Table, after: Position | None) -> Page[Owner]:
     return page.of(lambda item: Owner(item.PK, item.sub))
 
 
+def behind(owner: Owner) -> Position:
+    """Where a scan goes on that has come to this account."""
+    key = keys.BALANCE(username=owner.username)
+    return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
+
+
 def cursor(table: Table) -> Position | None:
     item = table.get(CursorItem, keys.CURSOR(name=RECONCILE), consistent=True)
     return None if item is None else item.position

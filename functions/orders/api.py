@@ -339,7 +339,8 @@ def _order(order: Order) -> OrderView:
 
 
 def _asset(listing: Listing) -> AssetView:
-    asset, quote, now = listing.asset, listing.quote, clock.now()
+    asset, now = listing.asset, clock.now()
+    quote = listing.quote_at(now)
     fresh = PriceStatus.STALE if listing.stale(now) else PriceStatus.FRESH
     return AssetView(
         asset_id=asset.asset_id,

@@ -15,6 +15,7 @@ from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
 ORDER_LIFETIME_MAX = timedelta(days=90)
+STATEMENT_LINES_MAX = 20_000
 CANCEL_ALL_BATCH = 50  # orders in one request; it returns a cursor to go on
 
 
@@ -48,6 +49,10 @@ class ExpiryOutOfRange(Rejected):
 
 class AmountTooLarge(Rejected):
     """A quantity or total has more digits than any amount may have."""
+
+
+class StatementTooLong(Rejected):
+    """More moved in the month than one answer can hold."""
 
 
 class Side(StrEnum):
@@ -160,7 +165,7 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
 
     Raises BoughtElsewhere, PriceMoved, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
     """
-    _check_execution(asset)
+    check_execution(asset)
     price = quote.price
     if asked.max_price is not None and price > asked.max_price:
         raise PriceMoved(f"the price is {price}, over your max_price {asked.max_price}", price=str(price))
@@ -194,14 +199,15 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
     )
 
 
-def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, now: datetime) -> Order:
-    """The pending order that `asked` becomes.
+def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote | None, now: datetime) -> Order:
+    """The pending order that `asked` becomes. It fills at the market, which may be better than its price already, so
+    its notional is within the asset's bounds at both.
 
     Raises BoughtElsewhere, ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge.
     """
     assert asked.order_price is not None
     assert asked.quantity is not None
-    _check_execution(asset)
+    check_execution(asset)
     expires_at = asked.expires_at or now + ORDER_LIFETIME_DEFAULT
     if not now < expires_at <= now + ORDER_LIFETIME_MAX:
         raise ExpiryOutOfRange(f"expires_at is after now and within {ORDER_LIFETIME_MAX.days} days")
@@ -211,6 +217,10 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, now: da
     notional = asked.order_price.cost_of(quantity) if buying else asked.order_price.proceeds_of(quantity)
     asset.check_notional(notional)
     _check_size(quantity, notional)
+    if quote is not None and (quote.price < asked.order_price if buying else quote.price > asked.order_price):
+        better = quote.price.cost_of(quantity) if buying else quote.price.proceeds_of(quantity)
+        asset.check_notional(better)
+        _check_size(quantity, better)
     return Order(
         order_id=order_id,
         owner=owner,
@@ -227,17 +237,22 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, now: da
 
 
 def filled(order: Order, quote: Quote, now: datetime) -> Order:
-    """The pending order, filled in full at the market, which has crossed its price: never worse than the limit."""
+    """The pending order, filled in full at the market, which has crossed its price: never worse than the limit.
+
+    Raises AmountTooLarge.
+    """
     assert order.order_price is not None
     buying = order.order_type is Side.BUY
     assert quote.price <= order.order_price if buying else quote.price >= order.order_price
+    total = quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity)
+    _check_size(order.quantity, total)
     return replace(
         order,
         status=Status.COMPLETED,
         price_per_unit=quote.price,
         price_source=quote.source,
         price_as_of=quote.as_of,
-        total_amount=quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity),
+        total_amount=total,
         updated_at=now,
     )
 
@@ -251,7 +266,8 @@ def closed(order: Order, status: Status, reason: str, now: datetime) -> Order:
     return replace(order, status=status, reason=reason, updated_at=now)
 
 
-def _check_execution(asset: Asset) -> None:
+def check_execution(asset: Asset) -> None:
+    """Raises BoughtElsewhere."""
     if asset.execution is not Execution.INSTANT:
         raise BoughtElsewhere(f"{asset.asset_id} is bought at an exchange: POST /purchases", route="POST /purchases")
 

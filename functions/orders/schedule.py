@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
@@ -16,10 +17,11 @@ from common.gateways.prices import Prices
 from common.gateways.prices.coingecko import CoinGeckoPrices
 from common.log import count, log, metrics
 from common.settings import settings
+from common.table.transaction import Patience
 from functions.orders.service import Orders
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
-RESERVE_MILLISECONDS = 8_000  # a transaction begun with less time than this might not be finished
+RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -27,10 +29,11 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     desk = orders()
     marked = desk.refresh_prices(_oracle)
     filled = 0
-    listings = desk.market.fresh().values()
+    listings = list(desk.market.fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
-    for listing in listings:
+    first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
+    for listing in listings[first:] + listings[:first]:
         try:
             filled += desk.match(listing, lambda: _time_left(context))
         except (Conflict, Unavailable) as refusal:
@@ -63,4 +66,6 @@ def _oracle(listed: Mapping[str, str]) -> Prices:
 
 @cache
 def orders() -> Orders:
-    return Orders(aws.table(), Market(aws.table(), clock.now), clock.now)
+    # An account that others are writing is left to the next round: it must not use up the time of all.
+    table = replace(aws.table(), patience=Patience(budget_seconds=0.5))
+    return Orders(table, Market(table, clock.now), clock.now)

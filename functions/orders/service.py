@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from common import work
 from common.catalogue import store as catalogue
@@ -21,9 +22,9 @@ from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.orders import model, store
-from functions.orders.model import Order, OrderNotPending, Side, Status, Terms
+from functions.orders.model import AmountTooLarge, Order, OrderNotPending, Side, Status, Terms
 
-SALE_SECONDS_MAX = 10  # each failed try means that another sale of the same holding succeeded
+SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 
 CUSTOMER = "customer"
@@ -75,7 +76,7 @@ class Orders:
         listing, now = self.market.listing(asked.asset_id), self.now()
         if asked.is_limit:
             listing.must_be_active()
-            return model.limit_order(owner, order_id, asked, listing.asset, now)
+            return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
         return model.market_order(owner, order_id, asked, listing.asset, listing.tradable_quote(now), now)
 
     def _write(self, order: Order) -> None:
@@ -158,10 +159,17 @@ class Orders:
         order = store.get(self.table, owner, order_id)
         if order.status is Status.CANCELLED:
             return Placed(order, replayed=True)
-        return Placed(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+        try:
+            return Placed(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+        except OrderNotPending:
+            order = store.get(self.table, owner, order_id)
+            if order.status is not Status.CANCELLED:
+                raise
+            return Placed(order, replayed=True)  # another request has cancelled it in between
 
     def cancel_all(self, owner: Owner, asset_id: str | None, after: Position | None) -> Page[Order]:
-        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it.
+        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it. The list is a
+        moment old: an order placed in the last second may not be on it yet.
 
         Raises Busy, perhaps with a part of the page cancelled: the same request does the rest.
         """
@@ -213,7 +221,7 @@ class Orders:
         `source` makes a price source of the catalogue's ids there, by asset id. A source that does not answer leaves
         the prices as they are, to grow old.
         """
-        listings, marked = self.market.listings(), 0
+        listings, marked = self.market.fresh(), 0
         listed = {asset_id: listing.asset.price_source_id for asset_id, listing in listings.items()}
         try:
             latest = source(listed).latest(listed)
@@ -222,11 +230,16 @@ class Orders:
             log.warning("no prices", extra={"why": down.detail, **down.facts})
             return 0
         for asset_id, found in latest.items():
+            quote = Quote(found.price, found.source, found.as_of)
+            if not listings[asset_id].believable(quote, self.now()):
+                count("PriceJump")
+                log.error("price not believed", extra={"asset_id": asset_id, "price": str(quote.price)})
+                continue
             try:
-                self._commit(catalogue.mark(asset_id, Quote(found.price, found.source, found.as_of), self.now()))
+                self._commit(catalogue.mark(asset_id, quote, self.now()))
                 marked += 1
-            except PriceIsNewer:
-                pass  # two rounds overlap; the younger price has won
+            except (PriceIsNewer, Unavailable) as refusal:  # a round that overlaps has won, or the next one will
+                log.info("not marked", extra={"asset_id": asset_id, "why": refusal.detail})
         return marked
 
     def match(self, listing: Listing, more_time: Callable[[], bool]) -> int:
@@ -235,13 +248,16 @@ class Orders:
         Safe to run twice, at once, or to be cut short: an order that is decided meanwhile is left as it is, and one
         that could not be filled now is met again in the next round.
 
-        Raises AssetInactive, PriceUnavailable: nothing is filled at a price that may not be traded on.
+        Raises AssetInactive, BoughtElsewhere, PriceUnavailable: nothing is filled at a price that may not be traded on.
         """
+        model.check_execution(listing.asset)
         quote, fills = listing.tradable_quote(self.now()), 0
         for order in store.crossed(self.table, listing.asset.asset_id, quote.price):
             if not more_time():
                 log.warning("out of time while matching", extra={"asset_id": listing.asset.asset_id})
                 break
+            if quote != listing.quote_at(self.now()) or listing.stale(self.now()):
+                break  # the price has changed or grown old meanwhile; the next round has another
             if order.expires_at is not None and order.expires_at <= self.now():
                 continue
             try:
@@ -249,12 +265,17 @@ class Orders:
                 fills += 1
             except OrderNotPending:
                 continue
+            except AmountTooLarge as refusal:
+                log.error("not filled", extra={"order_id": order.order_id, "why": refusal.detail})
             except Unavailable as busy:
                 log.warning("not filled now", extra={"order_id": order.order_id, "why": busy.detail})
             except Refusal as refusal:
                 # The hold that stands behind every resting order is not there: never guess, wake a person.
                 count("HoldMissing")
                 log.error("not filled", extra={"order_id": order.order_id, "refusal": type(refusal).__name__})
+            except Exception:  # one broken order must not stand in the way of the others
+                count("Bugs")
+                log.exception("bug", extra={"order_id": order.order_id})
         return fills
 
     def _fill(self, order: Order, quote: Quote) -> None:
@@ -291,6 +312,9 @@ class Orders:
                 continue
             except Refusal as refusal:
                 log.error("not expired", extra={"order_id": order.order_id, "refusal": type(refusal).__name__})
+            except Exception:
+                count("Bugs")
+                log.exception("bug", extra={"order_id": order.order_id})
         return expired
 
     def portfolio(self, owner: Owner) -> Portfolio:
@@ -303,8 +327,9 @@ class Orders:
         marks = {}
         for holding in holdings:
             listing = listings.get(holding.asset_id)
-            if listing is not None and listing.quote is not None:
-                marks[holding.asset_id] = Mark(listing.quote.price, listing.quote.as_of, listing.stale(now))
+            quote = None if listing is None else listing.quote_at(now)
+            if listing is not None and quote is not None:
+                marks[holding.asset_id] = Mark(quote.price, quote.as_of, listing.stale(now))
         return marks
 
     def holdings(self, owner: Owner) -> tuple[Balance, list[Holding]]:
@@ -334,11 +359,16 @@ class Orders:
     def statement(self, owner: Owner, since: datetime, until: datetime) -> list[AssetTransaction]:
         """Everything that moved the owner's dollars and assets in a span of time, oldest first.
 
-        Raises AccountNotFound.
+        Raises AccountNotFound, StatementTooLong.
         """
         _, holdings = ledger.account(self.table, owner)
         assets = [USD, *(holding.asset_id for holding in holdings)]
-        lines = (line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id, since, until))
+        every = (line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id, since, until))
+        lines = list(islice(every, model.STATEMENT_LINES_MAX + 1))
+        if len(lines) > model.STATEMENT_LINES_MAX:
+            raise model.StatementTooLong(
+                f"a statement has at most {model.STATEMENT_LINES_MAX} lines: page through the transactions instead"
+            )
         return sorted(lines, key=lambda line: (line.created_at, line.order_id))
 
 

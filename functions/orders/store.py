@@ -164,9 +164,8 @@ def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
     here = book_price(price)
     buyers = partition(f"BOOK#{asset_id}#{Side.BUY}") & (Item.SK >= here)
     sellers = partition(f"BOOK#{asset_id}#{Side.SELL}") & (Item.SK < here + "$")  # "$" is what follows "#"
-    for where in (buyers, sellers):
-        for entry in table.all(BookEntryItem, Query(where)):
-            yield _resting(entry)
+    for query in (Query(buyers, newest_first=True), Query(sellers)):  # the best price first
+        yield from map(_resting, table.all(BookEntryItem, query))
 
 
 def _resting(entry: BookEntryItem) -> Order:

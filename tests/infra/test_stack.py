@@ -253,6 +253,20 @@ def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: 
     assert staging.only("Cognito::UserPool")["UsernameConfiguration"] == {"CaseSensitive": True}
 
 
+def test_alarms_may_speak_to_their_topic_and_only_over_tls(staging: Synthesised) -> None:
+    statements = staging.only("SNS::TopicPolicy")["PolicyDocument"]["Statement"]
+    (cloudwatch,) = [statement for statement in statements if statement["Effect"] == "Allow"]
+    assert cloudwatch["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+    assert cloudwatch["Condition"] == {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    (insecure,) = [statement for statement in statements if statement["Effect"] == "Deny"]
+    assert insecure["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+def test_each_api_function_lets_the_api_in_once(staging: Synthesised) -> None:
+    gates = [p for p in staging.of("Lambda::Permission").values() if p["Principal"] == "apigateway.amazonaws.com"]
+    assert len(gates) == len([name for name in GRANTS if name.endswith(".api")])
+
+
 def test_an_alarm_reaches_the_address_that_was_given(production: Synthesised, staging: Synthesised) -> None:
     assert production.only("SNS::Subscription")["Endpoint"] == "desk@example.com"
     assert not staging.of("SNS::Subscription")

@@ -17,7 +17,7 @@ import pytest
 
 from sandbox.local import AWS, Local, Silent
 from sandbox.place import LocalPlace
-from sandbox.processes import Process
+from sandbox.processes import Process, stop
 from sandbox.seed import Desk
 
 SAVED_WITHIN_SECONDS = 15.0  # one to two on a quiet machine
@@ -59,8 +59,7 @@ class Stack:
             time.sleep(0.1)
         process = self.aws
         os.kill(process.pid, signal.SIGKILL)
-        while process.alive:
-            time.sleep(0.05)
+        stop(process)  # waits for its end
         self.desk = self.local.up(Silent())
 
 

@@ -1,8 +1,10 @@
 """The catalogue, unfinished work, the audit and the books."""
 
+from dataclasses import replace
+
 import pytest
 
-from common.catalogue.model import Asset, Execution
+from common.catalogue.model import Asset, Execution, PrecisionLowered
 from common.ledger.model import AccountNotFound
 from common.money import Money
 from functions.operations.model import AccountBusy, ImpossibleAsset
@@ -120,3 +122,18 @@ def test_an_account_that_is_written_all_the_time_is_not_judged(desk: Desk, monke
 def test_who_has_no_account_has_no_books(desk: Desk) -> None:
     with pytest.raises(AccountNotFound):
         desk.operations.owner("nobody")
+
+
+def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
+    desk.operations.save_asset(asset(), "olga")
+    with pytest.raises(PrecisionLowered):
+        desk.operations.save_asset(replace(asset(), precision=2), "olga")
+    desk.operations.save_asset(replace(asset(), precision=18), "olga")
+
+
+def test_a_round_of_reconciliation_that_is_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
+    for name in ("ann", "bob", "carl"):
+        desk.customer(name)
+    time_left = iter([True, True, True, False, False])
+    assert desk.operations.reconcile_all(lambda: next(time_left)) == (2, 0)
+    assert desk.operations.reconcile_all(lambda: True) == (1, 0)

@@ -5,9 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from common.catalogue.model import AssetInactive, PriceUnavailable
+from common.catalogue.model import AboveMaximum, AssetInactive, BelowMinimum, PriceUnavailable
 from common.ledger.model import InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
+from functions.orders import store
 from functions.orders.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
@@ -259,3 +260,36 @@ def test_quantities_of_eighteen_decimals_are_held_and_given_back_to_the_last_dig
     desk.orders.cancel(ann, order.order_id)
     _, (eth,) = desk.orders.holdings(ann)
     assert eth.quantity.amount == Decimal("1.000000000000000001")
+
+
+def test_a_limit_order_is_within_the_bounds_of_the_asset_also_at_the_market_it_would_fill_at(desk: Desk) -> None:
+    ann = desk.customer(usd="100000.00")
+    desk.list_asset("AI", "100", min_notional="10", max_notional="1000")
+    for _ in range(2):
+        desk.buy(ann, "10", "AI")
+    with pytest.raises(AboveMaximum):
+        desk.sell(ann, "20", "AI", order_price="1")
+    with pytest.raises(BelowMinimum):
+        desk.buy(ann, "0.01", "AI", order_price="1000")
+
+
+def test_a_fill_of_more_digits_than_an_amount_may_have_waits(desk: Desk) -> None:
+    ann = desk.customer(usd="1000.00")
+    desk.list_asset("AI", "0.0001", max_notional="9999999999")
+    desk.buy(ann, "9000000", "AI")
+    order = desk.sell(ann, "9000000", "AI", order_price="0.0002")
+    desk.mark("AI", "9999")
+    assert desk.match("AI") == 0
+    assert desk.orders.order(ann, order.order_id).status is Status.PENDING
+
+
+def test_two_cancels_at_once_are_one_cancel(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = desk.customer()
+    order = desk.buy(ann, "1", order_price="90")
+    orders = desk.orders
+    seen = orders.order(ann, order.order_id)
+    orders.cancel(ann, order.order_id)
+    reads = iter([seen])
+    get = store.get
+    monkeypatch.setattr(store, "get", lambda *asked: next(reads, None) or get(*asked))
+    assert orders.cancel(ann, order.order_id).replayed

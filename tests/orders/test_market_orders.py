@@ -1,18 +1,23 @@
 """Buying and selling at the market."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from common.catalogue import store as catalogue
 from common.catalogue.model import (
     AboveMaximum,
     AssetInactive,
     AssetNotFound,
     BelowMinimum,
     Execution,
+    Listing,
     PrecisionExceeded,
     PriceUnavailable,
+    Quote,
 )
+from common.catalogue.store import Market
 from common.idempotency import IdempotencyKeyReused
 from common.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
@@ -254,9 +259,25 @@ def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: D
 
 
 def test_a_price_from_the_future_is_not_traded_on(desk: Desk) -> None:
-    ann = desk.customer()
-    desk.clock.forward(minutes=5)
-    desk.mark("BTC", "100")
-    desk.clock.forward(minutes=-5)
+    asset, now = desk.list_asset("AI"), desk.clock.at
+    ahead = Listing(asset, Quote(Price(100), "test", now + timedelta(seconds=31)))
     with pytest.raises(PriceUnavailable, match="from the future"):
-        desk.buy(ann, "1")
+        ahead.tradable_quote(now)
+    assert Listing(asset, Quote(Price(100), "test", now + timedelta(seconds=30))).tradable_quote(now)
+
+
+def test_all_processes_change_the_price_at_one_instant_however_old_their_views(desk: Desk) -> None:
+    """Otherwise a customer buys from the one that is behind and sells to the one that is not."""
+    views = [Market(desk.table, desk.clock) for _ in range(3)]
+    with desk.table.transaction() as tx:
+        tx.add(catalogue.mark("BTC", Quote(Price(105), "test", desk.clock()), desk.clock.at))
+    marked_at, seen = desk.clock.at, set()
+    views[0].listings()
+    for n in range(120):
+        desk.clock.at = marked_at + timedelta(milliseconds=100 * n)
+        for view in views[: 1 + n // 40]:  # the others look at the table for the first time later
+            now = desk.clock.at
+            quote = view.listing("BTC").quote_at(now)
+            assert quote is not None
+            seen.add((now >= marked_at + catalogue.NOTICE, str(quote.price)))
+    assert seen == {(False, "100"), (True, "105")}

@@ -1,12 +1,16 @@
 """What the clock does: prices, fills and expiry, however the round is disturbed."""
 
+from datetime import timedelta
+
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
+from common.catalogue.model import Quote
 from common.money import Price
 from functions.orders import schedule
-from functions.orders.model import Status
+from functions.orders.model import Order, Status
+from functions.orders.service import Orders
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
 
@@ -35,6 +39,9 @@ def test_a_round_takes_the_new_price_and_fills_what_it_crosses(desk: Desk, oracl
     desk.clock.forward(minutes=1)
     assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}
     oracle.set_price("btc", "89.123456789")
+    desk.clock.forward(minutes=1)
+    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}  # the price does not count yet
+    desk.clock.forward(seconds=6)
     assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
     assert desk.orders.order(ann, order.order_id).price_per_unit == Price("89.123456789")
 
@@ -57,8 +64,10 @@ def test_an_old_price_fills_nothing(desk: Desk, oracle: Oracle) -> None:
 
 
 def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: Desk, oracle: Oracle) -> None:
+    desk.clock.forward(minutes=1)
     schedule.tend_market({}, Context())
-    oracle.set_price("btc", "50", age_seconds=100)
+    desk.clock.forward(minutes=1)
+    oracle.set_price("btc", "99", age_seconds=100)
     assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
     assert desk.orders.market.listing("BTC").quote is not None
     assert str(desk.orders.market.listing("BTC").quote.price) == "100"  # type: ignore[union-attr]
@@ -67,7 +76,7 @@ def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: D
 def test_a_round_without_time_left_fills_nothing_and_the_next_one_does(desk: Desk, oracle: Oracle) -> None:
     ann = desk.customer()
     desk.buy(ann, "1", order_price="110")
-    assert schedule.tend_market({}, Context(7_999))["filled"] == 0
+    assert schedule.tend_market({}, Context(14_999))["filled"] == 0
     assert schedule.tend_market({}, Context())["filled"] == 1
 
 
@@ -77,3 +86,40 @@ def test_what_is_past_its_time_is_cancelled_by_the_clock(desk: Desk, oracle: Ora
     desk.clock.forward(days=31)
     assert schedule.expire_orders({}, Context()) == {"expired": 1}
     assert desk.orders.order(ann, order.order_id).status is Status.CANCELLED
+
+
+def test_a_slip_of_the_source_is_never_traded_on_and_a_real_jump_is_believed_after_minutes(
+    desk: Desk, oracle: Oracle
+) -> None:
+    ann = desk.customer()
+    desk.buy(ann, "1", order_price="90")
+    oracle.set_price("btc", "1")
+    for _ in range(2):
+        desk.clock.forward(seconds=50)
+        assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
+    desk.clock.forward(minutes=1)  # the latest price is older than its 120 s: nothing is traded any more
+    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}
+    desk.clock.forward(seconds=6)
+    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
+
+
+def test_a_quote_from_the_future_is_left_out_and_does_not_block_the_asset(desk: Desk, oracle: Oracle) -> None:
+    ahead = Quote(Price(100), "test", desk.clock.at + timedelta(days=3650))
+    assert not desk.orders.market.listing("BTC").believable(ahead, desk.clock.at)
+
+
+def test_one_broken_order_does_not_stand_in_the_way_of_the_others(
+    desk: Desk, oracle: Oracle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ann = desk.customer()
+    broken, sound = (desk.buy(ann, "1", order_price="110") for _ in range(2))
+    fill = Orders._fill
+
+    def breaks(self: Orders, order: Order, quote: Quote) -> None:
+        if order.order_id == broken.order_id:
+            raise ZeroDivisionError
+        fill(self, order, quote)
+
+    monkeypatch.setattr(Orders, "_fill", breaks)
+    assert schedule.tend_market({}, Context())["filled"] == 1
+    assert desk.orders.order(ann, sound.order_id).status is Status.COMPLETED
