@@ -60,7 +60,7 @@ class Watch(Construct):
             self.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(place.alarm_email))
 
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
-        price_age = _ours("PriceAgeSeconds", "Maximum")
+        price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         missed_rounds = missed.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
         server_errors = api.metric_server_error(period=MINUTE, statistic="Sum")
         # Two alarms: the embedded AWS does not know a sum of metrics.
@@ -85,6 +85,9 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
+            "PriceJump", price_jump, "price-jump", "The price source gave a price that is not believed; it is not used."
+        )
+        self._alarm(
             "MissedRounds", missed_rounds, "missed-rounds", "EventBridge could not start a round of a schedule."
         )
         for name, metric in errors.items():
@@ -105,6 +108,7 @@ class Watch(Construct):
             [
                 ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
                 ("Age of the oldest price, seconds", [price_age]),
+                ("Prices not believed", [price_jump]),
                 ("Orders filled and expired", [_ours("OrdersFilled"), _ours("OrdersExpired")]),
                 ("Requests", [api.metric_count(period=MINUTE), api.metric_client_error(period=MINUTE), server_errors]),
                 ("Latency, p50 and p99", [api.metric_latency(period=MINUTE, statistic=s) for s in ("p50", "p99")]),
