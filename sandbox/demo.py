@@ -21,6 +21,7 @@ from sandbox.seed import Desk
 
 EXPIRE_ORDERS = "cryptodesk-orders-expire-orders"
 BITCOIN, BTC = "bitcoin", "BTC"
+SECONDS_TO_COUNT = 6.1  # common.catalogue.store.NOTICE
 LIFETIME = timedelta(seconds=4)  # of the order that expires
 
 
@@ -68,6 +69,7 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
         story.moments.append(customer.moment("deposit"))
         tell("deposits $10,000.00")
 
+        _followed(desk, customer)
         bought = customer.post("/orders", asset_id=BTC, order_type="BUY", quantity="0.05")
         tell(f"buys 0.05 BTC at ${bought['price_per_unit']}: ${bought['total_amount']}")
         again = customer.repeat()
@@ -97,11 +99,10 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
         with _put_back(desk, BITCOIN):
             for factor in ("0.98", "0.985", "0.98"):
                 _move(desk, BITCOIN, factor)
-                desk.tend_market()
-                price = Decimal(customer.fresh_price(BTC))
-                desk.tend_market()  # what the price has crossed is filled in the next round
+                price = _followed(desk, customer)
                 story.moments.append(customer.moment(f"BTC at ${price:,.0f}"))
                 tell(f"the market moves: BTC at ${price:,.2f}")
+            desk.tend_market()  # what the price has crossed is filled in the next round
             filled = customer.get(f"/orders/{resting['order_id']}")
             if filled["status"] != "COMPLETED":
                 raise DemoFailed(f"the resting order is {filled['status']} with BTC at {price}, limit {limit}")
@@ -116,8 +117,7 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
 
             for factor in ("1.04", "1.03", "1.02"):
                 _move(desk, BITCOIN, factor)
-                desk.tend_market()
-                price = Decimal(customer.fresh_price(BTC))
+                price = _followed(desk, customer)
                 story.moments.append(customer.moment(f"BTC at ${price:,.0f}"))
             tell(f"the market recovers: BTC at ${price:,.2f}")
 
@@ -176,11 +176,6 @@ class _Customer:
         path, body, key = self._last
         return self._http.post(path, json=body or None, headers={"Idempotency-Key": key})
 
-    def fresh_price(self, asset_id: str) -> str:
-        """A new price counts six seconds after it was written, everywhere at once; wait that out."""
-        time.sleep(6.1)
-        return str(self.get(f"/assets/{asset_id}")["price"])
-
     def moment(self, step: str) -> Moment:
         p = self.get("/portfolio")
         return Moment(
@@ -196,10 +191,28 @@ def _move(desk: Desk, listing_id: str, factor: str) -> None:
     _ok(httpx.post(f"{desk.place.prices_url}/sandbox/move/{listing_id}", json={"factor": factor}, timeout=5))
 
 
+def _followed(desk: Desk, customer: _Customer) -> Decimal:
+    """The desk's price when it has followed the source's. A price counts six seconds after it was written, everywhere
+    at once, and one at a time is under way: the clock's own round may have just begun one. Raises DemoFailed."""
+    for _ in range(5):
+        desk.tend_market()
+        time.sleep(SECONDS_TO_COUNT)
+        ours, theirs = Decimal(customer.get(f"/assets/{BTC}")["price"]), _source(desk)["quoted_usd"]
+        if abs(ours / Decimal(theirs) - 1) < Decimal("0.002"):
+            return ours
+    raise DemoFailed(f"the desk's price is {ours}, the source's {theirs}")
+
+
+def _source(desk: Desk) -> dict[str, Any]:
+    state = _ok(httpx.get(f"{desk.place.prices_url}/sandbox/state", timeout=5)).json()
+    listing: dict[str, Any] = state["prices"][BITCOIN]
+    return listing
+
+
 @contextmanager
 def _put_back(desk: Desk, listing_id: str) -> Iterator[None]:
     """Whatever the demo does to the market, the next one begins where this one did."""
-    before = _ok(httpx.get(f"{desk.place.prices_url}/sandbox/state", timeout=5)).json()["prices"][listing_id]
+    before = _source(desk)
     try:
         yield
     finally:

@@ -126,9 +126,10 @@ def stop(process: Process, patience_seconds: float = STOP_SECONDS) -> bool:
             _signal(process, signal.SIGKILL)
             return False
         time.sleep(0.05)
-    for child in [child for child in _CHILDREN if child.pid == process.pid]:
-        child.wait()  # its last threads may still be ending
-        _CHILDREN.remove(child)
+    if _began(process.pid) is None:  # and not somebody else's by now
+        for child in [child for child in _CHILDREN if child.pid == process.pid]:
+            child.wait()  # its last threads may still be ending
+            _CHILDREN.remove(child)
     return True
 
 
