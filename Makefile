@@ -32,8 +32,10 @@ down: $(INSTALLED)  ## stop what `make up` started; the data stays
 demo: up  ## drive the order desk through its HTTP API, and draw what happened
 	@python -m sandbox demo
 
+# A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
+# that, do nothing under pytest 9.2.
 test: install  ## all tests
-	@python -m pytest -n $(PYTEST_WORKERS) --dist loadgroup
+	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .

@@ -20,8 +20,6 @@ import functions
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Bundle, Target
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 ZIP_BYTES_MAX = 8 * 1024 * 1024
 MAGIC_OF_AWS_PYTHON = (3571).to_bytes(2, "little") + b"\r\n"  # CPython 3.13
 NEVER_CHECKED = (1).to_bytes(4, "little")  # a hash-based .pyc whose source is not looked at

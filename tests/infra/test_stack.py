@@ -17,8 +17,6 @@ from infra.place import Environment
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
-pytestmark = pytest.mark.xdist_group("infra")
-
 WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
 EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
 

@@ -16,8 +16,6 @@ import pytest
 from sandbox.local import Silent
 from tests.journeys.conftest import Stack
 
-pytestmark = pytest.mark.xdist_group("journeys")
-
 PROBLEM = "application/problem+json"
 
 
