@@ -1,0 +1,70 @@
+"""The bank: credits a customer's account with it, once for each reference, and reports what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from common.errors import Conflict, Denied, NotFound, Unavailable
+from common.money import Money
+
+
+class BankUnavailable(Unavailable):
+    """The bank did not answer, or not with a decision. Whether it has booked is unknown: ask by reference, or send
+    the same again under the same reference."""
+
+
+class BankRefused(Conflict):
+    """The bank's definite no to a credit: nothing was booked under this reference and nothing will be."""
+
+
+class AdjustmentUnknown(NotFound):
+    """The bank knows nothing under this reference. A credit that is on its way may still arrive."""
+
+
+class SignatureRefused(Denied):
+    """What claims to be the bank's event is not signed by it, or was signed too long ago."""
+
+
+class State(StrEnum):
+    PENDING = "PENDING"
+    COMPLETED = "COMPLETED"
+    FAILED = "FAILED"
+
+
+@dataclass(frozen=True)
+class Adjustment:
+    """A credit as the bank has it. `failure_code` is the bank's word for why it failed."""
+
+    adjustment_id: str
+    reference_id: str
+    account_id: str
+    amount: Money
+    state: State
+    failure_code: str | None = None
+
+
+@dataclass(frozen=True)
+class BankEvent:
+    """What the bank's webhook says: the outcome of one adjustment. A retry has the same `event_id`."""
+
+    event_id: str
+    adjustment: Adjustment
+    at: datetime
+
+
+class Bank(Protocol):
+    """Every method may raise BankUnavailable and is then safe to call again."""
+
+    def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
+        """Credit an account, once for each `reference_id`; a repeat answers with the first adjustment as it is now.
+
+        Raises BankRefused.
+        """
+        ...
+
+    def find(self, reference_id: str) -> Adjustment:
+        """Raises AdjustmentUnknown."""
+        ...

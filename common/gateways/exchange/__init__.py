@@ -1,0 +1,141 @@
+"""The exchange: where the desk sells and buys for its customers.
+
+Dollars here are the exchange's quote currency (a stablecoin, one for one; docs/decisions/0014). Amounts are exact:
+what an exchange tells is taken digit by digit.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from enum import StrEnum
+from typing import Protocol
+
+from common.errors import Conflict, NotFound, Unavailable
+from common.money import Money, Price, Quantity
+
+# An order that `find` does not know this long after `place` was called, and does not know at a second look, never
+# came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
+NEVER_PLACED_SECONDS = 60
+
+
+class ExchangeUnavailable(Unavailable):
+    """The exchange did not answer, or not understandably. After `place` the outcome is unknown: `find` it, never
+    place again. Everything else is safe to ask again."""
+
+
+class ExchangeRefused(Conflict):
+    """The exchange's definite no: the order does not exist and never will."""
+
+
+class ExchangeOrderUnknown(NotFound):
+    """The exchange does not know the order. Just after `place` that may be too early to tell."""
+
+
+class MarketUnknown(NotFound):
+    """The exchange has no market for the asset, or it is closed."""
+
+
+class Side(StrEnum):
+    BUY = "BUY"
+    SELL = "SELL"
+
+
+class State(StrEnum):
+    WORKING = "WORKING"  # open, perhaps filled in part
+    FULLY_EXECUTED = "FULLY_EXECUTED"
+    CANCELED = "CANCELED"
+    REJECTED = "REJECTED"
+    EXPIRED = "EXPIRED"
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What an order in a market must keep: quantity and price are multiples of their steps."""
+
+    quantity_step: Decimal
+    price_step: Decimal
+    min_quantity: Decimal
+    min_notional: Money
+
+
+@dataclass(frozen=True)
+class Ticket:
+    """An order to place: at `limit_price` or better; what can not be filled at once rests until it is cancelled.
+
+    `client_order_id` is ours, 18 characters of a-z and 2-7 (`client_order_id()` makes them), and what the order is
+    found by.
+    """
+
+    side: Side
+    quantity: Quantity
+    limit_price: Price
+    client_order_id: str
+
+
+@dataclass(frozen=True)
+class ExchangeOrder:
+    """An order as the exchange has it now.
+
+    `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere` those in
+    other assets, by asset. Once `state` is final, all of them are.
+    """
+
+    exchange_order_id: str
+    client_order_id: str
+    side: Side
+    quantity: Quantity
+    state: State
+    executed: Quantity
+    gross: Money
+    fee: Money
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def final(self) -> bool:
+        return self.state is not State.WORKING
+
+
+class Exchange(Protocol):
+    """Every method may raise ExchangeUnavailable; all but `place` are then safe to call again."""
+
+    @property
+    def name(self) -> str:
+        """Of the exchange, as people know it: `binance`."""
+        ...
+
+    def rules(self, asset_id: str) -> Rules:
+        """Of the asset's market in dollars; may be minutes old. Raises MarketUnknown."""
+        ...
+
+    def place(self, ticket: Ticket) -> str:
+        """Place an order and return the exchange's id of it. It is accepted, not filled.
+
+        Call it once for each client order id: not every exchange recognises a repeat.
+        Raises MarketUnknown, ExchangeRefused; ExchangeUnavailable: it may exist or not.
+        """
+        ...
+
+    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+        """Raises ExchangeOrderUnknown."""
+        ...
+
+    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+        """Look among open orders and those that are over. Raises ExchangeOrderUnknown."""
+        ...
+
+    def cancel(self, asset_id: str, exchange_order_id: str) -> None:
+        """Ask for the end of an order; `order` tells what had been filled by then. One that is over stays as it is.
+
+        Raises ExchangeOrderUnknown.
+        """
+        ...
+
+
+def client_order_id(*parts: str) -> str:
+    """18 characters of a-z and 2-7, 90 bits of SHA-256 over the parts: fits every exchange we know of."""
+    digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
+    return base64.b32encode(digest).decode()[:18].lower()
