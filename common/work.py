@@ -3,6 +3,10 @@
 The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only.
 It is late like any index: it says where to look, the item decides. `due_at` is set when the wait begins and is not
 moved in a loop.
+
+Some of it is moved by a state machine. Then the item names the machine and its generation, and `drive` sees to it
+that the machine runs: the first execution is named by the item, the n-th after it `{id}-{n}`. A machine begins by
+reading the table, so another generation may be started at any time. What waits for a person is left alone.
 """
 
 from __future__ import annotations
@@ -11,13 +15,18 @@ import hashlib
 import heapq
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
+from common.errors import Conflict
+from common.machines import Machines
 from common.table import keys
-from common.table.items import InstantAttribute, Item
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
+from common.table.keys import PrimaryKey
 from common.table.table import Query, Table
+from common.table.transaction import Write
 
 SHARDS = 4
 
@@ -28,6 +37,10 @@ class OpenWork(Item):
     open_work = UnicodeAttribute(null=True)  # {context}#{shard}
     due_at = InstantAttribute(null=True)  # by when it should have moved
     waits_for = UnicodeAttribute(null=True)
+    waits_since = InstantAttribute(null=True)
+    needs_person = BooleanAttribute(null=True)  # no machine can move it
+    machine = UnicodeAttribute(null=True)
+    generation = DecimalAttribute(null=True)
 
 
 class WaitingItem(Item):
@@ -38,14 +51,54 @@ class WaitingItem(Item):
     waits_for = UnicodeAttribute()
 
 
-def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str) -> None:
+class Unfinished(OpenWork, AnyItem):
+    """Any item that may wait, as the sweeper sees it."""
+
+    status = UnicodeAttribute(null=True)
+
+
+class Redriven(Conflict):
+    """Somebody else has started the next generation in between, or the work is done."""
+
+
+def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, machine: str | None = None) -> None:
     """The item, which is about to be put, begins to wait."""
     item.open_work, item.due_at, item.waits_for = f"{context}#{_shard(item.PK)}", due_at, waits_for
+    item.waits_since = item.created_at
+    if machine is not None:
+        item.machine, item.generation = machine, Decimal(1)
+
+
+def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    """The actions after which an item waits for something else, or again."""
+    return [
+        OpenWork.open_work.set(f"{context}#{_shard(thing_id)}"),
+        OpenWork.due_at.set(due_at),
+        OpenWork.waits_for.set(waits_for),
+        OpenWork.waits_since.set(now),
+        OpenWork.needs_person.remove(),
+    ]
+
+
+def needs_person(*, now: datetime, waits_for: str) -> list[Action]:
+    """The actions after which a waiting item waits for a person, who should come at once."""
+    return [
+        OpenWork.due_at.set(now),
+        OpenWork.waits_for.set(waits_for),
+        OpenWork.waits_since.set(now),
+        OpenWork.needs_person.set(True),
+    ]
 
 
 def done() -> list[Action]:
     """The actions that take an item out of the index."""
-    return [OpenWork.open_work.remove(), OpenWork.due_at.remove(), OpenWork.waits_for.remove()]
+    return [
+        OpenWork.open_work.remove(),
+        OpenWork.due_at.remove(),
+        OpenWork.waits_for.remove(),
+        OpenWork.waits_since.remove(),
+        OpenWork.needs_person.remove(),
+    ]
 
 
 def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
@@ -56,6 +109,47 @@ def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
         return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
+
+
+def find(table: Table, key: PrimaryKey) -> Unfinished | None:
+    """The item as it is now; None when there is none, or it waits for nothing."""
+    item = table.get(Unfinished, key, consistent=True)
+    return None if item is None or item.open_work is None else item
+
+
+def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> bool:
+    """See to it that the machine of an unfinished item runs; True when this started it.
+
+    Does nothing to what no machine moves, or only a person. Raises MachinesUnavailable, Busy.
+    """
+    if item.machine is None or item.needs_person:
+        return False
+    generation = int(item.generation or 1)
+    while True:
+        started = machines.start(item.machine, execution_name(item.PK, generation), item.PK)
+        if started is not None:
+            return started
+        # An execution of this name has ended: the next generation.
+        try:
+            with table.transaction() as tx:
+                tx.add(_next_generation(item, generation, now))
+        except Redriven:
+            return False
+        generation += 1
+
+
+def execution_name(thing_id: str, generation: int) -> str:
+    return thing_id if generation == 1 else f"{thing_id}-{generation}"
+
+
+def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        OpenWork.generation.set(Decimal(generation + 1)),
+        OpenWork.updated_at.set(now),
+        when=(OpenWork.generation == Decimal(generation)) & OpenWork.open_work.exists(),
+        otherwise=Redriven("the next generation has been started already", id=item.PK),
+    )
 
 
 def _shard(thing_id: str) -> int:

@@ -15,7 +15,7 @@ another sale has succeeded. A failed condition returns the holding as it is now 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,8 +43,9 @@ from common.owner import Owner
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 
+SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
 
 
@@ -79,6 +80,12 @@ class AssetTransactionItem(Item, discriminator=keys.ASSET_TRANSACTION.entity):
     realised_gain = DecimalAttribute(null=True)
     order_id = UnicodeAttribute()
     status = UnicodeAttribute()
+
+
+class DeskTransactionItem(Item, discriminator=keys.DESK_TRANSACTION.entity):
+    amount = DecimalAttribute()
+    reason = UnicodeAttribute()
+    order_id = UnicodeAttribute()
 
 
 class HoldingMoved(Exception):
@@ -129,6 +136,11 @@ def release(owner: Owner, amount: Money, at: datetime) -> Write:
 def settle(owner: Owner, held: Money, spent: Money, at: datetime) -> Write:
     """Spend a hold: what was reserved over what was spent goes back. Refused with HoldMissing."""
     return _change(owner, at, current=held - spent, held=-held)
+
+
+def credit_held(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Add to what is reserved: dollars that came in and are to go out again. Refused with AccountNotFound."""
+    return _change(owner, at, held=amount)
 
 
 def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO) -> Write:
@@ -230,37 +242,63 @@ def sale(holding: Holding | None, quantity: Quantity, proceeds: Money) -> Sale:
 
 def debit_asset(owner: Owner, sale: Sale, at: datetime) -> Write:
     """Take sold units from the free quantity. Refused with InsufficientAsset; raises HoldingMoved to begin again."""
-    return _sell(owner, sale, at, held=False)
+    return _sell(owner, sale, at, held=None)
 
 
-def settle_asset(owner: Owner, sale: Sale, at: datetime) -> Write:
-    """Take sold units from the held quantity. Refused with HoldMissing; raises HoldingMoved to begin again."""
-    return _sell(owner, sale, at, held=True)
+def settle_asset(owner: Owner, sale: Sale, at: datetime, *, hold: Quantity | None = None) -> Write:
+    """Take sold units from the held quantity, and give back what `hold` reserved over them.
+
+    Refused with HoldMissing; raises HoldingMoved to begin again."""
+    return _sell(owner, sale, at, held=hold or sale.quantity)
 
 
-def _sell(owner: Owner, sale: Sale, at: datetime, *, held: bool) -> Write:
+def _sell(owner: Owner, sale: Sale, at: datetime, *, held: Quantity | None) -> Write:
     item = AssetBalanceItem
-    source = item.held_quantity if held else item.quantity
+    source = item.quantity if held is None else item.held_quantity
     sold = sale.quantity.amount
+    taken = sold if held is None else held.amount
+    back = [] if held is None or held == sale.quantity else [item.quantity.add((held - sale.quantity).amount)]
 
     def refusal(old: RawItem | None) -> Refusal:
         moved = None if old is None or old["sub"]["S"] != owner.sub else AssetBalanceItem.from_raw_data(dict(old))
-        there = Decimal(0) if moved is None else moved.held_quantity if held else moved.quantity
-        if moved is not None and there >= sold:
+        there = Decimal(0) if moved is None else moved.quantity if held is None else moved.held_quantity
+        if moved is not None and there >= taken:
             raise HoldingMoved(_holding(moved))
-        return HoldMissing("the hold is smaller than the sale") if held else _too_little(sale.quantity, there)
+        return _too_little(sale.quantity, there) if held is None else HoldMissing("the hold is smaller than the sale")
 
     return Write.update(
         _asset_balance(owner, sale.quantity.asset_id),
         item.updated_at.set(at),
         item.last_transaction_at.set(at),
-        source.add(-sold),
+        source.add(-taken),
+        *back,
         item.total_sold.add(sold),
         item.cost_basis.add(-sale.cost.usd),
         item.realised_gain.add(sale.realised_gain.usd),
-        when=(item.sub == owner.sub) & (source >= sold) & (item.total_sold == sale.total_sold),
+        when=(item.sub == owner.sub) & (source >= taken) & (item.total_sold == sale.total_sold),
         otherwise=refusal,
     )
+
+
+def sell(
+    table: Table,
+    owner: Owner,
+    quantity: Quantity,
+    proceeds: Money,
+    commit: Callable[[Sale], None],
+    *,
+    seconds_max: float = SALE_SECONDS_MAX,
+) -> None:
+    """Read the holding, compute the sale, and `commit` it in a transaction with `debit_asset` or `settle_asset`; again
+    when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
+    monotonic = table.patience.monotonic
+    began, now = monotonic(), holding(table, owner, quantity.asset_id)
+    while monotonic() - began < seconds_max:
+        try:
+            return commit(sale(now, quantity, proceeds))
+        except HoldingMoved as moved:
+            now = moved.holding
+    raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
 
 
 def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
@@ -363,6 +401,20 @@ def journal(line: AssetTransaction) -> Write:
         status="COMPLETED",
         created_at=line.created_at,
         updated_at=line.created_at,
+    )
+    return Write.put(item)
+
+
+def desk_line(amount: Money, reason: str, order_id: str, at: datetime) -> Write:
+    """A line of the desk's own account in dollars: fractions of cents, and what else is left over. Its balance is
+    the sum of its lines."""
+    item = DeskTransactionItem(
+        *keys.DESK_TRANSACTION(asset_id=USD, created_at=text(at), order_id=order_id),
+        amount=amount.usd,
+        reason=reason,
+        order_id=order_id,
+        created_at=at,
+        updated_at=at,
     )
     return Write.put(item)
 

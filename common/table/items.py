@@ -7,7 +7,7 @@ PynamoDB gives the attributes and the expressions (`balance >= amount`); its con
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 from pynamodb.attributes import Attribute, DiscriminatorAttribute, UnicodeAttribute
 from pynamodb.constants import NUMBER, STRING
@@ -54,3 +54,11 @@ class Item(Model):
     entity_type = DiscriminatorAttribute()
     created_at = InstantAttribute()
     updated_at = InstantAttribute()
+
+
+class AnyItem(Item):
+    """Read as the subclass sees it, whatever kind of item it is: for readers of many contexts' items."""
+
+    @classmethod
+    def from_raw_data(cls, data: RawItem) -> Self:
+        return super().from_raw_data({name: value for name, value in data.items() if name != "entity_type"})

@@ -7,10 +7,17 @@
 | asset_balance     | {username}                  | ASSET#{asset_id}        |                                                   |
 | limit_counter     | {username}                  | LIMIT#{kind}#{date}     |                                                   |
 | asset_transaction | TRANS#{username}#{asset_id} | {created_at}#{order_id} |                                                   |
+| desk_transaction  | DESK#{asset_id}             | {created_at}#{order_id} |                                                   |
 | order             | {order_id}                  | ORDER                   | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
 | deposit           | {order_id}                  | DEPOSIT                 |                                                   |
 | withdrawal        | {order_id}                  | WITHDRAWAL              | OpenWorkIndex                                     |
+| sell_order        | {order_id}                  | SELL_ORDER              | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
+| exchange_order    | {order_id}                  | VENUE#{n}               |                                                   |
+| payout_attempt    | {order_id}                  | PAYOUT#{attempt}        |                                                   |
+| bank_event        | HOOK#{webhook_id}           | SEEN                    | OpenWorkIndex                                     |
 | event             | {order_id}                  | EVENT#{at}#{n}          |                                                   |
+| crypto_client     | CLIENT#{client_id}          | CRYPTO                  |                                                   |
+| banking_client    | CLIENT#{client_id}          | BANKING                 |                                                   |
 | asset             | CATALOGUE                   | ASSET#{asset_id}        |                                                   |
 | price             | PRICE                       | {asset_id}              |                                                   |
 | book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                                                   |
@@ -114,10 +121,17 @@ BALANCE = Key("balance", pk="{username}", sk="BALANCE")
 ASSET_BALANCE = Key("asset_balance", pk="{username}", sk="ASSET#{asset_id}")
 LIMIT_COUNTER = Key("limit_counter", pk="{username}", sk="LIMIT#{kind}#{date}")
 ASSET_TRANSACTION = Key("asset_transaction", pk="TRANS#{username}#{asset_id}", sk="{created_at}#{order_id}")
+DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at}#{order_id}")
 ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT")
 WITHDRAWAL = Key("withdrawal", pk="{order_id}", sk="WITHDRAWAL", indexes=(OPEN_WORK,))
+SELL_ORDER = Key("sell_order", pk="{order_id}", sk="SELL_ORDER", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
+EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
+PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
+BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,))
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
+CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
+BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
@@ -130,10 +144,17 @@ SCHEMA = [
     ASSET_BALANCE,
     LIMIT_COUNTER,
     ASSET_TRANSACTION,
+    DESK_TRANSACTION,
     ORDER,
     DEPOSIT,
     WITHDRAWAL,
+    SELL_ORDER,
+    EXCHANGE_ORDER,
+    PAYOUT_ATTEMPT,
+    BANK_EVENT,
     EVENT,
+    CRYPTO_CLIENT,
+    BANKING_CLIENT,
     ASSET,
     PRICE,
     BOOK_ENTRY,

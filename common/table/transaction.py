@@ -73,6 +73,11 @@ class Write:
     def delete(cls, item: Item, *, when: Condition | None = None, otherwise: Otherwise | None = None) -> Write:
         return cls("Delete", _expressed({"Key": _key(item)}, when=when), otherwise)
 
+    @classmethod
+    def check(cls, item: Item, *, when: Condition, otherwise: Otherwise) -> Write:
+        """Nothing is written, but the transaction stands or falls with it."""
+        return cls("ConditionCheck", _expressed({"Key": _key(item)}, when=when), otherwise)
+
     def refusal(self, old: RawItem | None) -> Refusal:
         if self.otherwise is None:
             raise AssertionError(f"a condition failed that carries no refusal: {self.statement}")

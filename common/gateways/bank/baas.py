@@ -1,0 +1,463 @@
+"""A bank that keeps accounts for others (banking as a service): its adjustments, and the webhooks about them.
+
+    POST {base_url}/v1/accounts/{account_id}/adjustments
+    Authorization: Bearer …
+    Idempotency-Key: the reference
+        {"reference_id": "…", "direction": "CREDIT", "amount": "123.45", "currency": "USD", "reason": "PAYOUT",
+         "description": "…"}
+
+    201 {"id": "…", "reference_id": "…", "account_id": "…", "direction": "CREDIT", "amount": "123.45",
+         "currency": "USD", "status": "PENDING" | "COMPLETED" | "FAILED", "failure_code": null | "…",
+         "created_at": "…", "updated_at": "…"}
+    200 the same with `Idempotent-Replayed: true`: what the first request under this key has become
+    400, 422 {"error": "why"}   the definite no
+    409                         the key was used with other terms
+
+    GET {base_url}/v1/adjustments?reference_id=…
+    200 {"data": [adjustment, …]}   one, or none
+
+    Webhook: Standard Webhooks, `v1` (HMAC-SHA256 over "{webhook-id}.{webhook-timestamp}.{raw body}")
+        {"type": "adjustment.completed" | "adjustment.failed", "timestamp": "2026-11-21T09:30:00Z", "data": adjustment}
+
+    429, 503 may say Retry-After: seconds. Amounts are text.
+
+Source of the wire format: our contract with the bank, a resource as Marqeta's credit adjustments have it, idempotency
+as Increase's documentation tells it, and the specification of Standard Webhooks. More members than these are ignored.
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from http.client import HTTPException
+from threading import Event, Timer
+from typing import Any
+from urllib.parse import quote, urlencode
+
+import urllib3
+from standardwebhooks.webhooks import Webhook
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+
+from common import clock
+from common.errors import Rejected
+from common.gateways.bank import (
+    Adjustment,
+    AdjustmentUnknown,
+    BankEvent,
+    BankRefused,
+    BankUnavailable,
+    SignatureRefused,
+    State,
+)
+from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits
+
+BODY_BYTES_MAX = 64 * 1024
+WORDS_MAX = 200  # characters of what the bank says
+WINDOW = timedelta(seconds=300)  # Standard Webhooks: how far a webhook's time may be from ours, both ways
+_SECRET_BYTES_MIN = 24  # Standard Webhooks: 24 to 64
+_PIECE_BYTES = 16 * 1024
+_REASON = "PAYOUT"
+_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_AMOUNT = re.compile(rf"(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})(\.[0-9]{{1,2}})?")
+_TOO_MUCH = Decimal(1).scaleb(INTEGER_DIGITS_MAX)
+_WEBHOOK_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_WEBHOOK_SECONDS = re.compile(r"[1-9][0-9]{0,10}")
+_TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(\.[0-9]{1,9})?(Z|[+-][0-9]{2}:[0-9]{2})")
+_OUTCOMES = {"adjustment.completed": State.COMPLETED, "adjustment.failed": State.FAILED}
+
+
+class EventNotUnderstood(Rejected):
+    """Signed by the bank, and not an event that we know what to do with.
+
+    Facts: `webhook_id`, the same at every retry, at most 64 characters of A-Za-z0-9_- (a hash of it where the bank's
+    own is not of that kind).
+    """
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    body: bytes  # of 200, 201, 400 and 422; of others nothing is read
+    retry_after: str
+
+
+class _NoDecision(Exception):
+    """An answer whose status decides nothing."""
+
+    def __init__(self, status: int, retry_after: str) -> None:
+        super().__init__(status, retry_after)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class _Garbage(Exception):
+    """An answer or event that is not what the top of this module shows."""
+
+
+class _TooLate(Exception):
+    """The call did not end in its time."""
+
+
+class BaasBank:
+    """The port `Bank`.
+
+    base_url: scheme, host and perhaps the beginning of a path, for example https://api.bank.example
+    currency: what the bank calls our dollars. An answer in another currency is not believed.
+    connect_seconds, read_seconds: a call ends after connect + read, however slowly its answer drips in. Only the
+        look-up of the host's name, or a server that is slow to greet, can take longer, and then nothing is sent: no
+        credit leaves later than that after `credit` was called.
+
+    Raises ValueError for a base_url or api_key that can not be one.
+
+    BankUnavailable has the facts
+        what                  "timeout"     no answer, or not all of it, in time
+                              "connection"  not reached, or the connection broke
+                              "rate_limit"  we ask too often
+                              "bank_error"  the bank says that it has a fault, or is not ready
+                              "denied"      our key, our address, or what we may do is wrong: a person has to look
+                              "conflict"    the reference was used with other terms: a person has to look
+                              "garbage"     an answer that can not be read, or is about something else than was asked
+        retry_after_seconds   when the bank said how long to wait: a whole number, otherwise absent
+    and BankRefused has `bank_said`, at most 200 characters.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        currency: str = "USD",
+        *,
+        connect_seconds: float = 2.0,
+        read_seconds: float = 7.0,
+    ) -> None:
+        address = urllib3.util.parse_url(base_url)
+        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
+            raise ValueError(f"{base_url!r} is not an address such as https://api.bank.example")
+        if not (api_key and api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise ValueError("the bank's API key is empty, or holds a space, a line end or a letter outside ASCII")
+        self._connection_kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
+        self._host = address.host.strip("[]")
+        self._port = address.port
+        self._path = (address.path or "").rstrip("/") + "/v1"
+        self._currency = currency
+        # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
+        self._headers = {
+            "Accept": "application/json",
+            "Authorization": f"Bearer {api_key}",
+            "Connection": "close",
+            "User-Agent": "cryptodesk",
+        }
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+
+    def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
+        """See `Bank.credit`. What can not be a credit (no whole cents above zero, no ids) is refused without asking."""
+        wrong = _unsendable(reference_id, account_id, amount)
+        if wrong is not None:
+            raise BankRefused(f"the credit was not sent to the bank: {wrong}", bank_said="")
+        terms = {
+            "reference_id": reference_id,
+            "direction": "CREDIT",
+            "amount": str(amount),
+            "currency": self._currency,
+            "reason": _REASON,
+            "description": description,
+        }
+        try:
+            answer = self._ask(
+                "POST",
+                f"/accounts/{quote(account_id, safe='')}/adjustments",
+                json.dumps(terms).encode(),
+                {"Idempotency-Key": reference_id, "Content-Type": "application/json"},
+            )
+            if answer.status in {400, 422}:
+                said = _words(answer.body)
+                raise BankRefused(f"the bank refuses the credit: {said or 'it does not say why'}", bank_said=said)
+            adjustment = _adjustment(_object(answer.body), self._currency)
+            asked = (reference_id, account_id, amount)
+            if (adjustment.reference_id, adjustment.account_id, adjustment.amount) != asked:
+                raise _Garbage("it is about another reference, account or amount than was asked for")
+            return adjustment
+        except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage, _TooLate) as trouble:
+            raise _in_our_words(trouble) from trouble
+
+    def find(self, reference_id: str) -> Adjustment:
+        """See `Bank.find`."""
+        if not _ID.fullmatch(reference_id):
+            raise AdjustmentUnknown("nothing is ever sent under such a reference")
+        try:
+            answer = self._ask("GET", f"/adjustments?{urlencode({'reference_id': reference_id})}")
+            if answer.status != 200:
+                raise _NoDecision(answer.status, answer.retry_after)
+            found = _object(answer.body).get("data")
+            if not isinstance(found, list) or len(found) > 1:
+                raise _Garbage("data is not a list of one or none")
+            if not found:
+                raise AdjustmentUnknown("the bank knows nothing under this reference", reference_id=reference_id)
+            adjustment = _adjustment(found[0], self._currency)
+            if adjustment.reference_id != reference_id:
+                raise _Garbage("it is about another reference than was asked for")
+            return adjustment
+        except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage, _TooLate) as trouble:
+            raise _in_our_words(trouble) from trouble
+
+    def _ask(
+        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+    ) -> _Answer:
+        """One request on a connection of its own, never repeated, no redirect followed.
+
+        Raises _NoDecision, _Garbage (a body too long), _TooLate, and HTTPError, HTTPException or OSError.
+        """
+        deadline = time.monotonic() + self._connect_seconds + self._read_seconds
+        connection = self._connection_kind(self._host, self._port, timeout=self._connect_seconds)
+        try:
+            connection.connect()
+            with _ended_at(deadline, connection.sock):
+                connection.timeout = self._read_seconds
+                connection.request(
+                    method,
+                    self._path + path,
+                    body,
+                    {**self._headers, **(headers or {})},
+                    preload_content=False,
+                    decode_content=False,
+                )
+                response = connection.getresponse()
+                try:
+                    retry_after = response.headers.get("Retry-After", "")
+                    if response.status not in {200, 201, 400, 422}:
+                        raise _NoDecision(response.status, retry_after)
+                    return _Answer(response.status, _body(response), retry_after)
+                finally:
+                    response.close()
+        finally:
+            connection.close()
+
+
+@contextmanager
+def _ended_at(deadline: float, connected: socket.socket) -> Iterator[None]:
+    """At the deadline (of time.monotonic) the connection is cut, whoever waits for it. Raises _TooLate.
+
+    A socket's own time-out starts anew with every byte.
+    """
+    cut = Event()
+
+    def end() -> None:
+        cut.set()
+        with suppress(OSError):
+            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # SSLSocket's own would first drop the encryption
+
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise _TooLate
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage) as trouble:
+        if cut.is_set():
+            raise _TooLate from trouble
+        raise
+    finally:
+        timer.cancel()
+    if cut.is_set():  # what a cut connection gave may look whole
+        raise _TooLate
+
+
+def _body(response: urllib3.BaseHTTPResponse) -> bytes:
+    body = bytearray()
+    while piece := response.read1(_PIECE_BYTES):
+        body += piece
+        if len(body) > BODY_BYTES_MAX:
+            raise _Garbage(f"longer than {BODY_BYTES_MAX} bytes")
+    return bytes(body)
+
+
+def _unsendable(reference_id: str, account_id: str, amount: Money) -> str | None:
+    if not _ID.fullmatch(reference_id) or not _ID.fullmatch(account_id) or account_id in {".", ".."}:
+        return "a reference and an account are 1 to 128 visible characters of ASCII"
+    if not 0 < amount.usd < _TOO_MUCH or fraction_digits(amount.usd) > 2:
+        return f"{amount} is not an amount in whole cents above zero with at most {INTEGER_DIGITS_MAX} digits"
+    return None
+
+
+def _words(body: bytes) -> str:
+    """Why the bank says no. Raises _Garbage where it is not the bank that says it: a page of some machine between."""
+    answer = _object(body)
+    said = answer.get("error")
+    if isinstance(said, dict):
+        said = said.get("message")
+    return _short(said) if isinstance(said, str) else ""
+
+
+def _short(said: str) -> str:
+    return "".join(c if c.isprintable() else " " for c in said[:WORDS_MAX]).strip()
+
+
+def _object(body: bytes | str) -> dict[str, Any]:
+    """Raises _Garbage."""
+    try:
+        answer = json.loads(body, parse_float=Decimal)
+    except (ValueError, ArithmeticError, RecursionError) as unreadable:
+        raise _Garbage("not JSON") from unreadable
+    if not isinstance(answer, dict):
+        raise _Garbage("not a JSON object")
+    return answer
+
+
+def _adjustment(given: Any, currency: str) -> Adjustment:
+    """Raises _Garbage."""
+    if not isinstance(given, dict):
+        raise _Garbage("an adjustment is not a JSON object")
+    amount = _text(given, "amount", _AMOUNT)
+    if Decimal(amount) == 0:
+        raise _Garbage("amount is zero")
+    if given.get("direction") != "CREDIT":
+        raise _Garbage("direction is not CREDIT")
+    if given.get("currency") != currency:
+        raise _Garbage(f"currency is not {currency}")
+    status, failure_code = given.get("status"), given.get("failure_code")
+    if status not in [*State]:
+        raise _Garbage(f"status is not one of {', '.join(State)}")
+    if not isinstance(failure_code, str | None) or (failure_code is not None and status != State.FAILED):
+        raise _Garbage("failure_code is neither null nor why a failed adjustment failed")
+    return Adjustment(
+        adjustment_id=_text(given, "id", _ID),
+        reference_id=_text(given, "reference_id", _ID),
+        account_id=_text(given, "account_id", _ID),
+        amount=Money(amount),
+        state=State(status),
+        failure_code=None if failure_code is None else _short(failure_code),
+    )
+
+
+def _text(given: dict[str, Any], name: str, kind: re.Pattern[str]) -> str:
+    value = given.get(name)
+    if not isinstance(value, str) or not kind.fullmatch(value):
+        raise _Garbage(f"{name} is not text of the expected form")
+    return value
+
+
+Trouble = HTTPError | HTTPException | OSError | _NoDecision | _Garbage | _TooLate
+
+
+def _in_our_words(trouble: Trouble) -> BankUnavailable:
+    """The one place where their errors become ours."""
+    match trouble:
+        case _NoDecision(status=429):
+            detail, what = "the bank says that we ask too often", "rate_limit"
+        case _NoDecision(status=409):
+            detail, what = "the bank has this reference with other terms (HTTP 409): compare them", "conflict"
+        case _NoDecision(status=status) if status in {408, 425} or status >= 500:
+            detail, what = f"the bank has a fault (HTTP {status})", "bank_error"
+        case _NoDecision(status=status):
+            detail, what = f"the bank does not let us ask this (HTTP {status}): check its address and our key", "denied"
+        case _Garbage():
+            detail, what = f"the bank's answer can not be believed: {trouble}", "garbage"
+        case NewConnectionError():  # urllib3 derives it from its time-out
+            detail, what = "the bank can not be reached", "connection"
+        case _TooLate() | TimeoutError() | urllib3.exceptions.TimeoutError():
+            detail, what = "the bank did not answer in time", "timeout"
+        case _:
+            detail, what = "the bank can not be reached, or the connection broke", "connection"
+    wait = trouble.retry_after if isinstance(trouble, _NoDecision) else ""
+    if wait.isascii() and wait.isdigit() and len(wait) <= 6:  # a date, or nonsense, says nothing
+        return BankUnavailable(detail, what=what, retry_after_seconds=int(wait))
+    return BankUnavailable(detail, what=what)
+
+
+# Webhooks
+
+
+def event(
+    headers: Mapping[str, str],
+    body: bytes,
+    secrets: Sequence[str],
+    *,
+    currency: str = "USD",
+    now: Callable[[], datetime] = clock.now,
+) -> BankEvent:
+    """What a webhook of the bank says, once its signature is checked; nothing is read before.
+
+    headers: as they came, names in any case. body: as it came, byte for byte.
+    secrets: `whsec_` and base64 of at least 24 bytes. One of them must have signed: while the bank's secret is
+        changed, there are two.
+
+    That an event comes again is for the caller to see, by its `event_id`.
+
+    Raises SignatureRefused, EventNotUnderstood; and ValueError when a secret is none, which is our fault and not the
+    caller's.
+    """
+    webhook_id, text = _signed(headers, body, [_webhook(secret) for secret in secrets], now())
+    if not _WEBHOOK_ID.fullmatch(webhook_id):
+        stand_in = f"sha256-{hashlib.sha256(webhook_id.encode()).hexdigest()[:56]}"
+        raise EventNotUnderstood("the bank's event has an id of a kind that we can not keep", webhook_id=stand_in)
+    try:
+        return _event(webhook_id, _object(text), currency)
+    except _Garbage as trouble:
+        raise EventNotUnderstood(f"the bank's event is not understood: {trouble}", webhook_id=webhook_id) from trouble
+
+
+def _webhook(secret: str) -> Webhook:
+    """Raises ValueError, without the secret in it."""
+    encoded = secret.removeprefix("whsec_").rstrip("=")
+    with suppress(ValueError):
+        key = base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+        if len(key) >= _SECRET_BYTES_MIN:
+            return Webhook(key)
+    raise ValueError(f"the bank's webhook secret is not whsec_ and base64 of at least {_SECRET_BYTES_MIN} bytes")
+
+
+def _signed(headers: Mapping[str, str], body: bytes, webhooks: Sequence[Webhook], now: datetime) -> tuple[str, str]:
+    """The webhook's id and its body. Raises SignatureRefused; ValueError when there are no secrets.
+
+    The library computes the signature; its own `verify` would look at no clock but the machine's.
+    """
+    if not webhooks:
+        raise ValueError("there is no secret that the bank's webhooks could be signed with")
+    named = {name.lower(): value for name, value in headers.items()}
+    webhook_id = named.get("webhook-id", "")
+    seconds = named.get("webhook-timestamp", "")
+    signatures = named.get("webhook-signature", "")
+    if not (webhook_id and seconds and signatures):
+        raise SignatureRefused("a webhook has the headers webhook-id, webhook-timestamp and webhook-signature")
+    if not _WEBHOOK_SECONDS.fullmatch(seconds):
+        raise SignatureRefused("webhook-timestamp is not a time in whole seconds since 1970")
+    at = datetime.fromtimestamp(int(seconds), UTC)
+    if abs(now - at) > WINDOW:
+        raise SignatureRefused(f"webhook-timestamp is more than {WINDOW.seconds} s from now")
+    try:
+        text = body.decode()
+        expected = [webhook.sign(webhook_id, at, text).encode() for webhook in webhooks]
+    except UnicodeError:
+        raise SignatureRefused("the webhook is not UTF-8") from None
+    given = [entry.encode(errors="replace") for entry in signatures.split(" ")]
+    if not any(hmac.compare_digest(one, other) for one in expected for other in given):
+        raise SignatureRefused("the webhook is not signed with the secret that the bank and we share")
+    return webhook_id, text
+
+
+def _event(webhook_id: str, said: dict[str, Any], currency: str) -> BankEvent:
+    """Raises _Garbage."""
+    kind = said.get("type")
+    outcome = _OUTCOMES.get(kind) if isinstance(kind, str) else None
+    if outcome is None:
+        raise _Garbage(f"type is not one of {', '.join(_OUTCOMES)}")
+    adjustment = _adjustment(said.get("data"), currency)
+    if adjustment.state is not outcome:
+        raise _Garbage("type and status do not agree")
+    try:
+        at = clock.instant(_text(said, "timestamp", _TIME))
+    except (ValueError, OverflowError):
+        raise _Garbage("timestamp is not a time") from None
+    return BankEvent(webhook_id, adjustment, at)

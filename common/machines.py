@@ -1,0 +1,137 @@
+"""The state machines as the desk uses them: start one, send a token back, see which have died and what they did.
+
+The table is the truth and a machine only moves it: starting twice is starting once, a token that is gone is no loss.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.errors import Unavailable
+
+if TYPE_CHECKING:
+    from types_boto3_stepfunctions import SFNClient
+
+_TOKEN_GONE = {"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"}
+_DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
+HISTORY_EVENTS_MAX = 1000
+
+
+class MachinesUnavailable(Unavailable):
+    """Step Functions did not answer. What should have been started is started by the sweeper."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """What became of one execution, and what happened in it."""
+
+    name: str
+    status: str  # RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED
+    steps: list[Step]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A state that was entered, or something that failed there."""
+
+    at: datetime
+    what: str
+
+
+@dataclass(frozen=True)
+class Machines:
+    """`arn_prefix` is everything of a machine's ARN before its name."""
+
+    client: SFNClient
+    arn_prefix: str
+
+    def start(self, machine: str, name: str, thing_id: str) -> bool | None:
+        """Start an execution: True; False when it runs already; None when one of that name has ended.
+
+        Raises MachinesUnavailable.
+        """
+        arn, given = f"{self.arn_prefix}{machine}", json.dumps({"order_id": thing_id})
+        try:
+            self.client.start_execution(stateMachineArn=arn, name=name, input=given)
+            return True
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
+                raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+        status = self._ask("describe_execution", executionArn=self._execution_arn(machine, name))["status"]
+        return False if status == "RUNNING" else None
+
+    def succeed(self, token: str) -> None:
+        """Send a task token back. One that is gone (timed out, its execution dead) is no loss: the table knows.
+
+        Raises MachinesUnavailable.
+        """
+        try:
+            self.client.send_task_success(taskToken=token, output="{}")
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in _TOKEN_GONE:
+                raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+
+    def died(self, machine: str, since: datetime) -> Iterator[str]:
+        """The names of executions that ended without success since then, newest first. Raises MachinesUnavailable."""
+        for status in _DEAD:
+            asked: dict[str, Any] = {"stateMachineArn": f"{self.arn_prefix}{machine}", "statusFilter": status}
+            while True:
+                page = self._ask("list_executions", **asked, maxResults=100)
+                recent = [e for e in page["executions"] if e.get("stopDate") is None or e["stopDate"] >= since]
+                yield from (execution["name"] for execution in recent)
+                # They come by their start, newest first; one that ran for days may be further back: it is overdue.
+                if not recent or "nextToken" not in page:
+                    break
+                asked["nextToken"] = page["nextToken"]
+
+    def execution(self, machine: str, name: str) -> Execution | None:
+        """None when there has been none of that name. Raises MachinesUnavailable."""
+        arn = self._execution_arn(machine, name)
+        try:
+            status = self._ask("describe_execution", executionArn=arn)["status"]
+        except _NoSuchExecution:
+            return None
+        history = self._ask("get_execution_history", executionArn=arn, maxResults=HISTORY_EVENTS_MAX)
+        return Execution(name, status, [step for event in history["events"] if (step := _step(event)) is not None])
+
+    def _execution_arn(self, machine: str, name: str) -> str:
+        return f"{self.arn_prefix.replace(':stateMachine:', ':execution:')}{machine}:{name}"
+
+    def _ask(self, operation: str, **asked: Any) -> Mapping[str, Any]:
+        try:
+            answer: Mapping[str, Any] = getattr(self.client, operation)(**asked)
+            return answer
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ExecutionDoesNotExist":
+                raise _NoSuchExecution from error
+            raise _unavailable(error) from error
+        except BotoCoreError as error:
+            raise _unavailable(error) from error
+
+
+class _NoSuchExecution(Exception): ...
+
+
+def _step(event: Mapping[str, Any]) -> Step | None:
+    kind, at = event["type"], event["timestamp"]
+    if kind.endswith("StateEntered"):
+        return Step(at, event["stateEnteredEventDetails"]["name"])
+    details: Mapping[str, Any] = next((v for name, v in event.items() if name.endswith("EventDetails")), {})
+    if kind.endswith(("Failed", "TimedOut", "Aborted")):
+        error, cause = details.get("error", ""), details.get("cause", "")
+        return Step(at, f"{kind}: {error} {cause}".strip()[:300])
+    return None
+
+
+def _unavailable(error: Exception) -> MachinesUnavailable:
+    return MachinesUnavailable(f"Step Functions did not answer: {type(error).__name__}", retry_after_seconds=5)

@@ -1,0 +1,374 @@
+"""What machines, the bank's webhook and operators can ask of payouts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from common import audit, clients
+from common.audit import AuditEntry
+from common.clients import ClientKind
+from common.errors import NotFound, Refusal
+from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankEvent, BankRefused, State
+from common.ledger import store as ledger
+from common.ledger.model import TransactionType
+from common.log import count, log
+from common.machines import Machines, MachinesUnavailable
+from common.payouts import store
+from common.payouts.model import (
+    Attempt,
+    AttemptStatus,
+    Payout,
+    PayoutUnclear,
+    PayoutUnsettled,
+    Stage,
+    Step,
+    back_off,
+    next_step,
+)
+from common.payouts.store import AttemptMoved, EventDecided, EventSeen
+from common.table.table import Table
+from common.table.transaction import Write
+
+_SOON = timedelta(minutes=1)  # by then the machine of a retried payout should have moved it
+TRIES_MAX = 5  # each failed try means that somebody else has moved the same payout
+BANK = "the bank"
+MACHINE = "the machine"
+
+
+class Taken(StrEnum):
+    """What became of a bank's event."""
+
+    APPLIED = "APPLIED"  # it decided an attempt
+    AGREES = "AGREES"  # the attempt was decided so already
+    REPEATED = "REPEATED"  # it was taken before
+    PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
+
+
+@dataclass(frozen=True)
+class Payouts:
+    table: Table
+    bank: Callable[[], Bank]  # made when it is first needed: a webhook never asks the bank
+    machines: Machines
+    now: Callable[[], datetime]
+
+    # What the machine asks
+
+    def next(self, order_id: str) -> Step:
+        """What is to be done, read from the table. Raises PayoutNotFound."""
+        payout = store.payout(self.table, order_id)
+        if payout.disputed:
+            return Step(Stage.STOPPED)
+        return next_step(payout, store.latest(self.table, payout), self.now())
+
+    def create(self, order_id: str) -> Step:
+        """Begin the next attempt and send it to the bank; after the last rejected one, give the payout up.
+
+        The attempt is in the table, PENDING, before the bank is called. Safe to repeat: where an attempt is pending
+        already, or the order is over, nothing is begun.
+
+        Raises PayoutNotFound; BankUnavailable: the attempt stays and is asked for by its reference; Busy.
+        """
+        payout = store.payout(self.table, order_id)
+        latest = store.latest(self.table, payout)
+        if payout.disputed:
+            return Step(Stage.STOPPED)
+        step = next_step(payout, latest, self.now())
+        if step.stage not in (Stage.SEND, Stage.BACK_OFF):  # the wait is the machine's to make
+            return step
+        if latest is not None and latest.number >= payout.attempts_max:
+            return self._give_up(payout, latest)
+        account_id = self._account(payout)
+        if account_id is None:
+            return Step(Stage.STOPPED)
+        attempt = Attempt(
+            order_id=order_id,
+            number=payout.attempts + 1,
+            amount=payout.amount,
+            account_id=account_id,
+            status=AttemptStatus.PENDING,
+            created_at=self.now(),
+        )
+        reason = f"attempt {attempt.number} to pay ${attempt.amount}, reference {attempt.reference_id}"
+        begun = store.event(payout, payout.kind.paying, reason, MACHINE, attempt.created_at)
+        try:
+            self._commit(*store.begin(payout, attempt), begun)
+        except AttemptMoved:
+            return self.next(order_id)
+        paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
+        return self._send(paying, attempt)
+
+    def wait(self, order_id: str, token: str) -> None:
+        """Keep the machine's token with the pending attempt, so that whoever decides it sends it back; where nothing
+        is pending any more, send it back at once. Raises PayoutNotFound, Busy, MachinesUnavailable."""
+        payout = store.payout(self.table, order_id)
+        attempt = store.latest(self.table, payout)
+        if attempt is not None and attempt.status is AttemptStatus.PENDING:
+            try:
+                return self._commit(store.store_token(attempt, token, self.now()))
+            except AttemptMoved:
+                pass
+        self.machines.succeed(token)
+
+    def check(self, order_id: str) -> Step:
+        """Ask the bank what became of the pending attempt, and send it again, under the same reference, if the bank
+        does not know it. Safe to repeat. Raises PayoutNotFound, BankUnavailable, PayoutUnclear, Busy."""
+        payout = store.payout(self.table, order_id)
+        attempt = store.latest(self.table, payout)
+        if attempt is None or attempt.status is not AttemptStatus.PENDING:
+            return self.next(order_id)
+        try:
+            return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
+        except AdjustmentUnknown:
+            if self._account(payout) is None:
+                return Step(Stage.STOPPED)
+            return self._send(payout, attempt)
+
+    def _account(self, payout: Payout) -> str | None:
+        """The account to pay to. None, and the order waits for a person, when a client may not be used."""
+        try:
+            if payout.crypto_client_id is not None:
+                clients.usable(self.table, ClientKind.CRYPTO, payout.crypto_client_id, payout.owner)
+            return clients.usable(self.table, ClientKind.BANKING, payout.banking_client_id, payout.owner).account_id
+        except (clients.ClientNotFound, clients.ClientBlocked) as refusal:
+            log.warning("no payout", extra={"order_id": payout.order_id, "why": refusal.detail})
+            try:
+                self._commit(store.stop(payout, self.now(), refusal.detail))
+            except AttemptMoved:
+                log.info("moved meanwhile", extra={"order_id": payout.order_id})
+            return None
+
+    def _send(self, payout: Payout, attempt: Attempt) -> Step:
+        description = f"{payout.kind.name} {payout.order_id}"
+        try:
+            told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
+        except BankRefused as no:
+            return self._decided(payout, attempt, None, no.detail)
+        return self._judge(payout, attempt, told)
+
+    def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Step:
+        if not _fits(attempt, told):
+            count("BankMismatch")
+            log.error("the bank's answer does not fit", extra={"order_id": payout.order_id, "told": str(told)})
+            raise PayoutUnclear("the bank's adjustment is of another account or amount than the attempt")
+        if told.state is State.PENDING:
+            return Step(Stage.AWAIT)
+        return self._decided(payout, attempt, told, told.failure_code or "the bank says FAILED")
+
+    def _decided(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> Step:
+        try:
+            if told is not None and told.state is State.COMPLETED:
+                self._commit(*self._paid(payout, attempt, told))
+            else:
+                self._commit(*self._rejected(payout, attempt, told, why))
+        except AttemptMoved:
+            log.info("decided meanwhile", extra={"order_id": payout.order_id})
+        return self.next(payout.order_id)
+
+    def _paid(self, payout: Payout, attempt: Attempt, told: Adjustment) -> list[Write]:
+        at, owner, amount = self.now(), payout.owner, payout.amount
+        reason = f"attempt {attempt.number} paid, adjustment {told.adjustment_id}"
+        return [
+            store.decide(attempt, AttemptStatus.COMPLETED, at, told, ""),
+            store.pay(payout, attempt.number, at),
+            ledger.settle(owner, amount, amount, at),
+            ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, payout.order_id, at)),
+            store.event(payout, payout.kind.paid, reason, BANK, at),
+        ]
+
+    def _rejected(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> list[Write]:
+        at = self.now()
+        return [
+            store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
+            store.pause(payout, attempt.number, at, at + back_off(attempt.number), why),
+            store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),
+        ]
+
+    def _give_up(self, payout: Payout, latest: Attempt) -> Step:
+        why = f"{latest.number} payout attempts were rejected, the last one: {latest.failure_code}"
+        at = self.now()
+        try:
+            self._commit(*store.give_up(payout, at, why), store.event(payout, payout.kind.failed, why, MACHINE, at))
+            count("PayoutsFailed")
+            log.error("payout failed", extra={"order_id": payout.order_id, "why": why})
+        except AttemptMoved:
+            log.info("moved meanwhile", extra={"order_id": payout.order_id})
+        return self.next(payout.order_id)
+
+    # What the bank says
+
+    def receive(self, event: BankEvent) -> Taken:
+        """Take an event of the bank, once for each event id. What decides an attempt does so in the transaction that
+        keeps the id; what can not be placed is parked, never dropped. Afterwards the waiting machine is told.
+
+        Raises Busy: nothing is known to be written, the bank sends it again.
+        """
+
+        def first(outcome: Taken, why: str) -> Write:
+            if outcome is Taken.PARKED:
+                return store.park(event, why, self.now())
+            return store.take(event, outcome, why, self.now())
+
+        try:
+            taken = self._place(event, first)
+        except EventSeen:
+            taken = Taken.REPEATED  # its machine may not have been told
+        if taken is Taken.PARKED:
+            count("EventsParked")
+        self._nudge(event.adjustment.reference_id)
+        return taken
+
+    def replay(self, webhook_id: str, actor: str, entry: Callable[[str], Write] | None = None) -> Taken:
+        """Try to place a parked event again. It stays parked when it still can not be placed.
+
+        Raises EventNotFound, Busy.
+        """
+        event, outcome = self._known(webhook_id)
+        if outcome != store.PARKED_OUTCOME:
+            return Taken(outcome)
+
+        def first(outcome: Taken, why: str) -> Write:
+            if outcome is Taken.PARKED:
+                raise StillParked(why)
+            return store.unpark(event, outcome, f"replayed by {actor}: {why}", self.now())
+
+        try:
+            also = () if entry is None else (entry("replayed"),)
+            taken = self._place(event, first, also)
+        except StillParked:
+            return Taken.PARKED
+        except EventDecided:
+            return Taken(self._known(webhook_id)[1])
+        self._nudge(event.adjustment.reference_id)
+        return taken
+
+    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
+        """A person has looked at a parked event and says that nothing is to be done. A repeat changes nothing.
+
+        Raises EventNotFound, Busy.
+        """
+        event, outcome = self._known(webhook_id)
+        if outcome == store.PARKED_OUTCOME:
+            try:
+                self._commit(store.unpark(event, "DISMISSED", reason, self.now()), entry)
+            except EventDecided:
+                log.info("decided meanwhile", extra={"webhook_id": webhook_id})
+
+    def _known(self, webhook_id: str) -> tuple[BankEvent, str]:
+        found = store.bank_event(self.table, webhook_id)
+        if found is None:
+            raise EventNotFound("the bank has sent no such event", id=webhook_id)
+        event, item = found
+        return event, item.outcome
+
+    def _place(self, event: BankEvent, first: Callable[[Taken, str], Write], also: Sequence[Write] = ()) -> Taken:
+        """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
+        for _ in range(TRIES_MAX):
+            outcome, why, writes = self._meaning(event)
+            try:
+                self._commit(first(outcome, why), *writes, *(also if outcome is not Taken.PARKED else ()))
+                log.info("bank event", extra={"reference_id": event.adjustment.reference_id, "taken": outcome})
+                return outcome
+            except AttemptMoved:
+                continue  # somebody has decided it in between: read again
+        raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
+
+    def _meaning(self, event: BankEvent) -> tuple[Taken, str, list[Write]]:
+        told = event.adjustment
+        attempt = store.by_reference(self.table, told.reference_id)
+        if attempt is None:
+            return Taken.PARKED, "no attempt has this reference", []
+        payout = store.payout(self.table, attempt.order_id)
+        if not _fits(attempt, told):
+            return Taken.PARKED, "the attempt is for another account or amount", []
+        if attempt.status is AttemptStatus.PENDING:
+            if payout.status != payout.kind.paying:
+                return Taken.PARKED, f"the order is {payout.status}", []
+            if told.state is State.COMPLETED:
+                return Taken.APPLIED, "paid", self._paid(payout, attempt, told)
+            why = told.failure_code or "the bank says FAILED"
+            return Taken.APPLIED, "rejected", self._rejected(payout, attempt, told, why)
+        if (attempt.status is AttemptStatus.COMPLETED) is (told.state is State.COMPLETED):
+            return Taken.AGREES, f"the attempt was {attempt.status} already", []
+        why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
+        count("BankContradictions")
+        log.error("the bank contradicts itself", extra={"order_id": payout.order_id, "why": why})
+        # Money may have gone where we think it has not: no further attempt until a person has looked.
+        stopped = [store.dispute(payout, self.now(), why)] if payout.open and not payout.disputed else []
+        return Taken.PARKED, why, stopped
+
+    def _nudge(self, reference_id: str) -> None:
+        """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
+        stored later is sent back by whoever stores it."""
+        attempt = store.by_reference(self.table, reference_id)
+        if attempt is None or attempt.token is None or attempt.status is AttemptStatus.PENDING:
+            return
+        try:
+            self.machines.succeed(attempt.token)
+        except MachinesUnavailable as unavailable:  # its wait ends by itself
+            log.warning("not told", extra={"order_id": attempt.order_id, "why": unavailable.detail})
+
+    # By hand. None of these is possible while an attempt may still be paid.
+
+    def settled(self, order_id: str) -> Payout:
+        """The payout, if nothing of it is under way at the bank. Raises PayoutNotFound, PayoutUnsettled."""
+        payout = store.payout(self.table, order_id)
+        latest = store.latest(self.table, payout)
+        if not payout.open or (latest is not None and latest.status is not AttemptStatus.REJECTED):
+            raise PayoutUnsettled(
+                f"the order is {payout.status}, its latest attempt "
+                f"{latest.status if latest else 'not begun'}: only a rejected payout is decided by hand",
+                id=order_id,
+                order_status=payout.status,
+            )
+        return payout
+
+    def retry(self, payout: Payout, reason: str, operator: str) -> None:
+        """Allow one more attempt; the order's machine makes it. Raises PayoutUnsettled, Busy."""
+        at = self.now()
+        after = payout.kind.paying if payout.attempts else payout.kind.ready
+        self._commit(
+            *store.retry(payout, at, at + _SOON),
+            store.event(payout, after, f"one more attempt: {reason}", operator, at),
+            audit.entry(AuditEntry(at, operator, "retry payout", payout.order_id, reason)),
+        )
+
+    def mark_paid(self, payout: Payout, reason: str, operator: str) -> None:
+        """The dollars went to the customer by another way. Raises PayoutUnsettled, Busy."""
+        at, owner, amount = self.now(), payout.owner, payout.amount
+        self._commit(
+            *store.close(payout, payout.kind.paid, at, reason),
+            ledger.settle(owner, amount, amount, at),
+            ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, payout.order_id, at)),
+            store.event(payout, payout.kind.paid, reason, operator, at),
+            audit.entry(AuditEntry(at, operator, "mark paid", payout.order_id, reason)),
+        )
+
+    def give_back(self, payout: Payout, reason: str, operator: str, *also: Write) -> None:
+        """The dollars go to the customer's balance here. Raises PayoutUnsettled, Busy."""
+        at = self.now()
+        self._commit(
+            *store.close(payout, payout.kind.returned, at, reason),
+            ledger.release(payout.owner, payout.amount, at),
+            store.event(payout, payout.kind.returned, reason, operator, at),
+            audit.entry(AuditEntry(at, operator, "credit balance", payout.order_id, reason)),
+            *also,
+        )
+
+    def _commit(self, *writes: Write) -> None:
+        with self.table.transaction() as tx:
+            tx.add(*writes)
+
+
+class EventNotFound(NotFound):
+    """The bank has sent no event of this id."""
+
+
+class StillParked(Refusal):
+    """The event still can not be placed."""
+
+
+def _fits(attempt: Attempt, told: Adjustment) -> bool:
+    return (told.account_id, told.amount) == (attempt.account_id, attempt.amount)
