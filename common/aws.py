@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 import botocore.session
 from botocore.config import Config
 
+from common.machines import Machines
 from common.settings import settings
 from common.table.table import Table
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_stepfunctions import SFNClient
 
 # A request has 28 s: no single call may take more than a few. botocore repeats a transaction under the same
 # ClientRequestToken, so its own retries are safe.
@@ -29,6 +31,12 @@ def _session() -> botocore.session.Session:
 def table() -> Table:
     client: DynamoDBClient = _session().create_client("dynamodb", config=_QUICK)  # type: ignore[assignment]
     return Table(client, settings().table_name)
+
+
+@cache
+def machines() -> Machines:
+    client: SFNClient = _session().create_client("stepfunctions", config=_QUICK)  # type: ignore[assignment]
+    return Machines(client, settings().machines_arn_prefix)
 
 
 @cache

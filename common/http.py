@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from http import HTTPStatus
 from typing import Annotated, Any, TypeVar
 
@@ -161,11 +161,19 @@ def caller(app: APIGatewayHttpResolver) -> identity.Caller:
     return identity.caller(claims or {}, settings(), clock.now())
 
 
+def raw_body(app: APIGatewayHttpResolver) -> bytes:
+    """The bytes of the body as they were sent: what is signed, and not yet looked at."""
+    return (app.current_event.body or "").encode()
+
+
 def serve(
-    app: APIGatewayHttpResolver, compose: Callable[[], object]
+    app: APIGatewayHttpResolver, compose: Callable[[], object], *, open_routes: Collection[str] = ()
 ) -> Callable[[dict[str, Any], LambdaContext], dict[str, Any]]:
     """The Lambda handler of an API. In Lambda the service is composed at once: start-up has more CPU than a request,
-    and the first customer does not wait for it."""
+    and the first customer does not wait for it.
+
+    `open_routes` (`POST /webhooks/baas`) are asked without a token, and prove in another way who is asking.
+    """
     if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
         compose()
 
@@ -173,7 +181,8 @@ def serve(
         asked = event["requestContext"]
         log.append_keys(request_id=asked["requestId"], route=f"{asked['http']['method']} {asked['http']['path']}")
         try:
-            answer = _checked(event) or _identified(event) or app.resolve(event, context)
+            open_ = event.get("routeKey") in open_routes
+            answer = _checked(event) or (None if open_ else _identified(event)) or app.resolve(event, context)
             log.info("answered", extra={"status": answer["statusCode"]})
             return answer
         finally:

@@ -26,6 +26,14 @@ class Settings:
     cursor_key_secret: str  # Secrets Manager id of the key that signs cursors
     price_oracle_url: str
     price_oracle_key_secret: str | None  # Secrets Manager id, None where the oracle asks for none
+    machines_arn_prefix: str  # of every state machine: all of its ARN before our name for it
+    exchange: str  # binance (any that speaks its spot form) or alphapoint
+    exchange_url: str
+    exchange_quote: str  # what stands for a dollar there
+    exchange_key_secret: str | None  # Secrets Manager ids
+    bank_url: str
+    bank_key_secret: str | None
+    bank_webhook_secret: str | None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -46,6 +54,14 @@ class Settings:
             cursor_key_secret=needed("CURSOR_KEY_SECRET"),
             price_oracle_url=needed("PRICE_ORACLE_URL"),
             price_oracle_key_secret=environment.get("PRICE_ORACLE_KEY_SECRET") or None,
+            machines_arn_prefix=needed("MACHINES_ARN_PREFIX"),
+            exchange=needed("EXCHANGE"),
+            exchange_url=needed("EXCHANGE_URL"),
+            exchange_quote=needed("EXCHANGE_QUOTE"),
+            exchange_key_secret=environment.get("EXCHANGE_KEY_SECRET") or None,
+            bank_url=needed("BANK_URL"),
+            bank_key_secret=environment.get("BANK_KEY_SECRET") or None,
+            bank_webhook_secret=environment.get("BANK_WEBHOOK_SECRET") or None,
         )
 
 

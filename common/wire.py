@@ -68,6 +68,7 @@ Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
 ]
 Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
+ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$", examples=["ann-main"])]
 AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]
 Instant = Annotated[datetime, BeforeValidator(_time), AfterValidator(_aware)]
 InstantText = Annotated[

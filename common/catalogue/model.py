@@ -11,6 +11,7 @@ from common.money import Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
 PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %
+ESTIMATE_BAND_BPS = 200
 CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
 
@@ -74,6 +75,7 @@ class Asset:
     active: bool
     price_source_id: str  # what the price oracle calls it
     price_age_max_seconds: int
+    estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
 
     def check_quantity(self, quantity: Quantity) -> None:
         """Raises PrecisionExceeded."""

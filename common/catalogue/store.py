@@ -30,6 +30,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     active = BooleanAttribute()
     price_source_id = UnicodeAttribute()
     price_age_max_seconds = DecimalAttribute()
+    estimate_band_bps = DecimalAttribute()
 
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
@@ -107,6 +108,7 @@ def save(asset: Asset, at: datetime) -> Write:
         item.active.set(asset.active),
         item.price_source_id.set(asset.price_source_id),
         item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
+        item.estimate_band_bps.set(Decimal(asset.estimate_band_bps)),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
@@ -149,4 +151,5 @@ def _asset(item: AssetItem) -> Asset:
         active=item.active,
         price_source_id=item.price_source_id,
         price_age_max_seconds=int(item.price_age_max_seconds),
+        estimate_band_bps=int(item.estimate_band_bps),
     )

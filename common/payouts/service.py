@@ -16,6 +16,7 @@ from common.ledger import store as ledger
 from common.ledger.model import TransactionType
 from common.log import count, log
 from common.machines import Machines, MachinesUnavailable
+from common.money import ZERO
 from common.payouts import store
 from common.payouts.model import (
     Attempt,
@@ -80,6 +81,8 @@ class Payouts:
             return step
         if latest is not None and latest.number >= payout.attempts_max:
             return self._give_up(payout, latest)
+        if payout.amount == ZERO:
+            return self._nothing_to_pay(payout)
         account_id = self._account(payout)
         if account_id is None:
             return Step(Stage.STOPPED)
@@ -100,6 +103,15 @@ class Payouts:
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
         return self._send(paying, attempt)
 
+    def _nothing_to_pay(self, payout: Payout) -> Step:
+        at, why = self.now(), "less than a cent: there is nothing to pay"
+        try:
+            paid = store.event(payout, payout.kind.paid, why, MACHINE, at)
+            self._commit(*store.close(payout, payout.kind.paid, at, why), paid)
+        except PayoutUnsettled:
+            log.info("moved meanwhile", extra={"order_id": payout.order_id})
+        return self.next(payout.order_id)
+
     def wait(self, order_id: str, token: str) -> None:
         """Keep the machine's token with the pending attempt, so that whoever decides it sends it back; where nothing
         is pending any more, send it back at once. Raises PayoutNotFound, Busy, MachinesUnavailable."""
@@ -107,9 +119,10 @@ class Payouts:
         attempt = store.latest(self.table, payout)
         if attempt is not None and attempt.status is AttemptStatus.PENDING:
             try:
-                return self._commit(store.store_token(attempt, token, self.now()))
+                self._commit(store.store_token(attempt, token, self.now()))
+                return
             except AttemptMoved:
-                pass
+                log.info("decided meanwhile", extra={"order_id": order_id})
         self.machines.succeed(token)
 
     def check(self, order_id: str) -> Step:

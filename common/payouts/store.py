@@ -1,4 +1,4 @@
-"""Payouts in the table: the order as its payout sees it, the attempts, the bank's events, and the writes that decide."""
+"""Payouts in the table: the order as its payout sees it, its attempts, the bank's events, and what decides them."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
-from common.catalogue.model import PRECISION_MAX, Asset, Execution
+from common.catalogue.model import ESTIMATE_BAND_BPS, PRECISION_MAX, Asset, Execution
 from common.http import caller
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
@@ -44,6 +44,9 @@ class AssetRequest(RequestBody):
     active: Annotated[bool, Field(strict=True)] = True
     price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
     price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
+    estimate_band_bps: Annotated[
+        int, Field(ge=1, le=5_000, strict=True, description="how far an estimate may be from the price")
+    ] = ESTIMATE_BAND_BPS
 
 
 class AssetSaved(View):
@@ -56,6 +59,7 @@ class AssetSaved(View):
     active: bool
     price_source_id: str
     price_age_max_seconds: int
+    estimate_band_bps: int
 
 
 class ReconcileRequest(RequestBody):
@@ -121,6 +125,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
         active=body.active,
         price_source_id=body.price_source_id,
         price_age_max_seconds=body.price_age_max_seconds,
+        estimate_band_bps=body.estimate_band_bps,
     )
     operations().save_asset(asset, operator)
     return AssetSaved(
@@ -133,6 +138,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
         active=asset.active,
         price_source_id=asset.price_source_id,
         price_age_max_seconds=asset.price_age_max_seconds,
+        estimate_band_bps=asset.estimate_band_bps,
     )
 
 

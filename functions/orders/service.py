@@ -24,7 +24,6 @@ from common.table.transaction import Busy, Write
 from functions.orders import model, store
 from functions.orders.model import AmountTooLarge, Order, OrderNotPending, Side, Status, Terms
 
-SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 
 CUSTOMER = "customer"
@@ -109,20 +108,18 @@ class Orders:
         assert order.total_amount is not None
         owner, at = order.owner, order.updated_at
         take = ledger.debit_asset if order.order_price is None else ledger.settle_asset
-        began, holding = self._seconds(), ledger.holding(self.table, owner, order.quantity.asset_id)
-        while self._seconds() - began < SALE_SECONDS_MAX:
-            sale = ledger.sale(holding, order.quantity, order.total_amount)
-            try:
-                return self._commit(
-                    first,
-                    take(owner, sale, at),
-                    ledger.credit(owner, order.total_amount, at),
-                    ledger.journal(_line(order, sale)),
-                    *also,
-                )
-            except ledger.HoldingMoved as moved:
-                holding = moved.holding
-        raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
+
+        def commit(sale: ledger.Sale) -> None:
+            assert order.total_amount is not None
+            self._commit(
+                first,
+                take(owner, sale, at),
+                ledger.credit(owner, order.total_amount, at),
+                ledger.journal(_line(order, sale)),
+                *also,
+            )
+
+        ledger.sell(self.table, owner, order.quantity, order.total_amount, commit)
 
     def _seconds(self) -> float:
         return self.table.patience.monotonic()

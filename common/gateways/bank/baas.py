@@ -327,7 +327,7 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
     if given.get("currency") != currency:
         raise _Garbage(f"currency is not {currency}")
     status, failure_code = given.get("status"), given.get("failure_code")
-    if status not in [*State]:
+    if not isinstance(status, str) or status not in [*State]:
         raise _Garbage(f"status is not one of {', '.join(State)}")
     if not isinstance(failure_code, str | None) or (failure_code is not None and status != State.FAILED):
         raise _Garbage("failure_code is neither null nor why a failed adjustment failed")
@@ -337,7 +337,7 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
         account_id=_text(given, "account_id", _ID),
         amount=Money(amount),
         state=State(status),
-        failure_code=None if failure_code is None else _short(failure_code),
+        failure_code=_short(failure_code or "") or None,
     )
 
 
@@ -348,10 +348,10 @@ def _text(given: dict[str, Any], name: str, kind: re.Pattern[str]) -> str:
     return value
 
 
-Trouble = HTTPError | HTTPException | OSError | _NoDecision | _Garbage | _TooLate
+_Trouble = HTTPError | HTTPException | OSError | _NoDecision | _Garbage | _TooLate
 
 
-def _in_our_words(trouble: Trouble) -> BankUnavailable:
+def _in_our_words(trouble: _Trouble) -> BankUnavailable:
     """The one place where their errors become ours."""
     match trouble:
         case _NoDecision(status=429):

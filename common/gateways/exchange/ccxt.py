@@ -1,0 +1,578 @@
+"""Orders at Binance, spot, by way of ccxt's own `binance`.
+
+    GET    {base_url}/api/v3/exchangeInfo    symbol: a market's rules; public
+    POST   {base_url}/api/v3/order           symbol, side, type LIMIT, timeInForce GTC, quantity, price,
+                                             newClientOrderId
+    GET    {base_url}/api/v3/order           symbol, orderId | origClientOrderId
+    DELETE {base_url}/api/v3/order           symbol, orderId
+    GET    {base_url}/api/v3/myTrades        symbol, orderId, fromId, limit: fees are only told here
+    X-MBX-APIKEY: …                          and among the parameters timestamp, recvWindow 5000 and signature, which is
+                                             hex HMAC-SHA256(secret, the other parameters as they are sent)
+
+    400 {"code": -2010, "msg": "Account has insufficient balance for requested action."}
+    429, 418 with Retry-After; 403 from a firewall, with a web page; 5xx and -1007: executed or not, nobody knows
+
+ccxt is asked for one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. Of an
+order and its trades what counts here is read from ccxt's own words, in which numbers are the exchange's digits
+(`number = str`).
+
+Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (rest-api.md, errors.md, filters.md,
+enums.md), ccxt 4.5.90 binance.py.
+"""
+
+import importlib
+import importlib.util
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Context, Decimal, localcontext
+from functools import cached_property
+from threading import Lock
+from types import ModuleType
+from typing import Any, Literal
+
+import urllib3
+from urllib3.exceptions import TimeoutError
+
+from common.clock import now
+from common.errors import Refusal
+from common.gateways.exchange import (
+    ExchangeOrder,
+    ExchangeOrderUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Rules,
+    Side,
+    State,
+    Ticket,
+)
+from common.money import EXACT, ROUNDING, Money, Quantity, plain
+
+OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
+RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
+MARKET_AGE_MAX = timedelta(minutes=10)
+TRADES_PAGE = 1000
+TRADES_PAGES_MAX = 25
+BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
+_PIECE_BYTES = 64 * 1024
+
+# ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
+# (not in use today) canceling. For PENDING_NEW, an order of a list that waits for another, it has none.
+_STATES = {
+    "open": State.WORKING,
+    "PENDING_NEW": State.WORKING,
+    "canceling": State.WORKING,
+    "closed": State.FULLY_EXECUTED,
+    "canceled": State.CANCELED,
+    "expired": State.EXPIRED,
+    "rejected": State.REJECTED,
+}
+
+About = Literal["market", "place", "order"]  # what is asked: rules, a new order, an order's state or its end
+_SIDES = {"buy": Side.BUY, "sell": Side.SELL}
+
+_CLOSED = "Market is closed."
+# Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
+# among them: there is one.
+_NO_ORDER = (
+    "Account has insufficient balance for requested action.",
+    "Filter failure: ",
+    "Price * QTY is zero or less.",
+    "This action is disabled on this account.",
+    "This account may not place or cancel orders.",
+    "This symbol is not permitted for this account.",
+    "This symbol is restricted for this account.",
+    "Unsupported order combination",
+    "Rest API trading is not enabled.",
+)
+
+
+class CcxtExchange:
+    """The port `Exchange`, kept by Binance.
+
+    base_url: scheme and host, for example https://api.binance.com
+    api_key, secret: of the HMAC kind. An RSA or Ed25519 key would need a library that does not ship (infra/trim.py).
+    quote: the currency that counts as dollars.
+    connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
+        makes and however slowly their bodies drip in (looking up the host's name, and a head that drips, come on top).
+    clock: for the age of a market's rules. Requests are signed with the machine's own time.
+
+    Nothing is imported or asked before the first call. For one thread at a time, as ccxt is.
+    A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can be
+    known any more, least of all that an order never was: ExchangeUnavailable.
+
+    Raises ValueError for a base_url, key or time-out that can not be one.
+    """
+
+    name = "binance"
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        api_key: str,
+        secret: str,
+        quote: str = "USDT",
+        connect_seconds: float = 1.0,
+        read_seconds: float = 5.5,
+        clock: Callable[[], datetime] = now,
+    ) -> None:
+        address = urllib3.util.parse_url(base_url)
+        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
+            raise ValueError(f"{base_url!r} is not an address such as https://api.binance.com")
+        if not api_key or not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
+            raise ValueError("the exchange's API key is empty, or holds a space, a line end or a letter outside ASCII")
+        if not secret or "PRIVATE KEY" in secret:
+            raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
+        if connect_seconds <= 0 or read_seconds <= 0 or connect_seconds + 2 * read_seconds > OPERATION_SECONDS_MAX:
+            raise ValueError(f"connect_seconds + 2 × read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        self._base_url = base_url.rstrip("/")
+        self._api_key = api_key
+        self._secret = secret
+        self._quote = quote
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._clock = clock
+        self._until = 0.0
+        self._read_at: dict[str, datetime] = {}  # symbol → when its market was
+
+    def rules(self, asset_id: str) -> Rules:
+        """See `Exchange.rules`."""
+        self._begin()
+        return self._rules(self._tradable(asset_id))
+
+    def place(self, ticket: Ticket) -> str:
+        """See `Exchange.place`. A quantity or price that is no multiple of its step is refused, never rounded."""
+        self._begin()
+        quantity, price = ticket.quantity.amount, ticket.limit_price.usd_per_unit
+        symbol = self._tradable(ticket.quantity.asset_id)
+        rules = self._rules(symbol)
+        _refuse_unless_multiple("quantity", quantity, rules.quantity_step)
+        _refuse_unless_multiple("limit price", price, rules.price_step)
+        for text, asked in (
+            (self._asked("market", self._client.amount_to_precision, symbol, plain(quantity)), quantity),
+            (self._asked("market", self._client.price_to_precision, symbol, plain(price)), price),
+        ):
+            if Decimal(text) != asked:  # it can not be; but what ccxt sends is what it makes of what it is told
+                raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}")
+        order = self._asked(
+            "place",
+            self._client.create_order,
+            symbol,
+            "limit",
+            ticket.side.value.lower(),
+            plain(quantity),
+            plain(price),
+            {"newClientOrderId": ticket.client_order_id, "timeInForce": "GTC"},
+        )
+        return _text(order, "id")
+
+    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+        """See `Exchange.order`."""
+        self._begin()
+        symbol = self._listed(asset_id)
+        order = self._fetched(symbol, exchange_order_id)
+        return self._told(asset_id, symbol, order, _text(order, "clientOrderId"))
+
+    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+        """See `Exchange.find`. Binance looks among all: only orders that ended without a fill are archived, after 90
+        days, and then unknown here, which is as good as never placed."""
+        self._begin()
+        symbol = self._listed(asset_id)
+        order = self._asked("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
+        return self._told(asset_id, symbol, order, client_order_id)
+
+    def cancel(self, asset_id: str, exchange_order_id: str) -> None:
+        """See `Exchange.cancel`. Binance says "Unknown order sent." of one that is over, too: so that is looked at."""
+        self._begin()
+        symbol = self._listed(asset_id)
+        _must_be_number(exchange_order_id)
+        try:
+            self._asked("order", self._client.cancel_order, exchange_order_id, symbol)
+        except ExchangeUnavailable as trouble:
+            if trouble.facts.get("code") != -2011 or _state(self._fetched(symbol, exchange_order_id)) is State.WORKING:
+                raise
+
+    # What the exchange tells
+
+    def _tradable(self, asset_id: str) -> str:
+        """The symbol of a market that is open, read within the last MARKET_AGE_MAX. Raises MarketUnknown."""
+        symbol = f"{asset_id}/{self._quote}"
+        read_at = self._read_at.get(symbol)
+        if read_at is None or self._clock() - read_at > MARKET_AGE_MAX:
+            self._read(asset_id, symbol)
+        if self._client.markets[symbol]["active"] is not True:
+            raise MarketUnknown(f"{symbol} is closed at the exchange now", asset_id=asset_id, quote=self._quote)
+        return symbol
+
+    def _listed(self, asset_id: str) -> str:
+        """The symbol of a market, open or closed, read at any time."""
+        symbol = f"{asset_id}/{self._quote}"
+        if symbol not in self._read_at:
+            try:
+                self._read(asset_id, symbol)
+            except MarketUnknown as gone:
+                said = f"the exchange does not tell about orders in {symbol}: it has no such market"
+                raise ExchangeUnavailable(said, what="no_market") from gone
+        return symbol
+
+    def _read(self, asset_id: str, symbol: str) -> None:
+        client, at = self._client, self._clock()
+        markets = self._asked("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
+        if not markets:  # a market that is not there is an error, -1121
+            raise _garbled("rules of no market")
+        found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
+        if len(found) != 1:  # "BTCUSDT" might also be BTCU in SDT
+            raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
+        others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
+        self._asked("market", client.set_markets, [*others, *found])
+        self._read_at[symbol] = at
+
+    def _rules(self, symbol: str) -> Rules:
+        market = self._client.markets[symbol]
+        precision, limits = market["precision"], market["limits"]
+        rules = Rules(
+            quantity_step=_decimal(precision, "amount"),
+            price_step=_decimal(precision, "price"),
+            min_quantity=_decimal(limits["amount"], "min"),
+            min_notional=Money(_decimal(limits["cost"], "min")),
+        )
+        if not rules.quantity_step > 0 or not rules.price_step > 0:
+            raise _garbled(f"a step of {symbol} is not above 0")
+        return rules
+
+    def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
+        """Raises ExchangeOrderUnknown."""
+        _must_be_number(exchange_order_id)
+        order: Mapping[str, Any] = self._asked("order", self._client.fetch_order, exchange_order_id, symbol)
+        if _text(order, "id") != exchange_order_id.lstrip("0"):
+            raise _garbled("not the order that was asked for")
+        return order
+
+    def _told(self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str) -> ExchangeOrder:
+        """An order in our words, once its trades are there."""
+        exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
+        whole, executed = _decimal(order, "amount"), _decimal(order, "filled")
+        if side is None or executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
+            raise _garbled(f"an order of {whole}, {executed} executed, that is {state}")
+        gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
+        return ExchangeOrder(
+            exchange_order_id=exchange_order_id,
+            client_order_id=client_order_id,
+            side=side,
+            quantity=Quantity(whole, asset_id),
+            state=state,
+            executed=Quantity(executed, asset_id),
+            gross=Money(gross),
+            fee=Money(fees.pop(self._quote, Decimal(0))),
+            fees_elsewhere={currency: fee for currency, fee in fees.items() if fee},
+        )
+
+    def _settled(self, symbol: str, exchange_order_id: str, executed: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
+        """What an order's trades come to, in quote, and their fees by currency.
+
+        The order may be ahead of its trades, which come from a database, or have traded on since it was read: then they
+        do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: it may be missing,
+        Binance says, in old orders, as a negative number.
+        """
+        quantity, gross, fees = Decimal(0), Decimal(0), dict[str, Decimal]()
+        from_id = 0  # without one, Binance begins with the newest
+        for _ in range(TRADES_PAGES_MAX):
+            asked = {"fromId": from_id}
+            page = self._asked(
+                "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
+            )
+            for trade in page:
+                if _text(trade, "order") != exchange_order_id:
+                    raise _garbled("a trade of another order")
+                quantity = EXACT.add(quantity, _decimal(trade, "amount"))
+                gross = EXACT.add(gross, _decimal(trade, "cost"))
+                currency, fee = _text(trade["fee"], "currency"), _decimal(trade["fee"], "cost")
+                fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
+            if quantity == executed:
+                return gross, fees
+            if len(page) < TRADES_PAGE or quantity > executed:
+                break
+            from_id = max(int(_text(trade, "id")) for trade in page) + 1
+        raise ExchangeUnavailable(
+            "the exchange does not show the order's trades and its state at one time; ask again", what="unsettled"
+        )
+
+    # The wire
+
+    def _begin(self) -> None:
+        """An operation begins; when its time is up nothing more is asked, and one last silence still fits in."""
+        self._until = time.monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
+
+    def _asked(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
+        """What ccxt answers. Raises what `_in_our_words` says."""
+        try:
+            # ccxt computes in the thread's decimal context and leaves its own rounding and traps behind in it.
+            with localcontext(Context(prec=80)):
+                return call(*arguments)
+        except Refusal:
+            raise
+        except Exception as trouble:  # what ccxt makes of an answer that is no order: KeyError, TypeError, …
+            raise _in_our_words(about, trouble) from trouble
+
+    @cached_property
+    def _client(self) -> Any:
+        """A client of ccxt's that asks `base_url`, and asks for nothing that we do not need."""
+        client = _binance()(
+            {
+                "apiKey": self._api_key,
+                "secret": self._secret,
+                "number": str,
+                "enableRateLimit": False,
+                # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
+                "headers": {"Connection": "close"},
+                "userAgent": "cryptodesk",
+                "options": {
+                    "fetchMarkets": {"types": ["spot"]},
+                    "fetchMargins": False,
+                    "fetchCurrencies": False,
+                    "recvWindow": RECEIVE_WINDOW_MS,
+                    "maxRetriesOnFailure": 0,
+                },
+            }
+        )
+        client.urls["api"] = {
+            name: self._base_url + (urllib3.util.parse_url(url).path or "") for name, url in client.urls["api"].items()
+        }
+        client.session.max_redirects = 0  # they would carry the key elsewhere, or place twice
+        for prefix in ("https://", "http://"):
+            transport = client.session.get_adapter(prefix)
+            client.session.mount(prefix, _Punctual(transport, self._left, self._connect_seconds, self._read_seconds))
+        logging.getLogger("ccxt").setLevel(logging.INFO)  # below, it writes down the key
+        return client
+
+    def _left(self) -> float:
+        """Seconds of the operation. Raises TimeoutError when there are none left to ask in."""
+        left = self._until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("no time left to ask")
+        return left
+
+
+_IMPORTING = Lock()
+
+
+def _binance() -> Any:
+    """ccxt's class, without the other hundred exchanges that `import ccxt` brings: a tenth of the time and memory.
+
+    While it is imported, a bare module stands in for the package, whose __init__ then does not run. It goes away again,
+    so that whoever imports ccxt afterwards gets all of it; the modules already there are shared. Where all of ccxt is
+    there already, nothing stands in. In what ships that __init__ is empty (infra/trim.py); there, as here, it finds the
+    same modules.
+    """
+    with _IMPORTING:
+        stand_in = None
+        if "ccxt" not in sys.modules and "ccxt.binance" not in sys.modules:
+            found = importlib.util.find_spec("ccxt")
+            if found is None or found.submodule_search_locations is None:
+                raise ModuleNotFoundError("ccxt is not installed", name="ccxt")
+            stand_in = ModuleType("ccxt")
+            stand_in.__path__ = list(found.submodule_search_locations)
+            sys.modules["ccxt"] = stand_in
+        try:
+            return importlib.import_module("ccxt.binance").binance
+        finally:
+            if stand_in is not None:
+                del sys.modules["ccxt"]
+
+
+class _Punctual:
+    """A transport of requests that ends in time: requests' own time-out starts anew with every byte of a body."""
+
+    def __init__(self, transport: Any, left: Callable[[], float], connect_seconds: float, read_seconds: float) -> None:
+        self._transport = transport
+        self._left = left
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+
+    def send(self, request: Any, **settings: Any) -> Any:
+        left = self._left()
+        deadline = time.monotonic() + left
+        timeout = urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds)
+        response = self._transport.send(request, **settings | {"timeout": timeout, "stream": True})
+        body = bytearray()
+        try:
+            while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
+                body += piece
+                if len(body) > BODY_BYTES_MAX:
+                    raise _garbled(f"longer than {BODY_BYTES_MAX} bytes")
+                if time.monotonic() > deadline:
+                    raise TimeoutError("the body came too slowly")
+        finally:
+            response.raw.close()
+        response._content = bytes(body)  # as requests itself keeps a body that it has read
+        response._content_consumed = True
+        return response
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+def _text(entry: Mapping[str, Any], name: str) -> str:
+    value = entry.get(name) if isinstance(entry, Mapping) else None
+    if not isinstance(value, str) or not value:
+        raise _garbled(f"{name} is missing")
+    return value
+
+
+def _decimal(entry: Mapping[str, Any], name: str) -> Decimal:
+    """A number that is not negative, digit by digit."""
+    text = _text(entry, name)
+    try:
+        value = Decimal(text)
+    except ArithmeticError:
+        value = Decimal("NaN")
+    if not value.is_finite() or value.is_signed() or len(plain(value)) > 60:
+        raise _garbled(f"{name} is {text[:80]!r}")
+    return Decimal(plain(value))
+
+
+def _state(order: Mapping[str, Any]) -> State:
+    status = _text(order, "status")
+    if status not in _STATES:
+        raise _garbled(f"an order in a state that we do not know, {status[:40]!r}")
+    return _STATES[status]
+
+
+def _must_be_number(exchange_order_id: str) -> None:
+    """Raises ExchangeOrderUnknown."""
+    if not (exchange_order_id.isascii() and exchange_order_id.isdigit() and 0 < int(exchange_order_id) < 2**63):
+        raise ExchangeOrderUnknown("the exchange's order ids are numbers", exchange_order_id=exchange_order_id)
+
+
+def _refuse_unless_multiple(what: str, number: Decimal, step: Decimal) -> None:
+    """Raises ExchangeRefused."""
+    if number <= 0 or ROUNDING.remainder(number, step) != 0:
+        raise ExchangeRefused(
+            f"the {what} is {plain(number)}; it must be a multiple of {plain(step)}, above 0", step=plain(step)
+        )
+
+
+def _garbled(why: str) -> ExchangeUnavailable:
+    return ExchangeUnavailable(f"the exchange's answer can not be read: {why}", what="garbage")
+
+
+@dataclass(frozen=True)
+class _Said:
+    """An answer with an error status. Code and message are 0 and "" when its body is not Binance's."""
+
+    status: int
+    code: int
+    message: str
+    retry_after: str
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})" if self.code else f"HTTP {self.status}"
+
+
+def _said(trouble: BaseException) -> _Said | None:
+    """The answer that ccxt's exception is about: it is made while requests' own is handled, which has it."""
+    at: BaseException | None = trouble
+    while at is not None and getattr(at, "response", None) is None:
+        at = at.__cause__ or at.__context__
+    if at is None:
+        return None
+    response: Any = at.response  # type: ignore[attr-defined]
+    try:
+        body = json.loads(response.content)
+    except (ValueError, RecursionError):
+        body = None
+    code, message = (body.get("code"), body.get("msg")) if isinstance(body, dict) else (0, "")
+    return _Said(
+        status=int(response.status_code),
+        code=code if type(code) is int else 0,
+        message="".join(filter(str.isprintable, message))[:200] if isinstance(message, str) else "",
+        retry_after=response.headers.get("Retry-After", ""),
+    )
+
+
+def _in_our_words(about: About, trouble: Exception) -> Refusal:
+    """The one place where their errors become ours.
+
+    After `place` only what can not go together with an order is ExchangeRefused or MarketUnknown: to call something
+    unknown that was a no costs a minute, until `find` has not found it; to call something a no that was an order costs
+    its value. ccxt's own classes do not tell the two apart ("Duplicate order sent." is an InvalidOrder, as is a price
+    off the grid), so what decides is HTTP 4xx with Binance's code and message.
+
+    **No order exists**, and this one never will:
+
+        -1013, -1014, -1020         rejected at the gate: "didn't reach the Matching Engine". A filter, a combination
+        -1100 … -1199               the request itself is malformed; -1121, or "Market is closed.": MarketUnknown
+        -1010, -2010                the matching engine's no, with a message of `_NO_ORDER` (funds, filters, what the
+                                    account may trade), or "… not supported for this symbol"
+
+    **It may exist**, so ExchangeUnavailable:
+
+        -2010 Duplicate order sent. it does exist: this, or an earlier call of ours, placed it
+        -2010 anything else         a message that we have not met; nothing is concluded from it
+        -1000, -1001, -1006, -1007  the gate does not know either
+        5xx, whatever its body      Binance: "the execution status is unknown"
+        2xx that can not be read, a redirect, a time-out, a broken connection
+
+    **Nothing was placed, but that is not the order's fault**, so ExchangeUnavailable all the same: no customer's order
+    fails over it. The look-up that follows does not find the order; or it meets the same trouble until somebody has
+    mended it, which is visible as work that is overdue:
+
+        -1002, -1022, -2014, -2015, 401    our key, its rights or our address (`what` = refused). -2015 also comes in a
+                                           temporary ban, of a key that is good
+        -1021                              our clock (`what` = clock), or the way there took longer than recvWindow
+        429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
+        403, -1008, -1016                  a firewall's page; overload; maintenance
+
+    For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a fill)
+    are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
+    """
+    said = _said(trouble)
+    if said is not None and 400 <= said.status < 500:
+        if about != "order" and (said.code == -1121 or (said.code == -1100 and "'symbol'" in said.message)):
+            return MarketUnknown("the exchange has no such market")
+        if about == "place" and said.code in {-1010, -1013, -2010} and said.message == _CLOSED:
+            return MarketUnknown("the market is closed at the exchange now")
+        if about == "place" and _definite(said):
+            return ExchangeRefused(f"the exchange refuses the order: {said}", reason=said.message, code=said.code)
+        if about == "order" and said.code in {-2013, -2026}:
+            return ExchangeOrderUnknown("the exchange does not know the order")
+    return _unavailable(trouble, said)
+
+
+def _definite(said: _Said) -> bool:
+    """No order exists: see `_in_our_words`."""
+    if said.code in {-1010, -2010}:
+        return said.message.startswith(_NO_ORDER) or "not supported for this symbol" in said.message
+    return said.code in {-1013, -1014, -1020} or -1199 <= said.code <= -1100
+
+
+def _unavailable(trouble: Exception, said: _Said | None) -> ExchangeUnavailable:
+    facts: dict[str, Any] = {}
+    if said is not None:
+        if said.code:
+            facts["code"] = said.code
+        if said.retry_after.isascii() and said.retry_after.isdigit() and len(said.retry_after) <= 6:
+            facts["retry_after_seconds"] = int(said.retry_after)
+    errors = importlib.import_module("ccxt.base.errors")  # it is there: otherwise there were no trouble of ccxt's
+    match said:
+        case None if isinstance(trouble, errors.RequestTimeout | TimeoutError):
+            detail, what = "the exchange did not answer in time", "timeout"
+        case None if isinstance(trouble, errors.NetworkError | urllib3.exceptions.HTTPError):
+            detail, what = "the exchange can not be reached, or the connection broke", "connection"
+        case None:
+            detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
+        case _Said(status=429 | 418) | _Said(code=-1003 | -1015 | -1034):
+            detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
+        case _Said(status=401 | 403) | _Said(code=-1002 | -1022 | -2014 | -2015):
+            detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
+        case _Said(code=-1021):
+            detail, what = f"the exchange does not take our time for the time ({said}): check the clock", "clock"
+        case _:
+            detail, what = f"the exchange could not do it: {said}", "exchange_error"
+    return ExchangeUnavailable(detail, what=what, **facts)

@@ -1,0 +1,49 @@
+"""The outside systems as the settings choose them, made once in a process and not before they are needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from common import aws
+from common.gateways.bank import Bank
+from common.gateways.exchange import Exchange
+from common.settings import MissingSetting, settings
+
+
+@cache
+def exchange() -> Exchange:
+    """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
+    here = settings()
+    key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    if here.exchange == "binance":
+        from common.gateways.exchange.ccxt import CcxtExchange
+
+        return CcxtExchange(here.exchange_url, quote=here.exchange_quote, **key)
+    if here.exchange == "alphapoint":
+        from common.gateways.exchange.alphapoint import AlphaPointExchange
+
+        return AlphaPointExchange(here.exchange_url, quote=here.exchange_quote, **key)
+    raise MissingSetting(f"EXCHANGE is {here.exchange!r}; it is binance or alphapoint")
+
+
+@cache
+def bank() -> Bank:
+    from common.gateways.bank.baas import BaasBank
+
+    here = settings()
+    return BaasBank(here.bank_url, aws.secret(_needed("BANK_KEY_SECRET", here.bank_key_secret)).decode())
+
+
+def webhook_secrets() -> Sequence[str]:
+    """Of the bank's webhooks, split at spaces: while a key is being replaced there are two."""
+    here = settings()
+    return aws.secret(_needed("BANK_WEBHOOK_SECRET", here.bank_webhook_secret)).decode().split()
+
+
+def _needed(name: str, secret_id: str | None) -> str:
+    if secret_id is None:
+        raise MissingSetting(f"{name} is not set; infra/grants.py gives secrets to functions")
+    return secret_id

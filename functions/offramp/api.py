@@ -1,0 +1,188 @@
+"""HTTP: cashing out, the bank's webhook, and what operators do about cash-outs that are stuck."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import Field
+
+from common import aws, clock, http, outside
+from common.gateways.bank import baas
+from common.http import IdempotencyKey, answer, caller
+from common.log import count, log
+from common.money import Money, plain
+from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.settings import settings
+from common.table.keys import ORDER_ID_PATTERN
+from common.wire import Amount, AssetId, ClientId, Dollars, InstantText, Reason, RequestBody, View
+from functions.offramp.here import offramp
+from functions.offramp.model import SellOrder, Status, Terms
+from functions.offramp.service import Asked, Moved
+
+app = http.api()
+OPEN_ROUTES = {"POST /webhooks/baas"}  # without a token: the bank signs
+
+OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+
+
+class SellRequest(RequestBody):
+    """Sell `quantity` of an asset for about `estimated_amount` dollars, and have them paid to a bank account."""
+
+    asset_id: AssetId
+    quantity: Amount
+    estimated_amount: Dollars
+    crypto_client_id: ClientId
+    banking_client_id: ClientId
+
+
+class SellOrderView(View):
+    """`status` moves from BASE_TXN_PENDING over BASE_TXN_COMPLETED and TARGET_TXN_PENDING to FILLED; or it ends as
+    BASE_TXN_FAILED (nothing was sold, the coins are free again), or waits as SELL_PAYOUT_FAILED for us to help."""
+
+    order_id: str
+    order_type: str
+    asset_id: str
+    quantity: str
+    estimated_amount: str
+    limit_price: str = Field(description="the least that the exchange may sell at")
+    crypto_client_id: str
+    banking_client_id: str
+    status: Status
+    executed_quantity: str | None = Field(description="what was sold")
+    gross_amount: str | None = Field(description="for how many dollars")
+    fee_amount: str | None = Field(description="of it, for the exchange")
+    total_amount: str | None = Field(description="of it, for the bank account")
+    payout_attempts: int
+    reason: str | None
+    created_at: InstantText
+    updated_at: InstantText
+    resolved_at: InstantText | None = Field(description="when the sale was over")
+
+
+class SellOrderPage(View):
+    items: list[SellOrderView]
+    cursor: str | None
+
+
+class Taken(View):
+    """APPLIED, AGREES, REPEATED, PARKED or NOT_UNDERSTOOD: whichever it is, it need not be sent again."""
+
+    taken: str
+
+
+class Move(RequestBody):
+    reason: Reason
+    dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
+
+
+class MovedView(View):
+    order: SellOrderView
+    before: Status
+    done: bool
+    says: str = Field(description="what was done, or would be")
+
+
+@app.post("/crypto/order/sell", tags=["cash out"], summary="Sell coins and be paid at your bank")
+def sell(body: SellRequest, idempotency_key: IdempotencyKey) -> Response[SellOrderView]:
+    asked = Terms(
+        asset_id=body.asset_id,
+        quantity=body.quantity,
+        estimated_amount=Money(body.estimated_amount),
+        crypto_client_id=body.crypto_client_id,
+        banking_client_id=body.banking_client_id,
+    )
+    return _asked(offramp().sell(caller(app).owner, idempotency_key, asked))
+
+
+@app.get("/crypto/order/sell", tags=["cash out"], summary="Your cash-outs, newest first")
+def sell_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> SellOrderPage:
+    owner = caller(app).owner
+    listed = f"GET /crypto/order/sell {owner}"
+    page = offramp().orders(owner, limit=limit, after=cursors().read(listed, cursor))
+    return SellOrderPage(items=[_view(order) for order in page.items], cursor=cursors().write(listed, page.after))
+
+
+@app.get("/crypto/order/sell/<order_id>", tags=["cash out"], summary="What became of a cash-out")
+def sell_order(order_id: OrderId) -> SellOrderView:
+    return _view(offramp().order(caller(app).owner, order_id))
+
+
+@app.post("/webhooks/baas", tags=["webhooks"], summary="The bank tells what became of a payout")
+def bank_event() -> Taken:
+    try:
+        event = baas.event(app.current_event.headers, http.raw_body(app), outside.webhook_secrets())
+    except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
+        count("EventsNotUnderstood")
+        log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
+        return Taken(taken="NOT_UNDERSTOOD")
+    return Taken(taken=offramp().payouts.receive(event))
+
+
+@app.post("/operations/sell-orders/<order_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
+def retry_payout(order_id: OrderId, body: Move) -> MovedView:
+    return _moved(offramp().retry_payout, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
+def mark_filled(order_id: OrderId, body: Move) -> MovedView:
+    return _moved(offramp().mark_filled, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
+def credit_usd(order_id: OrderId, body: Move) -> MovedView:
+    return _moved(offramp().credit_usd, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/void", tags=["operators"], summary="End a sale that executed nothing")
+def void(order_id: OrderId, body: Move) -> MovedView:
+    return _moved(offramp().void, order_id, body)
+
+
+def _moved(move: Callable[..., Moved], order_id: str, body: Move) -> MovedView:
+    operator = caller(app).must_be_operator()
+    moved = move(order_id, body.reason, operator, dry_run=body.dry_run)
+    return MovedView(order=_view(moved.order), before=moved.before, done=moved.done, says=moved.says)
+
+
+def _asked(asked: Asked) -> Response[SellOrderView]:
+    return answer(_view(asked.order), HTTPStatus.OK, replayed=asked.replayed)
+
+
+def _view(order: SellOrder) -> SellOrderView:
+    def dollars(amount: Money | None) -> str | None:
+        return None if amount is None else str(amount)
+
+    return SellOrderView(
+        order_id=order.order_id,
+        order_type="SELL",
+        asset_id=order.quantity.asset_id,
+        quantity=plain(order.quantity.amount),
+        estimated_amount=str(order.estimated_amount),
+        limit_price=str(order.limit_price),
+        crypto_client_id=order.crypto_client_id,
+        banking_client_id=order.banking_client_id,
+        status=order.status,
+        executed_quantity=None if order.executed is None else plain(order.executed.amount),
+        gross_amount=dollars(order.gross),
+        fee_amount=dollars(order.fee),
+        total_amount=dollars(order.total_amount),
+        payout_attempts=order.attempts,
+        reason=order.reason,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+        resolved_at=order.resolved_at,
+    )
+
+
+@cache
+def cursors() -> Cursors:
+    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
+
+
+handler = http.serve(app, offramp, open_routes=OPEN_ROUTES)

@@ -1,0 +1,324 @@
+"""A sell order: crypto out at an exchange, fiat in at the customer's bank. Statuses are the seed's, verbatim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from enum import StrEnum
+
+from common.catalogue.model import Asset, Quote
+from common.errors import Conflict, NotFound, Rejected, Unavailable
+from common.idempotency import IdempotencyKeyReused, derived_id, terms
+from common.money import CENT, EXACT, INTEGER_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
+from common.owner import Owner
+
+RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
+POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled
+POLL_INTERVAL_SECONDS = 5
+POLL_BACK_OFF_RATE = 1.5
+POLL_DELAY_SECONDS_MAX = 60
+POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
+SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
+LATE_LOOK_SECONDS = 600  # and then once more, for one that turns up after all
+BPS = Decimal(10_000)
+
+
+class SellOrderNotFound(NotFound):
+    """There is no such sell order, or it is somebody else's."""
+
+
+class SellOrderNotOpen(Conflict):
+    """The order is not where this could be done to it."""
+
+
+class EstimateOutOfBand(Rejected):
+    """The estimate is too far from the market. Take a new one from the price in the refusal."""
+
+
+class NotALot(Rejected):
+    """The exchange trades multiples of a step only, and not less than its smallest order."""
+
+
+class AmountTooLarge(Rejected):
+    """A quantity or total has more digits than any amount may have."""
+
+
+class SaleRefused(Unavailable):
+    """The exchange did not take the order: nothing was sold and the coins are free again. The same request may be
+    sent again."""
+
+
+class SaleUnresolved(Unavailable):
+    """The exchange has not said whether it has the order. The coins stay reserved until it is found out, which goes
+    on by itself; the same request, sent again, tells."""
+
+
+class SellOrderNotFilled(Unavailable):
+    """The exchange has not finished the order. The machine asks again on this name."""
+
+
+class SellOrderOverdue(Unavailable):
+    """The exchange has not finished the order in time. On this name the machine cancels it."""
+
+
+class SellOrderUnresolved(Unavailable):
+    """It is too early to say that the exchange does not have the order. The machine asks again on this name."""
+
+
+class Status(StrEnum):
+    NEW = "NEW"  # an intent, invisible to users
+    BASE_TXN_PENDING = "BASE_TXN_PENDING"
+    BASE_TXN_FAILED = "BASE_TXN_FAILED"
+    BASE_TXN_COMPLETED = "BASE_TXN_COMPLETED"
+    TARGET_TXN_PENDING = "TARGET_TXN_PENDING"
+    FILLED = "FILLED"
+    SELL_PAYOUT_FAILED = "SELL_PAYOUT_FAILED"
+
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.NEW: {Status.BASE_TXN_PENDING},
+    Status.BASE_TXN_PENDING: {Status.BASE_TXN_COMPLETED, Status.BASE_TXN_FAILED},
+    Status.BASE_TXN_FAILED: set(),
+    Status.BASE_TXN_COMPLETED: {Status.TARGET_TXN_PENDING, Status.FILLED},
+    Status.TARGET_TXN_PENDING: {Status.FILLED, Status.SELL_PAYOUT_FAILED},
+    Status.FILLED: set(),
+    Status.SELL_PAYOUT_FAILED: {Status.FILLED, Status.TARGET_TXN_PENDING},
+}
+OPERATORS_ONLY: set[tuple[Status, Status]] = {
+    (Status.SELL_PAYOUT_FAILED, Status.FILLED),
+    (Status.SELL_PAYOUT_FAILED, Status.TARGET_TXN_PENDING),
+}
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What a customer asks for: sell `quantity`, for about `estimated_amount` dollars, and pay it to a bank."""
+
+    asset_id: str
+    quantity: Decimal
+    estimated_amount: Money
+    crypto_client_id: str
+    banking_client_id: str
+
+    @property
+    def fingerprint(self) -> str:
+        return terms(
+            asset_id=self.asset_id,
+            quantity=self.quantity,
+            estimated_amount=self.estimated_amount.usd,
+            crypto_client_id=self.crypto_client_id,
+            banking_client_id=self.banking_client_id,
+        )
+
+
+@dataclass(frozen=True)
+class SellOrder:
+    """The seed's CIO. `limit_price` is the least that the exchange may sell at; `placements` counts the orders that
+    were tried at the exchange, of which at most one exists. `held` says whether the coins are reserved: a NEW order
+    that the exchange refused is NEW without them, and may be tried again under its key, unless it `waits` for a last
+    look at the exchange.
+
+    After the sale: `executed` units for `gross` dollars, less the exchange's `fee`; `total_amount` is what is paid.
+    """
+
+    order_id: str
+    owner: Owner
+    quantity: Quantity
+    estimated_amount: Money
+    crypto_client_id: str
+    banking_client_id: str
+    status: Status
+    terms: str
+    limit_price: Price
+    quote: Quote
+    placements: int
+    held: bool
+    waits: bool
+    created_at: datetime
+    updated_at: datetime
+    executed: Quantity | None = None
+    gross: Money | None = None
+    fee: Money | None = None
+    total_amount: Money | None = None
+    resolved_at: datetime | None = None
+    attempts: int = 0
+    reason: str | None = None
+
+    def repeated(self, asked: Terms) -> SellOrder:
+        """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
+        if self.terms != asked.fingerprint:
+            raise IdempotencyKeyReused(self.order_id)
+        return self
+
+
+@dataclass(frozen=True)
+class Placement:
+    """One order at the exchange (the seed's ZL), written before the exchange is asked. `order_state` is its word for
+    how the order stands, None until it was seen."""
+
+    order_id: str
+    number: int
+    client_order_id: str
+    exchange: str
+    sent_at: datetime
+    exchange_order_id: str | None = None
+    order_state: str | None = None
+    missed_at: datetime | None = None  # when the exchange, asked late enough, first did not have it
+
+
+def order_id(owner: Owner, idempotency_key: str) -> str:
+    return derived_id("S", owner.username, owner.sub, "POST /crypto/order/sell", idempotency_key)
+
+
+@dataclass(frozen=True)
+class Band:
+    """Prices that an estimate may imply: `bps` basis points around the oracle's, both ends inclusive."""
+
+    quote: Quote
+    bps: int
+
+    @property
+    def low(self) -> Price:
+        return self._edge(-self.bps)
+
+    @property
+    def high(self) -> Price:
+        return self._edge(self.bps)
+
+    def _edge(self, bps: int) -> Price:
+        return Price(EXACT.multiply(self.quote.price.usd_per_unit, (BPS + bps) / BPS))
+
+    def check(self, quantity: Quantity, estimate: Money, age_max_seconds: int, now: datetime) -> None:
+        """Raises EstimateOutOfBand. Compared as amounts: no division, nothing is rounded."""
+        low, high = (EXACT.multiply(edge.usd_per_unit, quantity.amount) for edge in (self.low, self.high))
+        if not low <= estimate.usd <= high:
+            raise EstimateOutOfBand(
+                f"${estimate} for {quantity} is not within {self.bps} basis points of the price",
+                estimated_usd=str(estimate),
+                lowest_usd=str(_cents(low, ROUND_CEILING)),
+                highest_usd=str(_cents(high, ROUND_FLOOR)),
+                price=str(self.quote.price),
+                price_source=self.quote.source,
+                price_age_seconds=int(self.quote.age_seconds(now)),
+                band_bps=self.bps,
+                price_age_max_seconds=age_max_seconds,
+            )
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What the exchange can trade: multiples of `quantity_step` at multiples of `price_step`."""
+
+    quantity_step: Decimal
+    price_step: Decimal
+    min_quantity: Decimal
+    min_notional: Money
+
+    def check(self, quantity: Quantity, limit_price: Price) -> None:
+        """Raises NotALot."""
+        notional = Money(EXACT.multiply(limit_price.usd_per_unit, quantity.amount))
+        fits = not ROUNDING.remainder(quantity.amount, self.quantity_step)
+        if not fits or quantity.amount < self.min_quantity or notional < self.min_notional:
+            raise NotALot(
+                f"the exchange sells {quantity.asset_id} in multiples of {plain(self.quantity_step)}, at least "
+                f"{plain(self.min_quantity)} and ${self.min_notional} an order",
+                quantity_step=plain(self.quantity_step),
+                min_quantity=plain(self.min_quantity),
+                min_notional_usd=str(self.min_notional),
+            )
+
+    def price_at_least(self, price: Price) -> Price:
+        """`price`, rounded up to the next step: a seller's limit is never lowered."""
+        steps = ROUNDING.divide(price.usd_per_unit, self.price_step).to_integral_value(ROUND_CEILING)
+        return Price(EXACT.multiply(steps, self.price_step))
+
+
+def sell_order(
+    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, lot: Lot, now: datetime
+) -> SellOrder:
+    """The intent that `asked` becomes.
+
+    Raises PrecisionExceeded, AmountTooLarge, EstimateOutOfBand, BelowMinimum, AboveMaximum, NotALot.
+    """
+    quantity = Quantity(asked.quantity, asset.asset_id)
+    asset.check_quantity(quantity)
+    if max(quantity.amount.adjusted(), asked.estimated_amount.usd.adjusted()) >= INTEGER_DIGITS_MAX:
+        raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+    band = Band(quote, asset.estimate_band_bps)
+    band.check(quantity, asked.estimated_amount, asset.price_age_max_seconds, now)
+    asset.check_notional(asked.estimated_amount)
+    limit_price = lot.price_at_least(band.low)
+    lot.check(quantity, limit_price)
+    return SellOrder(
+        order_id=order_id,
+        owner=owner,
+        quantity=quantity,
+        estimated_amount=asked.estimated_amount,
+        crypto_client_id=asked.crypto_client_id,
+        banking_client_id=asked.banking_client_id,
+        status=Status.NEW,
+        terms=asked.fingerprint,
+        limit_price=limit_price,
+        quote=quote,
+        placements=1,
+        held=True,
+        waits=True,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What the exchange has finally executed of an order, and its fees."""
+
+    state: str
+    executed: Quantity
+    gross: Money
+    fee: Money
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+
+    @property
+    def net(self) -> Money:
+        return self.gross - self.fee
+
+    @property
+    def proceeds(self) -> Money:
+        """What the customer is paid: gross less the exchange's fee, down to the cent, and never less than nothing."""
+        return max(ZERO, _cents(self.net.usd, ROUND_FLOOR))
+
+    @property
+    def left_over(self) -> Money:
+        """The fraction of a cent, which is the desk's. Fees in other assets are the desk's, too, to bear."""
+        return self.net - self.proceeds
+
+
+def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
+    """The order after its sale: completed for what was executed, or failed when that is nothing."""
+    if not fill.executed.amount:
+        return replace(
+            order,
+            status=Status.BASE_TXN_FAILED,
+            executed=fill.executed,
+            resolved_at=now,
+            updated_at=now,
+            reason=f"the exchange ended the order as {fill.state} with nothing executed",
+        )
+    part = "" if fill.executed == order.quantity else f"{fill.executed} of {order.quantity} were sold"
+    return replace(
+        order,
+        status=Status.BASE_TXN_COMPLETED,
+        executed=fill.executed,
+        gross=fill.gross,
+        fee=fill.fee,
+        total_amount=fill.proceeds,
+        resolved_at=now,
+        updated_at=now,
+        reason=part or None,
+    )
+
+
+def _cents(usd: Decimal, rounding: str) -> Money:
+    return Money(usd.quantize(CENT, rounding, ROUNDING))

@@ -1,0 +1,411 @@
+"""Sell orders and their orders at the exchange in the table: items, mapping both ways, writes and queries."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Comparison, Condition
+from pynamodb.expressions.update import Action
+
+from common import timeline, work
+from common.catalogue.model import Quote
+from common.clock import text
+from common.errors import Refusal
+from common.money import Money, Price, Quantity, plain
+from common.owner import Owner
+from common.payouts.store import PayableItem
+from common.table import keys
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.table import Query, Table
+from common.table.transaction import Write
+from common.timeline import Event
+from functions.offramp.model import POLL_DUE, RESOLVE_DUE, Fill, Placement, SellOrder, SellOrderNotFound, Status
+
+CONTEXT = "offramp"
+MACHINE = "sell-order"
+
+
+class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
+    ASSET_ID = UnicodeAttribute(null=True)  # in the users' indexes only once the exchange has the order
+    timeline_at = UnicodeAttribute(null=True)
+    asset_id = UnicodeAttribute()
+    order_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    estimated_amount = DecimalAttribute()
+    terms = UnicodeAttribute()
+    limit_price = DecimalAttribute()
+    price = DecimalAttribute()
+    price_source = UnicodeAttribute()
+    price_as_of = InstantAttribute()
+    placements = DecimalAttribute()
+    held = BooleanAttribute()
+    executed_quantity = DecimalAttribute(null=True)
+    gross_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    resolved_at = InstantAttribute(null=True)
+
+
+class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
+    """The seed's ZL: its order state is null until the exchange has told one."""
+
+    client_order_id = UnicodeAttribute()
+    exchange = UnicodeAttribute()
+    sent_at = InstantAttribute()
+    exchange_order_id = UnicodeAttribute(null=True)
+    order_state = UnicodeAttribute(null=True)
+    missed_at = InstantAttribute(null=True)
+    executed_quantity = DecimalAttribute(null=True)
+    gross_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    fees_elsewhere = UnicodeAttribute(null=True)
+    resolved_at = InstantAttribute(null=True)
+
+
+class AlreadyAsked(Refusal):
+    """The id is taken: by a repeat, or by other terms. Carries the order as it is."""
+
+    def __init__(self, order: SellOrder) -> None:
+        super().__init__("that sell order id is taken")
+        self.order = order
+
+
+class OrderMoved(Refusal):
+    """The order is not as it was read: read again."""
+
+
+# Reading
+
+
+def key(order_id: str) -> keys.PrimaryKey:
+    return keys.SELL_ORDER(order_id=order_id)
+
+
+def find(table: Table, order_id: str) -> SellOrder | None:
+    item = table.get(SellOrderItem, key(order_id), consistent=True)
+    return None if item is None else order_of(item)
+
+
+def existing(table: Table, order_id: str) -> SellOrder:
+    """Raises SellOrderNotFound."""
+    order = find(table, order_id)
+    if order is None:
+        raise SellOrderNotFound("there is no such sell order", id=order_id)
+    return order
+
+
+def visible(table: Table, owner: Owner, order_id: str) -> SellOrder:
+    """Raises SellOrderNotFound, also for somebody else's and for one that is only an intent."""
+    order = existing(table, order_id)
+    if order.owner != owner or order.status is Status.NEW:
+        raise SellOrderNotFound("there is no such sell order", id=order_id)
+    return order
+
+
+def placement(table: Table, order: SellOrder, number: int | None = None) -> Placement:
+    """An order's latest order at the exchange, or an earlier one."""
+    key = keys.EXCHANGE_ORDER(order_id=order.order_id, n=str(number or order.placements))
+    item = table.get(ExchangeOrderItem, key, consistent=True)
+    assert item is not None, f"{order.order_id} has no placement {number or order.placements}"
+    return Placement(
+        order_id=item.PK,
+        number=int(item.SK.rpartition("#")[2]),
+        client_order_id=item.client_order_id,
+        exchange=item.exchange,
+        sent_at=item.sent_at,
+        exchange_order_id=item.exchange_order_id,
+        order_state=item.order_state,
+        missed_at=item.missed_at,
+    )
+
+
+def of_user(owner: Owner) -> Query:
+    """The owner's orders of every kind, newest first, of which only sell orders are let through."""
+    item = SellOrderItem
+    only = (item.sub == owner.sub) & (item.entity_type == SellOrderItem)
+    return Query(item.username == owner.username, index=keys.USER_TIMELINE, only=only, newest_first=True)
+
+
+# The intent
+
+
+def insert(order: SellOrder) -> Write:
+    """Refused with AlreadyAsked. Goes first, so that a repeat is answered as a repeat."""
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return AlreadyAsked(order_of(SellOrderItem.from_raw_data(dict(old))))
+
+    return Write.put(_item(order), when=SellOrderItem.PK.does_not_exist(), otherwise=taken)
+
+
+def ask_again(order: SellOrder) -> Write:
+    """A new intent under the id of one that the exchange refused. Refused with OrderMoved."""
+    return Write.put(
+        _item(order),
+        when=_status(Status.NEW)
+        & SellOrderItem.held.is_in(False)
+        & SellOrderItem.open_work.does_not_exist()
+        & _placements(order.placements - 1),
+        otherwise=OrderMoved("another request has asked again"),
+    )
+
+
+def place(placement: Placement) -> Write:
+    item = ExchangeOrderItem(
+        *_placement_key(placement),
+        client_order_id=placement.client_order_id,
+        exchange=placement.exchange,
+        sent_at=placement.sent_at,
+        created_at=placement.sent_at,
+        updated_at=placement.sent_at,
+    )
+    return Write.put(item, when=ExchangeOrderItem.PK.does_not_exist(), otherwise=OrderMoved("the placement is there"))
+
+
+def accept(order: SellOrder, placement: Placement, exchange_order_id: str, at: datetime) -> list[Write]:
+    """The exchange has the order: it becomes visible and waits for its fill. Refused with OrderMoved."""
+    item, created_at, asset_id = SellOrderItem, text(order.created_at), order.quantity.asset_id
+    return [
+        Write.update(
+            _order(order),
+            item.status.set(Status.BASE_TXN_PENDING),
+            item.ASSET_ID.set(f"{asset_id}#{created_at}#{order.order_id}"),
+            item.timeline_at.set(f"{created_at}#{order.order_id}"),
+            item.updated_at.set(at),
+            *work.waits(
+                CONTEXT, order.order_id, now=at, due_at=at + POLL_DUE, waits_for="the exchange to execute the sale"
+            ),
+            when=_intent(order),
+            otherwise=OrderMoved("the intent has moved"),
+        ),
+        Write.update(
+            ExchangeOrderItem(*_placement_key(placement)),
+            ExchangeOrderItem.exchange_order_id.set(exchange_order_id),
+            ExchangeOrderItem.updated_at.set(at),
+        ),
+    ]
+
+
+def refuse(order: SellOrder, placement: Placement, why: str, at: datetime, look_at: datetime | None) -> list[Write]:
+    """The exchange does not have the order: the intent is over, and holds nothing. With `look_at` it waits for a last
+    look. Refused with OrderMoved."""
+    item = SellOrderItem
+    if look_at is None:
+        waiting = work.done()
+    else:
+        last = "a last look whether the exchange has the order after all"
+        waiting = work.waits(CONTEXT, order.order_id, now=at, due_at=look_at, waits_for=last)
+    return [
+        Write.update(
+            _order(order),
+            item.held.set(False),
+            item.reason.set(why),
+            item.updated_at.set(at),
+            *waiting,
+            when=_intent(order),
+            otherwise=OrderMoved("the intent has moved"),
+        ),
+        Write.update(
+            ExchangeOrderItem(*_placement_key(placement)),
+            ExchangeOrderItem.order_state.set("NONE"),
+            ExchangeOrderItem.resolved_at.set(at),
+            ExchangeOrderItem.updated_at.set(at),
+        ),
+    ]
+
+
+def looked(order: SellOrder, at: datetime) -> Write:
+    """The last look found nothing, or a person has dealt with what it found. Refused with OrderMoved."""
+    return Write.update(
+        _order(order),
+        SellOrderItem.updated_at.set(at),
+        *work.done(),
+        when=_refused_intent(order),
+        otherwise=OrderMoved("the intent has moved"),
+    )
+
+
+def turned_up(order: SellOrder, placement: Placement, told: str, at: datetime) -> list[Write]:
+    """The exchange has an order whose hold was given back: a person must look. Refused with OrderMoved."""
+    waits_for = f"an operator: the exchange has {told} after all, and its hold was given back"
+    return [
+        Write.update(
+            _order(order),
+            SellOrderItem.updated_at.set(at),
+            *work.needs_person(now=at, waits_for=waits_for),
+            when=_refused_intent(order),
+            otherwise=OrderMoved("the intent has moved"),
+        ),
+        Write.update(
+            ExchangeOrderItem(*_placement_key(placement)),
+            ExchangeOrderItem.order_state.set("TURNED_UP"),
+            ExchangeOrderItem.updated_at.set(at),
+        ),
+    ]
+
+
+def miss(placement: Placement, at: datetime) -> Write:
+    """The exchange, asked late enough, did not have the order, for the first time. Refused with OrderMoved."""
+    item = ExchangeOrderItem
+    return Write.update(
+        ExchangeOrderItem(*_placement_key(placement)),
+        item.missed_at.set(at),
+        item.updated_at.set(at),
+        when=item.missed_at.does_not_exist() & item.exchange_order_id.does_not_exist(),
+        otherwise=OrderMoved("somebody else has looked"),
+    )
+
+
+# The sale
+
+
+def settle(order: SellOrder, placement: Placement, fill: Fill) -> list[Write]:
+    """Write what became of the sale; `order` is as it is after it. Refused with OrderMoved."""
+    assert order.executed is not None
+    item, at = SellOrderItem, order.updated_at
+    actions: list[Action] = [
+        item.status.set(order.status),
+        item.held.set(False),
+        item.executed_quantity.set(order.executed.amount),
+        item.resolved_at.set(at),
+        item.updated_at.set(at),
+    ]
+    if order.reason is not None:
+        actions.append(item.reason.set(order.reason))
+    if order.status is Status.BASE_TXN_FAILED:
+        actions += work.done()
+    else:
+        assert order.gross is not None
+        assert order.fee is not None
+        assert order.total_amount is not None
+        actions += [
+            item.gross_amount.set(order.gross.usd),
+            item.fee_amount.set(order.fee.usd),
+            item.total_amount.set(order.total_amount.usd),
+            *work.waits(CONTEXT, order.order_id, now=at, due_at=at + POLL_DUE, waits_for="its first payout attempt"),
+        ]
+    venue = ExchangeOrderItem
+    return [
+        Write.update(
+            _order(order),
+            *actions,
+            when=_status(Status.BASE_TXN_PENDING) & _placements(order.placements),
+            otherwise=OrderMoved("the sale is decided"),
+        ),
+        Write.update(
+            ExchangeOrderItem(*_placement_key(placement)),
+            venue.order_state.set(fill.state),
+            venue.executed_quantity.set(fill.executed.amount),
+            venue.gross_amount.set(fill.gross.usd),
+            venue.fee_amount.set(fill.fee.usd),
+            venue.fees_elsewhere.set(", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))),
+            venue.resolved_at.set(at),
+            venue.updated_at.set(at),
+        ),
+    ]
+
+
+def expect_fill(order: SellOrder, at: datetime, due_at: datetime) -> Write:
+    """The machine has begun to poll. Refused with OrderMoved."""
+    return Write.update(
+        _order(order),
+        *work.waits(CONTEXT, order.order_id, now=at, due_at=due_at, waits_for="the exchange to execute the sale"),
+        when=_status(Status.BASE_TXN_PENDING),
+        otherwise=OrderMoved("the sale is decided"),
+    )
+
+
+def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: datetime) -> Write:
+    return timeline.record(order.order_id, Event(at, before, order.status, reason, actor))
+
+
+# Mapping
+
+
+def _order(order: SellOrder) -> SellOrderItem:
+    return SellOrderItem(*keys.SELL_ORDER(order_id=order.order_id))
+
+
+def _placement_key(placement: Placement) -> keys.PrimaryKey:
+    return keys.EXCHANGE_ORDER(order_id=placement.order_id, n=str(placement.number))
+
+
+def _status(status: Status) -> Comparison:
+    return SellOrderItem.status == status
+
+
+def _placements(number: int) -> Comparison:
+    return SellOrderItem.placements == Decimal(number)
+
+
+def _intent(order: SellOrder) -> Condition:
+    return _status(Status.NEW) & SellOrderItem.held.is_in(True) & _placements(order.placements)
+
+
+def _refused_intent(order: SellOrder) -> Condition:
+    return (
+        _status(Status.NEW)
+        & SellOrderItem.held.is_in(False)
+        & SellOrderItem.open_work.exists()
+        & _placements(order.placements)
+    )
+
+
+def _item(order: SellOrder) -> SellOrderItem:
+    """Of an intent: nothing else is put as a whole."""
+    item = SellOrderItem(
+        *keys.SELL_ORDER(order_id=order.order_id),
+        username=order.owner.username,
+        sub=order.owner.sub,
+        asset_id=order.quantity.asset_id,
+        order_type="SELL",
+        quantity=order.quantity.amount,
+        estimated_amount=order.estimated_amount.usd,
+        crypto_client_id=order.crypto_client_id,
+        banking_client_id=order.banking_client_id,
+        status=order.status,
+        terms=order.terms,
+        limit_price=order.limit_price.usd_per_unit,
+        price=order.quote.price.usd_per_unit,
+        price_source=order.quote.source,
+        price_as_of=order.quote.as_of,
+        placements=Decimal(order.placements),
+        held=order.held,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
+    due_at = order.updated_at + RESOLVE_DUE
+    work.wait(item, CONTEXT, due_at=due_at, waits_for="the exchange to say whether it has the order", machine=MACHINE)
+    return item
+
+
+def order_of(item: SellOrderItem) -> SellOrder:
+    def dollars(amount: Decimal | None) -> Money | None:
+        return None if amount is None else Money(amount)
+
+    return SellOrder(
+        order_id=item.PK,
+        owner=Owner(item.username, item.sub),
+        quantity=Quantity(item.quantity, item.asset_id),
+        estimated_amount=Money(item.estimated_amount),
+        crypto_client_id=item.crypto_client_id,
+        banking_client_id=item.banking_client_id,
+        status=Status(item.status),
+        terms=item.terms,
+        limit_price=Price(item.limit_price),
+        quote=Quote(Price(item.price), item.price_source, item.price_as_of),
+        placements=int(item.placements),
+        held=item.held,
+        waits=item.open_work is not None,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),
+        gross=dollars(item.gross_amount),
+        fee=dollars(item.fee_amount),
+        total_amount=dollars(item.total_amount),
+        resolved_at=item.resolved_at,
+        attempts=int(item.attempts or 0),
+        reason=item.reason,
+    )
