@@ -1,4 +1,4 @@
-"""A construct that turns `functions/<name>` into Lambdas, routes, schedules and least-privilege grants."""
+"""A construct that turns `functions/<name>` into Lambdas, routes, schedules, machines and least-privilege grants."""
 
 from __future__ import annotations
 
@@ -15,19 +15,31 @@ from aws_cdk import (
     aws_lambda,
     aws_logs,
     aws_sqs,
+    aws_stepfunctions,
 )
 from constructs import Construct
 
 from infra.bundle import Target
 from infra.contexts import Context
 from infra.door import Door
-from infra.grants import GRANTS, READ_SECRET, Grant, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, Grant, Secret
 from infra.place import Place
 
 SERVICE = "cryptodesk"
 MEMORY_MIB = 512
 API_SECONDS = 29  # API Gateway waits 30
+TASK_SECONDS = 60  # an exchange or the bank is asked twice at most, each within 12
 SCHEDULE_SECONDS = 55  # a round ends before the next begins; it stops taking on work 8 s before that
+LOG_DELIVERY = [
+    "logs:CreateLogDelivery",
+    "logs:GetLogDelivery",
+    "logs:UpdateLogDelivery",
+    "logs:DeleteLogDelivery",
+    "logs:ListLogDeliveries",
+    "logs:PutResourcePolicy",
+    "logs:DescribeResourcePolicies",
+    "logs:DescribeLogGroups",
+]
 # The one setting that chooses the runtime. The embedded AWS runs AWS's own runtime client (infra/bundle.py), since
 # its built-in one loses the names of errors.
 RUNTIME = {
@@ -64,6 +76,14 @@ class ContextConstruct(Construct):
         if context.routes:
             api = self._function(f"{context.name}.api", f"functions.{context.name}.api.handler", API_SECONDS)
             shared.door.open(context.name, context.routes, api)
+        self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
+        if context.workflow is not None:
+            tasks = {
+                name: self._function(f"{context.name}.{name}", f"functions.{context.name}.tasks.{name}", TASK_SECONDS)
+                for name in context.tasks
+            }
+            made = context.workflow.machines(self, context.workflow.Tasks(**tasks))
+            self.machines = {name: self._machine(name, definition, tasks) for name, definition in made.items()}
         for name, minutes in context.every_minutes.items():
             handler = f"functions.{context.name}.schedule.{name}"
             self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
@@ -106,6 +126,38 @@ class ContextConstruct(Construct):
         self.functions[name] = function
         return function
 
+    def _machine(
+        self, name: str, definition: aws_stepfunctions.IChainable, tasks: Mapping[str, aws_lambda.Function]
+    ) -> aws_stepfunctions.StateMachine:
+        """A Standard machine under our own name: its ARN is known to functions that it calls itself."""
+        construct_id = "".join(part.capitalize() for part in name.split("-"))
+        log = aws_logs.LogGroup(
+            self,
+            f"{construct_id}MachineLog",
+            log_group_name=f"/aws/vendedlogs/states/{SERVICE}-{name}",
+            retention=aws_logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        role = aws_iam.Role(
+            self, f"{construct_id}MachineRole", assumed_by=aws_iam.ServicePrincipal("states.amazonaws.com")
+        )
+        role.add_to_policy(_allow(["lambda:InvokeFunction"], [function.function_arn for function in tasks.values()]))
+        # Log delivery knows no resources: AWS documents these as `*`.
+        role.add_to_policy(_allow(LOG_DELIVERY, ["*"]))
+        if not self._shared.place.embedded:
+            role.add_to_policy(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
+        machine = aws_stepfunctions.StateMachine(
+            self,
+            f"{construct_id}Machine",
+            state_machine_name=f"{SERVICE}-{name}",
+            definition_body=aws_stepfunctions.DefinitionBody.from_chainable(definition),
+            role=role.without_policy_updates(),
+            logs=aws_stepfunctions.LogOptions(destination=log, level=aws_stepfunctions.LogLevel.ALL),
+            tracing_enabled=not self._shared.place.embedded,
+        )
+        machine.node.add_dependency(role)
+        return machine
+
     def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
         table = self._shared.table.table_arn
         secrets = [self._shared.secrets[s] for s in sorted(grant.secrets) if s in self._shared.secrets]
@@ -115,6 +167,15 @@ class ContextConstruct(Construct):
         ]
         if grant.indexes:
             statements.append(_allow(["dynamodb:Query"], [f"{table}/index/{index.name}" for index in grant.indexes]))
+        if grant.machines:
+            prefix = self._shared.environment["MACHINES_ARN_PREFIX"]
+            machines = [f"{prefix}{name}" for name in sorted(grant.machines)]
+            executions = [f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines]
+            statements += [
+                _allow(sorted(actions), executions if of_executions else machines)
+                for of_executions in (False, True)
+                if (actions := {a for a in grant.machine_actions if (a in ON_EXECUTIONS) is of_executions})
+            ]
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
         if not self._shared.place.embedded:

@@ -1,4 +1,5 @@
-"""What the contexts offer, found by walking `functions/`: routes of each `api`, rounds of each `schedule`."""
+"""What the contexts offer, found by walking `functions/`: routes of each `api`, rounds of each `schedule`, tasks and
+machines of each `workflow`."""
 
 from __future__ import annotations
 
@@ -6,7 +7,8 @@ import importlib
 import importlib.util
 import pkgutil
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from types import ModuleType
 
 import functions
 
@@ -15,6 +17,7 @@ import functions
 class Route:
     method: str  # GET, POST, …
     path: str  # /orders/{order_id}, as API Gateway writes it
+    open: bool = False  # asked without a token
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Context:
     name: str
     routes: tuple[Route, ...] = ()
     every_minutes: Mapping[str, int] = field(default_factory=dict)  # functions of `schedule`, by how often they run
+    workflow: ModuleType | None = None  # with `Tasks`, whose fields are the functions of `tasks`, and `machines`
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        return () if self.workflow is None else tuple(task.name for task in fields(self.workflow.Tasks))
 
 
 def contexts() -> list[Context]:
@@ -33,11 +41,13 @@ def _context(name: str) -> Context:
     package = f"functions.{name}"
     routes: tuple[Route, ...] = ()
     if importlib.util.find_spec(f"{package}.api"):
+        api = importlib.import_module(f"{package}.api")
+        open_routes: set[str] = getattr(api, "OPEN_ROUTES", set())
         # The OpenAPI document is the public list of a resolver's routes, and writes paths as API Gateway does.
-        paths = importlib.import_module(f"{package}.api").app.get_openapi_schema().paths
+        paths = api.app.get_openapi_schema().paths
         routes = tuple(
             sorted(
-                Route(method.upper(), path)
+                Route(method.upper(), path, open=f"{method.upper()} {path}" in open_routes)
                 for path, item in paths.items()
                 for method in item.model_dump(exclude_none=True, include=_METHODS)
             )
@@ -45,7 +55,9 @@ def _context(name: str) -> Context:
     every_minutes: Mapping[str, int] = {}
     if importlib.util.find_spec(f"{package}.schedule"):
         every_minutes = importlib.import_module(f"{package}.schedule").EVERY_MINUTES
-    return Context(name, routes, every_minutes)
+    has_machines = importlib.util.find_spec(f"{package}.workflow") is not None
+    workflow = importlib.import_module(f"{package}.workflow") if has_machines else None
+    return Context(name, routes, every_minutes, workflow)
 
 
 _METHODS = {"get", "put", "post", "delete", "patch"}

@@ -76,7 +76,10 @@ class Door:
                 raise RouteTwice(f"{route.method} {route.path} of {context} is another context's already")
             self._routes.add(route)
             self.api.add_routes(
-                path=route.path, methods=[aws_apigatewayv2.HttpMethod[route.method]], integration=integration
+                path=route.path,
+                methods=[aws_apigatewayv2.HttpMethod[route.method]],
+                integration=integration,
+                authorizer=aws_apigatewayv2.HttpNoneAuthorizer() if route.open else None,
             )
 
 

@@ -7,28 +7,50 @@ embedded AWS as it would on AWS, which enforces these policies too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from common.table.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
 
 GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
+CHECK = "dynamodb:ConditionCheckItem"
+START, DESCRIBE = "states:StartExecution", "states:DescribeExecution"
+LIST, HISTORY, TOKEN = "states:ListExecutions", "states:GetExecutionHistory", "states:SendTaskSuccess"
+ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
 
 
 class Secret(StrEnum):
     CURSOR_KEY = "CURSOR_KEY"  # signs the cursors of lists
     PRICE_ORACLE_KEY = "PRICE_ORACLE_KEY"  # exists only where the oracle asks for one
+    EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
+    BANK_KEY = "BANK_KEY"
+    BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
 
 
 @dataclass(frozen=True)
 class Grant:
-    """Actions on the table itself; indexes that may be queried; secrets that may be read."""
+    """Actions on the table itself; indexes that may be queried; secrets that may be read; what may be asked of which
+    machines."""
 
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
+    machines: frozenset[str] = frozenset()
+    machine_actions: frozenset[str] = frozenset()
+
+
+SELL_ORDER, PAYOUT = "sell-order", "payout"
+BOTH = frozenset({SELL_ORDER, PAYOUT})
+_SALE = Grant(  # of the tasks that ask the exchange and settle what it did
+    table=frozenset({GET, PUT, UPDATE}),
+    secrets=frozenset({Secret.EXCHANGE_KEY}),
+)
+_PAYING = Grant(  # of those that ask the bank
+    table=frozenset({GET, PUT, UPDATE, CHECK}),
+    secrets=frozenset({Secret.BANK_KEY}),
+)
 
 
 GRANTS: dict[str, Grant] = {
@@ -57,4 +79,21 @@ GRANTS: dict[str, Grant] = {
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
     ),
+    "offramp.api": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),
+        indexes=(USER_TIMELINE,),
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.EXCHANGE_KEY, Secret.BANK_WEBHOOK}),
+        machines=BOTH,
+        machine_actions=frozenset({START, DESCRIBE, TOKEN}),
+    ),
+    "offramp.read_order": Grant(table=frozenset({GET, UPDATE})),
+    "offramp.resolve_sell_order": replace(
+        _SALE, machines=frozenset({SELL_ORDER}), machine_actions=frozenset({START, DESCRIBE})
+    ),
+    "offramp.look_for_late_fill": Grant(table=frozenset({GET, UPDATE}), secrets=_SALE.secrets),
+    "offramp.poll_sell_order": _SALE,
+    "offramp.cancel_sell_order": _SALE,
+    "offramp.create_payout": _PAYING,
+    "offramp.check_payout": replace(_PAYING, table=frozenset({GET, PUT, UPDATE})),
+    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=BOTH, machine_actions=frozenset({TOKEN})),
 }

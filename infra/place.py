@@ -7,6 +7,10 @@
 | docs_origins           | of the Swagger UI page | not set                    |
 | price_oracle_url       | of the simulator       | https://api.coingecko.com  |
 | price_oracle_key       | no                     | yes: a secret is made for it |
+| exchange               | binance                | binance, or alphapoint     |
+| exchange_url           | of the simulator       | https://api.binance.com    |
+| exchange_quote         | USDT                   | what stands for a dollar there: USDT |
+| bank_url               | of the simulator       | the bank's                 |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
@@ -38,6 +42,10 @@ class Place:
     docs_origins: tuple[str, ...] = ()  # pages whose scripts may call the API
     price_oracle_url: str = "https://api.coingecko.com"
     price_oracle_key: bool = False  # the oracle asks for a key; a secret is made, and filled by hand
+    exchange: str = "binance"
+    exchange_url: str = "https://api.binance.com"
+    exchange_quote: str = "USDT"
+    bank_url: str = "https://bank.invalid"  # nobody's: until the bank's is told, payouts wait
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
@@ -69,6 +77,10 @@ class Place:
             docs_origins=tuple(docs_origins.split(",")) if docs_origins else (),
             price_oracle_url=context("price_oracle_url") or cls.price_oracle_url,
             price_oracle_key=context("price_oracle_key") == "yes",
+            exchange=context("exchange") or cls.exchange,
+            exchange_url=context("exchange_url") or cls.exchange_url,
+            exchange_quote=context("exchange_quote") or cls.exchange_quote,
+            bank_url=context("bank_url") or cls.bank_url,
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,

@@ -63,10 +63,15 @@ class CryptodeskStack(Stack):
             secrets={name: _arn(secret) for name, secret in self.secrets.items()},
             door=self.door,
             missed=self.missed,
-            environment=_environment(place, self.table.table_name, self.pool, self.secrets),
+            environment={
+                **_environment(place, self.table.table_name, self.pool, self.secrets),
+                "MACHINES_ARN_PREFIX": f"arn:{self.partition}:states:{self.region}:{self.account}:"
+                f"stateMachine:{SERVICE}-",
+            },
         )
         self.contexts = [ContextConstruct(self, context, shared) for context in contexts]
         self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
+        self.machines = {name: m for made in self.contexts for name, m in made.machines.items()}
         self.watch = Watch(
             self, place, table=self.table, api=self.door.api, missed=self.missed, functions=self.functions
         )
@@ -79,7 +84,10 @@ class CryptodeskStack(Stack):
 
     def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {
-            Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time")
+            Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
+            Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
+            Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
+            Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
         }
         if place.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
@@ -110,6 +118,10 @@ def _environment(
         "DEPOSIT_LIMIT_USD": place.deposit_limit_usd,
         "WITHDRAWAL_LIMIT_USD": place.withdrawal_limit_usd,
         "PRICE_ORACLE_URL": place.price_oracle_url,
+        "EXCHANGE": place.exchange,
+        "EXCHANGE_URL": place.exchange_url,
+        "EXCHANGE_QUOTE": place.exchange_quote,
+        "BANK_URL": place.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

@@ -17,6 +17,13 @@ from typing import Any
 OPERATIONS = {
     "dynamodb": ("GetItem", "Query", "Scan", "TransactWriteItems"),
     "secretsmanager": ("GetSecretValue",),
+    "stepfunctions": (
+        "StartExecution",
+        "DescribeExecution",
+        "ListExecutions",
+        "GetExecutionHistory",
+        "SendTaskSuccess",
+    ),
 }
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (

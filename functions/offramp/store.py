@@ -341,16 +341,18 @@ def _placements(number: int) -> Comparison:
 
 
 def _intent(order: SellOrder) -> Condition:
-    return _status(Status.NEW) & SellOrderItem.held.is_in(True) & _placements(order.placements)
+    rule: Condition = _status(Status.NEW) & SellOrderItem.held.is_in(True) & _placements(order.placements)
+    return rule
 
 
 def _refused_intent(order: SellOrder) -> Condition:
-    return (
+    rule: Condition = (
         _status(Status.NEW)
         & SellOrderItem.held.is_in(False)
         & SellOrderItem.open_work.exists()
         & _placements(order.placements)
     )
+    return rule
 
 
 def _item(order: SellOrder) -> SellOrderItem:
