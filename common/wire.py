@@ -18,6 +18,7 @@ from common.table.keys import ASSET_ID_PATTERN
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
 _TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?"
+CLIENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$"
 IDEMPOTENCY_KEY_PATTERN = r"^[\x21-\x7e]{1,128}$"
 
 
@@ -68,7 +69,7 @@ Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
 ]
 Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
-ClientId = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$", examples=["ann-main"])]
+ClientId = Annotated[str, Field(pattern=CLIENT_ID_PATTERN, examples=["ann-main"])]
 AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]
 Instant = Annotated[datetime, BeforeValidator(_time), AfterValidator(_aware)]
 InstantText = Annotated[

@@ -111,10 +111,15 @@ def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
 
 
+def item(table: Table, key: PrimaryKey) -> Unfinished | None:
+    """Any item as it is now, waiting or not; None when there is none."""
+    return table.get(Unfinished, key, consistent=True)
+
+
 def find(table: Table, key: PrimaryKey) -> Unfinished | None:
     """The item as it is now; None when there is none, or it waits for nothing."""
-    item = table.get(Unfinished, key, consistent=True)
-    return None if item is None or item.open_work is None else item
+    found = item(table, key)
+    return None if found is None or found.open_work is None else found
 
 
 def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> bool:
@@ -136,6 +141,17 @@ def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> 
         except Redriven:
             return False
         generation += 1
+
+
+def redriven(item: Unfinished, now: datetime) -> Write:
+    """A person says that the machine may go on. Refused with Redriven."""
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        OpenWork.needs_person.remove(),
+        OpenWork.updated_at.set(now),
+        when=OpenWork.open_work.exists() & (OpenWork.generation == item.generation),
+        otherwise=Redriven("somebody else has redriven it, or it is done", id=item.PK),
+    )
 
 
 def execution_name(thing_id: str, generation: int) -> str:

@@ -1,4 +1,4 @@
-"""The invariants of the order desk, checked on the raw items of the table, without the product's own arithmetic.
+"""The invariants of the desk, checked on the raw items of the table, without the product's own arithmetic.
 
 Conservation, for each user and asset, to the last digit: what came in is what is there, what is held and what went
 out; what is held is what unfinished orders and withdrawals hold; and every move has its line in the journal.
@@ -9,13 +9,25 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
 
+UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
+SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
+UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
+
 Raw = Mapping[str, Mapping[str, Any]]
 
 
 def violations(items: Iterable[Raw]) -> list[str]:
     """In words; empty when all is well."""
     books = _Books([{name: _plain(value) for name, value in item.items()} for item in items])
-    return [*books.negative(), *books.unbalanced(), *books.unheld(), *books.unjournaled(), *books.misplaced()]
+    return [
+        *books.negative(),
+        *books.unbalanced(),
+        *books.unheld(),
+        *books.unjournaled(),
+        *books.misplaced(),
+        *books.missold(),
+        *books.mispaid(),
+    ]
 
 
 def check(items: Iterable[Raw]) -> None:
@@ -37,7 +49,8 @@ class _Books:
 
     def negative(self) -> Iterable[str]:
         """Nothing that is owned, held or spent is below zero."""
-        for kind in ("balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal"):
+        kinds = ("balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal", "sell_order")
+        for kind in kinds:
             for item in self.by_kind[kind]:
                 for name, value in item.items():
                     if isinstance(value, Decimal) and value < 0 and name != "realised_gain":
@@ -85,8 +98,14 @@ class _Books:
                 usd[order["username"]] += order["hold"]
             else:
                 assets[order["username"], order["asset_id"]] += order["quantity"]
-        for withdrawal in self._pending("withdrawal"):
-            usd[withdrawal["username"]] += withdrawal["amount"]
+        for withdrawal in self.by_kind["withdrawal"]:
+            if withdrawal["status"] in UNPAID:
+                usd[withdrawal["username"]] += withdrawal["total_amount"]
+        for sale in self.by_kind["sell_order"]:
+            if sale["status"] in UNPAID:
+                usd[sale["username"]] += sale["total_amount"]
+            if sale["held"]:
+                assets[sale["username"], sale["asset_id"]] += sale["quantity"]
         for balance in self.by_kind["balance"]:
             if balance["held_balance"] != usd[balance["PK"]]:
                 yield f"{balance['PK']} holds ${balance['held_balance']}, its orders ${usd[balance['PK']]}"
@@ -96,23 +115,70 @@ class _Books:
                 yield f"{key} holds {holding['held_quantity']}, its orders {assets[key]}"
 
     def unjournaled(self) -> Iterable[str]:
-        """Whatever is completed has one line, and nothing else has any."""
+        """Whatever is completed has one line, and nothing else has any; a sale has one for the coins and, when its
+        dollars have left, one for those."""
         done = [item for kind in ("order", "deposit", "withdrawal") for item in self.by_kind[kind]]
+        expected = [item["PK"] for item in done if item["status"] == "COMPLETED"]
+        expected += [sale["PK"] for sale in self.by_kind["sell_order"] if sale["status"] in SOLD]
         told = [line["order_id"] for line in self.lines]
-        completed = sorted(item["PK"] for item in done if item["status"] == "COMPLETED")
-        if sorted(told) != completed:
-            yield f"completed {completed}, journal {sorted(told)}"
+        for sale in self.by_kind["sell_order"]:
+            left = [x for x in self.lines if x["order_id"] == sale["PK"] and x["transaction_type"] == "WITHDRAW"]
+            if len(left) > (sale["status"] == "FILLED"):
+                yield f"{sale['PK']} is {sale['status']} and its dollars left {len(left)} times"
+            for _ in left:
+                told.remove(sale["PK"])
+        if sorted(told) != sorted(expected):
+            yield f"completed {sorted(expected)}, journal {sorted(told)}"
 
     def misplaced(self) -> Iterable[str]:
-        """What is pending waits, and a pending order is in the book; nothing else is in either."""
-        for kind in ("order", "withdrawal"):
+        """What is unfinished waits, and a pending order is in the book; nothing else is in either."""
+        for kind in ("order", "withdrawal", "sell_order"):
             for item in self.by_kind[kind]:
-                if (item["status"] == "PENDING") != ("open_work" in item):
+                if item["status"] == "NEW" and not item["held"]:
+                    continue  # it may wait for a last look
+                unfinished = item["status"] in UNFINISHED
+                if unfinished != ("open_work" in item):
                     yield f"{item['PK']} is {item['status']} and {'waits' if 'open_work' in item else 'does not wait'}"
+                if unfinished and not item["waits_for"]:
+                    yield f"{item['PK']} does not say what it waits for"
         book = sorted(entry["order_id"] for entry in self.by_kind["book_entry"])
         pending = sorted(order["PK"] for order in self._pending("order"))
         if book != pending:
             yield f"the book has {book}, pending are {pending}"
+
+    def missold(self) -> Iterable[str]:
+        """Of every sale: what it brought, less the fee, is what is paid and the desk's fraction of a cent."""
+        desk: dict[str, Decimal] = defaultdict(Decimal)
+        for line in self.by_kind["desk_transaction"]:
+            desk[line["order_id"]] += line["amount"]
+        for sale in self.by_kind["sell_order"]:
+            if sale["status"] not in SOLD:
+                continue
+            there = sale["total_amount"] + desk.pop(sale["PK"], Decimal(0))
+            if sale["gross_amount"] - sale["fee_amount"] != there:
+                yield f"{sale['PK']} brought {sale['gross_amount']} - {sale['fee_amount']}, and {there} is accounted for"
+            if sale["executed_quantity"] > sale["quantity"]:
+                yield f"{sale['PK']} sold more than was asked"
+        yield from (f"the desk has {amount} of {order}, which is no sale" for order, amount in desk.items())
+
+    def mispaid(self) -> Iterable[str]:
+        """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""
+        attempts = defaultdict(list)
+        for item in self.by_kind["payout_attempt"]:
+            attempts[item["PK"]].append(item)
+        for order in (*self.by_kind["sell_order"], *self.by_kind["withdrawal"]):
+            of_order = sorted(attempts.pop(order["PK"], []), key=lambda item: item["SK"])
+            if [item["SK"] for item in of_order] != [
+                f"PAYOUT#{n + 1:02d}" for n in range(int(order.get("attempts", 0)))
+            ]:
+                yield f"{order['PK']} counts {order.get('attempts')} attempts, there are {len(of_order)}"
+            if any(item["status"] != "REJECTED" for item in of_order[:-1]):
+                yield f"{order['PK']} began an attempt before the one before was rejected"
+            if of_order and (of_order[-1]["status"] == "COMPLETED") and order["status"] not in ("FILLED", "COMPLETED"):
+                yield f"{order['PK']} is paid and {order['status']}"
+            if of_order and of_order[-1]["status"] == "PENDING" and order["status"] not in UNPAID:
+                yield f"{order['PK']} is {order['status']} while an attempt may still be paid"
+        yield from (f"attempts of nothing: {order_id}" for order_id in attempts)
 
     def _pending(self, kind: str) -> list[dict[str, Any]]:
         return [item for item in self.by_kind[kind] if item["status"] == "PENDING"]

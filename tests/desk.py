@@ -1,28 +1,38 @@
-"""The order desk of one test: the real services on the in-memory table, with a clock and prices that tests turn."""
+"""The desk of one test: the real services on the in-memory table, with an exchange, a bank and state machines in
+this process, and a clock and prices that tests turn."""
 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from common import clients
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset, Execution, Quote
 from common.catalogue.store import Market
+from common.clients import Client, ClientKind, ClientStatus
+from common.machines import Machines
 from common.money import Money, Price
 from common.owner import Owner
+from common.payouts.service import Payouts
 from common.table import keys
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.offramp.model import SellOrder
+from functions.offramp.model import Terms as SaleTerms
+from functions.offramp.service import Offramp
 from functions.operations.service import Operations
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders, Placed
 from tests import books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
+from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
@@ -58,6 +68,7 @@ class Desk:
     client: Any = None
     patience: Patience | None = None
     rules: Rules = RULES
+    outside: Outside | None = None  # made when it is first asked for: most tests need none
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
@@ -74,8 +85,28 @@ class Desk:
         return Table(client, TABLE.name, patience)
 
     @property
+    def world(self) -> Outside:
+        if self.outside is None:
+            self.outside = Outside(self.clock)
+            self.outside.deploy(lambda: self.offramp)
+        return self.outside
+
+    @property
+    def machines(self) -> Machines:
+        return Machines(self.world.client, ARN_PREFIX)
+
+    @property
+    def payouts(self) -> Payouts:
+        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock)
+
+    @property
+    def offramp(self) -> Offramp:
+        market = self._market or Market(self.table, self.clock)
+        return Offramp(self.table, market, lambda: self.world.exchange, self.payouts, self.machines, self.clock)
+
+    @property
     def accounts(self) -> Accounts:
-        return Accounts(self.table, self.rules, self.clock)
+        return Accounts(self.table, self.rules, self.payouts, self.machines, self.clock)
 
     @property
     def orders(self) -> Orders:
@@ -83,7 +114,7 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.clock)
+        return Operations(self.table, self.machines, self.payouts, self.clock)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
@@ -121,6 +152,53 @@ class Desk:
             self.accounts.deposit(owner, f"first-{username}", Money(usd))
         return owner
 
+    def clients(self, owner: Owner, status: ClientStatus = ClientStatus.ACTIVE) -> None:
+        """The owner may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`), at the account
+        `acc-{username}`."""
+        name = owner.username
+        with self._direct().transaction() as tx:
+            tx.add(
+                clients.save(Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock())),
+                clients.save(Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}")),
+            )
+
+    def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
+        """Sell at the exchange; the estimate is at $100 a unit unless said."""
+        key = more.pop("key", None) or next(self.keys)
+        asked = SaleTerms(
+            asset_id=more.pop("asset_id", "BTC"),
+            quantity=Decimal(quantity),
+            estimated_amount=Money(estimate or Decimal(quantity) * 100),
+            crypto_client_id=more.pop("crypto_client_id", f"{owner.username}-crypto"),
+            banking_client_id=more.pop("banking_client_id", f"{owner.username}-bank"),
+        )
+        return self.offramp.sell(owner, key, asked).order
+
+    def run(self, *, until: Callable[[], bool] = lambda: False, days: float = 2, sweep: bool = True) -> None:
+        """Let time pass: machines move, the bank decides and its webhooks come, the sweeper comes every minute; until
+        nothing is left that moves by itself, or `until` is true."""
+        end, swept_at = self.clock.at + timedelta(days=days), self.clock.at
+        while self.clock.at < end:
+            self.world.machines.run()
+            self.world.deliver(self.payouts)
+            self.world.machines.run()
+            soon, waits = self.world.next_at(), sweep and bool(self.waiting())
+            if until() or (soon is None and not waits):
+                return
+            sweep_at = swept_at + timedelta(minutes=1)
+            self.clock.at = max(self.clock.at, min(t for t in (soon, sweep_at if waits else None) if t is not None))
+            if waits and self.clock.at >= sweep_at:
+                swept_at = self.clock.at
+                self.operations.sweep(lambda: True)
+
+    def waiting(self) -> list[str]:
+        """The ids of unfinished items that a machine moves."""
+        return [
+            item["PK"]["S"]
+            for item in self.dynamo.items()
+            if "open_work" in item and "machine" in item and "needs_person" not in item
+        ]
+
     def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Placed:
         key = more.pop("key", None) or next(self.keys)
         if "order_price" in more:
@@ -142,4 +220,8 @@ class Desk:
 
     def check(self) -> None:
         """Every invariant of the books holds."""
-        books.check(self.dynamo.items())
+        items = list(self.dynamo.items())
+        books.check(items)
+        if self.outside is not None:
+            found = self.outside.violations(items)
+            assert not found, "\n".join(found)

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from common import audit, clients
+from common import audit, clients, work
 from common.audit import AuditEntry
 from common.clients import ClientKind
-from common.errors import NotFound, Refusal
+from common.errors import NotFound, Refusal, Unavailable
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankEvent, BankRefused, State
 from common.ledger import store as ledger
 from common.ledger.model import TransactionType
@@ -46,6 +46,7 @@ class Taken(StrEnum):
     AGREES = "AGREES"  # the attempt was decided so already
     REPEATED = "REPEATED"  # it was taken before
     PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
+    DISMISSED = "DISMISSED"  # a person has looked at a parked one
 
 
 @dataclass(frozen=True)
@@ -257,17 +258,20 @@ class Payouts:
         self._nudge(event.adjustment.reference_id)
         return taken
 
-    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
-        """A person has looked at a parked event and says that nothing is to be done. A repeat changes nothing.
+    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> Taken:
+        """A person has looked at a parked event and says that nothing is to be done. What is placed or dismissed
+        already stays so.
 
         Raises EventNotFound, Busy.
         """
         event, outcome = self._known(webhook_id)
         if outcome == store.PARKED_OUTCOME:
             try:
-                self._commit(store.unpark(event, "DISMISSED", reason, self.now()), entry)
+                self._commit(store.unpark(event, Taken.DISMISSED, reason, self.now()), entry)
+                return Taken.DISMISSED
             except EventDecided:
-                log.info("decided meanwhile", extra={"webhook_id": webhook_id})
+                outcome = self._known(webhook_id)[1]
+        return Taken(outcome)
 
     def _known(self, webhook_id: str) -> tuple[BankEvent, str]:
         found = store.bank_event(self.table, webhook_id)
@@ -292,7 +296,7 @@ class Payouts:
         told = event.adjustment
         attempt = store.by_reference(self.table, told.reference_id)
         if attempt is None:
-            return Taken.PARKED, "no attempt has this reference", []
+            return Taken.PARKED, store.NO_ATTEMPT, []
         payout = store.payout(self.table, attempt.order_id)
         if not _fits(attempt, told):
             return Taken.PARKED, "the attempt is for another account or amount", []
@@ -339,7 +343,7 @@ class Payouts:
         return payout
 
     def retry(self, payout: Payout, reason: str, operator: str) -> None:
-        """Allow one more attempt; the order's machine makes it. Raises PayoutUnsettled, Busy."""
+        """Allow one more attempt, and start the order's machine, which makes it. Raises PayoutUnsettled, Busy."""
         at = self.now()
         after = payout.kind.paying if payout.attempts else payout.kind.ready
         self._commit(
@@ -347,6 +351,13 @@ class Payouts:
             store.event(payout, after, f"one more attempt: {reason}", operator, at),
             audit.entry(AuditEntry(at, operator, "retry payout", payout.order_id, reason)),
         )
+        key = store.key_of(payout.order_id)
+        item = None if key is None else work.find(self.table, key)
+        if item is not None:
+            try:
+                work.drive(self.table, self.machines, item, at)
+            except Unavailable as unavailable:  # the sweeper will
+                log.warning("machine not started", extra={"order_id": payout.order_id, "why": unavailable.detail})
 
     def mark_paid(self, payout: Payout, reason: str, operator: str) -> None:
         """The dollars went to the customer by another way. Raises PayoutUnsettled, Busy."""

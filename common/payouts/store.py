@@ -37,6 +37,7 @@ from common.timeline import Event
 
 PARKED = "parked"  # the context of open work that parked events are
 PARKED_OUTCOME = "PARKED"
+NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
 EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
 _SHOULD_MOVE = timedelta(seconds=AWAIT_SECONDS + 120)  # the bank was asked again by then
 _ROWS = {SALE: keys.SELL_ORDER, WITHDRAWAL: keys.WITHDRAWAL}
@@ -100,9 +101,19 @@ class AttemptMoved(Refusal):
 # Reading
 
 
+def key_of(order_id: str) -> keys.PrimaryKey | None:
+    """Of the order with this id; None for an id of nothing that ends in a payout."""
+    kind = _kind(order_id)
+    return None if kind is None else _key(kind, order_id)
+
+
+def _kind(order_id: str) -> Kind | None:
+    return next((kind for kind in KINDS if order_id.startswith(kind.prefix)), None)
+
+
 def payout(table: Table, order_id: str) -> Payout:
     """As of now. Raises PayoutNotFound."""
-    kind = next((kind for kind in KINDS if order_id.startswith(kind.prefix)), None)
+    kind = _kind(order_id)
     item = None if kind is None else table.get(AnyPayableItem, _key(kind, order_id), consistent=True)
     if kind is None or item is None:
         raise PayoutNotFound("there is no order of this id that ends in a payout", id=order_id)
@@ -369,6 +380,14 @@ def unpark(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
         when=item.outcome == PARKED_OUTCOME,
         otherwise=EventDecided("the event is not parked any more"),
     )
+
+
+def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
+    """The parked events, oldest first."""
+    for waiting in work.due(table, PARKED, now):
+        item = table.get(BankEventItem, keys.PrimaryKey(waiting.PK, waiting.SK), consistent=True)
+        if item is not None and item.outcome == PARKED_OUTCOME:
+            yield item
 
 
 def bank_event(table: Table, webhook_id: str) -> tuple[BankEvent, BankEventItem] | None:

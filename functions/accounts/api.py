@@ -10,14 +10,15 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import aws, clock, http
+from common import aws, clock, http, outside
 from common.http import IdempotencyKey, answer, caller
 from common.ledger.model import AssetTransaction
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.payouts.service import Payouts
 from common.settings import settings
 from common.table.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
-from common.wire import Dollars, Instant, InstantText, Reason, RequestBody, View
+from common.wire import ClientId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.accounts.model import Transfer, User
 from functions.accounts.service import Accounts, Made, Rules
 
@@ -30,6 +31,11 @@ Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 
 class Amount(RequestBody):
     amount: Dollars
+
+
+class Withdrawal(RequestBody):
+    amount: Dollars
+    banking_client_id: ClientId
 
 
 class Credit(RequestBody):
@@ -62,7 +68,8 @@ class TransferView(View):
     username: str
     transaction_type: str = Field(description="DEPOSIT or WITHDRAWAL")
     amount: str
-    status: str = Field(description="PENDING, COMPLETED or REJECTED")
+    status: str = Field(description="PENDING, COMPLETED, PAYOUT_FAILED or REJECTED")
+    banking_client_id: str | None
     reason: str | None
     created_at: InstantText
     updated_at: InstantText
@@ -116,8 +123,9 @@ def deposit(body: Amount, idempotency_key: IdempotencyKey) -> Response[TransferV
 
 
 @app.post("/balance/withdrawals", tags=["accounts"], summary="Ask for dollars to be paid to your bank")
-def withdraw(body: Amount, idempotency_key: IdempotencyKey) -> Response[TransferView]:
-    return _made(accounts().withdraw(caller(app).owner, idempotency_key, Money(body.amount)), HTTPStatus.ACCEPTED)
+def withdraw(body: Withdrawal, idempotency_key: IdempotencyKey) -> Response[TransferView]:
+    owner, amount = caller(app).owner, Money(body.amount)
+    return _made(accounts().withdraw(owner, idempotency_key, amount, body.banking_client_id), HTTPStatus.ACCEPTED)
 
 
 @app.get("/balance/withdrawals/<transfer_id>", tags=["accounts"], summary="What became of a withdrawal")
@@ -153,10 +161,16 @@ def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) ->
     return _made(made, HTTPStatus.CREATED)
 
 
-@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="The bank has paid it")
+@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="Paid by another way")
 def complete(transfer_id: TransferId, body: Decision) -> TransferView:
     operator = caller(app).must_be_operator()
     return _transfer(accounts().complete(transfer_id, body.reason, operator))
+
+
+@app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
+def retry(transfer_id: TransferId, body: Decision) -> TransferView:
+    operator = caller(app).must_be_operator()
+    return _transfer(accounts().retry(transfer_id, body.reason, operator))
 
 
 @app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
@@ -180,6 +194,7 @@ def _transfer(transfer: Transfer) -> TransferView:
         transaction_type=transfer.kind,
         amount=str(transfer.amount),
         status=transfer.status,
+        banking_client_id=transfer.banking_client_id,
         reason=transfer.reason,
         created_at=transfer.created_at,
         updated_at=transfer.updated_at,
@@ -200,7 +215,9 @@ def _line(line: AssetTransaction) -> TransactionView:
 def accounts() -> Accounts:
     here = settings()
     rules = Rules(here.customer_deposits, Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd))
-    return Accounts(aws.table(), rules, clock.now)
+    table, machines = aws.table(), aws.machines()
+    payouts = Payouts(table, outside.bank, machines, clock.now)
+    return Accounts(table, rules, payouts, machines, clock.now)
 
 
 @cache

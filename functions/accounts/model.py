@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from common.errors import Conflict, Denied, NotFound, Rejected
+from common.errors import Denied, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
 from common.owner import Owner
 
-WITHDRAWAL_DUE = timedelta(days=1)  # by then an operator should have paid or rejected it
+WITHDRAWAL_DUE = timedelta(minutes=1)  # by then its machine should have begun to pay it
 LIMIT_KEPT = timedelta(days=3)  # a day's counter is deleted after this
 
 
@@ -21,10 +21,6 @@ class UserNotFound(NotFound):
 
 class WithdrawalNotFound(NotFound):
     """There is no such withdrawal, or it is somebody else's."""
-
-
-class WithdrawalNotPending(Conflict):
-    """The withdrawal is decided already."""
 
 
 class DailyLimitExceeded(Rejected):
@@ -43,17 +39,21 @@ class TransferKind(StrEnum):
 class Status(StrEnum):
     PENDING = "PENDING"
     COMPLETED = "COMPLETED"
+    PAYOUT_FAILED = "PAYOUT_FAILED"  # the bank rejected the last attempt; an operator decides
     REJECTED = "REJECTED"
 
 
 TRANSITIONS: dict[Status, set[Status]] = {
-    Status.PENDING: {Status.COMPLETED, Status.REJECTED},
+    Status.PENDING: {Status.COMPLETED, Status.PAYOUT_FAILED, Status.REJECTED},
     Status.COMPLETED: set(),
+    Status.PAYOUT_FAILED: {Status.PENDING, Status.COMPLETED, Status.REJECTED},
     Status.REJECTED: set(),
 }
 OPERATORS_ONLY: set[tuple[Status, Status]] = {
-    (Status.PENDING, Status.COMPLETED),
     (Status.PENDING, Status.REJECTED),
+    (Status.PAYOUT_FAILED, Status.PENDING),
+    (Status.PAYOUT_FAILED, Status.COMPLETED),
+    (Status.PAYOUT_FAILED, Status.REJECTED),
 }
 
 
@@ -76,22 +76,13 @@ class Transfer:
     created_at: datetime
     updated_at: datetime
     reason: str | None = None
+    banking_client_id: str | None = None  # of a withdrawal: who is paid
 
     def repeated(self, asked_terms: str) -> Transfer:
         """This transfer, as the answer to a repeat. Raises IdempotencyKeyReused."""
         if self.terms != asked_terms:
             raise IdempotencyKeyReused(self.transfer_id)
         return self
-
-    def to(self, status: Status, reason: str, now: datetime) -> Transfer:
-        """The same in its next status. Raises WithdrawalNotPending."""
-        if status not in TRANSITIONS[self.status]:
-            raise WithdrawalNotPending(
-                f"the withdrawal is {self.status} and can not become {status}",
-                id=self.transfer_id,
-                withdrawal_status=self.status,
-            )
-        return replace(self, status=status, reason=reason, updated_at=now)
 
 
 def deposit(
@@ -102,8 +93,10 @@ def deposit(
     return replace(made, terms=terms(amount=amount.usd, reason=reason))
 
 
-def withdrawal(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:
-    return _transfer("W", TransferKind.WITHDRAWAL, owner, idempotency_key, amount, Status.PENDING, now, "withdrawals")
+def withdrawal(owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str, now: datetime) -> Transfer:
+    made = _transfer("W", TransferKind.WITHDRAWAL, owner, idempotency_key, amount, Status.PENDING, now, "withdrawals")
+    asked = terms(amount=amount.usd, banking_client_id=banking_client_id)
+    return replace(made, terms=asked, banking_client_id=banking_client_id)
 
 
 def _transfer(

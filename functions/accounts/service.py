@@ -6,12 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from common import audit
+from common import audit, clients
 from common.audit import AuditEntry
+from common.clients import ClientKind
 from common.ledger import store as ledger
 from common.ledger.model import USD, AssetTransaction, Balance, TransactionType
+from common.log import log
+from common.machines import Machines, MachinesUnavailable
 from common.money import ZERO, Money
 from common.owner import Owner
+from common.payouts.model import Payout, PayoutUnsettled
+from common.payouts.service import Payouts
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
@@ -39,6 +44,8 @@ class Made:
 class Accounts:
     table: Table
     rules: Rules
+    payouts: Payouts
+    machines: Machines
     now: Callable[[], datetime]
 
     def open(self, owner: Owner) -> tuple[User, bool]:
@@ -92,19 +99,32 @@ class Accounts:
         entry = AuditEntry(made.created_at, operator, "credit", made.transfer_id, f"${amount} to {username}: {reason}")
         return self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), audit.entry(entry))
 
-    def withdraw(self, owner: Owner, idempotency_key: str, amount: Money) -> Made:
-        """Reserve dollars to be paid to the caller's bank; an operator completes or rejects it.
+    def withdraw(self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str) -> Made:
+        """Reserve dollars, to be paid to the caller's bank by the machine `payout`.
 
-        Raises, in this order: DailyLimitExceeded (by this amount alone); IdempotencyKeyReused; AccountNotFound,
-        InsufficientFunds; DailyLimitExceeded (with the day's others); Busy.
+        Raises, in this order: ClientNotFound, ClientBlocked; DailyLimitExceeded (by this amount alone);
+        IdempotencyKeyReused; AccountNotFound, InsufficientFunds; DailyLimitExceeded (with the day's others); Busy.
         """
-        made = model.withdrawal(owner, idempotency_key, amount, self.now())
-        return self._move(
-            made,
+        asked = model.withdrawal(owner, idempotency_key, amount, banking_client_id, self.now())
+        try:
+            clients.usable(self.table, ClientKind.BANKING, banking_client_id, owner)
+        except (clients.ClientNotFound, clients.ClientBlocked):
+            known = store.find(self.table, asked)  # what was accepted while it was active is a repeat for ever
+            if known is None:
+                raise
+            return Made(known.repeated(asked.terms), replayed=True)
+        made = self._move(
+            asked,
             self.rules.withdrawal_limit,
-            ledger.hold(owner, amount, made.created_at),
-            store.event(made, None, "asked for", CUSTOMER),
+            ledger.hold(owner, amount, asked.created_at),
+            store.event(asked, None, "asked for", CUSTOMER),
         )
+        if not made.replayed:
+            try:
+                self.machines.start(store.MACHINE, asked.transfer_id, asked.transfer_id)
+            except MachinesUnavailable as unavailable:  # the sweeper will
+                log.warning("machine not started", extra={"order_id": asked.transfer_id, "why": unavailable.detail})
+        return made
 
     def _move(self, transfer: Transfer, limit: Money | None, *writes: Write) -> Made:
         if limit is not None and transfer.amount > limit:
@@ -128,49 +148,40 @@ class Accounts:
         return transfer
 
     def complete(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """An operator says that the bank has paid: the hold is spent. A repeat gives the completed withdrawal.
+        """The customer has the dollars by another way, after the bank rejected a payout: the hold is spent. A repeat
+        gives the completed withdrawal.
 
-        Raises WithdrawalNotFound, WithdrawalNotPending (it was rejected), Busy.
+        Raises WithdrawalNotFound; PayoutUnsettled: an attempt may still be paid, or it is over; Busy.
         """
-        pending = store.withdrawal(self.table, transfer_id)
-        if pending.status is Status.COMPLETED:
-            return pending
-        paid = pending.to(Status.COMPLETED, reason, self.now())
-        return self._decide(
-            pending, paid, operator, ledger.settle(paid.owner, paid.amount, paid.amount, paid.updated_at), _line(paid)
-        )
+        return self._decide(transfer_id, Status.COMPLETED, lambda p: self.payouts.mark_paid(p, reason, operator))
 
     def reject(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """An operator refuses a withdrawal: the hold goes back, and so does the day's limit. A repeat gives the
-        rejected withdrawal.
+        """An operator refuses a withdrawal of which nothing is under way at the bank: the hold goes back, and so does
+        the day's limit. A repeat gives the rejected withdrawal.
 
-        Raises WithdrawalNotFound, WithdrawalNotPending (it was paid), Busy.
+        Raises WithdrawalNotFound; PayoutUnsettled: an attempt may still be paid, or it is over; Busy.
         """
-        pending = store.withdrawal(self.table, transfer_id)
-        if pending.status is Status.REJECTED:
-            return pending
-        rejected = pending.to(Status.REJECTED, reason, self.now())
-        return self._decide(
-            pending,
-            rejected,
-            operator,
-            ledger.release(rejected.owner, rejected.amount, rejected.updated_at),
-            store.give_back(rejected, rejected.updated_at),
-        )
 
-    def _decide(self, before: Transfer, after: Transfer, operator: str, *writes: Write) -> Transfer:
-        reason = after.reason or ""
-        entry = AuditEntry(after.updated_at, operator, after.status.lower(), after.transfer_id, reason)
-        try:
-            self._commit(
-                store.decide(after), *writes, store.event(after, before.status, reason, operator), audit.entry(entry)
-            )
-        except model.WithdrawalNotPending:
-            decided = store.withdrawal(self.table, after.transfer_id)
-            if decided.status is not after.status:
-                raise
-            return decided  # another operator has done the same in between
-        return after
+        def give_back(payout: Payout) -> None:
+            transfer = store.withdrawal(self.table, transfer_id)
+            self.payouts.give_back(payout, reason, operator, store.give_back(transfer, self.now()))
+
+        return self._decide(transfer_id, Status.REJECTED, give_back)
+
+    def retry(self, transfer_id: str, reason: str, operator: str) -> Transfer:
+        """One more payout attempt. Raises WithdrawalNotFound, PayoutUnsettled, Busy."""
+        store.withdrawal(self.table, transfer_id)
+        self.payouts.retry(self.payouts.settled(transfer_id), reason, operator)
+        return store.withdrawal(self.table, transfer_id)
+
+    def _decide(self, transfer_id: str, status: Status, act: Callable[[Payout], None]) -> Transfer:
+        if store.withdrawal(self.table, transfer_id).status is not status:
+            try:
+                act(self.payouts.settled(transfer_id))
+            except PayoutUnsettled:
+                if store.withdrawal(self.table, transfer_id).status is not status:
+                    raise  # otherwise another operator has done the same in between
+        return store.withdrawal(self.table, transfer_id)
 
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
         return store.users(self.table, limit=limit, after=after)
@@ -181,6 +192,6 @@ class Accounts:
 
 
 def _line(transfer: Transfer) -> Write:
-    kind = TransactionType.DEPOSIT if transfer.kind is model.TransferKind.DEPOSIT else TransactionType.WITHDRAW
+    kind = TransactionType.DEPOSIT
     line = ledger.dollars(transfer.owner, kind, transfer.amount, transfer.transfer_id, transfer.updated_at)
     return ledger.journal(line)

@@ -13,6 +13,7 @@ from common.errors import Refusal
 from common.ledger.model import AccountExists, AccountNotFound
 from common.money import Money
 from common.owner import Owner
+from common.payouts.store import PayableItem
 from common.table import keys
 from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Table
@@ -28,10 +29,10 @@ from functions.accounts.model import (
     User,
     UserNotFound,
     WithdrawalNotFound,
-    WithdrawalNotPending,
 )
 
 CONTEXT = "accounts"
+MACHINE = "payout"
 
 
 class UserItem(Item, discriminator=keys.USER.entity):
@@ -46,13 +47,8 @@ class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
     terms = UnicodeAttribute()
 
 
-class WithdrawalItem(work.OpenWork, discriminator=keys.WITHDRAWAL.entity):
-    username = UnicodeAttribute()
-    sub = UnicodeAttribute()
-    amount = DecimalAttribute()
-    status = UnicodeAttribute()
+class WithdrawalItem(PayableItem, discriminator=keys.WITHDRAWAL.entity):
     terms = UnicodeAttribute()
-    reason = UnicodeAttribute(null=True)
 
 
 class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
@@ -125,27 +121,6 @@ def insert(transfer: Transfer) -> Write:
         return AlreadyMade(_read(old))
 
     return Write.put(_item(transfer), when=Item.PK.does_not_exist(), otherwise=taken)
-
-
-def decide(transfer: Transfer) -> Write:
-    """Write a pending withdrawal's end. Refused with WithdrawalNotPending."""
-    item = WithdrawalItem
-
-    def decided(old: RawItem | None) -> Refusal:
-        status = "gone" if old is None else old["status"]["S"]
-        return WithdrawalNotPending(
-            f"the withdrawal is {status} already", id=transfer.transfer_id, withdrawal_status=status
-        )
-
-    return Write.update(
-        WithdrawalItem(*keys.WITHDRAWAL(order_id=transfer.transfer_id)),
-        item.status.set(transfer.status),
-        item.reason.set(transfer.reason or ""),
-        item.updated_at.set(transfer.updated_at),
-        *work.done(),
-        when=item.status == Status.PENDING,
-        otherwise=decided,
-    )
 
 
 def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
@@ -229,11 +204,16 @@ def _item(transfer: Transfer) -> Item:
         item = DepositItem(*_key(transfer.kind, transfer.transfer_id))
     else:
         item = WithdrawalItem(*_key(transfer.kind, transfer.transfer_id))
+        item.banking_client_id = transfer.banking_client_id
+        item.created_at = transfer.created_at
         due_at = transfer.created_at + WITHDRAWAL_DUE
-        work.wait(item, CONTEXT, due_at=due_at, waits_for="an operator to pay or reject it")
+        work.wait(item, CONTEXT, due_at=due_at, waits_for="its first payout attempt", machine=MACHINE)
     item.username = transfer.owner.username
     item.sub = transfer.owner.sub
-    item.amount = transfer.amount.usd
+    if isinstance(item, DepositItem):
+        item.amount = transfer.amount.usd
+    else:
+        item.total_amount = transfer.amount.usd
     item.status = transfer.status
     item.terms = transfer.terms
     item.created_at = transfer.created_at
@@ -251,12 +231,13 @@ def _transfer(item: Item) -> Transfer:
         transfer_id=item.PK,
         kind=TransferKind.DEPOSIT if isinstance(item, DepositItem) else TransferKind.WITHDRAWAL,
         owner=Owner(item.username, item.sub),
-        amount=Money(item.amount),
+        amount=Money(item.amount if isinstance(item, DepositItem) else item.total_amount or 0),
         status=Status(item.status),
         terms=item.terms,
         created_at=item.created_at,
         updated_at=item.updated_at,
         reason=item.reason if isinstance(item, WithdrawalItem) else None,
+        banking_client_id=item.banking_client_id if isinstance(item, WithdrawalItem) else None,
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from common import audit, clients, work
+from common import audit, clients
 from common.audit import AuditEntry
 from common.catalogue.store import Market
 from common.clients import ClientKind
@@ -19,6 +19,7 @@ from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
+    MarketUnknown,
     Side,
     Ticket,
     client_order_id,
@@ -164,7 +165,7 @@ class Offramp:
         ticket = Ticket(Side.SELL, order.quantity, order.limit_price, placement.client_order_id)
         try:
             exchange_order_id = self.exchange().place(ticket)
-        except ExchangeRefused as no:
+        except (ExchangeRefused, MarketUnknown) as no:
             self._refused(order, placement, no.detail, look_again=False)
             raise _refused(no.detail) from no
         except ExchangeUnavailable as silent:
@@ -412,9 +413,6 @@ class Offramp:
         says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
         if not dry_run:
             self.payouts.retry(payout, reason, operator)
-            item = work.find(self.table, store.key(order_id))
-            if item is not None:
-                self._drive(item)
         return self._moved(order, says, dry_run)
 
     def mark_filled(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> Moved:
@@ -490,12 +488,6 @@ class Offramp:
     def _moved(self, order: SellOrder, says: str, dry_run: bool) -> Moved:
         after = order if dry_run else store.existing(self.table, order.order_id)
         return Moved(after, order.status, done=not dry_run, says=says)
-
-    def _drive(self, item: work.Unfinished) -> None:
-        try:
-            work.drive(self.table, self.machines, item, self.now())
-        except MachinesUnavailable as unavailable:  # the sweeper will
-            log.warning("machine not started", extra={"order_id": item.PK, "why": unavailable.detail})
 
     def _commit(self, *writes: Write) -> None:
         with self.table.transaction() as tx:

@@ -11,18 +11,23 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
 from common.catalogue.model import ESTIMATE_BAND_BPS, PRECISION_MAX, Asset, Execution
+from common.clients import Client, ClientKind, ClientStatus
 from common.http import caller
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.payouts.store import BankEventItem
 from common.settings import settings
 from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, USERNAME_PATTERN
-from common.wire import Dollars, InstantText, RequestBody, View
+from common.wire import CLIENT_ID_PATTERN, Dollars, InstantText, Reason, RequestBody, View
+from functions.operations.here import operations
 from functions.operations.model import CONTEXTS
-from functions.operations.service import Operations
+from functions.operations.service import Story
 
 app = http.api()
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
+ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
+WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ThingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Day = Annotated[
@@ -94,9 +99,90 @@ class EventView(View):
     actor: str
 
 
-class TimelineView(View):
+class OutsideCallView(View):
+    """Something asked of an outside system, under our id and theirs."""
+
+    at: InstantText
+    of: str
+    our_id: str
+    their_id: str | None
+    state: str | None
+    says: str | None
+
+
+class StepView(View):
+    at: InstantText
+    what: str
+
+
+class ExecutionView(View):
+    """The latest execution of its state machine: the states it entered, and what failed in them."""
+
+    name: str
+    status: str
+    steps: list[StepView]
+
+
+class StoryView(View):
+    """`waits_for` is null for what is finished."""
+
     id: str
+    status: str | None
+    waits_for: str | None
+    waits_since: InstantText | None
+    due_at: InstantText | None
+    needs_person: bool
     events: list[EventView]
+    calls: list[OutsideCallView]
+    execution: ExecutionView | None
+
+
+class Why(RequestBody):
+    reason: Reason
+
+
+class ParkedView(View):
+    """An event of the bank that could not be placed."""
+
+    webhook_id: str
+    why: str
+    reference_id: str
+    adjustment_id: str
+    account_id: str
+    amount: str
+    state: str
+    failure_code: str | None
+    at: InstantText
+    parked_at: InstantText
+
+
+class ParkedList(View):
+    items: list[ParkedView]
+
+
+class EventOutcome(View):
+    """APPLIED, AGREES, DISMISSED, or PARKED where it still can not be placed."""
+
+    webhook_id: str
+    outcome: str
+
+
+class CryptoClientRequest(RequestBody):
+    username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
+    status: ClientStatus = ClientStatus.ACTIVE
+
+
+class BankingClientRequest(CryptoClientRequest):
+    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class ClientView(View):
+    client_id: str
+    kind: str = Field(description="CRYPTO or BANKING")
+    username: str
+    status: str
+    account_id: str | None
+    updated_at: InstantText
 
 
 class AuditEntryView(View):
@@ -144,7 +230,9 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
 def work(
-    context: Literal["accounts", "orders"] | None = None, overdue: bool = False, limit: Limit = LIMIT_DEFAULT
+    context: Literal["accounts", "offramp", "orders", "parked"] | None = None,
+    overdue: bool = False,
+    limit: Limit = LIMIT_DEFAULT,
 ) -> WorkList:
     caller(app).must_be_operator()
     contexts = CONTEXTS if context is None else (context,)
@@ -158,13 +246,49 @@ def work(
 
 
 @app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of an order or a withdrawal")
-def timeline(thing_id: ThingId) -> TimelineView:
+def story(thing_id: ThingId) -> StoryView:
     caller(app).must_be_operator()
-    events = [
-        EventView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor)
-        for e in operations().timeline(thing_id)
-    ]
-    return TimelineView(id=thing_id, events=events)
+    return _story(operations().story(thing_id))
+
+
+@app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
+def redrive(thing_id: ThingId, body: Why) -> StoryView:
+    operator = caller(app).must_be_operator()
+    return _story(operations().redrive(thing_id, body.reason, operator))
+
+
+@app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
+def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
+    caller(app).must_be_operator()
+    return ParkedList(items=[_parked(item) for item in operations().parked(limit)])
+
+
+@app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
+def replay(webhook_id: WebhookId, body: Why) -> EventOutcome:
+    operator = caller(app).must_be_operator()
+    return EventOutcome(webhook_id=webhook_id, outcome=operations().replay(webhook_id, body.reason, operator))
+
+
+@app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
+def dismiss(webhook_id: WebhookId, body: Why) -> EventOutcome:
+    operator = caller(app).must_be_operator()
+    return EventOutcome(webhook_id=webhook_id, outcome=operations().dismiss(webhook_id, body.reason, operator))
+
+
+@app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
+def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> ClientView:
+    return _save(ClientKind.CRYPTO, client_id, body, None)
+
+
+@app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Who is paid, and where")
+def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> ClientView:
+    return _save(ClientKind.BANKING, client_id, body, body.account_id)
+
+
+@app.get("/operations/clients/<client_id>/<kind>", tags=["operators"], summary="A client")
+def client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
+    caller(app).must_be_operator()
+    return _client(operations().client(ClientKind(kind.upper()), client_id))
 
 
 @app.get("/operations/audit", tags=["operators"], summary="What operators did on one day (UTC), newest first")
@@ -186,9 +310,61 @@ def reconcile(body: ReconcileRequest) -> ReconciledView:
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
-@cache
-def operations() -> Operations:
-    return Operations(aws.table(), clock.now)
+def _story(story: Story) -> StoryView:
+    ran = story.execution
+    return StoryView(
+        id=story.id,
+        status=story.status,
+        waits_for=story.waits_for,
+        waits_since=story.waits_since,
+        due_at=story.due_at,
+        needs_person=story.needs_person,
+        events=[
+            EventView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in story.events
+        ],
+        calls=[
+            OutsideCallView(at=c.at, of=c.of, our_id=c.our_id, their_id=c.their_id, state=c.state, says=c.says)
+            for c in story.calls
+        ],
+        execution=None
+        if ran is None
+        else ExecutionView(
+            name=ran.name, status=ran.status, steps=[StepView(at=step.at, what=step.what) for step in ran.steps]
+        ),
+    )
+
+
+def _parked(item: BankEventItem) -> ParkedView:
+    return ParkedView(
+        webhook_id=item.PK.partition("#")[2],
+        why=item.why,
+        reference_id=item.reference_id,
+        adjustment_id=item.adjustment_id,
+        account_id=item.account_id,
+        amount=str(Money(item.amount)),
+        state=item.state,
+        failure_code=item.failure_code,
+        at=item.at,
+        parked_at=item.created_at,
+    )
+
+
+def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> ClientView:
+    operator = caller(app).must_be_operator()
+    owner = operations().owner(body.username)
+    saved = Client(client_id, kind, owner, body.status, clock.now(), account_id)
+    return _client(operations().save_client(saved, operator))
+
+
+def _client(client: Client) -> ClientView:
+    return ClientView(
+        client_id=client.client_id,
+        kind=client.kind,
+        username=client.owner.username,
+        status=client.status,
+        account_id=client.account_id,
+        updated_at=client.updated_at,
+    )
 
 
 @cache

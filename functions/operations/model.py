@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from common.errors import Rejected, Unavailable
+from common.errors import Conflict, NotFound, Rejected, Unavailable
 
-CONTEXTS = ("accounts", "orders")  # those that have unfinished work
+CONTEXTS = ("accounts", "offramp", "orders", "parked")  # those that have unfinished work
+MACHINES = ("sell-order", "payout")
+DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
 RECONCILE_TRIES_MAX = 5
 
 
@@ -20,6 +22,18 @@ class AccountBusy(Unavailable):
     """The account was written while its books were read, each time. Ask again when it is quieter."""
 
 
+class NothingWaits(NotFound):
+    """There is nothing of this id that waits for anything."""
+
+
+class NotDriven(Conflict):
+    """No state machine moves it."""
+
+
+class StillRunning(Conflict):
+    """Its machine runs: there is nothing to redrive."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """Something unfinished: what it waits for, and since when it should have moved."""
@@ -29,6 +43,28 @@ class Waiting:
     waits_for: str
     due_at: datetime
     overdue: bool
+
+
+@dataclass(frozen=True)
+class OutsideCall:
+    """Something that was asked of an outside system: under our id and theirs, and what it has said."""
+
+    at: datetime
+    of: str  # the exchange's name, or the bank
+    our_id: str
+    their_id: str | None
+    state: str | None
+    says: str | None
+
+
+@dataclass(frozen=True)
+class Swept:
+    """What a round of the sweeper has found and done."""
+
+    overdue: int
+    started: int
+    parked: int
+    replayed: int
 
 
 @dataclass(frozen=True)

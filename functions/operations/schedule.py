@@ -1,17 +1,17 @@
-"""What the clock does for operators: the books of every account, held against its journal again and again."""
+"""What the clock does for operators: it sees to unfinished work, and holds every account's books against its journal
+again and again."""
 
 from __future__ import annotations
 
-from functools import cache
+from dataclasses import asdict
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import aws, clock
 from common.log import count, log, metrics
-from functions.operations.service import Operations
+from functions.operations.here import operations
 
-EVERY_MINUTES = {"reconcile": 15}  # the functions of this module, and how often they run
+EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 8_000
 
 
@@ -25,6 +25,12 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     return {"accounts": accounts, "drift": drift}
 
 
-@cache
-def operations() -> Operations:
-    return Operations(aws.table(), clock.now)
+def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Start machines that a crash has left unstarted or dead, and count what is overdue or parked."""
+    swept = operations().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    numbers = asdict(swept)
+    for name, number in numbers.items():
+        count(f"Work{name.capitalize()}", number)
+    log.info("swept", extra=numbers)
+    metrics.flush_metrics()
+    return numbers

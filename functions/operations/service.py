@@ -3,31 +3,58 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from common import audit, timeline, work
+from common import audit, clients, timeline, work
 from common.audit import AuditEntry
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset
+from common.clients import Client, ClientKind
 from common.errors import NotFound, Unavailable
 from common.ledger import store as ledger
 from common.ledger.model import USD, Books
 from common.log import log
+from common.machines import Execution, Machines, MachinesUnavailable
 from common.owner import Owner
+from common.payouts import store as payouts_store
+from common.payouts.service import Payouts, Taken
+from common.payouts.store import BankEventItem
+from common.table import keys
+from common.table.keys import PrimaryKey
 from common.table.table import Page, Position, Table
+from common.table.transaction import Write
 from common.timeline import Event
+from common.work import Unfinished
 from functions.operations import model, store
-from functions.operations.model import Reconciled, Waiting
+from functions.operations.model import OutsideCall, Reconciled, Swept, Waiting
 
 FAR = timedelta(days=3650)
+SWEEPER = "the sweeper"
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything there is to know of one order: where it stands, what it waits for, and how it came there."""
+
+    id: str
+    status: str | None
+    waits_for: str | None
+    waits_since: datetime | None
+    due_at: datetime | None
+    needs_person: bool
+    events: Sequence[Event]
+    calls: Sequence[OutsideCall]
+    execution: Execution | None
 
 
 @dataclass(frozen=True)
 class Operations:
     table: Table
+    machines: Machines
+    payouts: Payouts
     now: Callable[[], datetime]
 
     def save_asset(self, asset: Asset, operator: str) -> Asset:
@@ -56,9 +83,125 @@ class Operations:
 
         return list(islice(heapq.merge(*map(of, contexts), key=lambda w: w.due_at), limit))
 
-    def timeline(self, thing_id: str) -> list[Event]:
-        """Every move of an order or a withdrawal, oldest first; empty for what never had one."""
-        return list(timeline.of(self.table, thing_id))
+    def story(self, thing_id: str) -> Story:
+        """Every move of an order or a withdrawal, oldest first; what it has asked of outside systems; what its latest
+        execution did; and what it waits for. Mostly empty for what never moved.
+
+        Raises MachinesUnavailable.
+        """
+        item = self._waiting(thing_id)
+        execution = None
+        if item is not None and item.machine is not None:
+            name = work.execution_name(item.PK, int(item.generation or 1))
+            execution = self.machines.execution(item.machine, name)
+        return Story(
+            id=thing_id,
+            status=None if item is None else item.status,
+            waits_for=None if item is None else item.waits_for,
+            waits_since=None if item is None else item.waits_since,
+            due_at=None if item is None else item.due_at,
+            needs_person=item is not None and bool(item.needs_person),
+            events=list(timeline.of(self.table, thing_id)),
+            calls=list(store.calls(self.table, thing_id)),
+            execution=execution,
+        )
+
+    def redrive(self, thing_id: str, reason: str, operator: str) -> Story:
+        """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
+
+        Raises NothingWaits; NotDriven; StillRunning; Redriven (another operator was first); MachinesUnavailable, Busy.
+        """
+        item = self._waiting(thing_id)
+        if item is None or item.open_work is None:
+            raise model.NothingWaits("nothing of this id waits for anything", id=thing_id)
+        if item.machine is None:
+            raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
+        execution = self.machines.execution(item.machine, work.execution_name(item.PK, int(item.generation or 1)))
+        if execution is not None and execution.status == "RUNNING":
+            raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
+        now = self.now()
+        with self.table.transaction() as tx:
+            tx.add(work.redriven(item, now), audit.entry(AuditEntry(now, operator, "redrive", thing_id, reason)))
+        item.needs_person = None
+        work.drive(self.table, self.machines, item, now)
+        return self.story(thing_id)
+
+    def _waiting(self, thing_id: str) -> Unfinished | None:
+        return next((item for key in store.keys_of(thing_id) if (item := work.item(self.table, key))), None)
+
+    def parked(self, limit: int) -> list[BankEventItem]:
+        """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
+        return list(islice(payouts_store.parked(self.table, self.now()), limit))
+
+    def replay(self, webhook_id: str, reason: str, operator: str) -> Taken:
+        """Try to place a parked event again. Raises EventNotFound, Busy."""
+        now = self.now()
+
+        def entry(action: str) -> Write:
+            return audit.entry(AuditEntry(now, operator, action, webhook_id, reason))
+
+        return self.payouts.replay(webhook_id, operator, entry)
+
+    def dismiss(self, webhook_id: str, reason: str, operator: str) -> Taken:
+        """Nothing is to be done about a parked event. Raises EventNotFound, Busy."""
+        entry = audit.entry(AuditEntry(self.now(), operator, "dismiss event", webhook_id, reason))
+        return self.payouts.dismiss(webhook_id, reason, entry)
+
+    def sweep(self, more_time: Callable[[], bool]) -> Swept:
+        """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
+
+        Any round may be cut short; the next one does the rest.
+        """
+        now, overdue, started, parked, replayed = self.now(), 0, 0, 0, 0
+        for context in model.CONTEXTS:
+            if context == payouts_store.PARKED:
+                continue
+            for waiting in work.due(self.table, context, now):
+                if not more_time():
+                    break
+                item = work.find(self.table, PrimaryKey(waiting.PK, waiting.SK))  # the index is late
+                if item is not None and item.due_at is not None and item.due_at <= now:
+                    overdue += 1
+                    started += self._drive(item)
+        for key in self._dead(now):
+            if more_time() and (item := work.find(self.table, key)) is not None:
+                started += self._drive(item)
+        for event in payouts_store.parked(self.table, now):
+            parked += 1
+            if event.why == payouts_store.NO_ATTEMPT and more_time():
+                webhook_id = keys.BANK_EVENT.read(PrimaryKey(event.PK, event.SK))["webhook_id"]
+                taken = self.payouts.replay(webhook_id, SWEEPER)
+                replayed += taken is not Taken.PARKED
+        return Swept(overdue, started, parked - replayed, replayed)
+
+    def _dead(self, now: datetime) -> Iterator[PrimaryKey]:
+        """The orders whose execution has died lately."""
+        for machine in model.MACHINES:
+            try:
+                for name in self.machines.died(machine, now - model.DIED_WITHIN):
+                    yield from store.keys_of(name.partition("-")[0])
+            except MachinesUnavailable as unavailable:
+                log.warning("not swept", extra={"machine": machine, "why": unavailable.detail})
+
+    def _drive(self, item: Unfinished) -> bool:
+        try:
+            return work.drive(self.table, self.machines, item, self.now())
+        except Unavailable as unavailable:
+            log.warning("not driven now", extra={"order_id": item.PK, "why": unavailable.detail})
+            return False
+
+    def client(self, kind: ClientKind, client_id: str) -> Client:
+        """Raises ClientNotFound."""
+        return clients.find(self.table, kind, client_id)
+
+    def save_client(self, client: Client, operator: str) -> Client:
+        """Write a client, new or changed. Audited. Raises ClientTaken, Busy."""
+        account = "" if client.account_id is None else f", account {client.account_id}"
+        told = f"{client.owner.username}, {client.status}{account}"
+        entry = AuditEntry(client.updated_at, operator, f"save {client.kind.lower()} client", client.client_id, told)
+        with self.table.transaction() as tx:
+            tx.add(clients.save(client), audit.entry(entry))
+        return client
 
     def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
         """A page of one day's acts of operators, newest first."""

@@ -2,22 +2,66 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from pynamodb.attributes import JSONAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from common.ledger.store import BalanceItem
 from common.owner import Owner
 from common.table import keys
-from common.table.items import Item
-from common.table.table import Page, Position, Table
+from common.table.items import AnyItem, InstantAttribute, Item
+from common.table.keys import PrimaryKey
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.operations.model import OutsideCall
 
 RECONCILE = "reconcile"
 
 
 class CursorItem(Item, discriminator=keys.CURSOR.entity):
     position = JSONAttribute(null=True)  # where the scan goes on; none: at the beginning
+
+
+class OutsideCallItem(AnyItem):
+    """An order at the exchange, or a payout attempt, as the story of an order tells it."""
+
+    exchange = UnicodeAttribute(null=True)
+    client_order_id = UnicodeAttribute(null=True)
+    exchange_order_id = UnicodeAttribute(null=True)
+    order_state = UnicodeAttribute(null=True)
+    resolved_at = InstantAttribute(null=True)
+    adjustment_id = UnicodeAttribute(null=True)
+    status = UnicodeAttribute(null=True)
+    failure_code = UnicodeAttribute(null=True)
+
+
+def keys_of(thing_id: str) -> tuple[PrimaryKey, ...]:
+    """Where something of this id may wait."""
+    rows = (keys.ORDER, keys.SELL_ORDER, keys.WITHDRAWAL)
+    return tuple(row(order_id=thing_id) for row in rows)
+
+
+def calls(table: Table, thing_id: str) -> Iterator[OutsideCall]:
+    """Orders at the exchange, then payout attempts, each in order."""
+    for kind in (keys.EXCHANGE_ORDER, keys.PAYOUT_ATTEMPT):
+        where = partition(thing_id) & Item.SK.startswith(kind.sk.partition("#")[0] + "#")
+        for item in table.all(OutsideCallItem, Query(where, consistent=True)):
+            number = item.SK.rpartition("#")[2]
+            if kind is keys.EXCHANGE_ORDER:
+                yield OutsideCall(
+                    item.created_at,
+                    item.exchange or "",
+                    item.client_order_id or "",
+                    item.exchange_order_id,
+                    item.order_state,
+                    None,
+                )
+            else:
+                reference_id = f"{thing_id}-{number}"
+                yield OutsideCall(
+                    item.created_at, "bank", reference_id, item.adjustment_id, item.status, item.failure_code
+                )
 
 
 def accounts(table: Table, after: Position | None) -> Page[Owner]:

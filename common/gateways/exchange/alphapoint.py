@@ -44,13 +44,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
-from threading import Lock, Timer
+from http.client import HTTPException
+from threading import Event, Lock, Timer
 from typing import Any
 from urllib.parse import urlencode
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HttpTimeout
 from urllib3.response import HTTPResponse
 
 from common.clock import now
@@ -125,8 +127,10 @@ class _Listing:
 @contextmanager
 def _hanging_up(connected: socket.socket | None, seconds: float | None) -> Iterator[None]:
     """However slowly the head of an answer drips, it ends in this time: urllib3's starts anew with every byte."""
+    late = Event()
 
     def hang_up() -> None:
+        late.set()
         with suppress(OSError):  # closed meanwhile
             # The plain socket's: SSLSocket's own forgets the session that the waiting thread reads from.
             socket.socket.shutdown(connected, socket.SHUT_RDWR)  # type: ignore[arg-type]
@@ -136,6 +140,10 @@ def _hanging_up(connected: socket.socket | None, seconds: float | None) -> Itera
     timer.start()
     try:
         yield
+    except (OSError, HTTPException) as broken:
+        if late.is_set():  # it is we who broke it
+            raise TimeoutError("the head came too slowly") from broken
+        raise
     finally:
         timer.cancel()
 
@@ -440,7 +448,7 @@ class AlphaPointExchange:
         """Raises HTTPError, _NotAnswered."""
         left = until - time.monotonic()
         if left <= 0:
-            raise TimeoutError("no time left to ask")
+            raise HttpTimeout("no time left to ask")
         # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
         headers = {"Accept": "application/json", "Connection": "close", "User-Agent": "cryptodesk"}
         if signed:
@@ -496,7 +504,7 @@ def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
         if len(body) > BODY_BYTES_MAX:
             raise _garbled(f"longer than {BODY_BYTES_MAX} bytes")
         if time.monotonic() > deadline:
-            raise TimeoutError("the body came too slowly")
+            raise HttpTimeout("the body came too slowly")
     return bytes(body)
 
 
@@ -629,7 +637,7 @@ def _in_our_words(function: str, trouble: HTTPError | _NotAnswered | _Said) -> R
             detail, what = "the exchange says that we ask too often", "rate_limit"
         case _NotAnswered(status=status):
             detail, what = f"the exchange has a fault (HTTP {status})", "exchange_error"
-        case TimeoutError() if not isinstance(trouble, NewConnectionError):  # urllib3 derives one from the other
+        case HttpTimeout() if not isinstance(trouble, NewConnectionError):  # urllib3 derives one from the other
             detail, what = "the exchange did not answer in time", "timeout"
         case _:
             detail, what = "the exchange can not be reached, or the connection broke", "connection"

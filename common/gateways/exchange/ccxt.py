@@ -100,11 +100,12 @@ class CcxtExchange:
     quote: the currency that counts as dollars.
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
         makes and however slowly their bodies drip in (looking up the host's name, and a head that drips, come on top).
-    clock: for the age of a market's rules. Requests are signed with the machine's own time.
+    clock: for the age of a market's rules; monotonic: for the time that is left. Requests are signed with the machine's
+        own time.
 
     Nothing is imported or asked before the first call. For one thread at a time, as ccxt is.
-    A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can be
-    known any more, least of all that an order never was: ExchangeUnavailable.
+    A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can
+    be known any more, least of all that an order never was: ExchangeUnavailable.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -121,6 +122,7 @@ class CcxtExchange:
         connect_seconds: float = 1.0,
         read_seconds: float = 5.5,
         clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         address = urllib3.util.parse_url(base_url)
         if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
@@ -138,6 +140,7 @@ class CcxtExchange:
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._clock = clock
+        self._monotonic = monotonic
         self._until = 0.0
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
 
@@ -307,7 +310,7 @@ class CcxtExchange:
 
     def _begin(self) -> None:
         """An operation begins; when its time is up nothing more is asked, and one last silence still fits in."""
-        self._until = time.monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
+        self._until = self._monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
 
     def _asked(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
         """What ccxt answers. Raises what `_in_our_words` says."""
@@ -353,7 +356,7 @@ class CcxtExchange:
 
     def _left(self) -> float:
         """Seconds of the operation. Raises TimeoutError when there are none left to ask in."""
-        left = self._until - time.monotonic()
+        left = self._until - self._monotonic()
         if left <= 0:
             raise TimeoutError("no time left to ask")
         return left
@@ -397,7 +400,7 @@ class _Punctual:
 
     def send(self, request: Any, **settings: Any) -> Any:
         left = self._left()
-        deadline = time.monotonic() + left
+        deadline = time.monotonic() + min(left, self._connect_seconds + self._read_seconds)
         timeout = urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds)
         response = self._transport.send(request, **settings | {"timeout": timeout, "stream": True})
         body = bytearray()
@@ -529,8 +532,8 @@ def _in_our_words(about: About, trouble: Exception) -> Refusal:
         429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
         403, -1008, -1016                  a firewall's page; overload; maintenance
 
-    For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a fill)
-    are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
+    For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a
+    fill) are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
     """
     said = _said(trouble)
     if said is not None and 400 <= said.status < 500:
@@ -571,6 +574,8 @@ def _unavailable(trouble: Exception, said: _Said | None) -> ExchangeUnavailable:
             detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
         case _Said(status=401 | 403) | _Said(code=-1002 | -1022 | -2014 | -2015):
             detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
+        case _Said(code=-2010, message="Duplicate order sent."):
+            detail, what = "the exchange has an order of this client order id: find it", "duplicate"
         case _Said(code=-1021):
             detail, what = f"the exchange does not take our time for the time ({said}): check the clock", "clock"
         case _:

@@ -1,0 +1,15 @@
+"""What operators work with, as this place composes it, for all doors of the context."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from common import aws, clock, outside
+from common.payouts.service import Payouts
+from functions.operations.service import Operations
+
+
+@cache
+def operations() -> Operations:
+    table, machines = aws.table(), aws.machines()
+    return Operations(table, machines, Payouts(table, outside.bank, machines, clock.now), clock.now)

@@ -1,0 +1,1 @@
+"""The exchange: `book` matches, `venue` is its rules, `flow` its market, `fake` the port `Exchange` in process."""

@@ -1,0 +1,202 @@
+"""`python -m sandbox.exchange`: the exchange as a process, Binance's wire and AlphaPoint's in front of one venue."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from threading import Event, Lock, Thread
+from typing import Any
+
+import urllib3
+
+from common.clock import now
+from common.errors import Refusal
+from sandbox.exchange.alphapoint import AlphaPointFace
+from sandbox.exchange.binance import BinanceFace
+from sandbox.exchange.controls import Controls, switch
+from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS, SYMBOLS
+from sandbox.exchange.faults import Fault, Faults
+from sandbox.exchange.flow import Flow
+from sandbox.exchange.venue import Venue
+from sandbox.serving import Decide, serve
+
+DEFAULT_PORT = 4600
+DEFAULT_PRICES_URL = "http://127.0.0.1:4590"
+STEP_SECONDS = 1.0
+SAVE_SECONDS = 1.0
+EXAMPLES = f"""\
+ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}):
+
+  /api/v3/depth?symbol=BTCUSDT&limit=5                              as Binance has it
+  /api/v3/ticker/bookTicker
+  /AP/GetInstruments?OMSId=1                                        as AlphaPoint has it
+  /sandbox/state                                                    everything it knows
+  -X POST   /sandbox/faults  -d '{{"kind": "timeout_after", "on": "place"}}'    done, and nobody told
+  -X POST   /sandbox/faults  -d '{{"kind": "429", "times": 3}}'
+  -X DELETE /sandbox/faults
+  -X PUT    /sandbox/latency -d '{{"seconds": 5}}'                    each order is answered so late
+  -X PUT    /sandbox/fees    -d '{{"taker_bps": "10", "maker_bps": "8"}}'
+
+kinds of faults: {", ".join(Fault)}
+the desk's account is {DESK!r}; Binance: key {DESK_AT_BINANCE.api_key}, secret {DESK_AT_BINANCE.secret}
+AlphaPoint: the same, with account {DESK_AT_ALPHAPOINT.account_id} and user {DESK_AT_ALPHAPOINT.user_id}
+quantities that end in 777 fill at once, 555 never, 444 by half; 666 are canceled, 333 expired, 222 rejected
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m sandbox.exchange",
+        description="An exchange on Binance's and AlphaPoint's wires, on 127.0.0.1, whose faults you choose.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="to listen on; 0 takes a free one (%(default)s)")
+    parser.add_argument("--seed", type=int, default=7, help="chooses how the market moves (%(default)s)")
+    parser.add_argument(
+        "--state", type=Path, metavar="FILE", help="keep what it knows here, and begin with it next time"
+    )
+    parser.add_argument(
+        "--prices-url",
+        default=DEFAULT_PRICES_URL,
+        metavar="URL",
+        help="the price source (python -m sandbox.prices) whose prices the market follows (%(default)s)",
+    )
+    parser.add_argument("--access-log", action="store_true", help="print each request")
+    chosen = parser.parse_args(arguments)
+
+    venue, faults = Venue(now, chosen.seed, magic=True), Faults()
+    keeper = Keeper(chosen.state, lambda: {"settings": controls.settings(), "venue": venue.state()})
+    controls = Controls(venue, faults, [DESK], now, on_change=keeper.save)
+    try:
+        if chosen.state is not None and chosen.state.exists():
+            _restore(venue, controls, chosen.state)
+        furnish(venue)
+    except (OSError, ValueError, KeyError, TypeError, InvalidOperation, Refusal) as unreadable:
+        said = f"{type(unreadable).__name__}: {unreadable}"
+        parser.error(f"--state {chosen.state} can not be used: {said}; mend it or remove it")
+    references = References(chosen.prices_url)
+    flow = Flow(venue, references.price, chosen.seed)
+    references.poll()
+    flow.step()
+    try:
+        running = serve(
+            faces(venue, faults, controls), chosen.port, name="sandbox-exchange", access_log=chosen.access_log
+        )
+    except (OSError, OverflowError) as taken:
+        parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
+
+    stop = Event()
+    for signal_ in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(signal_, lambda *_: stop.set())
+    moving = Thread(target=_move, args=(references, flow, stop), name="flow")
+    saving = Thread(target=keeper.run, args=(stop,), name="keeper")
+    for thread in (moving, saving):
+        thread.start()
+    print(f"exchange on {running.url} (seed {chosen.seed}), see {running.url}/sandbox/state", flush=True)
+    stop.wait()
+    running.close()
+    for thread in (moving, saving):
+        thread.join()
+    keeper.save()
+    return 0
+
+
+def furnish(venue: Venue) -> None:
+    """List the markets and open the desk's account where they are not there. Raises ValueError."""
+    for symbol in SYMBOLS:
+        venue.list_symbol(symbol)
+    if DESK not in venue.accounts:
+        venue.open_account(DESK, BALANCES)
+
+
+def faces(venue: Venue, faults: Faults, controls: Controls) -> Decide:
+    """Everything that the process answers."""
+    at_binance = BinanceFace(venue, [DESK_AT_BINANCE], faults).decide
+    at_alphapoint = AlphaPointFace(venue, [DESK_AT_ALPHAPOINT], faults).decide
+    return switch({"api": at_binance, "sapi": at_binance, "AP": at_alphapoint, "sandbox": controls.decide})
+
+
+class References:
+    """The price source's prices of what the markets trade. While it does not answer, its last ones stay."""
+
+    def __init__(self, prices_url: str) -> None:
+        self._url = f"{prices_url.rstrip('/')}/sandbox/state"
+        self._pool = urllib3.PoolManager(num_pools=1)
+        self._prices: dict[str, Decimal] = {}
+
+    def price(self, symbol: str) -> Decimal | None:
+        return self._prices.get(symbol)
+
+    def poll(self) -> None:
+        try:
+            answer = self._pool.request("GET", self._url, timeout=1, retries=False)
+            listed: dict[str, Any] = answer.json()["prices"]
+            found = {symbol: listed[listing]["quoted_usd"] for symbol, listing in LISTINGS.items() if listing in listed}
+            prices = {symbol: Decimal(usd) for symbol, usd in found.items() if usd is not None}
+        except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, InvalidOperation):
+            return
+        self._prices = {symbol: usd for symbol, usd in prices.items() if usd.is_finite() and usd > 0}
+
+
+class Keeper:
+    """Keeps the state in a file: after each control, every second or so, and at the end.
+
+    What was traded since is lost when the process is killed without a word.
+    """
+
+    def __init__(self, path: Path | None, state: Callable[[], dict[str, Any]]) -> None:
+        self._path = path
+        self._state = state
+        self._kept = ""
+        self._saving = Lock()
+
+    def save(self) -> None:
+        """All or nothing: a reader never sees half a file. Raises OSError."""
+        if self._path is None:
+            return
+        with self._saving:
+            written = json.dumps(self._state(), separators=(",", ":")) + "\n"
+            if written == self._kept:
+                return
+            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+            beside.write_text(written)
+            beside.replace(self._path)
+            self._kept = written
+
+    def run(self, stop: Event) -> None:
+        """For a thread of its own. A large state is kept less often, so that it takes a twentieth of the time."""
+        wait = SAVE_SECONDS
+        while not stop.wait(wait):
+            began = time.monotonic()
+            try:
+                self.save()
+            except OSError as full:
+                print(f"the state can not be kept: {full}", file=sys.stderr, flush=True)
+            wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
+
+
+def _move(references: References, flow: Flow, stop: Event) -> None:
+    while not stop.wait(STEP_SECONDS):
+        references.poll()
+        flow.step()
+
+
+def _restore(venue: Venue, controls: Controls, path: Path) -> None:
+    """The file that `Keeper` wrote. Raises what `Venue.restore` does, OSError and Refusal."""
+    kept = json.loads(path.read_text())
+    if not isinstance(kept, dict) or kept.keys() != {"settings", "venue"}:
+        raise ValueError("there must be a JSON object with settings, venue")
+    venue.restore(kept["venue"])
+    controls.restore(kept["settings"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

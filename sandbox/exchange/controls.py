@@ -1,0 +1,219 @@
+"""The exchange for people and tests: see everything, and make things happen. Amounts are text, never JSON numbers.
+
+GET    /sandbox/state      markets, balances, open orders, fees, latency, faults
+POST   /sandbox/faults     {"kind": "timeout_after", "on": "place", "times": 1}        on and times may be left out
+DELETE /sandbox/faults     those still to come
+PUT    /sandbox/latency    {"seconds": 5}                      each order is placed at once and answered so late
+PUT    /sandbox/fees       {"taker_bps": "10", "maker_bps": "8", "asset": "BNB", "asset_price": "600"}
+                           of what is received; with `asset` (it and its price may be left out) in that one
+
+200 with what is in force then; 400, 404 {"error": "…"} with what to do
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal, InvalidOperation
+from threading import Lock
+from typing import Any
+
+from common.clock import text
+from common.money import exact, plain
+from sandbox.exchange.faults import ANY, TARGETS, Fault, Faults, IllegalOrder
+from sandbox.exchange.orders import Fees, Order
+from sandbox.exchange.venue import Venue
+from sandbox.serving import Answer, BadRequest, Decide, NoSuchPath, Request, as_json, parsed
+
+_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+    "kind": ((str,), f"text, one of {', '.join(Fault)}"),
+    "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
+    "times": ((int,), "a whole number"),
+    "seconds": ((int, float), "a number"),
+    "taker_bps": ((str,), 'text such as "10"'),
+    "maker_bps": ((str,), 'text such as "8"'),
+    "asset": ((str, type(None)), 'text such as "BNB", or null'),
+    "asset_price": ((str,), 'text such as "600"'),
+}
+
+
+class Controls:
+    """`decide` answers requests under /sandbox/.
+
+    customers: the accounts whose orders are shown.
+    on_change: called after each control that changed something; what it raises as OSError is told to the caller.
+    """
+
+    def __init__(
+        self,
+        venue: Venue,
+        faults: Faults,
+        customers: Sequence[str],
+        clock: Callable[[], datetime],
+        on_change: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._venue = venue
+        self._faults = faults
+        self._customers = customers
+        self._clock = clock
+        self._on_change = on_change
+        self._fees = Fees()
+        self._changing = Lock()  # one control at a time, so that what is kept is the last of them
+
+    def decide(self, request: Request) -> Answer:
+        """Raises Refusal."""
+        with self._changing:
+            answer = self._decided(request)
+            if request.method != "GET":
+                self._on_change()
+            return answer
+
+    def _decided(self, request: Request) -> Answer:
+        match request.method, request.path:
+            case "GET", ["sandbox", "state"]:
+                return as_json(self._state())
+            case "POST", ["sandbox", "faults"]:
+                given = _fields(parsed(request.body), ["kind"], ["on", "times"])
+                self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
+                return as_json({"faults": self._waiting()})
+            case "DELETE", ["sandbox", "faults"]:
+                self._faults.heal()
+                return as_json({"faults": self._waiting()})
+            case "PUT", ["sandbox", "latency"]:
+                self._faults.slow_down(_fields(parsed(request.body), ["seconds"])["seconds"])
+                return as_json(self.settings()["latency"])
+            case "PUT", ["sandbox", "fees"]:
+                self._set_fees(_fields(parsed(request.body), ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
+                return as_json(self.settings()["fees"])
+            case _:
+                raise NoSuchPath(
+                    f"nothing answers {request.method} /{'/'.join(request.path)}; there are GET /sandbox/state, POST "
+                    "and DELETE /sandbox/faults, PUT /sandbox/latency, PUT /sandbox/fees"
+                )
+
+    def settings(self) -> dict[str, Any]:
+        """All that was set and outlives a restart, so that `restore` can set it again."""
+        fees = self._fees
+        return {
+            "latency": {"seconds": self._faults.latency_seconds},
+            "fees": {
+                "taker_bps": plain(fees.taker_bps),
+                "maker_bps": plain(fees.maker_bps),
+                "asset": fees.asset,
+                "asset_price": plain(fees.asset_price),
+            },
+        }
+
+    def restore(self, settings: Any) -> None:
+        """As `settings()` told. Raises BadRequest, IllegalOrder."""
+        if not isinstance(settings, dict) or settings.keys() != {"latency", "fees"}:
+            raise BadRequest("there must be a JSON object with latency, fees")
+        self._faults.slow_down(_fields(settings["latency"], ["seconds"])["seconds"])
+        self._set_fees(_fields(settings["fees"], ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
+
+    def _set_fees(self, given: Mapping[str, Any]) -> None:
+        taker, maker = _amount(given, "taker_bps"), _amount(given, "maker_bps")
+        try:
+            fees = Fees(taker, maker, given.get("asset"), _amount(given, "asset_price", "1"))
+        except ValueError as unfit:
+            raise IllegalOrder(str(unfit)) from None
+        self._venue.set_fees(fees)
+        self._fees = fees
+
+    def _state(self) -> dict[str, Any]:
+        venue = self._venue
+        with venue.lock:
+            return {
+                "now": text(self._clock()),
+                "magic": venue.magic,
+                "maintenance": venue.maintenance,
+                "symbols": {name: self._market(name) for name in venue.symbols},
+                "balances": {
+                    account: {
+                        asset: {"free": plain(free), "locked": plain(locked)}
+                        for asset, (free, locked) in venue.balances(account).items()
+                    }
+                    for account in venue.accounts
+                },
+                "open_orders": {
+                    account: [_order(order) for order in venue.open_orders(account)] for account in self._customers
+                },
+                **self.settings(),
+                "faults": self._waiting(),
+            }
+
+    def _market(self, name: str) -> dict[str, str | None]:
+        symbol, (bids, asks) = self._venue.symbols[name], self._venue.depth(name, 1)
+        return {
+            "base": symbol.base,
+            "quote": symbol.quote,
+            "price_step": plain(symbol.price_step),
+            "quantity_step": plain(symbol.quantity_step),
+            "min_quantity": plain(symbol.min_quantity),
+            "min_notional": plain(symbol.min_notional),
+            "last_price": _plain(self._venue.last_price(name)),
+            "bid": _plain(bids[0][0] if bids else None),
+            "ask": _plain(asks[0][0] if asks else None),
+        }
+
+    def _waiting(self) -> list[dict[str, str]]:
+        return [{"kind": ordered.kind, "on": ordered.on} for ordered in self._faults.waiting()]
+
+
+def switch(faces: Mapping[str, Decide]) -> Decide:
+    """One server for several faces, by the first part of the path."""
+
+    def decide(request: Request) -> Answer:
+        face = faces.get(request.path[0]) if request.path else None
+        if face is None:
+            raise NoSuchPath(
+                f"nothing answers /{'/'.join(request.path)}; there are {', '.join(f'/{p}/…' for p in faces)}"
+            )
+        return face(request)
+
+    return decide
+
+
+def _order(order: Order) -> dict[str, str | None]:
+    return {
+        "order_id": str(order.order_id),
+        "client_order_id": order.client_order_id,
+        "symbol": order.symbol,
+        "side": order.side,
+        "kind": order.kind,
+        "price": _plain(order.price),
+        "quantity": plain(order.quantity),
+        "executed": plain(order.executed),
+        "status": order.status,
+        "at": text(order.at),
+    }
+
+
+def _plain(amount: Decimal | None) -> str | None:
+    return None if amount is None else plain(amount)
+
+
+def _amount(given: Mapping[str, Any], name: str, default: str = "") -> Decimal:
+    written = given.get(name, default)
+    try:
+        return exact(written)
+    except (ValueError, InvalidOperation):
+        raise IllegalOrder(f"{name} is {written!r}; it must be a decimal number in a text") from None
+
+
+def _fields(given: Any, needed: list[str], optional: list[str] | None = None) -> dict[str, Any]:
+    """The members of a JSON object, each of its kind. Raises BadRequest."""
+    known = [*needed, *(optional or [])]
+    if not isinstance(given, dict):
+        raise BadRequest(f"there must be a JSON object with {', '.join(known)}")
+    for name in needed:
+        if name not in given:
+            raise BadRequest(f"{name} is missing: {_KINDS[name][1]}")
+    for name, value in given.items():
+        if name not in known:
+            raise BadRequest(f"{name} is not known here; there are {', '.join(known)}")
+        kinds, wanted = _KINDS[name]
+        if type(value) not in kinds:  # not isinstance: True is an int
+            raise BadRequest(f"{name} is {json.dumps(value)}; it must be {wanted}")
+    return given

@@ -1,0 +1,211 @@
+"""The fake of the port `Exchange`: a venue in the same process, for the tests of what stands on the port."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from decimal import Decimal
+from threading import RLock
+from typing import Literal, TypeVar
+
+from common.errors import Refusal
+from common.gateways.exchange import (
+    ExchangeOrder,
+    ExchangeOrderUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Rules,
+    Side,
+    State,
+    Ticket,
+)
+from common.money import EXACT, Money, Quantity
+from sandbox.exchange.accounts import NOTHING
+from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, Symbol, VenueRefused
+from sandbox.exchange.venue import Venue
+
+Operation = Literal["rules", "place", "order", "find", "cancel"]
+_T = TypeVar("_T")
+
+_STATES = {
+    Status.NEW: State.WORKING,
+    Status.PARTIALLY_FILLED: State.WORKING,
+    Status.FILLED: State.FULLY_EXECUTED,
+    Status.CANCELED: State.CANCELED,
+    Status.REJECTED: State.REJECTED,
+    Status.EXPIRED: State.EXPIRED,
+}
+
+
+class FakeExchange:
+    """An account of a venue behind the port. Safe to use from several threads.
+
+    A symbol is asset_id + quote. Orders are LIMIT, good till cancelled.
+
+    calls: how often each operation was asked for, those that met a fault included.
+    down: while it is true, every call raises ExchangeUnavailable and nothing is done.
+    """
+
+    def __init__(self, venue: Venue, account: str, quote: str = "USDT", name: str = "fake") -> None:
+        self.calls: Counter[Operation] = Counter()
+        self.down = False
+        self._venue = venue
+        self._account = account
+        self._quote = quote
+        self._name = name
+        self._refusals = 0
+        self._failures: Counter[Operation] = Counter()
+        self._drops: Counter[Operation] = Counter()
+        self._lock = RLock()
+
+    # Controls
+
+    def refuse_next(self, times: int = 1) -> None:
+        """The next `times` orders are refused."""
+        with self._lock:
+            self._refusals += times
+
+    def fail_before_next(self, operation: Operation, times: int = 1) -> None:
+        """The next `times` calls raise ExchangeUnavailable, and nothing has been done."""
+        with self._lock:
+            self._failures[operation] += times
+
+    def drop_answer_next(self, operation: Operation, times: int = 1) -> None:
+        """The next `times` calls that get through are done, or refused, and raise ExchangeUnavailable."""
+        with self._lock:
+            self._drops[operation] += times
+
+    # The port
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    def rules(self, asset_id: str) -> Rules:
+        """See `common.gateways.exchange.Exchange.rules`."""
+        return self._asked("rules", lambda: self._rules(asset_id))
+
+    def place(self, ticket: Ticket) -> str:
+        """See `common.gateways.exchange.Exchange.place`.
+
+        A client order id of an open order is answered with ExchangeUnavailable: an order of that id exists, so it
+        would be wrong to say that it never will.
+        """
+        return self._asked("place", lambda: self._place(ticket))
+
+    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+        """See `common.gateways.exchange.Exchange.order`."""
+        return self._asked("order", lambda: self._told(asset_id, order_id=_id(exchange_order_id)))
+
+    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+        """See `common.gateways.exchange.Exchange.find`."""
+        return self._asked("find", lambda: self._told(asset_id, client_order_id=client_order_id))
+
+    def cancel(self, asset_id: str, exchange_order_id: str) -> None:
+        """See `common.gateways.exchange.Exchange.cancel`."""
+        return self._asked("cancel", lambda: self._cancel(asset_id, exchange_order_id))
+
+    # Inside
+
+    def _asked(self, operation: Operation, act: Callable[[], _T]) -> _T:
+        with self._lock:
+            self.calls[operation] += 1
+            if self.down:
+                raise ExchangeUnavailable(f"{self._name} is down")
+            if _due(self._failures, operation):
+                raise ExchangeUnavailable(f"{self._name} was not reached")
+            lost = _due(self._drops, operation)
+            try:
+                answer = act()
+            except Refusal:
+                if not lost:
+                    raise
+            else:
+                if not lost:
+                    return answer
+        raise ExchangeUnavailable(f"the answer of {self._name} was lost")
+
+    def _symbol(self, asset_id: str) -> Symbol:
+        """Raises MarketUnknown, also while the venue is closed."""
+        symbol = self._venue.symbols.get(asset_id + self._quote)
+        if symbol is None or self._venue.maintenance:
+            raise MarketUnknown(f"{self._name} has no open market for {asset_id} in {self._quote}", asset_id=asset_id)
+        return symbol
+
+    def _rules(self, asset_id: str) -> Rules:
+        symbol = self._symbol(asset_id)
+        return Rules(symbol.quantity_step, symbol.price_step, symbol.min_quantity, Money(symbol.min_notional))
+
+    def _place(self, ticket: Ticket) -> str:
+        asset_id = ticket.quantity.asset_id
+        symbol = self._symbol(asset_id)
+        if self._refusals:
+            self._refusals -= 1
+            raise ExchangeRefused(f"{self._name} was told to refuse this order", reason="REFUSED")
+        try:
+            order = self._venue.place(
+                self._account,
+                symbol.name,
+                ticket.side,
+                Kind.LIMIT,
+                quantity=ticket.quantity.amount,
+                price=ticket.limit_price.usd_per_unit,
+                client_order_id=ticket.client_order_id,
+            )
+        except VenueRefused as refused:
+            match refused.reason:
+                case Reason.UNKNOWN_SYMBOL | Reason.MARKET_CLOSED:
+                    raise MarketUnknown(refused.detail, asset_id=asset_id) from refused
+                case Reason.DUPLICATE_ORDER:
+                    raise ExchangeUnavailable(refused.detail) from refused
+                case _:
+                    raise ExchangeRefused(refused.detail, reason=str(refused.reason)) from refused
+        return str(order.order_id)
+
+    def _told(self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None) -> ExchangeOrder:
+        with self._venue.lock:  # an order and its trades of one moment
+            order = self._found(asset_id, order_id, client_order_id)
+            fees: dict[str, Decimal] = {}
+            for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
+                if trade.fee:
+                    fees[trade.fee_asset] = EXACT.add(fees.get(trade.fee_asset, NOTHING), trade.fee)
+        return ExchangeOrder(
+            exchange_order_id=str(order.order_id),
+            client_order_id=order.client_order_id,
+            side=Side(order.side),
+            quantity=Quantity(order.quantity, asset_id),
+            state=_STATES[order.status],
+            executed=Quantity(order.executed, asset_id),
+            gross=Money(order.gross),
+            fee=Money(fees.pop(self._quote, NOTHING)),
+            fees_elsewhere=fees,
+        )
+
+    def _found(self, asset_id: str, order_id: int | None, client_order_id: str | None) -> Order:
+        try:
+            return self._venue.order(
+                self._account, asset_id + self._quote, order_id=order_id, client_order_id=client_order_id
+            )
+        except (OrderUnknown, VenueRefused) as unknown:  # a market that it does not have has no orders
+            raise ExchangeOrderUnknown(f"{self._name} does not know the order: {unknown}") from unknown
+
+    def _cancel(self, asset_id: str, exchange_order_id: str) -> None:
+        try:
+            self._venue.cancel(self._account, asset_id + self._quote, order_id=_id(exchange_order_id))
+        except (OrderUnknown, VenueRefused) as unknown:
+            raise ExchangeOrderUnknown(f"{self._name} does not know the order: {unknown}") from unknown
+
+
+def _due(times: Counter[Operation], operation: Operation) -> bool:
+    if not times[operation]:
+        return False
+    times[operation] -= 1
+    return True
+
+
+def _id(exchange_order_id: str) -> int:
+    """Raises ExchangeOrderUnknown for what is not one of the venue's."""
+    if not (exchange_order_id.isascii() and exchange_order_id.isdigit() and len(exchange_order_id) < 20):
+        raise ExchangeOrderUnknown(f"{exchange_order_id!r} is no order id of this exchange")
+    return int(exchange_order_id)

@@ -1,0 +1,517 @@
+"""The bank over HTTP: its API to the letter, controls that say what to do, and the process."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+import pytest
+import urllib3
+
+from common.gateways.bank import BankEvent, State
+from common.gateways.bank.baas import event
+from common.money import Money
+from sandbox.bank.bank import Fault, Operation, Outcome, SimulatedBank
+from sandbox.bank.face import API_KEY, serve
+from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
+from sandbox.serving import BODY_BYTES_MAX, Answer, Request
+from sandbox.serving import serve as serve_http
+from tests.harness.clock import VirtualClock
+
+ROOT = Path(__file__).parents[2]
+NOW = datetime(2026, 11, 21, 9, 30, 0, 5, tzinfo=UTC)
+CREDIT = "/v1/accounts/a-1/adjustments"
+LOOK_UP = "/v1/adjustments?reference_id=pay-1"
+TERMS = {
+    "reference_id": "pay-1",
+    "direction": "CREDIT",
+    "amount": "123.4",
+    "currency": "USD",
+    "reason": "PAYOUT",
+    "description": "продажа 0,5 BTC",
+}
+
+
+@dataclass(frozen=True)
+class Said:
+    status: int
+    text: str
+    headers: Any
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
+
+    @property
+    def error(self) -> str:
+        return str(self.json["error"])
+
+
+def call(url: str, method: str = "GET", body: object = None, key: str | None = "pay-1", bearer: str = API_KEY) -> Said:
+    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
+    headers = {"Authorization": f"Bearer {bearer}"} | ({} if key is None else {"Idempotency-Key": key})
+    with urllib3.PoolManager() as pool:
+        response = pool.request(method, url, body=raw, headers=headers, timeout=5, retries=False)
+    return Said(response.status, response.data.decode(), response.headers)
+
+
+@pytest.fixture
+def bank() -> SimulatedBank:
+    return SimulatedBank(lambda: NOW, seed=7)
+
+
+@pytest.fixture
+def url(bank: SimulatedBank) -> Iterator[str]:
+    with serve(bank) as face:
+        yield face.url
+
+
+def test_it_listens_on_this_machine_only(url: str) -> None:
+    assert url.startswith("http://127.0.0.1:")
+
+
+# The bank's API
+
+
+def test_a_credit_is_201_with_the_whole_adjustment(url: str) -> None:
+    said = call(f"{url}{CREDIT}", "POST", TERMS | {"metadata": {"order": "o-1"}})
+    assert said.status == 201
+    assert said.headers["Content-Type"] == "application/json; charset=utf-8"
+    assert "Idempotent-Replayed" not in said.headers
+    adjustment_id = said.json.pop("id")
+    assert adjustment_id.startswith("adj_")
+    assert said.json == {
+        **TERMS,
+        "id": adjustment_id,
+        "account_id": "a-1",
+        "amount": "123.40",
+        "metadata": {"order": "o-1"},
+        "status": "PENDING",
+        "failure_code": None,
+        "created_at": "2026-11-21T09:30:00.000005Z",
+        "updated_at": "2026-11-21T09:30:00.000005Z",
+    }
+
+
+def test_a_repeat_is_200_and_says_so(bank: SimulatedBank, url: str) -> None:
+    first = call(f"{url}{CREDIT}", "POST", TERMS)
+    again = call(f"{url}{CREDIT}", "POST", TERMS)
+    assert (again.status, again.headers["Idempotent-Replayed"], again.text) == (200, "true", first.text)
+    bank.settle()
+    later = call(f"{url}{CREDIT}", "POST", TERMS)
+    assert (later.status, later.json) == (200, first.json | {"status": "COMPLETED"})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"amount": "123.41"}, {"description": "another"}, {"reason": "GIFT"}, {"metadata": {"a": "b"}}, {"amount": "0"}],
+    ids=str,
+)
+def test_a_key_with_other_terms_is_409(bank: SimulatedBank, url: str, other: dict[str, object]) -> None:
+    call(f"{url}{CREDIT}", "POST", TERMS)
+    said = call(f"{url}{CREDIT}", "POST", TERMS | other)
+    assert (said.status, "other terms" in said.error) == (409, True)
+    assert call(f"{url}/v1/accounts/a-2/adjustments", "POST", TERMS).status == 409
+    assert len(bank.records()) == 1
+
+
+def test_a_reference_under_another_key_is_409(bank: SimulatedBank, url: str) -> None:
+    call(f"{url}{CREDIT}", "POST", TERMS)
+    said = call(f"{url}{CREDIT}", "POST", TERMS, key="pay-2")
+    assert (said.status, "another key" in said.error) == (409, True)
+    assert len(bank.records()) == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [
+        ({"amount": 123.4}, "amount must be text"),
+        ({"amount": None}, "amount must be text"),
+        ({"amount": "0.00"}, "amount must be text such as"),
+        ({"amount": "-1.00"}, "amount must be text such as"),
+        ({"amount": "1.001"}, "amount must be text such as"),
+        ({"amount": "1e2"}, "amount must be text such as"),
+        ({"amount": "12345678901.00"}, "amount must be text such as"),
+        ({"direction": "DEBIT"}, "direction must be CREDIT"),
+        ({"currency": "EUR"}, "currency must be USD"),
+        ({"reference_id": "a b"}, "reference_id must be"),
+        ({"reference_id": 1}, "reference_id must be text"),
+        ({"description": ""}, "description must be"),
+        ({"description": "x" * 256}, "description must be"),
+        ({"description": "a\nb"}, "description must be"),
+        ({"description": "\ud800"}, "description must be"),
+        ({"reason": None}, "reason must be text"),
+        ({"metadata": []}, "metadata must be"),
+        ({"metadata": {"a": 1}}, "metadata must be"),
+        ({"metadata": {"\ud800": "b"}}, "metadata must be"),
+        ({"colour": "blue"}, "not known here: 'colour'"),
+        ({"\ud800": "blue"}, "not known here"),
+    ],
+    ids=ascii,
+)
+def test_terms_that_can_not_be_booked_are_422(
+    bank: SimulatedBank, url: str, wrong: dict[str, object], error: str
+) -> None:
+    said = call(f"{url}{CREDIT}", "POST", TERMS | wrong)
+    assert (said.status, error in said.error) == (422, True), said.error
+    assert bank.records() == []
+
+
+@pytest.mark.parametrize("account_id", ["a%20b", "%C3%A9", "x" * 129])
+def test_an_account_that_is_none_is_422(url: str, account_id: str) -> None:
+    said = call(f"{url}/v1/accounts/{account_id}/adjustments", "POST", TERMS)
+    assert (said.status, "account_id must be" in said.error) == (422, True)
+
+
+@pytest.mark.parametrize(("body", "key"), [(b"{", "pay-1"), ([], "pay-1"), (TERMS, None), (TERMS, "x" * 129)])
+def test_what_is_no_request_at_all_is_400(bank: SimulatedBank, url: str, body: object, key: str | None) -> None:
+    assert call(f"{url}{CREDIT}", "POST", body, key).status == 400
+    assert bank.records() == []
+
+
+def test_a_refusal_is_422_and_replayed(bank: SimulatedBank, url: str) -> None:
+    bank.refuse_next()
+    first, again = (call(f"{url}{CREDIT}", "POST", TERMS) for _ in range(2))
+    assert (first.status, again.status, again.text) == (422, 422, first.text)
+    assert ("Idempotent-Replayed" in first.headers, again.headers["Idempotent-Replayed"]) == (False, "true")
+
+
+def test_an_adjustment_is_found_by_reference_and_by_id(url: str) -> None:
+    booked = call(f"{url}{CREDIT}", "POST", TERMS).json
+    assert call(f"{url}{LOOK_UP}").json == {"data": [booked]}
+    assert call(f"{url}/v1/adjustments/{booked['id']}").json == booked
+
+
+def test_an_unknown_reference_is_an_empty_list_and_an_unknown_id_is_404(url: str) -> None:
+    said = call(f"{url}{LOOK_UP}")
+    assert (said.status, said.json) == (200, {"data": []})
+    assert call(f"{url}/v1/adjustments?reference_id=").json == {"data": []}
+    assert call(f"{url}/v1/adjustments/adj_1").status == 404
+    assert call(f"{url}/v1/adjustments").status == 400
+
+
+@pytest.mark.parametrize("bearer", ["", "wrong", f"{API_KEY} ", "é"])
+def test_without_the_key_everything_is_401_and_meets_no_fault(bank: SimulatedBank, url: str, bearer: str) -> None:
+    bank.fail_next("500")
+    for method, path in (("POST", CREDIT), ("GET", LOOK_UP), ("GET", "/v1/adjustments/a"), ("GET", "/v1/nothing")):
+        said = call(f"{url}{path}", method, TERMS if method == "POST" else None, bearer=bearer)
+        assert (said.status, said.headers["WWW-Authenticate"]) == (401, "Bearer")
+    assert (len(bank.faults()), bank.records()) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("kind", "status", "retry_after"), [("429", 429, "30"), ("500", 500, None), ("maintenance", 503, "120")]
+)
+def test_a_fault_with_a_status_is_told_and_books_nothing(
+    bank: SimulatedBank, url: str, kind: str, status: int, retry_after: str | None
+) -> None:
+    call(f"{url}/sandbox/faults", "POST", {"kind": kind})
+    said = call(f"{url}{CREDIT}", "POST", TERMS)
+    assert (said.status, said.headers.get("Retry-After")) == (status, retry_after)
+    assert bank.records() == []
+
+
+@pytest.mark.parametrize(("kind", "booked"), [("drop_before", 0), ("drop_after", 1)])
+def test_a_dropped_connection_is_before_or_after_the_booking(
+    bank: SimulatedBank, url: str, kind: str, booked: int
+) -> None:
+    call(f"{url}/sandbox/faults", "POST", {"kind": kind})
+    with pytest.raises(urllib3.exceptions.ProtocolError):
+        call(f"{url}{CREDIT}", "POST", TERMS)
+    assert len(bank.records()) == booked
+
+
+@pytest.mark.parametrize(("kind", "booked"), [("timeout_before", 0), ("timeout_after", 1)])
+def test_a_time_out_is_before_or_after_the_booking(bank: SimulatedBank, kind: str, booked: int) -> None:
+    with serve(bank, hang_seconds=0.01) as face:
+        call(f"{face.url}/sandbox/faults", "POST", {"kind": kind})
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            call(f"{face.url}{CREDIT}", "POST", TERMS)
+    assert len(bank.records()) == booked
+
+
+# The controls
+
+
+def test_two_attempts_fail_and_the_third_is_paid(bank: SimulatedBank, url: str) -> None:
+    order = {"outcome": "fail", "account_id": "a-1", "times": 2}
+    assert call(f"{url}/sandbox/outcome", "PUT", order).json == {"outcomes": [order]}
+    for n in range(3):
+        call(f"{url}{CREDIT}", "POST", TERMS | {"reference_id": f"pay-{n}"}, key=f"pay-{n}")
+    bank.settle()
+    assert [record.state for record in bank.records()] == [State.FAILED, State.FAILED, State.COMPLETED]
+    assert call(f"{url}/sandbox/state").json["outcomes"] == []
+
+
+def test_outcomes_are_ordered_for_everybody_and_forgotten(bank: SimulatedBank, url: str) -> None:
+    call(f"{url}/sandbox/outcome", "PUT", {"outcome": "pending"})
+    assert call(f"{url}/sandbox/outcome", "DELETE").json == {"outcomes": []}
+    call(f"{url}{CREDIT}", "POST", TERMS)
+    bank.settle()
+    assert bank.record("pay-1").state is State.COMPLETED
+
+
+def test_a_pending_credit_is_decided(bank: SimulatedBank, url: str) -> None:
+    bank.set_outcome(Outcome.PENDING)
+    call(f"{url}{CREDIT}", "POST", TERMS)
+    said = call(f"{url}/sandbox/decide", "POST", {"reference_id": "pay-1", "outcome": "complete"})
+    assert (said.json["status"], said.json["event_id"]) == ("COMPLETED", bank.events()[0].event_id)
+
+
+def test_the_time_to_settle_is_set(bank: SimulatedBank, url: str) -> None:
+    assert call(f"{url}/sandbox/settle", "PUT", {"seconds": 2.5}).json == {"settle_seconds": 2.5}
+    call(f"{url}{CREDIT}", "POST", TERMS)
+    assert (bank.record("pay-1").due_at - NOW).total_seconds() == 2.5
+
+
+def test_faults_are_ordered_seen_and_called_off(bank: SimulatedBank, url: str) -> None:
+    said = call(f"{url}/sandbox/faults", "POST", {"kind": "drop_after", "on": "credit", "times": 2})
+    assert said.json == {"faults": [{"kind": "drop_after", "on": "credit"}] * 2}
+    assert call(f"{url}/sandbox/faults", "POST", {"kind": "429"}).json["faults"][-1] == {"kind": "429", "on": "any"}
+    assert bank.faults()[0] == (Fault.DROP_AFTER, Operation.CREDIT)
+    assert call(f"{url}/sandbox/faults", "DELETE").json == {"faults": []}
+
+
+def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
+    bank.credit("pay-1", "a-1", Money("10"), "sale")
+    bank.credit("pay-2", "a-2", Money("5"), "sale")
+    bank.decide("pay-1", "complete")
+    state = call(f"{url}/sandbox/state").json
+    assert (state["now"], state["seed"]) == ("2026-11-21T09:30:00.000005Z", 7)
+    assert state["calls"] == {"credit": 2, "find": 0}
+    told = [(a["reference_id"], a["status"], a["event_id"] is None) for a in state["adjustments"]]
+    assert told == [("pay-1", "COMPLETED", False), ("pay-2", "PENDING", True)]
+    assert state["credited"] == {"a-1": "10.00", "a-2": "0.00"}
+    assert (state["webhooks"]["target_url"], state["webhooks"]["waiting"]) == (None, [])
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "error"),
+    [
+        ("PUT", "outcome", None, 400, "the body is not JSON"),
+        ("PUT", "outcome", [], 400, "there must be a JSON object with outcome, account_id, times"),
+        ("PUT", "outcome", {}, 400, "outcome is missing: text, one of complete, fail, pending, refuse"),
+        ("PUT", "outcome", {"outcome": "lost"}, 400, "there are complete, fail, pending, refuse"),
+        ("PUT", "outcome", {"outcome": "fail", "times": 0}, 400, "from 1 to 1000"),
+        ("PUT", "outcome", {"outcome": "fail", "times": True}, 400, "times is true; it must be a whole number"),
+        ("PUT", "outcome", {"outcome": "fail", "account_id": "a b"}, 400, "account_id must be"),
+        ("PUT", "outcome", {"outcome": "fail", "account": "a"}, 400, "'account' is not known here"),
+        ("POST", "decide", {"reference_id": "pay-1", "outcome": "fail"}, 404, "nothing is booked under 'pay-1'"),
+        ("PUT", "settle", {"seconds": -1}, 400, "from 0 to 86400"),
+        ("PUT", "settle", {"seconds": "1"}, 400, "it must be a number"),
+        ("PUT", "settle", b'{"seconds": NaN}', 400, "from 0 to 86400"),
+        ("POST", "faults", {"kind": "earthquake"}, 400, "timeout_before, timeout_after, drop_before"),
+        ("POST", "faults", {"kind": "refuse", "on": "find"}, 400, "refuse is for credit"),
+        ("POST", "faults", {"kind": "500", "on": "payout"}, 400, "of credit, find, any"),
+        ("POST", "faults", {"kind": "500", "times": 1001}, 400, "from 1 to 1000"),
+        ("PUT", "webhooks", {"mode": "shout"}, 400, "there are normal, duplicate"),
+        ("PUT", "webhooks", {"times": 2}, 400, "goes with a mode"),
+        ("PUT", "webhooks", {"target_url": "somewhere"}, 400, "it must be one such as http"),
+        ("PUT", "webhooks", {"target_url": "http://h/\ud800"}, 400, "it must be one such as http"),
+        ("PUT", "webhooks", {"compress": 0}, 400, "from 1 to 10000"),
+        ("PUT", "webhooks", {"delay_seconds": -1}, 400, "from 0 to 86400"),
+        ("POST", "webhooks/send", {"reference_id": "pay-1"}, 404, "nothing is booked under 'pay-1'"),
+        ("GET", "nothing", None, 404, "GET /sandbox/state"),
+        pytest.param("PUT", "outcome", b" " * (BODY_BYTES_MAX + 1), 400, "at most 65536", id="long"),
+    ],
+    ids=ascii,
+)
+def test_a_bad_order_is_refused_with_what_to_do(
+    bank: SimulatedBank, url: str, method: str, path: str, body: object, status: int, error: str
+) -> None:
+    before = bank.state()
+    said = call(f"{url}/sandbox/{path}", method, body)
+    assert (said.status, error in said.error) == (status, True), said.error
+    assert bank.state() == before
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("DELETE", CREDIT), ("GET", CREDIT), ("POST", "/v1")])
+def test_what_nothing_answers_is_404_with_what_there_is(url: str, method: str, path: str) -> None:
+    said = call(f"{url}{path}", method)
+    assert (said.status, "/v1/accounts/{id}/adjustments" in said.error) == (404, True)
+
+
+def test_an_event_is_sent_again_on_demand(bank: SimulatedBank) -> None:
+    heard: list[str] = []
+
+    def target(request: Request) -> Answer:
+        heard.append(request.headers["webhook-id"])
+        return Answer(204, "")
+
+    bank.credit("pay-1", "a-1", Money("10"), "sale")
+    with serve_http(target, name="desk") as desk, serve(bank) as face:
+        assert call(f"{face.url}/sandbox/webhooks", "PUT", {"target_url": desk.url}).json["target_url"] == desk.url
+        pending = call(f"{face.url}/sandbox/webhooks/send", "POST", {"reference_id": "pay-1"})
+        assert (pending.status, "PENDING" in pending.error) == (400, True)
+        bank.settle()
+        said = [call(f"{face.url}/sandbox/webhooks/send", "POST", {"reference_id": "pay-1"}).json for _ in range(2)]
+    assert [entry["result"] for entry in said] == [204, 204]
+    assert heard == [bank.events()[0].event_id] * 2
+
+
+def test_every_change_is_kept_before_it_is_answered(bank: SimulatedBank) -> None:
+    kept: list[int] = []
+    with serve(bank, on_change=lambda: kept.append(len(bank.records()))) as face:
+        call(f"{face.url}{LOOK_UP}")
+        assert kept == []
+        call(f"{face.url}{CREDIT}", "POST", TERMS)
+        assert kept == [1]
+        call(f"{face.url}/sandbox/faults", "POST", {"kind": "drop_after"})
+        with pytest.raises(urllib3.exceptions.ProtocolError):
+            call(f"{face.url}{CREDIT}", "POST", TERMS | {"reference_id": "pay-2"}, key="pay-2")
+        assert kept == [1, 1, 2], "also when nobody hears of it"
+
+
+def test_a_change_that_can_not_be_kept_is_told(bank: SimulatedBank) -> None:
+    def full() -> None:
+        raise OSError("No space left on device")
+
+    with serve(bank, on_change=full) as face:
+        said = call(f"{face.url}{CREDIT}", "POST", TERMS)
+    assert (said.status, "No space left" in said.error) == (500, True)
+
+
+# The process
+
+
+class Process:
+    def __init__(self, *arguments: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.bank", "--port", "0", *arguments],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout
+        self.first_line = self.process.stdout.readline()
+        self.url = self.first_line.split()[2] if self.first_line else ""
+
+    def stop(self) -> tuple[int, str]:
+        """Exit code, and what it said on stderr."""
+        self.process.send_signal(signal.SIGTERM)
+        _, stderr = self.process.communicate(timeout=10)
+        return self.process.returncode, stderr
+
+
+def test_a_payout_is_settled_told_and_outlives_a_restart(tmp_path: Path) -> None:
+    kept = tmp_path / "bank.json"
+    heard: list[BankEvent] = []
+    told = Event()
+
+    def target(request: Request) -> Answer:
+        heard.append(event(dict(request.headers.items()), request.body, [WEBHOOK_SECRET]))
+        told.set()
+        return Answer(204, "")
+
+    with serve_http(target, name="desk") as desk:
+        first = Process("--state", str(kept), "--webhook-url", desk.url, "--settle-seconds", "0")
+        booked = call(f"{first.url}{CREDIT}", "POST", TERMS)
+        assert booked.status == 201
+        assert told.wait(10)
+        assert call(f"{first.url}/sandbox/outcome", "PUT", {"outcome": "pending"}).status == 200
+        while call(f"{first.url}/sandbox/state").json["webhooks"]["waiting"]:
+            time.sleep(0.01)  # it has heard our 204
+        assert first.stop() == (0, ""), "and no access log"
+        assert [path.name for path in tmp_path.iterdir()] == ["bank.json"]
+        assert [(told.adjustment.reference_id, told.adjustment.state) for told in heard] == [("pay-1", State.COMPLETED)]
+
+        second = Process("--state", str(kept), "--access-log")
+        assert call(f"{second.url}{LOOK_UP}").json["data"][0]["status"] == "COMPLETED"
+        assert call(f"{second.url}{CREDIT}", "POST", TERMS).headers["Idempotent-Replayed"] == "true"
+        assert call(f"{second.url}/sandbox/state").json["outcomes"][0]["outcome"] == "pending"
+        code, access_log = second.stop()
+    assert code == 0
+    assert "/v1/adjustments" in access_log
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"bank": {}, "webhooks": {}}', '{"bank": [], "webhooks": []}'])
+def test_a_state_that_can_not_be_read_stops_the_start_with_a_word(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str
+) -> None:
+    from sandbox.bank.__main__ import main
+
+    kept = tmp_path / "bank.json"
+    kept.write_text(text)
+    with pytest.raises(SystemExit) as stopped:
+        main(["--port", "0", "--state", str(kept)])
+    assert stopped.value.code == 2
+    assert f"--state {kept} can not be used" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--webhook-url", "somewhere"], "target_url is 'somewhere'"),
+        (["--settle-seconds", "-1"], "seconds is -1"),
+        (["--compress", "0"], "compress is 0"),
+    ],
+)
+def test_settings_that_are_none_stop_the_start_with_a_word(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+) -> None:
+    from sandbox.bank.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--port", "0", *arguments])
+    assert stopped.value.code == 2
+    assert said in capsys.readouterr().err
+
+
+def test_help_shows_how_to_ask_and_how_to_break_it(capsys: pytest.CaptureFixture[str]) -> None:
+    from sandbox.bank.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--help"])
+    said = capsys.readouterr().out
+    assert stopped.value.code == 0
+    for word in ("--port", "--state", "--webhook-url", "4610", "/sandbox/outcome", ".53 stays pending", WEBHOOK_SECRET):
+        assert word in said
+    assert all(kind in said for kind in Fault)
+
+
+def test_a_taken_port_stops_the_start_with_a_word(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    from sandbox.bank.__main__ import main
+
+    with pytest.raises(SystemExit) as stopped:
+        main(["--port", url.rsplit(":", 1)[1]])
+    assert stopped.value.code == 2
+    assert "choose another" in capsys.readouterr().err
+
+
+def test_a_crash_between_keeping_and_telling_tells_twice_and_never_not_at_all(tmp_path: Path) -> None:
+    from sandbox.bank.__main__ import _restore, _write
+
+    clock, kept = VirtualClock(), tmp_path / "bank.json"
+
+    def born() -> tuple[SimulatedBank, Sender, list[str]]:
+        told: list[str] = []
+
+        def post(url: str, headers: Any, body: bytes) -> int:
+            told.append(headers["webhook-id"])
+            return 204
+
+        bank = SimulatedBank(clock.now, seed=7)
+        return bank, Sender(bank, target_url="http://127.0.0.1:1", post=post), told
+
+    bank, sender, told = born()
+    bank.credit("pay-1", "a-1", Money("10"), "sale")
+    bank.settle()
+    _write(kept, bank, sender)
+    sender.step()
+    bank, sender, told_again = born()
+    _restore(kept, bank, sender)
+    sender.step()
+    assert told == told_again == [bank.events()[0].event_id]
+    _write(kept, bank, sender)
+    bank, sender, told_once_more = born()
+    _restore(kept, bank, sender)
+    sender.step()
+    assert told_once_more == []

@@ -1,0 +1,593 @@
+"""AlphaPoint's wire in front of the venue: asked by ccxt's own client of it, by our adapter, and by hand."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from importlib import import_module
+from typing import Any
+
+import pytest
+import urllib3
+
+from common.gateways.exchange import (
+    ExchangeOrderUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Side,
+    State,
+    Ticket,
+    client_order_id,
+)
+from common.gateways.exchange.alphapoint import AlphaPointExchange, client_order_number
+from common.money import Money, Price, Quantity
+from sandbox.exchange.alphapoint import TRADES_MAX, AlphaPointFace, Credential
+from sandbox.exchange.faults import Faults
+from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
+from sandbox.serving import serve
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+NOW_MS = 1767225600000
+DESK = Credential("desk", "key", "secret", account_id=449, user_id=446)
+OTHER = Credential("other", "their-key", "their-secret", account_id=450, user_id=447)
+BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.0001"), Decimal(0), 8)
+ETH = Symbol("ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.001"), Decimal(5), 9)
+ORDER = {
+    "InstrumentId": 8,
+    "OMSId": 1,
+    "AccountId": 449,
+    "TimeInForce": 1,
+    "ClientOrderId": 7,
+    "Side": 1,
+    "Quantity": 0.5,
+    "OrderType": 2,
+    "LimitPrice": 60000,
+}
+
+
+@dataclass(frozen=True)
+class World:
+    venue: Venue
+    faults: Faults
+    url: str
+
+    def call(
+        self,
+        function: str,
+        asked: dict[str, Any] | None = None,
+        *,
+        post: bool = False,
+        raw: bytes | None = None,
+        headers: dict[str, str] | None = None,
+        caller: Credential = DESK,
+    ) -> tuple[int, Any]:
+        """(HTTP status, the answer with Decimals for numbers)."""
+        asked = {"OMSId": 1, "AccountId": caller.account_id} | (asked or {})
+        signed = signature(caller) if headers is None else headers
+        with urllib3.PoolManager() as pool:
+            if post or raw is not None:
+                body = json.dumps(asked).encode() if raw is None else raw
+                answer = pool.request("POST", f"{self.url}/{function}", body=body, headers=signed, retries=False)
+            else:
+                answer = pool.request("GET", f"{self.url}/{function}", fields=asked, headers=signed, retries=False)
+        return answer.status, json.loads(answer.data, parse_float=Decimal)
+
+    def ask(self, function: str, asked: dict[str, Any] | None = None, **options: Any) -> Any:
+        status, answer = self.call(function, asked, **options)
+        assert status == 200
+        return answer
+
+    def send(self, **terms: Any) -> int:
+        answer = self.ask("SendOrder", ORDER | terms, post=True)
+        assert answer["status"] == "Accepted"
+        return int(answer["OrderId"])
+
+    def adapter(self, **options: Any) -> AlphaPointExchange:
+        given = {"oms_id": 1, "account_id": 449, "user_id": 446, "api_key": "key", "secret": "secret"}
+        return AlphaPointExchange(self.url, **{**given, **options})
+
+
+def signature(caller: Credential, nonce: str = str(NOW_MS)) -> dict[str, str]:
+    signed = f"{nonce}{caller.user_id}{caller.api_key}".encode()
+    right = hmac.new(caller.secret.encode(), signed, hashlib.sha256).hexdigest()
+    return {"Nonce": nonce, "APIKey": caller.api_key, "UserId": str(caller.user_id), "Signature": right}
+
+
+@contextmanager
+def running(**options: Any) -> Iterator[World]:
+    venue = Venue(lambda: NOW, seed=7, magic=True)
+    for symbol in (BTC, ETH):
+        venue.list_symbol(symbol)
+    for name in ("desk", "other"):
+        venue.open_account(name, {"BTC": Decimal(10), "ETH": Decimal(100), "USDT": Decimal(1_000_000)})
+    faults = Faults()
+    face = AlphaPointFace(venue, [DESK, OTHER], faults, **options)
+    with serve(face.decide, name="sandbox-exchange") as server:
+        yield World(venue, faults, f"{server.url}/AP")
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    with running() as world:
+        yield world
+
+
+def meet(world: World, quantity: str, price: str = "60000", side: str = BUY) -> None:
+    """Somebody else trades with what rests."""
+    world.venue.place("other", "BTCUSDT", side, Kind.LIMIT, quantity=Decimal(quantity), price=Decimal(price))
+
+
+# By ccxt's client of NDAX, which speaks to the same software
+
+
+def exact(number: float) -> Decimal:
+    """ccxt's numbers are floats: the shortest that is one is what was told."""
+    return Decimal(str(number))
+
+
+def ccxt_itself() -> Any:
+    """It has no types, and takes a second."""
+    return import_module("ccxt")
+
+
+@pytest.fixture
+def ndax(world: World) -> Any:
+    client = ccxt_itself().ndax(
+        {"apiKey": "key", "secret": "secret", "uid": "446", "login": "desk", "password": "x", "enableRateLimit": False}
+    )
+    client.urls["api"] = {"public": world.url, "private": world.url}
+    return client
+
+
+def test_ccxt_reads_our_markets(ndax: Any) -> None:
+    assert ndax.fetch_status()["status"] == "ok"
+    market = ndax.load_markets()["BTC/USDT"]
+    assert (market["id"], market["active"], market["spot"]) == ("8", True, True)
+    assert exact(market["precision"]["amount"]) == Decimal("0.00001")
+    assert exact(market["precision"]["price"]) == Decimal("0.01")
+    assert exact(market["limits"]["amount"]["min"]) == Decimal("0.0001")
+    assert ndax.currencies.keys() == {"BTC", "ETH", "USDT"}
+
+
+def test_ccxt_reads_our_balances_and_book(world: World, ndax: Any) -> None:
+    ndax.create_order("BTC/USDT", "limit", "sell", 0.5, 60000)
+    ndax.create_order("BTC/USDT", "limit", "buy", 0.2, 50000)
+    balance = ndax.fetch_balance()
+    assert {name: exact(balance[name]["used"]) for name in ("BTC", "USDT")} == {"BTC": Decimal("0.5"), "USDT": 10_000}
+    assert exact(balance["BTC"]["total"]) == 10
+    book = ndax.fetch_order_book("BTC/USDT")
+    sides = ([[exact(n) for n in level[:2]] for level in book[side]] for side in ("bids", "asks"))
+    assert list(sides) == [[[50000, Decimal("0.2")]], [[60000, Decimal("0.5")]]]
+    meet(world, "0.1")
+    ticker = ndax.fetch_ticker("BTC/USDT")
+    assert [exact(ticker[name]) for name in ("bid", "ask", "last")] == [50000, 60000, 60000]
+
+
+def test_ccxt_places_follows_and_cancels_an_order(world: World, ndax: Any) -> None:
+    number = 2**63 - 1
+    placed = ndax.create_order("BTC/USDT", "limit", "sell", 0.5, 60000.01, {"clientOrderId": number})
+    meet(world, "0.2", "60000.01")
+    seen = ndax.fetch_order(placed["id"])
+    assert (seen["id"], seen["clientOrderId"], seen["symbol"]) == (placed["id"], str(number), "BTC/USDT")
+    assert (seen["side"], seen["type"], seen["status"], seen["timestamp"]) == ("sell", "limit", "open", NOW_MS)
+    amounts = [exact(seen[name]) for name in ("amount", "filled", "remaining", "price", "average", "cost")]
+    assert amounts == [exact(n) for n in ("0.5", "0.2", "0.3", "60000.01", "60000.01", "12000.002")]
+    assert [order["id"] for order in ndax.fetch_open_orders("BTC/USDT")] == [placed["id"]]
+    ndax.cancel_order(placed["id"])
+    assert ndax.fetch_order(placed["id"])["status"] == "canceled"
+    assert ndax.fetch_open_orders("BTC/USDT") == []
+    assert [(order["id"], order["status"]) for order in ndax.fetch_orders("BTC/USDT")] == [(placed["id"], "canceled")]
+    assert ndax.fetch_orders("ETH/USDT") == []
+
+
+def test_ccxt_reads_trades_and_fees(world: World, ndax: Any) -> None:
+    placed = ndax.create_order("BTC/USDT", "limit", "sell", 0.5, 60000)
+    meet(world, "0.2")
+    meet(world, "0.3")
+    trades = ndax.fetch_my_trades("BTC/USDT")
+    assert sorted(exact(trade["amount"]) for trade in trades) == [Decimal("0.2"), Decimal("0.3")]
+    assert {(trade["order"], trade["side"], trade["takerOrMaker"]) for trade in trades} == {
+        (placed["id"], "sell", "maker")
+    }
+    assert {trade["fee"]["currency"] for trade in trades} == {"USDT"}
+    assert sum(exact(trade["fee"]["cost"]) for trade in trades) == Decimal(24)  # 8 bps of 30,000
+    assert ndax.fetch_order(placed["id"])["status"] == "closed"
+
+
+def test_ccxt_places_at_the_market(world: World, ndax: Any) -> None:
+    meet(world, "0.2", side=SELL)
+    placed = ndax.create_order("BTC/USDT", "market", "buy", 0.3)
+    seen = ndax.fetch_order(placed["id"])
+    assert (seen["type"], seen["filled"], seen["cost"]) == ("market", 0.2, 12_000)
+
+
+def test_ccxt_cancels_all(ndax: Any) -> None:
+    for _ in range(3):
+        ndax.create_order("BTC/USDT", "limit", "sell", 0.5, 60000, {"clientOrderId": 7})
+    ndax.create_order("ETH/USDT", "limit", "sell", 0.5, 6000)
+    ndax.cancel_all_orders("BTC/USDT")
+    assert [order["symbol"] for order in ndax.fetch_open_orders("ETH/USDT")] == ["ETH/USDT"]
+    assert ndax.fetch_open_orders("BTC/USDT") == []
+
+
+def test_ccxt_understands_our_refusals(world: World, ndax: Any) -> None:
+    ccxt = ccxt_itself()
+    with pytest.raises(ccxt.InsufficientFunds):
+        ndax.create_order("BTC/USDT", "limit", "sell", 10.5, 60000)
+    with pytest.raises(ccxt.OrderNotFound):
+        ndax.fetch_order("999")
+    with pytest.raises(ccxt.OrderNotFound):
+        ndax.cancel_order("999")
+    with pytest.raises(ccxt.BadSymbol):
+        ndax.privatePostSendOrder(ORDER | {"InstrumentId": 10000})
+    ndax.secret = "wrong"
+    with pytest.raises(ccxt.ExchangeError, match='"errorcode":20'):
+        ndax.fetch_open_orders("BTC/USDT")
+
+
+# By hand: who may ask
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"Signature": "0" * 64},
+        {"Signature": ""},
+        {"Signature": "é"},
+        {"Nonce": str(NOW_MS + 1)},
+        {"Nonce": "now"},
+        {"APIKey": "another"},
+        {"APIKey": OTHER.api_key},
+        {"UserId": "447"},
+    ],
+)
+@pytest.mark.parametrize("function", ["SendOrder", "GetOpenOrders"])
+def test_without_the_right_signature_nothing_is_told_or_done(
+    world: World, function: str, wrong: dict[str, str]
+) -> None:
+    headers = signature(DESK) | wrong
+    asked = ORDER if function == "SendOrder" else {}
+    status, answer = world.call(function, asked, post=function == "SendOrder", headers=headers)
+    assert (status, answer) == (
+        200,
+        {"result": False, "errormsg": "Not Authorized", "errorcode": 20, "detail": None},
+    )
+    assert world.venue.history("desk") == []
+
+
+@pytest.mark.parametrize("missing", ["Nonce", "APIKey", "Signature", "UserId"])
+def test_all_four_headers_are_needed(world: World, missing: str) -> None:
+    headers = {name: value for name, value in signature(DESK).items() if name != missing}
+    assert world.ask("GetOpenOrders", headers=headers)["errorcode"] == 20
+
+
+@pytest.mark.parametrize("foreign", [{"AccountId": 450}, {"OMSId": 2}, {"accountid": "x"}])
+def test_a_key_is_for_its_own_account(world: World, foreign: dict[str, Any]) -> None:
+    if "accountid" in foreign:
+        foreign = {"AccountId": foreign["accountid"]}
+    assert world.ask("GetOpenOrders", foreign)["errorcode"] == 20
+    assert world.ask("SendOrder", ORDER | foreign, post=True)["errorcode"] == 20
+
+
+def test_an_order_of_another_account_is_not_found(world: World) -> None:
+    order_id = world.send()
+    assert world.ask("GetOrderStatus", {"OrderId": order_id}, caller=OTHER)["errorcode"] == 104
+    assert world.ask("CancelOrder", {"OrderId": order_id}, post=True, caller=OTHER)["errorcode"] == 104
+    assert world.ask("GetOpenOrders", caller=OTHER) == []
+    assert len(world.ask("GetOpenOrders")) == 1
+
+
+def test_markets_are_public(world: World) -> None:
+    assert {entry["Symbol"] for entry in world.ask("GetInstruments", headers={})} == {"BTCUSDT", "ETHUSDT"}
+    assert world.ask("Ping", headers={}) == {"msg": "PONG"}
+
+
+# By hand: what is asked
+
+
+@pytest.mark.parametrize(("function", "post"), [("Nonsense", False), ("SendOrder", False), ("GetOpenOrders", True)])
+def test_a_function_that_is_not_there_is_404(world: World, function: str, post: bool) -> None:
+    status, answer = world.call(function, ORDER, post=post)
+    assert (status, answer["errorcode"]) == (404, 104)
+    assert world.venue.history("desk") == []
+
+
+def test_elsewhere_nothing_answers(world: World) -> None:
+    with urllib3.PoolManager() as pool:
+        assert pool.request("GET", world.url.removesuffix("/AP") + "/other", retries=False).status == 404
+        assert pool.request("GET", f"{world.url}/a/b", retries=False).status == 404
+
+
+@pytest.mark.parametrize(
+    ("terms", "code"),
+    [
+        ({"InstrumentId": 10000}, 100),
+        ({"InstrumentId": None}, 100),
+        ({"Side": 2}, 100),
+        ({"Side": "1"}, 100),
+        ({"Side": True}, 100),
+        ({"Quantity": "0.5"}, 100),
+        ({"Quantity": 0}, 100),
+        ({"Quantity": -0.5}, 100),
+        ({"Quantity": None}, 100),
+        ({"Quantity": True}, 100),
+        ({"LimitPrice": "60000"}, 100),
+        ({"LimitPrice": None}, 100),
+        ({"ClientOrderId": 2**63}, 100),
+        ({"ClientOrderId": -1}, 100),
+        ({"ClientOrderId": "abc"}, 100),
+        ({"OrderType": 4}, 106),
+        ({"TimeInForce": 6}, 106),
+    ],
+)
+def test_an_order_that_makes_no_sense_is_refused_as_a_call(world: World, terms: dict[str, Any], code: int) -> None:
+    answer = world.ask("SendOrder", ORDER | terms, post=True)
+    assert (answer["result"], answer["errorcode"]) == (False, code)
+    assert world.venue.history("desk") == []
+
+
+@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"5", b"\xff", b'{"Quantity":NaN}'])
+def test_a_body_that_is_no_object_is_refused(world: World, raw: bytes) -> None:
+    answer = world.ask("SendOrder", raw=raw)
+    assert answer["errorcode"] in {20, 100}
+    assert world.venue.history("desk") == []
+
+
+@pytest.mark.parametrize("raw_quantity", ["NaN", "Infinity", "1e999999999", "1e30"])
+def test_a_quantity_that_is_no_number_is_refused(world: World, raw_quantity: str) -> None:
+    raw = json.dumps(ORDER | {"Quantity": "%"}).replace('"%"', raw_quantity).encode()
+    assert world.ask("SendOrder", raw=raw)["errorcode"] == 100
+
+
+@pytest.mark.parametrize(
+    ("terms", "message", "code"),
+    [
+        ({"Quantity": 10.5}, "Not_Enough_Funds", 101),
+        ({"Quantity": 0.000001}, "Invalid_Quantity", 100),
+        ({"LimitPrice": 60000.001}, "Invalid_Price", 100),
+        ({"InstrumentId": 9, "Quantity": 0.001, "LimitPrice": 10}, "Order_Value_Too_Small", 101),
+    ],
+)
+def test_what_the_venue_does_not_take_is_rejected(world: World, terms: dict[str, Any], message: str, code: int) -> None:
+    answer = world.ask("SendOrder", ORDER | terms, post=True)
+    assert answer == {"status": "Rejected", "errormsg": message, "errorcode": code}
+    assert world.venue.history("desk") == []
+
+
+def test_names_may_be_written_in_any_case(world: World) -> None:
+    small = {name.lower(): value for name, value in ORDER.items()}
+    answer = world.ask("SendOrder", raw=json.dumps(small).encode())
+    assert answer["status"] == "Accepted"
+    assert world.ask("GetOrderStatus", {"orderid": answer["OrderId"]})["OrderId"] == answer["OrderId"]
+
+
+def test_one_client_order_id_may_be_of_many_orders(world: World) -> None:
+    assert world.send() != world.send()
+    assert [entry["ClientOrderId"] for entry in world.ask("GetOpenOrders")] == [7, 7]
+
+
+# By hand: what is told
+
+
+def test_an_order_is_told_with_what_is_left_and_28_decimals(world: World) -> None:
+    order_id = world.send()
+    meet(world, "0.2")
+    with urllib3.PoolManager() as pool:
+        fields = {"OMSId": "1", "AccountId": "449", "OrderId": str(order_id)}
+        raw = pool.request("GET", f"{world.url}/GetOrderStatus", fields=fields, headers=signature(DESK)).data.decode()
+    assert f'"Quantity":0.3{"0" * 27},' in raw
+    assert (
+        f'"OrigQuantity":0.5{"0" * 27},"QuantityExecuted":0.2{"0" * 27},"GrossValueExecuted":12000.{"0" * 28},' in raw
+    )
+    told = json.loads(raw)
+    expected = {
+        "Side": "Sell",
+        "OrderId": order_id,
+        "Instrument": 8,
+        "Account": 449,
+        "OrderType": "Limit",
+        "ClientOrderId": 7,
+        "OrderState": "Working",
+        "ReceiveTime": NOW_MS,
+        "ReceiveTimeTicks": 639028224000000000,
+        "OMSId": 1,
+    }
+    assert {name: told[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize(
+    ("quantity", "state", "executed"),
+    [
+        (0.5, "Working", "0"),
+        (0.00777, "FullyExecuted", "0.00777"),
+        (0.00666, "Canceled", "0"),
+        (0.00555, "Working", "0"),
+        (0.00444, "Canceled", "0.00222"),
+        (0.00333, "Expired", "0"),
+        (0.00222, "Rejected", "0"),
+    ],
+)
+def test_each_state_has_its_word(world: World, quantity: float, state: str, executed: str) -> None:
+    told = world.ask("GetOrderStatus", {"OrderId": world.send(Quantity=quantity)})
+    assert (told["OrderState"], told["QuantityExecuted"]) == (state, Decimal(executed))
+    assert told["Quantity"] == (told["OrigQuantity"] if state == "Working" else 0)
+
+
+def test_an_order_that_is_over_can_not_be_cancelled(world: World) -> None:
+    order_id = world.send(Quantity=0.00777)
+    assert world.ask("CancelOrder", {"OrderId": order_id}, post=True)["errorcode"] == 104
+    assert world.ask("GetOrderStatus", {"OrderId": order_id})["OrderState"] == "FullyExecuted"
+
+
+def test_an_order_can_be_cancelled_by_its_client_order_id(world: World) -> None:
+    order_id = world.send()
+    answer = world.ask("CancelOrder", {"ClOrderId": 7}, post=True)
+    assert answer == {"result": True, "errormsg": None, "errorcode": 0, "detail": None}
+    assert world.ask("GetOrderStatus", {"OrderId": order_id})["OrderState"] == "Canceled"
+
+
+def test_the_history_is_told_newest_first_by_parts_and_by_filters(world: World) -> None:
+    first, second, third = world.send(), world.send(ClientOrderId=8), world.send(InstrumentId=9, LimitPrice=6000)
+    world.ask("CancelOrder", {"OrderId": first}, post=True)
+
+    def ids(**asked: int) -> list[int]:
+        return [entry["OrderId"] for entry in world.ask("GetOrdersHistory", asked)]
+
+    assert ids() == [third, second, first]
+    assert [entry["OrderId"] for entry in world.ask("GetOrderHistory")] == [third, second, first]
+    assert ids(Depth=1) == [third]
+    assert ids(Depth=1, StartIndex=1) == [second]
+    assert ids(Depth=9, StartIndex=3) == []
+    assert ids(ClientOrderId=7) == [third, first]
+    assert ids(ClientOrderId=7, StartIndex=1) == [first]
+    assert ids(InstrumentId=9) == [third]
+    assert ids(ClientOrderId=9) == []
+
+
+def test_trades_are_told_newest_first_and_at_most_200_at_once(world: World) -> None:
+    order_id = world.send()
+    for _ in range(TRADES_MAX + 5):
+        meet(world, "0.001")
+    page = world.ask("GetAccountTrades", {"Count": 1000})
+    rest = world.ask("GetAccountTrades", {"StartIndex": TRADES_MAX, "Count": 200})
+    ids = [entry["TradeId"] for entry in page + rest]
+    assert (len(page), len(rest)) == (TRADES_MAX, 5)
+    assert ids == sorted(ids, reverse=True)
+    assert len(set(ids)) == TRADES_MAX + 5
+    expected = {"OrderId": order_id, "ClientOrderId": 7, "Side": "Sell", "MakerTaker": "Maker", "InstrumentId": 8}
+    assert {name: page[0][name] for name in expected} == expected
+    assert (page[0]["Quantity"], page[0]["Price"], page[0]["Value"]) == (Decimal("0.001"), 60000, 60)
+    (usdt,) = (p["ProductId"] for p in world.ask("GetProducts", headers={}) if p["Product"] == "USDT")
+    assert (page[0]["Fee"], page[0]["FeeProductId"]) == (Decimal("0.048"), usdt)
+    assert len(world.ask("GetTradesHistory", {"OrderId": order_id})) == TRADES_MAX + 5
+    assert world.ask("GetTradesHistory", {"OrderId": order_id + 1}) == []
+
+
+# By our adapter
+
+SALE = Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("60000"), client_order_id("o-1", "1"))
+
+
+def sale(quantity: str) -> Ticket:
+    return Ticket(Side.SELL, Quantity(quantity, "BTC"), Price("60000"), SALE.client_order_id)
+
+
+def test_our_number_is_what_the_exchange_knows_the_order_by(world: World) -> None:
+    exchange_order_id = world.adapter().place(SALE)
+    assert world.venue.history("desk")[0].client_order_id == str(client_order_number(SALE.client_order_id))
+    assert world.adapter().find("BTC", SALE.client_order_id).exchange_order_id == exchange_order_id
+
+
+def test_an_array_of_one_is_the_order_too() -> None:
+    with running(one_in_array=True) as world:
+        exchange_order_id = world.adapter().place(sale("0.00777"))
+        assert isinstance(world.ask("GetOrderStatus", {"OrderId": exchange_order_id}), list)
+        seen = world.adapter().order("BTC", exchange_order_id)
+    assert (seen.state, seen.gross) == (State.FULLY_EXECUTED, Money("466.2"))
+
+
+def test_an_accepted_order_is_unknown_until_it_is_booked() -> None:
+    with running(looks_unbooked=2) as world:
+        exchange = world.adapter()
+        exchange_order_id = exchange.place(SALE)
+        assert world.ask("GetOpenOrders") == []
+        with pytest.raises(ExchangeOrderUnknown):
+            exchange.order("BTC", exchange_order_id)
+        assert exchange.order("BTC", exchange_order_id).state is State.WORKING
+        assert exchange.find("BTC", SALE.client_order_id).exchange_order_id == exchange_order_id
+
+
+def test_an_order_that_is_booked_between_our_looks_is_found() -> None:
+    for looks in range(1, 3):
+        with running(looks_unbooked=looks) as world:
+            exchange_order_id = world.adapter().place(SALE)
+            assert world.adapter().find("BTC", SALE.client_order_id).exchange_order_id == exchange_order_id
+
+
+def test_a_late_rejection_is_a_state(world: World) -> None:
+    exchange_order_id = world.adapter().place(sale("0.00222"))
+    seen = world.adapter().order("BTC", exchange_order_id)
+    assert (seen.state, seen.executed, seen.gross) == (State.REJECTED, Quantity(0, "BTC"), Money(0))
+
+
+@pytest.mark.parametrize("kind", ["timeout_after", "drop_after"])
+def test_an_order_whose_answer_is_lost_is_found(world: World, kind: str) -> None:
+    exchange = world.adapter(read_seconds=0.1)
+    exchange.rules("BTC")
+    world.faults.fail_next(kind, "place")
+    with pytest.raises(ExchangeUnavailable):
+        exchange.place(sale("0.00777"))
+    seen = exchange.find("BTC", SALE.client_order_id)
+    assert (seen.state, seen.executed) == (State.FULLY_EXECUTED, Quantity("0.00777", "BTC"))
+    assert len(world.venue.history("desk")) == 1, "it was not sent again"
+
+
+@pytest.mark.parametrize("kind", ["timeout_before", "500", "429", "maintenance"])
+def test_an_order_that_did_not_get_through_is_unknown(world: World, kind: str) -> None:
+    exchange = world.adapter(read_seconds=0.1)
+    exchange.rules("BTC")
+    world.faults.fail_next(kind, "place")
+    with pytest.raises(ExchangeUnavailable):
+        exchange.place(SALE)
+    with pytest.raises(ExchangeOrderUnknown):
+        exchange.find("BTC", SALE.client_order_id)
+
+
+def test_a_refusal_is_definite(world: World) -> None:
+    world.faults.fail_next("refuse", "place")
+    with pytest.raises(ExchangeRefused):
+        world.adapter().place(SALE)
+    with pytest.raises(ExchangeRefused):
+        world.adapter().place(sale("10.5"))
+    assert world.venue.history("desk") == []
+
+
+@pytest.mark.parametrize("operation", ["order", "any"])
+@pytest.mark.parametrize(
+    "kind", ["refuse", "429", "500", "maintenance", "timeout_before", "timeout_after", "drop_after"]
+)
+def test_no_fault_makes_an_order_unknown(world: World, kind: str, operation: str) -> None:
+    exchange = world.adapter(read_seconds=0.1)
+    exchange_order_id = exchange.place(SALE)
+    asks: list[Callable[[], object]] = [
+        lambda: exchange.order("BTC", exchange_order_id),
+        lambda: exchange.find("BTC", SALE.client_order_id),
+        lambda: exchange.find("BTC", "of nobody"),
+    ]
+    for ask in asks:
+        world.faults.fail_next(kind, operation)
+        with pytest.raises(ExchangeUnavailable):
+            ask()
+
+
+def test_a_market_under_maintenance_takes_no_orders(world: World) -> None:
+    world.venue.maintenance = True
+    with pytest.raises(MarketUnknown):
+        world.adapter().place(SALE)
+    world.venue.maintenance = False
+    exchange = world.adapter()
+    exchange.rules("BTC")
+    world.venue.maintenance = True
+    with pytest.raises(ExchangeRefused, match="Instrument_Not_Trading"):
+        exchange.place(SALE)
+
+
+def test_a_fee_in_the_exchanges_own_coin_is_told_by_its_name(world: World) -> None:
+    world.venue.deposit("desk", "ZMT", Decimal(100))
+    world.venue.set_fees(Fees(asset="ZMT", asset_price=Decimal(3)))
+    seen = world.adapter().order("BTC", world.adapter().place(sale("0.00777")))
+    assert (seen.fee, seen.fees_elsewhere) == (Money(0), {"ZMT": Decimal("0.1554")})
+
+
+def test_an_order_of_five_hundred_trades_is_told_whole(world: World) -> None:
+    exchange_order_id = world.adapter().place(SALE)
+    for _ in range(500):
+        meet(world, "0.001")
+    world.venue.place("desk", "BTCUSDT", BUY, Kind.LIMIT, quantity=Decimal("0.00777"), price=Decimal(50000))
+    seen = world.adapter().order("BTC", exchange_order_id)
+    assert (seen.state, seen.gross, seen.fee) == (State.FULLY_EXECUTED, Money(30_000), Money("24"))

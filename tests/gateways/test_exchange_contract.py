@@ -1,0 +1,450 @@
+"""What the port `Exchange` promises, asked of the fake in process and of the real adapters over their real wires.
+
+To ask another adapter: a function like `_binance` below, and its name among `WORLDS`.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+import pytest
+
+from common.clock import now
+from common.gateways.exchange import (
+    Exchange,
+    ExchangeOrder,
+    ExchangeOrderUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Rules,
+    Side,
+    State,
+    Ticket,
+    client_order_id,
+)
+from common.gateways.exchange.ccxt import CcxtExchange
+from common.money import ZERO, Money, Price, Quantity
+from sandbox.exchange.binance import BinanceFace, Credential
+from sandbox.exchange.fake import FakeExchange
+from sandbox.exchange.fake import Operation as FakeOperation
+from sandbox.exchange.faults import Fault, Faults
+from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
+from sandbox.serving import serve
+
+DESK, MAKER = "desk", "maker"
+OURS = client_order_id("contract")
+OPERATIONS: list[FakeOperation] = ["rules", "place", "order", "find", "cancel"]
+
+
+@dataclass(frozen=True)
+class Doors:
+    """An exchange, and how to make things go wrong in front of it."""
+
+    exchange: Exchange
+    refuse_next: Callable[[], None]
+    fail_before_next: Callable[[FakeOperation], None]  # nothing is done
+    drop_answer_next: Callable[[FakeOperation], None]  # it is done, and nobody told
+
+
+@dataclass(frozen=True)
+class World:
+    venue: Venue
+    doors: Doors
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.doors.exchange
+
+    def offer(self, side: str, quantity: str, price: str, symbol: str = "BTCUSDT") -> None:
+        """Somebody else's order."""
+        self.venue.place(MAKER, symbol, side, Kind.LIMIT, quantity=Decimal(quantity), price=Decimal(price))
+
+    def placed(self, ticket: Ticket) -> ExchangeOrder:
+        return self.exchange.order(ticket.quantity.asset_id, self.exchange.place(ticket))
+
+
+@contextmanager
+def _fake(venue: Venue) -> Iterator[Doors]:
+    fake = FakeExchange(venue, DESK)
+    yield Doors(fake, fake.refuse_next, fake.fail_before_next, fake.drop_answer_next)
+
+
+@contextmanager
+def _binance(venue: Venue) -> Iterator[Doors]:
+    faults, keys = Faults(), Credential(DESK, api_key="key", secret="secret")
+    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    with serve(BinanceFace(venue, [keys], faults).decide, name="binance") as face:
+        yield Doors(
+            CcxtExchange(face.url, api_key=keys.api_key, secret=keys.secret),
+            refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
+            fail_before_next=lambda operation: faults.fail_next(Fault.SERVER_ERROR, on[operation]),
+            drop_answer_next=lambda operation: faults.fail_next(Fault.DROP_AFTER, on[operation]),
+        )
+
+
+WORLDS: dict[str, Callable[[Venue], AbstractContextManager[Doors]]] = {
+    "fake": _fake,
+    "binance": _binance,
+}
+
+
+@pytest.fixture(params=WORLDS)
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    venue = Venue(now, magic=True)
+    venue.list_symbol(_symbol(1, "BTC", price_step="0.01", quantity_step="0.00001"))
+    venue.list_symbol(_symbol(2, "ETH", price_step="0.01", quantity_step="0.0001"))
+    venue.list_symbol(_symbol(3, "PEPE", price_step="0.00000001", quantity_step="0.00000001"))
+    plenty = {"USDT": Decimal(10**11), "BTC": Decimal(100), "ETH": Decimal(100), "PEPE": Decimal(10**12)}
+    for account in (DESK, MAKER):
+        venue.open_account(account, plenty)
+    with WORLDS[request.param](venue) as doors:
+        yield World(venue, doors)
+
+
+def _symbol(symbol_id: int, base: str, *, price_step: str, quantity_step: str) -> Symbol:
+    price, quantity = Decimal(price_step), Decimal(quantity_step)
+    return Symbol(f"{base}USDT", base, "USDT", price, quantity, quantity, Decimal(5), symbol_id)
+
+
+def sell(quantity: str, price: str, asset_id: str = "BTC", name: str = OURS) -> Ticket:
+    return Ticket(Side.SELL, Quantity(quantity, asset_id), Price(price), name)
+
+
+def buy(quantity: str, price: str, asset_id: str = "BTC", name: str = OURS) -> Ticket:
+    return Ticket(Side.BUY, Quantity(quantity, asset_id), Price(price), name)
+
+
+def test_an_exchange_has_a_name(world: World) -> None:
+    assert world.exchange.name
+
+
+# Rules
+
+
+def test_the_rules_of_a_market_are_exact(world: World) -> None:
+    rules = world.exchange.rules("BTC")
+    expected = Rules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.00001"), min_notional=Money(5))
+    assert rules in (expected, replace(expected, min_notional=ZERO)), "not every exchange has a least amount"
+
+
+def test_an_asset_without_a_market_has_no_rules(world: World) -> None:
+    for asset_id in ("XYZ", "USDT", "BT"):
+        with pytest.raises(MarketUnknown):
+            world.exchange.rules(asset_id)
+
+
+@pytest.mark.parametrize("known_before", [False, True])
+def test_a_market_that_is_closed_is_none_to_place_in(world: World, known_before: bool) -> None:
+    if known_before:
+        world.exchange.rules("BTC")
+    world.venue.maintenance = True
+    with pytest.raises(MarketUnknown):
+        world.exchange.place(sell("1", "100"))
+    world.venue.maintenance = False
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+
+
+# Orders
+
+
+@pytest.mark.parametrize("ticket", [sell("0.12345", "67187.31"), buy("0.12345", "67187.31"), buy("1", "100")])
+def test_an_order_that_nobody_meets_is_working(world: World, ticket: Ticket) -> None:
+    exchange_order_id = world.exchange.place(ticket)
+    order = world.exchange.order("BTC", exchange_order_id)
+    assert order == ExchangeOrder(
+        exchange_order_id=exchange_order_id,
+        client_order_id=order.client_order_id,
+        side=ticket.side,
+        quantity=ticket.quantity,
+        state=State.WORKING,
+        executed=Quantity(0, "BTC"),
+        gross=ZERO,
+        fee=ZERO,
+    )
+    assert not order.final
+    (open_there,) = world.venue.open_orders(DESK)
+    assert (open_there.quantity, open_there.price) == (ticket.quantity.amount, ticket.limit_price.usd_per_unit)
+
+
+def test_an_order_is_found_by_our_own_id_while_it_works_and_when_it_is_over(world: World) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    working = world.exchange.find("BTC", OURS)
+    assert (working.exchange_order_id, working.client_order_id) == (exchange_order_id, OURS)
+    assert working.state is State.WORKING
+    world.exchange.cancel("BTC", exchange_order_id)
+    over = world.exchange.find("BTC", OURS)
+    assert over == replace(working, state=State.CANCELED)
+
+
+def test_a_sale_is_filled_in_parts_for_their_sum_less_fees_in_dollars(world: World) -> None:
+    world.offer(BUY, "0.3", "99.99")
+    world.offer(BUY, "0.5", "99.97")
+    world.offer(BUY, "9", "99.95")
+    order = world.placed(sell("1", "99.95"))
+    assert order.state is State.FULLY_EXECUTED
+    assert order.final
+    assert order.executed == order.quantity == Quantity("1", "BTC")
+    assert order.gross == Money("99.972")  # 29.997 + 49.985 + 19.99
+    assert (order.fee, order.fees_elsewhere) == (Money("0.099972"), {})  # 10 basis points
+
+
+def test_a_purchase_is_filled_and_its_fee_is_in_what_was_bought(world: World) -> None:
+    world.offer(SELL, "0.3", "99.99")
+    world.offer(SELL, "9", "100.01")
+    order = world.placed(buy("1", "100.05"))
+    assert (order.state, order.gross) == (State.FULLY_EXECUTED, Money("100.004"))  # 29.997 + 70.007
+    assert (order.fee, order.fees_elsewhere) == (ZERO, {"BTC": Decimal("0.001")})
+
+
+def test_a_fee_in_a_third_asset_is_told_apart(world: World) -> None:
+    world.venue.set_fees(Fees(asset="ETH", asset_price=Decimal(10)))
+    world.offer(BUY, "9", "100")
+    order = world.placed(sell("1", "100"))
+    assert (order.gross, order.fee, order.fees_elsewhere) == (Money("100"), ZERO, {"ETH": Decimal("0.01")})
+
+
+def test_without_fees_there_are_none(world: World) -> None:
+    world.venue.set_fees(Fees(Decimal(0), Decimal(0)))
+    world.offer(BUY, "9", "100")
+    order = world.placed(sell("1", "100"))
+    assert (order.gross, order.fee, order.fees_elsewhere) == (Money("100"), ZERO, {})
+
+
+def test_an_order_filled_in_part_works_on_and_keeps_that_part_when_it_is_cancelled(world: World) -> None:
+    world.offer(BUY, "0.4", "100")
+    order = world.placed(sell("1", "100"))
+    assert (order.state, order.executed, order.gross) == (State.WORKING, Quantity("0.4", "BTC"), Money("40"))
+    assert order.fee == Money("0.04")
+    world.offer(BUY, "0.1", "100")
+    world.exchange.cancel("BTC", order.exchange_order_id)
+    cancelled = world.exchange.order("BTC", order.exchange_order_id)
+    assert (cancelled.state, cancelled.executed, cancelled.gross) == (
+        State.CANCELED,
+        Quantity("0.5", "BTC"),
+        Money("50"),
+    )
+    assert cancelled.fee == Money("0.048"), "0.04, and 8 basis points of what it waited for"
+
+
+def test_amounts_pass_through_no_float(world: World) -> None:
+    quantity = "1234567890.12345678"
+    assert Decimal(repr(float(quantity))) != Decimal(quantity), "one that a float would change"
+    world.offer(BUY, quantity, "1", symbol="PEPEUSDT")
+    order = world.placed(sell(quantity, "0.12345678", asset_id="PEPE"))
+    assert (type(order.executed.amount), order.executed) == (Decimal, Quantity(quantity, "PEPE"))
+    assert order.gross == Money(quantity)
+    assert order.fee == Money("1234567.89012345")
+
+
+@pytest.mark.parametrize(
+    ("digits", "state", "executed"),
+    [
+        ("777", State.FULLY_EXECUTED, "0.00777"),
+        ("666", State.CANCELED, "0"),
+        ("555", State.WORKING, "0"),
+        ("444", State.CANCELED, "0.00222"),
+        ("333", State.EXPIRED, "0"),
+        ("222", State.REJECTED, "0"),
+    ],
+)
+def test_every_end_of_an_order_is_told(world: World, digits: str, state: State, executed: str) -> None:
+    order = world.placed(sell(f"0.00{digits}", "67187.30"))
+    assert (order.state, order.executed) == (state, Quantity(executed, "BTC"))
+    assert order.final is (state is not State.WORKING)
+    assert order.gross == Money(Decimal(executed) * Decimal("67187.30"))
+    assert world.exchange.find("BTC", OURS) == replace(order, client_order_id=OURS)
+
+
+# What is not there
+
+
+@pytest.mark.parametrize("exchange_order_id", ["4711", "0", "-1", "1.0", "x", "", "9" * 40, "١"])
+def test_an_order_that_is_not_there_is_unknown(world: World, exchange_order_id: str) -> None:
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.order("BTC", exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.cancel("BTC", exchange_order_id)
+
+
+def test_an_order_that_was_never_placed_is_not_found(world: World) -> None:
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+
+
+def test_an_order_is_one_of_its_own_market_only(world: World) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.order("ETH", exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.cancel("ETH", exchange_order_id)
+    assert world.exchange.order("BTC", exchange_order_id).state is State.WORKING
+
+
+def test_somebody_elses_order_is_unknown(world: World) -> None:
+    theirs = world.venue.place(
+        MAKER, "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(100), client_order_id=OURS
+    )
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.order("BTC", str(theirs.order_id))
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.cancel("BTC", str(theirs.order_id))
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+    assert len(world.venue.open_orders(MAKER)) == 1
+
+
+# Cancelling
+
+
+def test_to_cancel_what_is_over_changes_nothing(world: World) -> None:
+    world.offer(BUY, "9", "100")
+    filled = world.placed(sell("1", "100"))
+    world.exchange.cancel("BTC", filled.exchange_order_id)
+    assert world.exchange.order("BTC", filled.exchange_order_id) == filled
+
+
+def test_to_cancel_twice_is_to_cancel_once(world: World) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    world.exchange.cancel("BTC", exchange_order_id)
+    world.exchange.cancel("BTC", exchange_order_id)
+    assert world.exchange.order("BTC", exchange_order_id).state is State.CANCELED
+
+
+# Refusals
+
+
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        pytest.param(sell("100.00001", "100"), id="more than there is"),
+        pytest.param(buy("100", "10000000000.01"), id="more dollars than there are"),
+        pytest.param(sell("0.000015", "67187.30"), id="quantity off its step"),
+        pytest.param(sell("1", "100.005"), id="price off its step"),
+        pytest.param(sell("0", "100"), id="nothing"),
+        pytest.param(sell("1", "0"), id="for nothing"),
+        pytest.param(sell("0.00001", "100"), id="too small"),
+    ],
+)
+def test_an_order_that_can_not_be_is_refused_and_does_not_exist(world: World, ticket: Ticket) -> None:
+    with pytest.raises(ExchangeRefused) as refused:
+        world.exchange.place(ticket)
+    assert refused.value.detail
+    assert world.venue.history(DESK) == []
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+
+
+def test_an_order_in_an_asset_without_a_market_is_refused_as_such(world: World) -> None:
+    with pytest.raises(MarketUnknown):
+        world.exchange.place(sell("1", "100", asset_id="XYZ"))
+
+
+def test_the_exchanges_own_no_is_definite(world: World) -> None:
+    world.doors.refuse_next()
+    with pytest.raises(ExchangeRefused):
+        world.exchange.place(sell("1", "100"))
+    assert world.venue.history(DESK) == []
+    assert world.exchange.place(sell("1", "100"))
+
+
+def test_a_repeat_of_an_order_is_never_called_a_refusal(world: World) -> None:
+    """It exists: to say that it never will would give its money away."""
+    first = world.exchange.place(sell("1", "100"))
+    with suppress(ExchangeUnavailable):
+        world.exchange.place(sell("1", "100"))
+    assert world.exchange.order("BTC", first).state is State.WORKING
+
+
+# Faults
+
+
+def _ask(world: World, operation: FakeOperation, exchange_order_id: str) -> object:
+    match operation:
+        case "rules":
+            return world.exchange.rules("ETH")
+        case "place":
+            return world.exchange.place(sell("1", "100", name="placedplacedplaced"))
+        case "order":
+            return world.exchange.order("BTC", exchange_order_id)
+        case "find":
+            return world.exchange.find("BTC", OURS)
+        case "cancel":
+            world.exchange.cancel("BTC", exchange_order_id)
+            return None
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("done", [False, True])
+def test_no_answer_is_the_exchange_being_unavailable_and_the_next_is_answered(
+    world: World, operation: FakeOperation, done: bool
+) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    (world.doors.drop_answer_next if done else world.doors.fail_before_next)(operation)
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        _ask(world, operation, exchange_order_id)
+    assert unavailable.value.detail
+    if operation != "place":
+        _ask(world, operation, exchange_order_id)
+
+
+def test_an_order_whose_answer_was_lost_is_found(world: World) -> None:
+    world.doors.drop_answer_next("place")
+    with pytest.raises(ExchangeUnavailable):
+        world.exchange.place(sell("1", "100"))
+    found = world.exchange.find("BTC", OURS)
+    assert (found.state, found.quantity, found.side) == (State.WORKING, Quantity("1", "BTC"), Side.SELL)
+    assert len(world.venue.history(DESK)) == 1
+
+
+def test_an_order_that_did_not_get_through_is_not_found(world: World) -> None:
+    world.doors.fail_before_next("place")
+    with pytest.raises(ExchangeUnavailable):
+        world.exchange.place(sell("1", "100"))
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+
+
+def test_a_refusal_whose_answer_was_lost_is_not_found_either(world: World) -> None:
+    world.doors.drop_answer_next("place")
+    with pytest.raises(ExchangeUnavailable):
+        world.exchange.place(sell("100.00001", "100"))
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
+
+
+def test_a_cancellation_whose_answer_was_lost_has_been_done(world: World) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    world.doors.drop_answer_next("cancel")
+    with pytest.raises(ExchangeUnavailable):
+        world.exchange.cancel("BTC", exchange_order_id)
+    assert world.exchange.order("BTC", exchange_order_id).state is State.CANCELED
+    world.exchange.cancel("BTC", exchange_order_id)
+
+
+def test_nothing_is_asked_twice_unbidden(world: World) -> None:
+    """A fault meets one call: an adapter that repeats by itself would hide it, or place twice."""
+    for _ in range(2):
+        world.doors.drop_answer_next("place")
+    for name in ("aaaaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbbbb"):
+        with pytest.raises(ExchangeUnavailable):
+            world.exchange.place(sell("1", "100", name=name))
+    assert len(world.venue.history(DESK)) == 2
+
+
+@pytest.mark.parametrize(
+    "ticket",
+    [
+        sell("1", "100", name="Ä" * 18),
+        sell("1", "100", name="x" * 100),
+        sell("9" * 10, "9" * 10),
+        buy("1E+9", "1E+9"),
+        buy("0.000000000000000001", "0.000000000000000001"),
+        buy("9999999999.999999999999999999", "1"),
+    ],
+)
+def test_whatever_is_asked_nothing_of_a_vendors_own_gets_out(world: World, ticket: Ticket) -> None:
+    with suppress(ExchangeRefused, ExchangeUnavailable):
+        world.exchange.place(ticket)

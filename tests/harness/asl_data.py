@@ -1,0 +1,262 @@
+"""Data on its way through a state machine: paths, templates, results put in their place, and the tests of a Choice.
+
+Everything is read once, when a machine is deployed, into functions of the state's input and of the context
+object (`$$`), which is a function because it is only made when it is looked at. Values are never changed in
+place: what an execution has passed on may be shared with its history.
+
+Source of the language: https://states-language.net/spec.html, its JSONPath dialect. Filters, slices, wildcards
+and intrinsic functions are missing here (NotImplementedError), as the embedded AWS does not have them either.
+"""
+
+from __future__ import annotations
+
+import json
+import operator
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+RUNTIME = "States.Runtime"
+NOT_PLACED = "States.ResultPathMatchFailure"
+
+Context = Callable[[], Mapping[str, Any]]
+Fill = Callable[[Any, Context], Any]
+Test = Callable[[Any, Context], bool]
+
+write = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
+class Failure(Exception):
+    """A state fails, with the error's name and its cause, as Retry and Catch see them."""
+
+    def __init__(self, error: str | None, cause: str | None = None) -> None:
+        super().__init__(error, cause)
+        self.error = error
+        self.cause = cause
+
+    @property
+    def output(self) -> dict[str, str]:
+        """What a Catch passes on."""
+        return {"Error": self.error or "", "Cause": self.cause or ""}
+
+
+def runtime(cause: str) -> Failure:
+    """The definition does not fit the data: no Retry and no Catch helps."""
+    return Failure(RUNTIME, cause)
+
+
+STEP = re.compile(r"\.([^\W\d][\w-]*)|\[(\d+)\]|\['([^']+)'\]|\[\"([^\"]+)\"\]")
+
+
+@dataclass(frozen=True)
+class Path:
+    """A reference path: `$.a.b[0]['c']`, or `$$.…` into the context object. `field` is where it was written."""
+
+    text: str
+    field: str
+    steps: tuple[str | int, ...]
+    of_context: bool = False
+
+    @classmethod
+    def read(cls, text: Any, field: str) -> Path:
+        """Raises ValueError for what is no path, NotImplementedError for paths that may find several things."""
+        if not isinstance(text, str) or not text.startswith("$"):
+            raise ValueError(f"{field} should be a path that begins with $, but is {text!r}")
+        of_context = text.startswith("$$")
+        rest, at = text[2 if of_context else 1 :], 0
+        steps: list[str | int] = []
+        while at < len(rest):
+            step = STEP.match(rest, at)
+            if not step:
+                if re.search(r"[*?:@,]|\.\.", rest) or re.match(r"[^\W\d]", rest):
+                    raise NotImplementedError(f"{field}: only reference paths work here, not {text}")
+                raise ValueError(f"{field} is no path: {text}")
+            name, index, quoted, doubly = step.groups()
+            steps.append(int(index) if index else name or quoted or doubly)
+            at = step.end()
+        return cls(text, field, tuple(steps), of_context)
+
+    def find(self, data: Any, context: Context) -> Any:
+        """What is there. Fails with States.Runtime when nothing is."""
+        found: Any = context() if self.of_context else data
+        for step in self.steps:
+            if isinstance(step, str):
+                there = isinstance(found, dict) and step in found
+            else:
+                there = isinstance(found, list) and step < len(found)
+            if not there:
+                where = f"The JSONPath '{self.text}' specified for the field '{self.field}'"
+                raise runtime(f"{where} could not be found in the input '{write(data)}'")
+            found = found[step]
+        return found
+
+    def finds(self, data: Any, context: Context) -> bool:
+        try:
+            self.find(data, context)
+        except Failure:
+            return False
+        return True
+
+    def place(self, data: Any, value: Any) -> Any:
+        """The data with the value at this path. Fails with States.ResultPathMatchFailure if it does not fit."""
+        return self._place(data, value, 0)
+
+    def _place(self, data: Any, value: Any, depth: int) -> Any:
+        if depth == len(self.steps):
+            return value
+        if not isinstance(data, dict):
+            raise Failure(NOT_PLACED, f"Unable to apply {self.field} {self.text} to the input {write(data)}")
+        step = self.steps[depth]
+        return {**data, step: self._place(data.get(step, {}), value, depth + 1)}
+
+
+def result_path(text: Any, field: str = "ResultPath") -> Path:
+    """A path that something can be put at: names only, and not in the context object."""
+    path = Path.read(text, field)
+    if path.of_context:
+        raise ValueError(f"{field} can not be in the context object: {text}")
+    if any(isinstance(step, int) for step in path.steps):
+        raise NotImplementedError(f"{field} into an array: {text}")
+    return path
+
+
+def constant(value: Any) -> Fill:
+    return lambda _data, _context: value
+
+
+def template(node: Any) -> Fill:
+    """Parameters, a ResultSelector: the same value with each `"x.$": path` replaced by what is there."""
+    if isinstance(node, Mapping):
+        parts = [_member(name, part) for name, part in node.items()]
+        return lambda data, context: {name: fill(data, context) for name, fill in parts}
+    if isinstance(node, list | tuple):
+        fills = [template(part) for part in node]
+        return lambda data, context: [fill(data, context) for fill in fills]
+    return constant(node)
+
+
+def _member(name: str, part: Any) -> tuple[str, Fill]:
+    if not name.endswith(".$"):
+        return name, template(part)
+    if isinstance(part, str) and part.startswith("States."):
+        raise NotImplementedError(f"{name}: intrinsic functions ({part})")
+    return name.removesuffix(".$"), Path.read(part, name).find
+
+
+# The tests of a Choice
+
+
+def instant(value: Any) -> datetime | None:
+    """A time as the language writes it, `2026-11-21T12:00:00Z`, or None."""
+    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$", value):
+        return None
+    try:
+        return datetime.fromisoformat(value)
+    except ValueError:
+        return None
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def number(value: Any) -> int | float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
+    "Equals": operator.eq,
+    "LessThan": operator.lt,
+    "GreaterThan": operator.gt,
+    "LessThanEquals": operator.le,
+    "GreaterThanEquals": operator.ge,
+}
+KINDS: Mapping[str, Callable[[Any], Any]] = {"String": _text, "Numeric": number, "Timestamp": instant}
+COMPARISONS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any, Any], bool]]] = {
+    **{kind + order: (KINDS[kind], ORDERS[order]) for kind in KINDS for order in ORDERS},
+    "BooleanEquals": (_truth, operator.eq),
+}
+PROPERTIES: Mapping[str, Callable[[Any], bool]] = {
+    "IsNull": lambda value: value is None,
+    "IsString": lambda value: isinstance(value, str),
+    "IsNumeric": lambda value: number(value) is not None,
+    "IsBoolean": lambda value: isinstance(value, bool),
+    "IsTimestamp": lambda value: instant(value) is not None,
+}
+
+
+def condition(rule: Any, *, top: bool = True) -> Test:
+    """The test of one rule of a Choice; a `top` one has Next, those within And, Or and Not have none."""
+    if not isinstance(rule, Mapping):
+        raise ValueError(f"a Choice's rule should be an object, but is {rule!r}")
+    said = {name: part for name, part in rule.items() if name not in ("Next", "Comment")}
+    if top != ("Next" in rule):
+        raise ValueError(f"{'every rule needs' if top else 'a rule within And, Or and Not has no'} Next: {rule}")
+    if "Condition" in said or "Assign" in said:
+        raise NotImplementedError(f"a Choice's Condition and Assign: {rule}")
+    if "Variable" not in said:
+        return _combined(said)
+    variable = Path.read(said.pop("Variable"), "Variable")
+    if len(said) != 1:
+        raise ValueError(f"a Choice's rule should compare once, but compares by {sorted(said) or 'nothing'}")
+    ((comparison, value),) = said.items()
+    return _comparison(variable, comparison, value)
+
+
+def _combined(said: Mapping[str, Any]) -> Test:
+    if len(said) != 1 or not said.keys() <= {"And", "Or", "Not"}:
+        raise ValueError(f"a Choice's rule needs a Variable, or one of And, Or and Not, but has {sorted(said)}")
+    ((name, part),) = said.items()
+    if name == "Not":
+        denied = condition(part, top=False)
+        return lambda data, context: not denied(data, context)
+    if not isinstance(part, list) or not part:
+        raise ValueError(f"{name} needs rules")
+    tests = [condition(each, top=False) for each in part]
+    joined = all if name == "And" else any
+    return lambda data, context: joined(test(data, context) for test in tests)
+
+
+def _comparison(variable: Path, name: str, value: Any) -> Test:
+    if name == "IsPresent" or name in PROPERTIES:
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} should be true or false, but is {value!r}")
+        if name == "IsPresent":
+            return lambda data, context: variable.finds(data, context) is value
+        has = PROPERTIES[name]
+        return lambda data, context: has(variable.find(data, context)) is value
+    if name == "StringMatches":
+        matches = _wildcards(value)
+        return lambda data, context: (
+            isinstance(said := variable.find(data, context), str) and bool(matches.fullmatch(said))
+        )
+    kind, compare = COMPARISONS.get(name.removesuffix("Path"), (None, None))
+    if kind is None or compare is None:
+        raise ValueError(f"a Choice has no comparison {name}")
+    if name.endswith("Path"):
+        other = Path.read(value, name)
+
+        def by_path(data: Any, context: Context) -> bool:
+            left, right = kind(variable.find(data, context)), kind(other.find(data, context))
+            return left is not None and right is not None and compare(left, right)
+
+        return by_path
+    right = kind(value)
+    if right is None:
+        raise ValueError(f"{name} can not compare with {value!r}")
+    return lambda data, context: (left := kind(variable.find(data, context))) is not None and compare(left, right)
+
+
+def _wildcards(pattern: Any) -> re.Pattern[str]:
+    if not isinstance(pattern, str):
+        raise ValueError(f"StringMatches should be a string, but is {pattern!r}")
+    parts = re.findall(r"\\.|\*|[^*\\]+", pattern)
+    return re.compile(
+        "".join(".*" if part == "*" else re.escape(re.sub(r"^\\", "", part)) for part in parts), re.DOTALL
+    )

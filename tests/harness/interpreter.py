@@ -1,0 +1,311 @@
+"""What the steps of an execution do.
+
+A step is a state that is entered, an attempt that is tried again, or the end of a wait. Nothing here waits: an
+execution that has to is left with the time when it goes on (`due`), and `stepfunctions` takes it up then.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tests.harness import asl
+from tests.harness.asl_data import RUNTIME, Failure, Path, instant, runtime, write
+from tests.harness.executions import ABORTED, FAILED, SUCCEEDED, TIMED_OUT, Execution, Stage, Token
+from tests.harness.faults import Crash
+
+EVENTS_MAX = 25_000  # of a history; AWS fails an execution that gets there
+TOO_LONG = f"The execution reached the maximum number of history events ({EVENTS_MAX})."
+
+
+class Interpreter:
+    """Takes executions on by the definitions of their machines.
+
+    Args:
+        now: the clock; read when a step begins and again when a task has answered, as tasks may move it.
+        swallow: whether a task that fails while its state waits for a token leaves it waiting, as the embedded
+            AWS does.
+    """
+
+    def __init__(self, now: Callable[[], datetime], *, swallow: bool) -> None:
+        self._now = now
+        self._swallow = swallow
+        self.tokens: dict[str, Token] = {}
+
+    def step(self, x: Execution) -> None:
+        """One step of a running execution. Afterwards it is closed, or `due` at once or later, or never by itself."""
+        now = self._now()
+        try:
+            if x.deadline is not None and now >= x.deadline:
+                self._end(x, now, TIMED_OUT, asl.TIMEOUT)
+            elif len(x.events) >= EVENTS_MAX:
+                self._end(x, now, FAILED, RUNTIME, TOO_LONG)
+            elif x.stage is Stage.ENTER:
+                self._enter(x, now)
+            elif x.stage is Stage.WAITED:
+                self._leave(x, now, x.data)
+            else:
+                self._task(x, now)
+        except Failure as failure:
+            cause = failure.cause
+            if failure.error == RUNTIME:
+                where = f"the state '{x.state.name}' (entered at the event id #{x.entered_event})"
+                cause = f"An error occurred while executing {where}. {cause}"
+            self._end(x, self._now(), FAILED, failure.error, cause)
+
+    def stop(self, x: Execution, error: str | None, cause: str | None) -> None:
+        """End a running execution from outside."""
+        self._end(x, self._now(), ABORTED, error, cause)
+
+    def _enter(self, x: Execution, now: datetime) -> None:
+        state = x.state
+        x.visited.append(state.name)
+        x.transitions += 1
+        x.record(now, f"{state.type}StateEntered", "stateEnteredEventDetails", name=state.name, input=x.raw_text)
+        x.entered, x.entered_event, x.retries, x.retries_by = now, len(x.events), 0, {}
+        x.data = {} if state.input_path is None else state.input_path.find(x.raw, x.context)
+        if isinstance(state, asl.Task):
+            self._task(x, now)
+        elif isinstance(state, asl.Choice):
+            self._choose(x, state, now)
+        elif isinstance(state, asl.Wait):
+            self._wait(x, state, now)
+        elif isinstance(state, asl.Pass):
+            result = x.data if state.parameters is None else state.parameters(x.data, x.context)
+            result = result if state.result is None else state.result(x.data, x.context)
+            self._leave(x, now, x.raw if state.result_path is None else state.result_path.place(x.raw, result))
+        elif isinstance(state, asl.Fail):
+            raise Failure(_said(x, state.error), _said(x, state.cause))
+        else:
+            self._leave(x, now, x.data)
+
+    def _choose(self, x: Execution, state: asl.Choice, now: datetime) -> None:
+        following = next((there for test, there in state.rules if test(x.data, x.context)), state.default)
+        if following is None:
+            raise runtime("Failed to transition out of the state. The state does not point to a next state.")
+        self._leave(x, now, x.data, following)
+
+    def _wait(self, x: Execution, state: asl.Wait, now: datetime) -> None:
+        if state.seconds is not None:
+            seconds = _seconds(x, state.seconds, least=0)
+        else:
+            seconds = max(0.0, (_until(x, state.until) - now).total_seconds())
+        x.waits_seconds.append(seconds)
+        self._sleep(x, Stage.WAITED, now + timedelta(seconds=seconds))
+
+    def _leave(self, x: Execution, now: datetime, output: Any, following: str | None = None) -> None:
+        """Out of a state by its OutputPath, to `following` or where it always leads."""
+        path = x.state.output_path
+        output = {} if path is None else path.find(output, x.context)
+        self._go(x, now, output, following or x.state.next)
+
+    def _go(self, x: Execution, now: datetime, output: Any, following: str | None) -> None:
+        text = x.raw_text if output is x.raw else write(output)
+        x.record(now, f"{x.state.type}StateExited", "stateExitedEventDetails", name=x.state.name, output=text)
+        x.token = None
+        if following is None:
+            x.output = output
+            x.close(now, SUCCEEDED)
+            x.record(now, "ExecutionSucceeded", "executionSucceededEventDetails", output=text)
+        else:
+            x.state, x.raw, x.raw_text = x.machine.states[following], output, text
+            x.stage, x.due = Stage.ENTER, now
+
+    def _sleep(self, x: Execution, stage: Stage, until: datetime | None) -> None:
+        x.stage = stage
+        x.due = min((at for at in (until, x.deadline) if at is not None), default=None)
+
+    def _end(self, x: Execution, now: datetime, status: str, error: str | None, cause: str | None = None) -> None:
+        x.close(now, status, error, cause)
+        kind = "TimedOut" if status == TIMED_OUT else status.capitalize()
+        x.record(now, f"Execution{kind}", f"execution{kind}EventDetails", error=error, cause=cause)
+
+    # Tasks
+
+    def _task(self, x: Execution, now: datetime) -> None:
+        task = x.state
+        assert isinstance(task, asl.Task)
+        try:
+            if x.stage is Stage.TOKEN:
+                self._answered(x, task, now)
+            else:
+                self._attempt(x, task, now)
+        except Failure as failure:
+            self._failed(x, task, failure)
+
+    def _attempt(self, x: Execution, task: asl.Task, now: datetime) -> None:
+        if x.stage is Stage.RETRY:
+            x.retries += 1
+            x.transitions += 1
+        x.token = token = self._new_token(x) if task.waits else None
+        payload = x.data if task.parameters is None else task.parameters(x.data, x.context)
+        text = x.raw_text if payload is x.raw else write(payload)
+        timeout = None if task.timeout is None else _seconds(x, task.timeout, least=1)
+        deadline = None if timeout is None else now + timedelta(seconds=timeout)
+        if token:
+            token.timeout, token.deadline = timeout, deadline
+        _record_start(x, task, now, text, timeout)
+        event = write(payload.get("Payload", {})) if task.invokes else text
+        answer, failure = _invoke(task.function, event)
+        if not x.running:
+            return  # stopped, or dead with the service, while the task ran
+        now = self._now()
+        if token and token.sent:
+            self._answered(x, task, now)
+        elif token and (failure is None or self._swallow):
+            _record(x, task, now, "Submitted", output=write(_envelope(answer)))
+            self._sleep(x, Stage.TOKEN, deadline)
+        elif deadline is not None and now >= deadline:
+            raise _recorded(x, task, now, Failure(asl.TIMEOUT))
+        elif failure:
+            raise _recorded(x, task, now, failure)
+        else:
+            self._done(x, task, now, _envelope(answer) if task.invokes else answer)
+
+    def _answered(self, x: Execution, task: asl.Task, now: datetime) -> None:
+        """What was sent back with the token, or that nothing was."""
+        token = x.token
+        assert token
+        if not token.sent:
+            assert token.timeout is not None
+            x.waits_seconds.append(token.timeout)
+            raise _recorded(x, task, now, Failure(asl.TIMEOUT))
+        if token.failure:
+            raise _recorded(x, task, now, token.failure)
+        self._done(x, task, now, token.output)
+
+    def _done(self, x: Execution, task: asl.Task, now: datetime, result: Any) -> None:
+        _record(x, task, now, "Succeeded", output=write(result))
+        if task.result_selector:
+            result = task.result_selector(result, x.context)
+        self._leave(x, now, x.raw if task.result_path is None else task.result_path.place(x.raw, result))
+
+    def _failed(self, x: Execution, task: asl.Task, failure: Failure) -> None:
+        """By Retry, by Catch, or not at all: then the failure goes on."""
+        now, error = self._now(), failure.error or ""
+        x.token = None
+        for place, retrier in enumerate(task.retry):
+            if asl.matches(retrier.errors, error):
+                retries = x.retries_by.get(place, 0)
+                if retries < retrier.attempts_max:
+                    x.retries_by[place] = retries + 1
+                    seconds = retrier.delay(retries)
+                    x.waits_seconds.append(seconds)
+                    return self._sleep(x, Stage.RETRY, now + timedelta(seconds=seconds))
+                break  # a used-up retrier does not give way to the next one
+        for catcher in task.catch:
+            if asl.matches(catcher.errors, error):
+                path = catcher.result_path
+                output = x.raw if path is None else path.place(x.raw, failure.output)
+                return self._go(x, now, output, catcher.next)  # OutputPath is not for what is caught
+        raise failure
+
+    def _new_token(self, x: Execution) -> Token:
+        """A token that is as opaque as AWS's, and the same in every run."""
+        text = base64.b64encode(hashlib.sha512(f"{x.arn} {len(self.tokens)}".encode()).digest()).decode()
+        token = self.tokens[text] = Token(text, x)
+        return token
+
+
+def _invoke(function: asl.Function, text: str) -> tuple[Any, Failure | None]:
+    """A function's answer or failure, as the Lambda runtime gives them. What else is raised goes through."""
+    event = json.loads(text)
+    try:
+        answer = function(event, None)
+    except Exception as error:
+        return None, _unhandled(type(error).__name__, str(error))
+    except Crash as crash:
+        return None, _unhandled("Runtime.ExitError", str(crash))
+    try:
+        return json.loads(_marshal(answer)), None
+    except (TypeError, ValueError) as error:
+        return None, _unhandled("Runtime.MarshalError", f"Unable to marshal response: {error}")
+
+
+def _unhandled(error: str, message: str) -> Failure:
+    return Failure(error, write({"errorMessage": message, "errorType": error}))
+
+
+def _number(value: Any) -> Any:
+    """Decimals are numbers to AWS's runtime client."""
+    if not isinstance(value, Decimal):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return json.loads(str(value))
+
+
+_marshal = json.JSONEncoder(separators=(",", ":"), allow_nan=False, default=_number).encode
+
+
+def _envelope(answer: Any) -> dict[str, Any]:
+    """An answer of lambda:invoke."""
+    return {
+        "ExecutedVersion": "$LATEST",
+        "Payload": answer,
+        "SdkHttpMetadata": {"HttpHeaders": {}, "HttpStatusCode": 200},
+        "SdkResponseMetadata": {"RequestId": "in-memory"},
+        "StatusCode": 200,
+    }
+
+
+def _said(x: Execution, said: str | Path | None) -> str | None:
+    """A Fail's error or cause."""
+    if not isinstance(said, Path):
+        return said
+    found = said.find(x.data, x.context)
+    if not isinstance(found, str):
+        raise runtime(f"The {said.field} parameter does not reference a string: {said.text} == {write(found)}")
+    return found
+
+
+def _seconds(x: Execution, seconds: float | Path, *, least: int) -> float:
+    if not isinstance(seconds, Path):
+        return seconds
+    found = seconds.find(x.data, x.context)
+    if type(found) is not int or not least <= found <= asl.SECONDS_MAX:
+        raise runtime(f"The {seconds.field} parameter is no number of seconds: {seconds.text} == {write(found)}")
+    return found
+
+
+def _until(x: Execution, until: datetime | Path | None) -> datetime:
+    assert until is not None
+    if not isinstance(until, Path):
+        return until
+    found = until.find(x.data, x.context)
+    if (at := instant(found)) is None:
+        raise runtime(f"The {until.field} parameter is no timestamp: {until.text} == {write(found)}")
+    return at
+
+
+# The history of a task
+
+
+def _record_start(x: Execution, task: asl.Task, now: datetime, payload: str, timeout: float | None) -> None:
+    limit = {} if timeout is None else {"timeoutInSeconds": int(timeout)}
+    if task.invokes:
+        _record(x, task, now, "Scheduled", region="us-east-1", parameters=payload, **limit)
+        _record(x, task, now, "Started")
+    else:
+        key = "lambdaFunctionScheduledEventDetails"
+        x.record(now, "LambdaFunctionScheduled", key, resource=task.resource, input=payload, **limit)
+        x.record(now, "LambdaFunctionStarted")
+
+
+def _record(x: Execution, task: asl.Task, now: datetime, what: str, **details: str | int | None) -> None:
+    """An event of a task: by lambda:invoke it has another name and says the resource."""
+    if task.invokes:
+        resource = "invoke.waitForTaskToken" if task.waits else "invoke"
+        x.record(now, f"Task{what}", f"task{what}EventDetails", resourceType="lambda", resource=resource, **details)
+    else:
+        x.record(now, f"LambdaFunction{what}", f"lambdaFunction{what}EventDetails", **details)
+
+
+def _recorded(x: Execution, task: asl.Task, now: datetime, failure: Failure) -> Failure:
+    """The failure, written down."""
+    what = "TimedOut" if failure.error == asl.TIMEOUT else "Failed"
+    _record(x, task, now, what, error=failure.error, cause=failure.cause)
+    return failure

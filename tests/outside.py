@@ -1,0 +1,128 @@
+"""The outside world of one test: the sandbox's exchange and bank in this process, state machines in virtual time."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+from common.gateways.bank import Bank, BankEvent, State
+from common.gateways.exchange import Exchange
+from common.payouts.service import Payouts
+from functions.offramp import tasks
+from functions.offramp.service import Offramp
+from sandbox.bank.bank import Outcome, SimulatedBank
+from sandbox.exchange.fake import FakeExchange
+from sandbox.exchange.orders import Symbol
+from sandbox.exchange.venue import Venue
+from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
+
+GOLDEN = Path(__file__).parent / "golden"
+MACHINES = ("sell-order", "payout")
+ARN_PREFIX = f"{PREFIX}stateMachine:cryptodesk-"
+ACCOUNT = "desk"
+SETTLE_SECONDS = 2  # of the bank
+
+
+@cache
+def definition(machine: str) -> dict[str, Any]:
+    """As synthesised; a test compares the file with the stack."""
+    read: dict[str, Any] = json.loads((GOLDEN / f"{machine}.asl.json").read_text())
+    return read
+
+
+class Outside:
+    """`exchange`, `bank` and `client` are what the services use: the sandbox's own, or something around them that
+    fails. The market stands at $100 with endless depth, for BTC; a magic quantity chooses another fate."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.venue = Venue(now, magic=True)
+        self.venue.list_symbol(
+            Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal("1"), 1)
+        )
+        self.venue.open_account(ACCOUNT, {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})
+        self.venue.open_account("others", {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})
+        self.bid("100", "1000")
+        self.fake = FakeExchange(self.venue, ACCOUNT)
+        self.simulated = SimulatedBank(now, seed=7, settle_seconds=SETTLE_SECONDS)
+        self.machines = InMemoryStepFunctions(now)
+        self.exchange: Exchange = self.fake
+        self.bank: Bank = self.simulated
+        self.client: Any = self.machines
+        self.deliver_event: Callable[[Payouts, BankEvent], object] = lambda payouts, event: payouts.receive(event)
+
+    def bid(self, price: str, quantity: str) -> None:
+        """Somebody buys at this price."""
+        from sandbox.exchange.orders import Kind
+
+        self.venue.place("others", "BTCUSDT", "BUY", Kind.LIMIT, price=Decimal(price), quantity=Decimal(quantity))
+
+    def nobody_buys(self) -> None:
+        self.venue.cancel_all("others", "BTCUSDT")
+
+    def deploy(self, offramp: Callable[[], Offramp]) -> None:
+        for machine in MACHINES:
+            names = _tasks_of(definition(machine))
+            bound = {name: _bound(name, offramp) for name in names}
+            self.machines.deploy(f"cryptodesk-{machine}", definition(machine), bound)
+
+    def deliver(self, payouts: Payouts) -> None:
+        """The bank decides what is due, and its webhooks come."""
+        self.simulated.settle()
+        for event in self.simulated.take_events():
+            self.deliver_event(payouts, event)
+
+    def next_at(self) -> datetime | None:
+        """When something happens here by itself."""
+        records = self.simulated.records()
+        moments = [r.due_at for r in records if r.state is State.PENDING and r.outcome is not Outcome.PENDING]
+        machine = self.machines.next_at()
+        return min([*moments, *([machine] if machine else [])], default=None)
+
+    def violations(self, items: Iterable[Mapping[str, Mapping[str, Any]]]) -> list[str]:
+        """What the exchange and the bank have done is what the desk has booked, and for each order at most once."""
+        found, sold = [], Decimal(0)
+        for item in items:
+            kind = item["entity_type"]["S"]
+            if kind in ("sell_order", "withdrawal"):
+                order_id = item["PK"]["S"]
+                paid = [c for c in self.simulated.credits(f"{order_id}-") if c.state is State.COMPLETED]
+                if len(paid) > 1:
+                    found.append(f"the bank has paid {order_id} {len(paid)} times")
+                if any(credit.amount.usd != Decimal(item["total_amount"]["N"]) for credit in paid):
+                    found.append(f"the bank has paid {paid} for {order_id}")
+                settled = ("FILLED", "COMPLETED", "TARGET_TXN_PENDING", "PENDING")
+                if paid and item["status"]["S"] not in settled:
+                    found.append(f"the bank has paid {order_id}, which is {item['status']['S']}")
+            if kind == "sell_order" and "executed_quantity" in item:
+                sold += Decimal(item["executed_quantity"]["N"])
+        executed = sum((order.executed for order in self.venue.history(ACCOUNT) if order.status.over), Decimal(0))
+        if sold > executed:
+            found.append(f"the exchange has sold {executed}, the desk has booked {sold}")
+        return found
+
+
+def _tasks_of(asl: dict[str, Any]) -> set[str]:
+    found = set()
+    for state in asl["States"].values():
+        if state["Type"] == "Task":
+            resource = state["Resource"]
+            found.add(state["Parameters"]["FunctionName"] if ":" in resource else resource)
+    return found
+
+
+def _bound(name: str, offramp: Callable[[], Offramp]) -> Callable[[Any, Any], Any]:
+    """A task of the product, asking this test's desk."""
+    task = getattr(tasks, name)
+
+    def asked(event: Any, context: Any) -> Any:
+        with patch.object(tasks, "offramp", offramp):
+            return task(event, context)
+
+    return asked

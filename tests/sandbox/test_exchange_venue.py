@@ -1,0 +1,878 @@
+"""The exchange's rules: what it accepts, what becomes of it, what it costs; and nobody's money comes from nowhere."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from threading import Barrier, Thread
+from typing import Any
+
+import pytest
+
+from common.money import plain
+from sandbox.exchange import venue as rules
+from sandbox.exchange.venue import (
+    BUY,
+    EXCHANGE,
+    HOUSE,
+    SELL,
+    AccountUnknown,
+    Fees,
+    Kind,
+    Order,
+    OrderUnknown,
+    Reason,
+    Status,
+    Symbol,
+    TimeInForce,
+    Venue,
+    VenueRefused,
+)
+
+NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.0001"), Decimal(10), symbol_id=1)
+ETH = Symbol("ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.001"), Decimal(10), symbol_id=2)
+FREE = Fees(Decimal(0), Decimal(0))
+
+
+class World:
+    """A venue whose clock stands still, with alice and bob on it, and a check of everybody's money."""
+
+    def __init__(self, wealth: int = 1, **options: Any) -> None:
+        self.at = NOON
+        self.venue = Venue(lambda: self.at, **options)
+        self.venue.list_symbol(BTC)
+        self.venue.list_symbol(ETH)
+        self.deposited: Counter[str] = Counter()
+        for name in ("alice", "bob"):
+            self.open(name, BTC=str(10 * wealth), USDT=str(100_000 * wealth))
+
+    def open(self, name: str, fees: Fees | None = None, **balances: str) -> None:
+        given = {asset: Decimal(amount) for asset, amount in (balances or {"BTC": "10", "USDT": "100000"}).items()}
+        self.venue.open_account(name, given, fees=fees)
+        for asset, amount in given.items():
+            self.deposited[asset] += amount  # type: ignore[assignment]
+
+    def place(self, account: str, side: str, quantity: str, price: str, kind: Kind = Kind.LIMIT, **terms: Any) -> Order:
+        return self.venue.place(
+            account, "BTCUSDT", side, kind, quantity=Decimal(quantity), price=Decimal(price), **terms
+        )
+
+    def market(self, account: str, side: str, quantity: str | None = None, quote: str | None = None) -> Order:
+        return self.venue.place(
+            account,
+            "BTCUSDT",
+            side,
+            Kind.MARKET,
+            quantity=Decimal(quantity) if quantity else None,
+            quote_quantity=Decimal(quote) if quote else None,
+        )
+
+    def has(self, account: str, asset: str) -> tuple[str, str]:
+        """(free, locked), as text without zeros behind."""
+        free, locked = self.venue.balances(account)[asset]
+        return plain(free), plain(locked)
+
+    def again(self, order: Order) -> Order:
+        return self.venue.order(order.account, order.symbol, order_id=order.order_id)
+
+    def refused(self, *terms: Any, **more: Any) -> Reason:
+        """The reason, having seen that nothing else has happened."""
+        before = self.venue.state()
+        with pytest.raises(VenueRefused) as refusal:
+            self.place(*terms, **more)
+        after = self.venue.state()
+        assert before | {"order_id": ""} == after | {"order_id": ""}
+        return refusal.value.reason
+
+    def check(self) -> None:
+        """What all have together is what was deposited; what is locked is what the open orders may still cost."""
+        together: Counter[str] = Counter()
+        for account in self.venue.accounts:
+            needed: Counter[str] = Counter()
+            for order in self.venue.open_orders(account):
+                left = order.quantity - order.executed
+                assert order.price is not None
+                symbol = self.venue.symbols[order.symbol]
+                asset, amount = (symbol.quote, left * order.price) if order.side == BUY else (symbol.base, left)
+                needed[asset] += amount  # type: ignore[assignment]
+            for asset, (free, locked) in self.venue.balances(account).items():
+                together[asset] += free + locked  # type: ignore[assignment]
+                assert locked == needed[asset], (account, asset)
+                assert free >= 0 or account == HOUSE, (account, asset)
+        assert {asset: amount for asset, amount in together.items() if amount} == self.deposited
+
+    def check_trades(self) -> None:
+        """Each order is the sum of its trades, and each trade has two sides that agree."""
+        sides = Counter[tuple[Any, ...]]()
+        for account in ("alice", "bob"):
+            for order in self.venue.history(account):
+                trades = self.venue.trades(account, order.symbol, order_id=order.order_id)
+                assert order.executed == sum(trade.quantity for trade in trades)
+                assert order.gross == sum(trade.quote_quantity for trade in trades)
+                for trade in trades:
+                    assert trade.quote_quantity == trade.price * trade.quantity
+                    sides[trade.trade_id, trade.symbol, trade.price, trade.quantity] += 1
+        assert set(sides.values()) <= {2}
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World()
+    yield world
+    world.check()
+
+
+@pytest.fixture
+def magic() -> Iterator[World]:
+    world = World(magic=True)
+    yield world
+    world.check()
+
+
+# What becomes of an order
+
+
+def test_a_limit_order_that_meets_nobody_is_new_and_shows_in_the_depth(world: World) -> None:
+    order = world.place("alice", SELL, "0.5", "67000.10", client_order_id="mine")
+    assert order == Order(
+        order.order_id,
+        "mine",
+        "alice",
+        "BTCUSDT",
+        SELL,
+        Kind.LIMIT,
+        TimeInForce.GTC,
+        Decimal("67000.10"),
+        Decimal("0.5"),
+        executed=Decimal(0),
+        gross=Decimal(0),
+        status=Status.NEW,
+        reason="",
+        at=NOON,
+        updated_at=NOON,
+    )
+    assert world.venue.depth("BTCUSDT") == ([], [(Decimal("67000.10"), Decimal("0.5"))])
+    assert world.again(order) == order
+
+
+def test_a_trade_is_at_the_price_that_rested_and_moves_money_on_both_sides(world: World) -> None:
+    world.venue.set_fees(FREE)
+    resting = world.place("alice", SELL, "0.5", "60000")
+    world.at += timedelta(seconds=5)
+    taking = world.place("bob", BUY, "0.2", "61000")
+    assert (taking.status, taking.executed, taking.gross) == (Status.FILLED, Decimal("0.2"), Decimal(12000))
+    seen = world.again(resting)
+    assert (seen.status, seen.executed, seen.gross) == (Status.PARTIALLY_FILLED, Decimal("0.2"), Decimal(12000))
+    assert (seen.at, seen.updated_at) == (NOON, NOON + timedelta(seconds=5))
+    assert (world.has("alice", "BTC"), world.has("alice", "USDT")) == (("9.5", "0.3"), ("112000", "0"))
+    assert (world.has("bob", "BTC"), world.has("bob", "USDT")) == (("10.2", "0"), ("88000", "0"))
+    assert world.venue.last_price("BTCUSDT") == 60000
+    world.check_trades()
+
+
+def test_a_buyer_locks_his_own_price_and_gets_back_what_a_better_one_leaves(world: World) -> None:
+    world.venue.set_fees(FREE)
+    world.place("alice", SELL, "0.2", "60000")
+    world.place("bob", BUY, "0.5", "61000")
+    assert world.has("bob", "USDT") == (plain(Decimal(100000 - 12000 - 18300)), "18300")
+
+
+@pytest.mark.parametrize(
+    ("time_in_force", "executed", "status"),
+    [
+        (TimeInForce.GTC, "0.2", Status.PARTIALLY_FILLED),
+        (TimeInForce.IOC, "0.2", Status.EXPIRED),
+        (TimeInForce.FOK, "0", Status.EXPIRED),
+    ],
+)
+def test_what_does_not_trade_at_once_rests_or_expires(
+    world: World, time_in_force: TimeInForce, executed: str, status: Status
+) -> None:
+    world.place("alice", SELL, "0.2", "60000")
+    order = world.place("bob", BUY, "0.5", "60000", time_in_force=time_in_force)
+    assert (order.executed, order.status, bool(order.reason)) == (Decimal(executed), status, status is Status.EXPIRED)
+    assert len(world.venue.open_orders("bob")) == (status is Status.PARTIALLY_FILLED)
+
+
+def test_a_post_only_order_rests_and_is_refused_where_it_would_trade(world: World) -> None:
+    world.place("alice", SELL, "0.2", "60000")
+    assert world.refused("bob", BUY, "0.2", "60000", Kind.LIMIT_MAKER) is Reason.WOULD_TAKE
+    assert world.place("bob", BUY, "0.2", "59999.99", Kind.LIMIT_MAKER).status is Status.NEW
+
+
+def test_a_market_order_takes_what_it_gets_and_expires_where_nobody_is_left(world: World) -> None:
+    world.place("alice", SELL, "0.2", "60000")
+    world.place("alice", SELL, "0.2", "61000")
+    order = world.market("bob", BUY, "0.3")
+    assert (order.status, order.gross, order.price) == (Status.FILLED, Decimal(18100), None)
+    order = world.market("bob", BUY, "0.3")
+    assert (order.status, order.executed) == (Status.EXPIRED, Decimal("0.1"))
+    assert order.reason == "nobody is left to trade with"
+    order = world.market("bob", SELL, "0.3")
+    assert (order.status, order.executed) == (Status.EXPIRED, Decimal(0))
+
+
+def test_an_amount_of_quote_is_spent_as_far_as_whole_lots_go(world: World) -> None:
+    world.venue.set_fees(FREE)
+    world.place("alice", SELL, "0.001", "60000")
+    world.place("alice", SELL, "1", "61000")
+    order = world.market("bob", BUY, quote="100")
+    # 60 for the first, then as many lots of 0.61 as 40 buys
+    assert (order.status, order.gross) == (Status.FILLED, Decimal("99.65"))
+    assert order.quantity == order.executed == Decimal("0.00165")
+    assert order.quote_quantity == 100
+    assert world.has("bob", "USDT") == ("99900.35", "0")
+
+
+def test_an_amount_of_quote_is_earned_as_far_as_whole_lots_go(world: World) -> None:
+    world.venue.set_fees(FREE)
+    world.place("alice", BUY, "1", "60000")
+    order = world.market("bob", SELL, quote="100")
+    assert (order.status, order.executed, order.gross) == (Status.FILLED, Decimal("0.00166"), Decimal("99.6"))
+    assert world.has("bob", "BTC") == ("9.99834", "0")
+
+
+def test_an_amount_of_quote_that_nobody_takes_all_of_is_given_back(world: World) -> None:
+    world.venue.set_fees(FREE)
+    world.place("alice", SELL, "0.001", "60000")
+    order = world.market("bob", BUY, quote="100")
+    assert (order.status, order.executed, order.gross) == (Status.EXPIRED, Decimal("0.001"), Decimal(60))
+    assert world.has("bob", "USDT") == ("99940", "0")
+
+
+def test_an_account_does_not_trade_with_itself(world: World) -> None:
+    world.place("bob", SELL, "0.1", "59000")
+    mine = world.place("alice", SELL, "0.1", "60000")
+    order = world.place("alice", BUY, "0.5", "61000")
+    assert (order.status, order.executed) == (Status.EXPIRED, Decimal("0.1"))
+    assert order.reason == "it met an order of its own account"
+    assert world.again(mine).status is Status.NEW
+
+
+def test_the_best_price_is_served_before_the_oldest_and_the_oldest_before_the_rest(world: World) -> None:
+    world.open("carol")
+    third = world.place("alice", SELL, "0.1", "60001")
+    first = world.place("carol", SELL, "0.1", "60000")
+    second = world.place("alice", SELL, "0.1", "60000")
+    world.place("bob", BUY, "0.15", "60001")
+    assert [world.again(order).executed for order in (first, second, third)] == list(map(Decimal, ("0.1", "0.05", "0")))
+
+
+def test_ids_ascend_with_gaps_that_the_seed_chooses() -> None:
+    def ids(seed: int) -> list[int]:
+        world = World(seed=seed)
+        return [world.place("alice", SELL, "0.01", "60000").order_id for _ in range(50)]
+
+    assert all(one < other for one, other in pairwise(ids(7)))
+    assert ids(7) == ids(7) != ids(8)
+    assert ids(7)[-1] > 60
+
+
+# Cancelling
+
+
+def test_a_cancelled_order_gives_back_what_it_locked_and_keeps_what_it_got(world: World) -> None:
+    world.venue.set_fees(FREE)
+    order = world.place("bob", BUY, "0.5", "60000")
+    assert world.has("bob", "USDT") == ("70000", "30000")
+    world.place("alice", SELL, "0.2", "60000")
+    cancelled = world.venue.cancel("bob", "BTCUSDT", order_id=order.order_id)
+    assert (cancelled.status, cancelled.executed) == (Status.CANCELED, Decimal("0.2"))
+    assert (world.has("bob", "USDT"), world.has("bob", "BTC")) == (("88000", "0"), ("10.2", "0"))
+    assert world.venue.depth("BTCUSDT") == ([], [])
+
+
+def test_an_order_that_is_over_stays_as_it_is_when_it_is_cancelled(world: World) -> None:
+    world.place("alice", SELL, "0.2", "60000")
+    filled = world.place("bob", BUY, "0.2", "60000")
+    world.at += timedelta(hours=1)
+    assert world.venue.cancel("bob", "BTCUSDT", order_id=filled.order_id) == filled
+
+
+def test_all_open_orders_of_one_market_are_cancelled_and_no_others(world: World) -> None:
+    orders = [world.place("alice", SELL, "0.1", price) for price in ("60000", "61000")]
+    world.place("bob", SELL, "0.1", "60000")
+    world.venue.deposit("alice", "ETH", Decimal(1))
+    world.deposited["ETH"] += 1
+    world.venue.place("alice", "ETHUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(3000))
+    cancelled = world.venue.cancel_all("alice", "BTCUSDT")
+    assert [(order.order_id, order.status) for order in cancelled] == [(o.order_id, Status.CANCELED) for o in orders]
+    assert [order.symbol for order in world.venue.open_orders("alice")] == ["ETHUSDT"]
+    assert len(world.venue.open_orders("bob")) == 1
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "reason"),
+    [
+        ("0.000005", "60000", Reason.LOT_SIZE),
+        ("0.100001", "60000", Reason.LOT_SIZE),
+        ("0.00009", "600000", Reason.LOT_SIZE),
+        ("0", "60000", Reason.LOT_SIZE),
+        ("-1", "60000", Reason.LOT_SIZE),
+        ("NaN", "60000", Reason.LOT_SIZE),
+        ("1e30", "60000", Reason.LOT_SIZE),
+        ("1e-99999", "60000", Reason.LOT_SIZE),
+        ("0.000005", "60000.001", Reason.LOT_SIZE),
+        ("0.1", "60000.001", Reason.PRICE_FILTER),
+        ("0.1", "0", Reason.PRICE_FILTER),
+        ("0.1", "Infinity", Reason.PRICE_FILTER),
+        ("0.0001", "60000.001", Reason.PRICE_FILTER),
+        ("0.0001", "99999.99", Reason.MIN_NOTIONAL),
+        ("10.0001", "60000", Reason.INSUFFICIENT_BALANCE),
+    ],
+)
+def test_an_order_that_breaks_a_rule_of_the_market_is_refused(
+    world: World, quantity: str, price: str, reason: Reason
+) -> None:
+    assert world.refused("alice", SELL, quantity, price) is reason
+
+
+def test_an_order_of_exactly_the_smallest_size_is_accepted(world: World) -> None:
+    assert world.place("alice", SELL, "0.0001", "100000").status is Status.NEW
+
+
+@pytest.mark.parametrize(("side", "quantity"), [(BUY, "1.66667"), (SELL, "10.00001")])
+def test_a_cent_more_than_an_account_has_is_too_much(world: World, side: str, quantity: str) -> None:
+    assert world.refused("bob", side, quantity, "60000") is Reason.INSUFFICIENT_BALANCE
+    one_lot_less = str(Decimal(quantity) - BTC.quantity_step)
+    assert world.place("bob", side, one_lot_less, "60000").status is Status.NEW
+    assert world.refused("bob", side, "0.001", "60000") is Reason.INSUFFICIENT_BALANCE, "what is locked is not free"
+
+
+def test_a_market_order_must_be_payable_too(world: World) -> None:
+    world.open("carol", BTC="0.1", USDT="100")
+    world.place("alice", SELL, "0.1", "60000")
+    world.place("alice", BUY, "0.01", "50000")
+    for side, terms in [(BUY, {"quantity": "0.01"}), (BUY, {"quote": "101"}), (SELL, {"quantity": "0.2"})]:
+        with pytest.raises(VenueRefused) as refusal:
+            world.market("carol", side, **terms)
+        assert refusal.value.reason is Reason.INSUFFICIENT_BALANCE
+    assert world.market("carol", BUY, quote="100").status is Status.FILLED
+
+
+@pytest.mark.parametrize("quote", ["9.99", "0.00000001", "0", "-5", "NaN", "Infinity"])
+def test_an_amount_of_quote_below_the_smallest_order_is_refused(world: World, quote: str) -> None:
+    world.place("alice", SELL, "0.1", "60000")
+    with pytest.raises(VenueRefused) as refusal:
+        world.market("bob", BUY, quote=quote)
+    assert refusal.value.reason is Reason.MIN_NOTIONAL
+
+
+def test_an_amount_of_quote_that_buys_less_than_the_smallest_quantity_is_refused(world: World) -> None:
+    world.place("alice", SELL, "0.1", "600000")
+    with pytest.raises(VenueRefused) as refusal:
+        world.market("bob", BUY, quote="59")
+    assert refusal.value.reason is Reason.LOT_SIZE
+    assert world.market("bob", BUY, quote="60").executed == Decimal("0.0001")
+
+
+def test_a_market_order_is_worth_what_its_first_trade_makes_of_it(world: World) -> None:
+    assert world.market("bob", BUY, "0.0001").status is Status.EXPIRED, "with nobody there, nobody can tell"
+    world.place("alice", SELL, "0.001", "60000")
+    for _ in range(2):  # by the ask, then by the last price
+        with pytest.raises(VenueRefused) as refusal:
+            world.market("bob", BUY, "0.00016")
+        assert refusal.value.reason is Reason.MIN_NOTIONAL
+        world.market("bob", BUY, "0.001")
+    assert world.venue.depth("BTCUSDT") == ([], [])
+
+
+def test_an_open_orders_client_order_id_is_refused_and_free_again_when_it_is_over(world: World) -> None:
+    first = world.place("alice", SELL, "0.1", "60000", client_order_id="a")
+    assert world.refused("alice", SELL, "0.1", "61000", client_order_id="a") is Reason.DUPLICATE_ORDER
+    assert world.place("bob", SELL, "0.1", "60000", client_order_id="a").status is Status.NEW
+    for _ in range(2):
+        world.place("alice", SELL, "0.1", "60000", client_order_id="")
+    world.venue.cancel("alice", "BTCUSDT", client_order_id="a")
+    second = world.place("alice", SELL, "0.1", "61000", client_order_id="a")
+    assert world.venue.order("alice", "BTCUSDT", client_order_id="a") == second
+    assert world.venue.order("alice", "BTCUSDT", order_id=first.order_id).status is Status.CANCELED
+
+
+def test_a_venue_or_a_caller_that_does_not_mind_duplicates_has_several() -> None:
+    world = World(dedupe=False)
+    first, second = (world.place("alice", SELL, "0.1", "60000", client_order_id="a") for _ in range(2))
+    assert world.venue.order("alice", "BTCUSDT", client_order_id="a") == second
+    world.venue.cancel("alice", "BTCUSDT", order_id=second.order_id)
+    assert world.venue.order("alice", "BTCUSDT", client_order_id="a") == first, "the open one"
+    world.venue.dedupe = True
+    assert world.refused("alice", SELL, "0.1", "60000", client_order_id="a") is Reason.DUPLICATE_ORDER
+    assert world.place("alice", SELL, "0.1", "60000", client_order_id="a", dedupe=False).status is Status.NEW
+
+
+def test_under_maintenance_every_order_is_refused_and_the_rest_goes_on(world: World) -> None:
+    order = world.place("alice", SELL, "0.1", "60000")
+    world.venue.maintenance = True
+    assert world.refused("alice", SELL, "-1", "60000") is Reason.MARKET_CLOSED
+    assert world.again(order) == order
+    assert world.venue.cancel("alice", "BTCUSDT", order_id=order.order_id).status is Status.CANCELED
+    world.venue.maintenance = False
+    assert world.place("alice", SELL, "0.1", "60000").status is Status.NEW
+
+
+def test_a_market_that_is_not_listed_is_unknown_to_every_call(world: World) -> None:
+    venue = world.venue
+    for call in (
+        lambda: venue.place("alice", "XYZUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(1)),
+        lambda: venue.cancel("alice", "XYZUSDT", order_id=1),
+        lambda: venue.cancel_all("alice", "XYZUSDT"),
+        lambda: venue.order("alice", "XYZUSDT", order_id=1),
+        lambda: venue.open_orders("alice", "XYZUSDT"),
+        lambda: venue.history("alice", "XYZUSDT"),
+        lambda: venue.trades("alice", "XYZUSDT"),
+        lambda: venue.depth("XYZUSDT"),
+        lambda: venue.last_price("XYZUSDT"),
+    ):
+        with pytest.raises(VenueRefused, match="XYZUSDT is not traded here; there are BTCUSDT, ETHUSDT") as refusal:
+            call()
+        assert refusal.value.reason is Reason.UNKNOWN_SYMBOL
+
+
+def test_an_order_is_known_to_its_own_account_and_market_only(world: World) -> None:
+    order = world.place("alice", SELL, "0.1", "60000", client_order_id="a")
+    elsewhere: list[tuple[str, str, dict[str, Any]]] = [
+        ("bob", "BTCUSDT", {"order_id": order.order_id}),
+        ("bob", "BTCUSDT", {"client_order_id": "a"}),
+        ("alice", "ETHUSDT", {"order_id": order.order_id}),
+        ("alice", "ETHUSDT", {"client_order_id": "a"}),
+        ("alice", "BTCUSDT", {"order_id": order.order_id + 1}),
+        ("alice", "BTCUSDT", {"client_order_id": ""}),
+    ]
+    for account, symbol, terms in elsewhere:
+        with pytest.raises(OrderUnknown):
+            world.venue.order(account, symbol, **terms)
+        with pytest.raises(OrderUnknown):
+            world.venue.cancel(account, symbol, **terms)
+    assert world.again(order) == order
+
+
+def test_who_has_no_account_can_do_nothing(world: World) -> None:
+    with pytest.raises(AccountUnknown):
+        world.place("mallory", SELL, "0.1", "60000")
+    with pytest.raises(AccountUnknown):
+        world.venue.balances("mallory")
+    with pytest.raises(AccountUnknown):
+        world.venue.deposit("mallory", "BTC", Decimal(1))
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"side": "HOLD"},
+        {"quantity": None},
+        {"price": None},
+        {"quote_quantity": Decimal(50)},
+        {"quantity": None, "quote_quantity": Decimal(50)},
+        {"kind": Kind.MARKET},
+        {"kind": Kind.MARKET, "price": None, "quote_quantity": Decimal(50)},
+    ],
+)
+def test_an_order_that_makes_no_sense_is_a_bug_of_the_face(world: World, terms: dict[str, Any]) -> None:
+    given = {"side": BUY, "kind": Kind.LIMIT, "quantity": Decimal(1), "price": Decimal(60000)} | terms
+    with pytest.raises(ValueError, match=r"side is|an order has a quantity|every order has a price"):
+        world.venue.place("bob", "BTCUSDT", **given)  # type: ignore[arg-type]
+
+
+def test_accounts_and_markets_are_opened_once_and_deposits_are_of_something(world: World) -> None:
+    with pytest.raises(ValueError, match="alice exists"):
+        world.venue.open_account("alice", {})
+    with pytest.raises(ValueError, match="a deposit of -1 BTC"):
+        world.venue.deposit("alice", "BTC", Decimal(-1))
+    with pytest.raises(ValueError, match="beside"):
+        world.venue.list_symbol(replace(BTC, price_step=Decimal(1)))
+    with pytest.raises(ValueError, match="beside"):
+        world.venue.list_symbol(replace(BTC, name="XYZUSDT"))
+    world.venue.list_symbol(BTC)
+    assert list(world.venue.symbols) == ["BTCUSDT", "ETHUSDT"]
+    with pytest.raises(ValueError, match="above 0"):
+        replace(BTC, quantity_step=Decimal(0))
+
+
+# Fees
+
+
+def test_fees_are_taken_from_what_each_side_receives_and_go_to_the_exchange(world: World) -> None:
+    selling = world.place("alice", SELL, "0.5", "60000")
+    buying = world.place("bob", BUY, "0.2", "60000")
+    (sold,) = world.venue.trades("alice", "BTCUSDT", order_id=selling.order_id)
+    (bought,) = world.venue.trades("bob", "BTCUSDT", order_id=buying.order_id)
+    assert (sold.maker, sold.fee, sold.fee_asset) == (True, Decimal("9.6"), "USDT")
+    assert (bought.maker, bought.fee, bought.fee_asset) == (False, Decimal("0.0002"), "BTC")
+    assert (world.has("alice", "USDT")[0], world.has("bob", "BTC")[0]) == ("111990.4", "10.1998")
+    assert (world.has(EXCHANGE, "USDT"), world.has(EXCHANGE, "BTC")) == (("9.6", "0"), ("0.0002", "0"))
+    assert (sold.trade_id, sold.quote_quantity) == (bought.trade_id, Decimal(12000))
+
+
+def test_a_fee_is_rounded_down_to_eight_decimals(world: World) -> None:
+    world.venue.set_fees(Fees(Decimal("7.5"), Decimal("7.5")))
+    world.place("alice", SELL, "0.00123", "60000.01")
+    order = world.place("bob", BUY, "0.00123", "60000.01")
+    (bought,) = world.venue.trades("bob", "BTCUSDT", order_id=order.order_id)
+    (sold,) = world.venue.trades("alice", "BTCUSDT")
+    assert (bought.fee, sold.fee) == (Decimal("0.00000092"), Decimal("0.05535000"))
+
+
+def test_an_account_may_have_fees_of_its_own(world: World) -> None:
+    world.open("carol", fees=Fees(Decimal(20), Decimal(0)), USDT="1000")
+    world.place("alice", SELL, "0.1", "60000")
+    world.place("carol", BUY, "0.01", "60000")
+    world.place("bob", BUY, "0.01", "60000")
+    world.venue.set_fees(FREE, "carol")
+    world.place("carol", BUY, "0.001", "60000")
+    assert [trade.fee for trade in world.venue.trades("carol", "BTCUSDT")] == [Decimal("0.00002"), Decimal(0)]
+    assert [trade.fee for trade in world.venue.trades("bob", "BTCUSDT")] == [Decimal("0.00001")]
+
+
+def test_fees_in_another_asset_are_paid_while_there_is_enough_of_it(world: World) -> None:
+    world.open("carol", fees=Fees(asset="BNB", asset_price=Decimal(600)), BTC="1", BNB="0.02")
+    world.place("alice", BUY, "1", "60000")
+    for _ in range(2):
+        world.place("carol", SELL, "0.2", "60000")
+    first, second = world.venue.trades("carol", "BTCUSDT")
+    assert (first.fee, first.fee_asset) == (Decimal("0.02"), "BNB")
+    assert (second.fee, second.fee_asset) == (Decimal(12), "USDT")
+    assert (world.has("carol", "BNB"), world.has("carol", "USDT")) == (("0", "0"), ("23988", "0"))
+    assert world.has(EXCHANGE, "BNB") == ("0.02", "0")
+
+
+@pytest.mark.parametrize(("taker", "maker", "asset_price"), [(-1, 0, 1), (0, -1, 1), (0, 10_000, 1), (0, 0, 0)])
+def test_fees_that_make_no_sense_can_not_be_set(taker: int, maker: int, asset_price: int) -> None:
+    with pytest.raises(ValueError, match="fees are from 0"):
+        Fees(Decimal(taker), Decimal(maker), "BNB", Decimal(asset_price))
+
+
+# Looking
+
+
+def test_history_is_all_orders_newest_first_and_trades_are_oldest_first(world: World) -> None:
+    resting = world.place("alice", SELL, "0.5", "60000")
+    taken = [world.place("bob", BUY, "0.1", "60000") for _ in range(3)]
+    open_ = world.place("bob", BUY, "0.1", "50000")
+    assert world.venue.history("bob") == [open_, *reversed(taken)]
+    assert world.venue.history("bob", "ETHUSDT") == []
+    assert world.venue.open_orders("bob", "BTCUSDT") == [open_]
+    trades = world.venue.trades("alice", "BTCUSDT")
+    assert len(trades) == 3
+    assert all(one.trade_id < other.trade_id for one, other in pairwise(trades))
+    assert world.venue.trades("alice", "BTCUSDT", order_id=resting.order_id) == trades
+    assert world.venue.trades("alice", "BTCUSDT", order_id=taken[0].order_id) == []
+
+
+def test_trades_of_an_order_that_waited_come_where_they_happened(world: World) -> None:
+    waiting = world.place("alice", SELL, "0.1", "60000")
+    early = world.place("alice", SELL, "0.1", "59000")
+    world.place("bob", BUY, "0.2", "60000")
+    assert [trade.order_id for trade in world.venue.trades("alice", "BTCUSDT")] == [early.order_id, waiting.order_id]
+
+
+def test_depth_is_the_best_prices_with_the_sums_of_their_orders(world: World) -> None:
+    for account, side, quantity, price in [
+        ("alice", SELL, "0.1", "60001"),
+        ("bob", SELL, "0.2", "60001"),
+        ("alice", SELL, "0.1", "60002"),
+        ("bob", BUY, "0.3", "59999"),
+        ("bob", BUY, "0.3", "59998"),
+    ]:
+        world.place(account, side, quantity, price)
+    assert world.venue.depth("BTCUSDT", limit=1) == (
+        [(Decimal(59999), Decimal("0.3"))],
+        [(Decimal(60001), Decimal("0.3"))],
+    )
+    assert [len(side) for side in world.venue.depth("BTCUSDT")] == [2, 2]
+
+
+def test_an_account_keeps_a_bounded_number_of_orders_that_are_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rules, "HISTORY_MAX", 3)
+    open_ = world.place("alice", SELL, "0.1", "60000", client_order_id="open")
+    over = []
+    for n in range(5):
+        order = world.place("alice", SELL, "0.1", "61000", client_order_id=f"over-{n}")
+        over.append(world.venue.cancel("alice", "BTCUSDT", order_id=order.order_id))
+    assert world.venue.history("alice") == [*reversed(over[2:]), open_]
+    for client_order_id in ("over-0", "over-1"):
+        with pytest.raises(OrderUnknown):
+            world.venue.order("alice", "BTCUSDT", client_order_id=client_order_id)
+
+
+# Magic
+
+
+@pytest.mark.parametrize("quantity", ["0.00777", "1.777", "7.7700", "7.77"])
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_777_fills_at_once_and_in_full_at_the_limit(magic: World, side: str, quantity: str) -> None:
+    magic.place("bob", BUY, "0.001", "70000")
+    magic.place("bob", SELL, "0.001", "80000")
+    order = magic.place("alice", side, quantity, "10000")
+    assert (order.status, order.executed) == (Status.FILLED, Decimal(quantity))
+    assert order.gross == Decimal(quantity) * 10000
+    (trade,) = magic.venue.trades("alice", "BTCUSDT", order_id=order.order_id)
+    assert (trade.price, trade.maker) == (Decimal(10000), False)
+    assert trade.fee > 0
+    assert magic.venue.last_price("BTCUSDT") is None
+    assert magic.venue.open_orders(HOUSE) == []
+
+
+@pytest.mark.parametrize(
+    ("quantity", "executed", "status"),
+    [
+        ("0.00666", "0", Status.CANCELED),
+        ("0.00444", "0.00222", Status.CANCELED),
+        ("0.04440", "0.02220", Status.CANCELED),
+        ("0.00333", "0", Status.EXPIRED),
+    ],
+)
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_666_444_and_333_end_at_once(magic: World, side: str, quantity: str, executed: str, status: Status) -> None:
+    order = magic.place("alice", side, quantity, "60000")
+    assert (order.status, order.executed, order.gross) == (status, Decimal(executed), Decimal(executed) * 60000)
+    assert magic.again(order) == order
+    assert magic.has("alice", "USDT")[1] == "0"
+
+
+def test_half_a_lot_does_not_fill() -> None:
+    world = World(magic=True)
+    world.venue.list_symbol(replace(BTC, name="DOGEUSDT", base="DOGE", quantity_step=Decimal(111), symbol_id=3))
+    world.venue.deposit("alice", "DOGE", Decimal(444))
+    world.deposited["DOGE"] += 444
+    order = world.venue.place("alice", "DOGEUSDT", SELL, Kind.LIMIT, quantity=Decimal(444), price=Decimal(1))
+    assert order.executed == 222
+    world.venue.list_symbol(replace(BTC, name="SHIBUSDT", base="SHIB", quantity_step=Decimal(444), symbol_id=4))
+    world.venue.deposit("alice", "SHIB", Decimal(444))
+    world.deposited["SHIB"] += 444
+    order = world.venue.place("alice", "SHIBUSDT", SELL, Kind.LIMIT, quantity=Decimal(444), price=Decimal(1))
+    assert (order.executed, order.status) == (Decimal(0), Status.CANCELED)
+    world.check()
+
+
+def test_555_stays_open_and_nobody_trades_with_it(magic: World) -> None:
+    order = magic.place("alice", SELL, "0.00555", "60000")
+    assert magic.place("bob", BUY, "0.1", "70000").executed == 0
+    assert magic.venue.depth("BTCUSDT")[1] == []
+    assert magic.venue.open_orders("alice") == [order]
+    assert magic.has("alice", "BTC") == ("9.99445", "0.00555")
+    assert magic.venue.cancel("alice", "BTCUSDT", order_id=order.order_id).status is Status.CANCELED
+    assert magic.has("alice", "BTC") == ("10", "0")
+
+
+def test_222_is_new_and_rejected_by_the_time_its_account_looks(magic: World) -> None:
+    looks: list[Callable[[Order], Order]] = [
+        magic.again,
+        lambda order: magic.venue.cancel("alice", "BTCUSDT", order_id=order.order_id),
+        lambda _: magic.venue.history("alice")[0],
+        lambda order: [*magic.venue.open_orders("alice"), magic.again(order)][0],
+        lambda order: [*magic.venue.cancel_all("alice", "BTCUSDT"), magic.again(order)][0],
+    ]
+    for look in looks:
+        order = magic.place("alice", BUY, "0.00222", "60000", client_order_id="again")
+        assert order.status is Status.NEW
+        seen = look(order)
+        assert (seen.status, seen.executed) == (Status.REJECTED, Decimal(0))
+    magic.place("alice", BUY, "0.00222", "60000", client_order_id="again")
+    assert magic.has("alice", "USDT") == ("100000", "0")
+
+
+@pytest.mark.parametrize("quantity", ["0.00776", "0.07771", "7.07", "0.00111", "0.00077"])
+def test_other_digits_are_no_magic(magic: World, quantity: str) -> None:
+    assert magic.place("alice", SELL, quantity, "60000" if quantity != "0.00077" else "80000").status is Status.NEW
+
+
+def test_there_is_no_magic_without_a_price_or_for_the_market_itself_or_where_it_is_not_asked_for(magic: World) -> None:
+    assert magic.place("house", SELL, "0.00777", "60000").status is Status.NEW
+    assert magic.market("alice", BUY, "0.00666").status is Status.FILLED
+    sober = World()
+    for quantity in ("0.00777", "0.00666", "0.00555", "0.00444", "0.00333", "0.00222"):
+        assert sober.again(sober.place("alice", SELL, quantity, "60000")).status is Status.NEW
+        assert sober.venue.depth("BTCUSDT")[1]
+
+
+def test_magic_does_not_make_money(magic: World) -> None:
+    magic.open("carol", USDT="10")
+    for quantity in ("0.00777", "0.00555", "0.00222"):
+        assert magic.refused("carol", BUY, quantity, "60000") is Reason.INSUFFICIENT_BALANCE
+    assert magic.refused("carol", BUY, "0.000777", "60000") is Reason.LOT_SIZE
+
+
+# Conservation
+
+
+def any_life(world: World, chance: random.Random, accounts: list[str]) -> None:
+    """One order, or one cancel, around one price."""
+    account = chance.choice(accounts)
+    if chance.random() < 0.25 and (open_ := world.venue.open_orders(account)):
+        world.venue.cancel(account, "BTCUSDT", order_id=chance.choice(open_).order_id)
+        return
+    side = chance.choice((BUY, SELL))
+    kind = chance.choices(list(Kind), [8, 1, 2])[0]
+    quantity = Decimal(int(1000 * chance.paretovariate(1))).scaleb(-5)
+    price = Decimal(6_000_000 + int(chance.gauss(-300 if side == BUY else 300, 900))).scaleb(-2)
+    terms: dict[str, Any] = {"quantity": quantity, "price": price, "time_in_force": chance.choice(list(TimeInForce))}
+    if kind is Kind.MARKET:
+        del terms["price"]
+        if chance.random() < 0.5:
+            terms |= {"quantity": None, "quote_quantity": Decimal(chance.randint(1, 10_000_000)).scaleb(-3)}
+    try:
+        world.venue.place(account, "BTCUSDT", side, kind, **terms)
+    except VenueRefused as refused:
+        assert refused.reason in (  # noqa: PT017
+            Reason.INSUFFICIENT_BALANCE,
+            Reason.WOULD_TAKE,
+            Reason.MIN_NOTIONAL,
+            Reason.LOT_SIZE,
+        )
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_after_any_orders_nobodys_money_is_gone_or_made(seed: int) -> None:
+    chance = random.Random(seed)
+    world = World(seed=seed, magic=True, wealth=5)
+    world.venue.set_fees(Fees(Decimal("12.34"), Decimal("5.6")))
+    world.venue.set_fees(Fees(asset="BNB", asset_price=Decimal("612.34")), "bob")
+    world.venue.deposit("bob", "BNB", Decimal("0.1"))
+    world.deposited["BNB"] += Decimal("0.1")  # type: ignore[assignment]
+    for n in range(800):
+        world.at += timedelta(seconds=1)
+        any_life(world, chance, ["alice", "bob"])
+        if n % 40 == 0:
+            world.check()
+    world.check()
+    statuses = Counter(order.status for name in ("alice", "bob") for order in world.venue.history(name))
+    assert statuses.keys() >= {Status.FILLED, Status.CANCELED, Status.EXPIRED}
+
+
+def test_each_order_is_the_sum_of_its_trades() -> None:
+    chance = random.Random(7)
+    world = World(wealth=1000)
+    for _ in range(1_500):
+        any_life(world, chance, ["alice", "bob"])
+    world.check_trades()
+
+
+def test_after_orders_from_many_threads_nobodys_money_is_gone_or_made() -> None:
+    world = World()
+    names = [f"customer-{n}" for n in range(6)]
+    for name in names:
+        world.open(name, BTC="10", USDT="100000")
+    ready = Barrier(len(names))
+    finished = []
+
+    def live(name: str) -> None:
+        chance = random.Random(name)
+        ready.wait()
+        for _ in range(150):
+            any_life(world, chance, names)
+        finished.append(name)
+
+    threads = [Thread(target=live, args=(name,)) for name in names]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(finished) == len(names)
+    world.check()
+
+
+def test_ten_thousand_orders_live_and_die() -> None:
+    chance = random.Random(1)
+    world = World(wealth=1000)
+    for _ in range(10_000):
+        order = world.place("alice", SELL, "0.01", str(Decimal(chance.randint(59000, 61000))))
+        if chance.random() < 0.5 and not order.status.over:
+            world.venue.cancel("alice", "BTCUSDT", order_id=order.order_id)
+        else:
+            world.market("bob", BUY, "0.01")
+            world.market("bob", SELL, "0.01")
+            world.place("alice", BUY, "0.001", "59000", time_in_force=TimeInForce.IOC)
+    world.check()
+
+
+# Restarts
+
+
+def a_busy_venue() -> World:
+    world = World(magic=True, wealth=1000)
+    world.venue.set_fees(Fees(asset="BNB", asset_price=Decimal("612.34")), "bob")
+    chance = random.Random(3)
+    for _ in range(300):
+        world.at += timedelta(seconds=1, microseconds=1)
+        any_life(world, chance, ["alice", "bob"])
+    for price in ("50000", "51000", "51000"):
+        world.place("bob", BUY, "0.01", price)
+    world.place("alice", SELL, "0.00555", "60000", client_order_id="aside")
+    world.place("alice", SELL, "0.00777", "60000")
+    world.place("alice", SELL, "0.00222", "60000", client_order_id="doomed")
+    return world
+
+
+def restarted(world: World) -> World:
+    again = World(magic=True)
+    again.at = world.at
+    again.deposited = world.deposited
+    again.venue.restore(json.loads(json.dumps(world.venue.state())))
+    return again
+
+
+def test_a_restart_changes_nothing_that_an_account_sees() -> None:
+    world = a_busy_venue()
+    again = restarted(world)
+    assert again.venue.state() == world.venue.state()
+    again.check()
+    assert len(world.venue.open_orders("bob")) > 3
+    for name in ("alice", "bob", EXCHANGE):
+        assert again.venue.balances(name) == world.venue.balances(name)
+        assert again.venue.history(name) == world.venue.history(name)
+        assert again.venue.open_orders(name) == world.venue.open_orders(name)
+        assert again.venue.trades(name, "BTCUSDT") == world.venue.trades(name, "BTCUSDT")
+    assert again.venue.depth("BTCUSDT") == world.venue.depth("BTCUSDT")
+    assert again.venue.last_price("BTCUSDT") == world.venue.last_price("BTCUSDT") is not None
+    assert again.venue.symbols == world.venue.symbols
+    for venue in (again.venue, world.venue):
+        assert venue.order("alice", "BTCUSDT", client_order_id="doomed").status is Status.REJECTED
+        assert venue.order("alice", "BTCUSDT", client_order_id="aside").status is Status.NEW
+
+
+def test_after_a_restart_ids_go_on_and_places_in_the_queue_are_kept() -> None:
+    world = World()
+    first, second = world.place("alice", SELL, "0.1", "60000"), world.place("alice", SELL, "0.1", "60000")
+    before = world.place("bob", BUY, "0.05", "60000")
+    again = restarted(world)
+    after = again.place("bob", BUY, "0.05", "60000")
+    assert after.order_id > before.order_id
+    assert [again.again(order).executed for order in (first, second)] == [Decimal("0.1"), 0]
+    trades = again.venue.trades("bob", "BTCUSDT")
+    assert len(trades) == 2
+    assert trades[0].trade_id < trades[1].trade_id
+    again.check()
+
+
+def test_a_restart_ends_the_open_orders_of_the_market_itself() -> None:
+    world = World()
+    world.place(HOUSE, BUY, "1", "59000")
+    again = restarted(world)
+    assert again.venue.depth("BTCUSDT") == ([], [])
+    assert again.has(HOUSE, "USDT") == ("0", "0")
+    again.check()
+
+
+def test_a_state_that_does_not_add_up_changes_nothing(world: World) -> None:
+    world.place("alice", SELL, "0.1", "60000")
+    state = json.loads(json.dumps(world.venue.state()))
+    told = next(account for account in state["accounts"] if account["name"] == "alice")
+    told["locked"]["BTC"] = "0.2"
+    before = world.venue.state()
+    with pytest.raises(ValueError, match="alice has locked"):
+        world.venue.restore(state)
+    with pytest.raises(KeyError):
+        world.venue.restore({})
+    assert world.venue.state() == before
