@@ -38,6 +38,7 @@ class Door:
     def __init__(self, scope: Construct, place: Place, pool: Pool) -> None:
         self._authorizer = HttpJwtAuthorizer("Tokens", pool.issuer, jwt_audience=[pool.client.user_pool_client_id])
         self._routes: set[Route] = set()
+        self.open_routes: list[aws_apigatewayv2.HttpRoute] = []
         self.api = aws_apigatewayv2.HttpApi(
             scope,
             "Api",
@@ -75,12 +76,13 @@ class Door:
             if route in self._routes:
                 raise RouteTwice(f"{route.method} {route.path} of {context} is another context's already")
             self._routes.add(route)
-            self.api.add_routes(
+            made = self.api.add_routes(
                 path=route.path,
                 methods=[aws_apigatewayv2.HttpMethod[route.method]],
                 integration=integration,
                 authorizer=aws_apigatewayv2.HttpNoneAuthorizer() if route.open else None,
             )
+            self.open_routes += made if route.open else []
 
 
 def _cors(place: Place) -> aws_apigatewayv2.CorsPreflightOptions | None:

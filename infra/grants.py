@@ -55,8 +55,10 @@ _PAYING = Grant(  # of those that ask the bank
 
 GRANTS: dict[str, Grant] = {
     "accounts.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),
+        machines=frozenset({PAYOUT}),
+        machine_actions=frozenset({START, DESCRIBE}),
     ),
     "orders.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book
@@ -75,6 +77,14 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
+        machines=BOTH,
+        machine_actions=frozenset({START, DESCRIBE, HISTORY, TOKEN}),
+    ),
+    "operations.sweep": Grant(
+        table=frozenset({GET, PUT, UPDATE}),
+        indexes=(OPEN_WORK,),
+        machines=BOTH,
+        machine_actions=frozenset({START, DESCRIBE, LIST, TOKEN}),
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),

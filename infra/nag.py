@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from aws_cdk import Acknowledgment, Validations
 from constructs import IConstruct
 
+from infra.context import SERVICE
+
 if TYPE_CHECKING:
     from infra.stack import CryptodeskStack
 
@@ -39,6 +41,26 @@ def acknowledge(stack: CryptodeskStack) -> None:
                 "IAM5[Resource::*]",
                 "X-Ray's two actions know no resources. A test refuses every other wildcard (tests/infra).",
             )
+
+
+    for route in stack.door.open_routes:
+        _because(route, "APIG4", "Whoever asks here signs the body, which the function checks before it looks at it.")
+    for context in stack.contexts:
+        for name in stack.machines:
+            _because(
+                context,
+                f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{SERVICE}-{name}:*]",
+                "Executions are named by the orders they move; which machine's they are is exact.",
+            )
+    for machine in stack.machines.values():
+        where = machine.node.scope or machine
+        _because(
+            where,
+            "IAM5[Resource::*]",
+            "Log delivery and X-Ray know no resources. A test refuses every other wildcard (tests/infra).",
+        )
+        if stack.place.embedded:
+            _because(machine, "SF2", "The embedded AWS knows no X-Ray; elsewhere it is on.")
 
 
 def _because(where: IConstruct, rule: str, reason: str) -> None:

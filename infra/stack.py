@@ -81,6 +81,9 @@ class CryptodeskStack(Stack):
         CfnOutput(self, "UserPoolId", value=self.pool.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.pool.client.user_pool_client_id)
         CfnOutput(self, "TableName", value=self.table.table_name)
+        for name in (Secret.EXCHANGE_KEY, Secret.BANK_KEY, Secret.BANK_WEBHOOK):  # to be filled: docs/deploy.md
+            title = "".join(part.capitalize() for part in name.split("_"))
+            CfnOutput(self, f"{title}Secret", value=_arn(self.secrets[name]))
 
     def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {

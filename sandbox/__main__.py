@@ -16,8 +16,8 @@ from rich.markup import escape
 
 from infra.bundle import CanNotBundle
 from sandbox.deployment import DeploymentFailed
-from sandbox.local import AWS, DOCS, PRICES, Busy, Local, Progress, Silent
-from sandbox.place import DOCS_PORT, PORT, PRICES_PORT, LocalPlace
+from sandbox.local import AWS, BANK, DOCS, EXCHANGE, PRICES, Busy, Local, Progress, Silent
+from sandbox.place import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, PORT, PRICES_PORT, LocalPlace
 from sandbox.processes import DidNotStart, PortTaken
 from sandbox.seed import CUSTOMERS, OPERATOR, PASSWORD, Desk, SeedingFailed
 
@@ -25,7 +25,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
-    help="The whole desk on this machine: an embedded AWS, the desk deployed to it by CDK, and a price source.",
+    help="The whole desk on this machine: an embedded AWS, the desk deployed to it by CDK, and the outside world.",
 )
 PICTURE = LocalPlace.folder / "demo.png"
 out = Console(highlight=False, soft_wrap=True)
@@ -34,14 +34,24 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and n
 Port = Annotated[int, typer.Option(envvar="PORT", help="Of the embedded AWS and the API.")]
 DocsPort = Annotated[int, typer.Option(envvar="DOCS_PORT", help="Of the Swagger UI page.")]
 PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
+ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
+BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
 
 
 @app.command()
 def up(
-    json_: Json = False, port: Port = PORT, docs_port: DocsPort = DOCS_PORT, prices_port: PricesPort = PRICES_PORT
+    json_: Json = False,
+    port: Port = PORT,
+    docs_port: DocsPort = DOCS_PORT,
+    prices_port: PricesPort = PRICES_PORT,
+    exchange_port: ExchangePort = EXCHANGE_PORT,
+    bank_port: BankPort = BANK_PORT,
 ) -> None:
     """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
-    local = Local(LocalPlace(port=port, docs_port=docs_port, prices_port=prices_port))
+    place = LocalPlace(
+        port=port, docs_port=docs_port, prices_port=prices_port, exchange_port=exchange_port, bank_port=bank_port
+    )
+    local = Local(place)
     try:
         desk = local.up(Silent() if json_ else Shown())
     except (PortTaken, DidNotStart, DeploymentFailed, SeedingFailed, CanNotBundle, Busy) as trouble:
@@ -121,8 +131,14 @@ class Shown(Progress):
 
 def _running_desk() -> Desk:
     running = Local(LocalPlace()).running()
-    if running.keys() >= {AWS, PRICES, DOCS}:
-        place = LocalPlace(port=running[AWS].port, docs_port=running[DOCS].port, prices_port=running[PRICES].port)
+    if running.keys() >= {AWS, PRICES, EXCHANGE, BANK, DOCS}:
+        place = LocalPlace(
+            port=running[AWS].port,
+            docs_port=running[DOCS].port,
+            prices_port=running[PRICES].port,
+            exchange_port=running[EXCHANGE].port,
+            bank_port=running[BANK].port,
+        )
         desk = Local(place).desk()
         if desk is not None:
             return desk
@@ -134,6 +150,8 @@ def _facts(desk: Desk) -> dict[str, object]:
         "api_url": desk.api_url,
         "docs_url": desk.place.docs_url,
         "prices_url": desk.place.prices_url,
+        "exchange_url": desk.place.exchange_url,
+        "bank_url": desk.place.bank_url,
         "aws_url": desk.place.aws_url,
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
@@ -152,6 +170,8 @@ def _welcome(desk: Desk) -> None:
         f"API         {desk.api_url}",
         f"Swagger UI  {desk.place.docs_url}",
         f"Prices      {desk.place.prices_url}/sandbox/state",
+        f"Exchange    {desk.place.exchange_url}/sandbox/state",
+        f"Bank        {desk.place.bank_url}/sandbox/state",
         f"Users       {', '.join(CUSTOMERS)}, and {OPERATOR} (operator); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m sandbox token {customer}` prints a new token after an hour):",

@@ -33,10 +33,21 @@ class Deployment:
     user_pool_id: str
     client_id: str
     table_name: str
+    exchange_key_secret: str  # Secrets Manager ids
+    bank_key_secret: str
+    bank_webhook_secret: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
-        return cls(outputs["ApiId"], outputs["UserPoolId"], outputs["UserPoolClientId"], outputs["TableName"])
+        return cls(
+            api_id=outputs["ApiId"],
+            user_pool_id=outputs["UserPoolId"],
+            client_id=outputs["UserPoolClientId"],
+            table_name=outputs["TableName"],
+            exchange_key_secret=outputs["ExchangeKeySecret"],
+            bank_key_secret=outputs["BankKeySecret"],
+            bank_webhook_secret=outputs["BankWebhookSecret"],
+        )
 
 
 def digest(place: LocalPlace) -> str:
@@ -102,6 +113,8 @@ def _context(place: LocalPlace) -> list[str]:
         "endpoint_url": place.aws_url,
         "docs_origins": f"http://127.0.0.1:{place.docs_port},http://localhost:{place.docs_port}",
         "price_oracle_url": place.prices_url,
+        "exchange_url": place.exchange_url,
+        "bank_url": place.bank_url,
     }
     return [word for name, value in told.items() for word in ("--context", f"{name}={value}")]
 

@@ -1,8 +1,8 @@
-"""A whole local stack: the embedded AWS with the desk deployed to it, the price source, the page. Up, down, what runs.
+"""A whole local stack: the embedded AWS with the desk deployed to it, the outside world, the page. Up, down, what runs.
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
-      state/           the embedded AWS's       prices.json     the price source's
+      state/           the embedded AWS's       prices.json, exchange.json, bank.json     the outside world's
       logs/            of every process         cdk.out/        the template
 
 `up` does only what is not done, in this order; each step finds out by itself whether it is.
@@ -25,9 +25,9 @@ from sandbox.place import ROOT, LocalPlace
 from sandbox.processes import Book, Process, start, stop
 from sandbox.seed import Desk
 
-AWS, PRICES, DOCS = "embedded AWS", "price source", "docs page"
+AWS, PRICES, EXCHANGE, BANK, DOCS = "embedded AWS", "price source", "exchange", "bank", "docs page"
 OPENAPI = ROOT / "docs" / "openapi.json"
-STOPPING_ORDER = (DOCS, PRICES, AWS)  # the embedded AWS last: its functions may be asking the price source
+STOPPING_ORDER = (DOCS, AWS, BANK, EXCHANGE, PRICES)  # the embedded AWS first: its functions ask the others
 
 
 class Busy(RuntimeError):
@@ -59,7 +59,9 @@ class Local:
         with self._alone():
             self._start(progress, AWS)
             self._start(progress, PRICES)
+            self._start(progress, EXCHANGE)
             desk = Desk(self.place, self._deploy(progress))
+            self._start(progress, BANK, desk.api_url)
             self._start(progress, DOCS, desk.api_url)
             with progress.step("seed") as tell:
                 done = seed.seed(desk)
@@ -123,21 +125,26 @@ class Local:
 
     def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str, str]:
         """How a process is started, on which port, what chooses the port, and where it answers."""
-        place = self.place
-        if name == AWS:
-            arguments = ["sandbox.embedded", "--port", str(place.port), "--state", str(place.folder / "state")]
-            return arguments, place.port, "PORT", f"{place.aws_url}/_ministack/ready"
-        if name == PRICES:
-            arguments = [
-                "sandbox.prices",
-                "--port",
-                str(place.prices_port),
-                "--state",
-                str(place.folder / "prices.json"),
-            ]
-            return arguments, place.prices_port, "PRICES_PORT", f"{place.prices_url}/sandbox/state"
-        arguments = ["sandbox.pages", "--port", str(place.docs_port), "--api-url", api_url, "--openapi", str(OPENAPI)]
-        return arguments, place.docs_port, "DOCS_PORT", place.docs_url
+        place, folder = self.place, self.place.folder
+        match name:
+            case "embedded AWS":
+                port, setting, url = place.port, "PORT", f"{place.aws_url}/_ministack/ready"
+                arguments = ["sandbox.embedded", "--state", str(folder / "state")]
+            case "price source":
+                port, setting, url = place.prices_port, "PRICES_PORT", f"{place.prices_url}/sandbox/state"
+                arguments = ["sandbox.prices", "--state", str(folder / "prices.json")]
+            case "exchange":
+                port, setting, url = place.exchange_port, "EXCHANGE_PORT", f"{place.exchange_url}/api/v3/ping"
+                arguments = ["sandbox.exchange", "--state", str(folder / "exchange.json")]
+                arguments += ["--prices-url", place.prices_url]
+            case "bank":
+                port, setting, url = place.bank_port, "BANK_PORT", f"{place.bank_url}/sandbox/state"
+                arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]
+                arguments += ["--webhook-url", f"{api_url}/webhooks/baas"]
+            case _:
+                port, setting, url = place.docs_port, "DOCS_PORT", place.docs_url
+                arguments = ["sandbox.pages", "--api-url", api_url, "--openapi", str(OPENAPI)]
+        return [arguments[0], "--port", str(port), *arguments[1:]], port, setting, url
 
     def _deploy(self, progress: Progress) -> Deployment:
         with progress.step("build the functions"):

@@ -17,9 +17,10 @@ from infra.place import REGION_EMBEDDED
 if TYPE_CHECKING:
     from types_boto3_cognito_idp import CognitoIdentityProviderClient
     from types_boto3_lambda import LambdaClient
+    from types_boto3_stepfunctions import SFNClient
 
 ROOT = Path(__file__).resolve().parent.parent
-PORT, DOCS_PORT, PRICES_PORT = 4566, 4580, 4590
+PORT, DOCS_PORT, PRICES_PORT, EXCHANGE_PORT, BANK_PORT = 4566, 4580, 4590, 4600, 4610
 _QUICK = Config(connect_timeout=2, read_timeout=65, retries={"mode": "standard", "max_attempts": 2})
 
 
@@ -29,6 +30,8 @@ class LocalPlace:
     port: int = PORT  # the embedded AWS
     docs_port: int = DOCS_PORT
     prices_port: int = PRICES_PORT
+    exchange_port: int = EXCHANGE_PORT
+    bank_port: int = BANK_PORT
 
     @property
     def aws_url(self) -> str:
@@ -37,6 +40,14 @@ class LocalPlace:
     @property
     def prices_url(self) -> str:
         return f"http://127.0.0.1:{self.prices_port}"
+
+    @property
+    def exchange_url(self) -> str:
+        return f"http://127.0.0.1:{self.exchange_port}"
+
+    @property
+    def bank_url(self) -> str:
+        return f"http://127.0.0.1:{self.bank_port}"
 
     @property
     def docs_url(self) -> str:
@@ -79,6 +90,11 @@ class LocalPlace:
     @property
     def users(self) -> CognitoIdentityProviderClient:
         client: CognitoIdentityProviderClient = self.client("cognito-idp")
+        return client
+
+    @property
+    def machines(self) -> SFNClient:
+        client: SFNClient = self.client("stepfunctions")
         return client
 
     @property

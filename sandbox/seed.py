@@ -7,6 +7,7 @@ there already is left as it is, so seeding twice changes nothing.
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,10 @@ import httpx
 from common import clock
 from common.catalogue.store import Market
 from common.table.table import Table
+from sandbox.bank.face import API_KEY
+from sandbox.bank.webhooks import WEBHOOK_SECRET
 from sandbox.deployment import Deployment
+from sandbox.exchange.desk import DESK_AT_BINANCE
 from sandbox.place import LocalPlace
 
 PASSWORD = "Local-only-1234"  # of everybody, here
@@ -101,6 +105,30 @@ class Desk:
             base_url=self.api_url, headers={"Authorization": f"Bearer {self.token(username)}"}, timeout=35
         )
 
+    def furnish(self) -> list[str]:
+        """Put the simulators' keys where the functions look for theirs; returns those that were changed."""
+        deployed, client = self.deployment, self.place.client("secretsmanager")
+        exchange = {"api_key": DESK_AT_BINANCE.api_key, "secret": DESK_AT_BINANCE.secret}
+        keys = {
+            deployed.exchange_key_secret: json.dumps(exchange),
+            deployed.bank_key_secret: API_KEY,
+            deployed.bank_webhook_secret: WEBHOOK_SECRET,
+        }
+        changed = []
+        for secret_id, value in keys.items():
+            if client.get_secret_value(SecretId=secret_id)["SecretString"] != value:
+                client.put_secret_value(SecretId=secret_id, SecretString=value)
+                changed.append(secret_id)
+        return changed
+
+    def clients(self, username: str) -> None:
+        """The user may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`, account
+        `acc-{username}`)."""
+        with self.http(OPERATOR) as http:
+            url = f"/operations/clients/{username}"
+            _ok(http.put(f"{url}-crypto/crypto", json={"username": username}))
+            _ok(http.put(f"{url}-bank/banking", json={"username": username, "account_id": f"acc-{username}"}))
+
     def tend_market(self) -> None:
         """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""
         self.invoke(TEND_MARKET)
@@ -117,9 +145,12 @@ def seed(desk: Desk) -> list[str]:
     done = []
     for username in (*CUSTOMERS, OPERATOR):
         desk.sign_up(username, operator=username == OPERATOR)
+    if desk.furnish():
+        done.append("keys of the exchange and the bank")
     for username in CUSTOMERS:
         with desk.http(username) as http:
             if _ok(http.post("/users")).status_code == 201:
+                desk.clients(username)
                 done.append(f"account of {username}")
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
     listings = Market(Table(desk.place.client("dynamodb"), desk.deployment.table_name), clock.now).listings()

@@ -9,7 +9,16 @@ from decimal import Decimal
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
-from common.catalogue.model import Asset, AssetNotFound, Execution, Listing, PrecisionLowered, PriceIsNewer, Quote
+from common.catalogue.model import (
+    ESTIMATE_BAND_BPS,
+    Asset,
+    AssetNotFound,
+    Execution,
+    Listing,
+    PrecisionLowered,
+    PriceIsNewer,
+    Quote,
+)
 from common.money import Money, Price
 from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item
@@ -30,7 +39,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     active = BooleanAttribute()
     price_source_id = UnicodeAttribute()
     price_age_max_seconds = DecimalAttribute()
-    estimate_band_bps = DecimalAttribute()
+    estimate_band_bps = DecimalAttribute(null=True)  # assets written before there was one have the default
 
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
@@ -151,5 +160,5 @@ def _asset(item: AssetItem) -> Asset:
         active=item.active,
         price_source_id=item.price_source_id,
         price_age_max_seconds=int(item.price_age_max_seconds),
-        estimate_band_bps=int(item.estimate_band_bps),
+        estimate_band_bps=int(item.estimate_band_bps or ESTIMATE_BAND_BPS),
     )

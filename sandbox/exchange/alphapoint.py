@@ -381,10 +381,10 @@ class AlphaPointFace:
         raise _not_found()
 
     def _cancel_all(self, caller: Credential, asked: Asked) -> dict[str, Any]:
-        """Of one instrument, or of all. ccxt misspells it."""
-        one = asked.get("instrumentid") or asked.get("intrumentid")
+        """Of one instrument, or of all. ccxt misspells it, and writes it as text."""
+        one = str(asked.get("instrumentid") or asked.get("intrumentid") or "")
         for symbol in self._venue.symbols.values():
-            if one in (None, symbol.symbol_id):
+            if one in ("", str(symbol.symbol_id)):
                 self._venue.cancel_all(caller.account, symbol.name)
         return _yes()
 

@@ -10,8 +10,9 @@ from threading import Event
 
 from common.clock import now
 from common.errors import Refusal
-from sandbox.prices.face import BadRequest, listing_state, serve
+from sandbox.prices.face import listing_state, serve
 from sandbox.prices.oracle import ListingState, Oracle
+from sandbox.serving import BadRequest
 
 DEFAULT_PORT = 8765
 MARKET: dict[str, ListingState] = {

@@ -25,48 +25,39 @@ It listens on 127.0.0.1 only.
 import calendar
 import json
 import re
-import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from socketserver import TCPServer
-from threading import Event, Lock, Thread
-from typing import Any, Self
-from urllib.parse import parse_qs, unquote, urlsplit
+from threading import Lock
+from typing import Any
+from urllib.parse import parse_qs
 
 from common.clock import text
-from common.errors import NotFound, Refusal, Rejected
 from common.money import ROUNDING, plain
 from sandbox.prices.oracle import RETRY_AFTER_SECONDS, Fault, Faulted, ListingState, Oracle, Tick
+from sandbox.serving import (
+    HANG_SECONDS,
+    Answer,
+    BadRequest,
+    Drop,
+    Hang,
+    NoSuchPath,
+    Request,
+    Running,
+    as_json,
+    parsed,
+)
+from sandbox.serving import serve as serve_http
 
-HOST = "127.0.0.1"
-HANG_SECONDS = 30.0  # how long a time-out fault keeps a caller waiting: longer than any adapter does
-BODY_BYTES_MAX = 64 * 1024
 PRECISION_MAX = 18
 DIGITS_WITHOUT_PRECISION = 6
 _ID = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
-
-
-class NoSuchPath(NotFound): ...
-
-
-class BadRequest(Rejected): ...
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    content_type: str = "application/json; charset=utf-8"
 
 
 # CoinGecko's wire
 
 
 def simple_price(oracle: Oracle, query: str) -> Answer:
-    """`GET /api/v3/simple/price?query`. Raises Faulted for a fault that is no answer (TIMEOUT, DROP)."""
+    """`GET /api/v3/simple/price?query`. Raises Hang, Drop."""
     given = {name: values[-1] for name, values in parse_qs(query).items()}
     for name in ("vs_currencies", "ids"):
         if name not in given:
@@ -77,7 +68,7 @@ def simple_price(oracle: Oracle, query: str) -> Answer:
     try:
         ticks = oracle.ask(_listed(given["ids"]))
     except Faulted as met:
-        return _fault(met)
+        return _fault(met.fault)
     currencies = _listed(given["vs_currencies"])
     with_time = given.get("include_last_updated_at") == "true"
     entries = (f"{json.dumps(i)}:{_entry(tick, currencies, precision, with_time)}" for i, tick in ticks.items())
@@ -108,8 +99,9 @@ def _number(usd: Decimal | None, precision: str | None) -> str:
     return plain(usd.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP, ROUNDING))
 
 
-def _fault(met: Faulted) -> Answer:
-    match met.fault:
+def _fault(fault: Fault) -> Answer:
+    """Raises Hang, Drop."""
+    match fault:
         case Fault.RATE_LIMIT:
             said, headers = "You've exceeded the Rate Limit.", {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return Answer(429, json.dumps({"status": {"error_code": 429, "error_message": said}}), headers)
@@ -119,8 +111,10 @@ def _fault(met: Faulted) -> Answer:
         case Fault.GARBAGE:
             page = "<!doctype html><title>Just a moment…</title><p>Checking your browser.</p>"
             return Answer(200, page, content_type="text/html; charset=utf-8")
-        case _:
-            raise met
+        case Fault.TIMEOUT:
+            raise Hang
+        case Fault.DROP:
+            raise Drop
 
 
 # The controls
@@ -130,25 +124,25 @@ def control(oracle: Oracle, method: str, path: list[str], body: bytes) -> Answer
     """One request under /sandbox, `path` without that word. Raises Refusal."""
     match method, path:
         case "GET", ["state"]:
-            return _json(_state(oracle))
+            return as_json(_state(oracle))
         case "PUT", ["prices", listing_id]:
             if not _ID.fullmatch(listing_id):
                 raise BadRequest(f"{listing_id!r} is not an id: small letters, digits, and .-_ as in usd-coin")
-            oracle.restore({listing_id: listing_state(_parsed(body))})
-            return _json(_prices(oracle).get(listing_id))
+            oracle.restore({listing_id: listing_state(parsed(body))})
+            return as_json(_prices(oracle).get(listing_id))
         case "DELETE", ["prices", listing_id]:
             oracle.forget(listing_id)
-            return _json({"forgotten": listing_id})
+            return as_json({"forgotten": listing_id})
         case "POST", ["move", listing_id]:
-            oracle.move(listing_id, _fields(_parsed(body), ["factor"])["factor"])
-            return _json(_prices(oracle).get(listing_id))
+            oracle.move(listing_id, _fields(parsed(body), ["factor"])["factor"])
+            return as_json(_prices(oracle).get(listing_id))
         case "POST", ["faults"]:
-            given = _fields(_parsed(body), ["kind"], ["times"])
+            given = _fields(parsed(body), ["kind"], ["times"])
             oracle.fail_next(given["kind"], given.get("times", 1))
-            return _json({"faults": oracle.faults()})
+            return as_json({"faults": oracle.faults()})
         case "DELETE", ["faults"]:
             oracle.heal()
-            return _json({"faults": oracle.faults()})
+            return as_json({"faults": oracle.faults()})
         case _:
             raise NoSuchPath(_elsewhere(method, "/".join(["/sandbox", *path])))
 
@@ -191,13 +185,6 @@ def listing_state(given: Any) -> ListingState:
     return ListingState(usd=told["usd"], age_seconds=told.get("age_seconds", 0), walk=told.get("walk", False))
 
 
-def _parsed(body: bytes) -> Any:
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadRequest("the body is not JSON") from None
-
-
 def _fields(given: Any, needed: list[str], optional: list[str] | None = None) -> dict[str, Any]:
     """The members of a JSON object, each of its kind. Raises BadRequest."""
     known = [*needed, *(optional or [])]
@@ -215,10 +202,6 @@ def _fields(given: Any, needed: list[str], optional: list[str] | None = None) ->
     return given
 
 
-def _json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False) + "\n")
-
-
 def _elsewhere(method: str, path: str) -> str:
     return (
         f"nothing answers {method} {path}; there are GET /api/v3/ping, GET /api/v3/simple/price, PUT and DELETE "
@@ -227,119 +210,6 @@ def _elsewhere(method: str, path: str) -> str:
 
 
 # The server
-
-
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 64
-
-    def __init__(
-        self, oracle: Oracle, port: int, on_change: Callable[[], None], hang_seconds: float, access_log: bool
-    ) -> None:
-        self.oracle = oracle
-        self.on_change = on_change
-        self.hang_seconds = hang_seconds
-        self.access_log = access_log
-        self.closing = Event()
-        self.changing = Lock()  # one control at a time, so that what is kept is the last of them
-        super().__init__((HOST, port), _Handler)
-
-    def server_bind(self) -> None:
-        """Without HTTPServer's look-up of the host's name: the sandbox asks no name server."""
-        TCPServer.server_bind(self)
-        self.server_name, self.server_port = HOST, self.server_address[1]
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """A caller that hangs up is no news here; anything else is a bug and prints its traceback."""
-        if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
-            super().handle_error(request, client_address)
-
-
-class _Handler(BaseHTTPRequestHandler):
-    server: _Server
-    server_version = "sandbox-prices"
-    sys_version = ""
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two writes
-    timeout = 60  # an idle connection is closed
-
-    def _answer(self) -> None:
-        try:
-            answer = self._decided()
-        except Faulted as met:
-            if met.fault is Fault.TIMEOUT:
-                self.server.closing.wait(self.server.hang_seconds)
-            self.close_connection = True
-            return
-        except NotFound as unknown:
-            answer = _json({"error": unknown.detail}, 404)
-        except Refusal as refused:
-            answer = _json({"error": refused.detail}, 400)
-        except OSError as unkept:
-            answer = _json({"error": f"the change is in force, but is lost at the next start: {unkept}"}, 500)
-        body = answer.body.encode()
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.content_type)
-        self.send_header("Content-Length", str(len(body)))
-        for name, value in answer.headers.items():
-            self.send_header(name, value)
-        if self.close_connection:
-            self.send_header("Connection", "close")
-        self.end_headers()
-        self.wfile.write(body)
-
-    do_GET = do_PUT = do_POST = do_DELETE = _answer
-
-    def _decided(self) -> Answer:
-        body = self._body()
-        address = urlsplit(self.path)
-        path = [unquote(part) for part in address.path.strip("/").split("/")]
-        match self.command, path:
-            case "GET", ["api", "v3", "ping"]:
-                return Answer(200, json.dumps({"gecko_says": "(V3) To the Moon!"}))
-            case "GET", ["api", "v3", "simple", "price"]:
-                return simple_price(self.server.oracle, address.query)
-            case method, ["sandbox", *rest]:
-                with self.server.changing:
-                    answer = control(self.server.oracle, method, rest, body)
-                    if method != "GET":
-                        self.server.on_change()
-                return answer
-            case _:
-                raise NoSuchPath(_elsewhere(self.command, address.path))
-
-    def _body(self) -> bytes:
-        length = self.headers.get("Content-Length", "0")
-        if not (length.isascii() and length.isdigit() and len(length) < 10 and int(length) <= BODY_BYTES_MAX):
-            self.close_connection = True  # what was sent stays unread
-            raise BadRequest(f"a body has a Content-Length of at most {BODY_BYTES_MAX}")
-        return self.rfile.read(int(length))
-
-    def log_message(self, format: str, *args: Any) -> None:
-        if self.server.access_log:
-            super().log_message(format, *args)
-
-
-@dataclass(frozen=True)
-class Running:
-    """A face that is listening. As a context manager it closes on leaving."""
-
-    url: str  # http://127.0.0.1:port
-    _server: _Server
-    _thread: Thread
-
-    def close(self) -> None:
-        """Stop listening, let go of callers that wait for a time-out. Closing again does nothing."""
-        self._server.closing.set()
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
 
 def serve(
@@ -354,7 +224,21 @@ def serve(
 
     on_change is called after each control that changed something; what it raises as OSError is told to the caller.
     """
-    server = _Server(oracle, port, on_change, hang_seconds, access_log)
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, name="sandbox-prices", daemon=True)
-    thread.start()
-    return Running(f"http://{HOST}:{server.server_port}", server, thread)
+    changing = Lock()  # one control at a time, so that what is kept is the last of them
+
+    def decide(request: Request) -> Answer:
+        match request.method, request.path:
+            case "GET", ["api", "v3", "ping"]:
+                return Answer(200, json.dumps({"gecko_says": "(V3) To the Moon!"}))
+            case "GET", ["api", "v3", "simple", "price"]:
+                return simple_price(oracle, request.query)
+            case method, ["sandbox", *rest]:
+                with changing:
+                    answer = control(oracle, method, rest, request.body)
+                    if method != "GET":
+                        on_change()
+                return answer
+            case method, path:
+                raise NoSuchPath(_elsewhere(method, "/" + "/".join(path)))
+
+    return serve_http(decide, port, name="sandbox-prices", hang_seconds=hang_seconds, access_log=access_log)

@@ -52,6 +52,7 @@ SELL = Ticket(Side.SELL, Quantity("0.345", "BTC"), Price("19010.5"), OURS)
 DIGITS = "0" * 24  # living exchanges write 28 decimals
 
 Scripted = str | Answer | type[Exception]
+Answers = Mapping[str, Scripted | list[Scripted]]
 Send = Callable[[socket.socket], None]
 
 
@@ -142,7 +143,7 @@ class Asked:
 class Script:
     """An exchange that answers each function by a script: always the same, or one after another."""
 
-    def __init__(self, answers: Mapping[str, Scripted | list[Scripted]]) -> None:
+    def __init__(self, answers: Answers) -> None:
         self.asked: list[Asked] = []
         self._answers = {"GetInstruments": INSTRUMENTS, **answers}
 
@@ -171,9 +172,7 @@ def exchange_at(url: str, **options: Any) -> AlphaPointExchange:
 
 
 @contextmanager
-def scripted(
-    answers: Mapping[str, Scripted | list[Scripted]] | None = None, **options: Any
-) -> Iterator[tuple[AlphaPointExchange, Script]]:
+def scripted(answers: Answers | None = None, **options: Any) -> Iterator[tuple[AlphaPointExchange, Script]]:
     script = Script(answers or {})
     with serve(script.decide, name="scripted") as running:
         yield exchange_at(f"{running.url}/AP", **options), script
@@ -387,6 +386,21 @@ def test_a_definite_no_is_a_refusal(answer: str) -> None:
     with scripted({"SendOrder": answer}) as (exchange, script), pytest.raises(ExchangeRefused):
         exchange.place(SELL)
     assert script.functions == ["SendOrder"]
+
+
+@pytest.mark.parametrize("again", [INSTRUMENTS, Answer(500, ""), "", json.dumps([BTC | {"QuantityIncrement": None}])])
+def test_a_refusal_stays_one_whatever_the_markets_are_then(again: Scripted) -> None:
+    listings: list[Scripted] = [INSTRUMENTS, again]
+    answers: Answers = {"GetInstruments": listings, "SendOrder": no(106, "Operation Not Supported")}
+    with scripted(answers) as (exchange, _), pytest.raises(ExchangeRefused):
+        exchange.place(SELL)
+
+
+def test_a_refusal_in_a_market_that_has_closed_meanwhile_is_told_as_such() -> None:
+    listings: list[Scripted] = [INSTRUMENTS, json.dumps([BTC | {"SessionStatus": "Paused"}])]
+    answers: Answers = {"GetInstruments": listings, "SendOrder": no(106, "Operation Not Supported")}
+    with scripted(answers) as (exchange, _), pytest.raises(MarketUnknown):
+        exchange.place(SELL)
 
 
 def test_a_refusal_says_why() -> None:
@@ -671,7 +685,7 @@ def test_an_order_that_the_exchange_does_not_know_is_unknown(answer: str) -> Non
     assert script.functions == ["GetOrderStatus"] * 2
 
 
-@pytest.mark.parametrize("exchange_order_id", ["", "x-1", "-1", "0", "1.5", "²", "1" * 30, OURS])
+@pytest.mark.parametrize("exchange_order_id", ["", "x-1", "-1", "0", "1.5", "²", "9" * 19, "1" * 5000, OURS])
 def test_an_id_that_is_none_of_theirs_is_unknown_without_asking(exchange_order_id: str) -> None:
     with scripted() as (exchange, script):
         for ask in (exchange.order, exchange.cancel):
@@ -878,7 +892,7 @@ def test_a_short_page_of_trades_is_not_the_last() -> None:
 
 # Finding
 
-UNKNOWN_TO_ALL: Mapping[str, Scripted | list[Scripted]] = {
+UNKNOWN_TO_ALL: Answers = {
     "GetOpenOrders": NOTHING,
     "GetOrdersHistory": NOTHING,
     "GetAccountTrades": NOTHING,
@@ -1041,33 +1055,35 @@ def test_an_order_that_is_over_is_left_alone(state: str) -> None:
     assert script.functions == ["GetOrderStatus"]
 
 
-NOT_CANCELLED: list[Scripted] = [
-    NOT_FOUND,
-    no(101),
-    no(102),
-    YES.replace("true", "null"),
-    "{}",
-    "",
-    Answer(500, ""),
-    Drop,
-]
+REFUSED_TO_CANCEL = [NOT_FOUND, no(20), no(100), no(101), no(102), no(106)]
+NOT_ANSWERED: list[Scripted] = [YES.replace("true", "null"), "{}", "", "null", Answer(404, ""), Answer(500, ""), Drop]
 
 
-@pytest.mark.parametrize("answer", NOT_CANCELLED)
-def test_an_order_that_ends_before_its_cancellation_comes_is_as_good(answer: Scripted) -> None:
+@pytest.mark.parametrize("answer", REFUSED_TO_CANCEL)
+def test_an_order_that_ends_before_its_cancellation_comes_is_as_good(answer: str) -> None:
     looks: list[Scripted] = [order(), order(OrderState='"Canceled"')]
     with scripted({"GetOrderStatus": looks, "CancelOrder": answer}) as (exchange, _):
         exchange.cancel("BTC", "2543565231")
 
 
-@pytest.mark.parametrize("answer", NOT_CANCELLED)
-def test_a_cancellation_that_does_nothing_is_not_taken_for_one(answer: Scripted) -> None:
+@pytest.mark.parametrize("answer", REFUSED_TO_CANCEL)
+def test_a_cancellation_that_is_refused_while_the_order_works_is_told(answer: str) -> None:
     with (
         scripted({"GetOrderStatus": order(), "CancelOrder": answer}) as (exchange, script),
         pytest.raises(ExchangeUnavailable),
     ):
         exchange.cancel("BTC", "2543565231")
     assert script.functions == ["GetOrderStatus", "CancelOrder", "GetOrderStatus"]
+
+
+@pytest.mark.parametrize("answer", NOT_ANSWERED)
+def test_a_cancellation_without_an_answer_is_not_taken_for_one(answer: Scripted) -> None:
+    with (
+        scripted({"GetOrderStatus": order(), "CancelOrder": answer}) as (exchange, script),
+        pytest.raises(ExchangeUnavailable),
+    ):
+        exchange.cancel("BTC", "2543565231")
+    assert script.functions == ["GetOrderStatus", "CancelOrder"]
 
 
 # Time and size

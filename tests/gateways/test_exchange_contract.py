@@ -6,6 +6,7 @@ To ask another adapter: a function like `_binance` below, and its name among `WO
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -24,8 +25,10 @@ from common.gateways.exchange import (
     Ticket,
     client_order_id,
 )
+from common.gateways.exchange.alphapoint import AlphaPointExchange
 from common.gateways.exchange.ccxt import CcxtExchange
 from common.money import ZERO, Money, Price, Quantity
+from sandbox.exchange import alphapoint
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.fake import Operation as FakeOperation
@@ -84,9 +87,40 @@ def _binance(venue: Venue) -> Iterator[Doors]:
         )
 
 
+@contextmanager
+def _alphapoint(venue: Venue) -> Iterator[Doors]:
+    faults = Faults()
+    keys = alphapoint.Credential(DESK, api_key="key", secret="secret", account_id=449, user_id=446)
+    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    later = timedelta()
+
+    def fail_next(kind: Fault, operation: FakeOperation) -> None:
+        nonlocal later
+        if operation == "rules":  # of all markets, and known: so let them be too old
+            later += timedelta(hours=1)
+        faults.fail_next(kind, on[operation])
+
+    with serve(alphapoint.AlphaPointFace(venue, [keys], faults).decide, name="alphapoint") as face:
+        yield Doors(
+            AlphaPointExchange(
+                f"{face.url}/AP",
+                oms_id=1,
+                account_id=keys.account_id,
+                user_id=keys.user_id,
+                api_key=keys.api_key,
+                secret=keys.secret,
+                clock=lambda: now() + later,
+            ),
+            refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
+            fail_before_next=lambda operation: fail_next(Fault.SERVER_ERROR, operation),
+            drop_answer_next=lambda operation: fail_next(Fault.DROP_AFTER, operation),
+        )
+
+
 WORLDS: dict[str, Callable[[Venue], AbstractContextManager[Doors]]] = {
     "fake": _fake,
     "binance": _binance,
+    "alphapoint": _alphapoint,
 }
 
 

@@ -16,8 +16,9 @@ from typing import Any
 import pytest
 import urllib3
 
-from sandbox.prices.face import BODY_BYTES_MAX, serve
+from sandbox.prices.face import serve
 from sandbox.prices.oracle import Oracle
+from sandbox.serving import BODY_BYTES_MAX
 
 NOW = datetime(2024, 3, 25, 8, 45, 0, 5, tzinfo=UTC)
 PRICE = "/api/v3/simple/price"

@@ -1,476 +1,769 @@
-"""The state machines' service in memory: by itself, and against moto on the same definitions."""
+"""The state machines' service in memory: time, tasks, tokens, restarts, the client's form, histories."""
 
 from __future__ import annotations
 
-import itertools
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, OperationNotPageableError, ParamValidationError
 
 from tests.desk import Clock
-from tests.harness.clock import BEGINNING, VirtualClock
+from tests.harness.clock import BEGINNING
 from tests.harness.executions import Execution
 from tests.harness.faults import Crash, Endless
+from tests.harness.machine_stage import (
+    END,
+    INVOKE,
+    SELL,
+    A,
+    NotFilled,
+    PayoutRejected,
+    Stage,
+    catch,
+    machine,
+    passing,
+    refused,
+    retry,
+    scripted,
+    task,
+    token_task,
+    wait,
+)
 from tests.harness.stepfunctions import InMemoryStepFunctions
-from tests.harness.test_machine import TEMPLATE
-from tests.machine import REGION, Run, definition_of
-from tests.machine import run as run_on_moto
+from tests.harness.stepfunctions_requests import service_model
 
-Tasks = Mapping[str, Callable[[Any, Any], Any]]
+# Time
 
 
-class NotFilled(Exception): ...
-
-
-class PayoutRejected(Exception): ...
-
-
-def machine(**states: Any) -> dict[str, Any]:
-    """A machine of these states, from the first one on."""
-    return {"StartAt": next(iter(states)), "States": states}
-
-
-def task(resource: str, **fields: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": resource, **({} if "Next" in fields else {"End": True}), **fields}
-
-
-def token_task(function: str, **fields: Any) -> dict[str, Any]:
-    parameters = {"FunctionName": function, "Payload": {"order.$": "$", "token.$": "$$.Task.Token"}}
-    return task("arn:aws:states:::lambda:invoke.waitForTaskToken", Parameters=parameters, **fields)
-
-
-def passing(**fields: Any) -> dict[str, Any]:
-    return {"Type": "Pass", **({} if "Next" in fields else {"End": True}), **fields}
-
-
-def wait(**fields: Any) -> dict[str, Any]:
-    return {"Type": "Wait", **({} if "Next" in fields else {"End": True}), **fields}
-
-
-def retry(*errors: str, **fields: Any) -> dict[str, Any]:
-    return {"ErrorEquals": list(errors), **fields}
-
-
-def catch(following: str, *errors: str, **fields: Any) -> dict[str, Any]:
-    return {"ErrorEquals": list(errors or ("States.ALL",)), "Next": following, **fields}
-
-
-END = {"Type": "Succeed"}
-
-
-def scripted(*acts: Any) -> Callable[[Any, Any], Any]:
-    """A task that does these, one after the other: raise an exception, or answer anything else."""
-    rest = iter(acts)
-
-    def play(_event: Any, _context: Any) -> Any:
-        act = next(rest)
-        if isinstance(act, BaseException):
-            raise act
-        return act
-
-    return play
-
-
-def echo(event: Any, _: Any) -> Any:
-    return event
-
-
-class Stage:
-    """A service on a clock that only tests move."""
-
-    def __init__(self, **switches: bool) -> None:
-        self.clock = VirtualClock()
-        self.service = InMemoryStepFunctions(self.clock.now, **switches)
-        self.names = map("run-{}".format, itertools.count(1))
-        self.tokens: list[str] = []
-
-    def deploy(self, definition: Mapping[str, Any], name: str = "desk", **tasks: Callable[[Any, Any], Any]) -> str:
-        return self.service.deploy(name, definition, {"keep": self.keep, "echo": echo, **tasks})
-
-    def keep(self, event: Any, _: Any) -> None:
-        """A task that keeps its token."""
-        self.tokens.append(event["token"])
-
-    def start(self, arn: str, given: Any = None, name: str | None = None) -> Execution:
-        text = json.dumps({} if given is None else given)
-        started = self.service.start_execution(stateMachineArn=arn, name=name or next(self.names), input=text)
-        return next(x for x in self.service.executions if x.arn == started["executionArn"])
-
-    def play(self, definition: Mapping[str, Any], given: Any = None, **tasks: Callable[[Any, Any], Any]) -> Execution:
-        """One execution to its end, time-outs included."""
-        execution = self.start(self.deploy(definition, **tasks), given)
-        self.to_the_end()
-        return execution
-
-    def to_the_end(self) -> None:
-        self.service.run()
-        while (at := self.service.next_at()) is not None:
-            self.clock.advance(max(0.0, (at - self.clock.now()).total_seconds()))
-            self.service.run()
-
-    def after(self, seconds: float) -> int:
-        self.clock.advance(seconds)
-        return self.service.run()
-
-    def history(self, execution: Execution, **how: Any) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = self.service.get_execution_history(executionArn=execution.arn, **how)["events"]
-        return events
-
-    def kinds(self, execution: Execution) -> list[str]:
-        return [event["type"] for event in self.history(execution)]
-
-
-def run_here(
-    definition: Mapping[str, Any],
-    given: Any,
-    tasks: Tasks,
-    *,
-    waiting: Callable[[Any, str], None] | None = None,
-) -> Run:
-    """The same as `tests.machine.run`, here. `waiting` gets the client too."""
+def test_nothing_happens_before_it_is_due() -> None:
     stage = Stage()
-    execution = stage.start(stage.deploy(definition, **tasks), given)
+    execution = stage.start(stage.deploy(machine(X=wait(Seconds=60, Next="Y"), Y=wait(SecondsPath="$.s"))), {"s": 5})
+    assert (stage.service.next_at(), execution.visited) == (BEGINNING, [])
+    assert (stage.service.run(), stage.service.next_at()) == (1, BEGINNING + timedelta(seconds=60))
+    assert (stage.after(59), execution.visited) == (0, ["X"])
+    assert (stage.after(1), execution.visited) == (2, ["X", "Y"])
+    assert (stage.after(5), execution.status, stage.service.next_at()) == (1, "SUCCEEDED", None)
+    assert stage.service.run() == 0
+
+
+def test_executions_go_on_by_due_time_and_then_by_start() -> None:
+    stage = Stage()
+    told: list[str] = []
+
+    def tell(event: Any, _: Any) -> Any:
+        told.append(event["n"])
+        return event
+
+    definition = machine(X=wait(SecondsPath="$.s", Next="Y"), Y=task("tell", Next="Z"), Z=task("tell"))
+    arn = stage.deploy(definition, tell=tell)
+    for name, seconds in (("a", 9), ("b", 5), ("c", 9), ("d", 7)):
+        stage.start(arn, {"s": seconds, "n": name})
     stage.service.run()
-    while execution.running:
-        if waiting and execution.waits_for_token:
-            assert execution.token
-            waiting(stage.service, execution.token.text)
-            if stage.service.run():
-                continue
-        at = stage.service.next_at()
-        assert at, "nobody will go on"
-        stage.after((at - stage.clock.now()).total_seconds())
-    return Run(
-        execution.status,
-        execution.output,
-        execution.waits_seconds,
-        execution.visited,
-        execution.error,
-        execution.cause,
-    )
+    stage.after(8)
+    assert told == ["b", "b", "d", "d"]
+    stage.after(60)
+    assert told[4:] == ["a", "a", "c", "c"]
 
 
-def refused(code: str) -> Any:
-    return pytest.raises(ClientError, check=lambda error: error.response["Error"]["Code"] == code)
+def test_what_is_late_goes_on_from_the_present() -> None:
+    stage = Stage()
+    definition = machine(X=task("x", Retry=[retry("A", IntervalSeconds=15, BackoffRate=1)]))
+    stage.start(stage.deploy(definition, x=scripted(A(), A(), A(), "done")))
+    stage.service.run()
+    assert stage.after(86_400) == 1
+    assert stage.service.next_at() == stage.clock.now() + timedelta(seconds=15)
 
 
-# Against moto
+def test_a_wait_until_a_time_ends_then_or_at_once_when_it_is_past() -> None:
+    at = "2026-01-01T00:01:30Z"
+    stage = Stage()
+    stage.start(stage.deploy(machine(X=wait(Timestamp=at, Next="Y"), Y=wait(TimestampPath="$.at"))), {"at": at})
+    stage.service.run()
+    assert stage.service.next_at() == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
+    stage.after(100)
+    assert stage.service.executions[0].waits_seconds == [90, 0]
 
 
-class Payouts:
-    """A bank that tells by the token what it was told to, in order; `silence` is told by no one."""
+def test_a_task_that_takes_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
+    stage = Stage()
 
-    def __init__(self, told: str) -> None:
-        self.told = told.split()
+    def slow(event: Any, _: Any) -> Any:
+        stage.clock.advance(event["seconds"])
+        return "done"
 
-    def __call__(self, client: Any, token: str) -> None:
-        told = self.told.pop(0)
-        if told == "paid":
-            client.send_task_success(taskToken=token, output='{"paid": true}')
-        elif told == "rejected":
-            client.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
-        elif told == "wordless":
-            client.send_task_failure(taskToken=token)
+    definition = machine(X=task("slow", TimeoutSeconds=10, Catch=[catch("Late", "States.Timeout")]), Late=END)
+    assert stage.play(definition, {"seconds": 9}, slow=slow).output == "done"
+    late = stage.play(definition, {"seconds": 10}, slow=slow)
+    assert (late.visited, late.output) == (["X", "Late"], {"Error": "States.Timeout", "Cause": ""})
 
 
-ORDER = {"order_id": "O1", "quantity": 3, "lines": [{"n": 1}, {"n": 2}], "none": None, "late": "2026-11-21T12:00:00Z"}
+def test_a_time_out_may_come_from_the_data() -> None:
+    stage = Stage()
+    execution = stage.play(machine(X=token_task("keep", TimeoutSecondsPath="$.patience")), {"patience": 45})
+    assert (execution.status, execution.error, execution.waits_seconds) == ("FAILED", "States.Timeout", [45])
 
 
-def same(
-    definition: Mapping[str, Any],
-    given: Any = None,
-    tasks: Callable[[], Tasks] = dict,
-    told: str = "",
-) -> Run:
-    """Run it on moto and here, see that it is the same, and answer what was seen."""
-    given = ORDER if given is None else given
-    moto_payouts, payouts = Payouts(told), Payouts(told)
-    there = run_on_moto(
-        definition,
-        given,
-        {"echo": echo, **tasks()},
-        waiting=lambda token: moto_payouts(boto3.client("stepfunctions", REGION), token),
-    )
-    here = run_here(definition, given, {"echo": echo, **tasks()}, waiting=payouts)
-    assert plain(here) == plain(there)
-    return here
-
-
-def plain(seen: Run) -> Run:
-    """Without what the two say in other words: causes, in whose JSON the order differs, and the envelope's metadata."""
-    return replace(seen, output=_plain(seen.output), cause=None)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_plain(part) for part in value]
-    if not isinstance(value, Mapping):
-        return value
-    if "Payload" in value:
-        return {"Payload": value["Payload"], "StatusCode": value["StatusCode"]}
-    if set(value) == {"Error", "Cause"} and value["Cause"].startswith("{"):
-        return {**value, "Cause": json.loads(value["Cause"])}
-    return {name: _plain(part) for name, part in value.items()}
-
-
-POLL = task(
-    "poll",
-    Retry=[retry("NotFilled", IntervalSeconds=15, MaxAttempts=3, BackoffRate=1)],
-    Catch=[catch("Fail", ResultPath="$.failure")],
-    Next="Large",
-)
-LARGE = {
-    "Type": "Choice",
-    "Choices": [{"Variable": "$.quantity", "NumericGreaterThan": 10, "Next": "Cool"}],
-    "Default": "Pay",
-}
-PAY = token_task(
-    "pay",
-    TimeoutSeconds=300,
-    ResultPath="$.payout",
-    Retry=[retry("PayoutRejected", IntervalSeconds=60, MaxAttempts=2, BackoffRate=2)],
-    Catch=[catch("Check", "States.Timeout", ResultPath="$.late")],
-)
-SELL = machine(
-    Poll=POLL,
-    Large=LARGE,
-    Cool=wait(SecondsPath="$.cool_seconds", Next="Pay"),
-    Pay=PAY,
-    Check=passing(Result="asked the bank"),
-    Fail={"Type": "Fail", "Error": "GaveUp", "Cause": "never filled"},
-)
+def test_a_task_failed_retry_is_not_for_time_outs() -> None:
+    stage = Stage()
+    definition = machine(X=token_task("keep", TimeoutSeconds=30, Retry=[retry("States.TaskFailed")]))
+    assert stage.play(definition).waits_seconds == [30]
 
 
 @pytest.mark.parametrize(
-    ("opens", "told", "status", "waits"),
+    "state",
     [
-        (0, "paid", "SUCCEEDED", []),
-        (3, "paid", "SUCCEEDED", [15, 15, 15]),
-        (4, "", "FAILED", [15, 15, 15]),
-        (0, "rejected rejected paid", "SUCCEEDED", [60, 120]),
-        (0, "rejected rejected rejected", "FAILED", [60, 120]),
-        (0, "rejected silence", "SUCCEEDED", [60, 300]),
-        (1, "wordless", "FAILED", [15]),
+        wait(Seconds=100),
+        token_task("keep"),
+        token_task("keep", TimeoutSeconds=100),
+        task("fails", Retry=[retry("States.ALL", IntervalSeconds=100)]),
     ],
 )
-def test_a_sale_goes_as_on_moto(opens: int, told: str, status: str, waits: list[int]) -> None:
-    def tasks() -> Tasks:
-        return {
-            "poll": scripted(*[NotFilled("open")] * opens, ORDER),
-            "pay": lambda event, _: event["order"]["order_id"],
-        }
-
-    seen = same(SELL, tasks=tasks, told=told)
-    assert (seen.status, seen.waits_seconds) == (status, waits)
-
-
-def test_a_choice_and_a_wait_go_as_on_moto() -> None:
-    given = {**ORDER, "quantity": 11, "cool_seconds": 86_400}
-    seen = same(SELL, given, lambda: {"poll": echo, "pay": echo}, told="paid")
-    assert (seen.visited, seen.waits_seconds) == (["Poll", "Large", "Cool", "Pay"], [86_400])
-
-
-class A(Exception): ...
-
-
-class B(Exception): ...
-
-
-class C(Exception): ...
-
-
-def test_retriers_count_for_themselves_as_on_moto() -> None:
-    """AWS's own example: A, B, C, B with A and B in one retrier of two attempts."""
-    definition = machine(
-        X=task(
-            "x",
-            Retry=[
-                retry("A", "B", IntervalSeconds=1, BackoffRate=2.0, MaxAttempts=2),
-                retry("C", IntervalSeconds=5),
-            ],
-            Catch=[catch("Z")],
-        ),
-        Z=END,
-    )
-    seen = same(definition, tasks=lambda: {"x": scripted(A("a"), B("b"), C("c"), B("b"))})
-    assert (seen.waits_seconds, seen.visited) == ([1, 2, 5], ["X", "Z"])
-    assert seen.output == {"Error": "B", "Cause": '{"errorMessage":"b","errorType":"B"}'}
-
-
-@pytest.mark.parametrize(("error", "caught"), [("States.TaskFailed", True), ("Exception", False)])
-def test_a_crash_is_caught_as_on_moto(error: str, caught: bool) -> None:
-    definition = machine(X=task("x", Catch=[catch("Z", error)]), Z=END)
-    seen = same(definition, tasks=lambda: {"x": scripted(Crash("gone"))})
-    assert (seen.status == "SUCCEEDED") == caught
-    assert caught or seen.error == "Runtime.ExitError"
-
-
-def test_delays_have_a_longest_one_and_defaults_as_on_moto() -> None:
-    definition = machine(
-        X=task(
-            "x", Retry=[retry("A", MaxDelaySeconds=5, MaxAttempts=4), retry("States.TaskFailed")], Catch=[catch("Z")]
-        ),
-        Z=END,
-    )
-    acts = [A(), A(), A(), A(), B(), B(), B(), B()]
-    assert same(definition, tasks=lambda: {"x": scripted(*acts)}).waits_seconds == [1, 2, 4, 5, 1, 2, 4]
-
-
-def test_a_retrier_of_no_attempts_keeps_an_error_from_the_next_one_as_on_moto() -> None:
-    definition = machine(X=task("x", Retry=[retry("A", MaxAttempts=0), retry("States.ALL")]))
-    seen = same(definition, tasks=lambda: {"x": scripted(A("no"))})
-    assert (seen.status, seen.error, seen.waits_seconds) == ("FAILED", "A", [])
-
-
-INVOKE = "arn:aws:states:::lambda:invoke"
-FLOWS: dict[str, dict[str, Any]] = {
-    "task": task("echo"),
-    "input path": task("echo", InputPath="$.lines[1]"),
-    "input path null": task("echo", InputPath=None),
-    "output path": task("echo", OutputPath="$.lines[0]"),
-    "output path null": task("echo", OutputPath=None),
-    "result path": task("echo", Parameters={"a": 1}, ResultPath="$.deep.er"),
-    "result path over what is there": task("echo", Parameters={"a": [1]}, ResultPath="$.lines"),
-    "result path null": task("echo", Parameters={"a": 1}, ResultPath=None),
-    "parameters": task("echo", Parameters={"id.$": "$.order_id", "deep": {"n.$": "$['lines'][0]", "c": [1, None]}}),
-    "given": task("echo", Parameters={"given.$": "$$.Execution.Input.order_id", "state.$": "$$.State.Name"}),
-    "count": task("echo", Parameters={"retries.$": "$$.State.RetryCount"}),
-    "selector": task("echo", ResultSelector={"n.$": "$.lines[1]", "fixed": 1}, ResultPath="$.picked"),
-    "invoke": task(INVOKE, Parameters={"FunctionName": "echo", "Payload.$": "$"}),
-    "invoke, selected": task(
-        INVOKE,
-        Parameters={"FunctionName": "echo", "Payload": {"n.$": "$.quantity"}},
-        ResultSelector={"n.$": "$.Payload.n"},
-        ResultPath="$.got",
-    ),
-    "pass": passing(Result={"a": [1]}, ResultPath="$.r"),
-    "pass with parameters": passing(Parameters={"n.$": "$.quantity"}, ResultPath="$.r"),
-    "wait": wait(Seconds=7, InputPath="$.lines"),
-    "wait for a number that is given": wait(SecondsPath="$.quantity", OutputPath="$.lines"),
-    "catch beside the input": task("fails", Catch=[catch("Seen", ResultPath="$.why.so")]),
-    "catch instead of the input": task("fails", Catch=[catch("Seen")]),
-    "catch without a word": task("fails", OutputPath="$.lines", Catch=[catch("Seen", ResultPath=None)]),
-}
-
-
-def test_data_flows_as_on_moto() -> None:
-    """All states in a row. Behind each stands a task that looks at its output and gives the next one the order again."""
-    states: dict[str, Any] = {}
-    for name, following in zip(FLOWS, [*list(FLOWS)[1:], "End"], strict=True):
-        flow = {part: value for part, value in FLOWS[name].items() if part != "End"}
-        for catcher in flow.get("Catch", ()):
-            catcher["Next"] = f"see {name}"
-        states[name] = {**flow, "Next": f"see {name}"}
-        states[f"see {name}"] = task("see", Next=following)
-    looks: list[list[Any]] = []
-
-    def tasks() -> Tasks:
-        look: list[Any] = []
-        looks.append(look)
-
-        def see(event: Any, _: Any) -> Any:
-            look.append(_plain(event))
-            return ORDER
-
-        def fails(event: Any, _: Any) -> Any:
-            raise A("why")
-
-        return {"see": see, "fails": fails}
-
-    assert same(machine(**states, End=END), tasks=tasks).waits_seconds == [7, 3]
-    there, here = (dict(zip(FLOWS, look, strict=True)) for look in looks)
-    assert here == there
-    assert here["result path"] == {**ORDER, "deep": {"er": {"a": 1}}}
-
-
-ENDS: dict[str, dict[str, Any]] = {
-    "fail": {"Type": "Fail", "Error": "E"},
-    "fail by path": {"Type": "Fail", "ErrorPath": "$.order_id", "CausePath": "$.late"},
-    "succeed": {"Type": "Succeed", "InputPath": "$.lines"},
-    "nobody catches": task("fails", Catch=[catch("Y", "States.Timeout", "B")]),
-    "input path that is missing": passing(InputPath="$.nothing"),
-    "seconds path that is missing": wait(SecondsPath="$.nothing"),
-    "seconds that are no number": wait(SecondsPath="$.order_id"),
-}
-
-
-@pytest.mark.parametrize("name", ENDS)
-def test_executions_end_as_on_moto(name: str) -> None:
-    others = {"Y": END} if "Catch" in ENDS[name] else {}
-    same(machine(X=ENDS[name], **others), tasks=lambda: {"fails": scripted(A("why"))})
-
-
-RULES: list[dict[str, Any]] = [
-    {"Variable": "$.v", "StringEquals": "b"},
-    {"Variable": "$.v", "StringLessThan": "b"},
-    {"Variable": "$.v", "StringGreaterThanEquals": "b"},
-    {"Variable": "$.v", "StringEqualsPath": "$.text"},
-    {"Variable": "$.v", "NumericEquals": 1},
-    {"Variable": "$.v", "NumericGreaterThan": 1},
-    {"Variable": "$.v", "NumericLessThanEquals": 1},
-    {"Variable": "$.v", "NumericLessThanPath": "$.number"},
-    {"Variable": "$.v", "BooleanEquals": True},
-    {"Variable": "$.v", "BooleanEqualsPath": "$.truth"},
-    {"Variable": "$.v", "IsPresent": True},
-    {"Variable": "$.nothing", "IsPresent": False},
-    {"Variable": "$.v", "IsNull": True},
-    {"Variable": "$.v", "IsNumeric": True},
-    {"Variable": "$.v", "IsString": False},
-    {"Variable": "$.v", "IsBoolean": True},
-    {"Variable": "$.v", "StringMatches": "b*"},
-    {"Variable": "$.v", "TimestampLessThan": "2026-11-22T00:00:00Z"},
-    {"And": [{"Variable": "$.v", "IsPresent": True}, {"Variable": "$.v", "IsNumeric": True}]},
-    {"Or": [{"Variable": "$.v", "IsNull": True}, {"Variable": "$.v", "BooleanEquals": False}]},
-    {"Not": {"Variable": "$.v", "StringEquals": "b"}},
-    {"And": [{"Variable": "$.nothing", "IsPresent": True}, {"Variable": "$.nothing", "NumericEquals": 1}]},
-]
-VALUES = ["a", "b", "bc", 0, 1, 2, 1.5, True, False, None, "2026-11-21T12:00:00Z"]
-
-
-def test_choices_are_made_as_on_moto() -> None:
-    """For each value a round through a Choice for each rule, which visits a state when it says yes."""
-    states: dict[str, Any] = {
-        "Round": task("round", Next="More"),
-        "More": {
-            "Type": "Choice",
-            "Choices": [{"Variable": "$.more", "BooleanEquals": True, "Next": "0"}],
-            "Default": "End",
-        },
-    }
-    for number, rule in enumerate(RULES):
-        following = f"{number + 1}" if number + 1 < len(RULES) else "Round"
-        states[f"{number}"] = {
-            "Type": "Choice",
-            "Choices": [{**rule, "Next": f"yes to {number}"}],
-            "Default": following,
-        }
-        states[f"yes to {number}"] = passing(Next=following)
-    others = {"more": True, "text": "b", "number": 2, "truth": False}
-    rounds = [*({"v": value, **others} for value in VALUES), {"more": False}]
-    seen = same(machine(**states, End=END), tasks=lambda: {"round": scripted(*rounds)})
-    assert {f"yes to {number}" for number in range(len(RULES) - 1)} < set(seen.visited)
-
-
-def test_a_choice_without_a_match_fails_as_on_moto() -> None:
-    rule = {"Variable": "$.quantity", "NumericEquals": 0, "Next": "Y"}
-    assert same(machine(X={"Type": "Choice", "Choices": [rule]}, Y=END)).error == "States.Runtime"
-
-
-def test_a_token_may_be_sent_back_before_its_task_returns_as_on_moto() -> None:
-    definition = machine(X=token_task("pay", TimeoutSeconds=60))
-
-    def pays(client: Callable[[], Any]) -> Callable[[Any, Any], Any]:
-        return lambda event, _: client().send_task_success(taskToken=event["token"], output='["at once"]') and None
-
-    there = run_on_moto(definition, ORDER, {"pay": pays(lambda: boto3.client("stepfunctions", REGION))})
+def test_a_machine_that_may_not_take_so_long_is_timed_out_wherever_it_is(state: dict[str, Any]) -> None:
     stage = Stage()
-    here = stage.play(definition, ORDER, pay=pays(lambda: stage.service))
-    assert (here.status, here.output, here.waits_seconds) == (there.status, there.output, there.waits_seconds)
-    assert here.output == ["at once"]
+    execution = stage.play({**machine(X=state), "TimeoutSeconds": 60}, fails=scripted(A()))
+    assert (execution.status, execution.error, execution.output) == ("TIMED_OUT", "States.Timeout", None)
+    assert execution.stopped == BEGINNING + timedelta(seconds=60)
+    assert stage.kinds(execution)[-1] == "ExecutionTimedOut"
+
+
+def test_a_clock_that_moves_with_every_look_is_no_hindrance() -> None:
+    clock = Clock()
+    service = InMemoryStepFunctions(clock)
+    definition = machine(X=wait(Seconds=0, Next="Y"), Y=task("y", Retry=[retry("A", IntervalSeconds=60)]))
+    arn = service.deploy("ticks", definition, {"y": scripted(A(), "done")})
+    service.start_execution(stateMachineArn=arn, name="O1")
+    service.run()
+    assert service.executions[0].running
+    clock.forward(seconds=60)
+    service.run()
+    assert service.executions[0].output == "done"
+
+
+def test_an_execution_without_end_fails_when_its_history_is_full() -> None:
+    rule = {"Variable": "$.enough", "IsPresent": True, "Next": "End"}
+    definition = machine(X={"Type": "Choice", "Choices": [rule], "Default": "Y"}, Y=wait(Seconds=0, Next="X"), End=END)
+    execution = Stage().play(definition)
+    assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
+    assert execution.cause == "The execution reached the maximum number of history events (25000)."
+    assert 25_000 <= len(execution.events) < 25_010
+
+
+# Tasks
+
+
+def test_an_event_and_an_answer_pass_through_json() -> None:
+    def change(event: Any, _: Any) -> Any:
+        event["lines"].append("mine")
+        return {"pair": (1, 2), 3: Decimal("0.10"), "event": event}
+
+    execution = Stage().play(machine(X=task("change", ResultPath="$.seen")), {"lines": []}, change=change)
+    assert execution.output == {"lines": [], "seen": {"pair": [1, 2], "3": 0.1, "event": {"lines": ["mine"]}}}
+
+
+@pytest.mark.parametrize("answer", [object(), {1, 2}, float("nan"), datetime(2026, 1, 1, tzinfo=UTC)])
+def test_an_answer_that_is_no_json_fails_its_task(answer: Any) -> None:
+    execution = Stage().play(machine(X=task("x")), x=scripted(answer))
+    assert (execution.status, execution.error) == ("FAILED", "Runtime.MarshalError")
+
+
+def test_a_task_fails_with_the_name_of_its_exception_and_a_crash_with_exit_error() -> None:
+    stage = Stage()
+    definition = machine(X=task("x"))
+    raised = stage.play(definition, x=scripted(PayoutRejected("no such account")))
+    assert (raised.status, raised.error) == ("FAILED", "PayoutRejected")
+    assert json.loads(raised.cause or "") == {"errorMessage": "no such account", "errorType": "PayoutRejected"}
+    crashed = stage.play(definition, x=scripted(Crash("the process ends here")))
+    assert (crashed.error, json.loads(crashed.cause or "")["errorType"]) == ("Runtime.ExitError", "Runtime.ExitError")
+
+
+def test_a_program_that_never_ends_is_not_taken_for_a_failing_task() -> None:
+    stage = Stage()
+    with pytest.raises(Endless):
+        stage.play(machine(X=task("x", Retry=[retry("States.ALL")])), x=scripted(Endless()))
+    assert stage.play(machine(X=task("echo"))).status == "SUCCEEDED"
+
+
+def test_the_context_object_tells_where_an_execution_stands() -> None:
+    stage = Stage()
+    seen: list[Any] = []
+
+    def look(event: Any, _: Any) -> Any:
+        seen.append(event)
+        raise A
+
+    parameters = {"all.$": "$$", "token.$": "$$.Execution.Name"}
+    state = task("look", Parameters=parameters, Retry=[retry("A", IntervalSeconds=60, MaxAttempts=1)])
+    execution = stage.play({**machine(X=state)}, {"n": 1}, look=look)
+    first, second = (event["all"] for event in seen)
+    assert seen[0]["token"] == execution.name
+    assert first["Execution"]["Id"] == execution.arn
+    assert (first["Execution"]["Input"], first["Execution"]["StartTime"]) == ({"n": 1}, "2026-01-01T00:00:00.000Z")
+    assert (first["State"]["Name"], first["State"]["RetryCount"], second["State"]["RetryCount"]) == ("X", 0, 1)
+    assert first["StateMachine"] == {"Id": execution.machine_arn, "Name": "desk"}
+    assert "Task" not in first
+
+
+def test_retries_are_counted_from_nothing_again_when_a_state_is_entered_again() -> None:
+    rule = {"Variable": "$.done", "BooleanEquals": True, "Next": "End"}
+    definition = machine(
+        X=task("x", Retry=[retry("A", IntervalSeconds=7, MaxAttempts=1)], Next="Y"),
+        Y={"Type": "Choice", "Choices": [rule], "Default": "X"},
+        End=END,
+    )
+    execution = Stage().play(definition, x=scripted(A(), {"done": False}, A(), {"done": True}))
+    assert (execution.status, execution.waits_seconds) == ("SUCCEEDED", [7, 7])
+
+
+def test_transitions_are_states_entered_and_retries() -> None:
+    definition = machine(
+        X=task("x", Retry=[retry("A", MaxAttempts=2)], Catch=[catch("Y")]), Y=wait(Seconds=1, Next="Z"), Z=END
+    )
+    execution = Stage().play(definition, x=scripted(A(), A(), A()))
+    assert (execution.visited, execution.transitions) == (["X", "Y", "Z"], 5)
+
+
+def test_what_a_task_starts_and_sends_is_done_after_it() -> None:
+    """Nothing recurses: while a task runs, `run` does nothing."""
+    stage = Stage()
+    told: list[str] = []
+
+    def boss(event: Any, _: Any) -> Any:
+        started = stage.service.start_execution(stateMachineArn=helper, name="helper", input="{}")
+        stage.service.send_task_success(taskToken=stage.tokens[0], output='"sent"')
+        assert stage.service.run() == 0
+        told.append("boss")
+        return started["executionArn"]
+
+    def help_out(event: Any, _: Any) -> Any:
+        told.append("helper")
+        return stage.service.describe_execution(executionArn=execution.arn)["status"]
+
+    waiting = stage.start(stage.deploy(machine(X=token_task("keep", Next="Y"), Y=task("echo")), "waiting"))
+    stage.service.run()
+    helper = stage.deploy(machine(X=task("help_out")), "helper", help_out=help_out)
+    execution = stage.start(stage.deploy(machine(X=task("boss", Next="Y"), Y=task("echo")), "boss", boss=boss))
+    assert stage.service.run() == 5
+    assert told == ["boss", "helper"]
+    assert waiting.output == "sent"
+    assert [x.output for x in stage.service.executions[2:]] == ["SUCCEEDED"]
+
+
+# Tokens
+
+
+def waiting(stage: Stage, **fields: Any) -> tuple[Execution, str]:
+    """An execution that waits for its token."""
+    execution = stage.start(stage.deploy(machine(Pay=token_task("keep", **fields))), {"n": 1})
+    stage.service.run()
+    assert execution.waits_for_token
+    return execution, stage.tokens[-1]
+
+
+def test_a_token_brings_its_output_when_it_is_sent_back() -> None:
+    stage = Stage()
+    execution, token = waiting(stage, ResultPath="$.payout")
+    assert (stage.service.next_at(), stage.service.run()) == (None, 0)
+    stage.service.send_task_success(taskToken=token, output='{"paid": true}')
+    assert (execution.running, stage.service.next_at()) == (True, stage.clock.now())
+    assert (stage.service.run(), execution.output) == (1, {"n": 1, "payout": {"paid": True}})
+
+
+def test_a_token_brings_a_failure_for_retry_and_catch() -> None:
+    stage = Stage()
+    execution, token = waiting(stage)
+    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
+    stage.service.run()
+    assert (execution.status, execution.error, execution.cause) == ("FAILED", "PayoutRejected", "no such account")
+
+
+def test_a_token_is_good_for_one_answer() -> None:
+    stage = Stage()
+    execution, token = waiting(stage)
+    stage.service.send_task_success(taskToken=token, output="1")
+    with refused("TaskTimedOut"):
+        stage.service.send_task_failure(taskToken=token)
+    stage.service.run()
+    assert execution.output == 1
+    with refused("TaskTimedOut"):
+        stage.service.send_task_success(taskToken=token, output="2")
+
+
+def test_a_token_is_gone_with_its_time_out_even_before_anything_runs() -> None:
+    stage = Stage()
+    execution, token = waiting(stage, TimeoutSeconds=300)
+    stage.clock.advance(300)
+    with refused("TaskTimedOut"):
+        stage.service.send_task_success(taskToken=token, output="1")
+    stage.service.run()
+    assert (execution.error, execution.waits_seconds) == ("States.Timeout", [300])
+
+
+def test_a_retry_has_a_new_token_and_the_old_one_is_gone() -> None:
+    stage = Stage()
+    execution, token = waiting(stage, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
+    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="")
+    stage.service.run()
+    with refused("TaskTimedOut"):
+        stage.service.send_task_success(taskToken=token, output="1")
+    stage.after(60)
+    assert len(set(stage.tokens)) == 2
+    with refused("TaskTimedOut"):
+        stage.service.send_task_success(taskToken=token, output="1")
+    stage.service.send_task_success(taskToken=stage.tokens[1], output="2")
+    stage.service.run()
+    assert execution.output == 2
+
+
+def test_a_token_that_was_never_given_is_invalid() -> None:
+    with refused("InvalidToken"):
+        Stage().service.send_task_success(taskToken="made up", output="1")
+
+
+def test_an_output_that_is_no_json_is_refused_and_the_token_stays() -> None:
+    stage = Stage()
+    _, token = waiting(stage)
+    with refused("InvalidOutput"):
+        stage.service.send_task_success(taskToken=token, output="paid")
+    stage.service.send_task_success(taskToken=token, output='"paid"')
+
+
+def test_a_cause_has_its_longest() -> None:
+    stage = Stage()
+    _, token = waiting(stage)
+    with refused("ValidationException"):
+        stage.service.send_task_failure(taskToken=token, error="E" * 257)
+    with refused("ValidationException"):
+        stage.service.send_task_failure(taskToken=token, cause="c" * 32_769)
+    stage.service.send_task_failure(taskToken=token, error="E" * 256, cause="c" * 32_768)
+
+
+def test_what_a_task_sent_before_it_failed_counts() -> None:
+    stage = Stage()
+
+    def pay(event: Any, _: Any) -> Any:
+        stage.service.send_task_success(taskToken=event["token"], output='"paid"')
+        raise A("after that")
+
+    assert stage.play(machine(X=token_task("pay")), pay=pay).output == "paid"
+
+
+@pytest.mark.parametrize("raised", [A("no"), Crash("gone")])
+def test_a_task_that_fails_before_it_waits_for_its_token_fails_the_state_at_once(raised: BaseException) -> None:
+    stage = Stage()
+    execution = stage.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
+    assert (execution.status, execution.waits_seconds) == ("FAILED", [])
+    assert execution.error == ("A" if isinstance(raised, A) else "Runtime.ExitError")
+
+
+@pytest.mark.parametrize("raised", [A("no"), Crash("gone")])
+def test_in_the_embedded_aws_it_waits_for_the_time_out(raised: BaseException) -> None:
+    stage = Stage(token_tasks_swallow_errors=True)
+    execution = stage.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
+    assert (execution.status, execution.error, execution.waits_seconds) == ("FAILED", "States.Timeout", [60])
+    assert stage.play(machine(X=task("x")), x=scripted(A())).error == "A"
+
+
+# Restarts
+
+
+def test_a_restart_fails_what_is_running_and_forgets_the_tokens() -> None:
+    stage = Stage()
+    paying, token = waiting(stage, TimeoutSeconds=300)
+    resting = stage.start(stage.deploy(machine(X=wait(Seconds=60)), "resting"))
+    done = stage.start(stage.deploy(machine(X=END), "done"))
+    stage.service.run()
+    stage.service.restart()
+    for execution in (paying, resting):
+        assert (execution.status, execution.error) == ("FAILED", "States.ServiceRestart")
+        assert stage.service.describe_execution(executionArn=execution.arn)["error"] == "States.ServiceRestart"
+    assert (done.status, done.error) == ("SUCCEEDED", None)
+    with refused("TaskDoesNotExist"):
+        stage.service.send_task_success(taskToken=token, output="1")
+    assert (stage.service.next_at(), stage.after(600)) == (None, 0)
+    with refused("ExecutionAlreadyExists"):
+        stage.start(resting.machine_arn, name=resting.name)
+    assert stage.start(resting.machine_arn, name=f"{resting.name}-2").running
+
+
+def test_a_kill_takes_one_execution_and_leaves_the_others() -> None:
+    stage = Stage()
+    first, token = waiting(stage)
+    second, other = waiting(stage)
+    stage.service.kill(first.arn)
+    with refused("TaskDoesNotExist"):
+        stage.service.send_task_failure(taskToken=token)
+    stage.service.send_task_success(taskToken=other, output="2")
+    stage.service.run()
+    assert (first.error, second.output) == ("States.ServiceRestart", 2)
+    with pytest.raises(AssertionError, match="SUCCEEDED already"):
+        stage.service.kill(second.arn)
+
+
+@pytest.mark.parametrize("state", [task("dies"), token_task("dies")])
+def test_an_execution_that_dies_while_its_task_runs_does_nothing_more(state: dict[str, Any]) -> None:
+    stage = Stage()
+
+    def dies(event: Any, _: Any) -> Any:
+        stage.service.restart()
+        raise Crash("and the task with it")
+
+    execution = stage.play(machine(X={**state, "Retry": [retry("States.ALL")]}), dies=dies)
+    assert (execution.error, execution.visited, execution.waits_seconds) == ("States.ServiceRestart", ["X"], [])
+
+
+def test_an_execution_that_dies_after_its_token_was_sent_does_not_go_on() -> None:
+    stage = Stage()
+    execution, token = waiting(stage)
+    stage.service.send_task_success(taskToken=token, output="1")
+    stage.service.kill(execution.arn)
+    assert (stage.service.run(), execution.output) == (0, None)
+
+
+def test_a_new_definition_is_for_new_executions() -> None:
+    stage = Stage()
+    old = stage.start(stage.deploy(machine(X=wait(Seconds=1, Next="Old"), Old=END)))
+    stage.service.run()
+    new = stage.start(stage.deploy(machine(New=END)))
+    stage.after(1)
+    assert (old.visited, new.visited) == (["X", "Old"], ["New"])
+
+
+# The client
+
+
+def test_a_name_that_runs_may_be_started_again_with_the_same_input() -> None:
+    stage = Stage()
+    arn = stage.deploy(machine(X=wait(Seconds=60)))
+    first = stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+    stage.service.run()
+    stage.after(30)
+    again = stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+    assert (again["executionArn"], again["startDate"]) == (first["executionArn"], BEGINNING)
+    assert len(stage.service.executions) == 1
+    with pytest.raises(stage.service.exceptions.ExecutionAlreadyExists, match=r"Execution Already Exists: .*:desk:O1"):
+        stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 2}')
+    stage.after(30)
+    with refused("ExecutionAlreadyExists"):
+        stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+
+
+def test_in_the_embedded_aws_a_name_that_runs_is_taken() -> None:
+    stage = Stage(strict_names=True)
+    arn = stage.deploy(machine(X=wait(Seconds=60)))
+    stage.start(arn, {"n": 1}, "O1")
+    with refused("ExecutionAlreadyExists"):
+        stage.start(arn, {"n": 1}, "O1")
+    stage.start(stage.deploy(machine(X=END), "another"), {"n": 1}, "O1")
+
+
+def test_a_name_is_free_again_when_its_execution_is_gone_after_90_days() -> None:
+    stage = Stage()
+    arn = stage.deploy(machine(X=END))
+    old = stage.start(arn, name="O1")
+    stage.after(60)
+    stage.clock.advance(90 * 86_400 - 1)
+    assert stage.service.describe_execution(executionArn=old.arn)["startDate"] == BEGINNING
+    stage.clock.advance(1)
+    with refused("ExecutionDoesNotExist"):
+        stage.service.describe_execution(executionArn=old.arn)
+    assert stage.service.list_executions(stateMachineArn=arn)["executions"] == []
+    new = stage.service.start_execution(stateMachineArn=arn, name="O1")
+    assert (new["executionArn"], new["startDate"]) == (old.arn, stage.clock.now())
+    assert len(stage.service.list_executions(stateMachineArn=arn)["executions"]) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["a b", "ORDER#1", "a:b", "a/b", "<a>", "a{b}", "a[b]", "a?", "a*", 'a"', "a,b", "a\nb"]
+)
+def test_a_name_of_an_execution_has_no_special_characters(name: str) -> None:
+    stage = Stage()
+    with refused("InvalidName"):
+        stage.start(stage.deploy(machine(X=END)), name=name)
+
+
+def test_a_start_is_refused_for_what_is_wrong_with_it() -> None:
+    stage = Stage()
+    arn = stage.deploy(machine(X=END))
+    start = stage.service.start_execution
+    with refused("ValidationException"):
+        start(stateMachineArn=arn, name="n" * 81)
+    with refused("StateMachineDoesNotExist"):
+        start(stateMachineArn=f"{arn}s", name="O1")
+    with refused("InvalidArn"):
+        start(stateMachineArn="desk", name="O1")
+    with refused("InvalidExecutionInput"):
+        start(stateMachineArn=arn, name="O1", input="{")
+    with refused("ValidationException"):
+        start(stateMachineArn=arn, name="O1", input=json.dumps("é" * 262_144))
+    with pytest.raises(ParamValidationError):
+        start(stateMachineArn=arn, name="O1", input={})  # type: ignore[arg-type]
+    with pytest.raises(ParamValidationError):
+        start(stateMachineArn=arn, name="")
+    assert stage.service.executions == []
+
+
+def test_a_stopped_execution_is_aborted_and_stays_so() -> None:
+    stage = Stage()
+    execution, token = waiting(stage)
+    stage.service.stop_execution(executionArn=execution.arn, error="Operator", cause="no")
+    assert stage.service.stop_execution(executionArn=execution.arn)["stopDate"] == BEGINNING
+    assert (execution.status, execution.error, execution.cause) == ("ABORTED", "Operator", "no")
+    assert (stage.kinds(execution)[-1], stage.service.run()) == ("ExecutionAborted", 0)
+    with refused("TaskTimedOut"):
+        stage.service.send_task_success(taskToken=token, output="1")
+    with refused("ExecutionDoesNotExist"):
+        stage.service.stop_execution(executionArn=f"{execution.arn}x")
+
+
+def test_a_description_says_what_is_known_of_an_execution() -> None:
+    stage = Stage()
+    execution, token = waiting(stage)
+    describe = stage.service.describe_execution
+    running = describe(executionArn=execution.arn)
+    assert (running["status"], running["name"], running["input"]) == ("RUNNING", "run-1", '{"n": 1}')
+    assert not {"stopDate", "output", "error", "cause"} & running.keys()
+    stage.clock.advance(5)
+    stage.service.send_task_success(taskToken=token, output='{"paid": true}')
+    stage.service.run()
+    done = describe(executionArn=execution.arn)
+    assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"paid": True})
+    assert done["stopDate"] - done["startDate"] == timedelta(seconds=5)
+    failed = describe(executionArn=stage.play(machine(X={"Type": "Fail", "Error": "E"})).arn)
+    assert (failed["status"], failed["error"]) == ("FAILED", "E")
+    assert not {"output", "cause"} & failed.keys()
+
+
+def test_a_list_has_the_newest_first_and_goes_on_where_a_page_ended() -> None:
+    stage = Stage()
+    arn = stage.deploy(machine(X=wait(SecondsPath="$.s")))
+    for number in range(5):
+        stage.start(arn, {"s": number % 2 * 60}, f"O{number}")
+    stage.start(stage.deploy(machine(X=END), "another"))
+    stage.to_the_end()
+    stage.start(arn, {"s": 60}, "O5")
+    stage.service.run()
+    pages = stage.service.list_executions
+    first = pages(stateMachineArn=arn, maxResults=4)
+    stage.start(arn, {"s": 60}, "O6")
+    second = pages(stateMachineArn=arn, maxResults=4, nextToken=first["nextToken"])
+    assert [row["name"] for page in (first, second) for row in page["executions"]] == [
+        "O5",
+        "O4",
+        "O3",
+        "O2",
+        "O1",
+        "O0",
+    ]
+    assert "nextToken" not in second
+    running = pages(stateMachineArn=arn, statusFilter="RUNNING")["executions"]
+    assert [row["name"] for row in running] == ["O6", "O5"]
+    with refused("InvalidToken"):
+        pages(stateMachineArn=arn, nextToken="made up")
+    with refused("InvalidToken"):
+        pages(stateMachineArn=arn, statusFilter="RUNNING", nextToken=first["nextToken"])
+    with refused("ValidationException"):
+        pages(stateMachineArn=arn, maxResults=1001)
+    with refused("ValidationException"):
+        pages(stateMachineArn=arn, statusFilter="DONE")
+
+
+def test_botocores_own_paginators_turn_the_pages() -> None:
+    stage = Stage()
+    arn = stage.deploy(machine(X=task("echo")))
+    for _ in range(7):
+        stage.start(arn)
+    stage.service.run()
+    pages = stage.service.get_paginator("list_executions").paginate(stateMachineArn=arn, maxResults=3)
+    assert [len(page["executions"]) for page in pages] == [3, 3, 1]
+    history = stage.service.get_paginator("get_execution_history")
+    whole = history.paginate(executionArn=stage.service.executions[0].arn, maxResults=2).build_full_result()
+    assert [event["id"] for event in whole["events"]] == list(range(1, 8))
+    assert not stage.service.can_paginate("start_execution")
+    with pytest.raises(OperationNotPageableError):
+        stage.service.get_paginator("start_execution")
+
+
+# The history
+
+
+def test_a_history_tells_of_a_task_and_its_failure() -> None:
+    stage = Stage()
+    execution = stage.play(machine(X=task("x", Catch=[catch("Y")]), Y=END), {"n": 1}, x=scripted(A("why")))
+    events = stage.history(execution)
+    assert [event["type"] for event in events] == [
+        "ExecutionStarted",
+        "TaskStateEntered",
+        "LambdaFunctionScheduled",
+        "LambdaFunctionStarted",
+        "LambdaFunctionFailed",
+        "TaskStateExited",
+        "SucceedStateEntered",
+        "SucceedStateExited",
+        "ExecutionSucceeded",
+    ]
+    assert events[1]["stateEnteredEventDetails"] == {"name": "X", "input": '{"n": 1}'}
+    assert events[4]["lambdaFunctionFailedEventDetails"]["error"] == "A"
+    assert json.loads(events[4]["lambdaFunctionFailedEventDetails"]["cause"])["errorMessage"] == "why"
+    assert [event["id"] for event in events] == list(range(1, 10))
+    assert [event["previousEventId"] for event in events] == list(range(9))
+
+
+def test_a_history_tells_of_a_token_its_failure_and_its_time_out() -> None:
+    stage = Stage()
+    execution, token = waiting(stage, TimeoutSeconds=300, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
+    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
+    stage.to_the_end()
+    events = stage.history(execution)
+    resource = {"resourceType": "lambda", "resource": "invoke.waitForTaskToken"}
+    assert [event["type"] for event in events[2:]] == [
+        *["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskFailed"],
+        *["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskTimedOut", "ExecutionFailed"],
+    ]
+    failed = {**resource, "error": "PayoutRejected", "cause": "no such account"}
+    assert events[5]["taskFailedEventDetails"] == failed
+    assert events[9]["taskTimedOutEventDetails"] == {**resource, "error": "States.Timeout"}
+    assert events[10]["executionFailedEventDetails"] == {"error": "States.Timeout"}
+    assert events[10]["timestamp"] == BEGINNING + timedelta(seconds=360)
+
+
+def test_a_history_tells_of_waits() -> None:
+    stage = Stage()
+    execution = stage.play(machine(X=wait(Seconds=60)))
+    assert stage.kinds(execution)[1:] == ["WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+    entered, left = stage.history(execution)[1:3]
+    assert left["timestamp"] - entered["timestamp"] == timedelta(seconds=60)
+
+
+def test_a_history_can_be_read_backwards_in_pages_and_without_data() -> None:
+    stage = Stage()
+    execution = stage.start(stage.deploy(machine(X=task("echo", Next="Y"), Y=wait(Seconds=1))), {"n": 1})
+    stage.service.run()
+    read = stage.service.get_execution_history
+    page = read(executionArn=execution.arn, maxResults=3, reverseOrder=True)
+    stage.after(1)  # the history grows meanwhile
+    rest = read(executionArn=execution.arn, maxResults=3, reverseOrder=True, nextToken=page["nextToken"])
+    assert [event["id"] for event in page["events"] + rest["events"]] == [7, 6, 5, 4, 3, 2]
+    details = stage.history(execution, includeExecutionData=False)[1]["stateEnteredEventDetails"]
+    assert details == {"name": "X"}
+    with refused("InvalidToken"):
+        read(executionArn=execution.arn, nextToken=page["nextToken"])
+    with refused("ExecutionDoesNotExist"):
+        read(executionArn=f"{execution.arn}x")
+
+
+def test_a_restart_is_not_in_the_history() -> None:
+    stage = Stage()
+    execution, _ = waiting(stage)
+    stage.service.restart()
+    assert stage.kinds(execution)[-1] == "TaskSubmitted"
+
+
+def test_answers_have_no_member_that_botocore_does_not_know() -> None:
+    stage = Stage()
+    service = stage.service
+    known = {operation: service_model().operation_model(operation).output_shape for operation in OPERATIONS}
+    fails = scripted(A("no"), A("no"), "well")
+    arn = stage.deploy(
+        machine(
+            X=task("x", Retry=[retry("A", MaxAttempts=2)], Next="Wait"),
+            Wait=wait(Seconds=1, Next="Choice"),
+            Choice={
+                "Type": "Choice",
+                "Choices": [{"Variable": "$", "IsNull": True, "Next": "Fail"}],
+                "Default": "Pass",
+            },
+            Pass=passing(Next="Pay"),
+            Pay=token_task("keep", TimeoutSeconds=60, Catch=[catch("Ask", ResultPath=None)]),
+            Ask=task(INVOKE, Parameters={"FunctionName": "echo", "Payload.$": "$"}, Next="Fail"),
+            Fail={"Type": "Fail", "Error": "E", "Cause": "c"},
+        ),
+        x=fails,
+    )
+    answers = [("StartExecution", service.start_execution(stateMachineArn=arn, name="O1"))]
+    stage.to_the_end()
+    stopped, token = waiting(stage)
+    answers.append(("SendTaskSuccess", service.send_task_success(taskToken=token, output="1")))
+    answers.append(("StopExecution", service.stop_execution(executionArn=stopped.arn)))
+    answers.append(("ListExecutions", service.list_executions(stateMachineArn=arn, maxResults=1)))
+    for execution in service.executions:
+        answers.append(("DescribeExecution", service.describe_execution(executionArn=execution.arn)))
+        answers.append(
+            ("GetExecutionHistory", service.get_execution_history(executionArn=execution.arn, maxResults=1000))
+        )
+    for operation, answer in answers:
+        assert answer.pop("ResponseMetadata")["HTTPStatusCode"] == 200
+        assert strangers(answer, known[operation]) == []
+
+
+OPERATIONS = (
+    *("StartExecution", "SendTaskSuccess", "StopExecution"),
+    *("ListExecutions", "DescribeExecution", "GetExecutionHistory"),
+)
+
+
+def strangers(value: Any, shape: Any) -> list[str]:
+    """What the value has and the shape has not; an event's type that is none."""
+    if shape.type_name == "structure":
+        unknown = [name for name in value if name not in shape.members] + [
+            name for name in shape.required_members if name not in value
+        ]
+        return unknown + [
+            stranger
+            for name, part in value.items()
+            if name in shape.members
+            for stranger in strangers(part, shape.members[name])
+        ]
+    if shape.type_name == "list":
+        return [stranger for part in value for stranger in strangers(part, shape.member)]
+    kinds = {"string": str, "timestamp": datetime, "long": int, "integer": int, "boolean": bool}
+    allowed = getattr(shape, "enum", [])
+    wrong = not isinstance(value, kinds[shape.type_name]) or (allowed and value not in allowed)
+    return [f"{value!r} as {shape.name}"] if wrong else []
+
+
+# Many lives
+
+
+def lives(seed: int, count: int) -> list[tuple[Any, ...]]:
+    """That many sales with everything that goes wrong by chance: what became of each."""
+    dice = random.Random(seed)
+    stage = Stage()
+    service = stage.service
+
+    def poll(event: Any, _: Any) -> Any:
+        thrown = dice.random()
+        if thrown < 0.1:
+            raise Crash("gone")
+        if thrown < 0.4:
+            raise NotFilled("open")
+        return {**event, "quantity": dice.randrange(20), "cool_seconds": dice.randrange(100)}
+
+    def pay(event: Any, _: Any) -> Any:
+        if dice.random() < 0.1:
+            raise PayoutRejected("at once")
+        stage.tokens.append(event["token"])
+
+    arn = stage.deploy(SELL, poll=poll, pay=pay)
+    for number in range(count):
+        stage.start(arn, {"order_id": f"O{number}", "quantity": 1})
+        if dice.random() < 0.05:
+            service.restart()
+        stage.after(dice.randrange(120))
+        while stage.tokens and dice.random() < 0.7:
+            with contextlib.suppress(ClientError):
+                service.send_task_success(taskToken=stage.tokens.pop(dice.randrange(len(stage.tokens))), output="1")
+    stage.to_the_end()
+    return [(x.status, x.error, x.visited, x.waits_seconds, x.stopped) for x in service.executions]
+
+
+def test_many_lives_are_the_same_every_time() -> None:
+    first = lives(7, 300)
+    assert first == lives(7, 300)
+    assert first != lives(8, 300)
+    errors = {error for _, error, *_ in first}
+    assert {None, "GaveUp", "States.ServiceRestart"} <= errors

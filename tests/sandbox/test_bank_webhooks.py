@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -12,9 +13,10 @@ from urllib3.exceptions import ProtocolError
 from common.gateways.bank import BankEvent, SignatureRefused, State
 from common.gateways.bank.baas import event
 from common.money import Money
+from sandbox.bank import webhooks
 from sandbox.bank.bank import IllegalOrder, SimulatedBank, UnknownReference
 from sandbox.bank.webhooks import RETRY_SECONDS, WEBHOOK_SECRET, Mode, Sender
-from sandbox.serving import Answer, Drop, Request, serve
+from sandbox.serving import Answer, Drop, Hang, Request, serve
 from tests.harness.clock import VirtualClock
 
 TARGET = "http://127.0.0.1:1/webhooks/bank"
@@ -410,6 +412,27 @@ def test_over_http_a_webhook_is_heard_as_it_was_sent(world: World) -> None:
     results = [entry["result"] for entry in world.sender.seen()["history"]]
     assert (results[0], results[2]) == (503, 204)
     assert str(results[1]).startswith("no answer")
+
+
+def test_a_target_that_says_nothing_is_not_waited_for_for_ever(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silence(request: Request) -> Answer:
+        raise Hang
+
+    assert webhooks.TIMEOUT_SECONDS == 15
+    monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.05)
+    with serve(silence, name="desk") as running:
+        world.sender = Sender(world.bank, target_url=running.url)
+        world.paid("pay-1")
+        world.sender.step()
+    (entry,) = world.sender.seen()["history"]
+    assert entry["result"] == "no answer: ReadTimeoutError"
+
+
+def test_however_many_deliver_at_once_each_event_is_sent_once(world: World) -> None:
+    world.paid(*(f"pay-{n}" for n in range(50)))
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: world.sender.step(), range(16)))
+    assert world.order == [f"pay-{n}" for n in range(50)]
 
 
 def _drop() -> Answer:

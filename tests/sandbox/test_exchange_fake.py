@@ -198,10 +198,10 @@ def calls(fake: FakeExchange, exchange_order_id: str) -> dict[Operation, Callabl
     }
 
 
-def works(call: Callable[[], Any]) -> bool:
+def works(call: Callable[[], Any], unless: type[Exception] = ExchangeUnavailable) -> bool:
     try:
         call()
-    except ExchangeUnavailable:
+    except unless:
         return False
     return True
 
@@ -213,6 +213,9 @@ def test_a_refusal_that_was_ordered_places_nothing_and_happens_once(venue: Venue
             fake.place(ticket())
     assert venue.history("desk") == []
     assert fake.order("BTC", fake.place(ticket())).final
+    fake.refuse_next()
+    assert not works(lambda: fake.place(ticket()), ExchangeRefused)
+    assert works(lambda: fake.place(ticket()), ExchangeRefused)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS)

@@ -353,7 +353,7 @@ def test_a_market_order_must_be_payable_too(world: World) -> None:
     world.open("carol", BTC="0.1", USDT="100")
     world.place("alice", SELL, "0.1", "60000")
     world.place("alice", BUY, "0.01", "50000")
-    for side, terms in [(BUY, {"quantity": "0.01"}), (BUY, {"quote": "101"}), (SELL, {"quantity": "0.2"})]:
+    for side, terms in [(BUY, {"quantity": "0.01"}), (BUY, {"quote": "100.1"}), (SELL, {"quantity": "0.2"})]:
         with pytest.raises(VenueRefused) as refusal:
             world.market("carol", side, **terms)
         assert refusal.value.reason is Reason.INSUFFICIENT_BALANCE

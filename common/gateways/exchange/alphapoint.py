@@ -250,7 +250,13 @@ class AlphaPointExchange:
             "OrderType": 2,
             "LimitPrice": price,
         }
-        answer = self._ask("SendOrder", order, until, post=True)
+        try:
+            answer = self._ask("SendOrder", order, until, post=True)
+        except ExchangeRefused:
+            self._listing = None  # a market that has closed meanwhile is MarketUnknown
+            with suppress(ExchangeUnavailable):
+                self._market(ticket.quantity.asset_id, until)
+            raise
         if not isinstance(answer, dict) or answer.get("status") != "Accepted":
             raise _garbled("neither Accepted nor Rejected")
         return str(_id(answer, "OrderId"))
@@ -299,8 +305,9 @@ class AlphaPointExchange:
             answer = self._ask("CancelOrder", self._ours | {"OrderId": _id(before, "OrderId")}, until, post=True)
             if not isinstance(answer, dict) or answer.get("result") is not True:
                 raise _garbled("neither yes nor no")
-        except ExchangeUnavailable:
-            if _state(self._status(exchange_order_id, until)) is State.WORKING:
+        except ExchangeUnavailable as trouble:
+            refused = isinstance(trouble.__cause__, _Said)
+            if not refused or _state(self._status(exchange_order_id, until)) is State.WORKING:
                 raise
 
     # What the exchange tells
@@ -337,11 +344,12 @@ class AlphaPointExchange:
 
     def _status(self, exchange_order_id: str, until: float) -> Entry:
         """Raises ExchangeOrderUnknown."""
-        if not (exchange_order_id.isascii() and exchange_order_id.isdigit() and 0 < int(exchange_order_id) < 2**63):
+        number = exchange_order_id if exchange_order_id.isascii() and exchange_order_id.isdigit() else "0"
+        if len(number) > 19 or not 0 < int(number) < 2**63:
             raise ExchangeOrderUnknown("the exchange's order ids are numbers", exchange_order_id=exchange_order_id)
-        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": int(exchange_order_id)}, until)
+        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": int(number)}, until)
         entries = _array(answer if isinstance(answer, list) else [answer])
-        if len(entries) != 1 or _id(entries[0], "OrderId") != int(exchange_order_id):
+        if len(entries) != 1 or _id(entries[0], "OrderId") != int(number):
             raise _garbled("not the order that was asked for")
         return entries[0]
 

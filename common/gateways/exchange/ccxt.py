@@ -12,9 +12,9 @@
     400 {"code": -2010, "msg": "Account has insufficient balance for requested action."}
     429, 418 with Retry-After; 403 from a firewall, with a web page; 5xx and -1007: executed or not, nobody knows
 
-ccxt is asked for one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. Of an
-order and its trades what counts here is read from ccxt's own words, in which numbers are the exchange's digits
-(`number = str`).
+ccxt is asked for one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. What
+kind of order it is and what became of it is read from ccxt's words, amounts from the exchange's own (`info`), digit by
+digit: where one is missing, ccxt takes an executed quantity for 0, and works out a trade's worth by itself.
 
 Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (rest-api.md, errors.md, filters.md,
 enums.md), ccxt 4.5.90 binance.py.
@@ -57,7 +57,6 @@ OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons 
 RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 MARKET_AGE_MAX = timedelta(minutes=10)
 TRADES_PAGE = 1000
-TRADES_PAGES_MAX = 25
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
 _PIECE_BYTES = 64 * 1024
 
@@ -99,7 +98,8 @@ class CcxtExchange:
     api_key, secret: of the HMAC kind. An RSA or Ed25519 key would need a library that does not ship (infra/trim.py).
     quote: the currency that counts as dollars.
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
-        makes and however slowly their bodies drip in (looking up the host's name, and a head that drips, come on top).
+        makes and however slowly their bodies drip in (looking up the host's name, its second and third address, and a
+        head that drips come on top).
     clock: for the age of a market's rules; monotonic: for the time that is left. Requests are signed with the machine's
         own time.
 
@@ -242,8 +242,8 @@ class CcxtExchange:
         rules = Rules(
             quantity_step=_decimal(precision, "amount"),
             price_step=_decimal(precision, "price"),
-            min_quantity=_decimal(limits["amount"], "min"),
-            min_notional=Money(_decimal(limits["cost"], "min")),
+            min_quantity=_decimal(limits["amount"], "min", default="0"),
+            min_notional=Money(_decimal(limits["cost"], "min", default="0")),
         )
         if not rules.quantity_step > 0 or not rules.price_step > 0:
             raise _garbled(f"a step of {symbol} is not above 0")
@@ -260,7 +260,7 @@ class CcxtExchange:
     def _told(self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str) -> ExchangeOrder:
         """An order in our words, once its trades are there."""
         exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
-        whole, executed = _decimal(order, "amount"), _decimal(order, "filled")
+        whole, executed = _decimal(order.get("info"), "origQty"), _decimal(order.get("info"), "executedQty")
         if side is None or executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
             raise _garbled(f"an order of {whole}, {executed} executed, that is {state}")
         gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
@@ -285,23 +285,24 @@ class CcxtExchange:
         """
         quantity, gross, fees = Decimal(0), Decimal(0), dict[str, Decimal]()
         from_id = 0  # without one, Binance begins with the newest
-        for _ in range(TRADES_PAGES_MAX):
+        while True:  # as long as there is time
             asked = {"fromId": from_id}
             page = self._asked(
                 "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
             )
             for trade in page:
-                if _text(trade, "order") != exchange_order_id:
-                    raise _garbled("a trade of another order")
-                quantity = EXACT.add(quantity, _decimal(trade, "amount"))
-                gross = EXACT.add(gross, _decimal(trade, "cost"))
-                currency, fee = _text(trade["fee"], "currency"), _decimal(trade["fee"], "cost")
+                if _text(trade, "order") != exchange_order_id or _whole(trade, "id") < from_id:
+                    raise _garbled("a trade that was not asked for")
+                told = trade.get("info")
+                quantity = EXACT.add(quantity, _decimal(told, "qty"))
+                gross = EXACT.add(gross, _decimal(told, "quoteQty"))
+                currency, fee = _text(trade.get("fee"), "currency"), _decimal(told, "commission")
                 fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
             if quantity == executed:
                 return gross, fees
             if len(page) < TRADES_PAGE or quantity > executed:
                 break
-            from_id = max(int(_text(trade, "id")) for trade in page) + 1
+            from_id = max(_whole(trade, "id") for trade in page) + 1
         raise ExchangeUnavailable(
             "the exchange does not show the order's trades and its state at one time; ask again", what="unsettled"
         )
@@ -421,16 +422,25 @@ class _Punctual:
         self._transport.close()
 
 
-def _text(entry: Mapping[str, Any], name: str) -> str:
+def _text(entry: Any, name: str, default: str | None = None) -> str:
     value = entry.get(name) if isinstance(entry, Mapping) else None
+    if value is None and default is not None:
+        return default
     if not isinstance(value, str) or not value:
         raise _garbled(f"{name} is missing")
     return value
 
 
-def _decimal(entry: Mapping[str, Any], name: str) -> Decimal:
-    """A number that is not negative, digit by digit."""
+def _whole(entry: Any, name: str) -> int:
     text = _text(entry, name)
+    if not (text.isascii() and text.isdigit() and len(text) < 20):
+        raise _garbled(f"{name} is {text[:80]!r}")
+    return int(text)
+
+
+def _decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
+    """A number that is not negative, digit by digit."""
+    text = _text(entry, name, default)
     try:
         value = Decimal(text)
     except ArithmeticError:

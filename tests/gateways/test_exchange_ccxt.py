@@ -1,0 +1,1013 @@
+"""The Binance adapter: what it sends, what it makes of each answer, and that it never calls an order a refusal."""
+
+import gzip
+import hashlib
+import hmac
+import json
+import logging
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import ROUND_HALF_EVEN, Decimal, Underflow, getcontext
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qsl
+
+import pytest
+
+from common.gateways.exchange import (
+    NEVER_PLACED_SECONDS,
+    ExchangeOrder,
+    ExchangeOrderUnknown,
+    ExchangeRefused,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Rules,
+    Side,
+    State,
+    Ticket,
+)
+from common.gateways.exchange.ccxt import (
+    BODY_BYTES_MAX,
+    MARKET_AGE_MAX,
+    OPERATION_SECONDS_MAX,
+    RECEIVE_WINDOW_MS,
+    TRADES_PAGE,
+    CcxtExchange,
+)
+from common.money import Money, Price, Quantity
+from sandbox.serving import Answer, Drop, Hang, Request, serve
+
+ROOT = Path(__file__).parents[2]
+OURS = "abcdefghijklmnopq2"
+SELL = Ticket(Side.SELL, Quantity("0.345", "BTC"), Price("19010.5"), OURS)
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+Scripted = str | Answer | type[Exception]
+
+
+def info(base: str = "BTC", quote: str = "USDT", status: str = "TRADING", symbol: str = "", **steps: str) -> str:
+    """exchangeInfo of one symbol."""
+    size = {"minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": steps.get("step", "0.00001000")}
+    price = {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": steps.get("tick", "0.01000000")}
+    told = {
+        "symbol": symbol or f"{base}{quote}",
+        "status": status,
+        "baseAsset": base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "TAKE_PROFIT_LIMIT"],
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": True,
+        "filters": [
+            {"filterType": "PRICE_FILTER", **price},
+            {"filterType": "LOT_SIZE", **size},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "63.1", "stepSize": "0.00000000"},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "maxNotional": "9000000.00000000"},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT", "MARGIN", "TRD_GRP_004"]],
+    }
+    return json.dumps({"timezone": "UTC", "serverTime": 1767225600000, "symbols": [told]})
+
+
+def order(status: str = "NEW", executed: str = "0.00000000", **told: object) -> str:
+    """As GET /api/v3/order tells it."""
+    return json.dumps(
+        {
+            "symbol": "BTCUSDT",
+            "orderId": 28,
+            "orderListId": -1,
+            "clientOrderId": OURS,
+            "price": "19010.50000000",
+            "origQty": "0.34500000",
+            "executedQty": executed,
+            "cummulativeQuoteQty": "0.00000000",
+            "status": status,
+            "timeInForce": "GTC",
+            "type": "LIMIT",
+            "side": "SELL",
+            "time": 1767225600000,
+            "updateTime": 1767225600000,
+            "isWorking": True,
+        }
+        | told
+    )
+
+
+def trade(
+    trade_id: int, quantity: str, quote: str, fee: str = "0.00000000", asset: str = "USDT", **told: object
+) -> Any:
+    return {
+        "symbol": "BTCUSDT",
+        "id": trade_id,
+        "orderId": 28,
+        "orderListId": -1,
+        "price": "19010.50000000",
+        "qty": quantity,
+        "quoteQty": quote,
+        "commission": fee,
+        "commissionAsset": asset,
+        "time": 1767225600000,
+        "isBuyer": False,
+        "isMaker": False,
+        "isBestMatch": True,
+    } | told
+
+
+def said(code: int, message: str, status: int = 400, **headers: str) -> Answer:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, json.dumps({"code": code, "msg": message}), names)
+
+
+@dataclass
+class Stub:
+    """A Binance that says what it was told to, and remembers what it was asked."""
+
+    scripts: dict[str, list[Scripted]] = field(default_factory=dict)
+    asked: list[Request] = field(default_factory=list)
+    exchange: CcxtExchange = field(init=False)
+
+    def script(self, call: str, *answers: Scripted) -> None:
+        """The answers to `GET order` or the like, one after the other; the last one for ever."""
+        self.scripts[call] = list(answers)
+
+    def decide(self, request: Request) -> Answer:
+        self.asked.append(request)
+        answers = self.scripts[self.called(request)]
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, type):
+            raise answer
+        return answer if isinstance(answer, Answer) else Answer(200, answer)
+
+    @staticmethod
+    def called(request: Request) -> str:
+        assert request.path[:2] == ["api", "v3"]
+        return f"{request.method} {'/'.join(request.path[2:])}"
+
+    @property
+    def calls(self) -> list[str]:
+        return [self.called(request) for request in self.asked]
+
+    @staticmethod
+    def parameters(request: Request) -> dict[str, str]:
+        return dict(parse_qsl(request.query or request.body.decode(), keep_blank_values=True))
+
+    def parameters_of(self, call: str) -> list[dict[str, str]]:
+        return [self.parameters(request) for request in self.asked if self.called(request) == call]
+
+
+class Time:
+    def __init__(self) -> None:
+        self.now = NOW
+        self.seconds = 0.0
+
+    def clock(self) -> datetime:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+
+@pytest.fixture
+def time() -> Time:
+    return Time()
+
+
+@pytest.fixture
+def stub(time: Time) -> Iterator[Stub]:
+    stub = Stub()
+    stub.script("GET exchangeInfo", info())
+    with serve(stub.decide, name="binance") as face:
+        stub.exchange = CcxtExchange(
+            face.url, api_key="our-key", secret="our-secret", clock=time.clock, monotonic=time.monotonic
+        )
+        yield stub
+
+
+# What it sends
+
+
+def test_an_order_is_sent_as_binance_asks_for_it(stub: Stub) -> None:
+    stub.script("POST order", order())
+    assert stub.exchange.place(SELL) == "28"
+    assert stub.calls == ["GET exchangeInfo", "POST order"]
+    asked, placed = stub.asked
+    assert asked.query == "symbol=BTCUSDT"
+    parameters = stub.parameters(placed)
+    assert placed.query == ""
+    assert placed.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert placed.headers["Connection"] == "close", "one that was kept may be dead after a freeze of the Lambda"
+    assert parameters.pop("timestamp").isdigit()
+    assert len(parameters.pop("signature")) == 64
+    assert parameters == {
+        "symbol": "BTCUSDT",
+        "side": "SELL",
+        "type": "LIMIT",
+        "timeInForce": "GTC",
+        "quantity": "0.345",
+        "price": "19010.5",
+        "newClientOrderId": OURS,
+        "newOrderRespType": "FULL",
+        "recvWindow": "5000",
+    }
+
+
+def test_every_question_about_us_is_signed_over_all_that_it_asks(stub: Stub) -> None:
+    stub.script("POST order", order())
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000")]))
+    stub.script("DELETE order", order("CANCELED"))
+    stub.exchange.place(SELL)
+    stub.exchange.order("BTC", "28")
+    stub.exchange.find("BTC", OURS)
+    stub.exchange.cancel("BTC", "28")
+    assert set(stub.calls) == {"GET exchangeInfo", "POST order", "GET order", "GET myTrades", "DELETE order"}
+    for request in stub.asked:
+        if stub.called(request) == "GET exchangeInfo":
+            assert "X-MBX-APIKEY" not in request.headers
+            continue
+        assert request.headers["X-MBX-APIKEY"] == "our-key"
+        payload, _, signature = (request.query or request.body.decode()).rpartition("&signature=")
+        assert signature == hmac.new(b"our-secret", payload.encode(), hashlib.sha256).hexdigest()
+        assert stub.parameters(request)["recvWindow"] == str(RECEIVE_WINDOW_MS)
+
+
+def test_a_request_that_may_still_come_true_is_over_long_before_an_order_is_given_up() -> None:
+    assert OPERATION_SECONDS_MAX + RECEIVE_WINDOW_MS / 1000 + 30 <= NEVER_PLACED_SECONDS
+
+
+def test_an_order_is_looked_up_by_either_id(stub: Stub) -> None:
+    stub.script("GET order", order())
+    stub.exchange.order("BTC", "28")
+    stub.exchange.find("BTC", OURS)
+    by_theirs, by_ours = stub.parameters_of("GET order")
+    assert (by_theirs["orderId"], "origClientOrderId" in by_theirs) == ("28", False)
+    assert (by_ours["origClientOrderId"], "orderId" in by_ours) == (OURS, False)
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price", "sent"),
+    [
+        ("0.00001", "0.01", ("0.00001", "0.01")),
+        ("0.34500", "19010.50", ("0.345", "19010.5")),
+        ("100", "200", ("100", "200")),
+        ("1E+2", "2E+2", ("100", "200")),
+        ("8999.99999", "999999.99", ("8999.99999", "999999.99")),
+        ("1234567890.12345", "9876543210.98", ("1234567890.12345", "9876543210.98")),
+    ],
+)
+def test_amounts_are_sent_to_the_last_digit(stub: Stub, quantity: str, price: str, sent: tuple[str, str]) -> None:
+    stub.script("POST order", order())
+    stub.exchange.place(Ticket(Side.BUY, Quantity(quantity, "BTC"), Price(price), OURS))
+    (parameters,) = stub.parameters_of("POST order")
+    assert (parameters["quantity"], parameters["price"], parameters["side"]) == (*sent, "BUY")
+
+
+@pytest.mark.parametrize(
+    ("step", "quantity"),
+    [("0.00001000", "1234567890.12345"), ("1.00000000", "5000"), ("10.00000000", "5000"), ("1E-8", "0.12345678")],
+)
+def test_amounts_are_sent_to_the_last_digit_whatever_the_step(stub: Stub, step: str, quantity: str) -> None:
+    stub.script("GET exchangeInfo", info(step=step))
+    stub.script("POST order", order())
+    stub.exchange.place(Ticket(Side.BUY, Quantity(quantity, "BTC"), Price("1"), OURS))
+    assert stub.parameters_of("POST order")[0]["quantity"] == quantity
+
+
+@pytest.mark.parametrize(
+    ("quantity", "price"),
+    [
+        ("0.000001", "100"),
+        ("0.123456", "100"),
+        ("0.1234500000000000001", "100"),
+        ("1", "100.001"),
+        ("1", "100.005"),
+        ("1", "0.009"),
+        ("0", "100"),
+        ("-1", "100"),
+        ("1", "0"),
+        ("1", "-100"),
+    ],
+)
+def test_an_amount_off_its_step_is_refused_and_never_sent(stub: Stub, quantity: str, price: str) -> None:
+    with pytest.raises(ExchangeRefused, match="must be a multiple of"):
+        stub.exchange.place(Ticket(Side.SELL, Quantity(quantity, "BTC"), Price(price), OURS))
+    assert stub.calls == ["GET exchangeInfo"]
+
+
+def test_what_ccxt_would_send_otherwise_is_not_sent(stub: Stub) -> None:
+    """It formats once more by its own idea of a step; should that ever differ from ours, nothing goes out."""
+    client: Any = stub.exchange._client
+    client.amount_to_precision = lambda *_: "0.34"
+    with pytest.raises(ExchangeRefused, match=r"0\.345 would have been sent as 0\.34"):
+        stub.exchange.place(SELL)
+    assert stub.calls == ["GET exchangeInfo"]
+
+
+def test_the_threads_own_decimal_context_stays_as_it_was(stub: Stub) -> None:
+    """ccxt sets its rounding and a trap in whatever context it finds."""
+    stub.script("POST order", order())
+    stub.exchange.place(SELL)
+    assert (getcontext().rounding, getcontext().traps[Underflow]) == (ROUND_HALF_EVEN, False)
+
+
+# Rules
+
+
+def test_rules_are_the_markets_filters(stub: Stub) -> None:
+    expected = Rules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.00001"), min_notional=Money(5))
+    assert stub.exchange.rules("BTC") == expected
+
+
+def test_a_market_without_a_least_amount_has_none(stub: Stub) -> None:
+    told = json.loads(info())
+    filters = told["symbols"][0]["filters"]
+    told["symbols"][0]["filters"] = [one for one in filters if one["filterType"] != "NOTIONAL"]
+    stub.script("GET exchangeInfo", json.dumps(told))
+    assert stub.exchange.rules("BTC").min_notional == Money(0)
+
+
+def test_a_market_is_read_again_when_it_is_ten_minutes_old(stub: Stub, time: Time) -> None:
+    stub.script("POST order", order())
+    stub.exchange.rules("BTC")
+    stub.exchange.place(SELL)
+    time.now += MARKET_AGE_MAX
+    stub.exchange.rules("BTC")
+    assert stub.calls.count("GET exchangeInfo") == 1
+    time.now += timedelta(seconds=1)
+    stub.script("GET exchangeInfo", info(step="0.10000000"))
+    assert stub.exchange.rules("BTC").quantity_step == Decimal("0.1")
+    with pytest.raises(ExchangeRefused):
+        stub.exchange.place(SELL)
+    assert stub.calls.count("GET exchangeInfo") == 2
+
+
+def test_an_orders_state_needs_no_fresh_rules(stub: Stub, time: Time) -> None:
+    stub.script("GET order", order())
+    stub.exchange.order("BTC", "28")
+    time.now += timedelta(days=1)
+    stub.exchange.order("BTC", "28")
+    assert stub.calls == ["GET exchangeInfo", "GET order", "GET order"]
+
+
+def test_markets_do_not_crowd_each_other_out(stub: Stub) -> None:
+    stub.script("GET exchangeInfo", info(), info("ETH", step="0.00100000"))
+    steps = {asset_id: stub.exchange.rules(asset_id).quantity_step for asset_id in ("BTC", "ETH", "BTC")}
+    assert steps == {"BTC": Decimal("0.00001"), "ETH": Decimal("0.001")}
+    assert [request.query for request in stub.asked] == ["symbol=BTCUSDT", "symbol=ETHUSDT"]
+
+
+@pytest.mark.parametrize("status", ["BREAK", "HALT", "PRE_TRADING", "END_OF_DAY"])
+def test_a_market_that_does_not_trade_is_none_but_its_orders_are_there(stub: Stub, status: str) -> None:
+    stub.script("GET exchangeInfo", info(status=status))
+    stub.script("GET order", order())
+    stub.script("DELETE order", order("CANCELED"))
+    with pytest.raises(MarketUnknown):
+        stub.exchange.rules("BTC")
+    with pytest.raises(MarketUnknown):
+        stub.exchange.place(SELL)
+    assert stub.exchange.order("BTC", "28").state is State.WORKING
+    stub.exchange.cancel("BTC", "28")
+    assert "POST order" not in stub.calls
+
+
+def test_a_market_of_another_pair_with_the_same_letters_is_not_ours(stub: Stub) -> None:
+    stub.script("GET exchangeInfo", info("BTCU", "SDT", symbol="BTCUSDT"))
+    with pytest.raises(MarketUnknown):
+        stub.exchange.place(SELL)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["{}", "[]", "", "<html>", '{"symbols": []}', '{"symbols": [{}]}', info(step="0.00000000"), info(tick="x")],
+)
+def test_rules_that_can_not_be_read_are_no_rules(stub: Stub, answer: str) -> None:
+    """Least of all that there is no market: a purchase would be given up over it."""
+    stub.script("GET exchangeInfo", answer)
+    for ask in (lambda: stub.exchange.rules("BTC"), lambda: stub.exchange.place(SELL)):
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            ask()
+        assert unavailable.value.facts["what"] == "garbage"
+    assert "POST order" not in stub.calls
+
+
+@pytest.mark.parametrize(
+    "answer", [said(-1121, "Invalid symbol."), said(-1100, "Illegal characters found in parameter 'symbol'")]
+)
+def test_of_orders_in_a_market_that_is_gone_nothing_is_known(stub: Stub, answer: Answer) -> None:
+    """A market may be delisted after its orders were filled: so not even that they are unknown."""
+    stub.script("GET exchangeInfo", answer)
+    with pytest.raises(MarketUnknown):
+        stub.exchange.rules("BTC")
+    asks: list[Callable[[], object]] = [
+        lambda: stub.exchange.order("BTC", "28"),
+        lambda: stub.exchange.find("BTC", OURS),
+        lambda: stub.exchange.cancel("BTC", "28"),
+    ]
+    for ask in asks:
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            ask()
+        assert unavailable.value.facts["what"] == "no_market"
+    stub.script("GET exchangeInfo", info())
+    stub.script("GET order", answer)
+    for ask in asks[:2]:
+        with pytest.raises(ExchangeUnavailable):
+            ask()
+
+
+# What becomes of an order that is placed
+
+NO_ORDER = [
+    said(-2010, "Account has insufficient balance for requested action."),
+    said(-1010, "Account has insufficient balance for requested action."),
+    said(-2010, "This symbol is not permitted for this account."),
+    said(-2010, "This symbol is restricted for this account."),
+    said(-2010, "This account may not place or cancel orders."),
+    said(-2010, "This action is disabled on this account."),
+    said(-2010, "Filter failure: MAX_NUM_ORDERS"),
+    said(-2010, "Iceberg orders are not supported for this symbol."),
+    said(-1013, "Filter failure: LOT_SIZE"),
+    said(-1013, "Filter failure: PRICE_FILTER"),
+    said(-1013, "Filter failure: NOTIONAL"),
+    said(-1013, "Filter failure: PERCENT_PRICE_BY_SIDE"),
+    said(-1013, "Invalid quantity."),
+    said(-1014, "Unsupported order combination."),
+    said(-1020, "This operation is not supported."),
+    said(
+        -1100, "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[.A-Z\\:/a-z0-9_-]{1,36}$'."
+    ),
+    said(-1102, "Mandatory parameter 'price' was not sent, was empty/null, or malformed."),
+    said(-1111, "Parameter 'quantity' has too much precision."),
+    said(-1116, "Invalid orderType."),
+]
+NO_MARKET = [
+    said(-1121, "Invalid symbol."),
+    said(-1013, "Market is closed."),
+    said(-2010, "Market is closed."),
+    said(-1010, "Market is closed."),
+]
+# Answer, and `what` goes with the error.
+MAYBE: list[tuple[Scripted, str]] = [
+    # it exists
+    (said(-2010, "Duplicate order sent."), "duplicate"),
+    # the matching engine's, and nothing that we know
+    (said(-2010, "Something new."), "exchange_error"),
+    (said(-1010, "Unknown order sent."), "exchange_error"),
+    (said(-2010, ""), "exchange_error"),
+    (said(-2021, "Order cancel-replace partially failed.", 409), "exchange_error"),
+    (said(-2013, "Order does not exist."), "exchange_error"),
+    # the gate does not know
+    (said(-1000, "An unknown error occurred while processing the request."), "exchange_error"),
+    (said(-1001, "Internal error; unable to process your request. Please try again."), "exchange_error"),
+    (said(-1006, "An unexpected response was received. Execution status unknown."), "exchange_error"),
+    (said(-1007, "Timeout waiting for response from backend server. Send status unknown."), "exchange_error"),
+    (said(-1007, "Timeout waiting for response from backend server. Send status unknown.", 504), "exchange_error"),
+    # a fault there, whatever it says
+    (said(-1000, "An unknown error occurred while processing the request.", 500), "exchange_error"),
+    (said(-2010, "Account has insufficient balance for requested action.", 500), "exchange_error"),
+    (said(-1013, "Filter failure: LOT_SIZE", 503), "exchange_error"),
+    (Answer(502, "<html>Bad Gateway</html>", content_type="text/html"), "exchange_error"),
+    (Answer(500, ""), "exchange_error"),
+    # nothing was placed, but over nothing that is the order's
+    (said(-1008, "Server is currently overloaded with other requests."), "exchange_error"),
+    (said(-1016, "This service is no longer available.", 503), "exchange_error"),
+    (said(-1021, "Timestamp for this request is outside of the recvWindow."), "clock"),
+    (said(-1021, "Timestamp for this request was 1000ms ahead of the server's time."), "clock"),
+    (said(-1022, "Signature for this request is not valid."), "refused"),
+    (said(-1002, "You are not authorized to execute this request.", 401), "refused"),
+    (said(-2014, "API-key format invalid.", 401), "refused"),
+    (said(-2015, "Invalid API-key, IP, or permissions for action.", 401), "refused"),
+    (said(-2015, "Invalid API-key, IP, or permissions for action."), "refused"),
+    (Answer(401, "Unauthorized"), "refused"),
+    (Answer(403, "<html>Request blocked: LOT_SIZE</html>", content_type="text/html"), "refused"),
+    (said(-1003, "Too many requests queued.", 429), "rate_limit"),
+    (said(-1003, "Way too much request weight used; IP banned until 1767225600000.", 418), "rate_limit"),
+    (said(-1015, "Too many new orders; current limit is 100 orders per TEN SECONDS."), "rate_limit"),
+    (Answer(429, "<html>LOT_SIZE</html>"), "rate_limit"),
+    # a proxy's, or nobody's
+    (Answer(400, "<html>Bad Request: PRICE_FILTER</html>", content_type="text/html"), "exchange_error"),
+    (
+        Answer(400, '{"code": "-2010", "msg": "Account has insufficient balance for requested action."}'),
+        "exchange_error",
+    ),
+    (Answer(400, '["code", -2010]'), "exchange_error"),
+    (Answer(404, "{}"), "exchange_error"),
+    (Answer(408, ""), "exchange_error"),
+    (Answer(307, "", {"Location": "http://127.0.0.1:1/elsewhere"}), "exchange_error"),
+    (Answer(302, "", {"Location": "/api/v3/order"}), "exchange_error"),
+    # done, perhaps, and not understood
+    (Answer(200, '{"code": -2010, "msg": "Account has insufficient balance for requested action."}'), "garbage"),
+    ("", "garbage"),
+    ("{}", "garbage"),
+    ("[]", "garbage"),
+    ("null", "garbage"),
+    ("<html>", "garbage"),
+    ('{"orderId": 28', "garbage"),
+    ('{"symbol": "BTCUSDT", "clientOrderId": "abc"}', "garbage"),
+    (Drop, "connection"),
+]
+
+
+@pytest.mark.parametrize("answer", NO_ORDER, ids=lambda answer: answer.body[:60])
+def test_what_can_not_go_together_with_an_order_is_a_refusal(stub: Stub, answer: Answer) -> None:
+    stub.script("POST order", answer)
+    with pytest.raises(ExchangeRefused) as refused:
+        stub.exchange.place(SELL)
+    told = json.loads(answer.body)
+    assert refused.value.facts == {"reason": told["msg"], "code": told["code"]}
+    assert told["msg"] in refused.value.detail
+
+
+@pytest.mark.parametrize("answer", NO_MARKET, ids=lambda answer: answer.body[:60])
+def test_a_market_that_is_not_there_or_closed_is_told_as_such(stub: Stub, answer: Answer) -> None:
+    stub.script("POST order", answer)
+    with pytest.raises(MarketUnknown):
+        stub.exchange.place(SELL)
+
+
+@pytest.mark.parametrize(("answer", "what"), MAYBE)
+def test_whatever_may_go_together_with_an_order_leaves_it_open_and_is_asked_once(
+    stub: Stub, answer: Scripted, what: str
+) -> None:
+    stub.script("POST order", answer)
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.place(SELL)
+    assert unavailable.value.facts["what"] == what
+    assert stub.calls.count("POST order") == 1
+    assert stub.calls[-1] == "POST order", "and nothing after it"
+
+
+def test_a_key_that_was_good_before_is_still_no_refusal(stub: Stub) -> None:
+    """Binance tells -2015 in a temporary ban, too."""
+    stub.script("GET order", order())
+    stub.script("POST order", said(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    stub.exchange.order("BTC", "28")
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.place(SELL)
+    assert unavailable.value.facts == {"what": "refused", "code": -2015}
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"), [("30", 30), ("0", 0), ("", None), ("soon", None), ("-1", None), ("9" * 9, None)]
+)
+def test_when_to_come_back_is_passed_on(stub: Stub, header: str, seconds: int | None) -> None:
+    stub.script("POST order", said(-1003, "Too many requests queued.", 429, Retry_After=header))
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.place(SELL)
+    assert unavailable.value.facts.get("retry_after_seconds") == seconds
+
+
+def test_silence_is_no_answer(stub: Stub) -> None:
+    stub.script("POST order", Hang)
+    with serve(stub.decide, name="binance") as face:
+        hasty = CcxtExchange(face.url, api_key="k", secret="s", read_seconds=0.05)
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            hasty.place(SELL)
+    assert unavailable.value.facts == {"what": "timeout"}
+
+
+def test_nobody_there_is_no_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        free = taken.getsockname()[1]
+    exchange = CcxtExchange(f"http://127.0.0.1:{free}", api_key="k", secret="s")
+    for ask in (lambda: exchange.rules("BTC"), lambda: exchange.place(SELL), lambda: exchange.order("BTC", "28")):
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            ask()
+        assert unavailable.value.facts == {"what": "connection"}
+
+
+def test_an_operation_asks_no_more_when_its_time_is_up(stub: Stub, time: Time) -> None:
+    def slow(request: Request) -> Answer:
+        time.seconds += 4.0
+        return stub.decide(request)
+
+    stub.script("GET order", order("PARTIALLY_FILLED", "0.1"))
+    stub.script("GET myTrades", "[]")
+    with serve(slow, name="binance") as face:
+        exchange = CcxtExchange(face.url, api_key="k", secret="s", monotonic=time.monotonic)
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            exchange.order("BTC", "28")  # its trades would have come after 12 s
+    assert unavailable.value.facts == {"what": "timeout"}
+    assert stub.calls == ["GET exchangeInfo", "GET order"]
+
+
+# An answer, byte by byte
+
+Send = Callable[[socket.socket], None]
+
+
+@contextmanager
+def raw(*answers: Send) -> Iterator[str]:
+    """A server that answers its first callers so, one after the other."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            for send in answers:
+                connection, _ = server.accept()
+                with connection, connection.makefile("rb") as asked:
+                    length = 0
+                    while (line := asked.readline()) not in (b"\r\n", b""):
+                        name, _, value = line.partition(b":")
+                        length = int(value) if name.lower() == b"content-length" else length
+                    asked.read(length)
+                    try:
+                        send(connection)
+                    except OSError:
+                        return  # the caller has had enough
+
+        thread = Thread(target=answer, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join(10)
+
+
+def _head(*headers: str) -> bytes:
+    return "\r\n".join(("HTTP/1.1 200 OK", "Content-Type: application/json", *headers, "", "")).encode()
+
+
+def _whole(text: str) -> Send:
+    return lambda connection: connection.sendall(_head(f"Content-Length: {len(text)}") + text.encode())
+
+
+def test_a_body_in_chunks_and_packed_is_read_as_binance_sends_it() -> None:
+    def send(connection: socket.socket) -> None:
+        packed = gzip.compress(info().encode())
+        connection.sendall(_head("Transfer-Encoding: chunked", "Content-Encoding: gzip"))
+        for piece in (packed[:10], packed[10:200], packed[200:]):
+            connection.sendall(f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+        connection.sendall(b"0\r\n\r\n")
+
+    with raw(send) as url:
+        assert CcxtExchange(url, api_key="k", secret="s").rules("BTC").min_notional == Money(5)
+
+
+def _dripping(connection: socket.socket) -> None:
+    from time import sleep
+
+    connection.sendall(_head("Content-Length: 100000"))
+    while True:
+        connection.sendall(b" ")
+        sleep(0.01)  # it is the caller who ends this
+
+
+@pytest.mark.parametrize(
+    ("send", "what"),
+    [
+        pytest.param(_dripping, "timeout", id="drips"),
+        pytest.param(lambda c: c.sendall(_head("Content-Length: 900") + b"{"), "connection", id="ends early"),
+        pytest.param(lambda c: c.sendall(b"HTTP/9 nonsense\r\n\r\n"), "connection", id="is not HTTP"),
+        pytest.param(
+            lambda c: c.sendall(_head("Content-Length: 5", "Content-Encoding: gzip") + b"12345"),
+            "connection",
+            id="unpacks not",
+        ),
+        pytest.param(
+            lambda c: c.sendall(_head(f"Content-Length: {BODY_BYTES_MAX + 1}") + b" " * (BODY_BYTES_MAX + 1)),
+            "garbage",
+            id="is endless",
+        ),
+    ],
+)
+def test_an_answer_that_does_not_come_whole_leaves_the_order_open(send: Send, what: str) -> None:
+    with raw(_whole(info()), send) as url:
+        exchange = CcxtExchange(url, api_key="k", secret="s", connect_seconds=0.1, read_seconds=0.2)
+        exchange.rules("BTC")
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            exchange.place(SELL)
+    assert unavailable.value.facts["what"] == what
+
+
+# An order as it is told
+
+
+@pytest.mark.parametrize(
+    ("status", "executed", "state"),
+    [
+        ("NEW", "0.00000000", State.WORKING),
+        ("PENDING_NEW", "0.00000000", State.WORKING),
+        ("PARTIALLY_FILLED", "0.10000000", State.WORKING),
+        ("PENDING_CANCEL", "0.00000000", State.WORKING),
+        ("FILLED", "0.34500000", State.FULLY_EXECUTED),
+        ("CANCELED", "0.00000000", State.CANCELED),
+        ("CANCELED", "0.10000000", State.CANCELED),
+        ("REJECTED", "0.00000000", State.REJECTED),
+        ("EXPIRED", "0.00000000", State.EXPIRED),
+        ("EXPIRED", "0.10000000", State.EXPIRED),
+        ("EXPIRED_IN_MATCH", "0.10000000", State.EXPIRED),
+    ],
+)
+def test_every_state_of_binances_is_one_of_ours(stub: Stub, status: str, executed: str, state: State) -> None:
+    stub.script("GET order", order(status, executed))
+    stub.script("GET myTrades", json.dumps([trade(1, executed, "1234.50000000")]))
+    for told in (stub.exchange.order("BTC", "28"), stub.exchange.find("BTC", OURS)):
+        assert (told.state, told.executed) == (state, Quantity(executed, "BTC"))
+        assert told.gross == Money("1234.5" if Decimal(executed) else 0)
+    assert ("GET myTrades" in stub.calls) is (Decimal(executed) > 0), "trades are only asked for where there are some"
+
+
+def test_an_order_is_told_with_what_its_trades_came_to(stub: Stub) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000", cummulativeQuoteQty="-1.00000000"))
+    stub.script(
+        "GET myTrades",
+        json.dumps(
+            [
+                trade(1, "0.10000000", "1901.05000000", "1.90105000"),
+                trade(2, "0.20000000", "3802.10000001", "0.00012345", "BNB"),
+                trade(3, "0.04500000", "855.47250000", "0.00000001", "BNB"),
+            ]
+        ),
+    )
+    assert stub.exchange.order("BTC", "28") == ExchangeOrder(
+        exchange_order_id="28",
+        client_order_id=OURS,
+        side=Side.SELL,
+        quantity=Quantity("0.345", "BTC"),
+        state=State.FULLY_EXECUTED,
+        executed=Quantity("0.345", "BTC"),
+        gross=Money("6558.62250001"),
+        fee=Money("1.90105"),
+        fees_elsewhere={"BNB": Decimal("0.00012346")},
+    )
+
+
+def test_all_trades_of_an_order_are_read_from_the_first_one_on(stub: Stub) -> None:
+    """Without fromId Binance tells the newest, and what came before them would be lost."""
+    trades = [trade(7 + 3 * n, "0.00010000", "1.90000000", "0.00190000") for n in range(TRADES_PAGE + 1)]
+    stub.script("GET order", order("CANCELED", "0.10010000"))
+    stub.script("GET myTrades", json.dumps(trades[:TRADES_PAGE]), json.dumps(trades[TRADES_PAGE:]))
+    told = stub.exchange.order("BTC", "28")
+    assert (told.gross, told.fee) == (Money("1901.9"), Money("1.9019"))
+    pages = stub.parameters_of("GET myTrades")
+    last = 7 + 3 * (TRADES_PAGE - 1)
+    assert [(p["symbol"], p["orderId"], p["fromId"], p["limit"]) for p in pages] == [
+        ("BTCUSDT", "28", "0", "1000"),
+        ("BTCUSDT", "28", str(last + 1), "1000"),
+    ]
+
+
+def test_a_full_page_that_is_all_asks_for_no_other(stub: Stub) -> None:
+    trades = [trade(n, "0.00010000", "1.90000000") for n in range(1, TRADES_PAGE + 1)]
+    stub.script("GET order", order("CANCELED", "0.10000000"))
+    stub.script("GET myTrades", json.dumps(trades))
+    assert stub.exchange.order("BTC", "28").gross == Money("1900")
+    assert stub.calls.count("GET myTrades") == 1
+
+
+@pytest.mark.parametrize(
+    "trades",
+    [
+        pytest.param([], id="none yet"),
+        pytest.param([trade(1, "0.30000000", "5703.15000000")], id="not all yet"),
+        pytest.param([trade(1, "0.34500001", "6558.62250000")], id="more than the order tells"),
+    ],
+)
+def test_fees_are_not_told_before_all_trades_are_there(stub: Stub, trades: list[Mapping[str, Any]]) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps(trades))
+    asks: list[Callable[[], object]] = [
+        lambda: stub.exchange.order("BTC", "28"),
+        lambda: stub.exchange.find("BTC", OURS),
+    ]
+    for ask in asks:
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            ask()
+        assert unavailable.value.facts == {"what": "unsettled"}
+
+
+def test_trades_without_end_are_read_until_the_time_is_up(stub: Stub, time: Time) -> None:
+    def endless(request: Request) -> Answer:
+        if "myTrades" not in request.path:
+            return stub.decide(request)
+        time.seconds += 2.0
+        first = int(stub.parameters(request)["fromId"]) + 1
+        page = [trade(n, "0.00000001", "0.00000001") for n in range(first, first + TRADES_PAGE)]
+        return Answer(200, json.dumps(page))
+
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    with serve(endless, name="binance") as face:
+        exchange = CcxtExchange(face.url, api_key="k", secret="s", monotonic=time.monotonic)
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            exchange.order("BTC", "28")
+    assert unavailable.value.facts == {"what": "timeout"}
+
+
+def test_a_page_that_comes_again_is_not_counted_again(stub: Stub) -> None:
+    page = json.dumps([trade(n, "0.00010000", "1") for n in range(1, TRADES_PAGE + 1)])
+    stub.script("GET order", order("FILLED", "0.20000000", origQty="0.20000000"))
+    stub.script("GET myTrades", page)
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.order("BTC", "28")
+    assert unavailable.value.facts == {"what": "garbage"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "",
+        "{}",
+        "[]",
+        "null",
+        "<html>",
+        order("AGREED"),
+        order(status=""),
+        order("FILLED", "0.34400000"),
+        order("NEW", "0.34600000"),
+        order("NEW", "-0.10000000"),
+        order("NEW", "NaN"),
+        order("NEW", "1E+70"),
+        order("NEW", "lots"),
+        order(origQty=None),
+        order(origQty=0.345),
+        order("CANCELED", executedQty=None),
+        order("CANCELED", executedQty=0),
+        order(side="SHORT"),
+        order(orderId=None),
+        order(orderId=29),
+    ],
+)
+def test_an_order_that_can_not_be_read_is_no_order(stub: Stub, answer: str) -> None:
+    stub.script("GET order", answer)
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000")]))
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.order("BTC", "28")
+    assert unavailable.value.facts["what"] == "garbage"
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"orderId": 29},
+        {"qty": None},
+        {"qty": "-0.34500000"},
+        {"quoteQty": "x"},
+        {"quoteQty": None},
+        {"quoteQty": 1.0},
+        {"commission": None},
+        {"commission": "-1"},
+        {"commissionAsset": None},
+        {"id": None},
+        {"id": "x"},
+        {"id": -1},
+    ],
+)
+def test_trades_that_can_not_be_read_are_no_fees(stub: Stub, told: dict[str, Any]) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    whole = [trade(n, "0.00010000", "1", **told) for n in range(1, TRADES_PAGE + 1)]  # so that its ids are needed
+    stub.script("GET myTrades", json.dumps(whole))
+    with pytest.raises(ExchangeUnavailable):
+        stub.exchange.order("BTC", "28")
+
+
+# What is asked about an order, and goes wrong
+
+UNKNOWN = [
+    said(-2013, "Order does not exist."),
+    said(-2026, "Order was canceled or expired with no executed qty over 90 days ago and has been archived."),
+]
+FAULTS: list[tuple[Scripted, str]] = [
+    (said(-2013, "Order does not exist.", 500), "exchange_error"),
+    (Answer(404, "not found"), "exchange_error"),
+    (said(-2015, "Invalid API-key, IP, or permissions for action.", 401), "refused"),
+    (said(-1021, "Timestamp for this request is outside of the recvWindow."), "clock"),
+    (said(-1003, "Too many requests queued.", 429), "rate_limit"),
+    (said(-2010, "Account has insufficient balance for requested action."), "exchange_error"),
+    (Drop, "connection"),
+]
+
+
+@pytest.mark.parametrize("answer", UNKNOWN)
+def test_an_order_that_binance_does_not_know_is_unknown(stub: Stub, answer: Answer) -> None:
+    stub.script("GET order", answer)
+    with pytest.raises(ExchangeOrderUnknown):
+        stub.exchange.find("BTC", OURS)
+    with pytest.raises(ExchangeOrderUnknown):
+        stub.exchange.order("BTC", "28")
+
+
+@pytest.mark.parametrize(("answer", "what"), FAULTS)
+def test_a_fault_is_never_taken_for_an_order_that_is_not_there(stub: Stub, answer: Scripted, what: str) -> None:
+    stub.script("GET order", answer)
+    stub.script("DELETE order", answer)
+    asks: list[Callable[[], object]] = [
+        lambda: stub.exchange.find("BTC", OURS),
+        lambda: stub.exchange.order("BTC", "28"),
+        lambda: stub.exchange.cancel("BTC", "28"),
+    ]
+    for ask in asks:
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            ask()
+        assert unavailable.value.facts["what"] == what
+
+
+def test_an_order_that_is_over_is_cancelled_without_an_error(stub: Stub) -> None:
+    stub.script("DELETE order", said(-2011, "Unknown order sent."))
+    for status, executed in (("FILLED", "0.34500000"), ("CANCELED", "0.00000000"), ("EXPIRED", "0.10000000")):
+        stub.script("GET order", order(status, executed))
+        stub.exchange.cancel("BTC", "28")
+    assert "GET myTrades" not in stub.calls
+
+
+def test_an_order_that_is_not_there_can_not_be_cancelled(stub: Stub) -> None:
+    stub.script("DELETE order", said(-2011, "Unknown order sent."))
+    stub.script("GET order", said(-2013, "Order does not exist."))
+    with pytest.raises(ExchangeOrderUnknown):
+        stub.exchange.cancel("BTC", "28")
+
+
+@pytest.mark.parametrize("message", ["Unknown order sent.", "Order was not canceled due to cancel restrictions."])
+def test_an_order_that_works_on_has_not_been_cancelled(stub: Stub, message: str) -> None:
+    stub.script("DELETE order", said(-2011, message))
+    stub.script("GET order", order("PARTIALLY_FILLED", "0.1"))
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        stub.exchange.cancel("BTC", "28")
+    assert unavailable.value.facts["code"] == -2011
+
+
+def test_a_cancellation_that_is_refused_is_not_believed_without_a_look(stub: Stub) -> None:
+    stub.script("DELETE order", said(-2011, "Unknown order sent."))
+    stub.script("GET order", Drop)
+    with pytest.raises(ExchangeUnavailable):
+        stub.exchange.cancel("BTC", "28")
+
+
+# Secrets, settings, imports
+
+
+def test_neither_key_nor_secret_is_written_down(stub: Stub, caplog: pytest.LogCaptureFixture) -> None:
+    stub.script("POST order", order())
+    stub.script("GET order", said(-2015, "Invalid API-key, IP, or permissions for action.", 401))
+    with caplog.at_level(logging.DEBUG):
+        stub.exchange.place(SELL)
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            stub.exchange.order("BTC", "28")
+    assert "our-key" not in caplog.text
+    assert "our-secret" not in caplog.text
+    assert not re.search("our-key|our-secret|signature", str(unavailable.value) + str(unavailable.value.facts))
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"base_url": "api.binance.com"},
+        {"base_url": "ftp://api.binance.com"},
+        {"base_url": "https://"},
+        {"base_url": "https://api.binance.com/?x=1"},
+        {"api_key": ""},
+        {"api_key": "a b"},
+        {"api_key": "a\nb"},
+        {"api_key": "ä"},
+        {"secret": ""},
+        {"secret": "-----BEGIN PRIVATE KEY-----"},
+        {"connect_seconds": 0},
+        {"read_seconds": -1},
+        {"read_seconds": 6.0},
+    ],
+)
+def test_settings_that_can_not_be_are_refused_at_once(given: dict[str, Any]) -> None:
+    fine: dict[str, Any] = {"base_url": "https://api.binance.com", "api_key": "k", "secret": "s"}
+    with pytest.raises(ValueError, match=r"exchange|address|within"):
+        CcxtExchange(**fine | given)
+
+
+def test_against_binance_itself_only_the_host_differs(stub: Stub) -> None:
+    """Every path is ccxt's own; nothing but spot is asked for."""
+    ours: Any = stub.exchange._client
+    theirs: Any = type(ours)()
+    assert ours.urls["api"].keys() == theirs.urls["api"].keys()
+    for name, url in theirs.urls["api"].items():
+        assert re.sub(r"^https://[^/]+", stub.exchange._base_url, url) == ours.urls["api"][name]
+    real: Any = CcxtExchange("https://api.binance.com/", api_key="k", secret="s")._client
+    for name in ("public", "private"):
+        assert real.urls["api"][name] == theirs.urls["api"][name] == "https://api.binance.com/api/v3"
+
+
+IMPORTS = """
+import sys, types
+
+from common.gateways.exchange.ccxt import CcxtExchange, _binance
+assert not [name for name in sys.modules if name.partition(".")[0] in ("ccxt", "requests")], "not before it is needed"
+light = _binance()
+assert light is _binance()
+brought = {name.partition(".")[0] for name in sys.modules}
+assert not brought & {"aiohttp", "yarl", "uvloop", "coincurve", "multidict", "frozenlist", "propcache"}, brought
+assert {name for name in sys.modules if name.startswith("ccxt.") and name.count(".") == 1} == {
+    "ccxt.base", "ccxt.abstract", "ccxt.binance"
+}
+import ccxt
+assert "ccxt.kraken" in sys.modules and isinstance(ccxt.kraken, type), "all of it, for whoever wants that"
+assert ccxt.binance is light is _binance()
+"""
+
+
+def test_only_binance_is_imported_and_the_rest_can_be_later() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTS], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")

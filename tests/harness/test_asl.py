@@ -1,0 +1,174 @@
+"""The states' language: what is not deployed, and what data does to an execution. The rest is held against moto."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.harness.machine_stage import END, INVOKE, ORDER, Stage, catch, machine, passing, retry, task, wait
+
+# Stricter than moto, as AWS is
+
+STRICT: dict[str, dict[str, Any]] = {
+    "parameters": task("echo", Parameters={"n.$": "$.nothing"}, Retry=[retry("States.ALL")], Catch=[catch("Y")]),
+    "payload": task(INVOKE, Parameters={"FunctionName": "echo", "Payload": {"n.$": "$.a.b"}}, Catch=[catch("Y")]),
+    "selector": task("echo", ResultSelector={"n.$": "$.nothing"}, Catch=[catch("Y", "States.TaskFailed")]),
+    "output path": task("echo", OutputPath="$.lines[2]", Catch=[catch("Y")]),
+    "token": task("echo", Parameters={"t.$": "$$.Task.Token"}, Catch=[catch("Y")]),
+    "time-out": task("echo", TimeoutSecondsPath="$.order_id", Catch=[catch("Y")]),
+    "variable": {
+        "Type": "Choice",
+        "Choices": [{"Variable": "$.nothing", "IsNull": True, "Next": "Y"}],
+        "Default": "Y",
+    },
+    "cause": {"Type": "Fail", "CausePath": "$.quantity"},
+    "timestamp": wait(TimestampPath="$.order_id"),
+}
+
+
+@pytest.mark.parametrize("name", STRICT)
+def test_data_that_does_not_fit_the_definition_fails_the_execution_whatever_is_caught(name: str) -> None:
+    others = {"Y": END} if name not in ("cause", "timestamp") else {}
+    seen = Stage().play(machine(X=STRICT[name], **others), ORDER)
+    assert (seen.status, seen.error, seen.visited, seen.waits_seconds) == ("FAILED", "States.Runtime", ["X"], [])
+    assert seen.cause
+    assert seen.cause.startswith("An error occurred while executing the state 'X' (entered at the event id #2). ")
+
+
+def test_the_cause_says_which_path_found_nothing_in_what() -> None:
+    seen = Stage().play(machine(X=task("echo", Parameters={"n.$": "$.a.b"})), {"a": 1})
+    assert seen.cause == (
+        "An error occurred while executing the state 'X' (entered at the event id #2). The JSONPath '$.a.b' "
+        "specified for the field 'n.$' could not be found in the input '{\"a\":1}'"
+    )
+
+
+def test_a_path_through_an_array_finds_one_thing() -> None:
+    assert Stage().play(machine(X=passing(InputPath="$.lines[1].n")), ORDER).output == 2
+
+
+def test_a_result_that_has_no_place_in_the_input_fails_and_can_be_caught() -> None:
+    definition = machine(X=task("echo", ResultPath="$.a", Catch=[catch("Y", "States.ResultPathMatchFailure")]), Y=END)
+    assert Stage().play(definition, [1]).visited == ["X", "Y"]
+    assert Stage().play(machine(X=passing(ResultPath="$.a.b")), {"a": 1}).error == "States.ResultPathMatchFailure"
+
+
+def test_a_result_is_put_into_the_whole_input_not_into_what_the_task_saw() -> None:
+    definition = machine(X=task("echo", InputPath="$.lines", ResultPath="$.seen"))
+    assert Stage().play(definition, ORDER).output == {**ORDER, "seen": ORDER["lines"]}
+
+
+# Deployment
+
+WRONG: list[tuple[str, dict[str, Any]]] = [
+    ("needs States", {"StartAt": "X", "States": {}}),
+    ("StartAt is 'Y', and there is no such state", {"StartAt": "Y", "States": {"X": END}}),
+    ("fields that are not known: Stats", {**machine(X=END), "Stats": 1}),
+    ("TimeoutSeconds should be a whole number", {**machine(X=END), "TimeoutSeconds": 0}),
+    ("state X: there are no states of type Job", machine(X={"Type": "Job"})),
+    ("state X: it has fields that are not known: Retries", machine(X=task("echo", Retries=[]))),
+    ("state X: it has fields that are not known: Next", machine(X={"Type": "Succeed", "Next": "X"})),
+    ("state X: its next is 'Z', and there is no such state", machine(X=task("echo", Next="Z"), Y=END)),
+    ("state X: its next is 'Z'", machine(X=task("echo", Catch=[catch("Z")]))),
+    (
+        "state X: its next is 'Z'",
+        machine(X={"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True, "Next": "Z"}]}, Y=END),
+    ),
+    ("state X: it needs either Next or End", machine(X={"Type": "Pass"})),
+    ("state X: it needs either Next or End", machine(X={"Type": "Pass", "Next": "Y", "End": True}, Y=END)),
+    ("no state is the last", machine(X=passing(Next="Y"), Y=passing(Next="X"))),
+    ("no way leads to Z", machine(X=END, Z=END)),
+    ("state X: there is no task nobody, only echo, keep", machine(X=task("nobody"))),
+    ("state X: lambda:invoke needs Parameters with a FunctionName", machine(X=task(INVOKE))),
+    ("state X: it needs a Resource", machine(X={"Type": "Task", "End": True})),
+    ("state X: TimeoutSeconds should be", machine(X=task("echo", TimeoutSeconds=1.5))),
+    ("both TimeoutSeconds and", machine(X=task("echo", TimeoutSeconds=1, TimeoutSecondsPath="$.t"))),
+    ("state X: Parameters should be an object", machine(X=task("echo", Parameters=[1]))),
+    ("n.$ should be a path that begins with $", machine(X=task("echo", Parameters={"n.$": "quantity"}))),
+    ("InputPath is no path", machine(X=passing(InputPath="$.a b"))),
+    ("ResultPath can not be in the context object", machine(X=passing(ResultPath="$$.Task"))),
+    ("Retry should be a list", machine(X=task("echo", Retry={}))),
+    ("a Retry has fields that are not known: Attempts", machine(X=task("echo", Retry=[retry("A", Attempts=1)]))),
+    ("ErrorEquals should be a list of names", machine(X=task("echo", Retry=[{}]))),
+    ("States.ALL stands alone", machine(X=task("echo", Retry=[retry("States.ALL", "A")]))),
+    ("States.ALL stands last in Retry", machine(X=task("echo", Retry=[retry("States.ALL"), retry("A")]))),
+    ("MaxAttempts should be 0 or more", machine(X=task("echo", Retry=[retry("A", MaxAttempts=-1)]))),
+    ("BackoffRate should be 1 or more", machine(X=task("echo", Retry=[retry("A", BackoffRate=0.5)]))),
+    ("IntervalSeconds should be", machine(X=task("echo", Retry=[retry("A", IntervalSeconds=0)]))),
+    (
+        "MaxDelaySeconds should be more",
+        machine(X=task("echo", Retry=[retry("A", IntervalSeconds=9, MaxDelaySeconds=9)])),
+    ),
+    ("a Catch needs Next", machine(X=task("echo", Catch=[retry("A")]))),
+    ("it needs Choices", machine(X={"Type": "Choice"})),
+    ("every rule needs Next", machine(X={"Type": "Choice", "Choices": [{"Variable": "$.a", "IsNull": True}]})),
+    ("a Wait needs one of", machine(X=wait())),
+    ("a Wait needs one of", machine(X=wait(Seconds=1, SecondsPath="$.a"))),
+    ("Timestamp should be like", machine(X=wait(Timestamp="tomorrow"))),
+    ("it has both Error and ErrorPath", machine(X={"Type": "Fail", "Error": "E", "ErrorPath": "$.e"})),
+]
+WRONG_RULES: list[tuple[str, dict[str, Any]]] = [
+    ("a Choice has no comparison NumericAbout", {"Variable": "$.a", "NumericAbout": 1}),
+    ("should compare once", {"Variable": "$.a", "NumericEquals": 1, "IsNull": True}),
+    ("should compare once, but compares by nothing", {"Variable": "$.a"}),
+    ("NumericEquals can not compare with '1'", {"Variable": "$.a", "NumericEquals": "1"}),
+    ("IsNull should be true or false", {"Variable": "$.a", "IsNull": 1}),
+    ("And needs rules", {"And": []}),
+    ("a rule within And, Or and Not has no Next", {"Not": {"Variable": "$.a", "IsNull": True, "Next": "Y"}}),
+    ("needs a Variable, or one of And, Or and Not", {"IsNull": True}),
+]
+
+
+@pytest.mark.parametrize(("message", "definition"), WRONG)
+def test_a_wrong_definition_is_not_deployed(message: str, definition: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="^.*" + message.replace("$", r"\$")):
+        Stage().deploy(definition)
+
+
+@pytest.mark.parametrize(("message", "rule"), WRONG_RULES)
+def test_a_wrong_rule_of_a_choice_is_not_deployed(message: str, rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=message):
+        Stage().deploy(machine(X={"Type": "Choice", "Choices": [{**rule, "Next": "Y"}]}, Y=END))
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"Type": "Parallel", "Branches": [], "End": True},
+        {"Type": "Map", "ItemProcessor": {}, "End": True},
+        task("echo", HeartbeatSeconds=5),
+        task("echo", QueryLanguage="JSONata"),
+        task("echo", Assign={"a": 1}),
+        task("echo", Retry=[retry("A", JitterStrategy="FULL")]),
+        task("arn:aws:states:::dynamodb:putItem", Parameters={}),
+        task("arn:aws:states:::states:startExecution.sync", Parameters={}),
+        task(INVOKE, Parameters={"FunctionName.$": "$.f"}),
+        task(INVOKE, Parameters={"FunctionName": "echo", "InvocationType": "Event"}),
+        task("echo", Parameters={"id.$": "States.Format('{}', $.a)"}),
+        passing(InputPath="$.lines[*].n"),
+        passing(InputPath="$.lines[?(@.n == 1)]"),
+        passing(InputPath="$..n"),
+        passing(InputPath="$name"),
+    ],
+)
+def test_what_does_not_run_here_says_so_when_it_is_deployed(state: dict[str, Any]) -> None:
+    with pytest.raises(NotImplementedError, match=r"^state Odd: "):
+        Stage().deploy(machine(Odd=state))
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        "poll",
+        "arn:aws:lambda:us-east-1:123456789012:function:poll",
+        "arn:aws:lambda:us-east-1:123456789012:function:poll:live",
+    ],
+)
+def test_a_task_is_named_plainly_or_by_its_arn(resource: str) -> None:
+    def poll(_event: Any, _: Any) -> Any:
+        return "polled"
+
+    assert Stage().play(machine(X=task(resource)), poll=poll).output == "polled"
+    invoked = task(INVOKE, Parameters={"FunctionName": resource}, OutputPath="$.Payload")
+    assert Stage().play(machine(X=invoked), poll=poll).output == "polled"
