@@ -1,6 +1,7 @@
 """The one Lambda asset: our code, its packages trimmed, and bytecode for the Python that will run it.
 
-    build/packages-<target>/   what requirements/*.txt install, trimmed and compiled; rebuilt when the lock changes
+    build/packages-<target>/   what requirements/*.txt install, but for what never ships, trimmed and compiled; rebuilt
+                               when the lock changes
     build/lambda-<target>/     the packages, common/ and functions/, compiled; rebuilt when any of it changes
 
 `/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
@@ -105,7 +106,10 @@ def _install(target: Target, lock: Path, into: Path) -> None:
     uv = shutil.which("uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]))
     if uv is None:
         raise CanNotBundle("uv is not installed; `make install` puts it into .venv")
-    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--target", str(into), "-r", str(lock)]
+    wanted = into.with_name(f"{into.name}.txt")
+    wanted.write_text(trim.shipped(lock.read_text()))
+    command = [uv, "pip", "install", "--quiet", "--require-hashes", "--no-deps", "--target", str(into)]
+    command += ["-r", str(wanted)]
     # Copies: uv would link the files to those of its cache and of .venv, and we are going to change some.
     command += ["--link-mode", "copy"]
     if target is Target.AWS:
@@ -115,12 +119,15 @@ def _install(target: Target, lock: Path, into: Path) -> None:
         command += ["--python", sys.executable]
     # What the lock names has mostly been downloaded for .venv: then no network is needed. Behind a company's proxy
     # the certificates that count are the system's.
-    for how in (["--offline"], [], ["--system-certs"]):
-        done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
-        if done.returncode == 0:
-            return
-        shutil.rmtree(into)
-        into.mkdir()
+    try:
+        for how in (["--offline"], [], ["--system-certs"]):
+            done = subprocess.run([*command, *how], capture_output=True, text=True, check=False)
+            if done.returncode == 0:
+                return
+            shutil.rmtree(into)
+            into.mkdir()
+    finally:
+        wanted.unlink()
     raise CanNotBundle(f"the packages for {target} can not be installed:\n{done.stderr}")
 
 

@@ -3,7 +3,7 @@
 | document          | drawn from                                                                          |
 |-------------------|-------------------------------------------------------------------------------------|
 | docs/openapi.json | every `functions.*.api`, as one API; and `TOLD` below, which their types do not tell |
-| docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`                          |
+| docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and payout attempts     |
 | docs/table.md     | `common.table.keys`                                                                  |
 """
 
@@ -19,11 +19,12 @@ import re
 import sys
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import functions
 from common import http
@@ -33,25 +34,37 @@ from common.catalogue.model import (
     AssetNotFound,
     BelowMinimum,
     PrecisionExceeded,
+    PrecisionLowered,
     PriceUnavailable,
 )
+from common.clients import ClientBlocked, ClientNotFound, ClientTaken
 from common.errors import Refusal
+from common.gateways.bank import SignatureRefused
+from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.http import BodyRefused, InvalidRequest, RouteNotFound
 from common.idempotency import IdempotencyKeyReused
 from common.identity import NotACustomer, OperatorsOnly, TokenRefused
 from common.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.machines import MachinesUnavailable
 from common.pages import CursorRefused
+from common.payouts import model as payouts
+from common.payouts.model import PayoutUnclear, PayoutUnsettled
+from common.payouts.service import EventNotFound
 from common.table import keys
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
-from functions.accounts.model import (
-    DailyLimitExceeded,
-    DepositsByBankOnly,
-    UserNotFound,
-    WithdrawalNotFound,
-    WithdrawalNotPending,
+from common.work import Redriven
+from functions.accounts.model import DailyLimitExceeded, DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.offramp.model import (
+    EstimateOutOfBand,
+    NotALot,
+    SaleRefused,
+    SaleUnresolved,
+    SellOrderNotFilled,
+    SellOrderNotFound,
+    SellOrderNotOpen,
 )
-from functions.operations.model import AccountBusy, ImpossibleAsset
+from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning
 from functions.orders.model import (
     AmountTooLarge,
     BoughtElsewhere,
@@ -68,6 +81,7 @@ DRAWN = "<!-- drawn by `make docs`: do not edit -->\n\n"
 SCHEMAS = "#/components/schemas/"
 
 Json = dict[str, Any]
+StatusT = TypeVar("StatusT", bound=StrEnum)
 
 
 @dataclass(frozen=True)
@@ -90,6 +104,8 @@ class UntoldOperation(LookupError):
 
 _FOUND = {200: "as asked"}
 _BY_HAND = {"reason": "wire 4711 received"}
+_UNPAID = (SellOrderNotFound, PayoutUnsettled)
+_BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is open again"}}
 
 TOLD: Mapping[str, Told] = {
     # accounts
@@ -103,10 +119,10 @@ TOLD: Mapping[str, Told] = {
         examples={"a thousand dollars": {"amount": "1000.00"}},
     ),
     "withdraw": Told(
-        {202: "reserved; it waits for an operator"},
-        (DailyLimitExceeded, AccountNotFound, InsufficientFunds),
+        {202: "reserved, and on its way to the bank"},
+        (ClientNotFound, ClientBlocked, DailyLimitExceeded, AccountNotFound, InsufficientFunds),
         repeats=True,
-        examples={"fifty dollars": {"amount": "50.00"}},
+        examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
     ),
     "withdrawal": Told(_FOUND, (WithdrawalNotFound,)),
     "transactions": Told(_FOUND),
@@ -118,15 +134,16 @@ TOLD: Mapping[str, Told] = {
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
     "complete": Told(
-        {200: "paid"},
-        (WithdrawalNotFound, WithdrawalNotPending),
+        {200: "paid, or it was already"},
+        (WithdrawalNotFound, PayoutUnsettled),
         examples={"paid": {"reason": "paid by transfer 4712"}},
     ),
     "reject": Told(
-        {200: "refused, and the hold given back"},
-        (WithdrawalNotFound, WithdrawalNotPending),
+        {200: "refused, and the hold given back, or it was already"},
+        (WithdrawalNotFound, PayoutUnsettled),
         examples={"refused": {"reason": "the bank does not know the account"}},
     ),
+    "retry": Told({200: "one more attempt may be made"}, (WithdrawalNotFound, PayoutUnsettled), examples=_BANK_IS_BACK),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
@@ -169,10 +186,61 @@ TOLD: Mapping[str, Told] = {
         (OrderNotFound, OrderNotPending),
         examples={"a delisted asset": {"reason": "the asset is delisted"}},
     ),
+    # offramp
+    "sell": Told(
+        {200: "the exchange has it, and it goes on by itself"},
+        (
+            ClientNotFound,
+            ClientBlocked,
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            MarketUnknown,
+            PrecisionExceeded,
+            AmountTooLarge,
+            EstimateOutOfBand,
+            BelowMinimum,
+            AboveMaximum,
+            NotALot,
+            ExchangeUnavailable,
+            InsufficientAsset,
+            SaleRefused,
+            SaleUnresolved,
+        ),
+        repeats=True,
+        examples={
+            "a hundredth of a bitcoin": {
+                "asset_id": "BTC",
+                "quantity": "0.01",
+                "estimated_amount": "300.00",
+                "crypto_client_id": "ann-crypto",
+                "banking_client_id": "ann-bank",
+            }
+        },
+    ),
+    "sell_orders": Told(_FOUND),
+    "sell_order": Told(_FOUND, (SellOrderNotFound,)),
+    "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
+    "retry_payout": Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
+    "mark_filled": Told(
+        {200: "filled, or it was already"},
+        _UNPAID,
+        examples={"paid": {"reason": "paid by transfer 4712"}, "only say": {"reason": "a question", "dry_run": True}},
+    ),
+    "credit_usd": Told(
+        {200: "the dollars are on the balance here, or it was filled already"},
+        _UNPAID,
+        examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+    ),
+    "void": Told(
+        {200: "ended, and the coins given back"},
+        (SellOrderNotFound, SellOrderNotOpen, SellOrderNotFilled, ExchangeUnavailable),
+        examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+    ),
     # operations
     "save_asset": Told(
         {200: "written"},
-        (ImpossibleAsset,),
+        (ImpossibleAsset, PrecisionLowered),
         examples={
             "bitcoin": {
                 "name": "Bitcoin",
@@ -184,7 +252,35 @@ TOLD: Mapping[str, Told] = {
         },
     ),
     "work": Told(_FOUND),
-    "timeline": Told(_FOUND),
+    "story": Told(_FOUND, (MachinesUnavailable,)),
+    "redrive": Told(
+        {200: "its next execution has started"},
+        (NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
+        examples=_BANK_IS_BACK,
+    ),
+    "parked": Told(_FOUND),
+    "replay": Told(
+        {200: "what became of it"},
+        (EventNotFound, PayoutUnclear),
+        examples={"the order was repaired": {"reason": "the attempt is there by now"}},
+    ),
+    "dismiss": Told(
+        {200: "what became of it"},
+        (EventNotFound,),
+        examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
+    ),
+    "save_crypto_client": Told(
+        {200: "written"}, (AccountNotFound, ClientTaken), examples={"may sell": {"username": "ann"}}
+    ),
+    "save_banking_client": Told(
+        {200: "written"},
+        (AccountNotFound, ClientTaken),
+        examples={
+            "is paid": {"username": "ann", "account_id": "acc-ann"},
+            "is not paid": {"username": "ann", "account_id": "acc-ann", "status": "BLOCKED"},
+        },
+    ),
+    "client": Told(_FOUND, (ClientNotFound,)),
     "audit": Told(_FOUND),
     "reconcile": Told(_FOUND, (AccountNotFound, AccountBusy), examples={"one account": {"username": "ann"}}),
 }
@@ -219,7 +315,8 @@ def openapi() -> Json:
         "info": {
             "title": "Cryptodesk",
             "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
-            "description": "Orders for crypto against the desk's own book: accounts, orders, holdings, portfolio. "
+            "description": "Orders for crypto against the desk's own book, and cash-outs of it to a bank: accounts, "
+            "orders, holdings, portfolio, sell orders. "
             "Amounts are decimals in strings, times are UTC with microseconds, lists are newest first. Every refusal "
             "is a problem (RFC 9457); its `type` never changes.",
         },
@@ -297,10 +394,12 @@ def _operation(path: str, method: str, drawn: Json) -> Json:
     name = drawn["operationId"].removesuffix(re.sub(r"\W", "_", path) + f"_{method}")  # it begins with the function's
     if name not in TOLD:
         raise UntoldOperation(f"{method.upper()} {path}: infra.documents.TOLD has to know what {name} answers")
-    told = TOLD[name]
-    operation = {**drawn, "operationId": name, "security": [{"bearer": []}]}
+    told, signed = TOLD[name], f"{method.upper()} {path}" in _open_routes()
+    operation = {**drawn, "operationId": name, "security": [] if signed else [{"bearer": []}]}
     if "parameters" in drawn:
         operation["parameters"] = [_parameter(parameter) for parameter in drawn["parameters"]]
+    if signed:
+        operation["parameters"] = [*operation.get("parameters", []), *_SIGNATURE]
     if told.examples is not None:
         body = drawn["requestBody"]["content"]["application/json"]
         examples = {"examples": {title: {"value": value} for title, value in told.examples.items()}}
@@ -311,10 +410,17 @@ def _operation(path: str, method: str, drawn: Json) -> Json:
         **{
             str(s): {**done, "description": text, **(repeated if told.repeats else {})} for s, text in told.done.items()
         },
-        "401": {"$ref": "#/components/responses/Unauthorized"},
-        **_refused([*told.refuses, *_common_refusals(path, method, drawn)]),
+        **({} if signed else {"401": {"$ref": "#/components/responses/Unauthorized"}}),
+        **_refused([*told.refuses, *_common_refusals(path, method, drawn, signed=signed)]),
     }
     return operation
+
+
+@cache
+def _open_routes() -> set[str]:
+    """Those that are asked without a token, by whoever signs what he sends."""
+    apis = (importlib.import_module(f"functions.{name}.api") for name in _contexts_with("api"))
+    return set().union(*(getattr(api, "OPEN_ROUTES", set()) for api in apis))
 
 
 def _parameter(drawn: Json) -> Json:
@@ -327,13 +433,15 @@ def _parameter(drawn: Json) -> Json:
     return {**drawn, "name": name, "schema": {n: v for n, v in schema.items() if n != "description"}}
 
 
-def _common_refusals(path: str, method: str, drawn: Json) -> Iterator[type[Refusal]]:
+def _common_refusals(path: str, method: str, drawn: Json, *, signed: bool) -> Iterator[type[Refusal]]:
     """What follows from the form of a route."""
     names = {parameter["name"] for parameter in drawn.get("parameters", [])}
-    yield from (TokenRefused, BodyRefused, TableUnavailable)  # a body is looked at even where none is asked for
+    yield from (BodyRefused, TableUnavailable)  # a body is looked at even where none is asked for
+    if not signed:
+        yield TokenRefused
     if path.startswith("/operations/"):
         yield OperatorsOnly
-    if not path.startswith("/assets") or path.endswith("/transactions"):
+    if not signed and (not path.startswith("/assets") or path.endswith("/transactions")):
         yield NotACustomer
     if "{" in path:
         yield RouteNotFound
@@ -373,8 +481,8 @@ def _status(kind: type[Refusal]) -> int:
     return next((int(status) for parent, status in http.STATUS.items() if issubclass(kind, parent)), 400)
 
 
-def _says(kind: type[Refusal]) -> str:
-    return " ".join((inspect.getdoc(kind) or "").split())
+def _says(told: object) -> str:
+    return " ".join((inspect.getdoc(told) or "").split())
 
 
 def _problem(kind: type[Refusal]) -> Json:
@@ -392,6 +500,16 @@ def _below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
         yield child
         yield from _below(child)
 
+
+_SIGNATURE = [
+    {"in": "header", "name": name, "required": True, "description": told, "schema": {"type": "string"}}
+    for name, told in {
+        "webhook-id": "The same at every retry (Standard Webhooks, as all three).",
+        "webhook-timestamp": "Seconds since 1970, within 300 of now.",
+        "webhook-signature": "`v1,` and base64 of HMAC-SHA256 over `{webhook-id}.{webhook-timestamp}.{raw body}`; "
+        "several with spaces between.",
+    }.items()
+]
 
 _HEADERS = {
     "Idempotent-Replayed": {
@@ -439,26 +557,32 @@ _UNAUTHORIZED = {
 
 
 def states() -> str:
-    """A diagram for each model that has statuses."""
-    return "\n".join(["# Statuses", "", *filter(None, map(_diagram, _contexts_with("model"))), _LEGEND])
+    """A diagram for each model that has statuses, and one for payout attempts, which are nobody's own."""
+    models = {name: importlib.import_module(f"functions.{name}.model") for name in _contexts_with("model")}
+    drawn = [
+        _diagram(name, _says(model), model.TRANSITIONS, model.OPERATORS_ONLY)
+        for name, model in models.items()
+        if hasattr(model, "TRANSITIONS")
+    ]
+    drawn.append(_diagram("payout attempts", _says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
+    return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 
 
-def _diagram(context: str) -> str:
-    model = importlib.import_module(f"functions.{context}.model")
-    transitions: Mapping[StrEnum, set[StrEnum]] = getattr(model, "TRANSITIONS", {})
-    if not transitions:
-        return ""
-    by_operators: set[tuple[StrEnum, StrEnum]] = model.OPERATORS_ONLY
-    created = sorted({before for before in transitions if not any(before in after for after in transitions.values())})
-    lines = [f"    [*] --> {status}" for status in created]
+def _diagram(
+    title: str,
+    told: str,
+    transitions: Mapping[StatusT, set[StatusT]],
+    by_operators: Container[tuple[StatusT, StatusT]],
+) -> str:
+    """`transitions` begins where a life begins."""
+    lines = [f"    [*] --> {next(iter(transitions))}"]
     for before, after in transitions.items():
         for status in sorted(after):
             mark = " : by an operator" if (before, status) in by_operators else ""
             lines.append(f"    {before} --> {status}{mark}")
         if not after:
             lines.append(f"    {before} --> [*]")
-    told = " ".join((inspect.getdoc(model) or "").split())
-    return "\n".join([f"## {context}", "", told, "", "```mermaid", "stateDiagram-v2", *lines, "```", ""])
+    return "\n".join([f"## {title}", "", told, "", "```mermaid", "stateDiagram-v2", *lines, "```", ""])
 
 
 _LEGEND = (

@@ -1,7 +1,11 @@
-"""What of the packages does not ship: models of AWS services that we never call, tests, type stubs, a browser's page.
+"""What of the packages does not ship: models of AWS services that we never call, tests, type stubs, a browser's page,
+a hundred exchanges.
 
 botocore reads its data when a client is made, so less of it is also a faster start: all regions of 400 services
 are 1.2 MB of JSON to parse, DynamoDB's whole model another 300 KB.
+
+ccxt is 39 MB, and 60 MB more of what it needs for asyncio and for signatures on other chains. What its synchronous
+client of Binance imports, with keys of the HMAC kind (common/gateways/exchange/ccxt.py), is 2 MB of it and `requests`.
 """
 
 from __future__ import annotations
@@ -9,6 +13,7 @@ from __future__ import annotations
 import ast
 import gzip
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -25,6 +30,28 @@ OPERATIONS = {
         "SendTaskSuccess",
     ),
 }
+# Packages of the lock that are not even installed: what ccxt asks for and its synchronous Binance never imports.
+NOT_SHIPPED = frozenset(
+    {
+        "aiohappyeyeballs",
+        "aiohttp",
+        "aiohttp-fast-zlib",
+        "aiosignal",
+        "attrs",
+        "cffi",
+        "coincurve",
+        "cryptography",  # for RSA and Ed25519 keys; ccxt's base imports it for them, so something must stand in
+        "frozenlist",
+        "multidict",
+        "orjson",  # where it is missing, ccxt takes the standard library's json
+        "propcache",
+        "pycparser",
+        "uvloop",
+        "winloop",
+        "yarl",
+        "zlib-ng",
+    }
+)
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
@@ -35,8 +62,23 @@ _NEVER_IMPORTED = (
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css",
     "urllib3/contrib/emscripten",
 )
-# Packages whose __init__ imports every module they have: all event sources of AWS, asyncio for GraphQL.
-_ON_DEMAND = ("aws_lambda_powertools/event_handler", "aws_lambda_powertools/utilities/data_classes")
+# Packages whose __init__ imports every module they have: all event sources of AWS, asyncio for GraphQL, and tables of
+# the world's alphabets, which `requests` asks only for a text whose encoding nobody has named.
+_ON_DEMAND = (
+    "aws_lambda_powertools/event_handler",
+    "aws_lambda_powertools/utilities/data_classes",
+    "charset_normalizer",
+)
+_KEPT_OF_CCXT = (
+    "base/__init__.py",
+    "base/decimal_to_precision.py",
+    "base/errors.py",
+    "base/exchange.py",
+    "base/precise.py",
+    "base/types.py",
+    "abstract/binance.py",
+    "binance.py",
+)
 _ON_DEMAND_CODE = '''\
 """As the package's own __init__, but a name is imported when it is first asked for (infra/trim.py)."""
 
@@ -53,6 +95,8 @@ def __getattr__(name):
     globals()[name] = found
     return found
 '''
+# Its attributes are None, and it can not be called.
+_STAND_IN = 'type("NotShipped", (), {"__getattr__": lambda *_: None})()'
 _LEFT_OUT = ("*.dist-info", "tests", "test", "__pycache__", "*.pyi", "py.typed", "*.so.debug")
 
 
@@ -60,10 +104,29 @@ class CanNotTrim(RuntimeError):
     """A package is not as it was when this was written."""
 
 
+def shipped(lock: str) -> str:
+    """A lock file without the packages that do not ship. Raises CanNotTrim for one that it does not have."""
+    kept, left_out, skipping = [], set(), False
+    for line in lock.splitlines(keepends=True):
+        if begins := re.match(r"([A-Za-z0-9][\w.-]*)==", line):  # what follows, indented, belongs to it
+            skipping = begins[1] in NOT_SHIPPED
+            if skipping:
+                left_out.add(begins[1])
+        if not skipping:
+            kept.append(line)
+    if left_out != NOT_SHIPPED:
+        raise CanNotTrim(
+            f"not in the lock any more, so not to be left out: {', '.join(sorted(NOT_SHIPPED - left_out))}"
+        )
+    return "".join(kept)
+
+
 def trim(packages: Path) -> None:
     """Take from installed packages what never runs in a function, and let what may not be needed wait until it is."""
     for name in _ON_DEMAND:
         _import_on_demand(packages / name / "__init__.py")
+    _compiled_twice(packages, "charset_normalizer")
+    _trim_ccxt(packages / "ccxt")
     for pattern in _LEFT_OUT:
         for path in list(packages.rglob(pattern)):
             _remove(path)
@@ -90,6 +153,8 @@ def _import_on_demand(init: Path) -> None:
     names: dict[str, str] = {}
     for statement in ast.parse(init.read_text()).body:
         match statement:
+            case ast.ImportFrom(module="__future__") | ast.Import(names=[ast.alias(name="logging")]):
+                pass
             case ast.ImportFrom(module=module, names=imported, level=level):
                 names |= {alias.asname or alias.name: "." * level + (module or "") for alias in imported}
             case ast.Expr() | ast.Assign(targets=[ast.Name(id="__all__")]):
@@ -98,6 +163,49 @@ def _import_on_demand(init: Path) -> None:
                 raise CanNotTrim(f"{init} does more than to import names: look at it again")
     init.unlink()
     init.write_text(_ON_DEMAND_CODE.format(names=json.dumps(names, indent=4)))
+
+
+def _compiled_twice(packages: Path, name: str) -> None:
+    """Of modules that come both as Python and compiled by mypyc keep the first: they run once in a blue moon."""
+    natives = list((packages / name).rglob("*.so"))
+    for native in natives:
+        if not native.with_name(f"{native.name.partition('.')[0]}.py").exists():
+            raise CanNotTrim(f"{native} has no source beside it: look at it again")
+    if natives:
+        for native in (*natives, *packages.glob("*__mypyc.*.so")):
+            _remove(native)
+
+
+def _trim_ccxt(ccxt: Path) -> None:
+    """Leave what its synchronous Binance imports."""
+    kept = {ccxt / name for name in _KEPT_OF_CCXT}
+    for path in sorted(ccxt.rglob("*"), reverse=True):  # a folder after what is in it
+        if path.is_dir():
+            if not any(path.iterdir()):
+                path.rmdir()
+        elif path not in kept:
+            _remove(path)
+    (ccxt / "__init__.py").write_text('"""The package\'s own __init__ imports every exchange (infra/trim.py)."""\n')
+    _without_imports(ccxt / "base" / "exchange.py", "cryptography")
+
+
+def _without_imports(module: Path, package: str) -> None:
+    """Put stand-ins for what a module imports from a package: it names them in tables, and uses them in functions that
+    we do not call. The lines of a traceback stay the original's."""
+    lines = module.read_text().splitlines(keepends=True)
+    imports = [
+        statement
+        for statement in ast.parse("".join(lines)).body
+        if isinstance(statement, ast.ImportFrom) and (statement.module or "").partition(".")[0] == package
+    ]
+    if not imports:
+        raise CanNotTrim(f"{module} does not import {package} any more: look at it again")
+    for statement in imports:
+        names = " = ".join(alias.asname or alias.name for alias in statement.names)
+        first, after = statement.lineno - 1, statement.end_lineno or statement.lineno
+        lines[first:after] = [f"{names} = {_STAND_IN}  # from {statement.module}\n", *["\n"] * (after - first - 1)]
+    module.unlink()
+    module.write_text("".join(lines))
 
 
 def _trim_service(folder: Path, operations: tuple[str, ...]) -> None:

@@ -6,19 +6,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from infra.contexts import Route
+from sandbox.bank.webhooks import body_of
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
 
 OPERATIONS = "/operations/"
+PARKED = "evt_of_nothing_that_we_sent"
 
 
 @dataclass(frozen=True)
 class World:
     """Ann trades; Bob has an account, too, and nothing to do with her. What is named here is hers.
 
-    `pending` and `sale` rest in the book, `bought` is done, `withdrawal` waits for an operator.
+    `pending` and `sale` rest in the book, `bought` is done. `withdrawal` is not yet begun to be paid, `paying` is with
+    the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
+    stays open at the exchange, and the bank has rejected all payouts of `unpaid` and `stuck`.
     """
 
     desk: Desk
@@ -26,10 +31,17 @@ class World:
     pending: str
     sale: str
     withdrawal: str
+    paying: str
+    told: bytes
+    cashed_out: str
+    unsold: str
+    unpaid: str
+    stuck: str
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return (self.bought, self.pending, self.sale, self.withdrawal)
+        orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
+        return (*orders, self.withdrawal, self.paying)
 
     @classmethod
     def made(cls) -> World:
@@ -37,23 +49,51 @@ class World:
         desk.list_asset("BTC", "100")
         desk.list_asset("AI", "10")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
+        for owner in (ann, bob):
+            desk.clients(owner)
         bought = desk.buy(ann, "2")
         desk.buy(ann, "3", "AI")
         desk.sell(ann, "0.5")
         desk.buy(bob, "1")
+        cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
+        desk.run(sweep=False)
+        bank = desk.world.simulated
+        bank.set_outcome("refuse")
+        rejected = [desk.cash_out(ann, "0.2").order_id for _ in range(2)]
+        desk.run(sweep=False)
+        bank.set_outcome("complete")
+        paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").transfer.transfer_id
+        desk.world.machines.run()
+        desk.clock.forward(seconds=5)
+        (credit,) = bank.settle()
+        (event,) = bank.take_events()
+        desk.payouts.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
+        for asset_id, price in (("BTC", "100"), ("AI", "10")):  # all that has taken a while
+            desk.mark(asset_id, price)
         desk.buy(bob, "1", order_price="90")
         return cls(
             desk=desk,
             bought=bought.order_id,
             pending=desk.buy(ann, "1", order_price="90").order_id,
             sale=desk.sell(ann, "0.25", order_price="200").order_id,
-            withdrawal=desk.accounts.withdraw(ann, "w", Money("40.00")).transfer.transfer_id,
+            withdrawal=desk.accounts.withdraw(ann, "w", Money("40.00"), "ann-bank").transfer.transfer_id,
+            paying=paying,
+            told=body_of(event, bank.record(credit.reference_id).resource()),
+            cashed_out=cashed_out[0],
+            unsold=desk.cash_out(ann, "0.0555").order_id,
+            unpaid=rejected[0],
+            stuck=rejected[1],
         )
+
+
+def _of_nothing(credit: Adjustment) -> Adjustment:
+    return Adjustment("adj_of_nothing", f"W{'A' * 25}-01", credit.account_id, credit.amount, State.COMPLETED)
 
 
 @dataclass(frozen=True)
 class Call:
-    """A request that Ann, or for `/operations/` an operator, makes with success in a `World`."""
+    """A request that Ann, for `/operations/` an operator, makes with success in a `World`. What the bank tells by its
+    webhook is not here: it is the world's."""
 
     status: int = 200
     body: Mapping[str, Any] | None = None
@@ -62,19 +102,37 @@ class Call:
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
+WEBHOOK = Route("POST", "/webhooks/baas", open=True)
 
 CALLS: Mapping[Route, Call] = {
     Route("POST", "/users"): Call(),
     Route("GET", "/me"): Call(),
     Route("GET", "/balance"): Call(),
     Route("POST", "/balance/deposits"): Call(201, {"amount": "25.00"}),
-    Route("POST", "/balance/withdrawals"): Call(202, {"amount": "10.50"}),
+    Route("POST", "/balance/withdrawals"): Call(202, {"amount": "10.50", "banking_client_id": "ann-bank"}),
     Route("GET", "/balance/withdrawals/{transfer_id}"): Call(thing="withdrawal"),
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(201, {"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
+    Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
+    Route("POST", "/crypto/order/sell"): Call(
+        body={
+            "asset_id": "BTC",
+            "quantity": "0.1",
+            "estimated_amount": "10.00",
+            "crypto_client_id": "ann-crypto",
+            "banking_client_id": "ann-bank",
+        }
+    ),
+    Route("GET", "/crypto/order/sell"): Call(),
+    Route("GET", "/crypto/order/sell/{order_id}"): Call(thing="cashed_out"),
+    WEBHOOK: Call(),
+    Route("POST", "/operations/sell-orders/{order_id}/retry-payout"): Call(body=_BECAUSE, thing="unpaid"),
+    Route("POST", "/operations/sell-orders/{order_id}/mark-filled"): Call(body=_BECAUSE, thing="unpaid"),
+    Route("POST", "/operations/sell-orders/{order_id}/credit-usd"): Call(body=_BECAUSE, thing="unpaid"),
+    Route("POST", "/operations/sell-orders/{order_id}/void"): Call(body=_BECAUSE, thing="unsold"),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),
     Route("GET", "/assets/{asset_id}/transactions"): Call(),
@@ -101,7 +159,14 @@ CALLS: Mapping[Route, Call] = {
         }
     ),
     Route("GET", "/operations/work"): Call(),
-    Route("GET", "/operations/work/{thing_id}"): Call(),
+    Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
+    Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
+    Route("GET", "/operations/parked"): Call(),
+    Route("POST", "/operations/parked/{webhook_id}/replay"): Call(body=_BECAUSE),
+    Route("POST", "/operations/parked/{webhook_id}/dismiss"): Call(body=_BECAUSE),
+    Route("PUT", "/operations/clients/{client_id}/crypto"): Call(body={"username": "ann"}),
+    Route("PUT", "/operations/clients/{client_id}/banking"): Call(body={"username": "ann", "account_id": "acc-ann"}),
+    Route("GET", "/operations/clients/{client_id}/{kind}"): Call(),
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
 }
@@ -117,21 +182,36 @@ def every_route() -> list[Route]:
     return sorted(ROUTES)
 
 
+def routes_with_tokens() -> list[Route]:
+    """All but those where whoever asks signs what he sends."""
+    return [route for route in every_route() if not route.open]
+
+
 def path(route: Route, world: World, **parts: str) -> str:
     """The route's path with the call's own things in it, or with others."""
     named = getattr(world, CALLS[route].thing)
-    given = {"asset_id": "BTC", "username": "ann", "month": "2026-11"} | dict.fromkeys(
-        ("order_id", "transfer_id", "thing_id"), named
-    )
+    given = {
+        "asset_id": "BTC",
+        "username": "ann",
+        "month": "2026-11",
+        "webhook_id": PARKED,
+        "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
+        "kind": "banking",
+        **dict.fromkeys(("order_id", "transfer_id", "thing_id"), named),
+    }
     return route.path.format(**(given | parts))
 
 
 def called(doors: Doors, world: World, route: Route, token: Token | None) -> Answer:
-    """Make the route's good request under this token."""
+    """Make the route's good request under this token; as the bank, under none."""
+    if route.open:
+        return doors.bank(world.told)
     call = CALLS[route]
     return doors.as_(token).send(route.method, path(route, world), call.body, query=call.query)
 
 
 def entitled(doors: Doors, route: Route) -> Client:
     """Who may make the route's good request."""
+    if route.open:
+        return doors.as_(None)
     return doors.operator() if route.path.startswith(OPERATIONS) else doors.customer("ann")

@@ -15,6 +15,7 @@ from common.catalogue import store as catalogue
 from common.catalogue.model import Asset, Execution, Quote
 from common.catalogue.store import Market
 from common.clients import Client, ClientKind, ClientStatus
+from common.clock import text
 from common.machines import Machines
 from common.money import Money, Price
 from common.owner import Owner
@@ -189,7 +190,17 @@ class Desk:
             self.clock.at = max(self.clock.at, min(t for t in (soon, sweep_at if waits else None) if t is not None))
             if waits and self.clock.at >= sweep_at:
                 swept_at = self.clock.at
-                self.operations.sweep(lambda: True)
+                if self.would_sweep():
+                    self.sweep()
+
+    def sweep(self) -> None:
+        self.operations.sweep(lambda: True)
+
+    def would_sweep(self) -> bool:
+        """Whether a round of the sweeper has anything to do: most find nothing, and would take most of a test's time."""
+        now = text(self.clock.at)
+        overdue = any("open_work" in item and item["due_at"]["S"] <= now for item in self.dynamo.items())
+        return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)
 
     def waiting(self) -> list[str]:
         """The ids of unfinished items that a machine moves."""

@@ -6,7 +6,7 @@
         assert (placed.status, placed.json["status"]) == (201, "COMPLETED")
 
 The handlers are the real ones. Only what they are composed of is exchanged: the services and cursors of each `api`
-are those of the desk, and the one clock is the desk's.
+are those of the desk, the bank signs its webhooks with `WEBHOOK_SECRETS`, and the one clock is the desk's.
 """
 
 from __future__ import annotations
@@ -25,14 +25,19 @@ from urllib.parse import quote, unquote, unquote_plus
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from standardwebhooks.webhooks import Webhook
 
-from common import clock
+from common import clock, outside
+from common.gateways.bank import baas
 from common.pages import Cursors
 from common.settings import settings
 from infra.contexts import Route, contexts
+from sandbox.bank.webhooks import WEBHOOK_SECRET, signed
 from tests.desk import Desk
 
 CURSOR_KEY = b"the key of the tests"
+NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCB3aGlsZSB0aGUga2V5IGNoYW5nZXM="
+WEBHOOK_SECRETS = [WEBHOOK_SECRET, NEXT_SECRET]  # both are good while the bank changes from one to the other
 TOKEN_LIFE = timedelta(hours=1)
 APIS: Mapping[str, Any] = {c.name: importlib.import_module(f"functions.{c.name}.api") for c in contexts() if c.routes}
 ROUTES: Mapping[Route, str] = {route: context.name for context in contexts() for route in context.routes}
@@ -261,6 +266,23 @@ class Doors:
             self.watch(route, answer)
         return answer
 
+    def bank(
+        self,
+        body: bytes,
+        *,
+        event_id: str = "evt_of_a_test",
+        secret: str = WEBHOOK_SECRET,
+        late: timedelta = timedelta(0),
+        **changed: str | None,
+    ) -> Answer:
+        """What the bank tells by its webhook, signed so long ago. Headers that are `changed` are so after the signing;
+        one that is None is left out, `_` stands for `-`."""
+        at = self.desk.clock.at - late
+        headers: dict[str, str | None] = {**signed([Webhook(secret)], event_id, at, body)}
+        headers |= {name.replace("_", "-"): value for name, value in changed.items()}
+        given = {name.lower(): value for name, value in headers.items() if value is not None}
+        return self.ask("POST", "/webhooks/baas", headers=given, body=body)
+
     def as_(self, token: Token | None) -> Client:
         return Client(self, token)
 
@@ -328,6 +350,8 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
     """Within the block the handlers serve this desk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now", desk.clock)
+        patch.setitem(baas.event.__kwdefaults__, "now", desk.clock)
+        patch.setattr(outside, "webhook_secrets", lambda: WEBHOOK_SECRETS)
         for name, api in APIS.items():
             patch.setattr(api, name, cache(partial(getattr, desk, name)))
             if hasattr(api, "cursors"):

@@ -55,6 +55,7 @@ class Outside:
         self.exchange: Exchange = self.fake
         self.bank: Bank = self.simulated
         self.client: Any = self.machines
+        self.process: Callable[[], None] = lambda: None  # called before each task: it is a process of its own
         self.deliver_event: Callable[[Payouts, BankEvent], object] = lambda payouts, event: payouts.receive(event)
 
     def bid(self, price: str, quantity: str) -> None:
@@ -69,8 +70,19 @@ class Outside:
     def deploy(self, offramp: Callable[[], Offramp]) -> None:
         for machine in MACHINES:
             names = _tasks_of(definition(machine))
-            bound = {name: _bound(name, offramp) for name in names}
+            bound = {name: self._bound(name, offramp) for name in names}
             self.machines.deploy(f"cryptodesk-{machine}", definition(machine), bound)
+
+    def _bound(self, name: str, offramp: Callable[[], Offramp]) -> Callable[[Any, Any], Any]:
+        """A task of the product, asking this test's desk."""
+        task = getattr(tasks, name)
+
+        def asked(event: Any, context: Any) -> Any:
+            self.process()
+            with patch.object(tasks, "offramp", offramp):
+                return task(event, context)
+
+        return asked
 
     def deliver(self, payouts: Payouts) -> None:
         """The bank decides what is due, and its webhooks come."""
@@ -115,14 +127,3 @@ def _tasks_of(asl: dict[str, Any]) -> set[str]:
             resource = state["Resource"]
             found.add(state["Parameters"]["FunctionName"] if ":" in resource else resource)
     return found
-
-
-def _bound(name: str, offramp: Callable[[], Offramp]) -> Callable[[Any, Any], Any]:
-    """A task of the product, asking this test's desk."""
-    task = getattr(tasks, name)
-
-    def asked(event: Any, context: Any) -> Any:
-        with patch.object(tasks, "offramp", offramp):
-            return task(event, context)
-
-    return asked

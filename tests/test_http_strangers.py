@@ -7,7 +7,7 @@ import pytest
 
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import OPERATIONS, World, called, every_route, named
+from tests.calls import OPERATIONS, World, called, every_route, named, routes_with_tokens
 from tests.doors import Answer, Doors, Token, opened
 
 BOB = Token("bob", "sub-bob")  # has an account
@@ -23,9 +23,12 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/me"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/balance"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("POST", "/balance/deposits"): (DONE, "AccountNotFound", "AccountNotFound"),
-    Route("POST", "/balance/withdrawals"): (DONE, "AccountNotFound", "AccountNotFound"),
+    Route("POST", "/balance/withdrawals"): ("ClientNotFound",) * 3,  # to be paid to a client of Ann's
     Route("GET", "/balance/withdrawals/{transfer_id}"): ("WithdrawalNotFound",) * 3,
     Route("GET", "/balance/transactions"): (OWN, EMPTY, EMPTY),
+    Route("POST", "/crypto/order/sell"): ("ClientNotFound",) * 3,
+    Route("GET", "/crypto/order/sell"): (OWN, EMPTY, EMPTY),
+    Route("GET", "/crypto/order/sell/{order_id}"): ("SellOrderNotFound",) * 3,
     Route("GET", "/assets"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}/transactions"): (OWN, EMPTY, EMPTY),
@@ -56,8 +59,8 @@ def doors(world: World) -> Iterator[Doors]:
 
 
 def test_every_route_says_what_others_get() -> None:
-    operators = {route for route in every_route() if route.path.startswith(OPERATIONS)}
-    assert sorted({*OTHERS, *operators}) == every_route()
+    operators = {route for route in routes_with_tokens() if route.path.startswith(OPERATIONS)}
+    assert sorted({*OTHERS, *operators}) == routes_with_tokens()
 
 
 @pytest.mark.parametrize("who", [0, 1, 2], ids=["Bob", "Eve", "a new Ann"])
@@ -90,21 +93,51 @@ def told_of(answer: Answer, *words: str) -> list[str]:
 
 def test_an_id_of_anothers_is_answered_like_one_that_never_was(doors: Doors, world: World) -> None:
     bob, never = doors.as_(BOB), "O" + "A" * 25
-    for method, at in (("GET", "/orders/{}"), ("POST", "/orders/{}/cancel"), ("GET", "/balance/withdrawals/{}")):
-        known = world.withdrawal if "withdrawals" in at else world.pending
+    for method, at, known in (
+        ("GET", "/orders/{}", world.pending),
+        ("POST", "/orders/{}/cancel", world.pending),
+        ("GET", "/balance/withdrawals/{}", world.withdrawal),
+        ("GET", "/crypto/order/sell/{}", world.cashed_out),
+    ):
         there, not_there = bob.send(method, at.format(known)), bob.send(method, at.format(never))
         assert there.text.replace(known, never) == not_there.text
+
+
+def test_a_client_of_anothers_is_answered_like_one_that_never_was(doors: Doors) -> None:
+    bob, never = doors.as_(BOB), "nobody-bank"
+    for at, body in (
+        ("/balance/withdrawals", {"amount": "1.00", "banking_client_id": "{}"}),
+        ("/crypto/order/sell", {**_SALE, "crypto_client_id": "bob-crypto", "banking_client_id": "{}"}),
+        ("/crypto/order/sell", {**_SALE, "crypto_client_id": "{}", "banking_client_id": "bob-bank"}),
+    ):
+        there, not_there = (
+            bob.post(at, {name: value.format(client) for name, value in body.items()}) for client in ("ann-bank", never)
+        )
+        assert there.problem == not_there.problem == "ClientNotFound"
+        assert there.text.replace("ann-bank", never) == not_there.text
+
+
+_SALE = {"asset_id": "BTC", "quantity": "0.1", "estimated_amount": "10.00"}
 
 
 def test_ids_of_one_kind_are_no_ids_of_another(doors: Doors, world: World) -> None:
     ann, olga = doors.customer(), doors.operator()
     assert ann.get(f"/orders/{world.withdrawal}").problem == "OrderNotFound"
     assert ann.post(f"/orders/{world.withdrawal}/cancel").problem == "OrderNotFound"
-    assert ann.get(f"/balance/withdrawals/{world.pending}").problem == "WithdrawalNotFound"
+    for other in (world.cashed_out, world.unsold):
+        assert ann.get(f"/orders/{other}").problem == "OrderNotFound"
+        assert ann.post(f"/orders/{other}/cancel").problem == "OrderNotFound"
     body = {"reason": "by mistake"}
-    assert olga.post(f"/operations/withdrawals/{world.pending}/complete", body).problem == "WithdrawalNotFound"
-    assert olga.post(f"/operations/withdrawals/{world.pending}/reject", body).problem == "WithdrawalNotFound"
-    assert olga.post(f"/operations/orders/{world.withdrawal}/fail", body).problem == "OrderNotFound"
+    for other in (world.pending, world.unpaid):
+        assert ann.get(f"/balance/withdrawals/{other}").problem == "WithdrawalNotFound"
+        for act in ("complete", "reject", "retry-payout"):
+            assert olga.post(f"/operations/withdrawals/{other}/{act}", body).problem == "WithdrawalNotFound"
+    for other in (world.pending, world.withdrawal):
+        assert ann.get(f"/crypto/order/sell/{other}").problem == "SellOrderNotFound"
+        for act in ("retry-payout", "mark-filled", "credit-usd", "void"):
+            assert olga.post(f"/operations/sell-orders/{other}/{act}", body).problem == "SellOrderNotFound"
+    for other in (world.withdrawal, world.unpaid):
+        assert olga.post(f"/operations/orders/{other}/fail", body).problem == "OrderNotFound"
 
 
 @pytest.mark.parametrize("token", [BOB, Token("ann", "sub-ann"), EVE], ids=["Bob", "Ann", "Eve"])
@@ -118,8 +151,12 @@ def test_operations_are_for_operators(doors: Doors, world: World, route: Route, 
 
 def test_the_body_can_not_say_who_asks(doors: Doors, world: World) -> None:
     before = world.desk.dynamo.items()
-    for at in ("/balance/deposits", "/balance/withdrawals"):
-        answer = doors.as_(BOB).post(at, {"amount": "1.00", "username": "ann"})
+    for at, body in (
+        ("/balance/deposits", {"amount": "1.00"}),
+        ("/balance/withdrawals", {"amount": "1.00", "banking_client_id": "ann-bank"}),
+        ("/crypto/order/sell", {**_SALE, "crypto_client_id": "ann-crypto", "banking_client_id": "ann-bank"}),
+    ):
+        answer = doors.as_(BOB).post(at, {**body, "username": "ann"})
         assert (answer.status, answer.problem) == (422, "InvalidRequest")
     assert world.desk.dynamo.items() == before
 
@@ -129,3 +166,21 @@ def test_the_same_key_of_two_people_is_two_orders(doors: Doors) -> None:
     one, two = doors.customer("ann").post("/orders", asked, key="k"), doors.as_(BOB).post("/orders", asked, key="k")
     assert (one.status, two.status, two.replayed) == (201, 201, False)
     assert one.json["order_id"] != two.json["order_id"]
+
+
+def test_the_same_key_of_two_people_is_two_withdrawals_and_two_cash_outs(doors: Doors) -> None:
+    for at, body, named_by in (
+        ("/balance/withdrawals", {"amount": "1.00", "banking_client_id": "{}-bank"}, "transfer_id"),
+        (
+            "/crypto/order/sell",
+            {**_SALE, "crypto_client_id": "{}-crypto", "banking_client_id": "{}-bank"},
+            "order_id",
+        ),
+    ):
+        one, two = (
+            doors.customer(who).post(at, {name: value.format(who) for name, value in body.items()}, key="k")
+            for who in ("ann", "bob")
+        )
+        assert one.status == two.status < 300
+        assert (one.replayed, two.replayed) == (False, False)
+        assert one.json[named_by] != two.json[named_by]

@@ -1,7 +1,8 @@
 """Binance's spot wire in front of the venue, so that clients of Binance work unchanged but for their URL.
 
-    public   GET ping, time, exchangeInfo, depth, trades, ticker/24hr, ticker/price, ticker/bookTicker     /api/v3/…
-    signed   POST, GET, DELETE order; GET, DELETE openOrders; GET allOrders, account, myTrades             /api/v3/…
+    public   GET ping, time, exchangeInfo, depth, trades, aggTrades, ticker/24hr, ticker/price,
+             ticker/bookTicker                                                                     /api/v3/…
+    signed   POST, GET, DELETE order; GET, DELETE openOrders; GET allOrders, account, myTrades     /api/v3/…
              GET /sapi/v1/capital/config/getall, and /sapi/v1/margin/allPairs, …/isolated/allPairs: none
 
     X-MBX-APIKEY: …                          parameters in the query or in a form; those of the query count
@@ -194,6 +195,7 @@ class BinanceFace:
             "GET /api/v3/exchangeInfo": _public(self._exchange_info, *symbols, "permissions", "showPermissionSets"),
             "GET /api/v3/depth": _public(self._depth, symbol, limit),
             "GET /api/v3/trades": _public(self._public_trades, symbol, limit),
+            "GET /api/v3/aggTrades": _public(self._aggregate_trades, symbol, "fromId", *window, limit),
             "GET /api/v3/ticker/24hr": _public(self._each(self._day), *symbols, "type"),
             "GET /api/v3/ticker/price": _public(self._each(self._price), *symbols),
             "GET /api/v3/ticker/bookTicker": _public(self._each(self._best), *symbols),
@@ -410,6 +412,24 @@ class BinanceFace:
                 "isBestMatch": True,
             }
             for trade in self._trades_of_all(symbol.name)[-limit:]
+        ]
+
+    def _aggregate_trades(self, asked: Asked) -> Any:
+        """Each trade is one by itself here."""
+        symbol, limit, within = self._symbol(asked.needed("symbol")), asked.limit(), asked.between()
+        trades = [trade for trade in self._trades_of_all(symbol.name) if within(trade.at)]
+        return [
+            {
+                "a": trade.trade_id,
+                "p": _amount(trade.price),
+                "q": _amount(trade.quantity),
+                "f": trade.trade_id,
+                "l": trade.trade_id,
+                "T": _ms(trade.at),
+                "m": (trade.side == BUY) is trade.maker,
+                "M": True,
+            }
+            for trade in _page(trades, lambda trade: trade.trade_id, asked, "fromId", limit)
         ]
 
     def _trades_of_all(self, symbol: str) -> list[Trade]:

@@ -112,9 +112,9 @@ class FakeExchange:
         with self._lock:
             self.calls[operation] += 1
             if self.down:
-                raise ExchangeUnavailable(f"{self._name} is down")
+                raise ExchangeUnavailable(f"{self._name} is down", what="connection")
             if _due(self._failures, operation):
-                raise ExchangeUnavailable(f"{self._name} was not reached")
+                raise ExchangeUnavailable(f"{self._name} was not reached", what="connection")
             lost = _due(self._drops, operation)
             try:
                 answer = act()
@@ -124,7 +124,7 @@ class FakeExchange:
             else:
                 if not lost:
                     return answer
-        raise ExchangeUnavailable(f"the answer of {self._name} was lost")
+        raise ExchangeUnavailable(f"the answer of {self._name} was lost", what="timeout")
 
     def _symbol(self, asset_id: str) -> Symbol:
         """Raises MarketUnknown, also while the venue is closed."""
@@ -158,7 +158,7 @@ class FakeExchange:
                 case Reason.UNKNOWN_SYMBOL | Reason.MARKET_CLOSED:
                     raise MarketUnknown(refused.detail, asset_id=asset_id) from refused
                 case Reason.DUPLICATE_ORDER:
-                    raise ExchangeUnavailable(refused.detail) from refused
+                    raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case _:
                     raise ExchangeRefused(refused.detail, reason=str(refused.reason)) from refused
         return str(order.order_id)

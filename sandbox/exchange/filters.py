@@ -51,8 +51,8 @@ def terms_of(
 
     Raises VenueRefused for the first of LOT_SIZE, PRICE_FILTER, MIN_NOTIONAL.
     """
-    lots = None if quantity is None else lots_of(market.symbol, quantity)
-    tick = None if price is None else tick_of(market.symbol, price)
+    lots = None if quantity is None else _lots_of(market.symbol, quantity)
+    tick = None if price is None else _tick_of(market.symbol, price)
     budget = None if quote_quantity is None else _budget_of(market, quote_quantity)
     notional = quote_quantity
     if quantity is not None:
@@ -67,18 +67,18 @@ def terms_of(
     return Terms(lots, budget, tick)
 
 
-def lots_of(symbol: Symbol, quantity: Decimal) -> int:
+def _lots_of(symbol: Symbol, quantity: Decimal) -> int:
     """Raises VenueRefused(LOT_SIZE)."""
-    lots = _whole(quantity, symbol.quantity_step)
+    lots = steps_in(quantity, symbol.quantity_step)
     if lots is None or quantity < symbol.min_quantity:
         wanted = f"a multiple of {symbol.quantity_step}, at least {symbol.min_quantity}"
         raise VenueRefused(Reason.LOT_SIZE, f"a quantity of {quantity}; it must be {wanted}")
     return lots
 
 
-def tick_of(symbol: Symbol, price: Decimal) -> int:
+def _tick_of(symbol: Symbol, price: Decimal) -> int:
     """Raises VenueRefused(PRICE_FILTER)."""
-    tick = _whole(price, symbol.price_step)
+    tick = steps_in(price, symbol.price_step)
     if tick is None:
         raise VenueRefused(Reason.PRICE_FILTER, f"a price of {price}; it must be a multiple of {symbol.price_step}")
     return tick
@@ -110,7 +110,7 @@ def needs_of(
     return market.quote(sum(maker.tick * lots for maker, lots in plan.fills))
 
 
-def _whole(value: Decimal, step: Decimal) -> int | None:
+def steps_in(value: Decimal, step: Decimal) -> int | None:
     """How many steps it is; None when that is no whole number, or no sensible one above 0."""
     if not _sensible(value):
         return None

@@ -16,6 +16,7 @@ from collections.abc import Callable
 from decimal import Decimal
 from threading import Event
 
+from common.gateways.prices import usable_price
 from common.money import EXACT, ROUNDING
 from sandbox.exchange.orders import BUY, FREE, SELL, Kind, Symbol
 from sandbox.exchange.venue import HOUSE, TimeInForce, Venue
@@ -37,7 +38,8 @@ _Terms = tuple[Decimal, Decimal]
 class Flow:
     """Moves the market of a venue, step by step. The same venue, references and seed give the same steps.
 
-    reference: symbol name → the price to quote around, or None: then the house does not quote it. It must not raise.
+    reference: symbol name → the price to quote around; without one, or with one that is no price, the house does not
+        quote. It must not raise.
     """
 
     def __init__(self, venue: Venue, reference: Callable[[str], Decimal | None], seed: int = 7) -> None:
@@ -53,7 +55,8 @@ class Flow:
         for name, reference in references.items():
             with self._venue.lock:  # nobody finds the house away
                 if not self._venue.maintenance:
-                    self._step(self._venue.symbols[name], reference)
+                    price = None if reference is None else usable_price(reference)
+                    self._step(self._venue.symbols[name], None if price is None else price.usd_per_unit)
 
     def run(self, stop: Event, seconds: float) -> None:
         """A step at once and then every so many seconds, until `stop` is set. For a thread of its own."""

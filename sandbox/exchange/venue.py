@@ -40,7 +40,7 @@ from typing import Any
 from common.money import EXACT, ROUNDING, plain
 from sandbox.exchange.accounts import NOTHING, Account, Entry
 from sandbox.exchange.book import Ending, Plan, Resting, TimeInForce
-from sandbox.exchange.filters import Market, lots_of, needs_of, terms_of, tick_of
+from sandbox.exchange.filters import Market, needs_of, steps_in, terms_of
 from sandbox.exchange.kept import account_of, entry_of, state_of_account, state_of_entry, state_of_symbol, symbol_of
 from sandbox.exchange.orders import (
     BUY,
@@ -114,7 +114,7 @@ class Venue:
         self.lock = RLock()
         self.magic = magic
         self.dedupe = dedupe
-        self.maintenance = False
+        self._maintenance = False
         self._clock = clock
         self._seed = seed
         self._chance = random.Random(seed)
@@ -125,6 +125,15 @@ class Venue:
         self._order_id = 0
         self._trade_id = 0
         self._accounts = {name: Account(name, endless=name == HOUSE, fees=FREE) for name in (EXCHANGE, HOUSE)}
+
+    @property
+    def maintenance(self) -> bool:
+        return self._maintenance
+
+    @maintenance.setter
+    def maintenance(self, on: bool) -> None:
+        with self.lock:  # not amid the calls that somebody makes one by the lock
+            self._maintenance = on
 
     # Markets
 
@@ -393,7 +402,7 @@ class Venue:
         for told in state["symbols"]:
             self.list_symbol(symbol_of(told))
         for name, price in state["last_prices"].items():
-            self._market(name).last_price = Decimal(price)
+            self._markets[name].last_price = Decimal(price)
         for told in state["accounts"]:
             account = account_of(told)
             self._accounts[account.name] = account
@@ -420,11 +429,11 @@ class Venue:
         if entry.doomed:
             account.doomed.append(entry)
         if not entry.aside:
-            assert entry.price is not None
-            lots = lots_of(entry.symbol, EXACT.subtract(entry.quantity, entry.executed))
-            tick = tick_of(entry.symbol, entry.price)
-            book = self._markets[entry.symbol.name].book
-            book.rest(Resting(entry.order_id, entry.account, entry.side == BUY, tick, lots))
+            symbol, left = entry.symbol, EXACT.subtract(entry.quantity, entry.executed)
+            lots, tick = steps_in(left, symbol.quantity_step), steps_in(entry.price or NOTHING, symbol.price_step)
+            if lots is None or tick is None:
+                raise ValueError(f"order {entry.order_id} has {left} left at {entry.price}, which are no whole steps")
+            self._markets[symbol.name].book.rest(Resting(entry.order_id, entry.account, entry.side == BUY, tick, lots))
 
     # Inside; the lock is held
 

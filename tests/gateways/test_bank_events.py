@@ -137,6 +137,12 @@ def test_every_header_is_needed(missing: str) -> None:
             vector(headers)
 
 
+def test_an_empty_id_is_none_even_when_it_is_signed() -> None:
+    body = json.dumps(SAID).encode()
+    with pytest.raises(SignatureRefused):
+        heard(body, headers_of(body, webhook_id=""))
+
+
 def test_headers_may_be_in_any_case() -> None:
     assert vector({name.upper(): value for name, value in VECTOR.items()})
     assert vector({name.title(): value for name, value in VECTOR.items()} | {"Content-Type": "text/plain"})
@@ -232,7 +238,16 @@ def test_nothing_is_read_before_the_signature_is_checked() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    ["", "whsec_", "whsec_!!!!", "whsec_" + "A" * 28, "whsec_é", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS", "secret"],
+    [
+        "",
+        "whsec_",
+        "whsec_!!!!",
+        "whsec_" + "A" * 28,
+        "whsec_é",
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
+        VECTOR_SECRET + "!",
+        "secret",
+    ],
 )
 def test_a_secret_that_is_none_is_our_own_fault_and_not_shown(secret: str) -> None:
     for secrets in ([secret], [VECTOR_SECRET, secret]):

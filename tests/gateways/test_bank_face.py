@@ -491,27 +491,35 @@ def test_a_crash_between_keeping_and_telling_tells_twice_and_never_not_at_all(tm
 
     clock, kept = VirtualClock(), tmp_path / "bank.json"
 
-    def born() -> tuple[SimulatedBank, Sender, list[str]]:
+    def reborn(answer: int) -> tuple[SimulatedBank, Sender, list[str]]:
+        """The process after a crash, and what it tells to a desk that answers so."""
         told: list[str] = []
 
         def post(url: str, headers: Any, body: bytes) -> int:
             told.append(headers["webhook-id"])
-            return 204
+            return answer
 
         bank = SimulatedBank(clock.now, seed=7)
-        return bank, Sender(bank, target_url="http://127.0.0.1:1", post=post), told
+        sender = Sender(bank, target_url="http://127.0.0.1:1", post=post)
+        if kept.exists():
+            _restore(kept, bank, sender)
+        return bank, sender, told
 
-    bank, sender, told = born()
+    def told(answer: int, *, is_kept: bool) -> list[str]:
+        bank, sender, ids = reborn(answer)
+        sender.step()
+        if is_kept:
+            _write(kept, bank, sender)
+        return ids
+
+    bank, sender, _ = reborn(204)
     bank.credit("pay-1", "a-1", Money("10"), "sale")
     bank.settle()
     _write(kept, bank, sender)
-    sender.step()
-    bank, sender, told_again = born()
-    _restore(kept, bank, sender)
-    sender.step()
-    assert told == told_again == [bank.events()[0].event_id]
-    _write(kept, bank, sender)
-    bank, sender, told_once_more = born()
-    _restore(kept, bank, sender)
-    sender.step()
-    assert told_once_more == []
+    once = [bank.events()[0].event_id]
+    assert told(204, is_kept=False) == once
+    assert told(500, is_kept=True) == once
+    assert told(204, is_kept=True) == [], "it is too early for a retry"
+    clock.advance(5)
+    assert told(204, is_kept=True) == once
+    assert told(204, is_kept=True) == []

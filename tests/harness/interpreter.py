@@ -155,7 +155,9 @@ class Interpreter:
         if not x.running:
             return  # stopped, or dead with the service, while the task ran
         now = self._now()
-        if token and token.sent:
+        if x.deadline is not None and now >= x.deadline:
+            self._end(x, now, TIMED_OUT, asl.TIMEOUT)
+        elif token and token.sent:
             self._answered(x, task, now)
         elif token and (failure is None or self._swallow):
             _record(x, task, now, "Submitted", output=write(_envelope(answer)))

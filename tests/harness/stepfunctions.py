@@ -300,6 +300,11 @@ class InMemoryStepFunctions:
     # The form of the client
 
     @property
+    def client(self) -> Any:
+        """This service, for product code that is typed for the real client."""
+        return self
+
+    @property
     def exceptions(self) -> Any:
         return exceptions()
 

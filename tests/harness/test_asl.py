@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.harness.machine_stage import END, INVOKE, ORDER, Stage, catch, machine, passing, retry, task, wait
+from tests.harness.machine_rig import END, INVOKE, ORDER, Rig, catch, machine, passing, retry, task, wait
 
 # Stricter than moto, as AWS is
 
@@ -30,14 +30,14 @@ STRICT: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", STRICT)
 def test_data_that_does_not_fit_the_definition_fails_the_execution_whatever_is_caught(name: str) -> None:
     others = {"Y": END} if name not in ("cause", "timestamp") else {}
-    seen = Stage().play(machine(X=STRICT[name], **others), ORDER)
+    seen = Rig().play(machine(X=STRICT[name], **others), ORDER)
     assert (seen.status, seen.error, seen.visited, seen.waits_seconds) == ("FAILED", "States.Runtime", ["X"], [])
     assert seen.cause
     assert seen.cause.startswith("An error occurred while executing the state 'X' (entered at the event id #2). ")
 
 
 def test_the_cause_says_which_path_found_nothing_in_what() -> None:
-    seen = Stage().play(machine(X=task("echo", Parameters={"n.$": "$.a.b"})), {"a": 1})
+    seen = Rig().play(machine(X=task("echo", Parameters={"n.$": "$.a.b"})), {"a": 1})
     assert seen.cause == (
         "An error occurred while executing the state 'X' (entered at the event id #2). The JSONPath '$.a.b' "
         "specified for the field 'n.$' could not be found in the input '{\"a\":1}'"
@@ -45,18 +45,18 @@ def test_the_cause_says_which_path_found_nothing_in_what() -> None:
 
 
 def test_a_path_through_an_array_finds_one_thing() -> None:
-    assert Stage().play(machine(X=passing(InputPath="$.lines[1].n")), ORDER).output == 2
+    assert Rig().play(machine(X=passing(InputPath="$.lines[1].n")), ORDER).output == 2
 
 
 def test_a_result_that_has_no_place_in_the_input_fails_and_can_be_caught() -> None:
     definition = machine(X=task("echo", ResultPath="$.a", Catch=[catch("Y", "States.ResultPathMatchFailure")]), Y=END)
-    assert Stage().play(definition, [1]).visited == ["X", "Y"]
-    assert Stage().play(machine(X=passing(ResultPath="$.a.b")), {"a": 1}).error == "States.ResultPathMatchFailure"
+    assert Rig().play(definition, [1]).visited == ["X", "Y"]
+    assert Rig().play(machine(X=passing(ResultPath="$.a.b")), {"a": 1}).error == "States.ResultPathMatchFailure"
 
 
 def test_a_result_is_put_into_the_whole_input_not_into_what_the_task_saw() -> None:
     definition = machine(X=task("echo", InputPath="$.lines", ResultPath="$.seen"))
-    assert Stage().play(definition, ORDER).output == {**ORDER, "seen": ORDER["lines"]}
+    assert Rig().play(definition, ORDER).output == {**ORDER, "seen": ORDER["lines"]}
 
 
 # Deployment
@@ -123,13 +123,13 @@ WRONG_RULES: list[tuple[str, dict[str, Any]]] = [
 @pytest.mark.parametrize(("message", "definition"), WRONG)
 def test_a_wrong_definition_is_not_deployed(message: str, definition: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="^.*" + message.replace("$", r"\$")):
-        Stage().deploy(definition)
+        Rig().deploy(definition)
 
 
 @pytest.mark.parametrize(("message", "rule"), WRONG_RULES)
 def test_a_wrong_rule_of_a_choice_is_not_deployed(message: str, rule: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=message):
-        Stage().deploy(machine(X={"Type": "Choice", "Choices": [{**rule, "Next": "Y"}]}, Y=END))
+        Rig().deploy(machine(X={"Type": "Choice", "Choices": [{**rule, "Next": "Y"}]}, Y=END))
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_a_wrong_rule_of_a_choice_is_not_deployed(message: str, rule: dict[str, 
 )
 def test_what_does_not_run_here_says_so_when_it_is_deployed(state: dict[str, Any]) -> None:
     with pytest.raises(NotImplementedError, match=r"^state Odd: "):
-        Stage().deploy(machine(Odd=state))
+        Rig().deploy(machine(Odd=state))
 
 
 @pytest.mark.parametrize(
@@ -169,6 +169,6 @@ def test_a_task_is_named_plainly_or_by_its_arn(resource: str) -> None:
     def poll(_event: Any, _: Any) -> Any:
         return "polled"
 
-    assert Stage().play(machine(X=task(resource)), poll=poll).output == "polled"
+    assert Rig().play(machine(X=task(resource)), poll=poll).output == "polled"
     invoked = task(INVOKE, Parameters={"FunctionName": resource}, OutputPath="$.Payload")
-    assert Stage().play(machine(X=invoked), poll=poll).output == "polled"
+    assert Rig().play(machine(X=invoked), poll=poll).output == "polled"

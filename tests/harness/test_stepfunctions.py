@@ -16,14 +16,14 @@ from tests.desk import Clock
 from tests.harness.clock import BEGINNING
 from tests.harness.executions import Execution
 from tests.harness.faults import Crash, Endless
-from tests.harness.machine_stage import (
+from tests.harness.machine_rig import (
     END,
     INVOKE,
     SELL,
     A,
     NotFilled,
     PayoutRejected,
-    Stage,
+    Rig,
     catch,
     machine,
     passing,
@@ -41,18 +41,18 @@ from tests.harness.stepfunctions_requests import service_model
 
 
 def test_nothing_happens_before_it_is_due() -> None:
-    stage = Stage()
-    execution = stage.start(stage.deploy(machine(X=wait(Seconds=60, Next="Y"), Y=wait(SecondsPath="$.s"))), {"s": 5})
-    assert (stage.service.next_at(), execution.visited) == (BEGINNING, [])
-    assert (stage.service.run(), stage.service.next_at()) == (1, BEGINNING + timedelta(seconds=60))
-    assert (stage.after(59), execution.visited) == (0, ["X"])
-    assert (stage.after(1), execution.visited) == (2, ["X", "Y"])
-    assert (stage.after(5), execution.status, stage.service.next_at()) == (1, "SUCCEEDED", None)
-    assert stage.service.run() == 0
+    rig = Rig()
+    execution = rig.start(rig.deploy(machine(X=wait(Seconds=60, Next="Y"), Y=wait(SecondsPath="$.s"))), {"s": 5})
+    assert (rig.service.next_at(), execution.visited) == (BEGINNING, [])
+    assert (rig.service.run(), rig.service.next_at()) == (1, BEGINNING + timedelta(seconds=60))
+    assert (rig.after(59), execution.visited) == (0, ["X"])
+    assert (rig.after(1), execution.visited) == (2, ["X", "Y"])
+    assert (rig.after(5), execution.status, rig.service.next_at()) == (1, "SUCCEEDED", None)
+    assert rig.service.run() == 0
 
 
 def test_executions_go_on_by_due_time_and_then_by_start() -> None:
-    stage = Stage()
+    rig = Rig()
     told: list[str] = []
 
     def tell(event: Any, _: Any) -> Any:
@@ -60,58 +60,58 @@ def test_executions_go_on_by_due_time_and_then_by_start() -> None:
         return event
 
     definition = machine(X=wait(SecondsPath="$.s", Next="Y"), Y=task("tell", Next="Z"), Z=task("tell"))
-    arn = stage.deploy(definition, tell=tell)
-    for name, seconds in (("a", 9), ("b", 5), ("c", 9), ("d", 7)):
-        stage.start(arn, {"s": seconds, "n": name})
-    stage.service.run()
-    stage.after(8)
-    assert told == ["b", "b", "d", "d"]
-    stage.after(60)
+    arn = rig.deploy(definition, tell=tell)
+    for name, seconds in (("a", 9), ("b", 7), ("c", 9), ("d", 5)):
+        rig.start(arn, {"s": seconds, "n": name})
+    rig.service.run()
+    rig.after(8)
+    assert told == ["d", "d", "b", "b"]
+    rig.after(60)
     assert told[4:] == ["a", "a", "c", "c"]
 
 
 def test_what_is_late_goes_on_from_the_present() -> None:
-    stage = Stage()
+    rig = Rig()
     definition = machine(X=task("x", Retry=[retry("A", IntervalSeconds=15, BackoffRate=1)]))
-    stage.start(stage.deploy(definition, x=scripted(A(), A(), A(), "done")))
-    stage.service.run()
-    assert stage.after(86_400) == 1
-    assert stage.service.next_at() == stage.clock.now() + timedelta(seconds=15)
+    rig.start(rig.deploy(definition, x=scripted(A(), A(), A(), "done")))
+    rig.service.run()
+    assert rig.after(86_400) == 1
+    assert rig.service.next_at() == rig.clock.now() + timedelta(seconds=15)
 
 
 def test_a_wait_until_a_time_ends_then_or_at_once_when_it_is_past() -> None:
     at = "2026-01-01T00:01:30Z"
-    stage = Stage()
-    stage.start(stage.deploy(machine(X=wait(Timestamp=at, Next="Y"), Y=wait(TimestampPath="$.at"))), {"at": at})
-    stage.service.run()
-    assert stage.service.next_at() == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
-    stage.after(100)
-    assert stage.service.executions[0].waits_seconds == [90, 0]
+    rig = Rig()
+    rig.start(rig.deploy(machine(X=wait(Timestamp=at, Next="Y"), Y=wait(TimestampPath="$.at"))), {"at": at})
+    rig.service.run()
+    assert rig.service.next_at() == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
+    rig.after(100)
+    assert rig.service.executions[0].waits_seconds == [90, 0]
 
 
 def test_a_task_that_takes_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
-    stage = Stage()
+    rig = Rig()
 
     def slow(event: Any, _: Any) -> Any:
-        stage.clock.advance(event["seconds"])
+        rig.clock.advance(event["seconds"])
         return "done"
 
     definition = machine(X=task("slow", TimeoutSeconds=10, Catch=[catch("Late", "States.Timeout")]), Late=END)
-    assert stage.play(definition, {"seconds": 9}, slow=slow).output == "done"
-    late = stage.play(definition, {"seconds": 10}, slow=slow)
+    assert rig.play(definition, {"seconds": 9}, slow=slow).output == "done"
+    late = rig.play(definition, {"seconds": 10}, slow=slow)
     assert (late.visited, late.output) == (["X", "Late"], {"Error": "States.Timeout", "Cause": ""})
 
 
 def test_a_time_out_may_come_from_the_data() -> None:
-    stage = Stage()
-    execution = stage.play(machine(X=token_task("keep", TimeoutSecondsPath="$.patience")), {"patience": 45})
+    rig = Rig()
+    execution = rig.play(machine(X=token_task("keep", TimeoutSecondsPath="$.patience")), {"patience": 45})
     assert (execution.status, execution.error, execution.waits_seconds) == ("FAILED", "States.Timeout", [45])
 
 
 def test_a_task_failed_retry_is_not_for_time_outs() -> None:
-    stage = Stage()
+    rig = Rig()
     definition = machine(X=token_task("keep", TimeoutSeconds=30, Retry=[retry("States.TaskFailed")]))
-    assert stage.play(definition).waits_seconds == [30]
+    assert rig.play(definition).waits_seconds == [30]
 
 
 @pytest.mark.parametrize(
@@ -124,11 +124,21 @@ def test_a_task_failed_retry_is_not_for_time_outs() -> None:
     ],
 )
 def test_a_machine_that_may_not_take_so_long_is_timed_out_wherever_it_is(state: dict[str, Any]) -> None:
-    stage = Stage()
-    execution = stage.play({**machine(X=state), "TimeoutSeconds": 60}, fails=scripted(A()))
+    rig = Rig()
+    execution = rig.play({**machine(X=state), "TimeoutSeconds": 60}, fails=scripted(A()))
     assert (execution.status, execution.error, execution.output) == ("TIMED_OUT", "States.Timeout", None)
     assert execution.stopped == BEGINNING + timedelta(seconds=60)
-    assert stage.kinds(execution)[-1] == "ExecutionTimedOut"
+    assert rig.kinds(execution)[-1] == "ExecutionTimedOut"
+
+
+def test_a_machine_that_may_not_take_so_long_is_timed_out_even_by_its_last_task() -> None:
+    rig = Rig()
+
+    def slow(event: Any, _: Any) -> None:
+        rig.clock.advance(60)
+
+    execution = rig.play({**machine(X=task("slow")), "TimeoutSeconds": 60}, slow=slow)
+    assert (execution.status, execution.output) == ("TIMED_OUT", None)
 
 
 def test_a_clock_that_moves_with_every_look_is_no_hindrance() -> None:
@@ -147,7 +157,7 @@ def test_a_clock_that_moves_with_every_look_is_no_hindrance() -> None:
 def test_an_execution_without_end_fails_when_its_history_is_full() -> None:
     rule = {"Variable": "$.enough", "IsPresent": True, "Next": "End"}
     definition = machine(X={"Type": "Choice", "Choices": [rule], "Default": "Y"}, Y=wait(Seconds=0, Next="X"), End=END)
-    execution = Stage().play(definition)
+    execution = Rig().play(definition)
     assert (execution.status, execution.error) == ("FAILED", "States.Runtime")
     assert execution.cause == "The execution reached the maximum number of history events (25000)."
     assert 25_000 <= len(execution.events) < 25_010
@@ -161,35 +171,35 @@ def test_an_event_and_an_answer_pass_through_json() -> None:
         event["lines"].append("mine")
         return {"pair": (1, 2), 3: Decimal("0.10"), "event": event}
 
-    execution = Stage().play(machine(X=task("change", ResultPath="$.seen")), {"lines": []}, change=change)
+    execution = Rig().play(machine(X=task("change", ResultPath="$.seen")), {"lines": []}, change=change)
     assert execution.output == {"lines": [], "seen": {"pair": [1, 2], "3": 0.1, "event": {"lines": ["mine"]}}}
 
 
 @pytest.mark.parametrize("answer", [object(), {1, 2}, float("nan"), datetime(2026, 1, 1, tzinfo=UTC)])
 def test_an_answer_that_is_no_json_fails_its_task(answer: Any) -> None:
-    execution = Stage().play(machine(X=task("x")), x=scripted(answer))
+    execution = Rig().play(machine(X=task("x")), x=scripted(answer))
     assert (execution.status, execution.error) == ("FAILED", "Runtime.MarshalError")
 
 
 def test_a_task_fails_with_the_name_of_its_exception_and_a_crash_with_exit_error() -> None:
-    stage = Stage()
+    rig = Rig()
     definition = machine(X=task("x"))
-    raised = stage.play(definition, x=scripted(PayoutRejected("no such account")))
+    raised = rig.play(definition, x=scripted(PayoutRejected("no such account")))
     assert (raised.status, raised.error) == ("FAILED", "PayoutRejected")
     assert json.loads(raised.cause or "") == {"errorMessage": "no such account", "errorType": "PayoutRejected"}
-    crashed = stage.play(definition, x=scripted(Crash("the process ends here")))
+    crashed = rig.play(definition, x=scripted(Crash("the process ends here")))
     assert (crashed.error, json.loads(crashed.cause or "")["errorType"]) == ("Runtime.ExitError", "Runtime.ExitError")
 
 
 def test_a_program_that_never_ends_is_not_taken_for_a_failing_task() -> None:
-    stage = Stage()
+    rig = Rig()
     with pytest.raises(Endless):
-        stage.play(machine(X=task("x", Retry=[retry("States.ALL")])), x=scripted(Endless()))
-    assert stage.play(machine(X=task("echo"))).status == "SUCCEEDED"
+        rig.play(machine(X=task("x", Retry=[retry("States.ALL")])), x=scripted(Endless()))
+    assert rig.play(machine(X=task("echo"))).status == "SUCCEEDED"
 
 
 def test_the_context_object_tells_where_an_execution_stands() -> None:
-    stage = Stage()
+    rig = Rig()
     seen: list[Any] = []
 
     def look(event: Any, _: Any) -> Any:
@@ -198,7 +208,7 @@ def test_the_context_object_tells_where_an_execution_stands() -> None:
 
     parameters = {"all.$": "$$", "token.$": "$$.Execution.Name"}
     state = task("look", Parameters=parameters, Retry=[retry("A", IntervalSeconds=60, MaxAttempts=1)])
-    execution = stage.play({**machine(X=state)}, {"n": 1}, look=look)
+    execution = rig.play({**machine(X=state)}, {"n": 1}, look=look)
     first, second = (event["all"] for event in seen)
     assert seen[0]["token"] == execution.name
     assert first["Execution"]["Id"] == execution.arn
@@ -215,7 +225,7 @@ def test_retries_are_counted_from_nothing_again_when_a_state_is_entered_again() 
         Y={"Type": "Choice", "Choices": [rule], "Default": "X"},
         End=END,
     )
-    execution = Stage().play(definition, x=scripted(A(), {"done": False}, A(), {"done": True}))
+    execution = Rig().play(definition, x=scripted(A(), {"done": False}, A(), {"done": True}))
     assert (execution.status, execution.waits_seconds) == ("SUCCEEDED", [7, 7])
 
 
@@ -223,213 +233,241 @@ def test_transitions_are_states_entered_and_retries() -> None:
     definition = machine(
         X=task("x", Retry=[retry("A", MaxAttempts=2)], Catch=[catch("Y")]), Y=wait(Seconds=1, Next="Z"), Z=END
     )
-    execution = Stage().play(definition, x=scripted(A(), A(), A()))
+    execution = Rig().play(definition, x=scripted(A(), A(), A()))
     assert (execution.visited, execution.transitions) == (["X", "Y", "Z"], 5)
 
 
 def test_what_a_task_starts_and_sends_is_done_after_it() -> None:
     """Nothing recurses: while a task runs, `run` does nothing."""
-    stage = Stage()
+    rig = Rig()
     told: list[str] = []
 
     def boss(event: Any, _: Any) -> Any:
-        started = stage.service.start_execution(stateMachineArn=helper, name="helper", input="{}")
-        stage.service.send_task_success(taskToken=stage.tokens[0], output='"sent"')
-        assert stage.service.run() == 0
+        started = rig.service.start_execution(stateMachineArn=helper, name="helper", input="{}")
+        rig.service.send_task_success(taskToken=rig.tokens[0], output='"sent"')
+        assert rig.service.run() == 0
         told.append("boss")
         return started["executionArn"]
 
     def help_out(event: Any, _: Any) -> Any:
         told.append("helper")
-        return stage.service.describe_execution(executionArn=execution.arn)["status"]
+        return rig.service.describe_execution(executionArn=execution.arn)["status"]
 
-    waiting = stage.start(stage.deploy(machine(X=token_task("keep", Next="Y"), Y=task("echo")), "waiting"))
-    stage.service.run()
-    helper = stage.deploy(machine(X=task("help_out")), "helper", help_out=help_out)
-    execution = stage.start(stage.deploy(machine(X=task("boss", Next="Y"), Y=task("echo")), "boss", boss=boss))
-    assert stage.service.run() == 5
+    waiting = rig.start(rig.deploy(machine(X=token_task("keep", Next="Y"), Y=task("echo")), "waiting"))
+    rig.service.run()
+    helper = rig.deploy(machine(X=task("help_out")), "helper", help_out=help_out)
+    execution = rig.start(rig.deploy(machine(X=task("boss", Next="Y"), Y=task("echo")), "boss", boss=boss))
+    assert rig.service.run() == 5
     assert told == ["boss", "helper"]
     assert waiting.output == "sent"
-    assert [x.output for x in stage.service.executions[2:]] == ["SUCCEEDED"]
+    assert [x.output for x in rig.service.executions[2:]] == ["SUCCEEDED"]
 
 
 # Tokens
 
 
-def waiting(stage: Stage, **fields: Any) -> tuple[Execution, str]:
+def waiting(rig: Rig, **fields: Any) -> tuple[Execution, str]:
     """An execution that waits for its token."""
-    execution = stage.start(stage.deploy(machine(Pay=token_task("keep", **fields))), {"n": 1})
-    stage.service.run()
+    execution = rig.start(rig.deploy(machine(Pay=token_task("keep", **fields))), {"n": 1})
+    rig.service.run()
     assert execution.waits_for_token
-    return execution, stage.tokens[-1]
+    return execution, rig.tokens[-1]
 
 
 def test_a_token_brings_its_output_when_it_is_sent_back() -> None:
-    stage = Stage()
-    execution, token = waiting(stage, ResultPath="$.payout")
-    assert (stage.service.next_at(), stage.service.run()) == (None, 0)
-    stage.service.send_task_success(taskToken=token, output='{"paid": true}')
-    assert (execution.running, stage.service.next_at()) == (True, stage.clock.now())
-    assert (stage.service.run(), execution.output) == (1, {"n": 1, "payout": {"paid": True}})
+    rig = Rig()
+    execution, token = waiting(rig, ResultPath="$.payout")
+    assert (rig.service.next_at(), rig.service.run()) == (None, 0)
+    rig.service.send_task_success(taskToken=token, output='{"paid": true}')
+    assert (execution.running, rig.service.next_at()) == (True, rig.clock.now())
+    assert (rig.service.run(), execution.output) == (1, {"n": 1, "payout": {"paid": True}})
 
 
 def test_a_token_brings_a_failure_for_retry_and_catch() -> None:
-    stage = Stage()
-    execution, token = waiting(stage)
-    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
-    stage.service.run()
+    rig = Rig()
+    execution, token = waiting(rig)
+    rig.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
+    rig.service.run()
     assert (execution.status, execution.error, execution.cause) == ("FAILED", "PayoutRejected", "no such account")
 
 
 def test_a_token_is_good_for_one_answer() -> None:
-    stage = Stage()
-    execution, token = waiting(stage)
-    stage.service.send_task_success(taskToken=token, output="1")
+    rig = Rig()
+    execution, token = waiting(rig)
+    rig.service.send_task_success(taskToken=token, output="1")
     with refused("TaskTimedOut"):
-        stage.service.send_task_failure(taskToken=token)
-    stage.service.run()
+        rig.service.send_task_failure(taskToken=token)
+    rig.service.run()
     assert execution.output == 1
     with refused("TaskTimedOut"):
-        stage.service.send_task_success(taskToken=token, output="2")
+        rig.service.send_task_success(taskToken=token, output="2")
 
 
 def test_a_token_is_gone_with_its_time_out_even_before_anything_runs() -> None:
-    stage = Stage()
-    execution, token = waiting(stage, TimeoutSeconds=300)
-    stage.clock.advance(300)
+    rig = Rig()
+    execution, token = waiting(rig, TimeoutSeconds=300)
+    rig.clock.advance(300)
     with refused("TaskTimedOut"):
-        stage.service.send_task_success(taskToken=token, output="1")
-    stage.service.run()
+        rig.service.send_task_success(taskToken=token, output="1")
+    rig.service.run()
     assert (execution.error, execution.waits_seconds) == ("States.Timeout", [300])
 
 
 def test_a_retry_has_a_new_token_and_the_old_one_is_gone() -> None:
-    stage = Stage()
-    execution, token = waiting(stage, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
-    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="")
-    stage.service.run()
+    rig = Rig()
+    execution, token = waiting(rig, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
+    rig.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="")
+    rig.service.run()
     with refused("TaskTimedOut"):
-        stage.service.send_task_success(taskToken=token, output="1")
-    stage.after(60)
-    assert len(set(stage.tokens)) == 2
+        rig.service.send_task_success(taskToken=token, output="1")
+    rig.after(60)
+    assert len(set(rig.tokens)) == 2
     with refused("TaskTimedOut"):
-        stage.service.send_task_success(taskToken=token, output="1")
-    stage.service.send_task_success(taskToken=stage.tokens[1], output="2")
-    stage.service.run()
+        rig.service.send_task_success(taskToken=token, output="1")
+    rig.service.send_task_success(taskToken=rig.tokens[1], output="2")
+    rig.service.run()
     assert execution.output == 2
+
+
+def test_a_token_is_gone_when_its_task_has_failed_be_it_for_a_retry_or_caught() -> None:
+    rig = Rig()
+
+    def takes_it_and_fails(event: Any, _: Any) -> Any:
+        rig.tokens.append(event["token"])
+        raise A
+
+    pay = token_task("pay", Retry=[retry("A", IntervalSeconds=60, MaxAttempts=1)], Catch=[catch("Y")])
+    look = task("echo", Parameters={"token.$": "$$.Task.Token"})
+    execution = rig.start(rig.deploy(machine(X=pay, Y=wait(Seconds=60, Next="Z"), Z=look), pay=takes_it_and_fails))
+    for _ in ("before the retry", "in the next state"):
+        rig.after(60)
+        with refused("TaskTimedOut"):
+            rig.service.send_task_success(taskToken=rig.tokens[-1], output="1")
+    rig.after(60)
+    assert (execution.visited, execution.error) == (["X", "Y", "Z"], "States.Runtime")
+
+
+def test_a_token_is_only_in_the_context_of_its_own_state() -> None:
+    rig = Rig()
+    later = passing(Parameters={"token.$": "$$.Task.Token"})
+    execution = rig.start(rig.deploy(machine(Pay=token_task("keep", Next="Later"), Later=later)))
+    rig.service.run()
+    rig.service.send_task_success(taskToken=rig.tokens[0], output="1")
+    rig.service.run()
+    assert (execution.visited, execution.error) == (["Pay", "Later"], "States.Runtime")
 
 
 def test_a_token_that_was_never_given_is_invalid() -> None:
     with refused("InvalidToken"):
-        Stage().service.send_task_success(taskToken="made up", output="1")
+        Rig().service.send_task_success(taskToken="made up", output="1")
 
 
 def test_an_output_that_is_no_json_is_refused_and_the_token_stays() -> None:
-    stage = Stage()
-    _, token = waiting(stage)
+    rig = Rig()
+    _, token = waiting(rig)
     with refused("InvalidOutput"):
-        stage.service.send_task_success(taskToken=token, output="paid")
-    stage.service.send_task_success(taskToken=token, output='"paid"')
+        rig.service.send_task_success(taskToken=token, output="paid")
+    rig.service.send_task_success(taskToken=token, output='"paid"')
 
 
 def test_a_cause_has_its_longest() -> None:
-    stage = Stage()
-    _, token = waiting(stage)
+    rig = Rig()
+    _, token = waiting(rig)
     with refused("ValidationException"):
-        stage.service.send_task_failure(taskToken=token, error="E" * 257)
+        rig.service.send_task_failure(taskToken=token, error="E" * 257)
     with refused("ValidationException"):
-        stage.service.send_task_failure(taskToken=token, cause="c" * 32_769)
-    stage.service.send_task_failure(taskToken=token, error="E" * 256, cause="c" * 32_768)
+        rig.service.send_task_failure(taskToken=token, cause="c" * 32_769)
+    rig.service.send_task_failure(taskToken=token, error="E" * 256, cause="c" * 32_768)
 
 
 def test_what_a_task_sent_before_it_failed_counts() -> None:
-    stage = Stage()
+    rig = Rig()
 
     def pay(event: Any, _: Any) -> Any:
-        stage.service.send_task_success(taskToken=event["token"], output='"paid"')
+        rig.service.send_task_success(taskToken=event["token"], output='"paid"')
         raise A("after that")
 
-    assert stage.play(machine(X=token_task("pay")), pay=pay).output == "paid"
+    assert rig.play(machine(X=token_task("pay")), pay=pay).output == "paid"
 
 
 @pytest.mark.parametrize("raised", [A("no"), Crash("gone")])
 def test_a_task_that_fails_before_it_waits_for_its_token_fails_the_state_at_once(raised: BaseException) -> None:
-    stage = Stage()
-    execution = stage.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
+    rig = Rig()
+    execution = rig.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
     assert (execution.status, execution.waits_seconds) == ("FAILED", [])
     assert execution.error == ("A" if isinstance(raised, A) else "Runtime.ExitError")
 
 
 @pytest.mark.parametrize("raised", [A("no"), Crash("gone")])
 def test_in_the_embedded_aws_it_waits_for_the_time_out(raised: BaseException) -> None:
-    stage = Stage(token_tasks_swallow_errors=True)
-    execution = stage.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
+    rig = Rig(token_tasks_swallow_errors=True)
+    execution = rig.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
     assert (execution.status, execution.error, execution.waits_seconds) == ("FAILED", "States.Timeout", [60])
-    assert stage.play(machine(X=task("x")), x=scripted(A())).error == "A"
+    assert rig.play(machine(X=task("x")), x=scripted(A())).error == "A"
 
 
 # Restarts
 
 
 def test_a_restart_fails_what_is_running_and_forgets_the_tokens() -> None:
-    stage = Stage()
-    paying, token = waiting(stage, TimeoutSeconds=300)
-    resting = stage.start(stage.deploy(machine(X=wait(Seconds=60)), "resting"))
-    done = stage.start(stage.deploy(machine(X=END), "done"))
-    stage.service.run()
-    stage.service.restart()
+    rig = Rig()
+    paying, token = waiting(rig, TimeoutSeconds=300)
+    resting = rig.start(rig.deploy(machine(X=wait(Seconds=60)), "resting"))
+    done = rig.start(rig.deploy(machine(X=END), "done"))
+    rig.service.run()
+    rig.service.restart()
     for execution in (paying, resting):
         assert (execution.status, execution.error) == ("FAILED", "States.ServiceRestart")
-        assert stage.service.describe_execution(executionArn=execution.arn)["error"] == "States.ServiceRestart"
+        assert rig.service.describe_execution(executionArn=execution.arn)["error"] == "States.ServiceRestart"
     assert (done.status, done.error) == ("SUCCEEDED", None)
     with refused("TaskDoesNotExist"):
-        stage.service.send_task_success(taskToken=token, output="1")
-    assert (stage.service.next_at(), stage.after(600)) == (None, 0)
+        rig.service.send_task_success(taskToken=token, output="1")
+    assert (rig.service.next_at(), rig.after(600)) == (None, 0)
     with refused("ExecutionAlreadyExists"):
-        stage.start(resting.machine_arn, name=resting.name)
-    assert stage.start(resting.machine_arn, name=f"{resting.name}-2").running
+        rig.start(resting.machine_arn, name=resting.name)
+    assert rig.start(resting.machine_arn, name=f"{resting.name}-2").running
 
 
 def test_a_kill_takes_one_execution_and_leaves_the_others() -> None:
-    stage = Stage()
-    first, token = waiting(stage)
-    second, other = waiting(stage)
-    stage.service.kill(first.arn)
+    rig = Rig()
+    first, token = waiting(rig)
+    second, other = waiting(rig)
+    rig.service.kill(first.arn)
     with refused("TaskDoesNotExist"):
-        stage.service.send_task_failure(taskToken=token)
-    stage.service.send_task_success(taskToken=other, output="2")
-    stage.service.run()
+        rig.service.send_task_failure(taskToken=token)
+    rig.service.send_task_success(taskToken=other, output="2")
+    rig.service.run()
     assert (first.error, second.output) == ("States.ServiceRestart", 2)
     with pytest.raises(AssertionError, match="SUCCEEDED already"):
-        stage.service.kill(second.arn)
+        rig.service.kill(second.arn)
 
 
 @pytest.mark.parametrize("state", [task("dies"), token_task("dies")])
 def test_an_execution_that_dies_while_its_task_runs_does_nothing_more(state: dict[str, Any]) -> None:
-    stage = Stage()
+    rig = Rig()
 
     def dies(event: Any, _: Any) -> Any:
-        stage.service.restart()
+        rig.service.restart()
         raise Crash("and the task with it")
 
-    execution = stage.play(machine(X={**state, "Retry": [retry("States.ALL")]}), dies=dies)
+    execution = rig.play(machine(X={**state, "Retry": [retry("States.ALL")]}), dies=dies)
     assert (execution.error, execution.visited, execution.waits_seconds) == ("States.ServiceRestart", ["X"], [])
 
 
 def test_an_execution_that_dies_after_its_token_was_sent_does_not_go_on() -> None:
-    stage = Stage()
-    execution, token = waiting(stage)
-    stage.service.send_task_success(taskToken=token, output="1")
-    stage.service.kill(execution.arn)
-    assert (stage.service.run(), execution.output) == (0, None)
+    rig = Rig()
+    execution, token = waiting(rig)
+    rig.service.send_task_success(taskToken=token, output="1")
+    rig.service.kill(execution.arn)
+    assert (rig.service.run(), execution.output) == (0, None)
 
 
 def test_a_new_definition_is_for_new_executions() -> None:
-    stage = Stage()
-    old = stage.start(stage.deploy(machine(X=wait(Seconds=1, Next="Old"), Old=END)))
-    stage.service.run()
-    new = stage.start(stage.deploy(machine(New=END)))
-    stage.after(1)
+    rig = Rig()
+    old = rig.start(rig.deploy(machine(X=wait(Seconds=1, Next="Old"), Old=END)))
+    rig.service.run()
+    new = rig.start(rig.deploy(machine(New=END)))
+    rig.after(1)
     assert (old.visited, new.visited) == (["X", "Old"], ["New"])
 
 
@@ -437,59 +475,59 @@ def test_a_new_definition_is_for_new_executions() -> None:
 
 
 def test_a_name_that_runs_may_be_started_again_with_the_same_input() -> None:
-    stage = Stage()
-    arn = stage.deploy(machine(X=wait(Seconds=60)))
-    first = stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
-    stage.service.run()
-    stage.after(30)
-    again = stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+    rig = Rig()
+    arn = rig.deploy(machine(X=wait(Seconds=60)))
+    first = rig.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+    rig.service.run()
+    rig.after(30)
+    again = rig.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
     assert (again["executionArn"], again["startDate"]) == (first["executionArn"], BEGINNING)
-    assert len(stage.service.executions) == 1
-    with pytest.raises(stage.service.exceptions.ExecutionAlreadyExists, match=r"Execution Already Exists: .*:desk:O1"):
-        stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 2}')
-    stage.after(30)
+    assert len(rig.service.executions) == 1
+    with pytest.raises(rig.service.exceptions.ExecutionAlreadyExists, match=r"Execution Already Exists: .*:desk:O1"):
+        rig.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 2}')
+    rig.after(30)
     with refused("ExecutionAlreadyExists"):
-        stage.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
+        rig.service.start_execution(stateMachineArn=arn, name="O1", input='{"n": 1}')
 
 
 def test_in_the_embedded_aws_a_name_that_runs_is_taken() -> None:
-    stage = Stage(strict_names=True)
-    arn = stage.deploy(machine(X=wait(Seconds=60)))
-    stage.start(arn, {"n": 1}, "O1")
+    rig = Rig(strict_names=True)
+    arn = rig.deploy(machine(X=wait(Seconds=60)))
+    rig.start(arn, {"n": 1}, "O1")
     with refused("ExecutionAlreadyExists"):
-        stage.start(arn, {"n": 1}, "O1")
-    stage.start(stage.deploy(machine(X=END), "another"), {"n": 1}, "O1")
+        rig.start(arn, {"n": 1}, "O1")
+    rig.start(rig.deploy(machine(X=END), "another"), {"n": 1}, "O1")
 
 
 def test_a_name_is_free_again_when_its_execution_is_gone_after_90_days() -> None:
-    stage = Stage()
-    arn = stage.deploy(machine(X=END))
-    old = stage.start(arn, name="O1")
-    stage.after(60)
-    stage.clock.advance(90 * 86_400 - 1)
-    assert stage.service.describe_execution(executionArn=old.arn)["startDate"] == BEGINNING
-    stage.clock.advance(1)
+    rig = Rig()
+    arn = rig.deploy(machine(X=END))
+    old = rig.start(arn, name="O1")
+    rig.after(60)
+    rig.clock.advance(90 * 86_400 - 1)
+    assert rig.service.describe_execution(executionArn=old.arn)["startDate"] == BEGINNING
+    rig.clock.advance(1)
     with refused("ExecutionDoesNotExist"):
-        stage.service.describe_execution(executionArn=old.arn)
-    assert stage.service.list_executions(stateMachineArn=arn)["executions"] == []
-    new = stage.service.start_execution(stateMachineArn=arn, name="O1")
-    assert (new["executionArn"], new["startDate"]) == (old.arn, stage.clock.now())
-    assert len(stage.service.list_executions(stateMachineArn=arn)["executions"]) == 1
+        rig.service.describe_execution(executionArn=old.arn)
+    assert rig.service.list_executions(stateMachineArn=arn)["executions"] == []
+    new = rig.service.start_execution(stateMachineArn=arn, name="O1")
+    assert (new["executionArn"], new["startDate"]) == (old.arn, rig.clock.now())
+    assert len(rig.service.list_executions(stateMachineArn=arn)["executions"]) == 1
 
 
 @pytest.mark.parametrize(
     "name", ["a b", "ORDER#1", "a:b", "a/b", "<a>", "a{b}", "a[b]", "a?", "a*", 'a"', "a,b", "a\nb"]
 )
 def test_a_name_of_an_execution_has_no_special_characters(name: str) -> None:
-    stage = Stage()
+    rig = Rig()
     with refused("InvalidName"):
-        stage.start(stage.deploy(machine(X=END)), name=name)
+        rig.start(rig.deploy(machine(X=END)), name=name)
 
 
 def test_a_start_is_refused_for_what_is_wrong_with_it() -> None:
-    stage = Stage()
-    arn = stage.deploy(machine(X=END))
-    start = stage.service.start_execution
+    rig = Rig()
+    arn = rig.deploy(machine(X=END))
+    start = rig.service.start_execution
     with refused("ValidationException"):
         start(stateMachineArn=arn, name="n" * 81)
     with refused("StateMachineDoesNotExist"):
@@ -504,52 +542,52 @@ def test_a_start_is_refused_for_what_is_wrong_with_it() -> None:
         start(stateMachineArn=arn, name="O1", input={})  # type: ignore[arg-type]
     with pytest.raises(ParamValidationError):
         start(stateMachineArn=arn, name="")
-    assert stage.service.executions == []
+    assert rig.service.executions == []
 
 
 def test_a_stopped_execution_is_aborted_and_stays_so() -> None:
-    stage = Stage()
-    execution, token = waiting(stage)
-    stage.service.stop_execution(executionArn=execution.arn, error="Operator", cause="no")
-    assert stage.service.stop_execution(executionArn=execution.arn)["stopDate"] == BEGINNING
+    rig = Rig()
+    execution, token = waiting(rig)
+    rig.service.stop_execution(executionArn=execution.arn, error="Operator", cause="no")
+    assert rig.service.stop_execution(executionArn=execution.arn)["stopDate"] == BEGINNING
     assert (execution.status, execution.error, execution.cause) == ("ABORTED", "Operator", "no")
-    assert (stage.kinds(execution)[-1], stage.service.run()) == ("ExecutionAborted", 0)
+    assert (rig.kinds(execution)[-1], rig.service.run()) == ("ExecutionAborted", 0)
     with refused("TaskTimedOut"):
-        stage.service.send_task_success(taskToken=token, output="1")
+        rig.service.send_task_success(taskToken=token, output="1")
     with refused("ExecutionDoesNotExist"):
-        stage.service.stop_execution(executionArn=f"{execution.arn}x")
+        rig.service.stop_execution(executionArn=f"{execution.arn}x")
 
 
 def test_a_description_says_what_is_known_of_an_execution() -> None:
-    stage = Stage()
-    execution, token = waiting(stage)
-    describe = stage.service.describe_execution
+    rig = Rig()
+    execution, token = waiting(rig)
+    describe = rig.service.describe_execution
     running = describe(executionArn=execution.arn)
     assert (running["status"], running["name"], running["input"]) == ("RUNNING", "run-1", '{"n": 1}')
     assert not {"stopDate", "output", "error", "cause"} & running.keys()
-    stage.clock.advance(5)
-    stage.service.send_task_success(taskToken=token, output='{"paid": true}')
-    stage.service.run()
+    rig.clock.advance(5)
+    rig.service.send_task_success(taskToken=token, output='{"paid": true}')
+    rig.service.run()
     done = describe(executionArn=execution.arn)
     assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"paid": True})
     assert done["stopDate"] - done["startDate"] == timedelta(seconds=5)
-    failed = describe(executionArn=stage.play(machine(X={"Type": "Fail", "Error": "E"})).arn)
+    failed = describe(executionArn=rig.play(machine(X={"Type": "Fail", "Error": "E"})).arn)
     assert (failed["status"], failed["error"]) == ("FAILED", "E")
     assert not {"output", "cause"} & failed.keys()
 
 
 def test_a_list_has_the_newest_first_and_goes_on_where_a_page_ended() -> None:
-    stage = Stage()
-    arn = stage.deploy(machine(X=wait(SecondsPath="$.s")))
+    rig = Rig()
+    arn = rig.deploy(machine(X=wait(SecondsPath="$.s")))
     for number in range(5):
-        stage.start(arn, {"s": number % 2 * 60}, f"O{number}")
-    stage.start(stage.deploy(machine(X=END), "another"))
-    stage.to_the_end()
-    stage.start(arn, {"s": 60}, "O5")
-    stage.service.run()
-    pages = stage.service.list_executions
+        rig.start(arn, {"s": number % 2 * 60}, f"O{number}")
+    rig.start(rig.deploy(machine(X=END), "another"))
+    rig.to_the_end()
+    rig.start(arn, {"s": 60}, "O5")
+    rig.service.run()
+    pages = rig.service.list_executions
     first = pages(stateMachineArn=arn, maxResults=4)
-    stage.start(arn, {"s": 60}, "O6")
+    rig.start(arn, {"s": 60}, "O6")
     second = pages(stateMachineArn=arn, maxResults=4, nextToken=first["nextToken"])
     assert [row["name"] for page in (first, second) for row in page["executions"]] == [
         "O5",
@@ -573,28 +611,28 @@ def test_a_list_has_the_newest_first_and_goes_on_where_a_page_ended() -> None:
 
 
 def test_botocores_own_paginators_turn_the_pages() -> None:
-    stage = Stage()
-    arn = stage.deploy(machine(X=task("echo")))
+    rig = Rig()
+    arn = rig.deploy(machine(X=task("echo")))
     for _ in range(7):
-        stage.start(arn)
-    stage.service.run()
-    pages = stage.service.get_paginator("list_executions").paginate(stateMachineArn=arn, maxResults=3)
+        rig.start(arn)
+    rig.service.run()
+    pages = rig.service.get_paginator("list_executions").paginate(stateMachineArn=arn, maxResults=3)
     assert [len(page["executions"]) for page in pages] == [3, 3, 1]
-    history = stage.service.get_paginator("get_execution_history")
-    whole = history.paginate(executionArn=stage.service.executions[0].arn, maxResults=2).build_full_result()
+    history = rig.service.get_paginator("get_execution_history")
+    whole = history.paginate(executionArn=rig.service.executions[0].arn, maxResults=2).build_full_result()
     assert [event["id"] for event in whole["events"]] == list(range(1, 8))
-    assert not stage.service.can_paginate("start_execution")
+    assert not rig.service.can_paginate("start_execution")
     with pytest.raises(OperationNotPageableError):
-        stage.service.get_paginator("start_execution")
+        rig.service.get_paginator("start_execution")
 
 
 # The history
 
 
 def test_a_history_tells_of_a_task_and_its_failure() -> None:
-    stage = Stage()
-    execution = stage.play(machine(X=task("x", Catch=[catch("Y")]), Y=END), {"n": 1}, x=scripted(A("why")))
-    events = stage.history(execution)
+    rig = Rig()
+    execution = rig.play(machine(X=task("x", Catch=[catch("Y")]), Y=END), {"n": 1}, x=scripted(A("why")))
+    events = rig.history(execution)
     assert [event["type"] for event in events] == [
         "ExecutionStarted",
         "TaskStateEntered",
@@ -614,11 +652,11 @@ def test_a_history_tells_of_a_task_and_its_failure() -> None:
 
 
 def test_a_history_tells_of_a_token_its_failure_and_its_time_out() -> None:
-    stage = Stage()
-    execution, token = waiting(stage, TimeoutSeconds=300, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
-    stage.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
-    stage.to_the_end()
-    events = stage.history(execution)
+    rig = Rig()
+    execution, token = waiting(rig, TimeoutSeconds=300, Retry=[retry("PayoutRejected", IntervalSeconds=60)])
+    rig.service.send_task_failure(taskToken=token, error="PayoutRejected", cause="no such account")
+    rig.to_the_end()
+    events = rig.history(execution)
     resource = {"resourceType": "lambda", "resource": "invoke.waitForTaskToken"}
     assert [event["type"] for event in events[2:]] == [
         *["TaskScheduled", "TaskStarted", "TaskSubmitted", "TaskFailed"],
@@ -632,23 +670,23 @@ def test_a_history_tells_of_a_token_its_failure_and_its_time_out() -> None:
 
 
 def test_a_history_tells_of_waits() -> None:
-    stage = Stage()
-    execution = stage.play(machine(X=wait(Seconds=60)))
-    assert stage.kinds(execution)[1:] == ["WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
-    entered, left = stage.history(execution)[1:3]
+    rig = Rig()
+    execution = rig.play(machine(X=wait(Seconds=60)))
+    assert rig.kinds(execution)[1:] == ["WaitStateEntered", "WaitStateExited", "ExecutionSucceeded"]
+    entered, left = rig.history(execution)[1:3]
     assert left["timestamp"] - entered["timestamp"] == timedelta(seconds=60)
 
 
 def test_a_history_can_be_read_backwards_in_pages_and_without_data() -> None:
-    stage = Stage()
-    execution = stage.start(stage.deploy(machine(X=task("echo", Next="Y"), Y=wait(Seconds=1))), {"n": 1})
-    stage.service.run()
-    read = stage.service.get_execution_history
+    rig = Rig()
+    execution = rig.start(rig.deploy(machine(X=task("echo", Next="Y"), Y=wait(Seconds=1))), {"n": 1})
+    rig.service.run()
+    read = rig.service.get_execution_history
     page = read(executionArn=execution.arn, maxResults=3, reverseOrder=True)
-    stage.after(1)  # the history grows meanwhile
+    rig.after(1)  # the history grows meanwhile
     rest = read(executionArn=execution.arn, maxResults=3, reverseOrder=True, nextToken=page["nextToken"])
     assert [event["id"] for event in page["events"] + rest["events"]] == [7, 6, 5, 4, 3, 2]
-    details = stage.history(execution, includeExecutionData=False)[1]["stateEnteredEventDetails"]
+    details = rig.history(execution, includeExecutionData=False)[1]["stateEnteredEventDetails"]
     assert details == {"name": "X"}
     with refused("InvalidToken"):
         read(executionArn=execution.arn, nextToken=page["nextToken"])
@@ -657,18 +695,18 @@ def test_a_history_can_be_read_backwards_in_pages_and_without_data() -> None:
 
 
 def test_a_restart_is_not_in_the_history() -> None:
-    stage = Stage()
-    execution, _ = waiting(stage)
-    stage.service.restart()
-    assert stage.kinds(execution)[-1] == "TaskSubmitted"
+    rig = Rig()
+    execution, _ = waiting(rig)
+    rig.service.restart()
+    assert rig.kinds(execution)[-1] == "TaskSubmitted"
 
 
 def test_answers_have_no_member_that_botocore_does_not_know() -> None:
-    stage = Stage()
-    service = stage.service
+    rig = Rig()
+    service = rig.service
     known = {operation: service_model().operation_model(operation).output_shape for operation in OPERATIONS}
     fails = scripted(A("no"), A("no"), "well")
-    arn = stage.deploy(
+    arn = rig.deploy(
         machine(
             X=task("x", Retry=[retry("A", MaxAttempts=2)], Next="Wait"),
             Wait=wait(Seconds=1, Next="Choice"),
@@ -685,8 +723,8 @@ def test_answers_have_no_member_that_botocore_does_not_know() -> None:
         x=fails,
     )
     answers = [("StartExecution", service.start_execution(stateMachineArn=arn, name="O1"))]
-    stage.to_the_end()
-    stopped, token = waiting(stage)
+    rig.to_the_end()
+    stopped, token = waiting(rig)
     answers.append(("SendTaskSuccess", service.send_task_success(taskToken=token, output="1")))
     answers.append(("StopExecution", service.stop_execution(executionArn=stopped.arn)))
     answers.append(("ListExecutions", service.list_executions(stateMachineArn=arn, maxResults=1)))
@@ -732,8 +770,8 @@ def strangers(value: Any, shape: Any) -> list[str]:
 def lives(seed: int, count: int) -> list[tuple[Any, ...]]:
     """That many sales with everything that goes wrong by chance: what became of each."""
     dice = random.Random(seed)
-    stage = Stage()
-    service = stage.service
+    rig = Rig()
+    service = rig.service
 
     def poll(event: Any, _: Any) -> Any:
         thrown = dice.random()
@@ -746,18 +784,18 @@ def lives(seed: int, count: int) -> list[tuple[Any, ...]]:
     def pay(event: Any, _: Any) -> Any:
         if dice.random() < 0.1:
             raise PayoutRejected("at once")
-        stage.tokens.append(event["token"])
+        rig.tokens.append(event["token"])
 
-    arn = stage.deploy(SELL, poll=poll, pay=pay)
+    arn = rig.deploy(SELL, poll=poll, pay=pay)
     for number in range(count):
-        stage.start(arn, {"order_id": f"O{number}", "quantity": 1})
+        rig.start(arn, {"order_id": f"O{number}", "quantity": 1})
         if dice.random() < 0.05:
             service.restart()
-        stage.after(dice.randrange(120))
-        while stage.tokens and dice.random() < 0.7:
+        rig.after(dice.randrange(120))
+        while rig.tokens and dice.random() < 0.7:
             with contextlib.suppress(ClientError):
-                service.send_task_success(taskToken=stage.tokens.pop(dice.randrange(len(stage.tokens))), output="1")
-    stage.to_the_end()
+                service.send_task_success(taskToken=rig.tokens.pop(dice.randrange(len(rig.tokens))), output="1")
+    rig.to_the_end()
     return [(x.status, x.error, x.visited, x.waits_seconds, x.stopped) for x in service.executions]
 
 

@@ -11,7 +11,7 @@ import boto3
 import pytest
 
 from tests.harness.faults import Crash
-from tests.harness.machine_stage import (
+from tests.harness.machine_rig import (
     END,
     INVOKE,
     ORDER,
@@ -20,7 +20,7 @@ from tests.harness.machine_stage import (
     B,
     C,
     NotFilled,
-    Stage,
+    Rig,
     catch,
     echo,
     machine,
@@ -46,18 +46,18 @@ def run_here(
     waiting: Callable[[Any, str], None] | None = None,
 ) -> Run:
     """The same as `tests.machine.run`, here. `waiting` gets the client too."""
-    stage = Stage()
-    execution = stage.start(stage.deploy(definition, **tasks), given)
-    stage.service.run()
+    rig = Rig()
+    execution = rig.start(rig.deploy(definition, **tasks), given)
+    rig.service.run()
     while execution.running:
         if waiting and execution.waits_for_token:
             assert execution.token
-            waiting(stage.service, execution.token.text)
-            if stage.service.run():
+            waiting(rig.service, execution.token.text)
+            if rig.service.run():
                 continue
-        at = stage.service.next_at()
+        at = rig.service.next_at()
         assert at, "nobody will go on"
-        stage.after((at - stage.clock.now()).total_seconds())
+        rig.after((at - rig.clock.now()).total_seconds())
     return Run(
         execution.status,
         execution.output,
@@ -333,8 +333,8 @@ def test_a_token_may_be_sent_back_before_its_task_returns_as_on_moto() -> None:
         return lambda event, _: client().send_task_success(taskToken=event["token"], output='["at once"]') and None
 
     there = run_on_moto(definition, ORDER, {"pay": pays(lambda: boto3.client("stepfunctions", REGION))})
-    stage = Stage()
-    here = stage.play(definition, ORDER, pay=pays(lambda: stage.service))
+    rig = Rig()
+    here = rig.play(definition, ORDER, pay=pays(lambda: rig.service))
     assert (here.status, here.output, here.waits_seconds) == (there.status, there.output, there.waits_seconds)
     assert here.output == ["at once"]
 

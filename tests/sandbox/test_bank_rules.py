@@ -1,7 +1,9 @@
 """The simulated bank's own rules: what becomes of a credit, its magic numbers, its events, its memory."""
 
 import json
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -142,6 +144,21 @@ def test_a_refusal_that_was_ordered_waits_for_a_credit_that_is_new(bank: Simulat
     assert bank.faults() == [(Fault.REFUSE, Operation.ANY)]
     with pytest.raises(BankRefused):
         pay(bank, "pay-2")
+
+
+def test_however_many_send_one_reference_at_once_it_is_booked_once(bank: SimulatedBank) -> None:
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            for n in range(100):
+                bank.set_outcome("complete", times=1)
+                bank.set_outcome("fail", account_id=f"a-{n}", times=1)
+                booked = list(pool.map(lambda _, n=n: pay(bank, f"pay-{n}", f"a-{n}"), range(8)))
+                assert len({adjustment.adjustment_id for adjustment in booked}) == 1
+                assert bank.state()["outcomes"] == [{"account_id": None, "outcome": "complete", "times": 1}]
+    finally:
+        sys.setswitchinterval(interval)
 
 
 # Settling

@@ -420,7 +420,7 @@ def test_a_target_that_says_nothing_is_not_waited_for_for_ever(world: World, mon
 
     assert webhooks.TIMEOUT_SECONDS == 15
     monkeypatch.setattr(webhooks, "TIMEOUT_SECONDS", 0.05)
-    with serve(silence, name="desk") as running:
+    with serve(silence, name="desk", hang_seconds=2) as running:
         world.sender = Sender(world.bank, target_url=running.url)
         world.paid("pay-1")
         world.sender.step()

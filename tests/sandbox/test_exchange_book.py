@@ -167,6 +167,7 @@ def test_an_order_that_is_cancelled_trades_with_nobody_and_the_others_keep_their
     for gone in (1, 2, 99):
         with pytest.raises(KeyError):
             orders.book.cancel(gone)
+        assert orders.book.plan(gone, "erin", buys=True, lots=1, tick=1).ending is Ending.RESTS, "nothing is left of it"
 
 
 def test_a_plan_changes_nothing(orders: Orders) -> None:

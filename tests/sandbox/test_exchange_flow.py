@@ -143,12 +143,24 @@ def test_the_same_seed_makes_the_same_market_and_another_another() -> None:
     assert lived(7) == lived(7) != lived(8)
 
 
-def test_without_a_reference_nobody_quotes(market: Market) -> None:
+@pytest.mark.parametrize("reference", [None, "0", "-1", "NaN", "Infinity", "1e30"])
+def test_without_a_reference_that_is_a_price_nobody_quotes(market: Market, reference: str | None) -> None:
     market.flow.step()
     del market.references["BTCUSDT"]
-    market.flow.step()
+    if reference is not None:
+        market.references["BTCUSDT"] = Decimal(reference)
+    for _ in range(10):
+        market.flow.step()
     assert market.venue.depth("BTCUSDT") == ([], [])
     assert market.venue.depth("DOGEUSDT")[0]
+
+
+@pytest.mark.parametrize("reference", ["0.000001", "9999999999", "0.01", "1"])
+def test_any_price_can_be_quoted(market: Market, reference: str) -> None:
+    market.references["BTCUSDT"] = Decimal(reference)
+    for _ in range(10):
+        market.flow.step()
+    assert any(market.venue.depth("BTCUSDT"))
 
 
 def test_under_maintenance_the_market_stands_still(market: Market) -> None:

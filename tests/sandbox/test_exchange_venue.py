@@ -856,6 +856,17 @@ def test_after_a_restart_ids_go_on_and_places_in_the_queue_are_kept() -> None:
     again.check()
 
 
+def test_a_restart_keeps_what_is_left_of_an_order_however_small_it_is() -> None:
+    world = World()
+    order = world.place("alice", SELL, "0.1", "60000")
+    world.place("bob", BUY, "0.09999", "60000")
+    again = restarted(world)
+    assert again.venue.depth("BTCUSDT") == ([], [(Decimal(60000), Decimal("0.00001"))])
+    again.place("bob", BUY, "0.1", "60000")
+    assert again.again(order).status is Status.FILLED
+    again.check()
+
+
 def test_a_restart_ends_the_open_orders_of_the_market_itself() -> None:
     world = World()
     world.place(HOUSE, BUY, "1", "59000")
@@ -872,6 +883,9 @@ def test_a_state_that_does_not_add_up_changes_nothing(world: World) -> None:
     told["locked"]["BTC"] = "0.2"
     before = world.venue.state()
     with pytest.raises(ValueError, match="alice has locked"):
+        world.venue.restore(state)
+    state["orders"][0]["quantity"] = "0.1000001"
+    with pytest.raises(ValueError, match="no whole steps"):
         world.venue.restore(state)
     with pytest.raises(KeyError):
         world.venue.restore({})

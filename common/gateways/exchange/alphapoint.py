@@ -140,12 +140,13 @@ def _hanging_up(connected: socket.socket | None, seconds: float | None) -> Itera
     timer.start()
     try:
         yield
-    except (OSError, HTTPException) as broken:
-        if late.is_set():  # it is we who broke it
-            raise TimeoutError("the head came too slowly") from broken
-        raise
+    except (OSError, HTTPException):
+        if not late.is_set():
+            raise
     finally:
         timer.cancel()
+    if late.is_set():  # it is we who broke it; and half a head may look like a whole one
+        raise TimeoutError("the head came too slowly")
 
 
 class _HttpConnection(HTTPConnection):

@@ -112,7 +112,7 @@ SELL = machine(
 )
 
 
-class Stage:
+class Rig:
     """A service on a clock that only tests move."""
 
     def __init__(self, **switches: bool) -> None:

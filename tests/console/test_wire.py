@@ -1,0 +1,549 @@
+"""What `desk` sends, and what it makes of every answer: against an HTTP server that plays the API."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, get_args, get_origin
+from urllib.parse import parse_qs
+
+import pytest
+
+import console.__main__ as command_line
+from common.table.keys import ORDER_ID_PATTERN
+from common.wire import Reason
+from sandbox.place import LocalPlace
+from sandbox.serving import Answer, Drop, Request, as_json, serve
+from tests.console.run import Said, desk, token
+
+ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
+OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
+WHEN = "2026-11-21T12:00:00.000000Z"
+
+SALE = {
+    "order_id": ID,
+    "order_type": "SELL",
+    "asset_id": "BTC",
+    "quantity": "1",
+    "estimated_amount": "100.00",
+    "limit_price": "98",
+    "crypto_client_id": "ann-crypto",
+    "banking_client_id": "ann-bank",
+    "status": "FILLED",
+    "executed_quantity": "1",
+    "gross_amount": "100.00",
+    "fee_amount": "0.10",
+    "total_amount": "99.90",
+    "payout_attempts": 5,
+    "reason": None,
+    "created_at": WHEN,
+    "updated_at": WHEN,
+    "resolved_at": WHEN,
+}
+MOVED = {
+    "order": SALE,
+    "before": "SELL_PAYOUT_FAILED",
+    "done": True,
+    "says": "is FILLED; the held $99.90 count as paid",
+}
+EVENT = {
+    "webhook_id": "evt_1",
+    "why": "there is no such attempt",
+    "reference_id": f"{ID}-01",
+    "adjustment_id": "adj_1",
+    "account_id": "acc-ann",
+    "amount": "99.90",
+    "state": "FAILED",
+    "failure_code": "ACCOUNT_CLOSED",
+    "at": WHEN,
+    "parked_at": WHEN,
+}
+CLIENT = {
+    "client_id": "ann-bank",
+    "kind": "BANKING",
+    "username": "ann",
+    "status": "BLOCKED",
+    "account_id": "acc-ann",
+    "updated_at": WHEN,
+}
+
+
+def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
+    """Of what waits for a person."""
+    return {
+        "id": thing_id,
+        "status": "TARGET_TXN_PENDING",
+        "waits_for": "an operator",
+        "waits_since": WHEN,
+        "due_at": WHEN,
+        "needs_person": True,
+        "events": [],
+        "calls": [],
+        "execution": None,
+        **more,
+    }
+
+
+ANSWERS: Mapping[tuple[str, str], Any] = {
+    ("GET", "/operations/work"): {
+        "items": [{"context": "offramp", "id": ID, "waits_for": "an operator", "due_at": WHEN, "overdue": True}]
+    },
+    ("GET", f"/operations/work/{ID}"): story(),
+    ("GET", f"/operations/work/{WITHDRAWAL}"): story(WITHDRAWAL, status="PAYOUT_FAILED"),
+    ("GET", f"/operations/work/{ORDER}"): story(ORDER, status="PENDING"),
+    ("POST", f"/operations/work/{ID}/redrive"): story(),
+    **{
+        ("POST", f"/operations/sell-orders/{ID}/{verb}"): MOVED
+        for verb in ("retry-payout", "mark-filled", "credit-usd", "void")
+    },
+    **{
+        ("POST", f"/operations/withdrawals/{WITHDRAWAL}/{verb}"): {"transfer_id": WITHDRAWAL, "status": "COMPLETED"}
+        for verb in ("retry-payout", "complete", "reject")
+    },
+    ("POST", f"/operations/orders/{ORDER}/fail"): {"order_id": ORDER, "status": "FAILED"},
+    ("GET", "/operations/parked"): {"items": [EVENT]},
+    ("POST", "/operations/parked/evt_1/replay"): {"webhook_id": "evt_1", "outcome": "APPLIED"},
+    ("POST", "/operations/parked/evt_1/dismiss"): {"webhook_id": "evt_1", "outcome": "DISMISSED"},
+    ("GET", "/operations/clients/ann-bank/banking"): CLIENT,
+    ("PUT", "/operations/clients/ann-bank/banking"): CLIENT,
+    ("GET", "/operations/audit"): {"items": [], "cursor": None},
+    ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
+}
+
+
+@dataclass
+class FakeDesk:
+    """Answers as the API would; `asked` is everything that came."""
+
+    url: str = ""
+    answers: dict[tuple[str, str], Any] = field(default_factory=lambda: dict(ANSWERS))
+    asked: list[Request] = field(default_factory=list)
+    instead: Answer | Drop | None = None  # to everything
+
+    def decide(self, request: Request) -> Answer:
+        self.asked.append(request)
+        if isinstance(self.instead, Drop):
+            raise self.instead
+        found = self.instead or self.answers[request.method, f"/{'/'.join(request.path)}"]
+        return found if isinstance(found, Answer) else as_json(found)
+
+    def says(self, *words: str) -> Said:
+        return desk(*words, url=self.url, token=token("olga"))
+
+    @property
+    def changed(self) -> list[Request]:
+        """What was asked that is no look, nor a dry run."""
+        looks = (("operations", "reconcile"),)
+        return [
+            request
+            for request in self.asked
+            if request.method != "GET"
+            and tuple(request.path) not in looks
+            and not json.loads(request.body).get("dry_run")
+        ]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeDesk]:
+    made = FakeDesk()
+    with serve(made.decide, name="fake-desk") as running:
+        made.url = running.url
+        yield made
+
+
+def problem(status: int, kind: str, detail: str, **facts: Any) -> Answer:
+    told = {"type": kind, "title": "…", "status": status, "detail": detail, **facts}
+    retry = {"Retry-After": str(facts["retry_after_seconds"])} if "retry_after_seconds" in facts else {}
+    return Answer(status, json.dumps(told), retry, "application/problem+json")
+
+
+def gateway(status: int, message: str) -> Answer:
+    """What API Gateway says by itself."""
+    return as_json({"message": message}, status)
+
+
+LOOKS = [
+    ("work", "list"),
+    ("work", "show", ID),
+    ("parked", "list"),
+    ("clients", "show", "ann-bank", "banking"),
+    ("audit",),
+    ("reconcile", "ann"),
+]
+BECAUSE = ("--reason", "wire 4711")
+ACTS = [
+    ("work", "redrive", ID, *BECAUSE),
+    ("offramp", "retry-payout", ID, *BECAUSE),
+    ("offramp", "mark-filled", ID, *BECAUSE),
+    ("offramp", "credit-usd", ID, *BECAUSE),
+    ("offramp", "void", ID, *BECAUSE),
+    ("withdrawals", "retry-payout", WITHDRAWAL, *BECAUSE),
+    ("withdrawals", "complete", WITHDRAWAL, *BECAUSE),
+    ("withdrawals", "reject", WITHDRAWAL, *BECAUSE),
+    ("orders", "fail", ORDER, *BECAUSE),
+    ("parked", "replay", "evt_1", *BECAUSE),
+    ("parked", "dismiss", "evt_1", *BECAUSE),
+    ("clients", "save", "ann-bank", "banking", "--username", "ann", "--status", "ACTIVE"),
+]
+
+
+@pytest.mark.parametrize("words", [*LOOKS, *ACTS], ids=" ".join)
+def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
+    verbs = words[: 1 if words[0] in ("audit", "reconcile") else 2]
+    said = desk(*verbs, "--help")
+    assert said.code == 0
+    assert "--json" in said.out
+    assert ("--yes" in said.out) is (words in ACTS)
+
+
+@pytest.mark.parametrize("words", ACTS, ids=" ".join)
+def test_without_yes_nothing_is_changed(fake: FakeDesk, words: tuple[str, ...]) -> None:
+    fake.answers.update({key: {**MOVED, "done": False} for key, answer in ANSWERS.items() if answer is MOVED})
+    said = fake.says(*words)
+    assert (said.code, said.err) == (0, "")
+    assert "With --yes: " in said.out
+    assert said.out.endswith("Nothing was done yet.\n")
+    assert fake.says(*words, "--json").json["done"] is False
+    assert fake.asked
+    assert fake.changed == []
+
+
+@pytest.mark.parametrize("words", ACTS, ids=" ".join)
+def test_with_yes_it_is_asked_once_and_what_was_done_is_told(fake: FakeDesk, words: tuple[str, ...]) -> None:
+    said = fake.says(*words, "--yes")
+    assert (said.code, said.err) == (0, "")
+    assert "✓ Done: " in said.out
+    assert len(fake.changed) == 1
+    assert fake.says(*words, "--yes", "--json").json["done"] is True
+
+
+@pytest.mark.parametrize("words", [*LOOKS, *ACTS], ids=" ".join)
+def test_what_is_asked_is_in_the_document_of_the_api(fake: FakeDesk, words: tuple[str, ...]) -> None:
+    document = json.loads(OPENAPI.read_text())
+    fake.says(*words, *(["--yes"] if words in ACTS else []))
+    for request in fake.asked:
+        asked = f"/{'/'.join(request.path)}"
+        fitting = [path for path in document["paths"] if re.fullmatch(re.sub(r"{\w+}", "[^/]+", path), asked)]
+        operations = [document["paths"][path].get(request.method.lower()) for path in fitting]
+        operation = next(o for o in operations if o)
+        known = {p["name"] for p in operation.get("parameters", ()) if p["in"] == "query"}
+        assert parse_qs(request.query).keys() <= known
+        if request.body:
+            schema = operation["requestBody"]["content"]["application/json"]["schema"]
+            schema = (
+                document["components"]["schemas"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+            )
+            sent = json.loads(request.body).keys()
+            assert set(schema.get("required", ())) <= sent <= schema["properties"].keys()
+
+
+@pytest.mark.parametrize("words", LOOKS, ids=" ".join)
+def test_json_is_one_object_and_nothing_else(fake: FakeDesk, words: tuple[str, ...]) -> None:
+    said = fake.says(*words, "--json")
+    assert (said.code, said.err) == (0, "")
+    assert said.json
+    assert fake.changed == []
+
+
+def test_the_token_and_the_filters_go_as_they_are_given(fake: FakeDesk) -> None:
+    said = fake.says("work", "list", "--context", "offramp", "--overdue", "--limit", "5")
+    (request,) = fake.asked
+    assert parse_qs(request.query) == {"context": ["offramp"], "overdue": ["true"], "limit": ["5"]}
+    assert request.headers["Authorization"] == f"Bearer {token('olga')}"
+    assert f"offramp {ID} 2026-11-21 12:00:00" in said.words
+    assert "1 of 1 overdue" in said.out
+
+
+def test_options_are_before_the_environment(fake: FakeDesk) -> None:
+    said = desk("--url", fake.url, "--token", "t-2", "work", "list", url="https://elsewhere.example", token="t-1")
+    assert said.code == 0
+    assert fake.asked[0].headers["Authorization"] == "Bearer t-2"
+
+
+def test_a_name_stays_one_segment_of_the_path(fake: FakeDesk) -> None:
+    fake.instead = as_json(CLIENT)
+    fake.says("clients", "show", "../x y/z?q", "banking")
+    assert fake.asked[0].path == ["operations", "clients", "../x y/z?q", "banking"]
+
+
+def test_an_expired_token_is_named_as_such(fake: FakeDesk) -> None:
+    fake.instead = gateway(401, "Unauthorized")
+    old = token("olga", expires=1_700_000_000)
+    said = desk("work", "list", url=fake.url, token=old)
+    assert said.code == 1
+    assert "the token of olga has expired, at 2023-11-14 22:13:20 UTC" in said.err
+    assert "DESK_TOKEN" in said.err
+    assert old not in said.err
+    assert said.out == ""
+
+
+@pytest.mark.parametrize("given", ["opaque", "a.!!!.c", "a.bnVsbA.c", token("olga")])
+def test_a_token_that_is_not_taken_is_told_with_where_to_get_one(fake: FakeDesk, given: str) -> None:
+    fake.instead = gateway(401, "Unauthorized")
+    said = desk("work", "list", "--json", url=fake.url, token=given)
+    assert said.code == 1
+    assert said.json["error"].startswith("the desk does not take this token.")
+    assert "sandbox token olga" in said.json["error"]
+
+
+def test_a_token_of_the_wrong_kind_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> None:
+    fake.instead = problem(403, "TokenRefused", "send the access token, not the id token")
+    said = fake.says("work", "list")
+    assert said.code == 1
+    assert "the desk does not take this token: send the access token, not the id token." in said.err
+
+
+def test_who_is_no_operator_is_told_so(fake: FakeDesk) -> None:
+    fake.instead = problem(403, "OperatorsOnly", "this needs the group 'operators'")
+    said = desk("work", "list", url=fake.url, token=token("ann"))
+    assert said.code == 1
+    assert "the desk refuses this to ann: this needs the group 'operators'" in said.err
+    assert "signs in again" in said.err
+
+
+def test_later_is_one_sentence_and_a_code_of_its_own(fake: FakeDesk) -> None:
+    fake.instead = problem(503, "MachinesUnavailable", "Step Functions did not answer", retry_after_seconds=7)
+    said = fake.says("work", "show", ID)
+    assert (said.code, said.err) == (75, "✗ not now: Step Functions did not answer; try again in 7 s.\n")
+    told = fake.says("work", "redrive", ID, *BECAUSE, "--yes", "--json")
+    assert (told.code, told.json["retry_after_seconds"], told.json["type"]) == (75, 7, "MachinesUnavailable")
+    assert "not known" not in told.json["error"]  # the desk says that nothing is decided
+
+
+@pytest.mark.parametrize("answer", [gateway(503, "Service Unavailable"), gateway(429, "Too Many Requests")])
+def test_what_api_gateway_could_not_do_now_may_have_been_done(fake: FakeDesk, answer: Answer) -> None:
+    fake.instead = answer
+    looked = fake.says("work", "list")
+    assert (looked.code, "try again in a moment" in looked.err, "not known" in looked.err) == (75, True, False)
+    acted = fake.says("offramp", "void", ID, *BECAUSE, "--yes")
+    assert (acted.code, "Whether it was done is not known" in acted.err) == (75, True)
+
+
+def test_a_bug_is_told_by_its_request_and_with_what_is_not_known(fake: FakeDesk) -> None:
+    fake.instead = problem(500, "InternalError", "this is a bug or an outage", request_id="req-1")
+    looked = fake.says("work", "list")
+    assert (looked.code, "request req-1" in looked.err, "not known" in looked.err) == (1, True, False)
+    assert "Whether it was done is not known" in fake.says("offramp", "void", ID, *BECAUSE, "--yes").err
+    assert "not known" not in fake.says("offramp", "void", ID, *BECAUSE).err  # a dry run
+    fake.instead = Answer(502, "<html>", content_type="text/html")
+    assert "the desk answered 502: Bad Gateway" in fake.says("work", "list").err
+
+
+def test_a_lost_answer_says_whether_something_may_have_been_done(fake: FakeDesk) -> None:
+    fake.instead = Drop()
+    looked = fake.says("work", "list")
+    assert (looked.code, "gave no answer" in looked.err, "Try again" in looked.err) == (1, True, True)
+    acted = fake.says("offramp", "mark-filled", ID, *BECAUSE, "--yes")
+    assert (acted.code, "Whether it was done is not known" in acted.err) == (1, True)
+    assert len(fake.changed) == 1  # not asked again by itself
+
+
+def test_where_nobody_listens_it_is_told_what_to_start() -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{probe.getsockname()[1]}"
+        said = desk("work", "list", url=url, token="t")
+    assert said.code == 1
+    assert f"nothing answers at {url}" in said.err
+    assert "make up" in said.err
+
+
+@pytest.mark.parametrize("body", ["<html>hello</html>", "[]", ""])
+def test_what_is_not_the_desk_is_not_taken_for_it(fake: FakeDesk, body: str) -> None:
+    fake.instead = Answer(200, body)
+    said = fake.says("work", "list")
+    assert said.code == 1
+    assert "is not the desk's API" in said.err
+
+
+@pytest.mark.parametrize("answer", [gateway(404, "Not Found"), Answer(302, "", {"Location": "https://elsewhere"})])
+def test_half_an_address_is_told_as_such(fake: FakeDesk, answer: Answer) -> None:
+    fake.instead = answer
+    said = fake.says("work", "list")
+    assert said.code == 1
+    assert "Is DESK_URL the whole address of the API" in said.err
+
+
+def test_what_was_wrong_of_a_request_is_told(fake: FakeDesk) -> None:
+    errors = [{"where": "query.context", "what": "Input should be 'accounts', 'offramp', 'orders' or 'parked'"}]
+    fake.instead = problem(422, "InvalidRequest", "the request is not of the form this route takes", errors=errors)
+    said = fake.says("work", "list", "--context", "nonsense")
+    assert said.code == 1
+    assert said.err.endswith("takes: context: Input should be 'accounts', 'offramp', 'orders' or 'parked'\n")
+
+
+def test_a_conflict_says_where_to_look(fake: FakeDesk) -> None:
+    fake.instead = problem(409, "PayoutUnsettled", "the order is FILLED", id=ID)
+    said = fake.says("offramp", "retry-payout", ID, *BECAUSE)
+    assert (said.code, said.err) == (1, f"✗ the order is FILLED. `desk work show {ID}` tells where it stands\n")
+    told = fake.says("offramp", "retry-payout", ID, *BECAUSE, "--json").json
+    assert (told["type"], told["id"]) == ("PayoutUnsettled", ID)
+
+
+def test_a_move_that_was_made_already_is_not_told_as_done(fake: FakeDesk) -> None:
+    fake.instead = as_json({**MOVED, "before": "FILLED", "done": False, "says": "is FILLED already; nothing to do"})
+    said = fake.says("offramp", "mark-filled", ID, *BECAUSE, "--yes")
+    assert said.code == 0
+    assert "Nothing was done: it is FILLED already" in said.out
+
+
+def test_what_would_be_refused_is_said_before(fake: FakeDesk) -> None:
+    fake.answers["GET", f"/operations/work/{ID}"] = story(execution={"name": ID, "status": "RUNNING", "steps": []})
+    said = fake.says("work", "redrive", ID, *BECAUSE)
+    assert said.code == 1
+    assert "its execution" in said.out
+    attempt = {"at": WHEN, "of": "bank", "our_id": "W-1", "their_id": None, "state": "PENDING", "says": None}
+    fake.answers["GET", f"/operations/work/{WITHDRAWAL}"] = story(WITHDRAWAL, status="PENDING", calls=[attempt])
+    told = fake.says("withdrawals", "reject", WITHDRAWAL, *BECAUSE, "--json")
+    assert (told.code, told.json["done"]) == (1, False)
+    assert "the bank may still pay it" in told.json["refusal"]
+    assert fake.changed == []
+
+
+def test_of_an_unknown_id_it_is_said_that_nothing_is_known(fake: FakeDesk) -> None:
+    nothing = story(status=None, waits_for=None, waits_since=None, due_at=None, needs_person=False)
+    fake.answers["GET", f"/operations/work/{ID}"] = nothing
+    for words in (("work", "show", ID), ("work", "redrive", ID, *BECAUSE)):
+        said = fake.says(*words)
+        assert said.code == 1
+        assert f"nothing is known of {ID}" in said.err
+
+
+def test_what_others_wrote_is_shown_as_it_is_and_in_one_line(fake: FakeDesk) -> None:
+    call = {
+        "at": WHEN,
+        "of": "bank",
+        "our_id": "x",
+        "their_id": None,
+        "state": "[red]NO[/]",
+        "says": "a\x1b[2J\nb\\[b]",
+    }
+    fake.answers["GET", f"/operations/work/{ID}"] = story(calls=[call])
+    said = fake.says("work", "show", ID)
+    assert "x: [red]NO[/], a·[2J·b\\[b]" in said.out
+    fake.instead = problem(409, "Odd", "[bold]no\x07[/nothing]")
+    assert fake.says("work", "list").err == "✗ [bold]no·[/nothing]\n"
+
+
+def test_the_audit_follows_its_pages_until_there_is_enough(fake: FakeDesk) -> None:
+    acts = [{"at": WHEN, "operator": "olga", "action": "void", "subject": f"S{n}", "detail": "why"} for n in range(150)]
+
+    def decide(request: Request) -> Answer:
+        asked = parse_qs(request.query)
+        begin = int(asked.get("cursor", ["0"])[0])
+        end = begin + int(asked["limit"][0])
+        assert asked["date"] == ["2026-11-21"]
+        return as_json({"items": acts[begin:end], "cursor": str(end) if end < len(acts) else None})
+
+    with serve(decide, name="fake-desk") as running:
+        for limit, more in ((120, True), (150, False), (500, False)):
+            words = ("audit", "--date", "2026-11-21", "--limit", str(limit))
+            said = desk(*words, "--json", url=running.url, token="t")
+            assert (len(said.json["items"]), said.json["more"]) == (min(limit, 150), more)
+        assert "There are more" in desk("audit", "--date", "2026-11-21", url=running.url, token="t").out
+
+
+def test_books_that_differ_end_with_a_code(fake: FakeDesk) -> None:
+    assert "3 lines of ann's journal add up" in fake.says("reconcile", "ann").out
+    fake.instead = as_json({"username": "ann", "lines": 3, "differences": ["USD 50.00 is 51.00"]})
+    said = fake.says("reconcile", "ann")
+    assert said.code == 1
+    assert "USD 50.00 is 51.00" in said.out
+    assert fake.says("reconcile", "ann", "--json").json["differences"] == ["USD 50.00 is 51.00"]
+
+
+def test_an_event_that_stays_parked_was_not_replayed(fake: FakeDesk) -> None:
+    fake.answers["POST", "/operations/parked/evt_1/replay"] = {"webhook_id": "evt_1", "outcome": "PARKED"}
+    said = fake.says("parked", "replay", "evt_1", *BECAUSE, "--yes")
+    assert said.code == 1
+    assert "stays parked" in said.err
+    assert fake.says("parked", "dismiss", "evt_2", *BECAUSE).code == 1
+
+
+def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:
+    fake.says("clients", "save", "ann-bank", "banking", "--username", "ann", "--account", "acc-2", "--yes")
+    (written,) = fake.changed
+    assert json.loads(written.body) == {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
+
+
+def test_a_new_client_is_active_and_a_banking_one_has_an_account(fake: FakeDesk) -> None:
+    new = problem(404, "ClientNotFound", "there is no such client")
+    fake.answers |= {
+        ("GET", "/operations/clients/bob-bank/banking"): new,
+        ("GET", "/operations/clients/bob-crypto/crypto"): new,
+        ("PUT", "/operations/clients/bob-crypto/crypto"): {**CLIENT, "account_id": None},
+    }
+    said = fake.says("clients", "save", "bob-bank", "banking", "--username", "bob", "--yes")
+    assert (said.code, "--account" in said.err) == (2, True)
+    assert fake.says("clients", "save", "bob-crypto", "crypto", "--username", "bob", "--account", "x").code == 2
+    assert fake.changed == []
+    assert fake.says("clients", "save", "bob-crypto", "crypto", "--username", "bob", "--yes").code == 0
+    assert json.loads(fake.changed[0].body) == {"username": "bob", "status": "ACTIVE"}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("work", "show", "abc"),
+        ("work", "show", f"{ID}\n"),
+        ("offramp", "void", ID),
+        ("offramp", "void", ID, "--reason", "no"),
+        ("offramp", "void", ID, "--reason", "é" * 5),
+        ("work", "list", "--limit", "0"),
+        ("audit", "--date", "yesterday"),
+        ("clients", "show", "ann-bank", "other"),
+    ],
+)
+def test_misuse_is_told_before_anything_is_asked(fake: FakeDesk, words: tuple[str, ...]) -> None:
+    said = fake.says(*words)
+    assert (said.code, said.out) == (2, "")
+    assert "Error: " in said.err
+    assert fake.asked == []
+
+
+def test_ids_and_reasons_have_the_form_that_the_desk_asks_for() -> None:
+    assert f"^{command_line.ID_PATTERN}$" == ORDER_ID_PATTERN
+    assert get_origin(Reason) is Annotated
+    metadata = get_args(Reason)[1].metadata
+    low, high = (next(getattr(m, name) for m in metadata if hasattr(m, name)) for name in ("min_length", "max_length"))
+    pattern = next(m.pattern for m in metadata if hasattr(m, "pattern"))
+    assert pattern.replace("+$", f"{{{low},{high}}}$") == f"^{command_line.REASON_PATTERN}$"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "desk.example.com",
+        "ftp://desk.example.com",
+        "https://",
+        "https://a.example/?q=1",
+        "https://me:pw@a.example",
+        "https://a.example:port",
+    ],
+)
+def test_what_is_no_address_is_refused(url: str) -> None:
+    said = desk("work", "list", url=url, token="t")
+    assert (said.code, "DESK_URL must be the API's address" in said.err) == (2, True)
+
+
+def test_a_token_does_not_travel_in_the_open() -> None:
+    said = desk("work", "list", url="http://desk.example.com", token="t")
+    assert (said.code, "https://" in said.err) == (2, True)
+    said = desk("work", "list", url="https://desk.example.com", token="two words")
+    assert (said.code, "two words" in said.err) == (2, False)
+
+
+def test_of_address_and_token_both_are_told_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sandbox.place.LocalPlace", lambda: LocalPlace(tmp_path))  # where nothing was ever started
+    for url, given, says in (
+        ("https://desk.example.com", None, "DESK_TOKEN is not"),
+        (None, "t", "DESK_URL is not"),
+        (None, None, "make up"),
+    ):
+        said = desk("work", "list", "--json", url=url, token=given)
+        assert said.code == 1
+        assert says in said.json["error"]

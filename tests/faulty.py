@@ -1,0 +1,104 @@
+"""A desk whose every way out may fail: the table, the machines, the exchange and the bank, all through one `Faults`.
+
+Each task of a machine, each webhook and each round of the sweeper is a process of its own, as in Lambda: one that
+crashed does not keep the next from running. An outage ends after an hour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
+
+from common.errors import Unavailable
+from common.gateways.bank import BankEvent, BankUnavailable
+from common.gateways.exchange import ExchangeUnavailable
+from common.payouts.service import Payouts
+from common.table.transaction import Patience
+from tests.desk import TABLE, Desk
+from tests.harness.faults import Crash, Faults
+from tests.harness.memory import InMemoryDynamoDB
+
+ENDPOINT = "https://states.us-east-1.amazonaws.com/"
+OUTAGE = timedelta(minutes=20)
+
+
+class Faulty:
+    """Some methods of `of`, each a boundary; everything else is its own."""
+
+    def __init__(
+        self,
+        faults: Faults,
+        name: str,
+        of: Any,
+        methods: tuple[str, ...],
+        unreachable: Callable[[], BaseException],
+        unanswered: Callable[[], BaseException],
+    ) -> None:
+        self._of = of
+        self._bounded = {
+            method: faults.boundary(
+                f"{name}.{method}", getattr(of, method), unreachable=unreachable, unanswered=unanswered
+            )
+            for method in methods
+        }
+
+    def __getattr__(self, name: str) -> Any:
+        bounded = self._bounded.get(name)
+        return bounded if bounded is not None else getattr(self._of, name)
+
+
+class FaultyDesk(Desk):
+    """`Desk`, with every way out through `faults`, and the processes of a cloud around it."""
+
+    def __init__(self, faults: Faults, dynamo: InMemoryDynamoDB | None = None) -> None:
+        self.faults = faults
+        self.outage_at: datetime | None = None
+        dynamo = dynamo or InMemoryDynamoDB(TABLE)
+        super().__init__(dynamo, client=faults.client(dynamo))
+        self.patience = Patience(
+            budget_seconds=0.2, monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5
+        )
+        world = self.world
+        world.client = Faulty(
+            faults,
+            "states",
+            world.machines,
+            ("start_execution", "describe_execution", "send_task_success", "list_executions"),
+            lambda: EndpointConnectionError(endpoint_url=ENDPOINT),
+            lambda: ReadTimeoutError(endpoint_url=ENDPOINT),
+        )
+        lost = lambda: ExchangeUnavailable("no answer")  # noqa: E731
+        exchange = Faulty(faults, "exchange", world.fake, ("rules", "place", "order", "find", "cancel"), lost, lost)
+        silent = lambda: BankUnavailable("no answer")  # noqa: E731
+        bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent)
+        world.exchange, world.bank = exchange, bank  # type: ignore[assignment]
+        world.process = self.process
+        world.deliver_event = self._deliver
+
+    def process(self) -> None:
+        """Another process begins: a crash was the last one's, an outage ends in its time."""
+        self.faults.crashed = False
+        if self.faults.outage is None:
+            self.outage_at = None
+        elif self.outage_at is None:
+            self.outage_at = self.clock.at
+        elif self.clock.at - self.outage_at > OUTAGE:
+            self.faults.outage = self.outage_at = None
+
+    def _deliver(self, payouts: Payouts, event: BankEvent) -> None:
+        """The bank sends an event until it is taken, as its retries do."""
+        for _ in range(20):
+            self.process()
+            with suppress(Unavailable, Crash):
+                payouts.receive(event)
+                return
+            self.clock.forward(minutes=5)
+
+    def sweep(self) -> None:
+        self.process()
+        with suppress(Unavailable, Crash):
+            super().sweep()
