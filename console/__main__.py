@@ -263,7 +263,7 @@ def _decide(
     with _desk(context, as_json) as desk:
         if not yes:
             told = _story(desk, thing_id)
-            refusal = story.payout_refusal(told) if things == "withdrawals" else None
+            refusal = story.withdrawal_refusal(told) if things == "withdrawals" else story.order_refusal(told)
             _would(as_json, request, told, *shown.life(told, now()), does=DOES[verb], refusal=refusal)
             return
         after = desk.ask(request)

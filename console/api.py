@@ -6,6 +6,7 @@ with what to do about it. Nothing is asked a second time by itself: what may hav
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class Api:
             headers={"Authorization": f"Bearer {place.token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             trust_env=not place.here,  # a proxy would look for 127.0.0.1 on its own machine
+            # Reading certificates takes longer than many an answer. Without TLS none are: this context trusts nobody.
+            verify=True if place.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     def __enter__(self) -> Self:

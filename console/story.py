@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import groupby
+from datetime import datetime, timedelta
 from typing import TypedDict
 
 KINDS = {"S": "a cash-out", "W": "a withdrawal", "O": "an order", "D": "a deposit"}  # by how an id begins
@@ -19,6 +18,7 @@ PAYABLE = {  # while its dollars may still go somewhere
 }
 GIVEN_UP = ("SELL_PAYOUT_FAILED", "PAYOUT_FAILED")
 BANK, EXECUTION = "bank", "execution"
+AT_ONCE = timedelta(seconds=1)
 JOINTS = ("NextStep",)  # of a machine: where it only reads what the task before has said
 
 
@@ -99,7 +99,7 @@ def unknown(story: Story) -> bool:
 def moments(story: Story) -> list[Moment]:
     """Moves, what was asked of outside systems, and the states of the latest execution, oldest first.
 
-    States that were entered in a row, with nothing else in between, are one moment; so is a failure met again.
+    States that were entered in one go are one moment; so is a failure that is met again and again.
     """
     told = [
         *(Moment(instant(e["at"]), e["actor"], _move(e)) for e in story["events"]),
@@ -125,18 +125,36 @@ def _call(call: OutsideCall) -> str:
 
 
 def _joined(told: Sequence[Moment]) -> Iterator[Moment]:
-    def line(moment: Moment) -> object:
-        """What goes on one line with its neighbours."""
-        if moment.who != EXECUTION:
-            return id(moment)
-        return moment.what if ": " in moment.what else EXECUTION  # a failure stands by itself
+    line: list[Moment] = []
+    for moment in told:
+        if line and not _goes_on(line[-1], moment):
+            yield _one(line)
+            line = []
+        line.append(moment)
+    if line:
+        yield _one(line)
 
-    for _, group in groupby(told, key=line):
-        first, *others = group
-        if others and ": " in first.what:
-            yield Moment(first.at, first.who, f"{first.what} (×{len(others) + 1}, until {others[-1].at:%H:%M:%S})")
-        else:
-            yield Moment(first.at, first.who, ", ".join(moment.what for moment in (first, *others)))
+
+def _goes_on(last: Moment, moment: Moment) -> bool:
+    """Does it belong on the line of the last one?"""
+    if not last.who == moment.who == EXECUTION:
+        return False
+    if _failed(last) or _failed(moment):
+        return last.what == moment.what
+    return moment.at - last.at <= AT_ONCE
+
+
+def _one(line: Sequence[Moment]) -> Moment:
+    first, last = line[0], line[-1]
+    if not _failed(first):
+        return Moment(first.at, first.who, ", ".join(moment.what for moment in line))
+    again = f" (×{len(line)}, until {last.at:%H:%M:%S})" if len(line) > 1 else ""
+    return Moment(first.at, first.who, first.what + again)
+
+
+def _failed(moment: Moment) -> bool:
+    """A state has a name; what went wrong in it has words."""
+    return ": " in moment.what
 
 
 def commands(story: Story) -> list[Command]:
@@ -155,11 +173,11 @@ def commands(story: Story) -> list[Command]:
         may("offramp credit-usd", "the dollars go to the customer's balance here")
     if letter == "S" and (status == "BASE_TXN_PENDING" or (status == "NEW" and story["needs_person"])):
         may("offramp void", "end a sale of which nothing was executed")
-    if letter == "W" and payout_refusal(story) is None:
+    if withdrawal_refusal(story) is None:
         may("withdrawals retry-payout", "one more attempt to pay to the bank")
         may("withdrawals complete", "the customer has the dollars by another way")
         may("withdrawals reject", "the dollars go back to the customer's balance")
-    if letter == "O":
+    if order_refusal(story) is None:
         may("orders fail", "end it and give the hold back")
     if redrive_refusal(story) is None:
         may("work redrive", "start its machine again, when what stopped it is mended")
@@ -188,3 +206,15 @@ def payout_refusal(story: Story) -> str | None:
     if attempts and attempts[-1]["state"] != "REJECTED":
         return f"its latest attempt {attempts[-1]['our_id']} is {attempts[-1]['state']}: the bank may still pay it"
     return None
+
+
+def withdrawal_refusal(story: Story) -> str | None:
+    """Why it can not be decided by hand as a withdrawal; None when it can."""
+    return payout_refusal(story) if story["id"][:1] == "W" else f"it is {kind(story['id'])}, not a withdrawal"
+
+
+def order_refusal(story: Story) -> str | None:
+    """Why it can not be ended as an order in the book; None when it can."""
+    if story["id"][:1] != "O":
+        return f"it is {kind(story['id'])}, not an order"
+    return None if story["waits_for"] is not None else f"it is {story['status']} and not in the book"

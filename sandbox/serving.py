@@ -63,7 +63,7 @@ Decide = Callable[[Request], Answer]
 
 
 def as_json(value: Any, status: int = 200) -> Answer:
-    return Answer(status, json.dumps(value, ensure_ascii=False) + "\n")
+    return Answer(status, json.dumps(value) + "\n")
 
 
 def parsed(body: bytes) -> Any:

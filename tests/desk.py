@@ -199,15 +199,15 @@ class Desk:
     def would_sweep(self) -> bool:
         """Whether a round of the sweeper has anything to do: most find nothing, and would take most of a test's time."""
         now = text(self.clock.at)
-        overdue = any("open_work" in item and item["due_at"]["S"] <= now for item in self.dynamo.items())
+        overdue = any(item["due_at"]["S"] <= now for item in self.dynamo.items(having="open_work"))
         return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)
 
     def waiting(self) -> list[str]:
         """The ids of unfinished items that a machine moves."""
         return [
             item["PK"]["S"]
-            for item in self.dynamo.items()
-            if "open_work" in item and "machine" in item and "needs_person" not in item
+            for item in self.dynamo.items(having="open_work")
+            if "machine" in item and "needs_person" not in item
         ]
 
     def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Placed:

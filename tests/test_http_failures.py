@@ -15,7 +15,7 @@ from common.log import log
 from functions.orders import api
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import World, called, entitled, every_route, named
+from tests.calls import CALLS, OPERATIONS, World, called, entitled, every_route, named
 from tests.doors import opened
 
 
@@ -55,6 +55,51 @@ def test_a_table_that_does_not_answer_is_a_503_that_says_when_to_come_back(world
         answer = called(doors, world, route, entitled(doors, route).token)
     assert (answer.status, answer.problem in ("TableUnavailable", "Busy")) == (503, True)
     assert answer.headers["retry-after"] == "1"
+
+
+TELLS_OF_MACHINES = {
+    Route("GET", "/operations/work/{thing_id}"),
+    Route("POST", "/operations/work/{thing_id}/redrive"),
+}
+
+
+@pytest.mark.parametrize("route", every_route(), ids=named)
+def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route: Route) -> None:
+    """Only what tells of an execution needs it."""
+    world = World.made()
+    world.desk.world.client = Dead()
+    with opened(world.desk, openapi.check) as doors:
+        answer = called(doors, world, route, entitled(doors, route).token)
+    if route in TELLS_OF_MACHINES:
+        assert (answer.status, answer.problem) == (503, "MachinesUnavailable")
+        assert answer.headers["retry-after"] == "5"
+    else:
+        assert answer.status == CALLS[route].status
+    if route.method == "POST":
+        world.desk.world.client = world.desk.world.machines
+        world.desk.run()
+        world.desk.check()
+        assert world.desk.waiting() == []
+
+
+def test_an_exchange_that_does_not_answer_is_a_503_and_nothing_is_held(world: World) -> None:
+    world.desk.world.fake.down = True
+    sell = Route("POST", "/crypto/order/sell")
+    with opened(world.desk, openapi.check) as doors:
+        answer = called(doors, world, sell, entitled(doors, sell).token)
+    assert (answer.status, answer.problem) == (503, "ExchangeUnavailable")
+    assert answer.headers["retry-after"] == "1"
+
+
+def test_a_bank_that_does_not_answer_is_no_customers_concern() -> None:
+    """It is asked by machines alone, which ask again."""
+    world = World.made()
+    world.desk.world.simulated.down = True
+    with opened(world.desk, openapi.check) as doors:
+        for route in every_route():
+            if not route.path.startswith(OPERATIONS):
+                answer = called(doors, world, route, entitled(doors, route).token)
+                assert answer.status in (CALLS[route].status, 200), route
 
 
 @pytest.mark.parametrize("kind", Unavailable.__subclasses__())

@@ -1,14 +1,16 @@
 """What every route answers when all is well, held against the committed OpenAPI document."""
 
-from collections.abc import Iterator
-from decimal import Decimal
+from collections.abc import Iterator, Mapping
+from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import pytest
 
+from common.catalogue.model import ESTIMATE_BAND_BPS
 from infra.contexts import Route
+from sandbox.bank.webhooks import body_of
 from tests import openapi
-from tests.calls import CALLS, World, called, entitled, every_route, named, path
+from tests.calls import CALLS, PARKED, World, called, entitled, every_route, named, path
 from tests.doors import Doors, opened
 
 
@@ -56,6 +58,9 @@ def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: 
 OTHER_TERMS = {
     "amount": "1.25",
     "asset_id": "AI",
+    "banking_client_id": "ann-other",
+    "crypto_client_id": "ann-other",
+    "estimated_amount": "10.01",
     "order_type": "SELL",
     "quantity": "0.25",
     "reason": "another wire",
@@ -108,27 +113,176 @@ class TestAccounts:
         assert carl.get("/me").json == first.json
         assert carl.get("/balance").json["current_balance"] == "0.00"
 
-    def test_a_withdrawal_waits_in_a_hold_until_an_operator_decides(self, doors: Doors) -> None:
-        ann, olga = doors.customer(), doors.operator()
+    def test_a_withdrawal_is_held_until_the_bank_has_paid_it(self, doors: Doors, world: World) -> None:
+        ann = doors.customer()
         held, free = (ann.get("/balance").json[name] for name in ("held_balance", "current_balance"))
-        made = ann.post("/balance/withdrawals", {"amount": "100.00"})
+        asked = {"amount": "100.00", "banking_client_id": "ann-bank"}
+        made = ann.post("/balance/withdrawals", asked)
         assert (made.status, made.json["status"], made.json["reason"]) == (202, "PENDING", None)
+        assert {name: made.json[name] for name in asked} == asked
         one = f"/balance/withdrawals/{made.json['transfer_id']}"
         assert ann.get(one).json == made.json
-        done = olga.post(f"/operations/withdrawals/{made.json['transfer_id']}/complete", {"reason": "paid 4711"})
-        assert (done.json["status"], done.json["reason"]) == ("COMPLETED", "paid 4711")
-        assert ann.get(one).json == done.json
-        assert ann.get("/balance").json["held_balance"] == held
+        assert Decimal(ann.get("/balance").json["held_balance"]) == Decimal(held) + 100
+        world.desk.run(until=lambda: ann.get(one).json["status"] != "PENDING")
+        assert ann.get(one).json["status"] == "COMPLETED"
         assert Decimal(ann.get("/balance").json["current_balance"]) == Decimal(free) - 100
+        newest = ann.get("/balance/transactions").json["items"]
+        assert ("WITHDRAW", "100.00") in [(line["transaction_type"], line["amount"]) for line in newest]
+
+    def test_an_operator_decides_a_withdrawal_of_which_nothing_is_at_the_bank(self, doors: Doors, world: World) -> None:
+        ann, olga = doors.customer(), doors.operator()
+        held = Decimal(ann.get("/balance").json["held_balance"])
+        done = olga.post(f"/operations/withdrawals/{world.withdrawal}/complete", {"reason": "paid 4711"})
+        assert (done.json["status"], done.json["reason"]) == ("COMPLETED", "paid 4711")
+        assert ann.get(f"/balance/withdrawals/{world.withdrawal}").json == done.json
+        assert Decimal(ann.get("/balance").json["held_balance"]) == held - 40
         newest = ann.get("/balance/transactions").json["items"][0]
-        assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", "100.00")
+        assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", "40.00")
 
     def test_a_decided_withdrawal_stays_decided(self, doors: Doors, world: World) -> None:
         olga, at = doors.operator(), f"/operations/withdrawals/{world.withdrawal}"
         rejected = olga.post(f"{at}/reject", {"reason": "no such account"})
         assert rejected.json["status"] == "REJECTED"
         assert olga.post(f"{at}/reject", {"reason": "no such account"}).json == rejected.json
-        assert olga.post(f"{at}/complete", {"reason": "paid 4711"}).problem == "WithdrawalNotPending"
+        for act in ("complete", "retry-payout"):
+            refused = olga.post(f"{at}/{act}", {"reason": "paid 4711"})
+            assert (refused.status, refused.problem, refused.json["order_status"]) == (
+                409,
+                "PayoutUnsettled",
+                "REJECTED",
+            )
+
+    def test_nobody_decides_by_hand_what_the_bank_may_still_pay(self, doors: Doors, world: World) -> None:
+        olga, before = doors.operator(), world.desk.dynamo.items()
+        for act in ("complete", "reject", "retry-payout"):
+            refused = olga.post(f"/operations/withdrawals/{world.paying}/{act}", {"reason": "paid 4711"})
+            assert (refused.status, refused.problem) == (409, "PayoutUnsettled")
+        assert world.desk.dynamo.items() == before
+
+
+class TestCashOuts:
+    ASKED: Mapping[str, str] = {
+        "asset_id": "BTC",
+        "quantity": "0.1",
+        "estimated_amount": "10.00",
+        "crypto_client_id": "ann-crypto",
+        "banking_client_id": "ann-bank",
+    }
+    UNSOLD = dict.fromkeys(("executed_quantity", "gross_amount", "fee_amount", "total_amount", "reason", "resolved_at"))
+
+    def test_coins_are_sold_and_the_bank_pays_the_dollars(self, doors: Doors, world: World) -> None:
+        ann = doors.customer()
+        free, coins = ann.get("/balance").json["current_balance"], ann.get("/balances/BTC").json
+        made = ann.post("/crypto/order/sell", self.ASKED)
+        first = {**self.ASKED, **self.UNSOLD, "order_type": "SELL", "status": "BASE_TXN_PENDING", "payout_attempts": 0}
+        assert made.json.items() >= first.items()
+        assert Decimal(made.json["limit_price"]) < 100
+        one = f"/crypto/order/sell/{made.json['order_id']}"
+        assert ann.get(one).json == made.json
+        assert ann.get("/crypto/order/sell", limit=1).json["items"] == [made.json]
+        held = ann.get("/balances/BTC").json
+        assert Decimal(held["held_quantity"]) == Decimal(coins["held_quantity"]) + Decimal("0.1")
+
+        world.desk.world.machines.run()  # sold, and the dollars sent to the bank
+        sold = ann.get(one).json
+        assert (sold["status"], sold["executed_quantity"], sold["payout_attempts"]) == ("TARGET_TXN_PENDING", "0.1", 1)
+        gross, fee, total = (Decimal(sold[name]) for name in ("gross_amount", "fee_amount", "total_amount"))
+        assert (gross, total) == (10, (gross - fee).quantize(Decimal("0.01"), ROUND_FLOOR))
+        bank, reference = world.desk.world.simulated, f"{sold['order_id']}-01"
+        world.desk.clock.forward(seconds=5)
+        bank.settle()
+        event = bank.event_of(reference)
+        told = body_of(event, bank.record(reference).resource())
+        assert doors.bank(told, event_id=event.event_id).json == {"taken": "APPLIED"}
+        assert doors.bank(told, event_id=event.event_id).json == {"taken": "REPEATED"}
+        assert doors.bank(told, event_id="evt_another").json == {"taken": "AGREES"}
+        assert ann.get(one).json == {**sold, "status": "FILLED", "updated_at": ann.get(one).json["updated_at"]}
+        assert ann.get("/balance").json["current_balance"] == free
+        newest = ann.get("/balance/transactions").json["items"][0]
+        assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", sold["total_amount"])
+
+    def test_other_orders_are_listed_and_cancelled_beside_them(self, doors: Doors, world: World) -> None:
+        ann = doors.customer()
+        assert {world.bought, world.pending, world.sale} <= {order["order_id"] for order in ann.every("/orders")}
+        cancelled = ann.post("/orders/cancel-all").json["items"]
+        assert {order["order_id"] for order in cancelled} == {world.pending, world.sale}
+        assert ann.get(f"/crypto/order/sell/{world.unsold}").json["status"] == "BASE_TXN_PENDING"
+
+    def test_an_estimate_that_is_not_near_the_price_is_told_what_would_be(self, doors: Doors, world: World) -> None:
+        ann, before = doors.customer(), world.desk.dynamo.items()
+        refused = ann.post("/crypto/order/sell", {**self.ASKED, "estimated_amount": "11.00"})
+        assert (refused.status, refused.problem) == (422, "EstimateOutOfBand")
+        assert world.desk.dynamo.items() == before
+        for edge in ("lowest_usd", "highest_usd"):
+            again = ann.post("/crypto/order/sell", {**self.ASKED, "estimated_amount": refused.json[edge]})
+            assert again.status == 200, edge
+
+    def test_what_the_exchange_refuses_was_never_there_and_may_be_asked_again(self, doors: Doors, world: World) -> None:
+        ann, coins = doors.customer(), doors.customer().get("/balances/BTC").json["quantity"]
+        listed = ann.get("/crypto/order/sell").json
+        world.desk.world.fake.refuse_next()
+        refused = ann.post("/crypto/order/sell", self.ASKED, key="k")
+        assert (refused.status, refused.problem) == (503, "SaleRefused")
+        assert int(refused.headers["retry-after"]) > 0
+        assert ann.get("/crypto/order/sell").json["items"] == listed["items"]
+        assert ann.get("/balances/BTC").json["quantity"] == coins
+        again = ann.post("/crypto/order/sell", self.ASKED, key="k")
+        assert (again.status, again.replayed, again.json["status"]) == (200, False, "BASE_TXN_PENDING")
+
+    def test_what_the_exchange_does_not_answer_is_not_told_until_it_is_known(self, doors: Doors, world: World) -> None:
+        ann, fake = doors.customer(), world.desk.world.fake
+        fake.drop_answer_next("place")
+        fake.fail_before_next("find")
+        unknown = ann.post("/crypto/order/sell", self.ASKED, key="k")
+        assert (unknown.status, unknown.problem) == (503, "SaleUnresolved")
+        assert ann.get(f"/crypto/order/sell/{unknown.json['id']}").problem == "SellOrderNotFound"
+        found = ann.post("/crypto/order/sell", self.ASKED, key="k")
+        assert (found.status, found.replayed, found.json["order_id"]) == (200, True, unknown.json["id"])
+        assert ann.get(f"/crypto/order/sell/{unknown.json['id']}").json == found.json
+
+    @pytest.mark.parametrize(
+        ("act", "after", "free"),
+        [
+            ("retry-payout", "TARGET_TXN_PENDING", "0.00"),
+            ("mark-filled", "FILLED", "0.00"),
+            ("credit-usd", "FILLED", "19.98"),
+        ],
+    )
+    def test_an_operator_is_told_what_a_move_would_do_and_then_does_it_once(
+        self, doors: Doors, world: World, act: str, after: str, free: str
+    ) -> None:
+        ann, olga, at = doors.customer(), doors.operator(), f"/operations/sell-orders/{world.unpaid}/{act}"
+        balance, before = Decimal(ann.get("/balance").json["current_balance"]), world.desk.dynamo.items()
+        dry = olga.post(at, {"reason": "ticket 4713", "dry_run": True}).json
+        assert (dry["done"], dry["before"], dry["order"]["status"]) == (False, *["SELL_PAYOUT_FAILED"] * 2)
+        assert world.desk.dynamo.items() == before
+        done = olga.post(at, {"reason": "ticket 4713"}).json
+        assert (done["done"], done["before"], done["says"]) == (True, "SELL_PAYOUT_FAILED", dry["says"])
+        assert done["order"] == ann.get(f"/crypto/order/sell/{world.unpaid}").json
+        assert done["order"]["status"] == after
+        assert Decimal(ann.get("/balance").json["current_balance"]) == balance + Decimal(free)
+        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
+        assert (entry["operator"], entry["subject"], entry["detail"]) == ("olga", world.unpaid, "ticket 4713")
+        once = world.desk.dynamo.items()
+        again = olga.post(at, {"reason": "ticket 4713"})
+        if after == "FILLED":
+            assert (again.json["done"], again.json["order"]) == (False, done["order"])
+        else:  # its machine may pay it at any moment, and has not yet begun
+            assert (again.status, again.json["order"]["status"]) == (200, after)
+            once = world.desk.dynamo.items()
+        assert world.desk.dynamo.items() == once
+
+    def test_a_sale_of_which_nothing_is_executed_is_voided_and_one_that_is_sold_is_not(
+        self, doors: Doors, world: World
+    ) -> None:
+        ann, olga, because = doors.customer(), doors.operator(), {"reason": "ticket 4713"}
+        coins = Decimal(ann.get("/balances/BTC").json["quantity"])
+        done = olga.post(f"/operations/sell-orders/{world.unsold}/void", because).json
+        assert (done["done"], done["order"]["status"]) == (True, "BASE_TXN_FAILED")
+        assert Decimal(ann.get("/balances/BTC").json["quantity"]) == coins + Decimal("0.0555")
+        for other in (world.unsold, world.cashed_out, world.unpaid):
+            refused = olga.post(f"/operations/sell-orders/{other}/void", because)
+            assert (refused.status, refused.problem) == (409, "SellOrderNotOpen")
 
 
 class TestOrders:
@@ -187,10 +341,10 @@ class TestHoldings:
     def test_the_portfolio_adds_up(self, doors: Doors) -> None:
         ann = doors.customer()
         told = ann.get("/portfolio").json
-        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("180.00", 2, True)
+        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("115.00", 2, True)
         assert [p["asset_id"] for p in told["asset_balances"]] == ["AI", "BTC"]
         btc = ann.get("/balances/BTC").json
-        assert (btc["quantity"], btc["held_quantity"], btc["cost_basis"]) == ("1.25", "0.25", "150.00")
+        assert (btc["quantity"], btc["held_quantity"], btc["cost_basis"]) == ("0.5445", "0.3055", "85.00")
         assert btc in ann.get("/balances").json["items"]
 
     def test_a_price_that_is_old_is_said_to_be(self, doors: Doors, world: World) -> None:
@@ -202,8 +356,11 @@ class TestHoldings:
 
     def test_the_trades_of_one_asset_are_its_own_newest_first(self, doors: Doors) -> None:
         told = doors.customer().get("/assets/BTC/transactions").json["items"]
-        assert [(line["transaction_type"], line["quantity"]) for line in told] == [("SELL", "0.5"), ("BUY", "2")]
-        assert (told[0]["cost"], told[0]["realised_gain"], told[1]["cost"]) == ("50.00", "0.00", None)
+        trades = [(line["transaction_type"], line["quantity"]) for line in told]
+        assert trades == [("SELL", "0.2"), ("SELL", "0.2"), ("SELL", "0.25"), ("SELL", "0.5"), ("BUY", "2")]
+        assert (told[3]["cost"], told[3]["realised_gain"], told[4]["cost"]) == ("50.00", "0.00", None)
+        assert (told[2]["cost"], told[2]["price_per_unit"]) == ("25.00", "100")  # cashed out, and the fee is a loss
+        assert Decimal(told[2]["realised_gain"]) == Decimal(told[2]["total_amount"]) - 25 < 0
 
 
 class TestOperators:
@@ -213,7 +370,7 @@ class TestOperators:
         assert body is not None
         assert ann.get("/assets/SOL").problem == "AssetNotFound"
         saved = olga.put("/operations/catalogue/SOL", body)
-        assert saved.json == {"asset_id": "SOL", **body}
+        assert saved.json == {"asset_id": "SOL", "estimate_band_bps": ESTIMATE_BAND_BPS, **body}
         world.desk.clock.forward(seconds=5)
         listed = ann.get("/assets/SOL").json
         assert (listed["price"], listed["price_status"]) == (None, "MISSING")
@@ -224,12 +381,92 @@ class TestOperators:
         waiting = olga.get("/operations/work").json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        assert olga.get("/operations/work", overdue="true").json["items"] == []
+        assert {item["context"] for item in waiting} == {"accounts", "offramp", "orders", "parked"}
+        for_people = olga.get("/operations/work", overdue="true").json["items"]
+        assert {item["id"] for item in for_people} == {world.unpaid, world.stuck, f"HOOK#{PARKED}"}
         world.desk.clock.forward(days=2)
-        (late,) = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
-        assert (late["id"], late["overdue"]) == (world.withdrawal, True)
+        late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
+        assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
 
     def test_an_account_that_is_right_has_no_differences(self, doors: Doors) -> None:
         told = doors.operator().post("/operations/reconcile", {"username": "ann"}).json
         assert (told["username"], told["differences"]) == ("ann", [])
-        assert told["lines"] == 4
+        assert told["lines"] == 4 + 3 + 1  # and three sales, of which one was paid
+
+    def test_the_story_of_a_cash_out_is_told_to_its_last_call(self, doors: Doors, world: World) -> None:
+        olga = doors.operator()
+        told = olga.get(f"/operations/work/{world.stuck}").json
+        assert (told["status"], told["needs_person"]) == ("SELL_PAYOUT_FAILED", True)
+        assert told["waits_for"].startswith("an operator: 5 payout attempts were rejected")
+        moves = [(event["before"], event["after"]) for event in told["events"]]
+        assert moves[:4] == [
+            (None, "NEW"),
+            ("NEW", "BASE_TXN_PENDING"),
+            ("BASE_TXN_PENDING", "BASE_TXN_COMPLETED"),
+            ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING"),
+        ]
+        assert moves[-1] == ("TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
+        assert [call["of"] for call in told["calls"]] == ["fake", *["bank"] * 5]
+        assert [call["our_id"] for call in told["calls"]][1:] == [f"{world.stuck}-0{n}" for n in range(1, 6)]
+        assert (told["execution"]["name"], told["execution"]["status"]) == (world.stuck, "FAILED")
+        assert [step["what"] for step in told["execution"]["steps"]][:3] == ["ReadOrder", "NextStep", "PollSellOrder"]
+
+    def test_what_is_stuck_is_driven_on_by_the_next_execution(self, doors: Doors, world: World) -> None:
+        olga, because = doors.operator(), {"reason": "the bank is back"}
+        told = olga.post(f"/operations/work/{world.stuck}/redrive", because).json
+        assert (told["execution"]["name"], told["execution"]["status"]) == (f"{world.stuck}-2", "RUNNING")
+        assert not told["needs_person"]
+        for other, problem in (
+            (world.stuck, "StillRunning"),
+            (world.withdrawal, "StillRunning"),
+            (world.pending, "NotDriven"),
+            (world.cashed_out, "NothingWaits"),
+            (f"S{'A' * 25}", "NothingWaits"),
+        ):
+            assert olga.post(f"/operations/work/{other}/redrive", because).problem == problem
+        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
+        assert (entry["action"], entry["subject"]) == ("redrive", world.stuck)
+
+    def test_an_event_that_could_not_be_placed_is_shown_until_somebody_has_looked(self, doors: Doors) -> None:
+        olga, because = doors.operator(), {"reason": "a test of the bank's"}
+        (parked,) = olga.get("/operations/parked").json["items"]
+        assert (parked["webhook_id"], parked["why"]) == (PARKED, "no attempt has this reference")
+        assert (parked["amount"], parked["state"], parked["failure_code"]) == ("20.00", "COMPLETED", None)
+        at = f"/operations/parked/{PARKED}"
+        assert olga.post(f"{at}/replay", because).json == {"webhook_id": PARKED, "outcome": "PARKED"}
+        assert olga.get("/operations/parked").json["items"] == [parked]
+        for act in ("dismiss", "dismiss", "replay"):
+            assert olga.post(f"{at}/{act}", because).json == {"webhook_id": PARKED, "outcome": "DISMISSED"}
+        assert olga.get("/operations/parked").json["items"] == []
+        assert olga.post("/operations/parked/evt_unheard_of/replay", because).problem == "EventNotFound"
+        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
+        assert (entry["action"], entry["subject"]) == ("dismiss event", PARKED)
+
+    def test_a_client_that_is_blocked_is_paid_nothing_more(self, doors: Doors) -> None:
+        ann, olga, at = doors.customer(), doors.operator(), "/operations/clients/ann-bank/banking"
+        body = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
+        saved = olga.put(at, body).json
+        assert saved == {"client_id": "ann-bank", "kind": "BANKING", **body, "updated_at": saved["updated_at"]}
+        assert olga.get(at).json == saved
+        asked = {"amount": "1.00", "banking_client_id": "ann-bank"}
+        assert ann.post("/balance/withdrawals", asked).problem == "ClientBlocked"
+        assert ann.post("/crypto/order/sell", TestCashOuts.ASKED).problem == "ClientBlocked"
+        assert olga.put(at, {**body, "status": "ACTIVE"}).json["status"] == "ACTIVE"
+        assert ann.post("/balance/withdrawals", asked).status == 202
+
+    def test_a_client_stays_its_owners(self, doors: Doors) -> None:
+        olga = doors.operator()
+        for at, body in (
+            ("/operations/clients/ann-crypto/crypto", {}),
+            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob"}),
+        ):
+            before = olga.get(at).json
+            assert olga.put(at, {"username": "bob", **body}).problem == "ClientTaken"
+            assert olga.put(at, {"username": "nobody", **body}).problem == "AccountNotFound"
+            assert olga.get(at).json == before
+        assert olga.get("/operations/clients/ann-crypto/banking").problem == "ClientNotFound"
+
+    def test_an_asset_keeps_its_decimals(self, doors: Doors) -> None:
+        body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body or {}
+        refused = doors.operator().put("/operations/catalogue/BTC", {**body, "precision": 7})
+        assert (refused.status, refused.problem) == (409, "PrecisionLowered")

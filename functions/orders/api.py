@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
@@ -26,7 +26,7 @@ from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
 from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody, View
-from functions.orders.model import Order, Side, Status, Terms
+from functions.orders.model import Order, OtherOrder, Side, Status, Terms
 from functions.orders.service import Orders, Placed
 
 app = http.api()
@@ -57,15 +57,12 @@ class FailRequest(RequestBody):
     reason: Reason
 
 
-class OrderView(View):
-    """Prices and totals are US dollars. A pending order has no `price_per_unit` and no `total_amount` yet."""
-
+class AnyOrderView(View):
     order_id: str
     username: str
     asset_id: str
     order_type: Side
     quantity: str
-    status: Status
     reason: str | None
     order_price: str | None
     expires_at: InstantText | None
@@ -78,8 +75,22 @@ class OrderView(View):
     updated_at: InstantText
 
 
+class OrderView(AnyOrderView):
+    """Prices and totals are US dollars. A pending order has no `price_per_unit` and no `total_amount` yet."""
+
+    status: Status
+
+
+class ListedOrderView(AnyOrderView):
+    """An order of any kind. For one that is not of `POST /orders` only what all kinds have is told here: `route` has
+    the rest, and its statuses are its own."""
+
+    status: str
+    route: str = Field(description="where the order is told in full")
+
+
 class OrderPage(View):
-    items: list[OrderView]
+    items: list[ListedOrderView]
     cursor: str | None = Field(description="of the next page; none: this is the last")
 
 
@@ -225,7 +236,7 @@ def list_orders(
     listed = f"GET /orders {owner} {asset_id} {status} {since} {until}"
     after = cursors().read(listed, cursor)
     page = orders().orders(owner, asset_id=asset_id, status=status, since=since, until=until, limit=limit, after=after)
-    return OrderPage(items=[_order(order) for order in page.items], cursor=cursors().write(listed, page.after))
+    return OrderPage(items=[_listed(order) for order in page.items], cursor=cursors().write(listed, page.after))
 
 
 @app.get("/orders/<order_id>", tags=["orders"], summary="One of your orders")
@@ -317,8 +328,10 @@ def _placed(placed: Placed, status: HTTPStatus) -> Response[OrderView]:
     return answer(_order(placed.order), status, replayed=placed.replayed)
 
 
-def _order(order: Order) -> OrderView:
-    return OrderView(
+def _listed(order: Order | OtherOrder) -> ListedOrderView:
+    if isinstance(order, Order):
+        return ListedOrderView(**_told(order), status=order.status, route=f"GET /orders/{order.order_id}")
+    return ListedOrderView(
         order_id=order.order_id,
         username=order.owner.username,
         asset_id=order.quantity.asset_id,
@@ -326,16 +339,41 @@ def _order(order: Order) -> OrderView:
         quantity=plain(order.quantity.amount),
         status=order.status,
         reason=order.reason,
-        order_price=_text(order.order_price),
-        expires_at=order.expires_at,
-        held_amount=_text(order.hold) if order.status is Status.PENDING else None,
-        price_per_unit=_text(order.price_per_unit),
-        price_source=order.price_source,
-        price_as_of=order.price_as_of,
+        order_price=None,
+        expires_at=None,
+        held_amount=None,
+        price_per_unit=None,
+        price_source=None,
+        price_as_of=None,
         total_amount=_text(order.total_amount),
         created_at=order.created_at,
         updated_at=order.updated_at,
+        route=f"GET /crypto/order/sell/{order.order_id}",
     )
+
+
+def _order(order: Order) -> OrderView:
+    return OrderView(**_told(order), status=order.status)
+
+
+def _told(order: Order) -> dict[str, Any]:
+    return {
+        "order_id": order.order_id,
+        "username": order.owner.username,
+        "asset_id": order.quantity.asset_id,
+        "order_type": order.order_type,
+        "quantity": plain(order.quantity.amount),
+        "reason": order.reason,
+        "order_price": _text(order.order_price),
+        "expires_at": order.expires_at,
+        "held_amount": _text(order.hold) if order.status is Status.PENDING else None,
+        "price_per_unit": _text(order.price_per_unit),
+        "price_source": order.price_source,
+        "price_as_of": order.price_as_of,
+        "total_amount": _text(order.total_amount),
+        "created_at": order.created_at,
+        "updated_at": order.updated_at,
+    }
 
 
 def _asset(listing: Listing) -> AssetView:

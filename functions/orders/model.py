@@ -156,6 +156,21 @@ class Order:
         return self
 
 
+@dataclass(frozen=True)
+class OtherOrder:
+    """An order of another context, as it is listed among all of a customer's orders. Its own route tells the rest."""
+
+    order_id: str
+    owner: Owner
+    order_type: Side
+    quantity: Quantity
+    status: str
+    created_at: datetime
+    updated_at: datetime
+    total_amount: Money | None
+    reason: str | None
+
+
 def order_id(owner: Owner, idempotency_key: str) -> str:
     return derived_id("O", owner.username, owner.sub, "POST /orders", idempotency_key)
 

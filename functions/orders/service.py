@@ -22,7 +22,7 @@ from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.orders import model, store
-from functions.orders.model import AmountTooLarge, Order, OrderNotPending, Side, Status, Terms
+from functions.orders.model import AmountTooLarge, Order, OrderNotPending, OtherOrder, Side, Status, Terms
 
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 
@@ -142,11 +142,11 @@ class Orders:
         until: datetime | None = None,
         limit: int,
         after: Position | None,
-    ) -> Page[Order]:
-        """A page of the owner's orders, newest first. With `status` a page may be short and still not the last."""
+    ) -> Page[Order | OtherOrder]:
+        """A page of the owner's orders of every kind, newest first. With `status` a page may be short and still not
+        the last."""
         query = store.of_user(owner, asset_id, status, since, until)
-        page = self.table.page(store.OrderItem, query, limit=limit, after=after)
-        return page.of(store.order_of)
+        return self.table.page(store.AnyOrderItem, query, limit=limit, after=after).of(store.listed)
 
     def cancel(self, owner: Owner, order_id: str) -> Placed:
         """Take a resting order back, and its hold with it. A repeat gives the cancelled order.
@@ -174,7 +174,7 @@ class Orders:
         page = self.orders(owner, asset_id=asset_id, limit=model.CANCEL_ALL_BATCH, after=after)
         cancelled = []
         for order in page.items:
-            if order.status is not Status.PENDING:
+            if isinstance(order, OtherOrder) or order.status is not Status.PENDING:
                 continue
             if self._seconds() - began > CANCEL_ALL_SECONDS_MAX:
                 raise Busy("cancelling takes long; send the same request again for the rest", retry_after_seconds=1)

@@ -14,11 +14,11 @@ from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
 from common.table import keys
-from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from common.timeline import Event
-from functions.orders.model import Order, OrderNotFound, OrderNotPending, Side, Status, book_price
+from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_price
 
 CONTEXT = "orders"
 
@@ -41,6 +41,10 @@ class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
     price_as_of = InstantAttribute(null=True)
     total_amount = DecimalAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+
+
+class AnyOrderItem(AnyItem, OrderItem):
+    """An order of any kind, as the users' indexes have it."""
 
 
 class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
@@ -235,6 +239,22 @@ def _item(order: Order) -> OrderItem:
         assert order.expires_at is not None
         work.wait(item, CONTEXT, due_at=order.expires_at, waits_for="the market to cross its price, or its expiry")
     return item
+
+
+def listed(item: AnyOrderItem) -> Order | OtherOrder:
+    if item.SK == keys.ORDER.sk:
+        return order_of(item)
+    return OtherOrder(
+        order_id=item.PK,
+        owner=Owner(item.username, item.sub),
+        order_type=Side(item.order_type),
+        quantity=Quantity(item.quantity, item.asset_id),
+        status=item.status,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        total_amount=None if item.total_amount is None else Money(item.total_amount),
+        reason=item.reason,
+    )
 
 
 def order_of(item: OrderItem) -> Order:

@@ -105,7 +105,11 @@ def main(arguments: list[str] | None = None) -> int:
     running.close()
     for thread in (moving, saving):
         thread.join()
-    keeper.save()
+    try:
+        keeper.save()
+    except OSError as full:
+        print(f"the state can not be kept: {full}", file=sys.stderr)
+        return 1
     return 0
 
 

@@ -54,7 +54,9 @@ def test_what_happened_is_one_line_of_time_whoever_did_it() -> None:
     life = told(
         events=[event(1, None, "NEW"), event(5, "NEW", "DONE"), event(6, "DONE", "DONE", "again")],
         calls=[attempt(2, "REJECTED", "ACCOUNT_CLOSED"), attempt(4, None)],
-        execution=ran("FAILED", (3, "CreatePayout"), (3, "NextStep"), (3, "AwaitPayout"), (7, "SellPayoutFailed")),
+        execution=ran(
+            "FAILED", (3, "CreatePayout"), (3, "NextStep"), (3, "AwaitPayout"), (7, "BackOff"), (9, "Failed")
+        ),
     )
     assert [(m.at.second, m.who, m.what) for m in story.moments(life)] == [
         (1, "the bank", "NEW: why"),
@@ -63,7 +65,8 @@ def test_what_happened_is_one_line_of_time_whoever_did_it() -> None:
         (4, "asked bank", f"{SALE}-01, theirs adj_1: no answer yet"),
         (5, "the bank", "NEW → DONE: why"),
         (6, "the bank", "again"),
-        (7, "execution", "SellPayoutFailed"),
+        (7, "execution", "BackOff"),
+        (9, "execution", "Failed"),
     ]
 
 
@@ -134,3 +137,12 @@ def test_an_id_that_the_desk_has_never_met_has_an_empty_story() -> None:
     assert story.unknown(told(status=None))
     assert not story.unknown(told(status=None, events=[event(1, None, "PENDING")]))
     assert not story.unknown(told(status="COMPLETED"))
+
+
+def test_what_is_of_another_kind_or_over_is_not_decided_by_hand() -> None:
+    assert story.withdrawal_refusal(told()) == "it is a cash-out, not a withdrawal"
+    assert story.withdrawal_refusal(told(WITHDRAWAL, "COMPLETED", waits_for=None)) is not None
+    assert story.withdrawal_refusal(told(WITHDRAWAL, "PAYOUT_FAILED")) is None
+    assert story.order_refusal(told(WITHDRAWAL, "PENDING")) == "it is a withdrawal, not an order"
+    assert story.order_refusal(told(ORDER, "COMPLETED", waits_for=None)) == "it is COMPLETED and not in the book"
+    assert story.order_refusal(told(ORDER, "PENDING")) is None

@@ -16,6 +16,7 @@ from typing import Any, Self
 from urllib.parse import parse_qsl
 
 import pytest
+import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -772,6 +773,8 @@ def test_an_order_in_a_market_that_has_gone_is_not_called_unknown() -> None:
         order(GrossValueExecuted=None),
         order(GrossValueExecuted=0),
         order(GrossValueExecuted=-1),
+        order(GrossValueExecuted="2345." + "0" * 28 + "1"),
+        order(GrossValueExecuted="1" + "0" * 28),
         order(QuantityExecuted=0),
         order(OrderState='"FullyExecuted"'),
     ],
@@ -1120,33 +1123,49 @@ def test_an_answer_that_drips_is_not_waited_for_longer_than_silence(slowly: Call
     assert time.monotonic() - began < 1, "not to the end"
 
 
-def test_an_order_is_placed_in_twelve_seconds_or_not_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Here in half a second: however the exchange dawdles, and however many calls it takes."""
+class Elapsing:
+    """The adapter's time, which passes when somebody says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+def test_all_calls_of_an_operation_together_end_in_twelve_seconds(monkeypatch: pytest.MonkeyPatch) -> None:
     assert OPERATION_SECONDS_MAX + 5 < NEVER_PLACED_SECONDS
-    monkeypatch.setattr(adapter, "OPERATION_SECONDS_MAX", 0.5)
+    elapsing, given = Elapsing(), []
+    request = urllib3.PoolManager.request
 
-    def dawdle(caller: socket.socket) -> None:
-        time.sleep(0.15)
-        caller.sendall(http(NOTHING))
+    def watched(pool: urllib3.PoolManager, *asked: Any, **options: Any) -> urllib3.BaseHTTPResponse:
+        given.append((options["timeout"].total, options["timeout"].connect_timeout, options["timeout"]._read))
+        return request(pool, *asked, **options)
 
-    began = time.monotonic()
-    with Wire(*[dawdle] * 4) as wire, pytest.raises(ExchangeUnavailable) as refusal:
-        exchange_at(wire.url, connect_seconds=0.05, read_seconds=0.2).find("BTC", OURS)
+    def slowly(_: Request) -> Answer:
+        elapsing.now += 2.5
+        return Answer(200, NOTHING)
+
+    monkeypatch.setattr(adapter, "time", elapsing)
+    monkeypatch.setattr(urllib3.PoolManager, "request", watched)
+    with serve(slowly, name="slowly") as running, pytest.raises(ExchangeUnavailable) as refusal:
+        exchange_at(f"{running.url}/AP", connect_seconds=1.0, read_seconds=3.0).find("BTC", OURS)
     assert refusal.value.facts == {"what": "timeout"}
-    assert time.monotonic() - began < 0.5 + 0.1
+    assert given == [(9.0, 1.0, 3.0), (6.5, 1.0, 3.0), (4.0, 1.0, 3.0), (1.5, 1.0, 3.0)], "and 3 s for a last silence"
 
 
 def test_nothing_is_sent_when_the_time_is_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(adapter, "OPERATION_SECONDS_MAX", 0.3)
+    elapsing = Elapsing()
 
-    def late(caller: socket.socket) -> None:
-        time.sleep(0.15)
-        caller.sendall(http(INSTRUMENTS))
+    def frozen() -> datetime:
+        elapsing.now += 3600  # as a Lambda is, anywhere in its work
+        return NOW
 
-    with Wire(late, http(ACCEPTED)) as wire, pytest.raises(ExchangeUnavailable) as refusal:
-        exchange_at(wire.url, connect_seconds=0.01, read_seconds=0.14).place(SELL)
+    monkeypatch.setattr(adapter, "time", elapsing)
+    with scripted(clock=frozen) as (exchange, script), pytest.raises(ExchangeUnavailable) as refusal:
+        exchange.place(SELL)
     assert refusal.value.facts == {"what": "timeout"}
-    assert len(wire.heads) == 1
+    assert script.asked == []
 
 
 @pytest.mark.parametrize(("connect", "read"), [(0.0, 1.0), (1.0, 0.0), (2.0, 5.1), (-1.0, 1.0), (1.0, -1.0)])

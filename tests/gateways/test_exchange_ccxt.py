@@ -650,19 +650,9 @@ def test_a_body_in_chunks_and_packed_is_read_as_binance_sends_it() -> None:
         assert CcxtExchange(url, api_key="k", secret="s").rules("BTC").min_notional == Money(5)
 
 
-def _dripping(connection: socket.socket) -> None:
-    from time import sleep
-
-    connection.sendall(_head("Content-Length: 100000"))
-    while True:
-        connection.sendall(b" ")
-        sleep(0.01)  # it is the caller who ends this
-
-
 @pytest.mark.parametrize(
     ("send", "what"),
     [
-        pytest.param(_dripping, "timeout", id="drips"),
         pytest.param(lambda c: c.sendall(_head("Content-Length: 900") + b"{"), "connection", id="ends early"),
         pytest.param(lambda c: c.sendall(b"HTTP/9 nonsense\r\n\r\n"), "connection", id="is not HTTP"),
         pytest.param(
@@ -679,11 +669,28 @@ def _dripping(connection: socket.socket) -> None:
 )
 def test_an_answer_that_does_not_come_whole_leaves_the_order_open(send: Send, what: str) -> None:
     with raw(_whole(info()), send) as url:
-        exchange = CcxtExchange(url, api_key="k", secret="s", connect_seconds=0.1, read_seconds=0.2)
+        exchange = CcxtExchange(url, api_key="k", secret="s")
         exchange.rules("BTC")
         with pytest.raises(ExchangeUnavailable) as unavailable:
             exchange.place(SELL)
     assert unavailable.value.facts["what"] == what
+
+
+def test_an_answer_that_drips_in_is_not_waited_for(time: Time) -> None:
+    """Each byte comes in time; all of them would not."""
+
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(_head("Content-Length: 100000"))
+        while True:
+            connection.sendall(b" ")
+            time.seconds += 1.0
+
+    with raw(_whole(info()), drip) as url:
+        exchange = CcxtExchange(url, api_key="k", secret="s", monotonic=time.monotonic)
+        exchange.rules("BTC")
+        with pytest.raises(ExchangeUnavailable) as unavailable:
+            exchange.place(SELL)
+    assert unavailable.value.facts["what"] == "timeout"
 
 
 # An order as it is told

@@ -92,9 +92,12 @@ class InMemoryDynamoDB:
     def pause(self, pause: Callable[[str], None] | None) -> None:
         self.transactions.pause = pause
 
-    def items(self, table: str | None = None) -> list[Item]:
-        """Every item of the table (of the only one), by key: for a test to look at, at no cost."""
+    def items(self, table: str | None = None, *, having: str | None = None) -> list[Item]:
+        """Every item of the table (of the only one), by key: for a test to look at, at no cost. Only those with the
+        attribute `having`, in no order, when there are many and it looks often."""
         records = (self._tables[table] if table else next(iter(self._tables.values()))).records
+        if having is not None:
+            return [wire_item(record.item) for record in records.values() if having in record.item]
         return [wire_item(records[key].item) for key in sorted(records, key=repr)]
 
     @contextlib.contextmanager

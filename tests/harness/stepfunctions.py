@@ -279,9 +279,8 @@ class InMemoryStepFunctions:
 
     def _send(self, token: Token) -> Answer:
         token.sent = True
-        if token.execution.waits_for_token:  # otherwise its task is still running, and will be asked then
-            token.execution.due = self._now()
-            self._schedule(token.execution)
+        token.execution.due = self._now()
+        self._schedule(token.execution)
         return self._answer()
 
     def _token(self, operation: str, text: str) -> Token:

@@ -600,6 +600,7 @@ def test_a_list_has_the_newest_first_and_goes_on_where_a_page_ended() -> None:
     assert "nextToken" not in second
     running = pages(stateMachineArn=arn, statusFilter="RUNNING")["executions"]
     assert [row["name"] for row in running] == ["O6", "O5"]
+    assert len(pages(stateMachineArn=arn, maxResults=0)["executions"]) == 7
     with refused("InvalidToken"):
         pages(stateMachineArn=arn, nextToken="made up")
     with refused("InvalidToken"):

@@ -351,7 +351,10 @@ class CcxtExchange:
         client.session.max_redirects = 0  # they would carry the key elsewhere, or place twice
         for prefix in ("https://", "http://"):
             transport = client.session.get_adapter(prefix)
-            client.session.mount(prefix, _Punctual(transport, self._left, self._connect_seconds, self._read_seconds))
+            client.session.mount(
+                prefix,
+                _Punctual(transport, self._left, self._connect_seconds, self._read_seconds, self._monotonic),
+            )
         logging.getLogger("ccxt").setLevel(logging.INFO)  # below, it writes down the key
         return client
 
@@ -393,15 +396,23 @@ def _binance() -> Any:
 class _Punctual:
     """A transport of requests that ends in time: requests' own time-out starts anew with every byte of a body."""
 
-    def __init__(self, transport: Any, left: Callable[[], float], connect_seconds: float, read_seconds: float) -> None:
+    def __init__(
+        self,
+        transport: Any,
+        left: Callable[[], float],
+        connect_seconds: float,
+        read_seconds: float,
+        monotonic: Callable[[], float],
+    ) -> None:
         self._transport = transport
         self._left = left
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
+        self._monotonic = monotonic
 
     def send(self, request: Any, **settings: Any) -> Any:
         left = self._left()
-        deadline = time.monotonic() + min(left, self._connect_seconds + self._read_seconds)
+        deadline = self._monotonic() + min(left, self._connect_seconds + self._read_seconds)
         timeout = urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds)
         response = self._transport.send(request, **settings | {"timeout": timeout, "stream": True})
         body = bytearray()
@@ -410,7 +421,7 @@ class _Punctual:
                 body += piece
                 if len(body) > BODY_BYTES_MAX:
                     raise _garbled(f"longer than {BODY_BYTES_MAX} bytes")
-                if time.monotonic() > deadline:
+                if self._monotonic() > deadline:
                     raise TimeoutError("the body came too slowly")
         finally:
             response.raw.close()

@@ -1,0 +1,264 @@
+"""From stuck to explained and moved in three commands: the real command line, the real handlers, one order after the
+other that went wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import console.__main__ as command_line
+from common.clients import ClientStatus
+from common.gateways.bank import Adjustment, BankEvent, State
+from common.money import Money
+from common.owner import Owner
+from sandbox.serving import Answer as WireAnswer
+from sandbox.serving import Request, as_json, serve
+from tests.console.run import Said
+from tests.console.run import desk as said
+from tests.desk import Desk
+from tests.doors import Doors, Token, opened
+
+Ask = Callable[..., Said]
+
+TOKENS = {
+    "olga": Token("olga", "sub-olga", ("operators",)),
+    "ann": Token("ann", "sub-ann"),
+}
+
+
+def gateway(doors: Doors) -> Callable[[Request], WireAnswer]:
+    """API Gateway, before the handlers: it knows whose a token is, and sends without one nobody in."""
+
+    def decide(request: Request) -> WireAnswer:
+        token = TOKENS.get(request.headers["Authorization"].removeprefix("Bearer "))
+        if token is None:
+            return as_json({"message": "Unauthorized"}, 401)
+        answer = doors.ask(
+            request.method,
+            f"/{'/'.join(request.path)}",
+            token=token,
+            query=request.query,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=request.body or None,
+        )
+        return WireAnswer(answer.status, answer.text, content_type=answer.content_type)
+
+    return decide
+
+
+@pytest.fixture
+def ask(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ask]:
+    """A command, asked of this desk by its operator."""
+    monkeypatch.setattr(command_line, "now", lambda: desk.clock.at)
+    with opened(desk) as doors, serve(gateway(doors), name="api") as running:
+        yield lambda *words, by="olga": said(*words, url=running.url, token=by)
+
+
+@pytest.fixture
+def ann(desk: Desk) -> Owner:
+    """She has three coins, and may sell them and be paid."""
+    ann = desk.customer("ann")
+    desk.clients(ann)
+    desk.buy(ann, "3")
+    return ann
+
+
+BECAUSE = ("--reason", "wire 4711 went out by hand")
+
+
+def _stuck(desk: Desk, ann: Owner) -> str:
+    """A cash-out of which the bank has rejected five payouts."""
+    desk.world.simulated.set_outcome("fail")
+    order_id = desk.cash_out(ann).order_id
+    desk.run()
+    return order_id
+
+
+def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    desk.clock.forward(minutes=3)
+
+    found = ask("work", "list", "--overdue")
+    assert (found.code, found.err) == (0, "")
+    assert re.search(rf"offramp {order_id} .* 3 min ago an operator: 5 payout attempts were rejected", found.words)
+
+    explained = ask("work", "show", order_id)
+    assert explained.code == 0
+    life, _, stands = explained.words.partition("\n\nstatus ")
+    times = re.findall(r"^2026-11-21 \d\d:\d\d:\d\d\.\d{3}", life, re.MULTILINE)
+    assert len(times) > 20
+    assert times == sorted(times)
+    for happened in (
+        "customer NEW: asked for: 1 BTC",
+        "the exchange BASE_TXN_PENDING → BASE_TXN_COMPLETED: FULLY_EXECUTED: 1 BTC for $100.00, fee $0.10",
+        "execution ReadOrder, PollSellOrder",
+        f"asked bank {order_id}-05, theirs adj_",
+        "the machine TARGET_TXN_PENDING → SELL_PAYOUT_FAILED: 5 payout attempts were rejected",
+        "execution SellPayoutFailed",
+    ):
+        assert happened in life
+    assert stands.startswith("SELL_PAYOUT_FAILED\nwaits for an operator: 5 payout attempts were rejected")
+    assert "3 min ago: overdue\na person is needed\n" in stands
+    assert f'desk offramp mark-filled {order_id} --reason "…"' in stands
+    assert "redrive" not in stands
+
+    finished = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes")
+    assert finished.code == 0
+    assert "✓ Done: is FILLED; the held $99.90 count as paid. It was SELL_PAYOUT_FAILED and is FILLED." in finished.out
+    assert desk.offramp.order(ann, order_id).status == "FILLED"
+    assert ask("work", "list").out == "Nothing is unfinished.\n"
+
+
+def test_afterwards_the_audit_and_the_books_tell_the_same(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    assert ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes").code == 0
+    assert desk.accounts.balance(ann).current == Money("799.90")  # 1000 − 3 × 100 + 99.90
+    audit = ask("audit", "--date", "2026-11-21")
+    assert f"olga credit balance {order_id} wire 4711 went out by hand" in audit.words
+    assert "add up to every balance" in ask("reconcile", "ann").out
+    again = ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes")
+    assert (again.code, "is FILLED already" in again.out) == (0, True)
+
+
+def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    before = json.dumps(list(desk.dynamo.items()), sort_keys=True)
+    for verb, would in (
+        ("retry-payout", "attempt 6 to pay $99.90 to the customer's bank"),
+        ("mark-filled", "is FILLED; the held $99.90 count as paid"),
+        ("credit-usd", "is FILLED; the held $99.90 are free on the customer's balance"),
+    ):
+        dry = ask("offramp", verb, order_id, *BECAUSE)
+        assert dry.code == 0
+        assert dry.out.endswith(f"With --yes: {would}.\nNothing was done yet.\n")
+    refused = ask("offramp", "void", order_id, *BECAUSE)
+    assert (refused.code, "the order is SELL_PAYOUT_FAILED" in refused.err) == (1, True)
+    useless = ask("work", "redrive", order_id, *BECAUSE)
+    assert (useless.code, "of no use" in useless.out) == (1, True)
+    assert json.dumps(list(desk.dynamo.items()), sort_keys=True) == before
+
+
+def test_when_the_bank_pays_again_one_more_attempt_is_enough(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    desk.world.simulated.set_outcome("complete")
+    retried = ask("offramp", "retry-payout", order_id, *BECAUSE, "--yes")
+    assert "It was SELL_PAYOUT_FAILED and is TARGET_TXN_PENDING" in retried.out
+    desk.run()
+    shown = ask("work", "show", order_id)
+    assert "olga SELL_PAYOUT_FAILED → TARGET_TXN_PENDING: one more attempt: wire 4711" in shown.words
+    assert shown.words.endswith(f"status FILLED\nwaits for nothing\nexecution {order_id}-2: SUCCEEDED")
+
+
+def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
+    desk: Desk, ann: Owner, ask: Ask
+) -> None:
+    order_id = desk.cash_out(ann).order_id
+    desk.clients(ann, ClientStatus.BLOCKED)
+    desk.run()
+    assert "an operator: the crypto client ann-crypto is BLOCKED" in ask("work", "show", order_id).out
+    for client, kind in (("ann-crypto", "crypto"), ("ann-bank", "banking")):
+        assert "status BLOCKED" in ask("clients", "show", client, kind).words
+        saved = ask("clients", "save", client, kind, "--username", "ann", "--status", "ACTIVE", "--yes", "--json")
+        assert saved.json["after"]["status"] == "ACTIVE"
+    assert ask("clients", "show", "ann-bank", "banking", "--json").json["account_id"] == "acc-ann"
+    dry = ask("work", "redrive", order_id, *BECAUSE)
+    assert (dry.code, "With --yes: the next execution of its machine is started." in dry.out) == (0, True)
+    redriven = ask("work", "redrive", order_id, *BECAUSE, "--yes")
+    assert (redriven.code, "its machine is started again" in redriven.out) == (0, True)
+    assert ask("work", "redrive", order_id, *BECAUSE, "--yes").code == 1  # it runs
+    desk.run()
+    assert desk.offramp.order(ann, order_id).status == "FILLED"
+
+
+def test_a_sale_that_nobody_buys_is_voided(desk: Desk, ann: Owner, ask: Ask) -> None:
+    desk.world.nobody_buys()
+    order_id = desk.cash_out(ann).order_id
+    assert f"desk offramp void {order_id}" in ask("work", "show", order_id).out
+    voided = ask("offramp", "void", order_id, *BECAUSE, "--yes")
+    assert "It was BASE_TXN_PENDING and is BASE_TXN_FAILED" in voided.out
+    desk.run()
+
+
+def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk, ann: Owner, ask: Ask) -> None:
+    desk.world.simulated.set_outcome("fail")
+    thing_id = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").transfer.transfer_id
+    desk.run()
+    dry = ask("withdrawals", "reject", thing_id, *BECAUSE)
+    assert f"{thing_id}, a withdrawal" in dry.out
+    assert "5 payout attempts were rejected" in dry.out
+    assert dry.out.endswith(
+        "With --yes: it is REJECTED; the held dollars are the customer's again.\nNothing was done yet.\n"
+    )
+    assert desk.accounts.balance(ann).held == Money(40)
+    done = ask("withdrawals", "reject", thing_id, *BECAUSE, "--yes")
+    assert (done.code, f"{thing_id} is REJECTED" in done.out) == (0, True)
+    assert desk.accounts.balance(ann).held == Money(0)
+    again = ask("withdrawals", "complete", thing_id, *BECAUSE, "--yes")
+    assert (again.code, f"desk work show {thing_id}" in again.err) == (1, True)
+
+
+def test_a_withdrawal_is_retried_and_completed(desk: Desk, ann: Owner, ask: Ask) -> None:
+    desk.world.simulated.set_outcome("fail")
+    first, second = (desk.accounts.withdraw(ann, key, Money(40), "ann-bank").transfer.transfer_id for key in "ab")
+    desk.run()
+    desk.world.simulated.set_outcome("complete")
+    assert ask("withdrawals", "retry-payout", first, *BECAUSE, "--yes").code == 0
+    assert ask("withdrawals", "complete", second, *BECAUSE, "--yes").code == 0
+    desk.run()
+    assert ask("work", "list").out == "Nothing is unfinished.\n"
+    assert "waits for nothing" in ask("work", "show", first).words
+
+
+def test_an_order_in_the_book_is_ended(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = desk.buy(ann, "1", order_price="90").order_id
+    shown = ask("work", "show", order_id)
+    assert "It moves by itself. What can be done by hand" in shown.out
+    assert f"desk orders fail {order_id}" in shown.out
+    assert ask("orders", "fail", order_id, *BECAUSE).code == 0
+    assert desk.accounts.balance(ann).held == Money(90)
+    assert f"{order_id} is FAILED" in ask("orders", "fail", order_id, *BECAUSE, "--yes").out
+    assert desk.accounts.balance(ann).held == Money(0)
+
+
+def test_an_event_of_the_bank_that_belongs_to_nothing_is_shown_tried_again_and_put_away(
+    desk: Desk, ann: Owner, ask: Ask
+) -> None:
+    stray = Adjustment("adj_9", "S" + "A" * 25 + "-01", "acc-ann", Money(5), State.FAILED, "ACCOUNT_CLOSED")
+    desk.payouts.receive(BankEvent("evt_9", stray, desk.clock()))
+    listed = ask("parked", "list")
+    assert re.search(r"^evt_9 S.{25}-01 \$5\.00 FAILED ACCOUNT_CLOSED 2026-11-21", listed.words, re.MULTILINE)
+    assert "parked evt_9" in ask("work", "list").words
+    assert ask("parked", "replay", "evt_9", *BECAUSE).out.endswith("Nothing was done yet.\n")
+    assert ask("parked", "replay", "evt_9", *BECAUSE, "--yes").code == 1
+    assert "evt_9 is DISMISSED" in ask("parked", "dismiss", "evt_9", *BECAUSE, "--yes").out
+    assert ask("parked", "list").out == "Nothing is parked.\n"
+    unknown = ask("parked", "dismiss", "evt_none", *BECAUSE, "--yes")
+    assert (unknown.code, "the bank has sent no such event" in unknown.err) == (1, True)
+
+
+def test_a_customer_and_a_stranger_are_sent_away(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = _stuck(desk, ann)
+    customer = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes", by="ann")
+    assert (customer.code, "this needs the group 'operators'" in customer.err) == (1, True)
+    stranger = ask("work", "list", by="nobody")
+    assert (stranger.code, "the desk does not take this token" in stranger.err) == (1, True)
+    assert desk.offramp.order(ann, order_id).status == "SELL_PAYOUT_FAILED"
+
+
+def test_what_is_proposed_for_stuck_work_is_not_refused(desk: Desk, ann: Owner, ask: Ask) -> None:
+    _stuck(desk, ann)
+    desk.buy(ann, "1", order_price="90")
+    desk.accounts.withdraw(ann, "w", Money(40), "ann-bank")
+    desk.run()
+    waiting = ask("work", "list", "--json").json["items"]
+    assert {item["context"] for item in waiting} == {"offramp", "orders", "accounts"}
+    for item in waiting:
+        possible = ask("work", "show", item["id"], "--json").json["next"]
+        assert possible
+        for command in possible:
+            _, group, verb, thing_id = command["command"].split()[:4]
+            tried = ask(group, verb, thing_id, *BECAUSE, "--json")
+            assert (tried.code, tried.json["done"]) == (0, False), tried.out

@@ -1,0 +1,245 @@
+"""Random lives with faults: customers cash out and withdraw, the exchange and the bank do as they please, processes die.
+
+    python -m tests.offramp.lives 4711            replays one seed and tells what happened
+    python -m tests.offramp.lives --from 0 --lives 100000
+
+Time is virtual, the code is the product's own, and a seed gives the same life every time.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+from random import Random
+from typing import Any
+
+from common.errors import Refusal, Unavailable
+from common.gateways.bank import BankEvent
+from common.money import Money
+from common.payouts.service import Payouts
+from tests.faulty import FaultyDesk
+from tests.harness.faults import (
+    AnswerLost,
+    Call,
+    Conflict,
+    Crash,
+    CrashAfter,
+    CrashBefore,
+    FailBefore,
+    Fault,
+    Faults,
+    InternalError,
+    LateIndex,
+    Outage,
+    Throttle,
+    by_chance,
+    never,
+)
+
+RATES: dict[Fault, float] = {
+    Conflict(): 0.03,
+    Throttle(): 0.01,
+    FailBefore(): 0.02,
+    AnswerLost(): 0.03,
+    InternalError(after=True): 0.01,
+    CrashBefore(): 0.02,
+    CrashAfter(): 0.03,
+    Outage(FailBefore()): 0.001,
+    Outage(AnswerLost()): 0.001,
+    LateIndex(3): 0.05,
+}
+# What becomes of a sale: mostly it fills. The others are the exchange's magic quantities.
+QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
+OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
+
+
+class Forgetful(list[Call]):
+    """The calls of a life are many and nobody looks at them again: only their number counts."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._count = 0
+
+    def append(self, _: Call) -> None:
+        self._count += 1
+
+    def __len__(self) -> int:
+        return self._count
+
+
+class Life:
+    """One seed: a desk, and what its people, its exchange and its bank do."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed, self.chance = seed, Random(seed)
+        self.faults = Faults(never, calls=Forgetful())
+        self.desk = FaultyDesk(self.faults)
+        self.told: list[str] = []
+        self.late: list[BankEvent] = []
+        self.desk.list_asset("BTC", "100", min_notional="0.01")
+        self.ann = self.desk.customer(usd="2000.00")
+        self.desk.clients(self.ann)
+        self.desk.buy(self.ann, "10")
+        self.desk.world.deliver_event = self._deliver
+        self.faults.choose = by_chance(seed, RATES)
+
+    def live(self) -> None:
+        """Raises AssertionError when something that always holds does not."""
+        for step in range(self.chance.randint(1, 3)):
+            self._something(f"{self.seed}-{step}")
+            self.desk.process()
+            self._pass(minutes=self.chance.choice([0, 1, 30]))
+            self.desk.check()
+        self.faults.heal()
+        self._deliver_late()
+        self._pass(days=4)
+        self._operators()
+        self._pass(days=4)
+        self.desk.check()
+        self._all_is_over()
+
+    def _something(self, key: str) -> None:
+        desk, chance = self.desk, self.chance
+        if chance.random() < 0.5:
+            outcome, times = chance.choice(OUTCOMES), chance.choice([1, 1, 2, 6])
+            desk.world.simulated.set_outcome(outcome, times=times)
+            self._tell(f"the bank will {outcome}, {times} times")
+        if chance.random() < 0.1:
+            desk.world.nobody_buys()
+            self._tell("nobody buys")
+        match chance.randrange(4):
+            case 0 | 1 | 2:
+                quantity = chance.choice(QUANTITIES)
+                self._tell(f"cash out {quantity}")
+                self._insist(lambda: desk.cash_out(self.ann, quantity, key=key))
+            case _:
+                amount = Money(f"{chance.randint(100, 5000) / 100:.2f}")
+                self._tell(f"withdraw ${amount}")
+                self._insist(lambda: desk.accounts.withdraw(self.ann, key, amount, "ann-bank"))
+
+    def _insist(self, ask: Callable[[], Any]) -> None:
+        """A customer who sends it again when he is told so, or gives up; a process that dies answers nothing."""
+        for _ in range(self.chance.randint(1, 4)):
+            self.desk.mark("BTC", "100")
+            self.desk.process()
+            try:
+                ask()
+                return
+            except (Unavailable, Crash) as unanswered:
+                self._tell(f"  not answered: {type(unanswered).__name__}")
+                self.desk.clock.forward(seconds=self.chance.choice([1, 30, 90]))
+            except Refusal as refusal:
+                self._tell(f"  refused: {type(refusal).__name__}")
+                return
+
+    def _pass(self, **time: float) -> None:
+        chance, desk = self.chance, self.desk
+        until = desk.clock.at + timedelta(**time)
+        if chance.random() < 0.05:
+            desk.world.machines.restart()
+            self._tell("the machines' host starts anew: what ran is dead")
+        desk.run(until=lambda: desk.clock.at >= until, days=max(timedelta(**time).total_seconds() / 86_400, 0.001))
+        desk.process()
+
+    def _deliver(self, payouts: Payouts, event: BankEvent) -> None:
+        """The bank's webhooks: lost, late, twice, out of order."""
+        fate = self.chance.random()
+        if fate < 0.15:
+            self._tell(f"webhook {event.event_id} is lost")
+            return
+        if fate < 0.3:
+            self.late.append(event)
+            return
+        for _ in range(1 if fate < 0.8 else 2):
+            self._send(payouts, event)
+        if fate > 0.9:
+            self._deliver_late()
+
+    def _deliver_late(self) -> None:
+        self.chance.shuffle(self.late)
+        while self.late:
+            self._send(self.desk.payouts, self.late.pop())
+
+    def _send(self, payouts: Payouts, event: BankEvent) -> None:
+        for _ in range(30):
+            self.desk.process()
+            with suppress(Unavailable, Crash):
+                payouts.receive(event)
+                return
+            self.desk.clock.forward(minutes=5)
+
+    def _operators(self) -> None:
+        """Two operators see to what waits for a person, with the same or with different ideas."""
+        for order_id in [i["PK"]["S"] for i in self.desk.dynamo.items() if "needs_person" in i]:
+            for operator in ("olga", "oleg"):
+                act = self.chance.choice(["retry", "paid", "back"])
+                self._tell(f"{operator}: {act} {order_id}")
+                with suppress(Refusal):
+                    self._by_hand(order_id, act, operator)
+
+    def _by_hand(self, order_id: str, act: str, operator: str) -> None:
+        desk = self.desk
+        if order_id.startswith("W"):
+            moves = {"retry": desk.accounts.retry, "paid": desk.accounts.complete, "back": desk.accounts.reject}
+            moves[act](order_id, "by hand", operator)
+        else:
+            offramp = desk.offramp
+            sales = {"retry": offramp.retry_payout, "paid": offramp.mark_filled, "back": offramp.credit_usd}
+            sales[act](order_id, "by hand", operator, dry_run=False)
+
+    def _all_is_over(self) -> None:
+        for item in self.desk.dynamo.items():
+            if "open_work" in item and "needs_person" not in item and item["entity_type"]["S"] != "bank_event":
+                raise AssertionError(f"{item['PK']['S']} is {item['status']['S']}: {item['waits_for']['S']}")
+        parked = [i for i in self.desk.dynamo.items() if i.get("outcome") == {"S": "PARKED"}]
+        if parked:
+            raise AssertionError(f"parked, though the bank never contradicted itself: {parked}")
+
+    def _tell(self, what: str) -> None:
+        self.told.append(f"{self.desk.clock.at:%d %H:%M:%S} {what}")
+
+
+def live(seed: int) -> Life:
+    """Raises AssertionError, with the command that shows it again."""
+    life = Life(seed)
+    try:
+        life.live()
+    except AssertionError as violation:
+        raise AssertionError(f"python -m tests.offramp.lives {seed}: {violation}") from violation
+    return life
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.offramp.lives", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("seed", type=int, nargs="?", help="replay this one, and tell what happened")
+    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
+    parser.add_argument("--lives", type=int, default=100_000)
+    chosen = parser.parse_args()
+    if chosen.seed is not None:
+        life = Life(chosen.seed)
+        try:
+            life.live()
+        finally:
+            print("\n".join(life.told))
+        return 0
+    began, violations = time.monotonic(), 0
+    for seed in range(chosen.first, chosen.first + chosen.lives):
+        try:
+            live(seed)
+        except AssertionError as violation:
+            violations += 1
+            print(violation, flush=True)
+        if seed % 1000 == 999:
+            lived = seed + 1 - chosen.first
+            print(f"{lived} lives, {violations} violations, {lived / (time.monotonic() - began):.0f} a second", flush=True)
+    return min(violations, 1)
+
+
+if __name__ == "__main__":
+    import tests.conftest  # noqa: F401  the environment
+
+    sys.exit(main())
