@@ -94,6 +94,11 @@ class OrderPage(View):
     cursor: str | None = Field(description="of the next page; none: this is the last")
 
 
+class CancelledPage(View):
+    items: list[OrderView]
+    cursor: str | None = Field(description="send it to go on; none: nothing is left")
+
+
 class AssetView(View):
     asset_id: str
     name: str
@@ -250,12 +255,12 @@ def cancel(order_id: OrderId) -> Response[OrderView]:
 
 
 @app.post("/orders/cancel-all", tags=["orders"], summary="Take pending orders back, a page at a time")
-def cancel_all(asset_id: AssetInQuery = None, cursor: str | None = None) -> OrderPage:
+def cancel_all(asset_id: AssetInQuery = None, cursor: str | None = None) -> CancelledPage:
     """Answers with the orders it cancelled. Ask again with the cursor until there is none."""
     owner = caller(app).owner
     listed = f"POST /orders/cancel-all {owner} {asset_id}"
     page = orders().cancel_all(owner, asset_id, cursors().read(listed, cursor))
-    return OrderPage(items=[_order(order) for order in page.items], cursor=cursors().write(listed, page.after))
+    return CancelledPage(items=[_order(order) for order in page.items], cursor=cursors().write(listed, page.after))
 
 
 @app.get("/balances", tags=["holdings"], summary="Your assets")

@@ -89,7 +89,7 @@ class Life:
 
     def live(self) -> None:
         """Raises AssertionError when something that always holds does not."""
-        for step in range(self.chance.randint(1, 3)):
+        for step in range(self.chance.randint(1, 2)):
             self._something(f"{self.seed}-{step}")
             self.desk.process()
             self._pass(minutes=self.chance.choice([0, 1, 30]))

@@ -1,0 +1,15 @@
+"""Ten thousand random lives with faults: nothing is lost, nothing doubled, and nothing stuck without a trace."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.offramp.lives import live
+
+BLOCK = 500
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_in_a_faulty_life_every_dollar_and_coin_is_accounted_for(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        live(seed)

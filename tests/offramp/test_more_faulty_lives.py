@@ -1,0 +1,15 @@
+"""The second half of the ten thousand lives, in a file of its own: tests go to workers by file."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.offramp.lives import live
+
+BLOCK = 500
+
+
+@pytest.mark.parametrize("block", range(10, 20))
+def test_in_another_faulty_life_every_dollar_and_coin_is_accounted_for(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        live(seed)
