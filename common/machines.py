@@ -134,4 +134,5 @@ def _step(event: Mapping[str, Any]) -> Step | None:
 
 
 def _unavailable(error: Exception) -> MachinesUnavailable:
-    return MachinesUnavailable(f"Step Functions did not answer: {type(error).__name__}", retry_after_seconds=5)
+    what = error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    return MachinesUnavailable(f"Step Functions did not do it: {what}", retry_after_seconds=5)

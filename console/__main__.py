@@ -22,6 +22,7 @@ from console.trouble import Refused, Trouble
 ID_PATTERN = r"[A-Z][A-Z0-9]{20,31}"
 REASON_PATTERN = r"[\x20-\x7e]{3,200}"
 PAGE = 100  # what the desk gives at once
+PARKED = "parked"  # the context of the bank's events
 NOTHING_YET = "Nothing was done yet."
 
 
@@ -132,10 +133,14 @@ def work_list(
     if not items:
         _show(json_, found, "Nothing is overdue." if overdue else "Nothing is unfinished.")
         return
-    late = sum(item["overdue"] for item in items)
-    more = f" There may be more: --limit {PAGE}." if len(items) == limit < PAGE else ""
-    hint = f"{late} of {len(items)} overdue. `desk work show ID` explains one.{more}"
-    _show(json_, found, shown.waiting(items, now()), "", hint)
+    hints = [f"{sum(item['overdue'] for item in items)} of {len(items)} overdue."]
+    if any(item["context"] != PARKED for item in items):
+        hints.append("`desk work show ID` explains one.")
+    if any(item["context"] == PARKED for item in items):
+        hints.append("`desk parked list` tells more of what is parked.")
+    if len(items) == limit:
+        hints.append("There may be more: --limit." if limit < PAGE else "There may be more.")
+    _show(json_, found, shown.waiting(items, now()), "", " ".join(hints))
 
 
 @work.command("show")
@@ -144,7 +149,7 @@ def work_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None
     with _desk(context, json_) as desk:
         told = _story(desk, thing_id)
     possible = [{"command": command.words, "does": command.does} for command in story.commands(told)]
-    _show(json_, {**told, "next": possible}, *shown.life(told, now()))
+    _show(json_, {**told, "next": possible}, *shown.life(told, now()), *shown.by_hand(told, now()))
 
 
 @work.command("redrive")
@@ -208,14 +213,14 @@ def _move(context: typer.Context, as_json: bool, order_id: str, verb: str, reaso
     )
     with _desk(context, as_json) as desk:
         moved = desk.ask(request)
-    order = moved["order"]
-    status = "" if order["status"] == moved["before"] else f" It was {moved['before']} and is {order['status']}."
+    order, says = moved["order"], _safe(moved["says"])
+    if says.startswith(("is ", "was ")):
+        says = f"it {says}"
     if moved["done"]:
-        ending = [f"[green]✓[/] Done: {_safe(moved['says'])}.{_safe(status)}"]
-    elif yes:
-        ending = [f"Nothing was done: it {_safe(moved['says'])}."]
+        status = "" if order["status"] == moved["before"] else f" It was {moved['before']} and is {order['status']}."
+        ending = [f"[green]✓[/] Done: {says}.{_safe(status)}"]
     else:
-        ending = [f"With --yes: {_safe(moved['says'])}.", NOTHING_YET]
+        ending = [f"Nothing was done: {says}."] if yes else [f"With --yes: {says}.", NOTHING_YET]
     _show(as_json, moved, shown.sale(order), "", *ending)
 
 

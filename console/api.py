@@ -77,8 +77,8 @@ class Api:
             with self._waiting():
                 answer = self._http.request(request.method, url + request.address, params=query, json=request.body)
         except NOBODY as nobody:
-            start = "the local stack is started by `make up`" if self._place.here else "can this machine reach it?"
-            raise Unreachable(f"nothing answers at {url} ({_named(nobody)}). Is DESK_URL right? Or {start}") from None
+            then = "`make up` starts the local stack." if self._place.here else "Can this machine reach it?"
+            raise Unreachable(f"nothing answers at {url} ({_named(nobody)}). Is DESK_URL right? {then}") from None
         except httpx.RequestError as lost:
             then = UNSURE if request.changes else "Try again."
             raise Unreachable(f"{url} was asked and gave no answer ({_named(lost)}). {then}") from None

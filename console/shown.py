@@ -85,7 +85,7 @@ def waiting(items: Sequence[View], now: datetime) -> RenderableType:
 
 
 def life(told: Story, now: datetime) -> list[RenderableType]:
-    """The story of an order: what happened, where it stands, what can be done."""
+    """The story of an order: what happened, and where it stands."""
     timeline = Table.grid(padding=(0, 2))
     timeline.add_column(style="dim", no_wrap=True)
     timeline.add_column(style="cyan", no_wrap=True)
@@ -93,7 +93,7 @@ def life(told: Story, now: datetime) -> list[RenderableType]:
     for moment in story.moments(told):
         timeline.add_row(clock(moment.at, exact=True), text(moment.who), text(moment.what))
     title = Text.assemble((told["id"], "bold"), f", {story.kind(told['id'])}; times are UTC")
-    return [title, "", timeline, "", stands(told, now), *_next(told, now)]
+    return [title, "", timeline, "", stands(told, now)]
 
 
 def stands(told: Story, now: datetime) -> RenderableType:
@@ -118,7 +118,8 @@ def stands(told: Story, now: datetime) -> RenderableType:
     return facts(shown)
 
 
-def _next(told: Story, now: datetime) -> Iterable[RenderableType]:
+def by_hand(told: Story, now: datetime) -> Iterable[RenderableType]:
+    """What can be done; nothing for what waits for nothing."""
     possible = story.commands(told)
     if not possible:
         return

@@ -5,7 +5,7 @@ Our own metrics are those of `common.log`, printed by the functions in the embed
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aws_cdk import (
     Duration,
@@ -19,6 +19,7 @@ from aws_cdk import (
     aws_sns,
     aws_sns_subscriptions,
     aws_sqs,
+    aws_stepfunctions,
 )
 from constructs import Construct
 
@@ -28,7 +29,11 @@ from infra.place import Place
 RUNBOOKS = "docs/runbooks"
 MINUTE = Duration.minutes(1)
 PRICE_AGE_SECONDS_MAX = 300
+OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
+FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+
+Graph = tuple[str, Sequence[aws_cloudwatch.IMetric]]
 
 
 class Watch(Construct):
@@ -43,7 +48,10 @@ class Watch(Construct):
         api: aws_apigatewayv2.HttpApi,
         missed: aws_sqs.IQueue,
         functions: Mapping[str, aws_lambda.IFunction],
+        machines: Mapping[str, aws_stepfunctions.IStateMachine],
+        tasks: Collection[str],
     ) -> None:
+        """`tasks` are those of the functions that machines call."""
         super().__init__(scope, "Watch")
         self.alarms: list[aws_cloudwatch.Alarm] = []
         self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True)
@@ -58,15 +66,18 @@ class Watch(Construct):
         )
         if place.alarm_email is not None:
             self.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(place.alarm_email))
+        self._dashboard(
+            [
+                *self._books_and_prices(),
+                *self._payouts(),
+                *self._machines(machines, {name: functions[name] for name in tasks}),
+                *self._platform(table, api, missed, functions, tasks),
+            ]
+        )
 
+    def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
-        missed_rounds = missed.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
-        server_errors = api.metric_server_error(period=MINUTE, statistic="Sum")
-        # Two alarms: the embedded AWS does not know a sum of metrics.
-        throttled = {kind: _throttled(table, f"{kind}ThrottleEvents") for kind in ("Read", "Write")}
-        errors = {name: f.metric_errors(period=MINUTE, statistic="Sum") for name, f in functions.items()}
-
         self._alarm("Bugs", bugs, "bug", "A function answered 500: something happened that nobody had thought of.")
         self._alarm(
             "HoldMissing",
@@ -87,13 +98,111 @@ class Watch(Construct):
         self._alarm(
             "PriceJump", price_jump, "price-jump", "The price source gave a price that is not believed; it is not used."
         )
+        return [
+            ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
+            ("Age of the oldest price, seconds", [price_age]),
+            ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
+            ("Orders filled and expired", _all("OrdersFilled", "OrdersExpired")),
+            ("Accounts held against their journal", _all("Reconciled")),
+        ]
+
+    def _payouts(self) -> list[Graph]:
+        overdue, parked = _ours("WorkOverdue", "Maximum"), _ours("WorkParked", "Maximum")
+        failed, late_fills = _ours("PayoutsFailed"), _ours("LateFills")
+        contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
+        not_understood = _ours("EventsNotUnderstood")
+        self._alarm(
+            "PayoutsFailed",
+            failed,
+            "payouts-failed",
+            "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
+        )
+        self._alarm("LateFills", late_fills, "late-fills", "The exchange has an order whose coins were given back.")
+        self._alarm(
+            "BankContradictions",
+            contradictions,
+            "bank-contradictions",
+            "The bank says of a decided payout the contrary of what it said before.",
+        )
+        self._alarm(
+            "BankMismatch",
+            mismatch,
+            "bank-mismatch",
+            "What the bank says of a payout is of another account or amount. It is not believed, and the payout waits.",
+        )
+        self._alarm(
+            "EventsNotUnderstood",
+            not_understood,
+            "events-not-understood",
+            "The bank signed an event that can not be read.",
+        )
+        self._alarm(
+            "WorkParked", parked, "parked-events", "Events of the bank can not be placed; they wait for a person."
+        )
+        self._alarm(
+            "WorkOverdue",
+            overdue,
+            "work-overdue",
+            f"For {OVERDUE_MINUTES} minutes something has not moved by its time, or nobody sweeps any more.",
+            minutes=OVERDUE_MINUTES,
+            missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
+        return [
+            ("Unfinished work: overdue, parked", [overdue, parked]),
+            ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
+            ("Payouts failed, late fills: always 0", [failed, late_fills]),
+            (
+                "The bank: against itself, not fitting, not understood, parked",
+                [contradictions, mismatch, not_understood, _ours("EventsParked")],
+            ),
+        ]
+
+    def _machines(
+        self,
+        machines: Mapping[str, aws_stepfunctions.IStateMachine],
+        tasks: Mapping[str, aws_lambda.IFunction],
+    ) -> list[Graph]:
+        graphs: list[Graph] = []
+        for name, machine in machines.items():
+            started = machine.metric_started(period=MINUTE, statistic="Sum", label="started")
+            succeeded = machine.metric_succeeded(period=MINUTE, statistic="Sum", label="succeeded")
+            failed = machine.metric_failed(period=MINUTE, statistic="Sum", label="failed")
+            timed_out = machine.metric_timed_out(period=MINUTE, statistic="Sum", label="timed out")
+            aborted = machine.metric_aborted(period=MINUTE, statistic="Sum", label="aborted")
+            # Of these only a failure can come by itself: no machine has a time-out, and to abort one takes a person.
+            self._alarm(
+                f"ExecutionsFailed{_title(name)}",
+                failed,
+                "executions-failed",
+                f"{name} failed in {FAILING_MINUTES} of {WITHIN_MINUTES} minutes: that does not mend itself.",
+                minutes=WITHIN_MINUTES,
+                of_them=FAILING_MINUTES,
+            )
+            graphs.append((f"Executions of {name}", [started, succeeded, failed, timed_out, aborted]))
+        calls = [task.metric_invocations(period=MINUTE, statistic="Sum", label=name) for name, task in tasks.items()]
+        return [*graphs, ("Sales and payouts: tasks called", calls)]
+
+    def _platform(
+        self,
+        table: aws_dynamodb.ITable,
+        api: aws_apigatewayv2.HttpApi,
+        missed: aws_sqs.IQueue,
+        functions: Mapping[str, aws_lambda.IFunction],
+        tasks: Collection[str],
+    ) -> list[Graph]:
+        missed_rounds = missed.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
+        server_errors = api.metric_server_error(period=MINUTE, statistic="Sum")
+        # Two alarms: the embedded AWS does not know a sum of metrics.
+        throttled = {kind: _throttled(table, f"{kind}ThrottleEvents") for kind in ("Read", "Write")}
+        errors = {name: f.metric_errors(period=MINUTE, statistic="Sum") for name, f in functions.items()}
         self._alarm(
             "MissedRounds", missed_rounds, "missed-rounds", "EventBridge could not start a round of a schedule."
         )
         for name, metric in errors.items():
-            title = "".join(part.capitalize() for part in name.replace(".", "_").split("_"))
+            if name in tasks:
+                continue  # it ends in an exception to be asked again; its machine knows when that is too much
             self._alarm(
-                f"Errors{title}",
+                f"Errors{_title(name)}",
                 metric,
                 "function-errors",
                 f"{name} ended in an exception, ran out of time, or could not start.",
@@ -103,31 +212,24 @@ class Watch(Construct):
         for kind, metric in throttled.items():
             says = f"DynamoDB refuses {kind.lower()}s: a hot key, or a limit."
             self._alarm(f"{kind}sThrottled", metric, "table-throttled", says)
-
-        self._dashboard(
-            [
-                ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
-                ("Age of the oldest price, seconds", [price_age]),
-                ("Prices not believed", [price_jump]),
-                ("Orders filled and expired", [_ours("OrdersFilled"), _ours("OrdersExpired")]),
-                ("Requests", [api.metric_count(period=MINUTE), api.metric_client_error(period=MINUTE), server_errors]),
-                ("Latency, p50 and p99", [api.metric_latency(period=MINUTE, statistic=s) for s in ("p50", "p99")]),
-                ("Errors of functions", list(errors.values())),
-                (
-                    "Duration of functions, p99",
-                    [f.metric_duration(period=MINUTE, statistic="p99") for f in functions.values()],
-                ),
-                (
-                    "Table: units used, requests throttled",
-                    [
-                        table.metric_consumed_write_capacity_units(period=MINUTE),
-                        table.metric_consumed_read_capacity_units(period=MINUTE),
-                        *throttled.values(),
-                    ],
-                ),
-                ("Rounds that could not be started", [missed_rounds]),
-            ]
-        )
+        return [
+            ("Requests", [api.metric_count(period=MINUTE), api.metric_client_error(period=MINUTE), server_errors]),
+            ("Latency, p50 and p99", [api.metric_latency(period=MINUTE, statistic=s) for s in ("p50", "p99")]),
+            ("Errors of functions", list(errors.values())),
+            (
+                "Duration of functions, p99",
+                [f.metric_duration(period=MINUTE, statistic="p99") for f in functions.values()],
+            ),
+            (
+                "Table: units used, requests throttled",
+                [
+                    table.metric_consumed_write_capacity_units(period=MINUTE),
+                    table.metric_consumed_read_capacity_units(period=MINUTE),
+                    *throttled.values(),
+                ],
+            ),
+            ("Rounds that could not be started", [missed_rounds]),
+        ]
 
     def _alarm(
         self,
@@ -138,8 +240,10 @@ class Watch(Construct):
         *,
         above: int = 0,
         minutes: int = 1,
+        of_them: int | None = None,
         missing: aws_cloudwatch.TreatMissingData = aws_cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
+        """Rings when the metric is above that in each of the last `minutes`, or in `of_them` of these."""
         alarm = aws_cloudwatch.Alarm(
             self,
             name,
@@ -148,12 +252,13 @@ class Watch(Construct):
             comparison_operator=ABOVE,
             threshold=above,
             evaluation_periods=minutes,
+            datapoints_to_alarm=of_them,
             treat_missing_data=missing,
         )
         alarm.add_alarm_action(aws_cloudwatch_actions.SnsAction(self.topic))
         self.alarms.append(alarm)
 
-    def _dashboard(self, graphs: Sequence[tuple[str, Sequence[aws_cloudwatch.IMetric]]]) -> None:
+    def _dashboard(self, graphs: Sequence[Graph]) -> None:
         dashboard = aws_cloudwatch.Dashboard(self, "Dashboard", dashboard_name="cryptodesk")
         dashboard.add_widgets(aws_cloudwatch.AlarmStatusWidget(title="Alarms", alarms=self.alarms, width=24, height=4))
         dashboard.add_widgets(
@@ -170,6 +275,15 @@ def _ours(name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
         period=MINUTE,
         statistic=statistic,
     )
+
+
+def _all(*names: str) -> list[aws_cloudwatch.Metric]:
+    return [_ours(name) for name in names]
+
+
+def _title(name: str) -> str:
+    """`offramp.create_payout` and `sell-order` as parts of a construct's id."""
+    return "".join(part.capitalize() for part in name.replace(".", "_").replace("-", "_").split("_"))
 
 
 def _throttled(table: aws_dynamodb.ITable, events: str) -> aws_cloudwatch.Metric:

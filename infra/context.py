@@ -22,7 +22,7 @@ from constructs import Construct
 from infra.bundle import Target
 from infra.contexts import Context
 from infra.door import Door
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, Grant, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, Grant, Secret
 from infra.place import Place
 
 SERVICE = "cryptodesk"
@@ -168,20 +168,27 @@ class ContextConstruct(Construct):
         if grant.indexes:
             statements.append(_allow(["dynamodb:Query"], [f"{table}/index/{index.name}" for index in grant.indexes]))
         if grant.machines:
-            prefix = self._shared.environment["MACHINES_ARN_PREFIX"]
-            machines = [f"{prefix}{name}" for name in sorted(grant.machines)]
-            executions = [f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines]
-            statements += [
-                _allow(sorted(actions), executions if of_executions else machines)
-                for of_executions in (False, True)
-                if (actions := {a for a in grant.machine_actions if (a in ON_EXECUTIONS) is of_executions})
-            ]
+            statements += self._on_machines(grant)
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
         if not self._shared.place.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
         return statements
+
+    def _on_machines(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
+        prefix = self._shared.environment["MACHINES_ARN_PREFIX"]
+        machines = [f"{prefix}{name}" for name in sorted(grant.machines)]
+        executions = [f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines]
+        # A token's machine is what AWS asks for; the embedded AWS does not know it by the token.
+        of_tokens = ["*"] if self._shared.place.embedded else machines
+        resources = {action: executions if action in ON_EXECUTIONS else machines for action in grant.machine_actions}
+        if TOKEN in resources:
+            resources[TOKEN] = of_tokens
+        together: dict[str, list[str]] = {}
+        for action in sorted(resources):
+            together.setdefault("\n".join(resources[action]), []).append(action)
+        return [_allow(actions, resources[actions[0]]) for actions in together.values()]
 
     def _every(self, minutes: int, function: aws_lambda.Function) -> None:
         target = aws_events_targets.LambdaFunction(

@@ -42,7 +42,6 @@ def acknowledge(stack: CryptodeskStack) -> None:
                 "X-Ray's two actions know no resources. A test refuses every other wildcard (tests/infra).",
             )
 
-
     for route in stack.door.open_routes:
         _because(route, "APIG4", "Whoever asks here signs the body, which the function checks before it looks at it.")
     for context in stack.contexts:
@@ -52,6 +51,9 @@ def acknowledge(stack: CryptodeskStack) -> None:
                 f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{SERVICE}-{name}:*]",
                 "Executions are named by the orders they move; which machine's they are is exact.",
             )
+    if stack.place.embedded:
+        for context in stack.contexts:
+            _because(context, "IAM5[Resource::*]", "The embedded AWS does not know whose a task token is; AWS does.")
     for machine in stack.machines.values():
         where = machine.node.scope or machine
         _because(

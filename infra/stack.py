@@ -73,7 +73,14 @@ class CryptodeskStack(Stack):
         self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
         self.machines = {name: m for made in self.contexts for name, m in made.machines.items()}
         self.watch = Watch(
-            self, place, table=self.table, api=self.door.api, missed=self.missed, functions=self.functions
+            self,
+            place,
+            table=self.table,
+            api=self.door.api,
+            missed=self.missed,
+            functions=self.functions,
+            machines=self.machines,
+            tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],
         )
 
         CfnOutput(self, "ApiId", value=self.door.api.api_id)

@@ -104,12 +104,13 @@ def demo(
     picture: Annotated[Path, typer.Option(help="Where the picture of the portfolio over time goes.")] = PICTURE,
 ) -> None:
     """Drive the desk through its HTTP API, print what happened, and draw it."""
+    from sandbox.cash_out import CashOutFailed
     from sandbox.demo import DemoFailed, run  # it draws: matplotlib is slow to import
 
     desk = _running_desk()
     try:
         story = run(desk, picture, (lambda _: None) if json_ else lambda text: out.print(f"· {text}", markup=False))
-    except (DemoFailed, SeedingFailed) as trouble:
+    except (DemoFailed, CashOutFailed, SeedingFailed) as trouble:
         _fail(str(trouble), json_)
     if json_:
         out.print_json(json.dumps(story.as_json()))

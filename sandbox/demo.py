@@ -1,7 +1,8 @@
-"""The order desk as a customer sees it, driven through the real HTTP API of a local stack, with a picture at the end.
+"""The desk as a customer sees it, driven through the real HTTP API of a local stack, with a picture at the end.
 
 A new customer signs up, deposits, buys, sells, leaves two limit orders, and watches the simulated market move: one
-order fills, the other expires. What the clock does every minute is asked for at once, from the same functions.
+order fills, the other expires. What the clock does every minute is asked for at once, from the same functions. Then
+he cashes out to his bank.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.cash_out import play
 from sandbox.seed import Desk
 
 EXPIRE_ORDERS = "cryptodesk-orders-expire-orders"
@@ -132,6 +134,9 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
             f"portfolio ${portfolio['total_portfolio_value']} "
             f"(realised ${portfolio['realised_gain']}, unrealised ${portfolio['unrealised_gain']})"
         )
+        paid = play(desk, username, "0.01", 2, f"{username}-cash-out", tell)
+        if paid.order["status"] != "FILLED" or paid.order["payout_attempts"] != 3:
+            raise DemoFailed(f"the cash-out is {paid.order['status']} after {paid.order['payout_attempts']} attempts")
         with desk.http("olga") as operator:
             books = _ok(operator.post("/operations/reconcile", json={"username": username})).json()
         if books["differences"]:

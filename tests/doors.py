@@ -266,22 +266,21 @@ class Doors:
             self.watch(route, answer)
         return answer
 
-    def bank(
+    def signed(
         self,
         body: bytes,
         *,
         event_id: str = "evt_of_a_test",
         secret: str = WEBHOOK_SECRET,
         late: timedelta = timedelta(0),
-        **changed: str | None,
-    ) -> Answer:
-        """What the bank tells by its webhook, signed so long ago. Headers that are `changed` are so after the signing;
-        one that is None is left out, `_` stands for `-`."""
-        at = self.desk.clock.at - late
-        headers: dict[str, str | None] = {**signed([Webhook(secret)], event_id, at, body)}
-        headers |= {name.replace("_", "-"): value for name, value in changed.items()}
-        given = {name.lower(): value for name, value in headers.items() if value is not None}
-        return self.ask("POST", "/webhooks/baas", headers=given, body=body)
+    ) -> dict[str, str]:
+        """The headers of a webhook of the bank, which it signed so long ago."""
+        headers = signed([Webhook(secret)], event_id, self.desk.clock.at - late, body)
+        return {name.lower(): value for name, value in headers.items()}
+
+    def bank(self, body: bytes, **said: Any) -> Answer:
+        """What the bank tells by its webhook; `said` is of `signed`."""
+        return self.ask("POST", "/webhooks/baas", headers=self.signed(body, **said), body=body)
 
     def as_(self, token: Token | None) -> Client:
         return Client(self, token)

@@ -11,6 +11,7 @@ import pytest
 
 from common.clock import text
 from common.money import Money, Quantity
+from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
 from common.table import keys
 from functions.orders import store
@@ -237,6 +238,29 @@ class TestOthers:
             assert ann.get("/balance").json["held_balance"] == "0.00"
         desk.check()
 
+    def test_cash_outs_are_all_reached_once_and_newest_first_among_orders_of_another_kind(self) -> None:
+        desk = Desk()
+        desk.list_asset("BTC", "100")
+        for name in ("ann", "bob"):
+            desk.clients(desk.customer(name, usd="9000.00"))
+        with opened(desk, openapi.check) as doors:
+            sold: dict[str, list[str]] = {"ann": [], "bob": []}
+            for n in range(24):
+                who = ("ann", "bob")[n % 4 == 3]
+                doors.customer(who).post("/orders", {"asset_id": "BTC", "order_type": "BUY", "quantity": "1"})
+                if n % 3 == 2:
+                    desk.world.fake.refuse_next()  # what was never sold is no cash-out
+                answer = doors.customer(who).post("/crypto/order/sell", cash_out(who))
+                assert answer.status == (503 if n % 3 == 2 else 200)
+                sold[who] += [answer.json["order_id"]] if answer.status == 200 else []
+            for who, ids in sold.items():
+                for limit in (1, 3, 100):
+                    found = doors.customer(who).every("/crypto/order/sell", limit=limit)
+                    assert [order["order_id"] for order in found] == ids[::-1]
+                others = doors.customer(who).every("/orders", limit=3)
+                assert len([order for order in others if order["order_type"] == "BUY"]) == len(ids) * 3 // 2
+        desk.check()
+
     def test_every_user_is_found(self) -> None:
         desk = Desk()
         names = {f"user{n}" for n in range(60)}
@@ -259,6 +283,12 @@ class TestOthers:
             acts = olga.every("/operations/audit", date="2026-11-21", limit=10)
             assert [act["detail"].partition(" ")[0] for act in acts] == [f"${n}.00" for n in range(25, 0, -1)]
             assert len(olga.every("/operations/audit", date="2026-11-22")) == 1
+
+
+def cash_out(username: str, quantity: str = "0.1") -> dict[str, str]:
+    """For about ten dollars."""
+    clients = {"crypto_client_id": f"{username}-crypto", "banking_client_id": f"{username}-bank"}
+    return {"asset_id": "BTC", "quantity": quantity, "estimated_amount": "10.00", **clients}
 
 
 @dataclass(frozen=True)
@@ -285,6 +315,7 @@ LISTS = [
     List(Route("GET", "/assets/{asset_id}/transactions"), others=(SPAN, {"to": "2026-11-22T00:00:00Z"})),
     List(Route("GET", "/balance/transactions"), others=(SPAN, {"to": "2026-11-22T00:00:00Z"})),
     List(Route("POST", "/orders/cancel-all"), others=({"asset_id": "BTC"}, {"asset_id": "AI"})),
+    List(Route("GET", "/crypto/order/sell")),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
@@ -307,6 +338,9 @@ def doors() -> Iterator[Doors]:
             for n in range(55):
                 asked = {"asset_id": ("BTC", "AI")[n % 2], "order_type": "BUY", "quantity": "1"}
                 who.post("/orders", asked)
+            desk.clients(Owner(name, f"sub-{name}"))
+            for _ in range(3):
+                assert who.post("/crypto/order/sell", cash_out(name, "1")).status == 200
         yield doors
     desk.check()
 

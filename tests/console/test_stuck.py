@@ -107,7 +107,9 @@ def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: De
 
     finished = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes")
     assert finished.code == 0
-    assert "✓ Done: is FILLED; the held $99.90 count as paid. It was SELL_PAYOUT_FAILED and is FILLED." in finished.out
+    assert (
+        "✓ Done: it is FILLED; the held $99.90 count as paid. It was SELL_PAYOUT_FAILED and is FILLED." in finished.out
+    )
     assert desk.offramp.order(ann, order_id).status == "FILLED"
     assert ask("work", "list").out == "Nothing is unfinished.\n"
 
@@ -128,8 +130,8 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: O
     before = json.dumps(list(desk.dynamo.items()), sort_keys=True)
     for verb, would in (
         ("retry-payout", "attempt 6 to pay $99.90 to the customer's bank"),
-        ("mark-filled", "is FILLED; the held $99.90 count as paid"),
-        ("credit-usd", "is FILLED; the held $99.90 are free on the customer's balance"),
+        ("mark-filled", "it is FILLED; the held $99.90 count as paid"),
+        ("credit-usd", "it is FILLED; the held $99.90 are free on the customer's balance"),
     ):
         dry = ask("offramp", verb, order_id, *BECAUSE)
         assert dry.code == 0
@@ -230,7 +232,10 @@ def test_an_event_of_the_bank_that_belongs_to_nothing_is_shown_tried_again_and_p
     desk.payouts.receive(BankEvent("evt_9", stray, desk.clock()))
     listed = ask("parked", "list")
     assert re.search(r"^evt_9 S.{25}-01 \$5\.00 FAILED ACCOUNT_CLOSED 2026-11-21", listed.words, re.MULTILINE)
-    assert "parked evt_9" in ask("work", "list").words
+    among = ask("work", "list")
+    assert "parked evt_9" in among.words
+    assert "`desk parked list`" in among.out
+    assert "`desk work show" not in among.out
     assert ask("parked", "replay", "evt_9", *BECAUSE).out.endswith("Nothing was done yet.\n")
     assert ask("parked", "replay", "evt_9", *BECAUSE, "--yes").code == 1
     assert "evt_9 is DISMISSED" in ask("parked", "dismiss", "evt_9", *BECAUSE, "--yes").out

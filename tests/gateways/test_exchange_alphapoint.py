@@ -1,5 +1,6 @@
 """The AlphaPoint adapter: what it sends, what it makes of each answer, and that it takes no answer for another."""
 
+import gzip
 import json
 import socket
 import subprocess
@@ -1182,6 +1183,13 @@ def test_a_huge_answer_is_not_read_to_its_end() -> None:
         assert exchange_at(wire.url).rules("BTC")
 
 
+def test_a_compressed_answer_that_nobody_asked_for_is_not_unpacked() -> None:
+    packed = http(gzip.compress(INSTRUMENTS.encode(), mtime=0), "200 OK", "Content-Encoding: gzip")
+    with Wire(packed) as wire, pytest.raises(ExchangeUnavailable) as refusal:
+        exchange_at(wire.url).rules("BTC")
+    assert refusal.value.facts == {"what": "garbage"}
+
+
 def test_an_exchange_that_nobody_listens_for_is_not_reached() -> None:
     with Wire() as wire:
         url = wire.url
@@ -1227,7 +1235,7 @@ def test_the_adapter_starts_without_a_heavy_http_library() -> None:
 
 # Any number
 
-UNITS = st.integers(1, 10**38)  # of the 28th decimal
+UNITS = st.integers(1, 10**38) | st.integers(10**37, 10**38)  # of the 28th decimal; it likes small ones
 
 
 def written(units: int) -> str:

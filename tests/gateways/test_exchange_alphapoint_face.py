@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
 from importlib import import_module
@@ -260,6 +260,10 @@ def test_without_the_right_signature_nothing_is_told_or_done(
     assert world.venue.history("desk") == []
 
 
+def test_a_key_is_of_one_user(world: World) -> None:
+    assert world.ask("GetOpenOrders", headers=signature(replace(DESK, user_id=447)))["errorcode"] == 20
+
+
 @pytest.mark.parametrize("missing", ["Nonce", "APIKey", "Signature", "UserId"])
 def test_all_four_headers_are_needed(world: World, missing: str) -> None:
     headers = {name: value for name, value in signature(DESK).items() if name != missing}
@@ -384,6 +388,7 @@ def test_an_order_is_told_with_what_is_left_and_28_decimals(world: World) -> Non
     assert (
         f'"OrigQuantity":0.5{"0" * 27},"QuantityExecuted":0.2{"0" * 27},"GrossValueExecuted":12000.{"0" * 28},' in raw
     )
+    assert f'"ExecutableValue":0.{"0" * 28},' in raw, "no exponents"
     told = json.loads(raw)
     expected = {
         "Side": "Sell",

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -546,6 +547,27 @@ def test_whatever_may_go_together_with_an_order_leaves_it_open_and_is_asked_once
     assert stub.calls[-1] == "POST order", "and nothing after it"
 
 
+@pytest.mark.parametrize("answer", [Drop, "<html>", "", Answer(500, "")])
+def test_what_an_earlier_call_was_told_says_nothing_about_this_one(stub: Stub, answer: Scripted) -> None:
+    """Python chains an exception to the one that is being handled; theirs was a refusal, ours is not."""
+    stub.script("POST order", NO_ORDER[0], answer)
+    stub.script("GET order", UNKNOWN[0], answer)
+    with pytest.raises(ExchangeRefused) as refused:
+        stub.exchange.place(SELL)
+    try:
+        raise refused.value
+    except ExchangeRefused:
+        with pytest.raises(ExchangeUnavailable):
+            stub.exchange.place(SELL)
+    with pytest.raises(ExchangeOrderUnknown) as unknown:
+        stub.exchange.find("BTC", OURS)
+    try:
+        raise unknown.value
+    except ExchangeOrderUnknown:
+        with pytest.raises(ExchangeUnavailable):
+            stub.exchange.find("BTC", OURS)
+
+
 def test_a_key_that_was_good_before_is_still_no_refusal(stub: Stub) -> None:
     """Binance tells -2015 in a temporary ban, too."""
     stub.script("GET order", order())
@@ -554,6 +576,33 @@ def test_a_key_that_was_good_before_is_still_no_refusal(stub: Stub) -> None:
     with pytest.raises(ExchangeUnavailable) as unavailable:
         stub.exchange.place(SELL)
     assert unavailable.value.facts == {"what": "refused", "code": -2015}
+
+
+def test_callers_at_one_time_are_each_told_what_became_of_their_own_order(stub: Stub) -> None:
+    def decide(request: Request) -> Answer:
+        if request.method == "GET":
+            return Answer(200, info(request.query.removeprefix("symbol=").removesuffix("USDT")))
+        name = stub.parameters(request)["newClientOrderId"]
+        if name.endswith("refused"):
+            return NO_ORDER[0]
+        if name.endswith("dropped"):
+            raise Drop
+        return Answer(200, order(orderId=int(name)))
+
+    def ask(n: int) -> str:
+        name = f"{n + 1}{('', 'refused', 'dropped')[n % 3]}"
+        ticket = Ticket(Side.SELL, Quantity("1", f"A{n % 7}"), Price("100"), name)
+        try:
+            return exchange.place(ticket)
+        except ExchangeRefused:
+            return f"{n + 1}refused"
+        except ExchangeUnavailable as unavailable:
+            return f"{n + 1}dropped" if unavailable.facts == {"what": "connection"} else str(unavailable)
+
+    with serve(decide, name="binance") as face, ThreadPoolExecutor(8) as threads:
+        exchange = CcxtExchange(face.url, api_key="k", secret="s")
+        told = list(threads.map(ask, range(60)))
+    assert told == [f"{n + 1}{('', 'refused', 'dropped')[n % 3]}" for n in range(60)]
 
 
 @pytest.mark.parametrize(
@@ -587,7 +636,7 @@ def test_nobody_there_is_no_answer() -> None:
 
 def test_an_operation_asks_no_more_when_its_time_is_up(stub: Stub, time: Time) -> None:
     def slow(request: Request) -> Answer:
-        time.seconds += 4.0
+        time.seconds += 3.25
         return stub.decide(request)
 
     stub.script("GET order", order("PARTIALLY_FILLED", "0.1"))
@@ -595,7 +644,7 @@ def test_an_operation_asks_no_more_when_its_time_is_up(stub: Stub, time: Time) -
     with serve(slow, name="binance") as face:
         exchange = CcxtExchange(face.url, api_key="k", secret="s", monotonic=time.monotonic)
         with pytest.raises(ExchangeUnavailable) as unavailable:
-            exchange.order("BTC", "28")  # its trades would have come after 12 s
+            exchange.order("BTC", "28")  # 12 s less the 5.5 that one silence may take are over
     assert unavailable.value.facts == {"what": "timeout"}
     assert stub.calls == ["GET exchangeInfo", "GET order"]
 
@@ -661,7 +710,9 @@ def test_a_body_in_chunks_and_packed_is_read_as_binance_sends_it() -> None:
             id="unpacks not",
         ),
         pytest.param(
-            lambda c: c.sendall(_head(f"Content-Length: {BODY_BYTES_MAX + 1}") + b" " * (BODY_BYTES_MAX + 1)),
+            lambda c: c.sendall(
+                _head(f"Content-Length: {BODY_BYTES_MAX + 1}") + order().ljust(BODY_BYTES_MAX + 1).encode()
+            ),
             "garbage",
             id="is endless",
         ),
@@ -744,6 +795,13 @@ def test_an_order_is_told_with_what_its_trades_came_to(stub: Stub) -> None:
         fee=Money("1.90105"),
         fees_elsewhere={"BNB": Decimal("0.00012346")},
     )
+
+
+def test_a_fee_of_nothing_is_none(stub: Stub) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000", "0.00000000", "BNB")]))
+    told = stub.exchange.order("BTC", "28")
+    assert (told.fee, told.fees_elsewhere) == (Money(0), {})
 
 
 def test_all_trades_of_an_order_are_read_from_the_first_one_on(stub: Stub) -> None:

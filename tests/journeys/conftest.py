@@ -74,9 +74,8 @@ def free_ports(number: int) -> list[int]:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    aws, docs, prices = free_ports(3)
     folder: Path = tmp_path_factory.mktemp("local")
-    local = Local(LocalPlace(folder, aws, docs, prices))
+    local = Local(LocalPlace(folder, *free_ports(5)))
     try:
         yield Stack(local, local.up(Silent()))
     finally:

@@ -8,6 +8,7 @@ Time is virtual, the code is the product's own, and a seed gives the same life e
 
 from __future__ import annotations
 
+import tests.conftest  # noqa: F401, I001  the environment, which the logger reads when it is made
 import argparse
 import sys
 import time
@@ -240,6 +241,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    import tests.conftest  # noqa: F401  the environment
-
     sys.exit(main())

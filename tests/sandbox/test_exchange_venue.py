@@ -456,6 +456,12 @@ def test_an_order_is_known_to_its_own_account_and_market_only(world: World) -> N
     assert world.again(order) == order
 
 
+def test_an_order_is_asked_for_by_an_id(world: World) -> None:
+    for ask in (world.venue.order, world.venue.cancel):
+        with pytest.raises(ValueError, match="found by its order_id"):
+            ask("alice", "BTCUSDT")
+
+
 def test_who_has_no_account_can_do_nothing(world: World) -> None:
     with pytest.raises(AccountUnknown):
         world.place("mallory", SELL, "0.1", "60000")
@@ -653,6 +659,7 @@ def test_half_a_lot_does_not_fill() -> None:
     world.deposited["SHIB"] += 444
     order = world.venue.place("alice", "SHIBUSDT", SELL, Kind.LIMIT, quantity=Decimal(444), price=Decimal(1))
     assert (order.executed, order.status) == (Decimal(0), Status.CANCELED)
+    assert world.venue.trades("alice", "SHIBUSDT") == []
     world.check()
 
 
@@ -781,6 +788,48 @@ def test_after_orders_from_many_threads_nobodys_money_is_gone_or_made() -> None:
         thread.join()
     assert len(finished) == len(names)
     world.check()
+
+
+class CountingLock:
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __enter__(self) -> None:
+        self.taken += 1
+
+    def __exit__(self, *_: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda venue: setattr(venue, "maintenance", True),
+        lambda venue: venue.list_symbol(BTC),
+        lambda venue: venue.depth("BTCUSDT"),
+        lambda venue: venue.last_price("BTCUSDT"),
+        lambda venue: venue.accounts,
+        lambda venue: venue.open_account("carol", {}),
+        lambda venue: venue.deposit("alice", "BTC", Decimal(0)),
+        lambda venue: venue.set_fees(FREE),
+        lambda venue: venue.balances("alice"),
+        lambda venue: venue.place("alice", "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(60000)),
+        lambda venue: venue.cancel("alice", "BTCUSDT", client_order_id="a"),
+        lambda venue: venue.cancel_all("alice", "BTCUSDT"),
+        lambda venue: venue.order("alice", "BTCUSDT", client_order_id="a"),
+        lambda venue: venue.open_orders("alice"),
+        lambda venue: venue.history("alice"),
+        lambda venue: venue.trades("alice", "BTCUSDT"),
+        lambda venue: venue.state(),
+        lambda venue: venue.restore(Venue(lambda: NOON).state()),
+    ],
+)
+def test_every_call_waits_for_the_lock(call: Callable[[Venue], Any]) -> None:
+    world = World()
+    world.place("alice", SELL, "0.1", "60000", client_order_id="a")
+    lock = CountingLock()
+    world.venue.lock = lock  # type: ignore[assignment]
+    call(world.venue)
+    assert lock.taken > 0
 
 
 def test_ten_thousand_orders_live_and_die() -> None:

@@ -31,7 +31,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from functools import cached_property
-from threading import Lock
+from threading import Lock, local
 from types import ModuleType
 from typing import Any, Literal
 
@@ -103,7 +103,7 @@ class CcxtExchange:
     clock: for the age of a market's rules; monotonic: for the time that is left. Requests are signed with the machine's
         own time.
 
-    Nothing is imported or asked before the first call. For one thread at a time, as ccxt is.
+    Nothing is imported or asked before the first call. Safe to use from several threads.
     A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can
     be known any more, least of all that an order never was: ExchangeUnavailable.
 
@@ -141,7 +141,8 @@ class CcxtExchange:
         self._read_seconds = read_seconds
         self._clock = clock
         self._monotonic = monotonic
-        self._until = 0.0
+        self._call = _Call()
+        self._reading = Lock()
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
 
     def rules(self, asset_id: str) -> Rules:
@@ -232,9 +233,10 @@ class CcxtExchange:
         found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
         if len(found) != 1:  # "BTCUSDT" might also be BTCU in SDT
             raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
-        others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
-        self._asked("market", client.set_markets, [*others, *found])
-        self._read_at[symbol] = at
+        with self._reading:
+            others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
+            self._asked("market", client.set_markets, [*others, *found])
+            self._read_at[symbol] = at
 
     def _rules(self, symbol: str) -> Rules:
         market = self._client.markets[symbol]
@@ -311,10 +313,11 @@ class CcxtExchange:
 
     def _begin(self) -> None:
         """An operation begins; when its time is up nothing more is asked, and one last silence still fits in."""
-        self._until = self._monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
+        self._call.until = self._monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
 
     def _asked(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
-        """What ccxt answers. Raises what `_in_our_words` says."""
+        """What ccxt answers, with at most one request. Raises what `_in_our_words` says."""
+        self._call.answer = None
         try:
             # ccxt computes in the thread's decimal context and leaves its own rounding and traps behind in it.
             with localcontext(Context(prec=80)):
@@ -322,7 +325,7 @@ class CcxtExchange:
         except Refusal:
             raise
         except Exception as trouble:  # what ccxt makes of an answer that is no order: KeyError, TypeError, …
-            raise _in_our_words(about, trouble) from trouble
+            raise _in_our_words(about, trouble, self._call.answer) from trouble
 
     @cached_property
     def _client(self) -> Any:
@@ -352,18 +355,10 @@ class CcxtExchange:
         for prefix in ("https://", "http://"):
             transport = client.session.get_adapter(prefix)
             client.session.mount(
-                prefix,
-                _Punctual(transport, self._left, self._connect_seconds, self._read_seconds, self._monotonic),
+                prefix, _Punctual(transport, self._call, self._connect_seconds, self._read_seconds, self._monotonic)
             )
         logging.getLogger("ccxt").setLevel(logging.INFO)  # below, it writes down the key
         return client
-
-    def _left(self) -> float:
-        """Seconds of the operation. Raises TimeoutError when there are none left to ask in."""
-        left = self._until - self._monotonic()
-        if left <= 0:
-            raise TimeoutError("no time left to ask")
-        return left
 
 
 _IMPORTING = Lock()
@@ -393,25 +388,35 @@ def _binance() -> Any:
                 del sys.modules["ccxt"]
 
 
+class _Call(local):
+    """What is going on in a thread. The answer is kept here and not looked for in the exception that comes of it:
+    Python chains that one to whatever the caller is handling just then, which may be about another question."""
+
+    until = 0.0  # the operation asks no more from then on
+    answer: Any = None  # requests' Response, whole; None: nothing came, or not all of it
+
+
 class _Punctual:
     """A transport of requests that ends in time: requests' own time-out starts anew with every byte of a body."""
 
     def __init__(
         self,
         transport: Any,
-        left: Callable[[], float],
+        call: _Call,
         connect_seconds: float,
         read_seconds: float,
         monotonic: Callable[[], float],
     ) -> None:
         self._transport = transport
-        self._left = left
+        self._call = call
         self._connect_seconds = connect_seconds
         self._read_seconds = read_seconds
         self._monotonic = monotonic
 
     def send(self, request: Any, **settings: Any) -> Any:
-        left = self._left()
+        left = self._call.until - self._monotonic()
+        if left <= 0:
+            raise TimeoutError("no time left to ask")
         deadline = self._monotonic() + min(left, self._connect_seconds + self._read_seconds)
         timeout = urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds)
         response = self._transport.send(request, **settings | {"timeout": timeout, "stream": True})
@@ -427,6 +432,7 @@ class _Punctual:
             response.raw.close()
         response._content = bytes(body)  # as requests itself keeps a body that it has read
         response._content_consumed = True
+        self._call.answer = response
         return response
 
     def close(self) -> None:
@@ -488,7 +494,7 @@ def _garbled(why: str) -> ExchangeUnavailable:
 
 @dataclass(frozen=True)
 class _Said:
-    """An answer with an error status. Code and message are 0 and "" when its body is not Binance's."""
+    """An answer with a status that is no success. Code and message are 0 and "" when its body is not Binance's."""
 
     status: int
     code: int
@@ -499,28 +505,24 @@ class _Said:
         return f"{self.message} ({self.code})" if self.code else f"HTTP {self.status}"
 
 
-def _said(trouble: BaseException) -> _Said | None:
-    """The answer that ccxt's exception is about: it is made while requests' own is handled, which has it."""
-    at: BaseException | None = trouble
-    while at is not None and getattr(at, "response", None) is None:
-        at = at.__cause__ or at.__context__
-    if at is None:
+def _said(answer: Any) -> _Said | None:
+    """None for nothing, and for an answer whose status is fine."""
+    if answer is None or answer.status_code < 300:
         return None
-    response: Any = at.response  # type: ignore[attr-defined]
     try:
-        body = json.loads(response.content)
+        body = json.loads(answer.content)
     except (ValueError, RecursionError):
         body = None
     code, message = (body.get("code"), body.get("msg")) if isinstance(body, dict) else (0, "")
     return _Said(
-        status=int(response.status_code),
+        status=int(answer.status_code),
         code=code if type(code) is int else 0,
         message="".join(filter(str.isprintable, message))[:200] if isinstance(message, str) else "",
-        retry_after=response.headers.get("Retry-After", ""),
+        retry_after=answer.headers.get("Retry-After", ""),
     )
 
 
-def _in_our_words(about: About, trouble: Exception) -> Refusal:
+def _in_our_words(about: About, trouble: Exception, answer: Any) -> Refusal:
     """The one place where their errors become ours.
 
     After `place` only what can not go together with an order is ExchangeRefused or MarketUnknown: to call something
@@ -556,7 +558,7 @@ def _in_our_words(about: About, trouble: Exception) -> Refusal:
     For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a
     fill) are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
     """
-    said = _said(trouble)
+    said = _said(answer)
     if said is not None and 400 <= said.status < 500:
         if about != "order" and (said.code == -1121 or (said.code == -1100 and "'symbol'" in said.message)):
             return MarketUnknown("the exchange has no such market")

@@ -1,0 +1,222 @@
+"""What became of a cash-out or a withdrawal, as tests look at it; and what the fakes' own controls can not do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from common.gateways.bank import BankEvent
+from common.money import Money
+from common.owner import Owner
+from common.payouts import store as payouts
+from common.payouts.model import Attempt
+from functions.offramp.model import Status, Terms
+from sandbox.bank.bank import Outcome
+from sandbox.exchange.orders import Order, OrderUnknown
+from tests.desk import Desk
+from tests.harness.executions import Execution
+from tests.outside import ACCOUNT
+
+SYMBOL = "BTCUSDT"
+
+
+def terms(quantity: str = "1", estimate: str = "100.00", username: str = "ann", **changed: str) -> Terms:
+    return Terms(
+        asset_id=changed.get("asset_id", "BTC"),
+        quantity=Decimal(quantity),
+        estimated_amount=Money(estimate),
+        crypto_client_id=changed.get("crypto_client_id", f"{username}-crypto"),
+        banking_client_id=changed.get("banking_client_id", f"{username}-bank"),
+    )
+
+
+def coins(desk: Desk, owner: Owner, asset_id: str = "BTC") -> tuple[Decimal, Decimal]:
+    """Free and held."""
+    _, holdings = desk.orders.holdings(owner)
+    (holding,) = [h for h in holdings if h.asset_id == asset_id]
+    return holding.quantity.amount, holding.held_quantity.amount
+
+
+def dollars(desk: Desk, owner: Owner) -> tuple[Money, Money]:
+    """Free and held."""
+    balance = desk.accounts.balance(owner)
+    return balance.current, balance.held
+
+
+def status(desk: Desk, thing_id: str) -> str | None:
+    """Also of what its customer does not see."""
+    return desk.operations.story(thing_id).status
+
+
+def intent(desk: Desk) -> str:
+    """The id of the only cash-out there is, seen by its customer or not."""
+    (item,) = [item for item in desk.dynamo.items() if item["entity_type"]["S"] == "sell_order"]
+    return str(item["PK"]["S"])
+
+
+def raw(desk: Desk, pk: str, sk: str) -> dict[str, Any]:
+    """An item of the table."""
+    (found,) = [item for item in desk.dynamo.items() if (item["PK"]["S"], item["SK"]["S"]) == (pk, sk)]
+    return {name: _plain(value) for name, value in found.items()}
+
+
+def desks_own(desk: Desk) -> Decimal:
+    """What the desk itself has been left of sales, in dollars."""
+    lines = [item for item in desk.dynamo.items() if item["PK"]["S"] == "DESK#USD"]
+    return sum((Decimal(line["amount"]["N"]) for line in lines), Decimal(0))
+
+
+def _plain(value: dict[str, Any]) -> Any:
+    ((kind, content),) = value.items()
+    return Decimal(content) if kind == "N" else content
+
+
+def attempts(desk: Desk, thing_id: str) -> list[Attempt]:
+    return list(payouts.attempts(desk.table, thing_id))
+
+
+def decided(desk: Desk, thing_id: str) -> list[str]:
+    """The statuses of the attempts, in order."""
+    return [attempt.status for attempt in attempts(desk, thing_id)]
+
+
+def at_the_exchange(desk: Desk) -> list[Order]:
+    """Every order that the desk has there, the oldest first."""
+    return desk.world.venue.history(ACCOUNT)[::-1]
+
+
+def executions(desk: Desk, thing_id: str) -> list[Execution]:
+    """Of one order, in order."""
+    return [e for e in desk.world.machines.executions if e.name.partition("-")[0] == thing_id]
+
+
+def waits_for_person(desk: Desk, thing_id: str) -> str | None:
+    """What an operator is asked to look at; None when nobody is."""
+    story = desk.operations.story(thing_id)
+    return story.waits_for if story.needs_person else None
+
+
+def overdue(desk: Desk) -> list[str]:
+    """The ids of cash-outs and withdrawals that should have moved, as operators see them."""
+    return [w.id for w in desk.operations.work(("offramp", "accounts"), overdue_only=True, limit=100)]
+
+
+def moves(desk: Desk, thing_id: str) -> list[tuple[str | None, str]]:
+    """Every change of status, in order."""
+    told = [(event.before, event.after) for event in desk.operations.story(thing_id).events]
+    return [(before, after) for before, after in told if before != after]
+
+
+def paid(desk: Desk, thing_id: str) -> list[tuple[str, Money]]:
+    """Every credit that the bank has made for it."""
+    return [(c.reference_id, c.amount) for c in desk.world.simulated.credits(f"{thing_id}-")]
+
+
+def told(desk: Desk, reference_id: str, outcome: Outcome | str | None = None) -> BankEvent:
+    """The bank decides, unless it has, and this is its event, which nobody has delivered yet."""
+    bank = desk.world.simulated
+    if outcome is None:
+        desk.world.simulated.settle()
+    else:
+        bank.decide(reference_id, outcome)
+    bank.take_events()
+    return bank.event_of(reference_id)
+
+
+def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
+    """The id of a cash-out whose payout the bank has booked and not decided, its machine waiting for the webhook."""
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    order_id = desk.cash_out(owner, quantity, **more).order_id
+    desk.world.machines.run()
+    assert status(desk, order_id) == Status.TARGET_TXN_PENDING
+    assert executions(desk, order_id)[-1].waits_for_token
+    return order_id
+
+
+def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
+    """The id of a cash-out whose five payout attempts were rejected."""
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=5)
+    order_id = desk.cash_out(owner, quantity, **more).order_id
+    desk.run()
+    assert status(desk, order_id) == Status.SELL_PAYOUT_FAILED
+    return order_id
+
+
+# Things that happen in between
+
+
+class Around:
+    """Something, some methods of which are done otherwise: `f(the method, *its arguments)` instead."""
+
+    def __init__(self, of: Any, **otherwise: Callable[..., Any]) -> None:
+        self._of, self._otherwise = of, otherwise
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._of, name)
+        return partial(self._otherwise[name], method) if name in self._otherwise else method
+
+
+def around(of: Any, **otherwise: Callable[..., Any]) -> Any:
+    return Around(of, **otherwise)
+
+
+def before_next_write(desk: Desk, act: Callable[[], object], *, containing: str = "") -> None:
+    """`act` happens between what the next transaction has read and its write; of those that contain this, if said."""
+    waiting = [act]
+
+    def write(real: Callable[..., Any], **request: Any) -> Any:
+        if waiting and containing in repr(request):
+            desk.client = None
+            waiting.pop()()
+        return real(**request)
+
+    desk.client = around(desk.dynamo, transact_write_items=write)
+
+
+class OnItsWay:
+    """An exchange whose next order is on its way until it arrives: nobody knows of it before, and its sender gets no
+    answer."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk, self._sent = desk, list[Callable[[], str]]()
+        desk.world.exchange = around(desk.world.fake, place=self._place)
+
+    def _place(self, place: Callable[..., str], *asked: Any) -> str:
+        from common.gateways.exchange import ExchangeUnavailable
+
+        self._sent.append(partial(place, *asked))
+        self._desk.world.exchange = self._desk.world.fake
+        raise ExchangeUnavailable("no answer", what="timeout")
+
+    def arrives(self) -> str:
+        """Its id at the exchange."""
+        return self._sent.pop()()
+
+
+__all__ = [
+    "SYMBOL",
+    "OnItsWay",
+    "OrderUnknown",
+    "around",
+    "at_the_exchange",
+    "attempts",
+    "awaiting",
+    "before_next_write",
+    "coins",
+    "decided",
+    "desks_own",
+    "dollars",
+    "executions",
+    "intent",
+    "moves",
+    "overdue",
+    "paid",
+    "payout_failed",
+    "raw",
+    "status",
+    "terms",
+    "told",
+    "waits_for_person",
+]

@@ -1,0 +1,252 @@
+"""The bank's webhook: no token, but a signature over every byte. What is not the bank's is refused before it is read;
+what is the bank's is taken once, and never asked for again."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from common.http import BODY_BYTES_MAX
+from tests import openapi
+from tests.calls import WEBHOOK, World
+from tests.doors import ROUTES, WEBHOOK_SECRETS, Answer, Doors, Token, event, handled, opened
+
+STRANGER = "whsec_" + base64.b64encode(b"a secret of somebody else's").decode()
+
+
+@pytest.fixture
+def world() -> Iterator[World]:
+    world = World.made()
+    yield world
+    world.desk.check()
+
+
+@pytest.fixture
+def doors(world: World) -> Iterator[Doors]:
+    with opened(world.desk, openapi.check) as doors:
+        yield doors
+
+
+@pytest.fixture(scope="module")
+def untouched() -> Iterator[World]:
+    """Of all tests that change nothing."""
+    world = World.made()
+    before = world.desk.dynamo.items()
+    yield world
+    assert world.desk.dynamo.items() == before
+
+
+@pytest.fixture
+def refusing(untouched: World) -> Iterator[Doors]:
+    with opened(untouched.desk, openapi.check) as doors:
+        yield doors
+
+
+def withdrawal(doors: Doors, world: World) -> str:
+    told: str = doors.customer().get(f"/balance/withdrawals/{world.paying}").json["status"]
+    return told
+
+
+def refused(answer: Answer) -> bool:
+    return (answer.status, answer.problem) == (403, "SignatureRefused")
+
+
+def changed(world: World, **data: Any) -> bytes:
+    """What the bank has told, with other members of its adjustment; one that is None is gone."""
+    told = json.loads(world.told)
+    told["data"] = {name: value for name, value in (told["data"] | data).items() if value is not None}
+    return json.dumps(told).encode()
+
+
+class TestWhatTheBankTells:
+    def test_is_believed_without_a_token_and_applied_once(self, doors: Doors, world: World) -> None:
+        assert withdrawal(doors, world) == "PENDING"
+        taken = [doors.bank(world.told).json for _ in range(2)]
+        assert taken == [{"taken": "APPLIED"}, {"taken": "REPEATED"}]
+        assert withdrawal(doors, world) == "COMPLETED"
+
+    def test_may_be_told_again_under_another_id_which_changes_nothing(self, doors: Doors, world: World) -> None:
+        doors.bank(world.told)
+        life = doors.operator().get(f"/operations/work/{world.paying}").json["events"]
+        assert doors.bank(world.told, event_id="evt_2").json == {"taken": "AGREES"}
+        assert doors.operator().get(f"/operations/work/{world.paying}").json["events"] == life
+
+    def test_wakes_the_machine_that_waits_for_it(self, doors: Doors, world: World) -> None:
+        doors.bank(world.told)
+        before = world.desk.clock.at
+        world.desk.world.machines.run()
+        told = doors.operator().get(f"/operations/work/{world.paying}").json
+        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Filled")
+        assert world.desk.clock.at - before < timedelta(minutes=1)
+
+    @pytest.mark.parametrize("secret", WEBHOOK_SECRETS, ids=["the old secret", "the new secret"])
+    def test_may_be_signed_with_either_secret_while_they_change(self, doors: Doors, world: World, secret: str) -> None:
+        assert doors.bank(world.told, secret=secret).json == {"taken": "APPLIED"}
+
+    def test_may_have_several_signatures_of_which_one_is_good(self, doors: Doors, world: World) -> None:
+        signed = doors.signed(world.told)
+        another = base64.b64encode(b"0" * 32).decode()
+        signed["webhook-signature"] = f"v1a,AAAA v1,{another} {signed['webhook-signature']}"
+        answer = doors.ask("POST", "/webhooks/baas", headers=signed, body=world.told)
+        assert answer.json == {"taken": "APPLIED"}
+
+    @pytest.mark.parametrize("late", [timedelta(seconds=299), timedelta(seconds=-299)], ids=str)
+    def test_may_come_within_five_minutes(self, doors: Doors, world: World, late: timedelta) -> None:
+        assert doors.bank(world.told, late=late).json == {"taken": "APPLIED"}
+
+    def test_may_come_as_base64_as_api_gateway_sends_any_body_it_likes(self, doors: Doors, world: World) -> None:
+        assert as_base64(doors, world, world.told).json == {"taken": "APPLIED"}
+
+    def test_may_come_with_somebodys_token_which_says_nothing(self, doors: Doors, world: World) -> None:
+        signed = doors.signed(world.told)
+        token = Token("eve", "sub-eve")
+        answer = doors.ask("POST", "/webhooks/baas", token=token, headers=signed, body=world.told)
+        assert answer.json == {"taken": "APPLIED"}
+
+    def test_of_nothing_that_we_know_is_parked(self, doors: Doors, world: World) -> None:
+        nothing = changed(world, reference_id=f"W{'B' * 25}-01")
+        assert doors.bank(nothing).json == {"taken": "PARKED"}
+        assert "evt_of_a_test" in {e["webhook_id"] for e in doors.operator().get("/operations/parked").json["items"]}
+
+    @pytest.mark.parametrize("other", [{"amount": "20.01"}, {"amount": "2000.00"}, {"account_id": "acc-eve"}], ids=str)
+    def test_of_another_amount_or_account_is_parked_and_decides_nothing(
+        self, doors: Doors, world: World, other: Mapping[str, str]
+    ) -> None:
+        assert doors.bank(changed(world, **other)).json == {"taken": "PARKED"}
+        assert withdrawal(doors, world) == "PENDING"
+        assert doors.bank(world.told, event_id="evt_true").json == {"taken": "APPLIED"}
+
+    @pytest.mark.parametrize(
+        "strange",
+        [
+            b"{}",
+            b"[]",
+            b'"adjustment.completed"',
+            b"not JSON",
+            b"\x00",
+            b'{"type": "adjustment.reversed", "data": {}}',
+            b'{"type": "adjustment.completed", "data": null}',
+            b'{"type": "adjustment.completed", "timestamp": "2026-11-21T12:00:00Z", "data": {"amount": 20.00}}',
+            b"[" * 8_000,
+        ],
+        ids=lambda raw: repr(raw)[:40],
+    )
+    def test_and_is_not_understood_is_not_asked_for_again(self, refusing: Doors, strange: bytes) -> None:
+        answer = refusing.bank(strange)
+        assert (answer.status, answer.json) == (200, {"taken": "NOT_UNDERSTOOD"})
+
+    def test_in_other_words_than_agreed_is_not_understood(self, refusing: Doors, untouched: World) -> None:
+        for other in (
+            {"amount": 20},
+            {"amount": "-20.00"},
+            {"amount": "20.001"},
+            {"amount": None},
+            {"currency": "EUR"},
+        ):
+            assert refusing.bank(changed(untouched, **other)).json == {"taken": "NOT_UNDERSTOOD"}, other
+        for other in ({"status": "FAILED"}, {"status": "PENDING"}, {"direction": "DEBIT"}, {"reference_id": "a b"}):
+            assert refusing.bank(changed(untouched, **other)).json == {"taken": "NOT_UNDERSTOOD"}, other
+
+    @pytest.mark.parametrize("event_id", ["evt.1", "é", "x" * 65, "evt#1", "HOOK#x", "a b"])
+    def test_under_an_id_that_no_key_can_hold_is_not_understood(
+        self, refusing: Doors, untouched: World, event_id: str
+    ) -> None:
+        assert refusing.bank(untouched.told, event_id=event_id).json == {"taken": "NOT_UNDERSTOOD"}
+
+
+class TestWhatIsNotTheBanks:
+    """Nothing of it is read, and nothing written."""
+
+    def test_signed_with_another_secret(self, refusing: Doors, untouched: World) -> None:
+        assert refused(refusing.bank(untouched.told, secret=STRANGER))
+
+    def test_with_a_byte_of_the_body_changed(self, refusing: Doors, untouched: World) -> None:
+        signed = refusing.signed(untouched.told)
+        for place in range(0, len(untouched.told), 7):
+            tampered = bytearray(untouched.told)
+            tampered[place] ^= 1
+            answer = refusing.ask("POST", "/webhooks/baas", headers=signed, body=bytes(tampered))
+            assert refused(answer), place
+
+    @pytest.mark.parametrize("change", ["amount", "space", "order", "newline"])
+    def test_with_a_body_that_means_the_same_or_more_but_is_not_what_was_signed(
+        self, refusing: Doors, untouched: World, change: str
+    ) -> None:
+        told = untouched.told
+        other = {
+            "amount": told.replace(b'"20.00"', b'"2000.00"'),
+            "space": told.replace(b": ", b":"),
+            "order": json.dumps(json.loads(told), sort_keys=True).encode(),
+            "newline": told + b"\n",
+        }[change]
+        assert other != told
+        signed = refusing.signed(untouched.told)
+        assert refused(refusing.ask("POST", "/webhooks/baas", headers=signed, body=other))
+
+    @pytest.mark.parametrize("name", ["webhook-id", "webhook-timestamp", "webhook-signature"])
+    @pytest.mark.parametrize(
+        "value", [None, "", "x", "0", "evt_another", "v1,AAAA", "v1", ",", "1795262401", "-1", "1e9"]
+    )
+    def test_with_a_header_missing_or_changed(
+        self, refusing: Doors, untouched: World, name: str, value: str | None
+    ) -> None:
+        signed = {name: value for name, value in (refusing.signed(untouched.told) | {name: value}).items() if value}
+        assert refused(refusing.ask("POST", "/webhooks/baas", headers=signed, body=untouched.told))
+
+    def test_with_a_signature_that_is_nearly_right(self, refusing: Doors, untouched: World) -> None:
+        signed = refusing.signed(untouched.told)
+        good = signed["webhook-signature"]
+        for near in (good[:-1], good.lower(), good.replace("v1,", "v2,"), good.removeprefix("v1,"), f"v1,{good}"):
+            signed["webhook-signature"] = near
+            assert refused(refusing.ask("POST", "/webhooks/baas", headers=signed, body=untouched.told)), near
+
+    @pytest.mark.parametrize("late", [timedelta(seconds=302), timedelta(seconds=-302), timedelta(days=1)], ids=str)
+    def test_signed_too_long_ago_or_too_early(self, refusing: Doors, untouched: World, late: timedelta) -> None:
+        assert refused(refusing.bank(untouched.told, late=late))
+
+    def test_with_no_body(self, refusing: Doors, untouched: World) -> None:
+        signed = refusing.signed(untouched.told)
+        for nothing in (None, b""):
+            assert refused(refusing.ask("POST", "/webhooks/baas", headers=signed, body=nothing))
+
+    @pytest.mark.parametrize(
+        "token", [None, Token("ann", "sub-ann"), Token("olga", "sub-olga", ("operators",))], ids=["none", "Ann", "Olga"]
+    )
+    def test_whoever_asks_without_a_signature(self, refusing: Doors, untouched: World, token: Token | None) -> None:
+        kind = {"content-type": "application/json"}
+        assert refused(refusing.ask("POST", "/webhooks/baas", token=token, headers=kind, body=untouched.told))
+
+    def test_of_another_form_than_json_in_utf_8_and_16_kib(self, refusing: Doors, untouched: World) -> None:
+        signed = refusing.signed(untouched.told)
+        for kind in ("text/plain", "application/x-www-form-urlencoded", "application/xml", ""):
+            other = {**signed, "content-type": kind}
+            answer = refusing.ask("POST", "/webhooks/baas", headers=other, body=untouched.told)
+            assert (answer.status, answer.problem) == (400, "BodyRefused"), kind
+        for body in (b"\xff" + untouched.told, untouched.told.ljust(BODY_BYTES_MAX + 1), b'{"\xed\xa0\x80": 1}'):
+            answer = refusing.ask("POST", "/webhooks/baas", headers=signed, body=body)
+            assert (answer.status, answer.problem) == (400, "BodyRefused")
+
+    def test_asked_by_another_method(self, refusing: Doors) -> None:
+        for method in ("GET", "PUT", "DELETE", "PATCH"):
+            assert refusing.ask(method, "/webhooks/baas").status == 404
+
+
+def test_the_document_asks_for_the_signature_and_for_no_token() -> None:
+    told = openapi.operation(WEBHOOK)
+    assert told["security"] == []
+    assert [(p["in"], p["name"], p["required"]) for p in told["parameters"]] == [
+        ("header", name, True) for name in ("webhook-id", "webhook-timestamp", "webhook-signature")
+    ]
+    assert "401" not in told["responses"]
+
+
+def as_base64(doors: Doors, world: World, body: bytes) -> Answer:
+    now = world.desk.clock.at
+    sent = event("POST", "/webhooks/baas", headers=doors.signed(body), body="", route=WEBHOOK, now=now)
+    sent |= {"body": base64.b64encode(body).decode(), "isBase64Encoded": True}
+    return handled(ROUTES[WEBHOOK], sent)
