@@ -16,7 +16,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test check docs bench deploy lock clean
+.PHONY: help install up down demo test simulate check docs bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,9 @@ demo: up  ## drive the order desk through its HTTP API, and draw what happened
 # that, do nothing under pytest 9.2.
 test: install  ## all tests
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
+
+simulate: install  ## 100,000 random lives of cash-outs and payouts with faults (about half an hour; SEED=4711 replays one)
+	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .

@@ -201,9 +201,22 @@ class TestCashOuts:
         newest = ann.get("/balance/transactions").json["items"][0]
         assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", sold["total_amount"])
 
-    def test_other_orders_are_listed_and_cancelled_beside_them(self, doors: Doors, world: World) -> None:
+    def test_are_listed_among_all_orders_with_the_route_that_tells_the_rest(self, doors: Doors, world: World) -> None:
         ann = doors.customer()
-        assert {world.bought, world.pending, world.sale} <= {order["order_id"] for order in ann.every("/orders")}
+        listed = {order["order_id"]: order for order in ann.every("/orders", limit=2)}
+        assert set(world.ids) - {world.withdrawal, world.paying} < set(listed)
+        for order in listed.values():
+            told = ann.send(*order["route"].split(" ")).json
+            shared = order.keys() & told.keys()
+            assert {"order_id", "asset_id", "order_type", "quantity", "status", "created_at", "reason"} <= shared
+            assert {name: order[name] for name in shared} == {name: told[name] for name in shared}
+        statuses = {listed[order_id]["status"] for order_id in (world.cashed_out, world.unsold, world.unpaid)}
+        assert statuses == {"FILLED", "BASE_TXN_PENDING", "SELL_PAYOUT_FAILED"}
+        of_btc = {order["order_id"] for order in ann.every("/orders", asset_id="BTC")}
+        assert of_btc == {order_id for order_id, order in listed.items() if order["asset_id"] == "BTC"}
+
+    def test_are_not_cancelled_with_the_orders_of_the_book(self, doors: Doors, world: World) -> None:
+        ann = doors.customer()
         cancelled = ann.post("/orders/cancel-all").json["items"]
         assert {order["order_id"] for order in cancelled} == {world.pending, world.sale}
         assert ann.get(f"/crypto/order/sell/{world.unsold}").json["status"] == "BASE_TXN_PENDING"
@@ -297,7 +310,8 @@ class TestOrders:
             "price_per_unit": "10",
         }
         assert ann.get(f"/orders/{done.json['order_id']}").json == done.json
-        assert ann.get("/orders", limit=1).json["items"] == [done.json]
+        route = f"GET /orders/{done.json['order_id']}"
+        assert ann.get("/orders", limit=1).json["items"] == [{**done.json, "route": route}]
 
     def test_an_order_at_a_limit_is_filled_by_the_market_and_told(self, doors: Doors, world: World) -> None:
         ann = doors.customer()

@@ -257,8 +257,10 @@ class TestOthers:
                 for limit in (1, 3, 100):
                     found = doors.customer(who).every("/crypto/order/sell", limit=limit)
                     assert [order["order_id"] for order in found] == ids[::-1]
-                others = doors.customer(who).every("/orders", limit=3)
-                assert len([order for order in others if order["order_type"] == "BUY"]) == len(ids) * 3 // 2
+                every = doors.customer(who).every("/orders", limit=3)
+                assert [order["order_id"] for order in every if order["order_type"] == "SELL"] == ids[::-1]
+                assert len(every) == len(ids) + len(ids) * 3 // 2
+                assert times(every) == sorted(times(every), reverse=True)
         desk.check()
 
     def test_every_user_is_found(self) -> None:

@@ -29,7 +29,7 @@ from common.payouts.model import (
     back_off,
     next_step,
 )
-from common.payouts.store import AttemptMoved, EventDecided, EventSeen
+from common.payouts.store import AttemptMoved, BankEventItem, EventDecided, EventSeen
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -234,27 +234,37 @@ class Payouts:
         self._nudge(event.adjustment.reference_id)
         return taken
 
+    def park(self, webhook_id: str, body: str, why: str) -> Taken:
+        """Keep what is signed and not understood, once for each event id. Raises Busy."""
+        try:
+            self._commit(store.park_strange(webhook_id, body, why, self.now()))
+        except EventSeen:
+            return Taken.REPEATED
+        count("EventsParked")
+        return Taken.PARKED
+
     def replay(self, webhook_id: str, actor: str, entry: Callable[[str], Write] | None = None) -> Taken:
         """Try to place a parked event again. It stays parked when it still can not be placed.
 
         Raises EventNotFound, Busy.
         """
-        event, outcome = self._known(webhook_id)
-        if outcome != store.PARKED_OUTCOME:
-            return Taken(outcome)
+        item = self._known(webhook_id)
+        event = store.event_of(item)
+        if item.outcome != store.PARKED_OUTCOME or event is None:
+            return Taken(item.outcome)
 
         def first(outcome: Taken, why: str) -> Write:
             if outcome is Taken.PARKED:
                 raise StillParked(why)
-            return store.unpark(event, outcome, f"replayed by {actor}: {why}", self.now())
+            return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.now())
 
         try:
-            also = () if entry is None else (entry("replayed"),)
+            also = () if entry is None else (entry("replay event"),)
             taken = self._place(event, first, also)
         except StillParked:
             return Taken.PARKED
         except EventDecided:
-            return Taken(self._known(webhook_id)[1])
+            return Taken(self._known(webhook_id).outcome)
         self._nudge(event.adjustment.reference_id)
         return taken
 
@@ -264,21 +274,18 @@ class Payouts:
 
         Raises EventNotFound, Busy.
         """
-        event, outcome = self._known(webhook_id)
-        if outcome == store.PARKED_OUTCOME:
+        if self._known(webhook_id).outcome == store.PARKED_OUTCOME:
             try:
-                self._commit(store.unpark(event, Taken.DISMISSED, reason, self.now()), entry)
-                return Taken.DISMISSED
+                self._commit(store.unpark(webhook_id, Taken.DISMISSED, reason, self.now()), entry)
             except EventDecided:
-                outcome = self._known(webhook_id)[1]
-        return Taken(outcome)
+                log.info("decided meanwhile", extra={"webhook_id": webhook_id})
+        return Taken(self._known(webhook_id).outcome)
 
-    def _known(self, webhook_id: str) -> tuple[BankEvent, str]:
-        found = store.bank_event(self.table, webhook_id)
-        if found is None:
+    def _known(self, webhook_id: str) -> BankEventItem:
+        item = store.bank_event(self.table, webhook_id)
+        if item is None:
             raise EventNotFound("the bank has sent no such event", id=webhook_id)
-        event, item = found
-        return event, item.outcome
+        return item
 
     def _place(self, event: BankEvent, first: Callable[[Taken, str], Write], also: Sequence[Write] = ()) -> Taken:
         """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""

@@ -37,6 +37,7 @@ from common.timeline import Event
 
 PARKED = "parked"  # the context of open work that parked events are
 PARKED_OUTCOME = "PARKED"
+STRANGE_MAX = 500  # characters
 NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
 EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
 _SHOULD_MOVE = timedelta(seconds=AWAIT_SECONDS + 120)  # the bank was asked again by then
@@ -76,13 +77,14 @@ class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
 
     outcome = UnicodeAttribute()
     why = UnicodeAttribute()
-    reference_id = UnicodeAttribute()
-    adjustment_id = UnicodeAttribute()
-    account_id = UnicodeAttribute()
-    amount = DecimalAttribute()
-    state = UnicodeAttribute()
+    strange = UnicodeAttribute(null=True)  # the beginning of what we do not understand; it has none of the rest
+    reference_id = UnicodeAttribute(null=True)
+    adjustment_id = UnicodeAttribute(null=True)
+    account_id = UnicodeAttribute(null=True)
+    amount = DecimalAttribute(null=True)
+    state = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
-    at = InstantAttribute()
+    at = InstantAttribute(null=True)
     expires = DecimalAttribute(null=True)  # epoch seconds, the table's time to live; what is parked stays
 
 
@@ -367,11 +369,25 @@ def park(event: BankEvent, why: str, now: datetime) -> Write:
     return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
 
 
-def unpark(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
+def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
+    """Keep what the bank has signed and we do not understand, for a person. Refused with EventSeen."""
+    item = BankEventItem(
+        *keys.BANK_EVENT(webhook_id=webhook_id),
+        outcome=PARKED_OUTCOME,
+        why=why,
+        strange=body[:STRANGE_MAX],
+        created_at=now,
+        updated_at=now,
+    )
+    work.wait(item, PARKED, due_at=now, waits_for=why)
+    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+
+
+def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
     """A parked event is placed, or dismissed. Refused with EventDecided."""
     item = BankEventItem
     return Write.update(
-        BankEventItem(*keys.BANK_EVENT(webhook_id=event.event_id)),
+        BankEventItem(*keys.BANK_EVENT(webhook_id=webhook_id)),
         item.outcome.set(outcome),
         item.why.set(why),
         item.expires.set(_expiry(now)),
@@ -390,19 +406,23 @@ def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
             yield item
 
 
-def bank_event(table: Table, webhook_id: str) -> tuple[BankEvent, BankEventItem] | None:
-    item = table.get(BankEventItem, keys.BANK_EVENT(webhook_id=webhook_id), consistent=True)
-    if item is None:
+def bank_event(table: Table, webhook_id: str) -> BankEventItem | None:
+    return table.get(BankEventItem, keys.BANK_EVENT(webhook_id=webhook_id), consistent=True)
+
+
+def event_of(item: BankEventItem) -> BankEvent | None:
+    """The event as the bank sent it; None when we did not understand it."""
+    if item.reference_id is None or item.amount is None or item.state is None or item.at is None:
         return None
     adjustment = Adjustment(
-        adjustment_id=item.adjustment_id,
+        adjustment_id=item.adjustment_id or "",
         reference_id=item.reference_id,
-        account_id=item.account_id,
+        account_id=item.account_id or "",
         amount=Money(item.amount),
         state=State(item.state),
         failure_code=item.failure_code,
     )
-    return BankEvent(webhook_id, adjustment, item.at), item
+    return BankEvent(keys.BANK_EVENT.read(keys.PrimaryKey(item.PK, item.SK))["webhook_id"], adjustment, item.at)
 
 
 def _event_item(event: BankEvent, outcome: str, why: str, now: datetime) -> BankEventItem:

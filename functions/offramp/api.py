@@ -14,7 +14,7 @@ from pydantic import Field
 from common import aws, clock, http, outside
 from common.gateways.bank import baas
 from common.http import IdempotencyKey, answer, caller
-from common.log import count, log
+from common.log import log
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
@@ -71,7 +71,7 @@ class SellOrderPage(View):
 
 
 class Taken(View):
-    """APPLIED, AGREES, REPEATED, PARKED or NOT_UNDERSTOOD: whichever it is, it need not be sent again."""
+    """APPLIED, AGREES, REPEATED or PARKED: whichever it is, it need not be sent again."""
 
     taken: str
 
@@ -115,12 +115,13 @@ def sell_order(order_id: OrderId) -> SellOrderView:
 
 @app.post("/webhooks/baas", tags=["webhooks"], summary="The bank tells what became of a payout")
 def bank_event() -> Taken:
+    body = http.raw_body(app)
     try:
-        event = baas.event(app.current_event.headers, http.raw_body(app), outside.webhook_secrets())
+        event = baas.event(app.current_event.headers, body, outside.webhook_secrets())
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
-        count("EventsNotUnderstood")
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
-        return Taken(taken="NOT_UNDERSTOOD")
+        said = body.decode(errors="replace")
+        return Taken(taken=offramp().payouts.park(strange.facts["webhook_id"], said, strange.detail))
     return Taken(taken=offramp().payouts.receive(event))
 
 

@@ -142,17 +142,18 @@ class Why(RequestBody):
 
 
 class ParkedView(View):
-    """An event of the bank that could not be placed."""
+    """An event of the bank that could not be placed. What we do not understand is told as it begins, in `strange`."""
 
     webhook_id: str
     why: str
-    reference_id: str
-    adjustment_id: str
-    account_id: str
-    amount: str
-    state: str
+    strange: str | None
+    reference_id: str | None
+    adjustment_id: str | None
+    account_id: str | None
+    amount: str | None
+    state: str | None
     failure_code: str | None
-    at: InstantText
+    at: InstantText | None
     parked_at: InstantText
 
 
@@ -338,10 +339,11 @@ def _parked(item: BankEventItem) -> ParkedView:
     return ParkedView(
         webhook_id=item.PK.partition("#")[2],
         why=item.why,
+        strange=item.strange,
         reference_id=item.reference_id,
         adjustment_id=item.adjustment_id,
         account_id=item.account_id,
-        amount=str(Money(item.amount)),
+        amount=None if item.amount is None else str(Money(item.amount)),
         state=item.state,
         failure_code=item.failure_code,
         at=item.at,

@@ -259,5 +259,5 @@ def _told(asset: Asset) -> str:
     return (
         f"{asset.name}, {state}, {asset.execution}, {asset.precision} decimals, "
         f"${asset.min_notional} to ${asset.max_notional}, priced as {asset.price_source_id} "
-        f"for {asset.price_age_max_seconds} s"
+        f"for {asset.price_age_max_seconds} s, estimates within {asset.estimate_band_bps} bps"
     )

@@ -1,25 +1,44 @@
-"""Opening an account, dollars in and out, and the daily limits."""
+"""Opening an account, dollars in and out by the payout machine or by hand, and the daily limits."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from common.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.idempotency import IdempotencyKeyReused
 from common.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.money import Money
 from common.owner import Owner
+from common.payouts.model import ATTEMPTS_MAX, PayoutUnsettled
 from functions.accounts.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
     DailyLimitExceeded,
     DepositsByBankOnly,
     Status,
+    Transfer,
     UserNotFound,
     WithdrawalNotFound,
-    WithdrawalNotPending,
 )
 from functions.accounts.service import Rules
 from tests.desk import Desk
+
+
+def client(desk: Desk, username: str = "ann", usd: str | None = "100.00") -> Owner:
+    """A customer who may be paid."""
+    owner = desk.customer(username, usd)
+    desk.clients(owner)
+    return owner
+
+
+def withdraw(desk: Desk, owner: Owner, usd: str, key: str = "k") -> Transfer:
+    return desk.accounts.withdraw(owner, key, Money(usd), f"{owner.username}-bank").transfer
+
+
+def status(desk: Desk, transfer: Transfer) -> Status:
+    return desk.accounts.withdrawal(transfer.owner, transfer.transfer_id).status
 
 
 def limited(deposit: str = "100", withdrawal: str = "100", *, customer_deposits: bool = True) -> Desk:
@@ -96,47 +115,193 @@ def test_an_operator_credits_only_those_who_exist(desk: Desk) -> None:
         desk.accounts.credit("nobody", "k", Money(1), "wire", "olga")
 
 
-def test_a_withdrawal_holds_its_dollars_until_an_operator_has_paid_it(desk: Desk) -> None:
-    ann = desk.customer(usd="100.00")
-    asked = desk.accounts.withdraw(ann, "k", Money("30")).transfer
+def test_a_withdrawal_holds_its_dollars_until_the_bank_has_paid_it(desk: Desk) -> None:
+    ann = client(desk)
+    asked = withdraw(desk, ann, "30")
     balance = desk.accounts.balance(ann)
     assert (asked.status, balance.current, balance.held) == (Status.PENDING, Money(70), Money(30))
     assert [w.id for w in desk.operations.work(("accounts",), overdue_only=False, limit=10)] == [asked.transfer_id]
+    desk.run()
+    balance = desk.accounts.balance(ann)
+    assert (status(desk, asked), balance.current, balance.held) == (Status.COMPLETED, Money(70), Money(0))
+    (credit,) = desk.world.simulated.credits()
+    assert (credit.account_id, credit.amount, credit.reference_id) == ("acc-ann", Money(30), f"{asked.transfer_id}-01")
+    (line, _) = desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None).items
+    assert (line.transaction_type, line.total_amount, line.order_id) == ("WITHDRAW", Money(30), asked.transfer_id)
+    assert desk.operations.work(("accounts",), overdue_only=False, limit=10) == []
+
+
+def test_a_withdrawal_is_made_once_for_its_key(desk: Desk) -> None:
+    ann = client(desk)
+    first = desk.accounts.withdraw(ann, "k", Money("12.34"), "ann-bank")
+    again = desk.accounts.withdraw(ann, "k", Money("12.340"), "ann-bank")
+    assert (first.replayed, again.replayed, again.transfer) == (False, True, first.transfer)
+    desk.run()
+    assert desk.accounts.withdraw(ann, "k", Money("12.34"), "ann-bank").transfer.status is Status.COMPLETED
+    assert desk.accounts.balance(ann).total == Money("87.66")
+    desk.clients(desk.customer("bob"))
+    for amount, to in (("12.35", "ann-bank"), ("12.34", "bob-bank")):
+        with pytest.raises(IdempotencyKeyReused):
+            desk.accounts.withdraw(ann, "k", Money(amount), to)
+    assert len(desk.world.machines.executions) == 1
+
+
+def test_dollars_are_paid_to_a_client_of_ones_own_that_is_not_blocked(desk: Desk) -> None:
+    ann, bob = client(desk), client(desk, "bob")
+    for other in ("bob-bank", "ann-crypto", "nobody"):
+        with pytest.raises(ClientNotFound):
+            desk.accounts.withdraw(ann, "k", Money(1), other)
+    desk.clients(bob, ClientStatus.BLOCKED)
+    with pytest.raises(ClientBlocked):
+        desk.accounts.withdraw(bob, "k", Money(1), "bob-bank")
+    assert desk.accounts.balance(ann).held == desk.accounts.balance(bob).held == Money(0)
+
+
+def test_a_withdrawal_that_was_accepted_is_answered_also_when_its_client_is_blocked_now(desk: Desk) -> None:
+    ann = client(desk)
+    asked = withdraw(desk, ann, "30")
+    desk.clients(ann, ClientStatus.BLOCKED)
+    again = desk.accounts.withdraw(ann, "k", Money(30), "ann-bank")
+    assert (again.replayed, again.transfer) == (True, asked)
+    with pytest.raises(IdempotencyKeyReused):
+        desk.accounts.withdraw(ann, "k", Money(31), "ann-bank")
+
+
+def test_nothing_is_paid_to_a_client_that_was_blocked_meanwhile(desk: Desk) -> None:
+    ann = client(desk)
+    asked = withdraw(desk, ann, "30")
+    desk.clients(ann, ClientStatus.BLOCKED)
+    desk.run()
+    story = desk.operations.story(asked.transfer_id)
+    assert (story.status, story.needs_person, story.calls) == (Status.PENDING, True, [])
+    assert story.waits_for == "an operator: the banking client ann-bank is BLOCKED; ask an operator"
+    desk.clients(ann)
+    desk.accounts.retry(asked.transfer_id, "unblocked", "olga")
+    desk.run()
+    assert status(desk, asked) is Status.COMPLETED
+
+
+def test_where_the_machine_was_not_started_the_sweeper_starts_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    ann = client(desk)
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.world, "client", Unreachable())
+        asked = withdraw(desk, ann, "30")
+    assert desk.world.machines.executions == []
+    desk.run()
+    assert status(desk, asked) is Status.COMPLETED
+
+
+class Unreachable:
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="https://states.test")
+
+        return call
+
+
+def test_after_the_last_rejected_attempt_an_operator_decides(desk: Desk) -> None:
+    ann = client(desk)
+    desk.world.simulated.set_outcome("fail")
+    asked = withdraw(desk, ann, "30")
+    desk.run()
+    story = desk.operations.story(asked.transfer_id)
+    assert (story.status, story.needs_person, len(story.calls)) == (Status.PAYOUT_FAILED, True, ATTEMPTS_MAX)
+    assert desk.accounts.balance(ann).held == Money(30)
+    desk.world.simulated.set_outcome("complete")
+    assert desk.accounts.retry(asked.transfer_id, "the account is open again", "olga").status is Status.PENDING
+    desk.run()
+    assert (status(desk, asked), desk.accounts.balance(ann).held) == (Status.COMPLETED, Money(0))
+    assert len(desk.operations.story(asked.transfer_id).calls) == ATTEMPTS_MAX + 1
+
+
+@pytest.mark.parametrize("rejected", [0, 1, ATTEMPTS_MAX])
+def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: Desk, rejected: int) -> None:
+    ann, asked = rejecting(desk, rejected)
     paid = desk.accounts.complete(asked.transfer_id, "wire 42", "olga")
-    assert (paid.status, desk.accounts.balance(ann).total) == (Status.COMPLETED, Money(70))
-    assert desk.accounts.complete(asked.transfer_id, "wire 42", "olga").status is Status.COMPLETED
+    assert (paid.status, paid.reason, desk.accounts.balance(ann).total) == (Status.COMPLETED, "wire 42", Money(70))
+    assert desk.accounts.complete(asked.transfer_id, "wire 42", "olga") == paid
+    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "mark paid", asked.transfer_id)
+    desk.world.simulated.set_outcome("complete")
+    desk.run()
     assert desk.accounts.balance(ann).total == Money(70)
-    with pytest.raises(WithdrawalNotPending):
-        desk.accounts.reject(asked.transfer_id, "too late", "olga")
+    assert desk.world.simulated.credits() == []
+    for act in (desk.accounts.reject, desk.accounts.retry):
+        with pytest.raises(PayoutUnsettled) as refused:
+            act(asked.transfer_id, "too late", "olga")
+        assert refused.value.facts["order_status"] == "COMPLETED"
 
 
-def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back() -> None:
-    desk = limited(withdrawal="100")
-    ann = desk.customer(usd="100.00")
-    asked = desk.accounts.withdraw(ann, "a", Money("100")).transfer
-    rejected = desk.accounts.reject(asked.transfer_id, "unknown bank", "olga")
-    assert (rejected.status, rejected.reason) == (Status.REJECTED, "unknown bank")
+@pytest.mark.parametrize("rejected", [0, 1, ATTEMPTS_MAX])
+def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: int) -> None:
+    desk = limited(withdrawal="30")
+    ann, asked = rejecting(desk, rejected)
+    refused = desk.accounts.reject(asked.transfer_id, "unknown bank", "olga")
+    assert (refused.status, refused.reason) == (Status.REJECTED, "unknown bank")
     assert desk.accounts.balance(ann).current == Money(100)
-    desk.accounts.withdraw(ann, "b", Money("100"))
-    with pytest.raises(WithdrawalNotPending):
-        desk.accounts.complete(asked.transfer_id, "too late", "olga")
+    assert desk.accounts.reject(asked.transfer_id, "unknown bank", "olga") == refused
+    desk.world.simulated.set_outcome("complete")
+    again = withdraw(desk, ann, "30", "b")
+    desk.run()
+    assert (status(desk, asked), status(desk, again)) == (Status.REJECTED, Status.COMPLETED)
+    assert desk.accounts.balance(ann).total == Money(70)
+    for act in (desk.accounts.complete, desk.accounts.retry):
+        with pytest.raises(PayoutUnsettled):
+            act(asked.transfer_id, "too late", "olga")
     desk.check()
 
 
+def rejecting(desk: Desk, times: int) -> tuple[Owner, Transfer]:
+    """A withdrawal of $30 of $100 of which the bank has rejected so many attempts and knows nothing else."""
+    ann = client(desk)
+    desk.world.simulated.set_outcome("refuse")
+    asked = withdraw(desk, ann, "30")
+    if times:
+        desk.run(until=lambda: len(desk.operations.story(asked.transfer_id).calls) == times)
+        desk.run(until=lambda: (times < ATTEMPTS_MAX) or status(desk, asked) is Status.PAYOUT_FAILED)
+    return ann, asked
+
+
+def test_while_the_bank_may_still_pay_nobody_decides_by_hand(desk: Desk) -> None:
+    ann = client(desk)
+    desk.world.simulated.set_outcome("pending")
+    asked = withdraw(desk, ann, "30")
+    desk.world.machines.run()
+    before = desk.dynamo.items()
+    for act in (desk.accounts.complete, desk.accounts.reject, desk.accounts.retry):
+        with pytest.raises(PayoutUnsettled):
+            act(asked.transfer_id, "too early", "olga")
+    assert desk.dynamo.items() == before
+
+
 def test_nobody_withdraws_what_is_not_free(desk: Desk) -> None:
-    ann = desk.customer(usd="100.00")
+    ann = client(desk)
     desk.buy(ann, "0.5", order_price="90")
     with pytest.raises(InsufficientFunds):
-        desk.accounts.withdraw(ann, "k", Money("55.01"))
-    desk.accounts.withdraw(ann, "k", Money("55"))
+        withdraw(desk, ann, "55.01")
+    withdraw(desk, ann, "55")
+
+
+def test_nobody_withdraws_more_than_the_days_limit() -> None:
+    desk = limited(withdrawal="50")
+    ann = client(desk)
+    withdraw(desk, ann, "30", "a")
+    with pytest.raises(DailyLimitExceeded) as refused:
+        withdraw(desk, ann, "20.01", "b")
+    assert refused.value.facts == {"limit_usd": "50.00", "used_usd": "30.00", "asked_usd": "20.01"}
+    withdraw(desk, ann, "20", "c")
+    desk.check()
 
 
 def test_a_foreign_withdrawal_is_not_found(desk: Desk) -> None:
-    ann, eve = desk.customer("ann"), desk.customer("eve")
-    asked = desk.accounts.withdraw(ann, "k", Money(1)).transfer
+    ann, eve = client(desk), client(desk, "eve")
+    asked = withdraw(desk, ann, "1")
     with pytest.raises(WithdrawalNotFound):
         desk.accounts.withdrawal(eve, asked.transfer_id)
     assert desk.accounts.withdrawal(ann, asked.transfer_id) == asked
+    for act in (desk.accounts.complete, desk.accounts.reject, desk.accounts.retry):
+        with pytest.raises(WithdrawalNotFound):
+            act(f"W{'A' * 25}", "by mistake", "olga")
 
 
 def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk: Desk) -> None:
@@ -153,5 +318,7 @@ def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk
     assert [str(line.total_amount) for line in middle.items] == ["4.00", "3.00", "2.00"]
 
 
-def test_only_operators_decide_a_withdrawal() -> None:
-    assert {(a, b) for a, after in TRANSITIONS.items() for b in after} == OPERATORS_ONLY
+def test_machines_pay_a_withdrawal_or_give_up_and_only_operators_do_more() -> None:
+    moves = {(a, b) for a, after in TRANSITIONS.items() for b in after}
+    assert moves - OPERATORS_ONLY == {(Status.PENDING, Status.COMPLETED), (Status.PENDING, Status.PAYOUT_FAILED)}
+    assert moves > OPERATORS_ONLY

@@ -699,6 +699,25 @@ def test_a_body_in_chunks_and_packed_is_read_as_binance_sends_it() -> None:
         assert CcxtExchange(url, api_key="k", secret="s").rules("BTC").min_notional == Money(5)
 
 
+def test_a_connection_is_used_once() -> None:
+    """Even of somebody who would like to keep it: after a freeze it may be dead, and an order would go nowhere."""
+    kept = []
+
+    def keeping(send: Send) -> Send:
+        def answer(connection: socket.socket) -> None:
+            kept.append(connection.dup())
+            send(connection)
+
+        return answer
+
+    with raw(keeping(_whole(info())), keeping(_whole(order()))) as url:
+        exchange = CcxtExchange(url, api_key="k", secret="s")
+        exchange.rules("BTC")
+        assert exchange.place(SELL) == "28"
+    for connection in kept:
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("send", "what"),
     [

@@ -1,4 +1,4 @@
-"""Random lives with faults: customers cash out and withdraw, the exchange and the bank do as they please, processes die.
+"""Random lives with faults: customers cash out and withdraw, exchange and bank do as they please, processes die.
 
     python -m tests.offramp.lives 4711            replays one seed and tells what happened
     python -m tests.offramp.lives --from 0 --lives 100000
@@ -8,7 +8,6 @@ Time is virtual, the code is the product's own, and a seed gives the same life e
 
 from __future__ import annotations
 
-import tests.conftest  # noqa: F401, I001  the environment, which the logger reads when it is made
 import argparse
 import sys
 import time
@@ -18,6 +17,7 @@ from datetime import timedelta
 from random import Random
 from typing import Any
 
+import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import BankEvent
 from common.money import Money
@@ -118,7 +118,7 @@ class Life:
                 self._tell(f"cash out {quantity}")
                 self._insist(lambda: desk.cash_out(self.ann, quantity, key=key))
             case _:
-                amount = Money(f"{chance.randint(100, 5000) / 100:.2f}")
+                amount = Money(f"{chance.randint(1, 50)}.{chance.randint(0, 50):02d}")  # above .50 cents are magic
                 self._tell(f"withdraw ${amount}")
                 self._insist(lambda: desk.accounts.withdraw(self.ann, key, amount, "ann-bank"))
 
@@ -236,7 +236,9 @@ def main() -> int:
             print(violation, flush=True)
         if seed % 1000 == 999:
             lived = seed + 1 - chosen.first
-            print(f"{lived} lives, {violations} violations, {lived / (time.monotonic() - began):.0f} a second", flush=True)
+            print(
+                f"{lived} lives, {violations} violations, {lived / (time.monotonic() - began):.0f} a second", flush=True
+            )
     return min(violations, 1)
 
 

@@ -127,6 +127,7 @@ def told(desk: Desk, reference_id: str, outcome: Outcome | str | None = None) ->
 
 def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
     """The id of a cash-out whose payout the bank has booked and not decided, its machine waiting for the webhook."""
+    desk.mark("BTC", "100")
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     order_id = desk.cash_out(owner, quantity, **more).order_id
     desk.world.machines.run()
@@ -137,6 +138,7 @@ def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
 
 def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
     """The id of a cash-out whose five payout attempts were rejected."""
+    desk.mark("BTC", "100")
     desk.world.simulated.set_outcome(Outcome.FAIL, times=5)
     order_id = desk.cash_out(owner, quantity, **more).order_id
     desk.run()

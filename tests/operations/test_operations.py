@@ -1,19 +1,48 @@
-"""The catalogue, unfinished work, the audit and the books."""
+"""The catalogue, clients, unfinished work and what drives it on, parked events, the audit and the books."""
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import EndpointConnectionError
 
+from common import work
 from common.catalogue.model import Asset, Execution, PrecisionLowered
+from common.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
+from common.gateways.bank import Adjustment, BankEvent, State
 from common.ledger.model import AccountNotFound
+from common.machines import MachinesUnavailable
 from common.money import Money
-from functions.operations.model import AccountBusy, ImpossibleAsset
+from common.owner import Owner
+from common.payouts.model import ATTEMPTS_MAX
+from common.payouts.service import EventNotFound, Taken
+from common.work import Redriven
+from functions.operations import model, schedule
+from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning, Swept
 from functions.orders.model import Status
-from tests.desk import Desk
+from tests.desk import NOON, Desk
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
     return Asset(asset_id, "Optimism", 8, Money(low), Money(high), Execution.INSTANT, True, "optimism", 120)
+
+
+def trader(desk: Desk, username: str = "ann") -> Owner:
+    """A customer who may cash out and be paid."""
+    owner = desk.customer(username)
+    desk.clients(owner)
+    return owner
+
+
+class Unreachable:
+    def __getattr__(self, operation: str) -> Any:
+        def call(**_: Any) -> Any:
+            raise EndpointConnectionError(endpoint_url="https://states.test")
+
+        return call
 
 
 def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> None:
@@ -24,6 +53,7 @@ def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> 
     assert market.listings()["OP"].asset == asset()
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.subject) == ("olga", "OP")
+    assert "estimates within 200 bps" in entry.detail
 
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
@@ -34,9 +64,9 @@ def test_an_impossible_asset_is_refused(desk: Desk) -> None:
 
 
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
-    ann = desk.customer()
+    ann = trader(desk)
     order = desk.buy(ann, "1", order_price="90")
-    withdrawal = desk.accounts.withdraw(ann, "w", Money(1)).transfer
+    withdrawal = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer
     both = ("accounts", "orders")
     assert [w.id for w in desk.operations.work(both, overdue_only=False, limit=10)] == [
         withdrawal.transfer_id,
@@ -60,20 +90,24 @@ def test_an_operator_ends_an_order_that_can_not_be_carried_out(desk: Desk) -> No
     failed = desk.orders.fail(order.order_id, "asset delisted", "olga", entry)
     assert (failed.status, failed.reason) == (Status.FAILED, "asset delisted")
     assert desk.accounts.balance(ann).current == Money(100)
-    *_, last = desk.operations.timeline(order.order_id)
+    *_, last = desk.operations.story(order.order_id).events
     assert (last.after, last.actor) == ("FAILED", "olga")
 
 
 def test_the_books_of_an_account_are_rebuilt_from_its_journal(desk: Desk) -> None:
-    ann = desk.customer()
+    ann = trader(desk)
     desk.buy(ann, "3")
+    desk.cash_out(ann, "0.123")
     desk.mark("BTC", "133.33")
     desk.sell(ann, "1.234567")
     desk.buy(ann, "1", order_price="90")
     desk.sell(ann, "0.5", order_price="190")
-    desk.accounts.withdraw(ann, "w", Money(10))
+    desk.accounts.withdraw(ann, "w", Money(10), "ann-bank")
     found = desk.operations.reconcile(ann)
     assert (found.lines, found.differences) == (3, [])
+    desk.run()
+    found = desk.operations.reconcile(ann)
+    assert (found.lines, found.differences) == (3 + 2 + 1, [])  # a sale, its dollars gone, and those withdrawn
 
 
 def test_a_balance_that_was_changed_behind_the_ledger_is_found_and_told(desk: Desk) -> None:
@@ -137,3 +171,334 @@ def test_a_round_of_reconciliation_that_is_cut_short_goes_on_behind_the_last_acc
     time_left = iter([True, True, True, False, False])
     assert desk.operations.reconcile_all(lambda: next(time_left)) == (2, 0)
     assert desk.operations.reconcile_all(lambda: True) == (1, 0)
+
+
+class TestClients:
+    CRYPTO, BANKING = ClientKind.CRYPTO, ClientKind.BANKING
+
+    def saved(self, desk: Desk, owner: Owner, kind: ClientKind, **more: Any) -> Client:
+        account = "acc-1" if kind is ClientKind.BANKING else None
+        client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
+        return desk.operations.save_client(replace(client, **more), "olga")
+
+    @pytest.mark.parametrize("kind", ClientKind)
+    def test_are_written_changed_and_audited(self, desk: Desk, kind: ClientKind) -> None:
+        ann = desk.customer()
+        with pytest.raises(ClientNotFound):
+            desk.operations.client(kind, "main")
+        first = self.saved(desk, ann, kind)
+        assert desk.operations.client(kind, "main") == first
+        blocked = self.saved(desk, ann, kind, status=ClientStatus.BLOCKED)
+        assert desk.operations.client(kind, "main") == blocked
+        entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
+        assert (entry.operator, entry.action, entry.subject) == ("olga", f"save {kind.lower()} client", "main")
+        assert entry.detail == "ann, BLOCKED" + (", account acc-1" if kind is ClientKind.BANKING else "")
+
+    def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:
+        ann, bob = desk.customer("ann"), desk.customer("bob")
+        sells, paid = self.saved(desk, ann, self.CRYPTO), self.saved(desk, bob, self.BANKING)
+        assert desk.operations.client(self.CRYPTO, "main") == sells
+        assert desk.operations.client(self.BANKING, "main") == paid
+
+    @pytest.mark.parametrize("kind", ClientKind)
+    def test_stay_their_owners_also_against_a_new_owner_of_the_name(self, desk: Desk, kind: ClientKind) -> None:
+        ann, bob = desk.customer("ann"), desk.customer("bob")
+        client, before = self.saved(desk, ann, kind), len(desk.dynamo.items())
+        for other in (bob, Owner("ann", "another-sub")):
+            with pytest.raises(ClientTaken):
+                self.saved(desk, other, kind)
+        assert desk.operations.client(kind, "main") == client
+        assert len(desk.dynamo.items()) == before
+
+
+class TestStories:
+    def test_of_what_never_was_are_empty(self, desk: Desk) -> None:
+        story = desk.operations.story(f"S{'A' * 25}")
+        assert (story.status, story.waits_for, story.events, story.calls, story.execution) == (None, None, [], [], None)
+
+    def test_of_a_resting_order_know_no_machine(self, desk: Desk) -> None:
+        order = desk.buy(desk.customer(), "1", order_price="90")
+        story = desk.operations.story(order.order_id)
+        assert (story.status, story.execution, story.needs_person) == ("PENDING", None, False)
+        assert story.waits_for
+
+    def test_of_a_cash_out_tell_moves_calls_and_what_its_latest_execution_did(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.buy(ann, "2")
+        desk.world.simulated.set_outcome("refuse", times=1)
+        order = desk.cash_out(ann, "1")
+        before = desk.operations.story(order.order_id)
+        assert (before.waits_for, before.execution and before.execution.status) == (
+            "the exchange to execute the sale",
+            "RUNNING",
+        )
+        desk.run()
+        story = desk.operations.story(order.order_id)
+        assert (story.status, story.waits_for, story.due_at) == ("FILLED", None, None)
+        assert [(e.after, e.actor) for e in story.events] == [
+            ("NEW", "customer"),
+            ("BASE_TXN_PENDING", "the exchange"),
+            ("BASE_TXN_COMPLETED", "the exchange"),
+            ("TARGET_TXN_PENDING", "the machine"),
+            ("TARGET_TXN_PENDING", "the bank"),
+            ("TARGET_TXN_PENDING", "the machine"),
+            ("FILLED", "the bank"),
+        ]
+        assert [e.before for e in story.events[1:]] == [e.after for e in story.events[:-1]]
+        assert [(c.of, c.state) for c in story.calls] == [
+            ("fake", "FULLY_EXECUTED"),
+            ("bank", "REJECTED"),
+            ("bank", "COMPLETED"),
+        ]
+        sale, refused, paid = story.calls
+        assert sale.their_id
+        assert (refused.our_id, refused.their_id) == (f"{order.order_id}-01", None)
+        assert "refuses" in (refused.says or "")
+        assert (paid.our_id, paid.says) == (f"{order.order_id}-02", None)
+        assert paid.their_id
+        assert story.execution is not None
+        assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Filled")
+
+    def test_need_step_functions_where_there_was_an_execution(self, desk: Desk) -> None:
+        withdrawal = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").transfer
+        desk.world.client = Unreachable()
+        with pytest.raises(MachinesUnavailable):
+            desk.operations.story(withdrawal.transfer_id)
+        desk.world.client = desk.world.machines
+
+
+class TestRedriving:
+    def failed(self, desk: Desk) -> str:
+        """A withdrawal whose every attempt was rejected."""
+        desk.world.simulated.set_outcome("refuse")
+        asked = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").transfer.transfer_id
+        desk.run()
+        desk.world.simulated.set_outcome("complete")
+        return asked
+
+    def test_goes_on_from_the_table_under_the_next_name(self, desk: Desk) -> None:
+        asked = self.failed(desk)
+        story = desk.operations.redrive(asked, "the bank is back", "olga")
+        assert story.execution is not None
+        assert (story.execution.name, story.needs_person) == (f"{asked}-2", False)
+        (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+        assert (entry.action, entry.subject, entry.detail) == ("redrive", asked, "the bank is back")
+        desk.world.machines.run()
+        assert desk.operations.story(asked).status == "PAYOUT_FAILED"  # one more attempt is another's to allow
+        assert [e.status for e in desk.world.machines.executions] == ["FAILED", "FAILED"]
+
+    def test_of_what_does_not_wait_or_runs_or_has_no_machine_is_refused(self, desk: Desk) -> None:
+        ann = trader(desk)
+        bought, resting = desk.buy(ann, "1"), desk.buy(ann, "1", order_price="90")
+        running = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer
+        for thing_id, refusal in (
+            (bought.order_id, NothingWaits),
+            (f"W{'A' * 25}", NothingWaits),
+            (resting.order_id, NotDriven),
+            (running.transfer_id, StillRunning),
+        ):
+            with pytest.raises(refusal):
+                desk.operations.redrive(thing_id, "by mistake", "olga")
+        assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
+
+    def test_by_two_at_once_is_done_by_one(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        asked, redriven = self.failed(desk), work.redriven
+        first = iter([True])
+
+        def while_otto_is_faster(item: work.Unfinished, now: Any) -> Any:
+            if next(first, False):
+                desk.operations.redrive(asked, "the bank is back", "otto")
+            return redriven(item, now)
+
+        monkeypatch.setattr(work, "redriven", while_otto_is_faster)
+        with pytest.raises(Redriven):
+            desk.operations.redrive(asked, "the bank is back", "olga")
+        (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+        assert entry.operator == "otto"
+        assert len(desk.world.machines.executions) == 2
+
+    def test_writes_nothing_where_step_functions_can_not_say_whether_it_runs(self, desk: Desk) -> None:
+        asked = self.failed(desk)
+        before, desk.world.client = desk.dynamo.items(), Unreachable()
+        with pytest.raises(MachinesUnavailable):
+            desk.operations.redrive(asked, "the bank is back", "olga")
+        assert desk.dynamo.items() == before
+        desk.world.client = desk.world.machines
+
+
+class TestTheSweeper:
+    def sweep(self, desk: Desk, more_time: Callable[[], bool] = lambda: True) -> Swept:
+        return desk.operations.sweep(more_time)
+
+    def test_finds_nothing_where_all_is_well(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.buy(ann, "2")
+        desk.cash_out(ann, "1")
+        desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+        assert self.sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=0)
+        assert len(desk.world.machines.executions) == 2
+
+    def test_starts_what_was_never_started(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.buy(ann, "2")
+        desk.world.client = Unreachable()
+        desk.cash_out(ann, "1")
+        desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+        desk.world.client = desk.world.machines
+        desk.clock.forward(minutes=1)
+        assert self.sweep(desk) == Swept(overdue=2, started=2, parked=0, replayed=0)
+        desk.run()
+        assert self.sweep(desk) == Swept(0, 0, 0, 0)
+
+    def test_starts_the_next_execution_of_what_died_without_waiting_until_it_is_overdue(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.world.simulated.set_outcome("pending")
+        asked = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer.transfer_id
+        desk.world.machines.run()
+        desk.world.machines.restart()
+        assert self.sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
+        self.sweep(desk)
+        assert [e.name for e in desk.world.machines.executions] == [asked, f"{asked}-2"]
+        desk.world.simulated.decide(f"{asked}-01", "complete")
+        desk.run()
+        assert desk.accounts.withdrawal(ann, asked).status == "COMPLETED"
+
+    def test_leaves_to_people_what_only_they_can_move_and_counts_it(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.world.simulated.set_outcome("refuse")
+        desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+        desk.run()
+        executions = len(desk.world.machines.executions)
+        assert self.sweep(desk) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        assert len(desk.world.machines.executions) == executions
+
+    def test_counts_resting_orders_that_should_have_expired(self, desk: Desk) -> None:
+        desk.buy(desk.customer(), "1", order_price="90")
+        desk.clock.forward(days=31)
+        assert self.sweep(desk) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        desk.expire()
+
+    def test_counts_as_started_only_what_did_not_run(self, desk: Desk) -> None:
+        asked = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").transfer.transfer_id
+        desk.world.simulated.set_outcome("pending")
+        desk.world.machines.run()
+        desk.clock.forward(hours=1)
+        assert self.sweep(desk) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        assert [e.name for e in desk.world.machines.executions] == [asked]
+
+    def test_goes_on_the_next_time_where_its_time_was_up(self, desk: Desk) -> None:
+        """What waits for a person stays overdue, and the oldest: it must not keep the rest from being seen to."""
+        ann = trader(desk)
+        desk.world.simulated.set_outcome("refuse")
+        desk.accounts.withdraw(ann, "rejected", Money(1), "ann-bank")
+        desk.run()
+        desk.world.client = Unreachable()
+        unstarted = desk.accounts.withdraw(ann, "unstarted", Money(1), "ann-bank").transfer.transfer_id
+        desk.world.client = desk.world.machines
+        desk.clock.forward(minutes=2)
+        for _ in range(3):
+            self.sweep(desk, partial(next, iter([True]), False))  # time for one
+        assert unstarted in {execution.name for execution in desk.world.machines.executions}
+
+    def test_does_without_step_functions_what_it_can(self, desk: Desk) -> None:
+        ann, order = trader(desk), desk.buy(desk.customer("bob"), "1", order_price="90")
+        desk.world.client = Unreachable()
+        desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+        desk.payouts.receive(EARLY)
+        desk.clock.forward(days=31)
+        assert self.sweep(desk) == Swept(overdue=2, started=0, parked=1, replayed=0)
+        assert desk.orders.expire(lambda: True) == 1, order
+        desk.world.client = desk.world.machines
+
+    def test_places_an_event_whose_attempt_has_appeared_since(self, desk: Desk) -> None:
+        """It came before the attempt could be seen: here the attempt is taken away, and put back."""
+        ann = trader(desk)
+        asked = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer.transfer_id
+        desk.world.machines.run()
+        (attempt,) = [item for item in desk.dynamo.items() if item["entity_type"] == {"S": "payout_attempt"}]
+        key = {name: attempt[name] for name in ("PK", "SK")}
+        desk.dynamo.delete_item(TableName="desk", Key=key)
+        desk.clock.forward(seconds=5)
+        desk.world.simulated.settle()
+        (event,) = desk.world.simulated.take_events()
+        assert desk.payouts.receive(event) is Taken.PARKED
+        assert self.sweep(desk) == Swept(overdue=0, started=0, parked=1, replayed=0)
+        desk.dynamo.put_item(TableName="desk", Item=attempt)
+        assert self.sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=1)
+        assert desk.accounts.withdrawal(ann, asked).status == "COMPLETED"
+        assert desk.operations.parked(10) == []
+        assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []  # nobody did that by hand
+
+    def test_is_a_function_of_the_clock_that_stops_in_time(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+        class Context(LambdaContext):
+            def __init__(self, milliseconds: int) -> None:
+                self.get_remaining_time_in_millis = lambda: milliseconds  # type: ignore[method-assign]
+
+        ann = trader(desk)
+        desk.world.client = Unreachable()
+        desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+        desk.world.client = desk.world.machines
+        desk.clock.forward(minutes=2)
+        monkeypatch.setattr(schedule, "operations", lambda: desk.operations)
+        nothing = {"overdue": 0, "started": 0, "parked": 0, "replayed": 0}
+        assert schedule.sweep({}, Context(8_000)) == nothing
+        assert schedule.sweep({}, Context(55_000)) == {**nothing, "overdue": 1, "started": 1}
+
+
+EARLY = BankEvent("evt_early", Adjustment("adj_1", f"W{'A' * 25}-01", "acc-ann", Money(1), State.COMPLETED), NOON)
+
+
+class TestParkedEvents:
+    def test_are_listed_oldest_first_until_they_are_dismissed(self, desk: Desk) -> None:
+        for n in range(3):
+            assert desk.payouts.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
+        assert [item.PK for item in desk.operations.parked(10)] == [f"HOOK#evt_{n}" for n in range(3)]
+        assert [item.PK for item in desk.operations.parked(2)] == ["HOOK#evt_0", "HOOK#evt_1"]
+        assert desk.operations.dismiss("evt_1", "a test of theirs", "olga") is Taken.DISMISSED
+        assert [item.PK for item in desk.operations.parked(10)] == ["HOOK#evt_0", "HOOK#evt_2"]
+        assert desk.operations.dismiss("evt_1", "again", "otto") is Taken.DISMISSED
+        assert desk.operations.replay("evt_1", "again", "otto") is Taken.DISMISSED
+        (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+        assert (entry.operator, entry.action, entry.subject) == ("olga", "dismiss event", "evt_1")
+
+    def test_that_still_can_not_be_placed_stay_and_leave_no_entry(self, desk: Desk) -> None:
+        desk.payouts.receive(EARLY)
+        assert desk.operations.replay("evt_early", "let us see", "olga") is Taken.PARKED
+        assert len(desk.operations.parked(10)) == 1
+        assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
+
+    def test_that_were_never_sent_are_not_found(self, desk: Desk) -> None:
+        for act in (desk.operations.replay, desk.operations.dismiss):
+            with pytest.raises(EventNotFound):
+                act("evt_unheard_of", "by mistake", "olga")
+
+    def test_wait_in_the_list_of_work(self, desk: Desk) -> None:
+        desk.payouts.receive(EARLY)
+        (waiting,) = desk.operations.work(("parked",), overdue_only=True, limit=10)
+        assert (waiting.id, waiting.overdue) == ("HOOK#evt_early", True)
+
+
+def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None:
+    """What waits anywhere is found by an operator who asks for everything, and so is every machine's dead."""
+    ann = trader(desk)
+    desk.buy(ann, "2")
+    desk.buy(ann, "1", order_price="90")
+    desk.cash_out(ann, "1")
+    desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
+    desk.payouts.receive(EARLY)
+    waiting = {item["open_work"]["S"].partition("#")[0] for item in desk.dynamo.items() if "open_work" in item}
+    assert waiting == set(model.CONTEXTS)
+    assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(model.MACHINES)
+    listed = desk.operations.work(model.CONTEXTS, overdue_only=False, limit=100)
+    assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
+
+
+def test_every_attempt_beyond_the_usual_ones_is_an_operators(desk: Desk) -> None:
+    ann = trader(desk)
+    desk.world.simulated.set_outcome("refuse")
+    asked = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer.transfer_id
+    desk.run()
+    for more in (1, 2):
+        desk.accounts.retry(asked, "once more", "olga")
+        desk.run()
+        assert len(desk.operations.story(asked).calls) == ATTEMPTS_MAX + more

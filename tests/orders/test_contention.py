@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from random import Random
 
 import pytest
 
-from common.errors import Refusal, Unavailable
-from common.ledger.model import InsufficientFunds
+from common.errors import Unavailable
+from common.ledger.model import InsufficientAsset, InsufficientFunds
 from common.money import Money
 from common.owner import Owner
+from common.payouts.model import PayoutUnsettled, Stage, Step
+from common.payouts.service import Taken
 from common.table.transaction import Patience
 from functions.accounts.model import DailyLimitExceeded
 from functions.accounts.service import Rules
+from functions.offramp.model import SaleUnresolved
 from functions.orders.model import OrderNotPending, Status
 from functions.orders.service import Placed
 from tests.desk import RULES, TABLE, Desk
@@ -136,10 +140,11 @@ def test_one_key_sent_by_eight_at_once_is_one_order(seed: int) -> None:
 def test_the_last_dollars_are_spent_once(seed: int) -> None:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="250.00")
+    desk.clients(ann)
     desk.market_is_cached()
     outcomes = interleaver.run(
         *(partial(desk.buy, ann, "1", key=f"b{n}") for n in range(3)),
-        lambda: desk.accounts.withdraw(ann, "w", Money(100)),
+        lambda: desk.accounts.withdraw(ann, "w", Money(100), "ann-bank"),
         lambda: desk.buy(ann, "1", order_price="100", key="l"),
     )
     assert Counter(type(o.error) for o in outcomes) == {type(None): 2, InsufficientFunds: 3}
@@ -193,15 +198,89 @@ def test_an_order_that_is_filled_cancelled_and_expired_at_once_ends_one_way(seed
     desk.check()
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-def test_a_withdrawal_that_is_paid_and_rejected_at_once_ends_one_way(seed: int) -> None:
+def withdrawing(seed: int) -> tuple[Desk, Interleaver, Owner, str]:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="100.00")
-    asked = desk.accounts.withdraw(ann, "w", Money(40)).transfer.transfer_id
+    desk.clients(ann)
+    return desk, interleaver, ann, desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").transfer.transfer_id
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(seed: int) -> None:
+    desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
         lambda: desk.accounts.complete(asked, "wire 42", "olga"),
         lambda: desk.accounts.reject(asked, "no such bank", "otto"),
     )
-    assert sum(isinstance(outcome.error, Refusal) for outcome in outcomes) == 1
+    assert [type(outcome.error) for outcome in outcomes if outcome.error] == [PayoutUnsettled]
     assert desk.accounts.balance(ann).held == Money(0)
+    desk.check()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_or_given_back(seed: int) -> None:
+    desk, interleaver, ann, asked = withdrawing(seed)
+    outcomes = interleaver.run(
+        lambda: desk.payouts.create(asked),
+        lambda: desk.payouts.create(asked),  # another generation of its machine
+        lambda: desk.accounts.complete(asked, "wire 42", "olga"),
+        lambda: desk.accounts.reject(asked, "no such bank", "otto"),
+        lambda: desk.accounts.retry(asked, "once more", "olga"),
+    )
+    assert {type(outcome.error) for outcome in outcomes} <= {type(None), PayoutUnsettled}
+    desk.run()
+    sent = len(desk.world.simulated.credits())
+    by_hand = [type(outcome.error) for outcome in outcomes[2:4]]
+    assert (sent, by_hand.count(type(None))) in {(1, 0), (0, 1)}
+    status = desk.accounts.withdrawal(ann, asked).status
+    assert status == ("REJECTED" if by_hand[1] is type(None) else "COMPLETED")
+    assert desk.accounts.balance(ann).total == Money(100 if status == "REJECTED" else 60)
+    assert desk.accounts.balance(ann).held == Money(0)
+    desk.check()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_an_attempt_that_webhook_look_up_and_another_webhook_decide_at_once_is_decided_once(seed: int) -> None:
+    desk, interleaver, ann, asked = withdrawing(seed)
+    desk.payouts.create(asked)
+    desk.clock.forward(seconds=5)
+    desk.world.simulated.settle()
+    (event,) = desk.world.simulated.take_events()
+    outcomes = interleaver.run(
+        lambda: desk.payouts.receive(event),
+        lambda: desk.payouts.receive(event),
+        lambda: desk.payouts.receive(replace(event, event_id="evt_other")),
+        lambda: desk.payouts.check(asked),
+        lambda: desk.payouts.wait(asked, "a token that is gone"),
+    )
+    taken = [outcome.result() for outcome in outcomes[:3]]
+    assert taken.count(Taken.APPLIED) <= 1
+    assert Taken.PARKED not in taken
+    assert outcomes[3].result() == Step(Stage.PAID)
+    assert outcomes[4].error is None
+    assert desk.accounts.withdrawal(ann, asked).status == "COMPLETED"
+    assert desk.accounts.balance(ann).total == Money(60)
+    desk.check()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_last_coins_are_sold_here_or_cashed_out_and_not_both(seed: int) -> None:
+    desk, interleaver = shared(at_random(seed))
+    ann = desk.customer(usd="1000.00")
+    desk.clients(ann)
+    desk.buy(ann, "1")
+    desk.market_is_cached()
+    outcomes = interleaver.run(
+        lambda: desk.sell(ann, "1", key="s"),
+        lambda: desk.sell(ann, "1", key="l", order_price="110"),
+        lambda: desk.cash_out(ann, "1", key="c"),
+        lambda: desk.cash_out(ann, "1", key="c"),  # the same request twice
+        lambda: desk.cash_out(ann, "1", key="d"),
+    )
+    won = [outcome for outcome in outcomes if outcome.error is None]
+    assert {type(outcome.error) for outcome in outcomes} <= {type(None), InsufficientAsset, SaleUnresolved}
+    assert len(won) == 1 or won == list(outcomes[2:4])
+    desk.run()
+    _, (btc,) = desk.orders.holdings(ann)
+    assert btc.whole.amount == (1 if outcomes[1] in won else 0)
     desk.check()

@@ -228,7 +228,7 @@ def test_the_life_of_an_order_can_be_read(desk: Desk) -> None:
     order = desk.buy(ann, "1", order_price="90")
     desk.mark("BTC", "89.5")
     desk.match()
-    told = [(e.before, e.after, e.reason, e.actor) for e in desk.operations.timeline(order.order_id)]
+    told = [(e.before, e.after, e.reason, e.actor) for e in desk.operations.story(order.order_id).events]
     assert told == [
         (None, "PENDING", "placed", "customer"),
         ("PENDING", "COMPLETED", "filled at 89.5", "the market"),

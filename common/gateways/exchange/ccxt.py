@@ -336,7 +336,6 @@ class CcxtExchange:
                 "secret": self._secret,
                 "number": str,
                 "enableRateLimit": False,
-                # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
                 "headers": {"Connection": "close"},
                 "userAgent": "cryptodesk",
                 "options": {
@@ -354,6 +353,7 @@ class CcxtExchange:
         client.session.max_redirects = 0  # they would carry the key elsewhere, or place twice
         for prefix in ("https://", "http://"):
             transport = client.session.get_adapter(prefix)
+            transport.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
             client.session.mount(
                 prefix, _Punctual(transport, self._call, self._connect_seconds, self._read_seconds, self._monotonic)
             )
@@ -386,6 +386,21 @@ def _binance() -> Any:
         finally:
             if stand_in is not None:
                 del sys.modules["ccxt"]
+
+
+class _KeepsNothing:
+    """A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own. To ask for
+    `Connection: close` is not enough: who does not repeat it in his answer, has his connection kept."""
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.close()
+
+
+class _HttpPool(_KeepsNothing, urllib3.HTTPConnectionPool): ...
+
+
+class _HttpsPool(_KeepsNothing, urllib3.HTTPSConnectionPool): ...
 
 
 class _Call(local):

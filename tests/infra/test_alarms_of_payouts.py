@@ -1,0 +1,236 @@
+"""What must always be true of cash-outs and payouts has an alarm, and each alarm a way out by `desk`."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from common.log import NAMESPACE, metrics
+from console.__main__ import app
+from functions.operations.model import Swept
+from functions.operations.service import Operations
+from infra.alarms import RUNBOOKS
+from infra.bundle import ROOT
+from infra.contexts import contexts
+from infra.place import Environment
+from tests.infra.conftest import Synth, Synthesised
+
+COMMANDS_MAX = 3  # from stuck to moved
+TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
+PAGES = sorted((ROOT / RUNBOOKS).glob("*.md"))
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+
+
+def _alarms(made: Synthesised) -> dict[str, dict[str, Any]]:
+    """By the construct's name: HoldMissing, ErrorsOrdersApi, …"""
+    logical = {made.stack.get_logical_id(a.node.default_child): a.node.id for a in made.stack.watch.alarms}  # type: ignore[arg-type]
+    return {logical[i]: alarm for i, alarm in made.of("CloudWatch::Alarm").items()}
+
+
+# Each rule, with what its alarm says of the metric
+
+
+@dataclass(frozen=True)
+class Rule:
+    alarm: str
+    metric: str
+    runbook: str
+    statistic: str = "Sum"
+    minutes: int = 1
+    silence_rings: bool = False
+
+
+RULES = (
+    Rule("PayoutsFailed", "PayoutsFailed", "payouts-failed"),
+    Rule("LateFills", "LateFills", "late-fills"),
+    Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
+    Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
+    Rule("EventsNotUnderstood", "EventsNotUnderstood", "events-not-understood"),
+    Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
+    Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
+)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.alarm)
+def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised, rule: Rule) -> None:
+    alarm = _alarms(staging)[rule.alarm]
+    assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, rule.metric)
+    assert alarm["Dimensions"] == [{"Name": "service", "Value": metrics.service}]
+    assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == (rule.statistic, 60, rule.minutes)
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
+    assert alarm["TreatMissingData"] == ("breaching" if rule.silence_rings else "notBreaching")
+    assert alarm["AlarmDescription"].endswith(f"Runbook: {RUNBOOKS}/{rule.runbook}.md")
+    assert alarm["AlarmActions"]
+
+
+def test_machines_that_keep_failing_ring_and_one_that_fails_now_and_then_does_not(staging: Synthesised) -> None:
+    machines = {staging.stack.get_logical_id(m.node.default_child) for m in staging.stack.machines.values()}  # type: ignore[arg-type]
+    assert len(machines) == 2
+    looked_at = set()
+    for alarm in staging.of("CloudWatch::Alarm").values():
+        if alarm["Namespace"] == "AWS/States":
+            assert alarm["MetricName"] == "ExecutionsFailed"
+            assert (alarm["DatapointsToAlarm"], alarm["EvaluationPeriods"], alarm["Period"]) == (3, 15, 60)
+            assert alarm["TreatMissingData"] == "notBreaching"
+            (dimension,) = alarm["Dimensions"]
+            assert dimension["Name"] == "StateMachineArn"
+            looked_at.add(dimension["Value"]["Ref"])
+    assert looked_at == machines
+
+
+def test_a_task_may_end_in_an_exception_and_no_other_function_may(staging: Synthesised) -> None:
+    functions = {staging.stack.get_logical_id(f.node.default_child): n for n, f in staging.stack.functions.items()}  # type: ignore[arg-type]
+    looked_at = {
+        functions[alarm["Dimensions"][0]["Value"]["Ref"]]
+        for alarm in staging.of("CloudWatch::Alarm").values()
+        if (alarm["Namespace"], alarm["MetricName"]) == ("AWS/Lambda", "Errors")
+    }
+    assert looked_at == set(functions.values()) - TASKS
+
+
+@pytest.mark.parametrize("environment", list(Environment))
+def test_no_alarm_reckons_which_the_embedded_aws_refuses(synth: Synth, environment: Environment) -> None:
+    for alarm in synth(environment).of("CloudWatch::Alarm").values():
+        assert "Metrics" not in alarm
+        assert alarm["MetricName"]
+
+
+# Metrics
+
+
+def _counted() -> set[str]:
+    """The names of all metrics that the code counts."""
+    found: set[str] = set()
+    for room in ("common", "functions"):
+        for path in (ROOT / room).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                match node:
+                    case ast.Call(func=ast.Name(id="count"), args=[ast.Constant(value=str(name)), *_]):
+                        found.add(name)
+                    case ast.Call(func=ast.Name(id="count"), args=[ast.JoinedStr(values=[prefix, _]), *_]):
+                        assert isinstance(prefix, ast.Constant)
+                        found |= {f"{prefix.value}{name.capitalize()}" for name in _endings(prefix.value, path)}
+                    case ast.Call(func=ast.Attribute(attr="add_metric"), keywords=keywords):
+                        found |= {
+                            k.value.value for k in keywords if isinstance(k.value, ast.Constant) and k.arg == "name"
+                        }
+    return found
+
+
+def _endings(prefix: Any, path: Path) -> set[str]:
+    if prefix == "Work":
+        return {field.name for field in fields(Swept)}
+    assert prefix == "Orders"
+    calls = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call))
+    return {k.arg or "" for call in calls if getattr(call.func, "id", "") == "_counted" for k in call.keywords}
+
+
+def test_what_is_counted_is_shown_and_what_is_shown_is_counted(staging: Synthesised) -> None:
+    assert Operations.sweep.__annotations__["return"] == "Swept"
+    body = json.dumps(staging.only("CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
+    assert set(re.findall(f'"{NAMESPACE}","([A-Za-z]+)"', body)) == _counted()
+
+
+def test_every_metric_that_wakes_a_person_is_on_the_dashboard(staging: Synthesised) -> None:
+    body = json.dumps(staging.only("CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
+    for name, alarm in _alarms(staging).items():
+        assert f'"{alarm["Namespace"]}","{alarm["MetricName"]}"' in body, name
+
+
+def test_the_dashboard_shows_how_each_machine_fares(staging: Synthesised) -> None:
+    body = json.dumps(staging.only("CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
+    for what in ("Started", "Succeeded", "Failed", "TimedOut", "Aborted"):
+        assert body.count(f'"AWS/States","Executions{what}"') == len(staging.stack.machines)
+
+
+# Runbooks
+
+
+def _told(page: Path) -> list[str]:
+    """The commands of `desk` in a text."""
+    return re.findall(r"\./(desk [^`\n]*)", page.read_text())
+
+
+def _ways_out(page: Path) -> Iterator[int]:
+    """How many commands each way out takes, with those that find what is stuck."""
+    text = page.read_text()
+    look, _, do = text.partition("**Do.**")
+    steps = re.split(r"^(?=\||\d\. )", do.partition("**Afterwards.**")[0], flags=re.MULTILINE)
+    yield from (look.count("./desk ") + step.count("./desk ") for step in steps)
+
+
+@EVERY_PAGE
+def test_a_runbook_says_what_it_means_where_to_look_and_what_to_do(page: Path) -> None:
+    text = page.read_text()
+    assert text.startswith("# ")
+    places = [text.find(f"**{part}**") for part in ("What it means.", "Look.", "Do.")]
+    assert -1 not in places
+    assert places == sorted(places)
+
+
+@EVERY_PAGE
+def test_from_stuck_to_moved_it_takes_three_commands_at_most(page: Path) -> None:
+    assert max(_ways_out(page)) <= COMMANDS_MAX
+
+
+@EVERY_PAGE
+def test_what_a_runbook_points_to_is_there(page: Path) -> None:
+    for link, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", page.read_text()):
+        target = page.parent / link
+        assert target.is_file(), link
+        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
+        assert not anchor or anchor in {h.lower().replace(" ", "-") for h in headings}, f"{link}#{anchor}"
+
+
+@EVERY_PAGE
+def test_a_runbook_says_only_what_desk_understands(page: Path) -> None:
+    for told in _told(page):
+        _understood(told)
+
+
+def test_runbooks_of_payouts_use_desk() -> None:
+    using = {page.stem for page in PAGES if _told(page)}
+    assert using >= {rule.runbook for rule in RULES} | {"executions-failed"}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "desk offramp pay ID --reason x",
+        "desk offramp void ID --force",
+        "desk offramp void ID --yes",
+        "desk work show ID ID",
+        "desk parked",
+    ],
+)
+def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
+    with pytest.raises(AssertionError):
+        _understood(wrong)
+
+
+def _understood(told: str) -> None:
+    """A command is one of `desk`, and has its arguments and options unless it is only named."""
+    _, *words = shlex.split(told.partition("#")[0])
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        assert words, told
+        assert words[0] in command.commands, told
+        command = command.commands[words.pop(0)]
+    if words in ([], ["…"]):
+        return
+    options = {name: option for option in command.params for name in option.opts if name.startswith("--")}
+    given = [word for word in words if word.startswith("--")]
+    assert set(given) <= options.keys(), told
+    assert {name for name, option in options.items() if option.required} <= set(given), told
+    values = sum(not options[name].is_flag for name in given)
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    assert len(words) - len(given) - values == len(arguments), told

@@ -1,0 +1,550 @@
+"""The dollars of a sale go to the customer's bank: by one attempt after another, and once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from common.clients import ClientKind, ClientStatus
+from common.gateways.bank import Adjustment, BankUnavailable
+from common.money import Money
+from common.owner import Owner
+from common.payouts.model import (
+    ATTEMPTS_MAX,
+    AWAIT_SECONDS,
+    AttemptStatus,
+    Payout,
+    PayoutNotFound,
+    Stage,
+    back_off,
+    named,
+    next_step,
+)
+from common.payouts.model import Attempt as PayoutAttempt
+from functions.offramp.model import Status
+from sandbox.bank.bank import Operation, Outcome
+from tests.desk import Desk
+from tests.offramp.seen import (
+    around,
+    attempts,
+    awaiting,
+    before_next_write,
+    decided,
+    dollars,
+    executions,
+    overdue,
+    paid,
+    payout_failed,
+    raw,
+    status,
+    told,
+    waits_for_person,
+)
+from tests.offramp.test_sell_orders import block
+
+# An attempt
+
+
+def test_an_attempt_and_its_order_are_written_before_the_bank_is_called(desk: Desk, ann: Owner) -> None:
+    seen: list[tuple[str | None, list[str], tuple[Money, Money]]] = []
+
+    def credit(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
+        seen.append((status(desk, order.order_id), decided(desk, order.order_id), dollars(desk, ann)))
+        return real(*asked)
+
+    desk.world.bank = around(desk.world.simulated, credit=credit)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert seen == [("TARGET_TXN_PENDING", ["PENDING"], (Money(1000), Money("99.90")))]
+
+
+def test_an_attempt_pays_the_proceeds_to_the_clients_account_under_its_reference(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    (attempt,) = attempts(desk, order_id)
+    assert (attempt.number, attempt.amount, attempt.account_id) == (1, Money("99.90"), "acc-ann")
+    assert (attempt.reference_id, attempt.status) == (f"{order_id}-01", AttemptStatus.PENDING)
+    record = desk.world.simulated.record(attempt.reference_id)
+    assert (record.terms.account_id, record.terms.amount, record.terms.reference_id) == (
+        "acc-ann",
+        "99.90",
+        attempt.reference_id,
+    )
+    told(desk, attempt.reference_id, "complete")
+    desk.run()
+    (attempt,) = attempts(desk, order_id)
+    assert (attempt.status, attempt.adjustment_id) == (AttemptStatus.COMPLETED, record.adjustment_id)
+
+
+def test_what_is_paid_out_is_held_until_it_is_paid(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    assert dollars(desk, ann) == (Money(1000), Money("99.90"))
+    told(desk, f"{order_id}-01", "complete")
+    desk.run()
+    assert dollars(desk, ann) == (Money(1000), Money(0))
+
+
+@pytest.mark.parametrize("outcome", ["refuse", "fail"])
+def test_what_the_bank_rejects_is_tried_again_and_the_third_attempt_may_succeed(
+    desk: Desk, ann: Owner, outcome: str
+) -> None:
+    desk.world.simulated.set_outcome(outcome, times=2)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert status(desk, order.order_id) == Status.FILLED
+    assert decided(desk, order.order_id) == ["REJECTED", "REJECTED", "COMPLETED"]
+    assert paid(desk, order.order_id) == [(f"{order.order_id}-03", Money("99.90"))]
+    (execution,) = executions(desk, order.order_id)
+    assert execution.waits_seconds == [60, 120]
+
+
+@pytest.mark.parametrize("outcome", ["refuse", "fail"])
+def test_the_pauses_between_attempts_double(desk: Desk, ann: Owner, outcome: str) -> None:
+    desk.world.simulated.set_outcome(outcome)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    (execution,) = executions(desk, order.order_id)
+    assert execution.waits_seconds == [60, 120, 240, 480]
+    made = attempts(desk, order.order_id)
+    pauses = [after.created_at - before.decided_at for before, after in zip(made, made[1:], strict=False) if before.decided_at]
+    assert [round(pause.total_seconds()) for pause in pauses] == [60, 120, 240, 480]
+
+
+@pytest.mark.parametrize("outcome", ["refuse", "fail"])
+def test_five_rejections_are_a_failed_payout_that_its_customer_sees_and_a_person_must_see_to(
+    desk: Desk, ann: Owner, outcome: str, counted: Counter[str]
+) -> None:
+    desk.world.simulated.set_outcome(outcome)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    failed = desk.offramp.order(ann, order.order_id)
+    assert (failed.status, failed.attempts) == (Status.SELL_PAYOUT_FAILED, ATTEMPTS_MAX)
+    why = attempts(desk, order.order_id)[-1].failure_code
+    assert failed.reason == f"5 payout attempts were rejected, the last one: {why}"
+    assert [o.order_id for o in desk.offramp.orders(ann, limit=9, after=None).items] == [order.order_id]
+    assert waits_for_person(desk, order.order_id) == f"an operator: {failed.reason}"
+    assert overdue(desk) == [order.order_id]
+    assert decided(desk, order.order_id) == ["REJECTED"] * 5
+    assert [a.reference_id for a in attempts(desk, order.order_id)] == [f"{order.order_id}-0{n}" for n in range(1, 6)]
+    assert (paid(desk, order.order_id), dollars(desk, ann)) == ([], (Money(1000), Money("99.90")))
+    (execution,) = executions(desk, order.order_id)
+    assert (execution.status, execution.error) == ("FAILED", "SellPayoutFailed")
+    assert counted["PayoutsFailed"] == 1
+
+
+def test_a_failed_payout_is_left_alone(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    before, asked = desk.dynamo.items(), dict(desk.world.simulated.calls)
+    assert desk.payouts.create(order_id).stage is Stage.FAILED
+    assert desk.payouts.check(order_id).stage is Stage.FAILED
+    desk.clock.forward(days=7)
+    desk.sweep()
+    assert (desk.dynamo.items(), desk.world.simulated.calls) == (before, asked)
+    assert len(executions(desk, order_id)) == 1
+
+
+# Unknown is not failed
+
+
+@pytest.mark.parametrize("fault", ["drop_after", "timeout_after"])
+def test_a_credit_whose_answer_was_lost_is_found_under_its_reference_and_made_once(
+    desk: Desk, ann: Owner, fault: str
+) -> None:
+    desk.world.simulated.fail_next(fault, Operation.CREDIT)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
+    assert len(desk.world.simulated.records()) == 1
+    assert paid(desk, order.order_id) == [(f"{order.order_id}-01", Money("99.90"))]
+
+
+@pytest.mark.parametrize("fault", ["500", "429", "maintenance", "drop_before", "timeout_before"])
+def test_a_credit_that_never_reached_the_bank_is_sent_again_under_the_same_reference(
+    desk: Desk, ann: Owner, fault: str
+) -> None:
+    desk.world.simulated.fail_next(fault, Operation.CREDIT)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
+    assert desk.world.simulated.calls[Operation.CREDIT] == 2
+
+
+@pytest.mark.parametrize("fault", ["500", "drop_after"])
+def test_an_hour_of_errors_is_one_attempt_under_one_key_and_one_credit(desk: Desk, ann: Owner, fault: str) -> None:
+    bank = desk.world.simulated
+    bank.fail_next(fault, "any", 1000)
+    desk.world.deliver_event = lambda *_: None
+    order = desk.cash_out(ann, "1")
+    began = desk.clock.at
+    desk.run(until=lambda: desk.clock.at >= began + timedelta(hours=1))
+    assert sum(bank.calls.values()) > 10
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
+    assert overdue(desk) == [order.order_id]
+    bank.heal()
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
+    assert len(bank.records()) == 1
+    assert overdue(desk) == []
+
+
+def test_a_bank_that_is_silent_for_hours_is_never_a_failed_payout(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.down = True
+    order = desk.cash_out(ann, "1")
+    desk.run(until=lambda: len(executions(desk, order.order_id)) > 1)
+    first, _ = executions(desk, order.order_id)
+    assert (first.error, decided(desk, order.order_id)) == ("Unclear", ["PENDING"])
+    assert status(desk, order.order_id) == Status.TARGET_TXN_PENDING
+    desk.world.simulated.down = False
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
+
+
+def test_a_bank_that_refuses_at_last_after_its_silence_has_rejected_one_attempt(desk: Desk, ann: Owner) -> None:
+    bank = desk.world.simulated
+    bank.fail_next("500", "any", 6)
+    bank.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
+
+
+def test_a_credit_for_another_account_or_amount_decides_nothing(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+    def other(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
+        return replace(real(*asked), amount=Money("99.91"))
+
+    desk.world.bank = around(desk.world.simulated, credit=other, find=other)
+    order = desk.cash_out(ann, "1")
+    began = desk.clock.at
+    desk.world.deliver_event = lambda *_: None
+    desk.run(until=lambda: desk.clock.at >= began + timedelta(minutes=30))
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
+    assert counted["BankMismatch"] > 0
+    assert overdue(desk) == [order.order_id]
+    desk.world.bank = desk.world.simulated
+    desk.run()
+    assert status(desk, order.order_id) == Status.FILLED
+
+
+# The wait for the webhook
+
+
+def test_the_webhook_ends_the_wait_at_once(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    began = desk.clock.at
+    desk.clock.forward(seconds=100)
+    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.world.machines.run()
+    (execution,) = executions(desk, order_id)
+    assert (execution.status, execution.visited[-1], execution.waits_seconds) == ("SUCCEEDED", "Filled", [])
+    assert execution.stopped is not None
+    assert execution.stopped - began < timedelta(seconds=101)
+    assert desk.world.simulated.calls[Operation.FIND] == 0
+
+
+def test_where_the_webhook_is_lost_the_bank_is_asked_after_the_wait(desk: Desk, ann: Owner) -> None:
+    desk.world.deliver_event = lambda *_: None
+    order = desk.cash_out(ann, "1")
+    began = desk.clock.at
+    desk.run()
+    (execution,) = executions(desk, order.order_id)
+    assert (status(desk, order.order_id), execution.waits_seconds) == (Status.FILLED, [AWAIT_SECONDS])
+    assert desk.world.simulated.calls[Operation.FIND] == 1
+    assert timedelta(seconds=0) <= desk.clock.at - began - timedelta(seconds=AWAIT_SECONDS) < timedelta(seconds=5)
+    assert overdue(desk) == []
+
+
+def test_a_lost_failure_is_found_after_the_wait_too(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=1)
+    desk.world.deliver_event = lambda *_: None
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert decided(desk, order.order_id) == ["REJECTED", "COMPLETED"]
+
+
+def test_a_payout_that_stays_pending_at_the_bank_is_asked_for_until_it_is_decided(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    began = desk.clock.at
+    desk.run(until=lambda: desk.clock.at >= began + timedelta(hours=2))
+    (execution,) = executions(desk, order_id)
+    assert (execution.status, decided(desk, order_id)) == ("RUNNING", ["PENDING"])
+    assert (execution.waits_seconds, overdue(desk)) == ([AWAIT_SECONDS] * 8, [order_id])
+    told(desk, f"{order_id}-01", "complete")
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
+def test_an_attempt_that_is_decided_before_the_token_is_stored_gives_the_token_back_at_once(
+    desk: Desk, ann: Owner
+) -> None:
+    """The webhook overtakes the answer to the very call that it is about."""
+
+    def credit(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
+        answer = real(*asked)
+        assert desk.payouts.receive(told(desk, asked[0], "complete")) == "APPLIED"
+        return answer
+
+    desk.world.bank = around(desk.world.simulated, credit=credit)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    (execution,) = executions(desk, order.order_id)
+    assert (execution.status, execution.waits_seconds) == ("SUCCEEDED", [])
+    assert (status(desk, order.order_id), execution.transitions <= 12) == (Status.FILLED, True)
+    assert len(paid(desk, order.order_id)) == 1
+
+
+def test_an_attempt_that_is_decided_while_the_token_is_being_stored_gives_it_back_at_once(
+    desk: Desk, ann: Owner
+) -> None:
+    order_id = awaiting(desk, ann)
+    desk.world.machines.restart()
+    before_next_write(
+        desk, lambda: desk.payouts.receive(told(desk, f"{order_id}-01", "complete")), containing="PAYOUT#01"
+    )
+    desk.sweep()
+    desk.world.machines.run()
+    *_, execution = executions(desk, order_id)
+    assert (execution.status, execution.visited.count("AwaitPayout"), execution.waits_seconds) == ("SUCCEEDED", 1, [])
+
+
+def test_a_token_that_is_gone_is_no_loss(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.world.machines.restart()
+    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert (status(desk, order_id), overdue(desk)) == (Status.FILLED, [])
+
+
+def test_a_token_that_timed_out_is_no_loss(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    token = attempts(desk, order_id)[0].token
+    desk.clock.forward(seconds=AWAIT_SECONDS)
+    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    desk.run()
+    assert token is not None
+    assert status(desk, order_id) == Status.FILLED
+    assert executions(desk, order_id)[0].status == "SUCCEEDED"
+
+
+def test_a_machine_that_is_not_told_asks_the_table_after_the_wait(desk: Desk, ann: Owner) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://states.test")
+
+    order_id = awaiting(desk, ann)
+    desk.world.client = around(desk.world.machines, send_task_success=lost)
+    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert status(desk, order_id) == Status.FILLED
+    desk.world.client = desk.world.machines
+    (execution,) = executions(desk, order_id)
+    assert execution.status == "RUNNING"
+    desk.run()
+    desk.clock.forward(seconds=AWAIT_SECONDS)
+    desk.run()
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Filled")
+    assert desk.world.simulated.calls[Operation.FIND] == 0
+
+
+def test_a_repeated_webhook_tells_the_machine_that_the_first_could_not(desk: Desk, ann: Owner) -> None:
+    def lost(*_: Any, **__: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://states.test")
+
+    order_id = awaiting(desk, ann)
+    event = told(desk, f"{order_id}-01", "complete")
+    desk.world.client = around(desk.world.machines, send_task_success=lost)
+    desk.payouts.receive(event)
+    desk.world.client = desk.world.machines
+    assert desk.payouts.receive(event) == "REPEATED"
+    desk.world.machines.run()
+    assert executions(desk, order_id)[0].status == "SUCCEEDED"
+
+
+def test_the_next_execution_waits_with_a_token_of_its_own(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    first = attempts(desk, order_id)[0].token
+    desk.world.machines.restart()
+    desk.sweep()
+    desk.world.machines.run()
+    second = attempts(desk, order_id)[0].token
+    assert first != second
+    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.world.machines.run()
+    assert [e.status for e in executions(desk, order_id)] == ["FAILED", "SUCCEEDED"]
+
+
+# Clients who may not be paid
+
+
+@pytest.mark.parametrize("kind", ClientKind)
+def test_a_client_who_was_blocked_meanwhile_is_not_paid_until_a_person_redrives(
+    desk: Desk, ann: Owner, kind: ClientKind
+) -> None:
+    order = desk.cash_out(ann, "1")
+    block(desk, ann, kind)
+    desk.run()
+    client_id = "ann-crypto" if kind is ClientKind.CRYPTO else "ann-bank"
+    assert (status(desk, order.order_id), attempts(desk, order.order_id)) == (Status.BASE_TXN_COMPLETED, [])
+    assert client_id in (waits_for_person(desk, order.order_id) or "")
+    assert (overdue(desk), desk.world.simulated.calls[Operation.CREDIT]) == ([order.order_id], 0)
+    (execution,) = executions(desk, order.order_id)
+    assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
+
+    desk.operations.redrive(order.order_id, "still blocked, as it turns out", "olga")
+    desk.run()
+    assert (attempts(desk, order.order_id), client_id in (waits_for_person(desk, order.order_id) or "")) == ([], True)
+
+    block(desk, ann, kind, ClientStatus.ACTIVE)
+    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
+    assert [e.name for e in executions(desk, order.order_id)] == [
+        order.order_id,
+        f"{order.order_id}-2",
+        f"{order.order_id}-3",
+    ]
+    assert overdue(desk) == []
+
+
+def test_a_client_who_is_blocked_between_two_attempts_gets_no_second(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["REJECTED"])
+    assert waits_for_person(desk, order.order_id)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.run()
+    assert decided(desk, order.order_id) == ["REJECTED", "COMPLETED"]
+
+
+def test_a_client_who_is_blocked_while_the_credit_is_lost_is_not_sent_it_again(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    assert decided(desk, order.order_id) == ["PENDING"]
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
+    assert waits_for_person(desk, order.order_id)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.run()
+    assert decided(desk, order.order_id) == ["COMPLETED"]
+
+
+def test_a_blocked_client_does_not_keep_what_the_bank_has_booked_from_being_decided(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    block(desk, ann, ClientKind.BANKING)
+    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
+# Once
+
+
+def test_two_that_begin_the_next_attempt_at_once_begin_one(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    assert desk.offramp.poll(order.order_id).stage is Stage.SEND
+    stages: list[Stage] = []
+    before_next_write(desk, lambda: stages.append(desk.payouts.create(order.order_id).stage))
+    stages.append(desk.payouts.create(order.order_id).stage)
+    assert stages == [Stage.AWAIT, Stage.CHECK]
+    assert (len(attempts(desk, order.order_id)), len(desk.world.simulated.records())) == (1, 1)
+    desk.run()
+
+
+def test_the_webhook_and_the_machine_decide_an_attempt_once(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    event = told(desk, f"{order_id}-01", "complete")
+    before_next_write(desk, lambda: desk.payouts.receive(event))
+    assert desk.payouts.check(order_id).stage is Stage.PAID
+    assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
+
+
+def test_two_that_give_a_payout_up_at_once_give_it_up_once(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE)
+    order = desk.cash_out(ann, "1")
+    desk.offramp.poll(order.order_id)
+    for _ in range(5):
+        desk.payouts.create(order.order_id)
+    stages: list[Stage] = []
+    before_next_write(desk, lambda: stages.append(desk.payouts.create(order.order_id).stage))
+    stages.append(desk.payouts.create(order.order_id).stage)
+    assert (stages, counted["PayoutsFailed"]) == ([Stage.FAILED, Stage.FAILED], 1)
+
+
+def test_only_a_pending_attempt_is_checked_and_only_a_rejected_one_is_followed(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    before, asked = desk.dynamo.items(), desk.world.simulated.calls[Operation.CREDIT]
+    assert desk.payouts.create(order_id).stage is Stage.CHECK
+    assert (desk.dynamo.items(), desk.world.simulated.calls[Operation.CREDIT]) == (before, asked)
+    assert desk.payouts.check(order_id).stage is Stage.AWAIT
+    assert desk.dynamo.items() == before
+
+
+def test_what_does_not_exist_has_no_payout(desk: Desk) -> None:
+    for order_id in ("S" + "A" * 25, "W" + "A" * 25, "O" + "A" * 25, ""):
+        for ask in (desk.payouts.next, desk.payouts.create, desk.payouts.check, desk.payouts.settled):
+            with pytest.raises(PayoutNotFound):
+                ask(order_id)
+
+
+# What comes next, of every state that there can be
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
+    desk: Desk, ann: Owner, number: int
+) -> None:
+    from common.payouts.model import SALE
+
+    now = desk.clock.at
+    rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
+    payout = Payout("S1", SALE, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False)
+    step = next_step(payout, rejected, now)
+    if number == ATTEMPTS_MAX:
+        assert step.stage is Stage.SEND  # which gives it up
+        return
+    assert step.stage is Stage.BACK_OFF
+    assert step.wait_seconds >= back_off(number).total_seconds() == 60 * 2 ** (number - 1)
+    later = now + back_off(number)
+    assert next_step(payout, rejected, later - timedelta(seconds=1)).stage is Stage.BACK_OFF
+    assert next_step(payout, rejected, later).stage is Stage.SEND
+    one_more = replace(payout, attempts_max=number)
+    assert next_step(one_more, rejected, now).stage is Stage.SEND
+
+
+@pytest.mark.parametrize(
+    "reference", ["", "S1-01", "nonsense", "S" * 26, "S" * 26 + "-1", "S" * 26 + "-001", "s" * 26 + "-01", "S" * 40 + "-01"]
+)
+def test_a_reference_that_is_not_ours_names_no_attempt(reference: str) -> None:
+    assert named(reference) is None
+    assert named("S" * 26 + "-07") == ("S" * 26, 7)
+
+
+def test_the_order_item_tells_what_it_waits_for(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    assert raw(desk, order_id, "SELL_ORDER")["waits_for"] == "the bank to pay attempt 1"
+    desk.payouts.receive(told(desk, f"{order_id}-01", "fail"))
+    code = attempts(desk, order_id)[0].failure_code
+    waits_for = raw(desk, order_id, "SELL_ORDER")["waits_for"]
+    assert waits_for == f"the attempt after 1, which the bank rejected: {code}"
+    desk.run()
+    assert raw(desk, order_id, "SELL_ORDER").keys().isdisjoint({"waits_for", "open_work", "due_at", "needs_person"})
+
+
+def test_a_bank_that_is_not_reached_tells_the_machine_so(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    desk.offramp.poll(order.order_id)
+    desk.world.simulated.down = True
+    with pytest.raises(BankUnavailable):
+        desk.payouts.create(order.order_id)
+    with pytest.raises(BankUnavailable):
+        desk.payouts.check(order.order_id)
+    desk.world.simulated.down = False
+    desk.run()
