@@ -129,4 +129,4 @@ def save(client: Client) -> Write:
 
 
 def _unknown(kind: ClientKind, client_id: str) -> ClientNotFound:
-    return ClientNotFound(f"there is no {kind.lower()} client {client_id} of yours", client_id=client_id)
+    return ClientNotFound(f"there is no {kind.lower()} client {client_id}", client_id=client_id)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TOKEN_GONE = {"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"}
 _DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
-HISTORY_EVENTS_MAX = 1000
+HISTORY_EVENTS_MAX = 1000  # the newest
 
 
 class MachinesUnavailable(Unavailable):
@@ -101,8 +101,9 @@ class Machines:
             status = self._ask("describe_execution", executionArn=arn)["status"]
         except _NoSuchExecution:
             return None
-        history = self._ask("get_execution_history", executionArn=arn, maxResults=HISTORY_EVENTS_MAX)
-        return Execution(name, status, [step for event in history["events"] if (step := _step(event)) is not None])
+        asked: dict[str, Any] = {"executionArn": arn, "maxResults": HISTORY_EVENTS_MAX, "reverseOrder": True}
+        newest_first = self._ask("get_execution_history", **asked)["events"]
+        return Execution(name, status, [step for event in reversed(newest_first) if (step := _step(event)) is not None])
 
     def _execution_arn(self, machine: str, name: str) -> str:
         return f"{self.arn_prefix.replace(':stateMachine:', ':execution:')}{machine}:{name}"

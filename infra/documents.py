@@ -5,6 +5,7 @@
 | docs/openapi.json | every `functions.*.api`, as one API; and `TOLD` below, which their types do not tell |
 | docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and payout attempts     |
 | docs/table.md     | `common.table.keys`                                                                  |
+| docs/machines/    | the definitions of the state machines, by `infra.pictures`                           |
 """
 
 from __future__ import annotations
@@ -75,6 +76,7 @@ from functions.orders.model import (
     OrderNotPending,
     PriceMoved,
 )
+from infra.pictures import pictures
 
 ROOT = Path(__file__).resolve().parent.parent
 DRAWN = "<!-- drawn by `make docs`: do not edit -->\n\n"
@@ -600,6 +602,7 @@ def documents() -> dict[str, str]:
         "docs/openapi.json": json.dumps(_tidy(openapi()), indent=2, sort_keys=True, ensure_ascii=False) + "\n",
         "docs/states.md": DRAWN + states(),
         "docs/table.md": f"{DRAWN}# The table\n\n{keys.as_markdown()}\n",
+        **pictures(),
     }
 
 

@@ -124,6 +124,7 @@ class TestWhatTheBankTells:
     @pytest.mark.parametrize(
         "strange",
         [
+            b"",
             b"{}",
             b"[]",
             b'"adjustment.completed"',
@@ -133,30 +134,48 @@ class TestWhatTheBankTells:
             b'{"type": "adjustment.completed", "data": null}',
             b'{"type": "adjustment.completed", "timestamp": "2026-11-21T12:00:00Z", "data": {"amount": 20.00}}',
             b"[" * 8_000,
+            "é".encode() * 8_000,
         ],
         ids=lambda raw: repr(raw)[:40],
     )
-    def test_and_is_not_understood_is_not_asked_for_again(self, refusing: Doors, strange: bytes) -> None:
-        answer = refusing.bank(strange)
-        assert (answer.status, answer.json) == (200, {"taken": "NOT_UNDERSTOOD"})
+    def test_and_is_not_understood_is_kept_for_a_person_as_it_begins(
+        self, doors: Doors, world: World, strange: bytes
+    ) -> None:
+        before = {item["PK"]["S"]: item for item in world.desk.dynamo.items()}
+        taken = [doors.bank(strange).json["taken"] for _ in range(2)]
+        assert taken == ["PARKED", "REPEATED"]
+        (event,) = [i for i in world.desk.dynamo.items() if i["PK"]["S"] not in before]
+        assert event["PK"]["S"] == "HOOK#evt_of_a_test"
+        (parked,) = [e for e in doors.operator().get("/operations/parked").json["items"] if e["strange"] is not None]
+        assert strange.decode().startswith(parked["strange"])
+        assert len(parked["strange"]) == min(500, len(strange.decode()))
+        assert parked["why"].startswith("the bank's event is not understood")
+        told = doors.operator().post("/operations/parked/evt_of_a_test/dismiss", {"reason": "the bank was asked"})
+        assert told.json["outcome"] == "DISMISSED"
 
-    def test_in_other_words_than_agreed_is_not_understood(self, refusing: Doors, untouched: World) -> None:
-        for other in (
-            {"amount": 20},
-            {"amount": "-20.00"},
-            {"amount": "20.001"},
-            {"amount": None},
-            {"currency": "EUR"},
-        ):
-            assert refusing.bank(changed(untouched, **other)).json == {"taken": "NOT_UNDERSTOOD"}, other
-        for other in ({"status": "FAILED"}, {"status": "PENDING"}, {"direction": "DEBIT"}, {"reference_id": "a b"}):
-            assert refusing.bank(changed(untouched, **other)).json == {"taken": "NOT_UNDERSTOOD"}, other
+    @pytest.mark.parametrize(
+        "other",
+        [
+            *({"amount": 20}, {"amount": "-20.00"}, {"amount": "20.001"}, {"amount": None}, {"currency": "EUR"}),
+            *({"status": "FAILED"}, {"status": "PENDING"}, {"direction": "DEBIT"}, {"reference_id": "a b"}),
+        ],
+        ids=str,
+    )
+    def test_in_other_words_than_agreed_decides_nothing(
+        self, doors: Doors, world: World, other: Mapping[str, Any]
+    ) -> None:
+        assert doors.bank(changed(world, **other)).json == {"taken": "PARKED"}
+        assert withdrawal(doors, world) == "PENDING"
 
     @pytest.mark.parametrize("event_id", ["evt.1", "é", "x" * 65, "evt#1", "HOOK#x", "a b"])
-    def test_under_an_id_that_no_key_can_hold_is_not_understood(
-        self, refusing: Doors, untouched: World, event_id: str
+    def test_under_an_id_that_no_key_can_hold_is_kept_under_one_that_can_be(
+        self, doors: Doors, world: World, event_id: str
     ) -> None:
-        assert refusing.bank(untouched.told, event_id=event_id).json == {"taken": "NOT_UNDERSTOOD"}
+        taken = [doors.bank(world.told, event_id=event_id).json["taken"] for _ in range(2)]
+        assert taken == ["PARKED", "REPEATED"]
+        ids = {event["webhook_id"] for event in doors.operator().get("/operations/parked").json["items"]}
+        assert len([id_ for id_ in ids if id_.startswith("sha256-")]) == 1
+        assert withdrawal(doors, world) == "PENDING"
 
 
 class TestWhatIsNotTheBanks:

@@ -8,7 +8,7 @@
                            ├─ AWAIT ──────▶ AwaitPayout (the webhook, or time is over) ─▶ CheckPayout ─▶ NextStep
                            ├─ CHECK ──────▶ CheckPayout ─▶ NextStep
                            ├─ PAID, DONE ─▶ Filled, NothingToDo
-                           └─ FAILED, STOPPED ─▶ SellPayoutFailed, WaitsForOperator
+                           └─ FAILED, STOPPED ─▶ PayoutFailed, WaitsForOperator
 
 `payout` is the same without what concerns a sale. What can not be cleared up within hours ends the execution in a
 state that says what was unclear; the sweeper starts the next one, which goes on from the table.
@@ -93,7 +93,7 @@ class _Definition:
         self._when(Stage.PAID, sfn.Succeed(self.scope, "Filled", state_name="Filled"))
         self._when(Stage.DONE, sfn.Succeed(self.scope, "NothingToDo", state_name="NothingToDo"))
         self._when(
-            Stage.FAILED, self._fail("SellPayoutFailed", "the last payout attempt was rejected: an operator decides")
+            Stage.FAILED, self._fail("PayoutFailed", "the last payout attempt was rejected: an operator decides")
         )
         self.next_step.otherwise(self._fail("WaitsForOperator", "an operator has to look: desk work show"))
         return self._task("ReadOrder", self.tasks.read_order)

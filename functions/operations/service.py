@@ -20,6 +20,7 @@ from common.log import log
 from common.machines import Execution, Machines, MachinesUnavailable
 from common.owner import Owner
 from common.payouts import store as payouts_store
+from common.payouts.model import PayoutNotFound, Stage
 from common.payouts.service import Payouts, Taken
 from common.payouts.store import BankEventItem
 from common.table import keys
@@ -79,7 +80,7 @@ class Operations:
 
         def of(context: str) -> list[Waiting]:
             waiting = islice(work.due(self.table, context, until), limit)
-            return [Waiting(context, i.PK, i.waits_for, i.due_at, i.due_at <= now) for i in waiting]
+            return [Waiting(context, store.thing_id(i.PK), i.waits_for, i.due_at, i.due_at <= now) for i in waiting]
 
         return list(islice(heapq.merge(*map(of, contexts), key=lambda w: w.due_at), limit))
 
@@ -116,6 +117,8 @@ class Operations:
             raise model.NothingWaits("nothing of this id waits for anything", id=thing_id)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
+        if item.needs_person and self._undecided(thing_id):
+            raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
         execution = self.machines.execution(item.machine, work.execution_name(item.PK, int(item.generation or 1)))
         if execution is not None and execution.status == "RUNNING":
             raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
@@ -125,6 +128,13 @@ class Operations:
         item.needs_person = None
         work.drive(self.table, self.machines, item, now)
         return self.story(thing_id)
+
+    def _undecided(self, thing_id: str) -> bool:
+        """Is it a payout that has failed or is disputed? Only an operator's move of its context goes on from there."""
+        try:
+            return self.payouts.next(thing_id).stage in (Stage.FAILED, Stage.STOPPED)
+        except PayoutNotFound:
+            return False
 
     def _waiting(self, thing_id: str) -> Unfinished | None:
         return next((item for key in store.keys_of(thing_id) if (item := work.item(self.table, key))), None)

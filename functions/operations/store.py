@@ -36,6 +36,11 @@ class OutsideCallItem(AnyItem):
     failure_code = UnicodeAttribute(null=True)
 
 
+def thing_id(pk: str) -> str:
+    """What operators call the thing of this partition key: an order's id, or the bank's id of an event."""
+    return pk.partition("#")[2] or pk
+
+
 def keys_of(thing_id: str) -> tuple[PrimaryKey, ...]:
     """Where something of this id may wait."""
     rows = (keys.ORDER, keys.SELL_ORDER, keys.WITHDRAWAL)

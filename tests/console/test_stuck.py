@@ -97,7 +97,7 @@ def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: De
         "execution ReadOrder, PollSellOrder",
         f"asked bank {order_id}-05, theirs adj_",
         "the machine TARGET_TXN_PENDING → SELL_PAYOUT_FAILED: 5 payout attempts were rejected",
-        "execution SellPayoutFailed",
+        "execution PayoutFailed",
     ):
         assert happened in life
     assert stands.startswith("SELL_PAYOUT_FAILED\nwaits for an operator: 5 payout attempts were rejected")

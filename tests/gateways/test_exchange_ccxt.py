@@ -41,6 +41,7 @@ from common.gateways.exchange.ccxt import (
     RECEIVE_WINDOW_MS,
     TRADES_PAGE,
     CcxtExchange,
+    _HttpsPool,
 )
 from common.money import Money, Price, Quantity
 from sandbox.serving import Answer, Drop, Hang, Request, serve
@@ -1070,6 +1071,8 @@ def test_against_binance_itself_only_the_host_differs(stub: Stub) -> None:
     for name, url in theirs.urls["api"].items():
         assert re.sub(r"^https://[^/]+", stub.exchange._base_url, url) == ours.urls["api"][name]
     real: Any = CcxtExchange("https://api.binance.com/", api_key="k", secret="s")._client
+    transport = real.session.get_adapter("https://api.binance.com")._transport
+    assert isinstance(transport.poolmanager.connection_from_url("https://api.binance.com"), _HttpsPool)
     for name in ("public", "private"):
         assert real.urls["api"][name] == theirs.urls["api"][name] == "https://api.binance.com/api/v3"
 

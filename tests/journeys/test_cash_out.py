@@ -78,7 +78,7 @@ def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: S
     made = play(stack.desk, seller, "0.005", 5, "fifth", lambda _: None)
     order_id = made.order["order_id"]
     assert made.order["status"] == "SELL_PAYOUT_FAILED"
-    assert made.states[-1] == "SellPayoutFailed"
+    assert made.states[-1] == "PayoutFailed"
     with stack.operator() as operator:
         waiting = operator.get("/operations/work", params={"context": "offramp"}).json()["items"]
         assert [(w["id"], w["overdue"]) for w in waiting] == [(order_id, True)]

@@ -133,7 +133,7 @@ def test_five_rejections_are_a_failed_payout_that_its_customer_sees_and_a_person
     assert [a.reference_id for a in attempts(desk, order.order_id)] == [f"{order.order_id}-0{n}" for n in range(1, 6)]
     assert (paid(desk, order.order_id), dollars(desk, ann)) == ([], (Money(1000), Money("99.90")))
     (execution,) = executions(desk, order.order_id)
-    assert (execution.status, execution.error) == ("FAILED", "SellPayoutFailed")
+    assert (execution.status, execution.error) == ("FAILED", "PayoutFailed")
     assert counted["PayoutsFailed"] == 1
 
 

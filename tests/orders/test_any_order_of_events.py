@@ -1,4 +1,5 @@
-"""Whatever customers, the market and the clock do in whatever order, dollars and coins are conserved."""
+"""Whatever customers, operators, the bank, the exchange, the market and the clock do in whatever order, dollars and
+coins are conserved."""
 
 from __future__ import annotations
 
@@ -12,6 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
+from common.payouts.model import PayoutUnsettled
+from functions.accounts.model import Status as Paid
 from functions.orders.model import Status
 from tests.desk import Desk
 
@@ -34,6 +37,11 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.desk.list_asset("BTC", "100", min_notional="0.01")
         self.desk.list_asset("AI", "0.5", min_notional="0.01")
         self.owners = {name: self.desk.customer(name, "1000.00") for name in ("ann", "bob")}
+        for owner in self.owners.values():
+            self.desk.clients(owner)
+        self.leaving: dict[str, tuple[Owner, Money]] = {}  # withdrawals that are not known to be over
+        self.selling: dict[str, Owner] = {}  # cash-outs of which nothing is known to be sold
+        self.paying: dict[str, Owner] = {}  # and those whose dollars are not known to have left
         self.usd = dict.fromkeys(self.owners, Decimal(1000))
         self.coins = {(name, asset): Decimal(0) for name in self.owners for asset in ("BTC", "AI")}
         self.seen: dict[str, Status] = {}
@@ -97,26 +105,76 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.desk.mark("AI", "0.5")
 
     @rule(target=withdrawals, user=users, amount=dollars)
-    def withdraw(self, user: str, amount: Money) -> tuple[str, Money, str | None]:
-        asked = self._attempt(lambda: self.desk.accounts.withdraw(self.owners[user], next(self.desk.keys), amount))
-        return user, amount, None if asked is None else asked.transfer.transfer_id
+    def withdraw(self, user: str, amount: Money) -> str | None:
+        owner = self.owners[user]
+        asked = self._attempt(
+            lambda: self.desk.accounts.withdraw(owner, next(self.desk.keys), amount, f"{user}-bank").transfer
+        )
+        if asked is None:
+            return None
+        self.leaving[asked.transfer_id] = (owner, amount)
+        return str(asked.transfer_id)
 
-    @rule(asked=consumes(withdrawals), paid=st.booleans())
-    def decide(self, asked: tuple[str, Money, str | None], paid: bool) -> None:
-        user, amount, transfer_id = asked
+    @rule(transfer_id=consumes(withdrawals), act=st.sampled_from(["complete", "reject", "retry"]))
+    def decide(self, transfer_id: str | None, act: str) -> None:
+        """An operator may do it exactly while nothing of it is at the bank and it is not over."""
         if transfer_id is None:
             return
-        if paid:
-            self.desk.accounts.complete(transfer_id, "wire", "olga")
-            self.usd[user] -= amount.usd
+        story = self.desk.operations.story(transfer_id)
+        open_ = story.waits_for is not None and all(call.state == "REJECTED" for call in story.calls)
+        try:
+            getattr(self.desk.accounts, act)(transfer_id, "by hand", "olga")
+        except PayoutUnsettled:
+            assert not open_
         else:
-            self.desk.accounts.reject(transfer_id, "no such bank", "olga")
+            assert open_ or story.status == {"complete": "COMPLETED", "reject": "REJECTED"}.get(act)
+
+    @rule(user=users, quantity=st.sampled_from(["1", "0.33333", "2.444", "1.666"]), limit=st.integers(80, 120))
+    def cash_out(self, user: str, quantity: str, limit: int) -> None:
+        estimate = str((Decimal(quantity) * limit).quantize(Decimal("0.01")))
+        order = self._attempt(lambda: self.desk.cash_out(self.owners[user], quantity, estimate))
+        if order is not None:
+            self.selling[order.order_id] = self.owners[user]
+
+    @rule(outcome=st.sampled_from(["complete", "fail", "refuse", "pending"]), hours=st.sampled_from([0, 1]))
+    def the_bank_and_the_exchange_do_their_part(self, outcome: str, hours: int) -> None:
+        bank = self.desk.world.simulated
+        bank.set_outcome(outcome)
+        self.desk.run(days=hours / 24 or 0.0001)
+        for record in bank.records():
+            if record.outcome == "pending" and hours:
+                bank.decide(record.terms.reference_id, "complete")
+
+    def _moved(self) -> None:
+        """What left by machines, or by hand, as the bank and the exchange have it and no item tells."""
+        for transfer_id, (owner, amount) in list(self.leaving.items()):
+            status = self.desk.accounts.withdrawal(owner, transfer_id).status
+            if status in (Paid.COMPLETED, Paid.REJECTED):
+                del self.leaving[transfer_id]
+                self.usd[owner.username] -= amount.usd if status is Paid.COMPLETED else 0
+        for order_id, owner in list(self.selling.items()):
+            order = self.desk.offramp.order(owner, order_id)
+            if order.executed is not None:
+                self.coins[owner.username, "BTC"] -= order.executed.amount
+            if order.total_amount is not None:
+                self.usd[owner.username] += order.total_amount.usd
+            if order.executed is not None:
+                del self.selling[order_id]
+                if order.total_amount is not None:
+                    self.paying[order_id] = owner
+        for order_id, owner in list(self.paying.items()):
+            order = self.desk.offramp.order(owner, order_id)
+            if order.status == "FILLED":
+                assert order.total_amount is not None
+                del self.paying[order_id]
+                self.usd[owner.username] -= order.total_amount.usd
 
     @invariant()
     def everyone_owns_what_plain_reasoning_says(self) -> None:
         if not hasattr(self, "desk"):
             return
         self.desk.check()
+        self._moved()
         for name, owner in self.owners.items():
             for item in self.desk.dynamo.items():
                 if item.get("entity_type") == {"S": "order"} and item["username"] == {"S": name}:

@@ -46,7 +46,8 @@ STEPS = 40
 
 
 def live(seed: int) -> Desk:
-    """A random life of two customers, an operator, the market and the clock, on a table where things go wrong."""
+    """A random life of two customers, an operator, the bank, the market and the clock, on a table where things go
+    wrong. Each task of a machine is a process of its own; the bank sends a webhook until it is taken."""
     chance, dynamo, faults = Random(seed), InMemoryDynamoDB(TABLE), Faults(never)
     desk = Desk(dynamo, client=faults.client(dynamo))
     desk.patience = Patience(
@@ -54,6 +55,8 @@ def live(seed: int) -> Desk:
     )
     desk.list_asset("BTC", "100", min_notional="0.01")
     users = [desk.customer(name, "500.00") for name in ("ann", "bob")]
+    for owner in users:
+        desk.clients(owner)
     resting: list[tuple[Any, str]] = []
     withdrawals: list[str] = []
     faults.choose = by_chance(seed, RATES)
@@ -71,11 +74,13 @@ def live(seed: int) -> Desk:
                 return None
         raise AssertionError("never answered")
 
+    desk.world.process = faults.restart
+    desk.world.deliver_event = lambda payouts, event: insist(lambda: payouts.receive(event))
     for step in range(STEPS):
         owner, key = chance.choice(users), f"{seed}-{step}"
         quantity, price = f"{chance.randint(1, 300) / 100}", f"{chance.randint(5000, 15000) / 100}"
         side = chance.choice(["BUY", "SELL"])
-        match chance.randrange(9):
+        match chance.randrange(10):
             case 0 | 1 | 2:
                 insist(lambda: desk.place(owner, side, quantity, key=key))  # noqa: B023  called at once
             case 3 | 4:
@@ -92,16 +97,24 @@ def live(seed: int) -> Desk:
                     desk.match()
                 faults.restart()
             case 7:
-                asked = insist(lambda: desk.accounts.withdraw(owner, key, Money(quantity)))  # noqa: B023
+                bank = f"{owner.username}-bank"
+                asked = insist(lambda: desk.accounts.withdraw(owner, key, Money(quantity), bank))  # noqa: B023
                 if asked:
                     withdrawals.append(asked.transfer.transfer_id)
             case 8:
                 if withdrawals:
-                    decide = chance.choice([desk.accounts.complete, desk.accounts.reject])
+                    decide = chance.choice([desk.accounts.complete, desk.accounts.reject, desk.accounts.retry])
                     insist(lambda: decide(withdrawals[0], "by hand", "olga"))  # noqa: B023
                     withdrawals.pop(0)
+            case 9:
+                desk.world.simulated.set_outcome(chance.choice(["complete", "complete", "fail", "refuse"]), times=1)
+                desk.clock.forward(seconds=chance.randint(0, 5))
+                desk.world.machines.run()
+                desk.world.deliver(desk.payouts)
+                faults.restart()
         desk.check()
     faults.heal()
+    desk.run()
     desk.clock.forward(days=40)
     with suppress(Unavailable):
         desk.expire()
@@ -115,5 +128,6 @@ def test_in_a_faulty_life_nothing_is_lost_nothing_doubled_and_nothing_left_undon
             desk = live(seed)
             desk.check()
             assert not [i for i in desk.dynamo.items() if i["entity_type"] == {"S": "book_entry"}], "still resting"
+            assert not desk.waiting(), "still to be paid"
         except AssertionError as violation:
             raise AssertionError(f"live({seed}): {violation}") from violation

@@ -1,0 +1,542 @@
+"""What operators do about a cash-out that is stuck: said first, done once, audited, and never beside the bank."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from common.audit import AuditEntry
+from common.clients import ClientKind, ClientStatus
+from common.errors import Refusal
+from common.gateways.exchange import ExchangeUnavailable
+from common.ledger.model import TransactionType
+from common.money import Money
+from common.owner import Owner
+from common.payouts.model import PayoutUnsettled, Stage
+from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
+from functions.offramp.service import Moved
+from functions.operations.model import NothingWaits, StillRunning
+from sandbox.bank.bank import Outcome
+from sandbox.exchange.orders import Status as AtTheExchange
+from tests.desk import Desk
+from tests.offramp.seen import (
+    OnItsWay,
+    around,
+    at_the_exchange,
+    attempts,
+    awaiting,
+    before_next_write,
+    coins,
+    decided,
+    dollars,
+    executions,
+    intent,
+    overdue,
+    paid,
+    payout_failed,
+    raw,
+    status,
+    terms,
+    told,
+    waits_for_person,
+)
+from tests.offramp.test_sell_orders import block
+
+MOVES = ("retry_payout", "mark_filled", "credit_usd", "void")
+
+
+def move(desk: Desk, act: str, order_id: str, *, operator: str = "olga", dry_run: bool = False) -> Moved:
+    moved: Moved = getattr(desk.offramp, act)(order_id, "ticket 4711", operator, dry_run=dry_run)
+    return moved
+
+
+def audited(desk: Desk) -> list[AuditEntry]:
+    """Newest first."""
+    return [
+        entry
+        for day in ("2026-11-24", "2026-11-23", "2026-11-22", "2026-11-21")
+        for entry in desk.operations.audit(day, limit=100, after=None).items
+    ]
+
+
+def refused(desk: Desk, kind: type[Refusal], act: str, order_id: str) -> None:
+    """Nothing is done or written, neither dry nor in earnest."""
+    before, cancels = desk.dynamo.items(), desk.world.fake.calls["cancel"]
+    for dry_run in (True, False):
+        with pytest.raises(kind):
+            move(desk, act, order_id, dry_run=dry_run)
+    assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, cancels)
+
+
+# A failed payout
+
+
+def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "retry_payout", order_id)
+    assert (moved.before, moved.order.status, moved.done) == (
+        Status.SELL_PAYOUT_FAILED,
+        Status.TARGET_TXN_PENDING,
+        True,
+    )
+    assert moved.says == "attempt 6 to pay $99.90 to the customer's bank"
+    assert waits_for_person(desk, order_id) is None
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
+    assert paid(desk, order_id) == [(f"{order_id}-06", Money("99.90"))]
+    assert [e.name for e in executions(desk, order_id)] == [order_id, f"{order_id}-2"]
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject, entry.detail) == (
+        "olga",
+        "retry payout",
+        order_id,
+        "ticket 4711",
+    )
+
+
+def test_one_more_attempt_is_one_and_when_it_is_rejected_the_payout_has_failed_again(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    desk.world.simulated.set_outcome(Outcome.FAIL)
+    move(desk, "retry_payout", order_id)
+    desk.run()
+    failed = desk.offramp.order(ann, order_id)
+    assert (failed.status, failed.attempts) == (Status.SELL_PAYOUT_FAILED, 6)
+    assert (failed.reason or "").startswith("6 payout attempts were rejected")
+    assert waits_for_person(desk, order_id)
+    desk.world.simulated.forget_outcomes()
+    move(desk, "retry_payout", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 7)
+
+
+def test_a_retry_is_started_by_the_sweeper_where_step_functions_does_not_answer(desk: Desk, ann: Owner) -> None:
+    from botocore.exceptions import EndpointConnectionError
+
+    def start(*_: Any, **__: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://states.test")
+
+    order_id = payout_failed(desk, ann)
+    desk.world.client = around(desk.world.machines, start_execution=start)
+    assert move(desk, "retry_payout", order_id).done
+    desk.world.client = desk.world.machines
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
+def test_a_retry_for_a_client_who_is_blocked_makes_no_attempt(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    block(desk, ann, ClientKind.BANKING)
+    move(desk, "retry_payout", order_id)
+    desk.run()
+    assert (len(attempts(desk, order_id)), bool(waits_for_person(desk, order_id))) == (5, True)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.operations.redrive(order_id, "unblocked", "olga")
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
+def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "mark_filled", order_id)
+    assert (moved.before, moved.order.status, moved.order.reason) == (
+        Status.SELL_PAYOUT_FAILED,
+        Status.FILLED,
+        "ticket 4711",
+    )
+    assert moved.says == "is FILLED; the held $99.90 count as paid"
+    assert dollars(desk, ann) == (Money(1000), Money(0))
+    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    assert (newest.transaction_type, newest.total_amount, newest.order_id) == (
+        TransactionType.WITHDRAW,
+        Money("99.90"),
+        order_id,
+    )
+    assert (overdue(desk), paid(desk, order_id)) == ([], [])
+    last = desk.operations.story(order_id).events[-1]
+    assert (last.before, last.after, last.actor) == ("SELL_PAYOUT_FAILED", "FILLED", "olga")
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "mark paid", order_id)
+
+
+def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "credit_usd", order_id)
+    assert (moved.order.status, moved.says) == (
+        Status.FILLED,
+        "is FILLED; the held $99.90 are free on the customer's balance",
+    )
+    assert dollars(desk, ann) == (Money("1099.90"), Money(0))
+    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    assert newest.transaction_type is TransactionType.DEPOSIT  # her first: nothing has left
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "credit balance", order_id)
+    desk.mark("BTC", "100")
+    assert desk.buy(ann, "10.99").total_amount == Money("1099.00")
+
+
+@pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
+def test_a_payout_that_waits_for_its_next_attempt_may_be_decided_by_hand(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    assert move(desk, act, order.order_id).done
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED"])
+    (execution,) = executions(desk, order.order_id)
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Filled")
+
+
+@pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
+def test_a_payout_that_never_began_because_of_its_client_may_be_decided_by_hand(
+    desk: Desk, ann: Owner, act: str
+) -> None:
+    order = desk.cash_out(ann, "1")
+    block(desk, ann, ClientKind.CRYPTO)
+    desk.run()
+    assert move(desk, act, order.order_id).order.status is Status.FILLED
+    assert attempts(desk, order.order_id) == []
+
+
+# Dry, and twice
+
+
+@pytest.mark.parametrize("act", ["retry_payout", "mark_filled", "credit_usd"])
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: Owner, act: str) -> None:
+    order_id = payout_failed(desk, ann)
+    before = desk.dynamo.items()
+    dry = move(desk, act, order_id, dry_run=True)
+    assert (dry.done, dry.order.status, desk.dynamo.items()) == (False, Status.SELL_PAYOUT_FAILED, before)
+    assert (len(executions(desk, order_id)), audited(desk)) == (1, [])
+    assert move(desk, act, order_id).says == dry.says
+
+
+def test_a_dry_void_asks_the_exchange_and_cancels_nothing(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1.555")
+    before = desk.dynamo.items()
+    dry = move(desk, "void", order.order_id, dry_run=True)
+    assert (dry.done, dry.order.status) == (False, Status.BASE_TXN_PENDING)
+    assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
+    assert move(desk, "void", order.order_id).says == dry.says
+
+
+@pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
+@pytest.mark.parametrize("other", ["mark_filled", "credit_usd"])
+def test_a_repeat_finds_the_order_filled_and_does_nothing(desk: Desk, ann: Owner, act: str, other: str) -> None:
+    order_id = payout_failed(desk, ann)
+    move(desk, act, order_id)
+    once = desk.dynamo.items()
+    again = move(desk, other, order_id, operator="oleg")
+    assert (again.done, again.before, again.order.status) == (False, Status.FILLED, Status.FILLED)
+    assert desk.dynamo.items() == once
+
+
+@pytest.mark.parametrize("mine", ["mark_filled", "credit_usd"])
+@pytest.mark.parametrize("others", ["mark_filled", "credit_usd"])
+def test_of_two_operators_who_close_at_once_one_does(desk: Desk, ann: Owner, mine: str, others: str) -> None:
+    order_id = payout_failed(desk, ann)
+    told: list[bool] = []
+    before_next_write(desk, lambda: told.append(move(desk, others, order_id, operator="oleg").done))
+    moved = move(desk, mine, order_id)
+    assert (told, moved.done) == ([True], False)
+    assert dollars(desk, ann)[0] == (Money(1000) if others == "mark_filled" else Money("1099.90"))
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+def test_of_two_operators_who_retry_at_once_one_does(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    before_next_write(desk, lambda: move(desk, "retry_payout", order_id, operator="oleg"))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "retry_payout", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 6)
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+@pytest.mark.parametrize("closing", ["mark_filled", "credit_usd"])
+@pytest.mark.parametrize("first", ["closing", "retry"])
+def test_of_two_operators_with_different_ideas_one_has_his_way(
+    desk: Desk, ann: Owner, closing: str, first: str
+) -> None:
+    order_id = payout_failed(desk, ann)
+    mine, others = (closing, "retry_payout") if first == "retry" else ("retry_payout", closing)
+    before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, mine, order_id)
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+    assert len(paid(desk, order_id)) == (first == "retry")
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+# Never beside the bank
+
+
+@pytest.mark.parametrize("act", ["retry_payout", "mark_filled", "credit_usd"])
+def test_nothing_is_done_by_hand_while_an_attempt_may_still_be_paid(desk: Desk, ann: Owner, act: str) -> None:
+    order_id = awaiting(desk, ann)
+    refused(desk, PayoutUnsettled, act, order_id)
+    told(desk, f"{order_id}-01", "complete")
+    desk.run()
+
+
+@pytest.mark.parametrize("act", ["retry_payout", "mark_filled", "credit_usd"])
+def test_nothing_is_done_by_hand_while_the_bank_is_silent_about_an_attempt(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.down = True
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    refused(desk, PayoutUnsettled, act, order.order_id)
+    desk.world.simulated.down = False
+    desk.run()
+
+
+@pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
+def test_an_attempt_that_begins_meanwhile_keeps_an_operator_from_closing(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    before_next_write(desk, lambda: desk.payouts.create(order.order_id))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, act, order.order_id)
+    assert (decided(desk, order.order_id), audited(desk)) == (["REJECTED", "PENDING"], [])
+    told(desk, f"{order.order_id}-02", "complete")
+    desk.run()
+
+
+@pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
+def test_an_operator_who_closes_meanwhile_keeps_an_attempt_from_beginning(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    before_next_write(desk, lambda: move(desk, act, order.order_id))
+    assert desk.payouts.create(order.order_id).stage is Stage.PAID
+    assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["REJECTED"], [])
+
+
+@pytest.mark.parametrize("act", ["retry_payout", "mark_filled", "credit_usd"])
+def test_nothing_is_paid_by_hand_of_what_is_not_sold_or_was_paid(desk: Desk, ann: Owner, act: str) -> None:
+    pending = desk.cash_out(ann, "1.555").order_id
+    refused(desk, PayoutUnsettled, act, pending)
+    unsold = desk.cash_out(ann, "1.666").order_id
+    filled = desk.cash_out(ann, "1").order_id
+    desk.run()
+    refused(desk, PayoutUnsettled, act, unsold)
+    if act == "retry_payout":
+        refused(desk, PayoutUnsettled, act, filled)
+    else:
+        before = desk.dynamo.items()
+        assert (move(desk, act, filled).done, desk.dynamo.items()) == (False, before)
+
+
+@pytest.mark.parametrize("act", MOVES)
+def test_an_order_that_does_not_exist_is_not_found(desk: Desk, act: str) -> None:
+    refused(desk, SellOrderNotFound, act, "S" + "A" * 25)
+
+
+# Void
+
+
+def test_a_sale_of_which_nothing_is_executed_is_cancelled_and_its_coins_are_given_back(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1.555")
+    desk.world.machines.run()
+    moved = move(desk, "void", order.order_id)
+    assert (moved.before, moved.order.status, moved.done) == (Status.BASE_TXN_PENDING, Status.BASE_TXN_FAILED, True)
+    assert moved.says == "cancelled at the exchange; 1.555 BTC are the customer's again"
+    assert (coins(desk, ann), at_the_exchange(desk)[0].status) == ((10, 0), AtTheExchange.CANCELED)
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject, entry.detail) == ("olga", "void", order.order_id, "ticket 4711")
+    desk.run()
+    (execution,) = executions(desk, order.order_id)
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "NothingToDo")
+    refused(desk, SellOrderNotOpen, "void", order.order_id)
+
+
+def test_a_sale_of_which_something_is_executed_is_not_voided(desk: Desk, ann: Owner) -> None:
+    desk.world.nobody_buys()
+    desk.world.bid("100", "0.1")
+    order = desk.cash_out(ann, "1")
+    refused(desk, SellOrderNotOpen, "void", order.order_id)
+    desk.run()
+    refused(desk, SellOrderNotOpen, "void", order.order_id)
+    assert paid(desk, order.order_id) == [(f"{order.order_id}-01", Money("9.99"))]
+
+
+def test_nothing_is_voided_while_the_exchange_does_not_say_what_it_has_executed(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1.555")
+    desk.world.fake.down = True
+    refused(desk, ExchangeUnavailable, "void", order.order_id)
+    desk.world.fake.down = False
+    desk.run()
+
+
+@pytest.mark.parametrize("executed", ["1", "0.4"])
+def test_a_sale_that_is_filled_while_it_is_voided_is_sold(desk: Desk, ann: Owner, executed: str) -> None:
+    desk.world.nobody_buys()
+    filled_meanwhile(desk, executed)
+    order = desk.cash_out(ann, "1")
+    moved = move(desk, "void", order.order_id)
+    assert (moved.order.status, moved.order.executed) == (Status.BASE_TXN_COMPLETED, moved.order.executed)
+    desk.run()
+    assert status(desk, order.order_id) == Status.FILLED
+    assert len(paid(desk, order.order_id)) == 1
+
+
+@pytest.mark.xfail(strict=True, reason="Offramp.void says what it was about to do, not what came of it")
+def test_a_void_that_came_too_late_does_not_say_that_the_coins_are_back(desk: Desk, ann: Owner) -> None:
+    desk.world.nobody_buys()
+    filled_meanwhile(desk, "1")
+    order = desk.cash_out(ann, "1")
+    moved = move(desk, "void", order.order_id)
+    desk.run()
+    assert "the customer's again" not in moved.says
+
+
+def filled_meanwhile(desk: Desk, quantity: str) -> None:
+    """Somebody buys between the look at an order and its cancellation."""
+
+    def cancel(real: Callable[..., None], *asked: Any) -> None:
+        desk.world.bid("100", quantity)
+        real(*asked)
+
+    desk.world.exchange = around(desk.world.fake, cancel=cancel)
+
+
+def test_an_intent_that_is_not_resolved_is_not_voided(desk: Desk, ann: Owner) -> None:
+    OnItsWay(desk)
+    with pytest.raises(SaleUnresolved):
+        desk.cash_out(ann, "1")
+    refused(desk, SellOrderNotOpen, "void", intent(desk))
+    desk.run()
+
+
+def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(desk: Desk, ann: Owner) -> None:
+    way = OnItsWay(desk)
+    with pytest.raises(SaleUnresolved):
+        desk.offramp.sell(ann, "k", terms())
+    desk.run(until=lambda: coins(desk, ann) == (10, 0))
+    order_id = intent(desk)
+    way.arrives()
+    desk.run()
+    assert waits_for_person(desk, order_id)
+    before = desk.dynamo.items()
+    dry = move(desk, "void", order_id, dry_run=True)
+    assert (dry.says, desk.dynamo.items()) == ("nothing of it is looked for any more", before)
+    assert move(desk, "void", order_id).done
+    assert (overdue(desk), "open_work" in raw(desk, order_id, "SELL_ORDER")) == ([], False)
+    assert [entry.action for entry in audited(desk)] == ["void"]
+    desk.mark("BTC", "100")
+    assert not desk.offramp.sell(ann, "k", terms()).replayed  # and then she may sell them again
+    desk.run()
+
+
+def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1.555")
+    before_next_write(
+        desk, lambda: move(desk, "void", order.order_id, operator="oleg"), containing="order_state"
+    )
+    assert move(desk, "void", order.order_id).order.status is Status.BASE_TXN_FAILED
+    assert coins(desk, ann) == (10, 0)
+
+
+# Redrive
+
+
+def test_a_redrive_starts_the_next_execution_and_is_audited(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    story = desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    assert story.execution is not None
+    assert (story.execution.name, story.needs_person) == (f"{order.order_id}-2", False)
+    entry = next(entry for entry in audited(desk) if entry.action == "redrive")
+    assert (entry.operator, entry.subject, entry.detail) == ("olga", order.order_id, "unblocked after a call")
+    desk.run()
+
+
+def test_what_runs_or_waits_for_nothing_is_not_redriven(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    with pytest.raises(StillRunning):
+        desk.operations.redrive(order.order_id, "impatience", "olga")
+    desk.run()
+    for nothing in (order.order_id, "S" + "A" * 25):
+        with pytest.raises(NothingWaits):
+            desk.operations.redrive(nothing, "who knows", "olga")
+
+
+def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    others: list[str] = []
+    before_next_write(
+        desk,
+        lambda: others.append(desk.operations.redrive(order.order_id, "unblocked", "oleg").id),
+        containing="generation",
+    )
+    try:
+        desk.operations.redrive(order.order_id, "unblocked", "olga")
+    except Refusal:
+        assert others
+    desk.run()
+    assert [e.name for e in executions(desk, order.order_id)] == [order.order_id, f"{order.order_id}-2"]
+    assert len(paid(desk, order.order_id)) == 1
+
+
+REDRIVE_LOOPS = "a machine that stops again does not ask for a person again: the sweeper starts it every minute, for ever"
+
+
+@pytest.mark.xfail(strict=True, reason=REDRIVE_LOOPS)
+def test_a_redrive_of_a_failed_payout_decides_nothing_and_it_waits_for_a_person_as_before(
+    desk: Desk, ann: Owner
+) -> None:
+    order_id = payout_failed(desk, ann)
+    redriven_in_vain(desk, order_id)
+
+
+@pytest.mark.xfail(strict=True, reason=REDRIVE_LOOPS)
+def test_a_redrive_of_a_disputed_payout_decides_nothing_and_it_waits_for_a_person_as_before(
+    desk: Desk, ann: Owner
+) -> None:
+    from dataclasses import replace
+
+    from common.gateways.bank import State
+
+    order_id = awaiting(desk, ann)
+    event = told(desk, f"{order_id}-01", "fail")
+    desk.payouts.receive(event)
+    other = replace(event.adjustment, state=State.COMPLETED, failure_code=None)
+    desk.payouts.receive(replace(event, event_id="evt_other", adjustment=other))
+    desk.run()
+    redriven_in_vain(desk, order_id)
+
+
+def redriven_in_vain(desk: Desk, order_id: str) -> None:
+    """The redrive is refused, or the machine finds that a person must decide, and says so again."""
+    made, ran = len(attempts(desk, order_id)), len(executions(desk, order_id))
+    try:
+        desk.operations.redrive(order_id, "perhaps that helps", "olga")
+    except Refusal:
+        ran -= 1
+    desk.run(days=0.02)
+    assert len(attempts(desk, order_id)) == made
+    assert waits_for_person(desk, order_id)
+    assert len(executions(desk, order_id)) == ran + 1
+
+
+def test_a_redrive_of_an_order_that_turned_up_looks_again_and_waits_for_a_person_again(desk: Desk, ann: Owner) -> None:
+    way = OnItsWay(desk)
+    with pytest.raises(SaleUnresolved):
+        desk.offramp.sell(ann, "k", terms())
+    desk.run(until=lambda: coins(desk, ann) == (10, 0))
+    way.arrives()
+    desk.run()
+    desk.operations.redrive(intent(desk), "is it really there?", "olga")
+    desk.run()
+    assert waits_for_person(desk, intent(desk))
+    assert len(executions(desk, intent(desk))) == 2
+    with pytest.raises(SaleRefused):
+        desk.offramp.sell(ann, "k", terms())
