@@ -65,7 +65,10 @@ class Machines:
                 raise _unavailable(error) from error
         except BotoCoreError as error:
             raise _unavailable(error) from error
-        status = self._ask("describe_execution", executionArn=self._execution_arn(machine, name))["status"]
+        try:
+            status = self._ask("describe_execution", executionArn=self._execution_arn(machine, name))["status"]
+        except _NoSuchExecution:  # one that ended long ago: its history goes before its name is free
+            return None
         return False if status == "RUNNING" else None
 
     def succeed(self, token: str) -> None:

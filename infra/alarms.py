@@ -110,7 +110,6 @@ class Watch(Construct):
         overdue, parked = _ours("WorkOverdue", "Maximum"), _ours("WorkParked", "Maximum")
         failed, late_fills = _ours("PayoutsFailed"), _ours("LateFills")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
-        not_understood = _ours("EventsNotUnderstood")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -131,13 +130,10 @@ class Watch(Construct):
             "What the bank says of a payout is of another account or amount. It is not believed, and the payout waits.",
         )
         self._alarm(
-            "EventsNotUnderstood",
-            not_understood,
-            "events-not-understood",
-            "The bank signed an event that can not be read.",
-        )
-        self._alarm(
-            "WorkParked", parked, "parked-events", "Events of the bank can not be placed; they wait for a person."
+            "WorkParked",
+            parked,
+            "parked-events",
+            "Events of the bank can not be placed or read, and wait for a person.",
         )
         self._alarm(
             "WorkOverdue",
@@ -151,10 +147,7 @@ class Watch(Construct):
             ("Unfinished work: overdue, parked", [overdue, parked]),
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, late fills: always 0", [failed, late_fills]),
-            (
-                "The bank: against itself, not fitting, not understood, parked",
-                [contradictions, mismatch, not_understood, _ours("EventsParked")],
-            ),
+            ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
         ]
 
     def _machines(

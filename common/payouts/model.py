@@ -14,6 +14,9 @@ from common.owner import Owner
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
 BACK_OFF_SECONDS = 60  # after the first rejection; doubled after each further one
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
+ATTEMPTS_EVER = 99  # a reference has two digits
+# An attempt that a person has given up is sent by nobody any more; whoever was sending it then has ended by now.
+ABANDONED_SECONDS = 120
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
 
@@ -60,8 +63,11 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True)
 class Step:
+    """`attempts` are those that there were when this was said: a new one is begun only after so many."""
+
     stage: Stage
     wait_seconds: int = 0
+    attempts: int = 0
 
 
 @dataclass(frozen=True)
@@ -103,7 +109,8 @@ KINDS = (SALE, WITHDRAWAL)
 
 @dataclass(frozen=True)
 class Payout:
-    """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt."""
+    """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
+    it is marked as waiting for one."""
 
     order_id: str
     kind: Kind
@@ -115,6 +122,7 @@ class Payout:
     attempts: int
     attempts_max: int
     disputed: bool
+    needs_person: bool
 
     @property
     def open(self) -> bool:
@@ -136,6 +144,7 @@ class Attempt:
     adjustment_id: str | None = None
     failure_code: str | None = None
     token: str | None = None
+    abandoned_at: datetime | None = None  # a person says that it never reached the bank
 
     @property
     def reference_id(self) -> str:
@@ -149,24 +158,29 @@ def named(reference_id: str) -> tuple[str, int] | None:
 
 
 def back_off(attempts: int) -> timedelta:
-    """The pause after that many attempts: 1, 2, 4, 8 minutes, …"""
+    """The pause after that many attempts: 1, 2, 4, 8 minutes; none before an attempt that an operator asked for."""
+    if attempts >= ATTEMPTS_MAX:
+        return timedelta(0)
     return timedelta(seconds=BACK_OFF_SECONDS * 2 ** (attempts - 1))
 
 
 def next_step(payout: Payout, latest: Attempt | None, now: datetime) -> Step:
     """What is to be done about a payout. The table alone decides it, so any machine may ask at any time."""
+    attempts = payout.attempts
     if payout.status == payout.kind.paid:
         return Step(Stage.PAID)
     if payout.status == payout.kind.failed:
         return Step(Stage.FAILED)
     if payout.status not in (payout.kind.ready, payout.kind.paying):
         return Step(Stage.DONE)
+    if latest is not None and latest.status is AttemptStatus.PENDING:
+        return Step(Stage.CHECK, attempts=attempts)
+    if payout.disputed:
+        return Step(Stage.STOPPED)
     if latest is None:
-        return Step(Stage.SEND)
-    if latest.status is AttemptStatus.PENDING:
-        return Step(Stage.CHECK)
+        return Step(Stage.SEND, attempts=attempts)
     assert latest.decided_at is not None
     left = (latest.decided_at + back_off(latest.number) - now).total_seconds()
     if latest.number >= payout.attempts_max or left <= 0:
-        return Step(Stage.SEND)
-    return Step(Stage.BACK_OFF, wait_seconds=int(left) + 1)
+        return Step(Stage.SEND, attempts=attempts)
+    return Step(Stage.BACK_OFF, wait_seconds=int(left) + 1, attempts=attempts)

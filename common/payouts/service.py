@@ -19,14 +19,18 @@ from common.machines import Machines, MachinesUnavailable
 from common.money import ZERO
 from common.payouts import store
 from common.payouts.model import (
+    ABANDONED_SECONDS,
+    ATTEMPTS_EVER,
     Attempt,
     AttemptStatus,
     Payout,
+    PayoutNotFound,
     PayoutUnclear,
     PayoutUnsettled,
     Stage,
     Step,
     back_off,
+    named,
     next_step,
 )
 from common.payouts.store import AttemptMoved, BankEventItem, EventDecided, EventSeen
@@ -59,27 +63,27 @@ class Payouts:
     # What the machine asks
 
     def next(self, order_id: str) -> Step:
-        """What is to be done, read from the table. Raises PayoutNotFound."""
+        """What is to be done, read from the table; what only a person can decide is marked so. Raises PayoutNotFound,
+        Busy."""
         payout = store.payout(self.table, order_id)
-        if payout.disputed:
-            return Step(Stage.STOPPED)
-        return next_step(payout, store.latest(self.table, payout), self.now())
+        step = next_step(payout, store.latest(self.table, payout), self.now())
+        if step.stage in (Stage.FAILED, Stage.STOPPED) and not payout.needs_person:
+            self._stop(payout, "its payout is disputed" if payout.disputed else "its payout has failed")
+        return step
 
-    def create(self, order_id: str) -> Step:
+    def create(self, order_id: str, attempts: int) -> Step:
         """Begin the next attempt and send it to the bank; after the last rejected one, give the payout up.
 
-        The attempt is in the table, PENDING, before the bank is called. Safe to repeat: where an attempt is pending
-        already, or the order is over, nothing is begun.
+        `attempts` are those after which the machine was told to begin one, and has waited: where there are more by
+        now, nothing is begun. The attempt is in the table, PENDING, before the bank is called. Safe to repeat.
 
         Raises PayoutNotFound; BankUnavailable: the attempt stays and is asked for by its reference; Busy.
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        if payout.disputed:
-            return Step(Stage.STOPPED)
         step = next_step(payout, latest, self.now())
-        if step.stage not in (Stage.SEND, Stage.BACK_OFF):  # the wait is the machine's to make
-            return step
+        if step.stage not in (Stage.SEND, Stage.BACK_OFF) or payout.attempts != attempts:
+            return self.next(order_id)
         if latest is not None and latest.number >= payout.attempts_max:
             return self._give_up(payout, latest)
         if payout.amount == ZERO:
@@ -136,9 +140,30 @@ class Payouts:
         try:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            if self._account(payout) is None:
-                return Step(Stage.STOPPED)
-            return self._send(payout, attempt)
+            return self._missing(payout, attempt)
+
+    def _missing(self, payout: Payout, attempt: Attempt) -> Step:
+        """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
+        if attempt.abandoned_at is not None:
+            if self.now() < attempt.abandoned_at + timedelta(seconds=ABANDONED_SECONDS):
+                raise PayoutUnclear("the attempt was given up just now and may still be on its way to the bank")
+            return self._decided(payout, attempt, None, "given up by an operator; it never reached the bank")
+        if payout.disputed:
+            return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
+        account_id = self._account(payout)
+        if account_id is None:
+            return Step(Stage.STOPPED)
+        if account_id != attempt.account_id:
+            return self._stop(payout, "the customer's account has changed since the attempt was begun")
+        return self._send(payout, attempt)
+
+    def _stop(self, payout: Payout, why: str) -> Step:
+        """Leave it to a person."""
+        try:
+            self._commit(store.stop(payout, self.now(), why))
+        except AttemptMoved:
+            log.info("moved meanwhile", extra={"order_id": payout.order_id})
+        return Step(Stage.STOPPED)
 
     def _account(self, payout: Payout) -> str | None:
         """The account to pay to. None, and the order waits for a person, when a client may not be used."""
@@ -148,10 +173,7 @@ class Payouts:
             return clients.usable(self.table, ClientKind.BANKING, payout.banking_client_id, payout.owner).account_id
         except (clients.ClientNotFound, clients.ClientBlocked) as refusal:
             log.warning("no payout", extra={"order_id": payout.order_id, "why": refusal.detail})
-            try:
-                self._commit(store.stop(payout, self.now(), refusal.detail))
-            except AttemptMoved:
-                log.info("moved meanwhile", extra={"order_id": payout.order_id})
+            self._stop(payout, refusal.detail)
             return None
 
     def _send(self, payout: Payout, attempt: Attempt) -> Step:
@@ -301,10 +323,15 @@ class Payouts:
 
     def _meaning(self, event: BankEvent) -> tuple[Taken, str, list[Write]]:
         told = event.adjustment
+        parts = named(told.reference_id)
+        try:
+            # The order first: an attempt that is decided between the two reads is then seen decided.
+            payout = None if parts is None else store.payout(self.table, parts[0])
+        except PayoutNotFound:
+            payout = None
         attempt = store.by_reference(self.table, told.reference_id)
-        if attempt is None:
+        if payout is None or attempt is None:
             return Taken.PARKED, store.NO_ATTEMPT, []
-        payout = store.payout(self.table, attempt.order_id)
         if not _fits(attempt, told):
             return Taken.PARKED, "the attempt is for another account or amount", []
         if attempt.status is AttemptStatus.PENDING:
@@ -349,8 +376,32 @@ class Payouts:
             )
         return payout
 
+    def abandon(self, order_id: str, reason: str, operator: str) -> None:
+        """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
+        sending it must have ended, the bank is asked once more, and what it still does not know is rejected.
+
+        Raises PayoutNotFound; PayoutUnsettled: nothing is pending, or it is given up already; Busy.
+        """
+        payout = store.payout(self.table, order_id)
+        attempt = store.latest(self.table, payout)
+        settled = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
+        if attempt is None or attempt.status is not AttemptStatus.PENDING:
+            raise settled
+        at = self.now()
+        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + _SOON
+        self._commit(
+            store.abandon(attempt, at, settled),
+            store.go_on(payout, at, due_at, f"a last look at the bank for attempt {attempt.number}, given up"),
+            store.event(payout, payout.status, f"attempt {attempt.number} given up: {reason}", operator, at),
+            audit.entry(AuditEntry(at, operator, "give attempt up", order_id, reason)),
+        )
+        self._drive(order_id)
+
     def retry(self, payout: Payout, reason: str, operator: str) -> None:
-        """Allow one more attempt, and start the order's machine, which makes it. Raises PayoutUnsettled, Busy."""
+        """Allow one more attempt, and start the order's machine, which makes it at once. Raises PayoutUnsettled (also
+        when there were too many), Busy."""
+        if payout.attempts >= ATTEMPTS_EVER:
+            raise PayoutUnsettled("there were too many attempts: pay another way", id=payout.order_id)
         at = self.now()
         after = payout.kind.paying if payout.attempts else payout.kind.ready
         self._commit(
@@ -358,13 +409,16 @@ class Payouts:
             store.event(payout, after, f"one more attempt: {reason}", operator, at),
             audit.entry(AuditEntry(at, operator, "retry payout", payout.order_id, reason)),
         )
-        key = store.key_of(payout.order_id)
+        self._drive(payout.order_id)
+
+    def _drive(self, order_id: str) -> None:
+        key = store.key_of(order_id)
         item = None if key is None else work.find(self.table, key)
         if item is not None:
             try:
-                work.drive(self.table, self.machines, item, at)
+                work.drive(self.table, self.machines, item, self.now())
             except Unavailable as unavailable:  # the sweeper will
-                log.warning("machine not started", extra={"order_id": payout.order_id, "why": unavailable.detail})
+                log.warning("machine not started", extra={"order_id": order_id, "why": unavailable.detail})
 
     def mark_paid(self, payout: Payout, reason: str, operator: str) -> None:
         """The dollars went to the customer by another way. Raises PayoutUnsettled, Busy."""

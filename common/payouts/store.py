@@ -70,6 +70,7 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     decided_at = InstantAttribute(null=True)
     adjustment_id = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
+    abandoned_at = InstantAttribute(null=True)
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -119,6 +120,8 @@ def payout(table: Table, order_id: str) -> Payout:
     item = None if kind is None else table.get(AnyPayableItem, _key(kind, order_id), consistent=True)
     if kind is None or item is None:
         raise PayoutNotFound("there is no order of this id that ends in a payout", id=order_id)
+    unpaid = item.status in (kind.ready, kind.paying, kind.failed)
+    assert item.total_amount is not None or not unpaid, f"{order_id} does not say what is to be paid"
     return Payout(
         order_id=order_id,
         kind=kind,
@@ -130,6 +133,7 @@ def payout(table: Table, order_id: str) -> Payout:
         attempts=int(item.attempts or 0),
         attempts_max=int(item.attempts_max or ATTEMPTS_MAX),
         disputed=bool(item.disputed),
+        needs_person=bool(item.needs_person),
     )
 
 
@@ -173,7 +177,7 @@ def begin(payout: Payout, attempt: Attempt) -> list[Write]:
             due_at=at + _SHOULD_MOVE,
             waits_for=f"the bank to pay attempt {attempt.number}",
         ),
-        when=item.status.is_in(kind.ready, kind.paying) & _counted(payout.attempts) & item.disputed.does_not_exist(),
+        when=item.status.is_in(kind.ready, kind.paying) & _as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
     written = AttemptItem(
@@ -241,7 +245,7 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str
         _order(payout),
         item.updated_at.set(at),
         *actions,
-        when=(item.status == kind.paying) & _counted(number),
+        when=(item.status == kind.paying) & _counted(number) & _dispute_as_read(payout),
         otherwise=AttemptMoved("the order is not being paid"),
     )
 
@@ -255,7 +259,7 @@ def give_up(payout: Payout, at: datetime, why: str) -> list[Write]:
         item.reason.set(why),
         item.updated_at.set(at),
         *work.needs_person(now=at, waits_for=f"an operator: {why}"),
-        when=(item.status == kind.paying) & _counted(payout.attempts),
+        when=(item.status == kind.paying) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
     return [order, *_still_rejected(payout)]
@@ -268,7 +272,7 @@ def stop(payout: Payout, at: datetime, why: str) -> Write:
         _order(payout),
         item.updated_at.set(at),
         *work.needs_person(now=at, waits_for=f"an operator: {why}"),
-        when=(item.status == payout.status) & _counted(payout.attempts),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
 
@@ -299,10 +303,35 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         item.disputed.remove(),
         item.updated_at.set(at),
         *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
-        when=(item.status == payout.status) & _counted(payout.attempts),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=_unsettled(payout),
     )
     return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def abandon(attempt: Attempt, at: datetime, otherwise: Refusal) -> Write:
+    """A person says that a pending attempt never reached the bank: nobody sends it any more. Refused with `otherwise`
+    when it is decided, or given up already."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.abandoned_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.abandoned_at.does_not_exist(),
+        otherwise=otherwise,
+    )
+
+
+def go_on(payout: Payout, at: datetime, due_at: datetime, waits_for: str) -> Write:
+    """The order's machine may move it again. Refused with PayoutUnsettled."""
+    item, kind = PayableItem, payout.kind
+    return Write.update(
+        _order(payout),
+        item.updated_at.set(at),
+        *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
 
 
 def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
@@ -315,7 +344,7 @@ def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
         item.disputed.remove(),
         item.updated_at.set(at),
         *work.done(),
-        when=(item.status == payout.status) & _counted(payout.attempts),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=_unsettled(payout),
     )
     return [order, *_still_rejected(payout, _unsettled(payout))]
@@ -344,6 +373,25 @@ def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Wr
             otherwise=otherwise or AttemptMoved("the latest attempt is not rejected"),
         )
     ]
+
+
+def _as_read(payout: Payout) -> Condition:
+    """Nobody has begun an attempt, nor has the bank contradicted itself, since the order was read."""
+    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout)
+    return rule
+
+
+def _dispute_as_read(payout: Payout) -> Condition:
+    disputed = PayableItem.disputed
+    rule: Condition = disputed.exists() if payout.disputed else disputed.does_not_exist()
+    return rule
+
+
+def _limit_as_read(payout: Payout) -> Condition:
+    """Nobody has asked for one more attempt since the order was read."""
+    limit = PayableItem.attempts_max
+    rule: Condition = limit == Decimal(payout.attempts_max)
+    return rule | limit.does_not_exist() if payout.attempts_max == ATTEMPTS_MAX else rule
 
 
 def _counted(attempts: int) -> Condition:
@@ -474,4 +522,5 @@ def _attempt(item: AttemptItem) -> Attempt:
         adjustment_id=item.adjustment_id,
         failure_code=item.failure_code,
         token=item.token,
+        abandoned_at=item.abandoned_at,
     )

@@ -173,6 +173,14 @@ def retry(transfer_id: TransferId, body: Decision) -> TransferView:
     return _transfer(accounts().retry(transfer_id, body.reason, operator))
 
 
+@app.post(
+    "/operations/withdrawals/<transfer_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank"
+)
+def abandon_attempt(transfer_id: TransferId, body: Decision) -> TransferView:
+    operator = caller(app).must_be_operator()
+    return _transfer(accounts().abandon_attempt(transfer_id, body.reason, operator))
+
+
 @app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
 def reject(transfer_id: TransferId, body: Decision) -> TransferView:
     operator = caller(app).must_be_operator()

@@ -174,6 +174,12 @@ class Accounts:
         self.payouts.retry(self.payouts.settled(transfer_id), reason, operator)
         return store.withdrawal(self.table, transfer_id)
 
+    def abandon_attempt(self, transfer_id: str, reason: str, operator: str) -> Transfer:
+        """The pending payout attempt never reached the bank. Raises WithdrawalNotFound, PayoutUnsettled, Busy."""
+        store.withdrawal(self.table, transfer_id)
+        self.payouts.abandon(transfer_id, reason, operator)
+        return store.withdrawal(self.table, transfer_id)
+
     def _decide(self, transfer_id: str, status: Status, act: Callable[[Payout], None]) -> Transfer:
         if store.withdrawal(self.table, transfer_id).status is not status:
             try:

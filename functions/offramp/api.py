@@ -140,6 +140,11 @@ def credit_usd(order_id: OrderId, body: Move) -> MovedView:
     return _moved(offramp().credit_usd, order_id, body)
 
 
+@app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
+def abandon_attempt(order_id: OrderId, body: Move) -> MovedView:
+    return _moved(offramp().abandon_attempt, order_id, body)
+
+
 @app.post("/operations/sell-orders/<order_id>/void", tags=["operators"], summary="End a sale that executed nothing")
 def void(order_id: OrderId, body: Move) -> MovedView:
     return _moved(offramp().void, order_id, body)

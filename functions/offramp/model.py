@@ -22,6 +22,7 @@ POLL_DELAY_SECONDS_MAX = 60
 POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LATE_LOOK_SECONDS = 600  # and then once more, for one that turns up after all
+LOOK_UP_BEGUN_SECONDS_MAX = 14  # of a request's 29: a look-up takes up to 12
 BPS = Decimal(10_000)
 
 
@@ -136,6 +137,7 @@ class SellOrder:
     placements: int
     held: bool
     waits: bool
+    turned_up: bool  # the exchange has an order of it after all, and a person must see to that
     created_at: datetime
     updated_at: datetime
     executed: Quantity | None = None
@@ -265,6 +267,7 @@ def sell_order(
         placements=1,
         held=True,
         waits=True,
+        turned_up=False,
         created_at=now,
         updated_at=now,
     )
@@ -293,6 +296,12 @@ class Fill:
     def left_over(self) -> Money:
         """The fraction of a cent, which is the desk's. Fees in other assets are the desk's, too, to bear."""
         return self.net - self.proceeds
+
+
+def believable(order: SellOrder, executed: Quantity, gross: Money) -> bool:
+    """Can an order of ours have been filled so? Not for more than was asked, nor below its limit."""
+    least = EXACT.multiply(order.limit_price.usd_per_unit, executed.amount)
+    return executed.amount <= order.quantity.amount and gross.usd >= least - CENT
 
 
 def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:

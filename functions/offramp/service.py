@@ -99,7 +99,7 @@ class Offramp:
             SaleRefused: the exchange says no, nothing is held any more;
             SaleUnresolved: the exchange has not said yes or no, the coins stay held until it is known.
         """
-        order_id = model.order_id(owner, idempotency_key)
+        began, order_id = self._seconds(), model.order_id(owner, idempotency_key)
         try:
             order = self._intended(owner, order_id, asked)
         except Refusal:
@@ -113,7 +113,7 @@ class Offramp:
             self._commit(store.insert(order), self._hold(order), store.place(placement), self._begun(order))
         except store.AlreadyAsked as repeat:
             return self._again(repeat.order.repeated(asked), order)
-        return Asked(self._place(order, placement))
+        return Asked(self._place(order, placement, began))
 
     def _intended(self, owner: Owner, order_id: str, asked: Terms) -> SellOrder:
         for kind, client_id in (
@@ -141,7 +141,7 @@ class Offramp:
             self._commit(store.ask_again(order), self._hold(order), store.place(placement), self._begun(order))
         except OrderMoved:
             raise Busy("the same sale is being asked for elsewhere; send it again", retry_after_seconds=1) from None
-        return Asked(self._place(order, placement))
+        return Asked(self._place(order, placement, self._seconds()))
 
     def _hold(self, order: SellOrder) -> Write:
         return ledger.hold_asset(order.owner, order.quantity, order.updated_at)
@@ -160,8 +160,10 @@ class Offramp:
             sent_at=order.updated_at,
         )
 
-    def _place(self, order: SellOrder, placement: Placement) -> SellOrder:
-        """Ask the exchange, once. Only the request that wrote the placement comes here, and only once."""
+    def _place(self, order: SellOrder, placement: Placement, began: float) -> SellOrder:
+        """Ask the exchange, once. Only the request that wrote the placement comes here, and only once.
+
+        A look-up follows a lost answer only while the request, which began at `began`, has time for it."""
         ticket = Ticket(Side.SELL, order.quantity, order.limit_price, placement.client_order_id)
         try:
             exchange_order_id = self.exchange().place(ticket)
@@ -170,21 +172,28 @@ class Offramp:
             raise _refused(no.detail) from no
         except ExchangeUnavailable as silent:
             log.warning("sale not answered", extra={"order_id": order.order_id, "why": silent.detail})
+            if self._seconds() - began > model.LOOK_UP_BEGUN_SECONDS_MAX:
+                raise _unresolved(order) from silent
             return self._found(order, placement)
         return self._accepted(order, placement, exchange_order_id)
 
     def _found(self, order: SellOrder, placement: Placement) -> SellOrder:
         """The order, if the exchange has it. Raises SaleUnresolved: it has not said so, or not yet."""
-        unresolved = SaleUnresolved(
-            "the exchange has not said yet whether it has the order; that is being found out, the coins stay reserved",
-            id=order.order_id,
-            retry_after_seconds=30,
-        )
         try:
-            seen = self.exchange().find(order.quantity.asset_id, placement.client_order_id)
+            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
         except (ExchangeOrderUnknown, ExchangeUnavailable):
-            raise unresolved from None
+            raise _unresolved(order) from None
         return self._accepted(order, placement, seen.exchange_order_id)
+
+    def _at(self, placement: Placement) -> Exchange:
+        """The exchange that a placement was sent to. Raises ExchangeUnavailable when we are with another one by now:
+        what that says of an order it never had means nothing."""
+        exchange = self.exchange()
+        if exchange.name != placement.exchange:
+            raise ExchangeUnavailable(
+                f"the order is at {placement.exchange}, and this desk trades at {exchange.name}", id=placement.order_id
+            )
+        return exchange
 
     def _accepted(self, order: SellOrder, placement: Placement, exchange_order_id: str) -> SellOrder:
         at = self.now()
@@ -263,7 +272,7 @@ class Offramp:
         placement = store.placement(self.table, order)
         asked_at = self.now()
         try:
-            seen = self.exchange().find(order.quantity.asset_id, placement.client_order_id)
+            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
         except ExchangeOrderUnknown:
             return self._missed(order, placement, asked_at)
         self._accepted(order, placement, seen.exchange_order_id)
@@ -294,7 +303,7 @@ class Offramp:
             return Step(Stage.DONE)
         placement = store.placement(self.table, order)
         try:
-            seen = self.exchange().find(order.quantity.asset_id, placement.client_order_id)
+            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
         except ExchangeOrderUnknown:
             try:
                 self._commit(store.looked(order, self.now()))
@@ -302,7 +311,7 @@ class Offramp:
                 log.info("looked meanwhile", extra={"order_id": order_id})
             return Step(Stage.DONE)
         if not seen.final:
-            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
+            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
         self._turned_up(order, placement, f"order {seen.exchange_order_id}")
         return Step(Stage.STOPPED)
 
@@ -354,7 +363,7 @@ class Offramp:
             return self.read(order_id)
         placement, seen = self._seen(order)
         if not seen.final:
-            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
+            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
             placement, seen = self._seen(order)
         if seen.final:
             return self._settle(order, placement, seen)
@@ -364,14 +373,16 @@ class Offramp:
         placement = store.placement(self.table, order)
         assert placement.exchange_order_id is not None
         try:
-            seen = self.exchange().order(order.quantity.asset_id, placement.exchange_order_id)
+            seen = self._at(placement).order(order.quantity.asset_id, placement.exchange_order_id)
         except ExchangeOrderUnknown as unknown:
             # It has told us of this order: never take that back on its word.
             raise ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id) from (
                 unknown
             )
-        if seen.executed.amount > order.quantity.amount:
-            raise ExchangeUnavailable("the exchange says it has executed more than was asked", id=order.order_id)
+        if seen.quantity != order.quantity or not model.believable(order, seen.executed, seen.gross):
+            count("FillsNotBelieved")
+            log.error("fill not believed", extra={"order_id": order.order_id, "told": str(seen)})
+            raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
         return placement, seen
 
     def _settle(self, order: SellOrder, placement: Placement, seen: ExchangeOrder) -> Step:
@@ -410,7 +421,7 @@ class Offramp:
     def retry_payout(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> Moved:
         """One more payout attempt. Raises SellOrderNotFound, PayoutUnsettled, Busy."""
         order, payout = self._rejected_payout(order_id)
-        says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
+        says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank{_warning(payout)}"
         if not dry_run:
             self.payouts.retry(payout, reason, operator)
         return self._moved(order, says, dry_run)
@@ -453,7 +464,7 @@ class Offramp:
                 if order.status is not Status.FILLED:
                     raise
                 return Moved(order, order.status, done=False, says="was FILLED by another operator meanwhile")
-        return self._moved(order, says.format(amount=payout.amount), dry_run)
+        return self._moved(order, says.format(amount=payout.amount) + _warning(payout), dry_run)
 
     def void(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> Moved:
         """End an order of which the exchange has executed nothing, and give the coins back; cancel it there first.
@@ -462,7 +473,7 @@ class Offramp:
         Raises SellOrderNotFound; SellOrderNotOpen: it was executed, or is over; ExchangeUnavailable, Busy.
         """
         order = store.existing(self.table, order_id)
-        if order.status is Status.NEW and not order.held and order.waits:
+        if order.status is Status.NEW and order.turned_up:
             if not dry_run:
                 at = self.now()
                 entry = audit.entry(AuditEntry(at, operator, "void", order_id, reason))
@@ -470,20 +481,69 @@ class Offramp:
             return self._moved(order, "nothing of it is looked for any more", dry_run)
         if order.status is not Status.BASE_TXN_PENDING:
             raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
+        if self._forgotten(order):
+            return self._void_forgotten(order, reason, operator, dry_run=dry_run)
         _, seen = self._seen(order)
         if seen.executed.amount:
             raise SellOrderNotOpen(
                 f"the exchange has executed {seen.executed} of it: that is the customer's to be paid", id=order_id
             )
+        if dry_run:
+            return self._moved(order, f"cancelled at the exchange; {order.quantity} are the customer's again", dry_run)
+        self._commit(audit.entry(AuditEntry(self.now(), operator, "void", order_id, reason)))
+        self.cancel(order_id)
+        after = store.existing(self.table, order_id)
+        return self._moved(order, f"is {after.status}, {after.executed} of it were sold", dry_run)
+
+    def _forgotten(self, order: SellOrder) -> bool:
+        """Has the exchange lost an order that it had accepted? Only when it is asked late, and by both ids."""
+        placement = store.placement(self.table, order)
+        if self.now() < placement.sent_at + model.POLL_LIMIT:
+            return False
+        exchange, asset_id = self._at(placement), order.quantity.asset_id
+        try:
+            exchange.order(asset_id, placement.exchange_order_id or "")
+            return False
+        except ExchangeOrderUnknown:
+            pass
+        try:
+            exchange.find(asset_id, placement.client_order_id)
+            return False
+        except ExchangeOrderUnknown:
+            return True
+
+    def _void_forgotten(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> Moved:
+        says = (
+            f"the exchange does not know it any more; {order.quantity} go back, and were they sold, the desk bears it"
+        )
         if not dry_run:
             at = self.now()
-            self._commit(audit.entry(AuditEntry(at, operator, "void", order_id, reason)))
-            self.cancel(order_id)
-        return self._moved(order, f"cancelled at the exchange; {order.quantity} are the customer's again", dry_run)
+            nothing = Fill("FORGOTTEN", replace(order.quantity, amount=Decimal(0)), ZERO, ZERO)
+            after = model.sold(order, nothing, at)
+            try:
+                self._commit(
+                    *store.settle(after, store.placement(self.table, order), nothing),
+                    ledger.release_asset(order.owner, order.quantity, at),
+                    store.event(after, order.status, f"void: {reason}", operator, at),
+                    audit.entry(AuditEntry(at, operator, "void", order.order_id, f"{reason} (forgotten)")),
+                )
+            except OrderMoved:
+                raise SellOrderNotOpen("the sale has been decided meanwhile", id=order.order_id) from None
+        return self._moved(order, says, dry_run)
+
+    def abandon_attempt(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> Moved:
+        """The pending payout attempt never reached the bank. Raises SellOrderNotFound, PayoutUnsettled, Busy."""
+        order = store.existing(self.table, order_id)
+        if not dry_run:
+            self.payouts.abandon(order_id, reason, operator)
+        says = f"attempt {order.attempts} is sent no more; if the bank still does not know it in two minutes, rejected"
+        return self._moved(order, says, dry_run)
 
     def _rejected_payout(self, order_id: str) -> tuple[SellOrder, Payout]:
-        order = store.existing(self.table, order_id)
-        return order, self.payouts.settled(order_id)
+        return store.existing(self.table, order_id), self.payouts.settled(order_id)
+
+    def _seconds(self) -> float:
+        return self.table.patience.monotonic()
 
     def _moved(self, order: SellOrder, says: str, dry_run: bool) -> Moved:
         after = order if dry_run else store.existing(self.table, order.order_id)
@@ -492,6 +552,18 @@ class Offramp:
     def _commit(self, *writes: Write) -> None:
         with self.table.transaction() as tx:
             tx.add(*writes)
+
+
+def _warning(payout: Payout) -> str:
+    return "; BEWARE: the bank has contradicted itself and may have paid (desk parked list)" if payout.disputed else ""
+
+
+def _unresolved(order: SellOrder) -> SaleUnresolved:
+    return SaleUnresolved(
+        "the exchange has not said yet whether it has the order; that is being found out, the coins stay reserved",
+        id=order.order_id,
+        retry_after_seconds=30,
+    )
 
 
 def _refused(why: str, retry_after_seconds: int = 5) -> SaleRefused:

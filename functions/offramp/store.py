@@ -401,6 +401,7 @@ def order_of(item: SellOrderItem) -> SellOrder:
         placements=int(item.placements),
         held=item.held,
         waits=item.open_work is not None,
+        turned_up=item.status == Status.NEW and bool(item.needs_person),
         created_at=item.created_at,
         updated_at=item.updated_at,
         executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),

@@ -1,7 +1,7 @@
 """What the machines `sell-order` and `payout` call: one Lambda for each function.
 
-Each takes {"order_id"} and answers with what the table says is next: {"order_id", "stage", "wait_seconds"}. Refusals
-that are tried again reach the machine by their class names.
+Each takes {"order_id"} and answers with what the table says is next: {"order_id", "stage", "wait_seconds", "attempts"}.
+Refusals that are tried again reach the machine by their class names.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def cancel_sell_order(event: Event, _: LambdaContext) -> Answer:
 
 
 def create_payout(event: Event, _: LambdaContext) -> Answer:
-    return _stepped(event, offramp().payouts.create)
+    return _stepped(event, lambda order_id: offramp().payouts.create(order_id, event["attempts"]))
 
 
 def check_payout(event: Event, _: LambdaContext) -> Answer:
@@ -69,4 +69,4 @@ def _stepped(event: Event, ask: Callable[[str], Step]) -> Answer:
         finally:
             flush()
         log.info("moved", extra={"stage": step.stage})
-    return {"order_id": order_id, "stage": step.stage, "wait_seconds": step.wait_seconds}
+    return {"order_id": order_id, "stage": step.stage, "wait_seconds": step.wait_seconds, "attempts": step.attempts}

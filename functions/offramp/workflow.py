@@ -16,6 +16,7 @@ state that says what was unclear; the sweeper starts the next one, which goes on
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aws_cdk import Duration, aws_lambda
@@ -84,7 +85,7 @@ class _Definition:
         return self.payout()
 
     def payout(self) -> sfn.IChainable:
-        create = self._task("CreatePayout", self.tasks.create_payout)
+        create = self._task("CreatePayout", self.tasks.create_payout, given=("attempts",))
         check = self._task("CheckPayout", self.tasks.check_payout)
         self._when(Stage.SEND, create)
         self._when(Stage.BACK_OFF, self._wait("BackOff").next(create))
@@ -108,13 +109,15 @@ class _Definition:
         *,
         again: type[Exception] | None = None,
         too_late: task.LambdaInvoke | None = None,
+        given: Sequence[str] = (),
     ) -> task.LambdaInvoke:
+        payload = {name: sfn.JsonPath.string_at(f"$.{name}") for name in ("order_id", *given)}
         invoke = task.LambdaInvoke(
             self.scope,
             name,
             state_name=name,
             lambda_function=function,
-            payload=sfn.TaskInput.from_object({"order_id": sfn.JsonPath.string_at("$.order_id")}),
+            payload=sfn.TaskInput.from_object(payload),
             payload_response_only=True,
             retry_on_service_exceptions=False,  # all retries are listed here
         )

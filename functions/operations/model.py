@@ -59,9 +59,10 @@ class OutsideCall:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a round of the sweeper has found and done."""
+    """What a round of the sweeper has found and done. What waits for a person is not counted as overdue."""
 
     overdue: int
+    needs_person: int
     started: int
     parked: int
     replayed: int

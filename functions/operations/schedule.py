@@ -30,7 +30,7 @@ def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     swept = operations().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
     numbers = asdict(swept)
     for name, number in numbers.items():
-        count(f"Work{name.capitalize()}", number)
+        count("Work" + "".join(part.capitalize() for part in name.split("_")), number)
     log.info("swept", extra=numbers)
     metrics.flush_metrics()
     return numbers

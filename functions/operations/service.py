@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,17 +14,16 @@ from common.audit import AuditEntry
 from common.catalogue import store as catalogue
 from common.catalogue.model import Asset
 from common.clients import Client, ClientKind
-from common.errors import NotFound, Unavailable
+from common.errors import NotFound, Refusal, Unavailable
 from common.ledger import store as ledger
 from common.ledger.model import USD, Books
-from common.log import log
+from common.log import count, log
 from common.machines import Execution, Machines, MachinesUnavailable
 from common.owner import Owner
 from common.payouts import store as payouts_store
 from common.payouts.model import PayoutNotFound, Stage
 from common.payouts.service import Payouts, Taken
 from common.payouts.store import BankEventItem
-from common.table import keys
 from common.table.keys import PrimaryKey
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
@@ -162,27 +162,49 @@ class Operations:
 
         Any round may be cut short; the next one does the rest.
         """
-        now, overdue, started, parked, replayed = self.now(), 0, 0, 0, 0
+        now, found = self.now(), Counter[str]()
         for context in model.CONTEXTS:
             if context == payouts_store.PARKED:
                 continue
             for waiting in work.due(self.table, context, now):
                 if not more_time():
                     break
-                item = work.find(self.table, PrimaryKey(waiting.PK, waiting.SK))  # the index is late
-                if item is not None and item.due_at is not None and item.due_at <= now:
-                    overdue += 1
-                    started += self._drive(item)
+                self._one(waiting.PK, lambda: self._sweep(PrimaryKey(waiting.PK, waiting.SK), now, found))  # noqa: B023
         for key in self._dead(now):
-            if more_time() and (item := work.find(self.table, key)) is not None:
-                started += self._drive(item)
+            if more_time():
+                self._one(key.pk, lambda: self._restart(key, found))  # noqa: B023
         for event in payouts_store.parked(self.table, now):
-            parked += 1
+            found["parked"] += 1
             if event.why == payouts_store.NO_ATTEMPT and more_time():
-                webhook_id = keys.BANK_EVENT.read(PrimaryKey(event.PK, event.SK))["webhook_id"]
-                taken = self.payouts.replay(webhook_id, SWEEPER)
-                replayed += taken is not Taken.PARKED
-        return Swept(overdue, started, parked - replayed, replayed)
+                self._one(event.PK, lambda: self._place_again(event, found))  # noqa: B023
+        return Swept(**{name: found[name] for name in Swept.__dataclass_fields__})
+
+    def _one(self, thing: str, see_to: Callable[[], None]) -> None:
+        """One thing that can not be seen to now does not stand in the way of the others."""
+        try:
+            see_to()
+        except Refusal as refusal:
+            log.warning("not seen to now", extra={"thing": thing, "why": refusal.detail})
+        except Exception:
+            count("Bugs")
+            log.exception("bug", extra={"thing": thing})
+
+    def _sweep(self, key: PrimaryKey, now: datetime, found: Counter[str]) -> None:
+        item = work.find(self.table, key)  # the index is late
+        if item is None or item.due_at is None or item.due_at > now:
+            return
+        found["needs_person" if item.needs_person else "overdue"] += 1
+        found["started"] += work.drive(self.table, self.machines, item, now)
+
+    def _restart(self, key: PrimaryKey, found: Counter[str]) -> None:
+        item = work.find(self.table, key)
+        if item is not None:
+            found["started"] += work.drive(self.table, self.machines, item, self.now())
+
+    def _place_again(self, event: BankEventItem, found: Counter[str]) -> None:
+        if self.payouts.replay(store.thing_id(event.PK), SWEEPER) is not Taken.PARKED:
+            found["replayed"] += 1
+            found["parked"] -= 1
 
     def _dead(self, now: datetime) -> Iterator[PrimaryKey]:
         """The orders whose execution has died lately."""
@@ -192,13 +214,6 @@ class Operations:
                     yield from store.keys_of(name.partition("-")[0])
             except MachinesUnavailable as unavailable:
                 log.warning("not swept", extra={"machine": machine, "why": unavailable.detail})
-
-    def _drive(self, item: Unfinished) -> bool:
-        try:
-            return work.drive(self.table, self.machines, item, self.now())
-        except Unavailable as unavailable:
-            log.warning("not driven now", extra={"order_id": item.PK, "why": unavailable.detail})
-            return False
 
     def client(self, kind: ClientKind, client_id: str) -> Client:
         """Raises ClientNotFound."""

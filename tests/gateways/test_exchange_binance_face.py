@@ -987,13 +987,13 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
     with serve_prices(oracle) as prices:
         first = Process(["--state", str(kept), "--prices-url", prices.url])
         exchange = first.exchange()
+        assert call(f"{first.url}/sandbox/fees", "PUT", {"taker_bps": "1", "maker_bps": "1"}).status == 200
         sold = exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("66000"), client_order_id("sold")))
         exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("99000"), working))
         before = exchange.order("BTC", sold)
         assert before.state is State.FULLY_EXECUTED, "there is a market from the beginning"
-        assert exchange.order("BTC", exchange.place(_magic("0.00777"))).state is State.FULLY_EXECUTED
         assert call(f"{first.url}/AP/GetInstruments?OMSId=1").json[0]["Symbol"] == "BTCUSDT"
-        assert call(f"{first.url}/sandbox/fees", "PUT", {"taker_bps": "1", "maker_bps": "1"}).status == 200
+        assert exchange.order("BTC", exchange.place(_magic("0.00777"))).state is State.FULLY_EXECUTED
         assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["exchange.json"]
 

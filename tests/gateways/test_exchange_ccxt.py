@@ -12,11 +12,11 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, Underflow, getcontext
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -604,6 +604,30 @@ def test_callers_at_one_time_are_each_told_what_became_of_their_own_order(stub: 
         exchange = CcxtExchange(face.url, api_key="k", secret="s")
         told = list(threads.map(ask, range(60)))
     assert told == [f"{n + 1}{('', 'refused', 'dropped')[n % 3]}" for n in range(60)]
+
+
+def test_an_answer_is_that_of_the_caller_who_asked(stub: Stub) -> None:
+    """While one waits, and is told nothing in the end, another is refused."""
+    asked, refused = Event(), Event()
+
+    def decide(request: Request) -> Answer:
+        if request.method == "GET":
+            return Answer(200, info())
+        if stub.parameters(request)["newClientOrderId"] == OURS:
+            asked.set()
+            refused.wait(10)
+            raise Drop
+        return NO_ORDER[0]
+
+    with serve(decide, name="binance") as face, ThreadPoolExecutor(1) as thread:
+        exchange = CcxtExchange(face.url, api_key="k", secret="s")
+        waiting = thread.submit(exchange.place, SELL)
+        assert asked.wait(10)
+        with pytest.raises(ExchangeRefused):
+            exchange.place(replace(SELL, client_order_id="other"))
+        refused.set()
+        with pytest.raises(ExchangeUnavailable):
+            waiting.result(10)
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,6 @@ RULES = (
     Rule("LateFills", "LateFills", "late-fills"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
-    Rule("EventsNotUnderstood", "EventsNotUnderstood", "events-not-understood"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
 )

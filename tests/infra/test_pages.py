@@ -1,0 +1,70 @@
+"""What pages say of the repository is so: files, names in them, links, settings and outputs."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+from infra import place
+from infra.bundle import ROOT
+from infra.grants import Secret
+from tests.infra.conftest import Synthesised
+
+PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md"))
+NAMES = (ROOT / "docs" / "seed-names.md").read_text()
+DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
+A_FILE = r"(?:common|functions|infra|sandbox|tests|console|docs)/[\w./-]*\.(?:py|md|json)"
+
+
+def _anchors(page: Path) -> set[str]:
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)(?:#([^)]+))?\)", page.read_text()):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in _anchors(target), f"{link}#{anchor}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_are_named_are_there(page: Path) -> None:
+    for path in re.findall(f"`({A_FILE})`", page.read_text()):
+        assert (ROOT / path).is_file(), path
+
+
+def test_what_the_seeds_names_have_become_is_where_it_is_said_to_be() -> None:
+    told = re.findall(f"`({A_FILE[: -len('(?:py|md|json)')]}py)` ((?:`[A-Za-z_]+`(?:, )?)+)", NAMES)
+    assert len(told) > 30
+    for path, names in told:
+        text = (ROOT / path).read_text()
+        for name in re.findall(r"`(\w+)`", names):
+            assert re.search(rf"^\s*(?:class|def) {name}\b|^{name}\b.* = ", text, re.MULTILINE), f"{path} {name}"
+
+
+def test_the_keys_that_the_seeds_names_have_become_are_keys() -> None:
+    rows = (ROOT / "common" / "table" / "keys.py").read_text()
+    for name in re.findall(r"`keys\.([A-Z_]+)`", NAMES):
+        assert re.search(rf"^{name}\b", rows, re.MULTILINE), name
+
+
+def test_deploying_tells_every_setting_of_the_outside() -> None:
+    """Those of the exchange and the bank, with what counts unless they are said."""
+    for name in inspect.signature(place.Place).parameters:
+        if name.startswith(("exchange", "bank")):
+            default = getattr(place.Place, name)
+            assert f"| `{name}` | `{default}` |" in DEPLOY or name == "bank_url", name
+            assert f"| `{name}` |" in DEPLOY, name
+
+
+def test_deploying_tells_every_secret_that_a_person_fills(staging: Synthesised) -> None:
+    outputs = {str(output.node.id) for output in staging.stack.node.children if "Secret" in output.node.id}
+    filled = {"".join(part.capitalize() for part in name.split("_")) for name in Secret} - {"CursorKey"}
+    for name in filled - {"PriceOracleKey"}:
+        assert f"{name}Secret" in outputs
+        assert f"| `{name}Secret` |" in DEPLOY
