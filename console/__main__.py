@@ -201,6 +201,12 @@ def credit_usd(context: typer.Context, order_id: Id, reason: Reason, yes: Yes = 
     _move(context, json_, order_id, "credit-usd", reason, yes)
 
 
+@offramp.command("abandon-attempt")
+def abandon_sale(context: typer.Context, order_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
+    """The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."""
+    _move(context, json_, order_id, "abandon-attempt", reason, yes)
+
+
 @offramp.command("void")
 def void(context: typer.Context, order_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
     """End a sale of which the exchange has executed nothing, and give the coins back."""
@@ -235,6 +241,14 @@ def retry_withdrawal(
     _decide(context, json_, "withdrawals", thing_id, "retry-payout", reason, yes)
 
 
+@withdrawals.command("abandon-attempt")
+def abandon_withdrawal(
+    context: typer.Context, thing_id: Id, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."""
+    _decide(context, json_, "withdrawals", thing_id, "abandon-attempt", reason, yes)
+
+
 @withdrawals.command("complete")
 def complete(context: typer.Context, thing_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
     """The customer has the dollars by another way."""
@@ -255,6 +269,7 @@ def fail(context: typer.Context, thing_id: Id, reason: Reason, yes: Yes = False,
 
 DOES = {
     "retry-payout": "one more attempt to pay to the customer's bank is made",
+    "abandon-attempt": "its pending attempt is sent no more, and rejected if the bank does not know it",
     "complete": "it is COMPLETED; the held dollars count as paid by another way",
     "reject": "it is REJECTED; the held dollars are the customer's again",
     "fail": "it is FAILED; what it held is the customer's again",

@@ -122,7 +122,7 @@ class Payout:
     attempts: int
     attempts_max: int
     disputed: bool
-    needs_person: bool
+    needs_person: bool = False
 
     @property
     def open(self) -> bool:

@@ -62,10 +62,10 @@ class Swept:
     """What a round of the sweeper has found and done. What waits for a person is not counted as overdue."""
 
     overdue: int
-    needs_person: int
     started: int
     parked: int
     replayed: int
+    needs_person: int = 0
 
 
 @dataclass(frozen=True)
