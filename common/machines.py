@@ -76,8 +76,15 @@ class Machines:
 
         Raises MachinesUnavailable.
         """
+        self._send("send_task_success", taskToken=token, output="{}")
+
+    def fail(self, token: str, error: str, cause: str) -> None:
+        """Send a task token back with an error, which the machine may retry on. Raises MachinesUnavailable."""
+        self._send("send_task_failure", taskToken=token, error=error, cause=cause)
+
+    def _send(self, operation: str, **said: str) -> None:
         try:
-            self.client.send_task_success(taskToken=token, output="{}")
+            getattr(self.client, operation)(**said)
         except ClientError as error:
             if error.response["Error"]["Code"] not in _TOKEN_GONE:
                 raise _unavailable(error) from error

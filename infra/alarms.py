@@ -107,8 +107,9 @@ class Watch(Construct):
         ]
 
     def _payouts(self) -> list[Graph]:
-        overdue, parked = _ours("WorkOverdue", "Maximum"), _ours("WorkParked", "Maximum")
-        failed, late_fills = _ours("PayoutsFailed"), _ours("LateFills")
+        overdue, needs_person = _ours("WorkOverdue", "Maximum"), _ours("WorkNeedsPerson", "Maximum")
+        parked = _ours("WorkParked", "Maximum")
+        failed, late_fills, not_believed = _ours("PayoutsFailed"), _ours("LateFills"), _ours("FillsNotBelieved")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
         self._alarm(
             "PayoutsFailed",
@@ -117,6 +118,12 @@ class Watch(Construct):
             "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
         )
         self._alarm("LateFills", late_fills, "late-fills", "The exchange has an order whose coins were given back.")
+        self._alarm(
+            "FillsNotBelieved",
+            not_believed,
+            "fills-not-believed",
+            "What the exchange says of a sale can not be. It is not written down, and the sale waits.",
+        )
         self._alarm(
             "BankContradictions",
             contradictions,
@@ -136,6 +143,9 @@ class Watch(Construct):
             "Events of the bank can not be placed or read, and wait for a person.",
         )
         self._alarm(
+            "WorkNeedsPerson", needs_person, "needs-person", "Orders or withdrawals wait for an operator to decide."
+        )
+        self._alarm(
             "WorkOverdue",
             overdue,
             "work-overdue",
@@ -144,9 +154,9 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         return [
-            ("Unfinished work: overdue, parked", [overdue, parked]),
+            ("Unfinished work: overdue, for a person, parked", [overdue, needs_person, parked]),
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
-            ("Payouts failed, late fills: always 0", [failed, late_fills]),
+            ("Payouts failed, fills late or not believed: always 0", [failed, late_fills, not_believed]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
         ]
 

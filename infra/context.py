@@ -22,7 +22,7 @@ from constructs import Construct
 from infra.bundle import Target
 from infra.contexts import Context
 from infra.door import Door
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, Grant, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.place import Place
 
 SERVICE = "cryptodesk"
@@ -183,8 +183,7 @@ class ContextConstruct(Construct):
         # A token's machine is what AWS asks for; the embedded AWS does not know it by the token.
         of_tokens = ["*"] if self._shared.place.embedded else machines
         resources = {action: executions if action in ON_EXECUTIONS else machines for action in grant.machine_actions}
-        if TOKEN in resources:
-            resources[TOKEN] = of_tokens
+        resources |= {action: of_tokens for action in (TOKEN, TOKEN_FAILS) if action in resources}
         together: dict[str, list[str]] = {}
         for action in sorted(resources):
             together.setdefault("\n".join(resources[action]), []).append(action)

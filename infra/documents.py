@@ -107,6 +107,7 @@ class UntoldOperation(LookupError):
 _FOUND = {200: "as asked"}
 _BY_HAND = {"reason": "wire 4711 received"}
 _UNPAID = (SellOrderNotFound, PayoutUnsettled)
+_NEVER_CAME = {"lost": {"reason": "the bank says that it never came, ticket 4714"}}
 _BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is open again"}}
 
 TOLD: Mapping[str, Told] = {
@@ -146,6 +147,11 @@ TOLD: Mapping[str, Told] = {
         examples={"refused": {"reason": "the bank does not know the account"}},
     ),
     "retry": Told({200: "one more attempt may be made"}, (WithdrawalNotFound, PayoutUnsettled), examples=_BANK_IS_BACK),
+    "abandon": Told(
+        {200: "nobody sends it any more; the bank is asked once more"},
+        (WithdrawalNotFound, PayoutUnsettled),
+        examples=_NEVER_CAME,
+    ),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),
@@ -224,6 +230,9 @@ TOLD: Mapping[str, Told] = {
     "sell_order": Told(_FOUND, (SellOrderNotFound,)),
     "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
     "retry_payout": Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
+    "abandon_attempt": Told(
+        {200: "nobody sends it any more; the bank is asked once more"}, _UNPAID, examples=_NEVER_CAME
+    ),
     "mark_filled": Told(
         {200: "filled, or it was already"},
         _UNPAID,

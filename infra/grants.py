@@ -16,7 +16,8 @@ GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"
 CHECK = "dynamodb:ConditionCheckItem"
 START, DESCRIBE = "states:StartExecution", "states:DescribeExecution"
-LIST, HISTORY, TOKEN = "states:ListExecutions", "states:GetExecutionHistory", "states:SendTaskSuccess"
+LIST, HISTORY = "states:ListExecutions", "states:GetExecutionHistory"
+TOKEN, TOKEN_FAILS = "states:SendTaskSuccess", "states:SendTaskFailure"
 ON_EXECUTIONS = {DESCRIBE, HISTORY}  # the others are asked of the machine
 READ_SECRET = "secretsmanager:GetSecretValue"
 
@@ -105,5 +106,7 @@ GRANTS: dict[str, Grant] = {
     "offramp.cancel_sell_order": _SALE,
     "offramp.create_payout": _PAYING,
     "offramp.check_payout": replace(_PAYING, table=frozenset({GET, PUT, UPDATE})),
-    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=BOTH, machine_actions=frozenset({TOKEN})),
+    "offramp.await_payout": Grant(
+        table=frozenset({GET, UPDATE}), machines=BOTH, machine_actions=frozenset({TOKEN, TOKEN_FAILS})
+    ),
 }

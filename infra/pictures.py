@@ -139,7 +139,8 @@ class Machine:
         return {errors: "ABCDEFGH"[n] for n, errors in enumerate(dict.fromkeys(retries))}
 
     def retry(self, letter: str) -> Json:
-        found = [r for state in self.states.values() for r in state.get("Retry", [])]
+        """How those errors are tried again."""
+        found: list[Json] = [r for state in self.states.values() for r in state.get("Retry", [])]
         alike = [r for r in found if self.together.get(_errors(r)) == letter]
         if any(retry != alike[0] for retry in alike):
             raise OtherShape(f"{self.name}: the same errors are tried again in different ways")
@@ -163,8 +164,9 @@ def _errors(retry: Json) -> tuple[str, ...]:
 
 
 def _times(retry: Json) -> str:
+    first, rate, times = retry.get("IntervalSeconds", 1), retry.get("BackoffRate", 2), retry.get("MaxAttempts", 3)
     most = f" up to {retry['MaxDelaySeconds']} s" if "MaxDelaySeconds" in retry else ""
-    return f"{retry['IntervalSeconds']} s × {retry['BackoffRate']}{most}, {retry['MaxAttempts']} times"
+    return f"{first} s × {rate}{most}, {times} times"
 
 
 # Where things are

@@ -28,6 +28,7 @@ OPERATIONS = {
         "ListExecutions",
         "GetExecutionHistory",
         "SendTaskSuccess",
+        "SendTaskFailure",
     ),
 }
 # Packages of the lock that are not even installed: what ccxt asks for and its synchronous Binance never imports.

@@ -39,10 +39,9 @@ class CashOut:
 def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, tell: Callable[[str], None]) -> CashOut:
     """Sell `quantity` of the user's coins to a bank that rejects so many payouts first. Raises CashOutFailed."""
     desk.clients(username)
-    bank = httpx.Client(base_url=desk.place.bank_url, timeout=5)
     if rejections:
         told = {"outcome": "fail", "account_id": f"acc-{username}", "times": rejections}
-        bank.put("/sandbox/outcome", json=told).raise_for_status()
+        httpx.put(f"{desk.place.bank_url}/sandbox/outcome", json=told, timeout=15).raise_for_status()
         tell(f"the bank is told to reject the next {rejections} payouts to acc-{username}")
     with desk.http(username) as http, hurried(desk.place):
         price = Decimal(_ok(http.get(f"/assets/{ASSET}")).json()["price"])
@@ -75,7 +74,7 @@ def hurried(place: LocalPlace) -> Iterator[None]:
 
     def scale(factor: float) -> None:
         setting = {"stepfunctions._SFN_WAIT_SCALE": factor}
-        httpx.post(f"{place.aws_url}/_ministack/config", json=setting, timeout=5).raise_for_status()
+        httpx.post(f"{place.aws_url}/_ministack/config", json=setting, timeout=15).raise_for_status()
 
     scale(WAIT_SCALE)
     try:

@@ -23,7 +23,8 @@ class World:
 
     `pending` and `sale` rest in the book, `bought` is done. `withdrawal` is not yet begun to be paid, `paying` is with
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
-    stays open at the exchange, and the bank has rejected all payouts of `unpaid` and `stuck`.
+    stays open at the exchange, the bank has rejected all payouts of `unpaid` and `stuck` and has never decided that of
+    `unanswered`.
     """
 
     desk: Desk
@@ -37,11 +38,12 @@ class World:
     unsold: str
     unpaid: str
     stuck: str
+    unanswered: str
 
     @property
     def ids(self) -> tuple[str, ...]:
         orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
-        return (*orders, self.withdrawal, self.paying)
+        return (*orders, self.unanswered, self.withdrawal, self.paying)
 
     @classmethod
     def made(cls) -> World:
@@ -61,6 +63,9 @@ class World:
         bank.set_outcome("refuse")
         rejected = [desk.cash_out(ann, "0.2").order_id for _ in range(2)]
         desk.run(sweep=False)
+        bank.set_outcome("pending")
+        unanswered = desk.cash_out(ann, "0.1").order_id
+        desk.world.machines.run()
         bank.set_outcome("complete")
         paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").transfer.transfer_id
         desk.world.machines.run()
@@ -83,6 +88,7 @@ class World:
             unsold=desk.cash_out(ann, "0.0555").order_id,
             unpaid=rejected[0],
             stuck=rejected[1],
+            unanswered=unanswered,
         )
 
 
@@ -117,6 +123,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
+    Route("POST", "/operations/withdrawals/{transfer_id}/abandon-attempt"): Call(body=_BECAUSE, thing="paying"),
     Route("POST", "/crypto/order/sell"): Call(
         body={
             "asset_id": "BTC",
@@ -130,6 +137,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/crypto/order/sell/{order_id}"): Call(thing="cashed_out"),
     WEBHOOK: Call(),
     Route("POST", "/operations/sell-orders/{order_id}/retry-payout"): Call(body=_BECAUSE, thing="unpaid"),
+    Route("POST", "/operations/sell-orders/{order_id}/abandon-attempt"): Call(body=_BECAUSE, thing="unanswered"),
     Route("POST", "/operations/sell-orders/{order_id}/mark-filled"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/credit-usd"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/void"): Call(body=_BECAUSE, thing="unsold"),

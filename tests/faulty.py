@@ -67,7 +67,7 @@ class FaultyDesk(Desk):
             faults,
             "states",
             world.machines,
-            ("start_execution", "describe_execution", "send_task_success", "list_executions"),
+            ("start_execution", "describe_execution", "send_task_success", "send_task_failure", "list_executions"),
             lambda: EndpointConnectionError(endpoint_url=ENDPOINT),
             lambda: ReadTimeoutError(endpoint_url=ENDPOINT),
         )

@@ -176,7 +176,7 @@ def retry(transfer_id: TransferId, body: Decision) -> TransferView:
 @app.post(
     "/operations/withdrawals/<transfer_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank"
 )
-def abandon_attempt(transfer_id: TransferId, body: Decision) -> TransferView:
+def abandon(transfer_id: TransferId, body: Decision) -> TransferView:
     operator = caller(app).must_be_operator()
     return _transfer(accounts().abandon_attempt(transfer_id, body.reason, operator))
 

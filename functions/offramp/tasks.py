@@ -11,7 +11,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.errors import NotFound
+from common.errors import NotFound, Refusal
 from common.log import flush, log
 from common.payouts.model import Stage, Step
 from functions.offramp.here import offramp
@@ -50,10 +50,16 @@ def check_payout(event: Event, _: LambdaContext) -> Answer:
 
 
 def await_payout(event: Event, _: LambdaContext) -> None:
-    """Keep the token for whoever decides the attempt. The wait ends by it, or by time; then the bank is asked."""
-    with log.append_context_keys(order_id=event["order_id"]):
+    """Keep the token for whoever decides the attempt. The wait ends by it, or by time; then the bank is asked.
+
+    A refusal is sent back by the token: not every Step Functions notices a task that fails while its state waits."""
+    order_id, token = event["order_id"], event["token"]
+    with log.append_context_keys(order_id=order_id):
         try:
-            offramp().payouts.wait(event["order_id"], event["token"])
+            offramp().payouts.wait(order_id, token)
+        except Refusal as refusal:
+            log.warning("not waiting", extra={"why": refusal.detail})
+            offramp().machines.fail(token, type(refusal).__name__, refusal.detail)
         finally:
             flush()
 

@@ -23,6 +23,7 @@ from tests.offramp.seen import (
     around,
     attempts,
     before_next_write,
+    begin,
     decided,
     dollars,
     executions,
@@ -336,7 +337,7 @@ def test_the_machine_begins_no_attempt_once_an_operator_has_decided(desk: Desk, 
     asked = withdraw(desk, ann)
     desk.world.machines.run()
     before_next_write(desk, lambda: desk.accounts.reject(asked.transfer_id, "ticket 4711", "olga"))
-    assert desk.payouts.create(asked.transfer_id).stage is Stage.DONE
+    assert begin(desk, asked.transfer_id) is Stage.DONE
     assert (decided(desk, asked.transfer_id), desk.world.simulated.records()) == (["REJECTED"], [])
     desk.run()
     assert executions(desk, asked.transfer_id)[0].status == "SUCCEEDED"

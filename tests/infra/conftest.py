@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,16 +51,15 @@ Synth = Callable[[Environment], Synthesised]
 
 @pytest.fixture(scope="session")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
-    code = tmp_path_factory.mktemp("code")
+    return cache(partial(synthesised, tmp_path_factory.mktemp("code")))
+
+
+def synthesised(code: Path, environment: Environment) -> Synthesised:
+    """`code` is an empty folder."""
     (code / "nothing.py").touch()
-
-    @cache
-    def of(environment: Environment) -> Synthesised:
-        place = PLACES[environment]
-        stack = CryptodeskStack(App(), place, Bundle(Path(code), "0" * 64), contexts())
-        return Synthesised(place, stack, Template.from_stack(stack).to_json()["Resources"])
-
-    return of
+    place = PLACES[environment]
+    stack = CryptodeskStack(App(), place, Bundle(code, "0" * 64), contexts())
+    return Synthesised(place, stack, Template.from_stack(stack).to_json()["Resources"])
 
 
 @pytest.fixture(scope="session")

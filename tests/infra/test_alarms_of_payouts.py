@@ -17,7 +17,6 @@ import typer
 from common.log import NAMESPACE, metrics
 from console.__main__ import app
 from functions.operations.model import Swept
-from functions.operations.service import Operations
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import contexts
@@ -55,6 +54,8 @@ RULES = (
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
+    Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
+    Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
 )
 
@@ -115,17 +116,15 @@ def _counted() -> set[str]:
                 match node:
                     case ast.Call(func=ast.Name(id="count"), args=[ast.Constant(value=str(name)), *_]):
                         found.add(name)
-                    case ast.Call(func=ast.Name(id="count"), args=[ast.JoinedStr(values=[prefix, _]), *_]):
-                        assert isinstance(prefix, ast.Constant)
-                        found |= {f"{prefix.value}{name.capitalize()}" for name in _endings(prefix.value, path)}
+                    case ast.Call(func=ast.Name(id="count"), args=[computed, *_]):
+                        (prefix,) = re.findall("'(Work|Orders)'", ast.dump(computed))
+                        found |= {prefix + name.title().replace("_", "") for name in _endings(prefix, path)}
                     case ast.Call(func=ast.Attribute(attr="add_metric"), keywords=keywords):
-                        found |= {
-                            k.value.value for k in keywords if isinstance(k.value, ast.Constant) and k.arg == "name"
-                        }
+                        found |= {ast.literal_eval(k.value) for k in keywords if k.arg == "name" and path.stem != "log"}
     return found
 
 
-def _endings(prefix: Any, path: Path) -> set[str]:
+def _endings(prefix: str, path: Path) -> set[str]:
     if prefix == "Work":
         return {field.name for field in fields(Swept)}
     assert prefix == "Orders"
@@ -134,7 +133,6 @@ def _endings(prefix: Any, path: Path) -> set[str]:
 
 
 def test_what_is_counted_is_shown_and_what_is_shown_is_counted(staging: Synthesised) -> None:
-    assert Operations.sweep.__annotations__["return"] == "Swept"
     body = json.dumps(staging.only("CloudWatch::Dashboard")["DashboardBody"]).replace("\\", "")
     assert set(re.findall(f'"{NAMESPACE}","([A-Za-z]+)"', body)) == _counted()
 

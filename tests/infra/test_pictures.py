@@ -14,8 +14,6 @@ import pytest
 from infra import pictures
 from infra.bundle import ROOT
 from infra.pictures import Box, Layout, Machine, OtherShape, Point
-from tests.infra.conftest import Synthesised
-from tests.machine import definition_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 MACHINES = {
@@ -36,14 +34,6 @@ def _texts(picture: ElementTree.Element) -> str:
 def test_there_is_a_picture_of_each_machine_and_of_nothing_else() -> None:
     there = {str(path.relative_to(ROOT)) for path in (ROOT / pictures.PICTURES).iterdir()}
     assert there == set(pictures.pictures()) == {f"docs/machines/{name}.svg" for name in MACHINES}
-
-
-def test_what_is_drawn_is_what_is_deployed(staging: Synthesised) -> None:
-    deployed = {
-        name: definition_of({"Resources": staging.resources}, staging.stack.get_logical_id(machine.node.default_child))  # type: ignore[arg-type]
-        for name, machine in staging.stack.machines.items()
-    }
-    assert deployed == {name: machine.definition for name, machine in MACHINES.items()}
 
 
 def test_the_pictures_are_not_stale() -> None:

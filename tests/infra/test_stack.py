@@ -12,12 +12,16 @@ from common.table import keys
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
-from infra.grants import GRANTS, READ_SECRET, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, Grant, Secret
 from infra.place import Environment
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
-WITHOUT_RESOURCES = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
+TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
+LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
+LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
+LOG_DELIVERY |= {"logs:ListLogDeliveries"}
+TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
 
 
@@ -49,9 +53,14 @@ def _list(one_or_more: Any) -> list[Any]:
 
 
 def _named(made: Synthesised, resource: Any) -> str:
-    """`table`, `index/…`, `log` or the name of a secret, from what a policy says."""
+    """`table`, `index/…`, `log`, `stateMachine:…`, `execution:…:*` or the name of a secret, from what a policy says."""
     if "Fn::Join" in resource:
-        _, (arn, path) = resource["Fn::Join"]
+        _, parts = resource["Fn::Join"]
+        if parts[0] == "arn:":
+            arn = "".join(part if isinstance(part, str) else f"<{part['Ref']}>" for part in parts)
+            assert arn.startswith(STATES), arn
+            return arn.removeprefix(STATES)
+        arn, path = parts
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
     if _type(made, resource) == "AWS::SecretsManager::Secret":
@@ -62,6 +71,22 @@ def _named(made: Synthesised, resource: Any) -> str:
 
 def _type(made: Synthesised, arn: Any) -> str:
     return str(made.resources[arn["Fn::GetAtt"][0]]["Type"])
+
+
+STATES = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:"
+
+
+def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
+    """What a grant comes to: actions by what they are asked of."""
+    allowed: dict[str, set[str]] = {}
+    for action in grant.machine_actions:
+        for machine in grant.machines:
+            of = (
+                f"execution:cryptodesk-{machine}:*" if action in ON_EXECUTIONS else f"stateMachine:cryptodesk-{machine}"
+            )
+            # The embedded AWS does not know whose a token is.
+            allowed.setdefault("*" if embedded and action == TOKEN else of, set()).add(action)
+    return allowed
 
 
 @EVERYWHERE
@@ -111,10 +136,16 @@ def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised)
 
 
 @EVERYWHERE
-def test_every_route_wants_a_token_of_our_pool_and_our_app(synth: Synth, environment: Environment) -> None:
+def test_every_route_wants_a_token_of_our_pool_and_our_app_but_where_the_bank_signs(
+    synth: Synth, environment: Environment
+) -> None:
     made = synth(environment)
     (authorizer,) = made.of("ApiGatewayV2::Authorizer")
     for route in made.of("ApiGatewayV2::Route").values():
+        if route["RouteKey"] == "POST /webhooks/baas":
+            assert route["AuthorizationType"] == "NONE"
+            assert "AuthorizerId" not in route
+            continue
         assert route["AuthorizationType"] == "JWT"
         assert route["AuthorizerId"] == {"Ref": authorizer}
     (pool,), (client,) = made.of("Cognito::UserPool"), made.of("Cognito::UserPoolClient")
@@ -148,25 +179,84 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(synth: Synth, envir
     for statement in _statements(made, _functions(made)[name]):
         assert statement["Effect"] == "Allow"
         for resource in _list(statement["Resource"]):
-            if set(_list(statement["Action"])) == WITHOUT_RESOURCES:
+            if set(_list(statement["Action"])) == TRACING:
                 assert not made.place.embedded
                 continue
-            allowed.setdefault(_named(made, resource), set()).update(_list(statement["Action"]))
+            of = resource if resource == "*" else _named(made, resource)
+            allowed.setdefault(of, set()).update(_list(statement["Action"]))
     secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.place.price_oracle_key}
     assert allowed == {
         "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
+    } | _on_machines(grant, embedded=made.place.embedded)
+
+
+def test_machines_that_are_granted_are_machines_there_are_and_come_with_what_may_be_asked(local: Synthesised) -> None:
+    names = {
+        m["StateMachineName"].removeprefix("cryptodesk-") for m in local.of("StepFunctions::StateMachine").values()
     }
+    for name, grant in GRANTS.items():
+        assert grant.machines <= names, name
+        assert bool(grant.machines) == bool(grant.machine_actions), name
+    assert set().union(*(grant.machines for grant in GRANTS.values())) == names
 
 
 @EVERYWHERE
-def test_no_policy_has_a_wildcard_but_for_tracing(synth: Synth, environment: Environment) -> None:
-    for policy in synth(environment).of("IAM::Policy").values():
+def test_a_machine_may_call_the_tasks_of_its_context_and_log_and_nothing_else(
+    synth: Synth, environment: Environment
+) -> None:
+    made = synth(environment)
+    handlers = {i: f["Handler"] for i, f in made.of("Lambda::Function").items()}
+    for machine in made.of("StepFunctions::StateMachine").values():
+        called, without_resources = set(), set()
+        for statement in _statements(made, {"Role": machine["RoleArn"]}):
+            actions = set(_list(statement["Action"]))
+            if statement["Resource"] == "*":
+                without_resources |= actions
+                continue
+            assert actions == {"lambda:InvokeFunction"}
+            called |= {handlers[arn["Fn::GetAtt"][0]] for arn in _list(statement["Resource"])}
+        context = next(c for c in contexts() if f"functions.{c.name}.tasks.{c.tasks[0] if c.tasks else ''}" in called)
+        assert called == {f"functions.{context.name}.tasks.{task}" for task in context.tasks}
+        assert without_resources == LOG_DELIVERY | (set() if made.place.embedded else TRACING)
+
+
+@EVERYWHERE
+def test_a_machine_is_a_standard_one_under_the_name_that_functions_know_and_is_logged(
+    synth: Synth, environment: Environment
+) -> None:
+    made = synth(environment)
+    variables = next(iter(_functions(made).values()))["Environment"]["Variables"]
+    assert _named(made, variables["MACHINES_ARN_PREFIX"]) == "stateMachine:cryptodesk-"
+    logs = {i: log["LogGroupName"] for i, log in made.of("Logs::LogGroup").items()}
+    for machine in made.of("StepFunctions::StateMachine").values():
+        name = machine["StateMachineName"]
+        assert name.startswith("cryptodesk-")
+        assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
+        assert machine["LoggingConfiguration"]["Level"] == "ALL"
+        (destination,) = machine["LoggingConfiguration"]["Destinations"]
+        log = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
+        assert logs[log] == f"/aws/vendedlogs/states/{name}"
+        assert machine["TracingConfiguration"] == {"Enabled": not made.place.embedded}
+
+
+@EVERYWHERE
+def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_executions(
+    synth: Synth, environment: Environment
+) -> None:
+    made = synth(environment)
+    machines = {m["StateMachineName"] for m in made.of("StepFunctions::StateMachine").values()}
+    executions = {f"execution:{name}:*" for name in machines}
+    for policy in made.of("IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = set(_list(statement["Action"]))
-            if actions != WITHOUT_RESOURCES:
+            if actions in (TRACING, LOG_DELIVERY) or (made.place.embedded and actions == {TOKEN}):
+                assert statement["Resource"] == "*"
+            elif actions <= ON_EXECUTIONS:
+                assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
+            else:
                 assert "*" not in json.dumps([sorted(actions), statement["Resource"]])
 
 
@@ -182,6 +272,13 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert read.customer_deposits == (environment is not Environment.PRODUCTION)
         assert (read.price_oracle_key_secret is not None) == made.place.price_oracle_key
         assert variables.get("AWS_ENDPOINT_URL") == made.place.endpoint_url
+        for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret):
+            assert secret
+        assert (read.exchange, read.exchange_url, read.bank_url) == (
+            made.place.exchange,
+            made.place.exchange_url,
+            made.place.bank_url,
+        )
 
 
 def test_on_aws_functions_run_on_its_python_and_at_home_on_its_runtime_client(
@@ -197,7 +294,7 @@ def test_on_aws_functions_run_on_its_python_and_at_home_on_its_runtime_client(
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
-        assert function["Timeout"] == (29 if name.endswith(".api") else 55)
+        assert function["Timeout"] == (29 if name.endswith(".api") else 60 if name in TASKS else 55)
         assert function["MemorySize"] == 512
 
 

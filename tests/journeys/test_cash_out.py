@@ -39,7 +39,7 @@ def reconciled(stack: Stack, username: str) -> None:
 
 
 def bank(stack: Stack) -> httpx.Client:
-    return httpx.Client(base_url=stack.desk.place.bank_url, timeout=5)
+    return httpx.Client(base_url=stack.desk.place.bank_url, timeout=15)
 
 
 def credits(stack: Stack) -> Counter[str]:

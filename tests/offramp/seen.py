@@ -8,13 +8,14 @@ from functools import partial
 from typing import Any
 
 from common.gateways.bank import BankEvent
+from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
 from common.payouts import store as payouts
-from common.payouts.model import Attempt
+from common.payouts.model import Attempt, Stage
 from functions.offramp.model import Status, Terms
 from sandbox.bank.bank import Outcome
-from sandbox.exchange.orders import Order, OrderUnknown
+from sandbox.exchange.orders import Order
 from tests.desk import Desk
 from tests.harness.executions import Execution
 from tests.outside import ACCOUNT
@@ -32,7 +33,7 @@ def terms(quantity: str = "1", estimate: str = "100.00", username: str = "ann", 
     )
 
 
-def coins(desk: Desk, owner: Owner, asset_id: str = "BTC") -> tuple[Decimal, Decimal]:
+def coins(desk: Desk, owner: Owner, asset_id: str = "BTC") -> tuple[Decimal | int, Decimal | int]:
     """Free and held."""
     _, holdings = desk.orders.holdings(owner)
     (holding,) = [h for h in holdings if h.asset_id == asset_id]
@@ -136,6 +137,11 @@ def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
     return order_id
 
 
+def begin(desk: Desk, thing_id: str) -> Stage:
+    """As the machine does that was told just now to begin the next attempt."""
+    return desk.payouts.create(thing_id, desk.payouts.next(thing_id).attempts).stage
+
+
 def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
     """The id of a cash-out whose five payout attempts were rejected."""
     desk.mark("BTC", "100")
@@ -186,8 +192,6 @@ class OnItsWay:
         desk.world.exchange = around(desk.world.fake, place=self._place)
 
     def _place(self, place: Callable[..., str], *asked: Any) -> str:
-        from common.gateways.exchange import ExchangeUnavailable
-
         self._sent.append(partial(place, *asked))
         self._desk.world.exchange = self._desk.world.fake
         raise ExchangeUnavailable("no answer", what="timeout")
@@ -200,12 +204,12 @@ class OnItsWay:
 __all__ = [
     "SYMBOL",
     "OnItsWay",
-    "OrderUnknown",
     "around",
     "at_the_exchange",
     "attempts",
     "awaiting",
     "before_next_write",
+    "begin",
     "coins",
     "decided",
     "desks_own",

@@ -6,12 +6,13 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.clients import ClientKind, ClientStatus
+from common.clients import Client, ClientKind, ClientStatus
 from common.gateways.bank import Adjustment, BankUnavailable
 from common.money import Money
 from common.owner import Owner
@@ -35,6 +36,7 @@ from tests.offramp.seen import (
     attempts,
     awaiting,
     before_next_write,
+    begin,
     decided,
     dollars,
     executions,
@@ -111,7 +113,7 @@ def test_the_pauses_between_attempts_double(desk: Desk, ann: Owner, outcome: str
     (execution,) = executions(desk, order.order_id)
     assert execution.waits_seconds == [60, 120, 240, 480]
     made = attempts(desk, order.order_id)
-    pauses = [after.created_at - before.decided_at for before, after in zip(made, made[1:], strict=False) if before.decided_at]
+    pauses = [after.created_at - before.decided_at for before, after in pairwise(made) if before.decided_at]
     assert [round(pause.total_seconds()) for pause in pauses] == [60, 120, 240, 480]
 
 
@@ -140,7 +142,7 @@ def test_five_rejections_are_a_failed_payout_that_its_customer_sees_and_a_person
 def test_a_failed_payout_is_left_alone(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     before, asked = desk.dynamo.items(), dict(desk.world.simulated.calls)
-    assert desk.payouts.create(order_id).stage is Stage.FAILED
+    assert begin(desk, order_id) is Stage.FAILED
     assert desk.payouts.check(order_id).stage is Stage.FAILED
     desk.clock.forward(days=7)
     desk.sweep()
@@ -436,6 +438,23 @@ def test_a_client_who_is_blocked_while_the_credit_is_lost_is_not_sent_it_again(d
     assert decided(desk, order.order_id) == ["COMPLETED"]
 
 
+def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
+    desk.operations.save_client(moved, "olga")
+    desk.run()
+    assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
+    assert "account has changed" in (waits_for_person(desk, order.order_id) or "")
+    desk.offramp.abandon_attempt(order.order_id, "it never reached the bank", "olga", dry_run=False)
+    desk.run()
+    assert (decided(desk, order.order_id), desk.world.simulated.credited("acc-new")) == (
+        ["REJECTED", "COMPLETED"],
+        Money("99.90"),
+    )
+
+
 def test_a_blocked_client_does_not_keep_what_the_bank_has_booked_from_being_decided(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     block(desk, ann, ClientKind.BANKING)
@@ -451,11 +470,25 @@ def test_two_that_begin_the_next_attempt_at_once_begin_one(desk: Desk, ann: Owne
     order = desk.cash_out(ann, "1")
     assert desk.offramp.poll(order.order_id).stage is Stage.SEND
     stages: list[Stage] = []
-    before_next_write(desk, lambda: stages.append(desk.payouts.create(order.order_id).stage))
-    stages.append(desk.payouts.create(order.order_id).stage)
+    before_next_write(desk, lambda: stages.append(begin(desk, order.order_id)))
+    stages.append(begin(desk, order.order_id))
     assert stages == [Stage.AWAIT, Stage.CHECK]
     assert (len(attempts(desk, order.order_id)), len(desk.world.simulated.records())) == (1, 1)
     desk.run()
+
+
+def test_a_machine_that_was_told_to_begin_an_attempt_before_others_were_begun_begins_none(
+    desk: Desk, ann: Owner
+) -> None:
+    """It has slept through what another execution did, and would make the pause shorter for the next."""
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=2)
+    order = desk.cash_out(ann, "1")
+    desk.run(until=lambda: len(attempts(desk, order.order_id)) == 2)
+    for told_after in (0, 1):
+        assert desk.payouts.create(order.order_id, told_after).stage is Stage.BACK_OFF
+    assert len(attempts(desk, order.order_id)) == 2
+    desk.run()
+    assert decided(desk, order.order_id) == ["REJECTED", "REJECTED", "COMPLETED"]
 
 
 def test_the_webhook_and_the_machine_decide_an_attempt_once(desk: Desk, ann: Owner) -> None:
@@ -471,17 +504,17 @@ def test_two_that_give_a_payout_up_at_once_give_it_up_once(desk: Desk, ann: Owne
     order = desk.cash_out(ann, "1")
     desk.offramp.poll(order.order_id)
     for _ in range(5):
-        desk.payouts.create(order.order_id)
+        begin(desk, order.order_id)
     stages: list[Stage] = []
-    before_next_write(desk, lambda: stages.append(desk.payouts.create(order.order_id).stage))
-    stages.append(desk.payouts.create(order.order_id).stage)
+    before_next_write(desk, lambda: stages.append(begin(desk, order.order_id)))
+    stages.append(begin(desk, order.order_id))
     assert (stages, counted["PayoutsFailed"]) == ([Stage.FAILED, Stage.FAILED], 1)
 
 
 def test_only_a_pending_attempt_is_checked_and_only_a_rejected_one_is_followed(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     before, asked = desk.dynamo.items(), desk.world.simulated.calls[Operation.CREDIT]
-    assert desk.payouts.create(order_id).stage is Stage.CHECK
+    assert begin(desk, order_id) is Stage.CHECK
     assert (desk.dynamo.items(), desk.world.simulated.calls[Operation.CREDIT]) == (before, asked)
     assert desk.payouts.check(order_id).stage is Stage.AWAIT
     assert desk.dynamo.items() == before
@@ -489,9 +522,11 @@ def test_only_a_pending_attempt_is_checked_and_only_a_rejected_one_is_followed(d
 
 def test_what_does_not_exist_has_no_payout(desk: Desk) -> None:
     for order_id in ("S" + "A" * 25, "W" + "A" * 25, "O" + "A" * 25, ""):
-        for ask in (desk.payouts.next, desk.payouts.create, desk.payouts.check, desk.payouts.settled):
+        for ask in (desk.payouts.next, desk.payouts.check, desk.payouts.settled):
             with pytest.raises(PayoutNotFound):
                 ask(order_id)
+        with pytest.raises(PayoutNotFound):
+            desk.payouts.create(order_id, 0)
 
 
 # What comes next, of every state that there can be
@@ -520,7 +555,8 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
 
 
 @pytest.mark.parametrize(
-    "reference", ["", "S1-01", "nonsense", "S" * 26, "S" * 26 + "-1", "S" * 26 + "-001", "s" * 26 + "-01", "S" * 40 + "-01"]
+    "reference",
+    ["", "S1-01", "nonsense", "S" * 26, "S" * 26 + "-1", "S" * 26 + "-001", "s" * 26 + "-01", "S" * 40 + "-01"],
 )
 def test_a_reference_that_is_not_ours_names_no_attempt(reference: str) -> None:
     assert named(reference) is None
@@ -543,7 +579,7 @@ def test_a_bank_that_is_not_reached_tells_the_machine_so(desk: Desk, ann: Owner)
     desk.offramp.poll(order.order_id)
     desk.world.simulated.down = True
     with pytest.raises(BankUnavailable):
-        desk.payouts.create(order.order_id)
+        begin(desk, order.order_id)
     with pytest.raises(BankUnavailable):
         desk.payouts.check(order.order_id)
     desk.world.simulated.down = False

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -17,12 +19,15 @@ from functions.offramp.model import (
     POLL_DELAY_SECONDS_MAX,
     POLL_LIMIT,
     Fill,
+    SaleUnresolved,
     SellOrderNotFilled,
     SellOrderNotFound,
     Status,
 )
+from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
+from sandbox.exchange.venue import Venue
 from tests.desk import Desk
 from tests.harness.executions import Execution
 from tests.offramp.seen import (
@@ -32,6 +37,7 @@ from tests.offramp.seen import (
     attempts,
     awaiting,
     before_next_write,
+    begin,
     coins,
     desks_own,
     dollars,
@@ -236,7 +242,11 @@ def test_an_exchange_that_is_silent_for_hours_leaves_the_order_as_it_is_and_over
     desk.world.fake.down = True
     desk.run(until=lambda: len(executions(desk, order.order_id)) > 1)
     first, second = executions(desk, order.order_id)  # one gives up after hours, the sweeper starts the next
-    assert (first.error, second.status, desk.clock.at - first.started > timedelta(hours=2)) == ("Unclear", "RUNNING", True)
+    assert (first.error, second.status, desk.clock.at - first.started > timedelta(hours=2)) == (
+        "Unclear",
+        "RUNNING",
+        True,
+    )
     assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (9, 1))
     assert overdue(desk) == [order.order_id]
     assert waits_for_person(desk, order.order_id) is None
@@ -271,19 +281,49 @@ def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_wo
     assert status(desk, order.order_id) == Status.FILLED
 
 
-def test_more_than_was_asked_is_never_booked(desk: Desk, ann: Owner) -> None:
-    from dataclasses import replace
-
-    def more(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
-        return replace(real(*asked), executed=Quantity("1.00001", "BTC"))
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"executed": Quantity("1.00001", "BTC")},
+        {"gross": Money("97.98")},
+        {"quantity": Quantity(2, "BTC")},
+    ],
+    ids=["more than was asked", "below the limit", "another order"],
+)
+def test_a_fill_that_can_not_be_is_never_booked(
+    desk: Desk, ann: Owner, changed: dict[str, Any], counted: Counter[str]
+) -> None:
+    def strange(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
+        return replace(real(*asked), **changed)
 
     order = desk.cash_out(ann, "1")
-    desk.world.exchange = around(desk.world.fake, order=more)
+    desk.world.exchange = around(desk.world.fake, order=strange)
     desk.run(days=1 / 24)
     assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (9, 1))
+    assert (overdue(desk), counted["FillsNotBelieved"] > 0) == ([order.order_id], True)
     desk.world.exchange = desk.world.fake
     desk.run()
     assert status(desk, order.order_id) == Status.FILLED
+
+
+def test_an_order_stays_with_the_exchange_that_it_was_sent_to(desk: Desk, ann: Owner) -> None:
+    """What another exchange says of an order that it never had means nothing."""
+    order = desk.cash_out(ann, "1")
+    desk.world.fake.drop_answer_next("place")
+    desk.world.fake.fail_before_next("find")
+    with pytest.raises(SaleUnresolved):
+        desk.cash_out(ann, "2")
+    empty = Venue(desk.clock)
+    empty.list_symbol(desk.world.venue.symbols[SYMBOL])
+    empty.open_account(ACCOUNT, {})
+    desk.world.exchange = FakeExchange(empty, ACCOUNT, name="another")
+    desk.run(days=1 / 24)
+    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (7, 3))
+    assert len(overdue(desk)) == 2
+    desk.world.exchange = desk.world.fake
+    desk.run()
+    assert (coins(desk, ann), overdue(desk)) == ((7, 0), [])
+    assert [placed.status for placed in at_the_exchange(desk)] == [AtTheExchange.FILLED] * 2
 
 
 # To the last digit
@@ -408,8 +448,9 @@ def test_tasks_that_are_asked_at_another_time_than_theirs_only_say_what_is_next(
     order_id = awaiting(desk, ann)
     before = desk.dynamo.items()
     offramp = desk.offramp
-    tasks = (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.payouts.create)
+    tasks = (offramp.read, offramp.resolve, offramp.poll, offramp.cancel)
     assert {task(order_id).stage for task in tasks} == {"CHECK"}
+    assert begin(desk, order_id) == "CHECK"
     assert offramp.look_again(order_id).stage == "DONE"
     assert desk.dynamo.items() == before
     for task in (offramp.resolve, offramp.cancel, offramp.look_again):

@@ -30,6 +30,7 @@ from common.owner import Owner
 from common.table.transaction import Busy
 from functions.offramp.model import (
     LATE_LOOK_SECONDS,
+    LOOK_UP_BEGUN_SECONDS_MAX,
     OPERATORS_ONLY,
     TRANSITIONS,
     AmountTooLarge,
@@ -99,7 +100,7 @@ def test_an_undisturbed_order_takes_at_most_twelve_transitions_of_one_execution(
 def test_the_order_at_the_exchange_is_for_the_quantity_and_never_below_the_band(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1", "101.50")
     (placed,) = at_the_exchange(desk)
-    assert (placed.side, placed.quantity, placed.price) == ("SELL", 1, Decimal(98))
+    assert (placed.side, placed.quantity, placed.price) == ("SELL", Decimal(1), Decimal(98))
     assert order.limit_price == Price(98)
 
 
@@ -355,18 +356,24 @@ def test_what_is_no_amount_does_not_come_through_the_door(desk: Desk, ann: Owner
 
 # Repeats
 
+
+def a_year_has_passed(desk: Desk, ann: Owner) -> None:
+    desk.run()
+    desk.clock.forward(days=366)
+
+
 SINCE: dict[str, Callable[[Desk, Owner], object]] = {
-    "the price has left the band": lambda desk, ann: desk.mark("BTC", "130"),
-    "the price has grown old": lambda desk, ann: desk.clock.forward(hours=1),
-    "the asset is not traded any more": lambda desk, ann: desk.list_asset("BTC", "100", active=False),
-    "the smallest order has grown": lambda desk, ann: desk.list_asset("BTC", "100", min_notional="500"),
+    "the price has left the band": lambda desk, _: desk.mark("BTC", "130"),
+    "the price has grown old": lambda desk, _: desk.clock.forward(hours=1),
+    "the asset is not traded any more": lambda desk, _: desk.list_asset("BTC", "100", active=False),
+    "the smallest order has grown": lambda desk, _: desk.list_asset("BTC", "100", min_notional="500"),
     "the crypto client was blocked": lambda desk, ann: block(desk, ann, ClientKind.CRYPTO),
     "the banking client was blocked": lambda desk, ann: block(desk, ann, ClientKind.BANKING),
-    "the exchange is down": lambda desk, ann: setattr(desk.world.fake, "down", True),
-    "the exchange has closed": lambda desk, ann: setattr(desk.world.venue, "maintenance", True),
+    "the exchange is down": lambda desk, _: setattr(desk.world.fake, "down", True),
+    "the exchange has closed": lambda desk, _: setattr(desk.world.venue, "maintenance", True),
     "all other coins were sold": lambda desk, ann: desk.cash_out(ann, "9"),
-    "it was paid": lambda desk, ann: desk.run(),
-    "a year has passed": lambda desk, ann: (desk.run(), desk.clock.forward(days=366)),
+    "it was paid": lambda desk, _: desk.run(),
+    "a year has passed": a_year_has_passed,
 }
 
 
@@ -530,6 +537,20 @@ def test_an_accepted_order_whose_answer_was_lost_is_found_in_the_same_request(de
     assert (calls["place"], calls["find"], len(at_the_exchange(desk))) == (1, 1, 1)
     desk.run()
     assert status(desk, asked.order.order_id) == Status.FILLED
+
+
+def test_a_request_that_has_no_time_left_to_look_leaves_that_to_the_machine(desk: Desk, ann: Owner) -> None:
+    def place(real: Callable[..., str], *asked: Any) -> str:
+        desk.clock.forward(seconds=LOOK_UP_BEGUN_SECONDS_MAX)
+        return real(*asked)
+
+    desk.world.fake.drop_answer_next("place")
+    desk.world.exchange = around(desk.world.fake, place=place)
+    with pytest.raises(SaleUnresolved):
+        desk.cash_out(ann, "1")
+    assert desk.world.fake.calls["find"] == 0
+    desk.run()
+    assert (status(desk, intent(desk)), len(at_the_exchange(desk))) == (Status.FILLED, 1)
 
 
 def test_an_order_that_is_lost_while_the_exchange_is_silent_is_found_later_by_the_machine(

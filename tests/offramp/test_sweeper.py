@@ -222,7 +222,7 @@ def test_what_waits_for_a_person_is_counted_and_left_alone(desk: Desk, ann: Owne
     desk.run()
     ran, before = len(desk.world.machines.executions), desk.dynamo.items()
     for _ in range(3):
-        assert sweep(desk) == Swept(2, 0, 0, 0)
+        assert sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=0, needs_person=2)
         desk.clock.forward(hours=5)
     assert (len(desk.world.machines.executions), desk.dynamo.items()) == (ran, before)
     assert waits_for_person(desk, failed)
@@ -234,7 +234,9 @@ def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(
 
     order_id = awaiting(desk, ann)
     at = desk.clock.at
-    for n, (reference, amount) in enumerate([("pay-1", "1.00"), (f"{order_id}-02", "99.90"), (f"{order_id}-01", "1.00")]):
+    for n, (reference, amount) in enumerate(
+        [("pay-1", "1.00"), (f"{order_id}-02", "99.90"), (f"{order_id}-01", "1.00")]
+    ):
         event = an_event(reference, event_id=f"evt_{n}", at=at, amount=Money(amount))
         assert desk.payouts.receive(event) == "PARKED"
     assert sweep(desk) == Swept(0, 0, 3, 0)

@@ -27,6 +27,7 @@ from tests.offramp.seen import (
     attempts,
     awaiting,
     before_next_write,
+    begin,
     decided,
     dollars,
     executions,
@@ -374,15 +375,13 @@ def test_a_failure_after_a_success_is_parked_and_the_order_stays_filled(
     assert (decided(desk, order_id), counted["BankContradictions"]) == (["COMPLETED"], 1)
 
 
-def test_a_success_of_the_second_attempt_while_the_third_is_prepared_stops_the_third(
-    desk: Desk, ann: Owner
-) -> None:
+def test_a_success_of_the_second_attempt_while_the_third_is_prepared_stops_the_third(desk: Desk, ann: Owner) -> None:
     desk.world.simulated.set_outcome(Outcome.FAIL, times=2)
     order = desk.cash_out(ann, "1")
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "REJECTED"])
     late = contradicting(desk.world.simulated.event_of(f"{order.order_id}-02"))
     before_next_write(desk, lambda: desk.payouts.receive(late), containing="PAYOUT#03")
-    assert desk.payouts.create(order.order_id).stage is Stage.STOPPED
+    assert begin(desk, order.order_id) is Stage.STOPPED
     assert (decided(desk, order.order_id), len(desk.world.simulated.records())) == (["REJECTED", "REJECTED"], 2)
     desk.run()
     assert decided(desk, order.order_id) == ["REJECTED", "REJECTED"]
@@ -399,7 +398,10 @@ def test_a_success_of_an_earlier_attempt_leaves_the_pending_one_to_the_bank_and_
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "PENDING"])
     late = contradicting(desk.world.simulated.event_of(f"{order.order_id}-01"))
     assert send(late) == "PARKED"
-    assert (decided(desk, order.order_id), bool(waits_for_person(desk, order.order_id))) == (["REJECTED", "PENDING"], True)
+    assert (decided(desk, order.order_id), bool(waits_for_person(desk, order.order_id))) == (
+        ["REJECTED", "PENDING"],
+        True,
+    )
     assert send(told(desk, f"{order.order_id}-02", "fail")) == "APPLIED"
     desk.run()
     assert decided(desk, order.order_id) == ["REJECTED", "REJECTED"]

@@ -905,6 +905,21 @@ def test_after_a_restart_ids_go_on_and_places_in_the_queue_are_kept() -> None:
     again.check()
 
 
+def test_a_restart_keeps_the_fees_of_an_account() -> None:
+    world = World()
+    world.venue.set_fees(Fees(Decimal(20), Decimal(30), "BNB", Decimal(600)), "bob")
+    world.venue.deposit("bob", "BNB", Decimal(1))
+    world.deposited["BNB"] += 1
+    again = restarted(world)
+    again.place("alice", SELL, "0.1", "60000")
+    again.place("bob", BUY, "0.1", "60000")
+    again.place("bob", SELL, "0.1", "60000")
+    again.place("alice", BUY, "0.1", "60000")
+    fees = [(trade.fee, trade.fee_asset) for trade in again.venue.trades("bob", "BTCUSDT")]
+    assert fees == [(Decimal("0.02"), "BNB"), (Decimal("0.03"), "BNB")]
+    again.check()
+
+
 def test_a_restart_keeps_what_is_left_of_an_order_however_small_it_is() -> None:
     world = World()
     order = world.place("alice", SELL, "0.1", "60000")

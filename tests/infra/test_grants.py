@@ -1,0 +1,357 @@
+"""What each function asks of AWS, recorded while the desk lives, held against what `infra/grants.py` lets it do."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common import outside
+from common.clients import ClientStatus
+from common.gateways.bank import BankEvent
+from common.money import Money
+from common.pages import Cursors
+from common.table.keys import INDEXES, Index
+from functions.offramp import tasks
+from functions.operations import schedule as operations_schedule
+from functions.orders import schedule as orders_schedule
+from infra.contexts import contexts
+from infra.grants import (
+    CHECK,
+    DELETE,
+    DESCRIBE,
+    GET,
+    GRANTS,
+    HISTORY,
+    LIST,
+    PUT,
+    QUERY,
+    SCAN,
+    START,
+    TOKEN,
+    UPDATE,
+    Grant,
+    Secret,
+)
+from sandbox.prices.oracle import Oracle
+from tests.calls import World, called, entitled, every_route
+from tests.desk import Desk
+from tests.doors import APIS, ROUTES, opened
+
+_OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
+_OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
+_OF_MACHINES = {
+    "start_execution": START,
+    "describe_execution": DESCRIBE,
+    "list_executions": LIST,
+    "get_execution_history": HISTORY,
+    "send_task_success": TOKEN,
+}
+
+
+@dataclass
+class Asked:
+    """What one function has asked for."""
+
+    table: set[str] = field(default_factory=set)
+    indexes: set[Index] = field(default_factory=set)
+    secrets: set[Secret] = field(default_factory=set)
+    machines: set[tuple[str, str]] = field(default_factory=set)  # action, machine
+
+    def beyond(self, grant: Grant) -> list[str]:
+        """What the grant does not allow, in words."""
+        return [
+            *sorted(self.table - grant.table),
+            *sorted(index.name for index in self.indexes - set(grant.indexes)),
+            *sorted(self.secrets - grant.secrets),
+            *(f"{a} of {m}" for a, m in sorted(self.machines - _pairs(grant))),
+        ]
+
+    def short_of(self, grant: Grant) -> list[str]:
+        """What the grant allows and nobody asks for, in words."""
+        return [
+            *sorted(grant.table - self.table),
+            *sorted(index.name for index in set(grant.indexes) - self.indexes),
+            *sorted(grant.secrets - self.secrets),
+            *(f"{a} of {m}" for a, m in sorted(_pairs(grant) - self.machines)),
+        ]
+
+
+def _pairs(grant: Grant) -> set[tuple[str, str]]:
+    return {(action, machine) for action in grant.machine_actions for machine in grant.machines}
+
+
+@dataclass
+class Recorder:
+    """`function` is the grant's name of who is asking; what nobody of them asks is the test's own."""
+
+    asked: dict[str, Asked] = field(default_factory=lambda: defaultdict(Asked))
+    function: str | None = None
+    tokens: dict[str, str] = field(default_factory=dict)  # the machine of each token
+
+    def table(self, client: Any) -> Any:
+        return _Watched(client, self._of_table)
+
+    def states(self, client: Any) -> Any:
+        return _Watched(client, self._of_states)
+
+    def reads(self, secret: Secret, of: Any) -> Any:
+        """The outside system, whose every call needs its secret."""
+        return _Watched(of, lambda *_: self._now.secrets.add(secret))
+
+    def secret(self, secret: Secret) -> None:
+        self._now.secrets.add(secret)
+
+    def as_(self, function: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def acting(*given: Any, **named: Any) -> Any:
+            before, self.function = self.function, function
+            try:
+                return act(*given, **named)
+            finally:
+                self.function = before
+
+        return acting
+
+    @property
+    def _now(self) -> Asked:
+        return Asked() if self.function is None else self.asked[self.function]
+
+    def _of_table(self, operation: str, asked: Mapping[str, Any]) -> None:
+        if operation == "transact_write_items":
+            self._now.table |= {_OF_STATEMENT[kind] for item in asked["TransactItems"] for kind in item}
+        elif "IndexName" in asked:
+            (index,) = [index for index in INDEXES if index.name == asked["IndexName"]]
+            self._now.indexes.add(index)
+        else:
+            self._now.table.add(_OF_TABLE[operation])
+
+    def _of_states(self, operation: str, asked: Mapping[str, Any]) -> None:
+        arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or self._machine_of(asked["taskToken"]))
+        machine = arn.partition(":cryptodesk-")[2].partition(":")[0]
+        self._now.machines.add((_OF_MACHINES[operation], machine))
+
+    def _machine_of(self, token: str) -> str:
+        return next(arn for written, arn in self.tokens.items() if written == token)
+
+
+class _Watched:
+    def __init__(self, of: Any, watch: Callable[[str, Mapping[str, Any]], object]) -> None:
+        self._of, self._watch = of, watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._of, name)
+        if not callable(found):
+            self._watch(name, {})
+            return found
+
+        def call(*given: Any, **asked: Any) -> Any:
+            self._watch(name, asked)
+            return found(*given, **asked)
+
+        return call
+
+
+class Context(LambdaContext):
+    def __init__(self) -> None:
+        self.get_remaining_time_in_millis = lambda: 55_000  # type: ignore[method-assign]
+
+
+def watched(recorder: Recorder, desk: Desk) -> Desk:
+    """Whatever the desk asks of AWS from now on is recorded."""
+    world = desk.world
+    desk.client = recorder.table(desk.dynamo)
+    world.client = recorder.states(world.machines)
+    world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
+    world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
+    return desk
+
+
+@cache
+def recorded() -> Recorder:
+    """Every route once and again, every machine through all that can happen to it, and every round of the clock."""
+    recorder = Recorder()
+    with ExitStack() as stack:
+        for name in contexts_tasks():
+            kept = getattr(tasks, name)
+            stack.enter_context(patch.object(tasks, name, recorder.as_(f"offramp.{name}", kept)))
+        awaits(recorder, stack)
+        routes(recorder)
+        for life in LIVES:
+            life(recorder)
+        rounds(recorder)
+    return recorder
+
+
+def contexts_tasks() -> tuple[str, ...]:
+    return next(context.tasks for context in contexts() if context.name == "offramp")
+
+
+def awaits(recorder: Recorder, stack: ExitStack) -> None:
+    """Remember whose each token is."""
+    kept = tasks.await_payout
+
+    def noting(event: Any, context: Any) -> Any:
+        machine = "sell-order" if event["order_id"].startswith("S") else "payout"
+        recorder.tokens[event["token"]] = f":cryptodesk-{machine}"
+        return kept(event, context)
+
+    stack.enter_context(patch.object(tasks, "await_payout", noting))
+
+
+def routes(recorder: Recorder) -> None:
+    for route in every_route():
+        for dead in (False, True):  # a name that has ended is described, and the next one started
+            desk = watched(recorder, (world := World.made()).desk)
+            recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
+            if dead:
+                desk.world.machines.restart()
+            with opened(desk) as doors, signing(recorder):
+                api = f"{ROUTES[route]}.api"
+                ask = recorder.as_(api, called)
+                ask(doors, world, route, entitled(doors, route).token)
+                ask(doors, world, route, entitled(doors, route).token)
+
+
+def signing(recorder: Recorder) -> ExitStack:
+    """Cursors and webhooks read their secrets, as in Lambda."""
+    stack, said = ExitStack(), outside.webhook_secrets
+
+    def webhooks() -> Any:
+        recorder.secret(Secret.BANK_WEBHOOK)
+        return said()
+
+    stack.enter_context(patch.object(outside, "webhook_secrets", webhooks))
+    for api in APIS.values():
+        if hasattr(api, "cursors"):
+            cursors = api.cursors()
+            noted = Cursors(lambda key=cursors.key: (recorder.secret(Secret.CURSOR_KEY), key())[1], cursors.now)
+            stack.enter_context(patch.object(api, "cursors", lambda noted=noted: noted))
+    return stack
+
+
+def trading(recorder: Recorder) -> tuple[Desk, Any]:
+    desk = Desk()
+    desk.list_asset("BTC", "100")
+    ann = desk.customer(usd="5000.00")
+    desk.clients(ann)
+    desk.buy(ann, "9")
+    return watched(recorder, desk), ann
+
+
+def sales(recorder: Recorder) -> None:
+    """Filled, half filled, not at all, never; paid, refused, failed, and paid without a word."""
+    for quantity in ("1", "1.444", "1.666", "0.0555"):
+        desk, ann = trading(recorder)
+        desk.cash_out(ann, quantity)
+        desk.run()
+    for outcome in ("fail", "refuse"):
+        desk, ann = trading(recorder)
+        desk.world.simulated.set_outcome(outcome)
+        desk.cash_out(ann, "1")
+        desk.accounts.withdraw(ann, "w", Money(10), "ann-bank")
+        desk.run()
+    desk, ann = trading(recorder)
+    desk.accounts.withdraw(ann, "w", Money("10.54"), "ann-bank")  # no webhook will come
+    desk.run()
+
+
+def unanswered_sales(recorder: Recorder) -> None:
+    """The exchange has the order and has not said so; or it never came; or it turned up after all."""
+    for lost in ("place", "find"):
+        desk, ann = trading(recorder)
+        desk.world.fake.drop_answer_next("place") if lost == "find" else desk.world.fake.fail_before_next("place")
+        desk.world.fake.fail_before_next("find")
+        with pytest.raises(Exception, match="has not said"):
+            desk.cash_out(ann, "1")
+        desk.run()
+
+
+def payouts_in_the_way(recorder: Recorder) -> None:
+    """A client is blocked; the bank contradicts itself; a decision comes before the token is kept."""
+    desk, ann = trading(recorder)
+    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer.transfer_id
+    desk.clients(ann, ClientStatus.BLOCKED)
+    desk.cash_out_is_refused = True  # type: ignore[attr-defined]
+    desk.run()
+    desk.clients(ann)
+    desk.accounts.retry(asked, "unblocked", "olga")
+    desk.run()
+    for kind in ("withdrawal", "sale"):
+        desk, ann = trading(recorder)
+        thing = (
+            desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer.transfer_id if kind == "withdrawal" else ""
+        )
+        thing = thing or desk.cash_out(ann, "1").order_id
+        desk.world.machines.run()
+        desk.clock.forward(seconds=5)
+        desk.world.simulated.settle()
+        for event in desk.world.simulated.take_events():
+            desk.payouts.receive(event)
+        recorder.tokens["late"] = f":cryptodesk-{'payout' if kind == 'withdrawal' else 'sell-order'}"
+        with patch.object(tasks, "offramp", lambda desk=desk: desk.offramp):
+            recorder.as_("offramp.await_payout", tasks.await_payout)({"order_id": thing, "token": "late"}, None)
+
+
+LIVES = (sales, unanswered_sales, payouts_in_the_way)
+
+
+def rounds(recorder: Recorder) -> None:
+    desk, ann = trading(recorder)
+    for side, price in (("BUY", "90"), ("SELL", "110"), ("BUY", "80")):
+        desk.place(ann, side, "1", order_price=price)
+    oracle = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
+
+    def priced(_: Any) -> Oracle:
+        recorder.secret(Secret.PRICE_ORACLE_KEY)
+        return oracle
+
+    with patch.object(orders_schedule, "orders", lambda: desk.orders), patch.object(orders_schedule, "_oracle", priced):
+        for price in ("89", "111", "100"):
+            oracle.set_price("btc", price)
+            desk.clock.forward(minutes=1)
+            recorder.as_("orders.tend_market", orders_schedule.tend_market)({}, Context())
+        desk.clock.forward(days=40)
+        recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
+    with patch.object(operations_schedule, "operations", lambda: desk.operations):
+        sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
+        reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
+        reconcile({}, Context())
+        swept(recorder, desk, ann, sweep)
+
+
+def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -> None:
+    """Both machines dead, and an event that can be placed now, of each outcome."""
+    desk.mark("BTC", "100")
+    desk.world.simulated.set_outcome("pending")
+    desk.cash_out(ann, "1")
+    desk.accounts.withdraw(ann, "a", Money(10), "ann-bank")
+    desk.world.machines.run()
+    recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
+    desk.world.machines.restart()
+    sweep({}, Context())
+    for machine, outcome in (("sell-order", "fail"), ("payout", "complete")):
+        attempts = [i for i in desk.dynamo.items() if i["entity_type"]["S"] == "payout_attempt"]
+        (attempt,) = [i for i in attempts if i["PK"]["S"].startswith("S" if machine == "sell-order" else "W")]
+        key = {name: attempt[name] for name in ("PK", "SK")}
+        desk.dynamo.delete_item(TableName="desk", Key=key)
+        told = desk.world.simulated.decide(f"{attempt['PK']['S']}-01", outcome)
+        desk.payouts.receive(BankEvent(f"evt_{machine}", told, desk.clock()))
+        desk.dynamo.put_item(TableName="desk", Item=attempt)
+    sweep({}, Context())
+
+
+@pytest.mark.parametrize("name", GRANTS)
+def test_a_function_is_granted_what_it_asks_for(name: str) -> None:
+    assert recorded().asked[name].beyond(GRANTS[name]) == []
+
+
+@pytest.mark.parametrize("name", GRANTS)
+def test_a_function_is_granted_nothing_that_it_never_asks_for(name: str) -> None:
+    assert recorded().asked[name].short_of(GRANTS[name]) == []

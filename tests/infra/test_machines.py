@@ -1,0 +1,260 @@
+"""The state machines as they go to CloudFormation: the definitions that all tests run are those, kept in
+`tests/golden/*.asl.json`.
+
+`python -m tests.infra.test_machines` writes them anew; a person reads the difference.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import tests.conftest  # noqa: F401  the environment, also where no pytest has read it
+from common.errors import Refusal, Unavailable
+from common.payouts.model import AWAIT_SECONDS, Stage
+from functions.offramp import model, tasks, workflow
+from infra.context import TASK_SECONDS
+from infra.contexts import contexts
+from infra.place import Environment
+from tests.infra.conftest import Synth, Synthesised, synthesised
+from tests.machine import definition_of
+
+GOLDEN = Path(__file__).parent.parent / "golden"
+MACHINES = {"sell-order": "OfframpSellOrderMachine", "payout": "OfframpPayoutMachine"}  # logical ids begin so
+EACH = pytest.mark.parametrize("machine", MACHINES)
+EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
+AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
+
+# What a request raises, or a task never: a machine does not meet these.
+NOT_IN_MACHINES = {
+    "SaleRefused",
+    "SaleUnresolved",
+}
+
+Asl = Mapping[str, Any]
+
+
+def golden(machine: str) -> Asl:
+    read: Asl = json.loads((GOLDEN / f"{machine}.asl.json").read_text())
+    return read
+
+
+def definition(made: Synthesised, machine: str) -> Asl:
+    return definition_of({"Resources": made.resources}, MACHINES[machine])
+
+
+def written(asl: Asl) -> str:
+    return json.dumps(asl, indent=1) + "\n"
+
+
+def task_states(machine: str) -> Iterator[tuple[str, Asl]]:
+    for name, state in golden(machine)["States"].items():
+        if state["Type"] == "Task":
+            yield name, state
+
+
+def function_of(state: Asl) -> str:
+    return str(state["Parameters"]["FunctionName"] if ":" in state["Resource"] else state["Resource"])
+
+
+def errors_of(state: Asl) -> set[str]:
+    return {error for rule in (*state.get("Retry", ()), *state.get("Catch", ())) for error in rule["ErrorEquals"]}
+
+
+@EACH
+@EVERYWHERE
+def test_the_golden_definitions_are_what_is_synthesised(synth: Synth, environment: Environment, machine: str) -> None:
+    assert definition(synth(environment), machine) == golden(machine)
+
+
+def test_every_machine_of_the_contexts_has_its_golden_definition(local: Synthesised) -> None:
+    names = {m["StateMachineName"] for m in local.of("StepFunctions::StateMachine").values()}
+    assert names == {f"cryptodesk-{machine}" for machine in MACHINES}
+    assert {path.name for path in GOLDEN.glob("*.asl.json")} == {f"{machine}.asl.json" for machine in MACHINES}
+
+
+@EVERYWHERE
+def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, environment: Environment) -> None:
+    handlers = {f["Handler"] for f in synth(environment).of("Lambda::Function").values()}
+    wanted = {f"functions.{c.name}.tasks.{task}" for c in contexts() for task in c.tasks}
+    assert {handler for handler in handlers if ".tasks." in handler} == wanted
+
+
+def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used() -> None:
+    (offramp,) = [context for context in contexts() if context.workflow is workflow]
+    public = {
+        name
+        for name, member in vars(tasks).items()
+        if inspect.isfunction(member) and member.__module__ == tasks.__name__ and not name.startswith("_")
+    }
+    assert set(offramp.tasks) == public
+    assert {function_of(state) for machine in MACHINES for _, state in task_states(machine)} == public
+
+
+@EACH
+def test_every_error_that_a_machine_names_is_one_of_ours_or_of_awss(machine: str) -> None:
+    """An error travels by the name of its class: a renamed class would never be met again."""
+    ours = {kind.__name__ for kind in below(Refusal)}
+    for name, state in task_states(machine):
+        named = {error for error in errors_of(state) if not error.startswith(AWSS)}
+        assert named, name
+        assert named <= ours, name
+        assert len(named & {kind.__name__ for kind in below(Unavailable)}) == len(named), f"{name} retries a decision"
+
+
+@EACH
+def test_every_outage_that_a_task_may_meet_is_retried(machine: str) -> None:
+    """What is Unavailable may be asked again; whatever is not, ends in Unclear at once."""
+    everywhere = {
+        kind.__name__
+        for kind in below(Unavailable)
+        if kind.__module__ in OF_ALL_TASKS and kind.__name__ not in NOT_IN_MACHINES
+    }
+    assert {"Busy", "TableUnavailable", "ExchangeUnavailable", "BankUnavailable", "MachinesUnavailable"} <= everywhere
+    for name, state in task_states(machine):
+        retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
+        assert everywhere <= retried, name
+
+
+OF_ALL_TASKS = {
+    "common.gateways.bank",
+    "common.gateways.exchange",
+    "common.machines",
+    "common.payouts.model",
+    "common.table.table",
+    "common.table.transaction",
+}
+
+
+def test_what_only_one_task_raises_is_retried_or_caught_there() -> None:
+    """Read off the docstrings: what `functions.offramp.service` says that a method of the machine raises."""
+    raised = {
+        "ResolveSellOrder": {"SellOrderUnresolved"},
+        "PollSellOrder": {"SellOrderNotFilled", "SellOrderOverdue"},
+        "CancelSellOrder": {"SellOrderNotFilled"},
+    }
+    of_model = {kind.__name__ for kind in below(Unavailable) if kind.__module__ == model.__name__} - NOT_IN_MACHINES
+    assert set().union(*raised.values()) == of_model
+    for name, state in task_states("sell-order"):
+        assert errors_of(state) & of_model == raised.get(name, set()), name
+
+
+@EACH
+def test_a_retried_task_is_asked_for_hours_and_never_without_a_pause(machine: str) -> None:
+    for name, state in task_states(machine):
+        for rule in state["Retry"]:
+            assert rule["IntervalSeconds"] >= 5, name
+            assert rule["MaxDelaySeconds"] <= 300, name
+        *_, patient = state["Retry"]
+        assert waits_seconds(patient) > 2 * 3600, name
+
+
+def test_polling_goes_on_for_longer_than_an_order_may_take() -> None:
+    """Else the machine would give up before SellOrderOverdue is raised, and nobody would cancel."""
+    (poll,) = [state for name, state in task_states("sell-order") if name == "PollSellOrder"]
+    (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == ["SellOrderNotFilled"]]
+    assert waits_seconds(rule) > model.POLL_LIMIT.total_seconds()
+    (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == ["SellOrderOverdue"]]
+    assert caught["Next"] == "CancelSellOrder"
+
+
+def waits_seconds(rule: Asl) -> float:
+    """All pauses of a rule together."""
+    pause, total = float(rule["IntervalSeconds"]), 0.0
+    for _ in range(rule["MaxAttempts"]):
+        total += min(pause, rule["MaxDelaySeconds"])
+        pause *= rule["BackoffRate"]
+    return total
+
+
+@EACH
+def test_whatever_is_not_foreseen_ends_where_it_says_so(machine: str) -> None:
+    states = golden(machine)["States"]
+    for name, state in task_states(machine):
+        assert state["Catch"][-1] == {"ErrorEquals": ["States.ALL"], "ResultPath": "$.failure", "Next": "Unclear"}, name
+    assert states["Unclear"]["Type"] == "Fail"
+
+
+@EACH
+def test_every_stage_is_led_somewhere_and_an_unknown_one_to_an_operator(machine: str) -> None:
+    choice = golden(machine)["States"]["NextStep"]
+    led = {rule["StringEquals"]: rule["Next"] for rule in choice["Choices"]}
+    assert all(rule["Variable"] == "$.stage" for rule in choice["Choices"])
+    of_sales = {Stage.RESOLVE, Stage.LOOK_AGAIN, Stage.POLL}
+    assert set(led) == set(Stage) - {Stage.STOPPED} - (set() if machine == "sell-order" else of_sales)
+    assert choice["Default"] == "WaitsForOperator"
+
+
+@EACH
+def test_a_machine_begins_by_reading_and_after_each_task_reads_what_is_next(machine: str) -> None:
+    asl = golden(machine)
+    assert asl["StartAt"] == "ReadOrder"
+    for name, state in task_states(machine):
+        if name != "AwaitPayout":  # the token tells nothing: the bank is asked, then the table
+            assert state["Next"] == "NextStep", name
+            assert "ResultPath" not in state, name
+
+
+@EACH
+def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it(machine: str) -> None:
+    (wait,) = [state for name, state in task_states(machine) if name == "AwaitPayout"]
+    assert wait["Resource"].endswith(":lambda:invoke.waitForTaskToken")
+    assert wait["TimeoutSeconds"] == AWAIT_SECONDS
+    assert wait["Next"] == "CheckPayout"
+    (caught,) = [rule for rule in wait["Catch"] if rule["ErrorEquals"] == ["States.Timeout"]]
+    assert caught["Next"] == "CheckPayout"
+
+
+@EACH
+def test_every_task_gets_what_it_reads_of_its_event(machine: str) -> None:
+    """A member that a task reads and the state does not send would be a KeyError in every execution."""
+    read = {function.name: _members(function) for function in _functions(tasks)}
+    for name, state in task_states(machine):
+        parameters = state["Parameters"]
+        sent = parameters["Payload"] if ":" in state["Resource"] else parameters
+        assert {member.removesuffix(".$") for member in sent} >= read[function_of(state)], name
+
+
+def _functions(module: Any) -> list[ast.FunctionDef]:
+    return [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.FunctionDef)]
+
+
+def _members(function: ast.FunctionDef) -> set[str]:
+    """Of the event: `event["order_id"]`; `_stepped` reads the order's id."""
+    found = {
+        node.slice.value
+        for node in ast.walk(function)
+        if isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "event"
+        and isinstance(node.slice, ast.Constant)
+    }
+    return {"order_id", *map(str, found)}
+
+
+def test_a_function_ends_before_a_state_could_think_it_dead() -> None:
+    assert TASK_SECONDS < AWAIT_SECONDS
+
+
+def below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
+    for child in kind.__subclasses__():
+        yield child
+        yield from below(child)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as code:
+        made = synthesised(Path(code), Environment.STAGING)
+    for machine in MACHINES:
+        (GOLDEN / f"{machine}.asl.json").write_text(written(definition(made, machine)))
+
+
+if __name__ == "__main__":
+    main()
