@@ -23,8 +23,8 @@ class World:
 
     `pending` and `sale` rest in the book, `bought` is done. `withdrawal` is not yet begun to be paid, `paying` is with
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
-    stays open at the exchange, the bank has rejected all payouts of `unpaid` and `stuck` and has never decided that of
-    `unanswered`.
+    stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
+    `unanswered` and `stuck`, of which the machine has died.
     """
 
     desk: Desk
@@ -61,11 +61,15 @@ class World:
         desk.run(sweep=False)
         bank = desk.world.simulated
         bank.set_outcome("refuse")
-        rejected = [desk.cash_out(ann, "0.2").order_id for _ in range(2)]
+        unpaid = desk.cash_out(ann, "0.2").order_id
         desk.run(sweep=False)
+        for asset_id, price in (("BTC", "100"), ("AI", "10")):  # all that has taken a while
+            desk.mark(asset_id, price)
         bank.set_outcome("pending")
-        unanswered = desk.cash_out(ann, "0.1").order_id
+        unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
         desk.world.machines.run()
+        (execution,) = [e for e in desk.world.machines.executions if e.name == stuck]
+        desk.world.machines.kill(execution.arn)
         bank.set_outcome("complete")
         paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").transfer.transfer_id
         desk.world.machines.run()
@@ -73,8 +77,6 @@ class World:
         (credit,) = bank.settle()
         (event,) = bank.take_events()
         desk.payouts.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
-        for asset_id, price in (("BTC", "100"), ("AI", "10")):  # all that has taken a while
-            desk.mark(asset_id, price)
         desk.buy(bob, "1", order_price="90")
         return cls(
             desk=desk,
@@ -86,8 +88,8 @@ class World:
             told=body_of(event, bank.record(credit.reference_id).resource()),
             cashed_out=cashed_out[0],
             unsold=desk.cash_out(ann, "0.0555").order_id,
-            unpaid=rejected[0],
-            stuck=rejected[1],
+            unpaid=unpaid,
+            stuck=stuck,
             unanswered=unanswered,
         )
 

@@ -285,6 +285,19 @@ class TestCashOuts:
             once = world.desk.dynamo.items()
         assert world.desk.dynamo.items() == once
 
+    def test_an_attempt_is_given_up_once_and_only_while_it_is_pending(self, doors: Doors, world: World) -> None:
+        olga, because = doors.operator(), {"reason": "ticket 4714"}
+        for kind, pending, others in (
+            ("sell-orders", world.unanswered, (world.unpaid, world.cashed_out, world.unsold)),
+            ("withdrawals", world.paying, (world.withdrawal,)),
+        ):
+            assert olga.post(f"/operations/{kind}/{pending}/abandon-attempt", because).status == 200
+            for other in (pending, *others):
+                refused = olga.post(f"/operations/{kind}/{other}/abandon-attempt", because)
+                assert (refused.status, refused.problem) == (409, "PayoutUnsettled")
+        subjects = [act["subject"] for act in olga.get("/operations/audit", date="2026-11-21").json["items"]]
+        assert subjects == [world.paying, world.unanswered]
+
     def test_a_sale_of_which_nothing_is_executed_is_voided_and_one_that_is_sold_is_not(
         self, doors: Doors, world: World
     ) -> None:
@@ -355,10 +368,10 @@ class TestHoldings:
     def test_the_portfolio_adds_up(self, doors: Doors) -> None:
         ann = doors.customer()
         told = ann.get("/portfolio").json
-        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("115.00", 2, True)
+        assert (told["total_asset_value"], told["asset_count"], told["complete"]) == ("105.00", 2, True)
         assert [p["asset_id"] for p in told["asset_balances"]] == ["AI", "BTC"]
         btc = ann.get("/balances/BTC").json
-        assert (btc["quantity"], btc["held_quantity"], btc["cost_basis"]) == ("0.5445", "0.3055", "85.00")
+        assert (btc["quantity"], btc["held_quantity"], btc["cost_basis"]) == ("0.4445", "0.3055", "75.00")
         assert btc in ann.get("/balances").json["items"]
 
     def test_a_price_that_is_old_is_said_to_be(self, doors: Doors, world: World) -> None:
@@ -371,10 +384,12 @@ class TestHoldings:
     def test_the_trades_of_one_asset_are_its_own_newest_first(self, doors: Doors) -> None:
         told = doors.customer().get("/assets/BTC/transactions").json["items"]
         trades = [(line["transaction_type"], line["quantity"]) for line in told]
-        assert trades == [("SELL", "0.2"), ("SELL", "0.2"), ("SELL", "0.25"), ("SELL", "0.5"), ("BUY", "2")]
-        assert (told[3]["cost"], told[3]["realised_gain"], told[4]["cost"]) == ("50.00", "0.00", None)
-        assert (told[2]["cost"], told[2]["price_per_unit"]) == ("25.00", "100")  # cashed out, and the fee is a loss
-        assert Decimal(told[2]["realised_gain"]) == Decimal(told[2]["total_amount"]) - 25 < 0
+        sales = [("SELL", quantity) for quantity in ("0.2", "0.1", "0.2", "0.25", "0.5")]
+        assert trades == [*sales, ("BUY", "2")]
+        *_, cashed_out, sold, bought = told
+        assert (sold["cost"], sold["realised_gain"], bought["cost"]) == ("50.00", "0.00", None)
+        assert (cashed_out["cost"], cashed_out["price_per_unit"]) == ("25.00", "100")  # and the fee is a loss
+        assert Decimal(cashed_out["realised_gain"]) == Decimal(cashed_out["total_amount"]) - 25 < 0
 
 
 class TestOperators:
@@ -397,7 +412,7 @@ class TestOperators:
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
         assert {item["context"] for item in waiting} == {"accounts", "offramp", "orders", "parked"}
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, world.stuck, f"HOOK#{PARKED}"}
+        assert {item["id"] for item in for_people} == {world.unpaid, PARKED}
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
@@ -405,11 +420,11 @@ class TestOperators:
     def test_an_account_that_is_right_has_no_differences(self, doors: Doors) -> None:
         told = doors.operator().post("/operations/reconcile", {"username": "ann"}).json
         assert (told["username"], told["differences"]) == ("ann", [])
-        assert told["lines"] == 4 + 3 + 1  # and three sales, of which one was paid
+        assert told["lines"] == 4 + 4 + 1  # and four sales, of which one was paid
 
     def test_the_story_of_a_cash_out_is_told_to_its_last_call(self, doors: Doors, world: World) -> None:
         olga = doors.operator()
-        told = olga.get(f"/operations/work/{world.stuck}").json
+        told = olga.get(f"/operations/work/{world.unpaid}").json
         assert (told["status"], told["needs_person"]) == ("SELL_PAYOUT_FAILED", True)
         assert told["waits_for"].startswith("an operator: 5 payout attempts were rejected")
         moves = [(event["before"], event["after"]) for event in told["events"]]
@@ -421,16 +436,16 @@ class TestOperators:
         ]
         assert moves[-1] == ("TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
         assert [call["of"] for call in told["calls"]] == ["fake", *["bank"] * 5]
-        assert [call["our_id"] for call in told["calls"]][1:] == [f"{world.stuck}-0{n}" for n in range(1, 6)]
-        assert (told["execution"]["name"], told["execution"]["status"]) == (world.stuck, "FAILED")
+        assert [call["our_id"] for call in told["calls"]][1:] == [f"{world.unpaid}-0{n}" for n in range(1, 6)]
+        assert (told["execution"]["name"], told["execution"]["status"]) == (world.unpaid, "FAILED")
         assert [step["what"] for step in told["execution"]["steps"]][:3] == ["ReadOrder", "NextStep", "PollSellOrder"]
 
     def test_what_is_stuck_is_driven_on_by_the_next_execution(self, doors: Doors, world: World) -> None:
         olga, because = doors.operator(), {"reason": "the bank is back"}
         told = olga.post(f"/operations/work/{world.stuck}/redrive", because).json
         assert (told["execution"]["name"], told["execution"]["status"]) == (f"{world.stuck}-2", "RUNNING")
-        assert not told["needs_person"]
         for other, problem in (
+            (world.unpaid, "NotDriven"),  # nobody but a person decides it
             (world.stuck, "StillRunning"),
             (world.withdrawal, "StillRunning"),
             (world.pending, "NotDriven"),

@@ -10,7 +10,7 @@ from enum import StrEnum
 from common import audit, clients, work
 from common.audit import AuditEntry
 from common.clients import ClientKind
-from common.errors import NotFound, Refusal, Unavailable
+from common.errors import NotFound, Unavailable
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankEvent, BankRefused, State
 from common.ledger import store as ledger
 from common.ledger.model import TransactionType
@@ -277,14 +277,12 @@ class Payouts:
 
         def first(outcome: Taken, why: str) -> Write:
             if outcome is Taken.PARKED:
-                raise StillParked(why)
+                return store.still_parked(webhook_id, why, self.now())
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.now())
 
         try:
             also = () if entry is None else (entry("replay event"),)
             taken = self._place(event, first, also)
-        except StillParked:
-            return Taken.PARKED
         except EventDecided:
             return Taken(self._known(webhook_id).outcome)
         self._nudge(event.adjustment.reference_id)
@@ -449,10 +447,6 @@ class Payouts:
 
 class EventNotFound(NotFound):
     """The bank has sent no event of this id."""
-
-
-class StillParked(Refusal):
-    """The event still can not be placed."""
 
 
 def _fits(attempt: Attempt, told: Adjustment) -> bool:

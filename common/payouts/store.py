@@ -431,6 +431,19 @@ def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
     return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
 
 
+def still_parked(webhook_id: str, why: str, now: datetime) -> Write:
+    """A parked event was tried again and could not be placed. Refused with EventDecided."""
+    item = BankEventItem
+    return Write.update(
+        BankEventItem(*keys.BANK_EVENT(webhook_id=webhook_id)),
+        item.why.set(why),
+        item.waits_for.set(why),
+        item.updated_at.set(now),
+        when=item.outcome == PARKED_OUTCOME,
+        otherwise=EventDecided("the event is not parked any more"),
+    )
+
+
 def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
     """A parked event is placed, or dismissed. Refused with EventDecided."""
     item = BankEventItem

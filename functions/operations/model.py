@@ -10,6 +10,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 
 CONTEXTS = ("accounts", "offramp", "orders", "parked")  # those that have unfinished work
 MACHINES = ("sell-order", "payout")
+OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
 RECONCILE_TRIES_MAX = 5
 

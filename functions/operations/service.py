@@ -193,7 +193,10 @@ class Operations:
         item = work.find(self.table, key)  # the index is late
         if item is None or item.due_at is None or item.due_at > now:
             return
-        found["needs_person" if item.needs_person else "overdue"] += 1
+        if item.needs_person:
+            found["needs_person"] += 1
+        elif item.due_at <= now - model.OVERDUE_AFTER:
+            found["overdue"] += 1
         found["started"] += work.drive(self.table, self.machines, item, now)
 
     def _restart(self, key: PrimaryKey, found: Counter[str]) -> None:

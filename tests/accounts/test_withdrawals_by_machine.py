@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from common.clients import Client, ClientKind, ClientStatus
-from common.gateways.bank import Adjustment, State
+from common.clients import ClientKind, ClientStatus
+from common.gateways.bank import Adjustment
 from common.ledger.model import InsufficientFunds, TransactionType
 from common.money import Money
 from common.owner import Owner
@@ -24,6 +24,8 @@ from tests.offramp.seen import (
     attempts,
     before_next_write,
     begin,
+    block,
+    contradicting,
     decided,
     dollars,
     executions,
@@ -65,12 +67,6 @@ def payout_failed(desk: Desk, owner: Owner, amount: str = "250.00") -> str:
     return transfer_id
 
 
-def block(desk: Desk, owner: Owner, client_status: ClientStatus = ClientStatus.BLOCKED) -> None:
-    client_id, account_id = f"{owner.username}-bank", f"acc-{owner.username}"
-    client = Client(client_id, ClientKind.BANKING, owner, client_status, desk.clock(), account_id)
-    desk.operations.save_client(client, "olga")
-
-
 # From the balance to the bank
 
 
@@ -104,7 +100,7 @@ def test_it_leaves_by_one_execution_of_the_machine_payout_in_few_transitions(des
 def test_the_same_key_is_the_same_withdrawal_for_ever_and_is_paid_once(desk: Desk, ann: Owner) -> None:
     first = withdraw(desk, ann, key="k")
     desk.run()
-    block(desk, ann)
+    block(desk, ann, ClientKind.BANKING)
     again = desk.accounts.withdraw(ann, "k", Money(250), "ann-bank")
     assert (again.replayed, again.transfer.transfer_id, again.transfer.status) == (
         True,
@@ -208,8 +204,7 @@ def test_a_bank_that_contradicts_itself_stops_further_attempts(desk: Desk, ann: 
     transfer_id = awaiting(desk, ann)
     event = told(desk, f"{transfer_id}-01", "fail")
     desk.payouts.receive(event)
-    other = replace(event.adjustment, state=State.COMPLETED, failure_code=None)
-    assert desk.payouts.receive(replace(event, event_id="evt_other", adjustment=other)) == "PARKED"
+    assert desk.payouts.receive(contradicting(event)) == "PARKED"
     desk.run()
     assert (decided(desk, transfer_id), bool(waits_for_person(desk, transfer_id))) == (["REJECTED"], True)
     with pytest.raises(NotDriven):
@@ -222,18 +217,17 @@ def test_an_event_about_a_withdrawal_that_is_over_agrees_or_is_parked(desk: Desk
     desk.run()
     event = desk.world.simulated.event_of(f"{asked.transfer_id}-01")
     assert desk.payouts.receive(replace(event, event_id="evt_1")) == "AGREES"
-    failed = replace(event.adjustment, state=State.FAILED, failure_code="ACCOUNT_CLOSED")
-    assert desk.payouts.receive(replace(event, event_id="evt_2", adjustment=failed)) == "PARKED"
+    assert desk.payouts.receive(contradicting(event)) == "PARKED"
     assert status(desk, asked.transfer_id) == "COMPLETED"
 
 
 def test_a_client_who_was_blocked_meanwhile_is_not_paid_until_a_person_redrives(desk: Desk, ann: Owner) -> None:
     asked = withdraw(desk, ann)
-    block(desk, ann)
+    block(desk, ann, ClientKind.BANKING)
     desk.run()
     assert (attempts(desk, asked.transfer_id), status(desk, asked.transfer_id)) == ([], "PENDING")
     assert "ann-bank" in (waits_for_person(desk, asked.transfer_id) or "")
-    block(desk, ann, ClientStatus.ACTIVE)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
     desk.operations.redrive(asked.transfer_id, "unblocked after a call", "olga")
     desk.run()
     assert (status(desk, asked.transfer_id), decided(desk, asked.transfer_id)) == ("COMPLETED", ["COMPLETED"])
@@ -276,7 +270,7 @@ def test_a_rejection_on_a_later_day_gives_the_limit_of_its_own_day_back(desk: De
 
 def test_a_withdrawal_that_the_bank_was_never_asked_for_may_be_rejected(desk: Desk, ann: Owner) -> None:
     asked = withdraw(desk, ann)
-    block(desk, ann)
+    block(desk, ann, ClientKind.BANKING)
     desk.run()
     assert desk.accounts.reject(asked.transfer_id, "blocked for good", "olga").status is Status.REJECTED
     assert (dollars(desk, ann), desk.world.simulated.records()) == ((Money(20_000), Money(0)), [])

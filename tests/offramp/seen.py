@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from common.gateways.bank import BankEvent
+from common.clients import Client, ClientKind, ClientStatus
+from common.gateways.bank import Adjustment, BankEvent, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
@@ -152,6 +154,29 @@ def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) ->
     return order_id
 
 
+def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = ClientStatus.BLOCKED) -> None:
+    """Or unblock: an operator changes one of the owner's clients."""
+    name, account_id = ("crypto", None) if kind is ClientKind.CRYPTO else ("bank", f"acc-{owner.username}")
+    client = Client(f"{owner.username}-{name}", kind, owner, status, desk.clock(), account_id)
+    desk.operations.save_client(client, "olga")
+
+
+def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:
+    """One that the bank's own books know nothing of: of $99.90 for ann, unless `changed`."""
+    event_id = changed.pop("event_id", f"evt_{reference_id}_{state}")
+    code = "ACCOUNT_CLOSED" if state is State.FAILED else None
+    made = Adjustment("adj_1", reference_id, "acc-ann", Money("99.90"), state, code)
+    return BankEvent(event_id, replace(made, **changed), desk.clock.at)
+
+
+def contradicting(event: BankEvent) -> BankEvent:
+    """The same adjustment with the other outcome."""
+    succeeded = event.adjustment.state is State.COMPLETED
+    other, code = (State.FAILED, "ACCOUNT_CLOSED") if succeeded else (State.COMPLETED, None)
+    adjustment = replace(event.adjustment, state=other, failure_code=code)
+    return replace(event, event_id=f"{event.event_id}_other", adjustment=adjustment)
+
+
 # Things that happen in between
 
 
@@ -199,30 +224,3 @@ class OnItsWay:
     def arrives(self) -> str:
         """Its id at the exchange."""
         return self._sent.pop()()
-
-
-__all__ = [
-    "SYMBOL",
-    "OnItsWay",
-    "around",
-    "at_the_exchange",
-    "attempts",
-    "awaiting",
-    "before_next_write",
-    "begin",
-    "coins",
-    "decided",
-    "desks_own",
-    "dollars",
-    "executions",
-    "intent",
-    "moves",
-    "overdue",
-    "paid",
-    "payout_failed",
-    "raw",
-    "status",
-    "terms",
-    "told",
-    "waits_for_person",
-]

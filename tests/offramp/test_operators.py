@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from common.audit import AuditEntry
 from common.clients import ClientKind, ClientStatus
 from common.errors import Refusal
-from common.gateways.bank import BankEvent, State
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
 from common.ledger.model import TransactionType
 from common.money import Money
@@ -39,7 +38,9 @@ from tests.offramp.seen import (
     awaiting,
     before_next_write,
     begin,
+    block,
     coins,
+    contradicting,
     decided,
     dollars,
     executions,
@@ -53,7 +54,6 @@ from tests.offramp.seen import (
     told,
     waits_for_person,
 )
-from tests.offramp.test_sell_orders import block
 
 MOVES = ("retry_payout", "mark_filled", "credit_usd", "void")
 
@@ -123,8 +123,6 @@ def test_one_more_attempt_is_one_and_when_it_is_rejected_the_payout_has_failed_a
 
 
 def test_a_retry_is_started_by_the_sweeper_where_step_functions_does_not_answer(desk: Desk, ann: Owner) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
     def start(*_: Any, **__: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://states.test")
 
@@ -550,7 +548,7 @@ def test_an_operator_is_warned_where_the_bank_may_have_paid(desk: Desk, ann: Own
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
     desk.payouts.receive(event)
-    desk.payouts.receive(contradicted(event))
+    desk.payouts.receive(contradicting(event))
     for act in ("retry_payout", "mark_filled", "credit_usd"):
         assert "BEWARE" in move(desk, act, order_id, dry_run=True).says
     desk.run()
@@ -615,7 +613,7 @@ def test_a_redrive_of_a_disputed_payout_decides_nothing_and_it_waits_for_a_perso
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
     desk.payouts.receive(event)
-    desk.payouts.receive(contradicted(event))
+    desk.payouts.receive(contradicting(event))
     desk.run()
     redriven_in_vain(desk, order_id)
 
@@ -627,7 +625,7 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED"])
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "PENDING"])
-    desk.payouts.receive(contradicted(desk.world.simulated.event_of(f"{order.order_id}-01")))
+    desk.payouts.receive(contradicting(desk.world.simulated.event_of(f"{order.order_id}-01")))
     desk.world.machines.restart()
     told(desk, f"{order.order_id}-02", "complete")
     with pytest.raises(PayoutUnsettled):
@@ -635,12 +633,6 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
     desk.operations.redrive(order.order_id, "ask the bank", "olga")
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
-
-
-def contradicted(event: BankEvent) -> BankEvent:
-    """The success of what has failed."""
-    other = replace(event.adjustment, state=State.COMPLETED, failure_code=None)
-    return replace(event, event_id=f"{event.event_id}_other", adjustment=other)
 
 
 def redriven_in_vain(desk: Desk, order_id: str) -> None:

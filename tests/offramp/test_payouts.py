@@ -19,6 +19,7 @@ from common.owner import Owner
 from common.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
+    SALE,
     AttemptStatus,
     Payout,
     PayoutNotFound,
@@ -37,6 +38,7 @@ from tests.offramp.seen import (
     awaiting,
     before_next_write,
     begin,
+    block,
     decided,
     dollars,
     executions,
@@ -48,7 +50,6 @@ from tests.offramp.seen import (
     told,
     waits_for_person,
 )
-from tests.offramp.test_sell_orders import block
 
 # An attempt
 
@@ -536,8 +537,6 @@ def test_what_does_not_exist_has_no_payout(desk: Desk) -> None:
 def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
     desk: Desk, ann: Owner, number: int
 ) -> None:
-    from common.payouts.model import SALE
-
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
     payout = Payout("S1", SALE, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False)

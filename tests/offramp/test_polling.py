@@ -91,7 +91,7 @@ def test_the_journal_has_the_sale_at_its_average_with_cost_and_gain_and_the_doll
     line, *_ = desk.orders.history(ann, "BTC", since=None, until=None, limit=1, after=None).items
     assert str(line.price_per_unit) == "102"
     sold = desk.offramp.order(ann, order.order_id)
-    assert (line.quantity.amount, line.total_amount) == (3, sold.total_amount)
+    assert (line.quantity.amount, line.total_amount) == (Decimal(3), sold.total_amount)
     assert (line.cost, line.realised_gain) == (Money(300), Money("305.69") - Money(300))
     newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
     assert (newest.order_id, newest.total_amount) == (order.order_id, sold.total_amount)

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from common.catalogue.model import (
     AboveMaximum,
@@ -20,7 +21,7 @@ from common.catalogue.model import (
     PrecisionExceeded,
     PriceUnavailable,
 )
-from common.clients import Client, ClientBlocked, ClientKind, ClientNotFound, ClientStatus
+from common.clients import ClientBlocked, ClientKind, ClientNotFound
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.idempotency import IdempotencyKeyReused
@@ -50,6 +51,7 @@ from tests.offramp.seen import (
     at_the_exchange,
     attempts,
     before_next_write,
+    block,
     coins,
     executions,
     intent,
@@ -127,8 +129,6 @@ def test_what_is_written_before_the_exchange_is_asked_has_no_state_and_then_its_
 def test_the_machine_is_started_under_the_orders_name_and_where_it_can_not_be_by_the_sweeper(
     desk: Desk, ann: Owner
 ) -> None:
-    from botocore.exceptions import EndpointConnectionError
-
     def start(*_: Any, **__: Any) -> None:
         raise EndpointConnectionError(endpoint_url="https://states.test")
 
@@ -167,13 +167,6 @@ def test_a_blocked_client_does_not_sell(desk: Desk, ann: Owner, kind: ClientKind
     with refused(desk, ClientBlocked) as told:
         desk.cash_out(ann, "1")
     assert told.value.facts == {"client_id": "ann-crypto" if kind is ClientKind.CRYPTO else "ann-bank"}
-
-
-def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = ClientStatus.BLOCKED) -> None:
-    name = "crypto" if kind is ClientKind.CRYPTO else "bank"
-    account_id = None if kind is ClientKind.CRYPTO else f"acc-{owner.username}"
-    client_id = f"{owner.username}-{name}"
-    desk.operations.save_client(Client(client_id, kind, owner, status, desk.clock(), account_id), "olga")
 
 
 # The estimate and the oracle

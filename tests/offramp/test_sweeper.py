@@ -20,11 +20,13 @@ from functions.operations.model import DIED_WITHIN, Swept
 from sandbox.bank.bank import Outcome
 from tests.desk import Desk
 from tests.offramp.seen import (
+    an_event,
     around,
     at_the_exchange,
     attempts,
     awaiting,
     before_next_write,
+    block,
     coins,
     decided,
     executions,
@@ -37,7 +39,6 @@ from tests.offramp.seen import (
     told,
     waits_for_person,
 )
-from tests.offramp.test_sell_orders import block
 
 
 def unreachable(*_: Any, **__: Any) -> None:
@@ -174,18 +175,12 @@ def test_where_step_functions_does_not_answer_a_round_does_what_it_can(desk: Des
     order_id = awaiting(desk, ann)
     desk.world.machines.restart()
     desk.world.client = around(desk.world.machines, list_executions=unreachable, start_execution=unreachable)
-    desk.payouts.receive(told_of_nothing(desk))
+    desk.payouts.receive(an_event(desk, "pay-1"))
     assert sweep(desk) == Swept(0, 0, 1, 0)
     desk.world.client = desk.world.machines
     assert sweep(desk).started == 1
     told(desk, f"{order_id}-01", "complete")
     desk.run()
-
-
-def told_of_nothing(desk: Desk) -> Any:
-    from tests.offramp.test_webhooks import an_event
-
-    return an_event("pay-1", event_id="evt_1", at=desk.clock.at)
 
 
 def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: Owner) -> None:
@@ -230,14 +225,11 @@ def test_what_waits_for_a_person_is_counted_and_left_alone(desk: Desk, ann: Owne
 
 
 def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(desk: Desk, ann: Owner) -> None:
-    from tests.offramp.test_webhooks import an_event
-
     order_id = awaiting(desk, ann)
-    at = desk.clock.at
     for n, (reference, amount) in enumerate(
         [("pay-1", "1.00"), (f"{order_id}-02", "99.90"), (f"{order_id}-01", "1.00")]
     ):
-        event = an_event(reference, event_id=f"evt_{n}", at=at, amount=Money(amount))
+        event = an_event(desk, reference, event_id=f"evt_{n}", amount=Money(amount))
         assert desk.payouts.receive(event) == "PARKED"
     assert sweep(desk) == Swept(0, 0, 3, 0)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)

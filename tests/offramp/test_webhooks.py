@@ -23,11 +23,13 @@ from sandbox.bank.webhooks import WEBHOOK_SECRET, body_of, signed
 from tests.desk import Desk
 from tests.doors import NEXT_SECRET, Answer, Doors, opened
 from tests.offramp.seen import (
+    an_event,
     around,
     attempts,
     awaiting,
     before_next_write,
     begin,
+    contradicting,
     decided,
     dollars,
     executions,
@@ -95,25 +97,6 @@ def body(event: BankEvent, **changed: Any) -> bytes:
         "updated_at": "2026-11-21T12:00:00.000000Z",
     }
     return body_of(event, {**resource, **changed})
-
-
-def an_event(reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:
-    """One that the bank's books know nothing of."""
-    code = "ACCOUNT_CLOSED" if state is State.FAILED else None
-    made = Adjustment("adj_1", reference_id, "acc-ann", Money("99.90"), state, code)
-    at = changed.pop("at")
-    return BankEvent(changed.pop("event_id", f"evt_{reference_id}_{state}"), replace(made, **changed), at)
-
-
-def contradicting(event: BankEvent) -> BankEvent:
-    """The same adjustment with the other outcome."""
-    paid = event.adjustment.state is State.COMPLETED
-    other, code = (State.FAILED, "ACCOUNT_CLOSED") if paid else (State.COMPLETED, None)
-    return replace(
-        event,
-        event_id=f"{event.event_id}_other",
-        adjustment=replace(event.adjustment, state=other, failure_code=code),
-    )
 
 
 def outcome(desk: Desk, event: BankEvent) -> tuple[str, str]:
@@ -190,7 +173,7 @@ def test_a_refusal_that_the_bank_also_tells_by_webhook_agrees(desk: Desk, ann: O
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     assert decided(desk, order.order_id) == ["REJECTED"]
-    assert send(an_event(f"{order.order_id}-01", State.FAILED, at=desk.clock.at)) == "AGREES"
+    assert send(an_event(desk, f"{order.order_id}-01", State.FAILED)) == "AGREES"
     desk.run()
     assert status(desk, order.order_id) == Status.FILLED
 
@@ -242,7 +225,7 @@ def test_an_event_of_a_reference_that_nobody_knows_is_parked(
 ) -> None:
     order_id = awaiting(desk, ann)
     before = desk.dynamo.items()
-    event = an_event(reference.format(order_id), event_id="evt_1", at=desk.clock.at)
+    event = an_event(desk, reference.format(order_id), event_id="evt_1")
     assert send(event) == "PARKED"
     (kept,) = [item for item in desk.dynamo.items() if item not in before]
     assert (kept["PK"]["S"], outcome(desk, event)) == ("HOOK#evt_1", ("PARKED", "no attempt has this reference"))
@@ -255,7 +238,7 @@ def test_an_event_of_a_reference_that_nobody_knows_is_parked(
 
 def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: Desk, ann: Owner, send: Send) -> None:
     order_id = awaiting(desk, ann)
-    early = an_event(f"{order_id}-02", at=desk.clock.at)
+    early = an_event(desk, f"{order_id}-02")
     assert send(early) == "PARKED"
     swept = desk.operations.sweep(lambda: True)
     assert (swept.parked, swept.replayed, status(desk, order_id)) == (1, 0, Status.TARGET_TXN_PENDING)
@@ -284,7 +267,7 @@ def test_an_event_of_another_account_or_amount_is_parked(
     desk: Desk, ann: Owner, send: Send, changed: dict[str, Any], state: State
 ) -> None:
     order_id = awaiting(desk, ann)
-    event = an_event(f"{order_id}-01", state, at=desk.clock.at, **changed)
+    event = an_event(desk, f"{order_id}-01", state, **changed)
     assert send(event) == "PARKED"
     assert outcome(desk, event)[1] == "the attempt is for another account or amount"
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
@@ -423,7 +406,7 @@ def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(
 
 
 def test_a_parked_event_is_dismissed_once_with_a_reason_and_is_audited(desk: Desk) -> None:
-    event = an_event("pay-1", event_id="evt_1", at=desk.clock.at)
+    event = an_event(desk, "pay-1", event_id="evt_1")
     assert desk.payouts.receive(event) == "PARKED"
     for _ in range(2):
         assert desk.operations.dismiss("evt_1", "of another system of ours", "olga") == "DISMISSED"
@@ -442,7 +425,7 @@ def test_an_event_that_never_came_is_not_found(desk: Desk) -> None:
 
 def test_a_parked_event_is_kept_for_ever_and_a_taken_one_for_ninety_days(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
-    taken, parked = told(desk, f"{order_id}-01", "complete"), an_event("pay-1", at=desk.clock.at)
+    taken, parked = told(desk, f"{order_id}-01", "complete"), an_event(desk, "pay-1")
     for event in (taken, parked):
         desk.payouts.receive(event)
     kept_until = raw(desk, f"HOOK#{taken.event_id}", "SEEN")["expires"]
