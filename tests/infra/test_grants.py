@@ -15,8 +15,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import outside
 from common.clients import ClientStatus
-from common.gateways.bank import BankEvent
+from common.gateways.bank import BankEvent, baas
 from common.money import Money
+from common.owner import Owner
 from common.pages import Cursors
 from common.table.keys import INDEXES, Index
 from functions.offramp import tasks
@@ -36,12 +37,13 @@ from infra.grants import (
     SCAN,
     START,
     TOKEN,
+    TOKEN_FAILS,
     UPDATE,
     Grant,
     Secret,
 )
 from sandbox.prices.oracle import Oracle
-from tests.calls import World, called, entitled, every_route
+from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened
 
@@ -53,6 +55,7 @@ _OF_MACHINES = {
     "list_executions": LIST,
     "get_execution_history": HISTORY,
     "send_task_success": TOKEN,
+    "send_task_failure": TOKEN_FAILS,
 }
 
 
@@ -80,7 +83,8 @@ class Asked:
             *sorted(grant.table - self.table),
             *sorted(index.name for index in set(grant.indexes) - self.indexes),
             *sorted(grant.secrets - self.secrets),
-            *(f"{a} of {m}" for a, m in sorted(_pairs(grant) - self.machines)),
+            *sorted(grant.machine_actions - {action for action, _ in self.machines}),
+            *sorted(grant.machines - {machine for _, machine in self.machines}),
         ]
 
 
@@ -183,6 +187,7 @@ def recorded() -> Recorder:
             stack.enter_context(patch.object(tasks, name, recorder.as_(f"offramp.{name}", kept)))
         awaits(recorder, stack)
         routes(recorder)
+        by_hand(recorder)
         for life in LIVES:
             life(recorder)
         rounds(recorder)
@@ -208,15 +213,55 @@ def awaits(recorder: Recorder, stack: ExitStack) -> None:
 def routes(recorder: Recorder) -> None:
     for route in every_route():
         for dead in (False, True):  # a name that has ended is described, and the next one started
-            desk = watched(recorder, (world := World.made()).desk)
+            world = World.made()
+            desk = watched(recorder, world.desk)
             recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
             if dead:
                 desk.world.machines.restart()
             with opened(desk) as doors, signing(recorder):
                 api = f"{ROUTES[route]}.api"
                 ask = recorder.as_(api, called)
-                ask(doors, world, route, entitled(doors, route).token)
-                ask(doors, world, route, entitled(doors, route).token)
+                who = entitled(doors, route)
+                for _ in range(2):
+                    ask(doors, world, route, who.token)
+                if route.method == "GET":  # a page that is not the last, of one asset
+                    asked = {**CALLS[route].query, "limit": "1", "asset_id": "BTC"}
+                    recorder.as_(api, who.send)("GET", path(route, world), query=asked)
+
+
+def by_hand(recorder: Recorder) -> None:
+    """Of what the routes do only where something came before: a rejected attempt, another machine, an event's token."""
+    world = World.made()
+    desk = watched(recorder, world.desk)
+    desk.world.simulated.set_outcome("refuse")
+    desk.world.machines.run()
+    with opened(desk) as doors, signing(recorder):
+        olga, because = doors.operator(), {"reason": "ticket 4713"}
+
+        def asked(context: str, at: str) -> None:
+            answer = recorder.as_(f"{context}.api", olga.post)(at, because)
+            assert answer.status == 200, answer.text
+
+        asked("accounts", f"/operations/withdrawals/{world.withdrawal}/complete")
+        recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
+        event = baas.event(doors.signed(world.told), world.told, outside.webhook_secrets(), now=desk.clock)
+        item = withdrawn(desk, f"{world.paying}-01")
+        desk.payouts.receive(event)
+        desk.dynamo.put_item(TableName="desk", Item=item)
+        asked("operations", f"/operations/parked/{event.event_id}/replay")
+        paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").transfer.transfer_id
+        desk.world.machines.restart()
+        asked("operations", f"/operations/work/{paid}/redrive")
+        recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
+
+
+def withdrawn(desk: Desk, reference_id: str) -> Any:
+    """The attempt's item, taken out of the table."""
+    order_id, _, number = reference_id.partition("-")
+    key = {"PK": {"S": order_id}, "SK": {"S": f"PAYOUT#{number}"}}
+    item = desk.dynamo.get_item(TableName="desk", Key=key)["Item"]
+    desk.dynamo.delete_item(TableName="desk", Key=key)
+    return item
 
 
 def signing(recorder: Recorder) -> ExitStack:
@@ -270,6 +315,11 @@ def unanswered_sales(recorder: Recorder) -> None:
         desk.world.fake.fail_before_next("find")
         with pytest.raises(Exception, match="has not said"):
             desk.cash_out(ann, "1")
+        if lost == "find":  # its first machine dies, and is not there to be started when the order is found
+            desk.world.fake.down = True
+            desk.run(until=lambda desk=desk: bool(desk.world.machines.executions))
+            desk.world.machines.restart()
+            desk.world.fake.down = False
         desk.run()
 
 
@@ -296,7 +346,10 @@ def payouts_in_the_way(recorder: Recorder) -> None:
             desk.payouts.receive(event)
         recorder.tokens["late"] = f":cryptodesk-{'payout' if kind == 'withdrawal' else 'sell-order'}"
         with patch.object(tasks, "offramp", lambda desk=desk: desk.offramp):
-            recorder.as_("offramp.await_payout", tasks.await_payout)({"order_id": thing, "token": "late"}, None)
+            awaited = recorder.as_("offramp.await_payout", tasks.await_payout)
+            awaited({"order_id": thing, "token": "late"}, None)
+            recorder.tokens["lost"] = recorder.tokens["late"]
+            awaited({"order_id": thing[:1] + "A" * 25, "token": "lost"}, None)
 
 
 LIVES = (sales, unanswered_sales, payouts_in_the_way)
@@ -304,7 +357,7 @@ LIVES = (sales, unanswered_sales, payouts_in_the_way)
 
 def rounds(recorder: Recorder) -> None:
     desk, ann = trading(recorder)
-    for side, price in (("BUY", "90"), ("SELL", "110"), ("BUY", "80")):
+    for side, price in (("BUY", "99"), ("SELL", "101"), ("BUY", "80")):
         desk.place(ann, side, "1", order_price=price)
     oracle = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
 
@@ -313,10 +366,12 @@ def rounds(recorder: Recorder) -> None:
         return oracle
 
     with patch.object(orders_schedule, "orders", lambda: desk.orders), patch.object(orders_schedule, "_oracle", priced):
-        for price in ("89", "111", "100"):
+        for price in ("98", "102", "100"):
             oracle.set_price("btc", price)
             desk.clock.forward(minutes=1)
-            recorder.as_("orders.tend_market", orders_schedule.tend_market)({}, Context())
+            for _ in range(2):  # a price counts a moment after it came
+                recorder.as_("orders.tend_market", orders_schedule.tend_market)({}, Context())
+                desk.clock.forward(seconds=6)
         desk.clock.forward(days=40)
         recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
     with patch.object(operations_schedule, "operations", lambda: desk.operations):

@@ -12,7 +12,7 @@ from common.table import keys
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, Grant, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.place import Environment
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
@@ -21,6 +21,7 @@ TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no 
 LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
 LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
 LOG_DELIVERY |= {"logs:ListLogDeliveries"}
+ON_TOKENS = {TOKEN, TOKEN_FAILS}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
 
@@ -85,7 +86,7 @@ def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
                 f"execution:cryptodesk-{machine}:*" if action in ON_EXECUTIONS else f"stateMachine:cryptodesk-{machine}"
             )
             # The embedded AWS does not know whose a token is.
-            allowed.setdefault("*" if embedded and action == TOKEN else of, set()).add(action)
+            allowed.setdefault("*" if embedded and action in ON_TOKENS else of, set()).add(action)
     return allowed
 
 
@@ -252,7 +253,7 @@ def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_e
     for policy in made.of("IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = set(_list(statement["Action"]))
-            if actions in (TRACING, LOG_DELIVERY) or (made.place.embedded and actions == {TOKEN}):
+            if actions in (TRACING, LOG_DELIVERY) or (made.place.embedded and actions <= ON_TOKENS):
                 assert statement["Resource"] == "*"
             elif actions <= ON_EXECUTIONS:
                 assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
