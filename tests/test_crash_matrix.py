@@ -20,8 +20,10 @@ from common.clients import Client, ClientKind, ClientStatus
 from common.gateways.bank import BankEvent
 from common.money import Money
 from common.owner import Owner
+from common.payouts.model import PayoutUnsettled
 from common.payouts.service import Taken
 from common.table.transaction import Patience
+from functions.operations.model import StillRunning
 from functions.orders.model import Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
@@ -179,8 +181,31 @@ def try_again_what_the_bank_has_rejected(quiet: Desk, desk: Desk, ann: Owner) ->
 
 
 def redrive(quiet: Desk, desk: Desk, ann: Owner) -> Act:
-    asked = rejected_by_the_bank(quiet, desk, ann)
-    return lambda: desk.operations.redrive(asked, "the bank is back", "olga").status
+    """Of what was never started: in this world no execution runs until somebody starts one."""
+    asked = withdraw(quiet, quiet, ann)()
+
+    def act() -> str | None:
+        try:
+            return desk.operations.redrive(asked, "the bank is back", "olga").status
+        except StillRunning:  # the answer was lost, and it was done
+            return desk.operations.story(asked).status
+
+    return act
+
+
+def give_an_attempt_up(quiet: Desk, desk: Desk, ann: Owner) -> Act:
+    quiet.world.simulated.set_outcome("pending")
+    asked = withdraw(quiet, quiet, ann)()
+    quiet.world.machines.run()
+    desk.clock.at = quiet.clock.at + timedelta(seconds=1)
+
+    def act() -> str:
+        try:
+            return desk.accounts.abandon_attempt(asked, "ticket 4714", "olga").status
+        except PayoutUnsettled:  # the answer was lost, and it was done
+            return desk.accounts.withdrawal(ann, asked).status
+
+    return act
 
 
 def unpaid_sale(act: str) -> UseCase:
@@ -289,6 +314,7 @@ USE_CASES: dict[str, UseCase] = {
         reject_what_the_bank_has_rejected,
         try_again_what_the_bank_has_rejected,
         redrive,
+        give_an_attempt_up,
         hear_of_nothing,
         replay_an_event,
         dismiss_an_event,
@@ -305,7 +331,7 @@ USE_CASES: dict[str, UseCase] = {
     "mark_a_sale_filled": unpaid_sale("mark_filled"),
     "credit_a_sale_here": unpaid_sale("credit_usd"),
 }
-IN_PAIRS = ("buy", "sell", "cancel_a_sale", "withdraw", "pay_what_the_bank_has_rejected", "hear_that_it_is_paid")
+IN_PAIRS = ("buy", "sell", "cancel_a_sale", "withdraw", "pay", "hear_that_it_is_paid")
 # An answer that is lost was perhaps an answer: the repeat then finds it done.
 REPEATS: dict[str, set[Any]] = {
     "hear_that_it_is_paid": {Taken.APPLIED, Taken.REPEATED},

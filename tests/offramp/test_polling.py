@@ -276,6 +276,7 @@ def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_wo
     desk.run(days=1 / 24)
     assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (9, 1))
     assert overdue(desk) == [order.order_id]
+    assert [e.status for e in executions(desk, order.order_id)] == ["RUNNING"]  # and does not end silently
     desk.world.exchange = desk.world.fake
     desk.run()
     assert status(desk, order.order_id) == Status.FILLED

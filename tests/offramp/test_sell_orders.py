@@ -23,7 +23,7 @@ from common.catalogue.model import (
 )
 from common.clients import ClientBlocked, ClientKind, ClientNotFound
 from common.errors import Refusal
-from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
+from common.gateways.exchange import NEVER_PLACED_SECONDS, ExchangeUnavailable, MarketUnknown
 from common.idempotency import IdempotencyKeyReused
 from common.ledger.model import AccountNotFound, InsufficientAsset
 from common.money import Money, Price
@@ -40,6 +40,7 @@ from functions.offramp.model import (
     SaleRefused,
     SaleUnresolved,
     SellOrderNotFound,
+    SellOrderUnresolved,
     Status,
 )
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -605,6 +606,20 @@ def test_an_order_on_its_way_is_not_given_up_before_the_margin_has_passed(desk: 
     way.arrives()
     desk.run()
     assert status(desk, intent(desk)) == Status.FILLED
+
+
+def test_a_look_before_the_margin_has_passed_counts_for_nothing(desk: Desk, ann: Owner) -> None:
+    """Whoever looks: a person may have redriven it."""
+    OnItsWay(desk)
+    with pytest.raises(SaleUnresolved):
+        desk.cash_out(ann, "1")
+    for _ in range(3):
+        desk.clock.forward(seconds=(NEVER_PLACED_SECONDS - 1) / 3)
+        with pytest.raises(SellOrderUnresolved):
+            desk.offramp.resolve(intent(desk))
+    assert "missed_at" not in raw(desk, intent(desk), "VENUE#1")
+    assert coins(desk, ann) == (9, 1)
+    desk.run()
 
 
 def test_an_order_that_comes_between_the_two_looks_is_found_by_the_second(desk: Desk, ann: Owner) -> None:

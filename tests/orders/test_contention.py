@@ -221,8 +221,8 @@ def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(see
 def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_or_given_back(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
-        lambda: desk.payouts.create(asked),
-        lambda: desk.payouts.create(asked),  # another generation of its machine
+        lambda: desk.payouts.create(asked, 0),
+        lambda: desk.payouts.create(asked, 0),  # another generation of its machine
         lambda: desk.accounts.complete(asked, "wire 42", "olga"),
         lambda: desk.accounts.reject(asked, "no such bank", "otto"),
         lambda: desk.accounts.retry(asked, "once more", "olga"),
@@ -242,7 +242,7 @@ def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_attempt_that_webhook_look_up_and_another_webhook_decide_at_once_is_decided_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
-    desk.payouts.create(asked)
+    desk.payouts.create(asked, 0)
     desk.clock.forward(seconds=5)
     desk.world.simulated.settle()
     (event,) = desk.world.simulated.take_events()
