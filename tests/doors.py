@@ -349,7 +349,9 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
     """Within the block the handlers serve this desk."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(clock, "now", desk.clock)
-        patch.setitem(baas.event.__kwdefaults__, "now", desk.clock)
+        kept = baas.event.__kwdefaults__
+        assert kept is not None
+        patch.setitem(kept, "now", desk.clock)
         patch.setattr(outside, "webhook_secrets", lambda: WEBHOOK_SECRETS)
         for name, api in APIS.items():
             patch.setattr(api, name, cache(partial(getattr, desk, name)))

@@ -14,10 +14,11 @@ from typing import Any
 import pytest
 
 from common.errors import Refusal
+from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
 from functions.orders.model import Status
-from tests.desk import Desk
+from tests.desk import NOON, Desk
 from tests.harness.meter import Meter
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
@@ -119,21 +120,117 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def cash_outs(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.buy(ann, "20")
+        for _ in range(20):
+            desk.cash_out(ann, "0.1")
+        return lambda: desk.offramp.orders(ann, limit=10, after=None)
+
     def deposit(desk: Desk, ann: Owner) -> Callable[[], Any]:
         return lambda: desk.accounts.deposit(ann, "k", Money(1))
 
     def withdrawal(desk: Desk, ann: Owner) -> Callable[[], Any]:
-        return lambda: desk.accounts.withdraw(ann, "k", Money(1))
+        return lambda: desk.accounts.withdraw(ann, "k", Money(1), "ann-bank")
 
-    def paid(desk: Desk, ann: Owner) -> Callable[[], Any]:
-        asked = desk.accounts.withdraw(ann, "k", Money(1)).transfer
-        return lambda: desk.accounts.complete(asked.transfer_id, "wire 42", "olga")
+    def withdrawn(act: Callable[[Desk, str], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            asked = desk.accounts.withdraw(ann, "k", Money(1), "ann-bank").transfer.transfer_id
+            return lambda: act(desk, asked)
+
+        return prepared
+
+    def sold(
+        act: Callable[[Desk, str], Any], *before: Callable[[Desk, str], Any], quantity: str = "1"
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """A cash-out after its request, and what was done about it before."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.buy(ann, "2")
+            order_id = desk.cash_out(ann, quantity, key="k").order_id
+            for done in before:
+                done(desk, order_id)
+            return lambda: act(desk, order_id)
+
+        return prepared
+
+    def read(desk: Desk, order_id: str) -> object:
+        return desk.offramp.read(order_id)
+
+    def poll(desk: Desk, order_id: str) -> object:
+        return desk.offramp.poll(order_id)
+
+    def poll_in_vain(desk: Desk, order_id: str) -> None:
+        refused(lambda: poll(desk, order_id))()
+
+    def create(desk: Desk, order_id: str) -> object:
+        return desk.payouts.create(order_id, 0)
+
+    def wait(desk: Desk, order_id: str) -> None:
+        desk.payouts.wait(order_id, "a token")
+
+    def check(desk: Desk, order_id: str) -> object:
+        return desk.payouts.check(order_id)
+
+    def told(outcome: str, event_id: str = "evt_1") -> Callable[[Desk, str], object]:
+        def hear(desk: Desk, order_id: str) -> object:
+            adjustment = desk.world.simulated.decide(f"{order_id}-01", outcome)
+            return desk.payouts.receive(BankEvent(event_id, adjustment, desk.clock.at))
+
+        return hear
+
+    def cash_out(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.buy(ann, "2")
+        return lambda: desk.cash_out(ann, "1")
+
+    def refused_by_the_exchange(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.world.fake.refuse_next()
+        return refused(cash_out(desk, ann))
+
+    def whole_life(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """From the request to FILLED, with all that its machine and the bank's webhook do."""
+        desk.buy(ann, "2")
+
+        def live() -> None:
+            order_id = desk.cash_out(ann, "1").order_id
+            desk.run(sweep=False)
+            assert desk.offramp.order(ann, order_id).status == "FILLED"
+
+        return live
 
     return {
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,
-        "withdrawal, paid": paid,
+        "withdrawal, paid by hand": withdrawn(lambda desk, asked: desk.accounts.complete(asked, "wire 42", "olga")),
+        "withdrawal, rejected by hand": withdrawn(lambda desk, asked: desk.accounts.reject(asked, "no bank", "olga")),
+        "cash-out, asked for": cash_out,
+        "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
+        "cash-out, refused by the exchange": refused_by_the_exchange,
+        "cash-out, looked at": lambda desk, ann: sold(lambda d, order_id: d.offramp.order(ann, order_id))(desk, ann),
+        "read_order, to be polled": sold(read),
+        "poll_sell_order, not filled": sold(poll_in_vain, quantity="0.0555"),
+        "poll_sell_order, filled": sold(poll),
+        "poll_sell_order, nothing executed": sold(poll, quantity="1.666"),
+        "read_order, to be paid": sold(read, poll),
+        "create_payout": sold(create, poll),
+        "create_payout, of a withdrawal": withdrawn(create),
+        "create_payout, again": sold(create, poll, create),
+        "await_payout": sold(wait, poll, create),
+        "check_payout, still pending": sold(check, poll, create),
+        "check_payout, paid": sold(
+            check, poll, create, lambda desk, order_id: desk.world.simulated.decide(f"{order_id}-01", "complete")
+        ),
+        "webhook, paid": sold(told("complete"), poll, create, wait),
+        "webhook, rejected": sold(told("fail"), poll, create, wait),
+        "webhook, repeated": sold(told("complete"), poll, create, wait, told("complete")),
+        "webhook, after the decision": sold(told("complete", "evt_2"), poll, create, wait, told("complete")),
+        "webhook, of nothing": sold(
+            lambda desk, _: desk.payouts.receive(
+                BankEvent("evt_1", Adjustment("adj_1", f"S{'A' * 25}-01", "acc-ann", Money(1), State.FAILED), NOON)
+            )
+        ),
+        "a cash-out from the request to FILLED": whole_life,
+        "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.operations.sweep(lambda: True),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
@@ -159,6 +256,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             lambda desk, ann: desk.orders.orders(ann, status=Status.COMPLETED, limit=10, after=None)
         ),
         "a page of ten transactions": page(lambda desk, ann: desk.orders.history(ann, "BTC", limit=10, after=None)),
+        "a page of ten cash-outs": cash_outs,
     }
 
 
@@ -182,6 +280,7 @@ def measured() -> dict[str, dict[str, str]]:
         desk.list_asset("BTC", "100")
         desk.market_is_cached()
         ann = desk.customer(usd="100000.00")
+        desk.clients(ann)
         act = prepare(desk, ann)
         desk.orders.market.listings()
         with Meter(desk.dynamo).measure() as cost:

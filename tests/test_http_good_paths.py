@@ -187,7 +187,7 @@ class TestCashOuts:
         sold = ann.get(one).json
         assert (sold["status"], sold["executed_quantity"], sold["payout_attempts"]) == ("TARGET_TXN_PENDING", "0.1", 1)
         gross, fee, total = (Decimal(sold[name]) for name in ("gross_amount", "fee_amount", "total_amount"))
-        assert (gross, total) == (10, (gross - fee).quantize(Decimal("0.01"), ROUND_FLOOR))
+        assert (gross, total) == (Decimal(10), (gross - fee).quantize(Decimal("0.01"), ROUND_FLOOR))
         bank, reference = world.desk.world.simulated, f"{sold['order_id']}-01"
         world.desk.clock.forward(seconds=5)
         bank.settle()

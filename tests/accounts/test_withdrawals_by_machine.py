@@ -290,6 +290,7 @@ def test_a_withdrawal_that_was_paid_by_another_way_is_completed(desk: Desk, ann:
 def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> None:
     transfer_id = payout_failed(desk, ann)
     assert desk.accounts.retry(transfer_id, "the account is open again", "olga").status is Status.PENDING
+    assert executions(desk, transfer_id)[-1].running  # at once
     desk.run()
     assert (status(desk, transfer_id), paid(desk, transfer_id)) == (
         "COMPLETED",

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from typing import Any
 from unittest.mock import patch
 
@@ -215,7 +215,6 @@ def routes(recorder: Recorder) -> None:
         for dead in (False, True):  # a name that has ended is described, and the next one started
             world = World.made()
             desk = watched(recorder, world.desk)
-            recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
             if dead:
                 desk.world.machines.restart()
             with opened(desk) as doors, signing(recorder):
@@ -243,7 +242,6 @@ def by_hand(recorder: Recorder) -> None:
             assert answer.status == 200, answer.text
 
         asked("accounts", f"/operations/withdrawals/{world.withdrawal}/complete")
-        recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
         event = baas.event(doors.signed(world.told), world.told, outside.webhook_secrets(), now=desk.clock)
         item = withdrawn(desk, f"{world.paying}-01")
         desk.payouts.receive(event)
@@ -275,10 +273,21 @@ def signing(recorder: Recorder) -> ExitStack:
     stack.enter_context(patch.object(outside, "webhook_secrets", webhooks))
     for api in APIS.values():
         if hasattr(api, "cursors"):
-            cursors = api.cursors()
-            noted = Cursors(lambda key=cursors.key: (recorder.secret(Secret.CURSOR_KEY), key())[1], cursors.now)
-            stack.enter_context(patch.object(api, "cursors", lambda noted=noted: noted))
+            noted = signed_cursors(recorder, api.cursors())
+            stack.enter_context(patch.object(api, "cursors", cache(partial(_same, noted))))
     return stack
+
+
+def signed_cursors(recorder: Recorder, cursors: Cursors) -> Cursors:
+    def key() -> bytes:
+        recorder.secret(Secret.CURSOR_KEY)
+        return cursors.key()
+
+    return Cursors(key, cursors.now)
+
+
+def _same(cursors: Cursors) -> Cursors:
+    return cursors
 
 
 def trading(recorder: Recorder) -> tuple[Desk, Any]:
@@ -317,7 +326,7 @@ def unanswered_sales(recorder: Recorder) -> None:
             desk.cash_out(ann, "1")
         if lost == "find":  # its first machine dies, and is not there to be started when the order is found
             desk.world.fake.down = True
-            desk.run(until=lambda desk=desk: bool(desk.world.machines.executions))
+            desk.run(until=partial(bool, desk.world.machines.executions))
             desk.world.machines.restart()
             desk.world.fake.down = False
         desk.run()
@@ -388,7 +397,6 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     desk.cash_out(ann, "1")
     desk.accounts.withdraw(ann, "a", Money(10), "ann-bank")
     desk.world.machines.run()
-    recorder.tokens |= {e.token: e.arn for e in desk.world.machines.executions if e.token}
     desk.world.machines.restart()
     sweep({}, Context())
     for machine, outcome in (("sell-order", "fail"), ("payout", "complete")):

@@ -18,13 +18,17 @@ import pytest
 
 import tests.conftest  # noqa: F401  the environment, also where no pytest has read it
 from common.errors import Refusal, Unavailable
+from common.gateways.exchange import ExchangeOrderUnknown
 from common.payouts.model import AWAIT_SECONDS, Stage
 from functions.offramp import model, tasks, workflow
 from infra.context import TASK_SECONDS
 from infra.contexts import contexts
 from infra.place import Environment
+from sandbox.exchange.fake import FakeExchange
+from tests.desk import Desk
 from tests.infra.conftest import Synth, Synthesised, synthesised
 from tests.machine import definition_of
+from tests.outside import ACCOUNT
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 MACHINES = {"sell-order": "OfframpSellOrderMachine", "payout": "OfframpPayoutMachine"}  # logical ids begin so
@@ -241,6 +245,26 @@ def _members(function: ast.FunctionDef) -> set[str]:
 
 def test_a_function_ends_before_a_state_could_think_it_dead() -> None:
     assert TASK_SECONDS < AWAIT_SECONDS
+
+
+@pytest.mark.xfail(strict=True, reason="tasks._stepped takes any NotFound for an order that is not there")
+def test_a_machine_ends_silently_only_where_its_order_is_not_there() -> None:
+    """An exchange that knows an order and not what to cancel has contradicted itself: that is to be asked again."""
+
+    class Contradicting(FakeExchange):
+        def cancel(self, asset_id: str, exchange_order_id: str) -> None:
+            raise ExchangeOrderUnknown(f"there is no order {exchange_order_id} of {asset_id}")
+
+    desk = Desk()
+    desk.list_asset("BTC", "100")
+    ann = desk.customer(usd="1000.00")
+    desk.clients(ann)
+    desk.buy(ann, "1")
+    desk.world.exchange = Contradicting(desk.world.venue, ACCOUNT)
+    order = desk.cash_out(ann, "0.0555")  # a quantity that is never filled
+    desk.run(until=lambda: not desk.world.machines.executions[0].running, sweep=False)
+    assert desk.offramp.order(ann, order.order_id).status == "BASE_TXN_PENDING"
+    assert desk.world.machines.executions[0].status != "SUCCEEDED"
 
 
 def below(kind: type[Refusal]) -> Iterator[type[Refusal]]:

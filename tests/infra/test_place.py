@@ -36,6 +36,18 @@ def test_pages_are_listed_with_commas() -> None:
     assert _read().docs_origins == ()
 
 
+def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
+    assert (_read().exchange, _read().exchange_url, _read().exchange_quote) == (
+        "binance",
+        "https://api.binance.com",
+        "USDT",
+    )
+    assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
+    told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
+    read = _read(environment="production", **told)
+    assert {name: getattr(read, name) for name in told} == told
+
+
 def test_a_deployment_refuses_politely_where_there_is_no_aws(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,7 +26,7 @@ from functions.offramp.model import (
     Status,
 )
 from functions.offramp.service import Moved
-from functions.operations.model import NothingWaits, StillRunning
+from functions.operations.model import NotDriven, NothingWaits, StillRunning
 from sandbox.bank.bank import Operation, Outcome
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
@@ -94,6 +94,7 @@ def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> Non
     )
     assert moved.says == "attempt 6 to pay $99.90 to the customer's bank"
     assert waits_for_person(desk, order_id) is None
+    assert executions(desk, order_id)[-1].running  # at once
     desk.run()
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
     assert paid(desk, order_id) == [(f"{order_id}-06", Money("99.90"))]
@@ -120,6 +121,14 @@ def test_one_more_attempt_is_one_and_when_it_is_rejected_the_payout_has_failed_a
     move(desk, "retry_payout", order_id)
     desk.run()
     assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 7)
+
+
+@pytest.mark.xfail(strict=True, reason="store.retry leaves the reason of the failed payout on the order")
+def test_an_order_that_was_paid_by_one_more_attempt_has_no_reason_for_a_failure(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    move(desk, "retry_payout", order_id)
+    desk.run()
+    assert desk.offramp.order(ann, order_id).reason is None
 
 
 def test_a_retry_is_started_by_the_sweeper_where_step_functions_does_not_answer(desk: Desk, ann: Owner) -> None:
@@ -600,16 +609,12 @@ def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
     assert len(paid(desk, order.order_id)) == 1
 
 
-def test_a_redrive_of_a_failed_payout_decides_nothing_and_it_waits_for_a_person_as_before(
-    desk: Desk, ann: Owner
-) -> None:
+def test_a_failed_payout_is_not_redriven_and_waits_for_a_person_as_before(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     redriven_in_vain(desk, order_id)
 
 
-def test_a_redrive_of_a_disputed_payout_decides_nothing_and_it_waits_for_a_person_as_before(
-    desk: Desk, ann: Owner
-) -> None:
+def test_a_disputed_payout_is_not_redriven_and_waits_for_a_person_as_before(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
     desk.payouts.receive(event)
@@ -636,16 +641,12 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
 
 
 def redriven_in_vain(desk: Desk, order_id: str) -> None:
-    """The redrive is refused, or the machine finds that a person must decide, and says so again."""
-    made, ran = len(attempts(desk, order_id)), len(executions(desk, order_id))
-    try:
+    before = desk.dynamo.items()
+    with pytest.raises(NotDriven):
         desk.operations.redrive(order_id, "perhaps that helps", "olga")
-    except Refusal:
-        ran -= 1
+    assert desk.dynamo.items() == before
     desk.run(days=0.02)
-    assert len(attempts(desk, order_id)) == made
-    assert waits_for_person(desk, order_id)
-    assert len(executions(desk, order_id)) == ran + 1
+    assert (desk.dynamo.items(), len(executions(desk, order_id))) == (before, 1)
 
 
 def test_a_redrive_of_an_order_that_turned_up_looks_again_and_waits_for_a_person_again(desk: Desk, ann: Owner) -> None:

@@ -321,6 +321,16 @@ def test_a_token_that_is_gone_is_no_loss(desk: Desk, ann: Owner) -> None:
     assert (status(desk, order_id), overdue(desk)) == (Status.FILLED, [])
 
 
+def test_to_send_a_token_back_that_is_gone_is_no_error(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    token = attempts(desk, order_id)[0].token or ""
+    desk.machines.succeed("a token of nobody")
+    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    for _ in range(2):
+        desk.machines.succeed(token)
+        desk.world.machines.restart()
+
+
 def test_a_token_that_timed_out_is_no_loss(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     token = attempts(desk, order_id)[0].token

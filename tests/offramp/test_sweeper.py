@@ -16,7 +16,7 @@ from common.money import Money
 from common.owner import Owner
 from common.payouts.model import AWAIT_SECONDS
 from functions.offramp.model import POLL_LIMIT, SaleUnresolved, Status
-from functions.operations.model import DIED_WITHIN, Swept
+from functions.operations.model import DIED_WITHIN, OVERDUE_AFTER, Swept
 from sandbox.bank.bank import Outcome
 from tests.desk import Desk
 from tests.offramp.seen import (
@@ -58,9 +58,21 @@ def test_an_order_whose_machine_was_never_started_is_started_when_it_is_due(desk
     desk.world.client = desk.world.machines
     assert sweep(desk) == Swept(0, 0, 0, 0)
     desk.clock.forward(minutes=1)
-    assert sweep(desk) == Swept(1, 1, 0, 0)
+    assert sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
     desk.run()
     assert (status(desk, order.order_id), len(executions(desk, order.order_id))) == (Status.FILLED, 1)
+
+
+def test_what_is_due_is_overdue_when_nobody_has_seen_to_it_for_two_rounds(desk: Desk, ann: Owner) -> None:
+    desk.world.client = around(desk.world.machines, start_execution=unreachable)
+    desk.cash_out(ann, "1")
+    desk.clock.forward(minutes=1)
+    assert sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=0)
+    desk.clock.forward(seconds=OVERDUE_AFTER.total_seconds())
+    assert sweep(desk) == Swept(overdue=1, started=0, parked=0, replayed=0)
+    desk.world.client = desk.world.machines
+    desk.run()
+    assert sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=0)
 
 
 def test_an_intent_whose_request_died_is_resolved(desk: Desk, ann: Owner) -> None:
@@ -95,7 +107,7 @@ def test_a_withdrawal_whose_machine_was_never_started_is_started_when_it_is_due(
     asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer
     desk.world.client = desk.world.machines
     desk.clock.forward(minutes=1)
-    assert sweep(desk) == Swept(1, 1, 0, 0)
+    assert sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
     desk.run()
     assert status(desk, asked.transfer_id) == "COMPLETED"
 
@@ -163,6 +175,7 @@ def test_what_is_overdue_and_runs_is_counted_and_not_started_again(desk: Desk, a
     desk.world.simulated.down = True
     order = desk.cash_out(ann, "1")
     desk.run(until=lambda: bool(overdue(desk)))
+    desk.clock.forward(seconds=OVERDUE_AFTER.total_seconds())
     assert sweep(desk).overdue == 1
     desk.world.simulated.down = False
     desk.run()
@@ -188,7 +201,7 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
     desk.clock.forward(minutes=1)
     looks = iter([True, True])
     swept = desk.operations.sweep(lambda: next(looks, False))
-    assert (swept.overdue, swept.started) == (2, 2)
+    assert swept.started == 2
     sweep(desk)
     assert sorted(e.name for e in desk.world.machines.executions) == sorted(made)
     desk.run()

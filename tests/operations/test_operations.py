@@ -351,7 +351,7 @@ class TestTheSweeper:
         desk.world.client = Unreachable()
         desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
         desk.world.client = desk.world.machines
-        desk.clock.forward(minutes=2)
+        desk.clock.forward(hours=1)
         monkeypatch.setattr(schedule, "operations", lambda: desk.operations)
         nothing = asdict(Swept(overdue=0, started=0, parked=0, replayed=0))
         assert schedule.sweep({}, Context(8_000)) == nothing

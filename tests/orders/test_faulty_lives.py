@@ -97,8 +97,8 @@ def live(seed: int) -> Desk:
                     desk.match()
                 faults.restart()
             case 7:
-                bank = f"{owner.username}-bank"
-                asked = insist(lambda: desk.accounts.withdraw(owner, key, Money(quantity), bank))  # noqa: B023
+                bank, amount = f"{owner.username}-bank", Money(f"{chance.randint(1, 30) / 10}")  # no magic cents
+                asked = insist(lambda: desk.accounts.withdraw(owner, key, amount, bank))  # noqa: B023
                 if asked:
                     withdrawals.append(asked.transfer.transfer_id)
             case 8:

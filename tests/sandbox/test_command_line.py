@@ -9,19 +9,17 @@ import pytest
 from typer.testing import CliRunner
 
 import sandbox.__main__ as command_line
-from sandbox.local import Local
+from sandbox.local import AWS, BANK, DOCS, EXCHANGE, PRICES, Local
 from sandbox.place import LocalPlace
-from sandbox.processes import PortTaken
+from sandbox.processes import PortTaken, Process
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing was ever started."""
 
-    def place(port: int = 1, docs_port: int = 2, prices_port: int = 3) -> LocalPlace:
-        return LocalPlace(tmp_path, port, docs_port, prices_port)
-
-    monkeypatch.setattr(command_line, "LocalPlace", place)
+    chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5}
+    monkeypatch.setattr(command_line, "LocalPlace", lambda **ports: LocalPlace(tmp_path, **(chosen | ports)))
     return tmp_path
 
 
@@ -60,6 +58,36 @@ def test_trouble_is_told_in_one_sentence_and_in_json_when_asked(monkeypatch: pyt
     assert "Traceback" not in said
     code, said = _said("up", "--json")
     assert (code, json.loads(said)["error"].partition(".")[0]) == (1, "port 1 is taken by process 7 (cat)")
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    asked: list[LocalPlace] = []
+
+    def up(local: Local, _: object) -> None:
+        asked.append(local.place)
+        raise PortTaken("port 1 is taken")
+
+    monkeypatch.setattr(Local, "up", up)
+    ports = {"PORT": 7001, "DOCS_PORT": 7002, "PRICES_PORT": 7003, "EXCHANGE_PORT": 7004, "BANK_PORT": 7005}
+    options = [f"--{name.lower().replace('_', '-')}={port}" for name, port in ports.items()]
+    if by == "environment":
+        for name, port in ports.items():
+            monkeypatch.setenv(name, str(port))
+    assert _said("up", *(options if by == "option" else []))[0] == 1
+    (place,) = asked
+    assert [place.port, place.docs_port, place.prices_port, place.exchange_port, place.bank_port] == [*ports.values()]
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("missing", [AWS, PRICES, EXCHANGE, BANK, DOCS])
+def test_a_desk_of_which_something_does_not_run_is_not_up(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    there = {name: Process(1, "", "", 1) for name in (AWS, PRICES, EXCHANGE, BANK, DOCS) if name != missing}
+    monkeypatch.setattr(Local, "running", lambda _: there)
+    code, said = _said("token", "ann")
+    assert code == 1
+    assert "the desk is not up" in said
 
 
 def test_only_one_up_or_down_works_on_a_folder(elsewhere: Path) -> None:
