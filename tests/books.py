@@ -156,7 +156,8 @@ class _Books:
                 continue
             there = sale["total_amount"] + desk.pop(sale["PK"], Decimal(0))
             if sale["gross_amount"] - sale["fee_amount"] != there:
-                yield f"{sale['PK']} brought {sale['gross_amount']} - {sale['fee_amount']}, and {there} is accounted for"
+                net = f"{sale['gross_amount']} - {sale['fee_amount']}"
+                yield f"{sale['PK']} brought {net}, and {there} is accounted for"
             if sale["executed_quantity"] > sale["quantity"]:
                 yield f"{sale['PK']} sold more than was asked"
         yield from (f"the desk has {amount} of {order}, which is no sale" for order, amount in desk.items())

@@ -197,7 +197,7 @@ class Desk:
         self.operations.sweep(lambda: True)
 
     def would_sweep(self) -> bool:
-        """Whether a round of the sweeper has anything to do: most find nothing, and would take most of a test's time."""
+        """Whether a round of the sweeper has anything to do: most find nothing, and take most of a test's time."""
         now = text(self.clock.at)
         overdue = any(item["due_at"]["S"] <= now for item in self.dynamo.items(having="open_work"))
         return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)

@@ -44,7 +44,7 @@ class Outside:
         self.now = now
         self.venue = Venue(now, magic=True)
         self.venue.list_symbol(
-            Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal("1"), 1)
+            Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(1), 1)
         )
         self.venue.open_account(ACCOUNT, {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})
         self.venue.open_account("others", {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})

@@ -55,8 +55,10 @@ def withdraw(*, rejections: int = 0) -> Callable[[Faults], Scene]:
             desk.world.simulated.set_outcome("fail", times=rejections)
 
         def act() -> str:
-            asked = lambda: desk.accounts.withdraw(ann, "k", Money("50.00"), "ann-bank")  # noqa: E731
-            transfer_id = insist(desk, lambda: asked().transfer.transfer_id)
+            def asked() -> str:
+                return desk.accounts.withdraw(ann, "k", Money("50.00"), "ann-bank").transfer.transfer_id
+
+            transfer_id = insist(desk, asked)
             desk.run()
             return str(desk.accounts.withdrawal(ann, transfer_id).status)
 

@@ -1,4 +1,4 @@
-"""Ten thousand random lives with faults: nothing is lost, nothing doubled, and nothing stuck without a trace."""
+"""Thousands of random lives with faults: nothing is lost, nothing doubled, and nothing stuck without a trace."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.offramp.lives import live
 
-BLOCK = 500
+BLOCK = 200
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -1,4 +1,4 @@
-"""The second half of the ten thousand lives, in a file of its own: tests go to workers by file."""
+"""The second half of the random lives, in a file of its own: tests go to workers by file."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.offramp.lives import live
 
-BLOCK = 500
+BLOCK = 200
 
 
 @pytest.mark.parametrize("block", range(10, 20))
