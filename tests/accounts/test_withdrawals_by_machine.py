@@ -18,7 +18,7 @@ from common.payouts.model import AWAIT_SECONDS, PayoutUnsettled, Stage
 from functions.accounts.model import DailyLimitExceeded, Status, Transfer
 from functions.operations.model import NotDriven
 from sandbox.bank.bank import Operation, Outcome
-from tests.desk import Desk
+from tests.desk import NOON, Desk
 from tests.offramp.seen import (
     around,
     attempts,
@@ -258,13 +258,16 @@ def test_a_rejection_gives_the_hold_and_the_days_limit_back(desk: Desk, ann: Own
     assert desk.world.simulated.credited("acc-ann") == Money(10_000)
 
 
-def test_a_rejection_on_a_later_day_gives_the_limit_of_its_own_day_back(desk: Desk, ann: Owner) -> None:
+def test_a_rejection_gives_the_limit_of_its_own_day_back_and_not_of_the_day_it_failed_on(
+    desk: Desk, ann: Owner
+) -> None:
+    desk.clock.at = NOON.replace(hour=23, minute=58)
     transfer_id = payout_failed(desk, ann, "6000.00")
-    desk.clock.forward(days=1)
-    withdraw(desk, ann, "9000.00")
+    assert desk.clock.at.date() > NOON.date()
     desk.accounts.reject(transfer_id, "the account is closed", "olga")
+    withdraw(desk, ann, "10000.00")
     with pytest.raises(DailyLimitExceeded):
-        withdraw(desk, ann, "1000.01")
+        withdraw(desk, ann, "0.01")
     desk.run()
 
 

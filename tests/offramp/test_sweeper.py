@@ -217,6 +217,17 @@ def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner
     desk.run()
 
 
+def test_what_has_more_time_by_now_is_left_alone_whatever_the_late_index_says(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.clock.forward(hours=1)
+    desk.payouts.receive(told(desk, f"{order_id}-01", "fail"))  # the next attempt follows in a minute
+    with desk.dynamo.behind(index_writes=6):
+        assert overdue(desk) == [order_id]
+        assert sweep(desk) == Swept(0, 0, 0, 0)
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
 # What waits for a person
 
 
