@@ -52,7 +52,8 @@ class Machines:
     arn_prefix: str
 
     def start(self, machine: str, name: str, thing_id: str) -> bool | None:
-        """Start an execution: True; False when it runs already; None when one of that name has ended.
+        """See to it that an execution runs: True when it was started, or (AWS does not tell) ran with the same input;
+        False when it runs already; None when one of that name has ended.
 
         Raises MachinesUnavailable.
         """

@@ -2,7 +2,7 @@
 
 The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only.
 It is late like any index: it says where to look, the item decides. `due_at` is set when the wait begins and is not
-moved in a loop.
+moved in a loop. What waits for a person has partitions of its own, so that it never stands in the sweeper's way.
 
 Some of it is moved by a state machine. Then the item names the machine and its generation, and `drive` sees to it
 that the machine runs: the first execution is named by the item, the n-th after it `{id}-{n}`. A machine begins by
@@ -14,10 +14,10 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common.errors import Conflict
@@ -29,18 +29,24 @@ from common.table.table import Query, Table
 from common.table.transaction import Write
 
 SHARDS = 4
+_PERSON = "person-"
+_ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 class OpenWork(Item):
     """An item that may wait. It waits while it has `open_work`."""
 
-    open_work = UnicodeAttribute(null=True)  # {context}#{shard}
+    open_work = UnicodeAttribute(null=True)  # {context}#{shard}, or {context}#person-{shard}
     due_at = InstantAttribute(null=True)  # by when it should have moved
     waits_for = UnicodeAttribute(null=True)
     waits_since = InstantAttribute(null=True)
-    needs_person = BooleanAttribute(null=True)  # no machine can move it
     machine = UnicodeAttribute(null=True)
     generation = DecimalAttribute(null=True)
+
+    @property
+    def needs_person(self) -> bool:
+        """No machine can move it."""
+        return self.open_work is not None and _PERSON in self.open_work
 
 
 class WaitingItem(Item):
@@ -49,6 +55,10 @@ class WaitingItem(Item):
     open_work = UnicodeAttribute()
     due_at = InstantAttribute()
     waits_for = UnicodeAttribute()
+
+    @property
+    def needs_person(self) -> bool:
+        return _PERSON in self.open_work
 
 
 class Unfinished(OpenWork, AnyItem):
@@ -63,7 +73,7 @@ class Redriven(Conflict):
 
 def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, machine: str | None = None) -> None:
     """The item, which is about to be put, begins to wait."""
-    item.open_work, item.due_at, item.waits_for = f"{context}#{_shard(item.PK)}", due_at, waits_for
+    item.open_work, item.due_at, item.waits_for = _partition(context, item.PK), due_at, waits_for
     item.waits_since = item.created_at
     if machine is not None:
         item.machine, item.generation = machine, Decimal(1)
@@ -72,21 +82,20 @@ def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, mach
 def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for something else, or again."""
     return [
-        OpenWork.open_work.set(f"{context}#{_shard(thing_id)}"),
+        OpenWork.open_work.set(_partition(context, thing_id)),
         OpenWork.due_at.set(due_at),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
-        OpenWork.needs_person.remove(),
     ]
 
 
-def needs_person(*, now: datetime, waits_for: str) -> list[Action]:
-    """The actions after which a waiting item waits for a person, who should come at once."""
+def needs_person(context: str, thing_id: str, *, now: datetime, waits_for: str) -> list[Action]:
+    """The actions after which an item waits for a person, who should come at once."""
     return [
+        OpenWork.open_work.set(_partition(context, thing_id, _PERSON)),
         OpenWork.due_at.set(now),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
-        OpenWork.needs_person.set(True),
     ]
 
 
@@ -97,15 +106,22 @@ def done() -> list[Action]:
         OpenWork.due_at.remove(),
         OpenWork.waits_for.remove(),
         OpenWork.waits_since.remove(),
-        OpenWork.needs_person.remove(),
     ]
 
 
 def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
-    """What should have moved by `until`, oldest first."""
+    """What should have moved by `until`, oldest first, without what waits for a person."""
+    return _due(table, context, until, "")
 
+
+def for_people(table: Table, context: str) -> Iterator[WaitingItem]:
+    """What waits for a person, oldest first."""
+    return _due(table, context, _ANY_TIME, _PERSON)
+
+
+def _due(table: Table, context: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
     def of(shard: int) -> Iterator[WaitingItem]:
-        where = (OpenWork.open_work == f"{context}#{shard}") & (OpenWork.due_at <= until)
+        where = (OpenWork.open_work == f"{context}#{whom}{shard}") & (OpenWork.due_at <= until)
         return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
@@ -144,12 +160,13 @@ def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> 
 
 
 def redriven(item: Unfinished, now: datetime) -> Write:
-    """A person says that the machine may go on. Refused with Redriven."""
+    """A person says that the machine of a waiting item may go on. Refused with Redriven."""
+    assert item.open_work is not None
     return Write.update(
         Unfinished(item.PK, item.SK),
-        OpenWork.needs_person.remove(),
+        OpenWork.open_work.set(_partition(item.open_work.partition("#")[0], item.PK)),
         OpenWork.updated_at.set(now),
-        when=OpenWork.open_work.exists() & (OpenWork.generation == item.generation),
+        when=(OpenWork.open_work == item.open_work) & (OpenWork.generation == item.generation),
         otherwise=Redriven("somebody else has redriven it, or it is done", id=item.PK),
     )
 
@@ -166,6 +183,10 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
         when=(OpenWork.generation == Decimal(generation)) & OpenWork.open_work.exists(),
         otherwise=Redriven("the next generation has been started already", id=item.PK),
     )
+
+
+def _partition(context: str, thing_id: str, whom: str = "") -> str:
+    return f"{context}#{whom}{_shard(thing_id)}"
 
 
 def _shard(thing_id: str) -> int:

@@ -133,7 +133,10 @@ def work_list(
     if not items:
         _show(json_, found, "Nothing is overdue." if overdue else "Nothing is unfinished.")
         return
-    hints = [f"{sum(item['overdue'] for item in items)} of {len(items)} overdue."]
+    hints = [
+        f"{sum(item['overdue'] for item in items)} of {len(items)} overdue, "
+        f"{sum(item['needs_person'] for item in items)} to be decided by a person."
+    ]
     if any(item["context"] != PARKED for item in items):
         hints.append("`desk work show ID` explains one.")
     if any(item["context"] == PARKED for item in items):

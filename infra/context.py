@@ -19,6 +19,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
+from common.states import Machine
 from infra.bundle import Target
 from infra.contexts import Context
 from infra.door import Door
@@ -83,7 +84,7 @@ class ContextConstruct(Construct):
                 for name in context.tasks
             }
             made = context.workflow.machines(self, context.workflow.Tasks(**tasks))
-            self.machines = {name: self._machine(name, definition, tasks) for name, definition in made.items()}
+            self.machines = {name: self._machine(name, machine) for name, machine in made.items()}
         for name, minutes in context.every_minutes.items():
             handler = f"functions.{context.name}.schedule.{name}"
             self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
@@ -126,9 +127,7 @@ class ContextConstruct(Construct):
         self.functions[name] = function
         return function
 
-    def _machine(
-        self, name: str, definition: aws_stepfunctions.IChainable, tasks: Mapping[str, aws_lambda.Function]
-    ) -> aws_stepfunctions.StateMachine:
+    def _machine(self, name: str, made: Machine) -> aws_stepfunctions.StateMachine:
         """A Standard machine under our own name: its ARN is known to functions that it calls itself."""
         construct_id = "".join(part.capitalize() for part in name.split("-"))
         log = aws_logs.LogGroup(
@@ -141,7 +140,7 @@ class ContextConstruct(Construct):
         role = aws_iam.Role(
             self, f"{construct_id}MachineRole", assumed_by=aws_iam.ServicePrincipal("states.amazonaws.com")
         )
-        role.add_to_policy(_allow(["lambda:InvokeFunction"], [function.function_arn for function in tasks.values()]))
+        role.add_to_policy(_allow(["lambda:InvokeFunction"], [f.function_arn for f in made.functions]))
         # Log delivery knows no resources: AWS documents these as `*`.
         role.add_to_policy(_allow(LOG_DELIVERY, ["*"]))
         if not self._shared.place.embedded:
@@ -150,7 +149,7 @@ class ContextConstruct(Construct):
             self,
             f"{construct_id}Machine",
             state_machine_name=f"{SERVICE}-{name}",
-            definition_body=aws_stepfunctions.DefinitionBody.from_chainable(definition),
+            definition_body=aws_stepfunctions.DefinitionBody.from_chainable(made.first),
             role=role.without_policy_updates(),
             logs=aws_stepfunctions.LogOptions(destination=log, level=aws_stepfunctions.LogLevel.ALL),
             tracing_enabled=not self._shared.place.embedded,
@@ -178,16 +177,19 @@ class ContextConstruct(Construct):
 
     def _on_machines(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
         prefix = self._shared.environment["MACHINES_ARN_PREFIX"]
-        machines = [f"{prefix}{name}" for name in sorted(grant.machines)]
-        executions = [f"{arn.replace(':stateMachine:', ':execution:')}:*" for arn in machines]
-        # A token's machine is what AWS asks for; the embedded AWS does not know it by the token.
-        of_tokens = ["*"] if self._shared.place.embedded else machines
-        resources = {action: executions if action in ON_EXECUTIONS else machines for action in grant.machine_actions}
-        resources |= {action: of_tokens for action in (TOKEN, TOKEN_FAILS) if action in resources}
-        together: dict[str, list[str]] = {}
-        for action in sorted(resources):
-            together.setdefault("\n".join(resources[action]), []).append(action)
-        return [_allow(actions, resources[actions[0]]) for actions in together.values()]
+        allowed: dict[str, set[str]] = {}  # resources by action
+        for name, actions in grant.machines.items():
+            for action in actions:
+                arn = f"{prefix}{name}"
+                if action in ON_EXECUTIONS:
+                    arn = f"{arn.replace(':stateMachine:', ':execution:')}:*"
+                elif action in (TOKEN, TOKEN_FAILS) and self._shared.place.embedded:
+                    arn = "*"  # AWS asks for the token's machine; the embedded AWS does not know it by the token
+                allowed.setdefault(action, set()).add(arn)
+        together: dict[tuple[str, ...], list[str]] = {}
+        for action, resources in sorted(allowed.items()):
+            together.setdefault(tuple(sorted(resources)), []).append(action)
+        return [_allow(actions, list(resources)) for resources, actions in together.items()]
 
     def _every(self, minutes: int, function: aws_lambda.Function) -> None:
         target = aws_events_targets.LambdaFunction(

@@ -7,7 +7,8 @@ embedded AWS as it would on AWS, which enforces these policies too.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from common.table.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
@@ -38,12 +39,16 @@ class Grant:
     table: frozenset[str]
     indexes: tuple[Index, ...] = ()
     secrets: frozenset[Secret] = frozenset()
-    machines: frozenset[str] = frozenset()
-    machine_actions: frozenset[str] = frozenset()
+    machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
 SELL_ORDER, PAYOUT = "sell-order", "payout"
-BOTH = frozenset({SELL_ORDER, PAYOUT})
+
+
+def _both(*actions: str) -> dict[str, frozenset[str]]:
+    return dict.fromkeys((SELL_ORDER, PAYOUT), frozenset(actions))
+
+
 _SALE = Grant(  # of the tasks that ask the exchange and settle what it did
     table=frozenset({GET, PUT, UPDATE}),
     secrets=frozenset({Secret.EXCHANGE_KEY}),
@@ -58,8 +63,7 @@ GRANTS: dict[str, Grant] = {
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=frozenset({PAYOUT}),
-        machine_actions=frozenset({START, DESCRIBE}),
+        machines={PAYOUT: frozenset({START, DESCRIBE})},
     ),
     "orders.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book
@@ -78,14 +82,12 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=BOTH,
-        machine_actions=frozenset({START, DESCRIBE, HISTORY, TOKEN}),
+        machines=_both(START, DESCRIBE, HISTORY, TOKEN),
     ),
     "operations.sweep": Grant(
         table=frozenset({GET, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
-        machines=BOTH,
-        machine_actions=frozenset({START, DESCRIBE, LIST, TOKEN}),
+        machines=_both(START, DESCRIBE, LIST, TOKEN),
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
@@ -94,19 +96,14 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),
         indexes=(USER_TIMELINE,),
         secrets=frozenset({Secret.CURSOR_KEY, Secret.EXCHANGE_KEY, Secret.BANK_WEBHOOK}),
-        machines=BOTH,
-        machine_actions=frozenset({START, DESCRIBE, TOKEN}),
+        machines={SELL_ORDER: frozenset({START, DESCRIBE, TOKEN}), PAYOUT: frozenset({TOKEN})},
     ),
     "offramp.read_order": Grant(table=frozenset({GET, UPDATE})),
-    "offramp.resolve_sell_order": replace(
-        _SALE, machines=frozenset({SELL_ORDER}), machine_actions=frozenset({START, DESCRIBE})
-    ),
+    "offramp.resolve_sell_order": replace(_SALE, machines={SELL_ORDER: frozenset({START, DESCRIBE})}),
     "offramp.look_for_late_fill": Grant(table=frozenset({GET, UPDATE}), secrets=_SALE.secrets),
     "offramp.poll_sell_order": _SALE,
     "offramp.cancel_sell_order": _SALE,
     "offramp.create_payout": _PAYING,
     "offramp.check_payout": replace(_PAYING, table=frozenset({GET, PUT, UPDATE})),
-    "offramp.await_payout": Grant(
-        table=frozenset({GET, UPDATE}), machines=BOTH, machine_actions=frozenset({TOKEN, TOKEN_FAILS})
-    ),
+    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=_both(TOKEN, TOKEN_FAILS)),
 }

@@ -207,7 +207,7 @@ class Desk:
         return [
             item["PK"]["S"]
             for item in self.dynamo.items(having="open_work")
-            if "machine" in item and "needs_person" not in item
+            if "machine" in item and "person" not in item["open_work"]["S"]
         ]
 
     def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Placed:

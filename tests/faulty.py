@@ -75,7 +75,7 @@ class FaultyDesk(Desk):
         exchange = Faulty(faults, "exchange", world.fake, ("rules", "place", "order", "find", "cancel"), lost, lost)
         silent = lambda: BankUnavailable("no answer")  # noqa: E731
         bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent)
-        world.exchange, world.bank = exchange, bank  # type: ignore[assignment]
+        world.exchange, world.bank = exchange, bank
         world.process = self.process
         world.deliver_event = self._deliver
 

@@ -374,21 +374,25 @@ class Payouts:
             )
         return payout
 
-    def abandon(self, order_id: str, reason: str, operator: str) -> None:
+    def pending(self, order_id: str) -> Attempt:
+        """The attempt that the bank has not decided. Raises PayoutNotFound; PayoutUnsettled: there is none, or it is
+        given up already."""
+        attempt = store.latest(self.table, store.payout(self.table, order_id))
+        if attempt is None or attempt.status is not AttemptStatus.PENDING or attempt.abandoned_at is not None:
+            raise _nothing_pending(order_id)
+        return attempt
+
+    def abandon(self, attempt: Attempt, reason: str, operator: str) -> None:
         """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
         sending it must have ended, the bank is asked once more, and what it still does not know is rejected.
 
-        Raises PayoutNotFound; PayoutUnsettled: nothing is pending, or it is given up already; Busy.
+        Raises PayoutNotFound; PayoutUnsettled: it is decided, or given up already; Busy.
         """
+        order_id, at = attempt.order_id, self.now()
         payout = store.payout(self.table, order_id)
-        attempt = store.latest(self.table, payout)
-        settled = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
-        if attempt is None or attempt.status is not AttemptStatus.PENDING:
-            raise settled
-        at = self.now()
         due_at = at + timedelta(seconds=ABANDONED_SECONDS) + _SOON
         self._commit(
-            store.abandon(attempt, at, settled),
+            store.abandon(attempt, at, _nothing_pending(order_id)),
             store.go_on(payout, at, due_at, f"a last look at the bank for attempt {attempt.number}, given up"),
             store.event(payout, payout.status, f"attempt {attempt.number} given up: {reason}", operator, at),
             audit.entry(AuditEntry(at, operator, "give attempt up", order_id, reason)),
@@ -447,6 +451,10 @@ class Payouts:
 
 class EventNotFound(NotFound):
     """The bank has sent no event of this id."""
+
+
+def _nothing_pending(order_id: str) -> PayoutUnsettled:
+    return PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
 
 
 def _fits(attempt: Attempt, told: Adjustment) -> bool:

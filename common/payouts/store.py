@@ -133,7 +133,7 @@ def payout(table: Table, order_id: str) -> Payout:
         attempts=int(item.attempts or 0),
         attempts_max=int(item.attempts_max or ATTEMPTS_MAX),
         disputed=bool(item.disputed),
-        needs_person=bool(item.needs_person),
+        needs_person=item.needs_person,
     )
 
 
@@ -237,7 +237,7 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str
     item, kind = PayableItem, payout.kind
     waits_for = f"the attempt after {number}, which the bank rejected: {why}"
     if payout.disputed:
-        actions = work.needs_person(now=at, waits_for=f"an operator, before {waits_for}")
+        actions = work.needs_person(kind.context, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
         due_at = next_at + timedelta(seconds=60)
         actions = work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
@@ -258,7 +258,7 @@ def give_up(payout: Payout, at: datetime, why: str) -> list[Write]:
         item.status.set(kind.failed),
         item.reason.set(why),
         item.updated_at.set(at),
-        *work.needs_person(now=at, waits_for=f"an operator: {why}"),
+        *_asks(payout, at, why),
         when=(item.status == kind.paying) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
@@ -271,7 +271,7 @@ def stop(payout: Payout, at: datetime, why: str) -> Write:
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
-        *work.needs_person(now=at, waits_for=f"an operator: {why}"),
+        *_asks(payout, at, why),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
@@ -284,10 +284,14 @@ def dispute(payout: Payout, at: datetime, why: str) -> Write:
         _order(payout),
         item.disputed.set(True),
         item.updated_at.set(at),
-        *work.needs_person(now=at, waits_for=f"an operator: {why}"),
+        *_asks(payout, at, why),
         when=item.status == payout.status,
         otherwise=AttemptMoved("the order has moved"),
     )
+
+
+def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
+    return work.needs_person(payout.kind.context, payout.order_id, now=at, waits_for=f"an operator: {why}")
 
 
 # By hand
@@ -301,6 +305,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         item.status.set(kind.paying if payout.attempts else kind.ready),
         item.attempts_max.set(Decimal(max(payout.attempts + 1, payout.attempts_max))),
         item.disputed.remove(),
+        item.reason.remove(),
         item.updated_at.set(at),
         *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),

@@ -177,7 +177,7 @@ class Accounts:
     def abandon_attempt(self, transfer_id: str, reason: str, operator: str) -> Transfer:
         """The pending payout attempt never reached the bank. Raises WithdrawalNotFound, PayoutUnsettled, Busy."""
         store.withdrawal(self.table, transfer_id)
-        self.payouts.abandon(transfer_id, reason, operator)
+        self.payouts.abandon(self.payouts.pending(transfer_id), reason, operator)
         return store.withdrawal(self.table, transfer_id)
 
     def _decide(self, transfer_id: str, status: Status, act: Callable[[Payout], None]) -> Transfer:

@@ -117,7 +117,7 @@ def sell_order(order_id: OrderId) -> SellOrderView:
 def bank_event() -> Taken:
     body = http.raw_body(app)
     try:
-        event = baas.event(app.current_event.headers, body, outside.webhook_secrets())
+        event = baas.event(app.current_event.headers, body, outside.webhook_secrets(), now=clock.now)
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
         said = body.decode(errors="replace")

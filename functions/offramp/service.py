@@ -311,7 +311,7 @@ class Offramp:
                 log.info("looked meanwhile", extra={"order_id": order_id})
             return Step(Stage.DONE)
         if not seen.final:
-            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
+            self._cancel(order, placement, seen)
         self._turned_up(order, placement, f"order {seen.exchange_order_id}")
         return Step(Stage.STOPPED)
 
@@ -363,7 +363,7 @@ class Offramp:
             return self.read(order_id)
         placement, seen = self._seen(order)
         if not seen.final:
-            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
+            self._cancel(order, placement, seen)
             placement, seen = self._seen(order)
         if seen.final:
             return self._settle(order, placement, seen)
@@ -384,6 +384,14 @@ class Offramp:
             log.error("fill not believed", extra={"order_id": order.order_id, "told": str(seen)})
             raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
         return placement, seen
+
+    def _cancel(self, order: SellOrder, placement: Placement, seen: ExchangeOrder) -> None:
+        try:
+            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
+        except ExchangeOrderUnknown as unknown:
+            raise ExchangeUnavailable("the exchange does not know an order that it showed us", id=order.order_id) from (
+                unknown
+            )
 
     def _settle(self, order: SellOrder, placement: Placement, seen: ExchangeOrder) -> Step:
         fill = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere)
@@ -533,10 +541,10 @@ class Offramp:
 
     def abandon_attempt(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> Moved:
         """The pending payout attempt never reached the bank. Raises SellOrderNotFound, PayoutUnsettled, Busy."""
-        order = store.existing(self.table, order_id)
+        order, attempt = store.existing(self.table, order_id), self.payouts.pending(order_id)
         if not dry_run:
-            self.payouts.abandon(order_id, reason, operator)
-        says = f"attempt {order.attempts} is sent no more; if the bank still does not know it in two minutes, rejected"
+            self.payouts.abandon(attempt, reason, operator)
+        says = f"attempt {attempt.number} is sent no more; if the bank still does not know it in two minutes, rejected"
         return self._moved(order, says, dry_run)
 
     def _rejected_payout(self, order_id: str) -> tuple[SellOrder, Payout]:

@@ -104,10 +104,11 @@ def visible(table: Table, owner: Owner, order_id: str) -> SellOrder:
 
 
 def placement(table: Table, order: SellOrder, number: int | None = None) -> Placement:
-    """An order's latest order at the exchange, or an earlier one."""
+    """An order's latest order at the exchange, or an earlier one. Raises SellOrderNotFound."""
     key = keys.EXCHANGE_ORDER(order_id=order.order_id, n=str(number or order.placements))
     item = table.get(ExchangeOrderItem, key, consistent=True)
-    assert item is not None, f"{order.order_id} has no placement {number or order.placements}"
+    if item is None:
+        raise SellOrderNotFound(f"its exchange order {number or order.placements} is missing", id=order.order_id)
     return Placement(
         order_id=item.PK,
         number=int(item.SK.rpartition("#")[2]),
@@ -234,7 +235,7 @@ def turned_up(order: SellOrder, placement: Placement, told: str, at: datetime) -
         Write.update(
             _order(order),
             SellOrderItem.updated_at.set(at),
-            *work.needs_person(now=at, waits_for=waits_for),
+            *work.needs_person(CONTEXT, order.order_id, now=at, waits_for=waits_for),
             when=_refused_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
@@ -401,7 +402,7 @@ def order_of(item: SellOrderItem) -> SellOrder:
         placements=int(item.placements),
         held=item.held,
         waits=item.open_work is not None,
-        turned_up=item.status == Status.NEW and bool(item.needs_person),
+        turned_up=item.status == Status.NEW and item.needs_person,
         created_at=item.created_at,
         updated_at=item.updated_at,
         executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),

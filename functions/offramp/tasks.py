@@ -11,10 +11,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.errors import NotFound, Refusal
+from common.errors import Refusal
 from common.log import flush, log
-from common.payouts.model import Stage, Step
+from common.payouts.model import PayoutNotFound, Stage, Step
 from functions.offramp.here import offramp
+from functions.offramp.model import SellOrderNotFound
 
 Event = dict[str, Any]
 Answer = dict[str, Any]
@@ -69,7 +70,7 @@ def _stepped(event: Event, ask: Callable[[str], Step]) -> Answer:
     with log.append_context_keys(order_id=order_id):
         try:
             step = ask(order_id)
-        except NotFound as gone:  # the seed: what can not be found ends silently
+        except (SellOrderNotFound, PayoutNotFound) as gone:  # the seed: what can not be found ends silently
             log.warning("nothing to move", extra={"why": gone.detail})
             step = Step(Stage.DONE)
         finally:

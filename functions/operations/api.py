@@ -85,6 +85,7 @@ class WaitingView(View):
     waits_for: str
     due_at: InstantText
     overdue: bool
+    needs_person: bool
 
 
 class WorkList(View):
@@ -240,7 +241,14 @@ def work(
     found = operations().work(contexts, overdue_only=overdue, limit=limit)
     return WorkList(
         items=[
-            WaitingView(context=w.context, id=w.id, waits_for=w.waits_for, due_at=w.due_at, overdue=w.overdue)
+            WaitingView(
+                context=w.context,
+                id=w.id,
+                waits_for=w.waits_for,
+                due_at=w.due_at,
+                overdue=w.overdue,
+                needs_person=w.needs_person,
+            )
             for w in found
         ]
     )

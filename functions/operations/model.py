@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 
 CONTEXTS = ("accounts", "offramp", "orders", "parked")  # those that have unfinished work
+DRIVEN = ("accounts", "offramp")  # those whose work machines move, or people
 MACHINES = ("sell-order", "payout")
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
@@ -44,6 +45,7 @@ class Waiting:
     waits_for: str
     due_at: datetime
     overdue: bool
+    needs_person: bool = False
 
 
 @dataclass(frozen=True)

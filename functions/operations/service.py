@@ -28,7 +28,7 @@ from common.table.keys import PrimaryKey
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from common.timeline import Event
-from common.work import Unfinished
+from common.work import Unfinished, WaitingItem
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Reconciled, Swept, Waiting
 
@@ -78,11 +78,20 @@ class Operations:
         now = self.now()
         until = now if overdue_only else now + FAR
 
-        def of(context: str) -> list[Waiting]:
-            waiting = islice(work.due(self.table, context, until), limit)
-            return [Waiting(context, store.thing_id(i.PK), i.waits_for, i.due_at, i.due_at <= now) for i in waiting]
+        def waiting(context: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
+            for item in items:
+                yield Waiting(
+                    context=context,
+                    id=store.thing_id(item.PK),
+                    waits_for=item.waits_for,
+                    due_at=item.due_at,
+                    overdue=item.due_at <= now,
+                    needs_person=item.needs_person,
+                )
 
-        return list(islice(heapq.merge(*map(of, contexts), key=lambda w: w.due_at), limit))
+        found = [waiting(c, work.due(self.table, c, until)) for c in contexts]
+        found += [waiting(c, work.for_people(self.table, c)) for c in contexts if c in model.DRIVEN]
+        return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
 
     def story(self, thing_id: str) -> Story:
         """Every move of an order or a withdrawal, oldest first; what it has asked of outside systems; what its latest
@@ -101,7 +110,7 @@ class Operations:
             waits_for=None if item is None else item.waits_for,
             waits_since=None if item is None else item.waits_since,
             due_at=None if item is None else item.due_at,
-            needs_person=item is not None and bool(item.needs_person),
+            needs_person=item is not None and item.needs_person,
             events=list(timeline.of(self.table, thing_id)),
             calls=list(store.calls(self.table, thing_id)),
             execution=execution,
@@ -125,8 +134,7 @@ class Operations:
         now = self.now()
         with self.table.transaction() as tx:
             tx.add(work.redriven(item, now), audit.entry(AuditEntry(now, operator, "redrive", thing_id, reason)))
-        item.needs_person = None
-        work.drive(self.table, self.machines, item, now)
+        self._restart(PrimaryKey(item.PK, item.SK), Counter())
         return self.story(thing_id)
 
     def _undecided(self, thing_id: str) -> bool:
@@ -170,6 +178,8 @@ class Operations:
                 if not more_time():
                     break
                 self._one(waiting.PK, lambda: self._sweep(PrimaryKey(waiting.PK, waiting.SK), now, found))  # noqa: B023
+        for context in model.DRIVEN:
+            found["needs_person"] += sum(1 for _ in work.for_people(self.table, context))
         for key in self._dead(now):
             if more_time():
                 self._one(key.pk, lambda: self._restart(key, found))  # noqa: B023
@@ -193,9 +203,7 @@ class Operations:
         item = work.find(self.table, key)  # the index is late
         if item is None or item.due_at is None or item.due_at > now:
             return
-        if item.needs_person:
-            found["needs_person"] += 1
-        elif item.due_at <= now - model.OVERDUE_AFTER:
+        if item.due_at <= now - model.OVERDUE_AFTER:
             found["overdue"] += 1
         found["started"] += work.drive(self.table, self.machines, item, now)
 

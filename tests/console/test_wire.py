@@ -90,7 +90,16 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
 
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/work"): {
-        "items": [{"context": "offramp", "id": ID, "waits_for": "an operator", "due_at": WHEN, "overdue": True}]
+        "items": [
+            {
+                "context": "offramp",
+                "id": ID,
+                "waits_for": "an operator",
+                "due_at": WHEN,
+                "overdue": True,
+                "needs_person": True,
+            }
+        ]
     },
     ("GET", f"/operations/work/{ID}"): story(),
     ("GET", f"/operations/work/{WITHDRAWAL}"): story(WITHDRAWAL, status="PAYOUT_FAILED"),
@@ -255,7 +264,7 @@ def test_the_token_and_the_filters_go_as_they_are_given(fake: FakeDesk) -> None:
     assert parse_qs(request.query) == {"context": ["offramp"], "overdue": ["true"], "limit": ["5"]}
     assert request.headers["Authorization"] == f"Bearer {token('olga')}"
     assert f"offramp {ID} 2026-11-21 12:00:00" in said.words
-    assert "1 of 1 overdue" in said.out
+    assert "1 of 1 overdue, 1 to be decided by a person" in said.out
 
 
 def test_options_are_before_the_environment(fake: FakeDesk) -> None:

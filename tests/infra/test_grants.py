@@ -83,13 +83,12 @@ class Asked:
             *sorted(grant.table - self.table),
             *sorted(index.name for index in set(grant.indexes) - self.indexes),
             *sorted(grant.secrets - self.secrets),
-            *sorted(grant.machine_actions - {action for action, _ in self.machines}),
-            *sorted(grant.machines - {machine for _, machine in self.machines}),
+            *(f"{a} of {m}" for a, m in sorted(_pairs(grant) - self.machines)),
         ]
 
 
 def _pairs(grant: Grant) -> set[tuple[str, str]]:
-    return {(action, machine) for action in grant.machine_actions for machine in grant.machines}
+    return {(action, machine) for machine, actions in grant.machines.items() for action in actions}
 
 
 @dataclass
@@ -361,7 +360,25 @@ def payouts_in_the_way(recorder: Recorder) -> None:
             awaited({"order_id": thing[:1] + "A" * 25, "token": "lost"}, None)
 
 
-LIVES = (sales, unanswered_sales, payouts_in_the_way)
+def decided_sales(recorder: Recorder) -> None:
+    """While its machine waits, the bank tells what became of a sale's payout: at once, or once it is replayed."""
+    for function in ("offramp.api", "operations.api"):
+        desk, ann = trading(recorder)
+        order_id = desk.cash_out(ann, "1").order_id
+        desk.world.machines.run()
+        desk.clock.forward(seconds=5)
+        desk.world.simulated.settle()
+        (event,) = desk.world.simulated.take_events()
+        if function == "offramp.api":
+            recorder.as_(function, desk.payouts.receive)(event)
+            continue
+        item = withdrawn(desk, f"{order_id}-01")
+        desk.payouts.receive(event)
+        desk.dynamo.put_item(TableName="desk", Item=item)
+        recorder.as_(function, desk.operations.replay)(event.event_id, "ticket 4713", "olga")
+
+
+LIVES = (sales, unanswered_sales, payouts_in_the_way, decided_sales)
 
 
 def rounds(recorder: Recorder) -> None:

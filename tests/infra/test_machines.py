@@ -247,7 +247,6 @@ def test_a_function_ends_before_a_state_could_think_it_dead() -> None:
     assert TASK_SECONDS < AWAIT_SECONDS
 
 
-@pytest.mark.xfail(strict=True, reason="tasks._stepped takes any NotFound for an order that is not there")
 def test_a_machine_ends_silently_only_where_its_order_is_not_there() -> None:
     """An exchange that knows an order and not what to cancel has contradicted itself: that is to be asked again."""
 

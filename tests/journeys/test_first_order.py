@@ -46,7 +46,8 @@ def test_a_new_customer_signs_up_deposits_buys_and_sees_it(customer: httpx.Clien
     assert portfolio["current_balance"] == "750.00"
     (position,) = portfolio["asset_balances"]
     assert (position["asset_id"], position["quantity"]) == ("BTC", order["quantity"])
-    assert customer.get("/orders").json()["items"] == [order]
+    (listed,) = customer.get("/orders").json()["items"]
+    assert listed == {**order, "route": f"GET /orders/{order['order_id']}"}
     assert customer.get(f"/orders/{order['order_id']}").json() == order
 
 
@@ -75,7 +76,9 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
     assert [order.status_code for order in resting] == [201] * 3
     first, second, _ = [order.json()["order_id"] for order in resting]
     assert customer.post(f"/orders/{first}/cancel").json()["status"] == "CANCELLED"
-    asked = _post(customer, "/balance/withdrawals", "w", amount="5.00").json()
+    stack.desk.clients(username)
+    to_bank = {"amount": "5.53", "banking_client_id": f"{username}-bank"}  # cents with which the bank never decides
+    asked = _post(customer, "/balance/withdrawals", "w", **to_bank).json()
     assert customer.get(f"/balance/withdrawals/{asked['transfer_id']}").json()["status"] == "PENDING"
     for path in (
         "/balance/transactions?limit=1",
@@ -94,14 +97,14 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
     with stack.operator() as olga:
         reason = {"reason": "a journey"}
         assert olga.post(f"/operations/orders/{second}/fail", json=reason).json()["status"] == "FAILED"
-        done = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
-        assert done.json()["status"] == "COMPLETED"
+        too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
+        assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
         credit = {"amount": "1.00", "reason": "a journey"}
         assert _post(olga, f"/operations/users/{username}/deposits", "c", **credit).status_code == 201
         assert olga.get("/operations/users").status_code == 200
         assert olga.get("/operations/work").status_code == 200
         assert olga.get(f"/operations/work/{second}").json()["events"]
-        assert olga.get("/operations/audit", params={"date": done.json()["updated_at"][:10]}).json()["items"]
+        assert olga.get("/operations/audit", params={"date": asked["updated_at"][:10]}).json()["items"]
         assert olga.post("/operations/reconcile", json={"username": username}).json()["differences"] == []
     assert len(customer.post("/orders/cancel-all").json()["items"]) == 1
     for function in ("orders-tend-market", "orders-expire-orders", "operations-reconcile"):

@@ -175,7 +175,9 @@ class Life:
 
     def _operators(self) -> None:
         """Two operators see to what waits for a person, with the same or with different ideas."""
-        for order_id in [i["PK"]["S"] for i in self.desk.dynamo.items() if "needs_person" in i]:
+        for order_id in [
+            i["PK"]["S"] for i in self.desk.dynamo.items() if "person" in i.get("open_work", {}).get("S", "")
+        ]:
             for operator in ("olga", "oleg"):
                 act = self.chance.choice(["retry", "paid", "back"])
                 self._tell(f"{operator}: {act} {order_id}")
@@ -194,7 +196,11 @@ class Life:
 
     def _all_is_over(self) -> None:
         for item in self.desk.dynamo.items():
-            if "open_work" in item and "needs_person" not in item and item["entity_type"]["S"] != "bank_event":
+            if (
+                "open_work" in item
+                and "person" not in item["open_work"]["S"]
+                and item["entity_type"]["S"] != "bank_event"
+            ):
                 raise AssertionError(f"{item['PK']['S']} is {item['status']['S']}: {item['waits_for']['S']}")
         parked = [i for i in self.desk.dynamo.items() if i.get("outcome") == {"S": "PARKED"}]
         if parked:

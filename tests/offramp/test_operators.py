@@ -123,7 +123,6 @@ def test_one_more_attempt_is_one_and_when_it_is_rejected_the_payout_has_failed_a
     assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 7)
 
 
-@pytest.mark.xfail(strict=True, reason="store.retry leaves the reason of the failed payout on the order")
 def test_an_order_that_was_paid_by_one_more_attempt_has_no_reason_for_a_failure(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     move(desk, "retry_payout", order_id)
@@ -547,7 +546,6 @@ def test_only_a_pending_attempt_is_given_up_and_only_once(desk: Desk, ann: Owner
     assert desk.dynamo.items() == over
 
 
-@pytest.mark.xfail(strict=True, reason="Offramp.abandon_attempt: a dry run does not look whether it could be done")
 def test_a_dry_run_of_giving_up_says_where_there_is_nothing_to_give_up(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     refused(desk, PayoutUnsettled, "abandon_attempt", order_id)

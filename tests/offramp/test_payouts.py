@@ -580,7 +580,7 @@ def test_the_order_item_tells_what_it_waits_for(desk: Desk, ann: Owner) -> None:
     waits_for = raw(desk, order_id, "SELL_ORDER")["waits_for"]
     assert waits_for == f"the attempt after 1, which the bank rejected: {code}"
     desk.run()
-    assert raw(desk, order_id, "SELL_ORDER").keys().isdisjoint({"waits_for", "open_work", "due_at", "needs_person"})
+    assert raw(desk, order_id, "SELL_ORDER").keys().isdisjoint({"waits_for", "open_work", "due_at"})
 
 
 def test_a_bank_that_is_not_reached_tells_the_machine_so(desk: Desk, ann: Owner) -> None:

@@ -402,7 +402,6 @@ def test_the_machine_of_an_order_that_does_not_exist_ends_silently(desk: Desk, o
     assert (execution.status, execution.visited[-1], execution.waits_seconds) == ("SUCCEEDED", "NothingToDo", [])
 
 
-@pytest.mark.xfail(strict=True, reason="store.placement asserts: the execution fails as Unclear, for ever anew")
 def test_the_machine_of_an_order_whose_exchange_order_is_missing_ends_silently(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
     kept = raw_item(desk, order.order_id, "VENUE#1")

@@ -326,7 +326,6 @@ class TestTheSweeper:
         assert desk.operations.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0)
         desk.expire()
 
-    @pytest.mark.xfail(strict=True, reason="each round begins with the same, the longest overdue")
     def test_is_not_kept_by_what_waits_for_a_person_from_what_it_could_start(self, desk: Desk) -> None:
         """What waits for a person stays overdue, and the oldest. With time for as many as there are of those, a round
         never comes to the rest."""
