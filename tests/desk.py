@@ -20,6 +20,7 @@ from common.machines import Machines
 from common.money import Money, Price
 from common.owner import Owner
 from common.payouts.service import Payouts
+from common.placements.service import Venue
 from common.table import keys
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -103,7 +104,7 @@ class Desk:
     @property
     def offramp(self) -> Offramp:
         market = self._market or Market(self.table, self.clock)
-        return Offramp(self.table, market, lambda: self.world.exchange, self.payouts, self.machines, self.clock)
+        return Offramp(self.table, market, Venue(lambda: self.world.exchange), self.payouts, self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:

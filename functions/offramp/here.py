@@ -7,6 +7,7 @@ from functools import cache
 from common import aws, clock, outside
 from common.catalogue.store import Market
 from common.payouts.service import Payouts
+from common.placements.service import Venue
 from functions.offramp.service import Offramp
 
 
@@ -14,4 +15,4 @@ from functions.offramp.service import Offramp
 def offramp() -> Offramp:
     table, machines = aws.table(), aws.machines()
     payouts = Payouts(table, outside.bank, machines, clock.now)
-    return Offramp(table, Market(table, clock.now), outside.exchange, payouts, machines, clock.now)
+    return Offramp(table, Market(table, clock.now), Venue(outside.exchange), payouts, machines, clock.now)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
@@ -13,15 +12,10 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import CENT, EXACT, INTEGER_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Owner
+from common.placements.model import Fill
 
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
 POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled
-POLL_INTERVAL_SECONDS = 5
-POLL_BACK_OFF_RATE = 1.5
-POLL_DELAY_SECONDS_MAX = 60
-POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
-SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
-LATE_LOOK_SECONDS = 600  # and then once more, for one that turns up after all
 LOOK_UP_BEGUN_SECONDS_MAX = 14  # of a request's 29: a look-up takes up to 12
 BPS = Decimal(10_000)
 
@@ -155,21 +149,6 @@ class SellOrder:
         return self
 
 
-@dataclass(frozen=True)
-class Placement:
-    """One order at the exchange (the seed's ZL), written before the exchange is asked. `order_state` is its word for
-    how the order stands, None until it was seen."""
-
-    order_id: str
-    number: int
-    client_order_id: str
-    exchange: str
-    sent_at: datetime
-    exchange_order_id: str | None = None
-    order_state: str | None = None
-    missed_at: datetime | None = None  # when the exchange, asked late enough, first did not have it
-
-
 def order_id(owner: Owner, idempotency_key: str) -> str:
     return derived_id("S", owner.username, owner.sub, "POST /crypto/order/sell", idempotency_key)
 
@@ -274,18 +253,14 @@ def sell_order(
 
 
 @dataclass(frozen=True)
-class Fill:
-    """What the exchange has finally executed of an order, and its fees."""
+class Sold:
+    """What a sale has come to for the customer."""
 
-    state: str
-    executed: Quantity
-    gross: Money
-    fee: Money
-    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+    fill: Fill
 
     @property
     def net(self) -> Money:
-        return self.gross - self.fee
+        return self.fill.gross - self.fill.fee
 
     @property
     def proceeds(self) -> Money:
@@ -296,12 +271,6 @@ class Fill:
     def left_over(self) -> Money:
         """The fraction of a cent, which is the desk's. Fees in other assets are the desk's, too, to bear."""
         return self.net - self.proceeds
-
-
-def believable(order: SellOrder, executed: Quantity, gross: Money) -> bool:
-    """Can an order of ours have been filled so? Not for more than was asked, nor below its limit."""
-    least = EXACT.multiply(order.limit_price.usd_per_unit, executed.amount)
-    return executed.amount <= order.quantity.amount and gross.usd >= least - CENT
 
 
 def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
@@ -322,7 +291,7 @@ def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
         executed=fill.executed,
         gross=fill.gross,
         fee=fill.fee,
-        total_amount=fill.proceeds,
+        total_amount=Sold(fill).proceeds,
         resolved_at=now,
         updated_at=now,
         reason=part or None,

@@ -13,8 +13,6 @@ from common.catalogue.store import Market
 from common.clients import ClientKind
 from common.errors import Refusal
 from common.gateways.exchange import (
-    NEVER_PLACED_SECONDS,
-    Exchange,
     ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
@@ -32,13 +30,15 @@ from common.money import FRACTION_DIGITS_MAX, ROUNDING, ZERO, Price
 from common.owner import Owner
 from common.payouts.model import Payout, PayoutUnsettled, Stage, Step
 from common.payouts.service import Payouts
+from common.placements import store as placements
+from common.placements.model import LATE_LOOK_SECONDS, POLL_LIMIT, Fill, Missing, Placement
+from common.placements.service import Venue, missing
+from common.placements.store import PlacementMoved
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.offramp import model, store
 from functions.offramp.model import (
-    Fill,
     Lot,
-    Placement,
     SaleRefused,
     SaleUnresolved,
     SellOrder,
@@ -76,7 +76,7 @@ class Moved:
 class Offramp:
     table: Table
     market: Market
-    exchange: Callable[[], Exchange]  # made when it is first needed: loading one takes time
+    venue: Venue
     payouts: Payouts
     machines: Machines
     now: Callable[[], datetime]
@@ -110,7 +110,7 @@ class Offramp:
             return self._again(known.repeated(asked), None)
         placement = self._placement(order)
         try:
-            self._commit(store.insert(order), self._hold(order), store.place(placement), self._begun(order))
+            self._commit(store.insert(order), self._hold(order), placements.place(placement), self._begun(order))
         except store.AlreadyAsked as repeat:
             return self._again(repeat.order.repeated(asked), order)
         return Asked(self._place(order, placement, began))
@@ -123,7 +123,7 @@ class Offramp:
             clients.usable(self.table, kind, client_id, owner)
         listing, now = self.market.listing(asked.asset_id), self.now()
         quote = listing.tradable_quote(now)
-        rules = self.exchange().rules(asked.asset_id)
+        rules = self.venue.exchange().rules(asked.asset_id)
         lot = Lot(rules.quantity_step, rules.price_step, rules.min_quantity, rules.min_notional)
         return model.sell_order(owner, order_id, asked, listing.asset, quote, lot, now)
 
@@ -138,7 +138,7 @@ class Offramp:
         order = replace(fresh, placements=known.placements + 1)
         placement = self._placement(order)
         try:
-            self._commit(store.ask_again(order), self._hold(order), store.place(placement), self._begun(order))
+            self._commit(store.ask_again(order), self._hold(order), placements.place(placement), self._begun(order))
         except OrderMoved:
             raise Busy("the same sale is being asked for elsewhere; send it again", retry_after_seconds=1) from None
         return Asked(self._place(order, placement, self._seconds()))
@@ -156,7 +156,7 @@ class Offramp:
             order_id=order.order_id,
             number=number,
             client_order_id=client_order_id(order.order_id, str(number)),
-            exchange=self.exchange().name,
+            exchange=self.venue.exchange().name,
             sent_at=order.updated_at,
         )
 
@@ -166,7 +166,7 @@ class Offramp:
         A look-up follows a lost answer only while the request, which began at `began`, has time for it."""
         ticket = Ticket(Side.SELL, order.quantity, order.limit_price, placement.client_order_id)
         try:
-            exchange_order_id = self.exchange().place(ticket)
+            exchange_order_id = self.venue.exchange().place(ticket)
         except (ExchangeRefused, MarketUnknown) as no:
             self._refused(order, placement, no.detail, look_again=False)
             raise _refused(no.detail) from no
@@ -180,20 +180,10 @@ class Offramp:
     def _found(self, order: SellOrder, placement: Placement) -> SellOrder:
         """The order, if the exchange has it. Raises SaleUnresolved: it has not said so, or not yet."""
         try:
-            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
+            seen = self.venue.find(placement, order.quantity.asset_id)
         except (ExchangeOrderUnknown, ExchangeUnavailable):
             raise _unresolved(order) from None
         return self._accepted(order, placement, seen.exchange_order_id)
-
-    def _at(self, placement: Placement) -> Exchange:
-        """The exchange that a placement was sent to. Raises ExchangeUnavailable when we are with another one by now:
-        what that says of an order it never had means nothing."""
-        exchange = self.exchange()
-        if exchange.name != placement.exchange:
-            raise ExchangeUnavailable(
-                f"the order is at {placement.exchange}, and this desk trades at {exchange.name}", id=placement.order_id
-            )
-        return exchange
 
     def _accepted(self, order: SellOrder, placement: Placement, exchange_order_id: str) -> SellOrder:
         at = self.now()
@@ -222,7 +212,7 @@ class Offramp:
     def _refused(self, order: SellOrder, placement: Placement, why: str, *, look_again: bool) -> None:
         """Give the hold back: the exchange does not have the order."""
         at = self.now()
-        look_at = at + timedelta(seconds=model.LATE_LOOK_SECONDS) if look_again else None
+        look_at = at + timedelta(seconds=LATE_LOOK_SECONDS) if look_again else None
         self._commit(
             *store.refuse(order, placement, why, at, look_at),
             ledger.release_asset(order.owner, order.quantity, at),
@@ -251,7 +241,7 @@ class Offramp:
             case Status.NEW if order.held:
                 return Step(Stage.RESOLVE)
             case Status.NEW if order.waits:
-                look_at = order.updated_at + timedelta(seconds=model.LATE_LOOK_SECONDS)
+                look_at = order.updated_at + timedelta(seconds=LATE_LOOK_SECONDS)
                 return Step(Stage.LOOK_AGAIN, max(1, int((look_at - self.now()).total_seconds())))
             case Status.BASE_TXN_PENDING:
                 return self._polling(order)
@@ -272,7 +262,7 @@ class Offramp:
         placement = store.placement(self.table, order)
         asked_at = self.now()
         try:
-            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
+            seen = self.venue.find(placement, order.quantity.asset_id)
         except ExchangeOrderUnknown:
             return self._missed(order, placement, asked_at)
         self._accepted(order, placement, seen.exchange_order_id)
@@ -280,16 +270,16 @@ class Offramp:
 
     def _missed(self, order: SellOrder, placement: Placement, asked_at: datetime) -> Step:
         early = SellOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
-        if asked_at < placement.sent_at + timedelta(seconds=NEVER_PLACED_SECONDS):
-            raise early
         try:
-            if placement.missed_at is None:
-                self._commit(store.miss(placement, asked_at))
-                raise early
-            if asked_at < placement.missed_at + timedelta(seconds=model.SECOND_LOOK_SECONDS):
-                raise early
-            self._refused(order, placement, "the exchange never had the order", look_again=True)
-        except OrderMoved:
+            match missing(placement, asked_at):
+                case Missing.TOO_EARLY:
+                    raise early
+                case Missing.ONCE:
+                    self._commit(placements.miss(placement, asked_at))
+                    raise early
+                case Missing.FOR_EVER:
+                    self._refused(order, placement, "the exchange never had the order", look_again=True)
+        except (OrderMoved, PlacementMoved):
             log.info("resolved meanwhile", extra={"order_id": order.order_id})
         return self.read(order.order_id)
 
@@ -303,7 +293,7 @@ class Offramp:
             return Step(Stage.DONE)
         placement = store.placement(self.table, order)
         try:
-            seen = self._at(placement).find(order.quantity.asset_id, placement.client_order_id)
+            seen = self.venue.find(placement, order.quantity.asset_id)
         except ExchangeOrderUnknown:
             try:
                 self._commit(store.looked(order, self.now()))
@@ -311,7 +301,7 @@ class Offramp:
                 log.info("looked meanwhile", extra={"order_id": order_id})
             return Step(Stage.DONE)
         if not seen.final:
-            self._cancel(order, placement, seen)
+            self.venue.cancel(placement, seen)
         self._turned_up(order, placement, f"order {seen.exchange_order_id}")
         return Step(Stage.STOPPED)
 
@@ -338,14 +328,13 @@ class Offramp:
         placement, seen = self._seen(order)
         if seen.final:
             return self._settle(order, placement, seen)
-        limit = placement.sent_at + model.POLL_LIMIT
-        if self.now() >= limit:
-            raise SellOrderOverdue(f"not filled within {model.POLL_LIMIT}", id=order_id)
+        if self.now() >= placement.overdue_at:
+            raise SellOrderOverdue(f"not filled within {POLL_LIMIT}", id=order_id)
         raise SellOrderNotFilled(f"{seen.executed} of {order.quantity} executed", id=order_id)
 
     def _polling(self, order: SellOrder) -> Step:
         """A machine has the order now: it is due when polling should have ended, however often that begins."""
-        due_at = store.placement(self.table, order).sent_at + model.POLL_LIMIT + model.POLL_DUE
+        due_at = store.placement(self.table, order).sent_at + POLL_LIMIT + model.POLL_DUE
         try:
             self._commit(store.expect_fill(order, self.now(), due_at))
         except OrderMoved:
@@ -363,7 +352,7 @@ class Offramp:
             return self.read(order_id)
         placement, seen = self._seen(order)
         if not seen.final:
-            self._cancel(order, placement, seen)
+            self.venue.cancel(placement, seen)
             placement, seen = self._seen(order)
         if seen.final:
             return self._settle(order, placement, seen)
@@ -371,27 +360,7 @@ class Offramp:
 
     def _seen(self, order: SellOrder) -> tuple[Placement, ExchangeOrder]:
         placement = store.placement(self.table, order)
-        assert placement.exchange_order_id is not None
-        try:
-            seen = self._at(placement).order(order.quantity.asset_id, placement.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            # It has told us of this order: never take that back on its word.
-            raise ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id) from (
-                unknown
-            )
-        if seen.quantity != order.quantity or not model.believable(order, seen.executed, seen.gross):
-            count("FillsNotBelieved")
-            log.error("fill not believed", extra={"order_id": order.order_id, "told": str(seen)})
-            raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
-        return placement, seen
-
-    def _cancel(self, order: SellOrder, placement: Placement, seen: ExchangeOrder) -> None:
-        try:
-            self._at(placement).cancel(order.quantity.asset_id, seen.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            raise ExchangeUnavailable("the exchange does not know an order that it showed us", id=order.order_id) from (
-                unknown
-            )
+        return placement, self.venue.seen(placement, Side.SELL, order.quantity, order.limit_price)
 
     def _settle(self, order: SellOrder, placement: Placement, seen: ExchangeOrder) -> Step:
         fill = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere)
@@ -409,11 +378,11 @@ class Offramp:
         return self.read(order.order_id)
 
     def _book(self, order: SellOrder, after: SellOrder, fill: Fill, writes: list[Write]) -> None:
-        owner, at = order.owner, after.updated_at
-        if fill.left_over != ZERO:
-            writes.append(ledger.desk_line(fill.left_over, "fraction of a cent", order.order_id, at))
-        if fill.proceeds != ZERO:
-            writes.append(ledger.credit_held(owner, fill.proceeds, at))
+        owner, at, sold = order.owner, after.updated_at, model.Sold(fill)
+        if sold.left_over != ZERO:
+            writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", order.order_id, at))
+        if sold.proceeds != ZERO:
+            writes.append(ledger.credit_held(owner, sold.proceeds, at))
 
         def commit(sale: ledger.Sale) -> None:
             self._commit(
@@ -422,7 +391,7 @@ class Offramp:
                 ledger.journal(_line(after, fill, sale)),
             )
 
-        ledger.sell(self.table, owner, fill.executed, fill.proceeds, commit)
+        ledger.sell(self.table, owner, fill.executed, sold.proceeds, commit)
 
     # What operators ask
 
@@ -506,19 +475,7 @@ class Offramp:
     def _forgotten(self, order: SellOrder) -> bool:
         """Has the exchange lost an order that it had accepted? Only when it is asked late, and by both ids."""
         placement = store.placement(self.table, order)
-        if self.now() < placement.sent_at + model.POLL_LIMIT:
-            return False
-        exchange, asset_id = self._at(placement), order.quantity.asset_id
-        try:
-            exchange.order(asset_id, placement.exchange_order_id or "")
-            return False
-        except ExchangeOrderUnknown:
-            pass
-        try:
-            exchange.find(asset_id, placement.client_order_id)
-            return False
-        except ExchangeOrderUnknown:
-            return True
+        return self.now() >= placement.overdue_at and self.venue.forgotten(placement, order.quantity.asset_id)
 
     def _void_forgotten(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> Moved:
         says = (

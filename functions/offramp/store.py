@@ -13,15 +13,17 @@ from common import timeline, work
 from common.catalogue.model import Quote
 from common.clock import text
 from common.errors import Refusal
-from common.money import Money, Price, Quantity, plain
+from common.money import Money, Price, Quantity
 from common.owner import Owner
 from common.payouts.store import PayableItem
+from common.placements import store as placements
+from common.placements.model import Fill, Placement
 from common.table import keys
-from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.items import DecimalAttribute, InstantAttribute, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
 from common.timeline import Event
-from functions.offramp.model import POLL_DUE, RESOLVE_DUE, Fill, Placement, SellOrder, SellOrderNotFound, Status
+from functions.offramp.model import POLL_DUE, RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
 
 CONTEXT = "offramp"
 MACHINE = "sell-order"
@@ -44,22 +46,6 @@ class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
-    resolved_at = InstantAttribute(null=True)
-
-
-class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
-    """The seed's ZL: its order state is null until the exchange has told one."""
-
-    client_order_id = UnicodeAttribute()
-    exchange = UnicodeAttribute()
-    sent_at = InstantAttribute()
-    exchange_order_id = UnicodeAttribute(null=True)
-    order_state = UnicodeAttribute(null=True)
-    missed_at = InstantAttribute(null=True)
-    executed_quantity = DecimalAttribute(null=True)
-    gross_amount = DecimalAttribute(null=True)
-    fee_amount = DecimalAttribute(null=True)
-    fees_elsewhere = UnicodeAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
 
 
@@ -105,20 +91,10 @@ def visible(table: Table, owner: Owner, order_id: str) -> SellOrder:
 
 def placement(table: Table, order: SellOrder, number: int | None = None) -> Placement:
     """An order's latest order at the exchange, or an earlier one. Raises SellOrderNotFound."""
-    key = keys.EXCHANGE_ORDER(order_id=order.order_id, n=str(number or order.placements))
-    item = table.get(ExchangeOrderItem, key, consistent=True)
-    if item is None:
+    found = placements.find(table, order.order_id, number or order.placements)
+    if found is None:
         raise SellOrderNotFound(f"its exchange order {number or order.placements} is missing", id=order.order_id)
-    return Placement(
-        order_id=item.PK,
-        number=int(item.SK.rpartition("#")[2]),
-        client_order_id=item.client_order_id,
-        exchange=item.exchange,
-        sent_at=item.sent_at,
-        exchange_order_id=item.exchange_order_id,
-        order_state=item.order_state,
-        missed_at=item.missed_at,
-    )
+    return found
 
 
 def of_user(owner: Owner) -> Query:
@@ -153,18 +129,6 @@ def ask_again(order: SellOrder) -> Write:
     )
 
 
-def place(placement: Placement) -> Write:
-    item = ExchangeOrderItem(
-        *_placement_key(placement),
-        client_order_id=placement.client_order_id,
-        exchange=placement.exchange,
-        sent_at=placement.sent_at,
-        created_at=placement.sent_at,
-        updated_at=placement.sent_at,
-    )
-    return Write.put(item, when=ExchangeOrderItem.PK.does_not_exist(), otherwise=OrderMoved("the placement is there"))
-
-
 def accept(order: SellOrder, placement: Placement, exchange_order_id: str, at: datetime) -> list[Write]:
     """The exchange has the order: it becomes visible and waits for its fill. Refused with OrderMoved."""
     item, created_at, asset_id = SellOrderItem, text(order.created_at), order.quantity.asset_id
@@ -181,11 +145,7 @@ def accept(order: SellOrder, placement: Placement, exchange_order_id: str, at: d
             when=_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
-        Write.update(
-            ExchangeOrderItem(*_placement_key(placement)),
-            ExchangeOrderItem.exchange_order_id.set(exchange_order_id),
-            ExchangeOrderItem.updated_at.set(at),
-        ),
+        placements.accept(placement, exchange_order_id, at),
     ]
 
 
@@ -208,12 +168,7 @@ def refuse(order: SellOrder, placement: Placement, why: str, at: datetime, look_
             when=_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
-        Write.update(
-            ExchangeOrderItem(*_placement_key(placement)),
-            ExchangeOrderItem.order_state.set("NONE"),
-            ExchangeOrderItem.resolved_at.set(at),
-            ExchangeOrderItem.updated_at.set(at),
-        ),
+        placements.never(placement, at),
     ]
 
 
@@ -239,24 +194,8 @@ def turned_up(order: SellOrder, placement: Placement, told: str, at: datetime) -
             when=_refused_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
-        Write.update(
-            ExchangeOrderItem(*_placement_key(placement)),
-            ExchangeOrderItem.order_state.set("TURNED_UP"),
-            ExchangeOrderItem.updated_at.set(at),
-        ),
+        placements.turned_up(placement, at),
     ]
-
-
-def miss(placement: Placement, at: datetime) -> Write:
-    """The exchange, asked late enough, did not have the order, for the first time. Refused with OrderMoved."""
-    item = ExchangeOrderItem
-    return Write.update(
-        ExchangeOrderItem(*_placement_key(placement)),
-        item.missed_at.set(at),
-        item.updated_at.set(at),
-        when=item.missed_at.does_not_exist() & item.exchange_order_id.does_not_exist(),
-        otherwise=OrderMoved("somebody else has looked"),
-    )
 
 
 # The sale
@@ -287,7 +226,6 @@ def settle(order: SellOrder, placement: Placement, fill: Fill) -> list[Write]:
             item.total_amount.set(order.total_amount.usd),
             *work.waits(CONTEXT, order.order_id, now=at, due_at=at + POLL_DUE, waits_for="its first payout attempt"),
         ]
-    venue = ExchangeOrderItem
     return [
         Write.update(
             _order(order),
@@ -295,16 +233,7 @@ def settle(order: SellOrder, placement: Placement, fill: Fill) -> list[Write]:
             when=_status(Status.BASE_TXN_PENDING) & _placements(order.placements),
             otherwise=OrderMoved("the sale is decided"),
         ),
-        Write.update(
-            ExchangeOrderItem(*_placement_key(placement)),
-            venue.order_state.set(fill.state),
-            venue.executed_quantity.set(fill.executed.amount),
-            venue.gross_amount.set(fill.gross.usd),
-            venue.fee_amount.set(fill.fee.usd),
-            venue.fees_elsewhere.set(", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))),
-            venue.resolved_at.set(at),
-            venue.updated_at.set(at),
-        ),
+        placements.settle(placement, fill, at),
     ]
 
 
@@ -327,10 +256,6 @@ def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: 
 
 def _order(order: SellOrder) -> SellOrderItem:
     return SellOrderItem(*keys.SELL_ORDER(order_id=order.order_id))
-
-
-def _placement_key(placement: Placement) -> keys.PrimaryKey:
-    return keys.EXCHANGE_ORDER(order_id=placement.order_id, n=str(placement.number))
 
 
 def _status(status: Status) -> Comparison:

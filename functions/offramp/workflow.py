@@ -24,10 +24,10 @@ from constructs import Construct
 from common.gateways.bank import BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.payouts.model import AWAIT_SECONDS, PayoutUnclear, Stage
+from common.placements.model import POLL_BACK_OFF_RATE, POLL_DELAY_SECONDS_MAX, POLL_INTERVAL_SECONDS, POLLS_MAX
 from common.states import Again, Hub, Machine
 from functions.offramp import model
 
-POLLS_MAX = 60
 PASSING = (ExchangeUnavailable, BankUnavailable, PayoutUnclear)
 
 
@@ -84,6 +84,4 @@ def _payout(hub: Hub, tasks: Tasks) -> Machine:
 
 
 def _again(error: type[Exception]) -> Again:
-    return Again(
-        error, model.POLL_INTERVAL_SECONDS, model.POLL_BACK_OFF_RATE, model.POLL_DELAY_SECONDS_MAX, times=POLLS_MAX
-    )
+    return Again(error, POLL_INTERVAL_SECONDS, POLL_BACK_OFF_RATE, POLL_DELAY_SECONDS_MAX, times=POLLS_MAX)

@@ -20,6 +20,7 @@ import tests.conftest  # noqa: F401  the environment, also where no pytest has r
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
 from common.payouts.model import AWAIT_SECONDS, Stage
+from common.placements.model import POLL_LIMIT
 from functions.offramp import model, tasks, workflow
 from infra.context import TASK_SECONDS
 from infra.contexts import contexts
@@ -164,7 +165,7 @@ def test_polling_goes_on_for_longer_than_an_order_may_take() -> None:
     """Else the machine would give up before SellOrderOverdue is raised, and nobody would cancel."""
     (poll,) = [state for name, state in task_states("sell-order") if name == "PollSellOrder"]
     (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == ["SellOrderNotFilled"]]
-    assert waits_seconds(rule) > model.POLL_LIMIT.total_seconds()
+    assert waits_seconds(rule) > POLL_LIMIT.total_seconds()
     (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == ["SellOrderOverdue"]]
     assert caught["Next"] == "CancelSellOrder"
 

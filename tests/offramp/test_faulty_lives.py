@@ -1,4 +1,4 @@
-"""Thousands of random lives with faults: nothing is lost, nothing doubled, and nothing stuck without a trace."""
+"""Ten thousand random lives with faults, with test_more_faulty_lives: nothing is lost, doubled, or stuck untraced."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from tests.offramp.lives import live
 
-BLOCK = 200
+BLOCK = 500
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -17,14 +17,8 @@ from common.ledger.model import TransactionType
 from common.money import Money
 from common.owner import Owner
 from common.payouts.model import ABANDONED_SECONDS, PayoutUnsettled, Stage
-from functions.offramp.model import (
-    POLL_LIMIT,
-    SaleRefused,
-    SaleUnresolved,
-    SellOrderNotFound,
-    SellOrderNotOpen,
-    Status,
-)
+from common.placements.model import POLL_LIMIT
+from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
 from functions.offramp.service import Moved
 from functions.operations.model import NotDriven, NothingWaits, StillRunning
 from sandbox.bank.bank import Operation, Outcome

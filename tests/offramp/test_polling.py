@@ -15,15 +15,8 @@ import pytest
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import (
-    POLL_DELAY_SECONDS_MAX,
-    POLL_LIMIT,
-    Fill,
-    SaleUnresolved,
-    SellOrderNotFilled,
-    SellOrderNotFound,
-    Status,
-)
+from common.placements.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
+from functions.offramp.model import SaleUnresolved, SellOrderNotFilled, SellOrderNotFound, Sold, Status
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -380,8 +373,8 @@ def test_a_sale_that_brought_less_than_a_cent_is_filled_without_a_payout(desk: D
 
 
 def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
-    fill = Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25"))
-    assert (fill.proceeds, fill.left_over) == (Money(0), Money("-0.25"))
+    sold = Sold(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
+    assert (sold.proceeds, sold.left_over) == (Money(0), Money("-0.25"))
 
 
 # One machine for an order; whatever else it finds, it ends silently

@@ -28,9 +28,9 @@ from common.idempotency import IdempotencyKeyReused
 from common.ledger.model import AccountNotFound, InsufficientAsset
 from common.money import Money, Price
 from common.owner import Owner
+from common.placements.model import LATE_LOOK_SECONDS
 from common.table.transaction import Busy
 from functions.offramp.model import (
-    LATE_LOOK_SECONDS,
     LOOK_UP_BEGUN_SECONDS_MAX,
     OPERATORS_ONLY,
     TRANSITIONS,

@@ -15,7 +15,8 @@ from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
 from common.payouts.model import AWAIT_SECONDS
-from functions.offramp.model import POLL_LIMIT, SaleUnresolved, Status
+from common.placements.model import POLL_LIMIT
+from functions.offramp.model import SaleUnresolved, Status
 from functions.operations.model import DIED_WITHIN, OVERDUE_AFTER, Swept
 from sandbox.bank.bank import Outcome
 from tests.desk import Desk
