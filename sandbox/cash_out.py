@@ -39,9 +39,11 @@ class CashOut:
 def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, tell: Callable[[str], None]) -> CashOut:
     """Sell `quantity` of the user's coins to a bank that rejects so many payouts first. Raises CashOutFailed."""
     desk.clients(username)
+    fails = {"outcome": "fail", "account_id": f"acc-{username}", "times": rejections}
+    pays = {"outcome": "complete", "account_id": f"acc-{username}", "times": 1}
+    told = fails if rejections else pays
+    httpx.put(f"{desk.place.bank_url}/sandbox/outcome", json=told, timeout=15).raise_for_status()
     if rejections:
-        told = {"outcome": "fail", "account_id": f"acc-{username}", "times": rejections}
-        httpx.put(f"{desk.place.bank_url}/sandbox/outcome", json=told, timeout=15).raise_for_status()
         tell(f"the bank is told to reject the next {rejections} payouts to acc-{username}")
     with desk.http(username) as http, hurried(desk.place):
         price = Decimal(_ok(http.get(f"/assets/{ASSET}")).json()["price"])

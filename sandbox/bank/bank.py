@@ -320,6 +320,8 @@ class SimulatedBank:
                     rule.times -= 1
                     if rule.times == 0:
                         del self._rules[whose]
+                        if rule.outcome is not Outcome.COMPLETE:
+                            self._rules[whose] = _Rule(Outcome.COMPLETE, times=1)
                 return False, rule.outcome
         cents = str(Money(terms.amount)).partition(".")[2]
         return cents == _SILENT_CENTS, _MAGIC_CENTS.get(cents, Outcome.COMPLETE)
@@ -420,7 +422,7 @@ class SimulatedBank:
         """What is to become of the next `times` new credits, or of all, of an account or of every account.
 
         It replaces what was ordered for the same before. `set_outcome("fail", account_id="a-1", times=2)`: two
-        attempts fail, the third is paid. Raises IllegalOrder.
+        attempts fail, and the third is paid, whatever its cents. Raises IllegalOrder.
         """
         wanted = _outcome(outcome)
         if times is not None and not 1 <= times <= FAULTS_MAX:

@@ -101,6 +101,7 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
     orders: list[str] = []
     with bank(stack) as http:
         http.put("/sandbox/settle", json={"seconds": 20}).raise_for_status()
+        http.put("/sandbox/outcome", json={"outcome": "complete"}).raise_for_status()  # whatever the cents
         http.put("/sandbox/outcome", json={"outcome": "refuse", "account_id": account, "times": 4}).raise_for_status()
     with stack.desk.http(seller) as http:
         for number in range(20):
@@ -118,6 +119,8 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
             return all(http.get(f"/crypto/order/sell/{order}").json().get("status") == "FILLED" for order in orders)
 
         eventually(all_filled, every=2.0)
+    with bank(stack) as http:
+        http.delete("/sandbox/outcome").raise_for_status()
     assert {order: credits(stack)[order] for order in orders} == dict.fromkeys(orders, 1)
     reconciled(stack, seller)
 

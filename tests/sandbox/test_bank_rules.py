@@ -108,7 +108,19 @@ def test_the_first_attempts_of_an_account_fail_and_the_next_is_paid(bank: Simula
 def test_what_is_ordered_for_an_account_counts_more_than_for_all(bank: SimulatedBank) -> None:
     bank.set_outcome("refuse", times=2)
     bank.set_outcome("pending", account_id="a-1", times=1)
-    assert outcomes(bank, 4) == ["pending", "refuse", "refuse", "complete"]
+    assert outcomes(bank, 5) == ["pending", "complete", "refuse", "refuse", "complete"]
+
+
+@pytest.mark.parametrize("cents", ["51", "52", "53"])
+def test_the_credit_after_those_that_were_ordered_to_fail_is_paid_whatever_its_cents(
+    bank: SimulatedBank, cents: str
+) -> None:
+    bank.set_outcome("fail", times=2)
+    for n in range(3):
+        pay(bank, f"pay-{n}", usd=f"1.{cents}")
+    bank.settle()
+    assert [record.state for record in bank.records()] == [State.FAILED, State.FAILED, State.COMPLETED]
+    assert bank.state()["outcomes"] == []
 
 
 def test_an_order_replaces_the_one_before(bank: SimulatedBank) -> None:
@@ -153,10 +165,11 @@ def test_however_many_send_one_reference_at_once_it_is_booked_once(bank: Simulat
         with ThreadPoolExecutor(8) as pool:
             for n in range(100):
                 bank.set_outcome("complete", times=1)
-                bank.set_outcome("fail", account_id=f"a-{n}", times=1)
+                bank.set_outcome("fail", account_id=f"a-{n}", times=2)
                 booked = list(pool.map(lambda _, n=n: pay(bank, f"pay-{n}", f"a-{n}"), range(8)))
                 assert len({adjustment.adjustment_id for adjustment in booked}) == 1
-                assert bank.state()["outcomes"] == [{"account_id": None, "outcome": "complete", "times": 1}]
+                ordered = {rule["account_id"]: rule["times"] for rule in bank.state()["outcomes"]}
+                assert (ordered[None], ordered[f"a-{n}"]) == (1, 1)
     finally:
         sys.setswitchinterval(interval)
 
@@ -368,10 +381,10 @@ def test_a_restart_changes_nothing(clock: VirtualClock) -> None:
             pay(each, "pay-refused")
         each.set_settle_seconds(0)
         before = (each.take_events(), each.events(), each.credits(), pay(each, "pay-0"))
-        after = outcomes(each, 3), pay(each, "pay-last"), each.state()
+        after = outcomes(each, 4), pay(each, "pay-last"), each.state()
         stories.append((before, after))
     assert stories[0] == stories[1]
-    assert stories[0][1][0] == ["fail", "fail", "pending"]
+    assert stories[0][1][0] == ["fail", "fail", "complete", "pending"]
 
 
 @pytest.mark.parametrize("missing", ["settle_seconds", "outcomes", "faults", "books", "told", "taken"])
