@@ -134,6 +134,7 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
             f"portfolio ${portfolio['total_portfolio_value']} "
             f"(realised ${portfolio['realised_gain']}, unrealised ${portfolio['unrealised_gain']})"
         )
+        _followed(desk, customer)  # the exchange trades where the market is again; an old price would never be met
         paid = play(desk, username, "0.01", 2, f"{username}-cash-out", tell)
         if paid.order["status"] != "FILLED" or paid.order["payout_attempts"] != 3:
             raise DemoFailed(f"the cash-out is {paid.order['status']} after {paid.order['payout_attempts']} attempts")
