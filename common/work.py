@@ -73,7 +73,7 @@ class Redriven(Conflict):
 
 def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, machine: str | None = None) -> None:
     """The item, which is about to be put, begins to wait."""
-    item.open_work, item.due_at, item.waits_for = _partition(context, item.PK), due_at, waits_for
+    item.open_work, item.due_at, item.waits_for = partition(context, item.PK), due_at, waits_for
     item.waits_since = item.created_at
     if machine is not None:
         item.machine, item.generation = machine, Decimal(1)
@@ -82,7 +82,7 @@ def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, mach
 def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for something else, or again."""
     return [
-        OpenWork.open_work.set(_partition(context, thing_id)),
+        OpenWork.open_work.set(partition(context, thing_id)),
         OpenWork.due_at.set(due_at),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
@@ -92,7 +92,7 @@ def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits
 def needs_person(context: str, thing_id: str, *, now: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for a person, who should come at once."""
     return [
-        OpenWork.open_work.set(_partition(context, thing_id, _PERSON)),
+        OpenWork.open_work.set(partition(context, thing_id, _PERSON)),
         OpenWork.due_at.set(now),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
@@ -164,7 +164,7 @@ def redriven(item: Unfinished, now: datetime) -> Write:
     assert item.open_work is not None
     return Write.update(
         Unfinished(item.PK, item.SK),
-        OpenWork.open_work.set(_partition(item.open_work.partition("#")[0], item.PK)),
+        OpenWork.open_work.set(partition(item.open_work.partition("#")[0], item.PK)),
         OpenWork.updated_at.set(now),
         when=(OpenWork.open_work == item.open_work) & (OpenWork.generation == item.generation),
         otherwise=Redriven("somebody else has redriven it, or it is done", id=item.PK),
@@ -185,7 +185,7 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
     )
 
 
-def _partition(context: str, thing_id: str, whom: str = "") -> str:
+def partition(context: str, thing_id: str, whom: str = "") -> str:
     return f"{context}#{whom}{_shard(thing_id)}"
 
 

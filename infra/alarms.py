@@ -102,7 +102,7 @@ class Watch(Construct):
             ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
-            ("Orders filled and expired", _all("OrdersFilled", "OrdersExpired")),
+            ("Orders filled and expired, pools given up", _all("OrdersFilled", "OrdersExpired", "PoolsGivenUp")),
             ("Accounts held against their journal", _all("Reconciled")),
         ]
 
@@ -117,7 +117,7 @@ class Watch(Construct):
             "payouts-failed",
             "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
         )
-        self._alarm("LateFills", late_fills, "late-fills", "The exchange has an order whose coins were given back.")
+        self._alarm("LateFills", late_fills, "late-fills", "The exchange has an order whose hold was given back.")
         self._alarm(
             "FillsNotBelieved",
             not_believed,

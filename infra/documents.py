@@ -31,11 +31,14 @@ import functions
 from common import http
 from common.catalogue.model import (
     AboveMaximum,
+    AmountTooLarge,
     AssetInactive,
     AssetNotFound,
     BelowMinimum,
+    ContradictoryTerms,
     PrecisionExceeded,
     PrecisionLowered,
+    PriceMoved,
     PriceUnavailable,
 )
 from common.clients import ClientBlocked, ClientNotFound, ClientTaken
@@ -66,15 +69,15 @@ from functions.offramp.model import (
     SellOrderNotOpen,
 )
 from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning
-from functions.orders.model import (
-    AmountTooLarge,
-    BoughtElsewhere,
-    ContradictoryTerms,
-    ExpiryOutOfRange,
-    HoldingNotFound,
-    OrderNotFound,
-    OrderNotPending,
-    PriceMoved,
+from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
+from functions.purchases import model as purchases
+from functions.purchases.model import (
+    AmountTooSmall,
+    BatchNotFound,
+    BatchNotStuck,
+    BoughtHere,
+    PurchaseNotFound,
+    PurchaseNotPending,
 )
 from infra.pictures import pictures
 
@@ -248,6 +251,37 @@ TOLD: Mapping[str, Told] = {
         (SellOrderNotFound, SellOrderNotOpen, SellOrderNotFilled, ExchangeUnavailable),
         examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
     ),
+    # purchases
+    "buy": Told(
+        {201: "the dollars are held, and the rest goes on by itself"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            BoughtHere,
+            ContradictoryTerms,
+            PrecisionExceeded,
+            AmountTooLarge,
+            AmountTooSmall,
+            AboveMaximum,
+            PriceMoved,
+            AccountNotFound,
+            InsufficientFunds,
+        ),
+        repeats=True,
+        examples={
+            "four dollars": {"asset_id": "SOL", "quote_amount": "4.00"},
+            "one, if it is not above $160": {"asset_id": "SOL", "quantity": "1", "max_price": "160"},
+        },
+    ),
+    "purchase": Told(_FOUND, (PurchaseNotFound,)),
+    "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
+    "pools": Told(_FOUND),
+    "void_batch": Told(
+        {200: "its members are refunded"},
+        (BatchNotFound, BatchNotStuck, ExchangeUnavailable),
+        examples={"lost": {"reason": "the exchange says that it has lost the order, ticket 4715"}},
+    ),
     # operations
     "save_asset": Told(
         {200: "written"},
@@ -326,8 +360,8 @@ def openapi() -> Json:
         "info": {
             "title": "Cryptodesk",
             "version": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
-            "description": "Orders for crypto against the desk's own book, and cash-outs of it to a bank: accounts, "
-            "orders, holdings, portfolio, sell orders. "
+            "description": "Orders for crypto against the desk's own book, purchases of it at an exchange, and "
+            "cash-outs of it to a bank: accounts, orders, holdings, portfolio, purchases, sell orders. "
             "Amounts are decimals in strings, times are UTC with microseconds, lists are newest first. Every refusal "
             "is a problem (RFC 9457); its `type` never changes.",
         },
@@ -575,6 +609,7 @@ def states() -> str:
         for name, model in models.items()
         if hasattr(model, "TRANSITIONS")
     ]
+    drawn.append(_diagram("batches", _says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
     drawn.append(_diagram("payout attempts", _says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 

@@ -42,11 +42,11 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-SELL_ORDER, PAYOUT = "sell-order", "payout"
+SELL_ORDER, PAYOUT, PURCHASE = "sell-order", "payout", "purchase"
 
 
-def _both(*actions: str) -> dict[str, frozenset[str]]:
-    return dict.fromkeys((SELL_ORDER, PAYOUT), frozenset(actions))
+def _each(*actions: str, of: tuple[str, ...] = (SELL_ORDER, PAYOUT)) -> dict[str, frozenset[str]]:
+    return dict.fromkeys(of, frozenset(actions))
 
 
 _SALE = Grant(  # of the tasks that ask the exchange and settle what it did
@@ -82,12 +82,12 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=_both(START, DESCRIBE, HISTORY, TOKEN),
+        machines=_each(START, DESCRIBE, HISTORY, TOKEN) | _each(START, DESCRIBE, HISTORY, of=(PURCHASE,)),
     ),
     "operations.sweep": Grant(
         table=frozenset({GET, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
-        machines=_both(START, DESCRIBE, LIST, TOKEN),
+        machines=_each(START, DESCRIBE, LIST, TOKEN) | _each(START, DESCRIBE, LIST, of=(PURCHASE,)),
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
@@ -105,5 +105,24 @@ GRANTS: dict[str, Grant] = {
     "offramp.cancel_sell_order": _SALE,
     "offramp.create_payout": _PAYING,
     "offramp.check_payout": replace(_PAYING, table=frozenset({GET, PUT, UPDATE})),
-    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=_both(TOKEN, TOKEN_FAILS)),
+    "purchases.api": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # who leaves a pool is no member of it any more
+        machines={PURCHASE: frozenset({START, DESCRIBE})},
+        secrets=frozenset({Secret.EXCHANGE_KEY}),
+    ),
+    "purchases.close_pools": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        indexes=(OPEN_WORK,),
+        machines={PURCHASE: frozenset({START})},
+    ),
+    "purchases.read_batch": Grant(table=frozenset({GET})),
+    "purchases.place_batch": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.EXCHANGE_KEY})
+    ),
+    "purchases.resolve_batch": _SALE,
+    "purchases.poll_batch": _SALE,
+    "purchases.cancel_batch": _SALE,
+    "purchases.allocate_batch": Grant(table=frozenset({GET, QUERY, PUT, UPDATE})),
+    "purchases.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_SALE.secrets),
+    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=_each(TOKEN, TOKEN_FAILS)),
 }

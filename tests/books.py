@@ -26,6 +26,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.unjournaled(),
         *books.misplaced(),
         *books.missold(),
+        *books.misbought(),
         *books.mispaid(),
     ]
 
@@ -49,7 +50,8 @@ class _Books:
 
     def negative(self) -> Iterable[str]:
         """Nothing that is owned, held or spent is below zero."""
-        kinds = ("balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal", "sell_order")
+        kinds = ["balance", "asset_balance", "order", "asset_transaction", "deposit", "withdrawal", "sell_order"]
+        kinds += ["purchase", "pool", "batch", "member"]
         for kind in kinds:
             for item in self.by_kind[kind]:
                 for name, value in item.items():
@@ -106,6 +108,8 @@ class _Books:
                 usd[sale["username"]] += sale["total_amount"]
             if sale["held"]:
                 assets[sale["username"], sale["asset_id"]] += sale["quantity"]
+        for purchase in self._pending("purchase"):
+            usd[purchase["username"]] += purchase["held_amount"]
         for balance in self.by_kind["balance"]:
             if balance["held_balance"] != usd[balance["PK"]]:
                 yield f"{balance['PK']} holds ${balance['held_balance']}, its orders ${usd[balance['PK']]}"
@@ -117,7 +121,7 @@ class _Books:
     def unjournaled(self) -> Iterable[str]:
         """Whatever is completed has one line, and nothing else has any; a sale has one for the coins and, when its
         dollars have left, one for those."""
-        done = [item for kind in ("order", "deposit", "withdrawal") for item in self.by_kind[kind]]
+        done = [item for kind in ("order", "deposit", "withdrawal", "purchase") for item in self.by_kind[kind]]
         expected = [item["PK"] for item in done if item["status"] == "COMPLETED"]
         expected += [sale["PK"] for sale in self.by_kind["sell_order"] if sale["status"] in SOLD]
         told = [line["order_id"] for line in self.lines]
@@ -132,7 +136,7 @@ class _Books:
 
     def misplaced(self) -> Iterable[str]:
         """What is unfinished waits, and a pending order is in the book; nothing else is in either."""
-        for kind in ("order", "withdrawal", "sell_order"):
+        for kind in ("order", "withdrawal", "sell_order", "purchase"):
             for item in self.by_kind[kind]:
                 if item["status"] == "NEW" and not item["held"]:
                     continue  # it may wait for a last look
@@ -160,7 +164,69 @@ class _Books:
                 yield f"{sale['PK']} brought {net}, and {there} is accounted for"
             if sale["executed_quantity"] > sale["quantity"]:
                 yield f"{sale['PK']} sold more than was asked"
-        yield from (f"the desk has {amount} of {order}, which is no sale" for order, amount in desk.items())
+        yield from (
+            f"the desk has {amount} of {order}, which is no sale" for order, amount in desk.items() if order[0] != "B"
+        )
+
+    def misbought(self) -> Iterable[str]:
+        """Every pending purchase is a member of one batch or of the pool's open generation, whose total it is. Of each
+        batch that is allocated: what it has brought and cost is what its members have got and paid, and the desk."""
+        desk: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for line in self.by_kind["desk_transaction"]:
+            desk[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+        purchases = {purchase["PK"]: purchase for purchase in self.by_kind["purchase"]}
+        batches = {batch["PK"]: batch for batch in self.by_kind["batch"]}
+        members: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for member in self.by_kind["member"]:
+            order_id = member["SK"].removeprefix("MEMBER#")
+            purchase = purchases.pop(order_id, None)
+            if purchase is None or purchase["batch_id"] != member["PK"] or purchase["status"] == "CANCELLED":
+                yield f"{order_id} is a member of {member['PK']}, and {purchase}"
+                continue
+            if ("allocated_at" in member) != (purchase["status"] != "PENDING"):
+                yield f"{order_id} is {purchase['status']}, its membership says otherwise"
+            if purchase["held_amount"] != member["held_amount"] or purchase["asset_id"] != member["asset_id"]:
+                yield f"{order_id} holds {purchase['held_amount']}, as a member {member['held_amount']}"
+            members[member["PK"]].append(purchase)
+        yield from (
+            f"{order_id} is {purchase['status']} and a member of nothing"
+            for order_id, purchase in purchases.items()
+            if purchase["status"] != "CANCELLED"
+        )
+        open_members = [p for batch_id, ps in members.items() if batch_id not in batches for p in ps]
+        for pool in self.by_kind["pool"]:
+            inside = [
+                p
+                for p in open_members
+                if (p["asset_id"], p["shard"], p["pool_generation"])
+                == (pool["asset_id"], pool["shard"], pool["pool_generation"])
+            ]
+            told = pool["total"], pool["members"], "open_work" in pool
+            if told != (sum((p["held_amount"] for p in inside), Decimal(0)), len(inside), bool(inside)):
+                yield f"{pool['PK']} is {told}, its members {[p['PK'] for p in inside]}"
+            open_members = [p for p in open_members if p not in inside]
+        yield from (f"{p['PK']} waits in a generation that is neither open nor closed" for p in open_members)
+        for batch_id, batch in batches.items():
+            inside = members[batch_id]
+            if any(p["asset_id"] != batch["asset_id"] for p in inside):
+                yield f"{batch_id} mixes assets"
+            if batch["status"] != "ALLOCATED":
+                if "open_work" not in batch:
+                    yield f"{batch_id} is {batch['status']} and does not wait"
+                continue
+            if any(p["status"] == "PENDING" for p in inside):
+                yield f"{batch_id} is allocated, not all of its members"
+            paid = sum((p["total_amount"] for p in inside), Decimal(0))
+            got = sum((p["executed_quantity"] for p in inside), Decimal(0))
+            cost = batch["gross_amount"] + batch.get("fee_amount", Decimal(0))
+            received = max(Decimal(0), batch["executed_quantity"] - batch.get("fee_in_asset", Decimal(0)))
+            if paid - cost != desk[batch_id, "USD"]:
+                yield f"{batch_id} cost {cost}, its members paid {paid}, the desk's line is {desk[batch_id, 'USD']}"
+            if received - got != desk[batch_id, batch["asset_id"]]:
+                yield f"{batch_id} brought {received}, its members got {got}"
+        for purchase in self.by_kind["purchase"]:
+            if purchase.get("total_amount", Decimal(0)) > purchase["held_amount"]:
+                yield f"{purchase['PK']} paid more than it gave"
 
     def mispaid(self) -> Iterable[str]:
         """Attempts are counted without gaps, all but the latest are rejected, and what one has paid is paid."""

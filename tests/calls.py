@@ -24,7 +24,8 @@ class World:
     `pending` and `sale` rest in the book, `bought` is done. `withdrawal` is not yet begun to be paid, `paying` is with
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
     stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
-    `unanswered` and `stuck`, of which the machine has died.
+    `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
+    of one that is not placed yet.
     """
 
     desk: Desk
@@ -39,17 +40,20 @@ class World:
     unpaid: str
     stuck: str
     unanswered: str
+    purchase: str
+    batch: str
 
     @property
     def ids(self) -> tuple[str, ...]:
         orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
-        return (*orders, self.unanswered, self.withdrawal, self.paying)
+        return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch)
 
     @classmethod
     def made(cls) -> World:
         desk = Desk()
         desk.list_asset("BTC", "100")
         desk.list_asset("AI", "10")
+        desk.list_exchange_asset("SOL", "100")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
             desk.clients(owner)
@@ -63,7 +67,7 @@ class World:
         bank.set_outcome("refuse")
         unpaid = desk.cash_out(ann, "0.2").order_id
         desk.run(sweep=False)
-        for asset_id, price in (("BTC", "100"), ("AI", "10")):  # all that has taken a while
+        for asset_id, price in (("BTC", "100"), ("AI", "10"), ("SOL", "100")):  # all that has taken a while
             desk.mark(asset_id, price)
         bank.set_outcome("pending")
         unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
@@ -91,6 +95,8 @@ class World:
             unpaid=unpaid,
             stuck=stuck,
             unanswered=unanswered,
+            purchase=desk.purchase(ann, "4").order_id,
+            batch=desk.purchase(ann, "20").batch_id,
         )
 
 
@@ -143,6 +149,11 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/sell-orders/{order_id}/mark-filled"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/credit-usd"): Call(body=_BECAUSE, thing="unpaid"),
     Route("POST", "/operations/sell-orders/{order_id}/void"): Call(body=_BECAUSE, thing="unsold"),
+    Route("POST", "/purchases"): Call(201, {"asset_id": "SOL", "quantity": "0.03"}),
+    Route("GET", "/purchases/pools"): Call(),
+    Route("GET", "/purchases/{order_id}"): Call(thing="purchase"),
+    Route("POST", "/purchases/{order_id}/cancel"): Call(thing="purchase"),
+    Route("POST", "/operations/batches/{batch_id}/void"): Call(body=_BECAUSE, thing="batch"),
     Route("GET", "/assets"): Call(),
     Route("GET", "/assets/{asset_id}"): Call(),
     Route("GET", "/assets/{asset_id}/transactions"): Call(),
@@ -207,7 +218,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
-        **dict.fromkeys(("order_id", "transfer_id", "thing_id"), named),
+        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id"), named),
     }
     return route.path.format(**(given | parts))
 

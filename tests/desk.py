@@ -25,12 +25,17 @@ from common.table import keys
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SellOrder
 from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.operations.service import Operations
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders, Placed
+from functions.purchases import tasks as purchases_tasks
+from functions.purchases.model import Purchase
+from functions.purchases.model import Terms as PurchaseTerms
+from functions.purchases.service import Purchases
 from tests import books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
@@ -90,7 +95,9 @@ class Desk:
     def world(self) -> Outside:
         if self.outside is None:
             self.outside = Outside(self.clock)
-            self.outside.deploy(lambda: self.offramp)
+            self.outside.deploy("sell-order", offramp_tasks, "offramp", lambda: self.offramp)
+            self.outside.deploy("payout", offramp_tasks, "offramp", lambda: self.offramp)
+            self.outside.deploy("purchase", purchases_tasks, "purchases", lambda: self.purchases)
         return self.outside
 
     @property
@@ -105,6 +112,11 @@ class Desk:
     def offramp(self) -> Offramp:
         market = self._market or Market(self.table, self.clock)
         return Offramp(self.table, market, Venue(lambda: self.world.exchange), self.payouts, self.machines, self.clock)
+
+    @property
+    def purchases(self) -> Purchases:
+        market = self._market or Market(self.table, self.clock)
+        return Purchases(self.table, market, Venue(lambda: self.world.exchange), self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:
@@ -130,6 +142,10 @@ class Desk:
             active=rules.get("active", True),
             price_source_id=asset_id.lower(),
             price_age_max_seconds=rules.get("price_age_max_seconds", 120),
+            slippage_max_bps=rules.get("slippage_max_bps", 100),
+            pool_shards=rules.get("pool_shards", 1),
+            pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
+            pool_top_up=rules.get("pool_top_up", False),
         )
         with self._direct().transaction() as tx:
             tx.add(catalogue.save(asset, self.clock()))
@@ -175,6 +191,25 @@ class Desk:
             banking_client_id=more.pop("banking_client_id", f"{owner.username}-bank"),
         )
         return self.offramp.sell(owner, key, asked).order
+
+    def list_exchange_asset(self, asset_id: str = "SOL", price: str | None = "100", **rules: Any) -> Asset:
+        """One that is bought at the exchange, from $10 on its own."""
+        given = {"precision": 9, "min_notional": "10", "execution": Execution.EXCHANGE, **rules}
+        return self.list_asset(asset_id, price, **given)
+
+    def purchase(self, owner: Owner, usd: str | None = None, quantity: str | None = None, **more: Any) -> Purchase:
+        """Buy SOL at the exchange, for dollars or a quantity."""
+        key = more.pop("key", None) or next(self.keys)
+        asked = PurchaseTerms(
+            asset_id=more.pop("asset_id", "SOL"),
+            quantity=None if quantity is None else Decimal(quantity),
+            quote_amount=None if usd is None else Money(usd),
+            max_price=None if "max_price" not in more else Price(more.pop("max_price")),
+        )
+        return self.purchases.buy(owner, key, asked).purchase
+
+    def close_pools(self) -> int:
+        return self.purchases.close_overdue_pools(lambda: True)
 
     def run(self, *, until: Callable[[], bool] = lambda: False, days: float = 2, sweep: bool = True) -> None:
         """Let time pass: machines move, the bank decides and its webhooks come, the sweeper comes every minute; until

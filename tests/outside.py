@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
 from common.payouts.service import Payouts
-from functions.offramp import tasks
-from functions.offramp.service import Offramp
 from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Symbol
@@ -23,7 +23,6 @@ from sandbox.exchange.venue import Venue
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
 GOLDEN = Path(__file__).parent / "golden"
-MACHINES = ("sell-order", "payout")
 ARN_PREFIX = f"{PREFIX}stateMachine:cryptodesk-"
 ACCOUNT = "desk"
 SETTLE_SECONDS = 2  # of the bank
@@ -38,7 +37,8 @@ def definition(machine: str) -> dict[str, Any]:
 
 class Outside:
     """`exchange`, `bank` and `client` are what the services use: the sandbox's own, or something around them that
-    fails. The market stands at $100 with endless depth, for BTC; a magic quantity chooses another fate."""
+    fails. At $100 somebody buys all BTC that is offered, and sells all SOL that is wanted; a magic quantity chooses
+    another fate."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.now = now
@@ -46,9 +46,14 @@ class Outside:
         self.venue.list_symbol(
             Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(1), 1)
         )
-        self.venue.open_account(ACCOUNT, {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})
-        self.venue.open_account("others", {"BTC": Decimal(10_000), "USDT": Decimal(10_000_000)})
+        self.venue.list_symbol(
+            Symbol("SOLUSDT", "SOL", "USDT", Decimal("0.01"), Decimal("0.001"), Decimal("0.001"), Decimal(5), 2)
+        )
+        rich = {"BTC": Decimal(10_000), "SOL": Decimal(1_000_000), "USDT": Decimal(10_000_000)}
+        self.venue.open_account(ACCOUNT, rich)
+        self.venue.open_account("others", rich)
         self.bid("100", "1000")
+        self.ask("100", "100000")
         self.fake = FakeExchange(self.venue, ACCOUNT)
         self.simulated = SimulatedBank(now, seed=7, settle_seconds=SETTLE_SECONDS)
         self.machines = InMemoryStepFunctions(now)
@@ -56,6 +61,7 @@ class Outside:
         self.bank: Bank = self.simulated
         self.client: Any = self.machines
         self.process: Callable[[], None] = lambda: None  # called before each task: it is a process of its own
+        self.remaining_time: Callable[[], int] = lambda: 60_000  # of a task, in milliseconds
         self.deliver_event: Callable[[Payouts, BankEvent], object] = lambda payouts, event: payouts.receive(event)
 
     def bid(self, price: str, quantity: str) -> None:
@@ -64,23 +70,31 @@ class Outside:
 
         self.venue.place("others", "BTCUSDT", "BUY", Kind.LIMIT, price=Decimal(price), quantity=Decimal(quantity))
 
+    def ask(self, price: str, quantity: str, symbol: str = "SOLUSDT") -> None:
+        """Somebody sells at this price."""
+        from sandbox.exchange.orders import Kind
+
+        self.venue.place("others", symbol, "SELL", Kind.LIMIT, price=Decimal(price), quantity=Decimal(quantity))
+
     def nobody_buys(self) -> None:
         self.venue.cancel_all("others", "BTCUSDT")
 
-    def deploy(self, offramp: Callable[[], Offramp]) -> None:
-        for machine in MACHINES:
-            names = _tasks_of(definition(machine))
-            bound = {name: self._bound(name, offramp) for name in names}
-            self.machines.deploy(f"cryptodesk-{machine}", definition(machine), bound)
+    def nobody_sells(self) -> None:
+        self.venue.cancel_all("others", "SOLUSDT")
 
-    def _bound(self, name: str, offramp: Callable[[], Offramp]) -> Callable[[Any, Any], Any]:
+    def deploy(self, machine: str, tasks: ModuleType, name: str, service: Callable[[], object]) -> None:
+        """A machine whose tasks, those of the module, ask for their service by `name`."""
+        bound = {task: self._bound(tasks, task, name, service) for task in _tasks_of(definition(machine))}
+        self.machines.deploy(f"cryptodesk-{machine}", definition(machine), bound)
+
+    def _bound(self, tasks: ModuleType, of: str, name: str, service: Callable[[], object]) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's desk."""
-        task = getattr(tasks, name)
+        task = getattr(tasks, of)
 
-        def asked(event: Any, context: Any) -> Any:
+        def asked(event: Any, _: Any) -> Any:
             self.process()
-            with patch.object(tasks, "offramp", offramp):
-                return task(event, context)
+            with patch.object(tasks, name, service):
+                return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
 
         return asked
 
@@ -99,7 +113,8 @@ class Outside:
 
     def violations(self, items: Iterable[Mapping[str, Mapping[str, Any]]]) -> list[str]:
         """What the exchange and the bank have done is what the desk has booked, and for each order at most once."""
-        found, sold = [], Decimal(0)
+        found: list[str] = []
+        booked: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for item in items:
             kind = item["entity_type"]["S"]
             if kind in ("sell_order", "withdrawal"):
@@ -113,10 +128,17 @@ class Outside:
                 if paid and item["status"]["S"] not in settled:
                     found.append(f"the bank has paid {order_id}, which is {item['status']['S']}")
             if kind == "sell_order" and "executed_quantity" in item:
-                sold += Decimal(item["executed_quantity"]["N"])
-        executed = sum((order.executed for order in self.venue.history(ACCOUNT) if order.status.over), Decimal(0))
-        if sold > executed:
-            found.append(f"the exchange has sold {executed}, the desk has booked {sold}")
+                booked["SELL", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
+            if kind == "batch" and "executed_quantity" in item:
+                booked["BUY", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
+        executed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for order in self.venue.history(ACCOUNT):
+            if order.status.over:
+                executed[order.side, order.symbol.removesuffix("USDT")] += order.executed
+        for (side, asset_id), quantity in booked.items():
+            if quantity > executed[side, asset_id]:
+                done = executed[side, asset_id]
+                found.append(f"{side} {asset_id}: the exchange has executed {done}, the desk has booked {quantity}")
         return found
 
 

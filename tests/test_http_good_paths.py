@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from common.catalogue.model import ESTIMATE_BAND_BPS
+from common.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
+from functions.operations.model import CONTEXTS
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
@@ -204,7 +205,7 @@ class TestCashOuts:
     def test_are_listed_among_all_orders_with_the_route_that_tells_the_rest(self, doors: Doors, world: World) -> None:
         ann = doors.customer()
         listed = {order["order_id"]: order for order in ann.every("/orders", limit=2)}
-        assert set(world.ids) - {world.withdrawal, world.paying} < set(listed)
+        assert set(world.ids) - {world.withdrawal, world.paying, world.batch} < set(listed)
         for order in listed.values():
             told = ann.send(*order["route"].split(" ")).json
             shared = order.keys() & told.keys()
@@ -354,7 +355,8 @@ class TestOrders:
         done = ann.post("/orders/cancel-all").json
         assert {order["order_id"] for order in done["items"]} == {world.pending, world.sale}
         assert {order["status"] for order in done["items"]} == {"CANCELLED"}
-        assert ann.get("/orders", status="PENDING").json["items"] == []
+        pending = ann.get("/orders", status="PENDING").json["items"]
+        assert {order["route"].partition("/")[2].partition("/")[0] for order in pending} == {"purchases"}
 
     def test_an_operator_ends_an_order_and_is_in_the_audit(self, doors: Doors, world: World) -> None:
         olga = doors.operator()
@@ -397,11 +399,18 @@ class TestOperators:
         olga, ann = doors.operator(), doors.customer()
         body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body
         assert body is not None
-        assert ann.get("/assets/SOL").problem == "AssetNotFound"
-        saved = olga.put("/operations/catalogue/SOL", body)
-        assert saved.json == {"asset_id": "SOL", "estimate_band_bps": ESTIMATE_BAND_BPS, **body}
+        assert ann.get("/assets/DOGE").problem == "AssetNotFound"
+        saved = olga.put("/operations/catalogue/DOGE", body)
+        defaults = {
+            "estimate_band_bps": ESTIMATE_BAND_BPS,
+            "slippage_max_bps": SLIPPAGE_MAX_BPS,
+            "pool_shards": 1,
+            "pool_deadline_seconds": POOL_DEADLINE_SECONDS,
+            "pool_top_up": False,
+        }
+        assert saved.json == {"asset_id": "DOGE", **defaults, **body}
         world.desk.clock.forward(seconds=5)
-        listed = ann.get("/assets/SOL").json
+        listed = ann.get("/assets/DOGE").json
         assert (listed["price"], listed["price_status"]) == (None, "MISSING")
         assert listed in ann.get("/assets").json["items"]
 
@@ -410,7 +419,7 @@ class TestOperators:
         waiting = olga.get("/operations/work").json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        assert {item["context"] for item in waiting} == {"accounts", "offramp", "orders", "parked"}
+        assert {item["context"] for item in waiting} == set(CONTEXTS)
         for_people = olga.get("/operations/work", overdue="true").json["items"]
         assert {item["id"] for item in for_people} == {world.unpaid, PARKED}
         world.desk.clock.forward(days=2)

@@ -48,7 +48,7 @@ NOBODY: dict[str, dict[str, str | None]] = {
 }
 
 # The catalogue is nobody's: whoever has a good token of ours may read it, a dealer's machine too.
-FOR_ALL = {Route("GET", "/assets"), Route("GET", "/assets/{asset_id}")}
+FOR_ALL = {Route("GET", "/assets"), Route("GET", "/assets/{asset_id}"), Route("GET", "/purchases/pools")}
 
 
 @pytest.fixture(scope="module")

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.money import Money, Price, Quantity, fraction_digits
+from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
 PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %
 ESTIMATE_BAND_BPS = 200
+SLIPPAGE_MAX_BPS = 100
+POOL_DEADLINE_SECONDS = 86_400
 CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
 
@@ -35,6 +38,18 @@ class AboveMaximum(Rejected):
     """The order is worth more than the asset's largest order."""
 
 
+class AmountTooLarge(Rejected):
+    """A quantity or total has more digits than any amount may have."""
+
+
+class ContradictoryTerms(Rejected):
+    """The fields of the order do not go together."""
+
+
+class PriceMoved(Conflict):
+    """The market has left the price that the order was protected by."""
+
+
 class PriceUnavailable(Unavailable):
     """There is no price for the asset, or the latest is too old to trade on. Try again in a minute."""
 
@@ -50,6 +65,12 @@ class PriceIsNewer(Conflict):
 class Execution(StrEnum):
     INSTANT = "INSTANT"  # against the desk's own book, inside the request
     EXCHANGE = "EXCHANGE"  # bought for the customer at an exchange
+
+
+def check_size(*amounts: Decimal) -> None:
+    """Raises AmountTooLarge."""
+    if any(amount.adjusted() >= INTEGER_DIGITS_MAX for amount in amounts):
+        raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,10 @@ class Asset:
     price_source_id: str  # what the price oracle calls it
     price_age_max_seconds: int
     estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
+    slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought at the exchange; the desk pays
+    pool_shards: int = 1  # more where its pool is hot
+    pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
+    pool_top_up: bool = False  # at the deadline: the desk adds what is missing, instead of giving it up
 
     def check_quantity(self, quantity: Quantity) -> None:
         """Raises PrecisionExceeded."""
@@ -92,6 +117,10 @@ class Asset:
                 notional_usd=str(notional),
                 min_notional_usd=str(self.min_notional),
             )
+        self.check_maximum(notional)
+
+    def check_maximum(self, notional: Money) -> None:
+        """Raises AboveMaximum."""
         if notional > self.max_notional:
             raise AboveMaximum(
                 f"an order of {self.asset_id} is worth at most ${self.max_notional}, this one ${notional}",

@@ -11,6 +11,8 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common.catalogue.model import (
     ESTIMATE_BAND_BPS,
+    POOL_DEADLINE_SECONDS,
+    SLIPPAGE_MAX_BPS,
     Asset,
     AssetNotFound,
     Execution,
@@ -39,7 +41,11 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     active = BooleanAttribute()
     price_source_id = UnicodeAttribute()
     price_age_max_seconds = DecimalAttribute()
-    estimate_band_bps = DecimalAttribute(null=True)  # assets written before there was one have the default
+    estimate_band_bps = DecimalAttribute(null=True)  # these came later: assets written before have the defaults
+    slippage_max_bps = DecimalAttribute(null=True)
+    pool_shards = DecimalAttribute(null=True)
+    pool_deadline_seconds = DecimalAttribute(null=True)
+    pool_top_up = BooleanAttribute(null=True)
 
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
@@ -118,6 +124,10 @@ def save(asset: Asset, at: datetime) -> Write:
         item.price_source_id.set(asset.price_source_id),
         item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
         item.estimate_band_bps.set(Decimal(asset.estimate_band_bps)),
+        item.slippage_max_bps.set(Decimal(asset.slippage_max_bps)),
+        item.pool_shards.set(Decimal(asset.pool_shards)),
+        item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
+        item.pool_top_up.set(asset.pool_top_up),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
@@ -160,5 +170,13 @@ def _asset(item: AssetItem) -> Asset:
         active=item.active,
         price_source_id=item.price_source_id,
         price_age_max_seconds=int(item.price_age_max_seconds),
-        estimate_band_bps=int(item.estimate_band_bps or ESTIMATE_BAND_BPS),
+        estimate_band_bps=_whole(item.estimate_band_bps, ESTIMATE_BAND_BPS),
+        slippage_max_bps=_whole(item.slippage_max_bps, SLIPPAGE_MAX_BPS),
+        pool_shards=_whole(item.pool_shards, 1),
+        pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
+        pool_top_up=bool(item.pool_top_up),
     )
+
+
+def _whole(number: Decimal | None, default: int) -> int:
+    return default if number is None else int(number)

@@ -405,12 +405,13 @@ def journal(line: AssetTransaction) -> Write:
     return Write.put(item)
 
 
-def desk_line(amount: Money, reason: str, order_id: str, at: datetime) -> Write:
-    """A line of the desk's own account in dollars: fractions of cents, and what else is left over. Its balance is
-    the sum of its lines."""
+def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) -> Write:
+    """A line of the desk's own account in dollars or an asset: fractions of cents, and what else is left over. Its
+    balance is the sum of its lines."""
+    asset_id, amount = (USD, part.usd) if isinstance(part, Money) else (part.asset_id, part.amount)
     item = DeskTransactionItem(
-        *keys.DESK_TRANSACTION(asset_id=USD, created_at=text(at), order_id=order_id),
-        amount=amount.usd,
+        *keys.DESK_TRANSACTION(asset_id=asset_id, created_at=text(at), order_id=order_id),
+        amount=amount,
         reason=reason,
         order_id=order_id,
         created_at=at,

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from common.money import CENT, EXACT, Money, Price, Quantity
+from common.money import CENT, EXACT, ROUNDING, Money, Price, Quantity
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LATE_LOOK_SECONDS = 600  # and then once more, for one that turns up after all
@@ -43,6 +43,38 @@ class Missing(StrEnum):
     TOO_EARLY = "TOO_EARLY"  # it may still come to know it
     ONCE = "ONCE"  # late enough, for the first time: to be written down
     FOR_EVER = "FOR_EVER"  # twice: the order never came to be
+
+
+@dataclass(frozen=True)
+class Lot:
+    """What the exchange can trade: multiples of `quantity_step` at multiples of `price_step`, and nothing smaller than
+    its smallest order."""
+
+    quantity_step: Decimal
+    price_step: Decimal
+    min_quantity: Decimal
+    min_notional: Money
+
+    def trades(self, quantity: Quantity, limit_price: Price) -> bool:
+        notional = Money(EXACT.multiply(limit_price.usd_per_unit, quantity.amount))
+        fits = not ROUNDING.remainder(quantity.amount, self.quantity_step)
+        smallest = max(self.min_quantity, self.quantity_step)
+        return fits and quantity.amount >= smallest and notional >= self.min_notional
+
+    def quantity_at_most(self, quantity: Quantity) -> Quantity:
+        return Quantity(_steps(quantity.amount, self.quantity_step, ROUND_FLOOR), quantity.asset_id)
+
+    def price_at_least(self, price: Price) -> Price:
+        """A seller's limit is never lowered."""
+        return Price(_steps(price.usd_per_unit, self.price_step, ROUND_CEILING))
+
+    def price_at_most(self, price: Price) -> Price:
+        """A buyer's limit is never raised."""
+        return Price(_steps(price.usd_per_unit, self.price_step, ROUND_FLOOR))
+
+
+def _steps(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
+    return EXACT.multiply(ROUNDING.divide(amount, step).to_integral_value(rounding), step)
 
 
 @dataclass(frozen=True)

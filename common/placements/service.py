@@ -16,7 +16,7 @@ from common.gateways.exchange import (
 )
 from common.log import count, log
 from common.money import Price, Quantity
-from common.placements.model import SECOND_LOOK_SECONDS, Missing, Placement, believable
+from common.placements.model import SECOND_LOOK_SECONDS, Lot, Missing, Placement, believable
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Venue:
     """`exchange` is made when it is first needed: loading one takes time."""
 
     exchange: Callable[[], Exchange]
+
+    def lot(self, asset_id: str) -> Lot:
+        """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
+        rules = self.exchange().rules(asset_id)
+        return Lot(rules.quantity_step, rules.price_step, rules.min_quantity, rules.min_notional)
 
     def at(self, placement: Placement) -> Exchange:
         """The exchange that a placement was sent to. Raises ExchangeUnavailable when we are with another one by now:

@@ -30,6 +30,9 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     resolved_at = InstantAttribute(null=True)
 
 
+NONE = "NONE"  # the order's state, where the exchange does not have it
+
+
 class PlacementMoved(Refusal):
     """Somebody else has placed it, or looked for it: read again."""
 
@@ -83,9 +86,7 @@ def miss(placement: Placement, at: datetime) -> Write:
 def never(placement: Placement, at: datetime) -> Write:
     """The exchange does not have it."""
     item = ExchangeOrderItem
-    return Write.update(
-        _item(placement), item.order_state.set("NONE"), item.resolved_at.set(at), item.updated_at.set(at)
-    )
+    return Write.update(_item(placement), item.order_state.set(NONE), item.resolved_at.set(at), item.updated_at.set(at))
 
 
 def turned_up(placement: Placement, at: datetime) -> Write:

@@ -12,6 +12,10 @@
 | deposit           | {order_id}                  | DEPOSIT                 |                                                   |
 | withdrawal        | {order_id}                  | WITHDRAWAL              | OpenWorkIndex                                     |
 | sell_order        | {order_id}                  | SELL_ORDER              | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
+| purchase          | {order_id}                  | PURCHASE                | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
+| pool              | POOL#{asset_id}#{shard}     | HEAD                    | OpenWorkIndex                                     |
+| batch             | {batch_id}                  | BATCH                   | OpenWorkIndex                                     |
+| member            | {batch_id}                  | MEMBER#{order_id}       |                                                   |
 | exchange_order    | {order_id}                  | VENUE#{n}               |                                                   |
 | payout_attempt    | {order_id}                  | PAYOUT#{attempt}        |                                                   |
 | bank_event        | HOOK#{webhook_id}           | SEEN                    | OpenWorkIndex                                     |
@@ -126,6 +130,10 @@ ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=(USER_ORDERS, USER_TIM
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT")
 WITHDRAWAL = Key("withdrawal", pk="{order_id}", sk="WITHDRAWAL", indexes=(OPEN_WORK,))
 SELL_ORDER = Key("sell_order", pk="{order_id}", sk="SELL_ORDER", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
+PURCHASE = Key("purchase", pk="{order_id}", sk="PURCHASE", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
+POOL = Key("pool", pk="POOL#{asset_id}#{shard}", sk="HEAD", indexes=(OPEN_WORK,))
+BATCH = Key("batch", pk="{batch_id}", sk="BATCH", indexes=(OPEN_WORK,))
+MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,))
@@ -149,6 +157,10 @@ SCHEMA = [
     DEPOSIT,
     WITHDRAWAL,
     SELL_ORDER,
+    PURCHASE,
+    POOL,
+    BATCH,
+    MEMBER,
     EXCHANGE_ORDER,
     PAYOUT_ATTEMPT,
     BANK_EVENT,

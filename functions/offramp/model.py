@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from common.catalogue.model import Asset, Quote
+from common.catalogue.model import Asset, Quote, check_size
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import CENT, EXACT, INTEGER_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
+from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Owner
-from common.placements.model import Fill
+from common.placements.model import Fill, Lot
 
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
 POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled
@@ -34,10 +34,6 @@ class EstimateOutOfBand(Rejected):
 
 class NotALot(Rejected):
     """The exchange trades multiples of a step only, and not less than its smallest order."""
-
-
-class AmountTooLarge(Rejected):
-    """A quantity or total has more digits than any amount may have."""
 
 
 class SaleRefused(Unavailable):
@@ -188,34 +184,6 @@ class Band:
             )
 
 
-@dataclass(frozen=True)
-class Lot:
-    """What the exchange can trade: multiples of `quantity_step` at multiples of `price_step`."""
-
-    quantity_step: Decimal
-    price_step: Decimal
-    min_quantity: Decimal
-    min_notional: Money
-
-    def check(self, quantity: Quantity, limit_price: Price) -> None:
-        """Raises NotALot."""
-        notional = Money(EXACT.multiply(limit_price.usd_per_unit, quantity.amount))
-        fits = not ROUNDING.remainder(quantity.amount, self.quantity_step)
-        if not fits or quantity.amount < self.min_quantity or notional < self.min_notional:
-            raise NotALot(
-                f"the exchange sells {quantity.asset_id} in multiples of {plain(self.quantity_step)}, at least "
-                f"{plain(self.min_quantity)} and ${self.min_notional} an order",
-                quantity_step=plain(self.quantity_step),
-                min_quantity=plain(self.min_quantity),
-                min_notional_usd=str(self.min_notional),
-            )
-
-    def price_at_least(self, price: Price) -> Price:
-        """`price`, rounded up to the next step: a seller's limit is never lowered."""
-        steps = ROUNDING.divide(price.usd_per_unit, self.price_step).to_integral_value(ROUND_CEILING)
-        return Price(EXACT.multiply(steps, self.price_step))
-
-
 def sell_order(
     owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, lot: Lot, now: datetime
 ) -> SellOrder:
@@ -225,13 +193,12 @@ def sell_order(
     """
     quantity = Quantity(asked.quantity, asset.asset_id)
     asset.check_quantity(quantity)
-    if max(quantity.amount.adjusted(), asked.estimated_amount.usd.adjusted()) >= INTEGER_DIGITS_MAX:
-        raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
+    check_size(quantity.amount, asked.estimated_amount.usd)
     band = Band(quote, asset.estimate_band_bps)
     band.check(quantity, asked.estimated_amount, asset.price_age_max_seconds, now)
     asset.check_notional(asked.estimated_amount)
     limit_price = lot.price_at_least(band.low)
-    lot.check(quantity, limit_price)
+    _check_lot(lot, quantity, limit_price)
     return SellOrder(
         order_id=order_id,
         owner=owner,
@@ -250,6 +217,18 @@ def sell_order(
         created_at=now,
         updated_at=now,
     )
+
+
+def _check_lot(lot: Lot, quantity: Quantity, limit_price: Price) -> None:
+    """Raises NotALot."""
+    if not lot.trades(quantity, limit_price):
+        raise NotALot(
+            f"the exchange sells {quantity.asset_id} in multiples of {plain(lot.quantity_step)}, at least "
+            f"{plain(lot.min_quantity)} and ${lot.min_notional} an order",
+            quantity_step=plain(lot.quantity_step),
+            min_quantity=plain(lot.min_quantity),
+            min_notional_usd=str(lot.min_notional),
+        )
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,6 @@ from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.offramp import model, store
 from functions.offramp.model import (
-    Lot,
     SaleRefused,
     SaleUnresolved,
     SellOrder,
@@ -123,8 +122,7 @@ class Offramp:
             clients.usable(self.table, kind, client_id, owner)
         listing, now = self.market.listing(asked.asset_id), self.now()
         quote = listing.tradable_quote(now)
-        rules = self.venue.exchange().rules(asked.asset_id)
-        lot = Lot(rules.quantity_step, rules.price_step, rules.min_quantity, rules.min_notional)
+        lot = self.venue.lot(asked.asset_id)
         return model.sell_order(owner, order_id, asked, listing.asset, quote, lot, now)
 
     def _again(self, known: SellOrder, fresh: SellOrder | None) -> Asked:

@@ -10,7 +10,14 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
-from common.catalogue.model import ESTIMATE_BAND_BPS, PRECISION_MAX, Asset, Execution
+from common.catalogue.model import (
+    ESTIMATE_BAND_BPS,
+    POOL_DEADLINE_SECONDS,
+    PRECISION_MAX,
+    SLIPPAGE_MAX_BPS,
+    Asset,
+    Execution,
+)
 from common.clients import Client, ClientKind, ClientStatus
 from common.http import caller
 from common.money import Money
@@ -52,6 +59,16 @@ class AssetRequest(RequestBody):
     estimate_band_bps: Annotated[
         int, Field(ge=1, le=5_000, strict=True, description="how far an estimate may be from the price")
     ] = ESTIMATE_BAND_BPS
+    slippage_max_bps: Annotated[
+        int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
+    ] = SLIPPAGE_MAX_BPS
+    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
+    pool_deadline_seconds: Annotated[
+        int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
+    ] = POOL_DEADLINE_SECONDS
+    pool_top_up: Annotated[
+        bool, Field(strict=True, description="then the desk adds what is missing, instead of giving the dollars back")
+    ] = False
 
 
 class AssetSaved(View):
@@ -65,6 +82,10 @@ class AssetSaved(View):
     price_source_id: str
     price_age_max_seconds: int
     estimate_band_bps: int
+    slippage_max_bps: int
+    pool_shards: int
+    pool_deadline_seconds: int
+    pool_top_up: bool
 
 
 class ReconcileRequest(RequestBody):
@@ -214,6 +235,10 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
         price_source_id=body.price_source_id,
         price_age_max_seconds=body.price_age_max_seconds,
         estimate_band_bps=body.estimate_band_bps,
+        slippage_max_bps=body.slippage_max_bps,
+        pool_shards=body.pool_shards,
+        pool_deadline_seconds=body.pool_deadline_seconds,
+        pool_top_up=body.pool_top_up,
     )
     operations().save_asset(asset, operator)
     return AssetSaved(
@@ -227,6 +252,10 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
         price_source_id=asset.price_source_id,
         price_age_max_seconds=asset.price_age_max_seconds,
         estimate_band_bps=asset.estimate_band_bps,
+        slippage_max_bps=asset.slippage_max_bps,
+        pool_shards=asset.pool_shards,
+        pool_deadline_seconds=asset.pool_deadline_seconds,
+        pool_top_up=asset.pool_top_up,
     )
 
 

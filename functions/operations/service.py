@@ -145,7 +145,7 @@ class Operations:
             return False
 
     def _waiting(self, thing_id: str) -> Unfinished | None:
-        return next((item for key in store.keys_of(thing_id) if (item := work.item(self.table, key))), None)
+        return work.item(self.table, store.key_of(thing_id))
 
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
@@ -171,14 +171,13 @@ class Operations:
         Any round may be cut short; the next one does the rest.
         """
         now, found = self.now(), Counter[str]()
-        for context in model.CONTEXTS:
-            if context == payouts_store.PARKED:
-                continue
+        for context in set(model.CONTEXTS) - {*model.DRIVEN, payouts_store.PARKED}:
+            found["overdue"] += sum(1 for _ in work.due(self.table, context, now - model.OVERDUE_AFTER))
+        for context in model.DRIVEN:
             for waiting in work.due(self.table, context, now):
                 if not more_time():
                     break
                 self._one(waiting.PK, lambda: self._sweep(PrimaryKey(waiting.PK, waiting.SK), now, found))  # noqa: B023
-        for context in model.DRIVEN:
             found["needs_person"] += sum(1 for _ in work.for_people(self.table, context))
         for key in self._dead(now):
             if more_time():
@@ -222,7 +221,7 @@ class Operations:
         for machine in model.MACHINES:
             try:
                 for name in self.machines.died(machine, now - model.DIED_WITHIN):
-                    yield from store.keys_of(name.partition("-")[0])
+                    yield store.key_of(name.partition("-")[0])
             except MachinesUnavailable as unavailable:
                 log.warning("not swept", extra={"machine": machine, "why": unavailable.detail})
 
@@ -295,5 +294,7 @@ def _told(asset: Asset) -> str:
     return (
         f"{asset.name}, {state}, {asset.execution}, {asset.precision} decimals, "
         f"${asset.min_notional} to ${asset.max_notional}, priced as {asset.price_source_id} "
-        f"for {asset.price_age_max_seconds} s, estimates within {asset.estimate_band_bps} bps"
+        f"for {asset.price_age_max_seconds} s, estimates within {asset.estimate_band_bps} bps, slippage "
+        f"up to {asset.slippage_max_bps} bps, {asset.pool_shards} pools for {asset.pool_deadline_seconds} s, "
+        f"then {'topped up' if asset.pool_top_up else 'given back'}"
     )

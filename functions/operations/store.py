@@ -41,10 +41,19 @@ def thing_id(pk: str) -> str:
     return pk.partition("#")[2] or pk
 
 
-def keys_of(thing_id: str) -> tuple[PrimaryKey, ...]:
+def key_of(thing_id: str) -> PrimaryKey:
     """Where something of this id may wait."""
-    rows = (keys.ORDER, keys.SELL_ORDER, keys.WITHDRAWAL)
-    return tuple(row(order_id=thing_id) for row in rows)
+    match thing_id[:1]:
+        case "S":
+            return keys.SELL_ORDER(order_id=thing_id)
+        case "W":
+            return keys.WITHDRAWAL(order_id=thing_id)
+        case "P":
+            return keys.PURCHASE(order_id=thing_id)
+        case "B":
+            return keys.BATCH(batch_id=thing_id)
+        case _:
+            return keys.ORDER(order_id=thing_id)
 
 
 def calls(table: Table, thing_id: str) -> Iterator[OutsideCall]:

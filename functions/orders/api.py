@@ -345,15 +345,15 @@ def _listed(order: Order | OtherOrder) -> ListedOrderView:
         status=order.status,
         reason=order.reason,
         order_price=None,
-        expires_at=None,
-        held_amount=None,
+        expires_at=order.expires_at,
+        held_amount=_text(order.held),
         price_per_unit=None,
-        price_source=None,
-        price_as_of=None,
+        price_source=order.price_source,
+        price_as_of=order.price_as_of,
         total_amount=_text(order.total_amount),
         created_at=order.created_at,
         updated_at=order.updated_at,
-        route=f"GET /crypto/order/sell/{order.order_id}",
+        route=f"GET {'/purchases' if order.order_type is Side.BUY else '/crypto/order/sell'}/{order.order_id}",
     )
 
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from common.catalogue.model import Asset, Execution, Quote
+from common.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
@@ -31,24 +31,12 @@ class OrderNotPending(Conflict):
     """The order is decided; nothing can be done about it any more."""
 
 
-class PriceMoved(Conflict):
-    """The market has left the price that the order was protected by."""
-
-
 class BoughtElsewhere(Conflict):
     """The asset is bought at an exchange, not from the desk's book."""
 
 
-class ContradictoryTerms(Rejected):
-    """The fields of the order do not go together."""
-
-
 class ExpiryOutOfRange(Rejected):
     """`expires_at` is past, or too far ahead."""
-
-
-class AmountTooLarge(Rejected):
-    """A quantity or total has more digits than any amount may have."""
 
 
 class StatementTooLong(Rejected):
@@ -169,6 +157,10 @@ class OtherOrder:
     updated_at: datetime
     total_amount: Money | None
     reason: str | None
+    held: Money | None
+    price_source: str | None
+    price_as_of: datetime | None
+    expires_at: datetime | None
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:
@@ -197,7 +189,7 @@ def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote:
     # worth less than a cent, and where it is coarser the difference stays with the customer.
     total = price.cost_of(quantity) if buying else price.proceeds_of(quantity)
     asset.check_notional(total)
-    _check_size(quantity, total)
+    check_size(quantity.amount, total.usd)
     return Order(
         order_id=order_id,
         owner=owner,
@@ -231,11 +223,11 @@ def limit_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: 
     buying = asked.order_type is Side.BUY
     notional = asked.order_price.cost_of(quantity) if buying else asked.order_price.proceeds_of(quantity)
     asset.check_notional(notional)
-    _check_size(quantity, notional)
+    check_size(quantity.amount, notional.usd)
     if quote is not None and (quote.price < asked.order_price if buying else quote.price > asked.order_price):
         better = quote.price.cost_of(quantity) if buying else quote.price.proceeds_of(quantity)
         asset.check_notional(better)
-        _check_size(quantity, better)
+        check_size(quantity.amount, better.usd)
     return Order(
         order_id=order_id,
         owner=owner,
@@ -260,7 +252,7 @@ def filled(order: Order, quote: Quote, now: datetime) -> Order:
     buying = order.order_type is Side.BUY
     assert quote.price <= order.order_price if buying else quote.price >= order.order_price
     total = quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity)
-    _check_size(order.quantity, total)
+    check_size(order.quantity.amount, total.usd)
     return replace(
         order,
         status=Status.COMPLETED,
@@ -285,12 +277,6 @@ def check_execution(asset: Asset) -> None:
     """Raises BoughtElsewhere."""
     if asset.execution is not Execution.INSTANT:
         raise BoughtElsewhere(f"{asset.asset_id} is bought at an exchange: POST /purchases", route="POST /purchases")
-
-
-def _check_size(quantity: Quantity, total: Money) -> None:
-    for amount in (quantity.amount, total.usd):
-        if amount.adjusted() >= INTEGER_DIGITS_MAX:
-            raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
 
 
 def book_price(price: Price) -> str:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from common import work
 from common.catalogue import store as catalogue
-from common.catalogue.model import Listing, PriceIsNewer, Quote
+from common.catalogue.model import AmountTooLarge, Listing, PriceIsNewer, Quote
 from common.catalogue.store import Market
 from common.errors import Refusal, Unavailable
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -22,7 +22,7 @@ from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.orders import model, store
-from functions.orders.model import AmountTooLarge, Order, OrderNotPending, OtherOrder, Side, Status, Terms
+from functions.orders.model import Order, OrderNotPending, OtherOrder, Side, Status, Terms
 
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 

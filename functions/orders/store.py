@@ -46,6 +46,8 @@ class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
 class AnyOrderItem(AnyItem, OrderItem):
     """An order of any kind, as the users' indexes have it."""
 
+    held_amount = DecimalAttribute(null=True)
+
 
 class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
     """A pending order as the book needs it. All of it is fixed when the order is placed, so a fill reads no order."""
@@ -254,6 +256,10 @@ def listed(item: AnyOrderItem) -> Order | OtherOrder:
         updated_at=item.updated_at,
         total_amount=None if item.total_amount is None else Money(item.total_amount),
         reason=item.reason,
+        held=None if item.held_amount is None else Money(item.held_amount),
+        price_source=item.price_source,
+        price_as_of=item.price_as_of,
+        expires_at=item.expires_at,
     )
 
 

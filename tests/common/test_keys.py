@@ -25,6 +25,8 @@ PARTS = {
     "attempt": "01",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
+    "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
+    "shard": "0",
 }
 
 

@@ -132,7 +132,7 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
 
 def test_the_machines_of_the_model_are_all_drawn() -> None:
     titles = [line.removeprefix("## ") for line in documents.states().splitlines() if line.startswith("## ")]
-    assert titles == ["accounts", "offramp", "orders", "payout attempts"]
+    assert titles == ["accounts", "offramp", "orders", "purchases", "batches", "payout attempts"]
 
 
 def test_a_stale_document_is_found_and_named(

@@ -23,6 +23,9 @@ from common.table.keys import INDEXES, Index
 from functions.offramp import tasks
 from functions.operations import schedule as operations_schedule
 from functions.orders import schedule as orders_schedule
+from functions.purchases import schedule as purchases_schedule
+from functions.purchases import tasks as purchases_tasks
+from functions.purchases.model import BatchNotStuck
 from infra.contexts import contexts
 from infra.grants import (
     CHECK,
@@ -181,9 +184,10 @@ def recorded() -> Recorder:
     """Every route once and again, every machine through all that can happen to it, and every round of the clock."""
     recorder = Recorder()
     with ExitStack() as stack:
-        for name in contexts_tasks():
-            kept = getattr(tasks, name)
-            stack.enter_context(patch.object(tasks, name, recorder.as_(f"offramp.{name}", kept)))
+        for context, of in (("offramp", tasks), ("purchases", purchases_tasks)):
+            for name in tasks_of(context):
+                asked = recorder.as_(f"{context}.{name}", getattr(of, name))
+                stack.enter_context(patch.object(of, name, asked))
         awaits(recorder, stack)
         routes(recorder)
         by_hand(recorder)
@@ -193,8 +197,8 @@ def recorded() -> Recorder:
     return recorder
 
 
-def contexts_tasks() -> tuple[str, ...]:
-    return next(context.tasks for context in contexts() if context.name == "offramp")
+def tasks_of(name: str) -> tuple[str, ...]:
+    return next(context.tasks for context in contexts() if context.name == name)
 
 
 def awaits(recorder: Recorder, stack: ExitStack) -> None:
@@ -247,8 +251,11 @@ def by_hand(recorder: Recorder) -> None:
         desk.dynamo.put_item(TableName="desk", Item=item)
         asked("operations", f"/operations/parked/{event.event_id}/replay")
         paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").transfer.transfer_id
+        desk.mark("SOL", "100")
+        batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
         desk.world.machines.restart()
         asked("operations", f"/operations/work/{paid}/redrive")
+        asked("operations", f"/operations/work/{batch}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
 
 
@@ -378,7 +385,46 @@ def decided_sales(recorder: Recorder) -> None:
         recorder.as_(function, desk.operations.replay)(event.event_id, "ticket 4713", "olga")
 
 
-LIVES = (sales, unanswered_sales, payouts_in_the_way, decided_sales)
+def buying(recorder: Recorder) -> tuple[Desk, Any]:
+    desk = Desk()
+    desk.list_exchange_asset()
+    return watched(recorder, desk), desk.customer()
+
+
+def bought_batches(recorder: Recorder) -> None:
+    """Filled; not filled in time and cancelled; never there, and looked for once more; given up by an operator."""
+    desk, ann = buying(recorder)
+    desk.purchase(ann, "20")
+    desk.run()
+    desk, ann = buying(recorder)
+    desk.world.nobody_sells()
+    batch = desk.purchase(ann, "20").batch_id
+    desk.world.machines.run()
+    desk.clock.forward(minutes=40)
+    with pytest.raises(BatchNotStuck):  # the exchange is asked whether it has lost it
+        recorder.as_("purchases.api", desk.purchases.void)(batch, "ticket 4715", "olga", dry_run=True)
+    desk.run()
+    desk, ann = buying(recorder)
+    desk.world.fake.fail_before_next("place")
+    desk.purchase(ann, "20")
+    desk.run()
+    for dead in (False, True):
+        desk, ann = buying(recorder)
+        batch = desk.purchase(ann, "20").batch_id
+        if dead:
+            desk.world.machines.restart()
+        recorder.as_("purchases.api", desk.purchases.void)(batch, "ticket 4715", "olga", dry_run=False)
+
+
+def pools_at_their_deadline(recorder: Recorder) -> None:
+    desk, ann = buying(recorder)
+    desk.purchase(ann, "4")
+    desk.clock.forward(days=2)
+    with patch.object(purchases_schedule, "purchases", lambda: desk.purchases):
+        recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
+
+
+LIVES = (sales, unanswered_sales, payouts_in_the_way, decided_sales, bought_batches, pools_at_their_deadline)
 
 
 def rounds(recorder: Recorder) -> None:
@@ -414,6 +460,11 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     desk.cash_out(ann, "1")
     desk.accounts.withdraw(ann, "a", Money(10), "ann-bank")
     desk.world.machines.run()
+    desk.list_exchange_asset()
+    desk.world.fake.down = True
+    desk.purchase(ann, "20")
+    desk.world.machines.run()
+    desk.world.fake.down = False
     desk.world.machines.restart()
     sweep({}, Context())
     for machine, outcome in (("sell-order", "fail"), ("payout", "complete")):

@@ -12,6 +12,7 @@ import json
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,6 +23,9 @@ from common.gateways.exchange import ExchangeOrderUnknown
 from common.payouts.model import AWAIT_SECONDS, Stage
 from common.placements.model import POLL_LIMIT
 from functions.offramp import model, tasks, workflow
+from functions.purchases import model as purchases
+from functions.purchases import tasks as purchases_tasks
+from functions.purchases import workflow as purchases_workflow
 from infra.context import TASK_SECONDS
 from infra.contexts import contexts
 from infra.place import Environment
@@ -32,8 +36,13 @@ from tests.machine import definition_of
 from tests.outside import ACCOUNT
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-MACHINES = {"sell-order": "OfframpSellOrderMachine", "payout": "OfframpPayoutMachine"}  # logical ids begin so
+MACHINES = {  # logical ids begin so
+    "sell-order": "OfframpSellOrderMachine",
+    "payout": "OfframpPayoutMachine",
+    "purchase": "PurchasesPurchaseMachine",
+}
 EACH = pytest.mark.parametrize("machine", MACHINES)
+PAYING = pytest.mark.parametrize("machine", ["sell-order", "payout"])
 EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
 AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
 
@@ -92,15 +101,22 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
     assert {handler for handler in handlers if ".tasks." in handler} == wanted
 
 
-def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used() -> None:
-    (offramp,) = [context for context in contexts() if context.workflow is workflow]
+@pytest.mark.parametrize(
+    ("flow", "of", "machines"),
+    [(workflow, tasks, ["sell-order", "payout"]), (purchases_workflow, purchases_tasks, ["purchase"])],
+    ids=["offramp", "purchases"],
+)
+def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used(
+    flow: ModuleType, of: ModuleType, machines: list[str]
+) -> None:
+    (context,) = [context for context in contexts() if context.workflow is flow]
     public = {
         name
-        for name, member in vars(tasks).items()
-        if inspect.isfunction(member) and member.__module__ == tasks.__name__ and not name.startswith("_")
+        for name, member in vars(of).items()
+        if inspect.isfunction(member) and member.__module__ == of.__name__ and not name.startswith("_")
     }
-    assert set(offramp.tasks) == public
-    assert {function_of(state) for machine in MACHINES for _, state in task_states(machine)} == public
+    assert set(context.tasks) == public
+    assert {function_of(state) for machine in machines for _, state in task_states(machine)} == public
 
 
 @EACH
@@ -120,34 +136,49 @@ def test_every_outage_that_a_task_may_meet_is_retried(machine: str) -> None:
     everywhere = {
         kind.__name__
         for kind in below(Unavailable)
-        if kind.__module__ in OF_ALL_TASKS and kind.__name__ not in NOT_IN_MACHINES
+        if kind.__module__ in OF_ALL_TASKS | OF_TASKS_OF[machine] and kind.__name__ not in NOT_IN_MACHINES
     }
-    assert {"Busy", "TableUnavailable", "ExchangeUnavailable", "BankUnavailable", "MachinesUnavailable"} <= everywhere
+    assert {"Busy", "TableUnavailable", "ExchangeUnavailable", "MachinesUnavailable"} <= everywhere
+    assert ("BankUnavailable" in everywhere) is (machine != "purchase")
     for name, state in task_states(machine):
         retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
         assert everywhere <= retried, name
 
 
 OF_ALL_TASKS = {
-    "common.gateways.bank",
     "common.gateways.exchange",
     "common.machines",
-    "common.payouts.model",
     "common.table.table",
     "common.table.transaction",
 }
+OF_TASKS_OF = {
+    "sell-order": {"common.gateways.bank", "common.payouts.model"},
+    "payout": {"common.gateways.bank", "common.payouts.model"},
+    "purchase": {"common.catalogue.model"},
+}
 
 
-def test_what_only_one_task_raises_is_retried_or_caught_there() -> None:
-    """Read off the docstrings: what `functions.offramp.service` says that a method of the machine raises."""
-    raised = {
+# Read off the docstrings: what the services say that a method of the machine raises.
+RAISED = {
+    "sell-order": {
         "ResolveSellOrder": {"SellOrderUnresolved"},
         "PollSellOrder": {"SellOrderNotFilled", "SellOrderOverdue"},
         "CancelSellOrder": {"SellOrderNotFilled"},
-    }
-    of_model = {kind.__name__ for kind in below(Unavailable) if kind.__module__ == model.__name__} - NOT_IN_MACHINES
+    },
+    "purchase": {
+        "ResolveBatch": {"PurchaseUnresolved"},
+        "PollBatch": {"PurchaseNotFilled", "PurchaseOverdue"},
+        "CancelBatch": {"PurchaseNotFilled"},
+    },
+}
+
+
+@pytest.mark.parametrize(("machine", "of"), [("sell-order", model), ("purchase", purchases)])
+def test_what_only_one_task_raises_is_retried_or_caught_there(machine: str, of: ModuleType) -> None:
+    raised = RAISED[machine]
+    of_model = {kind.__name__ for kind in below(Unavailable) if kind.__module__ == of.__name__} - NOT_IN_MACHINES
     assert set().union(*raised.values()) == of_model
-    for name, state in task_states("sell-order"):
+    for name, state in task_states(machine):
         assert errors_of(state) & of_model == raised.get(name, set()), name
 
 
@@ -161,13 +192,21 @@ def test_a_retried_task_is_asked_for_hours_and_never_without_a_pause(machine: st
         assert waits_seconds(patient) > 2 * 3600, name
 
 
-def test_polling_goes_on_for_longer_than_an_order_may_take() -> None:
-    """Else the machine would give up before SellOrderOverdue is raised, and nobody would cancel."""
-    (poll,) = [state for name, state in task_states("sell-order") if name == "PollSellOrder"]
-    (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == ["SellOrderNotFilled"]]
+@pytest.mark.parametrize(
+    ("machine", "names"),
+    [
+        ("sell-order", ("PollSellOrder", "SellOrderNotFilled", "SellOrderOverdue", "CancelSellOrder")),
+        ("purchase", ("PollBatch", "PurchaseNotFilled", "PurchaseOverdue", "CancelBatch")),
+    ],
+)
+def test_polling_goes_on_for_longer_than_an_order_may_take(machine: str, names: tuple[str, str, str, str]) -> None:
+    """Else the machine would give up before it is said to be overdue, and nobody would cancel."""
+    polls, not_filled, overdue, cancels = names
+    (poll,) = [state for name, state in task_states(machine) if name == polls]
+    (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == [not_filled]]
     assert waits_seconds(rule) > POLL_LIMIT.total_seconds()
-    (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == ["SellOrderOverdue"]]
-    assert caught["Next"] == "CancelSellOrder"
+    (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == [overdue]]
+    assert caught["Next"] == cancels
 
 
 def waits_seconds(rule: Asl) -> float:
@@ -193,21 +232,26 @@ def test_every_stage_is_led_somewhere_and_an_unknown_one_to_an_operator(machine:
     led = {rule["StringEquals"]: rule["Next"] for rule in choice["Choices"]}
     assert all(rule["Variable"] == "$.stage" for rule in choice["Choices"])
     of_sales = {Stage.RESOLVE, Stage.LOOK_AGAIN, Stage.POLL}
-    assert set(led) == set(Stage) - {Stage.STOPPED} - (set() if machine == "sell-order" else of_sales)
+    stages: dict[str, set[Any]] = {
+        "sell-order": set(Stage),
+        "payout": set(Stage) - of_sales,
+        "purchase": set(purchases.Stage),
+    }
+    assert set(led) == stages[machine] - {"STOPPED"}
     assert choice["Default"] == "WaitsForOperator"
 
 
 @EACH
 def test_a_machine_begins_by_reading_and_after_each_task_reads_what_is_next(machine: str) -> None:
     asl = golden(machine)
-    assert asl["StartAt"] == "ReadOrder"
+    assert asl["StartAt"] == ("ReadBatch" if machine == "purchase" else "ReadOrder")
     for name, state in task_states(machine):
         if name != "AwaitPayout":  # the token tells nothing: the bank is asked, then the table
             assert state["Next"] == "NextStep", name
             assert "ResultPath" not in state, name
 
 
-@EACH
+@PAYING
 def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it(machine: str) -> None:
     (wait,) = [state for name, state in task_states(machine) if name == "AwaitPayout"]
     assert wait["Resource"].endswith(":lambda:invoke.waitForTaskToken")
@@ -220,7 +264,7 @@ def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it(machine: st
 @EACH
 def test_every_task_gets_what_it_reads_of_its_event(machine: str) -> None:
     """A member that a task reads and the state does not send would be a KeyError in every execution."""
-    read = {function.name: _members(function) for function in _functions(tasks)}
+    read = {function.name: _members(function) for of in (tasks, purchases_tasks) for function in _functions(of)}
     for name, state in task_states(machine):
         parameters = state["Parameters"]
         sent = parameters["Payload"] if ":" in state["Resource"] else parameters

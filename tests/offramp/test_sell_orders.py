@@ -15,6 +15,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.catalogue.model import (
     AboveMaximum,
+    AmountTooLarge,
     AssetInactive,
     AssetNotFound,
     BelowMinimum,
@@ -34,7 +35,6 @@ from functions.offramp.model import (
     LOOK_UP_BEGUN_SECONDS_MAX,
     OPERATORS_ONLY,
     TRANSITIONS,
-    AmountTooLarge,
     EstimateOutOfBand,
     NotALot,
     SaleRefused,

@@ -398,6 +398,9 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.cash_out(ann, "1")
     desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
     desk.payouts.receive(EARLY)
+    desk.list_exchange_asset()
+    desk.purchase(ann, "4")
+    desk.purchase(ann, "10")
     waiting = {item["open_work"]["S"].partition("#")[0] for item in desk.dynamo.items() if "open_work" in item}
     assert waiting == set(model.CONTEXTS)
     assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(model.MACHINES)

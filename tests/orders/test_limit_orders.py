@@ -5,14 +5,13 @@ from decimal import Decimal
 
 import pytest
 
-from common.catalogue.model import AboveMaximum, AssetInactive, BelowMinimum, PriceUnavailable
+from common.catalogue.model import AboveMaximum, AssetInactive, BelowMinimum, ContradictoryTerms, PriceUnavailable
 from common.ledger.model import InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
 from functions.orders import store
 from functions.orders.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
-    ContradictoryTerms,
     ExpiryOutOfRange,
     OrderNotFound,
     OrderNotPending,

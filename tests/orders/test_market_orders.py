@@ -11,9 +11,11 @@ from common.catalogue.model import (
     AssetInactive,
     AssetNotFound,
     BelowMinimum,
+    ContradictoryTerms,
     Execution,
     Listing,
     PrecisionExceeded,
+    PriceMoved,
     PriceUnavailable,
     Quote,
 )
@@ -22,7 +24,7 @@ from common.idempotency import IdempotencyKeyReused
 from common.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
 from common.owner import Owner
-from functions.orders.model import BoughtElsewhere, ContradictoryTerms, PriceMoved, Side, Status, Terms
+from functions.orders.model import BoughtElsewhere, Side, Status, Terms
 from tests.desk import Desk
 
 

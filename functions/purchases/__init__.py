@@ -1,0 +1,12 @@
+"""Purchases (seed 004): coins bought at the exchange for the customer; what is too small for it is pooled.
+
+    POST /purchases ─┬─ worth the minimum ──▶ a batch of its own ─────────────┐
+                     └─ worth less ─▶ pool ─┬─ reaches the minimum ─▶ batch ──┼─▶ exchange ─▶ allocated to the members
+                          ▲       cancelled ┘─ deadline ─▶ batch, refunded ───┘               pro rata, to the last unit
+                          └ the next generation begins
+
+The dollars are held from the beginning. A pool is a generation of members: joining it, leaving it and closing it are
+conditional on the generation, so it is closed exactly once, and nobody joins or leaves what is closed. What is closed
+is a batch: one order at the exchange under one id, which the machine `purchase` places, polls and allocates, and goes
+on wherever it died. Whatever is not spent goes back.
+"""

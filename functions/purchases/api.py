@@ -1,0 +1,177 @@
+"""Purchases over HTTP."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common import http
+from common.http import IdempotencyKey, answer, caller
+from common.money import Money, Price, plain
+from common.table.keys import ORDER_ID_PATTERN
+from common.wire import Amount, AssetId, Dollars, InstantText, Reason, RequestBody, View
+from functions.purchases.here import purchases
+from functions.purchases.model import BatchStatus, Purchase, Status, Terms
+from functions.purchases.service import Moved, PoolState
+from functions.purchases.strategy import Strategy
+
+app = http.api()
+
+OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+
+
+class PurchaseRequest(RequestBody):
+    """Buy coins at the exchange, for a `quantity` or for a `quote_amount` of dollars. Your dollars are the limit: what
+    is not spent comes back. With `max_price` nothing is bought while the market is above it."""
+
+    asset_id: AssetId
+    quantity: Amount | None = None
+    quote_amount: Dollars | None = None
+    max_price: Amount | None = None
+
+
+class PurchaseView(View):
+    """`status` moves from PENDING to COMPLETED, perhaps with less than was asked for (`reason` says why), to FAILED
+    (nothing was bought, the dollars are free again), or to CANCELLED by you."""
+
+    order_id: str
+    order_type: str
+    asset_id: str
+    strategy: Strategy = Field(description="DIRECT: on its own; POOLED: with others, until they reach the minimum")
+    quantity: str = Field(description="as asked for; or about what the dollars buy")
+    quote_amount: str | None
+    max_price: str | None
+    held_amount: str = Field(description="dollars: the most that it can cost")
+    price: str = Field(description="of one unit, when it was asked for")
+    price_source: str
+    price_as_of: InstantText
+    status: Status
+    batch_id: str = Field(description="the order at the exchange that it is bought with")
+    expires_at: InstantText | None = Field(description="when its pool is given up, if it has not filled by then")
+    executed_quantity: str | None = Field(description="what was bought for you")
+    total_amount: str | None = Field(description="what you paid for it")
+    refunded_amount: str | None = Field(description="what went back of what was held")
+    reason: str | None
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class ShardView(View):
+    waiting_amount: str = Field(description="dollars that wait in it")
+    purchases: int
+    expires_at: InstantText | None
+
+
+class PoolView(View):
+    """Purchases of less than `min_notional` wait in a pool until they reach it together. A hot one has several
+    shards, each of which fills by itself."""
+
+    asset_id: str
+    min_notional: str
+    top_up: bool = Field(description="at the deadline the desk adds what is missing; otherwise the dollars go back")
+    shards: list[ShardView]
+
+
+class PoolList(View):
+    items: list[PoolView]
+
+
+class Move(RequestBody):
+    reason: Reason
+    dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
+
+
+class MovedView(View):
+    batch_id: str
+    status: BatchStatus
+    before: BatchStatus
+    done: bool
+    says: str = Field(description="what was done, or would be")
+
+
+@app.post("/purchases", tags=["purchases"], summary="Buy coins at the exchange")
+def buy(body: PurchaseRequest, idempotency_key: IdempotencyKey) -> Response[PurchaseView]:
+    asked = Terms(
+        asset_id=body.asset_id,
+        quantity=body.quantity,
+        quote_amount=None if body.quote_amount is None else Money(body.quote_amount),
+        max_price=None if body.max_price is None else Price(body.max_price),
+    )
+    made = purchases().buy(caller(app).owner, idempotency_key, asked)
+    return answer(_view(made.purchase), HTTPStatus.CREATED, replayed=made.replayed)
+
+
+@app.get("/purchases/pools", tags=["purchases"], summary="What small purchases wait for")
+def pools() -> PoolList:
+    return PoolList(items=[_pool(state) for state in purchases().pools()])
+
+
+@app.get("/purchases/<order_id>", tags=["purchases"], summary="What became of a purchase")
+def purchase(order_id: OrderId) -> PurchaseView:
+    return _view(purchases().purchase(caller(app).owner, order_id))
+
+
+@app.post("/purchases/<order_id>/cancel", tags=["purchases"], summary="Leave the pool, as long as it is not full")
+def cancel_purchase(order_id: OrderId) -> PurchaseView:
+    return _view(purchases().cancel(caller(app).owner, order_id))
+
+
+@app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be bought")
+def void_batch(batch_id: OrderId, body: Move) -> MovedView:
+    operator = caller(app).must_be_operator()
+    return _moved(purchases().void(batch_id, body.reason, operator, dry_run=body.dry_run))
+
+
+def _moved(moved: Moved) -> MovedView:
+    return MovedView(
+        batch_id=moved.batch.batch_id,
+        status=moved.batch.status,
+        before=moved.before,
+        done=moved.done,
+        says=moved.says,
+    )
+
+
+def _pool(state: PoolState) -> PoolView:
+    return PoolView(
+        asset_id=state.asset.asset_id,
+        min_notional=str(state.asset.min_notional),
+        top_up=state.asset.pool_top_up,
+        shards=[
+            ShardView(waiting_amount=str(pool.total), purchases=pool.members, expires_at=pool.due_at)
+            for pool in state.shards
+        ],
+    )
+
+
+def _view(purchase: Purchase) -> PurchaseView:
+    over, paid = purchase.status is not Status.PENDING, purchase.total_amount or Money(0)
+    return PurchaseView(
+        order_id=purchase.order_id,
+        order_type="BUY",
+        asset_id=purchase.asset_id,
+        strategy=purchase.strategy,
+        quantity=plain(purchase.quantity.amount),
+        quote_amount=None if purchase.quote_amount is None else str(purchase.quote_amount),
+        max_price=None if purchase.max_price is None else str(purchase.max_price),
+        held_amount=str(purchase.held),
+        price=str(purchase.quote.price),
+        price_source=purchase.quote.source,
+        price_as_of=purchase.quote.as_of,
+        status=purchase.status,
+        batch_id=purchase.batch_id,
+        expires_at=purchase.expires_at,
+        executed_quantity=None if purchase.executed is None else plain(purchase.executed.amount),
+        total_amount=None if purchase.total_amount is None else str(purchase.total_amount),
+        refunded_amount=str(purchase.held - paid) if over else None,
+        reason=purchase.reason,
+        created_at=purchase.created_at,
+        updated_at=purchase.updated_at,
+    )
+
+
+handler = http.serve(app, purchases)

@@ -1,0 +1,643 @@
+"""Purchases, pools, batches and their members in the table: items, mapping both ways, writes and queries."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from decimal import Decimal
+from typing import TypeVar
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from common import timeline, work
+from common.catalogue.model import Quote
+from common.clock import text
+from common.errors import Refusal
+from common.money import Money, Price, Quantity, plain
+from common.owner import Owner
+from common.table import keys
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+from common.timeline import Event
+from common.work import OpenWork
+from functions.purchases.model import (
+    ALLOCATE_DUE,
+    PLACE_DUE,
+    Batch,
+    BatchNotFound,
+    BatchStatus,
+    Bought,
+    Member,
+    Plan,
+    Pool,
+    Purchase,
+    PurchaseNotFound,
+    PurchaseNotPending,
+    Share,
+    Status,
+)
+from functions.purchases.strategy import Strategy
+
+PURCHASES, BATCHES = "purchases", "batches"  # of open work: what machines move is apart
+MACHINE = "purchase"
+POOL_PREFIX = keys.POOL.pk.partition("#")[0] + "#"
+PLACEMENT = 1  # a batch is placed once
+_T = TypeVar("_T")
+
+
+class PurchaseItem(OpenWork, discriminator=keys.PURCHASE.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    ASSET_ID = UnicodeAttribute()
+    timeline_at = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    order_type = UnicodeAttribute()
+    strategy = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    quote_amount = DecimalAttribute(null=True)
+    held_amount = DecimalAttribute()
+    max_price = DecimalAttribute(null=True)
+    status = UnicodeAttribute()
+    terms = UnicodeAttribute()
+    price = DecimalAttribute()
+    price_source = UnicodeAttribute()
+    price_as_of = InstantAttribute()
+    batch_id = UnicodeAttribute()
+    expires_at = InstantAttribute(null=True)
+    shard = DecimalAttribute(null=True)
+    pool_generation = DecimalAttribute(null=True)
+    executed_quantity = DecimalAttribute(null=True)
+    total_amount = DecimalAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+
+class PoolItem(OpenWork, discriminator=keys.POOL.entity):
+    asset_id = UnicodeAttribute()
+    shard = DecimalAttribute()
+    pool_generation = DecimalAttribute()
+    total = DecimalAttribute()
+    members = DecimalAttribute()
+
+
+class BatchItem(OpenWork, discriminator=keys.BATCH.entity):
+    asset_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    shard = DecimalAttribute(null=True)
+    pool_generation = DecimalAttribute(null=True)
+    top_up = DecimalAttribute(null=True)
+    price = DecimalAttribute(null=True)  # told to the customer; once it is planned, that of the plan
+    price_source = UnicodeAttribute(null=True)
+    price_as_of = InstantAttribute(null=True)
+    precision = DecimalAttribute(null=True)
+    quantity = DecimalAttribute(null=True)
+    limit_price = DecimalAttribute(null=True)
+    executed_quantity = DecimalAttribute(null=True)
+    gross_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    fee_in_asset = DecimalAttribute(null=True)
+    fees_elsewhere = UnicodeAttribute(null=True)  # JSON
+    reason = UnicodeAttribute(null=True)
+    look_at = InstantAttribute(null=True)
+    turned_up = BooleanAttribute(null=True)
+
+
+class MemberItem(Item, discriminator=keys.MEMBER.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    held_amount = DecimalAttribute()
+    quantity = DecimalAttribute(null=True)
+    max_price = DecimalAttribute(null=True)
+    allocated_at = InstantAttribute(null=True)
+
+
+class AlreadyAsked(Refusal):
+    """The id is taken: by a repeat, or by other terms. Carries the purchase as it is."""
+
+    def __init__(self, purchase: Purchase) -> None:
+        super().__init__("that purchase id is taken")
+        self.purchase = purchase
+
+
+class PoolMoved(Refusal):
+    """The pool is not as it was read. Carries it as it is."""
+
+    def __init__(self, pool: Pool) -> None:
+        super().__init__("the pool has moved")
+        self.pool = pool
+
+
+class BatchMoved(Refusal):
+    """The batch is not as it was read: read again."""
+
+
+class AlreadyAllocated(Refusal):
+    """The member has got its share."""
+
+
+# Reading
+
+
+def find(table: Table, order_id: str) -> Purchase | None:
+    item = table.get(PurchaseItem, keys.PURCHASE(order_id=order_id), consistent=True)
+    return None if item is None else purchase_of(item)
+
+
+def visible(table: Table, owner: Owner, order_id: str) -> Purchase:
+    """Raises PurchaseNotFound, also for somebody else's."""
+    purchase = find(table, order_id)
+    if purchase is None or purchase.owner != owner:
+        raise PurchaseNotFound("there is no such purchase", id=order_id)
+    return purchase
+
+
+def pool(table: Table, asset_id: str, shard: int, *, consistent: bool = True) -> Pool:
+    """Where nobody has ever joined, the first generation, empty."""
+    item = table.get(PoolItem, keys.POOL(asset_id=asset_id, shard=str(shard)), consistent=consistent)
+    return Pool(asset_id, shard, exists=False) if item is None else _pool_of(item)
+
+
+def batch(table: Table, batch_id: str) -> Batch:
+    """Raises BatchNotFound."""
+    item = table.get(BatchItem, keys.BATCH(batch_id=batch_id), consistent=True)
+    if item is None:
+        raise BatchNotFound("there is no such batch", id=batch_id)
+    return _batch_of(item)
+
+
+def members(table: Table, batch_id: str) -> list[Member]:
+    """All of them, by order id. Nobody joins or leaves a batch: it is a closed generation."""
+    query = Query(partition(batch_id) & Item.SK.startswith("MEMBER#"), consistent=True)
+    return [_member_of(item) for item in table.all(MemberItem, query)]
+
+
+# A purchase, its pool and its batch
+
+
+def insert(purchase: Purchase, due_at: datetime, waits_for: str) -> Write:
+    """Refused with AlreadyAsked. Goes first, so that a repeat is answered as a repeat."""
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return AlreadyAsked(purchase_of(PurchaseItem.from_raw_data(dict(old))))
+
+    item = _item(purchase)
+    work.wait(item, PURCHASES, due_at=due_at, waits_for=waits_for)
+    return Write.put(item, when=PurchaseItem.PK.does_not_exist(), otherwise=taken)
+
+
+def insert_member(purchase: Purchase) -> Write:
+    item = MemberItem(
+        *keys.MEMBER(batch_id=purchase.batch_id, order_id=purchase.order_id),
+        username=purchase.owner.username,
+        sub=purchase.owner.sub,
+        asset_id=purchase.asset_id,
+        held_amount=purchase.held.usd,
+        quantity=None if purchase.quote_amount is not None else purchase.quantity.amount,
+        max_price=None if purchase.max_price is None else purchase.max_price.usd_per_unit,
+        created_at=purchase.created_at,
+        updated_at=purchase.created_at,
+    )
+    return Write.put(item)
+
+
+def join(pool: Pool, amount: Money, minimum: Money, expires_at: datetime, at: datetime) -> Write:
+    """One more member, who does not fill the pool. Refused with PoolMoved, when he would by now."""
+    item = PoolItem
+    return Write.update(
+        _pool(pool),
+        *_opened(pool, at),
+        item.total.add(amount.usd),
+        item.members.add(Decimal(1)),
+        item.updated_at.set(at),
+        # The first member says until when it waits. Two who are both the first agree within a moment.
+        item.due_at.set(item.due_at | expires_at),
+        item.waits_for.set(item.waits_for | f"purchases for ${minimum} together, or its deadline"),
+        item.waits_since.set(item.waits_since | at),
+        item.open_work.set(item.open_work | work.partition(PURCHASES, _pool(pool).PK)),
+        when=_generation(pool) & (item.total.does_not_exist() | (item.total < (minimum - amount).usd)),
+        otherwise=_pool_moved,
+    )
+
+
+def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> Write:
+    """The member who fills the pool: the next generation begins. Refused with PoolMoved."""
+    enough = PoolItem.total >= (minimum - amount).usd
+    return _close(pool, at, when=_generation(pool) & enough)
+
+
+def give_up(pool: Pool, at: datetime) -> Write:
+    """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
+    item = PoolItem
+    as_read = (item.total == pool.total.usd) & (item.members == Decimal(pool.members)) & (item.due_at <= at)
+    return _close(pool, at, when=_generation(pool) & as_read)
+
+
+def leave(pool: Pool, amount: Money, at: datetime) -> Write:
+    """One member less. Refused with PoolMoved, also when the generation is closed."""
+    item = PoolItem
+    alone = pool.members == 1
+    count = item.members == Decimal(1) if alone else item.members > Decimal(1)
+    return Write.update(
+        _pool(pool),
+        item.total.add(-amount.usd),
+        item.members.add(Decimal(-1)),
+        item.updated_at.set(at),
+        *(work.done() if alone else []),
+        when=_generation(pool) & count,
+        otherwise=_pool_moved,
+    )
+
+
+def _close(pool: Pool, at: datetime, *, when: Condition) -> Write:
+    item = PoolItem
+    return Write.update(
+        _pool(pool),
+        item.pool_generation.set(Decimal(pool.generation + 1)),
+        item.total.set(Decimal(0)),
+        item.members.set(Decimal(0)),
+        item.updated_at.set(at),
+        *work.done(),
+        when=when,
+        otherwise=_pool_moved,
+    )
+
+
+def _opened(pool: Pool, at: datetime) -> list[Action]:
+    item = PoolItem
+    if pool.exists:
+        return []
+    return [
+        item.entity_type.set(item),
+        item.asset_id.set(pool.asset_id),
+        item.shard.set(Decimal(pool.shard)),
+        item.pool_generation.set(Decimal(pool.generation)),
+        item.created_at.set(at),
+    ]
+
+
+def _generation(pool: Pool) -> Condition:
+    if not pool.exists:
+        return PoolItem.PK.does_not_exist()
+    return PoolItem.pool_generation == Decimal(pool.generation)
+
+
+def _pool_moved(old: RawItem | None) -> Refusal:
+    assert old is not None
+    return PoolMoved(_pool_of(PoolItem.from_raw_data(dict(old))))
+
+
+def insert_batch(batch: Batch) -> Write:
+    """Nobody else can have inserted it: its pool's generation is closed once."""
+    quote, found = batch.quote, batch.bought
+    item = BatchItem(
+        *keys.BATCH(batch_id=batch.batch_id),
+        asset_id=batch.asset_id,
+        status=batch.status,
+        shard=None if batch.shard is None else Decimal(batch.shard),
+        pool_generation=None if batch.generation is None else Decimal(batch.generation),
+        top_up=batch.top_up.usd,
+        price=None if quote is None else quote.price.usd_per_unit,
+        price_source=None if quote is None else quote.source,
+        price_as_of=None if quote is None else quote.as_of,
+        executed_quantity=None if found is None else found.executed.amount,
+        gross_amount=None if found is None else found.gross.usd,
+        reason=None if found is None else found.reason,
+        created_at=batch.created_at,
+        updated_at=batch.updated_at,
+    )
+    waits_for = "to be placed at the exchange" if found is None else "its members to be refunded"
+    work.wait(item, BATCHES, due_at=batch.created_at + PLACE_DUE, waits_for=waits_for, machine=MACHINE)
+    return Write.put(item, when=BatchItem.PK.does_not_exist(), otherwise=BatchMoved("the batch is there"))
+
+
+def cancel(purchase: Purchase, at: datetime, why: str) -> list[Write]:
+    """Take a pooled purchase out of its pool's generation; `leave` goes with it. Refused with PurchaseNotPending."""
+    item = PurchaseItem
+    decided = PurchaseNotPending("the purchase is decided", id=purchase.order_id)
+    return [
+        Write.update(
+            _order(purchase.order_id),
+            item.status.set(Status.CANCELLED),
+            item.reason.set(why),
+            item.updated_at.set(at),
+            *work.done(),
+            when=item.status == Status.PENDING,
+            otherwise=decided,
+        ),
+        Write.delete(
+            MemberItem(*keys.MEMBER(batch_id=purchase.batch_id, order_id=purchase.order_id)),
+            when=MemberItem.PK.exists() & MemberItem.allocated_at.does_not_exist(),
+            otherwise=decided,
+        ),
+    ]
+
+
+# A batch at the exchange
+
+
+def place(batch: Batch, plan: Plan, at: datetime, due_at: datetime) -> Write:
+    """The intent. Refused with BatchMoved."""
+    item = BatchItem
+    return Write.update(
+        _batch(batch.batch_id),
+        item.status.set(BatchStatus.PLACED),
+        item.price.set(plan.quote.price.usd_per_unit),
+        item.price_source.set(plan.quote.source),
+        item.price_as_of.set(plan.quote.as_of),
+        item.precision.set(Decimal(plan.precision)),
+        item.quantity.set(plan.quantity.amount),
+        item.limit_price.set(plan.limit_price.usd_per_unit),
+        item.updated_at.set(at),
+        *work.waits(BATCHES, batch.batch_id, now=at, due_at=due_at, waits_for="the exchange to say whether it has it"),
+        when=item.status == BatchStatus.CLOSED,
+        otherwise=BatchMoved("the batch is placed, or over"),
+    )
+
+
+def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
+    """The exchange has the order. Refused with BatchMoved."""
+    item = BatchItem
+    return Write.update(
+        _batch(batch.batch_id),
+        item.status.set(BatchStatus.WORKING),
+        item.updated_at.set(at),
+        *work.waits(BATCHES, batch.batch_id, now=at, due_at=due_at, waits_for="the exchange to execute it"),
+        when=item.status == BatchStatus.PLACED,
+        otherwise=BatchMoved("the batch is not waiting for the exchange to take it"),
+    )
+
+
+def decide(batch: Batch, bought: Bought, at: datetime, look_at: datetime | None = None) -> Write:
+    """What the batch has come to, perhaps nothing. With `look_at` the exchange is looked at once more, for an order
+    that it did not have. Refused with BatchMoved."""
+    item = BatchItem
+    actions: list[Action] = [
+        item.status.set(BatchStatus.DECIDED),
+        item.executed_quantity.set(bought.executed.amount),
+        item.gross_amount.set(bought.gross.usd),
+        item.fee_amount.set(bought.fee.usd),
+        item.fee_in_asset.set(bought.fee_in_asset),
+        item.fees_elsewhere.set(json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())})),
+        item.updated_at.set(at),
+        *work.waits(
+            BATCHES, batch.batch_id, now=at, due_at=at + ALLOCATE_DUE, waits_for="its members to get their shares"
+        ),
+    ]
+    if bought.reason is not None:
+        actions.append(item.reason.set(bought.reason))
+    if look_at is not None:
+        actions.append(item.look_at.set(look_at))
+    return Write.update(
+        _batch(batch.batch_id),
+        *actions,
+        when=item.status == batch.status,
+        otherwise=BatchMoved("the batch is decided"),
+    )
+
+
+def finish(batch: Batch, at: datetime) -> Write:
+    """Every member has its share. Refused with BatchMoved."""
+    item = BatchItem
+    waiting = work.done()
+    if batch.look_at is not None:
+        last = "a last look whether the exchange has it after all"
+        waiting = work.waits(BATCHES, batch.batch_id, now=at, due_at=batch.look_at + PLACE_DUE, waits_for=last)
+    return Write.update(
+        _batch(batch.batch_id),
+        item.status.set(BatchStatus.ALLOCATED),
+        item.updated_at.set(at),
+        *waiting,
+        when=item.status == BatchStatus.DECIDED,
+        otherwise=BatchMoved("the batch is allocated"),
+    )
+
+
+def looked(batch: Batch, at: datetime) -> Write:
+    """The last look found nothing, or a person has dealt with what it found. Refused with BatchMoved."""
+    item = BatchItem
+    return Write.update(
+        _batch(batch.batch_id),
+        item.look_at.remove(),
+        item.turned_up.remove(),
+        item.updated_at.set(at),
+        *work.done(),
+        when=(item.status == BatchStatus.ALLOCATED) & (item.look_at.exists() | item.turned_up.exists()),
+        otherwise=BatchMoved("somebody else has looked"),
+    )
+
+
+def turned_up(batch: Batch, told: str, at: datetime) -> Write:
+    """The exchange has an order whose members were refunded: a person must look. Refused with BatchMoved."""
+    item = BatchItem
+    waits_for = f"an operator: the exchange has {told} after all, and its members were refunded"
+    return Write.update(
+        _batch(batch.batch_id),
+        item.turned_up.set(True),
+        item.updated_at.set(at),
+        *work.needs_person(BATCHES, batch.batch_id, now=at, waits_for=waits_for),
+        when=(item.status == BatchStatus.ALLOCATED) & (item.executed_quantity == Decimal(0)),
+        otherwise=BatchMoved("its members are being refunded: the last look will find it"),
+    )
+
+
+def stop(batch: Batch, why: str, at: datetime) -> Write:
+    """Some members can not be given their shares. Refused with BatchMoved."""
+    item = BatchItem
+    return Write.update(
+        _batch(batch.batch_id),
+        item.updated_at.set(at),
+        *work.needs_person(BATCHES, batch.batch_id, now=at, waits_for=f"an operator: {why}"),
+        when=item.status == BatchStatus.DECIDED,
+        otherwise=BatchMoved("the batch is allocated"),
+    )
+
+
+def give(batch: Batch, member: Member, share: Share, reason: str | None, at: datetime) -> list[Write]:
+    """A member's purchase is over, and marked so in the batch. Refused with AlreadyAllocated."""
+    item = PurchaseItem
+    actions: list[Action] = [
+        item.status.set(share.status),
+        item.executed_quantity.set(share.allocated.amount),
+        item.total_amount.set(share.charged.usd),
+        item.updated_at.set(at),
+        *work.done(),
+    ]
+    if reason is not None:
+        actions.append(item.reason.set(reason))
+    has_it = AlreadyAllocated("the member has got its share", id=member.order_id)
+    return [
+        Write.update(
+            MemberItem(*keys.MEMBER(batch_id=batch.batch_id, order_id=member.order_id)),
+            MemberItem.allocated_at.set(at),
+            MemberItem.updated_at.set(at),
+            when=MemberItem.PK.exists() & MemberItem.allocated_at.does_not_exist(),
+            otherwise=has_it,
+        ),
+        Write.update(_order(member.order_id), *actions, when=item.status == Status.PENDING, otherwise=has_it),
+    ]
+
+
+def event(
+    order_id: str, before: Status | None, after: Status, reason: str, at: datetime, actor: str = "the exchange"
+) -> Write:
+    return timeline.record(order_id, Event(at, before, after, reason, actor))
+
+
+def batch_event(
+    batch_id: str, before: BatchStatus | None, after: BatchStatus, why: str, by: str, at: datetime
+) -> Write:
+    return timeline.record(batch_id, Event(at, before, after, why, by))
+
+
+# Mapping
+
+
+def _order(order_id: str) -> PurchaseItem:
+    return PurchaseItem(*keys.PURCHASE(order_id=order_id))
+
+
+def _pool(pool: Pool) -> PoolItem:
+    return PoolItem(*keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard)))
+
+
+def _batch(batch_id: str) -> BatchItem:
+    return BatchItem(*keys.BATCH(batch_id=batch_id))
+
+
+def _item(purchase: Purchase) -> PurchaseItem:
+    created_at = text(purchase.created_at)
+    return PurchaseItem(
+        *keys.PURCHASE(order_id=purchase.order_id),
+        username=purchase.owner.username,
+        sub=purchase.owner.sub,
+        ASSET_ID=f"{purchase.asset_id}#{created_at}#{purchase.order_id}",
+        timeline_at=f"{created_at}#{purchase.order_id}",
+        asset_id=purchase.asset_id,
+        order_type="BUY",
+        strategy=purchase.strategy,
+        quantity=purchase.quantity.amount,
+        quote_amount=None if purchase.quote_amount is None else purchase.quote_amount.usd,
+        held_amount=purchase.held.usd,
+        max_price=None if purchase.max_price is None else purchase.max_price.usd_per_unit,
+        status=purchase.status,
+        terms=purchase.terms,
+        price=purchase.quote.price.usd_per_unit,
+        price_source=purchase.quote.source,
+        price_as_of=purchase.quote.as_of,
+        batch_id=purchase.batch_id,
+        expires_at=purchase.expires_at,
+        shard=None if purchase.shard is None else Decimal(purchase.shard),
+        pool_generation=None if purchase.generation is None else Decimal(purchase.generation),
+        created_at=purchase.created_at,
+        updated_at=purchase.updated_at,
+    )
+
+
+def purchase_of(item: PurchaseItem) -> Purchase:
+    def units(amount: Decimal) -> Quantity:
+        return Quantity(amount, item.asset_id)
+
+    return Purchase(
+        order_id=item.PK,
+        owner=Owner(item.username, item.sub),
+        asset_id=item.asset_id,
+        strategy=Strategy(item.strategy),
+        quantity=units(item.quantity),
+        held=Money(item.held_amount),
+        status=Status(item.status),
+        terms=item.terms,
+        quote=Quote(Price(item.price), item.price_source, item.price_as_of),
+        batch_id=item.batch_id,
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        quote_amount=_if(Money, item.quote_amount),
+        max_price=_if(Price, item.max_price),
+        expires_at=item.expires_at,
+        shard=_if(int, item.shard),
+        generation=_if(int, item.pool_generation),
+        executed=_if(units, item.executed_quantity),
+        total_amount=_if(Money, item.total_amount),
+        reason=item.reason,
+    )
+
+
+def _pool_of(item: PoolItem) -> Pool:
+    return Pool(
+        asset_id=item.asset_id,
+        shard=int(item.shard),
+        generation=int(item.pool_generation),
+        total=Money(item.total),
+        members=int(item.members),
+        due_at=item.due_at,
+    )
+
+
+def _batch_of(item: BatchItem) -> Batch:
+    def units(amount: Decimal) -> Quantity:
+        return Quantity(amount, item.asset_id)
+
+    quote, plan, found = None, None, None
+    if item.price is not None:
+        assert item.price_source is not None
+        assert item.price_as_of is not None
+        quote = Quote(Price(item.price), item.price_source, item.price_as_of)
+    if item.limit_price is not None:
+        assert quote is not None
+        assert item.precision is not None
+        assert item.quantity is not None
+        plan = Plan(quote, int(item.precision), units(item.quantity), Price(item.limit_price))
+    if item.executed_quantity is not None:
+        assert item.gross_amount is not None
+        found = Bought(
+            executed=units(item.executed_quantity),
+            gross=Money(item.gross_amount),
+            fee=Money(item.fee_amount or 0),
+            fee_in_asset=item.fee_in_asset or Decimal(0),
+            fees_elsewhere={k: Decimal(v) for k, v in json.loads(item.fees_elsewhere or "{}").items()},
+            reason=item.reason,
+        )
+    return Batch(
+        batch_id=item.PK,
+        asset_id=item.asset_id,
+        status=BatchStatus(item.status),
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        quote=quote,
+        top_up=Money(item.top_up or 0),
+        shard=_if(int, item.shard),
+        generation=_if(int, item.pool_generation),
+        plan=plan,
+        bought=found,
+        look_at=item.look_at,
+        turned_up=bool(item.turned_up),
+    )
+
+
+def _member_of(item: MemberItem) -> Member:
+    return Member(
+        order_id=keys.MEMBER.read(keys.PrimaryKey(item.PK, item.SK))["order_id"],
+        owner=Owner(item.username, item.sub),
+        held=Money(item.held_amount),
+        quantity=None if item.quantity is None else Quantity(item.quantity, item.asset_id),
+        max_price=_if(Price, item.max_price),
+        done=item.allocated_at is not None,
+    )
+
+
+def _if(make: Callable[[Decimal], _T], amount: Decimal | None) -> _T | None:
+    return None if amount is None else make(amount)
+
+
+def pool_named(pk: str) -> tuple[str, int]:
+    """Asset and shard of a pool, from its partition key."""
+    parts = keys.POOL.read(keys.PrimaryKey(pk, keys.POOL.sk))
+    return parts["asset_id"], int(parts["shard"])
+
+
+def batch_key(batch_id: str) -> keys.PrimaryKey:
+    return keys.BATCH(batch_id=batch_id)

@@ -1,0 +1,124 @@
+"""A batch of more members than a transaction has room for is allocated in steps that may die anywhere, each once."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+
+import pytest
+
+from tests.desk import Desk
+from tests.faulty import FaultyDesk
+from tests.harness.faults import AnswerLost, Call, CrashAfter, CrashBefore, Fault, Faults, by_chance, never, planned
+from tests.harness.memory import InMemoryDynamoDB
+from tests.purchases.lives import Forgetful, copied, fair, unfinished
+
+OWNERS = 10
+UNIT = Decimal("0.000000001")
+
+
+@cache
+def full(members: int, cents: int) -> tuple[InMemoryDynamoDB, datetime]:
+    """A table in which a pool has just been filled by so many purchases for so many cents each, and the time then."""
+    desk = Desk()
+    desk.list_exchange_asset(price_age_max_seconds=1_000_000, min_notional=str(Decimal(members * cents) / 100))
+    owners = [desk.customer(f"user-{n}", usd="1000.00") for n in range(OWNERS)]
+    desk.market_is_cached()
+    for n in range(members):
+        desk.purchase(owners[n % OWNERS], f"0.{cents:02d}", key=f"k{n}")
+    return desk.dynamo, desk.clock.at
+
+
+def desk_of(members: int, cents: int, faults: Faults) -> FaultyDesk:
+    dynamo, at = full(members, cents)
+    desk = FaultyDesk(faults, copied(dynamo))
+    desk.clock.at = at
+    return desk
+
+
+def allocated(desk: FaultyDesk, members: int) -> None:
+    """In the end each has got its share, once, and of equal ones nobody more than a unit more; unless the process died
+    just before it asked the exchange: then each has its dollars back."""
+    desk.faults.heal()
+    desk.run()
+    fair(desk)
+    assert not unfinished(desk)
+    purchases = [item for item in desk.dynamo.items() if item["entity_type"]["S"] == "purchase"]
+    asked = desk.world.fake.calls["place"]
+    assert asked <= 1
+    assert [item["status"]["S"] for item in purchases] == ["COMPLETED" if asked else "FAILED"] * members
+    shares = {Decimal(item["executed_quantity"]["N"]) for item in purchases}
+    assert max(shares) - min(shares) <= UNIT
+
+
+def calls_of(members: int, cents: int) -> int:
+    """How many an undisturbed machine does, of the table and of the exchange."""
+    desk = desk_of(members, cents, Faults(never))
+    before = len(desk.faults.calls)
+    desk.run()
+    allocated(desk, members)
+    return len(desk.faults.calls) - before
+
+
+def test_forty_members_are_credited_once_whichever_call_is_the_last_of_its_process() -> None:
+    for number in range(calls_of(40, 10)):
+        desk = desk_of(40, 10, Faults(planned({number: CrashAfter()})))
+        desk.run()
+        assert any(call.fault for call in desk.faults.calls)
+        desk.check()
+        allocated(desk, 40)
+
+
+class Mortal(FaultyDesk):
+    """Every process that does a task dies after so many writes; the sweeper's live."""
+
+    def __init__(self, writes: int, dynamo: InMemoryDynamoDB) -> None:
+        super().__init__(Faults(never, calls=Forgetful()), dynamo)
+        self.writes, self.tasks, self.left = writes, 0, 0
+        self.world.process = self.task
+
+    def task(self) -> None:
+        self.process()
+        self.tasks, self.left, self.faults.choose = self.tasks + 1, self.writes, self.dies
+
+    def dies(self, call: Call) -> Fault | None:
+        self.left -= call.operation == "TransactWriteItems"
+        return None if self.left else CrashAfter()
+
+    def sweep(self) -> None:
+        self.faults.choose = never
+        super().sweep()
+
+
+@pytest.mark.parametrize("writes", [1, 2, 7])
+def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(writes: int) -> None:
+    dynamo, at = full(60, 10)
+    desk = Mortal(writes, copied(dynamo))
+    desk.clock.at = at
+    desk.run(days=2)
+    desk.check()
+    allocated(desk, 60)
+    assert desk.tasks >= 60 / writes
+
+
+def test_a_thousand_members_are_credited_once_though_processes_die_at_random_and_have_little_time() -> None:
+    rates: dict[Fault, float] = {CrashBefore(): 0.01, CrashAfter(): 0.02, AnswerLost(): 0.01}
+    desk = desk_of(1_000, 1, Faults(by_chance(7, rates), calls=Forgetful()))
+    left = [0]
+
+    def process() -> None:
+        desk.process()
+        left[0] = 60_000
+        processes.append(desk.clock.at)
+
+    def remaining_time() -> int:
+        left[0] -= 500
+        return left[0]
+
+    processes: list[datetime] = []
+    desk.world.process, desk.world.remaining_time = process, remaining_time
+    desk.run(days=1)
+    desk.check()
+    assert len(processes) > 20
+    allocated(desk, 1_000)
