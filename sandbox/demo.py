@@ -2,7 +2,7 @@
 
 A new customer signs up, deposits, buys, sells, leaves two limit orders, and watches the simulated market move: one
 order fills, the other expires. What the clock does every minute is asked for at once, from the same functions. Then
-he cashes out to his bank.
+small purchases are bought together at the exchange, and he cashes out to his bank.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 
 import httpx
 
+from sandbox import pool
 from sandbox.cash_out import play
 from sandbox.seed import Desk
 
@@ -72,6 +73,7 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
         tell("deposits $10,000.00")
 
         _followed(desk, customer)
+        waiting = pool.join_in_vain(desk, username)
         bought = customer.post("/orders", asset_id=BTC, order_type="BUY", quantity="0.05")
         tell(f"buys 0.05 BTC at ${bought['price_per_unit']}: ${bought['total_amount']}")
         again = customer.repeat()
@@ -135,6 +137,11 @@ def run(desk: Desk, picture: Path, say: Callable[[str], None]) -> Story:
             f"(realised ${portfolio['realised_gain']}, unrealised ${portfolio['unrealised_gain']})"
         )
         _followed(desk, customer)  # the exchange trades where the market is again; an old price would never be met
+        purchases = pool.play(desk, username, waiting, tell)
+        if any(p["status"] != "COMPLETED" for p in (*purchases.pooled, purchases.direct)):
+            raise DemoFailed(f"not bought: {purchases}")
+        if (purchases.refunded["status"], purchases.refunded["refunded_amount"]) != ("FAILED", "4.00"):
+            raise DemoFailed(f"not refunded: {purchases.refunded}")
         paid = play(desk, username, "0.01", 2, f"{username}-cash-out", tell)
         if paid.order["status"] != "FILLED" or paid.order["payout_attempts"] != 3:
             raise DemoFailed(f"the cash-out is {paid.order['status']} after {paid.order['payout_attempts']} attempts")

@@ -31,7 +31,7 @@ TEND_MARKET = "cryptodesk-orders-tend-market"
 Rules = Mapping[str, Any]
 
 
-def _asset(name: str, precision: int, price_source_id: str, *, active: bool = True) -> Rules:
+def _asset(name: str, precision: int, price_source_id: str, *, active: bool = True, **more: Any) -> Rules:
     return {
         "name": name,
         "precision": precision,
@@ -41,15 +41,20 @@ def _asset(name: str, precision: int, price_source_id: str, *, active: bool = Tr
         "active": active,
         "price_source_id": price_source_id,
         "price_age_max_seconds": 180,
+        **more,
     }
+
+
+# Bought at the exchange, whose smallest order is $5: one lot more, and something for a price that falls meanwhile.
+_AT_THE_EXCHANGE: Rules = {"execution": "EXCHANGE", "min_notional": "10.00"}
 
 
 CATALOGUE: dict[str, Rules] = {
     "BTC": _asset("Bitcoin", 8, "bitcoin"),
     "ETH": _asset("Ether", 18, "ethereum"),
-    "SOL": _asset("Solana", 9, "solana"),
+    "SOL": _asset("Solana", 9, "solana", **_AT_THE_EXCHANGE),
     "OP": _asset("Optimism", 18, "optimism"),
-    "DOGE": _asset("Dogecoin, whole ones only", 0, "dogecoin"),
+    "DOGE": _asset("Dogecoin, whole ones only", 0, "dogecoin", **_AT_THE_EXCHANGE, pool_deadline_seconds=60),
     "LTC": _asset("Litecoin", 8, "litecoin", active=False),
 }
 PRICES_BESIDES = {"optimism": "1.83"}  # what the price source does not begin with
