@@ -1,7 +1,7 @@
-"""Purchases as customers see them, on a local stack: small ones bought together, one on its own, one that waits in vain.
+"""Purchases as customers see them, on a local stack: small ones bought together, one on its own, one in vain.
 
-The exchange is the simulated one, asked through ccxt; its latency (`PUT /sandbox/latency`) is the five seconds that the
-seed's `buy_from_exchange` sleeps.
+The exchange is the simulated one, asked through ccxt; its latency (`PUT /sandbox/latency`) is the five seconds that
+the seed's `buy_from_exchange` sleeps.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Bought:
 def join_in_vain(desk: Desk, username: str) -> dict[str, Any]:
     """A small purchase that nobody will join."""
     with desk.http(username) as http:
-        return _bought(http, ALONE, "4.00", f"{username}-vain")
+        return bought(http, ALONE, "4.00", f"{username}-vain")
 
 
 def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str], None]) -> Bought:
@@ -53,14 +53,14 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
             _ok(http.post("/balance/deposits", json={"amount": "100.00"}, headers={"Idempotency-Key": "first"}))
     for name, amount in zip(names, AMOUNTS, strict=True):
         with desk.http(name) as http:
-            purchase = _bought(http, TOGETHER, amount, "small")
+            purchase = bought(http, TOGETHER, amount, "small")
             pool = next(p for p in _ok(http.get("/purchases/pools")).json()["items"] if p["asset_id"] == TOGETHER)
             waits = ", ".join(f"${shard['waiting_amount']}" for shard in pool["shards"])
             tell(
                 f"{name} buys {TOGETHER} for ${amount}: {purchase['strategy']}, {waits} of ${pool['min_notional']} wait"
             )
             made.pooled.append(purchase)
-    made.pooled = [_over(desk, name, purchase) for name, purchase in zip(names, made.pooled, strict=True)]
+    made.pooled = [over(desk, name, purchase) for name, purchase in zip(names, made.pooled, strict=True)]
     with desk.http("olga") as operator:
         made.batch = _ok(operator.get(f"/operations/work/{made.pooled[0]['batch_id']}")).json()
     for event in made.batch["events"][1:]:
@@ -71,15 +71,15 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
             f"${purchase['refunded_amount']} came back"
         )
     with desk.http(username) as http:
-        direct = _bought(http, TOGETHER, "10.00", f"{username}-ten")
-    made.direct = _over(desk, username, direct)
+        direct = bought(http, TOGETHER, "10.00", f"{username}-ten")
+    made.direct = over(desk, username, direct)
     tell(
         f"buys {TOGETHER} for $10.00: {direct['strategy']}, {made.direct['status']} with "
         f"{made.direct['executed_quantity']} for ${made.direct['total_amount']}"
     )
     _wait_until(datetime.fromisoformat(waiting["expires_at"]))
     desk.invoke(CLOSE_POOLS)
-    made.refunded = _over(desk, username, waiting)
+    made.refunded = over(desk, username, waiting)
     tell(
         f"the ${waiting['held_amount']} of {ALONE} that nobody joined: {made.refunded['status']}, "
         f"{made.refunded['reason']}; ${made.refunded['refunded_amount']} came back"
@@ -92,13 +92,14 @@ def play(desk: Desk, username: str, waiting: dict[str, Any], tell: Callable[[str
     return made
 
 
-def _bought(http: httpx.Client, asset_id: str, amount: str, key: str) -> dict[str, Any]:
+def bought(http: httpx.Client, asset_id: str, amount: str, key: str) -> dict[str, Any]:
+    """The purchase that was asked for."""
     asked = {"asset_id": asset_id, "quote_amount": amount}
     purchase: dict[str, Any] = _ok(http.post("/purchases", json=asked, headers={"Idempotency-Key": key})).json()
     return purchase
 
 
-def _over(desk: Desk, username: str, purchase: dict[str, Any]) -> dict[str, Any]:
+def over(desk: Desk, username: str, purchase: dict[str, Any]) -> dict[str, Any]:
     """The purchase when it is over. Raises PurchaseFailed when it never is."""
     deadline = time.monotonic() + PATIENCE_SECONDS
     with desk.http(username) as http:

@@ -197,7 +197,44 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return live
 
+    def buys(usd: str, *, waiting: int = 0, key: str | None = None) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """A purchase, with so many already in the pool."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            desk.list_exchange_asset()
+            for _ in range(waiting):
+                desk.purchase(ann, "3")
+            if key is not None:
+                desk.purchase(ann, usd, key=key)
+            return lambda: desk.purchase(ann, usd, **({"key": key} if key else {}))
+
+        return prepared
+
+    def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.list_exchange_asset()
+        purchase = desk.purchase(ann, "3")
+        return lambda: desk.purchases.cancel(ann, purchase.order_id)
+
+    def bought_together(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Three small purchases, from the first request to the last share."""
+        desk.list_exchange_asset()
+
+        def live() -> None:
+            asked = [desk.purchase(ann, usd) for usd in ("4", "3", "5")]
+            desk.run(sweep=False)
+            assert {desk.purchases.purchase(ann, p.order_id).status for p in asked} == {"COMPLETED"}
+
+        return live
+
     return {
+        "purchase, direct": buys("10"),
+        "purchase, the first of a pool": buys("3"),
+        "purchase, joining a pool": buys("3", waiting=1),
+        "purchase, filling a pool": buys("5", waiting=2),
+        "purchase, repeated": buys("3", key="k"),
+        "purchase, cancelled": leaves,
+        "three purchases together, from the request to COMPLETED": bought_together,
+        "a round of closing pools that finds nothing": lambda desk, _: desk.close_pools,
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,

@@ -153,11 +153,11 @@ def test_an_id_token_and_another_apps_token_are_refused(stack: Stack) -> None:
 
 def test_a_limit_order_fills_when_the_simulated_market_gets_there(stack: Stack, customer: httpx.Client) -> None:
     _funded(customer)
-    market = Decimal(customer.get("/assets/SOL").json()["price"])
+    market = Decimal(customer.get("/assets/OP").json()["price"])
     limit = str((market * Decimal("0.95")).quantize(Decimal("0.01")))
-    placed = _post(customer, "/orders", "l", asset_id="SOL", order_type="BUY", quantity="1", order_price=limit).json()
+    placed = _post(customer, "/orders", "l", asset_id="OP", order_type="BUY", quantity="10", order_price=limit).json()
     assert placed["status"] == "PENDING", placed
-    with _moved(stack, "solana", "0.9"):
+    with _moved(stack, "optimism", "0.9"):
         deadline = time.monotonic() + 60
         while (order := customer.get(f"/orders/{placed['order_id']}").json())["status"] == "PENDING":
             assert time.monotonic() < deadline
