@@ -41,6 +41,7 @@ work = _verbs("Unfinished work: found, explained, moved.")
 offramp = _verbs("Decide by hand about a cash-out that is stuck. A dry run unless --yes.")
 withdrawals = _verbs("Decide by hand about a withdrawal that is stuck. A dry run unless --yes.")
 orders = _verbs("Decide by hand about an order that can not be carried out. A dry run unless --yes.")
+batches = _verbs("Decide by hand about a batch of purchases that is stuck. A dry run unless --yes.")
 parked = _verbs("Events of the bank that could not be placed.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
@@ -48,6 +49,7 @@ for name, verbs in (
     ("offramp", offramp),
     ("withdrawals", withdrawals),
     ("orders", orders),
+    ("batches", batches),
     ("parked", parked),
     ("clients", clients),
 ):
@@ -214,6 +216,19 @@ def abandon_sale(context: typer.Context, order_id: Id, reason: Reason, yes: Yes 
 def void(context: typer.Context, order_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
     """End a sale of which the exchange has executed nothing, and give the coins back."""
     _move(context, json_, order_id, "void", reason, yes)
+
+
+@batches.command("void")
+def void_batch(context: typer.Context, batch_id: Id, reason: Reason, yes: Yes = False, json_: Json = False) -> None:
+    """Refund a batch that can not be bought; or be done with an order that turned up after all."""
+    request = Request(
+        "POST", ("operations", "batches", batch_id, "void"), {"reason": reason, "dry_run": not yes}, changes=yes
+    )
+    with _desk(context, json_) as desk:
+        moved = desk.ask(request)
+    says = _safe(moved["says"])
+    ending = f"[green]✓[/] Done: {says}." if moved["done"] else f"With --yes: {says}."
+    _show(json_, moved, f"batch {moved['batch_id']}: {moved['before']}", "", ending, *([] if yes else [NOTHING_YET]))
 
 
 def _move(context: typer.Context, as_json: bool, order_id: str, verb: str, reason: str, yes: bool) -> None:

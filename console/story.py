@@ -11,7 +11,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypedDict
 
-KINDS = {"S": "a cash-out", "W": "a withdrawal", "O": "an order", "D": "a deposit"}  # by how an id begins
+KINDS = {  # by how an id begins
+    "S": "a cash-out",
+    "W": "a withdrawal",
+    "O": "an order",
+    "D": "a deposit",
+    "P": "a purchase",
+    "B": "a batch of purchases",
+}
 PAYABLE = {  # while its dollars may still go somewhere
     "S": ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED"),
     "W": ("PENDING", "PAYOUT_FAILED"),
@@ -177,6 +184,8 @@ def commands(story: Story) -> list[Command]:
         may("withdrawals retry-payout", "one more attempt to pay to the bank")
         may("withdrawals complete", "the customer has the dollars by another way")
         may("withdrawals reject", "the dollars go back to the customer's balance")
+    if letter == "B" and (status in ("CLOSED", "WORKING") or story["needs_person"]):
+        may("batches void", "refund one that can not be bought; be done with one that turned up after all")
     if order_refusal(story) is None:
         may("orders fail", "end it and give the hold back")
     if redrive_refusal(story) is None:
@@ -189,7 +198,7 @@ def redrive_refusal(story: Story) -> str | None:
     ran = story["execution"]
     if story["waits_for"] is None:
         return "it waits for nothing"
-    if story["id"][:1] not in PAYABLE:
+    if story["id"][:1] not in (*PAYABLE, "B"):
         return f"no machine moves it; it waits for {story['waits_for']}"
     if ran is not None and ran["status"] == "RUNNING":
         return f"its execution {ran['name']} runs already"

@@ -21,6 +21,7 @@ from sandbox.serving import Answer, Drop, Request, as_json, serve
 from tests.console.run import Said, desk, token
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
+BATCH = "B" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
@@ -113,6 +114,13 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         ("POST", f"/operations/withdrawals/{WITHDRAWAL}/{verb}"): {"transfer_id": WITHDRAWAL, "status": "COMPLETED"}
         for verb in ("retry-payout", "complete", "reject")
     },
+    ("POST", f"/operations/batches/{BATCH}/void"): {
+        "batch_id": BATCH,
+        "status": "DECIDED",
+        "before": "CLOSED",
+        "done": True,
+        "says": "its members are refunded",
+    },
     ("POST", f"/operations/orders/{ORDER}/fail"): {"order_id": ORDER, "status": "FAILED"},
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("POST", "/operations/parked/evt_1/replay"): {"webhook_id": "evt_1", "outcome": "APPLIED"},
@@ -194,6 +202,7 @@ ACTS = [
     ("withdrawals", "complete", WITHDRAWAL, *BECAUSE),
     ("withdrawals", "reject", WITHDRAWAL, *BECAUSE),
     ("orders", "fail", ORDER, *BECAUSE),
+    ("batches", "void", BATCH, *BECAUSE),
     ("parked", "replay", "evt_1", *BECAUSE),
     ("parked", "dismiss", "evt_1", *BECAUSE),
     ("clients", "save", "ann-bank", "banking", "--username", "ann", "--status", "ACTIVE"),

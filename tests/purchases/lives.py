@@ -61,6 +61,7 @@ RATES: dict[Fault, float] = {
     Outage(AnswerLost()): 0.001,
     LateIndex(3): 0.05,
 }
+MOMENT = timedelta(seconds=1)  # two who are both the first to join agree on the deadline within it
 ROUND = timedelta(minutes=1)  # between two rounds of `close_pools`
 # What becomes of a direct purchase: mostly it fills. The others are the exchange's magic quantities.
 QUANTITIES = ("1", "0.5", "2.00001", "0.123456789", "1.444", "1.666", "1.555", "1.222", "1.777")
@@ -108,17 +109,38 @@ def _unfair_orders(desk: Desk, kinds: dict[str, list[dict[str, Any]]]) -> Iterat
 
 
 def _unfair_generations(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
-    """Each closed generation of a pool is one batch, and no other is."""
+    """Each closed generation of a pool is one batch, and no other is. Who can fill a pool closes it, and the clock
+    closes none that may still be filled."""
     closed = Counter(
         (batch["asset_id"], batch["shard"], batch["pool_generation"])
         for batch in kinds["batch"]
         if batch.get("shard") is not None
     )
+    minimum = {asset["asset_id"]: asset["min_notional"] for asset in kinds["asset"]}
     for pool in kinds["pool"]:
         for generation in range(1, int(pool["pool_generation"])):
             if closed.pop((pool["asset_id"], pool["shard"], Decimal(generation)), 0) != 1:
                 yield f"generation {generation} of {pool['PK']} is closed, and is not one batch"
+        if pool["total"] >= minimum[pool["asset_id"]]:
+            yield f"{pool['PK']} is full with {pool['total']}, and not closed"
     yield from (f"{generation} is a batch, and not closed" for generation in closed)
+    members: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for purchase in kinds["purchase"]:
+        if purchase["status"] != "CANCELLED":
+            members[purchase["batch_id"]].append(purchase)
+    for batch in kinds["batch"]:
+        inside = members[batch["PK"]]
+        total = sum((purchase["held_amount"] for purchase in inside), Decimal(0))
+        missing = minimum[batch["asset_id"]] - total
+        if not inside:
+            yield f"{batch['PK']} has no members"
+        if batch.get("top_up") and batch["top_up"] != missing:
+            yield f"{batch['PK']} is topped up by {batch['top_up']}, and {missing} was missing"
+        if batch.get("shard") is None or missing <= 0:
+            continue
+        early = [p["PK"] for p in inside if instant(p["expires_at"]) > instant(batch["created_at"]) + MOMENT]
+        if early:
+            yield f"{batch['PK']} was given up before the time of {early}"
 
 
 def _unfair_members(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
