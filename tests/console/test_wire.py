@@ -220,7 +220,7 @@ def test_every_command_explains_itself(words: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize("words", ACTS, ids=" ".join)
 def test_without_yes_nothing_is_changed(fake: FakeDesk, words: tuple[str, ...]) -> None:
-    fake.answers.update({key: {**MOVED, "done": False} for key, answer in ANSWERS.items() if answer is MOVED})
+    fake.answers.update({key: {**answer, "done": False} for key, answer in ANSWERS.items() if "done" in answer})
     said = fake.says(*words)
     assert (said.code, said.err) == (0, "")
     assert "With --yes: " in said.out
