@@ -13,7 +13,7 @@ import argparse
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,8 @@ from common.gateways.exchange import Exchange, ExchangeOrder, ExchangeOrderUnkno
 from common.owner import Owner
 from functions.purchases.model import BatchNotStuck
 from sandbox.exchange.orders import Fees, Order
+from tests import books
+from tests.books import Raw
 from tests.desk import TABLE, Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import (
@@ -70,10 +72,10 @@ QUANTITIES = ("1", "0.5", "2.00001", "0.123456789", "1.444", "1.666", "1.555", "
 # What always holds
 
 
-def unfair(desk: Desk) -> Iterator[str]:
+def unfair(desk: Desk, items: Iterable[Raw]) -> Iterator[str]:
     """What is wrong with purchases, in words: between the desk and its exchange, and among the members."""
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-    for item in desk.dynamo.items():
+    for item in items:
         plain = {name: _plain(value) for name, value in item.items()}
         kinds[plain["entity_type"]].append(plain)
     yield from _unfair_orders(desk, kinds)
@@ -176,8 +178,8 @@ def _unfair_members(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
 
 def fair(desk: Desk) -> None:
     """Every invariant: of the books, of the outside world, of purchases."""
-    desk.check()
-    found = list(unfair(desk))
+    items = list(desk.dynamo.items())
+    found = [*books.violations(items), *desk.world.violations(items), *unfair(desk, items)]
     assert not found, "\n".join(found)
 
 

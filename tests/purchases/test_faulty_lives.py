@@ -6,7 +6,7 @@ import pytest
 
 from tests.purchases.lives import live
 
-BLOCK = 60
+BLOCK = 40
 
 
 @pytest.mark.parametrize("block", range(10))
