@@ -107,7 +107,7 @@ def contend(seed: int) -> tuple[Desk, list[Exception], int]:
         desk.outside = Outside(desk.clock)  # without machines: the sweeper would start what is closed
     works: list[Callable[[], Any]] = []
     asked = set(of.asked)
-    for number in range(chance.choice([2, 2, 2, 2, 3, 3, 4, 5])):
+    for number in range(chance.choice([2, 2, 2, 2, 2, 3, 3, 3, 4, 5])):
         match chance.randrange(8):
             case 0 | 1 if of.asked:
                 works.append(leaves(desk, of, chance.choice(sorted(of.asked))))

@@ -23,7 +23,7 @@ Ask = Callable[[FaultyDesk, list[Owner]], list[Purchase]]
 OVER = {"COMPLETED", "FAILED", "CANCELLED"}
 # What a service does not mend by itself within the call; the rest of FAULTS looks the same to it.
 OUTSIDE: tuple[Fault, ...] = (FailBefore(), AnswerLost(), CrashBefore(), CrashAfter())
-IN_FULL = {"a direct one is filled", "three fill a pool"}
+IN_FULL = {"a direct one is filled", "two fill a pool"}
 
 
 def life(
@@ -113,8 +113,8 @@ def hidden_for_five_minutes(desk: FaultyDesk) -> None:
 LIVES: dict[str, tuple[Callable[[Faults], Scene], list[set[str]]]] = {
     "a direct one is filled": (life(alone("1")), [{"COMPLETED", "FAILED"}]),
     "half of a direct one is filled": (life(alone("1.444")), [{"COMPLETED", "FAILED"}]),
-    "nothing of a direct one is filled": (life(alone("1.666")), [{"FAILED"}]),
     "three fill a pool": (life(together("4.00", "3.00", "5.00")), [{"COMPLETED", "FAILED"}] * 3),
+    "two fill a pool": (life(together("4.00", "6.00")), [{"COMPLETED", "FAILED"}] * 2),
     "a pool is refunded at its deadline": (life(together("4.00", "3.00")), [{"FAILED"}] * 2),
     "a pool is topped up": (
         life(together("4.00", "3.00"), pool_top_up=True),
