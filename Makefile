@@ -35,7 +35,7 @@ demo: up  ## drive the order desk through its HTTP API, and draw what happened
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
 test: install  ## all tests
-	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile
+	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 simulate: install  ## 100,000 random lives of cash-outs and payouts with faults (about half an hour; SEED=4711 replays one)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
