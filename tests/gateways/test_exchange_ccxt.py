@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal, Underflow, getcontext
+from decimal import ROUND_HALF_EVEN, Context, Decimal, Underflow, getcontext, localcontext
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -318,8 +318,9 @@ def test_what_ccxt_would_send_otherwise_is_not_sent(stub: Stub) -> None:
 def test_the_threads_own_decimal_context_stays_as_it_was(stub: Stub) -> None:
     """ccxt sets its rounding and a trap in whatever context it finds."""
     stub.script("POST order", order())
-    stub.exchange.place(SELL)
-    assert (getcontext().rounding, getcontext().traps[Underflow]) == (ROUND_HALF_EVEN, False)
+    with localcontext(Context(rounding=ROUND_HALF_EVEN, traps=[])):
+        stub.exchange.place(SELL)
+        assert (getcontext().rounding, getcontext().traps[Underflow]) == (ROUND_HALF_EVEN, False)
 
 
 # Rules

@@ -6,7 +6,7 @@ import pytest
 
 from tests.offramp.lives import live
 
-BLOCK = 500
+BLOCK = 100
 
 
 @pytest.mark.parametrize("block", range(10, 20))

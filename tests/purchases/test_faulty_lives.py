@@ -6,7 +6,7 @@ import pytest
 
 from tests.purchases.lives import live
 
-BLOCK = 40
+BLOCK = 20
 
 
 @pytest.mark.parametrize("block", range(10))
