@@ -343,7 +343,6 @@ def payouts_in_the_way(recorder: Recorder) -> None:
     desk, ann = trading(recorder)
     asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer.transfer_id
     desk.clients(ann, ClientStatus.BLOCKED)
-    desk.cash_out_is_refused = True  # type: ignore[attr-defined]
     desk.run()
     desk.clients(ann)
     desk.accounts.retry(asked, "unblocked", "olga")

@@ -8,12 +8,11 @@ Time is virtual, the code is the product's own, and a seed gives the same life e
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -23,53 +22,13 @@ from common.gateways.bank import BankEvent
 from common.money import Money
 from common.payouts.service import Payouts
 from tests.faulty import FaultyDesk
-from tests.harness.faults import (
-    AnswerLost,
-    Call,
-    Conflict,
-    Crash,
-    CrashAfter,
-    CrashBefore,
-    FailBefore,
-    Fault,
-    Faults,
-    InternalError,
-    LateIndex,
-    Outage,
-    Throttle,
-    by_chance,
-    never,
-)
+from tests.harness.faults import Crash, Faults, by_chance, never
+from tests.lives import RATES, Forgetful, lived, main
 
-RATES: dict[Fault, float] = {
-    Conflict(): 0.03,
-    Throttle(): 0.01,
-    FailBefore(): 0.02,
-    AnswerLost(): 0.03,
-    InternalError(after=True): 0.01,
-    CrashBefore(): 0.02,
-    CrashAfter(): 0.03,
-    Outage(FailBefore()): 0.001,
-    Outage(AnswerLost()): 0.001,
-    LateIndex(3): 0.05,
-}
+COMMAND = "python -m tests.offramp.lives"
 # What becomes of a sale: mostly it fills. The others are the exchange's magic quantities.
 QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
 OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
-
-
-class Forgetful(list[Call]):
-    """The calls of a life are many and nobody looks at them again: only their number counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._count = 0
-
-    def append(self, _: Call) -> None:
-        self._count += 1
-
-    def __len__(self) -> int:
-        return self._count
 
 
 class Life:
@@ -210,43 +169,8 @@ class Life:
         self.told.append(f"{self.desk.clock.at:%d %H:%M:%S} {what}")
 
 
-def live(seed: int) -> Life:
-    """Raises AssertionError, with the command that shows it again."""
-    life = Life(seed)
-    try:
-        life.live()
-    except AssertionError as violation:
-        raise AssertionError(f"python -m tests.offramp.lives {seed}: {violation}") from violation
-    return life
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.offramp.lives", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("seed", type=int, nargs="?", help="replay this one, and tell what happened")
-    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
-    parser.add_argument("--lives", type=int, default=100_000)
-    chosen = parser.parse_args()
-    if chosen.seed is not None:
-        life = Life(chosen.seed)
-        try:
-            life.live()
-        finally:
-            print("\n".join(life.told))
-        return 0
-    began, violations = time.monotonic(), 0
-    for seed in range(chosen.first, chosen.first + chosen.lives):
-        try:
-            live(seed)
-        except AssertionError as violation:
-            violations += 1
-            print(violation, flush=True)
-        if seed % 1000 == 999:
-            lived = seed + 1 - chosen.first
-            print(
-                f"{lived} lives, {violations} violations, {lived / (time.monotonic() - began):.0f} a second", flush=True
-            )
-    return min(violations, 1)
+live = partial(lived, Life, COMMAND)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Life, COMMAND, __doc__))

@@ -9,14 +9,13 @@ must hold of purchases than the books do; `pass_time` lets the clock close pools
 
 from __future__ import annotations
 
-import argparse
 import sys
-import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -31,40 +30,14 @@ from tests import books
 from tests.books import Raw
 from tests.desk import TABLE, Desk
 from tests.faulty import FaultyDesk
-from tests.harness.faults import (
-    AnswerLost,
-    Call,
-    Conflict,
-    Crash,
-    CrashAfter,
-    CrashBefore,
-    FailBefore,
-    Fault,
-    Faults,
-    InternalError,
-    LateIndex,
-    Outage,
-    Throttle,
-    by_chance,
-    never,
-)
+from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.harness.memory import InMemoryDynamoDB
+from tests.lives import RATES, Forgetful, lived, main
 from tests.outside import ACCOUNT
 
-RATES: dict[Fault, float] = {
-    Conflict(): 0.03,
-    Throttle(): 0.01,
-    FailBefore(): 0.02,
-    AnswerLost(): 0.03,
-    InternalError(after=True): 0.01,
-    CrashBefore(): 0.02,
-    CrashAfter(): 0.03,
-    Outage(FailBefore()): 0.001,
-    Outage(AnswerLost()): 0.001,
-    LateIndex(3): 0.05,
-}
 MOMENT = timedelta(seconds=1)  # two who are both the first to join agree on the deadline within it
 ROUND = timedelta(minutes=1)  # between two rounds of `close_pools`
+COMMAND = "python -m tests.purchases.lives"
 # What becomes of a direct purchase: mostly it fills. The others are the exchange's magic quantities.
 QUANTITIES = ("1", "0.5", "2.00001", "0.123456789", "1.444", "1.666", "1.555", "1.222", "1.777")
 
@@ -238,20 +211,6 @@ def pass_time(desk: FaultyDesk, ticks: Callable[[], None] = lambda: None, **of: 
 # Lives
 
 
-class Forgetful(list[Call]):
-    """The calls of a life are many and nobody looks at them again: only their number counts."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._count = 0
-
-    def append(self, _: Call) -> None:
-        self._count += 1
-
-    def __len__(self) -> int:
-        return self._count
-
-
 class Late:
     """An exchange that, asked by our id, does not know an order until some time after it was placed."""
 
@@ -406,45 +365,8 @@ class Life:
         self.told.append(f"{self.desk.clock.at:%d %H:%M:%S} {what}")
 
 
-def live(seed: int) -> Life:
-    """Raises AssertionError, with the command that shows it again."""
-    life = Life(seed)
-    try:
-        life.live()
-    except AssertionError as violation:
-        raise AssertionError(f"python -m tests.purchases.lives {seed}: {violation}") from violation
-    return life
-
-
-def main() -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m tests.purchases.lives", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("seed", type=int, nargs="?", help="replay this one, and tell what happened")
-    parser.add_argument("--from", type=int, default=0, dest="first", metavar="SEED")
-    parser.add_argument("--lives", type=int, default=100_000)
-    chosen = parser.parse_args()
-    if chosen.seed is not None:
-        life = Life(chosen.seed)
-        try:
-            life.live()
-        finally:
-            print("\n".join(life.told))
-        return 0
-    began, violations = time.monotonic(), 0
-    for seed in range(chosen.first, chosen.first + chosen.lives):
-        try:
-            live(seed)
-        except AssertionError as violation:
-            violations += 1
-            print(violation, flush=True)
-        if seed % 1000 == 999:
-            lived = seed + 1 - chosen.first
-            print(
-                f"{lived} lives, {violations} violations, {lived / (time.monotonic() - began):.0f} a second", flush=True
-            )
-    return min(violations, 1)
+live = partial(lived, Life, COMMAND)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(Life, COMMAND, __doc__))

@@ -12,7 +12,8 @@ from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import AnswerLost, Call, CrashAfter, CrashBefore, Fault, Faults, by_chance, never, planned
 from tests.harness.memory import InMemoryDynamoDB
-from tests.purchases.lives import Forgetful, copied, fair, unfinished
+from tests.lives import Forgetful
+from tests.purchases.lives import copied, fair, unfinished
 
 OWNERS = 10
 UNIT = Decimal("0.000000001")
