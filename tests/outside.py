@@ -20,6 +20,7 @@ from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Symbol
 from sandbox.exchange.venue import Venue
+from tests.harness import asl
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -29,10 +30,9 @@ SETTLE_SECONDS = 2  # of the bank
 
 
 @cache
-def definition(machine: str) -> dict[str, Any]:
+def _definition(machine: str) -> asl.Definition:
     """As synthesised; a test compares the file with the stack."""
-    read: dict[str, Any] = json.loads((GOLDEN / f"{machine}.asl.json").read_text())
-    return read
+    return asl.read(json.loads((GOLDEN / f"{machine}.asl.json").read_text()))
 
 
 class Outside:
@@ -84,8 +84,10 @@ class Outside:
 
     def deploy(self, machine: str, tasks: ModuleType, name: str, service: Callable[[], object]) -> None:
         """A machine whose tasks, those of the module, ask for their service by `name`."""
-        bound = {task: self._bound(tasks, task, name, service) for task in _tasks_of(definition(machine))}
-        self.machines.deploy(f"cryptodesk-{machine}", definition(machine), bound)
+        definition = _definition(machine)
+        states = definition.states.values()
+        bound = {s.task: self._bound(tasks, s.task, name, service) for s in states if isinstance(s, asl.Task)}
+        self.machines.deploy(f"cryptodesk-{machine}", definition, bound)
 
     def _bound(self, tasks: ModuleType, of: str, name: str, service: Callable[[], object]) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's desk."""
@@ -140,12 +142,3 @@ class Outside:
                 done = executed[side, asset_id]
                 found.append(f"{side} {asset_id}: the exchange has executed {done}, the desk has booked {quantity}")
         return found
-
-
-def _tasks_of(asl: dict[str, Any]) -> set[str]:
-    found = set()
-    for state in asl["States"].values():
-        if state["Type"] == "Task":
-            resource = state["Resource"]
-            found.add(state["Parameters"]["FunctionName"] if ":" in resource else resource)
-    return found

@@ -74,10 +74,11 @@ class State:
 
 @dataclass(frozen=True)
 class Task(State):
-    """`invokes`: by lambda:invoke, and the answer is a member of the result; `waits`: for its token."""
+    """`task`: the function's plain name, `function_name` as the definition says it. `invokes`: by lambda:invoke, and
+    the answer is a member of the result; `waits`: for its token."""
 
     type: ClassVar[str] = "Task"
-    function: Function
+    task: str
     function_name: str
     resource: str
     invokes: bool
@@ -127,13 +128,21 @@ class Fail(State):
 
 
 @dataclass(frozen=True)
-class Machine:
-    """A definition that can run. `timeout` in seconds, of a whole execution."""
+class Definition:
+    """As it was read, for any number of machines. `timeout` in seconds, of a whole execution."""
 
-    name: str
     start: str
     states: Mapping[str, State]
     timeout: float | None
+
+
+@dataclass(frozen=True)
+class Machine:
+    """A definition that can run: `tasks` are the functions by name."""
+
+    name: str
+    definition: Definition
+    tasks: Mapping[str, Function]
 
 
 COMMON = {"Type", "Comment", "QueryLanguage"}
@@ -154,8 +163,17 @@ ELSEWHERE = {"HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Assign"
 SECONDS_MAX = 99_999_999
 
 
-def machine(name: str, definition: Mapping[str, Any], tasks: Mapping[str, Function]) -> Machine:
-    """Read a definition; `tasks` are the functions by name."""
+def machine(name: str, definition: Definition, tasks: Mapping[str, Function]) -> Machine:
+    """ValueError when a state's function is not among the tasks."""
+    for state in definition.states.values():
+        if isinstance(state, Task) and state.task not in tasks:
+            known = ", ".join(sorted(tasks)) or "none at all"
+            raise ValueError(f"state {state.name}: there is no task {state.task}, only {known}")
+    return Machine(name, definition, tasks)
+
+
+def read(definition: Mapping[str, Any]) -> Definition:
+    """Check a definition and make it ready to run. ValueError when Step Functions would refuse it."""
     _known("the machine", definition, COMMON - {"Type"} | {"StartAt", "States", "Version", "TimeoutSeconds"})
     given = definition.get("States")
     if not isinstance(given, Mapping) or not given:
@@ -163,13 +181,13 @@ def machine(name: str, definition: Mapping[str, Any], tasks: Mapping[str, Functi
     states = {}
     for state_name, fields in given.items():
         try:
-            states[state_name] = _state(state_name, fields, tasks)
+            states[state_name] = _state(state_name, fields)
         except (ValueError, NotImplementedError) as error:
             raise type(error)(f"state {state_name}: {error}") from error
     start = definition.get("StartAt")
     _check_ways(states, start)
     timeout = definition.get("TimeoutSeconds")
-    return Machine(name, str(start), states, None if timeout is None else _seconds("TimeoutSeconds", timeout, least=1))
+    return Definition(str(start), states, None if timeout is None else _seconds("TimeoutSeconds", timeout, least=1))
 
 
 def _check_ways(states: Mapping[str, State], start: Any) -> None:
@@ -202,7 +220,7 @@ def _ways(state: State) -> Iterator[str]:
             yield state.default
 
 
-def _state(name: str, fields: Any, tasks: Mapping[str, Function]) -> State:
+def _state(name: str, fields: Any) -> State:
     if not 1 <= len(name) <= 80:
         raise ValueError("a state's name has 1 to 80 characters")
     kind = str(fields.get("Type")) if isinstance(fields, Mapping) else ""
@@ -216,7 +234,7 @@ def _state(name: str, fields: Any, tasks: Mapping[str, Function]) -> State:
         raise ValueError("it needs either Next or End")
     paths = _path(fields, "InputPath"), _path(fields, "OutputPath")
     if kind == "Task":
-        return _task(name, paths, following, fields, tasks)
+        return _task(name, paths, following, fields)
     if kind == "Choice":
         given = fields.get("Choices")
         if not isinstance(given, list) or not given:
@@ -239,7 +257,6 @@ def _task(
     paths: tuple[Path | None, Path | None],
     following: str | None,
     fields: Mapping[str, Any],
-    tasks: Mapping[str, Function],
 ) -> Task:
     resource = fields.get("Resource")
     if not isinstance(resource, str):
@@ -249,14 +266,12 @@ def _task(
     function = LAMBDA.fullmatch(function_name)
     if not function:
         raise NotImplementedError(f"only Lambda functions run here, not {function_name}")
-    if function[1] not in tasks:
-        raise ValueError(f"there is no task {function[1]}, only {', '.join(sorted(tasks)) or 'none at all'}")
     retry, catch = _listed(fields, "Retry", _retrier), _listed(fields, "Catch", _catcher)
     return Task(
         name,
         *paths,
         following,
-        function=tasks[function[1]],
+        task=function[1],
         function_name=function_name,
         resource=resource,
         invokes=bool(invoke),

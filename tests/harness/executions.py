@@ -85,11 +85,12 @@ class Execution:
     forgotten: bool = False  # by a service that was restarted: it never heard of its tokens
 
     def __post_init__(self) -> None:
-        self.state = self.machine.states[self.machine.start]
+        definition = self.machine.definition
+        self.state = definition.states[definition.start]
         self.raw, self.raw_text = self.input, self.input_text
         self.entered = self.due = self.started
-        if self.machine.timeout is not None:
-            self.deadline = self.started + timedelta(seconds=self.machine.timeout)
+        if definition.timeout is not None:
+            self.deadline = self.started + timedelta(seconds=definition.timeout)
 
     @property
     def running(self) -> bool:

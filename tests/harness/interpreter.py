@@ -113,7 +113,7 @@ class Interpreter:
             x.close(now, SUCCEEDED)
             x.record(now, "ExecutionSucceeded", "executionSucceededEventDetails", output=text)
         else:
-            x.state, x.raw, x.raw_text = x.machine.states[following], output, text
+            x.state, x.raw, x.raw_text = x.machine.definition.states[following], output, text
             x.stage, x.due = Stage.ENTER, now
 
     def _sleep(self, x: Execution, stage: Stage, until: datetime | None) -> None:
@@ -151,7 +151,7 @@ class Interpreter:
             token.timeout, token.deadline = timeout, deadline
         _record_start(x, task, now, text, timeout)
         event = write(payload.get("Payload", {})) if task.invokes else text
-        answer, failure = _invoke(task.function, event)
+        answer, failure = _invoke(x.machine.tasks[task.task], event)
         if not x.running:
             return  # stopped, or dead with the service, while the task ran
         now = self._now()

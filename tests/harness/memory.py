@@ -67,6 +67,7 @@ class InMemoryDynamoDB:
         validate: bool = False,
     ) -> None:
         self.observers: list[Callable[[Consumption], None]] = []
+        self._now = now
         self._tables = {spec.name: Table(spec) for spec in tables}
         self._validator = ParamValidator() if validate else None
         self.transactions = Transactions(now)
@@ -99,6 +100,14 @@ class InMemoryDynamoDB:
         if having is not None:
             return [wire_item(record.item) for record in records.values() if having in record.item]
         return [wire_item(records[key].item) for key in sorted(records, key=repr)]
+
+    def copy(self) -> "InMemoryDynamoDB":
+        """The same tables and items, and nobody else's. Items are never changed in place, and need no copy."""
+        other = InMemoryDynamoDB(*(table.spec for table in self._tables.values()), now=self._now)
+        for name, table in self._tables.items():
+            for key, record in table.records.items():
+                other._tables[name].write(key, record)
+        return other
 
     @contextlib.contextmanager
     def behind(self, *, index_writes: int = 0, item_writes: int = 0) -> Iterator[None]:

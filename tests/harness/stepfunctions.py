@@ -89,16 +89,20 @@ class InMemoryStepFunctions:
 
     # Control
 
-    def deploy(self, name: str, definition: Mapping[str, Any], tasks: Mapping[str, Callable[[Any, Any], Any]]) -> str:
+    def deploy(
+        self, name: str, definition: Mapping[str, Any] | asl.Definition, tasks: Mapping[str, asl.Function]
+    ) -> str:
         """Make a machine, or give it a new definition: executions that are running keep theirs. Answers its ARN.
 
         Args:
-            definition: the ASL. A task is named plainly or by its ARN, as Resource or as FunctionName.
+            definition: the ASL, or what `asl.read` made of it. A task is named plainly or by its ARN, as Resource or as
+                FunctionName.
             tasks: the tasks by name, called with the event and None. An exception fails the state with the name of
                 its class, as in Lambda; a crash (`faults.Crash`) with Runtime.ExitError. They may use this client.
         """
         arn = f"{PREFIX}stateMachine:{name}"
-        self._machines[arn] = asl.machine(name, definition, tasks)
+        read = definition if isinstance(definition, asl.Definition) else asl.read(definition)
+        self._machines[arn] = asl.machine(name, read, tasks)
         self._by_machine.setdefault(arn, [])
         return arn
 

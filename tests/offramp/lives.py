@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -20,7 +20,9 @@ import tests.conftest  # noqa: F401  the environment, which the logger reads whe
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import BankEvent
 from common.money import Money
+from common.owner import Owner
 from common.payouts.service import Payouts
+from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.lives import RATES, Forgetful, lived, main
@@ -31,19 +33,29 @@ QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.22
 OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
 
 
+ANN = Owner("ann", "sub-ann")
+
+
+@cache
+def beginning() -> Desk:
+    """Every life goes on from here: Ann has dollars and coins, and may sell them and be paid."""
+    desk = Desk()
+    desk.list_asset("BTC", "100", min_notional="0.01")
+    desk.customer(ANN.username, usd="2000.00")
+    desk.clients(ANN)
+    desk.buy(ANN, "10", key="first")
+    return desk
+
+
 class Life:
     """One seed: a desk, and what its people, its exchange and its bank do."""
 
     def __init__(self, seed: int) -> None:
         self.seed, self.chance = seed, Random(seed)
         self.faults = Faults(never, calls=Forgetful())
-        self.desk = FaultyDesk(self.faults)
+        self.desk = FaultyDesk.after(beginning(), self.faults)
         self.told: list[str] = []
         self.late: list[BankEvent] = []
-        self.desk.list_asset("BTC", "100", min_notional="0.01")
-        self.ann = self.desk.customer(usd="2000.00")
-        self.desk.clients(self.ann)
-        self.desk.buy(self.ann, "10")
         self.desk.world.deliver_event = self._deliver
         self.faults.choose = by_chance(seed, RATES)
 
@@ -75,11 +87,11 @@ class Life:
             case 0 | 1 | 2:
                 quantity = chance.choice(QUANTITIES)
                 self._tell(f"cash out {quantity}")
-                self._insist(lambda: desk.cash_out(self.ann, quantity, key=key))
+                self._insist(lambda: desk.cash_out(ANN, quantity, key=key))
             case _:
                 amount = Money(f"{chance.randint(1, 50)}.{chance.randint(0, 50):02d}")  # above .50 cents are magic
                 self._tell(f"withdraw ${amount}")
-                self._insist(lambda: desk.accounts.withdraw(self.ann, key, amount, "ann-bank"))
+                self._insist(lambda: desk.accounts.withdraw(ANN, key, amount, "ann-bank"))
 
     def _insist(self, ask: Callable[[], Any]) -> None:
         """A customer who sends it again when he is told so, or gives up; a process that dies answers nothing."""

@@ -10,38 +10,29 @@ import pytest
 
 from common.errors import Unavailable
 from common.money import Money
-from common.owner import Owner
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
+from tests.offramp.lives import ANN, beginning
 
 OVER = {"FILLED", "BASE_TXN_FAILED", "COMPLETED"}
 OUTSIDE: tuple[Fault, ...] = (FailBefore(), AnswerLost(), CrashBefore(), CrashAfter())
-
-
-def prepared(faults: Faults) -> tuple[FaultyDesk, Owner]:
-    desk = FaultyDesk(faults)
-    desk.list_asset("BTC", "100")
-    ann = desk.customer(usd="1000.00")
-    desk.clients(ann)
-    desk.buy(ann, "3")
-    return desk, ann
 
 
 def cash_out(quantity: str, *, refusals: int = 0, rejections: int = 0) -> Callable[[Faults], Scene]:
     """Sell and be paid: by a bank that refuses so many attempts at once and fails so many after that."""
 
     def build(faults: Faults) -> Scene:
-        desk, ann = prepared(faults)
+        desk = FaultyDesk.after(beginning(), faults)
         if refusals:
             desk.world.simulated.set_outcome("refuse", times=refusals)
         elif rejections:
             desk.world.simulated.set_outcome("fail", times=rejections)
 
         def act() -> str:
-            order_id = insist(desk, lambda: desk.cash_out(ann, quantity, key="k").order_id)
+            order_id = insist(desk, lambda: desk.cash_out(ANN, quantity, key="k").order_id)
             desk.run()
-            return str(desk.offramp.order(ann, order_id).status)
+            return str(desk.offramp.order(ANN, order_id).status)
 
         return scene(desk, act)
 
@@ -50,17 +41,17 @@ def cash_out(quantity: str, *, refusals: int = 0, rejections: int = 0) -> Callab
 
 def withdraw(*, rejections: int = 0) -> Callable[[Faults], Scene]:
     def build(faults: Faults) -> Scene:
-        desk, ann = prepared(faults)
+        desk = FaultyDesk.after(beginning(), faults)
         if rejections:
             desk.world.simulated.set_outcome("fail", times=rejections)
 
         def act() -> str:
             def asked() -> str:
-                return desk.accounts.withdraw(ann, "k", Money("50.00"), "ann-bank").transfer.transfer_id
+                return desk.accounts.withdraw(ANN, "k", Money("50.00"), "ann-bank").transfer.transfer_id
 
             transfer_id = insist(desk, asked)
             desk.run()
-            return str(desk.accounts.withdrawal(ann, transfer_id).status)
+            return str(desk.accounts.withdrawal(ANN, transfer_id).status)
 
         return scene(desk, act)
 

@@ -28,10 +28,9 @@ from functions.purchases.model import BatchNotStuck
 from sandbox.exchange.orders import Fees, Order
 from tests import books
 from tests.books import Raw
-from tests.desk import TABLE, Desk
+from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, Faults, by_chance, never
-from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import RATES, Forgetful, lived, main
 from tests.outside import ACCOUNT
 
@@ -168,14 +167,6 @@ def unfinished(desk: Desk, *, but_for_people: bool = False) -> list[str]:
 def _plain(value: Any) -> Any:
     ((kind, content),) = value.items()
     return Decimal(content) if kind == "N" else content
-
-
-def copied(of: InMemoryDynamoDB) -> InMemoryDynamoDB:
-    """The same items in a table of their own. What it holds is never changed in place, and need not be copied."""
-    dynamo = InMemoryDynamoDB(TABLE)
-    for key, record in of._tables[TABLE.name].records.items():
-        dynamo._tables[TABLE.name].write(key, record)
-    return dynamo
 
 
 # Time

@@ -24,7 +24,7 @@ from tests.desk import TABLE, Clock, Desk
 from tests.harness.interleave import Interleaver, Outcome, at_random, every_schedule
 from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import Outside
-from tests.purchases.lives import copied, fair, unfinished
+from tests.purchases.lives import fair, unfinished
 
 SCHEDULES, BLOCK = 4_000, 400
 DEADLINE = 3_600
@@ -78,7 +78,7 @@ class Meeting:
 
 def desk_of(of: Before, seconds: float = 0) -> Desk:
     """On a copy of that table, some time later, with a view of the market as in a warm function."""
-    desk = Desk(copied(of.dynamo), Clock(of.at))
+    desk = Desk(of.dynamo.copy(), Clock(of.at))
     desk.clock.forward(seconds=seconds)
     desk._market = Market(desk.table, desk.clock, of.listings, desk.clock.at)
     return desk

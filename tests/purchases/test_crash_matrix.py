@@ -14,6 +14,7 @@ import pytest
 from common.errors import Unavailable
 from common.owner import Owner
 from functions.purchases.model import Purchase
+from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -35,10 +36,12 @@ def life(
 ) -> Callable[[Faults], Scene]:
     """Customers `ask`, and time passes until nothing waits. `people`: so many batches may wait for a person then."""
 
+    beginning = Desk()
+    beginning.list_exchange_asset(price_age_max_seconds=30 * 86_400, pool_deadline_seconds=3_600, **rules)
+    owners = [beginning.customer(name, usd="500.00") for name in ("ann", "bob", "cyd")]
+
     def build(faults: Faults) -> Scene:
-        desk = FaultyDesk(faults)
-        desk.list_exchange_asset(price_age_max_seconds=30 * 86_400, pool_deadline_seconds=3_600, **rules)
-        owners = [desk.customer(name, usd="500.00") for name in ("ann", "bob", "cyd")]
+        desk = FaultyDesk.after(beginning, faults)
         before(desk)
 
         def act() -> list[str]:

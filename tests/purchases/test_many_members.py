@@ -13,29 +13,26 @@ from tests.faulty import FaultyDesk
 from tests.harness.faults import AnswerLost, Call, CrashAfter, CrashBefore, Fault, Faults, by_chance, never, planned
 from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import Forgetful
-from tests.purchases.lives import copied, fair, unfinished
+from tests.purchases.lives import fair, unfinished
 
 OWNERS = 10
 UNIT = Decimal("0.000000001")
 
 
 @cache
-def full(members: int, cents: int) -> tuple[InMemoryDynamoDB, datetime]:
-    """A table in which a pool has just been filled by so many purchases for so many cents each, and the time then."""
+def full(members: int, cents: int) -> Desk:
+    """A pool has just been filled by so many purchases for so many cents each."""
     desk = Desk()
     desk.list_exchange_asset(price_age_max_seconds=1_000_000, min_notional=str(Decimal(members * cents) / 100))
     owners = [desk.customer(f"user-{n}", usd="1000.00") for n in range(OWNERS)]
     desk.market_is_cached()
     for n in range(members):
         desk.purchase(owners[n % OWNERS], f"0.{cents:02d}", key=f"k{n}")
-    return desk.dynamo, desk.clock.at
+    return desk
 
 
 def desk_of(members: int, cents: int, faults: Faults) -> FaultyDesk:
-    dynamo, at = full(members, cents)
-    desk = FaultyDesk(faults, copied(dynamo))
-    desk.clock.at = at
-    return desk
+    return FaultyDesk.after(full(members, cents), faults)
 
 
 def allocated(desk: FaultyDesk, members: int) -> None:
@@ -72,11 +69,13 @@ def test_forty_members_are_credited_once_whichever_call_is_the_last_of_its_proce
 
 
 class Mortal(FaultyDesk):
-    """Every process that does a task dies after so many writes; the sweeper's live."""
+    """Every process that does a task dies after so many `writes`; the sweeper's live."""
 
-    def __init__(self, writes: int, dynamo: InMemoryDynamoDB) -> None:
-        super().__init__(Faults(never, calls=Forgetful()), dynamo)
-        self.writes, self.tasks, self.left = writes, 0, 0
+    writes = 1
+
+    def __init__(self, faults: Faults, dynamo: InMemoryDynamoDB | None = None) -> None:
+        super().__init__(faults, dynamo)
+        self.tasks, self.left = 0, 0
         self.world.process = self.task
 
     def task(self) -> None:
@@ -94,9 +93,8 @@ class Mortal(FaultyDesk):
 
 @pytest.mark.parametrize("writes", [1, 2, 7])
 def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(writes: int) -> None:
-    dynamo, at = full(60, 10)
-    desk = Mortal(writes, copied(dynamo))
-    desk.clock.at = at
+    desk = Mortal.after(full(60, 10), Faults(never, calls=Forgetful()))
+    desk.writes = writes
     desk.run(days=2)
     desk.check()
     allocated(desk, 60)
