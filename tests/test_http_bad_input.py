@@ -56,12 +56,12 @@ class Bad:
         return self.request(route, body=body, headers={"idempotency-key": next(self.world.desk.keys), **headers})
 
     def request(self, route: Route, at: str | None = None, **request: Any) -> Answer:
-        before = self.world.desk.dynamo.items()
+        before = self.world.desk.dynamo.writes
         token = entitled(self.doors, route).token
         answer = self.doors.ask(route.method, at or path(route, self.world), token=token, **request)
         assert 400 <= answer.status < 500, answer.text
         assert answer.problem
-        assert self.world.desk.dynamo.items() == before
+        assert self.world.desk.dynamo.writes == before
         return answer
 
 

@@ -101,6 +101,11 @@ class InMemoryDynamoDB:
             return [wire_item(record.item) for record in records.values() if having in record.item]
         return [wire_item(records[key].item) for key in sorted(records, key=repr)]
 
+    @property
+    def writes(self) -> int:
+        """How many items were written so far, each time anew: as long as it stays, nothing has changed."""
+        return sum(table.writes for table in self._tables.values())
+
     def copy(self) -> "InMemoryDynamoDB":
         """The same tables and items, and nobody else's. Items are never changed in place, and need no copy."""
         other = InMemoryDynamoDB(*(table.spec for table in self._tables.values()), now=self._now)

@@ -123,6 +123,7 @@ class Table:
         self._moving = tuple(self.indexes.values())
         self.primary = Index(IndexSpec("", spec.partition_key, spec.sort_key), spec)
         self.journal: deque[Change] = deque(maxlen=JOURNAL_LENGTH)
+        self.writes = 0
         self.key_names = frozenset(spec.keys)
         self._index_keys = [
             (name, KEY_CLASSES[spec.type_of(name)], index.name) for index in spec.indexes for name in index.keys
@@ -167,6 +168,7 @@ class Table:
         """Put or delete; every index moves along."""
         before = self.records.get(key)
         self.journal.append((key, before))
+        self.writes += 1
         if after is not None:
             self.records[key] = after
             if before is None:

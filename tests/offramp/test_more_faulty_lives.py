@@ -6,7 +6,7 @@ import pytest
 
 from tests.offramp.lives import live
 
-BLOCK = 100
+BLOCK = 500
 
 
 @pytest.mark.parametrize("block", range(10, 20))

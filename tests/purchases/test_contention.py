@@ -26,7 +26,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import Outside
 from tests.purchases.lives import fair, unfinished
 
-SCHEDULES, BLOCK = 4_000, 400
+SCHEDULES, BLOCK = 10_000, 500
 DEADLINE = 3_600
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
 INSIDE = ((), ("ann",), ("ann", "bob"))  # who waits in the pool already, with $4.00 each

@@ -1,7 +1,6 @@
 """Whole lives of purchases: every call of every request, task, round of the clock and of the sweeper × what can go
-wrong at it: all of it in two lives, in the others what a service does not mend within the call. After each the books
-balance; in the end every purchase is over, or a person is asked, each batch is one order at the exchange at most, and
-what that has executed is what the members have got."""
+wrong at it. After each the books balance; in the end every purchase is over, or a person is asked, each batch is one
+order at the exchange at most, and what that has executed is what the members have got."""
 
 from __future__ import annotations
 
@@ -17,14 +16,11 @@ from functions.purchases.model import Purchase
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.crash_matrix import FAULTS, Scene, crash_matrix
-from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
+from tests.harness.faults import Faults
 from tests.purchases.lives import Late, close_pools, fair, next_deadline, unfinished
 
 Ask = Callable[[FaultyDesk, list[Owner]], list[Purchase]]
 OVER = {"COMPLETED", "FAILED", "CANCELLED"}
-# What a service does not mend by itself within the call; the rest of FAULTS looks the same to it.
-OUTSIDE: tuple[Fault, ...] = (FailBefore(), AnswerLost(), CrashBefore(), CrashAfter())
-IN_FULL = {"a direct one is filled", "two fill a pool"}
 
 
 def life(
@@ -146,5 +142,5 @@ def test_whatever_fails_once_every_purchase_of_a_life_is_over_as_it_may_be(name:
     def same(undisturbed: list[str], retried: list[str]) -> bool:
         return all(status in may for status, may in zip(retried, ends, strict=True))
 
-    report = crash_matrix(scenario, FAULTS if name in IN_FULL else OUTSIDE, same=same)
+    report = crash_matrix(scenario, FAULTS, same=same)
     assert not report.violations, report
