@@ -1,5 +1,6 @@
 """What every test has: a settled environment without AWS, and a desk when it asks for one."""
 
+import gc
 import os
 from collections.abc import Iterator
 
@@ -30,6 +31,13 @@ os.environ |= {
 
 # After the environment, which the logger reads when it is made.
 from tests.desk import Desk
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays to the end: the collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 @pytest.fixture

@@ -91,14 +91,16 @@ class Mortal(FaultyDesk):
         super().sweep()
 
 
-@pytest.mark.parametrize("writes", [1, 2, 7])
-def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(writes: int) -> None:
-    desk = Mortal.after(full(60, 10), Faults(never, calls=Forgetful()))
+@pytest.mark.parametrize(("members", "cents", "writes"), [(60, 10, 1), (60, 10, 2), (60, 10, 7), (1_000, 1, 24)])
+def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(
+    members: int, cents: int, writes: int
+) -> None:
+    desk = Mortal.after(full(members, cents), Faults(never, calls=Forgetful()))
     desk.writes = writes
     desk.run(days=2)
     desk.check()
-    allocated(desk, 60)
-    assert desk.tasks >= 60 / writes
+    allocated(desk, members)
+    assert desk.tasks >= members / writes
 
 
 def test_a_thousand_members_are_credited_once_though_processes_die_at_random_and_have_little_time() -> None:
