@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bench import processes
+from tests import settled
 
-os.environ |= {**processes.ENVIRONMENT, "POWERTOOLS_LOG_LEVEL": "CRITICAL", "POWERTOOLS_METRICS_DISABLED": "true"}
-del os.environ["AWS_LAMBDA_FUNCTION_NAME"]  # here nothing is composed at import
+os.environ |= settled.ENVIRONMENT
 
 from bench import contention
 from tests.test_budget import measured

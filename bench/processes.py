@@ -20,26 +20,19 @@ from statistics import median
 
 from infra.bundle import ROOT, Target, build
 from infra.contexts import contexts
+from tests import settled
 
 RUNS = 15
 BARE = 'import boto3\nboto3.client("dynamodb")\n'
+# As the functions have it, but that they have AWS.
 ENVIRONMENT = {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
+    **settled.ENVIRONMENT,
     "AWS_REGION": "us-east-1",
-    "AWS_DEFAULT_REGION": "us-east-1",
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_LAMBDA_FUNCTION_NAME": "bench",
-    "ENVIRONMENT": "local",
-    "TABLE_NAME": "desk",
-    "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/pool",
-    "TOKEN_CLIENTS": "app",
-    "CUSTOMER_DEPOSITS": "yes",
-    "DEPOSIT_LIMIT_USD": "10000",
-    "WITHDRAWAL_LIMIT_USD": "10000",
-    "CURSOR_KEY_SECRET": "cursor-key",
-    "PRICE_ORACLE_URL": "http://127.0.0.1:1",
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
     "POWERTOOLS_LOG_LEVEL": "INFO",
+    "POWERTOOLS_METRICS_DISABLED": "false",
 }
 
 
@@ -57,6 +50,7 @@ def starts() -> list[Start]:
     """
     asset = build(Target.EMBEDDED).directory
     modules = {f"{c.name}.api": f"functions.{c.name}.api" for c in contexts() if c.routes}
+    modules |= {f"{c.name}.tasks": f"functions.{c.name}.tasks" for c in contexts() if c.tasks}
     modules |= {f"{c.name}.schedule": f"functions.{c.name}.schedule" for c in contexts() if c.every_minutes}
     with tempfile.TemporaryDirectory() as bare:
         _bare_function(Path(bare))

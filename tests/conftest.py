@@ -6,28 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-os.environ |= {
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "ENVIRONMENT": "local",
-    "TABLE_NAME": "desk",
-    "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/pool",
-    "TOKEN_CLIENTS": "app",
-    "CUSTOMER_DEPOSITS": "yes",
-    "DEPOSIT_LIMIT_USD": "10000",
-    "WITHDRAWAL_LIMIT_USD": "10000",
-    "CURSOR_KEY_SECRET": "cursor-key",
-    "PRICE_ORACLE_URL": "http://127.0.0.1:1",
-    "MACHINES_ARN_PREFIX": "arn:aws:states:us-east-1:123456789012:stateMachine:cryptodesk-",
-    "EXCHANGE": "binance",
-    "EXCHANGE_URL": "http://127.0.0.1:1",
-    "EXCHANGE_QUOTE": "USDT",
-    "BANK_URL": "http://127.0.0.1:1",
-    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
-    "POWERTOOLS_METRICS_DISABLED": "true",
-    "MPLBACKEND": "agg",
-}
+from tests.settled import ENVIRONMENT
+
+os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 
 # After the environment, which the logger reads when it is made.
 from tests.desk import Desk

@@ -1,0 +1,25 @@
+"""An environment without AWS, in which every function and service can be made: of the tests, and of the bench."""
+
+from collections.abc import Mapping
+
+ENVIRONMENT: Mapping[str, str] = {
+    "AWS_ACCESS_KEY_ID": "test",
+    "AWS_SECRET_ACCESS_KEY": "test",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "ENVIRONMENT": "local",
+    "TABLE_NAME": "desk",
+    "TOKEN_ISSUER": "https://cognito-idp.us-east-1.amazonaws.com/pool",
+    "TOKEN_CLIENTS": "app",
+    "CUSTOMER_DEPOSITS": "yes",
+    "DEPOSIT_LIMIT_USD": "10000",
+    "WITHDRAWAL_LIMIT_USD": "10000",
+    "CURSOR_KEY_SECRET": "cursor-key",
+    "PRICE_ORACLE_URL": "http://127.0.0.1:1",
+    "MACHINES_ARN_PREFIX": "arn:aws:states:us-east-1:123456789012:stateMachine:cryptodesk-",
+    "EXCHANGE": "binance",
+    "EXCHANGE_URL": "http://127.0.0.1:1",
+    "EXCHANGE_QUOTE": "USDT",
+    "BANK_URL": "http://127.0.0.1:1",
+    "POWERTOOLS_LOG_LEVEL": "CRITICAL",
+    "POWERTOOLS_METRICS_DISABLED": "true",
+}
