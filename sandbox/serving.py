@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -72,6 +72,26 @@ def parsed(body: bytes) -> Any:
         return json.loads(body)
     except (ValueError, RecursionError):
         raise BadRequest("the body is not JSON") from None
+
+
+Kinds = Mapping[str, tuple[tuple[type, ...], str]]  # of each member: of which types it may be, and that in words
+
+
+def members(kinds: Kinds, given: Any, needed: Sequence[str], optional: Sequence[str] = ()) -> dict[str, Any]:
+    """Those of a JSON object, each of its kind. Raises BadRequest."""
+    known = [*needed, *optional]
+    if not isinstance(given, dict):
+        raise BadRequest(f"there must be a JSON object with {', '.join(known)}")
+    for name in needed:
+        if name not in given:
+            raise BadRequest(f"{name} is missing: {kinds[name][1]}")
+    for name, value in given.items():
+        if name not in known:
+            raise BadRequest(f"{name!a} is not known here; there are {', '.join(known)}")
+        types, wanted = kinds[name]
+        if type(value) not in types:  # not isinstance: True is an int
+            raise BadRequest(f"{name} is {json.dumps(value)}; it must be {wanted}")
+    return given
 
 
 class _Server(ThreadingHTTPServer):

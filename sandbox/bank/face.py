@@ -28,8 +28,8 @@ It listens on 127.0.0.1 only.
 """
 
 import hmac
-import json
 from collections.abc import Callable
+from functools import partial
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs
@@ -57,10 +57,12 @@ from sandbox.serving import (
     BadRequest,
     Drop,
     Hang,
+    Kinds,
     NoSuchPath,
     Request,
     Running,
     as_json,
+    members,
     parsed,
 )
 from sandbox.serving import serve as serve_http
@@ -145,31 +147,33 @@ def control(bank: SimulatedBank, sender: Sender, request: Request) -> Answer:
         case "GET", ["state"]:
             return as_json(_state(bank, sender))
         case "PUT", ["outcome"]:
-            given = _fields(request, ["outcome"], ["account_id", "times"])
+            given = _fields(parsed(request.body), ["outcome"], ["account_id", "times"])
             bank.set_outcome(given["outcome"], account_id=given.get("account_id"), times=given.get("times"))
             return as_json({"outcomes": bank.state()["outcomes"]})
         case "DELETE", ["outcome"]:
             bank.forget_outcomes()
             return as_json({"outcomes": bank.state()["outcomes"]})
         case "POST", ["decide"]:
-            given = _fields(request, ["reference_id", "outcome"])
+            given = _fields(parsed(request.body), ["reference_id", "outcome"])
             bank.decide(given["reference_id"], given["outcome"])
             return as_json(_told(bank, bank.record(given["reference_id"])))
         case "PUT", ["settle"]:
-            bank.set_settle_seconds(_fields(request, ["seconds"])["seconds"])
+            bank.set_settle_seconds(_fields(parsed(request.body), ["seconds"])["seconds"])
             return as_json({"settle_seconds": bank.state()["settle_seconds"]})
         case "POST", ["faults"]:
-            given = _fields(request, ["kind"], ["on", "times"])
+            given = _fields(parsed(request.body), ["kind"], ["on", "times"])
             bank.fail_next(given["kind"], given.get("on", "any"), given.get("times", 1))
             return as_json({"faults": bank.state()["faults"]})
         case "DELETE", ["faults"]:
             bank.heal()
             return as_json({"faults": bank.state()["faults"]})
         case "PUT", ["webhooks"]:
-            sender.set(**_fields(request, [], ["target_url", "mode", "times", "delay_seconds", "compress"]))
+            sender.set(
+                **_fields(parsed(request.body), [], ["target_url", "mode", "times", "delay_seconds", "compress"])
+            )
             return as_json(sender.seen())
         case "POST", ["webhooks", "send"]:
-            return as_json(sender.send(_fields(request, ["reference_id"])["reference_id"]))
+            return as_json(sender.send(_fields(parsed(request.body), ["reference_id"])["reference_id"]))
         case _:
             raise NoSuchPath(_elsewhere(request))
 
@@ -197,7 +201,7 @@ def _told(bank: SimulatedBank, record: Record) -> dict[str, Any]:
 
 _WHOLE: tuple[tuple[type, ...], str] = ((int,), "a whole number")
 _NUMBER: tuple[tuple[type, ...], str] = ((int, float), "a number")
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_KINDS: Kinds = {
     "outcome": ((str,), f"text, one of {', '.join(Outcome)}"),
     "account_id": ((str,), "text"),
     "reference_id": ((str,), "text"),
@@ -210,23 +214,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "delay_seconds": _NUMBER,
     "compress": _NUMBER,
 }
-
-
-def _fields(request: Request, needed: list[str], optional: list[str] | None = None) -> dict[str, Any]:
-    """The members of the body, each of its kind. Raises BadRequest."""
-    given, known = parsed(request.body), [*needed, *(optional or [])]
-    if not isinstance(given, dict):
-        raise BadRequest(f"there must be a JSON object with {', '.join(known)}")
-    for name in needed:
-        if name not in given:
-            raise BadRequest(f"{name} is missing: {_KINDS[name][1]}")
-    for name, value in given.items():
-        if name not in known:
-            raise BadRequest(f"{name!a} is not known here; there are {', '.join(known)}")
-        kinds, wanted = _KINDS[name]
-        if type(value) not in kinds:  # not isinstance: True is an int
-            raise BadRequest(f"{name} is {json.dumps(value)}; it must be {wanted}")
-    return given
+_fields = partial(members, _KINDS)
 
 
 def _elsewhere(request: Request) -> str:

@@ -12,10 +12,10 @@ PUT    /sandbox/fees       {"taker_bps": "10", "maker_bps": "8", "asset": "BNB",
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from threading import Lock
 from typing import Any
 
@@ -24,9 +24,9 @@ from common.money import exact, plain
 from sandbox.exchange.faults import ANY, TARGETS, Fault, Faults, IllegalOrder
 from sandbox.exchange.orders import Fees, Order
 from sandbox.exchange.venue import Venue
-from sandbox.serving import Answer, BadRequest, Decide, NoSuchPath, Request, as_json, parsed
+from sandbox.serving import Answer, BadRequest, Decide, Kinds, NoSuchPath, Request, as_json, members, parsed
 
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_KINDS: Kinds = {
     "kind": ((str,), f"text, one of {', '.join(Fault)}"),
     "on": ((str,), f"text, one of {', '.join(TARGETS)}"),
     "times": ((int,), "a whole number"),
@@ -36,6 +36,7 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "asset": ((str, type(None)), 'text such as "BNB", or null'),
     "asset_price": ((str,), 'text such as "600"'),
 }
+_fields = partial(members, _KINDS)
 
 
 class Controls:
@@ -200,20 +201,3 @@ def _amount(given: Mapping[str, Any], name: str, default: str = "") -> Decimal:
         return exact(written)
     except (ValueError, InvalidOperation):
         raise IllegalOrder(f"{name} is {written!r}; it must be a decimal number in a text") from None
-
-
-def _fields(given: Any, needed: list[str], optional: list[str] | None = None) -> dict[str, Any]:
-    """The members of a JSON object, each of its kind. Raises BadRequest."""
-    known = [*needed, *(optional or [])]
-    if not isinstance(given, dict):
-        raise BadRequest(f"there must be a JSON object with {', '.join(known)}")
-    for name in needed:
-        if name not in given:
-            raise BadRequest(f"{name} is missing: {_KINDS[name][1]}")
-    for name, value in given.items():
-        if name not in known:
-            raise BadRequest(f"{name} is not known here; there are {', '.join(known)}")
-        kinds, wanted = _KINDS[name]
-        if type(value) not in kinds:  # not isinstance: True is an int
-            raise BadRequest(f"{name} is {json.dumps(value)}; it must be {wanted}")
-    return given

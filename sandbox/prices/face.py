@@ -27,6 +27,7 @@ import json
 import re
 from collections.abc import Callable
 from decimal import ROUND_HALF_UP, Decimal
+from functools import partial
 from threading import Lock
 from typing import Any
 from urllib.parse import parse_qs
@@ -40,10 +41,12 @@ from sandbox.serving import (
     BadRequest,
     Drop,
     Hang,
+    Kinds,
     NoSuchPath,
     Request,
     Running,
     as_json,
+    members,
     parsed,
 )
 from sandbox.serving import serve as serve_http
@@ -169,7 +172,7 @@ def _prices(oracle: Oracle) -> dict[str, Any]:
     }
 
 
-_KINDS: dict[str, tuple[tuple[type, ...], str]] = {
+_KINDS: Kinds = {
     "usd": ((str, type(None)), 'text such as "67000.10" (a JSON number loses digits), or null for no price'),
     "age_seconds": ((int,), "a whole number"),
     "walk": ((bool,), "true or false"),
@@ -177,29 +180,13 @@ _KINDS: dict[str, tuple[tuple[type, ...], str]] = {
     "kind": ((str,), f"text, one of {', '.join(Fault)}"),
     "times": ((int,), "a whole number"),
 }
+_fields = partial(members, _KINDS)
 
 
 def listing_state(given: Any) -> ListingState:
     """What a PUT body, or a listing in the state file, says. Raises BadRequest."""
     told = _fields(given, ["usd"], ["age_seconds", "walk"])
     return ListingState(usd=told["usd"], age_seconds=told.get("age_seconds", 0), walk=told.get("walk", False))
-
-
-def _fields(given: Any, needed: list[str], optional: list[str] | None = None) -> dict[str, Any]:
-    """The members of a JSON object, each of its kind. Raises BadRequest."""
-    known = [*needed, *(optional or [])]
-    if not isinstance(given, dict):
-        raise BadRequest(f"there must be a JSON object with {', '.join(known)}")
-    for name in needed:
-        if name not in given:
-            raise BadRequest(f"{name} is missing: {_KINDS[name][1]}")
-    for name, value in given.items():
-        if name not in known:
-            raise BadRequest(f"{name} is not known here; there are {', '.join(known)}")
-        kinds, wanted = _KINDS[name]
-        if type(value) not in kinds:  # not isinstance: True is an int
-            raise BadRequest(f"{name} is {json.dumps(value)}; it must be {wanted}")
-    return given
 
 
 def _elsewhere(method: str, path: str) -> str:
