@@ -37,7 +37,7 @@ demo: up  ## drive the order desk through its HTTP API, and draw what happened
 test: install  ## all tests
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-simulate: install  ## 100,000 random lives of cash-outs and payouts with faults (about half an hour; SEED=4711 replays one)
+simulate: install  ## 100,000 random lives of cash-outs and payouts with faults (about 40 minutes; SEED=4711 replays one)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag

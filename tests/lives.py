@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from common.log import metrics
 from tests.harness.faults import (
     AnswerLost,
     Call,
@@ -63,6 +64,8 @@ def lived(begin: Callable[[int], Life], command: str, seed: int) -> None:
         begin(seed).live()
     except AssertionError as violation:
         raise AssertionError(f"{command} {seed}: {violation}") from violation
+    finally:
+        metrics.clear_metrics()  # no invocation ends here that would print them
 
 
 def main(begin: Callable[[int], Life], command: str, about: str | None) -> int:
