@@ -33,6 +33,7 @@ from sandbox.serving import serve
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_MS = 1767225600000
+HASTE, PATIENCE = 0.3, 5.0  # seconds to wait for an answer that does not come, and for one that does
 DESK = Credential("desk", "key", "secret", account_id=449, user_id=446)
 OTHER = Credential("other", "their-key", "their-secret", account_id=450, user_id=447)
 BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.0001"), Decimal(0), 8)
@@ -522,7 +523,7 @@ def test_a_late_rejection_is_a_state(world: World) -> None:
 
 @pytest.mark.parametrize("kind", ["timeout_after", "drop_after"])
 def test_an_order_whose_answer_is_lost_is_found(world: World, kind: str) -> None:
-    exchange = world.adapter(read_seconds=0.1)
+    exchange = world.adapter(read_seconds=HASTE if "timeout" in kind else PATIENCE)
     exchange.rules("BTC")
     world.faults.fail_next(kind, "place")
     with pytest.raises(ExchangeUnavailable):
@@ -534,7 +535,7 @@ def test_an_order_whose_answer_is_lost_is_found(world: World, kind: str) -> None
 
 @pytest.mark.parametrize("kind", ["timeout_before", "500", "429", "maintenance"])
 def test_an_order_that_did_not_get_through_is_unknown(world: World, kind: str) -> None:
-    exchange = world.adapter(read_seconds=0.1)
+    exchange = world.adapter(read_seconds=HASTE if "timeout" in kind else PATIENCE)
     exchange.rules("BTC")
     world.faults.fail_next(kind, "place")
     with pytest.raises(ExchangeUnavailable):
@@ -557,7 +558,7 @@ def test_a_refusal_is_definite(world: World) -> None:
     "kind", ["refuse", "429", "500", "maintenance", "timeout_before", "timeout_after", "drop_after"]
 )
 def test_no_fault_makes_an_order_unknown(world: World, kind: str, operation: str) -> None:
-    exchange = world.adapter(read_seconds=0.1)
+    exchange = world.adapter(read_seconds=HASTE if "timeout" in kind else PATIENCE)
     exchange_order_id = exchange.place(SALE)
     asks: list[Callable[[], object]] = [
         lambda: exchange.order("BTC", exchange_order_id),
