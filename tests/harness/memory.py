@@ -107,7 +107,8 @@ class InMemoryDynamoDB:
         return sum(table.writes for table in self._tables.values())
 
     def copy(self) -> "InMemoryDynamoDB":
-        """The same tables and items, and nobody else's. Items are never changed in place, and need no copy."""
+        """The same tables and items, and nobody else's; past requests and their tokens are forgotten. Items are never
+        changed in place, and need no copy."""
         other = InMemoryDynamoDB(*(table.spec for table in self._tables.values()), now=self._now)
         for name, table in self._tables.items():
             for key, record in table.records.items():

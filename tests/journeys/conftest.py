@@ -37,6 +37,16 @@ class Stack:
         self.desk.sign_up(username)
         return self.desk.http(username)
 
+    def funded(self, name: str, usd: str) -> str:
+        """The username of a new customer with an account and so many dollars in it."""
+        username = f"{name}-{os.getpid()}"
+        self.desk.sign_up(username)
+        with self.desk.http(username) as http:
+            http.post("/users").raise_for_status()
+            first = {"Idempotency-Key": "first"}
+            http.post("/balance/deposits", json={"amount": usd}, headers=first).raise_for_status()
+        return username
+
     def operator(self) -> httpx.Client:
         return self.desk.http("olga")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections import Counter
 from typing import Any
@@ -20,12 +19,8 @@ PATIENCE_SECONDS = 150.0
 @pytest.fixture(scope="module")
 def seller(stack: Stack) -> str:
     """A customer with clients and coins."""
-    username = f"seller-{os.getpid()}"
-    stack.desk.sign_up(username)
+    username = stack.funded("seller", "20000.00")
     with stack.desk.http(username) as http:
-        http.post("/users").raise_for_status()
-        deposit = {"Idempotency-Key": "first"}
-        http.post("/balance/deposits", json={"amount": "20000.00"}, headers=deposit).raise_for_status()
         bought = {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.2"}
         http.post("/orders", json=bought, headers={"Idempotency-Key": "coins"}).raise_for_status()
     stack.desk.clients(username)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from decimal import Decimal
 
 import httpx
@@ -12,12 +11,7 @@ from tests.journeys.conftest import Stack
 
 
 def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(stack: Stack) -> None:
-    username = f"pool-{os.getpid()}"
-    stack.desk.sign_up(username)
-    with stack.desk.http(username) as http:
-        http.post("/users").raise_for_status()
-        deposit = {"Idempotency-Key": "first"}
-        http.post("/balance/deposits", json={"amount": "100.00"}, headers=deposit).raise_for_status()
+    username = stack.funded("pool", "100.00")
     stack.desk.tend_market()
     told: list[str] = []
     made = pool.play(stack.desk, username, pool.join_in_vain(stack.desk, username), told.append)
@@ -35,14 +29,10 @@ def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(s
 
 def test_the_exchange_may_take_its_five_seconds(stack: Stack) -> None:
     """The seed's `buy_from_exchange` sleeps for five seconds: here the simulated exchange answers so late."""
-    username = f"late-{os.getpid()}"
-    stack.desk.sign_up(username)
+    username = stack.funded("late", "100.00")
     latency = f"{stack.desk.place.exchange_url}/sandbox/latency"
     stack.desk.tend_market()
     with stack.desk.http(username) as http:
-        http.post("/users").raise_for_status()
-        deposit = {"Idempotency-Key": "first"}
-        http.post("/balance/deposits", json={"amount": "100.00"}, headers=deposit).raise_for_status()
         httpx.put(latency, json={"seconds": 5}).raise_for_status()
         try:
             purchase = pool.bought(http, "SOL", "20.00", "late")

@@ -31,8 +31,6 @@ COMMAND = "python -m tests.offramp.lives"
 # What becomes of a sale: mostly it fills. The others are the exchange's magic quantities.
 QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
 OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
-
-
 ANN = Owner("ann", "sub-ann")
 
 

@@ -1,4 +1,4 @@
-"""Random lives with faults: nothing is lost, doubled, or stuck untraced. `make simulate` lives 100,000."""
+"""Ten thousand random lives with faults, with test_more_faulty_lives: nothing is lost, doubled, or stuck untraced."""
 
 from __future__ import annotations
 

@@ -112,6 +112,7 @@ def hidden_for_five_minutes(desk: FaultyDesk) -> None:
 LIVES: dict[str, tuple[Callable[[Faults], Scene], list[set[str]]]] = {
     "a direct one is filled": (life(alone("1")), [{"COMPLETED", "FAILED"}]),
     "half of a direct one is filled": (life(alone("1.444")), [{"COMPLETED", "FAILED"}]),
+    "nothing of a direct one is filled": (life(alone("1.666")), [{"FAILED"}]),
     "three fill a pool": (life(together("4.00", "3.00", "5.00")), [{"COMPLETED", "FAILED"}] * 3),
     "two fill a pool": (life(together("4.00", "6.00")), [{"COMPLETED", "FAILED"}] * 2),
     "a pool is refunded at its deadline": (life(together("4.00", "3.00")), [{"FAILED"}] * 2),

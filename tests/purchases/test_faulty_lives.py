@@ -6,7 +6,7 @@ import pytest
 
 from tests.purchases.lives import live
 
-BLOCK = 20
+BLOCK = 60
 
 
 @pytest.mark.parametrize("block", range(10))
