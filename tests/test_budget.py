@@ -1,6 +1,7 @@
-"""What each call costs at the table, kept in `golden/budget.json`: one unit more fails.
+"""What each call asks of the table, word for word (`golden/statements.json`), and what that costs
+(`golden/budget.json`): one byte or one unit more fails.
 
-`python -m tests.test_budget` writes the file anew; a person reads the difference.
+`python -m tests.test_budget` writes both files anew; a person reads the difference.
 """
 
 from __future__ import annotations
@@ -8,6 +9,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +25,7 @@ from tests.desk import NOON, Desk
 from tests.harness.meter import Meter
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
+STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
 
 # requests, write units, read units: DESIGN §3's promises, which the golden file must stay inside.
 PROMISES: dict[str, tuple[int, float, float]] = {
@@ -308,22 +312,51 @@ def _crossed(desk: Desk, price: Price) -> Any:
     return store.crossed(desk.table, "BTC", price)
 
 
-def measured() -> dict[str, dict[str, str]]:
+@dataclass
+class Recorder:
+    """A client that writes down what it is asked, in the form in which it goes over the wire."""
+
+    client: Any
+    asked: list[str] = field(default_factory=list)
+
+    def __getattr__(self, operation: str) -> Callable[..., Any]:
+        def call(**parameters: Any) -> Any:
+            told = {k: v for k, v in parameters.items() if k != "ClientRequestToken"}  # a new one each time
+            self.asked.append(f"{operation} {json.dumps(told, sort_keys=True)}")
+            return getattr(self.client, operation)(**parameters)
+
+        return call
+
+
+@dataclass
+class Measured:
+    """Of every scenario: its cost, and its statements in their order."""
+
+    costs: dict[str, dict[str, str]] = field(default_factory=dict)
+    statements: dict[str, list[str]] = field(default_factory=dict)
+
+
+@cache
+def measured() -> Measured:
     """Every scenario on a desk of its own. The market view is fresh: catalogue and prices are cached in a warm
     function, and their two queries are shared by all requests of five seconds."""
-    found = {}
+    found = Measured()
     for name, prepare in _scenarios().items():
         desk = Desk()
+        recorder = Recorder(desk.dynamo)
+        desk.client = recorder
         desk.list_asset("BTC", "100")
         desk.market_is_cached()
         ann = desk.customer(usd="100000.00")
         desk.clients(ann)
         act = prepare(desk, ann)
         desk.orders.market.listings()
+        recorder.asked.clear()
         with Meter(desk.dynamo).measure() as cost:
             act()
+        found.statements[name] = list(recorder.asked)
         desk.check()
-        found[name] = {
+        found.costs[name] = {
             "requests": str(cost.requests),
             "write_units": f"{cost.write_units.normalize():f}",
             "read_units": f"{cost.read_units.normalize():f}",
@@ -332,7 +365,11 @@ def measured() -> dict[str, dict[str, str]]:
 
 
 def test_no_call_costs_more_than_its_golden_budget() -> None:
-    assert measured() == json.loads(GOLDEN.read_text())
+    assert measured().costs == json.loads(GOLDEN.read_text())
+
+
+def test_every_call_asks_the_table_in_its_golden_words() -> None:
+    assert measured().statements == json.loads(STATEMENTS.read_text())
 
 
 @pytest.mark.parametrize("name", PROMISES)
@@ -344,4 +381,5 @@ def test_the_golden_budget_keeps_the_promise_of_the_design(name: str) -> None:
 
 if __name__ == "__main__":
     GOLDEN.parent.mkdir(exist_ok=True)
-    GOLDEN.write_text(json.dumps(measured(), indent=2) + "\n")
+    GOLDEN.write_text(json.dumps(measured().costs, indent=2) + "\n")
+    STATEMENTS.write_text(json.dumps(measured().statements, indent=2) + "\n")

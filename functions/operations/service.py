@@ -171,7 +171,9 @@ class Operations:
         Any round may be cut short; the next one does the rest.
         """
         now, found = self.now(), Counter[str]()
-        for context in set(model.CONTEXTS) - {*model.DRIVEN, payouts_store.PARKED}:
+        for context in model.CONTEXTS:
+            if context in (*model.DRIVEN, payouts_store.PARKED):
+                continue
             found["overdue"] += sum(1 for _ in work.due(self.table, context, now - model.OVERDUE_AFTER))
         for context in model.DRIVEN:
             for waiting in work.due(self.table, context, now):
