@@ -24,13 +24,13 @@ help:  ## what can be done
 install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
 
 up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT choose other ports)
-	@python -m sandbox up
+	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
-	@python -m sandbox down
+	@python -m local down
 
 demo: up  ## drive the order desk through its HTTP API, and draw what happened
-	@python -m sandbox demo
+	@python -m local demo
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
@@ -49,7 +49,7 @@ check: install  ## format, lint, types, import contracts, and the stack with cdk
 	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes
 
 docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the status diagrams
-	@python -m infra.documents
+	@python -m docgen
 
 bench: install  ## measure what is promised, into docs/benchmarks.md
 	@python -m bench

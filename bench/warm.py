@@ -20,7 +20,7 @@ from botocore.awsrequest import AWSResponse
 from botocore.compat import HTTPHeaders
 
 from common import aws
-from common.catalogue.model import Asset, Execution, Listing, Quote
+from common.domain.catalogue.model import Asset, Execution, Listing, Quote
 from common.money import Money, Price
 from functions.orders import api
 

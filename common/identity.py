@@ -12,9 +12,9 @@ from datetime import datetime
 from typing import Any
 
 from common.errors import Denied
+from common.keys import USERNAME_PATTERN
 from common.owner import Owner
 from common.settings import Settings
-from common.table.keys import USERNAME_PATTERN
 
 
 class TokenRefused(Denied):

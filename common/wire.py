@@ -12,8 +12,8 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from common import clock
+from common.keys import ASSET_ID_PATTERN
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
-from common.table.keys import ASSET_ID_PATTERN
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.

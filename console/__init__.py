@@ -3,7 +3,7 @@
 __main__   the commands
 where      which desk is meant, and who is asking
 api        requests, and what their answers mean
-trouble    everything that can be in the way
+failure    everything that can be in the way
 story      an order's life in one line of time, and what can be done about it; pure
 shown      how all that looks to a person
 """

@@ -14,10 +14,10 @@ from typing import Annotated, Any, NoReturn, cast
 import typer
 from rich.console import RenderableType
 
-from console import shown, story, where
+from console import connection, output, story
 from console.api import Api, Request
+from console.errors import CommandFailed, Refused
 from console.story import Story
-from console.trouble import Refused, Trouble
 
 ID_PATTERN = r"[A-Z][A-Z0-9]{20,31}"
 REASON_PATTERN = r"[\x20-\x7e]{3,200}"
@@ -145,7 +145,7 @@ def work_list(
         hints.append("`desk parked list` tells more of what is parked.")
     if len(items) == limit:
         hints.append("There may be more: --limit." if limit < PAGE else "There may be more.")
-    _show(json_, found, shown.waiting(items, now()), "", " ".join(hints))
+    _show(json_, found, output.waiting(items, now()), "", " ".join(hints))
 
 
 @work.command("show")
@@ -154,7 +154,7 @@ def work_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None
     with _desk(context, json_) as desk:
         told = _story(desk, thing_id)
     possible = [{"command": command.words, "does": command.does} for command in story.commands(told)]
-    _show(json_, {**told, "next": possible}, *shown.life(told, now()), *shown.by_hand(told, now()))
+    _show(json_, {**told, "next": possible}, *output.life(told, now()), *output.by_hand(told, now()))
 
 
 @work.command("redrive")
@@ -168,17 +168,17 @@ def redrive(context: typer.Context, thing_id: Id, reason: Reason, yes: Yes = Fal
                 json_,
                 request,
                 told,
-                shown.stands(told, now()),
+                output.stands(told, now()),
                 does="the next execution of its machine is started",
                 refusal=story.redrive_refusal(told),
             )
             return
         told = cast(Story, desk.ask(request))
-    _did(json_, request, told, shown.stands(told, now()), says="its machine is started again")
+    _did(json_, request, told, output.stands(told, now()), says="its machine is started again")
 
 
 def _story(desk: Api, thing_id: str) -> Story:
-    """Raises Trouble; Refused for what the desk knows nothing of."""
+    """Raises CommandFailed; Refused for what the desk knows nothing of."""
     told = cast(Story, desk.get("operations", "work", thing_id))
     if story.unknown(told):
         raise Refused(f"nothing is known of {thing_id}: nothing of this id has moved or waits here", id=thing_id)
@@ -245,7 +245,7 @@ def _move(context: typer.Context, as_json: bool, order_id: str, verb: str, reaso
         ending = [f"[green]✓[/] Done: {says}.{_safe(status)}"]
     else:
         ending = [f"Nothing was done: {says}."] if yes else [f"With --yes: {says}.", NOTHING_YET]
-    _show(as_json, moved, shown.sale(order), "", *ending)
+    _show(as_json, moved, output.sale(order), "", *ending)
 
 
 # Withdrawals and orders
@@ -302,7 +302,7 @@ def _decide(
         if not yes:
             told = _story(desk, thing_id)
             refusal = story.withdrawal_refusal(told) if things == "withdrawals" else story.order_refusal(told)
-            _would(as_json, request, told, *shown.life(told, now()), does=DOES[verb], refusal=refusal)
+            _would(as_json, request, told, *output.life(told, now()), does=DOES[verb], refusal=refusal)
             return
         after = desk.ask(request)
     _did(as_json, request, after, says=f"{thing_id} is {after['status']}")
@@ -320,7 +320,7 @@ def parked_list(context: typer.Context, limit: Limit = 20, json_: Json = False) 
         _show(json_, found, "Nothing is parked.")
         return
     hint = "A reference is the order's id and the attempt's number: `desk work show ID`."
-    _show(json_, found, shown.events(found["items"]), "", hint)
+    _show(json_, found, output.events(found["items"]), "", hint)
 
 
 @parked.command("replay")
@@ -343,7 +343,7 @@ def _settle(context: typer.Context, as_json: bool, event_id: str, verb: str, rea
             event = next((item for item in found if item["webhook_id"] == event_id), None)
             if event is None:
                 raise Refused(f"{event_id} is not among the {len(found)} oldest parked events: `desk parked list`")
-            _would(as_json, request, event, shown.events([event]), does=does)
+            _would(as_json, request, event, output.events([event]), does=does)
             return
         outcome = desk.ask(request)
         if outcome["outcome"] == "PARKED":
@@ -359,7 +359,7 @@ def client_show(context: typer.Context, client_id: ClientId, kind: Kind, json_: 
     """A client: whose it is, and whether it may be used."""
     with _desk(context, json_) as desk:
         found = desk.get("operations", "clients", client_id, kind)
-    _show(json_, found, shown.client(found))
+    _show(json_, found, output.client(found))
 
 
 @clients.command("save")
@@ -386,11 +386,11 @@ def client_save(
         request = Request("PUT", ("operations", "clients", client_id, kind), body)
         told = ", ".join(f"{name} {value}" for name, value in body.items())
         if not yes:
-            known: RenderableType = "There is no such client yet." if before is None else shown.client(before)
+            known: RenderableType = "There is no such client yet." if before is None else output.client(before)
             _would(json_, request, before, known, does=f"{client_id} is {told}")
             return
         after = desk.ask(request)
-    _did(json_, request, after, shown.client(after), says="it is written")
+    _did(json_, request, after, output.client(after), says="it is written")
 
 
 def _client(desk: Api, client_id: str, kind: Kind) -> dict[str, Any] | None:
@@ -426,7 +426,7 @@ def audit(
             if cursor is None or len(items) >= limit:
                 break
     more = cursor is not None
-    told: list[RenderableType] = [shown.acts(items)] if items else [f"No operator did anything on {day}."]
+    told: list[RenderableType] = [output.acts(items)] if items else [f"No operator did anything on {day}."]
     _show(json_, {"date": day, "items": items, "more": more}, *told, *(["", "There are more: --limit."] * more))
 
 
@@ -446,7 +446,7 @@ def reconcile(
             json_, found, f"[green]✓[/] {found['lines']} lines of {_safe(username)}'s journal add up to every balance."
         )
         return
-    wrong = [shown.text(f"  {difference}") for difference in differences]
+    wrong = [output.text(f"  {difference}") for difference in differences]
     _show(
         json_,
         found,
@@ -464,14 +464,14 @@ def reconcile(
 def _desk(context: typer.Context, as_json: bool) -> Iterator[Api]:
     """The desk that is meant. What is in the way is told, and ends the command."""
     given: Given = context.obj
-    errors = shown.err()
+    errors = output.err()
     try:
         with errors.status("finding the desk …"):
-            place = where.found(given.url, given.token)
-        with Api(place, lambda: errors.status(f"asking {place.url} …")) as desk:
+            found = connection.found(given.url, given.token)
+        with Api(found, lambda: errors.status(f"asking {found.url} …")) as desk:
             yield desk
-    except Trouble as trouble:
-        _fail(trouble, as_json)
+    except CommandFailed as failure:
+        _fail(failure, as_json)
 
 
 def _would(
@@ -503,7 +503,7 @@ def _did(as_json: bool, request: Request, after: Mapping[str, Any], *told: Rende
 
 
 def _show(as_json: bool, answer: Mapping[str, Any], *told: RenderableType) -> None:
-    console = shown.out()
+    console = output.out()
     if as_json:
         console.print_json(json.dumps(answer))
         return
@@ -513,15 +513,15 @@ def _show(as_json: bool, answer: Mapping[str, Any], *told: RenderableType) -> No
 
 def _safe(words: str) -> str:
     """What others wrote, inside of ours that has markup."""
-    return shown.text(words).markup
+    return output.text(words).markup
 
 
-def _fail(trouble: Trouble, as_json: bool) -> NoReturn:
+def _fail(failure: CommandFailed, as_json: bool) -> NoReturn:
     if as_json:
-        shown.out().print_json(json.dumps({"error": trouble.why, **trouble.facts}))
+        output.out().print_json(json.dumps({"error": failure.why, **failure.facts}))
     else:
-        shown.err().print(f"[red]✗[/] {_safe(trouble.why)}")
-    raise typer.Exit(trouble.exit_code)
+        output.err().print(f"[red]✗[/] {_safe(failure.why)}")
+    raise typer.Exit(failure.exit_code)
 
 
 def run() -> None:

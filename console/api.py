@@ -16,8 +16,8 @@ from urllib.parse import quote
 
 import httpx
 
-from console.trouble import NotAnOperator, NotSignedIn, OutOfOrder, Refused, Trouble, TryLater, Unreachable
-from console.where import SIGN_IN, Place
+from console.connection import SIGN_IN, Connection
+from console.errors import CommandFailed, NotAnOperator, NotSignedIn, OutOfOrder, Refused, TryLater, Unreachable
 
 ANSWER_SECONDS = 35.0  # API Gateway gives up after 30
 CONNECT_SECONDS = 5.0
@@ -45,15 +45,17 @@ class Request:
 class Api:
     """As a context manager it closes its connections on leaving. `waiting` is shown while an answer is awaited."""
 
-    def __init__(self, place: Place, waiting: Callable[[], AbstractContextManager[object]] = nullcontext) -> None:
-        self._place = place
+    def __init__(
+        self, connection: Connection, waiting: Callable[[], AbstractContextManager[object]] = nullcontext
+    ) -> None:
+        self._connection = connection
         self._waiting = waiting
         self._http = httpx.Client(
-            headers={"Authorization": f"Bearer {place.token}"},
+            headers={"Authorization": f"Bearer {connection.token}"},
             timeout=httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=not place.here,  # a proxy would look for 127.0.0.1 on its own machine
+            trust_env=not connection.local,  # a proxy would look for 127.0.0.1 on its own machine
             # Reading certificates takes longer than many an answer. Without TLS none are: this context trusts nobody.
-            verify=True if place.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
+            verify=True if connection.url.startswith("https:") else ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),
         )
 
     def __enter__(self) -> Self:
@@ -63,43 +65,45 @@ class Api:
         self._http.close()
 
     def get(self, *path: str, **query: str | int | bool | None) -> dict[str, Any]:
-        """A query that is None is left out. Raises Trouble."""
+        """A query that is None is left out. Raises CommandFailed."""
         given = {name: value for name, value in query.items() if value is not None}
         return self._answer(Request("GET", path, changes=False), given)
 
     def ask(self, request: Request) -> dict[str, Any]:
-        """Raises Trouble."""
+        """Raises CommandFailed."""
         return self._answer(request, {})
 
     def _answer(self, request: Request, query: Mapping[str, str | int | bool]) -> dict[str, Any]:
-        url = self._place.url
+        url = self._connection.url
         try:
             with self._waiting():
                 answer = self._http.request(request.method, url + request.address, params=query, json=request.body)
         except NOBODY as nobody:
-            then = "`make up` starts the local stack." if self._place.here else "Can this machine reach it?"
+            then = "`make up` starts the local stack." if self._connection.local else "Can this machine reach it?"
             raise Unreachable(f"nothing answers at {url} ({_named(nobody)}). Is DESK_URL right? {then}") from None
         except httpx.RequestError as lost:
             then = UNSURE if request.changes else "Try again."
             raise Unreachable(f"{url} was asked and gave no answer ({_named(lost)}). {then}") from None
         told = _object(answer)
         if not answer.is_success:
-            raise _trouble(self._place, request, answer, told or {})
+            raise _failure(self._connection, request, answer, told or {})
         if told is None:
             raise Unreachable(f"what answers at {url} is not the desk's API. Is DESK_URL right?")
         return told
 
 
-def _trouble(place: Place, request: Request, answer: httpx.Response, told: Mapping[str, Any]) -> Trouble:
+def _failure(
+    connection: Connection, request: Request, answer: httpx.Response, told: Mapping[str, Any]
+) -> CommandFailed:
     """What an answer without success means."""
     status, says = answer.status_code, _says(answer, told)
     facts = {name: told[name] for name in ("type", "id") if name in told}
     problem = "type" in facts  # otherwise it is not our code that speaks
     unsure = f" {UNSURE}" if request.changes else ""
     if status == HTTPStatus.UNAUTHORIZED or facts.get("type") == "TokenRefused":
-        return NotSignedIn(f"{_of_token(place, says if problem else None)} {SIGN_IN}", **facts)
+        return NotSignedIn(f"{_of_token(connection, says if problem else None)} {SIGN_IN}", **facts)
     if status == HTTPStatus.FORBIDDEN:
-        who = place.username or "this token's user"
+        who = connection.username or "this token's user"
         joined = "Ask with an operator's token; who has just joined the group signs in again."
         return NotAnOperator(f"the desk refuses this to {who}: {says}. {joined} {SIGN_IN}", **facts)
     if status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS):
@@ -114,7 +118,7 @@ def _trouble(place: Place, request: Request, answer: httpx.Response, told: Mappi
         return OutOfOrder(words, **facts, request_id=number)
     if not problem:
         return Unreachable(
-            f"{place.url} answered {status} to {request.method} {request.address}: {says}. Is DESK_URL the whole "
+            f"{connection.url} answered {status} to {request.method} {request.address}: {says}. Is DESK_URL the whole "
             "address of the API, as `make up` or the stack's output ApiUrl tells it?"
         )
     if status == HTTPStatus.CONFLICT and "id" in facts:
@@ -122,10 +126,10 @@ def _trouble(place: Place, request: Request, answer: httpx.Response, told: Mappi
     return Refused(says, **facts)
 
 
-def _of_token(place: Place, says: str | None) -> str:
-    expired = place.expired_at
+def _of_token(connection: Connection, says: str | None) -> str:
+    expired = connection.expired_at
     if expired is not None:
-        return f"the token of {place.username or 'nobody'} has expired, at {expired:%Y-%m-%d %H:%M:%S} UTC."
+        return f"the token of {connection.username or 'nobody'} has expired, at {expired:%Y-%m-%d %H:%M:%S} UTC."
     return f"the desk does not take this token{': ' + says if says else ''}."
 
 

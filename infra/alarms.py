@@ -24,7 +24,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.log import NAMESPACE, metrics
-from infra.place import Place
+from infra.environment import Environment
 
 RUNBOOKS = "docs/runbooks"
 MINUTE = Duration.minutes(1)
@@ -42,7 +42,7 @@ class Watch(Construct):
     def __init__(
         self,
         scope: Construct,
-        place: Place,
+        environment: Environment,
         *,
         table: aws_dynamodb.ITable,
         api: aws_apigatewayv2.HttpApi,
@@ -64,8 +64,8 @@ class Watch(Construct):
                 conditions={"StringEquals": {"aws:SourceAccount": Stack.of(self).account}},
             )
         )
-        if place.alarm_email is not None:
-            self.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(place.alarm_email))
+        if environment.alarm_email is not None:
+            self.topic.add_subscription(aws_sns_subscriptions.EmailSubscription(environment.alarm_email))
         self._dashboard(
             [
                 *self._books_and_prices(),

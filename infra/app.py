@@ -10,14 +10,14 @@ from cdk_nag import AwsSolutionsChecks
 from infra import bundle, nag
 from infra.bundle import Target
 from infra.contexts import contexts
-from infra.place import Place
+from infra.environment import Environment
 from infra.stack import CryptodeskStack
 
 
 def build(app: App) -> CryptodeskStack:
     """The stack, checked by cdk-nag. Where it goes is read from the context."""
-    place = Place.read(app.node.try_get_context)
-    stack = CryptodeskStack(app, place, bundle.build(Target.of(place.embedded)), contexts())
+    environment = Environment.read(app.node.try_get_context)
+    stack = CryptodeskStack(app, environment, bundle.build(Target.of(environment.embedded)), contexts())
     nag.acknowledge(stack)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack

@@ -19,12 +19,12 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from common.states import Machine
+from common.workflow import Machine
 from infra.bundle import Target
 from infra.contexts import Context
-from infra.door import Door
+from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
-from infra.place import Place
+from infra.http_api import HttpApi
 
 SERVICE = "cryptodesk"
 MEMORY_MIB = 512
@@ -57,14 +57,14 @@ class NoGrant(ValueError):
 class Shared:
     """What all contexts of the stack use."""
 
-    place: Place
+    environment: Environment
     target: Target
     code: aws_lambda.Code
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
-    door: Door
+    http_api: HttpApi
     missed: aws_sqs.IQueue  # rounds that the clock could not start
-    environment: Mapping[str, str]  # of every function, as common.settings reads it
+    variables: Mapping[str, str]  # of every function, as common.settings reads it
 
 
 class ContextConstruct(Construct):
@@ -76,7 +76,7 @@ class ContextConstruct(Construct):
         self.functions: dict[str, aws_lambda.Function] = {}
         if context.routes:
             api = self._function(f"{context.name}.api", f"functions.{context.name}.api.handler", API_SECONDS)
-            shared.door.open(context.name, context.routes, api)
+            shared.http_api.add_routes(context.name, context.routes, api)
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
         if context.workflow is not None:
             tasks = {
@@ -118,9 +118,9 @@ class ContextConstruct(Construct):
             role=role.without_policy_updates(),  # only grants.py grants
             memory_size=MEMORY_MIB,
             timeout=Duration.seconds(seconds),
-            environment=dict(shared.environment),
+            environment=dict(shared.variables),
             log_group=log,
-            tracing=aws_lambda.Tracing.DISABLED if shared.place.embedded else aws_lambda.Tracing.ACTIVE,
+            tracing=aws_lambda.Tracing.DISABLED if shared.environment.embedded else aws_lambda.Tracing.ACTIVE,
             retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
         )
         function.node.add_dependency(role)
@@ -143,7 +143,7 @@ class ContextConstruct(Construct):
         role.add_to_policy(_allow(["lambda:InvokeFunction"], [f.function_arn for f in made.functions]))
         # Log delivery knows no resources: AWS documents these as `*`.
         role.add_to_policy(_allow(LOG_DELIVERY, ["*"]))
-        if not self._shared.place.embedded:
+        if not self._shared.environment.embedded:
             role.add_to_policy(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
         machine = aws_stepfunctions.StateMachine(
             self,
@@ -152,7 +152,7 @@ class ContextConstruct(Construct):
             definition_body=aws_stepfunctions.DefinitionBody.from_chainable(made.first),
             role=role.without_policy_updates(),
             logs=aws_stepfunctions.LogOptions(destination=log, level=aws_stepfunctions.LogLevel.ALL),
-            tracing_enabled=not self._shared.place.embedded,
+            tracing_enabled=not self._shared.environment.embedded,
         )
         machine.node.add_dependency(role)
         return machine
@@ -170,20 +170,20 @@ class ContextConstruct(Construct):
             statements += self._on_machines(grant)
         if secrets:
             statements.append(_allow([READ_SECRET], secrets))
-        if not self._shared.place.embedded:
+        if not self._shared.environment.embedded:
             # X-Ray knows no resources: this is the one `*`, as AWS documents it.
             statements.append(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
         return statements
 
     def _on_machines(self, grant: Grant) -> list[aws_iam.PolicyStatement]:
-        prefix = self._shared.environment["MACHINES_ARN_PREFIX"]
+        prefix = self._shared.variables["MACHINES_ARN_PREFIX"]
         allowed: dict[str, set[str]] = {}  # resources by action
         for name, actions in grant.machines.items():
             for action in actions:
                 arn = f"{prefix}{name}"
                 if action in ON_EXECUTIONS:
                     arn = f"{arn.replace(':stateMachine:', ':execution:')}:*"
-                elif action in (TOKEN, TOKEN_FAILS) and self._shared.place.embedded:
+                elif action in (TOKEN, TOKEN_FAILS) and self._shared.environment.embedded:
                     arn = "*"  # AWS asks for the token's machine; the embedded AWS does not know it by the token
                 allowed.setdefault(action, set()).add(arn)
         together: dict[tuple[str, ...], list[str]] = {}

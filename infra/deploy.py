@@ -13,7 +13,7 @@ from typing import Any
 import botocore.session
 from botocore.exceptions import BotoCoreError, ClientError
 
-from infra.place import Environment
+from infra.environment import EnvironmentName
 
 ROOT = Path(__file__).resolve().parent.parent
 HOW = "docs/deploy.md says what is needed."
@@ -42,9 +42,9 @@ def account(session: botocore.session.Session) -> tuple[str, str]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=(__doc__ or "").partition("\n")[0])
-    places = [place.value for place in Environment if place is not Environment.LOCAL]
-    parser.add_argument("environment", choices=places)
-    parser.add_argument("context", nargs="*", metavar="name=value", help="see infra/place.py")
+    names = [name.value for name in EnvironmentName if name is not EnvironmentName.LOCAL]
+    parser.add_argument("environment", choices=names)
+    parser.add_argument("context", nargs="*", metavar="name=value", help="see infra/environment.py")
     chosen = parser.parse_args(arguments)
     try:
         number, region = account(botocore.session.get_session())

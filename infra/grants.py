@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from common.table.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
+from common.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
 
 GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
 PUT, UPDATE, DELETE = "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"

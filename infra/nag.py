@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def acknowledge(stack: CryptodeskStack) -> None:
     """Say why. A finding that is not listed here fails the synthesis."""
-    users = stack.pool.users
+    users = stack.user_pool.users
     _because(users, "COG2", "A customer chooses: a second factor (TOTP) is offered, and forced on operators by rule.")
     _because(users, "COG8", "The plus plan costs for each user a month; nothing here reads its risk scores yet.")
     _because(
@@ -35,14 +35,14 @@ def acknowledge(stack: CryptodeskStack) -> None:
             "Cold starts were measured on 3.13, and the bytecode is built for it. A newer one is a constant in "
             "infra/context.py and one in infra/bundle.py away, when it has been measured.",
         )
-        if not stack.place.embedded:
+        if not stack.target_environment.embedded:
             _because(
                 function.node.scope or function,
                 "IAM5[Resource::*]",
                 "X-Ray's two actions know no resources. A test refuses every other wildcard (tests/infra).",
             )
 
-    for route in stack.door.open_routes:
+    for route in stack.http_api.open_routes:
         _because(route, "APIG4", "Whoever asks here signs the body, which the function checks before it looks at it.")
     for context in stack.contexts:
         for name in stack.machines:
@@ -51,7 +51,7 @@ def acknowledge(stack: CryptodeskStack) -> None:
                 f"IAM5[Resource::arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:{SERVICE}-{name}:*]",
                 "Executions are named by the orders they move; which machine's they are is exact.",
             )
-    if stack.place.embedded:
+    if stack.target_environment.embedded:
         for context in stack.contexts:
             _because(context, "IAM5[Resource::*]", "The embedded AWS does not know whose a task token is; AWS does.")
     for machine in stack.machines.values():
@@ -61,7 +61,7 @@ def acknowledge(stack: CryptodeskStack) -> None:
             "IAM5[Resource::*]",
             "Log delivery and X-Ray know no resources. A test refuses every other wildcard (tests/infra).",
         )
-        if stack.place.embedded:
+        if stack.target_environment.embedded:
             _because(machine, "SF2", "The embedded AWS knows no X-Ray; elsewhere it is on.")
 
 

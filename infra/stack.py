@@ -22,49 +22,49 @@ from infra.alarms import Watch
 from infra.bundle import Bundle, Target
 from infra.context import SERVICE, ContextConstruct, Shared
 from infra.contexts import Context
-from infra.door import Door
+from infra.environment import Environment
 from infra.grants import Secret
-from infra.place import Place
-from infra.pool import Pool, pool
+from infra.http_api import HttpApi
 from infra.table import table
+from infra.user_pool import UserPool, user_pool
 
 NAME = "Cryptodesk"
 
 
 class CryptodeskStack(Stack):
-    def __init__(self, scope: Construct, place: Place, bundle: Bundle, contexts: list[Context]) -> None:
+    def __init__(self, scope: Construct, environment: Environment, bundle: Bundle, contexts: list[Context]) -> None:
         # The embedded AWS denies the roles of CDK's default synthesizer while it enforces IAM.
-        synthesizer = CliCredentialsStackSynthesizer() if place.embedded else DefaultStackSynthesizer()
+        synthesizer = CliCredentialsStackSynthesizer() if environment.embedded else DefaultStackSynthesizer()
         super().__init__(
             scope,
             NAME,
             synthesizer=synthesizer,
-            termination_protection=not place.embedded,
+            termination_protection=not environment.embedded,
             description="Cryptodesk: a serverless desk for crypto orders",
         )
         Tags.of(self).add("service", SERVICE)
-        Tags.of(self).add("environment", place.environment)
+        Tags.of(self).add("environment", environment.name)
 
-        self.place = place
-        self.table = table(self, place)
-        self.pool = pool(self, place)
-        self.door = Door(self, place, self.pool)
+        self.target_environment = environment
+        self.table = table(self, environment)
+        self.user_pool = user_pool(self, environment)
+        self.http_api = HttpApi(self, environment, self.user_pool)
         self.missed = aws_sqs.Queue(
             self, "MissedRounds", enforce_ssl=True, encryption=aws_sqs.QueueEncryption.SQS_MANAGED
         )
-        self.secrets = self._secrets(place)
+        self.secrets = self._secrets(environment)
         shared = Shared(
-            place=place,
-            target=Target.of(place.embedded),
+            environment=environment,
+            target=Target.of(environment.embedded),
             code=aws_lambda.Code.from_asset(
                 str(Path(bundle.directory)), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
             ),
             table=self.table,
             secrets={name: _arn(secret) for name, secret in self.secrets.items()},
-            door=self.door,
+            http_api=self.http_api,
             missed=self.missed,
-            environment={
-                **_environment(place, self.table.table_name, self.pool, self.secrets),
+            variables={
+                **_variables(environment, self.table.table_name, self.user_pool, self.secrets),
                 "MACHINES_ARN_PREFIX": f"arn:{self.partition}:states:{self.region}:{self.account}:"
                 f"stateMachine:{SERVICE}-",
             },
@@ -74,32 +74,32 @@ class CryptodeskStack(Stack):
         self.machines = {name: m for made in self.contexts for name, m in made.machines.items()}
         self.watch = Watch(
             self,
-            place,
+            environment,
             table=self.table,
-            api=self.door.api,
+            api=self.http_api.api,
             missed=self.missed,
             functions=self.functions,
             machines=self.machines,
             tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],
         )
 
-        CfnOutput(self, "ApiId", value=self.door.api.api_id)
-        CfnOutput(self, "ApiUrl", value=self.door.api.api_endpoint)
-        CfnOutput(self, "UserPoolId", value=self.pool.users.user_pool_id)
-        CfnOutput(self, "UserPoolClientId", value=self.pool.client.user_pool_client_id)
+        CfnOutput(self, "ApiId", value=self.http_api.api.api_id)
+        CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
+        CfnOutput(self, "UserPoolId", value=self.user_pool.users.user_pool_id)
+        CfnOutput(self, "UserPoolClientId", value=self.user_pool.client.user_pool_client_id)
         CfnOutput(self, "TableName", value=self.table.table_name)
         for name in (Secret.EXCHANGE_KEY, Secret.BANK_KEY, Secret.BANK_WEBHOOK):  # to be filled: docs/deploy.md
             title = "".join(part.capitalize() for part in name.split("_"))
             CfnOutput(self, f"{title}Secret", value=_arn(self.secrets[name]))
 
-    def _secrets(self, place: Place) -> dict[Secret, aws_secretsmanager.Secret]:
+    def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
         secrets: dict[Secret, aws_secretsmanager.Secret] = {
             Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
         }
-        if place.price_oracle_key:
+        if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
         return secrets
 
@@ -115,31 +115,31 @@ class CryptodeskStack(Stack):
         )
 
 
-def _environment(
-    place: Place, table_name: str, pool: Pool, secrets: dict[Secret, aws_secretsmanager.Secret]
+def _variables(
+    environment: Environment, table_name: str, user_pool: UserPool, secrets: dict[Secret, aws_secretsmanager.Secret]
 ) -> dict[str, str]:
     """Of every function, as common.settings reads it."""
-    environment = {
-        "ENVIRONMENT": place.environment,
+    variables = {
+        "ENVIRONMENT": environment.name,
         "TABLE_NAME": table_name,
-        "TOKEN_ISSUER": pool.issuer,
-        "TOKEN_CLIENTS": pool.client.user_pool_client_id,
-        "CUSTOMER_DEPOSITS": "yes" if place.customer_deposits else "no",
-        "DEPOSIT_LIMIT_USD": place.deposit_limit_usd,
-        "WITHDRAWAL_LIMIT_USD": place.withdrawal_limit_usd,
-        "PRICE_ORACLE_URL": place.price_oracle_url,
-        "EXCHANGE": place.exchange,
-        "EXCHANGE_URL": place.exchange_url,
-        "EXCHANGE_QUOTE": place.exchange_quote,
-        "BANK_URL": place.bank_url,
+        "TOKEN_ISSUER": user_pool.issuer,
+        "TOKEN_CLIENTS": user_pool.client.user_pool_client_id,
+        "CUSTOMER_DEPOSITS": "yes" if environment.customer_deposits else "no",
+        "DEPOSIT_LIMIT_USD": environment.deposit_limit_usd,
+        "WITHDRAWAL_LIMIT_USD": environment.withdrawal_limit_usd,
+        "PRICE_ORACLE_URL": environment.price_oracle_url,
+        "EXCHANGE": environment.exchange,
+        "EXCHANGE_URL": environment.exchange_url,
+        "EXCHANGE_QUOTE": environment.exchange_quote,
+        "BANK_URL": environment.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": "INFO",
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
         **{f"{name}_SECRET": _arn(secret) for name, secret in secrets.items()},
     }
-    if place.endpoint_url is not None:
-        environment["AWS_ENDPOINT_URL"] = place.endpoint_url
-    return environment
+    if environment.endpoint_url is not None:
+        variables["AWS_ENDPOINT_URL"] = environment.endpoint_url
+    return variables
 
 
 def _arn(secret: aws_secretsmanager.Secret) -> str:

@@ -1,17 +1,17 @@
-"""The one table and its indexes, drawn from `common.table.keys`."""
+"""The one table and its indexes, drawn from `common.keys`."""
 
 from __future__ import annotations
 
 from aws_cdk import RemovalPolicy, aws_dynamodb
 from constructs import Construct
 
-from common.table import keys
-from infra.place import Place
+from common import keys
+from infra.environment import Environment
 
 TIME_TO_LIVE = "expires"  # epoch seconds; only items that may vanish have it
 
 
-def table(scope: Construct, place: Place) -> aws_dynamodb.Table:
+def table(scope: Construct, environment: Environment) -> aws_dynamodb.Table:
     made = aws_dynamodb.Table(
         scope,
         "Table",
@@ -23,8 +23,8 @@ def table(scope: Construct, place: Place) -> aws_dynamodb.Table:
             point_in_time_recovery_enabled=True
         ),
         time_to_live_attribute=TIME_TO_LIVE,
-        deletion_protection=not place.embedded,
-        removal_policy=RemovalPolicy.DESTROY if place.embedded else RemovalPolicy.RETAIN,
+        deletion_protection=not environment.embedded,
+        removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
     )
     for index in keys.INDEXES:
         made.add_global_secondary_index(

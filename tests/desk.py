@@ -10,18 +10,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from common import clients
-from common.catalogue import store as catalogue
-from common.catalogue.model import Asset, Execution, Quote
-from common.catalogue.store import Market
-from common.clients import Client, ClientKind, ClientStatus
+from common import keys
 from common.clock import text
+from common.domain import clients
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import Asset, Execution, Quote
+from common.domain.catalogue.store import Market
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.exchange_orders.service import Venue
+from common.domain.payouts.service import Payouts
 from common.machines import Machines
 from common.money import Money, Price
 from common.owner import Owner
-from common.payouts.service import Payouts
-from common.placements.service import Venue
-from common.table import keys
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules

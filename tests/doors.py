@@ -27,7 +27,8 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from standardwebhooks.webhooks import Webhook
 
-from common import clock, outside
+from common import clock
+from common.gateways import configured
 from common.gateways.bank import baas
 from common.pages import Cursors
 from common.settings import settings
@@ -352,7 +353,7 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
         kept = baas.event.__kwdefaults__
         assert kept is not None
         patch.setitem(kept, "now", desk.clock)
-        patch.setattr(outside, "webhook_secrets", lambda: WEBHOOK_SECRETS)
+        patch.setattr(configured, "webhook_secrets", lambda: WEBHOOK_SECRETS)
         for name, api in APIS.items():
             patch.setattr(api, name, cache(partial(getattr, desk, name)))
             if hasattr(api, "cursors"):

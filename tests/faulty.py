@@ -13,10 +13,10 @@ from typing import Any, Self
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
+from common.domain.payouts.service import Payouts
 from common.errors import Unavailable
 from common.gateways.bank import BankEvent, BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
-from common.payouts.service import Payouts
 from common.table.transaction import Patience
 from tests.desk import TABLE, Desk
 from tests.harness.faults import Crash, Faults

@@ -13,9 +13,9 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
+from common.domain.payouts.service import Payouts
 from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
-from common.payouts.service import Payouts
 from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Symbol

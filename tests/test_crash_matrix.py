@@ -13,15 +13,15 @@ from typing import Any
 
 import pytest
 
-from common import audit
-from common.audit import AuditEntry
-from common.catalogue.model import Asset, Execution
-from common.clients import Client, ClientKind, ClientStatus
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Asset, Execution
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts.model import PayoutUnsettled
+from common.domain.payouts.service import Taken
 from common.gateways.bank import BankEvent
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import PayoutUnsettled
-from common.payouts.service import Taken
 from common.table.transaction import Patience
 from functions.operations.model import StillRunning
 from functions.orders.model import Status

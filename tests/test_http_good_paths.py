@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from common.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
+from common.domain.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
 from functions.operations.model import CONTEXTS
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of

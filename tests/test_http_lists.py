@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
+from common import keys
 from common.clock import text
 from common.money import Money, Quantity
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
-from common.table import keys
 from functions.orders import store
 from functions.orders.model import Order, Side, Status
 from infra.contexts import Route

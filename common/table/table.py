@@ -10,8 +10,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 from pynamodb.expressions.condition import Condition
 
 from common.errors import Unavailable
+from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.keys import Index, Key, PrimaryKey
 from common.table.transaction import PATIENCE, Patience, Transaction
 
 if TYPE_CHECKING:

@@ -10,14 +10,15 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import aws, clock, http, outside
+from common import aws, clock, http
+from common.domain.ledger.model import AssetTransaction
+from common.domain.payouts.service import Payouts
+from common.gateways import configured
 from common.http import IdempotencyKey, answer, caller
-from common.ledger.model import AssetTransaction
+from common.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
-from common.payouts.service import Payouts
 from common.settings import settings
-from common.table.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.wire import ClientId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.accounts.model import Transfer, User
 from functions.accounts.service import Accounts, Made, Rules
@@ -224,7 +225,7 @@ def accounts() -> Accounts:
     here = settings()
     rules = Rules(here.customer_deposits, Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd))
     table, machines = aws.table(), aws.machines()
-    payouts = Payouts(table, outside.bank, machines, clock.now)
+    payouts = Payouts(table, configured.bank, machines, clock.now)
     return Accounts(table, rules, payouts, machines, clock.now)
 
 

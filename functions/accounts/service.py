@@ -6,17 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from common import audit, clients
-from common.audit import AuditEntry
-from common.clients import ClientKind
-from common.ledger import store as ledger
-from common.ledger.model import USD, AssetTransaction, Balance, TransactionType
+from common.domain import audit, clients
+from common.domain.audit import AuditEntry
+from common.domain.clients import ClientKind
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import USD, AssetTransaction, Balance, TransactionType
+from common.domain.payouts.model import Payout, PayoutUnsettled
+from common.domain.payouts.service import Payouts
 from common.log import log
 from common.machines import Machines, MachinesUnavailable
 from common.money import ZERO, Money
 from common.owner import Owner
-from common.payouts.model import Payout, PayoutUnsettled
-from common.payouts.service import Payouts
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store

@@ -7,18 +7,18 @@ from decimal import Decimal
 
 from pynamodb.attributes import UnicodeAttribute
 
-from common import timeline, work
+from common import keys
 from common.clock import text
+from common.domain import timeline, work
+from common.domain.ledger.model import AccountExists, AccountNotFound
+from common.domain.payouts.store import PayableItem
+from common.domain.timeline import Event
 from common.errors import Refusal
-from common.ledger.model import AccountExists, AccountNotFound
 from common.money import Money
 from common.owner import Owner
-from common.payouts.store import PayableItem
-from common.table import keys
 from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from common.timeline import Event
 from functions.accounts.model import (
     LIMIT_KEPT,
     WITHDRAWAL_DUE,

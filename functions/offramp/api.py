@@ -11,18 +11,19 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import aws, clock, http, outside
+from common import aws, clock, http
+from common.gateways import configured
 from common.gateways.bank import baas
 from common.http import IdempotencyKey, answer, caller
+from common.keys import ORDER_ID_PATTERN
 from common.log import log
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.table.keys import ORDER_ID_PATTERN
 from common.wire import Amount, AssetId, ClientId, Dollars, InstantText, Reason, RequestBody, View
-from functions.offramp.here import offramp
 from functions.offramp.model import SellOrder, Status, Terms
 from functions.offramp.service import Asked, Moved
+from functions.offramp.wiring import offramp
 
 app = http.api()
 OPEN_ROUTES = {"POST /webhooks/baas"}  # without a token: the bank signs
@@ -117,7 +118,7 @@ def sell_order(order_id: OrderId) -> SellOrderView:
 def bank_event() -> Taken:
     body = http.raw_body(app)
     try:
-        event = baas.event(app.current_event.headers, body, outside.webhook_secrets(), now=clock.now)
+        event = baas.event(app.current_event.headers, body, configured.webhook_secrets(), now=clock.now)
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
         said = body.decode(errors="replace")

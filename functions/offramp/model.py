@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
-from common.catalogue.model import Asset, Quote, check_size
+from common.domain.catalogue.model import Asset, Quote, check_size
+from common.domain.exchange_orders.model import Fill, Lot
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Owner
-from common.placements.model import Fill, Lot
 
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
 POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled

@@ -7,10 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
-from common import audit, clients
-from common.audit import AuditEntry
-from common.catalogue.store import Market
-from common.clients import ClientKind
+from common.domain import audit, clients
+from common.domain.audit import AuditEntry
+from common.domain.catalogue.store import Market
+from common.domain.clients import ClientKind
+from common.domain.exchange_orders import store as placements
+from common.domain.exchange_orders.model import LATE_LOOK_SECONDS, POLL_LIMIT, Fill, Missing, Placement
+from common.domain.exchange_orders.service import Venue, missing
+from common.domain.exchange_orders.store import PlacementMoved
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.domain.payouts.model import Payout, PayoutUnsettled, Stage, Step
+from common.domain.payouts.service import Payouts
 from common.errors import Refusal
 from common.gateways.exchange import (
     ExchangeOrder,
@@ -22,18 +30,10 @@ from common.gateways.exchange import (
     Ticket,
     client_order_id,
 )
-from common.ledger import store as ledger
-from common.ledger.model import AssetTransaction, TransactionType
 from common.log import count, log
 from common.machines import Machines, MachinesUnavailable
 from common.money import FRACTION_DIGITS_MAX, ROUNDING, ZERO, Price
 from common.owner import Owner
-from common.payouts.model import Payout, PayoutUnsettled, Stage, Step
-from common.payouts.service import Payouts
-from common.placements import store as placements
-from common.placements.model import LATE_LOOK_SECONDS, POLL_LIMIT, Fill, Missing, Placement
-from common.placements.service import Venue, missing
-from common.placements.store import PlacementMoved
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy, Write
 from functions.offramp import model, store

@@ -9,20 +9,20 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Comparison, Condition
 from pynamodb.expressions.update import Action
 
-from common import timeline, work
-from common.catalogue.model import Quote
+from common import keys
 from common.clock import text
+from common.domain import timeline, work
+from common.domain.catalogue.model import Quote
+from common.domain.exchange_orders import store as placements
+from common.domain.exchange_orders.model import Fill, Placement
+from common.domain.payouts.store import PayableItem
+from common.domain.timeline import Event
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
-from common.payouts.store import PayableItem
-from common.placements import store as placements
-from common.placements.model import Fill, Placement
-from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
-from common.timeline import Event
 from functions.offramp.model import POLL_DUE, RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
 
 CONTEXT = "offramp"

@@ -11,11 +11,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common.domain.payouts.model import PayoutNotFound, Stage, Step
 from common.errors import Refusal
 from common.log import flush, log
-from common.payouts.model import PayoutNotFound, Stage, Step
-from functions.offramp.here import offramp
 from functions.offramp.model import SellOrderNotFound
+from functions.offramp.wiring import offramp
 
 Event = dict[str, Any]
 Answer = dict[str, Any]

@@ -21,11 +21,16 @@ from dataclasses import dataclass
 from aws_cdk import aws_lambda
 from constructs import Construct
 
+from common.domain.exchange_orders.model import (
+    POLL_BACK_OFF_RATE,
+    POLL_DELAY_SECONDS_MAX,
+    POLL_INTERVAL_SECONDS,
+    POLLS_MAX,
+)
+from common.domain.payouts.model import AWAIT_SECONDS, PayoutUnclear, Stage
 from common.gateways.bank import BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
-from common.payouts.model import AWAIT_SECONDS, PayoutUnclear, Stage
-from common.placements.model import POLL_BACK_OFF_RATE, POLL_DELAY_SECONDS_MAX, POLL_INTERVAL_SECONDS, POLLS_MAX
-from common.states import Again, Hub, Machine
+from common.workflow import Again, Hub, Machine
 from functions.offramp import model
 
 PASSING = (ExchangeUnavailable, BankUnavailable, PayoutUnclear)

@@ -10,7 +10,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http
-from common.catalogue.model import (
+from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
@@ -18,17 +18,17 @@ from common.catalogue.model import (
     Asset,
     Execution,
 )
-from common.clients import Client, ClientKind, ClientStatus
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts.store import BankEventItem
 from common.http import caller
+from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
-from common.payouts.store import BankEventItem
 from common.settings import settings
-from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.wire import CLIENT_ID_PATTERN, Dollars, InstantText, Reason, RequestBody, View
-from functions.operations.here import operations
 from functions.operations.model import CONTEXTS
 from functions.operations.service import Story
+from functions.operations.wiring import operations
 
 app = http.api()
 

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
-from functions.operations.here import operations
+from functions.operations.wiring import operations
 
 EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 8_000

@@ -9,26 +9,26 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
-from common import audit, clients, timeline, work
-from common.audit import AuditEntry
-from common.catalogue import store as catalogue
-from common.catalogue.model import Asset
-from common.clients import Client, ClientKind
+from common.domain import audit, clients, timeline, work
+from common.domain.audit import AuditEntry
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import Asset
+from common.domain.clients import Client, ClientKind
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import USD, Books
+from common.domain.payouts import store as payouts_store
+from common.domain.payouts.model import PayoutNotFound, Stage
+from common.domain.payouts.service import Payouts, Taken
+from common.domain.payouts.store import BankEventItem
+from common.domain.timeline import Event
+from common.domain.work import Unfinished, WaitingItem
 from common.errors import NotFound, Refusal, Unavailable
-from common.ledger import store as ledger
-from common.ledger.model import USD, Books
+from common.keys import PrimaryKey
 from common.log import count, log
 from common.machines import Execution, Machines, MachinesUnavailable
 from common.owner import Owner
-from common.payouts import store as payouts_store
-from common.payouts.model import PayoutNotFound, Stage
-from common.payouts.service import Payouts, Taken
-from common.payouts.store import BankEventItem
-from common.table.keys import PrimaryKey
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from common.timeline import Event
-from common.work import Unfinished, WaitingItem
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Reconciled, Swept, Waiting
 

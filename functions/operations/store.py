@@ -7,11 +7,11 @@ from datetime import datetime
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
-from common.ledger.store import BalanceItem
+from common import keys
+from common.domain.ledger.store import BalanceItem
+from common.keys import PrimaryKey
 from common.owner import Owner
-from common.table import keys
 from common.table.items import AnyItem, InstantAttribute, Item
-from common.table.keys import PrimaryKey
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.operations.model import OutsideCall

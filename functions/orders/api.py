@@ -15,16 +15,17 @@ from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
-from common import audit, aws, clock, http
-from common.audit import AuditEntry
-from common.catalogue.model import Listing
-from common.catalogue.store import Market
+from common import aws, clock, http
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Listing
+from common.domain.catalogue.store import Market
+from common.domain.ledger.model import AssetTransaction, Holding, Position, PriceStatus
 from common.http import IdempotencyKey, answer, caller
-from common.ledger.model import AssetTransaction, Holding, Position, PriceStatus
+from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
 from common.money import Money, Price, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.table.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
 from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.orders.model import Order, OtherOrder, Side, Status, Terms
 from functions.orders.service import Orders, Placed

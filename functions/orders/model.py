@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from common.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
+from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws, clock
-from common.catalogue.store import Market
+from common.domain.catalogue.store import Market
 from common.errors import Conflict, Unavailable
 from common.gateways.prices import Prices
 from common.gateways.prices.coingecko import CoinGeckoPrices

@@ -8,14 +8,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from common import work
-from common.catalogue import store as catalogue
-from common.catalogue.model import AmountTooLarge, Listing, PriceIsNewer, Quote
-from common.catalogue.store import Market
+from common.domain import work
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import AmountTooLarge, Listing, PriceIsNewer, Quote
+from common.domain.catalogue.store import Market
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import (
+    USD,
+    AssetTransaction,
+    Balance,
+    Holding,
+    Mark,
+    Portfolio,
+    TransactionType,
+    portfolio,
+)
 from common.errors import Refusal, Unavailable
 from common.gateways.prices import Prices, PriceSourceUnavailable
-from common.ledger import store as ledger
-from common.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, TransactionType, portfolio
 from common.log import count, log
 from common.money import ZERO
 from common.owner import Owner

@@ -8,16 +8,16 @@ from datetime import datetime
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
-from common import timeline, work
+from common import keys
 from common.clock import text
+from common.domain import timeline, work
+from common.domain.timeline import Event
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
-from common.table import keys
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
-from common.timeline import Event
 from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_price
 
 CONTEXT = "orders"

@@ -11,13 +11,13 @@ from pydantic import Field
 
 from common import http
 from common.http import IdempotencyKey, answer, caller
+from common.keys import ORDER_ID_PATTERN
 from common.money import Money, Price, plain
-from common.table.keys import ORDER_ID_PATTERN
 from common.wire import Amount, AssetId, Dollars, InstantText, Reason, RequestBody, View
-from functions.purchases.here import purchases
 from functions.purchases.model import BatchStatus, Purchase, Status, Terms
 from functions.purchases.service import Moved, PoolState
 from functions.purchases.strategy import Strategy
+from functions.purchases.wiring import purchases
 
 app = http.api()
 

@@ -22,13 +22,13 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from functools import reduce
 
-from common.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
+from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
+from common.domain.exchange_orders.model import Fill, Lot
+from common.domain.ledger.model import USD
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.ledger.model import USD
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
-from common.placements.model import Fill, Lot
 from functions.purchases.strategy import Strategy, strategy
 
 BPS = Decimal(10_000)

@@ -7,7 +7,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
-from functions.purchases.here import purchases
+from functions.purchases.wiring import purchases
 
 EVERY_MINUTES = {"close_pools": 1}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 8_000

@@ -12,18 +12,18 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
-from common import timeline, work
-from common.catalogue.model import Quote
+from common import keys
 from common.clock import text
+from common.domain import timeline, work
+from common.domain.catalogue.model import Quote
+from common.domain.timeline import Event
+from common.domain.work import OpenWork
 from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
 from common.owner import Owner
-from common.table import keys
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
-from common.timeline import Event
-from common.work import OpenWork
 from functions.purchases.model import (
     ALLOCATE_DUE,
     PLACE_DUE,

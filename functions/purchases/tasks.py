@@ -12,8 +12,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import flush, log
-from functions.purchases.here import purchases
 from functions.purchases.model import BatchNotFound, Stage, Step
+from functions.purchases.wiring import purchases
 
 Event = dict[str, Any]
 Answer = dict[str, Any]

@@ -19,10 +19,15 @@ from dataclasses import dataclass
 from aws_cdk import aws_lambda
 from constructs import Construct
 
-from common.catalogue.model import PriceUnavailable
+from common.domain.catalogue.model import PriceUnavailable
+from common.domain.exchange_orders.model import (
+    POLL_BACK_OFF_RATE,
+    POLL_DELAY_SECONDS_MAX,
+    POLL_INTERVAL_SECONDS,
+    POLLS_MAX,
+)
 from common.gateways.exchange import ExchangeUnavailable
-from common.placements.model import POLL_BACK_OFF_RATE, POLL_DELAY_SECONDS_MAX, POLL_INTERVAL_SECONDS, POLLS_MAX
-from common.states import Again, Hub, Machine
+from common.workflow import Again, Hub, Machine
 from functions.purchases import model
 from functions.purchases.model import Stage
 

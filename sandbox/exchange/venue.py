@@ -41,7 +41,6 @@ from common.money import EXACT, ROUNDING, plain
 from sandbox.exchange.accounts import NOTHING, Account, Entry
 from sandbox.exchange.book import Ending, Plan, Resting, TimeInForce
 from sandbox.exchange.filters import Market, needs_of, steps_in, terms_of
-from sandbox.exchange.kept import account_of, entry_of, state_of_account, state_of_entry, state_of_symbol, symbol_of
 from sandbox.exchange.orders import (
     BUY,
     FREE,
@@ -56,6 +55,14 @@ from sandbox.exchange.orders import (
     Symbol,
     Trade,
     VenueRefused,
+)
+from sandbox.exchange.persistence import (
+    account_of,
+    entry_of,
+    state_of_account,
+    state_of_entry,
+    state_of_symbol,
+    symbol_of,
 )
 
 __all__ = [

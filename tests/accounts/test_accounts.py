@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.clients import ClientBlocked, ClientNotFound, ClientStatus
+from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
+from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
+from common.domain.payouts.model import ATTEMPTS_MAX, PayoutUnsettled
 from common.idempotency import IdempotencyKeyReused
-from common.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import ATTEMPTS_MAX, PayoutUnsettled
 from functions.accounts.model import (
     OPERATORS_ONLY,
     TRANSITIONS,

@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from common.clients import ClientKind, ClientStatus
+from common.domain.clients import ClientKind, ClientStatus
+from common.domain.ledger.model import InsufficientFunds, TransactionType
+from common.domain.payouts.model import AWAIT_SECONDS, PayoutUnsettled, Stage
 from common.gateways.bank import Adjustment
-from common.ledger.model import InsufficientFunds, TransactionType
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import AWAIT_SECONDS, PayoutUnsettled, Stage
 from functions.accounts.model import DailyLimitExceeded, Status, Transfer
 from functions.operations.model import NotDriven
 from sandbox.bank.bank import Operation, Outcome

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.table import keys
+from common import keys
 
 # A value that each part of a key may have, and must not have to be mistaken for another kind of item.
 PARTS = {

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
+from common.domain.ledger import store as ledger
 from common.errors import Conflict, Refusal
-from common.ledger import store as ledger
 from common.money import Money
 from common.owner import Owner
 from common.table.transaction import Busy, Patience, Transaction, Write

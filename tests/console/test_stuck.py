@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import console.__main__ as command_line
-from common.clients import ClientStatus
+from common.domain.clients import ClientStatus
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner

@@ -14,9 +14,9 @@ from urllib.parse import parse_qs
 import pytest
 
 import console.__main__ as command_line
-from common.table.keys import ORDER_ID_PATTERN
+from common.keys import ORDER_ID_PATTERN
 from common.wire import Reason
-from sandbox.place import LocalPlace
+from local.environment import LocalEnvironment
 from sandbox.serving import Answer, Drop, Request, as_json, serve
 from tests.console.run import Said, desk, token
 
@@ -305,7 +305,7 @@ def test_a_token_that_is_not_taken_is_told_with_where_to_get_one(fake: FakeDesk,
     said = desk("work", "list", "--json", url=fake.url, token=given)
     assert said.code == 1
     assert said.json["error"].startswith("the desk does not take this token.")
-    assert "sandbox token olga" in said.json["error"]
+    assert "local token olga" in said.json["error"]
 
 
 def test_a_token_of_the_wrong_kind_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> None:
@@ -562,7 +562,9 @@ def test_a_token_does_not_travel_in_the_open() -> None:
 
 
 def test_of_address_and_token_both_are_told_or_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sandbox.place.LocalPlace", lambda: LocalPlace(tmp_path))  # where nothing was ever started
+    monkeypatch.setattr(
+        "local.environment.LocalEnvironment", lambda: LocalEnvironment(tmp_path)
+    )  # where nothing was ever started
     for url, given, says in (
         ("https://desk.example.com", None, "DESK_TOKEN is not"),
         (None, "t", "DESK_URL is not"),

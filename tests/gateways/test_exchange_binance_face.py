@@ -24,6 +24,7 @@ from common import clock
 from common.gateways.exchange import Rules, Side, State, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange, _binance
 from common.money import Money, Price, Quantity, fraction_digits
+from local.seed import CATALOGUE, PRICES_BESIDES
 from sandbox.exchange.__main__ import References, main
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.controls import Controls, switch
@@ -34,7 +35,6 @@ from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
-from sandbox.seed import CATALOGUE, PRICES_BESIDES
 from sandbox.serving import serve
 
 ROOT = Path(__file__).parents[2]

@@ -32,7 +32,7 @@ from tests.harness.requests import Request, check_members, transaction_statement
 from tests.harness.schema import TableSpec
 from tests.harness.searching import Found, Search
 from tests.harness.storage import Table
-from tests.harness.transactions import CONFLICT, FAILED, Place, Transactions, check_length
+from tests.harness.transactions import CONFLICT, FAILED, Environment, Transactions, check_length
 from tests.harness.values import Item, kept_item, wire_item
 from tests.harness.writes import Statement, return_values
 
@@ -342,7 +342,7 @@ class InMemoryDynamoDB:
     def _transact_get(self, request: Request, arms: Arms) -> Answer:
         bodies = [body["Get"] for body in request["TransactItems"]]
         check_length(bodies)
-        places: list[Place] = []
+        places: list[Environment] = []
         for body in bodies:
             table = self._table(body)
             places.append((table.name, table.given_key(kept_item(body["Key"])[0])))

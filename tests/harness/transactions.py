@@ -25,7 +25,7 @@ TOKENS_MAX = 10_000  # seen and not forgotten
 FAILED = {"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
 CONFLICT = {"Code": "TransactionConflict", "Message": "Transaction is ongoing for the item"}
 
-Place = tuple[str, Key]  # a table's name and a key
+Environment = tuple[str, Key]  # a table's name and a key
 Reason = dict[str, Any]  # of a cancellation: Code, Message, Item
 Images = tuple[Record | None, Record | None]  # an item before and after
 
@@ -52,7 +52,7 @@ class Transactions:
     def __init__(self, now: Callable[[], datetime]) -> None:
         self.pause: Callable[[str], None] | None = None
         self._now = now
-        self._held: dict[Place, list[Statement]] = {}
+        self._held: dict[Environment, list[Statement]] = {}
         self._tokens: dict[str, Token] = {}
         self._contended: Collection[int] = ()
 
@@ -65,11 +65,11 @@ class Transactions:
         finally:
             self._contended = before
 
-    def held(self, place: Place) -> bool:
+    def held(self, place: Environment) -> bool:
         """Whether a transaction under way holds the item."""
         return place in self._held
 
-    def check_free(self, places: Sequence[Place]) -> None:
+    def check_free(self, places: Sequence[Environment]) -> None:
         """Cancel a transactional read of items that are held."""
         if any(map(self.held, places)):
             raise cancellation([dict(CONFLICT) if self.held(place) else {"Code": "None"} for place in places])

@@ -1,4 +1,4 @@
-"""The stack for each place, synthesised once: jsii takes its time to start."""
+"""The stack for each environment, synthesised once: jsii takes its time to start."""
 
 from __future__ import annotations
 
@@ -14,18 +14,20 @@ from aws_cdk.assertions import Template
 
 from infra.bundle import Bundle
 from infra.contexts import contexts
-from infra.place import Environment, Place
+from infra.environment import Environment, EnvironmentName
 from infra.stack import CryptodeskStack
 
-PLACES = {
-    Environment.LOCAL: Place(
-        Environment.LOCAL,
+ENVIRONMENTS = {
+    EnvironmentName.LOCAL: Environment(
+        EnvironmentName.LOCAL,
         endpoint_url="http://127.0.0.1:4566",
         docs_origins=("http://127.0.0.1:4580",),
         price_oracle_url="http://127.0.0.1:4590",
     ),
-    Environment.STAGING: Place(Environment.STAGING),
-    Environment.PRODUCTION: Place(Environment.PRODUCTION, price_oracle_key=True, alarm_email="desk@example.com"),
+    EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),
+    EnvironmentName.PRODUCTION: Environment(
+        EnvironmentName.PRODUCTION, price_oracle_key=True, alarm_email="desk@example.com"
+    ),
 }
 
 
@@ -33,7 +35,7 @@ PLACES = {
 class Synthesised:
     """A stack and what CloudFormation gets of it."""
 
-    place: Place
+    environment: Environment
     stack: CryptodeskStack
     resources: dict[str, dict[str, Any]]
 
@@ -46,7 +48,7 @@ class Synthesised:
         return properties
 
 
-Synth = Callable[[Environment], Synthesised]
+Synth = Callable[[EnvironmentName], Synthesised]
 
 
 @pytest.fixture(scope="session")
@@ -54,24 +56,24 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     return cache(partial(synthesised, tmp_path_factory.mktemp("code")))
 
 
-def synthesised(code: Path, environment: Environment) -> Synthesised:
+def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     """`code` is an empty folder."""
     (code / "nothing.py").touch()
-    place = PLACES[environment]
-    stack = CryptodeskStack(App(), place, Bundle(code, "0" * 64), contexts())
-    return Synthesised(place, stack, Template.from_stack(stack).to_json()["Resources"])
+    environment = ENVIRONMENTS[name]
+    stack = CryptodeskStack(App(), environment, Bundle(code, "0" * 64), contexts())
+    return Synthesised(environment, stack, Template.from_stack(stack).to_json()["Resources"])
 
 
 @pytest.fixture(scope="session")
 def staging(synth: Synth) -> Synthesised:
-    return synth(Environment.STAGING)
+    return synth(EnvironmentName.STAGING)
 
 
 @pytest.fixture(scope="session")
 def local(synth: Synth) -> Synthesised:
-    return synth(Environment.LOCAL)
+    return synth(EnvironmentName.LOCAL)
 
 
 @pytest.fixture(scope="session")
 def production(synth: Synth) -> Synthesised:
-    return synth(Environment.PRODUCTION)
+    return synth(EnvironmentName.PRODUCTION)

@@ -20,7 +20,7 @@ from functions.operations.model import Swept
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import contexts
-from infra.place import Environment
+from infra.environment import EnvironmentName
 from tests.infra.conftest import Synth, Synthesised
 
 COMMANDS_MAX = 3  # from stuck to moved
@@ -97,8 +97,8 @@ def test_a_task_may_end_in_an_exception_and_no_other_function_may(staging: Synth
     assert looked_at == set(functions.values()) - TASKS
 
 
-@pytest.mark.parametrize("environment", list(Environment))
-def test_no_alarm_reckons_which_the_embedded_aws_refuses(synth: Synth, environment: Environment) -> None:
+@pytest.mark.parametrize("environment", list(EnvironmentName))
+def test_no_alarm_reckons_which_the_embedded_aws_refuses(synth: Synth, environment: EnvironmentName) -> None:
     for alarm in synth(environment).of("CloudWatch::Alarm").values():
         assert "Metrics" not in alarm
         assert alarm["MetricName"]

@@ -218,7 +218,7 @@ def test_of_ccxt_only_that_ships_which_our_adapter_imports(embedded: Bundle) -> 
 
 
 def test_what_ships_of_ccxt_is_its_own_line_by_line(embedded: Bundle) -> None:
-    """But for the imports of `cryptography`, in whose place something stands that can not be called."""
+    """But for the imports of `cryptography`, in whose environment something stands that can not be called."""
     spec = importlib.util.find_spec("ccxt")
     assert spec
     assert spec.submodule_search_locations

@@ -13,13 +13,13 @@ from unittest.mock import patch
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import outside
-from common.clients import ClientStatus
+from common.domain.clients import ClientStatus
+from common.gateways import configured
 from common.gateways.bank import BankEvent, baas
+from common.keys import INDEXES, Index
 from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
-from common.table.keys import INDEXES, Index
 from functions.offramp import tasks
 from functions.operations import schedule as operations_schedule
 from functions.orders import schedule as orders_schedule
@@ -245,7 +245,7 @@ def by_hand(recorder: Recorder) -> None:
             assert answer.status == 200, answer.text
 
         asked("accounts", f"/operations/withdrawals/{world.withdrawal}/complete")
-        event = baas.event(doors.signed(world.told), world.told, outside.webhook_secrets(), now=desk.clock)
+        event = baas.event(doors.signed(world.told), world.told, configured.webhook_secrets(), now=desk.clock)
         item = withdrawn(desk, f"{world.paying}-01")
         desk.payouts.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
@@ -270,13 +270,13 @@ def withdrawn(desk: Desk, reference_id: str) -> Any:
 
 def signing(recorder: Recorder) -> ExitStack:
     """Cursors and webhooks read their secrets, as in Lambda."""
-    stack, said = ExitStack(), outside.webhook_secrets
+    stack, said = ExitStack(), configured.webhook_secrets
 
     def webhooks() -> Any:
         recorder.secret(Secret.BANK_WEBHOOK)
         return said()
 
-    stack.enter_context(patch.object(outside, "webhook_secrets", webhooks))
+    stack.enter_context(patch.object(configured, "webhook_secrets", webhooks))
     for api in APIS.values():
         if hasattr(api, "cursors"):
             noted = signed_cursors(recorder, api.cursors())

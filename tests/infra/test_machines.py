@@ -18,17 +18,17 @@ from typing import Any
 import pytest
 
 import tests.conftest  # noqa: F401  the environment, also where no pytest has read it
+from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.payouts.model import AWAIT_SECONDS, Stage
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
-from common.payouts.model import AWAIT_SECONDS, Stage
-from common.placements.model import POLL_LIMIT
 from functions.offramp import model, tasks, workflow
 from functions.purchases import model as purchases
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases import workflow as purchases_workflow
 from infra.context import TASK_SECONDS
 from infra.contexts import contexts
-from infra.place import Environment
+from infra.environment import EnvironmentName
 from sandbox.exchange.fake import FakeExchange
 from tests.desk import Desk
 from tests.infra.conftest import Synth, Synthesised, synthesised
@@ -43,7 +43,7 @@ MACHINES = {  # logical ids begin so
 }
 EACH = pytest.mark.parametrize("machine", MACHINES)
 PAYING = pytest.mark.parametrize("machine", ["sell-order", "payout"])
-EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
+EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
 
 # What a request raises, or a task never: a machine does not meet these.
@@ -84,7 +84,9 @@ def errors_of(state: Asl) -> set[str]:
 
 @EACH
 @EVERYWHERE
-def test_the_golden_definitions_are_what_is_synthesised(synth: Synth, environment: Environment, machine: str) -> None:
+def test_the_golden_definitions_are_what_is_synthesised(
+    synth: Synth, environment: EnvironmentName, machine: str
+) -> None:
     assert definition(synth(environment), machine) == golden(machine)
 
 
@@ -95,7 +97,7 @@ def test_every_machine_of_the_contexts_has_its_golden_definition(local: Synthesi
 
 
 @EVERYWHERE
-def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, environment: Environment) -> None:
+def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, environment: EnvironmentName) -> None:
     handlers = {f["Handler"] for f in synth(environment).of("Lambda::Function").values()}
     wanted = {f"functions.{c.name}.tasks.{task}" for c in contexts() for task in c.tasks}
     assert {handler for handler in handlers if ".tasks." in handler} == wanted
@@ -152,9 +154,9 @@ OF_ALL_TASKS = {
     "common.table.transaction",
 }
 OF_TASKS_OF = {
-    "sell-order": {"common.gateways.bank", "common.payouts.model"},
-    "payout": {"common.gateways.bank", "common.payouts.model"},
-    "purchase": {"common.catalogue.model"},
+    "sell-order": {"common.gateways.bank", "common.domain.payouts.model"},
+    "payout": {"common.gateways.bank", "common.domain.payouts.model"},
+    "purchase": {"common.domain.catalogue.model"},
 }
 
 
@@ -319,7 +321,7 @@ def below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as code:
-        made = synthesised(Path(code), Environment.STAGING)
+        made = synthesised(Path(code), EnvironmentName.STAGING)
     for machine in MACHINES:
         (GOLDEN / f"{machine}.asl.json").write_text(written(definition(made, machine)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra import place
+from infra import environment
 from infra.bundle import ROOT
 from infra.grants import Secret
 from tests.infra.conftest import Synthesised
@@ -16,7 +16,7 @@ from tests.infra.conftest import Synthesised
 PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md"))
 NAMES = (ROOT / "docs" / "seed-names.md").read_text()
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
-A_FILE = r"(?:common|functions|infra|sandbox|tests|console|docs)/[\w./-]*\.(?:py|md|json)"
+A_FILE = r"(?:common|functions|infra|docgen|sandbox|local|tests|console|docs)/[\w./-]*\.(?:py|md|json)"
 
 
 def _anchors(page: Path) -> set[str]:
@@ -48,16 +48,16 @@ def test_what_the_seeds_names_have_become_is_where_it_is_said_to_be() -> None:
 
 
 def test_the_keys_that_the_seeds_names_have_become_are_keys() -> None:
-    rows = (ROOT / "common" / "table" / "keys.py").read_text()
+    rows = (ROOT / "common" / "keys.py").read_text()
     for name in re.findall(r"`keys\.([A-Z_]+)`", NAMES):
         assert re.search(rf"^{name}\b", rows, re.MULTILINE), name
 
 
 def test_deploying_tells_every_setting_of_the_outside() -> None:
     """Those of the exchange and the bank, with what counts unless they are said."""
-    for name in inspect.signature(place.Place).parameters:
+    for name in inspect.signature(environment.Environment).parameters:
         if name.startswith(("exchange", "bank")):
-            default = getattr(place.Place, name)
+            default = getattr(environment.Environment, name)
             assert f"| `{name}` | `{default}` |" in DEPLOY or name == "bank_url", name
             assert f"| `{name}` |" in DEPLOY, name
 

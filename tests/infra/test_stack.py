@@ -1,4 +1,4 @@
-"""What goes to CloudFormation, for each place."""
+"""What goes to CloudFormation, for each environment."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from common import keys
 from common.settings import Settings
-from common.table import keys
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
+from infra.environment import EnvironmentName
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
-from infra.place import Environment
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
@@ -23,7 +23,7 @@ LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update
 LOG_DELIVERY |= {"logs:ListLogDeliveries"}
 ON_TOKENS = {TOKEN, TOKEN_FAILS}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
-EVERYWHERE = pytest.mark.parametrize("environment", list(Environment))
+EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
 def _function_name(grant: str) -> str:
@@ -91,7 +91,7 @@ def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
 
 
 @EVERYWHERE
-def test_the_table_has_the_keys_and_indexes_of_the_key_schema(synth: Synth, environment: Environment) -> None:
+def test_the_table_has_the_keys_and_indexes_of_the_key_schema(synth: Synth, environment: EnvironmentName) -> None:
     table = synth(environment).only("DynamoDB::Table")
     assert table["KeySchema"] == [
         {"AttributeName": keys.PK, "KeyType": "HASH"},
@@ -113,15 +113,15 @@ def test_the_table_has_the_keys_and_indexes_of_the_key_schema(synth: Synth, envi
 
 
 @EVERYWHERE
-def test_the_table_forgets_what_has_expired_and_can_go_back_in_time(synth: Synth, environment: Environment) -> None:
+def test_the_table_forgets_what_has_expired_and_can_go_back_in_time(synth: Synth, environment: EnvironmentName) -> None:
     table = synth(environment).only("DynamoDB::Table")
     assert table["TimeToLiveSpecification"] == {"AttributeName": TIME_TO_LIVE, "Enabled": True}
     assert table["PointInTimeRecoverySpecification"] == {"PointInTimeRecoveryEnabled": True}
     assert table["SSESpecification"] == {"SSEEnabled": True}
 
 
-@pytest.mark.parametrize("environment", [Environment.STAGING, Environment.PRODUCTION])
-def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, environment: Environment) -> None:
+@pytest.mark.parametrize("environment", [EnvironmentName.STAGING, EnvironmentName.PRODUCTION])
+def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     kept = {r["Type"]: r for r in made.resources.values() if r.get("DeletionPolicy") == "Retain"}
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
@@ -138,7 +138,7 @@ def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised)
 
 @EVERYWHERE
 def test_every_route_wants_a_token_of_our_pool_and_our_app_but_where_the_bank_signs(
-    synth: Synth, environment: Environment
+    synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
     (authorizer,) = made.of("ApiGatewayV2::Authorizer")
@@ -173,7 +173,9 @@ def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
 
 @EVERYWHERE
 @pytest.mark.parametrize("name", GRANTS)
-def test_a_function_may_do_what_grants_says_and_nothing_else(synth: Synth, environment: Environment, name: str) -> None:
+def test_a_function_may_do_what_grants_says_and_nothing_else(
+    synth: Synth, environment: EnvironmentName, name: str
+) -> None:
     made = synth(environment)
     grant = GRANTS[name]
     allowed: dict[str, set[str]] = {}
@@ -181,17 +183,17 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(synth: Synth, envir
         assert statement["Effect"] == "Allow"
         for resource in _list(statement["Resource"]):
             if set(_list(statement["Action"])) == TRACING:
-                assert not made.place.embedded
+                assert not made.environment.embedded
                 continue
             of = resource if resource == "*" else _named(made, resource)
             allowed.setdefault(of, set()).update(_list(statement["Action"]))
-    secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.place.price_oracle_key}
+    secrets = {s for s in grant.secrets if s is not Secret.PRICE_ORACLE_KEY or made.environment.price_oracle_key}
     assert allowed == {
         "log": {"logs:CreateLogStream", "logs:PutLogEvents"},
         "table": set(grant.table),
     } | {f"index/{index.name}": {"dynamodb:Query"} for index in grant.indexes} | {
         str(s): {READ_SECRET} for s in secrets
-    } | _on_machines(grant, embedded=made.place.embedded)
+    } | _on_machines(grant, embedded=made.environment.embedded)
 
 
 def test_machines_that_are_granted_are_machines_there_are_and_come_with_what_may_be_asked(local: Synthesised) -> None:
@@ -206,7 +208,7 @@ def test_machines_that_are_granted_are_machines_there_are_and_come_with_what_may
 
 @EVERYWHERE
 def test_a_machine_may_call_the_functions_of_its_states_and_log_and_nothing_else(
-    synth: Synth, environment: Environment
+    synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
     handlers = {i: f["Handler"] for i, f in made.of("Lambda::Function").items()}
@@ -222,12 +224,12 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_and_nothing_else
         parts = machine["DefinitionString"]["Fn::Join"][1]
         states = {handlers[part["Fn::GetAtt"][0]] for part in parts if "Fn::GetAtt" in part}
         assert called == states > set()
-        assert without_resources == LOG_DELIVERY | (set() if made.place.embedded else TRACING)
+        assert without_resources == LOG_DELIVERY | (set() if made.environment.embedded else TRACING)
 
 
 @EVERYWHERE
 def test_a_machine_is_a_standard_one_under_the_name_that_functions_know_and_is_logged(
-    synth: Synth, environment: Environment
+    synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
     variables = next(iter(_functions(made).values()))["Environment"]["Variables"]
@@ -241,12 +243,12 @@ def test_a_machine_is_a_standard_one_under_the_name_that_functions_know_and_is_l
         (destination,) = machine["LoggingConfiguration"]["Destinations"]
         log = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
         assert logs[log] == f"/aws/vendedlogs/states/{name}"
-        assert machine["TracingConfiguration"] == {"Enabled": not made.place.embedded}
+        assert machine["TracingConfiguration"] == {"Enabled": not made.environment.embedded}
 
 
 @EVERYWHERE
 def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_executions(
-    synth: Synth, environment: Environment
+    synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
     machines = {m["StateMachineName"] for m in made.of("StepFunctions::StateMachine").values()}
@@ -254,7 +256,7 @@ def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_e
     for policy in made.of("IAM::Policy").values():
         for statement in policy["PolicyDocument"]["Statement"]:
             actions = set(_list(statement["Action"]))
-            if actions in (TRACING, LOG_DELIVERY) or (made.place.embedded and actions <= ON_TOKENS):
+            if actions in (TRACING, LOG_DELIVERY) or (made.environment.embedded and actions <= ON_TOKENS):
                 assert statement["Resource"] == "*"
             elif actions <= ON_EXECUTIONS:
                 assert {_named(made, arn) for arn in _list(statement["Resource"])} <= executions
@@ -263,7 +265,7 @@ def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_e
 
 
 @EVERYWHERE
-def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environment: Environment) -> None:
+def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     for function in _functions(made).values():
         variables = {
@@ -271,15 +273,15 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         }
         read = Settings.of(variables)
         assert read.environment == environment
-        assert read.customer_deposits == (environment is not Environment.PRODUCTION)
-        assert (read.price_oracle_key_secret is not None) == made.place.price_oracle_key
-        assert variables.get("AWS_ENDPOINT_URL") == made.place.endpoint_url
+        assert read.customer_deposits == (environment is not EnvironmentName.PRODUCTION)
+        assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
+        assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
         for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret):
             assert secret
         assert (read.exchange, read.exchange_url, read.bank_url) == (
-            made.place.exchange,
-            made.place.exchange_url,
-            made.place.bank_url,
+            made.environment.exchange,
+            made.environment.exchange_url,
+            made.environment.bank_url,
         )
 
 
@@ -317,7 +319,7 @@ def test_the_clock_runs_every_function_as_often_as_its_schedule_says(staging: Sy
 
 
 @EVERYWHERE
-def test_every_log_is_kept_for_a_month(synth: Synth, environment: Environment) -> None:
+def test_every_log_is_kept_for_a_month(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     logs = made.of("Logs::LogGroup").values()
     assert {log["RetentionInDays"] for log in logs} == {30}
@@ -325,7 +327,7 @@ def test_every_log_is_kept_for_a_month(synth: Synth, environment: Environment) -
 
 
 @EVERYWHERE
-def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environment: Environment) -> None:
+def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     alarms = made.of("CloudWatch::Alarm").values()
     tasks = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}

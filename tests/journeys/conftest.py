@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.local import AWS, Local, Silent
-from sandbox.place import LocalPlace
-from sandbox.processes import Process, stop
-from sandbox.seed import Desk
+from local.environment import LocalEnvironment
+from local.processes import Process, stop
+from local.seed import Desk
+from local.stack import AWS, LocalStack, Silent
 
 SAVED_WITHIN_SECONDS = 15.0  # one to two on a quiet machine
 
@@ -27,7 +27,7 @@ SAVED_WITHIN_SECONDS = 15.0  # one to two on a quiet machine
 class Stack:
     """The desk, up, and what a test may do to the machine it runs on."""
 
-    local: Local
+    local: LocalStack
     desk: Desk
     _names: Iterator[int] = field(default_factory=itertools.count)
 
@@ -62,7 +62,7 @@ class Stack:
 
     def lose_power(self, after: str) -> None:
         """End the embedded AWS without a chance to save, a few seconds after what was last written; then `make up`."""
-        kept = self.local.place.folder / "state" / "services" / "dynamodb.json"
+        kept = self.local.environment.folder / "state" / "services" / "dynamodb.json"
         deadline = time.monotonic() + SAVED_WITHIN_SECONDS
         while after not in kept.read_text():
             assert time.monotonic() < deadline, f"{after} is not saved after {SAVED_WITHIN_SECONDS} s"
@@ -85,7 +85,7 @@ def free_ports(number: int) -> list[int]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("local")
-    local = Local(LocalPlace(folder, *free_ports(5)))
+    local = LocalStack(LocalEnvironment(folder, *free_ports(5)))
     try:
         yield Stack(local, local.up(Silent()))
     finally:

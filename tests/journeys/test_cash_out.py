@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.cash_out import hurried, play, states
+from local.demo_cash_out import hurried, play, states
 from tests.journeys.conftest import Stack
 
 SWEEP = "cryptodesk-operations-sweep"
@@ -34,7 +34,7 @@ def reconciled(stack: Stack, username: str) -> None:
 
 
 def bank(stack: Stack) -> httpx.Client:
-    return httpx.Client(base_url=stack.desk.place.bank_url, timeout=15)
+    return httpx.Client(base_url=stack.desk.environment.bank_url, timeout=15)
 
 
 def credits(stack: Stack) -> Counter[str]:
@@ -64,7 +64,7 @@ def test_a_withdrawal_leaves_by_the_payout_machine(stack: Stack, seller: str) ->
         made = http.post("/balance/withdrawals", json=asked, headers={"Idempotency-Key": "w"}).json()
         path = f"/balance/withdrawals/{made['transfer_id']}"
         eventually(lambda: http.get(path).json()["status"] == "COMPLETED")
-    assert states(stack.desk.place, made["transfer_id"], "payout")[-1] == "Filled"
+    assert states(stack.desk.environment, made["transfer_id"], "payout")[-1] == "Filled"
     assert credits(stack)[made["transfer_id"]] == 1
     reconciled(stack, seller)
 
@@ -92,7 +92,7 @@ def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: S
 
 def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, seller: str) -> None:
     """Some have only just begun, some are unknown at the exchange, some wait for the bank, some for another attempt."""
-    exchange, account = stack.desk.place.exchange_url, f"acc-{seller}"
+    exchange, account = stack.desk.environment.exchange_url, f"acc-{seller}"
     orders: list[str] = []
     with bank(stack) as http:
         http.put("/sandbox/settle", json={"seconds": 20}).raise_for_status()
@@ -101,13 +101,13 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
     with stack.desk.http(seller) as http:
         for number in range(20):
             if number >= 17:  # done there, and neither answered nor found at first
-                for fault in ({"kind": "drop_after", "on": "place"}, {"kind": "500", "on": "order"}):
+                for fault in ({"kind": "drop_after", "on": "environment"}, {"kind": "500", "on": "order"}):
                     httpx.post(f"{exchange}/sandbox/faults", json=fault).raise_for_status()
             orders.append(cash_out(http, seller, f"restart-{number}"))
     stack.restart()
     with bank(stack) as http:
         http.put("/sandbox/settle", json={"seconds": 1}).raise_for_status()
-    with stack.desk.http(seller) as http, hurried(stack.desk.place):
+    with stack.desk.http(seller) as http, hurried(stack.desk.environment):
 
         def all_filled() -> bool:
             stack.desk.invoke(SWEEP)  # as the clock does every minute

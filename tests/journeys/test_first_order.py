@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.local import Silent
+from local.stack import Silent
 from tests.journeys.conftest import Stack
 
 PROBLEM = "application/problem+json"
@@ -145,7 +145,7 @@ def test_an_id_token_and_another_apps_token_are_refused(stack: Stack) -> None:
     )
     assert (id_token.status_code, id_token.json()["type"]) == (403, "TokenRefused")
     pool = stack.desk.deployment.user_pool_id
-    other = stack.desk.place.users.create_user_pool_client(
+    other = stack.desk.environment.users.create_user_pool_client(
         UserPoolId=pool,
         ClientName="another",
         ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"],
@@ -174,7 +174,7 @@ def test_a_limit_order_fills_when_the_simulated_market_gets_there(stack: Stack, 
 @contextmanager
 def _moved(stack: Stack, listing: str, factor: str) -> Iterator[None]:
     """The market at another price, and back again."""
-    prices = stack.desk.place.prices_url
+    prices = stack.desk.environment.prices_url
     before = httpx.get(f"{prices}/sandbox/state").json()["prices"][listing]
     httpx.post(f"{prices}/sandbox/move/{listing}", json={"factor": factor}).raise_for_status()
     try:
@@ -191,9 +191,9 @@ def test_going_up_again_changes_nothing(stack: Stack) -> None:
 
 
 def test_the_swagger_page_shows_our_api_and_may_call_it(stack: Stack) -> None:
-    page = httpx.get(stack.desk.place.docs_url)
+    page = httpx.get(stack.desk.environment.docs_url)
     assert page.status_code == 200
-    base = stack.desk.place.docs_url.removesuffix("/docs")
+    base = stack.desk.environment.docs_url.removesuffix("/docs")
     for part in ("swagger-ui-bundle.min.js", "swagger-ui.min.css"):
         assert f"/docs/{part}" in page.text
         assert httpx.get(f"{base}/docs/{part}").status_code == 200

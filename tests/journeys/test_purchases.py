@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import httpx
 
-from sandbox import pool
+from local import demo_purchases
 from tests.journeys.conftest import Stack
 
 
@@ -14,7 +14,7 @@ def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(s
     username = stack.funded("pool", "100.00")
     stack.desk.tend_market()
     told: list[str] = []
-    made = pool.play(stack.desk, username, pool.join_in_vain(stack.desk, username), told.append)
+    made = demo_purchases.play(stack.desk, username, demo_purchases.join_in_vain(stack.desk, username), told.append)
     assert [p["status"] for p in made.pooled] == ["COMPLETED"] * 3
     assert len({p["batch_id"] for p in made.pooled}) == 1
     (call,) = made.batch["calls"]
@@ -30,13 +30,13 @@ def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(s
 def test_the_exchange_may_take_its_five_seconds(stack: Stack) -> None:
     """The seed's `buy_from_exchange` sleeps for five seconds: here the simulated exchange answers so late."""
     username = stack.funded("late", "100.00")
-    latency = f"{stack.desk.place.exchange_url}/sandbox/latency"
+    latency = f"{stack.desk.environment.exchange_url}/sandbox/latency"
     stack.desk.tend_market()
     with stack.desk.http(username) as http:
         httpx.put(latency, json={"seconds": 5}).raise_for_status()
         try:
-            purchase = pool.bought(http, "SOL", "20.00", "late")
+            purchase = demo_purchases.bought(http, "SOL", "20.00", "late")
             assert purchase["status"] == "PENDING"
-            assert pool.over(stack.desk, username, purchase)["status"] == "COMPLETED"
+            assert demo_purchases.over(stack.desk, username, purchase)["status"] == "COMPLETED"
         finally:
             httpx.put(latency, json={"seconds": 0}).raise_for_status()

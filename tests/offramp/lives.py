@@ -17,11 +17,11 @@ from random import Random
 from typing import Any
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
+from common.domain.payouts.service import Payouts
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import BankEvent
 from common.money import Money
 from common.owner import Owner
-from common.payouts.service import Payouts
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, Faults, by_chance, never

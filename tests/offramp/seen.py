@@ -8,13 +8,13 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
-from common.clients import Client, ClientKind, ClientStatus
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts import store as payouts
+from common.domain.payouts.model import Attempt, Stage
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
-from common.payouts import store as payouts
-from common.payouts.model import Attempt, Stage
 from functions.offramp.model import Status, Terms
 from sandbox.bank.bank import Outcome
 from sandbox.exchange.orders import Order

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.audit import AuditEntry
-from common.clients import ClientKind, ClientStatus
+from common.domain.audit import AuditEntry
+from common.domain.clients import ClientKind, ClientStatus
+from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.ledger.model import TransactionType
+from common.domain.payouts.model import ABANDONED_SECONDS, PayoutUnsettled, Stage
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
-from common.ledger.model import TransactionType
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import ABANDONED_SECONDS, PayoutUnsettled, Stage
-from common.placements.model import POLL_LIMIT
 from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
 from functions.offramp.service import Moved
 from functions.operations.model import NotDriven, NothingWaits, StillRunning

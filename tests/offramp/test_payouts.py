@@ -12,11 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.clients import Client, ClientKind, ClientStatus
-from common.gateways.bank import Adjustment, BankUnavailable
-from common.money import Money
-from common.owner import Owner
-from common.payouts.model import (
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
     SALE,
@@ -28,7 +25,10 @@ from common.payouts.model import (
     named,
     next_step,
 )
-from common.payouts.model import Attempt as PayoutAttempt
+from common.domain.payouts.model import Attempt as PayoutAttempt
+from common.gateways.bank import Adjustment, BankUnavailable
+from common.money import Money
+from common.owner import Owner
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
+from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from common.placements.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
 from functions.offramp.model import SaleUnresolved, SellOrderNotFilled, SellOrderNotFound, Sold, Status
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Fees

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.catalogue.model import (
+from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
@@ -22,14 +22,14 @@ from common.catalogue.model import (
     PrecisionExceeded,
     PriceUnavailable,
 )
-from common.clients import ClientBlocked, ClientKind, ClientNotFound
+from common.domain.clients import ClientBlocked, ClientKind, ClientNotFound
+from common.domain.exchange_orders.model import LATE_LOOK_SECONDS
+from common.domain.ledger.model import AccountNotFound, InsufficientAsset
 from common.errors import Refusal
 from common.gateways.exchange import NEVER_PLACED_SECONDS, ExchangeUnavailable, MarketUnknown
 from common.idempotency import IdempotencyKeyReused
-from common.ledger.model import AccountNotFound, InsufficientAsset
 from common.money import Money, Price
 from common.owner import Owner
-from common.placements.model import LATE_LOOK_SECONDS
 from common.table.transaction import Busy
 from functions.offramp.model import (
     LOOK_UP_BEGUN_SECONDS_MAX,

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.clients import ClientKind
+from common.domain.clients import ClientKind
+from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.payouts.model import AWAIT_SECONDS
 from common.gateways.bank import Adjustment, BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import AWAIT_SECONDS
-from common.placements.model import POLL_LIMIT
 from functions.offramp.model import SaleUnresolved, Status
 from functions.operations.model import DIED_WITHIN, OVERDUE_AFTER, Swept
 from sandbox.bank.bank import Outcome

@@ -12,11 +12,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from standardwebhooks.webhooks import Webhook
 
+from common.domain.payouts.model import Stage
+from common.domain.payouts.service import EventNotFound
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import Stage
-from common.payouts.service import EventNotFound
 from functions.offramp.model import Status
 from sandbox.bank.bank import Outcome
 from sandbox.bank.webhooks import WEBHOOK_SECRET, body_of, signed

@@ -8,15 +8,15 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
-from common.catalogue.model import Asset, Execution, PrecisionLowered
-from common.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
+from common.domain.catalogue.model import Asset, Execution, PrecisionLowered
+from common.domain.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
+from common.domain.ledger.model import AccountNotFound
+from common.domain.payouts.model import ATTEMPTS_MAX
+from common.domain.payouts.service import EventNotFound, Taken
 from common.gateways.bank import Adjustment, BankEvent, State
-from common.ledger.model import AccountNotFound
 from common.machines import MachinesUnavailable
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import ATTEMPTS_MAX
-from common.payouts.service import EventNotFound, Taken
 from functions.operations import model, schedule
 from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning, Swept
 from functions.orders.model import Status
@@ -78,8 +78,8 @@ def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
 
 
 def test_an_operator_ends_an_order_that_can_not_be_carried_out(desk: Desk) -> None:
-    from common import audit
-    from common.audit import AuditEntry
+    from common.domain import audit
+    from common.domain.audit import AuditEntry
 
     ann = desk.customer(usd="100.00")
     order = desk.buy(ann, "1", order_price="90")

@@ -10,10 +10,10 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from common.domain.payouts.model import PayoutUnsettled
 from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import PayoutUnsettled
 from functions.accounts.model import Status as Paid
 from functions.orders.model import Status
 from tests.desk import Desk

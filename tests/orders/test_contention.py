@@ -11,12 +11,12 @@ from random import Random
 
 import pytest
 
+from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
+from common.domain.payouts.model import PayoutUnsettled, Stage, Step
+from common.domain.payouts.service import Taken
 from common.errors import Unavailable
-from common.ledger.model import InsufficientAsset, InsufficientFunds
 from common.money import Money
 from common.owner import Owner
-from common.payouts.model import PayoutUnsettled, Stage, Step
-from common.payouts.service import Taken
 from common.table.transaction import Patience
 from functions.accounts.model import DailyLimitExceeded
 from functions.accounts.service import Rules

@@ -5,8 +5,14 @@ from decimal import Decimal
 
 import pytest
 
-from common.catalogue.model import AboveMaximum, AssetInactive, BelowMinimum, ContradictoryTerms, PriceUnavailable
-from common.ledger.model import InsufficientAsset, InsufficientFunds
+from common.domain.catalogue.model import (
+    AboveMaximum,
+    AssetInactive,
+    BelowMinimum,
+    ContradictoryTerms,
+    PriceUnavailable,
+)
+from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
 from functions.orders import store
 from functions.orders.model import (

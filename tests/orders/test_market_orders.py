@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from common.catalogue import store as catalogue
-from common.catalogue.model import (
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import (
     AboveMaximum,
     AssetInactive,
     AssetNotFound,
@@ -19,9 +19,9 @@ from common.catalogue.model import (
     PriceUnavailable,
     Quote,
 )
-from common.catalogue.store import Market
+from common.domain.catalogue.store import Market
+from common.domain.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.idempotency import IdempotencyKeyReused
-from common.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.money import Money, Price
 from common.owner import Owner
 from functions.orders.model import BoughtElsewhere, Side, Status, Terms

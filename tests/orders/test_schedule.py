@@ -6,7 +6,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
-from common.catalogue.model import Quote
+from common.domain.catalogue.model import Quote
 from common.money import Price
 from functions.orders import schedule
 from functions.orders.model import Order, Status

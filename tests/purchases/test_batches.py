@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from common.catalogue.model import PriceUnavailable
+from common.domain.catalogue.model import PriceUnavailable
+from common.domain.exchange_orders.model import LATE_LOOK_SECONDS, POLL_LIMIT
 from common.errors import Refusal
 from common.gateways.exchange import (
     ExchangeOrder,
@@ -22,7 +23,6 @@ from common.gateways.exchange import (
 )
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
-from common.placements.model import LATE_LOOK_SECONDS, POLL_LIMIT
 from functions.operations.model import OVERDUE_AFTER
 from functions.purchases.model import (
     PLACE_LIMIT,

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from common.catalogue.model import Listing
-from common.catalogue.store import Market
+from common.domain.catalogue.model import Listing
+from common.domain.catalogue.store import Market
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import Exchange, Ticket
 from common.owner import Owner

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.catalogue.model import (
+from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
@@ -21,9 +21,9 @@ from common.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
+from common.domain.ledger.model import AccountNotFound, InsufficientFunds
 from common.errors import Refusal
 from common.idempotency import IdempotencyKeyReused
-from common.ledger.model import AccountNotFound, InsufficientFunds
 from common.money import ZERO, Money, Price, Quantity
 from common.owner import Owner
 from common.table.transaction import Busy

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.catalogue.model import Asset, Execution, Quote
+from common.domain.catalogue.model import Asset, Execution, Quote
+from common.domain.exchange_orders.model import Fill, Lot
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
-from common.placements.model import Fill, Lot
 from functions.purchases.model import (
     Batch,
     BatchStatus,

@@ -1,0 +1,56 @@
+"""Who did what by hand: one entry for each act of an operator, written in the transaction of the act."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import keys
+from common.clock import text
+from common.table.items import Item
+from common.table.table import Page, Position, Query, Table, partition
+from common.table.transaction import Write
+
+
+class AuditEntryItem(Item, discriminator=keys.AUDIT_ENTRY.entity):
+    operator = UnicodeAttribute()
+    action = UnicodeAttribute()
+    subject = UnicodeAttribute()
+    detail = UnicodeAttribute()
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """`action` is a verb, `subject` the id it was done to, `detail` the reason or the new values."""
+
+    at: datetime
+    operator: str
+    action: str
+    subject: str
+    detail: str
+
+
+def entry(done: AuditEntry) -> Write:
+    at = text(done.at)
+    item = AuditEntryItem(
+        *keys.AUDIT_ENTRY(date=at[:10], at=at, audit_id=done.subject),
+        operator=done.operator,
+        action=done.action,
+        subject=done.subject,
+        detail=done.detail,
+        created_at=done.at,
+        updated_at=done.at,
+    )
+    return Write.put(item)
+
+
+def entries(table: Table, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
+    """A page of one day's entries, newest first. `date` is ISO, UTC."""
+    query = Query(partition(f"AUDIT#{date}"), newest_first=True)
+    return table.page(AuditEntryItem, query, limit=limit, after=after).of(_entry)
+
+
+def _entry(item: AuditEntryItem) -> AuditEntry:
+    return AuditEntry(item.created_at, item.operator, item.action, item.subject, item.detail)

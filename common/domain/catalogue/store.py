@@ -1,0 +1,182 @@
+"""The catalogue in the table, and a view of it that is at most five seconds old."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from common import keys
+from common.domain.catalogue.model import (
+    ESTIMATE_BAND_BPS,
+    POOL_DEADLINE_SECONDS,
+    SLIPPAGE_MAX_BPS,
+    Asset,
+    AssetNotFound,
+    Execution,
+    Listing,
+    PrecisionLowered,
+    PriceIsNewer,
+    Quote,
+)
+from common.money import Money, Price
+from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+
+VIEW_SECONDS = 5
+NOTICE = timedelta(seconds=VIEW_SECONDS + 1)  # from writing a price to using it: every view has it by then
+
+
+class AssetItem(Item, discriminator=keys.ASSET.entity):
+    asset_id = UnicodeAttribute()
+    name = UnicodeAttribute()
+    precision = DecimalAttribute()
+    min_notional = DecimalAttribute()
+    max_notional = DecimalAttribute()
+    execution = UnicodeAttribute()
+    active = BooleanAttribute()
+    price_source_id = UnicodeAttribute()
+    price_age_max_seconds = DecimalAttribute()
+    estimate_band_bps = DecimalAttribute(null=True)  # these came later: assets written before have the defaults
+    slippage_max_bps = DecimalAttribute(null=True)
+    pool_shards = DecimalAttribute(null=True)
+    pool_deadline_seconds = DecimalAttribute(null=True)
+    pool_top_up = BooleanAttribute(null=True)
+
+
+class PriceItem(Item, discriminator=keys.PRICE.entity):
+    asset_id = UnicodeAttribute()
+    price = DecimalAttribute()
+    source = UnicodeAttribute()
+    as_of = InstantAttribute()
+    effective_at = InstantAttribute()
+    price_before = DecimalAttribute()
+    source_before = UnicodeAttribute()
+    as_of_before = InstantAttribute()
+
+
+@dataclass
+class Market:
+    """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS`."""
+
+    table: Table
+    now: Callable[[], datetime]
+    _listings: Mapping[str, Listing] = field(default_factory=dict)
+    _seen_at: datetime | None = None
+
+    def listings(self) -> Mapping[str, Listing]:
+        """By asset id."""
+        now = self.now()
+        if self._seen_at is None or not 0 <= (now - self._seen_at).total_seconds() < VIEW_SECONDS:
+            self._listings, self._seen_at = _read(self.table), now
+        return self._listings
+
+    def fresh(self) -> Mapping[str, Listing]:
+        """The listings as they are now, and kept from now on."""
+        self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
+        return self._listings
+
+    def listing(self, asset_id: str) -> Listing:
+        """Raises AssetNotFound."""
+        try:
+            return self.listings()[asset_id]
+        except KeyError:
+            raise AssetNotFound(f"there is no asset {asset_id}; GET /assets lists them") from None
+
+
+def _read(table: Table, *, consistent: bool = False) -> dict[str, Listing]:
+    prices = {
+        item.asset_id: item for item in table.all(PriceItem, Query(partition(keys.PRICE.pk), consistent=consistent))
+    }
+    assets = map(_asset, table.all(AssetItem, Query(partition(keys.ASSET.pk), consistent=consistent)))
+    return {asset.asset_id: _listing(asset, prices.get(asset.asset_id)) for asset in assets}
+
+
+def _listing(asset: Asset, item: PriceItem | None) -> Listing:
+    if item is None:
+        return Listing(asset, None)
+    return Listing(
+        asset,
+        quote=Quote(Price(item.price), item.source, item.as_of),
+        before=Quote(Price(item.price_before), item.source_before, item.as_of_before),
+        effective_at=item.effective_at,
+    )
+
+
+def save(asset: Asset, at: datetime) -> Write:
+    """Write an asset as a whole, new or changed. Refused with PrecisionLowered: what is held in the lost decimals
+    could never be sold."""
+    item = AssetItem
+    return Write.update(
+        AssetItem(*keys.ASSET(asset_id=asset.asset_id)),
+        item.entity_type.set(item),
+        item.asset_id.set(asset.asset_id),
+        item.name.set(asset.name),
+        item.precision.set(Decimal(asset.precision)),
+        item.min_notional.set(asset.min_notional.usd),
+        item.max_notional.set(asset.max_notional.usd),
+        item.execution.set(asset.execution),
+        item.active.set(asset.active),
+        item.price_source_id.set(asset.price_source_id),
+        item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
+        item.estimate_band_bps.set(Decimal(asset.estimate_band_bps)),
+        item.slippage_max_bps.set(Decimal(asset.slippage_max_bps)),
+        item.pool_shards.set(Decimal(asset.pool_shards)),
+        item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
+        item.pool_top_up.set(asset.pool_top_up),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
+        otherwise=PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held"),
+    )
+
+
+def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) -> Write:
+    """Set the next price, which counts after `notice`. Prices move forward in their own time only, and one at a time.
+
+    Refused with PriceIsNewer: the table has a younger one, or one that does not count yet.
+    """
+    item = PriceItem
+    return Write.update(
+        PriceItem(*keys.PRICE(asset_id=asset_id)),
+        item.entity_type.set(item),
+        item.asset_id.set(asset_id),
+        item.price_before.set(item.price | quote.price.usd_per_unit),
+        item.source_before.set(item.source | quote.source),
+        item.as_of_before.set(item.as_of | quote.as_of),
+        item.effective_at.set(at + notice),
+        item.price.set(quote.price.usd_per_unit),
+        item.source.set(quote.source),
+        item.as_of.set(quote.as_of),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        when=item.as_of.does_not_exist() | ((item.as_of <= quote.as_of) & (item.effective_at <= at)),
+        otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
+    )
+
+
+def _asset(item: AssetItem) -> Asset:
+    return Asset(
+        asset_id=item.asset_id,
+        name=item.name,
+        precision=int(item.precision),
+        min_notional=Money(item.min_notional),
+        max_notional=Money(item.max_notional),
+        execution=Execution(item.execution),
+        active=item.active,
+        price_source_id=item.price_source_id,
+        price_age_max_seconds=int(item.price_age_max_seconds),
+        estimate_band_bps=_whole(item.estimate_band_bps, ESTIMATE_BAND_BPS),
+        slippage_max_bps=_whole(item.slippage_max_bps, SLIPPAGE_MAX_BPS),
+        pool_shards=_whole(item.pool_shards, 1),
+        pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
+        pool_top_up=bool(item.pool_top_up),
+    )
+
+
+def _whole(number: Decimal | None, default: int) -> int:
+    return default if number is None else int(number)

@@ -1,0 +1,132 @@
+"""A customer's clients: his standing as one who sells coins, and as one who is paid at a bank.
+
+Operators write them, after whatever the law asks them to look at. A cash-out names one of each; both belong to the
+caller and are ACTIVE when it is asked for, and again before each payout.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import keys
+from common.errors import Conflict, NotFound
+from common.owner import Owner
+from common.table.items import Item
+from common.table.table import Table
+from common.table.transaction import Write
+
+
+class ClientNotFound(NotFound):
+    """There is no such client of this kind, or it is somebody else's."""
+
+
+class ClientBlocked(Conflict):
+    """The client may not be used at present."""
+
+
+class ClientTaken(Conflict):
+    """A client stays its owner's: make another one for another owner."""
+
+
+class ClientStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    BLOCKED = "BLOCKED"
+
+
+class ClientKind(StrEnum):
+    CRYPTO = "CRYPTO"
+    BANKING = "BANKING"
+
+
+@dataclass(frozen=True)
+class Client:
+    """`account_id` is the customer's account at the bank; only a banking client has one."""
+
+    client_id: str
+    kind: ClientKind
+    owner: Owner
+    status: ClientStatus
+    updated_at: datetime
+    account_id: str | None = None
+
+    def must_be_active(self) -> Client:
+        """Raises ClientBlocked."""
+        if self.status is not ClientStatus.ACTIVE:
+            raise ClientBlocked(
+                f"the {self.kind.lower()} client {self.client_id} is {self.status}; ask an operator",
+                client_id=self.client_id,
+            )
+        return self
+
+
+class CryptoClientItem(Item, discriminator=keys.CRYPTO_CLIENT.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    status = UnicodeAttribute()
+
+
+class BankingClientItem(Item, discriminator=keys.BANKING_CLIENT.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    status = UnicodeAttribute()
+    account_id = UnicodeAttribute()
+
+
+_ROWS: dict[ClientKind, tuple[keys.Key, type[CryptoClientItem] | type[BankingClientItem]]] = {
+    ClientKind.CRYPTO: (keys.CRYPTO_CLIENT, CryptoClientItem),
+    ClientKind.BANKING: (keys.BANKING_CLIENT, BankingClientItem),
+}
+
+
+def find(table: Table, kind: ClientKind, client_id: str) -> Client:
+    """As of now. Raises ClientNotFound."""
+    row, item_class = _ROWS[kind]
+    item = table.get(item_class, row(client_id=client_id), consistent=True)
+    if item is None:
+        raise _unknown(kind, client_id)
+    return Client(
+        client_id=client_id,
+        kind=kind,
+        owner=Owner(item.username, item.sub),
+        status=ClientStatus(item.status),
+        updated_at=item.updated_at,
+        account_id=item.account_id if isinstance(item, BankingClientItem) else None,
+    )
+
+
+def usable(table: Table, kind: ClientKind, client_id: str, owner: Owner) -> Client:
+    """The owner's client, if it may be used. Raises ClientNotFound, also for somebody else's; ClientBlocked."""
+    client = find(table, kind, client_id)
+    if client.owner != owner:
+        raise _unknown(kind, client_id)
+    return client.must_be_active()
+
+
+def save(client: Client) -> Write:
+    """Write a client as a whole, new or changed. Refused with ClientTaken when it is another owner's."""
+    row, item = _ROWS[client.kind]
+    key, at, owner = row(client_id=client.client_id), client.updated_at, client.owner
+    actions = [
+        item.entity_type.set(item),
+        item.username.set(owner.username),
+        item.sub.set(owner.sub),
+        item.status.set(client.status),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+    ]
+    if client.account_id is not None:
+        actions.append(BankingClientItem.account_id.set(client.account_id))
+    return Write.update(
+        item(*key),
+        *actions,
+        when=item.PK.does_not_exist() | ((item.username == owner.username) & (item.sub == owner.sub)),
+        otherwise=ClientTaken(f"the client {client.client_id} is another customer's", client_id=client.client_id),
+    )
+
+
+def _unknown(kind: ClientKind, client_id: str) -> ClientNotFound:
+    return ClientNotFound(f"there is no {kind.lower()} client {client_id}", client_id=client_id)

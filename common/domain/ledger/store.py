@@ -1,0 +1,491 @@
+"""Balances in the table: the writes that change them, each with its rule, and the reads.
+
+Every debit demands the `sub` of the token: the user pool lets a deleted username be taken again.
+
+How a sale takes its cost out without a lock. The cost of what is sold depends on the holding, so a sale reads it,
+computes, and writes under the condition that no *other sale* has come in between (`total_sold` is as read). Buys
+may come in between: they only add, and the outcome is to the last digit that of the sale done first and the buy
+after it, which is a true order of the two. So buyers can not starve a seller, and a sale is tried again only when
+another sale has succeeded. A failed condition returns the holding as it is now (ALL_OLD): no further read.
+
+    read   (quantity 3, cost 30, sold 0)
+                   buy 1 for 20 ─▶ (4, 50, 0)
+    write  sell 1, cost 10, when sold = 0 ─▶ (3, 40, 1)      as if: sell 1 of 3 for cost 10, then buy 1 for 20
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from common import keys
+from common.clock import text
+from common.domain.ledger.model import (
+    USD,
+    AccountExists,
+    AccountNotFound,
+    AssetTransaction,
+    Balance,
+    Holding,
+    HoldMissing,
+    InsufficientAsset,
+    InsufficientFunds,
+    TransactionType,
+)
+from common.errors import Refusal
+from common.money import ZERO, Money, Price, Quantity
+from common.owner import Owner
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.table import Page, Position, Query, Table, partition
+from common.table.transaction import Busy, Write
+
+SALE_SECONDS_MAX = 5  # each failed try means that another sale of the same holding succeeded
+NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must fail and bring the holding back
+
+
+class BalanceItem(Item, discriminator=keys.BALANCE.entity):
+    sub = UnicodeAttribute()
+    current_balance = DecimalAttribute()
+    held_balance = DecimalAttribute()
+
+
+class AssetBalanceItem(Item, discriminator=keys.ASSET_BALANCE.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    held_quantity = DecimalAttribute()
+    cost_basis = DecimalAttribute()
+    realised_gain = DecimalAttribute()
+    total_bought = DecimalAttribute()
+    total_sold = DecimalAttribute()
+    last_transaction_at = InstantAttribute()
+
+
+class AssetTransactionItem(Item, discriminator=keys.ASSET_TRANSACTION.entity):
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    transaction_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    price_per_unit = DecimalAttribute()
+    total_amount = DecimalAttribute()
+    cost = DecimalAttribute(null=True)
+    realised_gain = DecimalAttribute(null=True)
+    order_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+
+
+class DeskTransactionItem(Item, discriminator=keys.DESK_TRANSACTION.entity):
+    amount = DecimalAttribute()
+    reason = UnicodeAttribute()
+    order_id = UnicodeAttribute()
+
+
+class HoldingMoved(Exception):
+    """Another sale came in between. Carries the holding as it is now; compute the cost again and write again."""
+
+    def __init__(self, holding: Holding) -> None:
+        self.holding = holding
+
+
+# USD
+
+
+def open_balance(owner: Owner, at: datetime) -> Write:
+    """A balance of zero. Refused with AccountExists when the username has one."""
+    item = BalanceItem(
+        *keys.BALANCE(username=owner.username),
+        sub=owner.sub,
+        current_balance=Decimal(0),
+        held_balance=Decimal(0),
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.put(
+        item, when=BalanceItem.PK.does_not_exist(), otherwise=AccountExists("that username has a balance already")
+    )
+
+
+def credit(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Add to the free balance. Refused with AccountNotFound."""
+    return _change(owner, at, current=amount)
+
+
+def debit(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Take from the free balance. Refused with AccountNotFound, InsufficientFunds."""
+    return _change(owner, at, current=-amount)
+
+
+def hold(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Reserve a part of the free balance. Refused with AccountNotFound, InsufficientFunds."""
+    return _change(owner, at, current=-amount, held=amount)
+
+
+def release(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Give a hold back. Refused with HoldMissing."""
+    return _change(owner, at, current=amount, held=-amount)
+
+
+def settle(owner: Owner, held: Money, spent: Money, at: datetime) -> Write:
+    """Spend a hold: what was reserved over what was spent goes back. Refused with HoldMissing."""
+    return _change(owner, at, current=held - spent, held=-held)
+
+
+def credit_held(owner: Owner, amount: Money, at: datetime) -> Write:
+    """Add to what is reserved: dollars that came in and are to go out again. Refused with AccountNotFound."""
+    return _change(owner, at, held=amount)
+
+
+def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO) -> Write:
+    item = BalanceItem(*keys.BALANCE(username=owner.username))
+    free, reserved = BalanceItem.current_balance, BalanceItem.held_balance
+    actions: list[Action] = [BalanceItem.updated_at.set(at)]
+    rule: Condition = BalanceItem.sub == owner.sub
+    if current.usd:
+        actions.append(free.add(current.usd))
+    if held.usd:
+        actions.append(reserved.add(held.usd))
+    if current < ZERO:
+        rule &= free >= -current.usd
+    if held < ZERO:
+        rule &= reserved >= -held.usd
+
+    def refusal(old: RawItem | None) -> Refusal:
+        if old is None or old["sub"]["S"] != owner.sub:
+            return AccountNotFound("you have no account yet: POST /users opens one")
+        if held < ZERO:
+            return HoldMissing("the hold is smaller than what should be taken from it")
+        return InsufficientFunds(
+            f"the free balance is below {-current}",
+            needed_usd=str(-current),
+            free_usd=str(Money(old["current_balance"]["N"])),
+        )
+
+    return Write.update(item, *actions, when=rule, otherwise=refusal)
+
+
+def balance(table: Table, owner: Owner) -> Balance:
+    """Raises AccountNotFound."""
+    item = table.get(BalanceItem, keys.BALANCE(username=owner.username), consistent=True)
+    return _owned(item, owner)
+
+
+def owner(table: Table, username: str) -> Owner:
+    """Whose balance it is that has this username: for operators. Raises AccountNotFound."""
+    item = table.get(BalanceItem, keys.BALANCE(username=username), consistent=True)
+    if item is None:
+        raise AccountNotFound(f"there is no account {username}")
+    return Owner(username, item.sub)
+
+
+def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
+    if item is None or item.sub != owner.sub:
+        raise AccountNotFound("you have no account yet: POST /users opens one")
+    return Balance(owner.username, Money(item.current_balance), Money(item.held_balance), item.updated_at)
+
+
+# Assets
+
+
+def credit_asset(owner: Owner, quantity: Quantity, cost: Money, at: datetime) -> Write:
+    """Add bought units and what they cost, opening the holding if there is none. Refused with AccountNotFound."""
+    item = AssetBalanceItem
+    zero = Decimal(0)
+    return Write.update(
+        _asset_balance(owner, quantity.asset_id),
+        item.entity_type.set(item),
+        item.username.set(owner.username),
+        item.sub.set(owner.sub),
+        item.asset_id.set(quantity.asset_id),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.last_transaction_at.set(at),
+        item.held_quantity.set(item.held_quantity | zero),
+        item.total_sold.set(item.total_sold | zero),
+        item.realised_gain.set(item.realised_gain | zero),
+        item.quantity.add(quantity.amount),
+        item.total_bought.add(quantity.amount),
+        item.cost_basis.add(cost.usd),
+        when=item.PK.does_not_exist() | (item.sub == owner.sub),
+        otherwise=AccountNotFound("the holding of this name belonged to somebody else"),
+    )
+
+
+@dataclass(frozen=True)
+class Sale:
+    """What a sale takes out of a holding, computed from the holding as read."""
+
+    quantity: Quantity
+    proceeds: Money
+    cost: Money
+    total_sold: Decimal  # as read
+
+    @property
+    def realised_gain(self) -> Money:
+        return self.proceeds - self.cost
+
+
+def sale(holding: Holding | None, quantity: Quantity, proceeds: Money) -> Sale:
+    """The sale of a part of `holding`. Where that is missing or too small as read, the write decides, not the read:
+    such a sale can not succeed, and its failure brings the holding as it is now."""
+    if holding is None or quantity.amount > holding.whole.amount:
+        return Sale(quantity, proceeds, ZERO, NEVER_READ)
+    return Sale(quantity, proceeds, holding.cost_of(quantity), holding.total_sold.amount)
+
+
+def debit_asset(owner: Owner, sale: Sale, at: datetime) -> Write:
+    """Take sold units from the free quantity. Refused with InsufficientAsset; raises HoldingMoved to begin again."""
+    return _sell(owner, sale, at, held=None)
+
+
+def settle_asset(owner: Owner, sale: Sale, at: datetime, *, hold: Quantity | None = None) -> Write:
+    """Take sold units from the held quantity, and give back what `hold` reserved over them.
+
+    Refused with HoldMissing; raises HoldingMoved to begin again."""
+    return _sell(owner, sale, at, held=hold or sale.quantity)
+
+
+def _sell(owner: Owner, sale: Sale, at: datetime, *, held: Quantity | None) -> Write:
+    item = AssetBalanceItem
+    source = item.quantity if held is None else item.held_quantity
+    sold = sale.quantity.amount
+    taken = sold if held is None else held.amount
+    back = [] if held is None or held == sale.quantity else [item.quantity.add((held - sale.quantity).amount)]
+
+    def refusal(old: RawItem | None) -> Refusal:
+        moved = None if old is None or old["sub"]["S"] != owner.sub else AssetBalanceItem.from_raw_data(dict(old))
+        there = Decimal(0) if moved is None else moved.quantity if held is None else moved.held_quantity
+        if moved is not None and there >= taken:
+            raise HoldingMoved(_holding(moved))
+        return _too_little(sale.quantity, there) if held is None else HoldMissing("the hold is smaller than the sale")
+
+    return Write.update(
+        _asset_balance(owner, sale.quantity.asset_id),
+        item.updated_at.set(at),
+        item.last_transaction_at.set(at),
+        source.add(-taken),
+        *back,
+        item.total_sold.add(sold),
+        item.cost_basis.add(-sale.cost.usd),
+        item.realised_gain.add(sale.realised_gain.usd),
+        when=(item.sub == owner.sub) & (source >= taken) & (item.total_sold == sale.total_sold),
+        otherwise=refusal,
+    )
+
+
+def sell(
+    table: Table,
+    owner: Owner,
+    quantity: Quantity,
+    proceeds: Money,
+    commit: Callable[[Sale], None],
+    *,
+    seconds_max: float = SALE_SECONDS_MAX,
+) -> None:
+    """Read the holding, compute the sale, and `commit` it in a transaction with `debit_asset` or `settle_asset`; again
+    when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
+    monotonic = table.patience.monotonic
+    began, now = monotonic(), holding(table, owner, quantity.asset_id)
+    while monotonic() - began < seconds_max:
+        try:
+            return commit(sale(now, quantity, proceeds))
+        except HoldingMoved as moved:
+            now = moved.holding
+    raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
+
+
+def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
+    """Reserve units for an open sale. Refused with InsufficientAsset."""
+    item = AssetBalanceItem
+
+    def refusal(old: RawItem | None) -> Refusal:
+        mine = old is not None and old["sub"]["S"] == owner.sub
+        return _too_little(quantity, Decimal(old["quantity"]["N"]) if old is not None and mine else Decimal(0))
+
+    return Write.update(
+        _asset_balance(owner, quantity.asset_id),
+        item.updated_at.set(at),
+        item.quantity.add(-quantity.amount),
+        item.held_quantity.add(quantity.amount),
+        when=(item.sub == owner.sub) & (item.quantity >= quantity.amount),
+        otherwise=refusal,
+    )
+
+
+def release_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
+    """Give reserved units back. Refused with HoldMissing."""
+    item = AssetBalanceItem
+    return Write.update(
+        _asset_balance(owner, quantity.asset_id),
+        item.updated_at.set(at),
+        item.quantity.add(quantity.amount),
+        item.held_quantity.add(-quantity.amount),
+        when=(item.sub == owner.sub) & (item.held_quantity >= quantity.amount),
+        otherwise=HoldMissing("the hold is smaller than what should be given back"),
+    )
+
+
+def _too_little(quantity: Quantity, free: Decimal) -> InsufficientAsset:
+    return InsufficientAsset(
+        f"the free quantity is below {quantity}",
+        needed=str(quantity),
+        free=str(Quantity(free, quantity.asset_id)),
+    )
+
+
+def _asset_balance(owner: Owner, asset_id: str) -> AssetBalanceItem:
+    return AssetBalanceItem(*keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id))
+
+
+def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
+    """A moment old, 0.5 read units. None when the owner never had the asset."""
+    item = table.get(AssetBalanceItem, keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id))
+    return _holding(item) if item is not None and item.sub == owner.sub else None
+
+
+def account(table: Table, owner: Owner, *, consistent: bool = False) -> tuple[Balance, list[Holding]]:
+    """The USD balance and every holding, by asset, in one request for a dozen assets. Raises AccountNotFound."""
+    # ASSET#… < BALANCE, and nothing else of a user lies between them.
+    query = Query(partition(owner.username) & Item.SK.between("ASSET#", keys.BALANCE.sk), consistent=consistent)
+    items = list(table.all(Item, query))
+    usd = next((i for i in items if isinstance(i, BalanceItem)), None)
+    return _owned(usd, owner), [_holding(i) for i in items if isinstance(i, AssetBalanceItem) and i.sub == owner.sub]
+
+
+def _holding(item: AssetBalanceItem) -> Holding:
+    def of(amount: Decimal) -> Quantity:
+        return Quantity(amount, item.asset_id)
+
+    return Holding(
+        asset_id=item.asset_id,
+        quantity=of(item.quantity),
+        held_quantity=of(item.held_quantity),
+        cost_basis=Money(item.cost_basis),
+        realised_gain=Money(item.realised_gain),
+        total_bought=of(item.total_bought),
+        total_sold=of(item.total_sold),
+        last_transaction_at=item.last_transaction_at,
+        updated_at=item.updated_at,
+    )
+
+
+# The journal
+
+
+def journal(line: AssetTransaction) -> Write:
+    """One line, written once. Its key holds time and order, so two trades of one microsecond do not meet."""
+    asset_id = line.quantity.asset_id
+    sold = line.transaction_type is TransactionType.SELL
+    key = keys.ASSET_TRANSACTION(
+        username=line.username, asset_id=asset_id, created_at=text(line.created_at), order_id=line.order_id
+    )
+    item = AssetTransactionItem(
+        *key,
+        username=line.username,
+        sub=line.sub,
+        asset_id=asset_id,
+        transaction_type=line.transaction_type,
+        quantity=line.quantity.amount,
+        price_per_unit=line.price_per_unit.usd_per_unit,
+        total_amount=line.total_amount.usd,
+        cost=line.cost.usd if sold else None,
+        realised_gain=line.realised_gain.usd if sold else None,
+        order_id=line.order_id,
+        status="COMPLETED",
+        created_at=line.created_at,
+        updated_at=line.created_at,
+    )
+    return Write.put(item)
+
+
+def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) -> Write:
+    """A line of the desk's own account in dollars or an asset: fractions of cents, and what else is left over. Its
+    balance is the sum of its lines."""
+    asset_id, amount = (USD, part.usd) if isinstance(part, Money) else (part.asset_id, part.amount)
+    item = DeskTransactionItem(
+        *keys.DESK_TRANSACTION(asset_id=asset_id, created_at=text(at), order_id=order_id),
+        amount=amount,
+        reason=reason,
+        order_id=order_id,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.put(item)
+
+
+def dollars(
+    owner: Owner, transaction_type: TransactionType, amount: Money, order_id: str, at: datetime
+) -> AssetTransaction:
+    """The journal's line of a deposit or withdrawal."""
+    return AssetTransaction(
+        username=owner.username,
+        sub=owner.sub,
+        quantity=Quantity(amount.usd, USD),
+        transaction_type=transaction_type,
+        price_per_unit=Price(1),
+        total_amount=amount,
+        order_id=order_id,
+        created_at=at,
+    )
+
+
+def history(
+    table: Table,
+    owner: Owner,
+    asset_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    limit: int,
+    after: Position | None,
+) -> Page[AssetTransaction]:
+    """A page of the owner's journal of one asset, newest first. Times are inclusive and exclusive."""
+    query = _journal(owner, asset_id, since, until, newest_first=True)
+    return table.page(AssetTransactionItem, query, limit=limit, after=after).of(_line)
+
+
+def lines(
+    table: Table, owner: Owner, asset_id: str, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[AssetTransaction]:
+    """Every line of one asset, oldest first, as of now: for rebuilding and statements."""
+    query = _journal(owner, asset_id, since, until, consistent=True)
+    return map(_line, table.all(AssetTransactionItem, query))
+
+
+def _journal(
+    owner: Owner,
+    asset_id: str,
+    since: datetime | None,
+    until: datetime | None,
+    *,
+    newest_first: bool = False,
+    consistent: bool = False,
+) -> Query:
+    item = AssetTransactionItem
+    where = partition(f"TRANS#{owner.username}#{asset_id}")
+    if since is not None or until is not None:
+        first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
+        where &= item.SK.between(first, max(first, last))  # a span that ends before it begins is empty
+    return Query(where, only=item.sub == owner.sub, newest_first=newest_first, consistent=consistent)
+
+
+def _line(item: AssetTransactionItem) -> AssetTransaction:
+    return AssetTransaction(
+        username=item.username,
+        sub=item.sub,
+        quantity=Quantity(item.quantity, item.asset_id),
+        transaction_type=TransactionType(item.transaction_type),
+        price_per_unit=Price(item.price_per_unit),
+        total_amount=Money(item.total_amount),
+        order_id=item.order_id,
+        created_at=item.created_at,
+        cost=Money(item.cost or 0),
+        realised_gain=Money(item.realised_gain or 0),
+    )

@@ -1,0 +1,544 @@
+"""Payouts in the table: the order as its payout sees it, its attempts, the bank's events, and what decides them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
+
+from common import keys
+from common.domain import timeline, work
+from common.domain.payouts.model import (
+    ATTEMPTS_MAX,
+    AWAIT_SECONDS,
+    KINDS,
+    SALE,
+    WITHDRAWAL,
+    Attempt,
+    AttemptStatus,
+    Kind,
+    Payout,
+    PayoutNotFound,
+    PayoutUnsettled,
+    named,
+)
+from common.domain.timeline import Event
+from common.errors import Refusal
+from common.gateways.bank import Adjustment, BankEvent, State
+from common.money import Money
+from common.owner import Owner
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+
+PARKED = "parked"  # the context of open work that parked events are
+PARKED_OUTCOME = "PARKED"
+STRANGE_MAX = 500  # characters
+NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
+EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
+_SHOULD_MOVE = timedelta(seconds=AWAIT_SECONDS + 120)  # the bank was asked again by then
+_ROWS = {SALE: keys.SELL_ORDER, WITHDRAWAL: keys.WITHDRAWAL}
+
+
+class PayableItem(work.OpenWork):
+    """What an order needs to have for its payout; a mixin."""
+
+    username = UnicodeAttribute()
+    sub = UnicodeAttribute()
+    status = UnicodeAttribute()
+    banking_client_id = UnicodeAttribute()
+    crypto_client_id = UnicodeAttribute(null=True)
+    total_amount = DecimalAttribute(null=True)  # dollars to pay, once known
+    attempts = DecimalAttribute(null=True)
+    attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
+    disputed = BooleanAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+
+class AnyPayableItem(PayableItem, AnyItem): ...
+
+
+class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
+    amount = DecimalAttribute()
+    account_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    token = UnicodeAttribute(null=True)
+    decided_at = InstantAttribute(null=True)
+    adjustment_id = UnicodeAttribute(null=True)
+    failure_code = UnicodeAttribute(null=True)
+    abandoned_at = InstantAttribute(null=True)
+
+
+class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
+    """An event of the bank, once for each webhook id: what deduplicates it, and what is parked."""
+
+    outcome = UnicodeAttribute()
+    why = UnicodeAttribute()
+    strange = UnicodeAttribute(null=True)  # the beginning of what we do not understand; it has none of the rest
+    reference_id = UnicodeAttribute(null=True)
+    adjustment_id = UnicodeAttribute(null=True)
+    account_id = UnicodeAttribute(null=True)
+    amount = DecimalAttribute(null=True)
+    state = UnicodeAttribute(null=True)
+    failure_code = UnicodeAttribute(null=True)
+    at = InstantAttribute(null=True)
+    expires = DecimalAttribute(null=True)  # epoch seconds, the table's time to live; what is parked stays
+
+
+class EventSeen(Refusal):
+    """The event has been taken already."""
+
+
+class EventDecided(Refusal):
+    """The parked event has been replayed or dismissed already."""
+
+
+class AttemptMoved(Refusal):
+    """The attempt, or its order, is not as it was read: read again."""
+
+
+# Reading
+
+
+def key_of(order_id: str) -> keys.PrimaryKey | None:
+    """Of the order with this id; None for an id of nothing that ends in a payout."""
+    kind = _kind(order_id)
+    return None if kind is None else _key(kind, order_id)
+
+
+def _kind(order_id: str) -> Kind | None:
+    return next((kind for kind in KINDS if order_id.startswith(kind.prefix)), None)
+
+
+def payout(table: Table, order_id: str) -> Payout:
+    """As of now. Raises PayoutNotFound."""
+    kind = _kind(order_id)
+    item = None if kind is None else table.get(AnyPayableItem, _key(kind, order_id), consistent=True)
+    if kind is None or item is None:
+        raise PayoutNotFound("there is no order of this id that ends in a payout", id=order_id)
+    unpaid = item.status in (kind.ready, kind.paying, kind.failed)
+    assert item.total_amount is not None or not unpaid, f"{order_id} does not say what is to be paid"
+    return Payout(
+        order_id=order_id,
+        kind=kind,
+        owner=Owner(item.username, item.sub),
+        amount=Money(item.total_amount or 0),
+        banking_client_id=item.banking_client_id,
+        crypto_client_id=item.crypto_client_id,
+        status=item.status,
+        attempts=int(item.attempts or 0),
+        attempts_max=int(item.attempts_max or ATTEMPTS_MAX),
+        disputed=bool(item.disputed),
+        needs_person=item.needs_person,
+    )
+
+
+def attempts(table: Table, order_id: str, *, newest_first: bool = False) -> Iterator[Attempt]:
+    where = partition(order_id) & AttemptItem.SK.startswith("PAYOUT#")
+    query = Query(where, consistent=True, newest_first=newest_first)
+    return map(_attempt, table.all(AttemptItem, query))
+
+
+def latest(table: Table, payout: Payout) -> Attempt | None:
+    """The attempt that the order counted last."""
+    return None if payout.attempts == 0 else attempt(table, payout.order_id, payout.attempts)
+
+
+def attempt(table: Table, order_id: str, number: int) -> Attempt | None:
+    item = table.get(AttemptItem, _attempt_key(order_id, number), consistent=True)
+    return None if item is None else _attempt(item)
+
+
+def by_reference(table: Table, reference_id: str) -> Attempt | None:
+    """None for a reference that names no attempt of ours."""
+    parts = named(reference_id)
+    return None if parts is None else attempt(table, *parts)
+
+
+# Attempts
+
+
+def begin(payout: Payout, attempt: Attempt) -> list[Write]:
+    """Write the next attempt, before the bank is called. Refused with AttemptMoved."""
+    item, kind, at = PayableItem, payout.kind, attempt.created_at
+    order = Write.update(
+        _order(payout),
+        item.status.set(kind.paying),
+        item.attempts.set(Decimal(attempt.number)),
+        item.updated_at.set(at),
+        *work.waits(
+            kind.context,
+            payout.order_id,
+            now=at,
+            due_at=at + _SHOULD_MOVE,
+            waits_for=f"the bank to pay attempt {attempt.number}",
+        ),
+        when=item.status.is_in(kind.ready, kind.paying) & _as_read(payout),
+        otherwise=AttemptMoved("the order has moved"),
+    )
+    written = AttemptItem(
+        *_attempt_key(attempt.order_id, attempt.number),
+        amount=attempt.amount.usd,
+        account_id=attempt.account_id,
+        status=attempt.status,
+        created_at=at,
+        updated_at=at,
+    )
+    new = Write.put(written, when=AttemptItem.PK.does_not_exist(), otherwise=AttemptMoved("the attempt is there"))
+    return [order, new, *_still_rejected(payout)]
+
+
+def store_token(attempt: Attempt, token: str, at: datetime) -> Write:
+    """Keep the token of the machine that waits. Refused with AttemptMoved when the attempt is decided."""
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        AttemptItem.token.set(token),
+        AttemptItem.updated_at.set(at),
+        when=AttemptItem.status == AttemptStatus.PENDING,
+        otherwise=AttemptMoved("the attempt is decided"),
+    )
+
+
+def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
+    """End a pending attempt. Refused with AttemptMoved."""
+    item = AttemptItem
+    actions: list[Action] = [item.status.set(status), item.decided_at.set(at), item.updated_at.set(at)]
+    if adjustment is not None:
+        actions.append(item.adjustment_id.set(adjustment.adjustment_id))
+    if status is AttemptStatus.REJECTED:
+        actions.append(item.failure_code.set(why))
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        *actions,
+        when=item.status == AttemptStatus.PENDING,
+        otherwise=AttemptMoved("the attempt is decided"),
+    )
+
+
+def pay(payout: Payout, number: int, at: datetime) -> Write:
+    """The order is paid by that attempt. Refused with AttemptMoved."""
+    item, kind = PayableItem, payout.kind
+    return Write.update(
+        _order(payout),
+        item.status.set(kind.paid),
+        item.updated_at.set(at),
+        *work.done(),
+        when=(item.status == kind.paying) & _counted(number),
+        otherwise=AttemptMoved("the order is not being paid"),
+    )
+
+
+def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str) -> Write:
+    """The order waits for its next attempt. Refused with AttemptMoved."""
+    item, kind = PayableItem, payout.kind
+    waits_for = f"the attempt after {number}, which the bank rejected: {why}"
+    if payout.disputed:
+        actions = work.needs_person(kind.context, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
+    else:
+        due_at = next_at + timedelta(seconds=60)
+        actions = work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
+    return Write.update(
+        _order(payout),
+        item.updated_at.set(at),
+        *actions,
+        when=(item.status == kind.paying) & _counted(number) & _dispute_as_read(payout),
+        otherwise=AttemptMoved("the order is not being paid"),
+    )
+
+
+def give_up(payout: Payout, at: datetime, why: str) -> list[Write]:
+    """The last attempt was rejected: the order has failed and waits for a person. Refused with AttemptMoved."""
+    item, kind = PayableItem, payout.kind
+    order = Write.update(
+        _order(payout),
+        item.status.set(kind.failed),
+        item.reason.set(why),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == kind.paying) & _as_read(payout) & _limit_as_read(payout),
+        otherwise=AttemptMoved("the order has moved"),
+    )
+    return [order, *_still_rejected(payout)]
+
+
+def stop(payout: Payout, at: datetime, why: str) -> Write:
+    """Leave the order as it is and ask for a person. Refused with AttemptMoved."""
+    item = PayableItem
+    return Write.update(
+        _order(payout),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
+        otherwise=AttemptMoved("the order has moved"),
+    )
+
+
+def dispute(payout: Payout, at: datetime, why: str) -> Write:
+    """The bank has contradicted itself: no further attempt until a person has looked. Refused with AttemptMoved."""
+    item = PayableItem
+    return Write.update(
+        _order(payout),
+        item.disputed.set(True),
+        item.updated_at.set(at),
+        *_asks(payout, at, why),
+        when=item.status == payout.status,
+        otherwise=AttemptMoved("the order has moved"),
+    )
+
+
+def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
+    return work.needs_person(payout.kind.context, payout.order_id, now=at, waits_for=f"an operator: {why}")
+
+
+# By hand
+
+
+def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
+    """Allow one more attempt. Refused with PayoutUnsettled."""
+    item, kind = PayableItem, payout.kind
+    order = Write.update(
+        _order(payout),
+        item.status.set(kind.paying if payout.attempts else kind.ready),
+        item.attempts_max.set(Decimal(max(payout.attempts + 1, payout.attempts_max))),
+        item.disputed.remove(),
+        item.reason.remove(),
+        item.updated_at.set(at),
+        *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def abandon(attempt: Attempt, at: datetime, otherwise: Refusal) -> Write:
+    """A person says that a pending attempt never reached the bank: nobody sends it any more. Refused with `otherwise`
+    when it is decided, or given up already."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.abandoned_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.abandoned_at.does_not_exist(),
+        otherwise=otherwise,
+    )
+
+
+def go_on(payout: Payout, at: datetime, due_at: datetime, waits_for: str) -> Write:
+    """The order's machine may move it again. Refused with PayoutUnsettled."""
+    item, kind = PayableItem, payout.kind
+    return Write.update(
+        _order(payout),
+        item.updated_at.set(at),
+        *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for),
+        when=(item.status == payout.status) & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+
+
+def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
+    """End the order by hand. Refused with PayoutUnsettled, also while an attempt may still be paid."""
+    item = PayableItem
+    order = Write.update(
+        _order(payout),
+        item.status.set(status),
+        item.reason.set(why),
+        item.disputed.remove(),
+        item.updated_at.set(at),
+        *work.done(),
+        when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, *_still_rejected(payout, _unsettled(payout))]
+
+
+def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:
+    return timeline.record(payout.order_id, Event(at, payout.status, after, reason, actor))
+
+
+def _unsettled(payout: Payout) -> PayoutUnsettled:
+    return PayoutUnsettled(
+        "the order has moved, or an attempt may still be paid; look at it again",
+        id=payout.order_id,
+        order_status=payout.status,
+    )
+
+
+def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Write]:
+    """The condition that the latest attempt, if there is one, is rejected."""
+    if payout.attempts == 0:
+        return []
+    return [
+        Write.check(
+            AttemptItem(*_attempt_key(payout.order_id, payout.attempts)),
+            when=AttemptItem.status == AttemptStatus.REJECTED,
+            otherwise=otherwise or AttemptMoved("the latest attempt is not rejected"),
+        )
+    ]
+
+
+def _as_read(payout: Payout) -> Condition:
+    """Nobody has begun an attempt, nor has the bank contradicted itself, since the order was read."""
+    rule: Condition = _counted(payout.attempts) & _dispute_as_read(payout)
+    return rule
+
+
+def _dispute_as_read(payout: Payout) -> Condition:
+    disputed = PayableItem.disputed
+    rule: Condition = disputed.exists() if payout.disputed else disputed.does_not_exist()
+    return rule
+
+
+def _limit_as_read(payout: Payout) -> Condition:
+    """Nobody has asked for one more attempt since the order was read."""
+    limit = PayableItem.attempts_max
+    rule: Condition = limit == Decimal(payout.attempts_max)
+    return rule | limit.does_not_exist() if payout.attempts_max == ATTEMPTS_MAX else rule
+
+
+def _counted(attempts: int) -> Condition:
+    if attempts == 0:
+        return PayableItem.attempts.does_not_exist()
+    return PayableItem.attempts == Decimal(attempts)
+
+
+# The bank's events
+
+
+def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
+    """Keep an event as taken. Refused with EventSeen: goes first, so that a repeat changes nothing."""
+    item = _event_item(event, outcome, why, now)
+    item.expires = _expiry(now)
+    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+
+
+def park(event: BankEvent, why: str, now: datetime) -> Write:
+    """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
+    item = _event_item(event, PARKED_OUTCOME, why, now)
+    work.wait(item, PARKED, due_at=now, waits_for=why)
+    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+
+
+def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
+    """Keep what the bank has signed and we do not understand, for a person. Refused with EventSeen."""
+    item = BankEventItem(
+        *keys.BANK_EVENT(webhook_id=webhook_id),
+        outcome=PARKED_OUTCOME,
+        why=why,
+        strange=body[:STRANGE_MAX],
+        created_at=now,
+        updated_at=now,
+    )
+    work.wait(item, PARKED, due_at=now, waits_for=why)
+    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+
+
+def still_parked(webhook_id: str, why: str, now: datetime) -> Write:
+    """A parked event was tried again and could not be placed. Refused with EventDecided."""
+    item = BankEventItem
+    return Write.update(
+        BankEventItem(*keys.BANK_EVENT(webhook_id=webhook_id)),
+        item.why.set(why),
+        item.waits_for.set(why),
+        item.updated_at.set(now),
+        when=item.outcome == PARKED_OUTCOME,
+        otherwise=EventDecided("the event is not parked any more"),
+    )
+
+
+def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
+    """A parked event is placed, or dismissed. Refused with EventDecided."""
+    item = BankEventItem
+    return Write.update(
+        BankEventItem(*keys.BANK_EVENT(webhook_id=webhook_id)),
+        item.outcome.set(outcome),
+        item.why.set(why),
+        item.expires.set(_expiry(now)),
+        item.updated_at.set(now),
+        *work.done(),
+        when=item.outcome == PARKED_OUTCOME,
+        otherwise=EventDecided("the event is not parked any more"),
+    )
+
+
+def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
+    """The parked events, oldest first."""
+    for waiting in work.due(table, PARKED, now):
+        item = table.get(BankEventItem, keys.PrimaryKey(waiting.PK, waiting.SK), consistent=True)
+        if item is not None and item.outcome == PARKED_OUTCOME:
+            yield item
+
+
+def bank_event(table: Table, webhook_id: str) -> BankEventItem | None:
+    return table.get(BankEventItem, keys.BANK_EVENT(webhook_id=webhook_id), consistent=True)
+
+
+def event_of(item: BankEventItem) -> BankEvent | None:
+    """The event as the bank sent it; None when we did not understand it."""
+    if item.reference_id is None or item.amount is None or item.state is None or item.at is None:
+        return None
+    adjustment = Adjustment(
+        adjustment_id=item.adjustment_id or "",
+        reference_id=item.reference_id,
+        account_id=item.account_id or "",
+        amount=Money(item.amount),
+        state=State(item.state),
+        failure_code=item.failure_code,
+    )
+    return BankEvent(keys.BANK_EVENT.read(keys.PrimaryKey(item.PK, item.SK))["webhook_id"], adjustment, item.at)
+
+
+def _event_item(event: BankEvent, outcome: str, why: str, now: datetime) -> BankEventItem:
+    told = event.adjustment
+    return BankEventItem(
+        *keys.BANK_EVENT(webhook_id=event.event_id),
+        outcome=outcome,
+        why=why,
+        reference_id=told.reference_id,
+        adjustment_id=told.adjustment_id,
+        account_id=told.account_id,
+        amount=told.amount.usd,
+        state=told.state,
+        failure_code=told.failure_code,
+        at=event.at,
+        created_at=now,
+        updated_at=now,
+    )
+
+
+def _expiry(now: datetime) -> Decimal:
+    return Decimal(int((now + EVENT_KEPT).timestamp()))
+
+
+# Mapping
+
+
+def _key(kind: Kind, order_id: str) -> keys.PrimaryKey:
+    return _ROWS[kind](order_id=order_id)
+
+
+def _order(payout: Payout) -> PayableItem:
+    return AnyPayableItem(*_key(payout.kind, payout.order_id))
+
+
+def _attempt_key(order_id: str, number: int) -> keys.PrimaryKey:
+    return keys.PAYOUT_ATTEMPT(order_id=order_id, attempt=f"{number:02d}")
+
+
+def _attempt(item: AttemptItem) -> Attempt:
+    return Attempt(
+        order_id=item.PK,
+        number=int(item.SK.rpartition("#")[2]),
+        amount=Money(item.amount),
+        account_id=item.account_id,
+        status=AttemptStatus(item.status),
+        created_at=item.created_at,
+        decided_at=item.decided_at,
+        adjustment_id=item.adjustment_id,
+        failure_code=item.failure_code,
+        token=item.token,
+        abandoned_at=item.abandoned_at,
+    )

@@ -1,0 +1,60 @@
+"""The life of an order that lives longer than one request: an event beside it for each move, in the same transaction.
+
+    {order_id}   EVENT#{at}#{n}   from, to, why, by whom
+
+so a whole timeline is one query.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import keys
+from common.clock import text
+from common.table.items import Item
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+
+
+class EventItem(Item, discriminator=keys.EVENT.entity):
+    before = UnicodeAttribute(null=True)
+    after = UnicodeAttribute()
+    reason = UnicodeAttribute()
+    actor = UnicodeAttribute()
+
+
+@dataclass(frozen=True)
+class Event:
+    """A move from one status to another; the first has none before it."""
+
+    at: datetime
+    before: str | None
+    after: str
+    reason: str
+    actor: str
+
+
+def record(order_id: str, event: Event) -> Write:
+    # A beginning and an end can fall into one microsecond; the beginning is then still the first.
+    n = "0" if event.before is None else "1"
+    item = EventItem(
+        *keys.EVENT(order_id=order_id, at=text(event.at), n=n),
+        before=event.before,
+        after=event.after,
+        reason=event.reason,
+        actor=event.actor,
+        created_at=event.at,
+        updated_at=event.at,
+    )
+    return Write.put(item)
+
+
+def of(table: Table, order_id: str) -> Iterator[Event]:
+    """Oldest first."""
+    query = Query(partition(order_id) & EventItem.SK.startswith("EVENT#"), consistent=True)
+    for item in table.all(EventItem, query):
+        yield Event(item.created_at, item.before, item.after, item.reason, item.actor)

@@ -1,0 +1,193 @@
+"""Unfinished work is visible: whatever waits for something is in OpenWorkIndex until it is done.
+
+The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only.
+It is late like any index: it says where to look, the item decides. `due_at` is set when the wait begins and is not
+moved in a loop. What waits for a person has partitions of its own, so that it never stands in the sweeper's way.
+
+Some of it is moved by a state machine. Then the item names the machine and its generation, and `drive` sees to it
+that the machine runs: the first execution is named by the item, the n-th after it `{id}-{n}`. A machine begins by
+reading the table, so another generation may be started at any time. What waits for a person is left alone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
+
+from common import keys
+from common.errors import Conflict
+from common.keys import PrimaryKey
+from common.machines import Machines
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
+from common.table.table import Query, Table
+from common.table.transaction import Write
+
+SHARDS = 4
+_PERSON = "person-"
+_ANY_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+class OpenWork(Item):
+    """An item that may wait. It waits while it has `open_work`."""
+
+    open_work = UnicodeAttribute(null=True)  # {context}#{shard}, or {context}#person-{shard}
+    due_at = InstantAttribute(null=True)  # by when it should have moved
+    waits_for = UnicodeAttribute(null=True)
+    waits_since = InstantAttribute(null=True)
+    machine = UnicodeAttribute(null=True)
+    generation = DecimalAttribute(null=True)
+
+    @property
+    def needs_person(self) -> bool:
+        """No machine can move it."""
+        return self.open_work is not None and _PERSON in self.open_work
+
+
+class WaitingItem(Item):
+    """What the index tells of any waiting item: its key, when it is due, and what it waits for."""
+
+    open_work = UnicodeAttribute()
+    due_at = InstantAttribute()
+    waits_for = UnicodeAttribute()
+
+    @property
+    def needs_person(self) -> bool:
+        return _PERSON in self.open_work
+
+
+class Unfinished(OpenWork, AnyItem):
+    """Any item that may wait, as the sweeper sees it."""
+
+    status = UnicodeAttribute(null=True)
+
+
+class Redriven(Conflict):
+    """Somebody else has started the next generation in between, or the work is done."""
+
+
+def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, machine: str | None = None) -> None:
+    """The item, which is about to be put, begins to wait."""
+    item.open_work, item.due_at, item.waits_for = partition(context, item.PK), due_at, waits_for
+    item.waits_since = item.created_at
+    if machine is not None:
+        item.machine, item.generation = machine, Decimal(1)
+
+
+def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    """The actions after which an item waits for something else, or again."""
+    return [
+        OpenWork.open_work.set(partition(context, thing_id)),
+        OpenWork.due_at.set(due_at),
+        OpenWork.waits_for.set(waits_for),
+        OpenWork.waits_since.set(now),
+    ]
+
+
+def needs_person(context: str, thing_id: str, *, now: datetime, waits_for: str) -> list[Action]:
+    """The actions after which an item waits for a person, who should come at once."""
+    return [
+        OpenWork.open_work.set(partition(context, thing_id, _PERSON)),
+        OpenWork.due_at.set(now),
+        OpenWork.waits_for.set(waits_for),
+        OpenWork.waits_since.set(now),
+    ]
+
+
+def done() -> list[Action]:
+    """The actions that take an item out of the index."""
+    return [
+        OpenWork.open_work.remove(),
+        OpenWork.due_at.remove(),
+        OpenWork.waits_for.remove(),
+        OpenWork.waits_since.remove(),
+    ]
+
+
+def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
+    """What should have moved by `until`, oldest first, without what waits for a person."""
+    return _due(table, context, until, "")
+
+
+def for_people(table: Table, context: str) -> Iterator[WaitingItem]:
+    """What waits for a person, oldest first."""
+    return _due(table, context, _ANY_TIME, _PERSON)
+
+
+def _due(table: Table, context: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
+    def of(shard: int) -> Iterator[WaitingItem]:
+        where = (OpenWork.open_work == f"{context}#{whom}{shard}") & (OpenWork.due_at <= until)
+        return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
+
+    return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
+
+
+def item(table: Table, key: PrimaryKey) -> Unfinished | None:
+    """Any item as it is now, waiting or not; None when there is none."""
+    return table.get(Unfinished, key, consistent=True)
+
+
+def find(table: Table, key: PrimaryKey) -> Unfinished | None:
+    """The item as it is now; None when there is none, or it waits for nothing."""
+    found = item(table, key)
+    return None if found is None or found.open_work is None else found
+
+
+def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> bool:
+    """See to it that the machine of an unfinished item runs; True when this started it.
+
+    Does nothing to what no machine moves, or only a person. Raises MachinesUnavailable, Busy.
+    """
+    if item.machine is None or item.needs_person:
+        return False
+    generation = int(item.generation or 1)
+    while True:
+        started = machines.start(item.machine, execution_name(item.PK, generation), item.PK)
+        if started is not None:
+            return started
+        # An execution of this name has ended: the next generation.
+        try:
+            with table.transaction() as tx:
+                tx.add(_next_generation(item, generation, now))
+        except Redriven:
+            return False
+        generation += 1
+
+
+def redriven(item: Unfinished, now: datetime) -> Write:
+    """A person says that the machine of a waiting item may go on. Refused with Redriven."""
+    assert item.open_work is not None
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        OpenWork.open_work.set(partition(item.open_work.partition("#")[0], item.PK)),
+        OpenWork.updated_at.set(now),
+        when=(OpenWork.open_work == item.open_work) & (OpenWork.generation == item.generation),
+        otherwise=Redriven("somebody else has redriven it, or it is done", id=item.PK),
+    )
+
+
+def execution_name(thing_id: str, generation: int) -> str:
+    return thing_id if generation == 1 else f"{thing_id}-{generation}"
+
+
+def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
+    return Write.update(
+        Unfinished(item.PK, item.SK),
+        OpenWork.generation.set(Decimal(generation + 1)),
+        OpenWork.updated_at.set(now),
+        when=(OpenWork.generation == Decimal(generation)) & OpenWork.open_work.exists(),
+        otherwise=Redriven("the next generation has been started already", id=item.PK),
+    )
+
+
+def partition(context: str, thing_id: str, whom: str = "") -> str:
+    return f"{context}#{whom}{_shard(thing_id)}"
+
+
+def _shard(thing_id: str) -> int:
+    return hashlib.sha256(thing_id.encode()).digest()[0] % SHARDS

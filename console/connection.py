@@ -1,0 +1,126 @@
+"""Which desk is meant, and who is asking: told by options or the environment, or else the local stack and its operator.
+
+A wrong guess would act on another desk. So of address and token it is both or none, and only with none the local stack.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+from console.errors import DeskNotFound, NotAnAddress
+
+SIGN_IN = (
+    "DESK_TOKEN takes an access token, good for an hour; "
+    "of the local stack's operator: export DESK_TOKEN=$(.venv/bin/python -m local token olga)"
+)
+
+
+@dataclass(frozen=True)
+class Connection:
+    """`url` is the API's, without a slash at its end."""
+
+    url: str
+    token: str = field(repr=False)
+
+    @property
+    def local(self) -> bool:
+        """On this machine."""
+        return _here(self.url)
+
+    @property
+    def username(self) -> str | None:
+        """Whose token it is, as it says itself."""
+        name = self._claims.get("username")
+        return name if isinstance(name, str) else None
+
+    @property
+    def expired_at(self) -> datetime | None:
+        """When the token expired, as it says itself; None when it has not, or does not say."""
+        expires = self._claims.get("exp")
+        if not isinstance(expires, int) or not 0 < expires <= datetime.now(UTC).timestamp():
+            return None
+        return datetime.fromtimestamp(expires, UTC)
+
+    @cached_property
+    def _claims(self) -> dict[str, Any]:
+        """Not verified: only to say what may be wrong."""
+        try:
+            part = self.token.split(".")[1]
+            claims = json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
+        except (IndexError, ValueError):
+            return {}
+        return claims if isinstance(claims, dict) else {}
+
+
+def found(url: str | None, token: str | None) -> Connection:
+    """Raises DeskNotFound, NotAnAddress."""
+    if not url and not token:
+        local = _local()
+        if local is None:
+            raise DeskNotFound(
+                "which desk? Set DESK_URL and DESK_TOKEN; or start the local stack with `make up`, "
+                "which is used when neither is set"
+            )
+        return local
+    if not url:
+        raise DeskNotFound("DESK_TOKEN is set, but DESK_URL is not: which desk is it for?")
+    if not token:
+        raise DeskNotFound(f"DESK_URL is set, but DESK_TOKEN is not: who asks? {SIGN_IN}")
+    return Connection(_address(url), _token(token))
+
+
+def _address(url: str) -> str:
+    told = url.strip().rstrip("/")
+    try:
+        parts = httpx.URL(told)
+    except httpx.InvalidURL:
+        parts = httpx.URL("")
+    if parts.scheme not in ("http", "https") or not parts.host or parts.query or parts.fragment or parts.userinfo:
+        raise NotAnAddress("DESK_URL must be the API's address, such as https://….execute-api.….amazonaws.com")
+    if parts.scheme == "http" and not _here(told):
+        raise NotAnAddress("DESK_URL begins with http://: everybody on the way could read the token. Use https://")
+    return told
+
+
+def _token(token: str) -> str:
+    bare = token.strip().removeprefix("Bearer ")
+    if re.fullmatch(r"[\x21-\x7e]+", bare) is None:
+        raise NotAnAddress("DESK_TOKEN has characters that no token has")
+    return bare
+
+
+def _here(url: str) -> bool:
+    host = httpx.URL(url).host
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def _local() -> Connection | None:
+    """The local stack that `make up` has started in this checkout, asked by its operator."""
+    try:
+        from local.environment import LocalEnvironment
+        from local.seed import OPERATOR
+        from local.stack import AWS, LocalStack
+    except ImportError:  # installed without it
+        return None
+    running = LocalStack(LocalEnvironment()).running()
+    if AWS not in running:
+        return None
+    try:
+        desk = LocalStack(LocalEnvironment(port=running[AWS].port)).desk()
+        return None if desk is None else Connection(desk.api_url, desk.token(OPERATOR))
+    except Exception as silent:  # whatever it is, of that AWS or its client: the stack is not usable
+        raise DeskNotFound(
+            f"the local stack runs but does not answer ({type(silent).__name__}); `make up` mends it"
+        ) from None

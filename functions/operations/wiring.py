@@ -1,0 +1,16 @@
+"""What operators work with, as this place composes it, for all doors of the context."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from common import aws, clock
+from common.domain.payouts.service import Payouts
+from common.gateways import configured
+from functions.operations.service import Operations
+
+
+@cache
+def operations() -> Operations:
+    table, machines = aws.table(), aws.machines()
+    return Operations(table, machines, Payouts(table, configured.bank, machines, clock.now), clock.now)

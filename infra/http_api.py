@@ -1,0 +1,100 @@
+"""The HTTP API: exact routes, each behind the pool's tokens, throttled and logged."""
+
+from __future__ import annotations
+
+import json
+
+from aws_cdk import Duration, RemovalPolicy, aws_apigatewayv2, aws_lambda, aws_logs
+from aws_cdk.aws_apigatewayv2_authorizers import HttpJwtAuthorizer
+from aws_cdk.aws_apigatewayv2_integrations import HttpLambdaIntegration
+from constructs import Construct
+
+from infra.contexts import Route
+from infra.environment import Environment
+from infra.user_pool import UserPool
+
+REQUESTS_PER_SECOND = 100  # of all callers together
+REQUESTS_AT_ONCE = 200
+LOGGED = {
+    "request_id": "$context.requestId",
+    "at": "$context.requestTime",
+    "method": "$context.httpMethod",
+    "route": "$context.routeKey",
+    "status": "$context.status",
+    "milliseconds": "$context.responseLatency",
+    "username": "$context.authorizer.claims.username",
+    "error": "$context.authorizer.error",
+    "integration_error": "$context.integrationErrorMessage",
+}
+
+
+class RouteTwice(ValueError):
+    """Two contexts offer the same route."""
+
+
+class HttpApi:
+    """The API of all contexts. `add_routes` leads routes to a function."""
+
+    def __init__(self, scope: Construct, environment: Environment, user_pool: UserPool) -> None:
+        self._authorizer = HttpJwtAuthorizer(
+            "Tokens", user_pool.issuer, jwt_audience=[user_pool.client.user_pool_client_id]
+        )
+        self._routes: set[Route] = set()
+        self.open_routes: list[aws_apigatewayv2.HttpRoute] = []
+        self.api = aws_apigatewayv2.HttpApi(
+            scope,
+            "Api",
+            api_name="cryptodesk",
+            default_authorizer=self._authorizer,
+            cors_preflight=_cors(environment),
+            create_default_stage=False,
+        )
+        log = aws_logs.LogGroup(
+            scope,
+            "ApiLog",
+            # A name under this prefix needs no resource policy of its own, of which a region has only ten.
+            log_group_name="/aws/vendedlogs/cryptodesk-api",
+            retention=aws_logs.RetentionDays.ONE_MONTH,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.stage = aws_apigatewayv2.HttpStage(
+            scope,
+            "Stage",
+            http_api=self.api,
+            auto_deploy=True,
+            throttle=aws_apigatewayv2.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=REQUESTS_AT_ONCE),
+        )
+        settings = self.stage.node.default_child
+        assert isinstance(settings, aws_apigatewayv2.CfnStage)
+        settings.access_log_settings = aws_apigatewayv2.CfnStage.AccessLogSettingsProperty(
+            destination_arn=log.log_group_arn, format=json.dumps(LOGGED)
+        )
+
+    def add_routes(self, context: str, routes: tuple[Route, ...], function: aws_lambda.IFunction) -> None:
+        """Raises RouteTwice."""
+        # One permission for the whole API: a policy with one for each route would outgrow its 20 KB.
+        integration = HttpLambdaIntegration(f"{context}-api", function, scope_permission_to_route=False)
+        for route in routes:
+            if route in self._routes:
+                raise RouteTwice(f"{route.method} {route.path} of {context} is another context's already")
+            self._routes.add(route)
+            made = self.api.add_routes(
+                path=route.path,
+                methods=[aws_apigatewayv2.HttpMethod[route.method]],
+                integration=integration,
+                authorizer=aws_apigatewayv2.HttpNoneAuthorizer() if route.open else None,
+            )
+            self.open_routes += made if route.open else []
+
+
+def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:
+    """A page from elsewhere may call the API only where that page is our own Swagger UI."""
+    if not environment.docs_origins:
+        return None
+    return aws_apigatewayv2.CorsPreflightOptions(
+        allow_origins=list(environment.docs_origins),
+        allow_methods=[aws_apigatewayv2.CorsHttpMethod.ANY],
+        allow_headers=["authorization", "content-type", "idempotency-key"],
+        expose_headers=["idempotent-replayed", "retry-after"],
+        max_age=Duration.hours(1),
+    )

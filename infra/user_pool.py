@@ -1,0 +1,68 @@
+"""The user pool: customers sign themselves up, operators are put into a group by hand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy, Stack, aws_cognito
+from constructs import Construct
+
+from infra.environment import Environment
+
+OPERATORS = "operators"  # common.identity looks for this group
+
+
+@dataclass(frozen=True)
+class UserPool:
+    users: aws_cognito.UserPool
+    client: aws_cognito.UserPoolClient
+    issuer: str  # of its tokens
+
+
+def user_pool(scope: Construct, environment: Environment) -> UserPool:
+    users = aws_cognito.UserPool(
+        scope,
+        "Users",
+        self_sign_up_enabled=True,
+        sign_in_aliases=aws_cognito.SignInAliases(username=True),
+        sign_in_case_sensitive=True,  # `Ann` is not `ann`: a username is checked, never changed
+        standard_attributes=aws_cognito.StandardAttributes(
+            email=aws_cognito.StandardAttribute(required=True, mutable=True)
+        ),
+        auto_verify=aws_cognito.AutoVerifiedAttrs(email=True),
+        account_recovery=aws_cognito.AccountRecovery.EMAIL_ONLY,
+        mfa=aws_cognito.Mfa.OPTIONAL,
+        mfa_second_factor=aws_cognito.MfaSecondFactor(sms=False, otp=True),
+        password_policy=aws_cognito.PasswordPolicy(
+            min_length=12,
+            require_lowercase=True,
+            require_uppercase=True,
+            require_digits=True,
+            require_symbols=True,
+            temp_password_validity=Duration.days(3),
+        ),
+        deletion_protection=not environment.embedded,
+        removal_policy=RemovalPolicy.DESTROY if environment.embedded else RemovalPolicy.RETAIN,
+    )
+    aws_cognito.CfnUserPoolGroup(
+        scope,
+        "Operators",
+        user_pool_id=users.user_pool_id,
+        group_name=OPERATORS,
+        description="May use the routes under /operations",
+    )
+    client = users.add_client(
+        "App",
+        # A password goes over the wire only to the embedded AWS, where there is nobody to teach SRP to curl.
+        auth_flows=aws_cognito.AuthFlow(user_password=environment.embedded, user_srp=not environment.embedded),
+        generate_secret=False,
+        prevent_user_existence_errors=True,
+        enable_token_revocation=True,
+        disable_o_auth=True,
+        access_token_validity=Duration.hours(1),
+        id_token_validity=Duration.hours(1),
+        refresh_token_validity=Duration.days(30),
+    )
+    # Written out: the pool's ProviderURL does not exist on the embedded AWS.
+    issuer = f"https://cognito-idp.{Stack.of(scope).region}.amazonaws.com/{users.user_pool_id}"
+    return UserPool(users, client, issuer)

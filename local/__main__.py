@@ -1,0 +1,201 @@
+"""`python -m local`: the whole desk on this machine, with the outside world simulated."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from infra.bundle import CanNotBundle
+from local.deployment import DeploymentFailed
+from local.environment import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, PORT, PRICES_PORT, LocalEnvironment
+from local.processes import DidNotStart, PortTaken
+from local.seed import CUSTOMERS, OPERATOR, PASSWORD, Desk, SeedingFailed
+from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    help="The whole desk on this machine: an embedded AWS, the desk deployed to it by CDK, and the outside world.",
+)
+PICTURE = LocalEnvironment.folder / "demo.png"
+out = Console(highlight=False, soft_wrap=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")]
+Port = Annotated[int, typer.Option(envvar="PORT", help="Of the embedded AWS and the API.")]
+DocsPort = Annotated[int, typer.Option(envvar="DOCS_PORT", help="Of the Swagger UI page.")]
+PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
+ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
+BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
+
+
+@app.command()
+def up(
+    json_: Json = False,
+    port: Port = PORT,
+    docs_port: DocsPort = DOCS_PORT,
+    prices_port: PricesPort = PRICES_PORT,
+    exchange_port: ExchangePort = EXCHANGE_PORT,
+    bank_port: BankPort = BANK_PORT,
+) -> None:
+    """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
+    environment = LocalEnvironment(
+        port=port, docs_port=docs_port, prices_port=prices_port, exchange_port=exchange_port, bank_port=bank_port
+    )
+    local = LocalStack(environment)
+    try:
+        desk = local.up(Silent() if json_ else Shown())
+    except (PortTaken, DidNotStart, DeploymentFailed, SeedingFailed, CanNotBundle, Busy) as trouble:
+        _fail(str(trouble), json_)
+    if json_:
+        out.print_json(json.dumps(_facts(desk)))
+    else:
+        _welcome(desk)
+
+
+@app.command()
+def down(json_: Json = False) -> None:
+    """Stop what `up` started, and nothing else. The data stays in .local/."""
+    try:
+        stopped = LocalStack(LocalEnvironment()).down(Silent() if json_ else Shown())
+    except Busy as trouble:
+        _fail(str(trouble), json_)
+    if json_:
+        out.print_json(json.dumps({"stopped": stopped}))
+    elif not stopped:
+        out.print("Nothing of ours is running.")
+    else:
+        out.print("The data is kept in .local/; [bold]make up[/] goes on with it.")
+
+
+@app.command()
+def status(json_: Json = False) -> None:
+    """What runs, and where."""
+    running = LocalStack(LocalEnvironment()).running()
+    if json_:
+        out.print_json(json.dumps({name: {"pid": p.pid, "port": p.port} for name, p in running.items()}))
+        return
+    for name, process in running.items():
+        out.print(f"{name}: port {process.port}, process {process.pid}")
+    if not running:
+        out.print("Nothing of ours is running; [bold]make up[/] starts it.")
+        raise typer.Exit(1)
+
+
+@app.command()
+def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, or whom you signed up")]) -> None:
+    """Print an access token, good for an hour."""
+    desk = _running_desk()
+    print(desk.token(username))
+
+
+@app.command()
+def demo(
+    json_: Json = False,
+    picture: Annotated[Path, typer.Option(help="Where the picture of the portfolio over time goes.")] = PICTURE,
+) -> None:
+    """Drive the desk through its HTTP API, print what happened, and draw it."""
+    from local.demo import DemoFailed, run
+    from local.demo_cash_out import CashOutFailed
+
+    desk = _running_desk()
+    try:
+        story = run(desk, picture, (lambda _: None) if json_ else lambda text: out.print(f"· {text}", markup=False))
+    except (DemoFailed, CashOutFailed, SeedingFailed) as trouble:
+        _fail(str(trouble), json_)
+    if json_:
+        out.print_json(json.dumps(story.as_json()))
+
+
+class Shown(Progress):
+    """Each step on a line of its own: turning while it lasts, then with its time."""
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Callable[[str], None]]:
+        told: list[str] = []
+        began = time.monotonic()
+        with out.status(f"{what} …"):
+            yield told.append
+        seconds = time.monotonic() - began
+        outcome = f": {told[-1]}" if told else ""
+        out.print(f"[green]✓[/] {what}{escape(outcome)} [dim]({seconds:.1f} s)[/]")
+
+
+def _running_desk() -> Desk:
+    running = LocalStack(LocalEnvironment()).running()
+    if running.keys() >= {AWS, PRICES, EXCHANGE, BANK, DOCS}:
+        environment = LocalEnvironment(
+            port=running[AWS].port,
+            docs_port=running[DOCS].port,
+            prices_port=running[PRICES].port,
+            exchange_port=running[EXCHANGE].port,
+            bank_port=running[BANK].port,
+        )
+        desk = LocalStack(environment).desk()
+        if desk is not None:
+            return desk
+    return _fail("the desk is not up; `make up` first", False)
+
+
+def _facts(desk: Desk) -> dict[str, object]:
+    return {
+        "api_url": desk.api_url,
+        "docs_url": desk.environment.docs_url,
+        "prices_url": desk.environment.prices_url,
+        "exchange_url": desk.environment.exchange_url,
+        "bank_url": desk.environment.bank_url,
+        "aws_url": desk.environment.aws_url,
+        "user_pool_id": desk.deployment.user_pool_id,
+        "user_pool_client_id": desk.deployment.client_id,
+        "table_name": desk.deployment.table_name,
+        "users": [*CUSTOMERS, OPERATOR],
+        "password": PASSWORD,
+    }
+
+
+def _welcome(desk: Desk) -> None:
+    key = uuid.uuid4().hex[:8]
+    customer = CUSTOMERS[0]
+    post = "curl -s -X POST -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json'"
+    lines = [
+        "",
+        f"API         {desk.api_url}",
+        f"Swagger UI  {desk.environment.docs_url}",
+        f"Prices      {desk.environment.prices_url}/sandbox/state",
+        f"Exchange    {desk.environment.exchange_url}/sandbox/state",
+        f"Bank        {desk.environment.bank_url}/sandbox/state",
+        f"Users       {', '.join(CUSTOMERS)}, and {OPERATOR} (operator); password of all: {PASSWORD}",
+        "",
+        f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",
+        "",
+        f"TOKEN={desk.token(customer)}",
+        f"{post} -H 'Idempotency-Key: deposit-{key}' -d '{{\"amount\": \"1000.00\"}}' {desk.api_url}/balance/deposits",
+        f"{post} -H 'Idempotency-Key: buy-{key}' "
+        f'-d \'{{"asset_id": "BTC", "order_type": "BUY", "quote_amount": "250.00"}}\' {desk.api_url}/orders',
+        f'curl -s -H "Authorization: Bearer $TOKEN" {desk.api_url}/portfolio',
+        "",
+        "Stop it with: make down",
+    ]
+    for line in lines:
+        out.print(line, markup=False)
+
+
+def _fail(why: str, as_json: bool) -> NoReturn:
+    if as_json:
+        out.print_json(json.dumps({"error": why}))
+    else:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"[red]✗[/] {escape(why)}")
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    app()

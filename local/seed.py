@@ -1,0 +1,190 @@
+"""What a new local stack has in it: a catalogue with prices, two customers with accounts, and an operator.
+
+Everything goes in by the doors that anybody uses: the user pool, the HTTP API, the schedule's function. What is
+there already is left as it is, so seeding twice changes nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from common import clock
+from common.domain.catalogue.store import Market
+from common.table.table import Table
+from local.deployment import Deployment
+from local.environment import LocalEnvironment
+from sandbox.bank.face import API_KEY
+from sandbox.bank.webhooks import WEBHOOK_SECRET
+from sandbox.exchange.desk import DESK_AT_BINANCE
+
+PASSWORD = "LocalStack-only-1234"  # of everybody, here
+CUSTOMERS = ("ann", "bob")
+OPERATOR = "olga"
+TEND_MARKET = "cryptodesk-orders-tend-market"
+
+Rules = Mapping[str, Any]
+
+
+def _asset(name: str, precision: int, price_source_id: str, *, active: bool = True, **more: Any) -> Rules:
+    return {
+        "name": name,
+        "precision": precision,
+        "min_notional": "1.00",
+        "max_notional": "250000.00",
+        "execution": "INSTANT",
+        "active": active,
+        "price_source_id": price_source_id,
+        "price_age_max_seconds": 180,
+        **more,
+    }
+
+
+# Bought at the exchange, whose smallest order is $5: one lot more, and something for a price that falls meanwhile.
+_AT_THE_EXCHANGE: Rules = {"execution": "EXCHANGE", "min_notional": "10.00"}
+
+
+CATALOGUE: dict[str, Rules] = {
+    "BTC": _asset("Bitcoin", 8, "bitcoin"),
+    "ETH": _asset("Ether", 18, "ethereum"),
+    "SOL": _asset("Solana", 9, "solana", **_AT_THE_EXCHANGE),
+    "OP": _asset("Optimism", 18, "optimism"),
+    "DOGE": _asset("Dogecoin, whole ones only", 0, "dogecoin", **_AT_THE_EXCHANGE, pool_deadline_seconds=60),
+    "LTC": _asset("Litecoin", 8, "litecoin", active=False),
+}
+PRICES_BESIDES = {"optimism": "1.83"}  # what the price source does not begin with
+
+
+class SeedingFailed(RuntimeError):
+    """The stack is up but did not take what a new one should have in it."""
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The desk as a person at a terminal uses it."""
+
+    environment: LocalEnvironment
+    deployment: Deployment
+
+    @property
+    def api_url(self) -> str:
+        return self.environment.api_url(self.deployment.api_id)
+
+    def sign_up(self, username: str, *, operator: bool = False) -> None:
+        """With the password that everybody has here. Does nothing for a user that is there."""
+        users, pool = self.environment.users, self.deployment.user_pool_id
+        with contextlib.suppress(users.exceptions.UsernameExistsException):
+            users.admin_create_user(
+                UserPoolId=pool,
+                Username=username,
+                UserAttributes=[
+                    {"Name": "email", "Value": f"{username}@example.com"},
+                    {"Name": "email_verified", "Value": "true"},
+                ],
+                MessageAction="SUPPRESS",
+            )
+            users.admin_set_user_password(UserPoolId=pool, Username=username, Password=PASSWORD, Permanent=True)
+        if operator:
+            users.admin_add_user_to_group(UserPoolId=pool, Username=username, GroupName="operators")
+
+    def tokens(self, username: str, client_id: str | None = None) -> Mapping[str, str]:
+        """AccessToken, IdToken, RefreshToken; the first two are good for an hour."""
+        answer = self.environment.users.initiate_auth(
+            ClientId=client_id or self.deployment.client_id,
+            AuthFlow="USER_PASSWORD_AUTH",
+            AuthParameters={"USERNAME": username, "PASSWORD": PASSWORD},
+        )
+        return {name: str(token) for name, token in answer["AuthenticationResult"].items()}
+
+    def token(self, username: str) -> str:
+        return self.tokens(username)["AccessToken"]
+
+    def http(self, username: str) -> httpx.Client:
+        """A client of the API with the user's token."""
+        return httpx.Client(
+            base_url=self.api_url, headers={"Authorization": f"Bearer {self.token(username)}"}, timeout=35
+        )
+
+    def furnish(self) -> list[str]:
+        """Put the simulators' keys where the functions look for theirs; returns those that were changed."""
+        deployed, client = self.deployment, self.environment.client("secretsmanager")
+        exchange = {"api_key": DESK_AT_BINANCE.api_key, "secret": DESK_AT_BINANCE.secret}
+        keys = {
+            deployed.exchange_key_secret: json.dumps(exchange),
+            deployed.bank_key_secret: API_KEY,
+            deployed.bank_webhook_secret: WEBHOOK_SECRET,
+        }
+        changed = []
+        for secret_id, value in keys.items():
+            if client.get_secret_value(SecretId=secret_id)["SecretString"] != value:
+                client.put_secret_value(SecretId=secret_id, SecretString=value)
+                changed.append(secret_id)
+        return changed
+
+    def clients(self, username: str) -> None:
+        """The user may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`, account
+        `acc-{username}`)."""
+        with self.http(OPERATOR) as http:
+            url = f"/operations/clients/{username}"
+            _ok(http.put(f"{url}-crypto/crypto", json={"username": username}))
+            _ok(http.put(f"{url}-bank/banking", json={"username": username, "account_id": f"acc-{username}"}))
+
+    def tend_market(self) -> None:
+        """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""
+        self.invoke(TEND_MARKET)
+
+    def invoke(self, function: str) -> None:
+        """Do at once what the clock does every now and then. Raises SeedingFailed."""
+        answer = self.environment.functions.invoke(FunctionName=function, Payload=b"{}")
+        if "FunctionError" in answer:
+            raise SeedingFailed(f"{function}: {answer['Payload'].read().decode()}")
+
+
+def seed(desk: Desk) -> list[str]:
+    """Put in what is missing, and tell what that was. Raises SeedingFailed."""
+    done = []
+    for username in (*CUSTOMERS, OPERATOR):
+        desk.sign_up(username, operator=username == OPERATOR)
+    if desk.furnish():
+        done.append("keys of the exchange and the bank")
+    for username in CUSTOMERS:
+        with desk.http(username) as http:
+            if _ok(http.post("/users")).status_code == 201:
+                desk.clients(username)
+                done.append(f"account of {username}")
+    # Straight from the table: the API's own view of the catalogue may be five seconds old.
+    listings = Market(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
+    missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
+    if missing:
+        with desk.http(OPERATOR) as http:
+            for asset_id in missing:
+                _ok(http.put(f"/operations/catalogue/{asset_id}", json=CATALOGUE[asset_id]))
+        done += missing
+    if missing or any(listings[a].quote is None or listings[a].stale(clock.now()) for a in CATALOGUE):
+        _quote_more(desk.environment)
+        desk.tend_market()
+        done.append("prices")
+    return done
+
+
+def _quote_more(environment: LocalEnvironment) -> None:
+    """Give the price source what the catalogue has and it has not."""
+    known = _ok(httpx.get(f"{environment.prices_url}/sandbox/state", timeout=5)).json()
+    for listing_id, usd in PRICES_BESIDES.items():
+        if listing_id not in known["prices"]:
+            _ok(
+                httpx.put(
+                    f"{environment.prices_url}/sandbox/prices/{listing_id}", json={"usd": usd, "walk": True}, timeout=5
+                )
+            )
+
+
+def _ok(answer: httpx.Response) -> httpx.Response:
+    if answer.is_error:
+        raise SeedingFailed(f"{answer.request.method} {answer.request.url}: {answer.status_code} {answer.text}")
+    return answer

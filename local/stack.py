@@ -1,0 +1,173 @@
+"""A whole local stack: the embedded AWS with the desk deployed to it, the outside world, the page. Up, down, what runs.
+
+    .local/
+      processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
+      state/           the embedded AWS's       prices.json, exchange.json, bank.json     the outside world's
+      logs/            of every process         cdk.out/        the template
+
+`up` does only what is not done, in this order; each step finds out by itself whether it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+import httpx
+
+from local import deployment, seed
+from local.deployment import Deployment
+from local.environment import ROOT, LocalEnvironment
+from local.processes import Book, Process, start, stop
+from local.seed import Desk
+
+AWS, PRICES, EXCHANGE, BANK, DOCS = "embedded AWS", "price source", "exchange", "bank", "docs page"
+OPENAPI = ROOT / "docs" / "openapi.json"
+STOPPING_ORDER = (DOCS, AWS, BANK, EXCHANGE, PRICES)  # the embedded AWS first: its functions ask the others
+
+
+class Busy(RuntimeError):
+    """Another `up` or `down` of the same folder is at work."""
+
+
+class Progress(Protocol):
+    """Told what is being done; what is done quickly or already is told in few words."""
+
+    def step(self, what: str) -> AbstractContextManager[Callable[[str], None]]:
+        """A step that may take a while; call what it gives with the outcome."""
+        ...
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    @contextmanager
+    def step(self, what: str) -> Iterator[Callable[[str], None]]:  # noqa: ARG002
+        yield lambda _: None
+
+
+@dataclass(frozen=True)
+class LocalStack:
+    environment: LocalEnvironment
+
+    def up(self, progress: Progress) -> Desk:
+        """Raises PortTaken, DidNotStart, DeploymentFailed, SeedingFailed, CanNotBundle, Busy."""
+        with self._alone():
+            self._start(progress, AWS)
+            self._start(progress, PRICES)
+            self._start(progress, EXCHANGE)
+            desk = Desk(self.environment, self._deploy(progress))
+            self._start(progress, BANK, desk.api_url)
+            self._start(progress, DOCS, desk.api_url)
+            with progress.step("seed") as tell:
+                done = seed.seed(desk)
+                tell(", ".join(done) if done else "all there")
+            return desk
+
+    def down(self, progress: Progress) -> list[str]:
+        """Stop what `up` started, and nothing else; returns what that was. Raises Busy."""
+        with self._alone():
+            running, stopped = self._book.read(), []
+            for name in STOPPING_ORDER:
+                if name in running:
+                    with progress.step(f"stop the {name}") as tell:
+                        tell("stopped" if stop(running[name]) else "did not stop; killed")
+                    stopped.append(name)
+                    self._book.remove(name)
+            return stopped
+
+    def running(self) -> dict[str, Process]:
+        return self._book.read()
+
+    def desk(self) -> Desk | None:
+        """The desk that is up, if one is; the code may have changed since."""
+        found = deployment.deployed(self.environment) if AWS in self.running() else None
+        return None if found is None else Desk(self.environment, found)
+
+    @property
+    def _book(self) -> Book:
+        return Book(self.environment.folder / "processes.json")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self.environment.folder.mkdir(parents=True, exist_ok=True)
+        with (self.environment.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Busy(f"another up or down of {self.environment.folder} is at work; wait for it") from None
+            yield
+
+    def _start(self, progress: Progress, name: str, *more: str) -> None:
+        arguments, port, setting, url = self._told(name, *more)
+        running = self._book.read().get(name)
+        if running is not None and running.port == port and _same(running, arguments):
+            return
+        with progress.step(f"start the {name}") as tell:
+            if running is not None:  # on another port, or with other settings
+                stop(running)
+            process = start(
+                name,
+                arguments,
+                port=port,
+                setting=setting,
+                answers=lambda: _answers(url),
+                log=self.environment.folder / "logs" / f"{name.replace(' ', '-').lower()}.log",
+                cwd=ROOT,
+                environment=self.environment.environment(),
+            )
+            self._book.add(name, process)
+            tell(f"on port {port}")
+
+    def _told(self, name: str, api_url: str = "") -> tuple[list[str], int, str, str]:
+        """How a process is started, on which port, what chooses the port, and where it answers."""
+        environment, folder = self.environment, self.environment.folder
+        match name:
+            case "embedded AWS":
+                port, setting, url = environment.port, "PORT", f"{environment.aws_url}/_ministack/ready"
+                arguments = ["local.embedded_aws", "--state", str(folder / "state")]
+            case "price source":
+                port, setting, url = environment.prices_port, "PRICES_PORT", f"{environment.prices_url}/sandbox/state"
+                arguments = ["sandbox.prices", "--state", str(folder / "prices.json")]
+            case "exchange":
+                port, setting, url = (
+                    environment.exchange_port,
+                    "EXCHANGE_PORT",
+                    f"{environment.exchange_url}/api/v3/ping",
+                )
+                arguments = ["sandbox.exchange", "--state", str(folder / "exchange.json")]
+                arguments += ["--prices-url", environment.prices_url]
+            case "bank":
+                port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"
+                arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]
+                arguments += ["--webhook-url", f"{api_url}/webhooks/baas"]
+            case _:
+                port, setting, url = environment.docs_port, "DOCS_PORT", environment.docs_url
+                arguments = ["local.swagger_ui", "--api-url", api_url, "--openapi", str(OPENAPI)]
+        return [arguments[0], "--port", str(port), *arguments[1:]], port, setting, url
+
+    def _deploy(self, progress: Progress) -> Deployment:
+        with progress.step("build the functions"):
+            wanted = deployment.digest(self.environment)
+        found = deployment.deployed(self.environment, wanted)
+        if found is not None:
+            return found
+        if not deployment.bootstrapped(self.environment):
+            with progress.step("cdk bootstrap"):
+                deployment.bootstrap(self.environment)
+        with progress.step("cdk deploy"):
+            return deployment.deploy(self.environment, wanted)
+
+
+def _same(running: Process, arguments: list[str]) -> bool:
+    return running.command.endswith(" ".join(arguments))
+
+
+def _answers(url: str) -> bool:
+    with contextlib.suppress(httpx.TransportError):
+        return httpx.get(url, timeout=2).is_success
+    return False

@@ -1,0 +1,151 @@
+"""The documents are what the code would draw now, and the API's is a good one."""
+
+import inspect
+import itertools
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from openapi_spec_validator import validate
+
+from common import keys
+from common.domain.payouts import model as payouts
+from common.errors import Refusal
+from common.http import problem
+from docgen import documents
+from docgen.__main__ import main
+from functions.accounts import model as accounts
+from functions.offramp import model as offramp
+from functions.orders import model as orders
+from infra.contexts import contexts
+
+COMMITTED: dict[str, Any] = json.loads((documents.ROOT / "docs" / "openapi.json").read_text())
+OPERATIONS: dict[str, dict[str, Any]] = {
+    f"{method.upper()} {path}": operation
+    for path, operations in COMMITTED["paths"].items()
+    for method, operation in operations.items()
+}
+
+
+def test_the_committed_documents_are_not_stale() -> None:
+    assert documents.stale() == []
+
+
+def test_drawing_twice_gives_the_same() -> None:
+    assert documents.documents() == documents.documents()
+
+
+def test_the_api_is_valid_openapi() -> None:
+    validate(COMMITTED)
+
+
+def test_every_route_of_every_context_is_in_it_and_no_other() -> None:
+    routes = [f"{route.method} {route.path}" for context in contexts() for route in context.routes]
+    assert sorted(OPERATIONS) == sorted(routes)
+
+
+def test_what_is_told_of_operations_is_of_operations_there_are() -> None:
+    assert {operation["operationId"] for operation in OPERATIONS.values()} == set(documents.TOLD)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS.values(), ids=OPERATIONS)
+def test_an_operation_asks_for_a_token_and_tells_its_refusals(operation: dict[str, Any]) -> None:
+    assert operation["operationId"].isidentifier()
+    signed = operation["operationId"] == "bank_event"
+    assert operation["security"] == ([] if signed else [{"bearer": []}])
+    assert operation["summary"]
+    assert operation["tags"]
+    done = [status for status in operation["responses"] if status < "300"]
+    assert done
+    assert {"400", "403", "503"} <= operation["responses"].keys()
+    assert ("401" in operation["responses"]) is not signed
+    of_a_form = "requestBody" in operation or "parameters" in operation
+    assert ("422" in operation["responses"]) == (of_a_form and not signed)
+    for status, response in operation["responses"].items():
+        if status > "401":
+            assert list(response["content"]) == ["application/problem+json"]
+
+
+def test_a_body_has_examples() -> None:
+    for route, operation in OPERATIONS.items():
+        if "requestBody" in operation:
+            assert operation["requestBody"]["content"]["application/json"]["examples"], route
+
+
+def test_a_problem_is_told_as_it_is_answered() -> None:
+    for name, example in COMMITTED["components"]["examples"].items():
+        kinds = [kind for kind in _below(Refusal) if kind.__name__ == name]
+        assert kinds, name
+        for kind in kinds:  # two contexts may refuse the same: then they say the same
+            refusal = kind.__new__(kind)
+            Refusal.__init__(refusal, " ".join((inspect.getdoc(kind) or "").split()))
+            answered = problem(refusal)
+            assert answered.body is not None
+            assert json.loads(answered.body).items() >= example["value"].items(), kind
+            assert answered.status_code == example["value"]["status"]
+        assert example["value"]["detail"], f"{name} does not say in its docstring what is the case"
+
+
+def test_operations_have_names_of_their_own() -> None:
+    assert len({operation["operationId"] for operation in OPERATIONS.values()}) == len(OPERATIONS)
+
+
+def _below(kind: type[Refusal]) -> list[type[Refusal]]:
+    children = kind.__subclasses__()
+    return [*children, *itertools.chain.from_iterable(map(_below, children))]
+
+
+def test_schemas_of_one_name_are_one_schema_unless_they_differ() -> None:
+    names = COMMITTED["components"]["schemas"]
+    assert {"AccountsTransactionView", "OrdersTransactionView"} <= names.keys()
+    assert {"AccountsTransactionPage", "OrdersTransactionPage"} <= names.keys()
+    assert "TransactionView" not in names
+    page = COMMITTED["paths"]["/balance/transactions"]["get"]["responses"]["200"]["content"]["application/json"]
+    assert page["schema"] == {"$ref": "#/components/schemas/AccountsTransactionPage"}
+    lines = names["AccountsTransactionPage"]["properties"]["items"]["items"]
+    assert lines == {"$ref": "#/components/schemas/AccountsTransactionView"}
+
+
+@pytest.mark.parametrize(
+    ("title", "begins", "transitions", "by_operators"),
+    [
+        ("accounts", "PENDING", accounts.TRANSITIONS, accounts.OPERATORS_ONLY),
+        ("offramp", "NEW", offramp.TRANSITIONS, offramp.OPERATORS_ONLY),
+        ("orders", "PENDING", orders.TRANSITIONS, orders.OPERATORS_ONLY),
+        ("payout attempts", "PENDING", payouts.ATTEMPT_TRANSITIONS, set()),
+    ],
+)
+def test_every_move_is_drawn_and_those_of_operators_are_marked(
+    title: str, begins: str, transitions: Mapping[Any, Any], by_operators: Any
+) -> None:
+    drawn = documents.states().partition(f"## {title}\n")[2].partition("\n## ")[0].splitlines()
+    moves = [(before, status) for before, after in transitions.items() for status in after]
+    ends = [f"    {status} --> [*]" for status, after in transitions.items() if not after]
+    assert sorted(line for line in drawn if "-->" in line) == sorted(
+        [
+            f"    [*] --> {begins}",
+            *ends,
+            *(f"    {a} --> {b}{' : by an operator' if (a, b) in by_operators else ''}" for a, b in moves),
+        ]
+    )
+
+
+def test_the_machines_of_the_model_are_all_drawn() -> None:
+    titles = [line.removeprefix("## ") for line in documents.states().splitlines() if line.startswith("## ")]
+    assert titles == ["accounts", "offramp", "orders", "purchases", "batches", "payout attempts"]
+
+
+def test_a_stale_document_is_found_and_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(keys, "as_markdown", lambda: "another table")
+    assert main(["--check"]) == 1
+    assert "docs/table.md is stale: run `make docs`\n" in capsys.readouterr().err
+
+
+def test_a_route_that_nobody_told_of_is_not_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {name: told for name, told in documents.TOLD.items() if name != "portfolio"}
+    monkeypatch.setattr(documents, "TOLD", told)
+    with pytest.raises(documents.UntoldOperation, match="GET /portfolio"):
+        documents.openapi()

@@ -1,0 +1,79 @@
+"""Where the stack goes, as the context says."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from infra import deploy
+from infra.bundle import ROOT
+from infra.environment import Environment, EnvironmentName, UnknownEnvironment
+
+
+def _read(**context: str) -> Environment:
+    return Environment.read(context.get)
+
+
+def test_without_a_word_it_is_staging_and_never_production() -> None:
+    assert _read().name is EnvironmentName.STAGING
+    assert _read().customer_deposits
+    assert not _read(environment="production").customer_deposits
+
+
+def test_an_environment_that_can_not_be_is_refused() -> None:
+    with pytest.raises(UnknownEnvironment, match="local, staging, production"):
+        _read(environment="moon")
+    with pytest.raises(UnknownEnvironment, match="endpoint_url"):
+        _read(environment="production", endpoint_url="http://127.0.0.1:1")
+    with pytest.raises(UnknownEnvironment, match="endpoint_url"):
+        _read(environment="local")
+
+
+def test_pages_are_listed_with_commas() -> None:
+    local = _read(environment="local", endpoint_url="http://127.0.0.1:1", docs_origins="http://a:1,http://b:2")
+    assert local.docs_origins == ("http://a:1", "http://b:2")
+    assert _read().docs_origins == ()
+
+
+def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
+    assert (_read().exchange, _read().exchange_url, _read().exchange_quote) == (
+        "binance",
+        "https://api.binance.com",
+        "USDT",
+    )
+    assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
+    told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
+    read = _read(environment="production", **told)
+    assert {name: getattr(read, name) for name in told} == told
+
+
+def test_a_deployment_refuses_politely_where_there_is_no_aws(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+    assert deploy.main(["staging"]) == 1
+    assert "no region is set" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-central-1")
+    assert deploy.main(["staging"]) == 1
+    assert "there are no AWS credentials here" in capsys.readouterr().err
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
+    assert deploy.main(["production"]) == 1
+    assert "that is not AWS" in capsys.readouterr().err
+
+
+def test_no_lock_file_names_the_host_of_a_registry() -> None:
+    for path in [*(ROOT / "requirements").glob("*.txt"), ROOT / "package-lock.json", ROOT / ".npmrc"]:
+        text = path.read_text()
+        assert "http://" not in text, path
+        assert "https://" not in text, path
+        assert "resolved" not in text.replace("omit-lockfile-registry-resolved", ""), path
+
+
+def test_the_cdk_command_line_is_pinned_exactly() -> None:
+    pinned = json.loads((ROOT / "package.json").read_text())["devDependencies"]
+    assert all(version[0].isdigit() for version in pinned.values())

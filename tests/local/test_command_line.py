@@ -1,0 +1,106 @@
+"""The command line without a stack: what it says, and in what form."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+import local.__main__ as command_line
+from local.environment import LocalEnvironment
+from local.processes import PortTaken, Process
+from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, LocalStack
+
+
+@pytest.fixture
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A checkout in which nothing was ever started."""
+
+    chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5}
+    monkeypatch.setattr(
+        command_line, "LocalEnvironment", lambda **ports: LocalEnvironment(tmp_path, **(chosen | ports))
+    )
+    return tmp_path
+
+
+def _said(*words: str) -> tuple[int, str]:
+    answer = CliRunner().invoke(command_line.app, words)
+    return answer.exit_code, answer.output
+
+
+def test_help_tells_the_verbs() -> None:
+    code, said = _said("--help")
+    assert code == 0
+    for verb in ("up", "down", "status", "token", "demo"):
+        assert f" {verb} " in said
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_where_nothing_runs_down_and_status_say_so() -> None:
+    assert _said("down") == (0, "Nothing of ours is running.\n")
+    assert _said("status") == (1, "Nothing of ours is running; make up starts it.\n")
+    code, said = _said("down", "--json")
+    assert (code, json.loads(said)) == (0, {"stopped": []})
+    code, said = _said("token", "ann")
+    assert code == 1
+    assert "make up" in said
+
+
+@pytest.mark.usefixtures("elsewhere")
+def test_trouble_is_told_in_one_sentence_and_in_json_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def taken(*_: object) -> None:
+        raise PortTaken("port 1 is taken by process 7 (cat). Stop it, or choose another port: make up PORT=2")
+
+    monkeypatch.setattr(LocalStack, "up", taken)
+    code, said = _said("up")
+    assert code == 1
+    assert "port 1 is taken by process 7 (cat)" in said
+    assert "Traceback" not in said
+    code, said = _said("up", "--json")
+    assert (code, json.loads(said)["error"].partition(".")[0]) == (1, "port 1 is taken by process 7 (cat)")
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("by", ["option", "environment"])
+def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> None:
+    asked: list[LocalEnvironment] = []
+
+    def up(local: LocalStack, _: object) -> None:
+        asked.append(local.environment)
+        raise PortTaken("port 1 is taken")
+
+    monkeypatch.setattr(LocalStack, "up", up)
+    ports = {"PORT": 7001, "DOCS_PORT": 7002, "PRICES_PORT": 7003, "EXCHANGE_PORT": 7004, "BANK_PORT": 7005}
+    options = [f"--{name.lower().replace('_', '-')}={port}" for name, port in ports.items()]
+    if by == "environment":
+        for name, port in ports.items():
+            monkeypatch.setenv(name, str(port))
+    assert _said("up", *(options if by == "option" else []))[0] == 1
+    (environment,) = asked
+    assert [
+        environment.port,
+        environment.docs_port,
+        environment.prices_port,
+        environment.exchange_port,
+        environment.bank_port,
+    ] == [*ports.values()]
+
+
+@pytest.mark.usefixtures("elsewhere")
+@pytest.mark.parametrize("missing", [AWS, PRICES, EXCHANGE, BANK, DOCS])
+def test_a_desk_of_which_something_does_not_run_is_not_up(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
+    there = {name: Process(1, "", "", 1) for name in (AWS, PRICES, EXCHANGE, BANK, DOCS) if name != missing}
+    monkeypatch.setattr(LocalStack, "running", lambda _: there)
+    code, said = _said("token", "ann")
+    assert code == 1
+    assert "the desk is not up" in said
+
+
+def test_only_one_up_or_down_works_on_a_folder(elsewhere: Path) -> None:
+    local = LocalStack(LocalEnvironment(elsewhere))
+    with local._alone():
+        code, said = _said("down")
+    assert code == 1
+    assert "wait for it" in said

@@ -1,0 +1,88 @@
+"""We stop what we started and nothing else, and say who has taken a port."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from local import processes
+from local.processes import Book, DidNotStart, PortTaken, Process, must_be_free, start, stop
+from tests.journeys.conftest import free_ports
+
+
+@pytest.fixture
+def sleeper(tmp_path: Path) -> Iterator[Process]:
+    process = _start(tmp_path, "http.server", "--bind", "127.0.0.1")
+    yield process
+    stop(process)
+
+
+def _start(folder: Path, module: str, *arguments: str) -> Process:
+    (port,) = free_ports(1)
+
+    def answers() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    return start(
+        module,
+        [module, *arguments, str(port)],
+        port=port,
+        setting="PORT",
+        answers=answers,
+        log=folder / "log",
+        cwd=folder,
+        environment=os.environ,
+        patience_seconds=10,
+    )
+
+
+def test_a_started_process_is_known_until_it_is_stopped(sleeper: Process, tmp_path: Path) -> None:
+    book = Book(tmp_path / "processes.json")
+    assert book.read() == {}
+    book.add("sleeper", sleeper)
+    assert Book(book.path).read() == {"sleeper": sleeper}
+    assert stop(sleeper)
+    assert Book(book.path).read() == {}
+
+
+def test_a_pid_that_is_somebody_elses_by_now_is_left_alone(sleeper: Process) -> None:
+    for somebody_else in (replace(sleeper, began="1"), replace(sleeper, command="another program")):
+        assert not somebody_else.alive
+        assert stop(somebody_else)
+        assert sleeper.alive
+
+
+def test_a_taken_port_is_told_with_who_has_it_and_what_to_set(sleeper: Process) -> None:
+    with pytest.raises(PortTaken) as told:
+        must_be_free(sleeper.port, "DOCS_PORT")
+    said = str(told.value)
+    assert f"port {sleeper.port} is taken by process {sleeper.pid} (" in said
+    assert "http.server" in said
+    assert re.search(r"make up DOCS_PORT=\d+$", said)
+
+
+def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
+    with pytest.raises(DidNotStart, match="No module named nobody"):
+        _start(tmp_path, "nobody")
+
+
+def test_where_there_is_no_proc_the_system_is_asked_by_ps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        subprocess,
+        "run",
+        lambda command, **_: subprocess.CompletedProcess(command, 0, stdout=f" {command[2]} of {command[4]}\n"),
+    )
+    assert processes._ps(7, "lstart") == "lstart= of 7"
+
+
+def test_what_we_start_is_this_python(sleeper: Process) -> None:
+    assert sleeper.command.startswith(sys.executable)
