@@ -1,6 +1,6 @@
 """The id of a thing is derived from what the caller gave, so asking twice names the same thing.
 
-    order_id = derived_id("O", username, "POST /orders", idempotency_key)
+    order_id = derived_id(keys.ORDER, username, "POST /orders", idempotency_key)
 
 `terms` tell a repeat from another request under the same key: a hash of what was asked, never of the price or time
 at which it was done. Equal numbers are equal terms, however they are written.
@@ -12,6 +12,7 @@ import json
 from decimal import Decimal
 
 from common.errors import Conflict
+from common.keys import Key
 from common.money import plain
 
 
@@ -25,10 +26,12 @@ class IdempotencyKeyReused(Conflict):
         )
 
 
-def derived_id(prefix: str, *parts: str) -> str:
-    """`prefix` (an upper-case letter) and 25 characters of A-Z and 2-7: 125 bits of SHA-256 over the parts."""
+def derived_id(row: Key, *parts: str) -> str:
+    """The row's `id_prefix` (an upper-case letter) and 25 characters of A-Z and 2-7: 125 bits of SHA-256 over the
+    parts."""
+    assert row.id_prefix is not None, f"a {row.entity} has no ids of its own"
     digest = hashlib.sha256("\x1f".join(parts).encode()).digest()
-    return prefix + base64.b32encode(digest).decode()[:25]
+    return row.id_prefix + base64.b32encode(digest).decode()[:25]
 
 
 def terms(**asked: str | Decimal | None) -> str:

@@ -1,32 +1,36 @@
-"""The key schema: every kind of item in the one table, a row each. Nothing else spells a key.
+"""The registry: every kind of item in the one table, a row each. Nothing else spells a key, a prefix or an index key.
 
-| entity            | PK                          | SK                      | indexes                                           |
-|-------------------|-----------------------------|-------------------------|---------------------------------------------------|
-| user              | {username}                  | USER                    |                                                   |
-| balance           | {username}                  | BALANCE                 |                                                   |
-| asset_balance     | {username}                  | ASSET#{asset_id}        |                                                   |
-| limit_counter     | {username}                  | LIMIT#{kind}#{date}     |                                                   |
-| asset_transaction | TRANS#{username}#{asset_id} | {created_at}#{order_id} |                                                   |
-| desk_transaction  | DESK#{asset_id}             | {created_at}#{order_id} |                                                   |
-| order             | {order_id}                  | ORDER                   | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
-| deposit           | {order_id}                  | DEPOSIT                 |                                                   |
-| withdrawal        | {order_id}                  | WITHDRAWAL              | OpenWorkIndex                                     |
-| sell_order        | {order_id}                  | SELL_ORDER              | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
-| purchase          | {order_id}                  | PURCHASE                | UserOrdersIndex, UserTimelineIndex, OpenWorkIndex |
-| pool              | POOL#{asset_id}#{shard}     | HEAD                    | OpenWorkIndex                                     |
-| batch             | {batch_id}                  | BATCH                   | OpenWorkIndex                                     |
-| member            | {batch_id}                  | MEMBER#{order_id}       |                                                   |
-| exchange_order    | {order_id}                  | VENUE#{n}               |                                                   |
-| payout_attempt    | {order_id}                  | PAYOUT#{attempt}        |                                                   |
-| bank_event        | HOOK#{webhook_id}           | SEEN                    | OpenWorkIndex                                     |
-| event             | {order_id}                  | EVENT#{at}#{n}          |                                                   |
-| crypto_client     | CLIENT#{client_id}          | CRYPTO                  |                                                   |
-| banking_client    | CLIENT#{client_id}          | BANKING                 |                                                   |
-| asset             | CATALOGUE                   | ASSET#{asset_id}        |                                                   |
-| price             | PRICE                       | {asset_id}              |                                                   |
-| book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                                                   |
-| audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                                                   |
-| cursor            | CURSOR#{name}               | CURSOR                  |                                                   |
+A row tells an entity's keys and indexes, what its ids begin with, the list of open work that it waits in, and the state
+machines that move it. From the rows are derived: the lists of open work, the machines, the item that an id names, the
+table of this page, and the table that is deployed.
+
+| entity            | PK                          | SK                      | ids                | waits in  | machines           | indexes                            |
+|-------------------|-----------------------------|-------------------------|--------------------|-----------|--------------------|------------------------------------|
+| user              | {username}                  | USER                    |                    |           |                    |                                    |
+| balance           | {username}                  | BALANCE                 |                    |           |                    |                                    |
+| asset_balance     | {username}                  | ASSET#{asset_id}        |                    |           |                    |                                    |
+| limit_counter     | {username}                  | LIMIT#{kind}#{date}     |                    |           |                    |                                    |
+| asset_transaction | TRANS#{username}#{asset_id} | {created_at}#{order_id} |                    |           |                    |                                    |
+| desk_transaction  | DESK#{asset_id}             | {created_at}#{order_id} |                    |           |                    |                                    |
+| order             | {order_id}                  | ORDER                   | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
+| deposit           | {order_id}                  | DEPOSIT                 | D…                 |           |                    |                                    |
+| withdrawal        | {order_id}                  | WITHDRAWAL              | W…                 | accounts  | payout             | OpenWork                           |
+| sell_order        | {order_id}                  | SELL_ORDER              | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase          | {order_id}                  | PURCHASE                | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
+| pool              | POOL#{asset_id}#{shard}     | HEAD                    | {asset_id}:{shard} | purchases |                    | OpenWork                           |
+| batch             | {batch_id}                  | BATCH                   | B…                 | batches   | purchase           | OpenWork                           |
+| member            | {batch_id}                  | MEMBER#{order_id}       |                    |           |                    |                                    |
+| exchange_order    | {order_id}                  | VENUE#{n}               |                    |           |                    |                                    |
+| payout_attempt    | {order_id}                  | PAYOUT#{attempt}        |                    |           |                    |                                    |
+| bank_event        | HOOK#{webhook_id}           | SEEN                    |                    | parked    |                    | OpenWork                           |
+| event             | {order_id}                  | EVENT#{at}#{n}          |                    |           |                    |                                    |
+| crypto_client     | CLIENT#{client_id}          | CRYPTO                  |                    |           |                    |                                    |
+| banking_client    | CLIENT#{client_id}          | BANKING                 |                    |           |                    |                                    |
+| asset             | CATALOGUE                   | ASSET#{asset_id}        |                    |           |                    |                                    |
+| price             | PRICE                       | {asset_id}              |                    |           |                    |                                    |
+| book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                    |           |                    |                                    |
+| audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                    |           |                    |                                    |
+| cursor            | CURSOR#{name}               | CURSOR                  |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -47,6 +51,9 @@ PK, SK = "PK", "SK"
 USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
+POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
+# Of what operators can ask for by its id.
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -58,15 +65,35 @@ class PrimaryKey(NamedTuple):
     sk: str
 
 
+def _filled(template: str, parts: dict[str, str]) -> str:
+    for name, part in parts.items():
+        if not part or "#" in part:
+            raise IllegalKeyPart(f"{name} of {template} = {part!r}")
+    return template.format(**parts)
+
+
+def _parts(template: str, written: str) -> dict[str, str] | None:
+    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^#]+)", re.escape(template))
+    match = re.fullmatch(pattern, written)
+    return None if match is None else match.groupdict()
+
+
 @dataclass(frozen=True)
 class Index:
-    """A global secondary index. `holds` lists its projected attributes besides the keys; none means all."""
+    """A global secondary index. `holds` lists its projected attributes besides the keys; none means all.
+
+    Call it with the parts of `sort_key` to get the value of its `range` attribute.
+    """
 
     name: str
     hash: str
     range: str
     holds: tuple[str, ...]
     purpose: str
+    sort_key: str
+
+    def __call__(self, **parts: str) -> str:
+        return _filled(self.sort_key, parts)
 
 
 @dataclass(frozen=True)
@@ -77,32 +104,49 @@ class Key:
     pk: str
     sk: str
     indexes: tuple[Index, ...] = ()
+    id_prefix: str | None = None  # the upper-case letter that its ids begin with
+    id: str | None = None  # how an operator names it, where that is no part of the key
+    work: str | None = None  # the list of open work that it waits in
+    machines: tuple[str, ...] = ()  # those that move it, in their order
 
     def __call__(self, **parts: str) -> PrimaryKey:
-        for name, part in parts.items():
-            if not part or "#" in part:
-                raise IllegalKeyPart(f"{self.entity}.{name} = {part!r}")
-        return PrimaryKey(self.pk.format(**parts), self.sk.format(**parts))
+        filled = _filled(self.pk, parts), _filled(self.sk, parts)
+        return PrimaryKey(*filled)
+
+    def partition(self, **parts: str) -> str:
+        """The partition key alone."""
+        return _filled(self.pk, parts)
+
+    @property
+    def waits_in(self) -> str:
+        """The list of open work that its items wait in."""
+        assert self.work is not None, f"a {self.entity} never waits"
+        return self.work
+
+    @property
+    def prefix(self) -> str:
+        """What every sort key of this row begins with."""
+        return self.sk.partition("{")[0]
 
     def read(self, key: PrimaryKey) -> dict[str, str]:
-        """The parts of a primary key of this row: the inverse of calling it."""
-        return _parts(self.pk, key.pk) | _parts(self.sk, key.sk)
+        """The parts of a primary key of this row: the inverse of calling it. Raises ValueError."""
+        pk, sk = _parts(self.pk, key.pk), _parts(self.sk, key.sk)
+        if pk is None or sk is None:
+            raise ValueError(f"{key} is no {self.entity}")
+        return pk | sk
 
-
-def _parts(template: str, written: str) -> dict[str, str]:
-    pattern = re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^#]+)", re.escape(template))
-    match = re.fullmatch(pattern, written)
-    if match is None:
-        raise ValueError(f"{written!r} is not {template!r}")
-    return match.groupdict()
+    def id_of(self, key: PrimaryKey) -> str:
+        """What an operator calls the item at this key of this row."""
+        return (self.id or self.pk.partition("#")[2] or self.pk).format(**self.read(key))
 
 
 USER_ORDERS = Index(
     "UserOrdersIndex",
     hash="username",
-    range="ASSET_ID",  # {asset_id}#{created_at}#{order_id}: by asset alone, orders would come in no order
+    range="ASSET_ID",
     holds=(),
     purpose="a user's orders of one asset, newest first; of all assets, by asset",
+    sort_key="{asset_id}#{created_at}#{order_id}",  # by asset alone, orders would come in no order
 )
 USER_TIMELINE = Index(
     "UserTimelineIndex",
@@ -110,6 +154,7 @@ USER_TIMELINE = Index(
     range="timeline_at",
     holds=(),
     purpose="all of a user's orders, newest first",
+    sort_key="{created_at}#{order_id}",
 )
 OPEN_WORK = Index(
     "OpenWorkIndex",
@@ -117,8 +162,10 @@ OPEN_WORK = Index(
     range="due_at",
     holds=("waits_for",),
     purpose="unfinished work by the time it is due: the sweeper, expiry, the desk",
+    sort_key="{due_at}",
 )
 INDEXES = [USER_ORDERS, USER_TIMELINE, OPEN_WORK]
+ORDER_INDEXES = (USER_ORDERS, USER_TIMELINE, OPEN_WORK)
 
 USER = Key("user", pk="{username}", sk="USER")
 BALANCE = Key("balance", pk="{username}", sk="BALANCE")
@@ -126,17 +173,43 @@ ASSET_BALANCE = Key("asset_balance", pk="{username}", sk="ASSET#{asset_id}")
 LIMIT_COUNTER = Key("limit_counter", pk="{username}", sk="LIMIT#{kind}#{date}")
 ASSET_TRANSACTION = Key("asset_transaction", pk="TRANS#{username}#{asset_id}", sk="{created_at}#{order_id}")
 DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at}#{order_id}")
-ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
-DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT")
-WITHDRAWAL = Key("withdrawal", pk="{order_id}", sk="WITHDRAWAL", indexes=(OPEN_WORK,))
-SELL_ORDER = Key("sell_order", pk="{order_id}", sk="SELL_ORDER", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
-PURCHASE = Key("purchase", pk="{order_id}", sk="PURCHASE", indexes=(USER_ORDERS, USER_TIMELINE, OPEN_WORK))
-POOL = Key("pool", pk="POOL#{asset_id}#{shard}", sk="HEAD", indexes=(OPEN_WORK,))
-BATCH = Key("batch", pk="{batch_id}", sk="BATCH", indexes=(OPEN_WORK,))
+ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", work="orders")
+DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT", id_prefix="D")
+WITHDRAWAL = Key(
+    "withdrawal",
+    pk="{order_id}",
+    sk="WITHDRAWAL",
+    indexes=(OPEN_WORK,),
+    id_prefix="W",
+    work="accounts",
+    machines=("payout",),
+)
+SELL_ORDER = Key(
+    "sell_order",
+    pk="{order_id}",
+    sk="SELL_ORDER",
+    indexes=ORDER_INDEXES,
+    id_prefix="S",
+    work="offramp",
+    machines=("sell-order", "payout"),
+)
+PURCHASE = Key("purchase", pk="{order_id}", sk="PURCHASE", indexes=ORDER_INDEXES, id_prefix="P", work="purchases")
+POOL = Key(
+    "pool", pk="POOL#{asset_id}#{shard}", sk="HEAD", indexes=(OPEN_WORK,), id="{asset_id}:{shard}", work="purchases"
+)
+BATCH = Key(
+    "batch",
+    pk="{batch_id}",
+    sk="BATCH",
+    indexes=(OPEN_WORK,),
+    id_prefix="B",
+    work="batches",
+    machines=("purchase",),
+)
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
-BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,))
+BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), work="parked")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
@@ -174,11 +247,44 @@ SCHEMA = [
     CURSOR,
 ]
 
+WORK = tuple(sorted({row.work for row in SCHEMA if row.work}))  # the lists of open work
+DRIVEN = tuple(sorted({row.work for row in SCHEMA if row.work and row.machines}))  # those that machines move
+MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
+_BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
+
+
+def row_of(key: PrimaryKey) -> Key:
+    """The row of something that may wait. Raises ValueError."""
+    for row in SCHEMA:
+        if row.work is not None and _parts(row.pk, key.pk) is not None and _parts(row.sk, key.sk) is not None:
+            return row
+    raise ValueError(f"{key} is nothing that waits")
+
+
+def item_named(thing_id: str) -> PrimaryKey | None:
+    """Where the item of this id is; None for an id of nothing."""
+    if re.fullmatch(POOL_ID_PATTERN, thing_id):
+        asset_id, _, shard = thing_id.partition(":")
+        return POOL(asset_id=asset_id, shard=shard)
+    row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
+    return None if row is None else PrimaryKey(thing_id, row.sk)
+
 
 def as_markdown() -> str:
     """The two tables at the top of this module, drawn from SCHEMA and INDEXES: a test compares them."""
-    entities = [("entity", PK, SK, "indexes")]
-    entities += [(k.entity, k.pk, k.sk, ", ".join(i.name for i in k.indexes)) for k in SCHEMA]
+    entities = [("entity", PK, SK, "ids", "waits in", "machines", "indexes")]
+    entities += [
+        (
+            k.entity,
+            k.pk,
+            k.sk,
+            k.id or (f"{k.id_prefix}…" if k.id_prefix else ""),
+            k.work or "",
+            ", ".join(k.machines),
+            ", ".join(i.name.removesuffix("Index") for i in k.indexes),
+        )
+        for k in SCHEMA
+    ]
     indexes = [("index", "partition key", "sort key", "holds", "for")]
     indexes += [
         (i.name, i.hash, i.range, "keys, " + ", ".join(i.holds) if i.holds else "the whole item", i.purpose)

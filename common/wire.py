@@ -9,7 +9,17 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, core_schema
 
 from common import clock
 from common.keys import ASSET_ID_PATTERN
@@ -77,6 +87,17 @@ InstantText = Annotated[
     PlainSerializer(clock.text, return_type=str),
     WithJsonSchema({"type": "string", "format": "date-time", "examples": ["2026-11-21T09:30:00.000000Z"]}),
 ]
+
+
+class OneOf:
+    """A text that is one of those given: what Literal is for values that are not known before the program runs."""
+
+    def __init__(self, *values: str) -> None:
+        self._values = values
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        del source, handler
+        return core_schema.nullable_schema(core_schema.literal_schema(list(self._values)))
 
 
 class RequestBody(BaseModel):

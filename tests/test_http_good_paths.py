@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from common import keys
 from common.domain.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
-from functions.operations.model import CONTEXTS
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
@@ -419,7 +419,7 @@ class TestOperators:
         waiting = olga.get("/operations/work").json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        assert {item["context"] for item in waiting} == set(CONTEXTS)
+        assert {item["context"] for item in waiting} == set(keys.WORK)
         for_people = olga.get("/operations/work", overdue="true").json["items"]
         assert {item["id"] for item in for_people} == {world.unpaid, PARKED}
         world.desk.clock.forward(days=2)

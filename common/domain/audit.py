@@ -48,7 +48,7 @@ def entry(done: AuditEntry) -> Write:
 
 def entries(table: Table, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
     """A page of one day's entries, newest first. `date` is ISO, UTC."""
-    query = Query(partition(f"AUDIT#{date}"), newest_first=True)
+    query = Query(partition(keys.AUDIT_ENTRY.partition(date=date)), newest_first=True)
     return table.page(AuditEntryItem, query, limit=limit, after=after).of(_entry)
 
 

@@ -55,6 +55,6 @@ def record(order_id: str, event: Event) -> Write:
 
 def of(table: Table, order_id: str) -> Iterator[Event]:
     """Oldest first."""
-    query = Query(partition(order_id) & EventItem.SK.startswith("EVENT#"), consistent=True)
+    query = Query(partition(order_id) & EventItem.SK.startswith(keys.EVENT.prefix), consistent=True)
     for item in table.all(EventItem, query):
         yield Event(item.created_at, item.before, item.after, item.reason, item.actor)

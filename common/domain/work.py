@@ -22,7 +22,7 @@ from pynamodb.expressions.update import Action
 
 from common import keys
 from common.errors import Conflict
-from common.keys import PrimaryKey
+from common.keys import Key, PrimaryKey
 from common.machines import Machines
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table
@@ -36,7 +36,7 @@ _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 class OpenWork(Item):
     """An item that may wait. It waits while it has `open_work`."""
 
-    open_work = UnicodeAttribute(null=True)  # {context}#{shard}, or {context}#person-{shard}
+    open_work = UnicodeAttribute(null=True)  # {list}#{shard}, or {list}#person-{shard}
     due_at = InstantAttribute(null=True)  # by when it should have moved
     waits_for = UnicodeAttribute(null=True)
     waits_since = InstantAttribute(null=True)
@@ -57,6 +57,10 @@ class WaitingItem(Item):
     waits_for = UnicodeAttribute()
 
     @property
+    def key(self) -> PrimaryKey:
+        return PrimaryKey(self.PK, self.SK)
+
+    @property
     def needs_person(self) -> bool:
         return _PERSON in self.open_work
 
@@ -71,28 +75,28 @@ class Redriven(Conflict):
     """Somebody else has started the next generation in between, or the work is done."""
 
 
-def wait(item: OpenWork, context: str, *, due_at: datetime, waits_for: str, machine: str | None = None) -> None:
-    """The item, which is about to be put, begins to wait."""
-    item.open_work, item.due_at, item.waits_for = partition(context, item.PK), due_at, waits_for
+def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:
+    """The item, which is about to be put, begins to wait; the first machine of its row moves it."""
+    item.open_work, item.due_at, item.waits_for = partition(row, item.PK), due_at, waits_for
     item.waits_since = item.created_at
-    if machine is not None:
-        item.machine, item.generation = machine, Decimal(1)
+    if row.machines:
+        item.machine, item.generation = row.machines[0], Decimal(1)
 
 
-def waits(context: str, thing_id: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+def waits(row: Key, pk: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for something else, or again."""
     return [
-        OpenWork.open_work.set(partition(context, thing_id)),
+        OpenWork.open_work.set(partition(row, pk)),
         OpenWork.due_at.set(due_at),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
     ]
 
 
-def needs_person(context: str, thing_id: str, *, now: datetime, waits_for: str) -> list[Action]:
+def needs_person(row: Key, pk: str, *, now: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for a person, who should come at once."""
     return [
-        OpenWork.open_work.set(partition(context, thing_id, _PERSON)),
+        OpenWork.open_work.set(partition(row, pk, _PERSON)),
         OpenWork.due_at.set(now),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
@@ -109,19 +113,19 @@ def done() -> list[Action]:
     ]
 
 
-def due(table: Table, context: str, until: datetime) -> Iterator[WaitingItem]:
-    """What should have moved by `until`, oldest first, without what waits for a person."""
-    return _due(table, context, until, "")
+def due(table: Table, listed: str, until: datetime) -> Iterator[WaitingItem]:
+    """What of one list (`keys.WORK`) should have moved by `until`, oldest first, without what waits for a person."""
+    return _due(table, listed, until, "")
 
 
-def for_people(table: Table, context: str) -> Iterator[WaitingItem]:
-    """What waits for a person, oldest first."""
-    return _due(table, context, _ANY_TIME, _PERSON)
+def for_people(table: Table, listed: str) -> Iterator[WaitingItem]:
+    """What of one list waits for a person, oldest first."""
+    return _due(table, listed, _ANY_TIME, _PERSON)
 
 
-def _due(table: Table, context: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
+def _due(table: Table, listed: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
     def of(shard: int) -> Iterator[WaitingItem]:
-        where = (OpenWork.open_work == f"{context}#{whom}{shard}") & (OpenWork.due_at <= until)
+        where = (OpenWork.open_work == f"{listed}#{whom}{shard}") & (OpenWork.due_at <= until)
         return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
@@ -164,7 +168,7 @@ def redriven(item: Unfinished, now: datetime) -> Write:
     assert item.open_work is not None
     return Write.update(
         Unfinished(item.PK, item.SK),
-        OpenWork.open_work.set(partition(item.open_work.partition("#")[0], item.PK)),
+        OpenWork.open_work.set(_partition(item.open_work.partition("#")[0], item.PK)),
         OpenWork.updated_at.set(now),
         when=(OpenWork.open_work == item.open_work) & (OpenWork.generation == item.generation),
         otherwise=Redriven("somebody else has redriven it, or it is done", id=item.PK),
@@ -185,9 +189,9 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
     )
 
 
-def partition(context: str, thing_id: str, whom: str = "") -> str:
-    return f"{context}#{whom}{_shard(thing_id)}"
+def partition(row: Key, pk: str, whom: str = "") -> str:
+    return _partition(row.waits_in, pk, whom)
 
 
-def _shard(thing_id: str) -> int:
-    return hashlib.sha256(thing_id.encode()).digest()[0] % SHARDS
+def _partition(listed: str, pk: str, whom: str = "") -> str:
+    return f"{listed}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from common import keys
 from common.errors import Denied, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
@@ -89,21 +90,22 @@ def deposit(
     owner: Owner, idempotency_key: str, amount: Money, now: datetime, *, by: str, reason: str | None = None
 ) -> Transfer:
     """`by` is the customer's or the operator's route: the two never share a key. An operator's `reason` is a term."""
-    made = _transfer("D", TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
+    made = _transfer(keys.DEPOSIT, TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
     return replace(made, terms=terms(amount=amount.usd, reason=reason))
 
 
 def withdrawal(owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str, now: datetime) -> Transfer:
-    made = _transfer("W", TransferKind.WITHDRAWAL, owner, idempotency_key, amount, Status.PENDING, now, "withdrawals")
+    kind, by = TransferKind.WITHDRAWAL, "withdrawals"
+    made = _transfer(keys.WITHDRAWAL, kind, owner, idempotency_key, amount, Status.PENDING, now, by)
     asked = terms(amount=amount.usd, banking_client_id=banking_client_id)
     return replace(made, terms=asked, banking_client_id=banking_client_id)
 
 
 def _transfer(
-    prefix: str, kind: TransferKind, owner: Owner, key: str, amount: Money, status: Status, now: datetime, by: str
+    row: keys.Key, kind: TransferKind, owner: Owner, key: str, amount: Money, status: Status, now: datetime, by: str
 ) -> Transfer:
     return Transfer(
-        transfer_id=derived_id(prefix, owner.username, owner.sub, by, key),
+        transfer_id=derived_id(row, owner.username, owner.sub, by, key),
         kind=kind,
         owner=owner,
         amount=amount,

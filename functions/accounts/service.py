@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keys
 from common.domain import audit, clients
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
@@ -121,7 +122,7 @@ class Accounts:
         )
         if not made.replayed:
             try:
-                self.machines.start(store.MACHINE, asked.transfer_id, asked.transfer_id)
+                self.machines.start(keys.WITHDRAWAL.machines[0], asked.transfer_id, asked.transfer_id)
             except MachinesUnavailable as unavailable:  # the sweeper will
                 log.warning("machine not started", extra={"order_id": asked.transfer_id, "why": unavailable.detail})
         return made

@@ -31,9 +31,6 @@ from functions.accounts.model import (
     WithdrawalNotFound,
 )
 
-CONTEXT = "accounts"
-MACHINE = "payout"
-
 
 class UserItem(Item, discriminator=keys.USER.entity):
     sub = UnicodeAttribute()
@@ -207,7 +204,7 @@ def _item(transfer: Transfer) -> Item:
         item.banking_client_id = transfer.banking_client_id
         item.created_at = transfer.created_at
         due_at = transfer.created_at + WITHDRAWAL_DUE
-        work.wait(item, CONTEXT, due_at=due_at, waits_for="its first payout attempt", machine=MACHINE)
+        work.wait(item, keys.WITHDRAWAL, due_at=due_at, waits_for="its first payout attempt")
     item.username = transfer.owner.username
     item.sub = transfer.owner.sub
     if isinstance(item, DepositItem):

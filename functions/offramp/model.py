@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from enum import StrEnum
 
+from common import keys
 from common.domain.catalogue.model import Asset, Quote, check_size
 from common.domain.exchange_orders.model import Fill, Lot
 from common.errors import Conflict, NotFound, Rejected, Unavailable
@@ -146,7 +147,7 @@ class SellOrder:
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:
-    return derived_id("S", owner.username, owner.sub, "POST /crypto/order/sell", idempotency_key)
+    return derived_id(keys.SELL_ORDER, owner.username, owner.sub, "POST /crypto/order/sell", idempotency_key)
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from common import keys
 from common.domain import audit, clients
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.store import Market
@@ -203,7 +204,7 @@ class Offramp:
 
     def _start(self, order: SellOrder) -> None:
         try:
-            self.machines.start(store.MACHINE, order.order_id, order.order_id)
+            self.machines.start(keys.SELL_ORDER.machines[0], order.order_id, order.order_id)
         except MachinesUnavailable as unavailable:  # the sweeper will
             log.warning("machine not started", extra={"order_id": order.order_id, "why": unavailable.detail})
 
@@ -232,7 +233,7 @@ class Offramp:
 
         Raises SellOrderNotFound, PayoutNotFound: nothing is to be done then, and the machine ends.
         """
-        if not order_id.startswith("S"):
+        if not order_id.startswith(keys.SELL_ORDER.id_prefix or ""):
             return self.payouts.next(order_id)
         order = store.existing(self.table, order_id)
         match order.status:

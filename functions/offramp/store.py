@@ -25,9 +25,6 @@ from common.table.table import Query, Table
 from common.table.transaction import Write
 from functions.offramp.model import POLL_DUE, RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
 
-CONTEXT = "offramp"
-MACHINE = "sell-order"
-
 
 class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
     ASSET_ID = UnicodeAttribute(null=True)  # in the users' indexes only once the exchange has the order
@@ -136,12 +133,10 @@ def accept(order: SellOrder, placement: Placement, exchange_order_id: str, at: d
         Write.update(
             _order(order),
             item.status.set(Status.BASE_TXN_PENDING),
-            item.ASSET_ID.set(f"{asset_id}#{created_at}#{order.order_id}"),
-            item.timeline_at.set(f"{created_at}#{order.order_id}"),
+            item.ASSET_ID.set(keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id)),
+            item.timeline_at.set(keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id)),
             item.updated_at.set(at),
-            *work.waits(
-                CONTEXT, order.order_id, now=at, due_at=at + POLL_DUE, waits_for="the exchange to execute the sale"
-            ),
+            *_waits(order, at, at + POLL_DUE, "the exchange to execute the sale"),
             when=_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
@@ -157,7 +152,7 @@ def refuse(order: SellOrder, placement: Placement, why: str, at: datetime, look_
         waiting = work.done()
     else:
         last = "a last look whether the exchange has the order after all"
-        waiting = work.waits(CONTEXT, order.order_id, now=at, due_at=look_at, waits_for=last)
+        waiting = _waits(order, at, look_at, last)
     return [
         Write.update(
             _order(order),
@@ -190,7 +185,7 @@ def turned_up(order: SellOrder, placement: Placement, told: str, at: datetime) -
         Write.update(
             _order(order),
             SellOrderItem.updated_at.set(at),
-            *work.needs_person(CONTEXT, order.order_id, now=at, waits_for=waits_for),
+            *work.needs_person(keys.SELL_ORDER, order.order_id, now=at, waits_for=waits_for),
             when=_refused_intent(order),
             otherwise=OrderMoved("the intent has moved"),
         ),
@@ -224,7 +219,7 @@ def settle(order: SellOrder, placement: Placement, fill: Fill) -> list[Write]:
             item.gross_amount.set(order.gross.usd),
             item.fee_amount.set(order.fee.usd),
             item.total_amount.set(order.total_amount.usd),
-            *work.waits(CONTEXT, order.order_id, now=at, due_at=at + POLL_DUE, waits_for="its first payout attempt"),
+            *_waits(order, at, at + POLL_DUE, "its first payout attempt"),
         ]
     return [
         Write.update(
@@ -241,7 +236,7 @@ def expect_fill(order: SellOrder, at: datetime, due_at: datetime) -> Write:
     """The machine has begun to poll. Refused with OrderMoved."""
     return Write.update(
         _order(order),
-        *work.waits(CONTEXT, order.order_id, now=at, due_at=due_at, waits_for="the exchange to execute the sale"),
+        *_waits(order, at, due_at, "the exchange to execute the sale"),
         when=_status(Status.BASE_TXN_PENDING),
         otherwise=OrderMoved("the sale is decided"),
     )
@@ -252,6 +247,10 @@ def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: 
 
 
 # Mapping
+
+
+def _waits(order: SellOrder, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    return work.waits(keys.SELL_ORDER, order.order_id, now=at, due_at=due_at, waits_for=waits_for)
 
 
 def _order(order: SellOrder) -> SellOrderItem:
@@ -305,7 +304,7 @@ def _item(order: SellOrder) -> SellOrderItem:
         updated_at=order.updated_at,
     )
     due_at = order.updated_at + RESOLVE_DUE
-    work.wait(item, CONTEXT, due_at=due_at, waits_for="the exchange to say whether it has the order", machine=MACHINE)
+    work.wait(item, keys.SELL_ORDER, due_at=due_at, waits_for="the exchange to say whether it has the order")
     return item
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
-from common import aws, clock, http
+from common import aws, clock, http, keys
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     POOL_DEADLINE_SECONDS,
@@ -21,12 +21,11 @@ from common.domain.catalogue.model import (
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
-from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, USERNAME_PATTERN
+from common.keys import ASSET_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import CLIENT_ID_PATTERN, Dollars, InstantText, Reason, RequestBody, View
-from functions.operations.model import CONTEXTS
+from common.wire import CLIENT_ID_PATTERN, Dollars, InstantText, OneOf, Reason, RequestBody, View
 from functions.operations.service import Story
 from functions.operations.wiring import operations
 
@@ -35,7 +34,7 @@ app = http.api()
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
 WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ThingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Day = Annotated[
     str,
@@ -261,13 +260,13 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
 def work(
-    context: Literal["accounts", "offramp", "orders", "parked"] | None = None,
+    context: Annotated[str | None, OneOf(*keys.WORK)] = None,
     overdue: bool = False,
     limit: Limit = LIMIT_DEFAULT,
 ) -> WorkList:
     caller(app).must_be_operator()
-    contexts = CONTEXTS if context is None else (context,)
-    found = operations().work(contexts, overdue_only=overdue, limit=limit)
+    lists = keys.WORK if context is None else (context,)
+    found = operations().work(lists, overdue_only=overdue, limit=limit)
     return WorkList(
         items=[
             WaitingView(
@@ -374,7 +373,7 @@ def _story(story: Story) -> StoryView:
 
 def _parked(item: BankEventItem) -> ParkedView:
     return ParkedView(
-        webhook_id=item.PK.partition("#")[2],
+        webhook_id=item.webhook_id,
         why=item.why,
         strange=item.strange,
         reference_id=item.reference_id,

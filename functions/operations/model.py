@@ -8,9 +8,6 @@ from datetime import datetime, timedelta
 
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 
-CONTEXTS = ("accounts", "batches", "offramp", "orders", "parked", "purchases")  # those that have unfinished work
-DRIVEN = ("accounts", "batches", "offramp")  # those whose work machines move, or people
-MACHINES = ("sell-order", "payout", "purchase")
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
 RECONCILE_TRIES_MAX = 5

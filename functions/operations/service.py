@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
+from common import keys
 from common.domain import audit, clients, timeline, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
@@ -73,24 +74,24 @@ class Operations:
             tx.add(catalogue.save(asset, now), audit.entry(entry))
         return asset
 
-    def work(self, contexts: tuple[str, ...], *, overdue_only: bool, limit: int) -> list[Waiting]:
+    def work(self, lists: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
         now = self.now()
         until = now if overdue_only else now + FAR
 
-        def waiting(context: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
+        def waiting(listed: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
             for item in items:
                 yield Waiting(
-                    context=context,
-                    id=store.thing_id(item.PK),
+                    context=listed,
+                    id=keys.row_of(item.key).id_of(item.key),
                     waits_for=item.waits_for,
                     due_at=item.due_at,
                     overdue=item.due_at <= now,
                     needs_person=item.needs_person,
                 )
 
-        found = [waiting(c, work.due(self.table, c, until)) for c in contexts]
-        found += [waiting(c, work.for_people(self.table, c)) for c in contexts if c in model.DRIVEN]
+        found = [waiting(listed, work.due(self.table, listed, until)) for listed in lists]
+        found += [waiting(listed, work.for_people(self.table, listed)) for listed in lists if listed in keys.DRIVEN]
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
 
     def story(self, thing_id: str) -> Story:
@@ -145,7 +146,8 @@ class Operations:
             return False
 
     def _waiting(self, thing_id: str) -> Unfinished | None:
-        return work.item(self.table, store.key_of(thing_id))
+        key = keys.item_named(thing_id)
+        return None if key is None else work.item(self.table, key)
 
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
@@ -171,16 +173,15 @@ class Operations:
         Any round may be cut short; the next one does the rest.
         """
         now, found = self.now(), Counter[str]()
-        for context in model.CONTEXTS:
-            if context in (*model.DRIVEN, payouts_store.PARKED):
-                continue
-            found["overdue"] += sum(1 for _ in work.due(self.table, context, now - model.OVERDUE_AFTER))
-        for context in model.DRIVEN:
-            for waiting in work.due(self.table, context, now):
+        for listed in keys.WORK:
+            if listed not in (*keys.DRIVEN, keys.BANK_EVENT.work):
+                found["overdue"] += sum(1 for _ in work.due(self.table, listed, now - model.OVERDUE_AFTER))
+        for listed in keys.DRIVEN:
+            for waiting in work.due(self.table, listed, now):
                 if not more_time():
                     break
-                self._one(waiting.PK, lambda: self._sweep(PrimaryKey(waiting.PK, waiting.SK), now, found))  # noqa: B023
-            found["needs_person"] += sum(1 for _ in work.for_people(self.table, context))
+                self._one(waiting.PK, lambda: self._sweep(waiting.key, now, found))  # noqa: B023
+            found["needs_person"] += sum(1 for _ in work.for_people(self.table, listed))
         for key in self._dead(now):
             if more_time():
                 self._one(key.pk, lambda: self._restart(key, found))  # noqa: B023
@@ -214,16 +215,18 @@ class Operations:
             found["started"] += work.drive(self.table, self.machines, item, self.now())
 
     def _place_again(self, event: BankEventItem, found: Counter[str]) -> None:
-        if self.payouts.replay(store.thing_id(event.PK), SWEEPER) is not Taken.PARKED:
+        if self.payouts.replay(event.webhook_id, SWEEPER) is not Taken.PARKED:
             found["replayed"] += 1
             found["parked"] -= 1
 
     def _dead(self, now: datetime) -> Iterator[PrimaryKey]:
         """The orders whose execution has died lately."""
-        for machine in model.MACHINES:
+        for machine in keys.MACHINES:
             try:
                 for name in self.machines.died(machine, now - model.DIED_WITHIN):
-                    yield store.key_of(name.partition("-")[0])
+                    key = keys.item_named(name.partition("-")[0])
+                    if key is not None:
+                        yield key
             except MachinesUnavailable as unavailable:
                 log.warning("not swept", extra={"machine": machine, "why": unavailable.detail})
 

@@ -9,7 +9,6 @@ from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from common import keys
 from common.domain.ledger.store import BalanceItem
-from common.keys import PrimaryKey
 from common.owner import Owner
 from common.table.items import AnyItem, InstantAttribute, Item
 from common.table.table import Page, Position, Query, Table, partition
@@ -36,30 +35,10 @@ class OutsideCallItem(AnyItem):
     failure_code = UnicodeAttribute(null=True)
 
 
-def thing_id(pk: str) -> str:
-    """What operators call the thing of this partition key: an order's id, or the bank's id of an event."""
-    return pk.partition("#")[2] or pk
-
-
-def key_of(thing_id: str) -> PrimaryKey:
-    """Where something of this id may wait."""
-    match thing_id[:1]:
-        case "S":
-            return keys.SELL_ORDER(order_id=thing_id)
-        case "W":
-            return keys.WITHDRAWAL(order_id=thing_id)
-        case "P":
-            return keys.PURCHASE(order_id=thing_id)
-        case "B":
-            return keys.BATCH(batch_id=thing_id)
-        case _:
-            return keys.ORDER(order_id=thing_id)
-
-
 def calls(table: Table, thing_id: str) -> Iterator[OutsideCall]:
     """Orders at the exchange, then payout attempts, each in order."""
     for kind in (keys.EXCHANGE_ORDER, keys.PAYOUT_ATTEMPT):
-        where = partition(thing_id) & Item.SK.startswith(kind.sk.partition("#")[0] + "#")
+        where = partition(thing_id) & Item.SK.startswith(kind.prefix)
         for item in table.all(OutsideCallItem, Query(where, consistent=True)):
             number = item.SK.rpartition("#")[2]
             if kind is keys.EXCHANGE_ORDER:

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
@@ -164,7 +165,7 @@ class OtherOrder:
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:
-    return derived_id("O", owner.username, owner.sub, "POST /orders", idempotency_key)
+    return derived_id(keys.ORDER, owner.username, owner.sub, "POST /orders", idempotency_key)
 
 
 def market_order(owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, now: datetime) -> Order:

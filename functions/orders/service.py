@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from common import keys
 from common.domain import work
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import AmountTooLarge, Listing, PriceIsNewer, Quote
@@ -304,7 +305,7 @@ class Orders:
     def expire(self, more_time: Callable[[], bool]) -> int:
         """Cancel the resting orders whose time is over; returns how many."""
         expired = 0
-        for waiting in work.due(self.table, store.CONTEXT, self.now()):
+        for waiting in work.due(self.table, keys.ORDER.waits_in, self.now()):
             if not more_time():
                 log.warning("out of time while expiring orders")
                 break

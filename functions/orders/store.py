@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from common import keys
@@ -20,14 +21,12 @@ from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_price
 
-CONTEXT = "orders"
-
 
 class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
-    ASSET_ID = UnicodeAttribute()  # {asset_id}#{created_at}#{order_id}, the index's sort key
-    timeline_at = UnicodeAttribute()  # {created_at}#{order_id}
+    ASSET_ID = UnicodeAttribute()
+    timeline_at = UnicodeAttribute()
     asset_id = UnicodeAttribute()
     order_type = UnicodeAttribute()
     quantity = DecimalAttribute()
@@ -168,10 +167,14 @@ def get(table: Table, owner: Owner, order_id: str) -> Order:
 def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
     """The resting orders that the market has crossed at `price`, and no others: the book is sorted by price."""
     here = book_price(price)
-    buyers = partition(f"BOOK#{asset_id}#{Side.BUY}") & (Item.SK >= here)
-    sellers = partition(f"BOOK#{asset_id}#{Side.SELL}") & (Item.SK < here + "$")  # "$" is what follows "#"
+    buyers = _side(asset_id, Side.BUY) & (Item.SK >= here)
+    sellers = _side(asset_id, Side.SELL) & (Item.SK < here + "$")  # "$" is what follows "#"
     for query in (Query(buyers, newest_first=True), Query(sellers)):  # the best price first
         yield from map(_resting, table.all(BookEntryItem, query))
+
+
+def _side(asset_id: str, side: Side) -> Condition:
+    return partition(keys.BOOK_ENTRY.partition(asset_id=asset_id, side=side))
 
 
 def _resting(entry: BookEntryItem) -> Order:
@@ -220,8 +223,8 @@ def _item(order: Order) -> OrderItem:
         *keys.ORDER(order_id=order.order_id),
         username=order.owner.username,
         sub=order.owner.sub,
-        ASSET_ID=f"{asset_id}#{created_at}#{order.order_id}",
-        timeline_at=f"{created_at}#{order.order_id}",
+        ASSET_ID=keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id),
+        timeline_at=keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
         asset_id=asset_id,
         order_type=order.order_type,
         quantity=order.quantity.amount,
@@ -239,7 +242,7 @@ def _item(order: Order) -> OrderItem:
     )
     if order.status is Status.PENDING:
         assert order.expires_at is not None
-        work.wait(item, CONTEXT, due_at=order.expires_at, waits_for="the market to cross its price, or its expiry")
+        work.wait(item, keys.ORDER, due_at=order.expires_at, waits_for="the market to cross its price, or its expiry")
     return item
 
 

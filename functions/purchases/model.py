@@ -22,6 +22,7 @@ from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from functools import reduce
 
+from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
 from common.domain.exchange_orders.model import Fill, Lot
 from common.domain.ledger.model import USD
@@ -189,15 +190,15 @@ class Purchase:
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:
-    return derived_id("P", owner.username, owner.sub, "POST /purchases", idempotency_key)
+    return derived_id(keys.PURCHASE, owner.username, owner.sub, "POST /purchases", idempotency_key)
 
 
 def direct_batch_id(order_id: str) -> str:
-    return derived_id("B", order_id)
+    return derived_id(keys.BATCH, order_id)
 
 
 def pooled_batch_id(asset_id: str, shard: int, generation: int) -> str:
-    return derived_id("B", asset_id, str(shard), str(generation))
+    return derived_id(keys.BATCH, asset_id, str(shard), str(generation))
 
 
 def shard_of(order_id: str, shards: int) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal
 
+from common import keys
 from common.domain import audit, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, AssetInactive, Execution, PriceUnavailable, Quote
@@ -208,7 +209,7 @@ class Purchases:
 
     def _start(self, batch_id: str) -> None:
         try:
-            self.machines.start(store.MACHINE, batch_id, batch_id)
+            self.machines.start(keys.BATCH.machines[0], batch_id, batch_id)
         except MachinesUnavailable as unavailable:  # the sweeper will
             log.warning("machine not started", extra={"batch_id": batch_id, "why": unavailable.detail})
 
@@ -268,18 +269,18 @@ class Purchases:
         """Close every pool that has not filled by its deadline: its members are refunded, or the desk adds what is
         missing where the asset says so. Any round may be cut short. Returns how many were closed."""
         closed, now = 0, self.now()
-        for waiting in work.due(self.table, store.PURCHASES, now):
+        for waiting in work.due(self.table, keys.POOL.waits_in, now):
             if not more_time():
                 break
-            if waiting.PK.startswith(store.POOL_PREFIX):
+            if keys.row_of(waiting.key) is keys.POOL:
                 try:
-                    closed += self._give_up(waiting.PK, now)
+                    closed += self._give_up(waiting.key, now)
                 except Refusal as refusal:
                     log.warning("pool not closed now", extra={"pool": waiting.PK, "why": refusal.detail})
         return closed
 
-    def _give_up(self, pk: str, now: datetime) -> bool:
-        asset_id, shard = store.pool_named(pk)
+    def _give_up(self, key: keys.PrimaryKey, now: datetime) -> bool:
+        asset_id, shard = store.pool_at(key)
         pool = store.pool(self.table, asset_id, shard)
         if pool.due_at is None or pool.due_at > now:
             return False

@@ -42,9 +42,6 @@ from functions.purchases.model import (
 )
 from functions.purchases.strategy import Strategy
 
-PURCHASES, BATCHES = "purchases", "batches"  # of open work: what machines move is apart
-MACHINE = "purchase"
-POOL_PREFIX = keys.POOL.pk.partition("#")[0] + "#"
 PLACEMENT = 1  # a batch is placed once
 _T = TypeVar("_T")
 
@@ -171,7 +168,7 @@ def batch(table: Table, batch_id: str) -> Batch:
 
 def members(table: Table, batch_id: str) -> list[Member]:
     """All of them, by order id. Nobody joins or leaves a batch: it is a closed generation."""
-    query = Query(partition(batch_id) & Item.SK.startswith("MEMBER#"), consistent=True)
+    query = Query(partition(batch_id) & Item.SK.startswith(keys.MEMBER.prefix), consistent=True)
     return [_member_of(item) for item in table.all(MemberItem, query)]
 
 
@@ -186,7 +183,7 @@ def insert(purchase: Purchase, due_at: datetime, waits_for: str) -> Write:
         return AlreadyAsked(purchase_of(PurchaseItem.from_raw_data(dict(old))))
 
     item = _item(purchase)
-    work.wait(item, PURCHASES, due_at=due_at, waits_for=waits_for)
+    work.wait(item, keys.PURCHASE, due_at=due_at, waits_for=waits_for)
     return Write.put(item, when=PurchaseItem.PK.does_not_exist(), otherwise=taken)
 
 
@@ -218,7 +215,7 @@ def join(pool: Pool, amount: Money, minimum: Money, expires_at: datetime, at: da
         item.due_at.set(item.due_at | expires_at),
         item.waits_for.set(item.waits_for | f"purchases for ${minimum} together, or its deadline"),
         item.waits_since.set(item.waits_since | at),
-        item.open_work.set(item.open_work | work.partition(PURCHASES, _pool(pool).PK)),
+        item.open_work.set(item.open_work | work.partition(keys.POOL, _pool(pool).PK)),
         when=_generation(pool) & (item.total.does_not_exist() | (item.total < (minimum - amount).usd)),
         otherwise=_pool_moved,
     )
@@ -311,7 +308,7 @@ def insert_batch(batch: Batch) -> Write:
         updated_at=batch.updated_at,
     )
     waits_for = "to be placed at the exchange" if found is None else "its members to be refunded"
-    work.wait(item, BATCHES, due_at=batch.created_at + PLACE_DUE, waits_for=waits_for, machine=MACHINE)
+    work.wait(item, keys.BATCH, due_at=batch.created_at + PLACE_DUE, waits_for=waits_for)
     return Write.put(item, when=BatchItem.PK.does_not_exist(), otherwise=BatchMoved("the batch is there"))
 
 
@@ -353,7 +350,7 @@ def place(batch: Batch, plan: Plan, at: datetime, due_at: datetime) -> Write:
         item.quantity.set(plan.quantity.amount),
         item.limit_price.set(plan.limit_price.usd_per_unit),
         item.updated_at.set(at),
-        *work.waits(BATCHES, batch.batch_id, now=at, due_at=due_at, waits_for="the exchange to say whether it has it"),
+        *_waits(batch, at, due_at, "the exchange to say whether it has it"),
         when=item.status == BatchStatus.CLOSED,
         otherwise=BatchMoved("the batch is placed, or over"),
     )
@@ -366,7 +363,7 @@ def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
         _batch(batch.batch_id),
         item.status.set(BatchStatus.WORKING),
         item.updated_at.set(at),
-        *work.waits(BATCHES, batch.batch_id, now=at, due_at=due_at, waits_for="the exchange to execute it"),
+        *_waits(batch, at, due_at, "the exchange to execute it"),
         when=item.status == BatchStatus.PLACED,
         otherwise=BatchMoved("the batch is not waiting for the exchange to take it"),
     )
@@ -384,9 +381,7 @@ def decide(batch: Batch, bought: Bought, at: datetime, look_at: datetime | None 
         item.fee_in_asset.set(bought.fee_in_asset),
         item.fees_elsewhere.set(json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())})),
         item.updated_at.set(at),
-        *work.waits(
-            BATCHES, batch.batch_id, now=at, due_at=at + ALLOCATE_DUE, waits_for="its members to get their shares"
-        ),
+        *_waits(batch, at, at + ALLOCATE_DUE, "its members to get their shares"),
     ]
     if bought.reason is not None:
         actions.append(item.reason.set(bought.reason))
@@ -406,7 +401,7 @@ def finish(batch: Batch, at: datetime) -> Write:
     waiting = work.done()
     if batch.look_at is not None:
         last = "a last look whether the exchange has it after all"
-        waiting = work.waits(BATCHES, batch.batch_id, now=at, due_at=batch.look_at + PLACE_DUE, waits_for=last)
+        waiting = _waits(batch, at, batch.look_at + PLACE_DUE, last)
     return Write.update(
         _batch(batch.batch_id),
         item.status.set(BatchStatus.ALLOCATED),
@@ -439,7 +434,7 @@ def turned_up(batch: Batch, told: str, at: datetime) -> Write:
         _batch(batch.batch_id),
         item.turned_up.set(True),
         item.updated_at.set(at),
-        *work.needs_person(BATCHES, batch.batch_id, now=at, waits_for=waits_for),
+        *work.needs_person(keys.BATCH, batch.batch_id, now=at, waits_for=waits_for),
         when=(item.status == BatchStatus.ALLOCATED) & (item.executed_quantity == Decimal(0)),
         otherwise=BatchMoved("its members are being refunded: the last look will find it"),
     )
@@ -451,7 +446,7 @@ def stop(batch: Batch, why: str, at: datetime) -> Write:
     return Write.update(
         _batch(batch.batch_id),
         item.updated_at.set(at),
-        *work.needs_person(BATCHES, batch.batch_id, now=at, waits_for=f"an operator: {why}"),
+        *work.needs_person(keys.BATCH, batch.batch_id, now=at, waits_for=f"an operator: {why}"),
         when=item.status == BatchStatus.DECIDED,
         otherwise=BatchMoved("the batch is allocated"),
     )
@@ -497,6 +492,10 @@ def batch_event(
 # Mapping
 
 
+def _waits(batch: Batch, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    return work.waits(keys.BATCH, batch.batch_id, now=at, due_at=due_at, waits_for=waits_for)
+
+
 def _order(order_id: str) -> PurchaseItem:
     return PurchaseItem(*keys.PURCHASE(order_id=order_id))
 
@@ -515,8 +514,8 @@ def _item(purchase: Purchase) -> PurchaseItem:
         *keys.PURCHASE(order_id=purchase.order_id),
         username=purchase.owner.username,
         sub=purchase.owner.sub,
-        ASSET_ID=f"{purchase.asset_id}#{created_at}#{purchase.order_id}",
-        timeline_at=f"{created_at}#{purchase.order_id}",
+        ASSET_ID=keys.USER_ORDERS(asset_id=purchase.asset_id, created_at=created_at, order_id=purchase.order_id),
+        timeline_at=keys.USER_TIMELINE(created_at=created_at, order_id=purchase.order_id),
         asset_id=purchase.asset_id,
         order_type="BUY",
         strategy=purchase.strategy,
@@ -633,9 +632,9 @@ def _if(make: Callable[[Decimal], _T], amount: Decimal | None) -> _T | None:
     return None if amount is None else make(amount)
 
 
-def pool_named(pk: str) -> tuple[str, int]:
-    """Asset and shard of a pool, from its partition key."""
-    parts = keys.POOL.read(keys.PrimaryKey(pk, keys.POOL.sk))
+def pool_at(key: keys.PrimaryKey) -> tuple[str, int]:
+    """Asset and shard of a pool."""
+    parts = keys.POOL.read(key)
     return parts["asset_id"], int(parts["shard"])
 
 

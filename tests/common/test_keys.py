@@ -75,3 +75,42 @@ def test_rows_that_share_a_partition_key_differ_in_their_sort_key() -> None:
 def test_nothing_of_a_user_lies_between_his_assets_and_his_balance_but_those() -> None:
     between = [k.entity for k in keys.SCHEMA if k.pk == "{username}" and "ASSET#" <= k(**parts(k)).sk <= "BALANCE"]
     assert sorted(between) == ["asset_balance", "balance"]
+
+
+def test_the_letters_that_ids_begin_with_are_unique() -> None:
+    prefixes = [row.id_prefix for row in keys.SCHEMA if row.id_prefix]
+    assert len(set(prefixes)) == len(prefixes)
+    assert all(re.fullmatch("[A-Z]", prefix) for prefix in prefixes)
+
+
+def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
+    assert [k for k in keys.SCHEMA if k.work] == [k for k in keys.SCHEMA if keys.OPEN_WORK in k.indexes]
+    assert all(row.work for row in keys.SCHEMA if row.machines)
+
+
+@pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.work], ids=lambda k: k.entity)
+def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
+    key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(("order_id", "batch_id"), _id(row))))
+    assert keys.row_of(key) is row
+    assert keys.item_named(row.id_of(key)) == (None if row is keys.BANK_EVENT else key)  # the bank's ids are its own
+
+
+def _id(row: keys.Key) -> str:
+    return f"{row.id_prefix}{'A' * 25}"
+
+
+@pytest.mark.parametrize("unknown", ["", "x", "Z" * 26, "O1", "evt_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
+def test_an_unknown_id_names_nothing(unknown: str) -> None:
+    assert keys.item_named(unknown) is None
+
+
+def test_a_pool_is_named_by_its_asset_and_its_shard() -> None:
+    assert keys.item_named("SOL:0") == keys.POOL(asset_id="SOL", shard="0")
+
+
+def test_the_sort_keys_of_the_users_indexes_have_their_parts_in_order() -> None:
+    given = {"created_at": "2026-11-21T09:30:00.000000Z", "order_id": "O1"}
+    assert keys.USER_ORDERS(asset_id="BTC", **given) == "BTC#2026-11-21T09:30:00.000000Z#O1"
+    assert keys.USER_TIMELINE(**given) == "2026-11-21T09:30:00.000000Z#O1"
+    with pytest.raises(keys.IllegalKeyPart):
+        keys.USER_ORDERS(asset_id="BTC#x", **given)

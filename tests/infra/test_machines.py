@@ -18,6 +18,7 @@ from typing import Any
 import pytest
 
 import tests.conftest  # noqa: F401  the environment, also where no pytest has read it
+from common import keys
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts.model import AWAIT_SECONDS, Stage
 from common.errors import Refusal, Unavailable
@@ -92,6 +93,7 @@ def test_the_golden_definitions_are_what_is_synthesised(
 
 def test_every_machine_of_the_contexts_has_its_golden_definition(local: Synthesised) -> None:
     names = {m["StateMachineName"] for m in local.of("StepFunctions::StateMachine").values()}
+    assert set(MACHINES) == set(keys.MACHINES)
     assert names == {f"cryptodesk-{machine}" for machine in MACHINES}
     assert {path.name for path in GOLDEN.glob("*.asl.json")} == {f"{machine}.asl.json" for machine in MACHINES}
 

@@ -8,6 +8,7 @@ import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
+from common import keys
 from common.domain.catalogue.model import Asset, Execution, PrecisionLowered
 from common.domain.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
 from common.domain.ledger.model import AccountNotFound
@@ -17,7 +18,7 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
 from common.money import Money
 from common.owner import Owner
-from functions.operations import model, schedule
+from functions.operations import schedule
 from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning, Swept
 from functions.orders.model import Status
 from tests.desk import NOON, Desk
@@ -402,9 +403,9 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.purchase(ann, "4")
     desk.purchase(ann, "10")
     waiting = {item["open_work"]["S"].partition("#")[0] for item in desk.dynamo.items() if "open_work" in item}
-    assert waiting == set(model.CONTEXTS)
-    assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(model.MACHINES)
-    listed = desk.operations.work(model.CONTEXTS, overdue_only=False, limit=100)
+    assert waiting == set(keys.WORK)
+    assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(keys.MACHINES)
+    listed = desk.operations.work(keys.WORK, overdue_only=False, limit=100)
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
 
 

@@ -353,7 +353,8 @@ def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
 def account(table: Table, owner: Owner, *, consistent: bool = False) -> tuple[Balance, list[Holding]]:
     """The USD balance and every holding, by asset, in one request for a dozen assets. Raises AccountNotFound."""
     # ASSET#… < BALANCE, and nothing else of a user lies between them.
-    query = Query(partition(owner.username) & Item.SK.between("ASSET#", keys.BALANCE.sk), consistent=consistent)
+    between = Item.SK.between(keys.ASSET_BALANCE.prefix, keys.BALANCE.sk)
+    query = Query(partition(owner.username) & between, consistent=consistent)
     items = list(table.all(Item, query))
     usd = next((i for i in items if isinstance(i, BalanceItem)), None)
     return _owned(usd, owner), [_holding(i) for i in items if isinstance(i, AssetBalanceItem) and i.sub == owner.sub]
@@ -469,7 +470,7 @@ def _journal(
     consistent: bool = False,
 ) -> Query:
     item = AssetTransactionItem
-    where = partition(f"TRANS#{owner.username}#{asset_id}")
+    where = partition(keys.ASSET_TRANSACTION.partition(username=owner.username, asset_id=asset_id))
     if since is not None or until is not None:
         first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
         where &= item.SK.between(first, max(first, last))  # a span that ends before it begins is empty

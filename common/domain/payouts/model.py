@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from common import keys
 from common.errors import Conflict, NotFound, Unavailable
+from common.keys import Key
 from common.money import Money
 from common.owner import Owner
 
@@ -75,8 +77,7 @@ class Kind:
     """A kind of order that ends in a payout, in its own words for where it stands."""
 
     name: str
-    prefix: str  # of its ids
-    context: str  # whose open work it is
+    row: Key
     ready: str  # the first attempt may be made
     paying: str
     paid: str
@@ -86,8 +87,7 @@ class Kind:
 
 SALE = Kind(
     name="cash-out",
-    prefix="S",
-    context="offramp",
+    row=keys.SELL_ORDER,
     ready="BASE_TXN_COMPLETED",
     paying="TARGET_TXN_PENDING",
     paid="FILLED",
@@ -96,8 +96,7 @@ SALE = Kind(
 )
 WITHDRAWAL = Kind(
     name="withdrawal",
-    prefix="W",
-    context="accounts",
+    row=keys.WITHDRAWAL,
     ready="PENDING",
     paying="PENDING",
     paid="COMPLETED",

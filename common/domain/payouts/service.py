@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from common import keys
 from common.domain import audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
@@ -414,7 +415,7 @@ class Payouts:
         self._drive(payout.order_id)
 
     def _drive(self, order_id: str) -> None:
-        key = store.key_of(order_id)
+        key = keys.item_named(order_id)
         item = None if key is None else work.find(self.table, key)
         if item is not None:
             try:

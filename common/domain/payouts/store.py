@@ -16,8 +16,6 @@ from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
     KINDS,
-    SALE,
-    WITHDRAWAL,
     Attempt,
     AttemptStatus,
     Kind,
@@ -35,13 +33,11 @@ from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
-PARKED = "parked"  # the context of open work that parked events are
 PARKED_OUTCOME = "PARKED"
 STRANGE_MAX = 500  # characters
 NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
 EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
 _SHOULD_MOVE = timedelta(seconds=AWAIT_SECONDS + 120)  # the bank was asked again by then
-_ROWS = {SALE: keys.SELL_ORDER, WITHDRAWAL: keys.WITHDRAWAL}
 
 
 class PayableItem(work.OpenWork):
@@ -88,6 +84,10 @@ class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
     at = InstantAttribute(null=True)
     expires = DecimalAttribute(null=True)  # epoch seconds, the table's time to live; what is parked stays
 
+    @property
+    def webhook_id(self) -> str:
+        return keys.BANK_EVENT.read(keys.PrimaryKey(self.PK, self.SK))["webhook_id"]
+
 
 class EventSeen(Refusal):
     """The event has been taken already."""
@@ -104,14 +104,8 @@ class AttemptMoved(Refusal):
 # Reading
 
 
-def key_of(order_id: str) -> keys.PrimaryKey | None:
-    """Of the order with this id; None for an id of nothing that ends in a payout."""
-    kind = _kind(order_id)
-    return None if kind is None else _key(kind, order_id)
-
-
 def _kind(order_id: str) -> Kind | None:
-    return next((kind for kind in KINDS if order_id.startswith(kind.prefix)), None)
+    return next((kind for kind in KINDS if order_id[:1] == kind.row.id_prefix), None)
 
 
 def payout(table: Table, order_id: str) -> Payout:
@@ -138,7 +132,7 @@ def payout(table: Table, order_id: str) -> Payout:
 
 
 def attempts(table: Table, order_id: str, *, newest_first: bool = False) -> Iterator[Attempt]:
-    where = partition(order_id) & AttemptItem.SK.startswith("PAYOUT#")
+    where = partition(order_id) & AttemptItem.SK.startswith(keys.PAYOUT_ATTEMPT.prefix)
     query = Query(where, consistent=True, newest_first=newest_first)
     return map(_attempt, table.all(AttemptItem, query))
 
@@ -171,7 +165,7 @@ def begin(payout: Payout, attempt: Attempt) -> list[Write]:
         item.attempts.set(Decimal(attempt.number)),
         item.updated_at.set(at),
         *work.waits(
-            kind.context,
+            kind.row,
             payout.order_id,
             now=at,
             due_at=at + _SHOULD_MOVE,
@@ -237,10 +231,10 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str
     item, kind = PayableItem, payout.kind
     waits_for = f"the attempt after {number}, which the bank rejected: {why}"
     if payout.disputed:
-        actions = work.needs_person(kind.context, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
+        actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
         due_at = next_at + timedelta(seconds=60)
-        actions = work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
+        actions = work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
@@ -291,7 +285,7 @@ def dispute(payout: Payout, at: datetime, why: str) -> Write:
 
 
 def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
-    return work.needs_person(payout.kind.context, payout.order_id, now=at, waits_for=f"an operator: {why}")
+    return work.needs_person(payout.kind.row, payout.order_id, now=at, waits_for=f"an operator: {why}")
 
 
 # By hand
@@ -307,7 +301,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
         item.disputed.remove(),
         item.reason.remove(),
         item.updated_at.set(at),
-        *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
+        *work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for="one more attempt"),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=_unsettled(payout),
     )
@@ -333,7 +327,7 @@ def go_on(payout: Payout, at: datetime, due_at: datetime, waits_for: str) -> Wri
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
-        *work.waits(kind.context, payout.order_id, now=at, due_at=due_at, waits_for=waits_for),
+        *work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for=waits_for),
         when=(item.status == payout.status) & _as_read(payout),
         otherwise=_unsettled(payout),
     )
@@ -418,7 +412,7 @@ def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
 def park(event: BankEvent, why: str, now: datetime) -> Write:
     """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
     item = _event_item(event, PARKED_OUTCOME, why, now)
-    work.wait(item, PARKED, due_at=now, waits_for=why)
+    work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
     return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
 
 
@@ -432,7 +426,7 @@ def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
         created_at=now,
         updated_at=now,
     )
-    work.wait(item, PARKED, due_at=now, waits_for=why)
+    work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
     return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
 
 
@@ -466,7 +460,7 @@ def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
 
 def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
     """The parked events, oldest first."""
-    for waiting in work.due(table, PARKED, now):
+    for waiting in work.due(table, keys.BANK_EVENT.waits_in, now):
         item = table.get(BankEventItem, keys.PrimaryKey(waiting.PK, waiting.SK), consistent=True)
         if item is not None and item.outcome == PARKED_OUTCOME:
             yield item
@@ -488,7 +482,7 @@ def event_of(item: BankEventItem) -> BankEvent | None:
         state=State(item.state),
         failure_code=item.failure_code,
     )
-    return BankEvent(keys.BANK_EVENT.read(keys.PrimaryKey(item.PK, item.SK))["webhook_id"], adjustment, item.at)
+    return BankEvent(item.webhook_id, adjustment, item.at)
 
 
 def _event_item(event: BankEvent, outcome: str, why: str, now: datetime) -> BankEventItem:
@@ -517,7 +511,7 @@ def _expiry(now: datetime) -> Decimal:
 
 
 def _key(kind: Kind, order_id: str) -> keys.PrimaryKey:
-    return _ROWS[kind](order_id=order_id)
+    return kind.row(order_id=order_id)
 
 
 def _order(payout: Payout) -> PayableItem:
