@@ -9,11 +9,15 @@ at which it was done. Equal numbers are equal terms, however they are written.
 import base64
 import hashlib
 import json
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Generic, TypeVar
 
 from common.errors import Conflict
 from common.keys import Key
 from common.money import plain
+
+T = TypeVar("T")
 
 
 class IdempotencyKeyReused(Conflict):
@@ -24,6 +28,14 @@ class IdempotencyKeyReused(Conflict):
             "this Idempotency-Key was used for a request with other terms; send those again, or use a new key",
             id=thing_id,
         )
+
+
+@dataclass(frozen=True)
+class Replayable(Generic[T]):
+    """The answer to a request under an idempotency key: what it made, or, `replayed`, what the first one had made."""
+
+    made: T
+    replayed: bool = False
 
 
 def derived_id(row: Key, *parts: str) -> str:

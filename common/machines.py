@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from common.errors import Unavailable
+from common.errors import Conflict, Unavailable
+from common.log import log
 
 if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
 _TOKEN_GONE = {"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"}
 _DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
 HISTORY_EVENTS_MAX = 1000  # the newest
+
+
+class ElsewhereNow(Conflict):
+    """What a machine moves is not where the task that was asked would take it. On this name the machine reads where it
+    is, and goes on there."""
 
 
 class MachinesUnavailable(Unavailable):
@@ -42,6 +48,17 @@ class Step:
 
     at: datetime
     what: str
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where something stands, as the table says: what its machine does next (`stage`), after `wait_seconds`. `facts`
+    are for whoever reads the machine's history: texts, among them the `status` and, where there is one, the
+    `reason`."""
+
+    stage: str
+    wait_seconds: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -72,12 +89,19 @@ class Machines:
             return None
         return False if status == "RUNNING" else None
 
-    def succeed(self, token: str) -> None:
+    def begin(self, machine: str, thing_id: str) -> None:
+        """Start the first execution. Where Step Functions does not do it, the sweeper will."""
+        try:
+            self.start(machine, thing_id, thing_id)
+        except MachinesUnavailable as unavailable:
+            log.warning("machine not started", extra={"id": thing_id, "why": unavailable.detail})
+
+    def succeed(self, token: str, output: Mapping[str, Any]) -> None:
         """Send a task token back. One that is gone (timed out, its execution dead) is no loss: the table knows.
 
         Raises MachinesUnavailable.
         """
-        self._send("send_task_success", taskToken=token, output="{}")
+        self._send("send_task_success", taskToken=token, output=json.dumps(output))
 
     def fail(self, token: str, error: str, cause: str) -> None:
         """Send a task token back with an error, which the machine may retry on. Raises MachinesUnavailable."""

@@ -78,6 +78,11 @@ class Money:
         exact_share = ROUNDING.divide(EXACT.multiply(self.usd, part), whole)
         return Money(exact_share.quantize(COST_STEP, ROUND_HALF_EVEN, ROUNDING))
 
+    def per_unit_of(self, quantity: Quantity) -> Price:
+        """The average price of what cost or brought this much: to 18 decimals, half to even."""
+        step = Decimal(1).scaleb(-FRACTION_DIGITS_MAX)
+        return Price(ROUNDING.divide(self.usd, quantity.amount).quantize(step, ROUND_HALF_EVEN, ROUNDING))
+
     def __str__(self) -> str:
         """At least two decimals, more only where there are more: `10.00`, `33.33333333`."""
         whole, _, fraction = plain(self.usd).partition(".")

@@ -5,9 +5,10 @@ float. So are signs, exponents, `NaN` and `Infinity`.
 """
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
@@ -22,6 +23,7 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from common import clock
+from common.acts import OperatorOutcome
 from common.keys import ASSET_ID_PATTERN
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
 
@@ -110,3 +112,24 @@ class View(BaseModel):
     """What an answer looks like. Its validator is built when it is first used, not at every cold start."""
 
     model_config = ConfigDict(defer_build=True)
+
+
+class OperatorAct(RequestBody):
+    """What every act of an operator is told."""
+
+    reason: Reason
+    dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
+
+
+class OperatorOutcomeView(View):
+    """What an act has done, or would do."""
+
+    id: str
+    before: str | None = Field(description="its status before")
+    after: str | None = Field(description="its status after")
+    done: bool = Field(description="false for a dry run, and where it is so already")
+    says: str = Field(description="what was done, would be done, or is so already")
+
+    @classmethod
+    def of(cls, outcome: OperatorOutcome) -> Self:
+        return cls(**asdict(outcome))

@@ -1,5 +1,11 @@
-"""How the desk's state machines are made: every task is a Lambda that answers with the stage the table says is next,
-and one Choice, the hub, follows it. What passes is asked again; what does not ends the execution and says why.
+"""How the desk's state machines are made: a straight line for what usually happens, and a hub beside it.
+
+    Place ─▶ Poll ─▶ Allocate ─▶ Bought          each task answers with what the table says is next
+      └────────┴─────────┴── ElsewhereNow ─▶ Read ─▶ NextStep ─▶ anywhere
+
+A task that finds its thing elsewhere than on the line raises ElsewhereNow; the hub then reads where the table says it
+is and leads there. So an execution of any generation may start at any time, and the usual life has no hub in it: each
+transition costs money. What passes is retried; what does not ends the execution and says why.
 
 CDK, and therefore nothing that runs in a Lambda: only the `workflow` modules import it.
 """
@@ -14,7 +20,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as sfn_tasks
 from constructs import Construct
 
-from common.machines import MachinesUnavailable
+from common.machines import ElsewhereNow, MachinesUnavailable
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
 
@@ -26,22 +32,23 @@ LAMBDA = [
     "Lambda.SdkClientException",
     "Lambda.TooManyRequestsException",
     "Lambda.Unknown",
-    "Runtime.ExitError",  # it died
+    "Runtime.ExitError",  # the process died
     "Sandbox.Timedout",
 ]
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine is deployed from: its first state, and the functions that it calls."""
+    """What a machine is deployed from: its first state, the functions that it calls, and what it is for."""
 
     first: sfn.IChainable
     functions: Sequence[aws_lambda.IFunction]
+    comment: str
 
 
 @dataclass(frozen=True)
-class Again:
-    """A task is asked again while it fails with this error: after `interval` seconds, then each time `rate` times as
+class Retry:
+    """A task is tried again while it fails with this error: after `interval` seconds, then each time `rate` times as
     many, at most `delay_max`, at most `times` times."""
 
     error: type[Exception]
@@ -52,98 +59,131 @@ class Again:
 
 
 @dataclass
-class Hub:
-    """The states of one machine around their Choice. `passing` are the errors of outside systems that pass."""
+class Line:
+    """The states of one machine. `passing` are the errors of outside systems that pass; `read` is the hub's task,
+    which tells where the thing stands."""
 
     scope: Construct
     passing: Sequence[type[Exception]]
-    who_was_silent: str
+    read_name: str
+    read: aws_lambda.IFunction
     functions: list[aws_lambda.IFunction] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.next_step = sfn.Choice(self.scope, "NextStep", state_name="NextStep")
-        self.unclear = self.fail(UNCLEAR, f"{self.who_was_silent} stayed silent for hours")
+        self.next_step = sfn.Choice(
+            self.scope, "NextStep", state_name="NextStep", comment="Go on where the table says that it is"
+        )
+        self.unclear = sfn.Fail(
+            self.scope,
+            UNCLEAR,
+            state_name=UNCLEAR,
+            comment="Something stayed silent for hours, or there is a bug; the sweeper starts the next execution",
+            error=UNCLEAR,
+            cause_path="$.failure.Cause",
+        )
+        self.hub = self._invoke(self.read_name, self.read, "Read where the table says that it is")
+        self.hub.add_catch(self.unclear, result_path="$.failure")
+        self.hub.next(self.next_step)
 
     def when(self, stage: str, then: sfn.IChainable) -> None:
+        """Where the hub leads."""
         self.next_step.when(sfn.Condition.string_equals("$.stage", stage), then)
 
-    def starting(self, first: sfn_tasks.LambdaInvoke, *, otherwise: sfn.IChainable) -> Machine:
-        """The machine, whose Choice leads any other stage to `otherwise`."""
+    def machine(self, first: sfn.IChainable, comment: str, *, otherwise: sfn.IChainable) -> Machine:
+        """The machine, whose hub leads any other stage to `otherwise`."""
         self.next_step.otherwise(otherwise)
-        return Machine(first, self.functions)
+        return Machine(first, self.functions, comment)
 
     def task(
         self,
         name: str,
         function: aws_lambda.IFunction,
+        comment: str,
         *,
-        again: Again | None = None,
-        caught: tuple[type[Exception], sfn_tasks.LambdaInvoke] | None = None,
-        given: Sequence[str] = (),
+        then: sfn.IChainable | None,
+        retry: Retry | None = None,
+        caught: tuple[type[Exception], sfn.IChainable] | None = None,
     ) -> sfn_tasks.LambdaInvoke:
-        """A task that is given the order's id and the `given` members of the last answer, and leads to the Choice.
-
-        caught: an error that leads to another state.
-        """
-        payload = {name: sfn.JsonPath.string_at(f"$.{name}") for name in ("order_id", *given)}
-        invoke = sfn_tasks.LambdaInvoke(
-            self.scope,
-            name,
-            state_name=name,
-            lambda_function=self._called(function),
-            payload=sfn.TaskInput.from_object(payload),
-            payload_response_only=True,
-            retry_on_service_exceptions=False,  # all retries are listed here
-        )
-        if again is not None:
-            invoke.add_retry(
-                errors=[again.error.__name__],
-                interval=Duration.seconds(again.interval),
-                backoff_rate=again.rate,
-                max_delay=Duration.seconds(again.delay_max),
-                max_attempts=again.times,
-            )
-        self._patiently(invoke)
+        """A task on the line, given the thing's id. `then` may be told later, where two states lead to each other;
+        `caught` is an error that leads to another state."""
+        invoke = self._invoke(name, function, comment, retry)
         if caught is not None:
-            error, then = caught
-            invoke.add_catch(then, errors=[error.__name__], result_path="$.failure")
-        invoke.add_catch(self.unclear, result_path="$.failure")
-        invoke.next(self.next_step)
+            error, other = caught
+            invoke.add_catch(other, errors=[error.__name__], result_path="$.failure")
+        self._elsewhere(invoke)
+        if then is not None:
+            invoke.next(then)
         return invoke
 
     def awaiting(
-        self, name: str, function: aws_lambda.IFunction, seconds: int, then: sfn_tasks.LambdaInvoke
+        self,
+        name: str,
+        function: aws_lambda.IFunction,
+        comment: str,
+        *,
+        seconds: int,
+        then: sfn.IChainable,
+        late: sfn.IChainable,
     ) -> sfn_tasks.LambdaInvoke:
-        """Wait for whoever sends the token back that `function` is given; what has come the table tells, not the token.
-        `then` follows, also when the time is over."""
+        """Wait for whoever sends the token back that `function` is given. `late` follows when nobody has in time."""
         wait = sfn_tasks.LambdaInvoke(
             self.scope,
             name,
             state_name=name,
+            comment=comment,
             lambda_function=self._called(function),
             integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
             payload=sfn.TaskInput.from_object(
                 {"order_id": sfn.JsonPath.string_at("$.order_id"), "token": sfn.JsonPath.task_token}
             ),
-            result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.seconds(seconds)),
             retry_on_service_exceptions=False,
         )
         self._patiently(wait)
-        wait.add_catch(then, errors=["States.Timeout"], result_path="$.failure")
-        wait.add_catch(self.unclear, result_path="$.failure")
+        wait.add_catch(late, errors=["States.Timeout"], result_path="$.failure")
+        self._elsewhere(wait)
         wait.next(then)
         return wait
 
-    def wait(self, name: str) -> sfn.Wait:
+    def wait(self, name: str, comment: str) -> sfn.Wait:
         """As long as the last answer says."""
-        return sfn.Wait(self.scope, name, state_name=name, time=sfn.WaitTime.seconds_path("$.wait_seconds"))
+        seconds = sfn.WaitTime.seconds_path("$.wait_seconds")
+        return sfn.Wait(self.scope, name, state_name=name, comment=comment, time=seconds)
 
-    def succeed(self, name: str) -> sfn.Succeed:
-        return sfn.Succeed(self.scope, name, state_name=name)
+    def succeed(self, name: str, comment: str) -> sfn.Succeed:
+        return sfn.Succeed(self.scope, name, state_name=name, comment=comment)
 
-    def fail(self, name: str, cause: str) -> sfn.Fail:
-        return sfn.Fail(self.scope, name, state_name=name, error=name, cause=cause)
+    def fail(self, name: str, comment: str) -> sfn.Fail:
+        """The cause is the reason that the hub's task has told."""
+        return sfn.Fail(self.scope, name, state_name=name, comment=comment, error=name, cause_path="$.reason")
+
+    def _invoke(
+        self, name: str, function: aws_lambda.IFunction, comment: str, retry: Retry | None = None
+    ) -> sfn_tasks.LambdaInvoke:
+        invoke = sfn_tasks.LambdaInvoke(
+            self.scope,
+            name,
+            state_name=name,
+            comment=comment,
+            lambda_function=self._called(function),
+            payload=sfn.TaskInput.from_object({"order_id": sfn.JsonPath.string_at("$.order_id")}),
+            payload_response_only=True,
+            retry_on_service_exceptions=False,  # all retries are listed here
+        )
+        if retry is not None:
+            invoke.add_retry(
+                errors=[retry.error.__name__],
+                interval=Duration.seconds(retry.interval),
+                backoff_rate=retry.rate,
+                max_delay=Duration.seconds(retry.delay_max),
+                max_attempts=retry.times,
+            )
+        self._patiently(invoke)
+        return invoke
+
+    def _elsewhere(self, invoke: sfn_tasks.LambdaInvoke) -> None:
+        invoke.add_catch(self.hub, errors=[ElsewhereNow.__name__], result_path="$.failure")
+        invoke.add_catch(self.unclear, result_path="$.failure")
 
     def _called(self, function: aws_lambda.IFunction) -> aws_lambda.IFunction:
         if function not in self.functions:
@@ -151,7 +191,7 @@ class Hub:
         return function
 
     def _patiently(self, invoke: sfn_tasks.LambdaInvoke) -> None:
-        """Whatever may pass is asked again for about three hours: after 5 s, 10 s, …, every 5 minutes."""
+        """Whatever may pass is retried for about three hours: after 5 s, 10 s, …, every 5 minutes."""
         invoke.add_retry(
             errors=[*(error.__name__ for error in self.passing), *INSIDE, *LAMBDA],
             interval=Duration.seconds(5),

@@ -40,10 +40,13 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
 )
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.exchange_orders import model as exchange_orders
+from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts import model as payouts
-from common.domain.payouts.model import PayoutUnclear, PayoutUnsettled
-from common.domain.payouts.service import EventNotFound
+from common.domain.payouts.events import EventNotFound
+from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -56,13 +59,12 @@ from common.pages import CursorRefused
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
 from docgen.pictures import pictures
-from functions.accounts.model import DailyLimitExceeded, DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.offramp.model import (
     EstimateOutOfBand,
     NotALot,
     SaleRefused,
     SaleUnresolved,
-    SellOrderNotFilled,
     SellOrderNotFound,
     SellOrderNotOpen,
 )
@@ -106,7 +108,7 @@ class UntoldOperation(LookupError):
 
 _FOUND = {200: "as asked"}
 _BY_HAND = {"reason": "wire 4711 received"}
-_UNPAID = (SellOrderNotFound, PayoutUnsettled)
+_UNPAID = (PayoutNotFound, PayoutUnsettled)
 _NEVER_CAME = {"lost": {"reason": "the bank says that it never came, ticket 4714"}}
 _BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is open again"}}
 
@@ -135,22 +137,6 @@ TOLD: Mapping[str, Told] = {
         (UserNotFound, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
-    ),
-    "complete": Told(
-        {200: "paid, or it was already"},
-        (WithdrawalNotFound, PayoutUnsettled),
-        examples={"paid": {"reason": "paid by transfer 4712"}},
-    ),
-    "reject": Told(
-        {200: "refused, and the hold given back, or it was already"},
-        (WithdrawalNotFound, PayoutUnsettled),
-        examples={"refused": {"reason": "the bank does not know the account"}},
-    ),
-    "retry": Told({200: "one more attempt may be made"}, (WithdrawalNotFound, PayoutUnsettled), examples=_BANK_IS_BACK),
-    "abandon": Told(
-        {200: "nobody sends it any more; the bank is asked once more"},
-        (WithdrawalNotFound, PayoutUnsettled),
-        examples=_NEVER_CAME,
     ),
     # orders
     "assets": Told(_FOUND),
@@ -228,25 +214,39 @@ TOLD: Mapping[str, Told] = {
     ),
     "sell_orders": Told(_FOUND),
     "sell_order": Told(_FOUND, (SellOrderNotFound,)),
-    "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
-    "retry_payout": Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
-    "abandon_attempt": Told(
-        {200: "nobody sends it any more; the bank is asked once more"}, _UNPAID, examples=_NEVER_CAME
-    ),
-    "mark_filled": Told(
-        {200: "filled, or it was already"},
-        _UNPAID,
-        examples={"paid": {"reason": "paid by transfer 4712"}, "only say": {"reason": "a question", "dry_run": True}},
-    ),
-    "credit_usd": Told(
-        {200: "the dollars are on the balance here, or it was filled already"},
-        _UNPAID,
-        examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
-    ),
     "void": Told(
         {200: "ended, and the coins given back"},
-        (SellOrderNotFound, SellOrderNotOpen, SellOrderNotFilled, ExchangeUnavailable),
+        (SellOrderNotFound, SellOrderNotOpen, ExchangeOrderNotFilled, ExchangeUnavailable),
         examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+    ),
+    # payouts
+    "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
+    **dict.fromkeys(
+        ("retry_payout", "retry_withdrawal"),
+        Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
+    ),
+    **dict.fromkeys(
+        ("abandon_attempt", "abandon_withdrawal"),
+        Told({200: "nobody sends it any more; the bank is asked once more"}, _UNPAID, examples=_NEVER_CAME),
+    ),
+    **dict.fromkeys(
+        ("mark_filled", "complete"),
+        Told(
+            {200: "paid, or it was already"},
+            _UNPAID,
+            examples={
+                "paid": {"reason": "paid by transfer 4712"},
+                "only say": {"reason": "a question", "dry_run": True},
+            },
+        ),
+    ),
+    **dict.fromkeys(
+        ("credit_usd", "reject"),
+        Told(
+            {200: "the dollars are on the balance here, or they were already"},
+            _UNPAID,
+            examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+        ),
     ),
     # purchases
     "buy": Told(
@@ -344,7 +344,7 @@ TITLES = {
 
 def openapi() -> Json:
     """One OpenAPI 3.1 document of all contexts."""
-    drawn = {name: _drawn(name) for name in _contexts_with("api")}
+    drawn = {name: _drawn(name) for name in _http_functions()}
     schemas: dict[str, Json] = {}
     paths: dict[str, Json] = defaultdict(dict)
     for document in _apart(drawn).values():
@@ -382,8 +382,13 @@ def openapi() -> Json:
     }
 
 
-def _drawn(context: str) -> Json:
-    api = importlib.import_module(f"functions.{context}.api")
+def _http_functions() -> list[str]:
+    """The modules of every HTTP function: `orders.api`, `payouts.webhook`."""
+    return [f"{name}.{door}" for door in ("api", "webhook") for name in _contexts_with(door)]
+
+
+def _drawn(module: str) -> Json:
+    api = importlib.import_module(f"functions.{module}")
     document: Json = json.loads(api.app.get_openapi_schema().model_dump_json(by_alias=True, exclude_none=True))
     return document
 
@@ -395,7 +400,10 @@ def _apart(documents: Mapping[str, Json]) -> dict[str, Json]:
         for name in document["components"]["schemas"]:
             shapes[name].add(json.dumps(_unfolded(name, document["components"]["schemas"]), sort_keys=True))
     several = {name for name, found in shapes.items() if len(found) > 1}
-    return {context: _renamed(document, several, context.title()) for context, document in documents.items()}
+    return {
+        context: _renamed(document, several, context.partition(".")[0].title())
+        for context, document in documents.items()
+    }
 
 
 def _unfolded(name: str, schemas: Mapping[str, Json]) -> dict[str, Json]:
@@ -461,7 +469,7 @@ def _operation(path: str, method: str, drawn: Json) -> Json:
 @cache
 def _open_routes() -> set[str]:
     """Those that are asked without a token, by whoever signs what he sends."""
-    apis = (importlib.import_module(f"functions.{name}.api") for name in _contexts_with("api"))
+    apis = (importlib.import_module(f"functions.{name}") for name in _http_functions())
     return set().union(*(getattr(api, "OPEN_ROUTES", set()) for api in apis))
 
 
@@ -606,6 +614,14 @@ def states() -> str:
         for name, model in models.items()
         if hasattr(model, "TRANSITIONS")
     ]
+    drawn.append(
+        _diagram(
+            "exchange orders",
+            _says(exchange_orders.ExchangeOrder),
+            exchange_orders.TRANSITIONS,
+            exchange_orders.OPERATORS_ONLY,
+        )
+    )
     drawn.append(_diagram("batches", _says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
     drawn.append(_diagram("payout attempts", _says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])

@@ -74,9 +74,10 @@ class ContextConstruct(Construct):
         super().__init__(scope, context.name.capitalize())
         self._shared = shared
         self.functions: dict[str, aws_lambda.Function] = {}
-        if context.routes:
-            api = self._function(f"{context.name}.api", f"functions.{context.name}.api.handler", API_SECONDS)
-            shared.http_api.add_routes(context.name, context.routes, api)
+        for door, routes in context.routes.items():
+            name = f"{context.name}.{door}"
+            function = self._function(name, f"functions.{name}.handler", API_SECONDS)
+            shared.http_api.add_routes(name, routes, function)
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
         if context.workflow is not None:
             tasks = {
@@ -151,6 +152,7 @@ class ContextConstruct(Construct):
             state_machine_name=f"{SERVICE}-{name}",
             definition_body=aws_stepfunctions.DefinitionBody.from_chainable(made.first),
             role=role.without_policy_updates(),
+            comment=made.comment,
             logs=aws_stepfunctions.LogOptions(destination=log, level=aws_stepfunctions.LogLevel.ALL),
             tracing_enabled=not self._shared.environment.embedded,
         )

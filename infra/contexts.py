@@ -1,5 +1,5 @@
-"""What the contexts offer, found by walking `functions/`: routes of each `api`, rounds of each `schedule`, tasks and
-machines of each `workflow`."""
+"""What the contexts offer, found by walking `functions/`: routes of each `api` and `webhook`, rounds of each
+`schedule`, tasks and machines of each `workflow`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Route:
 @dataclass(frozen=True)
 class Context:
     name: str
-    routes: tuple[Route, ...] = ()
+    routes: Mapping[str, tuple[Route, ...]] = field(default_factory=dict)  # of its HTTP functions, `api` and `webhook`
     every_minutes: Mapping[str, int] = field(default_factory=dict)  # functions of `schedule`, by how often they run
     workflow: ModuleType | None = None  # with `Tasks`, whose fields are the functions of `tasks`, and `machines`
 
@@ -39,25 +39,30 @@ def contexts() -> list[Context]:
 
 def _context(name: str) -> Context:
     package = f"functions.{name}"
-    routes: tuple[Route, ...] = ()
-    if importlib.util.find_spec(f"{package}.api"):
-        api = importlib.import_module(f"{package}.api")
-        open_routes: set[str] = getattr(api, "OPEN_ROUTES", set())
-        # The OpenAPI document is the public list of a resolver's routes, and writes paths as API Gateway does.
-        paths = api.app.get_openapi_schema().paths
-        routes = tuple(
-            sorted(
-                Route(method.upper(), path, open=f"{method.upper()} {path}" in open_routes)
-                for path, item in paths.items()
-                for method in item.model_dump(exclude_none=True, include=_METHODS)
-            )
-        )
+    routes = {
+        door: _routes(importlib.import_module(f"{package}.{door}"))
+        for door in ("api", "webhook")
+        if importlib.util.find_spec(f"{package}.{door}")
+    }
     every_minutes: Mapping[str, int] = {}
     if importlib.util.find_spec(f"{package}.schedule"):
         every_minutes = importlib.import_module(f"{package}.schedule").EVERY_MINUTES
     has_machines = importlib.util.find_spec(f"{package}.workflow") is not None
     workflow = importlib.import_module(f"{package}.workflow") if has_machines else None
     return Context(name, routes, every_minutes, workflow)
+
+
+def _routes(door: ModuleType) -> tuple[Route, ...]:
+    open_routes: set[str] = getattr(door, "OPEN_ROUTES", set())
+    # The OpenAPI document is the public list of a resolver's routes, and writes paths as API Gateway does.
+    paths = door.app.get_openapi_schema().paths
+    return tuple(
+        sorted(
+            Route(method.upper(), path, open=f"{method.upper()} {path}" in open_routes)
+            for path, item in paths.items()
+            for method in item.model_dump(exclude_none=True, include=_METHODS)
+        )
+    )
 
 
 _METHODS = {"get", "put", "post", "delete", "patch"}

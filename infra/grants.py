@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from common import keys
 from common.keys import OPEN_WORK, USER_ORDERS, USER_TIMELINE, Index
 
 GET, QUERY, SCAN = "dynamodb:GetItem", "dynamodb:Query", "dynamodb:Scan"
@@ -42,18 +43,20 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-SELL_ORDER, PAYOUT, PURCHASE = "sell-order", "payout", "purchase"
+SELL_ORDER, PAYOUT, PURCHASE = keys.MACHINES
 
 
-def _each(*actions: str, of: tuple[str, ...] = (SELL_ORDER, PAYOUT)) -> dict[str, frozenset[str]]:
+def _each(*actions: str, of: tuple[str, ...] = keys.MACHINES) -> dict[str, frozenset[str]]:
     return dict.fromkeys(of, frozenset(actions))
 
 
-_SALE = Grant(  # of the tasks that ask the exchange and settle what it did
+_EXCHANGE = frozenset({Secret.EXCHANGE_KEY})
+_ASKS_EXCHANGE = Grant(  # the tasks that ask the exchange and settle what it did
     table=frozenset({GET, PUT, UPDATE}),
-    secrets=frozenset({Secret.EXCHANGE_KEY}),
+    secrets=_EXCHANGE,
 )
-_PAYING = Grant(  # of those that ask the bank
+_SELLS = replace(_ASKS_EXCHANGE, machines={PAYOUT: frozenset({START, DESCRIBE})})  # what is sold is paid out
+_PAYS = Grant(  # those that ask the bank
     table=frozenset({GET, PUT, UPDATE, CHECK}),
     secrets=frozenset({Secret.BANK_KEY}),
 )
@@ -61,7 +64,7 @@ _PAYING = Grant(  # of those that ask the bank
 
 GRANTS: dict[str, Grant] = {
     "accounts.api": Grant(
-        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE, CHECK}),  # the scan: GET /operations/users
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines={PAYOUT: frozenset({START, DESCRIBE})},
     ),
@@ -82,33 +85,44 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines=_each(START, DESCRIBE, HISTORY, TOKEN) | _each(START, DESCRIBE, HISTORY, of=(PURCHASE,)),
+        machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
     ),
     "operations.sweep": Grant(
         table=frozenset({GET, PUT, UPDATE}),
         indexes=(OPEN_WORK,),
-        machines=_each(START, DESCRIBE, LIST, TOKEN) | _each(START, DESCRIBE, LIST, of=(PURCHASE,)),
+        machines=_each(START, DESCRIBE, LIST) | {PAYOUT: frozenset({START, DESCRIBE, LIST, TOKEN, TOKEN_FAILS})},
     ),
     "operations.reconcile": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}),
     ),
     "offramp.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE, CHECK}),
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
         indexes=(USER_TIMELINE,),
-        secrets=frozenset({Secret.CURSOR_KEY, Secret.EXCHANGE_KEY, Secret.BANK_WEBHOOK}),
-        machines={SELL_ORDER: frozenset({START, DESCRIBE, TOKEN}), PAYOUT: frozenset({TOKEN})},
+        secrets=frozenset({Secret.CURSOR_KEY, Secret.EXCHANGE_KEY}),
+        machines=_each(START, DESCRIBE, of=(SELL_ORDER, PAYOUT)),
     ),
-    "offramp.read_order": Grant(table=frozenset({GET, UPDATE})),
-    "offramp.resolve_sell_order": replace(_SALE, machines={SELL_ORDER: frozenset({START, DESCRIBE})}),
-    "offramp.look_for_late_fill": Grant(table=frozenset({GET, UPDATE}), secrets=_SALE.secrets),
-    "offramp.poll_sell_order": _SALE,
-    "offramp.cancel_sell_order": _SALE,
-    "offramp.create_payout": _PAYING,
-    "offramp.check_payout": replace(_PAYING, table=frozenset({GET, PUT, UPDATE})),
+    "offramp.read_sell_order": Grant(table=frozenset({GET})),
+    "offramp.resolve_sell_order": _ASKS_EXCHANGE,
+    "offramp.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
+    "offramp.poll_sell_order": _SELLS,
+    "offramp.cancel_sell_order": _SELLS,
+    "payouts.api": Grant(
+        table=frozenset({GET, PUT, UPDATE, CHECK}),
+        machines={PAYOUT: frozenset({START, DESCRIBE})},
+    ),
+    "payouts.webhook": Grant(
+        table=frozenset({GET, PUT, UPDATE}),
+        secrets=frozenset({Secret.BANK_WEBHOOK}),
+        machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})},
+    ),
+    "payouts.read_payout": Grant(table=frozenset({GET, UPDATE})),
+    "payouts.create_payout": _PAYS,
+    "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
+    "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "purchases.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # who leaves a pool is no member of it any more
         machines={PURCHASE: frozenset({START, DESCRIBE})},
-        secrets=frozenset({Secret.EXCHANGE_KEY}),
+        secrets=_EXCHANGE,
     ),
     "purchases.close_pools": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),
@@ -116,13 +130,10 @@ GRANTS: dict[str, Grant] = {
         machines={PURCHASE: frozenset({START})},
     ),
     "purchases.read_batch": Grant(table=frozenset({GET})),
-    "purchases.place_batch": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=frozenset({Secret.EXCHANGE_KEY})
-    ),
-    "purchases.resolve_batch": _SALE,
-    "purchases.poll_batch": _SALE,
-    "purchases.cancel_batch": _SALE,
+    "purchases.place_batch": Grant(table=frozenset({GET, QUERY, PUT, UPDATE}), secrets=_EXCHANGE),
+    "purchases.resolve_batch": _ASKS_EXCHANGE,
+    "purchases.poll_batch": _ASKS_EXCHANGE,
+    "purchases.cancel_batch": _ASKS_EXCHANGE,
     "purchases.allocate_batch": Grant(table=frozenset({GET, QUERY, PUT, UPDATE})),
-    "purchases.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_SALE.secrets),
-    "offramp.await_payout": Grant(table=frozenset({GET, UPDATE}), machines=_each(TOKEN, TOKEN_FAILS)),
+    "purchases.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
 }

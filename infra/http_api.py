@@ -70,13 +70,13 @@ class HttpApi:
             destination_arn=log.log_group_arn, format=json.dumps(LOGGED)
         )
 
-    def add_routes(self, context: str, routes: tuple[Route, ...], function: aws_lambda.IFunction) -> None:
+    def add_routes(self, name: str, routes: tuple[Route, ...], function: aws_lambda.IFunction) -> None:
         """Raises RouteTwice."""
         # One permission for the whole API: a policy with one for each route would outgrow its 20 KB.
-        integration = HttpLambdaIntegration(f"{context}-api", function, scope_permission_to_route=False)
+        integration = HttpLambdaIntegration(name.replace(".", "-"), function, scope_permission_to_route=False)
         for route in routes:
             if route in self._routes:
-                raise RouteTwice(f"{route.method} {route.path} of {context} is another context's already")
+                raise RouteTwice(f"{route.method} {route.path} of {name} is another function's already")
             self._routes.add(route)
             made = self.api.add_routes(
                 path=route.path,

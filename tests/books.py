@@ -47,6 +47,7 @@ class _Books:
         for item in items:
             self.by_kind[item["entity_type"]].append(item)
         self.lines = self.by_kind["asset_transaction"]
+        self.at_exchange = {(item["PK"], item["SK"]): item["status"] for item in self.by_kind["exchange_order"]}
 
     def negative(self) -> Iterable[str]:
         """Nothing that is owned, held or spent is below zero."""
@@ -106,7 +107,7 @@ class _Books:
         for sale in self.by_kind["sell_order"]:
             if sale["status"] in UNPAID:
                 usd[sale["username"]] += sale["total_amount"]
-            if sale["held"]:
+            if self._holds_coins(sale):
                 assets[sale["username"], sale["asset_id"]] += sale["quantity"]
         for purchase in self._pending("purchase"):
             usd[purchase["username"]] += purchase["held_amount"]
@@ -138,7 +139,7 @@ class _Books:
         """What is unfinished waits, and a pending order is in the book; nothing else is in either."""
         for kind in ("order", "withdrawal", "sell_order", "purchase"):
             for item in self.by_kind[kind]:
-                if item["status"] == "NEW" and not item["held"]:
+                if item["status"] in ("NEW", "BASE_TXN_FAILED") and not self._holds_coins(item):
                     continue  # it may wait for a last look
                 unfinished = item["status"] in UNFINISHED
                 if unfinished != ("open_work" in item):
@@ -246,6 +247,12 @@ class _Books:
             if of_order and of_order[-1]["status"] == "PENDING" and order["status"] not in UNPAID:
                 yield f"{order['PK']} is {order['status']} while an attempt may still be paid"
         yield from (f"attempts of nothing: {order_id}" for order_id in attempts)
+
+    def _holds_coins(self, sale: dict[str, Any]) -> bool:
+        """A sale's coins are held until its exchange order is over."""
+        if sale["status"] == "BASE_TXN_PENDING":
+            return True
+        return sale["status"] == "NEW" and self.at_exchange[sale["PK"], f"VENUE#{sale['exchange_orders']}"] == "SENT"
 
     def _pending(self, kind: str) -> list[dict[str, Any]]:
         return [item for item in self.by_kind[kind] if item["status"] == "PENDING"]

@@ -17,8 +17,10 @@ from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Market
 from common.domain.clients import Client, ClientKind, ClientStatus
-from common.domain.exchange_orders.service import Venue
+from common.domain.exchange_orders.service import ExchangeOrders
+from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
+from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
 from common.owner import Owner
@@ -29,13 +31,17 @@ from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SellOrder
 from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
+from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.orders.model import Order, Side, Terms
-from functions.orders.service import Orders, Placed
+from functions.orders.service import Orders
+from functions.payouts import tasks as payouts_tasks
+from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import Purchase
 from functions.purchases.model import Terms as PurchaseTerms
-from functions.purchases.service import Purchases
+from functions.purchases.service.batches import Batches
+from functions.purchases.service.purchasing import Purchases
 from tests import books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
@@ -96,8 +102,8 @@ class Desk:
         if self.outside is None:
             self.outside = Outside(self.clock)
             self.outside.deploy("sell-order", offramp_tasks, "offramp", lambda: self.offramp)
-            self.outside.deploy("payout", offramp_tasks, "offramp", lambda: self.offramp)
-            self.outside.deploy("purchase", purchases_tasks, "purchases", lambda: self.purchases)
+            self.outside.deploy("payout", payouts_tasks, "payouts", lambda: self.payouts)
+            self.outside.deploy("purchase", purchases_tasks, "batches", lambda: self.batches)
         return self.outside
 
     @property
@@ -109,26 +115,48 @@ class Desk:
         return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock)
 
     @property
+    def events(self) -> BankEvents:
+        return BankEvents(self.payouts)
+
+    @property
+    def acts(self) -> PayoutActs:
+        return PayoutActs(self.payouts)
+
+    @property
+    def market(self) -> Market:
+        return self._market or Market(self.table, self.clock)
+
+    @property
+    def at_exchange(self) -> ExchangeOrders:
+        return ExchangeOrders(self.table, lambda: self.world.exchange, self.clock)
+
+    @property
     def offramp(self) -> Offramp:
-        market = self._market or Market(self.table, self.clock)
-        return Offramp(self.table, market, Venue(lambda: self.world.exchange), self.payouts, self.machines, self.clock)
+        return Offramp(self.table, self.market, self.at_exchange, self.machines, self.clock)
+
+    @property
+    def voiding(self) -> Voiding:
+        return Voiding(self.offramp)
 
     @property
     def purchases(self) -> Purchases:
-        market = self._market or Market(self.table, self.clock)
-        return Purchases(self.table, market, Venue(lambda: self.world.exchange), self.machines, self.clock)
+        return Purchases(self.table, self.market, self.machines, self.clock)
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(self.table, self.market, self.at_exchange, self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:
-        return Accounts(self.table, self.rules, self.payouts, self.machines, self.clock)
+        return Accounts(self.table, self.rules, self.machines, self.clock)
 
     @property
     def orders(self) -> Orders:
-        return Orders(self.table, self._market or Market(self.table, self.clock), self.clock)
+        return Orders(self.table, self.market, self.clock)
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.payouts, self.clock)
+        return Operations(self.table, self.machines, self.events, self.clock)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
@@ -190,7 +218,7 @@ class Desk:
             crypto_client_id=more.pop("crypto_client_id", f"{owner.username}-crypto"),
             banking_client_id=more.pop("banking_client_id", f"{owner.username}-bank"),
         )
-        return self.offramp.sell(owner, key, asked).order
+        return self.offramp.sell(owner, key, asked).made
 
     def list_exchange_asset(self, asset_id: str = "SOL", price: str | None = "100", **rules: Any) -> Asset:
         """One that is bought at the exchange, from $10 on its own."""
@@ -206,7 +234,7 @@ class Desk:
             quote_amount=None if usd is None else Money(usd),
             max_price=None if "max_price" not in more else Price(more.pop("max_price")),
         )
-        return self.purchases.buy(owner, key, asked).purchase
+        return self.purchases.buy(owner, key, asked).made
 
     def close_pools(self) -> int:
         return self.purchases.close_overdue_pools(lambda: True)
@@ -217,7 +245,7 @@ class Desk:
         end, swept_at = self.clock.at + timedelta(days=days), self.clock.at
         while self.clock.at < end:
             self.world.machines.run()
-            self.world.deliver(self.payouts)
+            self.world.deliver(self.events)
             self.world.machines.run()
             soon, waits = self.world.next_at(), sweep and bool(self.waiting())
             if until() or (soon is None and not waits):
@@ -246,17 +274,17 @@ class Desk:
             if "machine" in item and "person" not in item["open_work"]["S"]
         ]
 
-    def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Placed:
+    def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Replayable[Order]:
         key = more.pop("key", None) or next(self.keys)
         if "order_price" in more:
             more["order_price"] = Price(more["order_price"])
         return self.orders.place(owner, key, Terms(asset_id, Side(side), quantity=Decimal(quantity), **more))
 
     def buy(self, owner: Owner, quantity: str, asset_id: str = "BTC", **more: Any) -> Order:
-        return self.place(owner, "BUY", quantity, asset_id, **more).order
+        return self.place(owner, "BUY", quantity, asset_id, **more).made
 
     def sell(self, owner: Owner, quantity: str, asset_id: str = "BTC", **more: Any) -> Order:
-        return self.place(owner, "SELL", quantity, asset_id, **more).order
+        return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
         orders = self.orders

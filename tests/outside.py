@@ -13,7 +13,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from common.domain.payouts.service import Payouts
+from common.domain.payouts.events import BankEvents
 from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
 from sandbox.bank.bank import Outcome, SimulatedBank
@@ -62,7 +62,7 @@ class Outside:
         self.client: Any = self.machines
         self.process: Callable[[], None] = lambda: None  # called before each task: it is a process of its own
         self.remaining_time: Callable[[], int] = lambda: 60_000  # of a task, in milliseconds
-        self.deliver_event: Callable[[Payouts, BankEvent], object] = lambda payouts, event: payouts.receive(event)
+        self.deliver_event: Callable[[BankEvents, BankEvent], object] = lambda events, event: events.receive(event)
 
     def bid(self, price: str, quantity: str) -> None:
         """Somebody buys at this price."""
@@ -100,11 +100,11 @@ class Outside:
 
         return asked
 
-    def deliver(self, payouts: Payouts) -> None:
+    def deliver(self, events: BankEvents) -> None:
         """The bank decides what is due, and its webhooks come."""
         self.simulated.settle()
         for event in self.simulated.take_events():
-            self.deliver_event(payouts, event)
+            self.deliver_event(events, event)
 
     def next_at(self) -> datetime | None:
         """When something happens here by itself."""

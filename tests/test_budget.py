@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
@@ -100,7 +101,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def cancel(side: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
         def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
             desk.buy(ann, "2")
-            order = desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110").order
+            order = desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110").made
             return lambda: desk.orders.cancel(ann, order.order_id)
 
         return prepared
@@ -138,7 +139,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
     def withdrawn(act: Callable[[Desk, str], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
         def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
-            asked = desk.accounts.withdraw(ann, "k", Money(1), "ann-bank").transfer.transfer_id
+            asked = desk.accounts.withdraw(ann, "k", Money(1), "ann-bank").made.transfer_id
             return lambda: act(desk, asked)
 
         return prepared
@@ -160,6 +161,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def read(desk: Desk, order_id: str) -> object:
         return desk.offramp.read(order_id)
 
+    def read_payout(desk: Desk, order_id: str) -> object:
+        return desk.payouts.read(order_id)
+
     def poll(desk: Desk, order_id: str) -> object:
         return desk.offramp.poll(order_id)
 
@@ -167,7 +171,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         refused(lambda: poll(desk, order_id))()
 
     def create(desk: Desk, order_id: str) -> object:
-        return desk.payouts.create(order_id, 0)
+        return desk.payouts.create(order_id)
 
     def wait(desk: Desk, order_id: str) -> None:
         desk.payouts.wait(order_id, "a token")
@@ -178,7 +182,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def told(outcome: str, event_id: str = "evt_1") -> Callable[[Desk, str], object]:
         def hear(desk: Desk, order_id: str) -> object:
             adjustment = desk.world.simulated.decide(f"{order_id}-01", outcome)
-            return desk.payouts.receive(BankEvent(event_id, adjustment, desk.clock.at))
+            return desk.events.receive(BankEvent(event_id, adjustment, desk.clock.at))
 
         return hear
 
@@ -242,17 +246,21 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "open an account": lambda desk, _: lambda: desk.accounts.open(Owner("new", "sub-new")),
         "deposit": deposit,
         "withdrawal, asked for": withdrawal,
-        "withdrawal, paid by hand": withdrawn(lambda desk, asked: desk.accounts.complete(asked, "wire 42", "olga")),
-        "withdrawal, rejected by hand": withdrawn(lambda desk, asked: desk.accounts.reject(asked, "no bank", "olga")),
+        "withdrawal, paid by hand": withdrawn(
+            lambda desk, asked: desk.acts.mark_paid(WITHDRAWAL, asked, "wire 42", "olga", dry_run=False)
+        ),
+        "withdrawal, rejected by hand": withdrawn(
+            lambda desk, asked: desk.acts.give_back(WITHDRAWAL, asked, "no bank", "olga", dry_run=False)
+        ),
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
         "cash-out, refused by the exchange": refused_by_the_exchange,
         "cash-out, looked at": lambda desk, ann: sold(lambda d, order_id: d.offramp.order(ann, order_id))(desk, ann),
-        "read_order, to be polled": sold(read),
+        "read_sell_order, to be polled": sold(read),
         "poll_sell_order, not filled": sold(poll_in_vain, quantity="0.0555"),
         "poll_sell_order, filled": sold(poll),
         "poll_sell_order, nothing executed": sold(poll, quantity="1.666"),
-        "read_order, to be paid": sold(read, poll),
+        "read_payout, to be paid": sold(read_payout, poll),
         "create_payout": sold(create, poll),
         "create_payout, of a withdrawal": withdrawn(create),
         "create_payout, again": sold(create, poll, create),
@@ -266,7 +274,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "webhook, repeated": sold(told("complete"), poll, create, wait, told("complete")),
         "webhook, after the decision": sold(told("complete", "evt_2"), poll, create, wait, told("complete")),
         "webhook, of nothing": sold(
-            lambda desk, _: desk.payouts.receive(
+            lambda desk, _: desk.events.receive(
                 BankEvent("evt_1", Adjustment("adj_1", f"S{'A' * 25}-01", "acc-ann", Money(1), State.FAILED), NOON)
             )
         ),

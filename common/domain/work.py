@@ -21,8 +21,9 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
-from common.errors import Conflict
+from common.errors import Conflict, Unavailable
 from common.keys import Key, PrimaryKey
+from common.log import log
 from common.machines import Machines
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table
@@ -42,6 +43,7 @@ class OpenWork(Item):
     waits_since = InstantAttribute(null=True)
     machine = UnicodeAttribute(null=True)
     generation = DecimalAttribute(null=True)
+    generation_before = DecimalAttribute(null=True)  # of the machine that has handed it over
 
     @property
     def needs_person(self) -> bool:
@@ -100,6 +102,15 @@ def needs_person(row: Key, pk: str, *, now: datetime, waits_for: str) -> list[Ac
         OpenWork.due_at.set(now),
         OpenWork.waits_for.set(waits_for),
         OpenWork.waits_since.set(now),
+    ]
+
+
+def hand_over(machine: str) -> list[Action]:
+    """The actions after which the next machine of its row moves an item."""
+    return [
+        OpenWork.generation_before.set(OpenWork.generation),
+        OpenWork.machine.set(machine),
+        OpenWork.generation.set(Decimal(1)),
     ]
 
 
@@ -163,6 +174,16 @@ def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> 
         generation += 1
 
 
+def drive_now(table: Table, machines: Machines, key: PrimaryKey, now: datetime) -> None:
+    """See to it that the machine of an item runs, if it waits. Where that can not be done now, the sweeper does it."""
+    try:
+        item = find(table, key)
+        if item is not None:
+            drive(table, machines, item, now)
+    except Unavailable as unavailable:
+        log.warning("machine not started", extra={"id": key.pk, "why": unavailable.detail})
+
+
 def redriven(item: Unfinished, now: datetime) -> Write:
     """A person says that the machine of a waiting item may go on. Refused with Redriven."""
     assert item.open_work is not None
@@ -184,7 +205,9 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
         Unfinished(item.PK, item.SK),
         OpenWork.generation.set(Decimal(generation + 1)),
         OpenWork.updated_at.set(now),
-        when=(OpenWork.generation == Decimal(generation)) & OpenWork.open_work.exists(),
+        when=(OpenWork.generation == Decimal(generation))
+        & (OpenWork.machine == item.machine)
+        & OpenWork.open_work.exists(),
         otherwise=Redriven("the next generation has been started already", id=item.PK),
     )
 

@@ -12,7 +12,7 @@ from pynamodb.expressions.condition import Condition
 from common.errors import Unavailable
 from common.keys import Index, Key, PrimaryKey
 from common.table.items import Item
-from common.table.transaction import PATIENCE, Patience, Transaction
+from common.table.transaction import PATIENCE, Patience, Transaction, Write
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -66,6 +66,11 @@ class Table:
 
     def transaction(self) -> Transaction:
         return Transaction(self.client, self.name, self.patience)
+
+    def write(self, *writes: Write) -> None:
+        """Writes that land together or not at all: a whole transaction. Raises what Transaction raises."""
+        with self.transaction() as tx:
+            tx.add(*writes)
 
     def get(self, kind: type[T], key: PrimaryKey, *, consistent: bool = False) -> T | None:
         """One item, or None. Eventually consistent unless said: 0.5 read units, or 1."""

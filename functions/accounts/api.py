@@ -12,16 +12,15 @@ from pydantic import Field
 
 from common import aws, clock, http
 from common.domain.ledger.model import AssetTransaction
-from common.domain.payouts.service import Payouts
-from common.gateways import configured
 from common.http import IdempotencyKey, answer, caller
+from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import ClientId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.accounts.model import Transfer, User
-from functions.accounts.service import Accounts, Made, Rules
+from functions.accounts.service import Accounts, Rules
 
 app = http.api()
 
@@ -41,10 +40,6 @@ class Withdrawal(RequestBody):
 
 class Credit(RequestBody):
     amount: Dollars
-    reason: Reason
-
-
-class Decision(RequestBody):
     reason: Reason
 
 
@@ -162,38 +157,12 @@ def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) ->
     return _made(made, HTTPStatus.CREATED)
 
 
-@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="Paid by another way")
-def complete(transfer_id: TransferId, body: Decision) -> TransferView:
-    operator = caller(app).must_be_operator()
-    return _transfer(accounts().complete(transfer_id, body.reason, operator))
-
-
-@app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
-def retry(transfer_id: TransferId, body: Decision) -> TransferView:
-    operator = caller(app).must_be_operator()
-    return _transfer(accounts().retry(transfer_id, body.reason, operator))
-
-
-@app.post(
-    "/operations/withdrawals/<transfer_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank"
-)
-def abandon(transfer_id: TransferId, body: Decision) -> TransferView:
-    operator = caller(app).must_be_operator()
-    return _transfer(accounts().abandon_attempt(transfer_id, body.reason, operator))
-
-
-@app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
-def reject(transfer_id: TransferId, body: Decision) -> TransferView:
-    operator = caller(app).must_be_operator()
-    return _transfer(accounts().reject(transfer_id, body.reason, operator))
-
-
 def _user(user: User) -> UserView:
     return UserView(username=user.owner.username, created_at=user.created_at)
 
 
-def _made(made: Made, status: HTTPStatus) -> Response[TransferView]:
-    return answer(_transfer(made.transfer), status, replayed=made.replayed)
+def _made(result: Replayable[Transfer], status: HTTPStatus) -> Response[TransferView]:
+    return answer(_transfer(result.made), status, replayed=result.replayed)
 
 
 def _transfer(transfer: Transfer) -> TransferView:
@@ -225,8 +194,7 @@ def accounts() -> Accounts:
     here = settings()
     rules = Rules(here.customer_deposits, Money(here.deposit_limit_usd), Money(here.withdrawal_limit_usd))
     table, machines = aws.table(), aws.machines()
-    payouts = Payouts(table, configured.bank, machines, clock.now)
-    return Accounts(table, rules, payouts, machines, clock.now)
+    return Accounts(table, rules, machines, clock.now)
 
 
 @cache

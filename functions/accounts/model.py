@@ -7,13 +7,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from common import keys
-from common.errors import Denied, NotFound, Rejected
+from common.errors import Denied, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
 from common.owner import Owner
 
 WITHDRAWAL_DUE = timedelta(minutes=1)  # by then its machine should have begun to pay it
-LIMIT_KEPT = timedelta(days=3)  # a day's counter is deleted after this
 
 
 class UserNotFound(NotFound):
@@ -22,10 +21,6 @@ class UserNotFound(NotFound):
 
 class WithdrawalNotFound(NotFound):
     """There is no such withdrawal, or it is somebody else's."""
-
-
-class DailyLimitExceeded(Rejected):
-    """The day's deposits or withdrawals would go over the limit. A day is one of UTC."""
 
 
 class DepositsByBankOnly(Denied):

@@ -7,21 +7,20 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import audit, clients
+from common.domain import audit, clients, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, AssetTransaction, Balance, TransactionType
-from common.domain.payouts.model import Payout, PayoutUnsettled
-from common.domain.payouts.service import Payouts
-from common.log import log
-from common.machines import Machines, MachinesUnavailable
+from common.domain.limits import Limited
+from common.idempotency import Replayable
+from common.machines import Machines
 from common.money import ZERO, Money
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
-from functions.accounts.model import DepositsByBankOnly, Status, Transfer, User
+from functions.accounts.model import DepositsByBankOnly, Transfer, User
 
 CUSTOMER = "customer"
 
@@ -36,16 +35,9 @@ class Rules:
 
 
 @dataclass(frozen=True)
-class Made:
-    transfer: Transfer
-    replayed: bool = False
-
-
-@dataclass(frozen=True)
 class Accounts:
     table: Table
     rules: Rules
-    payouts: Payouts
     machines: Machines
     now: Callable[[], datetime]
 
@@ -56,7 +48,7 @@ class Accounts:
         """
         user = User(owner, self.now())
         try:
-            self._commit(store.insert_user(user), ledger.open_balance(owner, user.created_at))
+            self.table.write(store.insert_user(user), ledger.open_balance(owner, user.created_at))
         except store.UserKnown as known:
             if known.user.owner != owner:
                 raise store.taken_by_another() from None
@@ -77,7 +69,7 @@ class Accounts:
         """A page of deposits and withdrawals, newest first."""
         return ledger.history(self.table, owner, USD, since, until, limit=limit, after=after)
 
-    def deposit(self, owner: Owner, idempotency_key: str, amount: Money) -> Made:
+    def deposit(self, owner: Owner, idempotency_key: str, amount: Money) -> Replayable[Transfer]:
         """Credit the caller's own dollars, where the place allows that.
 
         Raises, in this order: DepositsByBankOnly; DailyLimitExceeded (by this amount alone); IdempotencyKeyReused;
@@ -88,7 +80,9 @@ class Accounts:
         made = model.deposit(owner, idempotency_key, amount, self.now(), by="POST /balance/deposits")
         return self._move(made, self.rules.deposit_limit, ledger.credit(owner, amount, made.created_at), _line(made))
 
-    def credit(self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str) -> Made:
+    def credit(
+        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str
+    ) -> Replayable[Transfer]:
         """An operator credits dollars that came to the bank, beside the daily limit. Audited.
 
         Raises UserNotFound, IdempotencyKeyReused, AccountNotFound, Busy.
@@ -100,7 +94,9 @@ class Accounts:
         entry = AuditEntry(made.created_at, operator, "credit", made.transfer_id, f"${amount} to {username}: {reason}")
         return self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), audit.entry(entry))
 
-    def withdraw(self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str) -> Made:
+    def withdraw(
+        self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
+    ) -> Replayable[Transfer]:
         """Reserve dollars, to be paid to the caller's bank by the machine `payout`.
 
         Raises, in this order: ClientNotFound, ClientBlocked; DailyLimitExceeded (by this amount alone);
@@ -113,7 +109,7 @@ class Accounts:
             known = store.find(self.table, asked)  # what was accepted while it was active is a repeat for ever
             if known is None:
                 raise
-            return Made(known.repeated(asked.terms), replayed=True)
+            return Replayable(known.repeated(asked.terms), replayed=True)
         made = self._move(
             asked,
             self.rules.withdrawal_limit,
@@ -121,25 +117,22 @@ class Accounts:
             store.event(asked, None, "asked for", CUSTOMER),
         )
         if not made.replayed:
-            try:
-                self.machines.start(keys.WITHDRAWAL.machines[0], asked.transfer_id, asked.transfer_id)
-            except MachinesUnavailable as unavailable:  # the sweeper will
-                log.warning("machine not started", extra={"order_id": asked.transfer_id, "why": unavailable.detail})
+            self.machines.begin(keys.WITHDRAWAL.machines[0], asked.transfer_id)
         return made
 
-    def _move(self, transfer: Transfer, limit: Money | None, *writes: Write) -> Made:
+    def _move(self, transfer: Transfer, limit: Money | None, *writes: Write) -> Replayable[Transfer]:
         if limit is not None and transfer.amount > limit:
             # The limit may have been higher when it was accepted: a repeat comes first.
             made = store.find(self.table, transfer)
             if made is None:
-                raise store.over(limit, transfer, ZERO)
-            return Made(made.repeated(transfer.terms), replayed=True)
-        counted = () if limit is None else (store.count_towards(limit, transfer),)
+                raise limits.over(limit, _limited(transfer), transfer.amount, ZERO)
+            return Replayable(made.repeated(transfer.terms), replayed=True)
+        counted = () if limit is None else (_counted(limit, transfer),)
         try:
-            self._commit(store.insert(transfer), *writes, *counted)
+            self.table.write(store.insert(transfer), *writes, *counted)
         except store.AlreadyMade as repeat:
-            return Made(repeat.transfer.repeated(transfer.terms), replayed=True)
-        return Made(transfer)
+            return Replayable(repeat.transfer.repeated(transfer.terms), replayed=True)
+        return Replayable(transfer)
 
     def withdrawal(self, owner: Owner, transfer_id: str) -> Transfer:
         """Raises WithdrawalNotFound, also for somebody else's."""
@@ -148,57 +141,19 @@ class Accounts:
             raise model.WithdrawalNotFound("there is no such withdrawal", id=transfer_id)
         return transfer
 
-    def complete(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """The customer has the dollars by another way, after the bank rejected a payout: the hold is spent. A repeat
-        gives the completed withdrawal.
-
-        Raises WithdrawalNotFound; PayoutUnsettled: an attempt may still be paid, or it is over; Busy.
-        """
-        return self._decide(transfer_id, Status.COMPLETED, lambda p: self.payouts.mark_paid(p, reason, operator))
-
-    def reject(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """An operator refuses a withdrawal of which nothing is under way at the bank: the hold goes back, and so does
-        the day's limit. A repeat gives the rejected withdrawal.
-
-        Raises WithdrawalNotFound; PayoutUnsettled: an attempt may still be paid, or it is over; Busy.
-        """
-
-        def give_back(payout: Payout) -> None:
-            transfer = store.withdrawal(self.table, transfer_id)
-            self.payouts.give_back(payout, reason, operator, store.give_back(transfer, self.now()))
-
-        return self._decide(transfer_id, Status.REJECTED, give_back)
-
-    def retry(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """One more payout attempt. Raises WithdrawalNotFound, PayoutUnsettled, Busy."""
-        store.withdrawal(self.table, transfer_id)
-        self.payouts.retry(self.payouts.settled(transfer_id), reason, operator)
-        return store.withdrawal(self.table, transfer_id)
-
-    def abandon_attempt(self, transfer_id: str, reason: str, operator: str) -> Transfer:
-        """The pending payout attempt never reached the bank. Raises WithdrawalNotFound, PayoutUnsettled, Busy."""
-        store.withdrawal(self.table, transfer_id)
-        self.payouts.abandon(self.payouts.pending(transfer_id), reason, operator)
-        return store.withdrawal(self.table, transfer_id)
-
-    def _decide(self, transfer_id: str, status: Status, act: Callable[[Payout], None]) -> Transfer:
-        if store.withdrawal(self.table, transfer_id).status is not status:
-            try:
-                act(self.payouts.settled(transfer_id))
-            except PayoutUnsettled:
-                if store.withdrawal(self.table, transfer_id).status is not status:
-                    raise  # otherwise another operator has done the same in between
-        return store.withdrawal(self.table, transfer_id)
-
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
         return store.users(self.table, limit=limit, after=after)
-
-    def _commit(self, *writes: Write) -> None:
-        with self.table.transaction() as tx:
-            tx.add(*writes)
 
 
 def _line(transfer: Transfer) -> Write:
     kind = TransactionType.DEPOSIT
     line = ledger.dollars(transfer.owner, kind, transfer.amount, transfer.transfer_id, transfer.updated_at)
     return ledger.journal(line)
+
+
+def _counted(limit: Money, transfer: Transfer) -> Write:
+    return limits.count_towards(limit, transfer.owner, _limited(transfer), transfer.amount, transfer.created_at)
+
+
+def _limited(transfer: Transfer) -> Limited:
+    return Limited(transfer.kind)

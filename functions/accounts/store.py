@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from decimal import Decimal
-
 from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
-from common.clock import text
 from common.domain import timeline, work
 from common.domain.ledger.model import AccountExists, AccountNotFound
 from common.domain.payouts.store import PayableItem
@@ -20,9 +16,7 @@ from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts.model import (
-    LIMIT_KEPT,
     WITHDRAWAL_DUE,
-    DailyLimitExceeded,
     Status,
     Transfer,
     TransferKind,
@@ -46,11 +40,6 @@ class DepositItem(Item, discriminator=keys.DEPOSIT.entity):
 
 class WithdrawalItem(PayableItem, discriminator=keys.WITHDRAWAL.entity):
     terms = UnicodeAttribute()
-
-
-class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
-    used = DecimalAttribute()
-    expires = DecimalAttribute()  # epoch seconds, the table's time to live
 
 
 class UserKnown(Refusal):
@@ -122,58 +111,6 @@ def insert(transfer: Transfer) -> Write:
 
 def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
     return timeline.record(transfer.transfer_id, Event(transfer.updated_at, before, transfer.status, reason, actor))
-
-
-def count_towards(limit: Money, transfer: Transfer) -> Write:
-    """Add to the day's counter, in the transaction that moves the money: two at once can not slip under the limit.
-
-    Refused with DailyLimitExceeded. `transfer.amount` alone must be within the limit.
-    """
-    item, at = LimitCounterItem, transfer.created_at
-    room = limit - transfer.amount
-
-    def exceeded(old: RawItem | None) -> Refusal:
-        used = Money(0 if old is None else old["used"]["N"])
-        return over(limit, transfer, used)
-
-    return Write.update(
-        _counter(transfer),
-        item.entity_type.set(item),
-        item.created_at.set(item.created_at | at),
-        item.updated_at.set(at),
-        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
-        item.used.add(transfer.amount.usd),
-        when=item.used.does_not_exist() | (item.used <= room.usd),
-        otherwise=exceeded,
-    )
-
-
-def give_back(transfer: Transfer, at: datetime) -> Write:
-    """Take a rejected withdrawal out of its day's counter. A counter that is gone already comes back below zero:
-    harmless, since its day is over."""
-    item = LimitCounterItem
-    return Write.update(
-        _counter(transfer),
-        item.entity_type.set(item),
-        item.created_at.set(item.created_at | at),
-        item.updated_at.set(at),
-        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
-        item.used.add(-transfer.amount.usd),
-    )
-
-
-def over(limit: Money, transfer: Transfer, used: Money) -> DailyLimitExceeded:
-    return DailyLimitExceeded(
-        f"at most ${limit} a day (UTC) may be used for a {transfer.kind.lower()}; ${used} of it is used",
-        limit_usd=str(limit),
-        used_usd=str(used),
-        asked_usd=str(transfer.amount),
-    )
-
-
-def _counter(transfer: Transfer) -> LimitCounterItem:
-    date = text(transfer.created_at)[:10]
-    return LimitCounterItem(*keys.LIMIT_COUNTER(username=transfer.owner.username, kind=transfer.kind, date=date))
 
 
 def find(table: Table, transfer: Transfer) -> Transfer | None:

@@ -1,8 +1,7 @@
-"""HTTP: cashing out, the bank's webhook, and what operators do about cash-outs that are stuck."""
+"""HTTP: cashing out, and what operators do about sales that are stuck."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated
@@ -12,21 +11,27 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
-from common.gateways import configured
-from common.gateways.bank import baas
 from common.http import IdempotencyKey, answer, caller
+from common.idempotency import Replayable
 from common.keys import ORDER_ID_PATTERN
-from common.log import log
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import Amount, AssetId, ClientId, Dollars, InstantText, Reason, RequestBody, View
+from common.wire import (
+    Amount,
+    AssetId,
+    ClientId,
+    Dollars,
+    InstantText,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+)
 from functions.offramp.model import SellOrder, Status, Terms
-from functions.offramp.service import Asked, Moved
-from functions.offramp.wiring import offramp
+from functions.offramp.wiring import offramp, voiding
 
 app = http.api()
-OPEN_ROUTES = {"POST /webhooks/baas"}  # without a token: the bank signs
 
 OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
@@ -71,24 +76,6 @@ class SellOrderPage(View):
     cursor: str | None
 
 
-class Taken(View):
-    """APPLIED, AGREES, REPEATED or PARKED: whichever it is, it need not be sent again."""
-
-    taken: str
-
-
-class Move(RequestBody):
-    reason: Reason
-    dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
-
-
-class MovedView(View):
-    order: SellOrderView
-    before: Status
-    done: bool
-    says: str = Field(description="what was done, or would be")
-
-
 @app.post("/crypto/order/sell", tags=["cash out"], summary="Sell coins and be paid at your bank")
 def sell(body: SellRequest, idempotency_key: IdempotencyKey) -> Response[SellOrderView]:
     asked = Terms(
@@ -114,51 +101,14 @@ def sell_order(order_id: OrderId) -> SellOrderView:
     return _view(offramp().order(caller(app).owner, order_id))
 
 
-@app.post("/webhooks/baas", tags=["webhooks"], summary="The bank tells what became of a payout")
-def bank_event() -> Taken:
-    body = http.raw_body(app)
-    try:
-        event = baas.event(app.current_event.headers, body, configured.webhook_secrets(), now=clock.now)
-    except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
-        log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
-        said = body.decode(errors="replace")
-        return Taken(taken=offramp().payouts.park(strange.facts["webhook_id"], said, strange.detail))
-    return Taken(taken=offramp().payouts.receive(event))
-
-
-@app.post("/operations/sell-orders/<order_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
-def retry_payout(order_id: OrderId, body: Move) -> MovedView:
-    return _moved(offramp().retry_payout, order_id, body)
-
-
-@app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
-def mark_filled(order_id: OrderId, body: Move) -> MovedView:
-    return _moved(offramp().mark_filled, order_id, body)
-
-
-@app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
-def credit_usd(order_id: OrderId, body: Move) -> MovedView:
-    return _moved(offramp().credit_usd, order_id, body)
-
-
-@app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
-def abandon_attempt(order_id: OrderId, body: Move) -> MovedView:
-    return _moved(offramp().abandon_attempt, order_id, body)
-
-
 @app.post("/operations/sell-orders/<order_id>/void", tags=["operators"], summary="End a sale that executed nothing")
-def void(order_id: OrderId, body: Move) -> MovedView:
-    return _moved(offramp().void, order_id, body)
-
-
-def _moved(move: Callable[..., Moved], order_id: str, body: Move) -> MovedView:
+def void(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    moved = move(order_id, body.reason, operator, dry_run=body.dry_run)
-    return MovedView(order=_view(moved.order), before=moved.before, done=moved.done, says=moved.says)
+    return OperatorOutcomeView.of(voiding().void(order_id, body.reason, operator, dry_run=body.dry_run))
 
 
-def _asked(asked: Asked) -> Response[SellOrderView]:
-    return answer(_view(asked.order), HTTPStatus.OK, replayed=asked.replayed)
+def _asked(result: Replayable[SellOrder]) -> Response[SellOrderView]:
+    return answer(_view(result.made), HTTPStatus.OK, replayed=result.replayed)
 
 
 def _view(order: SellOrder) -> SellOrderView:
@@ -192,4 +142,4 @@ def cursors() -> Cursors:
     return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
 
 
-handler = http.serve(app, offramp, open_routes=OPEN_ROUTES)
+handler = http.serve(app, offramp)

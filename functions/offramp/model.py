@@ -47,18 +47,6 @@ class SaleUnresolved(Unavailable):
     on by itself; the same request, sent again, tells."""
 
 
-class SellOrderNotFilled(Unavailable):
-    """The exchange has not finished the order. The machine asks again on this name."""
-
-
-class SellOrderOverdue(Unavailable):
-    """The exchange has not finished the order in time. On this name the machine cancels it."""
-
-
-class SellOrderUnresolved(Unavailable):
-    """It is too early to say that the exchange does not have the order. The machine asks again on this name."""
-
-
 class Status(StrEnum):
     NEW = "NEW"  # an intent, invisible to users
     BASE_TXN_PENDING = "BASE_TXN_PENDING"
@@ -107,10 +95,10 @@ class Terms:
 
 @dataclass(frozen=True)
 class SellOrder:
-    """The seed's CIO. `limit_price` is the least that the exchange may sell at; `placements` counts the orders that
-    were tried at the exchange, of which at most one exists. `held` says whether the coins are reserved: a NEW order
-    that the exchange refused is NEW without them, and may be tried again under its key, unless it `waits` for a last
-    look at the exchange.
+    """The seed's CIO. `limit_price` is the least that the exchange may sell at; `exchange_orders` counts those that
+    were tried, of which at most one exists at the exchange. A NEW order holds the coins while its exchange order is
+    SENT; one that the exchange does not have is NEW without them, and may be tried again under its key once it `waits`
+    for nothing: no last look, no person.
 
     After the sale: `executed` units for `gross` dollars, less the exchange's `fee`; `total_amount` is what is paid.
     """
@@ -125,10 +113,9 @@ class SellOrder:
     terms: str
     limit_price: Price
     quote: Quote
-    placements: int
-    held: bool
+    exchange_orders: int
     waits: bool
-    turned_up: bool  # the exchange has an order of it after all, and a person must see to that
+    needs_person: bool
     created_at: datetime
     updated_at: datetime
     executed: Quantity | None = None
@@ -138,12 +125,39 @@ class SellOrder:
     resolved_at: datetime | None = None
     attempts: int = 0
     reason: str | None = None
+    due_at: datetime | None = None  # by when it should have moved
 
     def repeated(self, asked: Terms) -> SellOrder:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
         if self.terms != asked.fingerprint:
             raise IdempotencyKeyReused(self.order_id)
         return self
+
+
+class Stage(StrEnum):
+    """What the machine `sell-order` does next, as the table says."""
+
+    RESOLVE = "RESOLVE"  # look up whether the exchange has the order
+    POLL = "POLL"  # ask the exchange for the fill
+    SOLD = "SOLD"  # the machine `payout` goes on
+    LOOK_AGAIN = "LOOK_AGAIN"  # later, for an order that the exchange did not have
+    STOPPED = "STOPPED"  # a person has to look
+    DONE = "DONE"  # nothing was sold, or nothing is to be done
+
+
+def facts(order: SellOrder) -> dict[str, str]:
+    """What a person reads of an order in its machine's history."""
+    told = {
+        "status": order.status.value,
+        "reason": order.reason or "",
+        "order": f"{order.quantity} at ${order.limit_price} or more",
+        "price": f"${order.quote.price} of {order.quote.source}",
+    }
+    if order.executed is not None:
+        told["executed"] = str(order.executed)
+    if order.gross is not None:
+        told |= {"gross": f"${order.gross}", "fee": f"${order.fee}", "amount": f"${order.total_amount}"}
+    return told
 
 
 def order_id(owner: Owner, idempotency_key: str) -> str:
@@ -211,10 +225,9 @@ def sell_order(
         terms=asked.fingerprint,
         limit_price=limit_price,
         quote=quote,
-        placements=1,
-        held=True,
+        exchange_orders=1,
         waits=True,
-        turned_up=False,
+        needs_person=False,
         created_at=now,
         updated_at=now,
     )
@@ -253,17 +266,18 @@ class Sold:
         return self.net - self.proceeds
 
 
+def unsold(order: SellOrder, reason: str, now: datetime) -> SellOrder:
+    """The order of which nothing was sold."""
+    nothing = replace(order.quantity, amount=Decimal(0))
+    return replace(
+        order, status=Status.BASE_TXN_FAILED, executed=nothing, resolved_at=now, updated_at=now, reason=reason
+    )
+
+
 def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
     """The order after its sale: completed for what was executed, or failed when that is nothing."""
     if not fill.executed.amount:
-        return replace(
-            order,
-            status=Status.BASE_TXN_FAILED,
-            executed=fill.executed,
-            resolved_at=now,
-            updated_at=now,
-            reason=f"the exchange ended the order as {fill.state} with nothing executed",
-        )
+        return unsold(order, f"the exchange ended the order as {fill.state} with nothing executed", now)
     part = "" if fill.executed == order.quantity else f"{fill.executed} of {order.quantity} were sold"
     return replace(
         order,

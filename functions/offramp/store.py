@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from decimal import Decimal
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Comparison, Condition
 from pynamodb.expressions.update import Action
 
@@ -13,8 +13,7 @@ from common import keys
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
-from common.domain.exchange_orders import store as placements
-from common.domain.exchange_orders.model import Fill, Placement
+from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.payouts.store import PayableItem
 from common.domain.timeline import Event
 from common.errors import Refusal
@@ -24,6 +23,9 @@ from common.table.items import DecimalAttribute, InstantAttribute, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
 from functions.offramp.model import POLL_DUE, RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
+
+LAST_LOOK = "a last look whether the exchange has the order after all"
+PAYOUT_MACHINE = keys.SELL_ORDER.machines[1]
 
 
 class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
@@ -38,8 +40,7 @@ class SellOrderItem(PayableItem, discriminator=keys.SELL_ORDER.entity):
     price = DecimalAttribute()
     price_source = UnicodeAttribute()
     price_as_of = InstantAttribute()
-    placements = DecimalAttribute()
-    held = BooleanAttribute()
+    exchange_orders = DecimalAttribute()
     executed_quantity = DecimalAttribute(null=True)
     gross_amount = DecimalAttribute(null=True)
     fee_amount = DecimalAttribute(null=True)
@@ -54,7 +55,7 @@ class AlreadyAsked(Refusal):
         self.order = order
 
 
-class OrderMoved(Refusal):
+class OrderMoved(ExchangeOrderMoved):
     """The order is not as it was read: read again."""
 
 
@@ -86,14 +87,6 @@ def visible(table: Table, owner: Owner, order_id: str) -> SellOrder:
     return order
 
 
-def placement(table: Table, order: SellOrder, number: int | None = None) -> Placement:
-    """An order's latest order at the exchange, or an earlier one. Raises SellOrderNotFound."""
-    found = placements.find(table, order.order_id, number or order.placements)
-    if found is None:
-        raise SellOrderNotFound(f"its exchange order {number or order.placements} is missing", id=order.order_id)
-    return found
-
-
 def of_user(owner: Owner) -> Query:
     """The owner's orders of every kind, newest first, of which only sell orders are let through."""
     item = SellOrderItem
@@ -119,52 +112,52 @@ def ask_again(order: SellOrder) -> Write:
     return Write.put(
         _item(order),
         when=_status(Status.NEW)
-        & SellOrderItem.held.is_in(False)
         & SellOrderItem.open_work.does_not_exist()
-        & _placements(order.placements - 1),
+        & (SellOrderItem.exchange_orders == Decimal(order.exchange_orders - 1)),
         otherwise=OrderMoved("another request has asked again"),
     )
 
 
-def accept(order: SellOrder, placement: Placement, exchange_order_id: str, at: datetime) -> list[Write]:
+def accept(order: SellOrder, at: datetime) -> Write:
     """The exchange has the order: it becomes visible and waits for its fill. Refused with OrderMoved."""
     item, created_at, asset_id = SellOrderItem, text(order.created_at), order.quantity.asset_id
-    return [
-        Write.update(
-            _order(order),
-            item.status.set(Status.BASE_TXN_PENDING),
-            item.ASSET_ID.set(keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id)),
-            item.timeline_at.set(keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id)),
-            item.updated_at.set(at),
-            *_waits(order, at, at + POLL_DUE, "the exchange to execute the sale"),
-            when=_intent(order),
-            otherwise=OrderMoved("the intent has moved"),
-        ),
-        placements.accept(placement, exchange_order_id, at),
-    ]
+    return Write.update(
+        _order(order),
+        item.status.set(Status.BASE_TXN_PENDING),
+        item.ASSET_ID.set(keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id)),
+        item.timeline_at.set(keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id)),
+        item.updated_at.set(at),
+        *_waits(order, at, at + POLL_DUE, "the exchange to execute the sale"),
+        when=_as_read(order),
+        otherwise=OrderMoved("the intent has moved"),
+    )
 
 
-def refuse(order: SellOrder, placement: Placement, why: str, at: datetime, look_at: datetime | None) -> list[Write]:
-    """The exchange does not have the order: the intent is over, and holds nothing. With `look_at` it waits for a last
-    look. Refused with OrderMoved."""
+def refuse(order: SellOrder, why: str, at: datetime) -> Write:
+    """The exchange does not have the order, and never will: the intent is over. Refused with OrderMoved."""
     item = SellOrderItem
-    if look_at is None:
-        waiting = work.done()
-    else:
-        last = "a last look whether the exchange has the order after all"
-        waiting = _waits(order, at, look_at, last)
-    return [
-        Write.update(
-            _order(order),
-            item.held.set(False),
-            item.reason.set(why),
-            item.updated_at.set(at),
-            *waiting,
-            when=_intent(order),
-            otherwise=OrderMoved("the intent has moved"),
-        ),
-        placements.never(placement, at),
-    ]
+    return Write.update(
+        _order(order),
+        item.reason.set(why),
+        item.updated_at.set(at),
+        *work.done(),
+        when=_as_read(order),
+        otherwise=OrderMoved("the intent has moved"),
+    )
+
+
+def miss(order: SellOrder, exchange_order: ExchangeOrder) -> Write:
+    """The exchange does not have the order: the intent waits for the last look. Refused with OrderMoved."""
+    assert exchange_order.reason is not None
+    item, at = SellOrderItem, exchange_order.updated_at
+    return Write.update(
+        _order(order),
+        item.reason.set(exchange_order.reason),
+        item.updated_at.set(at),
+        *_waits(order, at, exchange_order.look_at, LAST_LOOK),
+        when=_as_read(order),
+        otherwise=OrderMoved("the intent has moved"),
+    )
 
 
 def looked(order: SellOrder, at: datetime) -> Write:
@@ -173,71 +166,75 @@ def looked(order: SellOrder, at: datetime) -> Write:
         _order(order),
         SellOrderItem.updated_at.set(at),
         *work.done(),
-        when=_refused_intent(order),
-        otherwise=OrderMoved("the intent has moved"),
+        when=_as_read(order) & SellOrderItem.open_work.exists(),
+        otherwise=OrderMoved("the order has moved"),
     )
 
 
-def turned_up(order: SellOrder, placement: Placement, told: str, at: datetime) -> list[Write]:
+def turned_up(order: SellOrder, told: str, at: datetime) -> Write:
     """The exchange has an order whose hold was given back: a person must look. Refused with OrderMoved."""
     waits_for = f"an operator: the exchange has {told} after all, and its hold was given back"
-    return [
-        Write.update(
-            _order(order),
-            SellOrderItem.updated_at.set(at),
-            *work.needs_person(keys.SELL_ORDER, order.order_id, now=at, waits_for=waits_for),
-            when=_refused_intent(order),
-            otherwise=OrderMoved("the intent has moved"),
-        ),
-        placements.turned_up(placement, at),
-    ]
+    return Write.update(
+        _order(order),
+        SellOrderItem.updated_at.set(at),
+        *work.needs_person(keys.SELL_ORDER, order.order_id, now=at, waits_for=waits_for),
+        when=_as_read(order) & SellOrderItem.open_work.exists(),
+        otherwise=OrderMoved("the order has moved"),
+    )
 
 
 # The sale
 
 
-def settle(order: SellOrder, placement: Placement, fill: Fill) -> list[Write]:
-    """Write what became of the sale; `order` is as it is after it. Refused with OrderMoved."""
-    assert order.executed is not None
-    item, at = SellOrderItem, order.updated_at
-    actions: list[Action] = [
-        item.status.set(order.status),
-        item.held.set(False),
-        item.executed_quantity.set(order.executed.amount),
-        item.resolved_at.set(at),
-        item.updated_at.set(at),
-    ]
-    if order.reason is not None:
-        actions.append(item.reason.set(order.reason))
-    if order.status is Status.BASE_TXN_FAILED:
-        actions += work.done()
-    else:
-        assert order.gross is not None
-        assert order.fee is not None
-        assert order.total_amount is not None
-        actions += [
-            item.gross_amount.set(order.gross.usd),
-            item.fee_amount.set(order.fee.usd),
-            item.total_amount.set(order.total_amount.usd),
-            *_waits(order, at, at + POLL_DUE, "its first payout attempt"),
-        ]
-    return [
-        Write.update(
-            _order(order),
-            *actions,
-            when=_status(Status.BASE_TXN_PENDING) & _placements(order.placements),
-            otherwise=OrderMoved("the sale is decided"),
-        ),
-        placements.settle(placement, fill, at),
-    ]
-
-
 def expect_fill(order: SellOrder, at: datetime, due_at: datetime) -> Write:
-    """The machine has begun to poll. Refused with OrderMoved."""
+    """The machine polls: it is due when polling should have ended. Refused with OrderMoved."""
     return Write.update(
         _order(order),
         *_waits(order, at, due_at, "the exchange to execute the sale"),
-        when=_status(Status.BASE_TXN_PENDING),
+        when=_as_read(order),
+        otherwise=OrderMoved("the sale is decided"),
+    )
+
+
+def sell(order: SellOrder, after: SellOrder) -> Write:
+    """Write what was sold; from here on the machine `payout` moves the order. Refused with OrderMoved."""
+    assert after.executed is not None
+    assert after.gross is not None
+    assert after.fee is not None
+    assert after.total_amount is not None
+    item, at = SellOrderItem, after.updated_at
+    return Write.update(
+        _order(order),
+        item.status.set(after.status),
+        item.executed_quantity.set(after.executed.amount),
+        item.gross_amount.set(after.gross.usd),
+        item.fee_amount.set(after.fee.usd),
+        item.total_amount.set(after.total_amount.usd),
+        item.resolved_at.set(at),
+        item.updated_at.set(at),
+        *([] if after.reason is None else [item.reason.set(after.reason)]),
+        *_waits(order, at, at + POLL_DUE, "its first payout attempt"),
+        *work.hand_over(PAYOUT_MACHINE),
+        when=_as_read(order),
+        otherwise=OrderMoved("the sale is decided"),
+    )
+
+
+def fail(order: SellOrder, after: SellOrder, look_at: datetime | None = None) -> Write:
+    """Write that nothing was sold; with `look_at` it waits for the last look at the exchange. Refused with
+    OrderMoved."""
+    assert after.executed is not None
+    assert after.reason is not None
+    item, at = SellOrderItem, after.updated_at
+    return Write.update(
+        _order(order),
+        item.status.set(after.status),
+        item.executed_quantity.set(after.executed.amount),
+        item.reason.set(after.reason),
+        item.resolved_at.set(at),
+        item.updated_at.set(at),
+        *(work.done() if look_at is None else _waits(order, at, look_at, LAST_LOOK)),
+        when=_as_read(order),
         otherwise=OrderMoved("the sale is decided"),
     )
 
@@ -261,22 +258,8 @@ def _status(status: Status) -> Comparison:
     return SellOrderItem.status == status
 
 
-def _placements(number: int) -> Comparison:
-    return SellOrderItem.placements == Decimal(number)
-
-
-def _intent(order: SellOrder) -> Condition:
-    rule: Condition = _status(Status.NEW) & SellOrderItem.held.is_in(True) & _placements(order.placements)
-    return rule
-
-
-def _refused_intent(order: SellOrder) -> Condition:
-    rule: Condition = (
-        _status(Status.NEW)
-        & SellOrderItem.held.is_in(False)
-        & SellOrderItem.open_work.exists()
-        & _placements(order.placements)
-    )
+def _as_read(order: SellOrder) -> Condition:
+    rule: Condition = _status(order.status) & (SellOrderItem.exchange_orders == Decimal(order.exchange_orders))
     return rule
 
 
@@ -298,8 +281,7 @@ def _item(order: SellOrder) -> SellOrderItem:
         price=order.quote.price.usd_per_unit,
         price_source=order.quote.source,
         price_as_of=order.quote.as_of,
-        placements=Decimal(order.placements),
-        held=order.held,
+        exchange_orders=Decimal(order.exchange_orders),
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -323,10 +305,9 @@ def order_of(item: SellOrderItem) -> SellOrder:
         terms=item.terms,
         limit_price=Price(item.limit_price),
         quote=Quote(Price(item.price), item.price_source, item.price_as_of),
-        placements=int(item.placements),
-        held=item.held,
+        exchange_orders=int(item.exchange_orders),
         waits=item.open_work is not None,
-        turned_up=item.status == Status.NEW and item.needs_person,
+        needs_person=item.needs_person,
         created_at=item.created_at,
         updated_at=item.updated_at,
         executed=None if item.executed_quantity is None else Quantity(item.executed_quantity, item.asset_id),
@@ -336,4 +317,5 @@ def order_of(item: SellOrderItem) -> SellOrder:
         resolved_at=item.resolved_at,
         attempts=int(item.attempts or 0),
         reason=item.reason,
+        due_at=item.due_at,
     )

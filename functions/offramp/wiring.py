@@ -1,4 +1,4 @@
-"""The cash-out desk as this place composes it, for all doors of the context."""
+"""The cash-out desk as this environment composes it, for all doors of the context."""
 
 from __future__ import annotations
 
@@ -6,14 +6,18 @@ from functools import cache
 
 from common import aws, clock
 from common.domain.catalogue.store import Market
-from common.domain.exchange_orders.service import Venue
-from common.domain.payouts.service import Payouts
+from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from functions.offramp.service import Offramp
+from functions.offramp.service.voiding import Voiding
 
 
 @cache
 def offramp() -> Offramp:
-    table, machines = aws.table(), aws.machines()
-    payouts = Payouts(table, configured.bank, machines, clock.now)
-    return Offramp(table, Market(table, clock.now), Venue(configured.exchange), payouts, machines, clock.now)
+    table = aws.table()
+    at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
+    return Offramp(table, Market(table, clock.now), at_exchange, aws.machines(), clock.now)
+
+
+def voiding() -> Voiding:
+    return Voiding(offramp())

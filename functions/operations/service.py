@@ -18,8 +18,8 @@ from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, Books
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.model import PayoutNotFound, Stage
-from common.domain.payouts.service import Payouts, Taken
+from common.domain.payouts.events import BankEvents, Taken
+from common.domain.payouts.model import PayoutNotFound, needs_decision
 from common.domain.payouts.store import BankEventItem
 from common.domain.timeline import Event
 from common.domain.work import Unfinished, WaitingItem
@@ -56,7 +56,7 @@ class Story:
 class Operations:
     table: Table
     machines: Machines
-    payouts: Payouts
+    events: BankEvents
     now: Callable[[], datetime]
 
     def save_asset(self, asset: Asset, operator: str) -> Asset:
@@ -141,9 +141,10 @@ class Operations:
     def _undecided(self, thing_id: str) -> bool:
         """Is it a payout that has failed or is disputed? Only an operator's move of its context goes on from there."""
         try:
-            return self.payouts.next(thing_id).stage in (Stage.FAILED, Stage.STOPPED)
+            payout = payouts_store.payout(self.table, thing_id)
         except PayoutNotFound:
             return False
+        return needs_decision(payout, payouts_store.latest(self.table, payout))
 
     def _waiting(self, thing_id: str) -> Unfinished | None:
         key = keys.item_named(thing_id)
@@ -160,12 +161,12 @@ class Operations:
         def entry(action: str) -> Write:
             return audit.entry(AuditEntry(now, operator, action, webhook_id, reason))
 
-        return self.payouts.replay(webhook_id, operator, entry)
+        return self.events.replay(webhook_id, operator, entry)
 
     def dismiss(self, webhook_id: str, reason: str, operator: str) -> Taken:
         """Nothing is to be done about a parked event. Raises EventNotFound, Busy."""
         entry = audit.entry(AuditEntry(self.now(), operator, "dismiss event", webhook_id, reason))
-        return self.payouts.dismiss(webhook_id, reason, entry)
+        return self.events.dismiss(webhook_id, reason, entry)
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
         """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
@@ -215,7 +216,7 @@ class Operations:
             found["started"] += work.drive(self.table, self.machines, item, self.now())
 
     def _place_again(self, event: BankEventItem, found: Counter[str]) -> None:
-        if self.payouts.replay(event.webhook_id, SWEEPER) is not Taken.PARKED:
+        if self.events.replay(event.webhook_id, SWEEPER) is not Taken.PARKED:
             found["replayed"] += 1
             found["parked"] -= 1
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from common import aws, clock
+from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
 from functions.operations.service import Operations
@@ -13,4 +14,5 @@ from functions.operations.service import Operations
 @cache
 def operations() -> Operations:
     table, machines = aws.table(), aws.machines()
-    return Operations(table, machines, Payouts(table, configured.bank, machines, clock.now), clock.now)
+    events = BankEvents(Payouts(table, configured.bank, machines, clock.now))
+    return Operations(table, machines, events, clock.now)

@@ -22,13 +22,14 @@ from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Market
 from common.domain.ledger.model import AssetTransaction, Holding, Position, PriceStatus
 from common.http import IdempotencyKey, answer, caller
+from common.idempotency import Replayable
 from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
 from common.money import Money, Price, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody, View
 from functions.orders.model import Order, OtherOrder, Side, Status, Terms
-from functions.orders.service import Orders, Placed
+from functions.orders.service import Orders
 
 app = http.api()
 
@@ -330,8 +331,8 @@ def _percent(share: Decimal | None) -> str | None:
     return None if share is None else f"{share:.2f}"
 
 
-def _placed(placed: Placed, status: HTTPStatus) -> Response[OrderView]:
-    return answer(_order(placed.order), status, replayed=placed.replayed)
+def _placed(result: Replayable[Order], status: HTTPStatus) -> Response[OrderView]:
+    return answer(_order(result.made), status, replayed=result.replayed)
 
 
 def _listed(order: Order | OtherOrder) -> ListedOrderView:

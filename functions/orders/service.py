@@ -26,6 +26,7 @@ from common.domain.ledger.model import (
 )
 from common.errors import Refusal, Unavailable
 from common.gateways.prices import Prices, PriceSourceUnavailable
+from common.idempotency import Replayable
 from common.log import count, log
 from common.money import ZERO
 from common.owner import Owner
@@ -42,18 +43,12 @@ CLOCK = "the clock"
 
 
 @dataclass(frozen=True)
-class Placed:
-    order: Order
-    replayed: bool = False
-
-
-@dataclass(frozen=True)
 class Orders:
     table: Table
     market: Market
     now: Callable[[], datetime]
 
-    def place(self, owner: Owner, idempotency_key: str, asked: Terms) -> Placed:
+    def place(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[Order]:
         """Buy or sell: at the market and at once, or at a limit and when the market gets there.
 
         The order, the balances and the journal change together. The same key with the same terms gives the order of
@@ -74,12 +69,12 @@ class Orders:
             placed = store.find(self.table, order_id)
             if placed is None:
                 raise
-            return Placed(placed.repeated(asked), replayed=True)
+            return Replayable(placed.repeated(asked), replayed=True)
         try:
             self._write(order)
         except store.AlreadyPlaced as repeat:
-            return Placed(repeat.order.repeated(asked), replayed=True)
-        return Placed(order)
+            return Replayable(repeat.order.repeated(asked), replayed=True)
+        return Replayable(order)
 
     def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
         listing, now = self.market.listing(asked.asset_id), self.now()
@@ -90,7 +85,7 @@ class Orders:
 
     def _write(self, order: Order) -> None:
         if order.status is Status.PENDING:
-            return self._commit(
+            return self.table.write(
                 store.insert(order),
                 self._hold(order),
                 store.enter_book(order),
@@ -100,7 +95,7 @@ class Orders:
         owner, at = order.owner, order.created_at
         if order.order_type is Side.SELL:
             return self._sell(order, first=store.insert(order))
-        return self._commit(
+        return self.table.write(
             store.insert(order),
             ledger.debit(owner, order.total_amount, at),
             ledger.credit_asset(owner, order.quantity, order.total_amount, at),
@@ -121,7 +116,7 @@ class Orders:
 
         def commit(sale: ledger.Sale) -> None:
             assert order.total_amount is not None
-            self._commit(
+            self.table.write(
                 first,
                 take(owner, sale, at),
                 ledger.credit(owner, order.total_amount, at),
@@ -133,10 +128,6 @@ class Orders:
 
     def _seconds(self) -> float:
         return self.table.patience.monotonic()
-
-    def _commit(self, *writes: Write) -> None:
-        with self.table.transaction() as tx:
-            tx.add(*writes)
 
     def order(self, owner: Owner, order_id: str) -> Order:
         """Raises OrderNotFound."""
@@ -158,21 +149,21 @@ class Orders:
         query = store.of_user(owner, asset_id, status, since, until)
         return self.table.page(store.AnyOrderItem, query, limit=limit, after=after).of(store.listed)
 
-    def cancel(self, owner: Owner, order_id: str) -> Placed:
+    def cancel(self, owner: Owner, order_id: str) -> Replayable[Order]:
         """Take a resting order back, and its hold with it. A repeat gives the cancelled order.
 
         Raises OrderNotFound, OrderNotPending (it filled, expired or failed first), Busy.
         """
         order = store.get(self.table, owner, order_id)
         if order.status is Status.CANCELLED:
-            return Placed(order, replayed=True)
+            return Replayable(order, replayed=True)
         try:
-            return Placed(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+            return Replayable(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
         except OrderNotPending:
             order = store.get(self.table, owner, order_id)
             if order.status is not Status.CANCELLED:
                 raise
-            return Placed(order, replayed=True)  # another request has cancelled it in between
+            return Replayable(order, replayed=True)  # another request has cancelled it in between
 
     def cancel_all(self, owner: Owner, asset_id: str | None, after: Position | None) -> Page[Order]:
         """Cancel the resting orders on one page of the owner's orders; the position goes on behind it. The list is a
@@ -213,7 +204,7 @@ class Orders:
         else:
             assert closed.hold is not None
             back = ledger.release(owner, closed.hold, at)
-        self._commit(
+        self.table.write(
             store.decide(closed),
             back,
             store.leave_book(closed),
@@ -243,7 +234,7 @@ class Orders:
                 log.error("price not believed", extra={"asset_id": asset_id, "price": str(quote.price)})
                 continue
             try:
-                self._commit(catalogue.mark(asset_id, quote, self.now()))
+                self.table.write(catalogue.mark(asset_id, quote, self.now()))
                 marked += 1
             except (PriceIsNewer, Unavailable) as refusal:  # a round that overlaps has won, or the next one will
                 log.info("not marked", extra={"asset_id": asset_id, "why": refusal.detail})
@@ -294,7 +285,7 @@ class Orders:
         if filled.order_type is Side.SELL:
             return self._sell(filled, first=first, also=end)
         assert filled.hold is not None
-        return self._commit(
+        return self.table.write(
             first,
             ledger.settle(owner, filled.hold, filled.total_amount, at),
             ledger.credit_asset(owner, filled.quantity, filled.total_amount, at),

@@ -13,11 +13,20 @@ from common import http
 from common.http import IdempotencyKey, answer, caller
 from common.keys import ORDER_ID_PATTERN
 from common.money import Money, Price, plain
-from common.wire import Amount, AssetId, Dollars, InstantText, Reason, RequestBody, View
-from functions.purchases.model import BatchStatus, Purchase, Status, Terms
-from functions.purchases.service import Moved, PoolState
+from common.wire import (
+    Amount,
+    AssetId,
+    Dollars,
+    InstantText,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+)
+from functions.purchases.model import Purchase, Status, Terms
+from functions.purchases.service.purchasing import PoolState
 from functions.purchases.strategy import Strategy
-from functions.purchases.wiring import purchases
+from functions.purchases.wiring import batches, purchases
 
 app = http.api()
 
@@ -80,19 +89,6 @@ class PoolList(View):
     items: list[PoolView]
 
 
-class Move(RequestBody):
-    reason: Reason
-    dry_run: Annotated[bool, Field(strict=True, description="only say what would be done")] = False
-
-
-class MovedView(View):
-    batch_id: str
-    status: BatchStatus
-    before: BatchStatus
-    done: bool
-    says: str = Field(description="what was done, or would be")
-
-
 @app.post("/purchases", tags=["purchases"], summary="Buy coins at the exchange")
 def buy(body: PurchaseRequest, idempotency_key: IdempotencyKey) -> Response[PurchaseView]:
     asked = Terms(
@@ -101,8 +97,8 @@ def buy(body: PurchaseRequest, idempotency_key: IdempotencyKey) -> Response[Purc
         quote_amount=None if body.quote_amount is None else Money(body.quote_amount),
         max_price=None if body.max_price is None else Price(body.max_price),
     )
-    made = purchases().buy(caller(app).owner, idempotency_key, asked)
-    return answer(_view(made.purchase), HTTPStatus.CREATED, replayed=made.replayed)
+    result = purchases().buy(caller(app).owner, idempotency_key, asked)
+    return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
 
 
 @app.get("/purchases/pools", tags=["purchases"], summary="What small purchases wait for")
@@ -121,19 +117,9 @@ def cancel_purchase(order_id: OrderId) -> PurchaseView:
 
 
 @app.post("/operations/batches/<batch_id>/void", tags=["operators"], summary="Refund a batch that can not be bought")
-def void_batch(batch_id: OrderId, body: Move) -> MovedView:
+def void_batch(batch_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    return _moved(purchases().void(batch_id, body.reason, operator, dry_run=body.dry_run))
-
-
-def _moved(moved: Moved) -> MovedView:
-    return MovedView(
-        batch_id=moved.batch.batch_id,
-        status=moved.batch.status,
-        before=moved.before,
-        done=moved.done,
-        says=moved.says,
-    )
+    return OperatorOutcomeView.of(batches().void(batch_id, body.reason, operator, dry_run=body.dry_run))
 
 
 def _pool(state: PoolState) -> PoolView:

@@ -1,43 +1,27 @@
-"""A purchase, the pool it may wait in, the batch it is bought with, and who gets what of it. Pure.
-
-What the customer gives is dollars, and they are his limit. A batch buys for all its members at one price:
-
-    wanted     of a member: what his dollars buy at the price when the batch is placed, and never more than he asked for
-    quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`
-    allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit: sums exactly
-    charged    what it cost, by what is allocated, by largest remainder in cents; but never above the price of the
-               placement, since the slippage is the desk's to bear; the rest of his dollars goes back
-
-The exchange's fee is the customer's: one in coins makes his part smaller, one in dollars belongs to the cost, as far
-as his dollars reach. Fees in other assets, and fractions of a cent and of a unit, are the desk's.
-"""
+"""A purchase, the pool it may wait in, and the batch it is bought with. Pure. Who gets what of it: `allocation`."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from enum import StrEnum
-from functools import reduce
 
 from common import keys
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
-from common.domain.exchange_orders.model import Fill, Lot
-from common.domain.ledger.model import USD
-from common.errors import Conflict, NotFound, Rejected, Unavailable
+from common.domain.exchange_orders.model import Fill
+from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
+from common.money import EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
-BPS = Decimal(10_000)
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
 PLACE_DUE = timedelta(minutes=1)
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over
-DESK = "~desk"  # the desk's own part of a batch, when it tops up; behind every order's id
 
 
 class PurchaseNotFound(NotFound):
@@ -58,18 +42,6 @@ class BoughtHere(Conflict):
 
 class AmountTooSmall(Rejected):
     """The amount does not buy the asset's smallest unit."""
-
-
-class PurchaseUnresolved(Unavailable):
-    """The exchange has not said whether it has the order, and may still come to have it."""
-
-
-class PurchaseNotFilled(Unavailable):
-    """The exchange has not executed the whole order yet."""
-
-
-class PurchaseOverdue(Unavailable):
-    """The exchange has not executed the order in time: it is to be cancelled."""
 
 
 class BatchNotStuck(Conflict):
@@ -112,7 +84,7 @@ BATCH_TRANSITIONS: dict[BatchStatus, set[BatchStatus]] = {
 
 
 class Stage(StrEnum):
-    """What the machine does next about a batch, as the table says."""
+    """What the machine `purchase` does next about a batch, as the table says."""
 
     PLACE = "PLACE"
     RESOLVE = "RESOLVE"  # look up whether the exchange has the order
@@ -120,13 +92,7 @@ class Stage(StrEnum):
     ALLOCATE = "ALLOCATE"
     LOOK_AGAIN = "LOOK_AGAIN"  # later, for an order that the exchange did not have
     STOPPED = "STOPPED"  # a person has to look
-    DONE = "DONE"
-
-
-@dataclass(frozen=True)
-class Step:
-    stage: Stage
-    wait_seconds: int = 0
+    DONE = "DONE"  # every member has its share
 
 
 @dataclass(frozen=True)
@@ -338,22 +304,8 @@ class Batch:
     generation: int | None = None
     plan: Plan | None = None
     bought: Bought | None = None
-    look_at: datetime | None = None  # for an order that turns up after all
-    turned_up: bool = False
-
-
-@dataclass(frozen=True)
-class Share:
-    """A member's part. `charged` is what he pays, `cost` what it has cost: the desk pays the difference."""
-
-    order_id: str
-    allocated: Quantity
-    charged: Money
-    cost: Money
-
-    @property
-    def status(self) -> Status:
-        return Status.COMPLETED if self.allocated.amount else Status.FAILED
+    waits: bool = True
+    needs_person: bool = False
 
 
 def nothing(asset_id: str, reason: str) -> Bought:
@@ -374,112 +326,14 @@ def bought(fill: Fill, asked: Quantity) -> Bought:
     )
 
 
-def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, lot: Lot) -> Plan | Bought:
-    """What to ask the exchange for; or why that is nothing."""
-    wants = _wants(batch, members, quote.price, asset.precision)
-    total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)
-    quantity = lot.quantity_at_most(Quantity(total, asset.asset_id))
-    ceiling = Price(EXACT.multiply(quote.price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
-    limit = lot.price_at_most(ceiling)
-    if not lot.trades(quantity, limit):
-        above = any(m.max_price is not None and quote.price > m.max_price for m in members)
-        why = f"the price of ${quote.price} is above max_price" if above else "less than the exchange's smallest order"
-        if total and above:
-            why = f"less than the exchange's smallest order without those for whom {why}"
-        return nothing(asset.asset_id, f"not bought: {why}")
-    return Plan(quote, asset.precision, quantity, limit)
-
-
-def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
-    """Each member's part of what was bought, in the order of their ids; the desk's own, under the id `DESK`, is left
-    out. The same members and the same purchase give the same shares, always."""
-    assert batch.bought is not None
-    found, asset_id = batch.bought, batch.asset_id
-    if batch.plan is None or not found.executed.amount:
-        return [Share(m.order_id, Quantity(0, asset_id), ZERO, ZERO) for m in _ordered(members)]
-    unit = Decimal(1).scaleb(-batch.plan.precision)
-    wants = _wants(batch, members, batch.plan.quote.price, batch.plan.precision)
-    units = int(ROUNDING.divide(found.received.amount, unit))
-    allocated = largest_remainder(units, {who: int(ROUNDING.divide(w.amount, unit)) for who, w in wants.items()})
-    cents = int(found.cost.usd.quantize(CENT, ROUND_CEILING, ROUNDING) / CENT)
-    cost = largest_remainder(cents, allocated)
-    result = []
-    for member in _ordered(members):
-        who = member.order_id
-        got = Quantity(EXACT.multiply(unit, Decimal(allocated[who])), asset_id)
-        paid = Money(EXACT.multiply(CENT, Decimal(cost[who])))
-        most = _most(_reach(member, wants[who], batch.plan.quote.price, found.fee), found.before_fee(got), wants[who])
-        result.append(Share(who, got, min(paid, most), paid))
-    return result
-
-
-def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """`total` in whole parts as the weights are to each other; parts left over go to the largest remainders, of equal
-    ones to the smallest name (Hamilton's method). Nobody without weight gets any, nobody gets more than a whole part
-    above his exact one, and the sum is `total`: unless nobody has any weight."""
-    whole = sum(weights.values())
-    if not whole:
-        return dict.fromkeys(weights, 0)
-    parts = {name: divmod(total * weight, whole) for name, weight in weights.items()}
-    left = total - sum(part for part, _ in parts.values())
-    first = sorted(parts, key=lambda name: (-parts[name][1], name))[:left]
-    return {name: part + (name in first) for name, (part, _) in parts.items()}
-
-
-def _wants(batch: Batch, members: Sequence[Member], price: Price, precision: int) -> dict[str, Quantity]:
-    wants = {m.order_id: m.wanted(price, batch.asset_id, precision) for m in members}
-    if batch.top_up != ZERO:
-        wants[DESK] = price.quantity_for(batch.top_up, batch.asset_id, precision)
-    return wants
-
-
-def _ordered(members: Sequence[Member]) -> list[Member]:
-    return sorted(members, key=lambda m: m.order_id)
-
-
-def _reach(member: Member, wanted: Quantity, price: Price, fee: Money) -> Money:
-    """What a member's dollars are good for: all of them, or what he wants costs at the price, and the fee of it."""
-    if member.quantity is None:
-        return member.held
-    return min(member.held, price.cost_of(wanted) + Money(fee.usd.quantize(CENT, ROUND_CEILING, ROUNDING)))
-
-
-def _most(held: Money, got: Decimal, wanted: Quantity) -> Money:
-    """The most that a part of what was wanted may cost the customer: as big a part of what he gave, up to the cent."""
-    if not got:
-        return ZERO
-    part = ROUNDING.divide(ROUNDING.multiply(held.usd, got), wanted.amount)
-    return min(held, Money(part.quantize(CENT, ROUND_CEILING, ROUNDING)))
-
-
-def why_not_all(member: Member, share: Share, batch: Batch) -> str | None:
-    """Why a member got nothing, or less than it asked for; None when it got all."""
-    assert batch.bought is not None
-    if batch.plan is None or not batch.bought.executed.amount:
-        return batch.bought.reason
-    price = batch.plan.quote.price
-    if member.max_price is not None and price > member.max_price:
-        return f"not bought: the price of ${price} is above max_price ${member.max_price}"
-    if not share.allocated.amount:
-        return "not bought: nothing of what the exchange has executed fell to it"
-    if member.quantity is not None and share.allocated.amount < member.quantity.amount:
-        part = f"of {member.quantity}, what ${member.held} buys at ${price} in whole lots, less the exchange's fee"
-        return batch.bought.reason or part
-    return batch.bought.reason
-
-
-def left_to_the_desk(batch: Batch, shares: Sequence[Share]) -> list[Money | Quantity]:
-    """What of a batch is the desk's, by asset and never nothing: dollars that the members have paid above its cost, or
-    (negative) that the desk has paid for them; coins that nobody was allocated; fees in other assets."""
-    assert batch.bought is not None
-    found, asset_id = batch.bought, batch.asset_id
-    left = {other: -fee for other, fee in sorted(found.fees_elsewhere.items())}
-    left[USD] = EXACT.subtract(
-        EXACT.add(left.get(USD, Decimal(0)), _sum(s.charged.usd for s in shares)), found.cost.usd
-    )
-    left[asset_id] = EXACT.subtract(found.received.amount, _sum(s.allocated.amount for s in shares))
-    return [Money(part) if of == USD else Quantity(part, of) for of, part in left.items() if part]
-
-
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    return reduce(EXACT.add, amounts, Decimal(0))
+def facts(batch: Batch) -> dict[str, str]:
+    """What a person reads of a batch in its machine's history."""
+    told = {"status": batch.status.value, "reason": "", "asset": batch.asset_id}
+    if batch.plan is not None:
+        told["order"] = f"{batch.plan.quantity} at ${batch.plan.limit_price} or less"
+        told["price"] = f"${batch.plan.quote.price} of {batch.plan.quote.source}"
+    if batch.bought is not None:
+        told["executed"] = str(batch.bought.executed)
+        told |= {"gross": f"${batch.bought.gross}", "fee": f"${batch.bought.fee}"}
+        told["reason"] = batch.bought.reason or ""
+    return told

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TypeVar
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -16,6 +16,7 @@ from common import keys
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
+from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.timeline import Event
 from common.domain.work import OpenWork
 from common.errors import Refusal
@@ -24,6 +25,7 @@ from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
+from functions.purchases.allocation import Share
 from functions.purchases.model import (
     ALLOCATE_DUE,
     PLACE_DUE,
@@ -37,12 +39,11 @@ from functions.purchases.model import (
     Purchase,
     PurchaseNotFound,
     PurchaseNotPending,
-    Share,
     Status,
 )
 from functions.purchases.strategy import Strategy
 
-PLACEMENT = 1  # a batch is placed once
+EXCHANGE_ORDER = 1  # a batch has one
 _T = TypeVar("_T")
 
 
@@ -98,8 +99,6 @@ class BatchItem(OpenWork, discriminator=keys.BATCH.entity):
     fee_in_asset = DecimalAttribute(null=True)
     fees_elsewhere = UnicodeAttribute(null=True)  # JSON
     reason = UnicodeAttribute(null=True)
-    look_at = InstantAttribute(null=True)
-    turned_up = BooleanAttribute(null=True)
 
 
 class MemberItem(Item, discriminator=keys.MEMBER.entity):
@@ -128,7 +127,7 @@ class PoolMoved(Refusal):
         self.pool = pool
 
 
-class BatchMoved(Refusal):
+class BatchMoved(ExchangeOrderMoved):
     """The batch is not as it was read: read again."""
 
 
@@ -369,9 +368,8 @@ def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
     )
 
 
-def decide(batch: Batch, bought: Bought, at: datetime, look_at: datetime | None = None) -> Write:
-    """What the batch has come to, perhaps nothing. With `look_at` the exchange is looked at once more, for an order
-    that it did not have. Refused with BatchMoved."""
+def decide(batch: Batch, bought: Bought, at: datetime) -> Write:
+    """What the batch has come to, perhaps nothing. Refused with BatchMoved."""
     item = BatchItem
     actions: list[Action] = [
         item.status.set(BatchStatus.DECIDED),
@@ -385,8 +383,6 @@ def decide(batch: Batch, bought: Bought, at: datetime, look_at: datetime | None 
     ]
     if bought.reason is not None:
         actions.append(item.reason.set(bought.reason))
-    if look_at is not None:
-        actions.append(item.look_at.set(look_at))
     return Write.update(
         _batch(batch.batch_id),
         *actions,
@@ -395,18 +391,16 @@ def decide(batch: Batch, bought: Bought, at: datetime, look_at: datetime | None 
     )
 
 
-def finish(batch: Batch, at: datetime) -> Write:
-    """Every member has its share. Refused with BatchMoved."""
+def finish(batch: Batch, at: datetime, look_at: datetime | None = None) -> Write:
+    """Every member has its share. With `look_at` the batch waits for the last look at the exchange, for an order that
+    was not there. Refused with BatchMoved."""
     item = BatchItem
-    waiting = work.done()
-    if batch.look_at is not None:
-        last = "a last look whether the exchange has it after all"
-        waiting = _waits(batch, at, batch.look_at + PLACE_DUE, last)
+    last = "a last look whether the exchange has it after all"
     return Write.update(
         _batch(batch.batch_id),
         item.status.set(BatchStatus.ALLOCATED),
         item.updated_at.set(at),
-        *waiting,
+        *(work.done() if look_at is None else _waits(batch, at, look_at + PLACE_DUE, last)),
         when=item.status == BatchStatus.DECIDED,
         otherwise=BatchMoved("the batch is allocated"),
     )
@@ -417,11 +411,9 @@ def looked(batch: Batch, at: datetime) -> Write:
     item = BatchItem
     return Write.update(
         _batch(batch.batch_id),
-        item.look_at.remove(),
-        item.turned_up.remove(),
         item.updated_at.set(at),
         *work.done(),
-        when=(item.status == BatchStatus.ALLOCATED) & (item.look_at.exists() | item.turned_up.exists()),
+        when=(item.status == BatchStatus.ALLOCATED) & item.open_work.exists(),
         otherwise=BatchMoved("somebody else has looked"),
     )
 
@@ -432,7 +424,6 @@ def turned_up(batch: Batch, told: str, at: datetime) -> Write:
     waits_for = f"an operator: the exchange has {told} after all, and its members were refunded"
     return Write.update(
         _batch(batch.batch_id),
-        item.turned_up.set(True),
         item.updated_at.set(at),
         *work.needs_person(keys.BATCH, batch.batch_id, now=at, waits_for=waits_for),
         when=(item.status == BatchStatus.ALLOCATED) & (item.executed_quantity == Decimal(0)),
@@ -612,8 +603,8 @@ def _batch_of(item: BatchItem) -> Batch:
         generation=_if(int, item.pool_generation),
         plan=plan,
         bought=found,
-        look_at=item.look_at,
-        turned_up=bool(item.turned_up),
+        waits=item.open_work is not None,
+        needs_person=item.needs_person,
     )
 
 
@@ -636,7 +627,3 @@ def pool_at(key: keys.PrimaryKey) -> tuple[str, int]:
     """Asset and shard of a pool."""
     parts = keys.POOL.read(key)
     return parts["asset_id"], int(parts["shard"])
-
-
-def batch_key(batch_id: str) -> keys.PrimaryKey:
-    return keys.BATCH(batch_id=batch_id)

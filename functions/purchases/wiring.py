@@ -1,4 +1,4 @@
-"""Purchases as this place composes them, for all doors of the context."""
+"""Purchases as this environment composes them, for all doors of the context."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ from functools import cache
 
 from common import aws, clock
 from common.domain.catalogue.store import Market
-from common.domain.exchange_orders.service import Venue
+from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
-from functions.purchases.service import Purchases
+from functions.purchases.service.batches import Batches
+from functions.purchases.service.purchasing import Purchases
 
 
 @cache
 def purchases() -> Purchases:
     table = aws.table()
-    return Purchases(table, Market(table, clock.now), Venue(configured.exchange), aws.machines(), clock.now)
+    return Purchases(table, Market(table, clock.now), aws.machines(), clock.now)
+
+
+@cache
+def batches() -> Batches:
+    table = aws.table()
+    at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
+    return Batches(table, Market(table, clock.now), at_exchange, aws.machines(), clock.now)

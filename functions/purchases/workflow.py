@@ -1,15 +1,17 @@
-"""The machine `purchase`: every task answers with what the table says is next, one Choice follows it.
+"""The machine `purchase`: buys a batch and shares it out. A direct purchase is a batch of one.
 
-    ReadBatch ─▶ NextStep ─┬─ PLACE ──────▶ PlaceBatch ─▶ NextStep
-                           ├─ RESOLVE ────▶ ResolveBatch (again and again) ─▶ NextStep
-                           ├─ POLL ───────▶ PollBatch (again and again; too late: CancelBatch) ─▶ NextStep
-                           ├─ ALLOCATE ───▶ AllocateBatch (as many members as there is time for) ─▶ NextStep
-                           ├─ LOOK_AGAIN ─▶ WaitForLateOrder ─▶ LookForLateOrder ─▶ NextStep
-                           ├─ DONE ───────▶ Allocated
+    PlaceBatch ─▶ PollBatch (again and again; too late: CancelBatch) ─▶ AllocateBatch ─▶ Bought
+
+    ReadBatch ─▶ NextStep ─┬─ PLACE ──────▶ PlaceBatch
+                           ├─ RESOLVE ────▶ ResolveBatch (again and again) ─▶ PollBatch
+                           ├─ POLL ───────▶ PollBatch
+                           ├─ ALLOCATE ───▶ AllocateBatch (as many members as there is time for)
+                           ├─ LOOK_AGAIN ─▶ WaitForLateOrder ─▶ LookForLateOrder ─▶ Bought
+                           ├─ DONE ───────▶ Bought
                            └─ STOPPED ────▶ WaitsForOperator
 
-A direct purchase is a batch of one. What can not be cleared up within hours ends the execution as `Unclear`; the
-sweeper starts the next one, which goes on from the table.
+What can not be cleared up within hours ends the execution as `Unclear`; the sweeper starts the next one, which goes on
+from the table.
 """
 
 from __future__ import annotations
@@ -20,18 +22,10 @@ from aws_cdk import aws_lambda
 from constructs import Construct
 
 from common.domain.catalogue.model import PriceUnavailable
-from common.domain.exchange_orders.model import (
-    POLL_BACK_OFF_RATE,
-    POLL_DELAY_SECONDS_MAX,
-    POLL_INTERVAL_SECONDS,
-    POLLS_MAX,
-)
+from common.domain.exchange_orders.workflow import states
 from common.gateways.exchange import ExchangeUnavailable
-from common.workflow import Again, Hub, Machine
-from functions.purchases import model
+from common.workflow import Line, Machine
 from functions.purchases.model import Stage
-
-PASSING = (ExchangeUnavailable, PriceUnavailable)
 
 
 @dataclass(frozen=True)
@@ -49,20 +43,31 @@ class Tasks:
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     """Each machine, by its name."""
-    hub = Hub(Construct(scope, "Purchase"), PASSING, "the table, the exchange or the price source")
-    not_filled = _again(model.PurchaseNotFilled)
-    cancel = hub.task("CancelBatch", tasks.cancel_batch, again=not_filled)
-    too_late = (model.PurchaseOverdue, cancel)
-    hub.when(Stage.PLACE, hub.task("PlaceBatch", tasks.place_batch))
-    hub.when(Stage.RESOLVE, hub.task("ResolveBatch", tasks.resolve_batch, again=_again(model.PurchaseUnresolved)))
-    hub.when(Stage.POLL, hub.task("PollBatch", tasks.poll_batch, again=not_filled, caught=too_late))
-    hub.when(Stage.ALLOCATE, hub.task("AllocateBatch", tasks.allocate_batch))
-    late = hub.task("LookForLateOrder", tasks.look_for_late_order)
-    hub.when(Stage.LOOK_AGAIN, hub.wait("WaitForLateOrder").next(late))
-    hub.when(Stage.DONE, hub.succeed("Allocated"))
-    waits = hub.fail("WaitsForOperator", "an operator has to look: desk work show")
-    return {"purchase": hub.starting(hub.task("ReadBatch", tasks.read_batch), otherwise=waits)}
-
-
-def _again(error: type[Exception]) -> Again:
-    return Again(error, POLL_INTERVAL_SECONDS, POLL_BACK_OFF_RATE, POLL_DELAY_SECONDS_MAX, times=POLLS_MAX)
+    passing = [ExchangeUnavailable, PriceUnavailable]
+    line = Line(Construct(scope, "Purchase"), passing, "ReadBatch", tasks.read_batch)
+    bought = line.succeed("Bought", "Every member has its share, or its dollars back")
+    waits = line.fail("WaitsForOperator", "A person has to look: desk work show")
+    allocate = line.task(
+        "AllocateBatch", tasks.allocate_batch, "Give every member its share, and the desk what is left", then=bought
+    )
+    exchange_order = states(
+        line,
+        "Batch",
+        resolve=tasks.resolve_batch,
+        poll=tasks.poll_batch,
+        cancel=tasks.cancel_batch,
+        look_again=tasks.look_for_late_order,
+        then=allocate,
+        nothing=bought,
+    )
+    place = line.task(
+        "PlaceBatch", tasks.place_batch, "Send the one order of all members to the exchange", then=exchange_order.poll
+    )
+    line.when(Stage.PLACE, place)
+    line.when(Stage.RESOLVE, exchange_order.resolve)
+    line.when(Stage.POLL, exchange_order.poll)
+    line.when(Stage.ALLOCATE, allocate)
+    line.when(Stage.LOOK_AGAIN, exchange_order.look_again)
+    line.when(Stage.DONE, bought)
+    comment = "Buys a batch at the exchange: one order for all its members, who get their shares"
+    return {"purchase": line.machine(place, comment, otherwise=waits)}

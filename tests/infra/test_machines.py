@@ -39,7 +39,7 @@ from tests.outside import ACCOUNT
 GOLDEN = Path(__file__).parent.parent / "golden"
 MACHINES = {  # logical ids begin so
     "sell-order": "OfframpSellOrderMachine",
-    "payout": "OfframpPayoutMachine",
+    "payout": "PayoutsPayoutMachine",
     "purchase": "PurchasesPurchaseMachine",
 }
 EACH = pytest.mark.parametrize("machine", MACHINES)

@@ -1,3 +1,13 @@
-"""Orders of the desk at the exchange (the seed's ZL): each is written down, with the id that the exchange knows it by,
-before the exchange is asked for it, which happens once. An order of ours may have had several, one after another, of
-which at most one exists."""
+"""Orders of the desk at the exchange (the seed's ZL), for whatever has one placed: a cash-out, a batch of purchases.
+
+    SENT ─┬─▶ OPEN ─┬─▶ FINAL                      the exchange has said what became of it
+          │         └─▶ LOST ──┐                   it has forgotten an order that it had accepted
+          ├─▶ REFUSED          │                   its definite no
+          └─▶ NEVER ───────────┼─▶ ABSENT          asked late enough, it does not have the order
+                               └─▶ TURNED_UP ─▶ DEALT_WITH     it has it after all; a person sees to that
+
+An exchange order is written before the exchange is asked, with the id that the exchange will know it by, and the
+exchange is asked once. What is not answered is looked up by that id. The exchange never had the order if two looks, at
+least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows. Every move is
+conditional on the state before it and lands together with what it means for the order's owner (`service.Owner`).
+"""

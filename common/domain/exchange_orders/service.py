@@ -1,95 +1,288 @@
-"""Asking the exchange about an order that was placed there, and believing what can be."""
+"""The life of an order at the exchange: placed once, looked up, polled, cancelled, and looked for when missing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Protocol
 
-from common.domain.exchange_orders.model import SECOND_LOOK_SECONDS, Lot, Missing, Placement, believable
+from common.domain.exchange_orders import store
+from common.domain.exchange_orders.model import (
+    POLL_LIMIT,
+    ExchangeOrder,
+    ExchangeOrderMoved,
+    ExchangeOrderNotFilled,
+    ExchangeOrderOverdue,
+    ExchangeOrderUnresolved,
+    Fill,
+    Lot,
+    Missing,
+    Status,
+    believable,
+    missing,
+)
+from common.errors import NotFound
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
     Exchange,
-    ExchangeOrder,
     ExchangeOrderUnknown,
+    ExchangeRefused,
     ExchangeUnavailable,
+    MarketUnknown,
     Side,
+    Ticket,
+    client_order_id,
 )
+from common.gateways.exchange import ExchangeOrder as Report
 from common.log import count, log
 from common.money import Price, Quantity
+from common.table.table import Table
+from common.table.transaction import Write
+
+Commit = Callable[[Sequence[Write]], None]
+
+
+class ExchangeOrderNotFound(NotFound):
+    """An order has no exchange order where it should have one."""
+
+
+class Owner(Protocol):
+    """What an exchange order is placed for. Each method is told the exchange order as it is after a move and answers
+    with what that means for the owner: the writes land together with the move, and are refused with ExchangeOrderMoved
+    where the owner has moved on."""
+
+    def on_accepted(self, order: ExchangeOrder) -> Sequence[Write]:
+        """The exchange has the order."""
+        ...
+
+    def on_refused(self, order: ExchangeOrder) -> Sequence[Write]:
+        """The exchange's definite no, which `order.reason` tells."""
+        ...
+
+    def on_never(self, order: ExchangeOrder) -> Sequence[Write]:
+        """The exchange does not have the order; a last look follows at `order.look_at`."""
+        ...
+
+    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        """The exchange has ended the order. `commit` the writes; a sale whose cost has moved computes and commits
+        again."""
+        ...
+
+    def on_late(self, order: ExchangeOrder) -> Sequence[Write]:
+        """The exchange has an order that it did not have: a person must look."""
+        ...
+
+    def on_last_look(self, order: ExchangeOrder) -> Sequence[Write]:
+        """The last look did not find it."""
+        ...
 
 
 @dataclass(frozen=True)
-class Venue:
+class ExchangeOrders:
     """`exchange` is made when it is first needed: loading one takes time."""
 
+    table: Table
     exchange: Callable[[], Exchange]
+    now: Callable[[], datetime]
 
     def lot(self, asset_id: str) -> Lot:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
         rules = self.exchange().rules(asset_id)
         return Lot(rules.quantity_step, rules.price_step, rules.min_quantity, rules.min_notional)
 
-    def at(self, placement: Placement) -> Exchange:
-        """The exchange that a placement was sent to. Raises ExchangeUnavailable when we are with another one by now:
-        what that says of an order it never had means nothing."""
-        exchange = self.exchange()
-        if exchange.name != placement.exchange:
-            raise ExchangeUnavailable(
-                f"the order is at {placement.exchange}, and this desk trades at {exchange.name}", id=placement.order_id
-            )
-        return exchange
+    def draft(self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price) -> ExchangeOrder:
+        """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`."""
+        at = self.now()
+        return ExchangeOrder(
+            order_id=order_id,
+            number=number,
+            client_order_id=client_order_id(order_id, str(number)),
+            exchange=self.exchange().name,
+            buys=side is Side.BUY,
+            quantity=quantity,
+            limit_price=limit,
+            sent_at=at,
+            updated_at=at,
+        )
 
-    def find(self, placement: Placement, asset_id: str) -> ExchangeOrder:
-        """By our id. Raises ExchangeOrderUnknown, ExchangeUnavailable."""
-        return self.at(placement).find(asset_id, placement.client_order_id)
+    def existing(self, order_id: str, number: int) -> ExchangeOrder:
+        """Raises ExchangeOrderNotFound."""
+        found = store.find(self.table, order_id, number)
+        if found is None:
+            raise ExchangeOrderNotFound(f"its exchange order {number} is missing", id=order_id)
+        return found
 
-    def seen(self, placement: Placement, side: Side, quantity: Quantity, limit: Price) -> ExchangeOrder:
-        """An order that the exchange has accepted, as it is now. Raises ExchangeUnavailable, also when it does not
-        know the order any more (it has told us of it: never take that back on its word) or tells what can not be."""
-        assert placement.exchange_order_id is not None
+    def place(self, order: ExchangeOrder, owner: Owner, intent: Sequence[Write]) -> ExchangeOrder:
+        """Write the intent and the order, then ask the exchange, once. The order as it is then: OPEN, REFUSED, or still
+        SENT, when the exchange did not answer.
+
+        Raises what `intent` is refused with; ExchangeOrderMoved: another has placed it; Busy.
+        """
+        self.table.write(*intent, store.insert(order))
+        side = Side.BUY if order.buys else Side.SELL
         try:
-            seen = self.at(placement).order(quantity.asset_id, placement.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(placement) from unknown
-        if seen.quantity != quantity or not believable(side is Side.BUY, quantity, limit, seen.executed, seen.gross):
-            count("FillsNotBelieved")
-            log.error("fill not believed", extra={"order_id": placement.order_id, "told": str(seen)})
-            raise ExchangeUnavailable("what the exchange says of the order can not be", id=placement.order_id)
-        return seen
+            told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
+        except (ExchangeRefused, MarketUnknown) as no:
+            refused = self._resolved(order, Status.REFUSED, no.detail)
+            return self._moved(refused, [*owner.on_refused(refused), store.resolve(refused)])
+        except ExchangeUnavailable as silent:
+            log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
+            return order
+        return self._accepted(order, owner, told)
 
-    def cancel(self, placement: Placement, seen: ExchangeOrder) -> None:
-        """Raises ExchangeUnavailable."""
-        try:
-            self.at(placement).cancel(seen.quantity.asset_id, seen.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(placement) from unknown
+    def look(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """Look once for a SENT order: the order as it is then.
 
-    def forgotten(self, placement: Placement, asset_id: str) -> bool:
-        """Does the exchange know an order that it had accepted by none of its ids? Raises ExchangeUnavailable."""
-        exchange = self.at(placement)
+        Raises ExchangeOrderUnknown, ExchangeUnavailable, Busy.
+        """
+        return self._accepted(order, owner, self._report(order).exchange_order_id)
+
+    def resolve(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """Find out whether the exchange has a SENT order. The order was never placed if two look-ups, at least 60 s
+        after sending and 10 s apart, do not find it.
+
+        Raises ExchangeOrderUnresolved: too early to tell; ExchangeUnavailable, Busy.
+        """
+        asked_at = self.now()
         try:
-            exchange.order(asset_id, placement.exchange_order_id or "")
-            return False
+            return self.look(order, owner)
         except ExchangeOrderUnknown:
-            pass
+            found = missing(order, asked_at, NEVER_PLACED_SECONDS)
+        if found is Missing.FOR_EVER:
+            never = self._resolved(order, Status.NEVER, "the exchange never had the order")
+            return self._moved(never, [*owner.on_never(never), store.resolve(never)])
+        if found is Missing.ONCE:
+            self._moved(order, [store.miss(order, asked_at)])
+        raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
+
+    def poll(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """Ask the exchange for the fill of an OPEN order, and write it down when it is final.
+
+        Raises ExchangeOrderNotFilled; ExchangeOrderOverdue: not filled in time; ExchangeUnavailable, Busy.
+        """
+        seen = self._seen(order)
+        if seen.final:
+            return self._final(order, owner, seen)
+        if self.now() >= order.overdue_at:
+            raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
+        raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
+
+    def cancel(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """Cancel what the exchange has not filled of an OPEN order, and write down what it had.
+
+        Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable, Busy.
+        """
+        seen = self._seen(order)
+        if not seen.final:
+            self._cancel_at_exchange(order, seen)
+            seen = self._seen(order)
+        if not seen.final:
+            raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
+        return self._final(order, owner, seen)
+
+    def look_again(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """The last look for a NEVER or LOST order. What turns up now is cancelled, and a person's.
+
+        Raises ExchangeUnavailable, Busy.
+        """
         try:
-            exchange.find(asset_id, placement.client_order_id)
+            seen = self._report(order)
+        except ExchangeOrderUnknown:
+            absent = replace(order, status=Status.ABSENT, updated_at=self.now())
+            return self._moved(absent, [*owner.on_last_look(absent), store.close(order, absent)])
+        if not seen.final:
+            self._cancel_at_exchange(order, seen)
+        return self._late(order, owner, seen.exchange_order_id)
+
+    def executed(self, order: ExchangeOrder) -> Quantity:
+        """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable."""
+        return self._seen(order).executed
+
+    def is_lost(self, order: ExchangeOrder) -> bool:
+        """Has the exchange forgotten an order that it had accepted? Only late, and when it knows neither id of it.
+
+        Raises ExchangeUnavailable.
+        """
+        if order.status is not Status.OPEN or self.now() < order.overdue_at:
             return False
+        try:
+            self._report(order)
         except ExchangeOrderUnknown:
             return True
+        return False
+
+    def _report(self, order: ExchangeOrder) -> Report:
+        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none;
+        ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
+        had means nothing."""
+        exchange, asset_id = self.exchange(), order.quantity.asset_id
+        if exchange.name != order.exchange:
+            raise ExchangeUnavailable(
+                f"the order is at {order.exchange}, and this desk trades at {exchange.name}", id=order.order_id
+            )
+        if order.exchange_order_id is not None:
+            try:
+                return exchange.order(asset_id, order.exchange_order_id)
+            except ExchangeOrderUnknown:
+                log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
+        return exchange.find(asset_id, order.client_order_id)
+
+    def _seen(self, order: ExchangeOrder) -> Report:
+        """An OPEN order as it is now. Raises ExchangeUnavailable, also when the exchange does not know the order any
+        more (it has told us of it: never take that back on its word) or tells what can not be."""
+        try:
+            seen = self._report(order)
+        except ExchangeOrderUnknown as unknown:
+            raise _contradiction(order) from unknown
+        if seen.quantity != order.quantity or not believable(order, seen.executed, seen.gross):
+            count("FillsNotBelieved")
+            log.error("fill not believed", extra={"order_id": order.order_id, "told": str(seen)})
+            raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
+        return seen
+
+    def _cancel_at_exchange(self, order: ExchangeOrder, seen: Report) -> None:
+        """Raises ExchangeUnavailable."""
+        try:
+            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
+        except ExchangeOrderUnknown as unknown:
+            raise _contradiction(order) from unknown
+
+    def _accepted(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
+        opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
+        now = self._moved(opened, [*owner.on_accepted(opened), store.accept(opened)])
+        if now.status in (Status.NEVER, Status.ABSENT):  # its owner has been told that the exchange does not have it
+            return self._late(now, owner, exchange_order_id)
+        return now
+
+    def _final(self, order: ExchangeOrder, owner: Owner, seen: Report) -> ExchangeOrder:
+        fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
+        try:
+            owner.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.settle(order, fill, at)))
+        except ExchangeOrderMoved:
+            log.info("settled meanwhile", extra={"order_id": order.order_id})
+            return self.existing(order.order_id, order.number)
+        return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+
+    def _resolved(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
+        at = self.now()
+        return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
+
+    def _late(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
+        count("LateFills")
+        log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
+        late = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
+        return self._moved(late, [*owner.on_late(late), store.close(order, late)])
+
+    def _moved(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
+        """Write a move to `after`; the order as it is then, whoever has moved it."""
+        try:
+            self.table.write(*writes)
+        except ExchangeOrderMoved:
+            log.info("moved meanwhile", extra={"order_id": after.order_id})
+            return self.existing(after.order_id, after.number)
+        return after
 
 
-def missing(placement: Placement, asked_at: datetime) -> Missing:
-    """What it means that the exchange, asked at `asked_at`, did not know the order."""
-    if asked_at < placement.sent_at + timedelta(seconds=NEVER_PLACED_SECONDS):
-        return Missing.TOO_EARLY
-    if placement.missed_at is None:
-        return Missing.ONCE
-    if asked_at < placement.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Missing.TOO_EARLY
-    return Missing.FOR_EVER
-
-
-def _contradiction(placement: Placement) -> ExchangeUnavailable:
-    return ExchangeUnavailable("the exchange does not know an order that it gave us", id=placement.order_id)
+def _contradiction(order: ExchangeOrder) -> ExchangeUnavailable:
+    return ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id)

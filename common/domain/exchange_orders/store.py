@@ -1,16 +1,17 @@
 """Orders at the exchange in the table. None of these writes decides anything alone: each goes with the write of the
-order of ours that it is for."""
+owner's order, and all but the first are refused with ExchangeOrderMoved when the order is not in the state before."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from common import keys
-from common.domain.exchange_orders.model import Fill, Placement
-from common.errors import Refusal
-from common.money import plain
+from common.domain.exchange_orders.model import TRANSITIONS, ExchangeOrder, ExchangeOrderMoved, Fill, Status
+from common.money import Price, Quantity, plain
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table
 from common.table.transaction import Write
@@ -19,7 +20,12 @@ from common.table.transaction import Write
 class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     client_order_id = UnicodeAttribute()
     exchange = UnicodeAttribute()
+    buys = BooleanAttribute()
+    asset_id = UnicodeAttribute()
+    quantity = DecimalAttribute()
+    limit_price = DecimalAttribute()
     sent_at = InstantAttribute()
+    status = UnicodeAttribute()
     exchange_order_id = UnicodeAttribute(null=True)
     order_state = UnicodeAttribute(null=True)
     missed_at = InstantAttribute(null=True)
@@ -28,91 +34,116 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     fee_amount = DecimalAttribute(null=True)
     fees_elsewhere = UnicodeAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
 
 
-NONE = "NONE"  # the order's state, where the exchange does not have it
-
-
-class PlacementMoved(Refusal):
-    """Somebody else has placed it, or looked for it: read again."""
-
-
-def find(table: Table, order_id: str, number: int) -> Placement | None:
+def find(table: Table, order_id: str, number: int) -> ExchangeOrder | None:
     item = table.get(ExchangeOrderItem, keys.EXCHANGE_ORDER(order_id=order_id, n=str(number)), consistent=True)
-    if item is None:
-        return None
-    return Placement(
-        order_id=item.PK,
-        number=number,
-        client_order_id=item.client_order_id,
-        exchange=item.exchange,
-        sent_at=item.sent_at,
-        exchange_order_id=item.exchange_order_id,
-        order_state=item.order_state,
-        missed_at=item.missed_at,
-    )
+    return None if item is None else _order_of(item, number)
 
 
-def place(placement: Placement) -> Write:
-    """The intent. Refused with PlacementMoved."""
+def insert(order: ExchangeOrder) -> Write:
+    """The intent, before the exchange is asked. Refused with ExchangeOrderMoved."""
     item = ExchangeOrderItem(
-        *_key(placement),
-        client_order_id=placement.client_order_id,
-        exchange=placement.exchange,
-        sent_at=placement.sent_at,
-        created_at=placement.sent_at,
-        updated_at=placement.sent_at,
+        *_key(order),
+        client_order_id=order.client_order_id,
+        exchange=order.exchange,
+        buys=order.buys,
+        asset_id=order.quantity.asset_id,
+        quantity=order.quantity.amount,
+        limit_price=order.limit_price.usd_per_unit,
+        sent_at=order.sent_at,
+        status=order.status,
+        created_at=order.sent_at,
+        updated_at=order.sent_at,
     )
-    return Write.put(item, when=ExchangeOrderItem.PK.does_not_exist(), otherwise=PlacementMoved("it is placed already"))
+    there = ExchangeOrderMoved("it is placed already")
+    return Write.put(item, when=ExchangeOrderItem.PK.does_not_exist(), otherwise=there)
 
 
-def accept(placement: Placement, exchange_order_id: str, at: datetime) -> Write:
-    item = ExchangeOrderItem
-    return Write.update(_item(placement), item.exchange_order_id.set(exchange_order_id), item.updated_at.set(at))
+def accept(opened: ExchangeOrder) -> Write:
+    assert opened.exchange_order_id is not None
+    return _move(Status.SENT, opened, ExchangeOrderItem.exchange_order_id.set(opened.exchange_order_id))
 
 
-def miss(placement: Placement, at: datetime) -> Write:
-    """The exchange, asked late enough, did not have the order, for the first time. Refused with PlacementMoved."""
+def miss(order: ExchangeOrder, at: datetime) -> Write:
+    """The exchange, asked late enough, did not have the order, for the first time."""
     item = ExchangeOrderItem
     return Write.update(
-        _item(placement),
+        _item(order),
         item.missed_at.set(at),
         item.updated_at.set(at),
-        when=item.missed_at.does_not_exist() & item.exchange_order_id.does_not_exist(),
-        otherwise=PlacementMoved("somebody else has looked"),
+        when=item.missed_at.does_not_exist() & (item.status == Status.SENT),
+        otherwise=ExchangeOrderMoved("somebody else has looked"),
     )
 
 
-def never(placement: Placement, at: datetime) -> Write:
-    """The exchange does not have it."""
-    item = ExchangeOrderItem
-    return Write.update(_item(placement), item.order_state.set(NONE), item.resolved_at.set(at), item.updated_at.set(at))
+def resolve(resolved: ExchangeOrder) -> Write:
+    """It is waited for no more: it is REFUSED, NEVER or LOST."""
+    assert resolved.reason is not None
+    assert resolved.resolved_at is not None
+    item, before = ExchangeOrderItem, Status.OPEN if resolved.status is Status.LOST else Status.SENT
+    return _move(before, resolved, item.reason.set(resolved.reason), item.resolved_at.set(resolved.resolved_at))
 
 
-def turned_up(placement: Placement, at: datetime) -> Write:
-    """It has it after all."""
-    item = ExchangeOrderItem
-    return Write.update(_item(placement), item.order_state.set("TURNED_UP"), item.updated_at.set(at))
-
-
-def settle(placement: Placement, fill: Fill, at: datetime) -> Write:
+def settle(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     """What it has come to."""
     item = ExchangeOrderItem
-    return Write.update(
-        _item(placement),
+    return _move(
+        Status.OPEN,
+        replace(order, status=Status.FINAL, updated_at=at),
         item.order_state.set(fill.state),
         item.executed_quantity.set(fill.executed.amount),
         item.gross_amount.set(fill.gross.usd),
         item.fee_amount.set(fill.fee.usd),
         item.fees_elsewhere.set(", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))),
         item.resolved_at.set(at),
-        item.updated_at.set(at),
     )
 
 
-def _item(placement: Placement) -> ExchangeOrderItem:
-    return ExchangeOrderItem(*_key(placement))
+def close(before: ExchangeOrder, after: ExchangeOrder) -> Write:
+    """The last look found nothing (ABSENT), or the order (TURNED_UP), or a person has seen to it (DEALT_WITH)."""
+    if after.exchange_order_id is None:
+        return _move(before.status, after)
+    return _move(before.status, after, ExchangeOrderItem.exchange_order_id.set(after.exchange_order_id))
 
 
-def _key(placement: Placement) -> keys.PrimaryKey:
-    return keys.EXCHANGE_ORDER(order_id=placement.order_id, n=str(placement.number))
+def _move(before: Status, after: ExchangeOrder, *actions: Action) -> Write:
+    assert after.status in TRANSITIONS[before], f"an exchange order does not go from {before} to {after.status}"
+    item = ExchangeOrderItem
+    return Write.update(
+        _item(after),
+        item.status.set(after.status),
+        *actions,
+        item.updated_at.set(after.updated_at),
+        when=item.status == before,
+        otherwise=ExchangeOrderMoved("the exchange order has moved"),
+    )
+
+
+def _item(order: ExchangeOrder) -> ExchangeOrderItem:
+    return ExchangeOrderItem(*_key(order))
+
+
+def _key(order: ExchangeOrder) -> keys.PrimaryKey:
+    return keys.EXCHANGE_ORDER(order_id=order.order_id, n=str(order.number))
+
+
+def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
+    return ExchangeOrder(
+        order_id=item.PK,
+        number=number,
+        client_order_id=item.client_order_id,
+        exchange=item.exchange,
+        buys=item.buys,
+        quantity=Quantity(item.quantity, item.asset_id),
+        limit_price=Price(item.limit_price),
+        sent_at=item.sent_at,
+        updated_at=item.updated_at,
+        status=Status(item.status),
+        exchange_order_id=item.exchange_order_id,
+        state=item.order_state,
+        missed_at=item.missed_at,
+        resolved_at=item.resolved_at,
+        reason=item.reason,
+    )

@@ -48,28 +48,16 @@ ATTEMPT_TRANSITIONS: dict[AttemptStatus, set[AttemptStatus]] = {
 
 
 class Stage(StrEnum):
-    """What a machine does next about an order, as the table says."""
+    """What the machine `payout` does next, as the table says."""
 
-    RESOLVE = "RESOLVE"  # look up whether the exchange has the order
-    LOOK_AGAIN = "LOOK_AGAIN"  # later, for an order that the exchange did not have
-    POLL = "POLL"  # ask the exchange for the fill
     SEND = "SEND"  # a new attempt
-    BACK_OFF = "BACK_OFF"  # a new attempt, after `wait_seconds`
+    BACK_OFF = "BACK_OFF"  # a new attempt, after a pause
     CHECK = "CHECK"  # ask the bank for the attempt
-    AWAIT = "AWAIT"  # the bank's webhook
+    AWAIT = "AWAIT"  # the bank has it: wait for its webhook
     PAID = "PAID"
     FAILED = "FAILED"  # the last attempt was rejected
     STOPPED = "STOPPED"  # a person has to look
-    DONE = "DONE"  # nothing
-
-
-@dataclass(frozen=True)
-class Step:
-    """`attempts` are those that there were when this was said: a new one is begun only after so many."""
-
-    stage: Stage
-    wait_seconds: int = 0
-    attempts: int = 0
+    DONE = "DONE"  # nothing is to be paid, or not yet
 
 
 @dataclass(frozen=True)
@@ -78,6 +66,9 @@ class Kind:
 
     name: str
     row: Key
+    command: str  # of the command line, and of the audit
+    mark_paid: str  # the act's word there
+    give_back: str
     ready: str  # the first attempt may be made
     paying: str
     paid: str
@@ -88,6 +79,9 @@ class Kind:
 SALE = Kind(
     name="cash-out",
     row=keys.SELL_ORDER,
+    command="offramp",
+    mark_paid="mark-filled",
+    give_back="credit-usd",
     ready="BASE_TXN_COMPLETED",
     paying="TARGET_TXN_PENDING",
     paid="FILLED",
@@ -97,6 +91,9 @@ SALE = Kind(
 WITHDRAWAL = Kind(
     name="withdrawal",
     row=keys.WITHDRAWAL,
+    command="withdrawals",
+    mark_paid="complete",
+    give_back="reject",
     ready="PENDING",
     paying="PENDING",
     paid="COMPLETED",
@@ -121,7 +118,9 @@ class Payout:
     attempts: int
     attempts_max: int
     disputed: bool
+    created_at: datetime
     needs_person: bool = False
+    reason: str | None = None
 
     @property
     def open(self) -> bool:
@@ -163,23 +162,59 @@ def back_off(attempts: int) -> timedelta:
     return timedelta(seconds=BACK_OFF_SECONDS * 2 ** (attempts - 1))
 
 
-def next_step(payout: Payout, latest: Attempt | None, now: datetime) -> Step:
-    """What is to be done about a payout. The table alone decides it, so any machine may ask at any time."""
-    attempts = payout.attempts
+def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
+    """Has it failed, or is it disputed? Then only an operator's act leads on, no machine."""
+    pending = latest is not None and latest.status is AttemptStatus.PENDING
+    return payout.status == payout.kind.failed or (payout.disputed and not pending)
+
+
+def next_stage(payout: Payout, latest: Attempt | None, now: datetime) -> tuple[Stage, int]:
+    """What is to be done about a payout, and after how many seconds. The table alone decides it, so any machine may ask
+    at any time."""
     if payout.status == payout.kind.paid:
-        return Step(Stage.PAID)
+        return Stage.PAID, 0
     if payout.status == payout.kind.failed:
-        return Step(Stage.FAILED)
+        return Stage.FAILED, 0
     if payout.status not in (payout.kind.ready, payout.kind.paying):
-        return Step(Stage.DONE)
+        return Stage.DONE, 0
+    if payout.needs_person:
+        return Stage.STOPPED, 0
     if latest is not None and latest.status is AttemptStatus.PENDING:
-        return Step(Stage.CHECK, attempts=attempts)
+        return Stage.CHECK, 0
     if payout.disputed:
-        return Step(Stage.STOPPED)
+        return Stage.STOPPED, 0
     if latest is None:
-        return Step(Stage.SEND, attempts=attempts)
+        return Stage.SEND, 0
     assert latest.decided_at is not None
     left = (latest.decided_at + back_off(latest.number) - now).total_seconds()
     if latest.number >= payout.attempts_max or left <= 0:
-        return Step(Stage.SEND, attempts=attempts)
-    return Step(Stage.BACK_OFF, wait_seconds=int(left) + 1, attempts=attempts)
+        return Stage.SEND, 0
+    return Stage.BACK_OFF, int(left) + 1
+
+
+def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
+    """What a person reads of a payout in its machine's history."""
+    told = {"status": payout.status, "reason": payout.reason or "", "amount": f"${payout.amount}"}
+    if latest is not None:
+        told |= {"attempt": f"{latest.number}: {latest.status}", "reference": latest.reference_id}
+        if latest.status is AttemptStatus.REJECTED and not told["reason"]:
+            told["reason"] = f"attempt {latest.number} rejected: {latest.failure_code}"
+    return told
+
+
+def paid_facts(attempt: Attempt) -> dict[str, str]:
+    """The same of a payout that an attempt has paid."""
+    kind = kind_of(attempt.order_id)
+    return {
+        "status": "" if kind is None else kind.paid,
+        "reason": "",
+        "amount": f"${attempt.amount}",
+        "attempt": f"{attempt.number}: {attempt.status}",
+        "reference": attempt.reference_id,
+        "adjustment": attempt.adjustment_id or "",
+    }
+
+
+def kind_of(order_id: str) -> Kind | None:
+    """Of the order with this id; None for an id of nothing that ends in a payout."""
+    return next((kind for kind in KINDS if order_id[:1] == kind.row.id_prefix), None)

@@ -15,13 +15,13 @@ from common.domain import timeline, work
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
-    KINDS,
     Attempt,
     AttemptStatus,
     Kind,
     Payout,
     PayoutNotFound,
     PayoutUnsettled,
+    kind_of,
     named,
 )
 from common.domain.timeline import Event
@@ -104,13 +104,9 @@ class AttemptMoved(Refusal):
 # Reading
 
 
-def _kind(order_id: str) -> Kind | None:
-    return next((kind for kind in KINDS if order_id[:1] == kind.row.id_prefix), None)
-
-
 def payout(table: Table, order_id: str) -> Payout:
     """As of now. Raises PayoutNotFound."""
-    kind = _kind(order_id)
+    kind = kind_of(order_id)
     item = None if kind is None else table.get(AnyPayableItem, _key(kind, order_id), consistent=True)
     if kind is None or item is None:
         raise PayoutNotFound("there is no order of this id that ends in a payout", id=order_id)
@@ -127,7 +123,9 @@ def payout(table: Table, order_id: str) -> Payout:
         attempts=int(item.attempts or 0),
         attempts_max=int(item.attempts_max or ATTEMPTS_MAX),
         disputed=bool(item.disputed),
+        created_at=item.created_at,
         needs_person=item.needs_person,
+        reason=item.reason,
     )
 
 

@@ -1,0 +1,84 @@
+"""Daily limits: a counter for each user, kind and day (UTC), moved in the transaction that moves the money."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from common import keys
+from common.clock import text
+from common.errors import Refusal, Rejected
+from common.money import Money
+from common.owner import Owner
+from common.table.items import DecimalAttribute, Item, RawItem
+from common.table.transaction import Write
+
+KEPT = timedelta(days=3)  # a day's counter is deleted after this
+
+
+class DailyLimitExceeded(Rejected):
+    """The day's deposits or withdrawals would go over the limit. A day is one of UTC."""
+
+
+class Limited(StrEnum):
+    """What has a limit."""
+
+    DEPOSIT = "DEPOSIT"
+    WITHDRAWAL = "WITHDRAWAL"
+
+
+class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
+    used = DecimalAttribute()
+    expires = DecimalAttribute()  # epoch seconds, the table's time to live
+
+
+def count_towards(limit: Money, owner: Owner, kind: Limited, amount: Money, at: datetime) -> Write:
+    """Add to the counter of the day of `at`: two at once can not slip under the limit. `amount` alone must be within
+    it. Refused with DailyLimitExceeded."""
+    item = LimitCounterItem
+
+    def exceeded(old: RawItem | None) -> Refusal:
+        return over(limit, kind, amount, Money(0 if old is None else old["used"]["N"]))
+
+    return Write.update(
+        _counter(owner, kind, at),
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.expires.set(_expiry(at)),
+        item.used.add(amount.usd),
+        when=item.used.does_not_exist() | (item.used <= (limit - amount).usd),
+        otherwise=exceeded,
+    )
+
+
+def give_back(owner: Owner, kind: Limited, amount: Money, counted_at: datetime, at: datetime) -> Write:
+    """Take what came to nothing out of the counter of its day. A counter that is gone already comes back below zero:
+    harmless, since its day is over."""
+    item = LimitCounterItem
+    return Write.update(
+        _counter(owner, kind, counted_at),
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.expires.set(_expiry(at)),
+        item.used.add(-amount.usd),
+    )
+
+
+def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitExceeded:
+    return DailyLimitExceeded(
+        f"at most ${limit} a day (UTC) may be used for a {kind.lower()}; ${used} of it is used",
+        limit_usd=str(limit),
+        used_usd=str(used),
+        asked_usd=str(asked),
+    )
+
+
+def _counter(owner: Owner, kind: Limited, at: datetime) -> LimitCounterItem:
+    return LimitCounterItem(*keys.LIMIT_COUNTER(username=owner.username, kind=kind, date=text(at)[:10]))
+
+
+def _expiry(at: datetime) -> Decimal:
+    return Decimal(int((at + KEPT).timestamp()))

@@ -1,0 +1,162 @@
+"""The bank's events: each is taken once, decides an attempt or is parked, and tells the machine that waits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from common.domain.payouts import store
+from common.domain.payouts.model import AttemptStatus, PayoutNotFound, PayoutUnclear, named
+from common.domain.payouts.service import Payouts, fits
+from common.domain.payouts.store import AttemptMoved, BankEventItem, EventDecided, EventSeen
+from common.errors import NotFound
+from common.gateways.bank import BankEvent, State
+from common.log import count, log
+from common.machines import MachinesUnavailable
+from common.table.transaction import Write
+
+TRIES_MAX = 5  # each failed try means that somebody else has moved the same payout
+
+
+class EventNotFound(NotFound):
+    """The bank has sent no event of this id."""
+
+
+class Taken(StrEnum):
+    """What became of a bank's event."""
+
+    APPLIED = "APPLIED"  # it decided an attempt
+    AGREES = "AGREES"  # the attempt was decided so already
+    REPEATED = "REPEATED"  # it was taken before
+    PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
+    DISMISSED = "DISMISSED"  # a person has looked at a parked one
+
+
+@dataclass(frozen=True)
+class BankEvents:
+    payouts: Payouts
+
+    def receive(self, event: BankEvent) -> Taken:
+        """Take an event of the bank, once for each event id. What decides an attempt does so in the transaction that
+        keeps the id; what can not be placed is parked, never dropped. Afterwards the waiting machine is told.
+
+        Raises Busy: nothing is known to be written, the bank sends it again.
+        """
+
+        def first(outcome: Taken, why: str) -> Write:
+            if outcome is Taken.PARKED:
+                return store.park(event, why, self.payouts.now())
+            return store.take(event, outcome, why, self.payouts.now())
+
+        try:
+            taken = self._place(event, first)
+        except EventSeen:
+            taken = Taken.REPEATED  # its machine may not have been told
+        if taken is Taken.PARKED:
+            count("EventsParked")
+        self._nudge(event.adjustment.reference_id)
+        return taken
+
+    def park(self, webhook_id: str, body: str, why: str) -> Taken:
+        """Keep what is signed and not understood, once for each event id. Raises Busy."""
+        try:
+            self.payouts.table.write(store.park_strange(webhook_id, body, why, self.payouts.now()))
+        except EventSeen:
+            return Taken.REPEATED
+        count("EventsParked")
+        return Taken.PARKED
+
+    def replay(self, webhook_id: str, actor: str, entry: Callable[[str], Write] | None = None) -> Taken:
+        """Try to place a parked event again. It stays parked when it still can not be placed.
+
+        Raises EventNotFound, Busy.
+        """
+        item = self._known(webhook_id)
+        event = store.event_of(item)
+        if item.outcome != store.PARKED_OUTCOME or event is None:
+            return Taken(item.outcome)
+
+        def first(outcome: Taken, why: str) -> Write:
+            if outcome is Taken.PARKED:
+                return store.still_parked(webhook_id, why, self.payouts.now())
+            return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
+
+        try:
+            also = () if entry is None else (entry("replay event"),)
+            taken = self._place(event, first, also)
+        except EventDecided:
+            return Taken(self._known(webhook_id).outcome)
+        self._nudge(event.adjustment.reference_id)
+        return taken
+
+    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> Taken:
+        """A person has looked at a parked event and says that nothing is to be done. What is placed or dismissed
+        already stays so.
+
+        Raises EventNotFound, Busy.
+        """
+        if self._known(webhook_id).outcome == store.PARKED_OUTCOME:
+            try:
+                self.payouts.table.write(store.unpark(webhook_id, Taken.DISMISSED, reason, self.payouts.now()), entry)
+            except EventDecided:
+                log.info("decided meanwhile", extra={"webhook_id": webhook_id})
+        return Taken(self._known(webhook_id).outcome)
+
+    def _known(self, webhook_id: str) -> BankEventItem:
+        item = store.bank_event(self.payouts.table, webhook_id)
+        if item is None:
+            raise EventNotFound("the bank has sent no such event", id=webhook_id)
+        return item
+
+    def _place(self, event: BankEvent, first: Callable[[Taken, str], Write], also: Sequence[Write] = ()) -> Taken:
+        """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
+        for _ in range(TRIES_MAX):
+            outcome, why, writes = self._meaning(event)
+            try:
+                self.payouts.table.write(first(outcome, why), *writes, *(also if outcome is not Taken.PARKED else ()))
+                log.info("bank event", extra={"reference_id": event.adjustment.reference_id, "taken": outcome})
+                return outcome
+            except AttemptMoved:
+                continue  # somebody has decided it in between: read again
+        raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
+
+    def _meaning(self, event: BankEvent) -> tuple[Taken, str, list[Write]]:
+        told = event.adjustment
+        parts = named(told.reference_id)
+        try:
+            # The order first: an attempt that is decided between the two reads is then seen decided.
+            payout = None if parts is None else store.payout(self.payouts.table, parts[0])
+        except PayoutNotFound:
+            payout = None
+        attempt = store.by_reference(self.payouts.table, told.reference_id)
+        if payout is None or attempt is None:
+            return Taken.PARKED, store.NO_ATTEMPT, []
+        if not fits(attempt, told):
+            return Taken.PARKED, "the attempt is for another account or amount", []
+        if attempt.status is AttemptStatus.PENDING:
+            if payout.status != payout.kind.paying:
+                return Taken.PARKED, f"the order is {payout.status}", []
+            if told.state is State.COMPLETED:
+                return Taken.APPLIED, "paid", self.payouts.paid(payout, attempt, told)
+            why = told.failure_code or "the bank says FAILED"
+            return Taken.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why)
+        if (attempt.status is AttemptStatus.COMPLETED) is (told.state is State.COMPLETED):
+            return Taken.AGREES, f"the attempt was {attempt.status} already", []
+        why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
+        count("BankContradictions")
+        log.error("the bank contradicts itself", extra={"order_id": payout.order_id, "why": why})
+        # Money may have gone where we think it has not: no further attempt until a person has looked.
+        stopped = [store.dispute(payout, self.payouts.now(), why)] if payout.open and not payout.disputed else []
+        return Taken.PARKED, why, stopped
+
+    def _nudge(self, reference_id: str) -> None:
+        """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
+        stored later is sent back by whoever stores it."""
+        attempt = store.by_reference(self.payouts.table, reference_id)
+        if attempt is None or attempt.token is None or attempt.status is AttemptStatus.PENDING:
+            return
+        try:
+            self.payouts.send_back(attempt.token, attempt)
+        except MachinesUnavailable as unavailable:  # its wait ends by itself
+            log.warning("not told", extra={"order_id": attempt.order_id, "why": unavailable.detail})

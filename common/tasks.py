@@ -1,0 +1,41 @@
+"""What the tasks of all state machines have in common: an id comes in, where the thing stands goes out.
+
+A task is asked for {"order_id"} and answers {"order_id", "stage", "wait_seconds", "status", "reason", …}: the table's
+word for what is next, and what a person wants to read in the console. Refusals that a machine retries or catches reach
+it by their class names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from common.errors import NotFound
+from common.log import flush, log
+from common.machines import ElsewhereNow, Standing
+
+Event = dict[str, Any]
+Answer = dict[str, Any]
+DONE = "DONE"  # nothing is to be done
+
+
+def step(event: Event, ask: Callable[[str], Standing], *, missing: type[NotFound], then: str | None = None) -> Answer:
+    """Ask what concerns the thing of the event. `then` is what comes next on the machine's straight line.
+
+    What is `missing` is DONE: a machine ends silently when there is nothing to move.
+    Raises ElsewhereNow, when something else is next; what `ask` raises.
+    """
+    thing_id = event["order_id"]
+    with log.append_context_keys(order_id=thing_id):
+        try:
+            standing = ask(thing_id)
+        except missing as gone:
+            log.warning("nothing to move", extra={"why": gone.detail})
+            standing = Standing(DONE)
+        finally:
+            flush()
+        log.info("moved", extra={"stage": standing.stage})
+    facts = {"status": "", "reason": "", **standing.facts}
+    if then is not None and standing.stage != then:
+        raise ElsewhereNow(f"{facts['status']}: {facts['reason'] or f'next is {standing.stage}'}", id=thing_id)
+    return {"order_id": thing_id, "stage": standing.stage, "wait_seconds": standing.wait_seconds, **facts}

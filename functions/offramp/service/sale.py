@@ -1,0 +1,97 @@
+"""A sell order as the owner of its exchange order: what each move there means for the customer's coins and dollars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common.domain.exchange_orders.model import ExchangeOrder, Fill
+from common.domain.exchange_orders.service import Commit
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.money import ZERO
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.offramp import model, store
+from functions.offramp.model import SellOrder, Status
+
+EXCHANGE = "the exchange"
+
+
+@dataclass(frozen=True)
+class Sale:
+    """`order` is as it was read; each write stands under the condition that it still is."""
+
+    table: Table
+    order: SellOrder
+
+    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
+        at, after = order.updated_at, accepted(self.order, order)
+        reason = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
+        return [store.accept(self.order, at), store.event(after, self.order.status, reason, EXCHANGE, at)]
+
+    def on_refused(self, order: ExchangeOrder) -> list[Write]:
+        assert order.reason is not None
+        return [store.refuse(self.order, order.reason, order.updated_at), *self._give_back(order)]
+
+    def on_never(self, order: ExchangeOrder) -> list[Write]:
+        return [store.miss(self.order, order), *self._give_back(order)]
+
+    def _give_back(self, order: ExchangeOrder) -> list[Write]:
+        at = order.updated_at
+        return [
+            ledger.release_asset(self.order.owner, self.order.quantity, at),
+            store.event(self.order, self.order.status, f"not sold: {order.reason}", EXCHANGE, at),
+        ]
+
+    def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        after = model.sold(self.order, fill, at)
+        told = f"{fill.state}: {fill.executed} for ${fill.gross}, fee ${fill.fee}"
+        event = store.event(after, self.order.status, told, EXCHANGE, at)
+        if after.status is Status.BASE_TXN_FAILED:
+            back = ledger.release_asset(self.order.owner, self.order.quantity, at)
+            return commit([store.fail(self.order, after), event, back])
+        return self._book(after, fill, [store.sell(self.order, after), event], commit)
+
+    def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
+        """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
+        owner, at, sold = after.owner, after.updated_at, model.Sold(fill)
+        if sold.left_over != ZERO:
+            writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", after.order_id, at))
+        if sold.proceeds != ZERO:
+            writes.append(ledger.credit_held(owner, sold.proceeds, at))
+
+        def book(sale: ledger.Sale) -> None:
+            settled = ledger.settle_asset(owner, sale, at, hold=after.quantity)
+            commit([*writes, settled, ledger.journal(_line(after, fill, sale))])
+
+        ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
+
+    def on_late(self, order: ExchangeOrder) -> list[Write]:
+        return [store.turned_up(self.order, f"order {order.exchange_order_id}", order.updated_at)]
+
+    def on_last_look(self, order: ExchangeOrder) -> Sequence[Write]:
+        return [store.looked(self.order, order.updated_at)]
+
+
+def accepted(order: SellOrder, exchange_order: ExchangeOrder) -> SellOrder:
+    """The order once the exchange has it."""
+    return replace(order, status=Status.BASE_TXN_PENDING, updated_at=exchange_order.updated_at)
+
+
+def _line(order: SellOrder, fill: Fill, sale: ledger.Sale) -> AssetTransaction:
+    """The journal's line of a sale. Its price is the average before fees."""
+    assert order.total_amount is not None
+    return AssetTransaction(
+        username=order.owner.username,
+        sub=order.owner.sub,
+        quantity=fill.executed,
+        transaction_type=TransactionType.SELL,
+        price_per_unit=fill.gross.per_unit_of(fill.executed),
+        total_amount=order.total_amount,
+        order_id=order.order_id,
+        created_at=order.updated_at,
+        cost=sale.cost,
+        realised_gain=sale.realised_gain,
+    )

@@ -1,0 +1,109 @@
+"""What operators do about a sale that can not go on: they void it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from common.acts import OperatorOutcome
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
+from common.domain.exchange_orders.model import Status as AtExchange
+from common.domain.ledger import store as ledger
+from common.table.transaction import Write
+from functions.offramp import model, store
+from functions.offramp.model import SellOrder, SellOrderNotOpen, Status
+from functions.offramp.service import Offramp
+
+ACT = "offramp void"
+
+
+@dataclass(frozen=True)
+class Voiding:
+    """Each act is audited, in the words of its command, in the transaction that does it."""
+
+    offramp: Offramp
+
+    def void(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """End an order of which the exchange has executed nothing, and give the coins back; cancel it there first.
+        For one that turned up after all: a person has dealt with it at the exchange. A repeat changes nothing.
+
+        Raises SellOrderNotFound; SellOrderNotOpen: it was executed, or is over; ExchangeUnavailable, Busy.
+        """
+        order = store.existing(self.offramp.table, order_id)
+        if order.status is Status.BASE_TXN_FAILED and not order.waits:
+            return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
+        if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.needs_person:
+            return self._void_late(order, reason, operator, dry_run=dry_run)
+        if order.status is not Status.BASE_TXN_PENDING:
+            raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
+        exchange_order = self._exchange_order(order)
+        if self.offramp.at_exchange.is_lost(exchange_order):
+            return self._void_lost(order, exchange_order, reason, operator, dry_run=dry_run)
+        executed = self.offramp.at_exchange.executed(exchange_order)
+        if executed.amount:
+            raise SellOrderNotOpen(
+                f"the exchange has executed {executed} of it: that is the customer's to be paid", id=order_id
+            )
+        if dry_run:
+            says = f"cancelled at the exchange; {order.quantity} are the customer's again"
+            return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
+        entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
+        self.offramp.table.write(audit.entry(entry))
+        self.offramp.cancel(order_id)
+        after = store.existing(self.offramp.table, order_id)
+        says = f"is {after.status}, {after.executed} of it were sold"
+        return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
+
+    def _void_late(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        exchange_order, at = (
+            self._exchange_order(order),
+            self.offramp.now(),
+        )
+        dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
+        writes = [
+            store.looked(order, at),
+            exchange_orders.close(exchange_order, dealt_with),
+            store.event(order, order.status, reason, operator, at),
+        ]
+        says = "nothing of it is looked for any more"
+        return self._done(order, order.status, says, writes, reason, operator, dry_run=dry_run)
+
+    def _void_lost(
+        self, order: SellOrder, exchange_order: ExchangeOrder, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        at = self.offramp.now()
+        why = "the exchange does not know the order any more"
+        lost = replace(exchange_order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
+        after = model.unsold(order, why, at)
+        writes = [
+            store.fail(order, after, look_at=lost.look_at),
+            exchange_orders.resolve(lost),
+            ledger.release_asset(order.owner, order.quantity, at),
+            store.event(after, order.status, f"void: {reason}", operator, at),
+        ]
+        says = f"{why}; {order.quantity} go back, and were they sold, the desk bears it"
+        return self._done(order, after.status, says, writes, reason, operator, dry_run=dry_run)
+
+    def _done(
+        self,
+        order: SellOrder,
+        after: Status,
+        says: str,
+        writes: list[Write],
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        if not dry_run:
+            entry = audit.entry(AuditEntry(self.offramp.now(), operator, ACT, order.order_id, reason))
+            try:
+                self.offramp.table.write(*writes, entry)
+            except ExchangeOrderMoved:
+                raise SellOrderNotOpen("the order has moved meanwhile; look at it again", id=order.order_id) from None
+        return OperatorOutcome(order.order_id, order.status, after, done=not dry_run, says=says)
+
+    def _exchange_order(self, order: SellOrder) -> ExchangeOrder:
+        return self.offramp.at_exchange.existing(order.order_id, order.exchange_orders)

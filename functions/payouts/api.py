@@ -1,0 +1,70 @@
+"""HTTP: what operators do about payouts that the bank rejected, or never had; of cash-outs and withdrawals alike."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+
+from common import http
+from common.acts import OperatorOutcome
+from common.domain.payouts.model import SALE, WITHDRAWAL, Kind
+from common.http import caller
+from common.keys import ORDER_ID_PATTERN
+from common.wire import OperatorAct, OperatorOutcomeView
+from functions.payouts.wiring import acts
+
+app = http.api()
+
+OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+
+
+@app.post("/operations/sell-orders/<order_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
+def retry_payout(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().retry, SALE, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
+def mark_filled(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().mark_paid, SALE, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
+def credit_usd(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().give_back, SALE, order_id, body)
+
+
+@app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
+def abandon_attempt(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().abandon, SALE, order_id, body)
+
+
+@app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
+def retry_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().retry, WITHDRAWAL, transfer_id, body)
+
+
+@app.post("/operations/withdrawals/<transfer_id>/complete", tags=["operators"], summary="Paid by another way")
+def complete(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().mark_paid, WITHDRAWAL, transfer_id, body)
+
+
+@app.post("/operations/withdrawals/<transfer_id>/reject", tags=["operators"], summary="Give the hold back")
+def reject(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().give_back, WITHDRAWAL, transfer_id, body)
+
+
+@app.post(
+    "/operations/withdrawals/<transfer_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank"
+)
+def abandon_withdrawal(transfer_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(acts().abandon, WITHDRAWAL, transfer_id, body)
+
+
+def _done(act: Callable[..., OperatorOutcome], kind: Kind, order_id: str, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(act(kind, order_id, body.reason, operator, dry_run=body.dry_run))
+
+
+handler = http.serve(app, acts)

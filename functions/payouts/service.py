@@ -1,0 +1,160 @@
+"""What operators do about a payout by hand. Nothing of it is possible while an attempt may still be paid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from common.acts import OperatorOutcome
+from common.domain import audit, limits, work
+from common.domain.audit import AuditEntry
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import TransactionType
+from common.domain.payouts import store
+from common.domain.payouts.model import (
+    ABANDONED_SECONDS,
+    ATTEMPTS_EVER,
+    WITHDRAWAL,
+    Attempt,
+    AttemptStatus,
+    Kind,
+    Payout,
+    PayoutNotFound,
+    PayoutUnsettled,
+)
+from common.domain.payouts.service import Payouts
+from common.table.transaction import Write
+
+SOON = timedelta(minutes=1)  # by then the machine of a retried payout should have moved it
+
+
+@dataclass(frozen=True)
+class PayoutActs:
+    """Each act is audited, in the words of its command, in the transaction that does it. All raise PayoutNotFound,
+    also for another kind's; PayoutUnsettled: an attempt may still be paid, or the order is over; Busy."""
+
+    payouts: Payouts
+
+    def retry(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Allow one more attempt, and start the machine, which makes it at once. Raises PayoutUnsettled also when there
+        were too many."""
+        payout = self._settled(kind, order_id)
+        if payout.attempts >= ATTEMPTS_EVER:
+            raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
+        after = kind.paying if payout.attempts else kind.ready
+        says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
+        at = self.payouts.now()
+        writes = [
+            *store.retry(payout, at, at + SOON),
+            store.event(payout, after, f"one more attempt: {reason}", operator, at),
+        ]
+        return self._do(payout, after, says, "retry-payout", writes, reason, operator, dry_run=dry_run)
+
+    def mark_paid(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """The customer has the dollars by another way: the hold is spent."""
+        payout = self._payout(kind, order_id)
+        if payout.status == kind.paid:
+            return _so_already(payout)
+        at, owner, amount = self.payouts.now(), payout.owner, payout.amount
+        self._must_be_settled(payout)
+        writes = [
+            *store.close(payout, kind.paid, at, reason),
+            ledger.settle(owner, amount, amount, at),
+            ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, amount, order_id, at)),
+            store.event(payout, kind.paid, reason, operator, at),
+        ]
+        says = f"is {kind.paid}; the held ${amount} count as paid"
+        return self._do(payout, kind.paid, says, kind.mark_paid, writes, reason, operator, dry_run=dry_run)
+
+    def give_back(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """The dollars go to the customer's balance here; of a withdrawal, the day's limit goes back, too."""
+        payout = self._payout(kind, order_id)
+        if payout.status == kind.returned:
+            return _so_already(payout)
+        self._must_be_settled(payout)
+        at, amount = self.payouts.now(), payout.amount
+        writes = [
+            *store.close(payout, kind.returned, at, reason),
+            ledger.release(payout.owner, amount, at),
+            store.event(payout, kind.returned, reason, operator, at),
+        ]
+        if kind is WITHDRAWAL:
+            writes.append(limits.give_back(payout.owner, limits.Limited.WITHDRAWAL, amount, payout.created_at, at))
+        says = f"is {kind.returned}; the held ${amount} are free on the customer's balance"
+        return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)
+
+    def abandon(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
+        sending it must have ended, the bank is asked once more, and what it still does not know is rejected."""
+        payout = self._payout(kind, order_id)
+        attempt = self._latest(payout)
+        nothing = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
+        if attempt is None or attempt.status is not AttemptStatus.PENDING or attempt.abandoned_at is not None:
+            raise nothing
+        at = self.payouts.now()
+        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + SOON
+        told = f"a last look at the bank for attempt {attempt.number}, given up"
+        writes = [
+            store.abandon(attempt, at, nothing),
+            store.go_on(payout, at, due_at, told),
+            store.event(payout, payout.status, f"attempt {attempt.number} given up: {reason}", operator, at),
+        ]
+        says = f"attempt {attempt.number} is sent no more; if the bank still does not know it in two minutes, rejected"
+        return self._do(payout, payout.status, says, "abandon-attempt", writes, reason, operator, dry_run=dry_run)
+
+    def _do(
+        self,
+        payout: Payout,
+        after: str,
+        says: str,
+        verb: str,
+        writes: list[Write],
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        order_id, now = payout.order_id, self.payouts.now()
+        if not dry_run:
+            entry = AuditEntry(now, operator, f"{payout.kind.command} {verb}", order_id, reason)
+            try:
+                self.payouts.table.write(*writes, audit.entry(entry))
+            except PayoutUnsettled:
+                moved = self._payout(payout.kind, order_id)
+                if moved.status != after or after == payout.status:
+                    raise
+                return OperatorOutcome.repeat(order_id, after, f"was made {after} by another operator meanwhile")
+            work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)
+        return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + _warning(payout))
+
+    def _payout(self, kind: Kind, order_id: str) -> Payout:
+        payout = store.payout(self.payouts.table, order_id)
+        if payout.kind is not kind:
+            raise PayoutNotFound(f"it is no {kind.name}", id=order_id)
+        return payout
+
+    def _settled(self, kind: Kind, order_id: str) -> Payout:
+        payout = self._payout(kind, order_id)
+        self._must_be_settled(payout)
+        return payout
+
+    def _must_be_settled(self, payout: Payout) -> None:
+        latest = self._latest(payout)
+        if not payout.open or (latest is not None and latest.status is not AttemptStatus.REJECTED):
+            raise PayoutUnsettled(
+                f"the order is {payout.status}, its latest attempt "
+                f"{latest.status if latest else 'not begun'}: only a rejected payout is decided by hand",
+                id=payout.order_id,
+                order_status=payout.status,
+            )
+
+    def _latest(self, payout: Payout) -> Attempt | None:
+        return store.latest(self.payouts.table, payout)
+
+
+def _so_already(payout: Payout) -> OperatorOutcome:
+    return OperatorOutcome.repeat(payout.order_id, payout.status, f"is {payout.status} already; nothing to do")
+
+
+def _warning(payout: Payout) -> str:
+    return "; BEWARE: the bank has contradicted itself and may have paid (desk parked list)" if payout.disputed else ""

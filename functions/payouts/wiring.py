@@ -1,0 +1,24 @@
+"""Payouts as this environment composes them, for all doors of the context."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from common import aws, clock
+from common.domain.payouts.events import BankEvents
+from common.domain.payouts.service import Payouts
+from common.gateways import configured
+from functions.payouts.service import PayoutActs
+
+
+@cache
+def payouts() -> Payouts:
+    return Payouts(aws.table(), configured.bank, aws.machines(), clock.now)
+
+
+def events() -> BankEvents:
+    return BankEvents(payouts())
+
+
+def acts() -> PayoutActs:
+    return PayoutActs(payouts())

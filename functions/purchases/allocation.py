@@ -1,0 +1,154 @@
+"""Who gets what of a batch. Pure.
+
+What the customer gives is dollars, and they are his limit. A batch buys for all its members at one price:
+
+    wanted     of a member: what his dollars buy at the price when the batch is placed, and never more than he asked for
+    quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`
+    allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit: sums exactly
+    charged    what it cost, by what is allocated, by largest remainder in cents; but never above the price of the
+               placement, since the slippage is the desk's to bear; the rest of his dollars goes back
+
+The exchange's fee is the customer's: one in coins makes his part smaller, one in dollars belongs to the cost, as far
+as his dollars reach. Fees in other assets, and fractions of a cent and of a unit, are the desk's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from functools import reduce
+
+from common.domain.catalogue.model import Asset, Quote
+from common.domain.exchange_orders.model import Lot
+from common.domain.ledger.model import USD
+from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
+from functions.purchases.model import Batch, Bought, Member, Plan, Status, nothing
+
+BPS = Decimal(10_000)
+DESK = "~desk"  # the desk's own part of a batch, when it tops up; behind every order's id
+
+
+@dataclass(frozen=True)
+class Share:
+    """A member's part. `charged` is what he pays, `cost` what it has cost: the desk pays the difference."""
+
+    order_id: str
+    allocated: Quantity
+    charged: Money
+    cost: Money
+
+    @property
+    def status(self) -> Status:
+        return Status.COMPLETED if self.allocated.amount else Status.FAILED
+
+
+def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, lot: Lot) -> Plan | Bought:
+    """What to ask the exchange for; or why that is nothing."""
+    wants = _wants(batch, members, quote.price, asset.precision)
+    total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)
+    quantity = lot.quantity_at_most(Quantity(total, asset.asset_id))
+    ceiling = Price(EXACT.multiply(quote.price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
+    limit = lot.price_at_most(ceiling)
+    if not lot.trades(quantity, limit):
+        above = any(m.max_price is not None and quote.price > m.max_price for m in members)
+        why = f"the price of ${quote.price} is above max_price" if above else "less than the exchange's smallest order"
+        if total and above:
+            why = f"less than the exchange's smallest order without those for whom {why}"
+        return nothing(asset.asset_id, f"not bought: {why}")
+    return Plan(quote, asset.precision, quantity, limit)
+
+
+def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
+    """Each member's part of what was bought, in the order of their ids; the desk's own, under the id `DESK`, is left
+    out. The same members and the same purchase give the same shares, always."""
+    assert batch.bought is not None
+    found, asset_id = batch.bought, batch.asset_id
+    if batch.plan is None or not found.executed.amount:
+        return [Share(m.order_id, Quantity(0, asset_id), ZERO, ZERO) for m in _ordered(members)]
+    unit = Decimal(1).scaleb(-batch.plan.precision)
+    wants = _wants(batch, members, batch.plan.quote.price, batch.plan.precision)
+    units = int(ROUNDING.divide(found.received.amount, unit))
+    allocated = largest_remainder(units, {who: int(ROUNDING.divide(w.amount, unit)) for who, w in wants.items()})
+    cents = int(found.cost.usd.quantize(CENT, ROUND_CEILING, ROUNDING) / CENT)
+    cost = largest_remainder(cents, allocated)
+    result = []
+    for member in _ordered(members):
+        who = member.order_id
+        got = Quantity(EXACT.multiply(unit, Decimal(allocated[who])), asset_id)
+        paid = Money(EXACT.multiply(CENT, Decimal(cost[who])))
+        most = _most(_reach(member, wants[who], batch.plan.quote.price, found.fee), found.before_fee(got), wants[who])
+        result.append(Share(who, got, min(paid, most), paid))
+    return result
+
+
+def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """`total` in whole parts as the weights are to each other; parts left over go to the largest remainders, of equal
+    ones to the smallest name (Hamilton's method). Nobody without weight gets any, nobody gets more than a whole part
+    above his exact one, and the sum is `total`: unless nobody has any weight."""
+    whole = sum(weights.values())
+    if not whole:
+        return dict.fromkeys(weights, 0)
+    parts = {name: divmod(total * weight, whole) for name, weight in weights.items()}
+    left = total - sum(part for part, _ in parts.values())
+    first = sorted(parts, key=lambda name: (-parts[name][1], name))[:left]
+    return {name: part + (name in first) for name, (part, _) in parts.items()}
+
+
+def _wants(batch: Batch, members: Sequence[Member], price: Price, precision: int) -> dict[str, Quantity]:
+    wants = {m.order_id: m.wanted(price, batch.asset_id, precision) for m in members}
+    if batch.top_up != ZERO:
+        wants[DESK] = price.quantity_for(batch.top_up, batch.asset_id, precision)
+    return wants
+
+
+def _ordered(members: Sequence[Member]) -> list[Member]:
+    return sorted(members, key=lambda m: m.order_id)
+
+
+def _reach(member: Member, wanted: Quantity, price: Price, fee: Money) -> Money:
+    """What a member's dollars are good for: all of them, or what he wants costs at the price, and the fee of it."""
+    if member.quantity is None:
+        return member.held
+    return min(member.held, price.cost_of(wanted) + Money(fee.usd.quantize(CENT, ROUND_CEILING, ROUNDING)))
+
+
+def _most(held: Money, got: Decimal, wanted: Quantity) -> Money:
+    """The most that a part of what was wanted may cost the customer: as big a part of what he gave, up to the cent."""
+    if not got:
+        return ZERO
+    part = ROUNDING.divide(ROUNDING.multiply(held.usd, got), wanted.amount)
+    return min(held, Money(part.quantize(CENT, ROUND_CEILING, ROUNDING)))
+
+
+def why_not_all(member: Member, share: Share, batch: Batch) -> str | None:
+    """Why a member got nothing, or less than it asked for; None when it got all."""
+    assert batch.bought is not None
+    if batch.plan is None or not batch.bought.executed.amount:
+        return batch.bought.reason
+    price = batch.plan.quote.price
+    if member.max_price is not None and price > member.max_price:
+        return f"not bought: the price of ${price} is above max_price ${member.max_price}"
+    if not share.allocated.amount:
+        return "not bought: nothing of what the exchange has executed fell to it"
+    if member.quantity is not None and share.allocated.amount < member.quantity.amount:
+        part = f"of {member.quantity}, what ${member.held} buys at ${price} in whole lots, less the exchange's fee"
+        return batch.bought.reason or part
+    return batch.bought.reason
+
+
+def left_to_the_desk(batch: Batch, shares: Sequence[Share]) -> list[Money | Quantity]:
+    """What of a batch is the desk's, by asset and never nothing: dollars that the members have paid above its cost, or
+    (negative) that the desk has paid for them; coins that nobody was allocated; fees in other assets."""
+    assert batch.bought is not None
+    found, asset_id = batch.bought, batch.asset_id
+    left = {other: -fee for other, fee in sorted(found.fees_elsewhere.items())}
+    left[USD] = EXACT.subtract(
+        EXACT.add(left.get(USD, Decimal(0)), _sum(s.charged.usd for s in shares)), found.cost.usd
+    )
+    left[asset_id] = EXACT.subtract(found.received.amount, _sum(s.allocated.amount for s in shares))
+    return [Money(part) if of == USD else Quantity(part, of) for of, part in left.items() if part]
+
+
+def _sum(amounts: Iterable[Decimal]) -> Decimal:
+    return reduce(EXACT.add, amounts, Decimal(0))

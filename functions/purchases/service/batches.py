@@ -1,0 +1,338 @@
+"""What the machine `purchase` and operators can ask of batches: placing, polling, sharing out, voiding."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common import keys
+from common.acts import OperatorOutcome
+from common.domain import audit, work
+from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Asset, AssetInactive, PriceUnavailable, Quote
+from common.domain.catalogue.store import Market
+from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved, Fill
+from common.domain.exchange_orders.model import Status as AtExchange
+from common.domain.exchange_orders.service import Commit, ExchangeOrders
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.errors import Refusal, Unavailable
+from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Side
+from common.log import log
+from common.machines import Machines, Standing
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.purchases import allocation, model, store
+from functions.purchases.allocation import Share
+from functions.purchases.model import (
+    PLACE_DUE,
+    PLACE_LIMIT,
+    Batch,
+    BatchNotStuck,
+    BatchStatus,
+    Bought,
+    Member,
+    Plan,
+    Stage,
+    Status,
+)
+from functions.purchases.store import AlreadyAllocated, BatchMoved
+
+EXCHANGE, MACHINE = "the exchange", "the machine"
+
+
+@dataclass(frozen=True)
+class Batches:
+    table: Table
+    market: Market
+    at_exchange: ExchangeOrders
+    machines: Machines
+    now: Callable[[], datetime]
+
+    # What the machine asks. All of it may be asked at any time, and again. Each raises BatchNotFound, Busy.
+
+    def read(self, batch_id: str) -> Standing:
+        """Where the batch stands."""
+        batch = store.batch(self.table, batch_id)
+        stage, wait_seconds = self._stage(batch)
+        return Standing(stage, wait_seconds, model.facts(batch))
+
+    def _stage(self, batch: Batch) -> tuple[Stage, int]:
+        if batch.needs_person:
+            return Stage.STOPPED, 0
+        match batch.status:
+            case BatchStatus.CLOSED:
+                return Stage.PLACE, 0
+            case BatchStatus.PLACED:
+                return Stage.RESOLVE, 0
+            case BatchStatus.WORKING:
+                return Stage.POLL, 0
+            case BatchStatus.DECIDED:
+                return Stage.ALLOCATE, 0
+            case BatchStatus.ALLOCATED if batch.waits:
+                look_at = self._exchange_order(batch).look_at
+                return Stage.LOOK_AGAIN, max(1, int((look_at - self.now()).total_seconds()) + 1)
+            case _:
+                return Stage.DONE, 0
+
+    def place(self, batch_id: str) -> Standing:
+        """Ask the exchange for what the members want, once: what is asked, and under which id, is written before.
+
+        A batch that is too small for the exchange is refunded; so is one for which there is no price, or no exchange,
+        an hour after it was closed.
+        Raises PriceUnavailable, ExchangeUnavailable: nothing was asked of the exchange.
+        """
+        batch = store.batch(self.table, batch_id)
+        if batch.status is not BatchStatus.CLOSED:
+            return self.read(batch_id)
+        plan = self._plan(batch)
+        try:
+            if isinstance(plan, Bought):
+                self.table.write(*_decided(batch, plan, self.now()))
+            else:
+                self._place(batch, plan)
+        except ExchangeOrderMoved:
+            log.info("placed or decided meanwhile", extra={"batch_id": batch_id})
+        return self.read(batch_id)
+
+    def _place(self, batch: Batch, plan: Plan) -> None:
+        order = self.at_exchange.draft(batch.batch_id, store.EXCHANGE_ORDER, Side.BUY, plan.quantity, plan.limit_price)
+        at, placed = order.sent_at, BatchStatus.PLACED
+        why = f"{plan.quantity} at ${plan.limit_price} or less, price ${plan.quote.price} of {plan.quote.source}"
+        intent = [
+            store.place(batch, plan, at, at + PLACE_DUE),
+            store.batch_event(batch.batch_id, batch.status, placed, why, MACHINE, at),
+        ]
+        self.at_exchange.place(order, Buying(replace(batch, status=placed, plan=plan)), intent)
+
+    def _plan(self, batch: Batch) -> Plan | Bought:
+        """Raises PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
+        members = store.members(self.table, batch.batch_id)
+        try:
+            listing, now = self.market.listing(batch.asset_id), self.now()
+            listing.must_be_active()
+            quote = self._told(batch, listing.asset, now) or listing.tradable_quote(now)
+            return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.lot(batch.asset_id))
+        except (AssetInactive, MarketUnknown) as no:
+            return model.nothing(batch.asset_id, f"not bought: {no.detail}")
+        except (PriceUnavailable, ExchangeUnavailable) as silent:
+            if self.now() < batch.created_at + PLACE_LIMIT:
+                raise
+            return model.nothing(batch.asset_id, f"not bought: {silent.detail}")
+
+    @staticmethod
+    def _told(batch: Batch, asset: Asset, now: datetime) -> Quote | None:
+        """The price that the customer of a direct purchase was told, while it may be traded on."""
+        quote = batch.quote
+        return quote if quote is not None and quote.age_seconds(now) <= asset.price_age_max_seconds else None
+
+    def resolve(self, batch_id: str) -> Standing:
+        """Find out whether the exchange has an order that it has not answered for. Where it does not, everybody is
+        refunded.
+
+        Raises ExchangeOrderUnresolved: too early to tell; ExchangeUnavailable.
+        """
+        return self._ask(batch_id, BatchStatus.PLACED, self.at_exchange.resolve)
+
+    def poll(self, batch_id: str) -> Standing:
+        """Ask the exchange for the fill, and write it down when it is final.
+
+        Raises ExchangeOrderNotFilled; ExchangeOrderOverdue: not filled in time; ExchangeUnavailable.
+        """
+        return self._ask(batch_id, BatchStatus.WORKING, self.at_exchange.poll)
+
+    def cancel_order(self, batch_id: str) -> Standing:
+        """Cancel what the exchange has not filled in time, and write down what it had.
+
+        Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable.
+        """
+        return self._ask(batch_id, BatchStatus.WORKING, self.at_exchange.cancel)
+
+    def look_again(self, batch_id: str) -> Standing:
+        """The last look for an order that the exchange did not have. What turns up now is the desk's: its members have
+        their dollars back.
+
+        Raises ExchangeUnavailable.
+        """
+        return self._ask(batch_id, BatchStatus.ALLOCATED, self.at_exchange.look_again)
+
+    def _ask(self, batch_id: str, where: BatchStatus, act: Callable[[ExchangeOrder, Buying], object]) -> Standing:
+        batch = store.batch(self.table, batch_id)
+        if batch.status is where and batch.waits and not batch.needs_person:
+            act(self._exchange_order(batch), Buying(batch))
+        return self.read(batch_id)
+
+    def _exchange_order(self, batch: Batch) -> ExchangeOrder:
+        return self.at_exchange.existing(batch.batch_id, store.EXCHANGE_ORDER)
+
+    # Allocation
+
+    def allocate(self, batch_id: str, more_time: Callable[[], bool]) -> Standing:
+        """Give every member its share, each in a transaction of its own, as long as there is time; then write down
+        what is the desk's. May die anywhere and be begun again: no share is given twice.
+        """
+        batch = store.batch(self.table, batch_id)
+        if batch.status is BatchStatus.DECIDED:
+            try:
+                self._allocate(batch, more_time)
+            except BatchMoved:
+                log.info("allocated meanwhile", extra={"batch_id": batch_id})
+        return self.read(batch_id)
+
+    def _allocate(self, batch: Batch, more_time: Callable[[], bool]) -> None:
+        members = store.members(self.table, batch.batch_id)
+        shares = {share.order_id: share for share in allocation.shares(batch, members)}
+        refused = []
+        for member in members:
+            if member.done:
+                continue
+            if not more_time():
+                return
+            try:
+                self._give(batch, member, shares[member.order_id])
+            except AlreadyAllocated:
+                log.info("given meanwhile", extra={"order_id": member.order_id})
+            except Unavailable:
+                raise
+            except Refusal as refusal:  # his account is not as it was: the others do not wait for him
+                log.error("share not given", extra={"order_id": member.order_id, "why": refusal.detail})
+                refused.append(f"{member.order_id}: {refusal.detail}")
+        if refused:
+            why = f"{len(refused)} members can not get their shares: {refused[0]}"
+            self.table.write(store.stop(batch, why, self.now()))
+        else:
+            self._finish(batch, list(shares.values()))
+
+    def _give(self, batch: Batch, member: Member, share: Share) -> None:
+        at, owner, reason = self.now(), member.owner, allocation.why_not_all(member, share, batch)
+        told = f"{share.allocated} for ${share.charged}" if share.allocated.amount else "nothing"
+        writes = [
+            *store.give(batch, member, share, reason, at),
+            ledger.settle(owner, member.held, share.charged, at),
+            store.event(member.order_id, Status.PENDING, share.status, f"{told}: {reason}" if reason else told, at),
+        ]
+        if share.allocated.amount:
+            writes += [
+                ledger.credit_asset(owner, share.allocated, share.charged, at),
+                ledger.journal(_line(member, share, at)),
+            ]
+        self.table.write(*writes)
+
+    def _finish(self, batch: Batch, shares: Sequence[Share]) -> None:
+        at = self.now()
+        lines = [
+            ledger.desk_line(amount, "its part of a batch", batch.batch_id, at)
+            for amount in allocation.left_to_the_desk(batch, shares)
+        ]
+        why = f"{sum(bool(s.allocated.amount) for s in shares)} of {len(shares)} members have got coins"
+        allocated = store.batch_event(batch.batch_id, batch.status, BatchStatus.ALLOCATED, why, MACHINE, at)
+        self.table.write(store.finish(batch, at, self._look_at(batch)), *lines, allocated)
+
+    def _look_at(self, batch: Batch) -> datetime | None:
+        """When to look once more for the batch's exchange order, which the exchange did not have."""
+        assert batch.bought is not None
+        if batch.plan is None or batch.bought.executed.amount:
+            return None
+        order = self._exchange_order(batch)
+        return order.look_at if order.status in (AtExchange.NEVER, AtExchange.LOST) else None
+
+    # What operators ask
+
+    def void(self, batch_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Refund a batch that was not sent, or whose order the exchange has lost; or be done with an order that turned
+        up after all, once a person has dealt with it at the exchange.
+
+        Raises BatchNotFound; BatchNotStuck: the exchange has the order, or may have, or the batch is decided, be
+        it by a void before; ExchangeUnavailable, Busy.
+        """
+        batch = store.batch(self.table, batch_id)
+        after, says, writes = self._void(batch, reason, operator)
+        if not dry_run:
+            entry = audit.entry(AuditEntry(self.now(), operator, "batches void", batch_id, reason))
+            try:
+                self.table.write(*writes, entry)
+            except ExchangeOrderMoved:
+                raise BatchNotStuck("the batch has moved meanwhile; look at it again", id=batch_id) from None
+            work.drive_now(self.table, self.machines, keys.BATCH(batch_id=batch_id), self.now())
+        return OperatorOutcome(batch_id, batch.status, after, done=not dry_run, says=says)
+
+    def _void(self, batch: Batch, reason: str, operator: str) -> tuple[BatchStatus, str, list[Write]]:
+        at, placed = self.now(), batch.plan is not None
+        order = self._exchange_order(batch) if placed else None
+        if order is not None and order.status is AtExchange.TURNED_UP:
+            dealt_with = replace(order, status=AtExchange.DEALT_WITH, updated_at=at)
+            seen_to = store.batch_event(batch.batch_id, batch.status, batch.status, reason, operator, at)
+            writes = [store.looked(batch, at), exchange_orders.close(order, dealt_with), seen_to]
+            return batch.status, "nothing of it is looked for any more", writes
+        found = model.nothing(batch.asset_id, f"not bought: {reason}")
+        decided, told = BatchStatus.DECIDED, f"void: {reason}"
+        writes = [
+            store.decide(batch, found, at),
+            store.batch_event(batch.batch_id, batch.status, decided, told, operator, at),
+        ]
+        if batch.status is BatchStatus.CLOSED:
+            return decided, "its members are refunded", writes
+        if batch.status is BatchStatus.WORKING and order is not None and self.at_exchange.is_lost(order):
+            why = "the exchange does not know the order any more"
+            lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
+            says = "its members are refunded, and were anything bought, it is the desk's"
+            return decided, says, [*writes, exchange_orders.resolve(lost)]
+        raise BatchNotStuck(f"the batch is {batch.status}: there is nothing to give up", id=batch.batch_id)
+
+
+@dataclass(frozen=True)
+class Buying:
+    """A batch as the owner of its exchange order: what each move there means for its members' dollars. `batch` is as
+    it was read; each write stands under the condition that it still is."""
+
+    batch: Batch
+
+    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
+        batch, at = self.batch, order.updated_at
+        why = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
+        return [
+            store.accept(batch, at, order.overdue_at + PLACE_DUE),
+            store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
+        ]
+
+    def on_refused(self, order: ExchangeOrder) -> list[Write]:
+        return self._nothing(order, f"not bought: the exchange refused: {order.reason}")
+
+    def on_never(self, order: ExchangeOrder) -> list[Write]:
+        return self._nothing(order, f"not bought: {order.reason}")
+
+    def _nothing(self, order: ExchangeOrder, why: str) -> list[Write]:
+        return _decided(self.batch, model.nothing(self.batch.asset_id, why), order.updated_at)
+
+    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit(_decided(self.batch, model.bought(fill, order.quantity), at))
+
+    def on_late(self, order: ExchangeOrder) -> list[Write]:
+        return [store.turned_up(self.batch, f"order {order.exchange_order_id}", order.updated_at)]
+
+    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
+        return [store.looked(self.batch, order.updated_at)]
+
+
+def _decided(batch: Batch, found: Bought, at: datetime) -> list[Write]:
+    told = found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}"
+    return [
+        store.decide(batch, found, at),
+        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, EXCHANGE, at),
+    ]
+
+
+def _line(member: Member, share: Share, at: datetime) -> AssetTransaction:
+    """The journal's line of a purchase. Its price is what was paid for a unit, fees included, to 18 decimals."""
+    return AssetTransaction(
+        username=member.owner.username,
+        sub=member.owner.sub,
+        quantity=share.allocated,
+        transaction_type=TransactionType.BUY,
+        price_per_unit=share.charged.per_unit_of(share.allocated),
+        total_amount=share.charged,
+        order_id=member.order_id,
+        created_at=at,
+    )
