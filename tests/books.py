@@ -252,7 +252,9 @@ class _Books:
         """A sale's coins are held until its exchange order is over."""
         if sale["status"] == "BASE_TXN_PENDING":
             return True
-        return sale["status"] == "NEW" and self.at_exchange[sale["PK"], f"VENUE#{sale['exchange_orders']}"] == "SENT"
+        return bool(
+            sale["status"] == "NEW" and self.at_exchange[sale["PK"], f"VENUE#{sale['exchange_orders']}"] == "SENT"
+        )
 
     def _pending(self, kind: str) -> list[dict[str, Any]]:
         return [item for item in self.by_kind[kind] if item["status"] == "PENDING"]

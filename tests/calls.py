@@ -75,19 +75,19 @@ class World:
         (execution,) = [e for e in desk.world.machines.executions if e.name == stuck]
         desk.world.machines.kill(execution.arn)
         bank.set_outcome("complete")
-        paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").transfer.transfer_id
+        paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").made.transfer_id
         desk.world.machines.run()
         desk.clock.forward(seconds=5)
         (credit,) = bank.settle()
         (event,) = bank.take_events()
-        desk.payouts.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
+        desk.events.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
         desk.buy(bob, "1", order_price="90")
         return cls(
             desk=desk,
             bought=bought.order_id,
             pending=desk.buy(ann, "1", order_price="90").order_id,
             sale=desk.sell(ann, "0.25", order_price="200").order_id,
-            withdrawal=desk.accounts.withdraw(ann, "w", Money("40.00"), "ann-bank").transfer.transfer_id,
+            withdrawal=desk.accounts.withdraw(ann, "w", Money("40.00"), "ann-bank").made.transfer_id,
             paying=paying,
             told=body_of(event, bank.record(credit.reference_id).resource()),
             cashed_out=cashed_out[0],

@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any
 
 from common import keys
+from common.acts import OperatorOutcome
 from common.clock import text
 from common.domain import clients
 from common.domain.catalogue import store as catalogue
@@ -19,6 +20,7 @@ from common.domain.catalogue.store import Market
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
+from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
 from common.idempotency import Replayable
 from common.machines import Machines
@@ -235,6 +237,15 @@ class Desk:
             max_price=None if "max_price" not in more else Price(more.pop("max_price")),
         )
         return self.purchases.buy(owner, key, asked).made
+
+    def by_hand(
+        self, act: str, thing_id: str, reason: str = "by hand", operator: str = "olga", *, dry_run: bool = False
+    ) -> OperatorOutcome:
+        """What an operator does about a payout: `retry`, `mark_paid`, `give_back` or `abandon`."""
+        kind = kind_of(thing_id)
+        assert kind is not None
+        done: OperatorOutcome = getattr(self.acts, act)(kind, thing_id, reason, operator, dry_run=dry_run)
+        return done
 
     def close_pools(self) -> int:
         return self.purchases.close_overdue_pools(lambda: True)

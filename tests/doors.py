@@ -40,8 +40,20 @@ CURSOR_KEY = b"the key of the tests"
 NEXT_SECRET = "whsec_dGhlIG5leHQgb25lLCB3aGlsZSB0aGUga2V5IGNoYW5nZXM="
 WEBHOOK_SECRETS = [WEBHOOK_SECRET, NEXT_SECRET]  # both are good while the bank changes from one to the other
 TOKEN_LIFE = timedelta(hours=1)
-APIS: Mapping[str, Any] = {c.name: importlib.import_module(f"functions.{c.name}.api") for c in contexts() if c.routes}
-ROUTES: Mapping[Route, str] = {route: context.name for context in contexts() for route in context.routes}
+# The HTTP functions, by name: `orders.api`, `payouts.webhook`.
+APIS: Mapping[str, Any] = {
+    f"{context.name}.{door}": importlib.import_module(f"functions.{context.name}.{door}")
+    for context in contexts()
+    for door in context.routes
+}
+ROUTES: Mapping[Route, str] = {
+    route: f"{context.name}.{door}"
+    for context in contexts()
+    for door, routes in context.routes.items()
+    for route in routes
+}
+# What they ask for their services: each a property of the test's desk.
+SERVICES = ("accounts", "acts", "batches", "events", "offramp", "operations", "orders", "purchases", "voiding")
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is
 
@@ -354,8 +366,10 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
         assert kept is not None
         patch.setitem(kept, "now", desk.clock)
         patch.setattr(configured, "webhook_secrets", lambda: WEBHOOK_SECRETS)
-        for name, api in APIS.items():
-            patch.setattr(api, name, cache(partial(getattr, desk, name)))
+        for api in APIS.values():
+            for name in SERVICES:
+                if hasattr(api, name):
+                    patch.setattr(api, name, cache(partial(getattr, desk, name)))
             if hasattr(api, "cursors"):
                 patch.setattr(api, "cursors", cache(lambda: Cursors(lambda: CURSOR_KEY, desk.clock)))
         yield Doors(desk, watch)

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from common.domain.payouts.service import Payouts
+from common.domain.payouts.events import BankEvents
 from common.errors import Unavailable
 from common.gateways.bank import BankEvent, BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
@@ -96,12 +96,12 @@ class FaultyDesk(Desk):
         elif self.clock.at - self.outage_at > OUTAGE:
             self.faults.outage = self.outage_at = None
 
-    def _deliver(self, payouts: Payouts, event: BankEvent) -> None:
+    def _deliver(self, events: BankEvents, event: BankEvent) -> None:
         """The bank sends an event until it is taken, as its retries do."""
         for _ in range(20):
             self.process()
             with suppress(Unavailable, Crash):
-                payouts.receive(event)
+                events.receive(event)
                 return
             self.clock.forward(minutes=5)
 

@@ -17,8 +17,8 @@ from common.domain import audit
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts.events import Taken
 from common.domain.payouts.model import PayoutUnsettled
-from common.domain.payouts.service import Taken
 from common.gateways.bank import BankEvent
 from common.money import Money
 from common.owner import Owner
@@ -36,7 +36,7 @@ UseCase = Callable[[Desk, Owner], Act]  # prepares, on a desk where nothing fail
 
 
 def buy(quiet: Desk, ann: Owner) -> Act:
-    return lambda desk: desk.place(ann, "BUY", "1", key="k").order.order_id
+    return lambda desk: desk.place(ann, "BUY", "1", key="k").made.order_id
 
 
 def buy_too_much(quiet: Desk, ann: Owner) -> Act:
@@ -48,19 +48,19 @@ def buy_again_at_a_price_that_has_left_the_protection(quiet: Desk, ann: Owner) -
 
     quiet.place(ann, "BUY", "1", key="k", max_price=Price(100))
     quiet.mark("BTC", "101")
-    return lambda desk: desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).order.order_id
+    return lambda desk: desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).made.order_id
 
 
 def sell(quiet: Desk, ann: Owner) -> Act:
     quiet.buy(ann, "3")
-    return lambda desk: desk.place(ann, "SELL", "1", key="k").order.order_id
+    return lambda desk: desk.place(ann, "SELL", "1", key="k").made.order_id
 
 
 def sell_everything(quiet: Desk, ann: Owner) -> Act:
     quiet.mark("BTC", "33.333333")
     quiet.buy(ann, "3")
     quiet.sell(ann, "1")
-    return lambda desk: desk.place(ann, "SELL", "2", key="k").order.order_id
+    return lambda desk: desk.place(ann, "SELL", "2", key="k").made.order_id
 
 
 def sell_too_much(quiet: Desk, ann: Owner) -> Act:
@@ -69,19 +69,19 @@ def sell_too_much(quiet: Desk, ann: Owner) -> Act:
 
 
 def rest_a_buy(quiet: Desk, ann: Owner) -> Act:
-    return lambda desk: desk.place(ann, "BUY", "1", key="k", order_price="90").order.order_id
+    return lambda desk: desk.place(ann, "BUY", "1", key="k", order_price="90").made.order_id
 
 
 def rest_a_sale(quiet: Desk, ann: Owner) -> Act:
     quiet.buy(ann, "2")
-    return lambda desk: desk.place(ann, "SELL", "1", key="k", order_price="110").order.order_id
+    return lambda desk: desk.place(ann, "SELL", "1", key="k", order_price="110").made.order_id
 
 
 def cancel(side: str) -> UseCase:
     def use_case(quiet: Desk, ann: Owner) -> Act:
         quiet.buy(ann, "2")
-        order = quiet.place(ann, side, "1", order_price="90" if side == "BUY" else "110").order
-        return lambda desk: desk.orders.cancel(ann, order.order_id).order.status
+        order = quiet.place(ann, side, "1", order_price="90" if side == "BUY" else "110").made
+        return lambda desk: desk.orders.cancel(ann, order.order_id).made.status
 
     return use_case
 
@@ -131,7 +131,7 @@ def open_an_account(quiet: Desk, ann: Owner) -> Act:
 
 
 def deposit(quiet: Desk, ann: Owner) -> Act:
-    return lambda desk: desk.accounts.deposit(ann, "k", Money(5)).transfer.transfer_id
+    return lambda desk: desk.accounts.deposit(ann, "k", Money(5)).made.transfer_id
 
 
 def deposit_over_the_limit(quiet: Desk, ann: Owner) -> Act:
@@ -139,11 +139,11 @@ def deposit_over_the_limit(quiet: Desk, ann: Owner) -> Act:
 
 
 def credit(quiet: Desk, ann: Owner) -> Act:
-    return lambda desk: desk.accounts.credit("ann", "k", Money(5), "wire 42", "olga").transfer.transfer_id
+    return lambda desk: desk.accounts.credit("ann", "k", Money(5), "wire 42", "olga").made.transfer_id
 
 
 def withdraw(quiet: Desk, ann: Owner) -> Act:
-    return lambda desk: desk.accounts.withdraw(ann, "k", Money(5), "ann-bank").transfer.transfer_id
+    return lambda desk: desk.accounts.withdraw(ann, "k", Money(5), "ann-bank").made.transfer_id
 
 
 def withdraw_to_a_client_that_was_blocked_since(quiet: Desk, ann: Owner) -> Act:
@@ -154,12 +154,12 @@ def withdraw_to_a_client_that_was_blocked_since(quiet: Desk, ann: Owner) -> Act:
 
 def pay(quiet: Desk, ann: Owner) -> Act:
     asked = withdraw(quiet, ann)(quiet)
-    return lambda desk: desk.accounts.complete(asked, "wire 42", "olga").status
+    return lambda desk: desk.by_hand("mark_paid", asked, "wire 42", "olga").after
 
 
 def reject(quiet: Desk, ann: Owner) -> Act:
     asked = withdraw(quiet, ann)(quiet)
-    return lambda desk: desk.accounts.reject(asked, "no such bank", "olga").status
+    return lambda desk: desk.by_hand("give_back", asked, "no such bank", "olga").after
 
 
 def rejected_by_the_bank(quiet: Desk, ann: Owner) -> str:
@@ -171,17 +171,17 @@ def rejected_by_the_bank(quiet: Desk, ann: Owner) -> str:
 
 def pay_what_the_bank_has_rejected(quiet: Desk, ann: Owner) -> Act:
     asked = rejected_by_the_bank(quiet, ann)
-    return lambda desk: desk.accounts.complete(asked, "wire 42", "olga").status
+    return lambda desk: desk.by_hand("mark_paid", asked, "wire 42", "olga").after
 
 
 def reject_what_the_bank_has_rejected(quiet: Desk, ann: Owner) -> Act:
     asked = rejected_by_the_bank(quiet, ann)
-    return lambda desk: desk.accounts.reject(asked, "no such bank", "olga").status
+    return lambda desk: desk.by_hand("give_back", asked, "no such bank", "olga").after
 
 
 def try_again_what_the_bank_has_rejected(quiet: Desk, ann: Owner) -> Act:
     asked = rejected_by_the_bank(quiet, ann)
-    return lambda desk: desk.accounts.retry(asked, "the bank is back", "olga").status
+    return lambda desk: desk.by_hand("retry", asked, "the bank is back", "olga").after
 
 
 def redrive(quiet: Desk, ann: Owner) -> Act:
@@ -204,7 +204,7 @@ def give_an_attempt_up(quiet: Desk, ann: Owner) -> Act:
 
     def act(desk: Desk) -> str:
         try:
-            return desk.accounts.abandon_attempt(asked, "ticket 4714", "olga").status
+            return desk.by_hand("abandon", asked, "ticket 4714", "olga").after
         except PayoutUnsettled:  # the answer was lost, and it was done
             return desk.accounts.withdrawal(ann, asked).status
 
@@ -243,25 +243,25 @@ def event(says: str, *, known: bool = True) -> Callable[[Desk, Owner], BankEvent
 def hear(says: str) -> UseCase:
     def use_case(quiet: Desk, ann: Owner) -> Act:
         said = event(says)(quiet, ann)
-        return lambda desk: desk.payouts.receive(said)
+        return lambda desk: desk.events.receive(said)
 
     return use_case
 
 
 def hear_of_nothing(quiet: Desk, ann: Owner) -> Act:
     said = event("complete", known=False)(quiet, ann)
-    return lambda desk: desk.payouts.receive(said)
+    return lambda desk: desk.events.receive(said)
 
 
 def replay_an_event(quiet: Desk, ann: Owner) -> Act:
     said = event("complete", known=False)(quiet, ann)
-    quiet.payouts.receive(said)
+    quiet.events.receive(said)
     return lambda desk: desk.operations.replay(said.event_id, "let us see", "olga")
 
 
 def dismiss_an_event(quiet: Desk, ann: Owner) -> Act:
     said = event("complete", known=False)(quiet, ann)
-    quiet.payouts.receive(said)
+    quiet.events.receive(said)
     return lambda desk: desk.operations.dismiss(said.event_id, "a test of theirs", "olga")
 
 

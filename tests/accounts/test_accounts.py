@@ -8,6 +8,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
+from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.model import ATTEMPTS_MAX, PayoutUnsettled
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
@@ -15,7 +16,6 @@ from common.owner import Owner
 from functions.accounts.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
-    DailyLimitExceeded,
     DepositsByBankOnly,
     Status,
     Transfer,
@@ -34,7 +34,7 @@ def client(desk: Desk, username: str = "ann", usd: str | None = "100.00") -> Own
 
 
 def withdraw(desk: Desk, owner: Owner, usd: str, key: str = "k") -> Transfer:
-    return desk.accounts.withdraw(owner, key, Money(usd), f"{owner.username}-bank").transfer
+    return desk.accounts.withdraw(owner, key, Money(usd), f"{owner.username}-bank").made
 
 
 def status(desk: Desk, transfer: Transfer) -> Status:
@@ -67,7 +67,7 @@ def test_a_deposit_is_credited_once_for_its_key(desk: Desk) -> None:
     ann = desk.customer(usd=None)
     first = desk.accounts.deposit(ann, "k", Money("12.34"))
     again = desk.accounts.deposit(ann, "k", Money("12.340"))
-    assert (first.replayed, again.replayed, again.transfer) == (False, True, first.transfer)
+    assert (first.replayed, again.replayed, again.made) == (False, True, first.made)
     assert desk.accounts.balance(ann).current == Money("12.34")
     with pytest.raises(IdempotencyKeyReused):
         desk.accounts.deposit(ann, "k", Money("12.35"))
@@ -91,10 +91,10 @@ def test_the_daily_limit_counts_what_the_day_has_and_no_more() -> None:
 def test_a_deposit_that_was_accepted_is_answered_also_when_the_limit_is_lower_now() -> None:
     desk = limited(deposit="100")
     ann = desk.customer(usd=None)
-    first = desk.accounts.deposit(ann, "k", Money("100")).transfer
+    first = desk.accounts.deposit(ann, "k", Money("100")).made
     lower = limited(deposit="50")
     lower.dynamo = desk.dynamo
-    assert lower.accounts.deposit(ann, "k", Money("100")).transfer == first
+    assert lower.accounts.deposit(ann, "k", Money("100")).made == first
 
 
 def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() -> None:
@@ -135,9 +135,9 @@ def test_a_withdrawal_is_made_once_for_its_key(desk: Desk) -> None:
     ann = client(desk)
     first = desk.accounts.withdraw(ann, "k", Money("12.34"), "ann-bank")
     again = desk.accounts.withdraw(ann, "k", Money("12.340"), "ann-bank")
-    assert (first.replayed, again.replayed, again.transfer) == (False, True, first.transfer)
+    assert (first.replayed, again.replayed, again.made) == (False, True, first.made)
     desk.run()
-    assert desk.accounts.withdraw(ann, "k", Money("12.34"), "ann-bank").transfer.status is Status.COMPLETED
+    assert desk.accounts.withdraw(ann, "k", Money("12.34"), "ann-bank").made.status is Status.COMPLETED
     assert desk.accounts.balance(ann).total == Money("87.66")
     desk.clients(desk.customer("bob"))
     for amount, to in (("12.35", "ann-bank"), ("12.34", "bob-bank")):
@@ -162,7 +162,7 @@ def test_a_withdrawal_that_was_accepted_is_answered_also_when_its_client_is_bloc
     asked = withdraw(desk, ann, "30")
     desk.clients(ann, ClientStatus.BLOCKED)
     again = desk.accounts.withdraw(ann, "k", Money(30), "ann-bank")
-    assert (again.replayed, again.transfer) == (True, asked)
+    assert (again.replayed, again.made) == (True, asked)
     with pytest.raises(IdempotencyKeyReused):
         desk.accounts.withdraw(ann, "k", Money(31), "ann-bank")
 
@@ -176,7 +176,7 @@ def test_nothing_is_paid_to_a_client_that_was_blocked_meanwhile(desk: Desk) -> N
     assert (story.status, story.needs_person, story.calls) == (Status.PENDING, True, [])
     assert story.waits_for == "an operator: the banking client ann-bank is BLOCKED; ask an operator"
     desk.clients(ann)
-    desk.accounts.retry(asked.transfer_id, "unblocked", "olga")
+    desk.by_hand("retry", asked.transfer_id, "unblocked", "olga")
     desk.run()
     assert status(desk, asked) is Status.COMPLETED
 
@@ -208,7 +208,7 @@ def test_after_the_last_rejected_attempt_an_operator_decides(desk: Desk) -> None
     assert (story.status, story.needs_person, len(story.calls)) == (Status.PAYOUT_FAILED, True, ATTEMPTS_MAX)
     assert desk.accounts.balance(ann).held == Money(30)
     desk.world.simulated.set_outcome("complete")
-    assert desk.accounts.retry(asked.transfer_id, "the account is open again", "olga").status is Status.PENDING
+    assert desk.by_hand("retry", asked.transfer_id, "the account is open again", "olga").after is Status.PENDING
     desk.run()
     assert (status(desk, asked), desk.accounts.balance(ann).held) == (Status.COMPLETED, Money(0))
     assert len(desk.operations.story(asked.transfer_id).calls) == ATTEMPTS_MAX + 1
@@ -217,9 +217,9 @@ def test_after_the_last_rejected_attempt_an_operator_decides(desk: Desk) -> None
 @pytest.mark.parametrize("rejected", [0, 1, ATTEMPTS_MAX])
 def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: Desk, rejected: int) -> None:
     ann, asked = rejecting(desk, rejected)
-    paid = desk.accounts.complete(asked.transfer_id, "wire 42", "olga")
-    assert (paid.status, paid.reason, desk.accounts.balance(ann).total) == (Status.COMPLETED, "wire 42", Money(70))
-    assert desk.accounts.complete(asked.transfer_id, "wire 42", "olga") == paid
+    paid = desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
+    assert (paid.after, paid.reason, desk.accounts.balance(ann).total) == (Status.COMPLETED, "wire 42", Money(70))
+    assert desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga") == paid
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "mark paid", asked.transfer_id)
     desk.world.simulated.set_outcome("complete")
@@ -236,10 +236,10 @@ def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: D
 def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: int) -> None:
     desk = limited(withdrawal="30")
     ann, asked = rejecting(desk, rejected)
-    refused = desk.accounts.reject(asked.transfer_id, "unknown bank", "olga")
-    assert (refused.status, refused.reason) == (Status.REJECTED, "unknown bank")
+    refused = desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga")
+    assert (refused.after, refused.reason) == (Status.REJECTED, "unknown bank")
     assert desk.accounts.balance(ann).current == Money(100)
-    assert desk.accounts.reject(asked.transfer_id, "unknown bank", "olga") == refused
+    assert desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga") == refused
     desk.world.simulated.set_outcome("complete")
     again = withdraw(desk, ann, "30", "b")
     desk.run()

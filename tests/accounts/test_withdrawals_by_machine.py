@@ -11,11 +11,12 @@ import pytest
 
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import InsufficientFunds, TransactionType
+from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.model import AWAIT_SECONDS, PayoutUnsettled, Stage
 from common.gateways.bank import Adjustment
 from common.money import Money
 from common.owner import Owner
-from functions.accounts.model import DailyLimitExceeded, Status, Transfer
+from functions.accounts.model import Status, Transfer
 from functions.operations.model import NotDriven
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import NOON, Desk
@@ -47,7 +48,7 @@ def ann(desk: Desk) -> Owner:
 
 
 def withdraw(desk: Desk, owner: Owner, amount: str = "250.00", key: str | None = None) -> Transfer:
-    return desk.accounts.withdraw(owner, key or next(desk.keys), Money(amount), f"{owner.username}-bank").transfer
+    return desk.accounts.withdraw(owner, key or next(desk.keys), Money(amount), f"{owner.username}-bank").made
 
 
 def awaiting(desk: Desk, owner: Owner, amount: str = "250.00") -> str:
@@ -102,7 +103,7 @@ def test_the_same_key_is_the_same_withdrawal_for_ever_and_is_paid_once(desk: Des
     desk.run()
     block(desk, ann, ClientKind.BANKING)
     again = desk.accounts.withdraw(ann, "k", Money(250), "ann-bank")
-    assert (again.replayed, again.transfer.transfer_id, again.transfer.status) == (
+    assert (again.replayed, again.made.transfer_id, again.made.status) == (
         True,
         first.transfer_id,
         Status.COMPLETED,
@@ -188,7 +189,7 @@ def test_where_the_webhook_is_lost_the_bank_is_asked_after_the_wait(desk: Desk, 
 def test_a_webhook_from_inside_the_call_that_it_is_about_is_applied(desk: Desk, ann: Owner) -> None:
     def credit(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
         answer = real(*asked)
-        assert desk.payouts.receive(told(desk, asked[0], "complete")) == "APPLIED"
+        assert desk.events.receive(told(desk, asked[0], "complete")) == "APPLIED"
         return answer
 
     desk.world.bank = around(desk.world.simulated, credit=credit)
@@ -203,21 +204,21 @@ def test_a_webhook_from_inside_the_call_that_it_is_about_is_applied(desk: Desk, 
 def test_a_bank_that_contradicts_itself_stops_further_attempts(desk: Desk, ann: Owner) -> None:
     transfer_id = awaiting(desk, ann)
     event = told(desk, f"{transfer_id}-01", "fail")
-    desk.payouts.receive(event)
-    assert desk.payouts.receive(contradicting(event)) == "PARKED"
+    desk.events.receive(event)
+    assert desk.events.receive(contradicting(event)) == "PARKED"
     desk.run()
     assert (decided(desk, transfer_id), bool(waits_for_person(desk, transfer_id))) == (["REJECTED"], True)
     with pytest.raises(NotDriven):
         desk.operations.redrive(transfer_id, "a redrive is no decision", "olga")
-    assert desk.accounts.complete(transfer_id, "attempt 1 was paid after all", "olga").status is Status.COMPLETED
+    assert desk.by_hand("mark_paid", transfer_id, "attempt 1 was paid after all", "olga").after is Status.COMPLETED
 
 
 def test_an_event_about_a_withdrawal_that_is_over_agrees_or_is_parked(desk: Desk, ann: Owner) -> None:
     asked = withdraw(desk, ann)
     desk.run()
     event = desk.world.simulated.event_of(f"{asked.transfer_id}-01")
-    assert desk.payouts.receive(replace(event, event_id="evt_1")) == "AGREES"
-    assert desk.payouts.receive(contradicting(event)) == "PARKED"
+    assert desk.events.receive(replace(event, event_id="evt_1")) == "AGREES"
+    assert desk.events.receive(contradicting(event)) == "PARKED"
     assert status(desk, asked.transfer_id) == "COMPLETED"
 
 
@@ -250,8 +251,8 @@ def test_a_rejection_gives_the_hold_and_the_days_limit_back(desk: Desk, ann: Own
     transfer_id = payout_failed(desk, ann, "6000.00")
     with pytest.raises(DailyLimitExceeded):
         withdraw(desk, ann, "4000.01")
-    rejected = desk.accounts.reject(transfer_id, "the account is closed", "olga")
-    assert (rejected.status, rejected.reason) == (Status.REJECTED, "the account is closed")
+    rejected = desk.by_hand("give_back", transfer_id, "the account is closed", "olga")
+    assert (rejected.after, rejected.reason) == (Status.REJECTED, "the account is closed")
     assert (dollars(desk, ann), overdue(desk)) == ((Money(20_000), Money(0)), [])
     withdraw(desk, ann, "10000.00")
     desk.run()
@@ -264,7 +265,7 @@ def test_a_rejection_gives_the_limit_of_its_own_day_back_and_not_of_the_day_it_f
     desk.clock.at = NOON.replace(hour=23, minute=58)
     transfer_id = payout_failed(desk, ann, "6000.00")
     assert desk.clock.at.date() > NOON.date()
-    desk.accounts.reject(transfer_id, "the account is closed", "olga")
+    desk.by_hand("give_back", transfer_id, "the account is closed", "olga")
     withdraw(desk, ann, "10000.00")
     with pytest.raises(DailyLimitExceeded):
         withdraw(desk, ann, "0.01")
@@ -275,7 +276,7 @@ def test_a_withdrawal_that_the_bank_was_never_asked_for_may_be_rejected(desk: De
     asked = withdraw(desk, ann)
     block(desk, ann, ClientKind.BANKING)
     desk.run()
-    assert desk.accounts.reject(asked.transfer_id, "blocked for good", "olga").status is Status.REJECTED
+    assert desk.by_hand("give_back", asked.transfer_id, "blocked for good", "olga").after is Status.REJECTED
     assert (dollars(desk, ann), desk.world.simulated.records()) == ((Money(20_000), Money(0)), [])
     desk.clock.forward(hours=1)
     desk.sweep()
@@ -284,15 +285,15 @@ def test_a_withdrawal_that_the_bank_was_never_asked_for_may_be_rejected(desk: De
 
 def test_a_withdrawal_that_was_paid_by_another_way_is_completed(desk: Desk, ann: Owner) -> None:
     transfer_id = payout_failed(desk, ann)
-    done = desk.accounts.complete(transfer_id, "by cheque 4711", "olga")
-    assert (done.status, dollars(desk, ann), overdue(desk)) == (Status.COMPLETED, (Money(19_750), Money(0)), [])
+    done = desk.by_hand("mark_paid", transfer_id, "by cheque 4711", "olga")
+    assert (done.after, dollars(desk, ann), overdue(desk)) == (Status.COMPLETED, (Money(19_750), Money(0)), [])
     (entry,) = desk.operations.audit("2026-11-21", limit=9, after=None).items
     assert (entry.operator, entry.subject, entry.detail) == ("olga", transfer_id, "by cheque 4711")
 
 
 def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> None:
     transfer_id = payout_failed(desk, ann)
-    assert desk.accounts.retry(transfer_id, "the account is open again", "olga").status is Status.PENDING
+    assert desk.by_hand("retry", transfer_id, "the account is open again", "olga").after is Status.PENDING
     assert executions(desk, transfer_id)[-1].running  # at once
     desk.run()
     assert (status(desk, transfer_id), paid(desk, transfer_id)) == (
@@ -334,7 +335,7 @@ def test_the_machine_begins_no_attempt_once_an_operator_has_decided(desk: Desk, 
     desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
     asked = withdraw(desk, ann)
     desk.world.machines.run()
-    before_next_write(desk, lambda: desk.accounts.reject(asked.transfer_id, "ticket 4711", "olga"))
+    before_next_write(desk, lambda: desk.by_hand("give_back", asked.transfer_id, "ticket 4711", "olga"))
     assert begin(desk, asked.transfer_id) is Stage.DONE
     assert (decided(desk, asked.transfer_id), desk.world.simulated.records()) == (["REJECTED"], [])
     desk.run()

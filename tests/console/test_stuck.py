@@ -186,7 +186,7 @@ def test_a_sale_that_nobody_buys_is_voided(desk: Desk, ann: Owner, ask: Ask) -> 
 
 def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk, ann: Owner, ask: Ask) -> None:
     desk.world.simulated.set_outcome("fail")
-    thing_id = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").transfer.transfer_id
+    thing_id = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made.transfer_id
     desk.run()
     dry = ask("withdrawals", "reject", thing_id, *BECAUSE)
     assert f"{thing_id}, a withdrawal" in dry.out
@@ -204,7 +204,7 @@ def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk
 
 def test_a_withdrawal_is_retried_and_completed(desk: Desk, ann: Owner, ask: Ask) -> None:
     desk.world.simulated.set_outcome("fail")
-    first, second = (desk.accounts.withdraw(ann, key, Money(40), "ann-bank").transfer.transfer_id for key in "ab")
+    first, second = (desk.accounts.withdraw(ann, key, Money(40), "ann-bank").made.transfer_id for key in "ab")
     desk.run()
     desk.world.simulated.set_outcome("complete")
     assert ask("withdrawals", "retry-payout", first, *BECAUSE, "--yes").code == 0
@@ -229,7 +229,7 @@ def test_an_event_of_the_bank_that_belongs_to_nothing_is_shown_tried_again_and_p
     desk: Desk, ann: Owner, ask: Ask
 ) -> None:
     stray = Adjustment("adj_9", "S" + "A" * 25 + "-01", "acc-ann", Money(5), State.FAILED, "ACCOUNT_CLOSED")
-    desk.payouts.receive(BankEvent("evt_9", stray, desk.clock()))
+    desk.events.receive(BankEvent("evt_9", stray, desk.clock()))
     listed = ask("parked", "list")
     assert re.search(r"^evt_9 S.{25}-01 \$5\.00 FAILED ACCOUNT_CLOSED 2026-11-21", listed.words, re.MULTILINE)
     among = ask("work", "list")

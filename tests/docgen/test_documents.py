@@ -41,7 +41,12 @@ def test_the_api_is_valid_openapi() -> None:
 
 
 def test_every_route_of_every_context_is_in_it_and_no_other() -> None:
-    routes = [f"{route.method} {route.path}" for context in contexts() for route in context.routes]
+    routes = [
+        f"{route.method} {route.path}"
+        for context in contexts()
+        for routes in context.routes.values()
+        for route in routes
+    ]
     assert sorted(OPERATIONS) == sorted(routes)
 
 

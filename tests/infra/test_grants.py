@@ -247,10 +247,10 @@ def by_hand(recorder: Recorder) -> None:
         asked("accounts", f"/operations/withdrawals/{world.withdrawal}/complete")
         event = baas.event(doors.signed(world.told), world.told, configured.webhook_secrets(), now=desk.clock)
         item = withdrawn(desk, f"{world.paying}-01")
-        desk.payouts.receive(event)
+        desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
         asked("operations", f"/operations/parked/{event.event_id}/replay")
-        paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").transfer.transfer_id
+        paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").made.transfer_id
         desk.mark("SOL", "100")
         batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
         desk.world.machines.restart()
@@ -341,23 +341,21 @@ def unanswered_sales(recorder: Recorder) -> None:
 def payouts_in_the_way(recorder: Recorder) -> None:
     """A client is blocked; the bank contradicts itself; a decision comes before the token is kept."""
     desk, ann = trading(recorder)
-    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer.transfer_id
+    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").made.transfer_id
     desk.clients(ann, ClientStatus.BLOCKED)
     desk.run()
     desk.clients(ann)
-    desk.accounts.retry(asked, "unblocked", "olga")
+    desk.by_hand("retry", asked, "unblocked", "olga")
     desk.run()
     for kind in ("withdrawal", "sale"):
         desk, ann = trading(recorder)
-        thing = (
-            desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer.transfer_id if kind == "withdrawal" else ""
-        )
+        thing = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").made.transfer_id if kind == "withdrawal" else ""
         thing = thing or desk.cash_out(ann, "1").order_id
         desk.world.machines.run()
         desk.clock.forward(seconds=5)
         desk.world.simulated.settle()
         for event in desk.world.simulated.take_events():
-            desk.payouts.receive(event)
+            desk.events.receive(event)
         recorder.tokens["late"] = f":cryptodesk-{'payout' if kind == 'withdrawal' else 'sell-order'}"
         with patch.object(tasks, "offramp", lambda desk=desk: desk.offramp):
             awaited = recorder.as_("offramp.await_payout", tasks.await_payout)
@@ -379,7 +377,7 @@ def decided_sales(recorder: Recorder) -> None:
             recorder.as_(function, desk.payouts.receive)(event)
             continue
         item = withdrawn(desk, f"{order_id}-01")
-        desk.payouts.receive(event)
+        desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
         recorder.as_(function, desk.operations.replay)(event.event_id, "ticket 4713", "olga")
 
@@ -401,7 +399,7 @@ def bought_batches(recorder: Recorder) -> None:
     desk.world.machines.run()
     desk.clock.forward(minutes=40)
     with pytest.raises(BatchNotStuck):  # the exchange is asked whether it has lost it
-        recorder.as_("purchases.api", desk.purchases.void)(batch, "ticket 4715", "olga", dry_run=True)
+        recorder.as_("purchases.api", desk.batches.void)(batch, "ticket 4715", "olga", dry_run=True)
     desk.run()
     desk, ann = buying(recorder)
     desk.world.fake.fail_before_next("place")
@@ -412,7 +410,7 @@ def bought_batches(recorder: Recorder) -> None:
         batch = desk.purchase(ann, "20").batch_id
         if dead:
             desk.world.machines.restart()
-        recorder.as_("purchases.api", desk.purchases.void)(batch, "ticket 4715", "olga", dry_run=False)
+        recorder.as_("purchases.api", desk.batches.void)(batch, "ticket 4715", "olga", dry_run=False)
 
 
 def pools_at_their_deadline(recorder: Recorder) -> None:
@@ -472,7 +470,7 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
         key = {name: attempt[name] for name in ("PK", "SK")}
         desk.dynamo.delete_item(TableName="desk", Key=key)
         told = desk.world.simulated.decide(f"{attempt['PK']['S']}-01", outcome)
-        desk.payouts.receive(BankEvent(f"evt_{machine}", told, desk.clock()))
+        desk.events.receive(BankEvent(f"evt_{machine}", told, desk.clock()))
         desk.dynamo.put_item(TableName="desk", Item=attempt)
     sweep({}, Context())
 

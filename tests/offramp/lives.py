@@ -17,7 +17,7 @@ from random import Random
 from typing import Any
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
-from common.domain.payouts.service import Payouts
+from common.domain.payouts.events import BankEvents
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import BankEvent
 from common.money import Money
@@ -115,7 +115,7 @@ class Life:
         desk.run(until=lambda: desk.clock.at >= until, days=max(timedelta(**time).total_seconds() / 86_400, 0.001))
         desk.process()
 
-    def _deliver(self, payouts: Payouts, event: BankEvent) -> None:
+    def _deliver(self, events: BankEvents, event: BankEvent) -> None:
         """The bank's webhooks: lost, late, twice, out of order."""
         fate = self.chance.random()
         if fate < 0.15:
@@ -125,20 +125,20 @@ class Life:
             self.late.append(event)
             return
         for _ in range(1 if fate < 0.8 else 2):
-            self._send(payouts, event)
+            self._send(events, event)
         if fate > 0.9:
             self._deliver_late()
 
     def _deliver_late(self) -> None:
         self.chance.shuffle(self.late)
         while self.late:
-            self._send(self.desk.payouts, self.late.pop())
+            self._send(self.desk.events, self.late.pop())
 
-    def _send(self, payouts: Payouts, event: BankEvent) -> None:
+    def _send(self, events: BankEvents, event: BankEvent) -> None:
         for _ in range(30):
             self.desk.process()
             with suppress(Unavailable, Crash):
-                payouts.receive(event)
+                events.receive(event)
                 return
             self.desk.clock.forward(minutes=5)
 

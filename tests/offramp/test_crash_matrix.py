@@ -47,7 +47,7 @@ def withdraw(*, rejections: int = 0) -> Callable[[Faults], Scene]:
 
         def act() -> str:
             def asked() -> str:
-                return desk.accounts.withdraw(ANN, "k", Money("50.00"), "ann-bank").transfer.transfer_id
+                return desk.accounts.withdraw(ANN, "k", Money("50.00"), "ann-bank").made.transfer_id
 
             transfer_id = insist(desk, asked)
             desk.run()

@@ -548,8 +548,8 @@ def test_a_dry_run_of_giving_up_says_where_there_is_nothing_to_give_up(desk: Des
 def test_an_operator_is_warned_where_the_bank_may_have_paid(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
-    desk.payouts.receive(event)
-    desk.payouts.receive(contradicting(event))
+    desk.events.receive(event)
+    desk.events.receive(contradicting(event))
     for act in ("retry_payout", "mark_filled", "credit_usd"):
         assert "BEWARE" in move(desk, act, order_id, dry_run=True).says
     desk.run()
@@ -609,8 +609,8 @@ def test_a_failed_payout_is_not_redriven_and_waits_for_a_person_as_before(desk: 
 def test_a_disputed_payout_is_not_redriven_and_waits_for_a_person_as_before(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
-    desk.payouts.receive(event)
-    desk.payouts.receive(contradicting(event))
+    desk.events.receive(event)
+    desk.events.receive(contradicting(event))
     desk.run()
     redriven_in_vain(desk, order_id)
 
@@ -622,7 +622,7 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED"])
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "PENDING"])
-    desk.payouts.receive(contradicting(desk.world.simulated.event_of(f"{order.order_id}-01")))
+    desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order.order_id}-01")))
     desk.world.machines.restart()
     told(desk, f"{order.order_id}-02", "complete")
     with pytest.raises(PayoutUnsettled):

@@ -240,7 +240,7 @@ def test_the_webhook_ends_the_wait_at_once(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     began = desk.clock.at
     desk.clock.forward(seconds=100)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.world.machines.run()
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.visited[-1], execution.waits_seconds) == ("SUCCEEDED", "Filled", [])
@@ -288,7 +288,7 @@ def test_an_attempt_that_is_decided_before_the_token_is_stored_gives_the_token_b
 
     def credit(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
         answer = real(*asked)
-        assert desk.payouts.receive(told(desk, asked[0], "complete")) == "APPLIED"
+        assert desk.events.receive(told(desk, asked[0], "complete")) == "APPLIED"
         return answer
 
     desk.world.bank = around(desk.world.simulated, credit=credit)
@@ -306,7 +306,7 @@ def test_an_attempt_that_is_decided_while_the_token_is_being_stored_gives_it_bac
     order_id = awaiting(desk, ann)
     desk.world.machines.restart()
     before_next_write(
-        desk, lambda: desk.payouts.receive(told(desk, f"{order_id}-01", "complete")), containing="PAYOUT#01"
+        desk, lambda: desk.events.receive(told(desk, f"{order_id}-01", "complete")), containing="PAYOUT#01"
     )
     desk.sweep()
     desk.world.machines.run()
@@ -317,7 +317,7 @@ def test_an_attempt_that_is_decided_while_the_token_is_being_stored_gives_it_bac
 def test_a_token_that_is_gone_is_no_loss(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     desk.world.machines.restart()
-    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
     assert (status(desk, order_id), overdue(desk)) == (Status.FILLED, [])
 
 
@@ -325,7 +325,7 @@ def test_to_send_a_token_back_that_is_gone_is_no_error(desk: Desk, ann: Owner) -
     order_id = awaiting(desk, ann)
     token = attempts(desk, order_id)[0].token or ""
     desk.machines.succeed("a token of nobody")
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     for _ in range(2):
         desk.machines.succeed(token)
         desk.world.machines.restart()
@@ -335,7 +335,7 @@ def test_a_token_that_timed_out_is_no_loss(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     token = attempts(desk, order_id)[0].token
     desk.clock.forward(seconds=AWAIT_SECONDS)
-    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
     desk.run()
     assert token is not None
     assert status(desk, order_id) == Status.FILLED
@@ -348,7 +348,7 @@ def test_a_machine_that_is_not_told_asks_the_table_after_the_wait(desk: Desk, an
 
     order_id = awaiting(desk, ann)
     desk.world.client = around(desk.world.machines, send_task_success=lost)
-    assert desk.payouts.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
     assert status(desk, order_id) == Status.FILLED
     desk.world.client = desk.world.machines
     (execution,) = executions(desk, order_id)
@@ -367,9 +367,9 @@ def test_a_repeated_webhook_tells_the_machine_that_the_first_could_not(desk: Des
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "complete")
     desk.world.client = around(desk.world.machines, send_task_success=lost)
-    desk.payouts.receive(event)
+    desk.events.receive(event)
     desk.world.client = desk.world.machines
-    assert desk.payouts.receive(event) == "REPEATED"
+    assert desk.events.receive(event) == "REPEATED"
     desk.world.machines.run()
     assert executions(desk, order_id)[0].status == "SUCCEEDED"
 
@@ -382,7 +382,7 @@ def test_the_next_execution_waits_with_a_token_of_its_own(desk: Desk, ann: Owner
     desk.world.machines.run()
     second = attempts(desk, order_id)[0].token
     assert first != second
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.world.machines.run()
     assert [e.status for e in executions(desk, order_id)] == ["FAILED", "SUCCEEDED"]
 
@@ -458,7 +458,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert "account has changed" in (waits_for_person(desk, order.order_id) or "")
-    desk.offramp.abandon_attempt(order.order_id, "it never reached the bank", "olga", dry_run=False)
+    desk.by_hand("abandon", order.order_id, "it never reached the bank", "olga", dry_run=False)
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.credited("acc-new")) == (
         ["REJECTED", "COMPLETED"],
@@ -469,7 +469,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
 def test_a_blocked_client_does_not_keep_what_the_bank_has_booked_from_being_decided(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     block(desk, ann, ClientKind.BANKING)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.run()
     assert status(desk, order_id) == Status.FILLED
 
@@ -505,7 +505,7 @@ def test_a_machine_that_was_told_to_begin_an_attempt_before_others_were_begun_be
 def test_the_webhook_and_the_machine_decide_an_attempt_once(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "complete")
-    before_next_write(desk, lambda: desk.payouts.receive(event))
+    before_next_write(desk, lambda: desk.events.receive(event))
     assert desk.payouts.check(order_id).stage is Stage.PAID
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
@@ -575,7 +575,7 @@ def test_a_reference_that_is_not_ours_names_no_attempt(reference: str) -> None:
 def test_the_order_item_tells_what_it_waits_for(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     assert raw(desk, order_id, "SELL_ORDER")["waits_for"] == "the bank to pay attempt 1"
-    desk.payouts.receive(told(desk, f"{order_id}-01", "fail"))
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     code = attempts(desk, order_id)[0].failure_code
     waits_for = raw(desk, order_id, "SELL_ORDER")["waits_for"]
     assert waits_for == f"the attempt after 1, which the bank rejected: {code}"

@@ -377,8 +377,8 @@ def test_the_same_key_and_terms_are_the_same_order_for_ever(desk: Desk, ann: Own
     SINCE[since](desk, ann)
     placed = len(at_the_exchange(desk))
     again = desk.offramp.sell(ann, "k", terms())
-    assert (first.replayed, again.replayed, again.order.order_id) == (False, True, first.order.order_id)
-    assert again.order == desk.offramp.order(ann, first.order.order_id)
+    assert (first.replayed, again.replayed, again.made.order_id) == (False, True, first.made.order_id)
+    assert again.made == desk.offramp.order(ann, first.made.order_id)
     assert len(at_the_exchange(desk)) == placed
     desk.world.fake.down = desk.world.venue.maintenance = False
 
@@ -395,34 +395,34 @@ def test_the_same_key_and_terms_are_the_same_order_for_ever(desk: Desk, ann: Own
     ids=lambda changed: next(iter(changed)),
 )
 def test_the_same_key_with_other_terms_is_refused(desk: Desk, ann: Owner, changed: dict[str, str]) -> None:
-    first = desk.offramp.sell(ann, "k", terms()).order
+    first = desk.offramp.sell(ann, "k", terms()).made
     with refused(desk, IdempotencyKeyReused) as told:
         desk.offramp.sell(ann, "k", terms(**changed))
     assert told.value.facts == {"id": first.order_id}
 
 
 def test_equal_numbers_are_equal_terms_however_they_are_written(desk: Desk, ann: Owner) -> None:
-    first = desk.offramp.sell(ann, "k", terms("1", "100.00")).order
+    first = desk.offramp.sell(ann, "k", terms("1", "100.00")).made
     again = desk.offramp.sell(ann, "k", terms("1.000", "100"))
-    assert (again.replayed, again.order.order_id) == (True, first.order_id)
+    assert (again.replayed, again.made.order_id) == (True, first.order_id)
 
 
 def test_the_same_key_of_another_customer_is_another_order(desk: Desk, ann: Owner) -> None:
     bob = desk.customer("bob")
     desk.clients(bob)
     desk.buy(bob, "1")
-    first = desk.offramp.sell(ann, "k", terms()).order
+    first = desk.offramp.sell(ann, "k", terms()).made
     other = desk.offramp.sell(bob, "k", terms(username="bob"))
     assert not other.replayed
-    assert other.order.order_id != first.order_id
+    assert other.made.order_id != first.order_id
 
 
 def test_two_requests_of_one_key_at_once_are_one_order(desk: Desk, ann: Owner) -> None:
     others: list[str] = []
-    before_next_write(desk, lambda: others.append(desk.offramp.sell(ann, "k", terms()).order.order_id))
+    before_next_write(desk, lambda: others.append(desk.offramp.sell(ann, "k", terms()).made.order_id))
     mine = desk.offramp.sell(ann, "k", terms())
     assert mine.replayed
-    assert others == [mine.order.order_id]
+    assert others == [mine.made.order_id]
     assert len(at_the_exchange(desk)) == 1
 
 
@@ -434,7 +434,7 @@ def test_a_repeat_that_overtakes_its_first_request_does_not_place_the_order(desk
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)
-    assert desk.offramp.sell(ann, "k", terms()).order.status is Status.BASE_TXN_PENDING
+    assert desk.offramp.sell(ann, "k", terms()).made.status is Status.BASE_TXN_PENDING
     assert len(at_the_exchange(desk)) == 1
 
 
@@ -462,14 +462,14 @@ def test_a_refused_sale_may_be_tried_again_under_its_key_as_a_new_order_at_the_e
         with pytest.raises(SaleRefused):
             desk.offramp.sell(ann, "k", terms())
     tried = desk.offramp.sell(ann, "k", terms())
-    assert (tried.replayed, tried.order.status, tried.order.placements) == (False, Status.BASE_TXN_PENDING, 3)
-    known = [raw(desk, tried.order.order_id, f"VENUE#{n}") for n in (1, 2, 3)]
+    assert (tried.replayed, tried.made.status, tried.made.placements) == (False, Status.BASE_TXN_PENDING, 3)
+    known = [raw(desk, tried.made.order_id, f"VENUE#{n}") for n in (1, 2, 3)]
     assert len({placement["client_order_id"] for placement in known}) == 3
     assert [placement.get("order_state") for placement in known] == ["NONE", "NONE", None]
     assert [order.client_order_id for order in at_the_exchange(desk)] == [known[2]["client_order_id"]]
     assert coins(desk, ann) == (9, 1)
     desk.run()
-    assert status(desk, tried.order.order_id) == Status.FILLED
+    assert status(desk, tried.made.order_id) == Status.FILLED
 
 
 def test_a_refused_sale_is_tried_again_at_the_price_of_then_and_with_the_same_terms_only(
@@ -484,7 +484,7 @@ def test_a_refused_sale_is_tried_again_at_the_price_of_then_and_with_the_same_te
     with refused(desk, EstimateOutOfBand):
         desk.offramp.sell(ann, "k", terms())
     desk.mark("BTC", "101")
-    tried = desk.offramp.sell(ann, "k", terms()).order
+    tried = desk.offramp.sell(ann, "k", terms()).made
     assert (tried.quote.price, tried.limit_price) == (Price(101), Price("98.98"))
 
 
@@ -526,11 +526,11 @@ def test_an_exchange_that_does_not_tell_its_rules_is_asked_for_nothing(desk: Des
 def test_an_accepted_order_whose_answer_was_lost_is_found_in_the_same_request(desk: Desk, ann: Owner) -> None:
     desk.world.fake.drop_answer_next("place")
     asked = desk.offramp.sell(ann, "k", terms())
-    assert (asked.replayed, asked.order.status) == (False, Status.BASE_TXN_PENDING)
+    assert (asked.replayed, asked.made.status) == (False, Status.BASE_TXN_PENDING)
     calls = desk.world.fake.calls
     assert (calls["place"], calls["find"], len(at_the_exchange(desk))) == (1, 1, 1)
     desk.run()
-    assert status(desk, asked.order.order_id) == Status.FILLED
+    assert status(desk, asked.made.order_id) == Status.FILLED
 
 
 def test_a_request_that_has_no_time_left_to_look_leaves_that_to_the_machine(desk: Desk, ann: Owner) -> None:
@@ -593,7 +593,7 @@ def test_a_repeat_of_what_is_unresolved_finds_it_or_says_so_again_and_never_plac
         desk.offramp.sell(ann, "k", terms("2", "200.00"))
     desk.mark("BTC", "150")  # out of the band: what was accepted once is not refused now
     found = desk.offramp.sell(ann, "k", terms())
-    assert (found.replayed, found.order.status) == (True, Status.BASE_TXN_PENDING)
+    assert (found.replayed, found.made.status) == (True, Status.BASE_TXN_PENDING)
     assert (desk.world.fake.calls["place"], len(at_the_exchange(desk))) == (1, 1)
 
 
@@ -670,9 +670,9 @@ def test_what_never_arrived_is_tried_again_only_after_the_last_look(desk: Desk, 
     desk.run()
     desk.mark("BTC", "100")
     tried = desk.offramp.sell(ann, "k", terms())
-    assert (tried.replayed, tried.order.placements, len(at_the_exchange(desk))) == (False, 2, 1)
+    assert (tried.replayed, tried.made.placements, len(at_the_exchange(desk))) == (False, 2, 1)
     desk.run()
-    assert status(desk, tried.order.order_id) == Status.FILLED
+    assert status(desk, tried.made.order_id) == Status.FILLED
 
 
 def released(desk: Desk, ann: Owner) -> tuple[OnItsWay, str]:

@@ -105,7 +105,7 @@ def test_a_request_that_died_after_the_exchange_had_taken_the_order_is_finished(
 
 def test_a_withdrawal_whose_machine_was_never_started_is_started_when_it_is_due(desk: Desk, ann: Owner) -> None:
     desk.world.client = around(desk.world.machines, start_execution=unreachable)
-    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").transfer
+    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").made
     desk.world.client = desk.world.machines
     desk.clock.forward(minutes=1)
     assert sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
@@ -155,7 +155,7 @@ def test_an_execution_that_died_while_nobody_swept_is_followed_when_its_order_is
 
 def test_a_dead_execution_of_what_is_over_is_not_followed(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.world.machines.restart()
     assert sweep(desk) == Swept(0, 0, 0, 0)
     assert len(executions(desk, order_id)) == 1
@@ -187,7 +187,7 @@ def test_where_step_functions_does_not_answer_a_round_does_what_it_can(desk: Des
     order_id = awaiting(desk, ann)
     desk.world.machines.restart()
     desk.world.client = around(desk.world.machines, list_executions=unreachable, start_execution=unreachable)
-    desk.payouts.receive(an_event(desk, "pay-1"))
+    desk.events.receive(an_event(desk, "pay-1"))
     assert sweep(desk) == Swept(0, 0, 1, 0)
     desk.world.client = desk.world.machines
     assert sweep(desk).started == 1
@@ -211,7 +211,7 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
 def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     desk.clock.forward(hours=1)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     with desk.dynamo.behind(index_writes=6):
         assert overdue(desk) == [order_id]
         assert sweep(desk) == Swept(0, 0, 0, 0)
@@ -221,7 +221,7 @@ def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner
 def test_what_has_more_time_by_now_is_left_alone_whatever_the_late_index_says(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     desk.clock.forward(hours=1)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "fail"))  # the next attempt follows in a minute
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))  # the next attempt follows in a minute
     with desk.dynamo.behind(index_writes=6):
         assert overdue(desk) == [order_id]
         assert sweep(desk) == Swept(0, 0, 0, 0)
@@ -253,10 +253,10 @@ def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(
         [("pay-1", "1.00"), (f"{order_id}-02", "99.90"), (f"{order_id}-01", "1.00")]
     ):
         event = an_event(desk, reference, event_id=f"evt_{n}", amount=Money(amount))
-        assert desk.payouts.receive(event) == "PARKED"
+        assert desk.events.receive(event) == "PARKED"
     assert sweep(desk) == Swept(0, 0, 3, 0)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
-    desk.payouts.receive(told(desk, f"{order_id}-01", "fail"))
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
     assert (sweep(desk), sweep(desk)) == (Swept(0, 0, 2, 1), Swept(0, 0, 2, 0))
     assert status(desk, order_id) == Status.FILLED
@@ -384,7 +384,7 @@ def test_twenty_orders_at_every_stage_survive_a_restart_and_finish_by_themselves
             while (soon := world.next_at()) is not None and soon <= minute:
                 desk.clock.at = max(desk.clock.at, soon)
                 world.machines.run()
-                world.deliver(desk.payouts)
+                world.deliver(desk.events)
             desk.clock.at = max(desk.clock.at, minute)
             desk.sweep()
 

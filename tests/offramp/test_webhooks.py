@@ -12,8 +12,8 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from standardwebhooks.webhooks import Webhook
 
+from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import Stage
-from common.domain.payouts.service import EventNotFound
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
@@ -49,7 +49,7 @@ Send = Callable[[BankEvent], str]
 def send(desk: Desk, request: pytest.FixtureRequest) -> Iterator[Send]:
     """Deliver an event; answers how it was taken."""
     if request.param == "to the service":
-        yield lambda event: desk.payouts.receive(event)
+        yield lambda event: desk.events.receive(event)
         return
     with opened(desk) as doors:
 
@@ -149,8 +149,8 @@ def test_two_deliveries_of_one_event_at_once_are_one(desk: Desk, ann: Owner) -> 
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "complete")
     others: list[str] = []
-    before_next_write(desk, lambda: others.append(desk.payouts.receive(event)))
-    assert (desk.payouts.receive(event), others) == ("REPEATED", ["APPLIED"])
+    before_next_write(desk, lambda: others.append(desk.events.receive(event)))
+    assert (desk.events.receive(event), others) == ("REPEATED", ["APPLIED"])
     assert dollars(desk, ann) == (Money(1000), Money(0))
 
 
@@ -328,18 +328,18 @@ def test_a_success_after_a_failure_is_parked_and_no_attempt_follows_until_a_pers
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
     assert desk.operations.replay(contradicting(event).event_id, "again?", "olga") == "PARKED"
-    desk.offramp.mark_filled(order_id, "the bank did pay attempt 1", "olga", dry_run=False)
+    desk.by_hand("mark_paid", order_id, "the bank did pay attempt 1", "olga", dry_run=False)
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
 
 def test_a_person_may_have_a_disputed_payout_tried_again(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     event = told(desk, f"{order_id}-01", "fail")
-    desk.payouts.receive(event)
-    desk.payouts.receive(contradicting(event))
+    desk.events.receive(event)
+    desk.events.receive(contradicting(event))
     desk.run()
     assert decided(desk, order_id) == ["REJECTED"]
-    desk.offramp.retry_payout(order_id, "the bank says it did not pay", "olga", dry_run=False)
+    desk.by_hand("retry", order_id, "the bank says it did not pay", "olga", dry_run=False)
     desk.run()
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
 
@@ -363,7 +363,7 @@ def test_a_success_of_the_second_attempt_while_the_third_is_prepared_stops_the_t
     order = desk.cash_out(ann, "1")
     desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "REJECTED"])
     late = contradicting(desk.world.simulated.event_of(f"{order.order_id}-02"))
-    before_next_write(desk, lambda: desk.payouts.receive(late), containing="PAYOUT#03")
+    before_next_write(desk, lambda: desk.events.receive(late), containing="PAYOUT#03")
     assert begin(desk, order.order_id) is Stage.STOPPED
     assert (decided(desk, order.order_id), len(desk.world.simulated.records())) == (["REJECTED", "REJECTED"], 2)
     desk.run()
@@ -389,7 +389,7 @@ def test_a_success_of_an_earlier_attempt_leaves_the_pending_one_to_the_bank_and_
     desk.run()
     assert decided(desk, order.order_id) == ["REJECTED", "REJECTED"]
     assert (waits_for_person(desk, order.order_id) or "").startswith("an operator, before the attempt after 2")
-    desk.offramp.mark_filled(order.order_id, "attempt 1 was paid after all", "olga", dry_run=False)
+    desk.by_hand("mark_paid", order.order_id, "attempt 1 was paid after all", "olga", dry_run=False)
 
 
 def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(
@@ -407,14 +407,14 @@ def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(
 
 def test_a_parked_event_is_dismissed_once_with_a_reason_and_is_audited(desk: Desk) -> None:
     event = an_event(desk, "pay-1", event_id="evt_1")
-    assert desk.payouts.receive(event) == "PARKED"
+    assert desk.events.receive(event) == "PARKED"
     for _ in range(2):
         assert desk.operations.dismiss("evt_1", "of another system of ours", "olga") == "DISMISSED"
     assert (desk.operations.parked(10), outcome(desk, event)) == ([], ("DISMISSED", "of another system of ours"))
     assert desk.operations.replay("evt_1", "too late", "olga") == "DISMISSED"
     (entry,) = desk.operations.audit("2026-11-21", limit=9, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "dismiss event", "evt_1")
-    assert desk.payouts.receive(event) == "REPEATED"
+    assert desk.events.receive(event) == "REPEATED"
 
 
 def test_an_event_that_never_came_is_not_found(desk: Desk) -> None:
@@ -427,7 +427,7 @@ def test_a_parked_event_is_kept_for_ever_and_a_taken_one_for_ninety_days(desk: D
     order_id = awaiting(desk, ann)
     taken, parked = told(desk, f"{order_id}-01", "complete"), an_event(desk, "pay-1")
     for event in (taken, parked):
-        desk.payouts.receive(event)
+        desk.events.receive(event)
     kept_until = raw(desk, f"HOOK#{taken.event_id}", "SEEN")["expires"]
     assert abs(float(kept_until) - (desk.clock.at + timedelta(days=90)).timestamp()) < 5
     assert "expires" not in raw(desk, f"HOOK#{parked.event_id}", "SEEN")

@@ -12,8 +12,8 @@ from common import keys
 from common.domain.catalogue.model import Asset, Execution, PrecisionLowered
 from common.domain.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
 from common.domain.ledger.model import AccountNotFound
+from common.domain.payouts.events import EventNotFound, Taken
 from common.domain.payouts.model import ATTEMPTS_MAX
-from common.domain.payouts.service import EventNotFound, Taken
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
 from common.money import Money
@@ -64,7 +64,7 @@ def test_an_impossible_asset_is_refused(desk: Desk) -> None:
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
     ann = trader(desk)
     order = desk.buy(ann, "1", order_price="90")
-    withdrawal = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer
+    withdrawal = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made
     both = ("accounts", "orders")
     assert [w.id for w in desk.operations.work(both, overdue_only=False, limit=10)] == [
         withdrawal.transfer_id,
@@ -74,7 +74,7 @@ def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
     desk.clock.forward(days=2)
     (late,) = desk.operations.work(both, overdue_only=True, limit=10)
     assert (late.id, late.overdue, late.context) == (withdrawal.transfer_id, True, "accounts")
-    desk.accounts.reject(withdrawal.transfer_id, "unknown bank", "olga")
+    desk.by_hand("give_back", withdrawal.transfer_id, "unknown bank", "olga")
     assert [w.id for w in desk.operations.work(both, overdue_only=False, limit=10)] == [order.order_id]
 
 
@@ -258,7 +258,7 @@ class TestStories:
         assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Filled")
 
     def test_need_step_functions_where_there_was_an_execution(self, desk: Desk) -> None:
-        withdrawal = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").transfer
+        withdrawal = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").made
         desk.world.client = Unreachable()
         with pytest.raises(MachinesUnavailable):
             desk.operations.story(withdrawal.transfer_id)
@@ -271,7 +271,7 @@ class TestRedriving:
     def dead(self, desk: Desk) -> str:
         """A withdrawal that is with the bank, and whose machine has died."""
         desk.world.simulated.set_outcome("pending")
-        asked = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").transfer.transfer_id
+        asked = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").made.transfer_id
         desk.world.machines.run()
         desk.world.machines.restart()
         return asked
@@ -290,7 +290,7 @@ class TestRedriving:
     def test_of_what_does_not_wait_or_runs_or_has_no_machine_is_refused(self, desk: Desk) -> None:
         ann = trader(desk)
         bought, resting = desk.buy(ann, "1"), desk.buy(ann, "1", order_price="90")
-        running = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer
+        running = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made
         for thing_id, refusal in (
             (bought.order_id, NothingWaits),
             (f"W{'A' * 25}", NothingWaits),
@@ -335,7 +335,7 @@ class TestTheSweeper:
         desk.accounts.withdraw(ann, "rejected", Money(1), "ann-bank")
         desk.run()
         desk.world.client = Unreachable()
-        unstarted = desk.accounts.withdraw(ann, "unstarted", Money(1), "ann-bank").transfer.transfer_id
+        unstarted = desk.accounts.withdraw(ann, "unstarted", Money(1), "ann-bank").made.transfer_id
         desk.world.client = desk.world.machines
         desk.clock.forward(minutes=2)
         for _ in range(3):
@@ -364,7 +364,7 @@ EARLY = BankEvent("evt_early", Adjustment("adj_1", f"W{'A' * 25}-01", "acc-ann",
 class TestParkedEvents:
     def test_are_listed_oldest_first_until_they_are_dismissed(self, desk: Desk) -> None:
         for n in range(3):
-            assert desk.payouts.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
+            assert desk.events.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
         assert [item.PK for item in desk.operations.parked(10)] == [f"HOOK#evt_{n}" for n in range(3)]
         assert [item.PK for item in desk.operations.parked(2)] == ["HOOK#evt_0", "HOOK#evt_1"]
         assert desk.operations.dismiss("evt_1", "a test of theirs", "olga") is Taken.DISMISSED
@@ -375,7 +375,7 @@ class TestParkedEvents:
         assert (entry.operator, entry.action, entry.subject) == ("olga", "dismiss event", "evt_1")
 
     def test_that_still_can_not_be_placed_stay_and_leave_no_entry(self, desk: Desk) -> None:
-        desk.payouts.receive(EARLY)
+        desk.events.receive(EARLY)
         assert desk.operations.replay("evt_early", "let us see", "olga") is Taken.PARKED
         assert len(desk.operations.parked(10)) == 1
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
@@ -386,7 +386,7 @@ class TestParkedEvents:
                 act("evt_unheard_of", "by mistake", "olga")
 
     def test_wait_in_the_list_of_work(self, desk: Desk) -> None:
-        desk.payouts.receive(EARLY)
+        desk.events.receive(EARLY)
         (waiting,) = desk.operations.work(("parked",), overdue_only=True, limit=10)
         assert (waiting.id, waiting.overdue) == ("evt_early", True)
 
@@ -398,7 +398,7 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.buy(ann, "1", order_price="90")
     desk.cash_out(ann, "1")
     desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
-    desk.payouts.receive(EARLY)
+    desk.events.receive(EARLY)
     desk.list_exchange_asset()
     desk.purchase(ann, "4")
     desk.purchase(ann, "10")
@@ -412,9 +412,9 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
 def test_every_attempt_beyond_the_usual_ones_is_an_operators(desk: Desk) -> None:
     ann = trader(desk)
     desk.world.simulated.set_outcome("refuse")
-    asked = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").transfer.transfer_id
+    asked = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made.transfer_id
     desk.run()
     for more in (1, 2):
-        desk.accounts.retry(asked, "once more", "olga")
+        desk.by_hand("retry", asked, "once more", "olga")
         desk.run()
         assert len(desk.operations.story(asked).calls) == ATTEMPTS_MAX + more

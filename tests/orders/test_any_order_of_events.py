@@ -108,7 +108,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def withdraw(self, user: str, amount: Money) -> str | None:
         owner = self.owners[user]
         asked = self._attempt(
-            lambda: self.desk.accounts.withdraw(owner, next(self.desk.keys), amount, f"{user}-bank").transfer
+            lambda: self.desk.accounts.withdraw(owner, next(self.desk.keys), amount, f"{user}-bank").made
         )
         if asked is None:
             return None

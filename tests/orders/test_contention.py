@@ -12,17 +12,17 @@ from random import Random
 import pytest
 
 from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
-from common.domain.payouts.model import PayoutUnsettled, Stage, Step
-from common.domain.payouts.service import Taken
+from common.domain.limits import DailyLimitExceeded
+from common.domain.payouts.events import Taken
+from common.domain.payouts.model import PayoutUnsettled, Stage
 from common.errors import Unavailable
+from common.idempotency import Replayable
 from common.money import Money
 from common.owner import Owner
 from common.table.transaction import Patience
-from functions.accounts.model import DailyLimitExceeded
 from functions.accounts.service import Rules
 from functions.offramp.model import SaleUnresolved
-from functions.orders.model import OrderNotPending, Status
-from functions.orders.service import Placed
+from functions.orders.model import Order, OrderNotPending, Status
 from tests.desk import RULES, TABLE, Desk
 from tests.harness.faults import (
     AnswerLost,
@@ -61,7 +61,7 @@ def shared(
     return desk, interleaver
 
 
-def insisting(act: Callable[[], Placed]) -> Placed:
+def insisting(act: Callable[[], Replayable[Order]]) -> Replayable[Order]:
     """A client that does what 503 tells it: the same request again."""
     while True:
         try:
@@ -82,7 +82,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     desk.buy(ann, "500")
     desk.market_is_cached()
     writers, each = 32, 63  # 2,016 orders
-    kept: list[Placed] = []
+    kept: list[Replayable[Order]] = []
 
     def work(writer: int) -> Callable[[], None]:
         chance = Random(writer)
@@ -183,7 +183,7 @@ def test_an_order_that_is_filled_cancelled_and_expired_at_once_ends_one_way(seed
     desk.buy(ann, "2")
     orders: list[tuple[Owner, str]] = []
     for side, price in (("BUY", "100"), ("SELL", "100")):
-        order = desk.place(ann, side, "1", order_price=price).order
+        order = desk.place(ann, side, "1", order_price=price).made
         orders.append((ann, order.order_id))
 
     def cancel(owner: Owner, order_id: str) -> Callable[[], object]:
@@ -202,15 +202,15 @@ def withdrawing(seed: int) -> tuple[Desk, Interleaver, Owner, str]:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="100.00")
     desk.clients(ann)
-    return desk, interleaver, ann, desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").transfer.transfer_id
+    return desk, interleaver, ann, desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made.transfer_id
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
-        lambda: desk.accounts.complete(asked, "wire 42", "olga"),
-        lambda: desk.accounts.reject(asked, "no such bank", "otto"),
+        lambda: desk.by_hand("mark_paid", asked, "wire 42", "olga"),
+        lambda: desk.by_hand("give_back", asked, "no such bank", "otto"),
     )
     assert [type(outcome.error) for outcome in outcomes if outcome.error] == [PayoutUnsettled]
     assert desk.accounts.balance(ann).held == Money(0)
@@ -221,11 +221,11 @@ def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(see
 def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_or_given_back(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
-        lambda: desk.payouts.create(asked, 0),
-        lambda: desk.payouts.create(asked, 0),  # another generation of its machine
-        lambda: desk.accounts.complete(asked, "wire 42", "olga"),
-        lambda: desk.accounts.reject(asked, "no such bank", "otto"),
-        lambda: desk.accounts.retry(asked, "once more", "olga"),
+        lambda: desk.payouts.create(asked),
+        lambda: desk.payouts.create(asked),  # another generation of its machine
+        lambda: desk.by_hand("mark_paid", asked, "wire 42", "olga"),
+        lambda: desk.by_hand("give_back", asked, "no such bank", "otto"),
+        lambda: desk.by_hand("retry", asked, "once more", "olga"),
     )
     assert {type(outcome.error) for outcome in outcomes} <= {type(None), PayoutUnsettled}
     desk.run()
@@ -242,21 +242,21 @@ def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_
 @pytest.mark.parametrize("seed", SEEDS)
 def test_an_attempt_that_webhook_look_up_and_another_webhook_decide_at_once_is_decided_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
-    desk.payouts.create(asked, 0)
+    desk.payouts.create(asked)
     desk.clock.forward(seconds=5)
     desk.world.simulated.settle()
     (event,) = desk.world.simulated.take_events()
     outcomes = interleaver.run(
-        lambda: desk.payouts.receive(event),
-        lambda: desk.payouts.receive(event),
-        lambda: desk.payouts.receive(replace(event, event_id="evt_other")),
+        lambda: desk.events.receive(event),
+        lambda: desk.events.receive(event),
+        lambda: desk.events.receive(replace(event, event_id="evt_other")),
         lambda: desk.payouts.check(asked),
         lambda: desk.payouts.wait(asked, "a token that is gone"),
     )
     taken = [outcome.result() for outcome in outcomes[:3]]
     assert taken.count(Taken.APPLIED) <= 1
     assert Taken.PARKED not in taken
-    assert outcomes[3].result() == Step(Stage.PAID)
+    assert outcomes[3].result().stage is Stage.PAID
     assert outcomes[4].error is None
     assert desk.accounts.withdrawal(ann, asked).status == "COMPLETED"
     assert desk.accounts.balance(ann).total == Money(60)

@@ -75,7 +75,7 @@ def live(seed: int) -> Desk:
         raise AssertionError("never answered")
 
     desk.world.process = faults.restart
-    desk.world.deliver_event = lambda payouts, event: insist(lambda: payouts.receive(event))
+    desk.world.deliver_event = lambda events, event: insist(lambda: events.receive(event))
     for step in range(STEPS):
         owner, key = chance.choice(users), f"{seed}-{step}"
         quantity, price = f"{chance.randint(1, 300) / 100}", f"{chance.randint(5000, 15000) / 100}"
@@ -100,17 +100,17 @@ def live(seed: int) -> Desk:
                 bank, amount = f"{owner.username}-bank", Money(f"{chance.randint(1, 30) / 10}")  # no magic cents
                 asked = insist(lambda: desk.accounts.withdraw(owner, key, amount, bank))  # noqa: B023
                 if asked:
-                    withdrawals.append(asked.transfer.transfer_id)
+                    withdrawals.append(asked.made.transfer_id)
             case 8:
                 if withdrawals:
-                    decide = chance.choice([desk.accounts.complete, desk.accounts.reject, desk.accounts.retry])
-                    insist(lambda: decide(withdrawals[0], "by hand", "olga"))  # noqa: B023
+                    act = chance.choice(["mark_paid", "give_back", "retry"])
+                    insist(lambda: desk.by_hand(act, withdrawals[0]))  # noqa: B023
                     withdrawals.pop(0)
             case 9:
                 desk.world.simulated.set_outcome(chance.choice(["complete", "complete", "fail", "refuse"]), times=1)
                 desk.clock.forward(seconds=chance.randint(0, 5))
                 desk.world.machines.run()
-                desk.world.deliver(desk.payouts)
+                desk.world.deliver(desk.events)
                 faults.restart()
         desk.check()
     faults.heal()

@@ -99,7 +99,7 @@ def test_a_cancelled_order_gives_its_hold_back_once(desk: Desk) -> None:
     for order in (buy, sale):
         assert not desk.orders.cancel(ann, order.order_id).replayed
         again = desk.orders.cancel(ann, order.order_id)
-        assert (again.replayed, again.order.status) == (True, Status.CANCELLED)
+        assert (again.replayed, again.made.status) == (True, Status.CANCELLED)
     balance, (btc,) = desk.orders.holdings(ann)
     assert (balance.current, balance.held, btc.quantity.amount) == (Money(900), Money(0), Decimal(1))
 
@@ -187,11 +187,11 @@ def test_a_market_order_does_not_expire(desk: Desk) -> None:
 def test_a_repeat_of_a_limit_order_gives_the_order_as_it_is_now_also_after_its_expiry(desk: Desk) -> None:
     ann = desk.customer()
     expires_at = desk.clock.at + timedelta(minutes=1)
-    first = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at).order
+    first = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at).made
     desk.clock.forward(minutes=5)
     desk.expire()
     again = desk.place(ann, "BUY", "1", key="k", order_price="90", expires_at=expires_at)
-    assert (again.replayed, again.order.order_id, again.order.status) == (True, first.order_id, Status.CANCELLED)
+    assert (again.replayed, again.made.order_id, again.made.status) == (True, first.order_id, Status.CANCELLED)
 
 
 def test_what_is_held_can_not_be_spent_or_sold_again(desk: Desk) -> None:

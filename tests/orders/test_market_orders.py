@@ -69,15 +69,15 @@ def test_a_quote_amount_is_spent_exactly(desk: Desk) -> None:
     ann = desk.customer(usd="50.00")
     desk.mark("BTC", "67000.10")
     placed = desk.orders.place(ann, "k", Terms("BTC", Side.BUY, quote_amount=Money(50)))
-    assert placed.order.total_amount == Money("50.00")
-    assert placed.order.quantity.amount == Decimal("0.00074626")
+    assert placed.made.total_amount == Money("50.00")
+    assert placed.made.quantity.amount == Decimal("0.00074626")
 
 
 def test_a_quote_amount_never_costs_more_than_the_whole_units_it_buys(desk: Desk) -> None:
     ann = desk.customer()
     desk.list_asset("COIN", "30", precision=0)
     placed = desk.orders.place(ann, "k", Terms("COIN", Side.BUY, quote_amount=Money(50)))
-    assert (placed.order.quantity.amount, placed.order.total_amount) == (Decimal(1), Money(30))
+    assert (placed.made.quantity.amount, placed.made.total_amount) == (Decimal(1), Money(30))
 
 
 def test_a_quote_amount_too_small_for_one_unit_is_below_the_minimum(desk: Desk) -> None:
@@ -209,7 +209,7 @@ class TestRepeats:
         before = desk.dynamo.items()
         again = desk.place(ann, "BUY", "1.000", key="k")
         assert (first.replayed, again.replayed) == (False, True)
-        assert again.order == first.order
+        assert again.made == first.made
         assert desk.dynamo.items() == before
 
     def test_with_other_terms_is_a_conflict(self, desk: Desk) -> None:
@@ -222,7 +222,7 @@ class TestRepeats:
 
     def test_is_recognised_after_everything_that_could_refuse_it_has_changed(self, desk: Desk) -> None:
         ann = desk.customer(usd="100.00")
-        first = desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).order
+        first = desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).made
         for change in (
             lambda: desk.mark("BTC", "150"),  # the protection, and the funds are spent
             lambda: desk.clock.forward(days=400),  # the price is old
@@ -230,7 +230,7 @@ class TestRepeats:
             lambda: desk.list_asset("BTC", "100", active=False),
         ):
             change()
-            assert desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).order == first
+            assert desk.place(ann, "BUY", "1", key="k", max_price=Price(100)).made == first
         with pytest.raises(IdempotencyKeyReused):
             desk.place(ann, "BUY", "2", key="k")
 
@@ -243,9 +243,7 @@ class TestRepeats:
 
     def test_of_another_user_is_another_order(self, desk: Desk) -> None:
         one, two = desk.customer("ann"), desk.customer("bob")
-        assert (
-            desk.place(one, "BUY", "1", key="k").order.order_id != desk.place(two, "BUY", "1", key="k").order.order_id
-        )
+        assert desk.place(one, "BUY", "1", key="k").made.order_id != desk.place(two, "BUY", "1", key="k").made.order_id
 
 
 def test_a_statement_has_everything_that_moved_in_its_month_oldest_first(desk: Desk) -> None:

@@ -349,7 +349,7 @@ class Life:
             for operator in ("olga", "oleg"):
                 self._tell(f"{operator} is done with {item['PK']['S']}: {item['waits_for']['S']}")
                 with suppress(BatchNotStuck):
-                    self.desk.purchases.void(item["PK"]["S"], "by hand", operator, dry_run=False)
+                    self.desk.batches.void(item["PK"]["S"], "by hand", operator, dry_run=False)
         return bool(waiting)
 
     def _tell(self, what: str) -> None:

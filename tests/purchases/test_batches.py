@@ -87,7 +87,7 @@ def desks_own(desk: Desk) -> dict[str, Decimal]:
 
 
 def void(desk: Desk, asked: Purchase, *, dry_run: bool = False) -> Moved:
-    return desk.purchases.void(asked.batch_id, "because", "olga", dry_run=dry_run)
+    return desk.batches.void(asked.batch_id, "because", "olga", dry_run=dry_run)
 
 
 def audited(desk: Desk) -> list[tuple[str, str]]:
@@ -516,15 +516,15 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
         for _ in range(2):
             desk.clock.forward(seconds=61)
             with pytest.raises(PurchaseUnresolved):
-                desk.purchases.resolve(three[0].batch_id)
+                desk.batches.resolve(three[0].batch_id)
             desk.clock.forward(seconds=11)
-            if desk.purchases.resolve(three[0].batch_id).stage is Stage.ALLOCATE:
+            if desk.batches.resolve(three[0].batch_id).stage is Stage.ALLOCATE:
                 break
-        desk.purchases.allocate(three[0].batch_id, lambda: True)
+        desk.batches.allocate(three[0].batch_id, lambda: True)
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)
-    assert desk.purchases.place(three[0].batch_id).stage is Stage.STOPPED
+    assert desk.batches.place(three[0].batch_id).stage is Stage.STOPPED
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waits_for_person(desk, three[0].batch_id)
     void(desk, three[0])
@@ -537,13 +537,13 @@ def test_a_slow_answer_of_an_order_that_the_exchange_has_ended_meanwhile_needs_n
     def place(real: Callable[..., str], *ticket: Any) -> str:
         order_id = real(*ticket)
         desk.world.exchange = desk.world.fake
-        assert desk.purchases.resolve(asked.batch_id).stage is Stage.POLL
-        assert desk.purchases.poll(asked.batch_id).stage is Stage.ALLOCATE
-        assert desk.purchases.allocate(asked.batch_id, lambda: True).stage is Stage.DONE
+        assert desk.batches.resolve(asked.batch_id).stage is Stage.POLL
+        assert desk.batches.poll(asked.batch_id).stage is Stage.ALLOCATE
+        assert desk.batches.allocate(asked.batch_id, lambda: True).stage is Stage.DONE
         return order_id
 
     desk.world.exchange = around(desk.world.fake, place=place)
-    step = desk.purchases.place(asked.batch_id)
+    step = desk.batches.place(asked.batch_id)
     assert (step.stage, waits_for_person(desk, asked.batch_id)) == (Stage.DONE, None)
 
 
@@ -576,7 +576,7 @@ def test_an_exchange_that_is_down_for_an_hour_has_everybody_refunded(desk: Desk,
 def test_a_price_that_stays_too_old_for_an_hour_has_everybody_refunded(desk: Desk, three: list[Purchase]) -> None:
     desk.clock.forward(minutes=3)
     with pytest.raises(PriceUnavailable):
-        desk.purchases.place(three[0].batch_id)
+        desk.batches.place(three[0].batch_id)
     desk.run()
     told = "not bought: the latest price of SOL is too old to trade on, or from the future"
     refunded(desk, three, told)
@@ -619,7 +619,7 @@ def test_an_asset_that_was_made_inactive_meanwhile_is_refunded(desk: Desk, three
 def test_an_order_that_is_placed_is_finished_though_its_asset_is_inactive_by_now(
     desk: Desk, three: list[Purchase]
 ) -> None:
-    assert desk.purchases.place(three[0].batch_id).stage is Stage.POLL
+    assert desk.batches.place(three[0].batch_id).stage is Stage.POLL
     desk.list_exchange_asset(active=False)
     desk.run()
     assert {look(desk, p).status for p in three} == {Status.COMPLETED}
@@ -644,7 +644,7 @@ def test_a_fill_that_can_not_be_is_never_booked(desk: Desk, three: list[Purchase
 
 def test_an_order_stays_with_the_exchange_that_it_was_sent_to(desk: Desk, three: list[Purchase]) -> None:
     desk.world.fake.drop_answer_next("place")
-    assert desk.purchases.place(three[0].batch_id).stage is Stage.RESOLVE
+    assert desk.batches.place(three[0].batch_id).stage is Stage.RESOLVE
     empty = Venue(desk.clock)
     empty.list_symbol(desk.world.venue.symbols["SOLUSDT"])
     empty.open_account(ACCOUNT, {})
@@ -828,48 +828,48 @@ def test_a_task_that_died_before_the_exchange_was_asked_is_refunded(desk: Desk, 
 
     desk.world.exchange = around(desk.world.fake, place=dies)
     with pytest.raises(KeyboardInterrupt):
-        desk.purchases.place(three[0].batch_id)
+        desk.batches.place(three[0].batch_id)
     desk.world.exchange = desk.world.fake
     desk.run()
     refunded(desk, three, "not bought: the exchange never had the order")
 
 
 def test_an_allocation_that_is_short_of_time_goes_on_where_it_was(desk: Desk, three: list[Purchase]) -> None:
-    assert desk.purchases.place(three[0].batch_id).stage is Stage.POLL
-    assert desk.purchases.poll(three[0].batch_id).stage is Stage.ALLOCATE
+    assert desk.batches.place(three[0].batch_id).stage is Stage.POLL
+    assert desk.batches.poll(three[0].batch_id).stage is Stage.ALLOCATE
     for given in (1, 2):
         looks = iter([True])
-        assert desk.purchases.allocate(three[0].batch_id, lambda: next(looks, False)).stage is Stage.ALLOCATE  # noqa: B023
+        assert desk.batches.allocate(three[0].batch_id, lambda: next(looks, False)).stage is Stage.ALLOCATE  # noqa: B023
         assert sum(look(desk, p).status is Status.COMPLETED for p in three) == given
         desk.check()
-    assert desk.purchases.allocate(three[0].batch_id, lambda: True).stage is Stage.DONE
+    assert desk.batches.allocate(three[0].batch_id, lambda: True).stage is Stage.DONE
     desk.run()
     assert [look(desk, p).total_amount for p in three] == [Money(4), Money(3), Money(5)]
 
 
 def test_two_that_allocate_at_once_give_each_member_his_share_once(desk: Desk, three: list[Purchase]) -> None:
     batch_id = three[0].batch_id
-    desk.purchases.place(batch_id)
-    desk.purchases.poll(batch_id)
-    before_next_write(desk, lambda: desk.purchases.allocate(batch_id, lambda: True))
-    assert desk.purchases.allocate(batch_id, lambda: True).stage is Stage.DONE
+    desk.batches.place(batch_id)
+    desk.batches.poll(batch_id)
+    before_next_write(desk, lambda: desk.batches.allocate(batch_id, lambda: True))
+    assert desk.batches.allocate(batch_id, lambda: True).stage is Stage.DONE
     assert [coins(desk, p.owner) for p in three] == [Decimal("0.03996"), Decimal("0.02997"), Decimal("0.04995")]
     assert len(moves(desk, batch_id)) == 5
 
 
 def test_two_that_place_at_once_ask_the_exchange_once(desk: Desk, three: list[Purchase]) -> None:
     stages: list[Stage] = []
-    before_next_write(desk, lambda: stages.append(desk.purchases.place(three[0].batch_id).stage))
-    stages.append(desk.purchases.place(three[0].batch_id).stage)
+    before_next_write(desk, lambda: stages.append(desk.batches.place(three[0].batch_id).stage))
+    stages.append(desk.batches.place(three[0].batch_id).stage)
     assert (stages, len(at_the_exchange(desk))) == ([Stage.POLL, Stage.POLL], 1)
     desk.run()
 
 
 def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, three: list[Purchase]) -> None:
     batch_id, stages = three[0].batch_id, list[Stage]()
-    desk.purchases.place(batch_id)
-    before_next_write(desk, lambda: stages.append(desk.purchases.poll(batch_id).stage))
-    stages.append(desk.purchases.poll(batch_id).stage)
+    desk.batches.place(batch_id)
+    before_next_write(desk, lambda: stages.append(desk.batches.poll(batch_id).stage))
+    stages.append(desk.batches.poll(batch_id).stage)
     assert stages == [Stage.ALLOCATE, Stage.ALLOCATE]
     desk.run()
     assert len(moves(desk, batch_id)) == 5
@@ -982,7 +982,7 @@ def test_a_batch_that_is_not_sent_is_voided_and_its_members_refunded(desk: Desk,
 
 
 def test_a_batch_that_is_sent_while_it_is_voided_is_not_voided(desk: Desk, three: list[Purchase]) -> None:
-    before_next_write(desk, lambda: desk.purchases.place(three[0].batch_id))
+    before_next_write(desk, lambda: desk.batches.place(three[0].batch_id))
     with pytest.raises(BatchNotStuck):
         void(desk, three[0])
     assert audited(desk) == []
@@ -992,7 +992,7 @@ def test_a_batch_that_is_sent_while_it_is_voided_is_not_voided(desk: Desk, three
 
 def test_a_batch_that_is_voided_while_it_is_sent_is_not_sent(desk: Desk, three: list[Purchase]) -> None:
     before_next_write(desk, lambda: void(desk, three[0]))
-    assert desk.purchases.place(three[0].batch_id).stage in (Stage.ALLOCATE, Stage.DONE)
+    assert desk.batches.place(three[0].batch_id).stage in (Stage.ALLOCATE, Stage.DONE)
     desk.run()
     refunded(desk, three, "not bought: because")
     assert desk.world.fake.calls["place"] == 0
@@ -1004,12 +1004,12 @@ def at(desk: Desk, status: BatchStatus, owner: Owner) -> Purchase:
     match status:
         case BatchStatus.PLACED:
             desk.world.fake.drop_answer_next("place")
-            assert desk.purchases.place(asked.batch_id).stage is Stage.RESOLVE
+            assert desk.batches.place(asked.batch_id).stage is Stage.RESOLVE
         case BatchStatus.WORKING:
-            desk.purchases.place(asked.batch_id)
+            desk.batches.place(asked.batch_id)
         case BatchStatus.DECIDED:
             desk.world.fake.refuse_next()
-            desk.purchases.place(asked.batch_id)
+            desk.batches.place(asked.batch_id)
         case BatchStatus.ALLOCATED:
             desk.run()
     assert batch(desk, asked).status is status
@@ -1036,7 +1036,7 @@ def test_what_is_no_batch_is_not_voided(desk: Desk, ann: Owner, dry_run: bool) -
     pooled = desk.purchase(ann, "4")  # its generation is open
     for batch_id in ("B" + "A" * 25, pooled.batch_id, pooled.order_id, direct_batch_id(pooled.order_id)):
         with pytest.raises(BatchNotFound):
-            desk.purchases.void(batch_id, "because", "olga", dry_run=dry_run)
+            desk.batches.void(batch_id, "because", "olga", dry_run=dry_run)
 
 
 def test_voiding_again_does_nothing_more(desk: Desk, three: list[Purchase]) -> None:
@@ -1131,9 +1131,9 @@ def test_a_batch_that_waits_for_a_price_is_voided_and_its_machine_goes_on(desk: 
 def test_the_machine_is_told_by_name_what_it_may_ask_again(desk: Desk, ann: Owner) -> None:
     asked = at(desk, BatchStatus.WORKING, ann)
     with pytest.raises(PurchaseNotFilled):
-        desk.purchases.poll(asked.batch_id)
+        desk.batches.poll(asked.batch_id)
     desk.world.fake.down = True
-    for task in (desk.purchases.poll, desk.purchases.cancel_order):
+    for task in (desk.batches.poll, desk.batches.cancel_order):
         with pytest.raises(ExchangeUnavailable) as told:
             task(asked.batch_id)
         assert isinstance(told.value, Refusal)

@@ -302,6 +302,6 @@ def test_an_order_that_another_machine_has_seen_to_while_its_answer_was_slow_is_
             machine(desk, batch_id, lambda: None)
 
     desk.world.exchange = Slow(placed, meanwhile)
-    desk.purchases.place(batch_id)
+    desk.batches.place(batch_id)
     fair(desk)
     assert not unfinished(desk)

@@ -16,21 +16,16 @@ from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.exchange_orders.model import Fill, Lot
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
+from functions.purchases.allocation import Share, largest_remainder, left_to_the_desk, plan, shares, why_not_all
 from functions.purchases.model import (
     Batch,
     BatchStatus,
     Bought,
     Member,
     Plan,
-    Share,
     Status,
     bought,
-    largest_remainder,
-    left_to_the_desk,
     nothing,
-    plan,
-    shares,
-    why_not_all,
 )
 from functions.purchases.strategy import Strategy, strategy
 from tests.desk import NOON
