@@ -19,10 +19,13 @@ Answer = dict[str, Any]
 DONE = "DONE"  # nothing is to be done
 
 
-def step(event: Event, ask: Callable[[str], Standing], *, missing: type[NotFound], then: str | None = None) -> Answer:
+def step(
+    event: Event, ask: Callable[[str], Standing], *, missing: tuple[type[NotFound], ...], then: str | None = None
+) -> Answer:
     """Ask what concerns the thing of the event. `then` is what comes next on the machine's straight line.
 
-    What is `missing` is DONE: a machine ends silently when there is nothing to move.
+    What is `missing` is DONE: a machine ends silently when there is nothing to move. The hub's task has to miss it as
+    well, or the machine would go round for ever.
     Raises ElsewhereNow, when something else is next; what `ask` raises.
     """
     thing_id = event["order_id"]

@@ -10,19 +10,21 @@ from common.log import flush, log
 from common.tasks import Answer, Event, step
 from functions.payouts.wiring import payouts
 
+MISSING = (PayoutNotFound,)
+
 
 def read_payout(event: Event, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
-    return step(event, payouts().read, missing=PayoutNotFound)
+    return step(event, payouts().read, missing=MISSING)
 
 
 def create_payout(event: Event, _: LambdaContext) -> Answer:
     """The first of every execution."""
-    return step(event, payouts().create, missing=PayoutNotFound, then=Stage.AWAIT)
+    return step(event, payouts().create, missing=MISSING, then=Stage.AWAIT)
 
 
 def check_payout(event: Event, _: LambdaContext) -> Answer:
-    return step(event, payouts().check, missing=PayoutNotFound, then=Stage.AWAIT)
+    return step(event, payouts().check, missing=MISSING, then=Stage.AWAIT)
 
 
 def await_payout(event: Event, _: LambdaContext) -> None:

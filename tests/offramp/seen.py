@@ -140,8 +140,11 @@ def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
 
 
 def begin(desk: Desk, thing_id: str) -> Stage:
-    """As the machine does that was told just now to begin the next attempt."""
-    return desk.payouts.create(thing_id, desk.payouts.next(thing_id).attempts).stage
+    """As the machine does, which waits for the time of the next attempt."""
+    standing = desk.payouts.read(thing_id)
+    if standing.stage == Stage.BACK_OFF:
+        desk.clock.forward(seconds=standing.wait_seconds)
+    return Stage(desk.payouts.create(thing_id).stage)
 
 
 def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:

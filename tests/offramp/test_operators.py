@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from common.acts import OperatorOutcome
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.exchange_orders.model import POLL_LIMIT
@@ -19,7 +20,6 @@ from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, Exchan
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
-from functions.offramp.service import Moved
 from functions.operations.model import NotDriven, NothingWaits, StillRunning
 from sandbox.bank.bank import Operation, Outcome
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -52,9 +52,13 @@ from tests.offramp.seen import (
 MOVES = ("retry_payout", "mark_filled", "credit_usd", "void")
 
 
-def move(desk: Desk, act: str, order_id: str, *, operator: str = "olga", dry_run: bool = False) -> Moved:
-    moved: Moved = getattr(desk.offramp, act)(order_id, "ticket 4711", operator, dry_run=dry_run)
-    return moved
+ACTS = {"retry_payout": "retry", "mark_filled": "mark_paid", "credit_usd": "give_back", "abandon_attempt": "abandon"}
+
+
+def move(desk: Desk, act: str, order_id: str, *, operator: str = "olga", dry_run: bool = False) -> OperatorOutcome:
+    if act == "void":
+        return desk.voiding.void(order_id, "ticket 4711", operator, dry_run=dry_run)
+    return desk.by_hand(ACTS[act], order_id, "ticket 4711", operator, dry_run=dry_run)
 
 
 def audited(desk: Desk) -> list[AuditEntry]:
@@ -81,7 +85,7 @@ def refused(desk: Desk, kind: type[Refusal], act: str, order_id: str) -> None:
 def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     moved = move(desk, "retry_payout", order_id)
-    assert (moved.before, moved.order.status, moved.done) == (
+    assert (moved.before, moved.after, moved.done) == (
         Status.SELL_PAYOUT_FAILED,
         Status.TARGET_TXN_PENDING,
         True,
@@ -96,7 +100,7 @@ def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> Non
     (entry,) = audited(desk)
     assert (entry.operator, entry.action, entry.subject, entry.detail) == (
         "olga",
-        "retry payout",
+        "offramp retry-payout",
         order_id,
         "ticket 4711",
     )
@@ -151,7 +155,7 @@ def test_a_retry_for_a_client_who_is_blocked_makes_no_attempt(desk: Desk, ann: O
 def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     moved = move(desk, "mark_filled", order_id)
-    assert (moved.before, moved.order.status, moved.order.reason) == (
+    assert (moved.before, moved.after, moved.order.reason) == (
         Status.SELL_PAYOUT_FAILED,
         Status.FILLED,
         "ticket 4711",
@@ -168,13 +172,13 @@ def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk,
     last = desk.operations.story(order_id).events[-1]
     assert (last.before, last.after, last.actor) == ("SELL_PAYOUT_FAILED", "FILLED", "olga")
     (entry,) = audited(desk)
-    assert (entry.operator, entry.action, entry.subject) == ("olga", "mark paid", order_id)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp mark-filled", order_id)
 
 
 def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     moved = move(desk, "credit_usd", order_id)
-    assert (moved.order.status, moved.says) == (
+    assert (moved.after, moved.says) == (
         Status.FILLED,
         "is FILLED; the held $99.90 are free on the customer's balance",
     )
@@ -182,7 +186,7 @@ def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk,
     newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
     assert newest.transaction_type is TransactionType.DEPOSIT  # her first: nothing has left
     (entry,) = audited(desk)
-    assert (entry.operator, entry.action, entry.subject) == ("olga", "credit balance", order_id)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp credit-usd", order_id)
     desk.mark("BTC", "100")
     assert desk.buy(ann, "10.99").total_amount == Money("1099.00")
 
@@ -206,7 +210,7 @@ def test_a_payout_that_never_began_because_of_its_client_may_be_decided_by_hand(
     order = desk.cash_out(ann, "1")
     block(desk, ann, ClientKind.CRYPTO)
     desk.run()
-    assert move(desk, act, order.order_id).order.status is Status.FILLED
+    assert move(desk, act, order.order_id).after is Status.FILLED
     assert attempts(desk, order.order_id) == []
 
 
@@ -218,7 +222,7 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: 
     order_id = payout_failed(desk, ann)
     before = desk.dynamo.items()
     dry = move(desk, act, order_id, dry_run=True)
-    assert (dry.done, dry.order.status, desk.dynamo.items()) == (False, Status.SELL_PAYOUT_FAILED, before)
+    assert (dry.done, dry.after, desk.dynamo.items()) == (False, Status.SELL_PAYOUT_FAILED, before)
     assert (len(executions(desk, order_id)), audited(desk)) == (1, [])
     assert move(desk, act, order_id).says == dry.says
 
@@ -227,7 +231,7 @@ def test_a_dry_void_asks_the_exchange_and_cancels_nothing(desk: Desk, ann: Owner
     order = desk.cash_out(ann, "1.555")
     before = desk.dynamo.items()
     dry = move(desk, "void", order.order_id, dry_run=True)
-    assert (dry.done, dry.order.status) == (False, Status.BASE_TXN_PENDING)
+    assert (dry.done, dry.after) == (False, Status.BASE_TXN_PENDING)
     assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
     assert dry.says == "cancelled at the exchange; 1.555 BTC are the customer's again"
     assert move(desk, "void", order.order_id).done
@@ -240,7 +244,7 @@ def test_a_repeat_finds_the_order_filled_and_does_nothing(desk: Desk, ann: Owner
     move(desk, act, order_id)
     once = desk.dynamo.items()
     again = move(desk, other, order_id, operator="oleg")
-    assert (again.done, again.before, again.order.status) == (False, Status.FILLED, Status.FILLED)
+    assert (again.done, again.before, again.after) == (False, Status.FILLED, Status.FILLED)
     assert desk.dynamo.items() == once
 
 
@@ -354,7 +358,7 @@ def test_a_sale_of_which_nothing_is_executed_is_cancelled_and_its_coins_are_give
     order = desk.cash_out(ann, "1.555")
     desk.world.machines.run()
     moved = move(desk, "void", order.order_id)
-    assert (moved.before, moved.order.status, moved.done) == (Status.BASE_TXN_PENDING, Status.BASE_TXN_FAILED, True)
+    assert (moved.before, moved.after, moved.done) == (Status.BASE_TXN_PENDING, Status.BASE_TXN_FAILED, True)
     assert moved.says == "is BASE_TXN_FAILED, 0 BTC of it were sold"
     assert (coins(desk, ann), at_the_exchange(desk)[0].status) == ((10, 0), AtTheExchange.CANCELED)
     (entry,) = audited(desk)
@@ -394,7 +398,7 @@ def test_a_sale_that_is_filled_while_it_is_voided_is_sold(desk: Desk, ann: Owner
     filled_meanwhile(desk, executed)
     order = desk.cash_out(ann, "1")
     moved = move(desk, "void", order.order_id)
-    assert moved.order.status is Status.BASE_TXN_COMPLETED
+    assert moved.after is Status.BASE_TXN_COMPLETED
     assert moved.says == f"is BASE_TXN_COMPLETED, {executed} BTC of it were sold"
     desk.run()
     assert status(desk, order.order_id) == Status.FILLED
@@ -442,7 +446,7 @@ def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(d
 def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     before_next_write(desk, lambda: move(desk, "void", order.order_id, operator="oleg"), containing="order_state")
-    assert move(desk, "void", order.order_id).order.status is Status.BASE_TXN_FAILED
+    assert move(desk, "void", order.order_id).after is Status.BASE_TXN_FAILED
     assert coins(desk, ann) == (10, 0)
 
 
@@ -459,7 +463,7 @@ def test_an_order_that_the_exchange_has_lost_is_voided_by_a_person_but_not_early
     dry = move(desk, "void", order.order_id, dry_run=True)
     assert "does not know it any more" in dry.says
     assert desk.dynamo.items() == before
-    assert move(desk, "void", order.order_id).order.status is Status.BASE_TXN_FAILED
+    assert move(desk, "void", order.order_id).after is Status.BASE_TXN_FAILED
     assert (coins(desk, ann), raw(desk, order.order_id, "VENUE#1")["order_state"]) == ((10, 0), "FORGOTTEN")
     assert [(entry.action, entry.operator) for entry in audited(desk)] == [("void", "olga")]
     desk.run()
@@ -498,9 +502,9 @@ def test_an_attempt_that_is_given_up_is_rejected_when_the_bank_still_does_not_kn
     assert attempts(desk, order_id)[0].failure_code == "given up by an operator; it never reached the bank"
     desk.run()
     assert desk.world.simulated.records() == []
-    assert move(desk, "credit_usd", order_id).order.status is Status.FILLED
+    assert move(desk, "credit_usd", order_id).after is Status.FILLED
     assert dollars(desk, ann) == (Money("1099.90"), Money(0))
-    assert [entry.action for entry in audited(desk)][:2] == ["credit balance", "give attempt up"]
+    assert [entry.action for entry in audited(desk)][:2] == ["offramp credit-usd", "offramp abandon-attempt"]
 
 
 def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:

@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
+from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, ExchangeOrderNotFilled, Fill
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import SaleUnresolved, SellOrderNotFilled, SellOrderNotFound, Sold, Status
+from functions.offramp.model import SaleUnresolved, SellOrderNotFound, Sold, Status
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -482,7 +482,7 @@ def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, ann: Owner
 
 def test_the_machine_is_told_by_name_what_it_may_ask_again(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
-    with pytest.raises(SellOrderNotFilled):
+    with pytest.raises(ExchangeOrderNotFilled):
         desk.offramp.poll(order.order_id)
     desk.world.fake.down = True
     with pytest.raises(ExchangeUnavailable):

@@ -23,7 +23,7 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
 )
 from common.domain.clients import ClientBlocked, ClientKind, ClientNotFound
-from common.domain.exchange_orders.model import LATE_LOOK_SECONDS
+from common.domain.exchange_orders.model import LATE_LOOK_SECONDS, ExchangeOrderUnresolved
 from common.domain.ledger.model import AccountNotFound, InsufficientAsset
 from common.errors import Refusal
 from common.gateways.exchange import NEVER_PLACED_SECONDS, ExchangeUnavailable, MarketUnknown
@@ -40,7 +40,6 @@ from functions.offramp.model import (
     SaleRefused,
     SaleUnresolved,
     SellOrderNotFound,
-    SellOrderUnresolved,
     Status,
 )
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -615,7 +614,7 @@ def test_a_look_before_the_margin_has_passed_counts_for_nothing(desk: Desk, ann:
         desk.cash_out(ann, "1")
     for _ in range(3):
         desk.clock.forward(seconds=(NEVER_PLACED_SECONDS - 1) / 3)
-        with pytest.raises(SellOrderUnresolved):
+        with pytest.raises(ExchangeOrderUnresolved):
             desk.offramp.resolve(intent(desk))
     assert "missed_at" not in raw(desk, intent(desk), "VENUE#1")
     assert coins(desk, ann) == (9, 1)

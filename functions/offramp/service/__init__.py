@@ -151,8 +151,11 @@ class Offramp:
     # What the machine asks. All of it may be asked at any time, and again. Each raises SellOrderNotFound, Busy.
 
     def read(self, order_id: str) -> Standing:
-        """Where the order stands."""
-        return self._standing(store.existing(self.table, order_id))
+        """Where the order stands. Raises ExchangeOrderNotFound, as do the others where they need one."""
+        order = store.existing(self.table, order_id)
+        if order.status is Status.BASE_TXN_PENDING:
+            self._exchange_order(order)
+        return self._standing(order)
 
     def _standing(self, order: SellOrder) -> Standing:
         stage, wait_seconds = self._stage(order)
@@ -185,7 +188,7 @@ class Offramp:
             exchange_order = self._exchange_order(order)
             if exchange_order.status is AtExchange.SENT:
                 self.at_exchange.resolve(exchange_order, Sale(self.table, order))
-        return self.read(order_id)
+        return self._standing(store.existing(self.table, order_id))
 
     def poll(self, order_id: str) -> Standing:
         """Ask the exchange for the fill, and write it down when it is final: the sale, its cost and gain, the dollars
@@ -241,7 +244,7 @@ class Offramp:
             exchange_order = self._exchange_order(order)
             if exchange_order.status in (AtExchange.NEVER, AtExchange.LOST):
                 self.at_exchange.look_again(exchange_order, Sale(self.table, order))
-        return self.read(order_id)
+        return self._standing(store.existing(self.table, order_id))
 
     def _exchange_order(self, order: SellOrder) -> ExchangeOrder:
         return self.at_exchange.existing(order.order_id, order.exchange_orders)

@@ -54,8 +54,13 @@ class Batches:
     # What the machine asks. All of it may be asked at any time, and again. Each raises BatchNotFound, Busy.
 
     def read(self, batch_id: str) -> Standing:
-        """Where the batch stands."""
+        """Where the batch stands. Raises ExchangeOrderNotFound, as do the others where they need one."""
         batch = store.batch(self.table, batch_id)
+        if batch.status in (BatchStatus.PLACED, BatchStatus.WORKING):
+            self._exchange_order(batch)
+        return self._standing(batch)
+
+    def _standing(self, batch: Batch) -> Standing:
         stage, wait_seconds = self._stage(batch)
         return Standing(stage, wait_seconds, model.facts(batch))
 
@@ -86,7 +91,7 @@ class Batches:
         """
         batch = store.batch(self.table, batch_id)
         if batch.status is not BatchStatus.CLOSED:
-            return self.read(batch_id)
+            return self._standing(store.batch(self.table, batch_id))
         plan = self._plan(batch)
         try:
             if isinstance(plan, Bought):
@@ -95,7 +100,7 @@ class Batches:
                 self._place(batch, plan)
         except ExchangeOrderMoved:
             log.info("placed or decided meanwhile", extra={"batch_id": batch_id})
-        return self.read(batch_id)
+        return self._standing(store.batch(self.table, batch_id))
 
     def _place(self, batch: Batch, plan: Plan) -> None:
         order = self.at_exchange.draft(batch.batch_id, store.EXCHANGE_ORDER, Side.BUY, plan.quantity, plan.limit_price)
@@ -162,7 +167,7 @@ class Batches:
         batch = store.batch(self.table, batch_id)
         if batch.status is where and batch.waits and not batch.needs_person:
             act(self._exchange_order(batch), Buying(batch))
-        return self.read(batch_id)
+        return self._standing(store.batch(self.table, batch_id))
 
     def _exchange_order(self, batch: Batch) -> ExchangeOrder:
         return self.at_exchange.existing(batch.batch_id, store.EXCHANGE_ORDER)
@@ -179,7 +184,7 @@ class Batches:
                 self._allocate(batch, more_time)
             except BatchMoved:
                 log.info("allocated meanwhile", extra={"batch_id": batch_id})
-        return self.read(batch_id)
+        return self._standing(store.batch(self.table, batch_id))
 
     def _allocate(self, batch: Batch, more_time: Callable[[], bool]) -> None:
         members = store.members(self.table, batch.batch_id)
