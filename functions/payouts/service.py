@@ -121,7 +121,7 @@ class PayoutActs:
                 self.payouts.table.write(*writes, audit.entry(entry))
             except PayoutUnsettled:
                 moved = self._payout(payout.kind, order_id)
-                if moved.status != after or after == payout.status:
+                if moved.open or moved.status != after:
                     raise
                 return OperatorOutcome.repeat(order_id, after, f"was made {after} by another operator meanwhile")
             work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)

@@ -154,14 +154,8 @@ class Life:
                     self._by_hand(order_id, act, operator)
 
     def _by_hand(self, order_id: str, act: str, operator: str) -> None:
-        desk = self.desk
-        if order_id.startswith("W"):
-            moves = {"retry": desk.accounts.retry, "paid": desk.accounts.complete, "back": desk.accounts.reject}
-            moves[act](order_id, "by hand", operator)
-        else:
-            offramp = desk.offramp
-            sales = {"retry": offramp.retry_payout, "paid": offramp.mark_filled, "back": offramp.credit_usd}
-            sales[act](order_id, "by hand", operator, dry_run=False)
+        acts = {"retry": "retry", "paid": "mark_paid", "back": "give_back"}
+        self.desk.by_hand(acts[act], order_id, operator=operator)
 
     def _all_is_over(self) -> None:
         for item in self.desk.dynamo.items():

@@ -20,7 +20,7 @@ from sandbox.bank.bank import Outcome
 from sandbox.exchange.orders import Order
 from tests.desk import Desk
 from tests.harness.executions import Execution
-from tests.outside import ACCOUNT
+from tests.outside import ACCOUNT, ARN_PREFIX
 
 SYMBOL = "BTCUSDT"
 
@@ -90,9 +90,11 @@ def at_the_exchange(desk: Desk) -> list[Order]:
     return desk.world.venue.history(ACCOUNT)[::-1]
 
 
-def executions(desk: Desk, thing_id: str) -> list[Execution]:
-    """Of one order, in order."""
-    return [e for e in desk.world.machines.executions if e.name.partition("-")[0] == thing_id]
+def executions(desk: Desk, thing_id: str, machine: str | None = None) -> list[Execution]:
+    """Of one order, in order: those of a machine, or of the one that moves it now."""
+    found = [e for e in desk.world.machines.executions if e.name.partition("-")[0] == thing_id]
+    arn = found[-1].machine_arn if found and machine is None else f"{ARN_PREFIX}{machine}"
+    return [e for e in found if e.machine_arn == arn]
 
 
 def waits_for_person(desk: Desk, thing_id: str) -> str | None:

@@ -14,7 +14,7 @@ from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.ledger.model import TransactionType
-from common.domain.payouts.model import ABANDONED_SECONDS, PayoutUnsettled, Stage
+from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money
@@ -155,7 +155,7 @@ def test_a_retry_for_a_client_who_is_blocked_makes_no_attempt(desk: Desk, ann: O
 def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     moved = move(desk, "mark_filled", order_id)
-    assert (moved.before, moved.after, moved.order.reason) == (
+    assert (moved.before, moved.after, desk.offramp.order(ann, order_id).reason) == (
         Status.SELL_PAYOUT_FAILED,
         Status.FILLED,
         "ticket 4711",
@@ -200,7 +200,7 @@ def test_a_payout_that_waits_for_its_next_attempt_may_be_decided_by_hand(desk: D
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED"])
     (execution,) = executions(desk, order.order_id)
-    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Filled")
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Paid")
 
 
 @pytest.mark.parametrize("act", ["mark_filled", "credit_usd"])
@@ -210,7 +210,7 @@ def test_a_payout_that_never_began_because_of_its_client_may_be_decided_by_hand(
     order = desk.cash_out(ann, "1")
     block(desk, ann, ClientKind.CRYPTO)
     desk.run()
-    assert move(desk, act, order.order_id).after is Status.FILLED
+    assert move(desk, act, order.order_id).after == Status.FILLED
     assert attempts(desk, order.order_id) == []
 
 
@@ -222,16 +222,18 @@ def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: 
     order_id = payout_failed(desk, ann)
     before = desk.dynamo.items()
     dry = move(desk, act, order_id, dry_run=True)
-    assert (dry.done, dry.after, desk.dynamo.items()) == (False, Status.SELL_PAYOUT_FAILED, before)
+    after = Status.TARGET_TXN_PENDING if act == "retry_payout" else Status.FILLED
+    assert (dry.done, dry.after, desk.dynamo.items()) == (False, after, before)
     assert (len(executions(desk, order_id)), audited(desk)) == (1, [])
-    assert move(desk, act, order_id).says == dry.says
+    done = move(desk, act, order_id)
+    assert (done.says, done.after) == (dry.says, dry.after)
 
 
 def test_a_dry_void_asks_the_exchange_and_cancels_nothing(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     before = desk.dynamo.items()
     dry = move(desk, "void", order.order_id, dry_run=True)
-    assert (dry.done, dry.after) == (False, Status.BASE_TXN_PENDING)
+    assert (dry.done, dry.before, dry.after) == (False, Status.BASE_TXN_PENDING, Status.BASE_TXN_FAILED)
     assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
     assert dry.says == "cancelled at the exchange; 1.555 BTC are the customer's again"
     assert move(desk, "void", order.order_id).done
@@ -348,7 +350,7 @@ def test_nothing_is_paid_by_hand_of_what_is_not_sold_or_was_paid(desk: Desk, ann
 
 @pytest.mark.parametrize("act", MOVES)
 def test_an_order_that_does_not_exist_is_not_found(desk: Desk, act: str) -> None:
-    refused(desk, SellOrderNotFound, act, "S" + "A" * 25)
+    refused(desk, SellOrderNotFound if act == "void" else PayoutNotFound, act, "S" + "A" * 25)
 
 
 # Void
@@ -364,14 +366,15 @@ def test_a_sale_of_which_nothing_is_executed_is_cancelled_and_its_coins_are_give
     (entry,) = audited(desk)
     assert (entry.operator, entry.action, entry.subject, entry.detail) == (
         "olga",
-        "void",
+        "offramp void",
         order.order_id,
         "ticket 4711",
     )
     desk.run()
     (execution,) = executions(desk, order.order_id)
     assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "NothingToDo")
-    refused(desk, SellOrderNotOpen, "void", order.order_id)
+    before = desk.dynamo.items()
+    assert (move(desk, "void", order.order_id).done, desk.dynamo.items()) == (False, before)
 
 
 def test_a_sale_of_which_something_is_executed_is_not_voided(desk: Desk, ann: Owner) -> None:
@@ -437,7 +440,7 @@ def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(d
     assert (dry.says, desk.dynamo.items()) == ("nothing of it is looked for any more", before)
     assert move(desk, "void", order_id).done
     assert (overdue(desk), "open_work" in raw(desk, order_id, "SELL_ORDER")) == ([], False)
-    assert [entry.action for entry in audited(desk)] == ["void"]
+    assert [entry.action for entry in audited(desk)] == ["offramp void"]
     desk.mark("BTC", "100")
     assert not desk.offramp.sell(ann, "k", terms()).replayed  # and then she may sell them again
     desk.run()
@@ -446,7 +449,7 @@ def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(d
 def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     before_next_write(desk, lambda: move(desk, "void", order.order_id, operator="oleg"), containing="order_state")
-    assert move(desk, "void", order.order_id).after is Status.BASE_TXN_FAILED
+    assert move(desk, "void", order.order_id).after == Status.BASE_TXN_FAILED
     assert coins(desk, ann) == (10, 0)
 
 
@@ -461,19 +464,36 @@ def test_an_order_that_the_exchange_has_lost_is_voided_by_a_person_but_not_early
     desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
     before = desk.dynamo.items()
     dry = move(desk, "void", order.order_id, dry_run=True)
-    assert "does not know it any more" in dry.says
+    assert "does not know the order any more" in dry.says
     assert desk.dynamo.items() == before
     assert move(desk, "void", order.order_id).after is Status.BASE_TXN_FAILED
-    assert (coins(desk, ann), raw(desk, order.order_id, "VENUE#1")["order_state"]) == ((10, 0), "FORGOTTEN")
-    assert [(entry.action, entry.operator) for entry in audited(desk)] == [("void", "olga")]
+    assert (coins(desk, ann), raw(desk, order.order_id, "VENUE#1")["status"]) == ((10, 0), "LOST")
+    assert [(entry.action, entry.operator) for entry in audited(desk)] == [("offramp void", "olga")]
     desk.run()
+    assert (raw(desk, order.order_id, "VENUE#1")["status"], overdue(desk)) == ("ABSENT", [])
+
+
+def test_a_lost_order_that_turns_up_waits_for_a_person(desk: Desk, ann: Owner) -> None:
+    """Its hold was given back when a person voided it: whatever it executes is the desk's to see to."""
+    order = desk.cash_out(ann, "1.555")
+    desk.world.exchange = around(desk.world.fake, order=never, find=never)
+    desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
+    move(desk, "void", order.order_id)
+    desk.world.exchange = desk.world.fake
+    desk.run()
+    assert (coins(desk, ann), status(desk, order.order_id)) == ((10, 0), Status.BASE_TXN_FAILED)
+    assert at_the_exchange(desk)[0].status is AtTheExchange.CANCELED
+    assert "after all" in (waits_for_person(desk, order.order_id) or "")
+    assert move(desk, "void", order.order_id).done
+    assert raw(desk, order.order_id, "VENUE#1")["status"] == "DEALT_WITH"
+    assert not move(desk, "void", order.order_id).done
 
 
 def test_an_order_that_the_exchange_knows_by_one_of_its_ids_is_not_lost(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
     desk.world.exchange = around(desk.world.fake, order=never)
-    refused(desk, ExchangeUnavailable, "void", order.order_id)
+    assert "cancelled at the exchange" in move(desk, "void", order.order_id, dry_run=True).says
     desk.world.exchange = desk.world.fake
     desk.run()
 
@@ -502,7 +522,7 @@ def test_an_attempt_that_is_given_up_is_rejected_when_the_bank_still_does_not_kn
     assert attempts(desk, order_id)[0].failure_code == "given up by an operator; it never reached the bank"
     desk.run()
     assert desk.world.simulated.records() == []
-    assert move(desk, "credit_usd", order_id).after is Status.FILLED
+    assert move(desk, "credit_usd", order_id).after == Status.FILLED
     assert dollars(desk, ann) == (Money("1099.90"), Money(0))
     assert [entry.action for entry in audited(desk)][:2] == ["offramp credit-usd", "offramp abandon-attempt"]
 
@@ -539,7 +559,7 @@ def test_only_a_pending_attempt_is_given_up_and_only_once(desk: Desk, ann: Owner
     over = desk.dynamo.items()
     with pytest.raises(PayoutUnsettled):
         move(desk, "abandon_attempt", order_id)
-    with pytest.raises(SellOrderNotFound):
+    with pytest.raises(PayoutNotFound):
         move(desk, "abandon_attempt", "S" + "A" * 25)
     assert desk.dynamo.items() == over
 

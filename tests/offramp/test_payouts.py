@@ -23,6 +23,7 @@ from common.domain.payouts.model import (
     Stage,
     back_off,
     named,
+    next_stage,
 )
 from common.domain.payouts.model import Attempt as PayoutAttempt
 from common.gateways.bank import Adjustment, BankUnavailable
@@ -242,7 +243,7 @@ def test_the_webhook_ends_the_wait_at_once(desk: Desk, ann: Owner) -> None:
     desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.world.machines.run()
     (execution,) = executions(desk, order_id)
-    assert (execution.status, execution.visited[-1], execution.waits_seconds) == ("SUCCEEDED", "Filled", [])
+    assert (execution.status, execution.visited[-1], execution.waits_seconds) == ("SUCCEEDED", "Paid", [])
     assert execution.stopped is not None
     assert execution.stopped - began < timedelta(seconds=101)
     assert desk.world.simulated.calls[Operation.FIND] == 0
@@ -323,10 +324,10 @@ def test_a_token_that_is_gone_is_no_loss(desk: Desk, ann: Owner) -> None:
 def test_to_send_a_token_back_that_is_gone_is_no_error(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     token = attempts(desk, order_id)[0].token or ""
-    desk.machines.succeed("a token of nobody")
+    desk.machines.succeed("a token of nobody", {})
     desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     for _ in range(2):
-        desk.machines.succeed(token)
+        desk.machines.succeed(token, {})
         desk.world.machines.restart()
 
 
@@ -355,7 +356,7 @@ def test_a_machine_that_is_not_told_asks_the_table_after_the_wait(desk: Desk, an
     desk.run()
     desk.clock.forward(seconds=AWAIT_SECONDS)
     desk.run()
-    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Filled")
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Paid")
     assert desk.world.simulated.calls[Operation.FIND] == 0
 
 
@@ -478,7 +479,7 @@ def test_a_blocked_client_does_not_keep_what_the_bank_has_booked_from_being_deci
 
 def test_two_that_begin_the_next_attempt_at_once_begin_one(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
-    assert desk.offramp.poll(order.order_id).stage is Stage.SEND
+    assert desk.offramp.poll(order.order_id).stage == "SOLD"
     stages: list[Stage] = []
     before_next_write(desk, lambda: stages.append(begin(desk, order.order_id)))
     stages.append(begin(desk, order.order_id))

@@ -102,7 +102,7 @@ def test_an_order_that_waits_for_a_buyer_is_asked_for_less_and_less_often_and_pa
     desk.run()
     filled = desk.offramp.order(ann, order.order_id)
     assert (filled.status, filled.gross) == (Status.FILLED, Money(98))  # it rested at its limit
-    (execution,) = executions(desk, order.order_id)
+    (execution,) = executions(desk, order.order_id, "sell-order")
     waits = execution.waits_seconds
     assert waits[:3] == [5, 7.5, 11.25]
     assert waits == sorted(waits)
@@ -113,7 +113,7 @@ def test_what_the_exchange_does_not_answer_is_asked_again(desk: Desk, ann: Owner
     desk.world.fake.fail_before_next("order", 5)
     order = desk.cash_out(ann, "1")
     desk.run()
-    (execution,) = executions(desk, order.order_id)
+    (execution,) = executions(desk, order.order_id, "sell-order")
     assert (status(desk, order.order_id), execution.waits_seconds) == (Status.FILLED, [5, 10, 20, 40, 80])
 
 
@@ -172,7 +172,7 @@ def test_what_an_order_had_when_its_time_was_over_is_kept_and_paid(desk: Desk, a
     assert (filled.total_amount, coins(desk, ann)) == (Money("39.96"), (Decimal("9.6"), 0))
     (placed,) = at_the_exchange(desk)
     assert (placed.status, placed.executed) == (AtTheExchange.CANCELED, Decimal("0.4"))
-    (execution,) = executions(desk, order.order_id)
+    (execution,) = executions(desk, order.order_id, "sell-order")
     assert "CancelSellOrder" in execution.visited
 
 
@@ -413,27 +413,30 @@ def raw_item(desk: Desk, pk: str, sk: str) -> dict[str, Any]:
     return item
 
 
-@pytest.mark.parametrize("quantity", ["1", "1.666"], ids=["filled", "failed"])
-def test_another_execution_of_an_order_that_is_over_ends_silently_and_changes_nothing(
-    desk: Desk, ann: Owner, quantity: str
+@pytest.mark.parametrize(
+    ("quantity", "visited"),
+    [("1", ["PollSellOrder", "Sold"]), ("1.666", ["PollSellOrder", "ReadSellOrder", "NextStep", "NothingToDo"])],
+    ids=["filled", "failed"],
+)
+def test_another_execution_of_an_order_that_is_over_changes_nothing(
+    desk: Desk, ann: Owner, quantity: str, visited: list[str]
 ) -> None:
     order = desk.cash_out(ann, quantity)
     desk.run()
     before, asked = desk.dynamo.items(), desk.world.fake.calls.total() + sum(desk.world.simulated.calls.values())
     execution = start(desk, order.order_id, f"{order.order_id}-2")
-    assert (execution.status, len(execution.visited)) == ("SUCCEEDED", 3)
+    assert (execution.status, execution.visited) == ("SUCCEEDED", visited)
     assert desk.dynamo.items() == before
     assert desk.world.fake.calls.total() + sum(desk.world.simulated.calls.values()) == asked
 
 
-def test_polling_ends_silently_where_there_is_nothing_to_poll(desk: Desk, ann: Owner) -> None:
-    assert desk.offramp.poll("S" + "A" * 25).stage == "DONE"
+def test_what_is_polled_at_another_time_only_says_where_it_is(desk: Desk, ann: Owner) -> None:
     over, unsold = desk.cash_out(ann, "1").order_id, desk.cash_out(ann, "1.666").order_id
     desk.run()
     failed, paying = payout_failed(desk, ann), awaiting(desk, ann)
     before, asked = desk.dynamo.items(), desk.world.fake.calls["order"]
     stages = [desk.offramp.poll(order_id).stage for order_id in (over, unsold, failed, paying)]
-    assert stages == ["PAID", "DONE", "FAILED", "CHECK"]
+    assert stages == ["SOLD", "DONE", "SOLD", "SOLD"]
     assert (desk.dynamo.items(), desk.world.fake.calls["order"]) == (before, asked)
 
 
@@ -441,14 +444,18 @@ def test_tasks_that_are_asked_at_another_time_than_theirs_only_say_what_is_next(
     order_id = awaiting(desk, ann)
     before = desk.dynamo.items()
     offramp = desk.offramp
-    tasks = (offramp.read, offramp.resolve, offramp.poll, offramp.cancel)
-    assert {task(order_id).stage for task in tasks} == {"CHECK"}
+    tasks = (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again)
+    assert {task(order_id).stage for task in tasks} == {"SOLD"}
     assert begin(desk, order_id) == "CHECK"
-    assert offramp.look_again(order_id).stage == "DONE"
     assert desk.dynamo.items() == before
-    for task in (offramp.resolve, offramp.cancel, offramp.look_again):
+
+
+def test_nothing_is_asked_about_an_order_that_does_not_exist(desk: Desk) -> None:
+    offramp, nobodys = desk.offramp, "S" + "A" * 25
+    for task in (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again):
         with pytest.raises(SellOrderNotFound):
-            task("S" + "A" * 25)
+            task(nobodys)
+    assert desk.world.fake.calls.total() == 0
 
 
 def test_an_order_has_one_execution_at_a_time_however_often_it_is_started(desk: Desk, ann: Owner) -> None:
@@ -456,7 +463,7 @@ def test_an_order_has_one_execution_at_a_time_however_often_it_is_started(desk: 
     for _ in range(3):
         desk.machines.start("sell-order", order.order_id, order.order_id)
     desk.run()
-    assert len(executions(desk, order.order_id)) == 1
+    assert len(executions(desk, order.order_id, "sell-order")) == 1
     assert desk.machines.start("sell-order", order.order_id, order.order_id) is None
 
 
@@ -465,7 +472,7 @@ def test_two_executions_of_one_order_at_once_sell_and_pay_it_once(desk: Desk, an
     start(desk, order.order_id, f"{order.order_id}-2")
     start(desk, order.order_id, f"{order.order_id}-3")
     desk.run()
-    assert [e.status for e in executions(desk, order.order_id)] == ["SUCCEEDED"] * 3
+    assert [e.status for e in executions(desk, order.order_id, "sell-order")] == ["SUCCEEDED"] * 3
     assert len(paid(desk, order.order_id)) == 1
     assert coins(desk, ann) == (9, 0)
 
@@ -475,7 +482,7 @@ def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, ann: Owner
     stages: list[str] = []
     before_next_write(desk, lambda: stages.append(desk.offramp.poll(order.order_id).stage))
     stages.append(desk.offramp.poll(order.order_id).stage)
-    assert stages == ["SEND", "SEND"]
+    assert stages == ["SOLD", "SOLD"]
     assert coins(desk, ann) == (10 - Decimal("0.722"), 0)
     desk.run()
 

@@ -118,7 +118,7 @@ def test_what_is_written_before_the_exchange_is_asked_has_no_state_and_then_its_
     desk.world.exchange = around(desk.world.fake, place=place)
     order = desk.cash_out(ann, "1")
     (before,) = seen
-    assert (before["status"], before["held"]) == ("NEW", True)
+    assert before["status"] == "SENT"
     assert before.keys().isdisjoint({"exchange_order_id", "order_state"})
     (placed,) = at_the_exchange(desk)
     after = raw(desk, order.order_id, "VENUE#1")
@@ -461,10 +461,10 @@ def test_a_refused_sale_may_be_tried_again_under_its_key_as_a_new_order_at_the_e
         with pytest.raises(SaleRefused):
             desk.offramp.sell(ann, "k", terms())
     tried = desk.offramp.sell(ann, "k", terms())
-    assert (tried.replayed, tried.made.status, tried.made.placements) == (False, Status.BASE_TXN_PENDING, 3)
+    assert (tried.replayed, tried.made.status, tried.made.exchange_orders) == (False, Status.BASE_TXN_PENDING, 3)
     known = [raw(desk, tried.made.order_id, f"VENUE#{n}") for n in (1, 2, 3)]
-    assert len({placement["client_order_id"] for placement in known}) == 3
-    assert [placement.get("order_state") for placement in known] == ["NONE", "NONE", None]
+    assert len({exchange_order["client_order_id"] for exchange_order in known}) == 3
+    assert [exchange_order["status"] for exchange_order in known] == ["REFUSED", "REFUSED", "OPEN"]
     assert [order.client_order_id for order in at_the_exchange(desk)] == [known[2]["client_order_id"]]
     assert coins(desk, ann) == (9, 1)
     desk.run()
@@ -516,7 +516,7 @@ def test_an_exchange_that_does_not_tell_its_rules_is_asked_for_nothing(desk: Des
     desk.world.fake.fail_before_next("rules")
     with refused(desk, ExchangeUnavailable):
         desk.cash_out(ann, "1", key="k")
-    assert desk.cash_out(ann, "1", key="k").placements == 1
+    assert desk.cash_out(ann, "1", key="k").exchange_orders == 1
 
 
 # The exchange says nothing
@@ -558,9 +558,15 @@ def test_an_order_that_is_lost_while_the_exchange_is_silent_is_found_later_by_th
     assert (coins(desk, ann), executions(desk, order_id)) == ((9, 1), [])
     desk.run()
     assert status(desk, order_id) == Status.FILLED
-    (execution,) = executions(desk, order_id)
-    assert execution.visited[2] == "ResolveSellOrder"
-    assert execution.transitions <= 12
+    (execution,) = executions(desk, order_id, "sell-order")
+    assert execution.visited == [
+        "PollSellOrder",
+        "ReadSellOrder",
+        "NextStep",
+        "ResolveSellOrder",
+        "PollSellOrder",
+        "Sold",
+    ]
     assert len(at_the_exchange(desk)) == 1
 
 
@@ -650,7 +656,7 @@ def test_an_order_that_never_arrived_gives_its_coins_back_after_the_margin_and_t
     assert executions(desk, order_id) == [execution]
     assert (execution.status, execution.visited[-3:]) == (
         "SUCCEEDED",
-        ["LookForLateFill", "NextStep", "NothingToDo"],
+        ["WaitForLateOrder", "LookForLateOrder", "NothingToDo"],
     )
     assert desk.clock.at - sent_at >= timedelta(seconds=70 + LATE_LOOK_SECONDS)
     assert "open_work" not in raw(desk, order_id, "SELL_ORDER")
@@ -669,7 +675,7 @@ def test_what_never_arrived_is_tried_again_only_after_the_last_look(desk: Desk, 
     desk.run()
     desk.mark("BTC", "100")
     tried = desk.offramp.sell(ann, "k", terms())
-    assert (tried.replayed, tried.made.placements, len(at_the_exchange(desk))) == (False, 2, 1)
+    assert (tried.replayed, tried.made.exchange_orders, len(at_the_exchange(desk))) == (False, 2, 1)
     desk.run()
     assert status(desk, tried.made.order_id) == Status.FILLED
 
@@ -696,7 +702,7 @@ def test_an_order_that_turns_up_after_all_is_cancelled_and_alarmed_and_waits_for
     assert order.status is (AtTheExchange.FILLED if filled else AtTheExchange.CANCELED)
     assert counted["LateFills"] == 1
     assert exchange_order_id in (waits_for_person(desk, order_id) or "")
-    assert raw(desk, order_id, "VENUE#1")["order_state"] == "TURNED_UP"
+    assert raw(desk, order_id, "VENUE#1")["status"] == "TURNED_UP"
     assert (status(desk, order_id), coins(desk, ann), overdue(desk)) == (Status.NEW, (10, 0), [order_id])
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")

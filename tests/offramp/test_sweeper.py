@@ -395,12 +395,11 @@ def test_twenty_orders_at_every_stage_survive_a_restart_and_finish_by_themselves
         act(name)
     stages = {e.state.name for e in world.machines.executions if e.running}
     assert stages >= {
-        "ReadOrder",
         "PollSellOrder",
         "CancelSellOrder",
         "ResolveSellOrder",
-        "WaitForLateFill",
-        "LookForLateFill",
+        "WaitForLateOrder",
+        "LookForLateOrder",
         "CreatePayout",
         "CheckPayout",
         "AwaitPayout",

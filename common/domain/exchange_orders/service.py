@@ -182,17 +182,22 @@ class ExchangeOrders:
         return self._final(order, owner, seen)
 
     def look_again(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
-        """The last look for a NEVER or LOST order. What turns up now is cancelled, and a person's.
+        """The last look for a NEVER or LOST order. What turns up is cancelled, and a person's; so is what has TURNED_UP
+        already.
 
         Raises ExchangeUnavailable, Busy.
         """
         try:
             seen = self._report(order)
         except ExchangeOrderUnknown:
+            if order.status is Status.TURNED_UP:
+                return self._moved(order, owner.on_late(order))
             absent = replace(order, status=Status.ABSENT, updated_at=self.now())
             return self._moved(absent, [*owner.on_last_look(absent), store.close(order, absent)])
         if not seen.final:
             self._cancel_at_exchange(order, seen)
+        if order.status is Status.TURNED_UP:
+            return self._moved(order, owner.on_late(order))
         return self._late(order, owner, seen.exchange_order_id)
 
     def executed(self, order: ExchangeOrder) -> Quantity:

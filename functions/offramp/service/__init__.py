@@ -202,7 +202,7 @@ class Offramp:
         exchange_order = self._exchange_order(order)
         try:
             self.at_exchange.poll(exchange_order, Sale(self.table, order))
-        except ExchangeOrderNotFilled:
+        except (ExchangeOrderNotFilled, ExchangeUnavailable):
             self._expect_fill(order, exchange_order)
             raise
         return self._sold(order_id)
@@ -240,9 +240,9 @@ class Offramp:
         Raises ExchangeUnavailable.
         """
         order = store.existing(self.table, order_id)
-        if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.waits and not order.needs_person:
+        if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.waits:
             exchange_order = self._exchange_order(order)
-            if exchange_order.status in (AtExchange.NEVER, AtExchange.LOST):
+            if exchange_order.status is not AtExchange.SENT:
                 self.at_exchange.look_again(exchange_order, Sale(self.table, order))
         return self._standing(store.existing(self.table, order_id))
 

@@ -165,7 +165,7 @@ class Batches:
 
     def _ask(self, batch_id: str, where: BatchStatus, act: Callable[[ExchangeOrder, Buying], object]) -> Standing:
         batch = store.batch(self.table, batch_id)
-        if batch.status is where and batch.waits and not batch.needs_person:
+        if batch.status is where and batch.waits:
             act(self._exchange_order(batch), Buying(batch))
         return self._standing(store.batch(self.table, batch_id))
 
