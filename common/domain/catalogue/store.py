@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
 from common.domain.catalogue.model import (
@@ -23,7 +23,7 @@ from common.domain.catalogue.model import (
     Quote,
 )
 from common.money import Money, Price
-from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
