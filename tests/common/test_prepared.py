@@ -103,6 +103,18 @@ def _asked(pk: str, first: str | None, sub: str, amount: Decimal | None = None) 
     return Query(where, index=OPEN_WORK, only=only, newest_first=True)
 
 
+class Span(NamedTuple):
+    since: datetime | None
+    until: datetime | None
+
+
+@prepared
+def _spanned(key: PrimaryKey, one: Span | None, other: Span | None) -> Write:
+    thing = ThingItem
+    actions = [*([] if one is None else [thing.flag.set(True)]), *([] if other is None else [thing.at.set(NOON)])]
+    return Write.update(thing(*key), *actions, when=thing.PK.exists())
+
+
 CALLS: list[tuple[Prepared[Any, Any], tuple[Any, ...], dict[str, Any]]] = [
     *((_set, (KEY, name), {}) for name in ("ann", "", Colour.RED, Colour.BLUE, None)),
     *((_set, (KEY, None, Decimal(amount)), {}) for amount in ("0", "-0", "1.50", "1E+3", "-12345678901234567890.1")),
@@ -115,6 +127,8 @@ CALLS: list[tuple[Prepared[Any, Any], tuple[Any, ...], dict[str, Any]]] = [
     *((_put, (KEY, NOON, "n", amount, flag), {}) for amount in (None, Decimal(0)) for flag in (None, False, True)),
     *((_deleted, (KEY, Decimal(n)), {}) for n in (0, 7)),
     *((_asked, ("ann", first, "s"), {}) for first in (None, "", "A")),
+    *((_asked, (), named) for named in ({"pk": "p", "first": "f", "sub": "s"}, {"sub": "s", "first": "f", "pk": "p"})),
+    *((_spanned, (KEY, *spans), {}) for spans in ((Span(None, None), None), (None, Span(None, None)))),
     *((_asked, ("ann", "A", "s", amount), {}) for amount in (None, Decimal(0), Decimal(1))),
 ]
 
