@@ -64,6 +64,12 @@ class Write:
         return cls("Put", _expressed({"Item": item.serialize()}, when=when), otherwise)
 
     @classmethod
+    def insert(cls, item: Item, *, otherwise: Otherwise | None = None) -> Write:
+        """Put an item whose key has none."""
+        absent = {"ConditionExpression": "attribute_not_exists (#0)", "ExpressionAttributeNames": {"#0": "PK"}}
+        return cls("Put", {"Item": item.serialize(), **absent}, otherwise)
+
+    @classmethod
     def update(
         cls, item: Item, *actions: Action, when: Condition | None = None, otherwise: Otherwise | None = None
     ) -> Write:

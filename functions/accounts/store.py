@@ -17,6 +17,7 @@ from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
 from common.table.items import DecimalAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts.model import (
@@ -77,7 +78,7 @@ def insert_user(user: User) -> Write:
 
     def known(old: RawItem | None) -> Refusal:
         assert old is not None
-        return UserKnown(_user(UserItem.from_raw_data(dict(old))))
+        return UserKnown(_user(UserItem.from_raw_data(old)))
 
     item = UserItem(
         *keys.USER(username=user.owner.username),
@@ -85,7 +86,7 @@ def insert_user(user: User) -> Write:
         created_at=user.created_at,
         updated_at=user.created_at,
     )
-    return Write.put(item, when=UserItem.PK.does_not_exist(), otherwise=known)
+    return Write.insert(item, otherwise=known)
 
 
 def user(table: Table, username: str) -> User:
@@ -120,7 +121,7 @@ def insert(transfer: Transfer) -> Write:
         assert old is not None
         return AlreadyMade(_read(old))
 
-    return Write.put(_item(transfer), when=Item.PK.does_not_exist(), otherwise=taken)
+    return Write.insert(_item(transfer), otherwise=taken)
 
 
 def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
@@ -132,37 +133,38 @@ def count_towards(limit: Money, transfer: Transfer) -> Write:
 
     Refused with DailyLimitExceeded. `transfer.amount` alone must be within the limit.
     """
-    item, at = LimitCounterItem, transfer.created_at
-    room = limit - transfer.amount
+    at, room = transfer.created_at, limit - transfer.amount
 
     def exceeded(old: RawItem | None) -> Refusal:
         used = Money(0 if old is None else old["used"]["N"])
         return over(limit, transfer, used)
 
-    return Write.update(
-        _counter(transfer),
-        item.entity_type.set(item),
-        item.created_at.set(item.created_at | at),
-        item.updated_at.set(at),
-        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
-        item.used.add(transfer.amount.usd),
-        when=item.used.does_not_exist() | (item.used <= room.usd),
-        otherwise=exceeded,
-    )
+    return _count(_counter(transfer), at, _expires(at), transfer.amount.usd, room.usd).refused_with(exceeded)
 
 
 def give_back(transfer: Transfer, at: datetime) -> Write:
     """Take a rejected withdrawal out of its day's counter. A counter that is gone already comes back below zero:
     harmless, since its day is over."""
+    return _count(_counter(transfer), at, _expires(at), -transfer.amount.usd, None)
+
+
+@prepared
+def _count(key: keys.PrimaryKey, at: datetime, expires: Decimal, amount: Decimal, used_max: Decimal | None) -> Write:
+    """Add to a day's counter, of which no more than `used_max` may be used before."""
     item = LimitCounterItem
     return Write.update(
-        _counter(transfer),
+        item(*key),
         item.entity_type.set(item),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        item.expires.set(Decimal(int((at + LIMIT_KEPT).timestamp()))),
-        item.used.add(-transfer.amount.usd),
+        item.expires.set(expires),
+        item.used.add(amount),
+        when=None if used_max is None else item.used.does_not_exist() | (item.used <= used_max),
     )
+
+
+def _expires(at: datetime) -> Decimal:
+    return Decimal(int((at + LIMIT_KEPT).timestamp()))
 
 
 def over(limit: Money, transfer: Transfer, used: Money) -> DailyLimitExceeded:
@@ -174,9 +176,9 @@ def over(limit: Money, transfer: Transfer, used: Money) -> DailyLimitExceeded:
     )
 
 
-def _counter(transfer: Transfer) -> LimitCounterItem:
+def _counter(transfer: Transfer) -> keys.PrimaryKey:
     date = text(transfer.created_at)[:10]
-    return LimitCounterItem(*keys.LIMIT_COUNTER(username=transfer.owner.username, kind=transfer.kind, date=date))
+    return keys.LIMIT_COUNTER(username=transfer.owner.username, kind=transfer.kind, date=date)
 
 
 def find(table: Table, transfer: Transfer) -> Transfer | None:
@@ -222,7 +224,7 @@ def _item(transfer: Transfer) -> Item:
 
 
 def _read(raw: RawItem) -> Transfer:
-    return _transfer(Item.from_raw_data(dict(raw)))
+    return _transfer(Item.from_raw_data(raw))
 
 
 def _transfer(item: Item) -> Transfer:

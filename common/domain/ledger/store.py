@@ -109,9 +109,7 @@ def open_balance(owner: Owner, at: datetime) -> Write:
         created_at=at,
         updated_at=at,
     )
-    return Write.put(
-        item, when=BalanceItem.PK.does_not_exist(), otherwise=AccountExists("that username has a balance already")
-    )
+    return Write.insert(item, otherwise=AccountExists("that username has a balance already"))
 
 
 def credit(owner: Owner, amount: Money, at: datetime) -> Write:
