@@ -25,6 +25,7 @@ from common.errors import Conflict
 from common.keys import PrimaryKey
 from common.machines import Machines
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
+from common.table.prepared import prepared
 from common.table.table import Query, Table
 from common.table.transaction import Write
 
@@ -121,10 +122,14 @@ def for_people(table: Table, context: str) -> Iterator[WaitingItem]:
 
 def _due(table: Table, context: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
     def of(shard: int) -> Iterator[WaitingItem]:
-        where = (OpenWork.open_work == f"{context}#{whom}{shard}") & (OpenWork.due_at <= until)
-        return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
+        return table.all(WaitingItem, _waiting(f"{context}#{whom}{shard}", until))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
+
+
+@prepared
+def _waiting(open_work: str, until: datetime) -> Query:
+    return Query((OpenWork.open_work == open_work) & (OpenWork.due_at <= until), index=keys.OPEN_WORK)
 
 
 def item(table: Table, key: PrimaryKey) -> Unfinished | None:
