@@ -29,7 +29,7 @@ def compared() -> Iterator[None]:
         calls[self] += 1
         if calls[self] <= CALLS:
             declared = self.declare(*args, **kwargs)
-            assert filled.statement == declared.statement, f"{self.declare.__qualname__} is not as declared"
+            assert vars(filled) == vars(declared), f"{self.declare.__qualname__} is not as declared"
         return filled
 
     with pytest.MonkeyPatch.context() as patch:

@@ -12,17 +12,17 @@
 
     _debit(keys.BALANCE(username="ann"), "sub-ann", Decimal(5), Decimal(-5), now).refused_with(refusal)
 
-The function is ordinary: called with values it would answer the same, only more slowly. It runs once for each
-combination of its arguments' types, with a `Parameter` in the place of each argument that is not None. So
+The function is an ordinary one: called with the values, it would answer the same more slowly. It runs once for each
+combination of its arguments' types, with a `Parameter` in the place of each value that is not None. Therefore
 
-    it may ask whether an argument `is None`, and leave out what belongs to it; 0, False and "" are values;
-    it may not ask anything else of an argument, nor compute with it: a `Parameter` refuses. Whoever calls it does
-        (`-amount`, `status`, `change or None`), for of whatever is computed in it the first result stays for ever;
-    an argument is a value of an attribute, or a named tuple of such (`PrimaryKey`), whose members may be asked for;
-    what belongs to one call, above all the refusal, is given to what it returns (`Write.refused_with`).
+    an argument is one value of an attribute, or a named tuple of values (`PrimaryKey`), whose members may be read;
+    the function may ask whether a value `is None`, and leave out what belongs to it. 0, False and "" are values;
+    it may not ask anything else, nor compute: a `Parameter` refuses. The caller computes (`-amount`, `change or None`),
+        since whatever the function computes would stay as it was in the first call;
+    what belongs to one call only, such as a refusal, is given to what the function returns (`Write.refused_with`).
 
-A comparison by `is` with anything but None can not be refused. The tests therefore also call each function with its
-values, and compare (`tests/comparing.py`).
+No `Parameter` can refuse a comparison by `is` (`status is Status.PENDING`). The tests therefore call each function with
+its values too, and compare (`tests/comparing.py`).
 """
 
 from __future__ import annotations
@@ -31,12 +31,11 @@ import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Generic, NoReturn, ParamSpec, Protocol, Self, TypeVar
 
-ValuesByName = dict[str, dict[str, Any]]  # as on the wire: {"PK": {"S": "ann"}, …}
 _HOLDING_VALUES = ("Key", "Item", "ExpressionAttributeValues")
 
 
 class Parameter:
-    """Stands for a value while a shape is made. It may be written to attributes, or be there; else it refuses."""
+    """Stands for a value while a shape is made. Attributes may write it, and that is all that may be done with it."""
 
     __slots__ = ("place", "written")
 
@@ -115,7 +114,7 @@ def _parameter(value: Any, places: Iterator[int]) -> Parameter | None:
 
 
 class _Shape(Generic[S]):
-    """A statement with parameters in it. What is filled shares nothing with it that could be changed."""
+    """A statement with parameters in it. Nothing that could be changed is shared with the statements made of it."""
 
     def __init__(self, declared: S) -> None:
         self._declared = declared
@@ -125,6 +124,8 @@ class _Shape(Generic[S]):
             for part, content in declared.statement.items()
             if part in _HOLDING_VALUES
         ]
+        if any(isinstance(content, list | dict) for _, contents in self._values for *_, content in contents):
+            raise TypeError("a prepared statement holds no list and no map: all that are made of it would share it")
 
     def filled(self, values: list[Any]) -> S:
         statement = dict(self._declared.statement)

@@ -264,6 +264,10 @@ def _appends(key: PrimaryKey, value: Any) -> Write:
     return Write.update(ThingItem(*key), ThingItem.parts.set(value))
 
 
+def _holds_a_list(key: PrimaryKey, value: Any) -> Write:
+    return Write.update(ThingItem(*key), ThingItem.parts.set(["a"]), when=ThingItem.name == value)
+
+
 def _documents(key: PrimaryKey, value: Any) -> Write:
     return Write.update(ThingItem(*key), ThingItem.position.set(value))
 
@@ -290,6 +294,7 @@ def _refuses(key: PrimaryKey, value: Any) -> Write:
         _counts,
         _lists,
         _appends,
+        _holds_a_list,
         _documents,
         _refuses,
     ],
