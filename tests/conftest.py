@@ -11,6 +11,7 @@ from tests.settled import ENVIRONMENT
 os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 
 # After the environment, which the logger reads when it is made.
+from tests.comparing import compared
 from tests.desk import Desk
 
 
@@ -19,6 +20,13 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
+
+
+@pytest.fixture(autouse=True)
+def statements_are_as_declared() -> Iterator[None]:
+    """In every test, prepared statements say what the functions that declare them say."""
+    with compared():
+        yield
 
 
 @pytest.fixture

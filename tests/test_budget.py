@@ -22,7 +22,8 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
 from functions.orders.model import Status
-from tests.desk import NOON, Desk
+from tests.desk import NOON, TABLE, Desk
+from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
@@ -346,11 +347,12 @@ class Measured:
 
 @cache
 def measured() -> Measured:
-    """Every scenario on a desk of its own. The market view is fresh: catalogue and prices are cached in a warm
+    """Every scenario on a desk of its own, whose table lets botocore's validator look at each request: the product's
+    clients do not ask it. The market view is fresh: catalogue and prices are cached in a warm
     function, and their two queries are shared by all requests of five seconds."""
     found = Measured()
     for name, prepare in _scenarios().items():
-        desk = Desk()
+        desk = Desk(InMemoryDynamoDB(TABLE, validate=True))
         recorder = Recorder(desk.dynamo)
         desk.client = recorder
         desk.list_asset("BTC", "100")

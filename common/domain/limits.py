@@ -12,6 +12,7 @@ from common.errors import Refusal, Rejected
 from common.money import Money
 from common.owner import Owner
 from common.table.items import DecimalAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.transaction import Write
 
 KEPT = timedelta(days=3)  # a day's counter is deleted after this
@@ -36,34 +37,32 @@ class LimitCounterItem(Item, discriminator=keys.LIMIT_COUNTER.entity):
 def count_towards(limit: Money, owner: Owner, kind: Limited, amount: Money, at: datetime) -> Write:
     """Add to the counter of the day of `at`: two at once can not slip under the limit. `amount` alone must be within
     it. Refused with DailyLimitExceeded."""
-    item = LimitCounterItem
 
     def exceeded(old: RawItem | None) -> Refusal:
         return over(limit, kind, amount, Money(0 if old is None else old["used"]["N"]))
 
-    return Write.update(
-        _counter(owner, kind, at),
-        item.entity_type.set(item),
-        item.created_at.set(item.created_at | at),
-        item.updated_at.set(at),
-        item.expires.set(_expiry(at)),
-        item.used.add(amount.usd),
-        when=item.used.does_not_exist() | (item.used <= (limit - amount).usd),
-        otherwise=exceeded,
-    )
+    room = limit - amount
+    return _count(_counter(owner, kind, at), at, _expiry(at), amount.usd, room.usd).refused_with(exceeded)
 
 
 def give_back(owner: Owner, kind: Limited, amount: Money, counted_at: datetime, at: datetime) -> Write:
     """Take what came to nothing out of the counter of its day. A counter that is gone already comes back below zero:
     harmless, since its day is over."""
+    return _count(_counter(owner, kind, counted_at), at, _expiry(at), -amount.usd, None)
+
+
+@prepared
+def _count(key: keys.PrimaryKey, at: datetime, expires: Decimal, amount: Decimal, used_max: Decimal | None) -> Write:
+    """Add to a day's counter, of which no more than `used_max` may be used before."""
     item = LimitCounterItem
     return Write.update(
-        _counter(owner, kind, counted_at),
+        item(*key),
         item.entity_type.set(item),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        item.expires.set(_expiry(at)),
-        item.used.add(-amount.usd),
+        item.expires.set(expires),
+        item.used.add(amount),
+        when=None if used_max is None else item.used.does_not_exist() | (item.used <= used_max),
     )
 
 
@@ -76,8 +75,8 @@ def over(limit: Money, kind: Limited, asked: Money, used: Money) -> DailyLimitEx
     )
 
 
-def _counter(owner: Owner, kind: Limited, at: datetime) -> LimitCounterItem:
-    return LimitCounterItem(*keys.LIMIT_COUNTER(username=owner.username, kind=kind, date=text(at)[:10]))
+def _counter(owner: Owner, kind: Limited, at: datetime) -> keys.PrimaryKey:
+    return keys.LIMIT_COUNTER(username=owner.username, kind=kind, date=text(at)[:10])
 
 
 def _expiry(at: datetime) -> Decimal:

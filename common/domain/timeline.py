@@ -16,6 +16,7 @@ from pynamodb.attributes import UnicodeAttribute
 from common import keys
 from common.clock import text
 from common.table.items import Item
+from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
@@ -55,6 +56,10 @@ def record(order_id: str, event: Event) -> Write:
 
 def of(table: Table, order_id: str) -> Iterator[Event]:
     """Oldest first."""
-    query = Query(partition(order_id) & EventItem.SK.startswith(keys.EVENT.prefix), consistent=True)
-    for item in table.all(EventItem, query):
+    for item in table.all(EventItem, _of(order_id)):
         yield Event(item.created_at, item.before, item.after, item.reason, item.actor)
+
+
+@prepared
+def _of(order_id: str) -> Query:
+    return Query(partition(order_id) & EventItem.SK.startswith(keys.EVENT.prefix), consistent=True)

@@ -26,6 +26,7 @@ from common.keys import Key, PrimaryKey
 from common.log import log
 from common.machines import Machines
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
+from common.table.prepared import prepared
 from common.table.table import Query, Table
 from common.table.transaction import Write
 
@@ -136,10 +137,14 @@ def for_people(table: Table, listed: str) -> Iterator[WaitingItem]:
 
 def _due(table: Table, listed: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
     def of(shard: int) -> Iterator[WaitingItem]:
-        where = (OpenWork.open_work == f"{listed}#{whom}{shard}") & (OpenWork.due_at <= until)
-        return table.all(WaitingItem, Query(where, index=keys.OPEN_WORK))
+        return table.all(WaitingItem, _waiting(f"{listed}#{whom}{shard}", until))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
+
+
+@prepared
+def _waiting(open_work: str, until: datetime) -> Query:
+    return Query((OpenWork.open_work == open_work) & (OpenWork.due_at <= until), index=keys.OPEN_WORK)
 
 
 def item(table: Table, key: PrimaryKey) -> Unfinished | None:

@@ -47,15 +47,45 @@ def partition(pk: str) -> Condition:
     return Item.PK == pk
 
 
-@dataclass(frozen=True)
 class Query:
-    """Items of one partition, or of one partition of an index, in sort key order or newest first."""
+    """Items of one partition, or of one partition of an index, in sort key order or newest first.
 
-    where: Condition  # on the keys
-    index: Index | None = None
-    only: Condition | None = None  # a filter: it shortens pages, it does not make them cheaper
-    newest_first: bool = False
-    consistent: bool = False  # never on an index
+    `where` is a condition on the keys. `only` is a filter: it shortens pages, it does not make them cheaper. No query
+    of an index is consistent.
+    """
+
+    statement: Mapping[str, Any]
+
+    def __init__(
+        self,
+        where: Condition,
+        *,
+        index: Index | None = None,
+        only: Condition | None = None,
+        newest_first: bool = False,
+        consistent: bool = False,
+    ) -> None:
+        names: dict[str, str] = {}
+        values: dict[str, Any] = {}
+        asked: dict[str, Any] = {
+            "KeyConditionExpression": where.serialize(names, values),
+            "ScanIndexForward": not newest_first,
+        }
+        if only is not None:
+            asked["FilterExpression"] = only.serialize(names, values)
+        if index is not None:
+            asked["IndexName"] = index.name
+        elif consistent:
+            asked["ConsistentRead"] = True
+        asked["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
+        asked["ExpressionAttributeValues"] = values
+        self.statement = asked
+
+    def stating(self, statement: Mapping[str, Any]) -> Query:
+        """The same query with other values: see `common.table.prepared`."""
+        query = object.__new__(Query)
+        query.statement = statement
+        return query
 
 
 @dataclass(frozen=True)
@@ -79,24 +109,11 @@ class Table:
 
     def page(self, kind: type[T], query: Query, *, limit: int | None = None, after: Position | None = None) -> Page[T]:
         """One page of a query, in one request. Items of several kinds come as their own classes of `kind`."""
-        names: dict[str, str] = {}
-        values: dict[str, Any] = {}
-        asked: dict[str, Any] = {
-            "KeyConditionExpression": query.where.serialize(names, values),
-            "ScanIndexForward": not query.newest_first,
-        }
-        if query.only is not None:
-            asked["FilterExpression"] = query.only.serialize(names, values)
-        if query.index is not None:
-            asked["IndexName"] = query.index.name
-        elif query.consistent:
-            asked["ConsistentRead"] = True
+        asked = dict(query.statement)
         if limit is not None:
             asked["Limit"] = limit
         if after is not None:
             asked["ExclusiveStartKey"] = after
-        asked["ExpressionAttributeNames"] = {placeholder: name for name, placeholder in names.items()}
-        asked["ExpressionAttributeValues"] = values
         return _page(kind, self._ask("query", **asked))
 
     def all(self, kind: type[T], query: Query) -> Iterator[T]:

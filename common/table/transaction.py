@@ -64,6 +64,12 @@ class Write:
         return cls("Put", _expressed({"Item": item.serialize()}, when=when), otherwise)
 
     @classmethod
+    def insert(cls, item: Item, *, otherwise: Otherwise | None = None) -> Write:
+        """Put an item whose key has none."""
+        absent = {"ConditionExpression": "attribute_not_exists (#0)", "ExpressionAttributeNames": {"#0": "PK"}}
+        return cls("Put", {"Item": item.serialize(), **absent}, otherwise)
+
+    @classmethod
     def update(
         cls, item: Item, *actions: Action, when: Condition | None = None, otherwise: Otherwise | None = None
     ) -> Write:
@@ -74,9 +80,19 @@ class Write:
         return cls("Delete", _expressed({"Key": _key(item)}, when=when), otherwise)
 
     @classmethod
-    def check(cls, item: Item, *, when: Condition, otherwise: Otherwise) -> Write:
+    def check(cls, item: Item, *, when: Condition, otherwise: Otherwise | None = None) -> Write:
         """Nothing is written, but the transaction stands or falls with it."""
         return cls("ConditionCheck", _expressed({"Key": _key(item)}, when=when), otherwise)
+
+    def refused_with(self, otherwise: Otherwise) -> Write:
+        """The same write, carrying the refusal that its condition stands for."""
+        return Write(self.action, self.statement, otherwise)
+
+    def stating(self, statement: Mapping[str, Any]) -> Write:
+        """The same write with other values: see `common.table.prepared`."""
+        if self.otherwise is not None:
+            raise TypeError("a refusal belongs to one call: give it to what the prepared function returns")
+        return Write(self.action, statement)
 
     def refusal(self, old: RawItem | None) -> Refusal:
         if self.otherwise is None:

@@ -63,7 +63,7 @@ def insert_user(user: User) -> Write:
 
     def known(old: RawItem | None) -> Refusal:
         assert old is not None
-        return UserKnown(_user(UserItem.from_raw_data(dict(old))))
+        return UserKnown(_user(UserItem.from_raw_data(old)))
 
     item = UserItem(
         *keys.USER(username=user.owner.username),
@@ -71,7 +71,7 @@ def insert_user(user: User) -> Write:
         created_at=user.created_at,
         updated_at=user.created_at,
     )
-    return Write.put(item, when=UserItem.PK.does_not_exist(), otherwise=known)
+    return Write.insert(item, otherwise=known)
 
 
 def user(table: Table, username: str) -> User:
@@ -106,7 +106,7 @@ def insert(transfer: Transfer) -> Write:
         assert old is not None
         return AlreadyMade(_read(old))
 
-    return Write.put(_item(transfer), when=Item.PK.does_not_exist(), otherwise=taken)
+    return Write.insert(_item(transfer), otherwise=taken)
 
 
 def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
@@ -156,7 +156,7 @@ def _item(transfer: Transfer) -> Item:
 
 
 def _read(raw: RawItem) -> Transfer:
-    return _transfer(Item.from_raw_data(dict(raw)))
+    return _transfer(Item.from_raw_data(raw))
 
 
 def _transfer(item: Item) -> Transfer:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -17,6 +19,7 @@ from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_price
@@ -76,14 +79,20 @@ def insert(order: Order) -> Write:
 
     def taken(old: RawItem | None) -> Refusal:
         assert old is not None
-        return AlreadyPlaced(order_of(OrderItem.from_raw_data(dict(old))))
+        return AlreadyPlaced(order_of(OrderItem.from_raw_data(old)))
 
-    return Write.put(_item(order), when=OrderItem.PK.does_not_exist(), otherwise=taken)
+    return Write.insert(_item(order), otherwise=taken)
+
+
+class _Deal(NamedTuple):
+    price_per_unit: Decimal
+    price_source: str
+    price_as_of: datetime
+    total_amount: Decimal
 
 
 def decide(order: Order) -> Write:
     """Write a pending order's end. Refused with OrderNotPending when it has one."""
-    item = OrderItem
 
     def decided(old: RawItem | None) -> Refusal:
         status = "gone" if old is None else old["status"]["S"]
@@ -91,26 +100,31 @@ def decide(order: Order) -> Write:
             f"the order is {status}; nothing can be done about it", id=order.order_id, order_status=status
         )
 
-    actions: list[Action] = [item.status.set(order.status), item.updated_at.set(order.updated_at), *work.done()]
+    deal = None
     if order.status is Status.COMPLETED:
         assert order.price_per_unit is not None
         assert order.price_source is not None
         assert order.price_as_of is not None
         assert order.total_amount is not None
+        deal = _Deal(order.price_per_unit.usd_per_unit, order.price_source, order.price_as_of, order.total_amount.usd)
+    key = keys.ORDER(order_id=order.order_id)
+    return _decide(key, order.status, order.updated_at, deal, order.reason).refused_with(decided)
+
+
+@prepared
+def _decide(key: keys.PrimaryKey, status: Status, at: datetime, deal: _Deal | None, reason: str | None) -> Write:
+    item = OrderItem
+    actions: list[Action] = [item.status.set(status), item.updated_at.set(at), *work.done()]
+    if deal is not None:
         actions += [
-            item.price_per_unit.set(order.price_per_unit.usd_per_unit),
-            item.price_source.set(order.price_source),
-            item.price_as_of.set(order.price_as_of),
-            item.total_amount.set(order.total_amount.usd),
+            item.price_per_unit.set(deal.price_per_unit),
+            item.price_source.set(deal.price_source),
+            item.price_as_of.set(deal.price_as_of),
+            item.total_amount.set(deal.total_amount),
         ]
-    if order.reason is not None:
-        actions.append(item.reason.set(order.reason))
-    return Write.update(
-        OrderItem(*keys.ORDER(order_id=order.order_id)),
-        *actions,
-        when=item.status == Status.PENDING,
-        otherwise=decided,
-    )
+    if reason is not None:
+        actions.append(item.reason.set(reason))
+    return Write.update(item(*key), *actions, when=item.status == Status.PENDING)
 
 
 def enter_book(order: Order) -> Write:
@@ -167,14 +181,22 @@ def get(table: Table, owner: Owner, order_id: str) -> Order:
 def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
     """The resting orders that the market has crossed at `price`, and no others: the book is sorted by price."""
     here = book_price(price)
-    buyers = _side(asset_id, Side.BUY) & (Item.SK >= here)
-    sellers = _side(asset_id, Side.SELL) & (Item.SK < here + "$")  # "$" is what follows "#"
-    for query in (Query(buyers, newest_first=True), Query(sellers)):  # the best price first
+    buyers = _buyers(keys.BOOK_ENTRY.partition(asset_id=asset_id, side=Side.BUY), here)
+    sellers = _sellers(
+        keys.BOOK_ENTRY.partition(asset_id=asset_id, side=Side.SELL), here + "$"
+    )  # "$" is what follows "#"
+    for query in (buyers, sellers):
         yield from map(_resting, table.all(BookEntryItem, query))
 
 
-def _side(asset_id: str, side: Side) -> Condition:
-    return partition(keys.BOOK_ENTRY.partition(asset_id=asset_id, side=side))
+@prepared
+def _buyers(side: str, here: str) -> Query:
+    return Query(partition(side) & (Item.SK >= here), newest_first=True)  # the best price first
+
+
+@prepared
+def _sellers(side: str, beyond: str) -> Query:
+    return Query(partition(side) & (Item.SK < beyond))
 
 
 def _resting(entry: BookEntryItem) -> Order:
@@ -201,19 +223,37 @@ def of_user(
     until: datetime | None,
 ) -> Query:
     """The owner's orders, newest first; a moment old, as any index is. Times are inclusive and exclusive."""
-    item = OrderItem
     first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
     last = max(first, last)  # a span that ends before it begins is empty: no sort key is a time alone
-    where = item.username == owner.username
     if asset_id is not None:
-        where &= item.ASSET_ID.between(f"{asset_id}#{first}", f"{asset_id}#{last}")
-    elif since is not None or until is not None:
-        where &= item.timeline_at.between(first, last)
-    only = item.sub == owner.sub
-    if status is not None:
-        only &= item.status == status
-    index = keys.USER_TIMELINE if asset_id is None else keys.USER_ORDERS
-    return Query(where, index=index, only=only, newest_first=True)
+        return _of_asset(owner.username, owner.sub, f"{asset_id}#{first}", f"{asset_id}#{last}", status)
+    if since is None and until is None:
+        return _of_user(owner.username, owner.sub, None, status)
+    return _of_user(owner.username, owner.sub, _Span(first, last), status)
+
+
+class _Span(NamedTuple):
+    first: str
+    last: str
+
+
+@prepared
+def _of_asset(username: str, sub: str, first: str, last: str, status: Status | None) -> Query:
+    where = (OrderItem.username == username) & OrderItem.ASSET_ID.between(first, last)
+    return Query(where, index=keys.USER_ORDERS, only=_own(sub, status), newest_first=True)
+
+
+@prepared
+def _of_user(username: str, sub: str, span: _Span | None, status: Status | None) -> Query:
+    where: Condition = OrderItem.username == username
+    if span is not None:
+        where &= OrderItem.timeline_at.between(span.first, span.last)
+    return Query(where, index=keys.USER_TIMELINE, only=_own(sub, status), newest_first=True)
+
+
+def _own(sub: str, status: Status | None) -> Condition:
+    rule: Condition = OrderItem.sub == sub
+    return rule if status is None else rule & (OrderItem.status == status)
 
 
 def _item(order: Order) -> OrderItem:

@@ -45,7 +45,7 @@ class Endless(BaseException):
     """The program goes on calling for ever. No `except` of its own should keep it from ending here."""
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Boundary:
     """One way out of the process: how it is gone, and how it fails.
 
@@ -62,7 +62,7 @@ class Boundary:
     table: InMemoryDynamoDB | None = None
 
 
-@dataclass
+@dataclass(slots=True)
 class Call:
     """One call: what was asked, what befell it, and what came back or was raised.
 
@@ -353,23 +353,29 @@ class FaultyClient:
         self._faults = faults
         self._client = client
         self._table = client if isinstance(client, InMemoryDynamoDB) else None
+        self._calls: dict[str, Callable[..., Any]] = {}
 
     def get_paginator(self, operation_name: str) -> Any:
         return paginator(self, operation_name)
 
     def __getattr__(self, name: str) -> Any:
-        member = getattr(self._client, name)
-        operation = OPERATIONS.get(name)
-        if operation is None:
-            return member
+        if name not in OPERATIONS:
+            return getattr(self._client, name)
+        if name not in self._calls:
+            self._calls[name] = self._call(OPERATIONS[name], getattr(self._client, name))
+        return self._calls[name]
 
+    def _call(self, operation: str, member: Callable[..., Any]) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
-            boundary = Boundary(
-                lambda: member(**arguments),
-                lambda: EndpointConnectionError(endpoint_url=ENDPOINT, error="connection refused"),
-                lambda: ReadTimeoutError(endpoint_url=ENDPOINT, error="the answer was lost"),
-                self._table,
-            )
+            boundary = Boundary(lambda: member(**arguments), _refused, _lost, self._table)
             return self._faults.pass_through(operation, arguments, boundary, at_table=True)
 
         return call
+
+
+def _refused() -> BaseException:
+    return EndpointConnectionError(endpoint_url=ENDPOINT, error="connection refused")
+
+
+def _lost() -> BaseException:
+    return ReadTimeoutError(endpoint_url=ENDPOINT, error="the answer was lost")

@@ -98,8 +98,8 @@ class InMemoryDynamoDB:
         attribute `having`, in no order, when there are many and it looks often."""
         records = (self._tables[table] if table else next(iter(self._tables.values()))).records
         if having is not None:
-            return [wire_item(record.item) for record in records.values() if having in record.item]
-        return [wire_item(records[key].item) for key in sorted(records, key=repr)]
+            return [record.seen.copy() for record in records.values() if having in record.item]
+        return [records[key].seen.copy() for key in sorted(records, key=repr)]
 
     @property
     def writes(self) -> int:

@@ -28,11 +28,14 @@ LEGACY = frozenset(
 
 def check_members(operation: str, request: Request) -> None:
     """Refuse unknown and missing arguments of an operation; those of before 2014 are not played here."""
+    if (operation, *request) in _well_formed:
+        return
     known, needed = _members(operation)
     if not (request.keys() <= known and needed <= request.keys()):
         _refuse("input", request, known, needed)
     if not LEGACY.isdisjoint(request):
         raise NotImplementedError(f"{operation} with {sorted(LEGACY & request.keys())}: use expressions")
+    _well_formed.add((operation, *request))
 
 
 def transaction_statement(body: Request) -> tuple[str, Request]:
@@ -47,7 +50,7 @@ def transaction_statement(body: Request) -> tuple[str, Request]:
     return statement
 
 
-_well_formed: set[tuple[str, ...]] = set()  # kinds and members that were looked at before: there are only a few
+_well_formed: set[tuple[str, ...]] = set()  # operations or kinds, and members, that were looked at before
 
 
 def _check_statement(kind: str, content: Request) -> None:

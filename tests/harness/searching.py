@@ -253,14 +253,17 @@ class Search:
             return below, bisect_left(positions, True, below, key=lambda position: not position[0].startswith(first))
         if ranged.operator == "BETWEEN":
             return below, bisect_right(positions, rest[0], key=_sort_key)
-        everything = len(positions)
-        return {
-            "=": (below, through),
-            "<": (0, below),
-            "<=": (0, through),
-            ">": (through, everything),
-            ">=": (below, everything),
-        }[ranged.operator]
+        match ranged.operator:
+            case "=":
+                return below, through
+            case "<":
+                return 0, below
+            case "<=":
+                return 0, through
+            case ">":
+                return through, len(positions)
+            case _:
+                return below, len(positions)
 
 
 def _sort_key(position: Position) -> Any:

@@ -9,12 +9,13 @@ import zlib
 from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from tests.harness.capacity import Arm, index_write_units
 from tests.harness.errors import Refused, invalid
 from tests.harness.schema import ALL, IndexSpec, TableSpec
-from tests.harness.values import KEY_CLASSES, TAGS, TYPE_NAMES, Item, Number, Value, sortable, tag_of
+from tests.harness.values import KEY_CLASSES, TAGS, TYPE_NAMES, Item, Number, Value, sortable, tag_of, wire_item
 
 Key = tuple[Any, Any]  # partition and sort key, sortable; the sort key is "" where the table has none
 Position = tuple[Any, Any, Any]  # where an entry stands in its partition: range key, then primary key
@@ -22,11 +23,20 @@ Position = tuple[Any, Any, Any]  # where an entry stands in its partition: range
 JOURNAL_LENGTH = 10_000  # images before the latest changes: how far a late read can look back
 
 
-class Record(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Record:
     """A stored item and its size in bytes."""
 
     item: Item
     size: int
+    _seen: dict[str, dict[str, Any]] | None = None
+
+    @property
+    def seen(self) -> dict[str, dict[str, Any]]:
+        """The item as it travels, made once: for who only looks at it, and looks often."""
+        if self._seen is None:
+            self._seen = wire_item(self.item)
+        return self._seen
 
 
 Change = tuple[Key, Record | None]  # one item as it was before a write
@@ -176,8 +186,8 @@ class Table:
         elif before is not None:
             del self.records[key]
             self.primary.leave(key[0], (key[1], *key))
-        before_item = before[0] if before else NOTHING
-        after_item = after[0] if after else NOTHING
+        before_item = before.item if before else NOTHING
+        after_item = after.item if after else NOTHING
         if not (self._indexed.isdisjoint(before_item) and self._indexed.isdisjoint(after_item)):
             for index in self._moving:
                 index.move(key, before_item, after_item)

@@ -208,8 +208,15 @@ def wire(value: Value) -> dict[str, Any]:
 
 
 def wire_item(item: Item) -> dict[str, dict[str, Any]]:
-    """A kept item as it travels; the caller may change it."""
-    return {name: wire(value) for name, value in item.items()}
+    """A kept item as it travels; the caller may change it. Plain strings and numbers are dealt with on the spot."""
+    return {
+        name: {"S": value}
+        if value.__class__ is str
+        else {"N": value.text}
+        if value.__class__ is Number
+        else wire(value)
+        for name, value in item.items()
+    }
 
 
 def value_size(value: Value) -> int:

@@ -117,7 +117,7 @@ class Statement:
         units = table_write_units(before.size if before else 0, after_size, transactional=transactional)
         arms.append(Arm(self.table.name, None, write_units=units))
         if not refused and after is not before:
-            arms.extend(self.table.index_arms(before and before.item, after and after.item))
+            arms.extend(self.table.index_arms(before.item if before else None, after.item if after else None))
 
     def same_as(self, other: "Statement") -> bool:
         """Whether it was asked in the same words: what a ClientRequestToken compares."""

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import partial
+from functools import cache, partial
 from random import Random
 from typing import Any
 
@@ -217,6 +217,13 @@ class Late:
         return getattr(self._of, name)
 
 
+@cache
+def beginning() -> tuple[Desk, list[Owner]]:
+    """Every life goes on from here: three customers have dollars."""
+    desk = Desk()
+    return desk, [desk.customer(name, usd="2000.00") for name in ("ann", "bob", "cyd")]
+
+
 class Life:
     """One seed: a desk, and what its people, its exchange and its hosts do."""
 
@@ -224,7 +231,8 @@ class Life:
         self.seed, self.chance = seed, Random(seed)
         chance = self.chance
         self.faults = Faults(never, calls=Forgetful())
-        self.desk = FaultyDesk(self.faults)
+        before, self.owners = beginning()
+        self.desk = FaultyDesk.after(before, self.faults)
         self.told: list[str] = []
         self.price = Decimal(100)
         self.ticked = self.price, self.desk.clock.at
@@ -239,7 +247,6 @@ class Life:
         }
         self.desk.list_exchange_asset(**rules)
         self._tell(f"rules: {rules}")
-        self.owners = [self.desk.customer(name, usd="2000.00") for name in ("ann", "bob", "cyd")]
         fee_asset = chance.choice([None, None, None, "USDT", "BTC"])
         venue = self.desk.world.venue
         venue.set_fees(Fees(Decimal(chance.choice([0, 10, 75])), asset=fee_asset, asset_price=Decimal(1)), ACCOUNT)

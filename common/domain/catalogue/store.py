@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
 from common.domain.catalogue.model import (
@@ -23,7 +23,8 @@ from common.domain.catalogue.model import (
     Quote,
 )
 from common.money import Money, Price
-from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
+from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
@@ -140,22 +141,38 @@ def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) 
 
     Refused with PriceIsNewer: the table has a younger one, or one that does not count yet.
     """
+    key = keys.PRICE(asset_id=asset_id)
+    return _mark(
+        key, asset_id, quote.price.usd_per_unit, quote.source, quote.as_of, at, effective_at=at + notice
+    ).refused_with(PriceIsNewer(f"the table has a younger price of {asset_id}"))
+
+
+@prepared
+def _mark(
+    key: keys.PrimaryKey,
+    asset_id: str,
+    price: Decimal,
+    source: str,
+    as_of: datetime,
+    at: datetime,
+    *,
+    effective_at: datetime,
+) -> Write:
     item = PriceItem
     return Write.update(
-        PriceItem(*keys.PRICE(asset_id=asset_id)),
+        item(*key),
         item.entity_type.set(item),
         item.asset_id.set(asset_id),
-        item.price_before.set(item.price | quote.price.usd_per_unit),
-        item.source_before.set(item.source | quote.source),
-        item.as_of_before.set(item.as_of | quote.as_of),
-        item.effective_at.set(at + notice),
-        item.price.set(quote.price.usd_per_unit),
-        item.source.set(quote.source),
-        item.as_of.set(quote.as_of),
+        item.price_before.set(item.price | price),
+        item.source_before.set(item.source | source),
+        item.as_of_before.set(item.as_of | as_of),
+        item.effective_at.set(effective_at),
+        item.price.set(price),
+        item.source.set(source),
+        item.as_of.set(as_of),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        when=item.as_of.does_not_exist() | ((item.as_of <= quote.as_of) & (item.effective_at <= at)),
-        otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
+        when=item.as_of.does_not_exist() | ((item.as_of <= as_of) & (item.effective_at <= at)),
     )
 
 

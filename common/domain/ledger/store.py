@@ -42,6 +42,7 @@ from common.errors import Refusal
 from common.money import ZERO, Money, Price, Quantity
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Busy, Write
 
@@ -108,9 +109,7 @@ def open_balance(owner: Owner, at: datetime) -> Write:
         created_at=at,
         updated_at=at,
     )
-    return Write.put(
-        item, when=BalanceItem.PK.does_not_exist(), otherwise=AccountExists("that username has a balance already")
-    )
+    return Write.insert(item, otherwise=AccountExists("that username has a balance already"))
 
 
 def credit(owner: Owner, amount: Money, at: datetime) -> Write:
@@ -144,19 +143,6 @@ def credit_held(owner: Owner, amount: Money, at: datetime) -> Write:
 
 
 def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = ZERO) -> Write:
-    item = BalanceItem(*keys.BALANCE(username=owner.username))
-    free, reserved = BalanceItem.current_balance, BalanceItem.held_balance
-    actions: list[Action] = [BalanceItem.updated_at.set(at)]
-    rule: Condition = BalanceItem.sub == owner.sub
-    if current.usd:
-        actions.append(free.add(current.usd))
-    if held.usd:
-        actions.append(reserved.add(held.usd))
-    if current < ZERO:
-        rule &= free >= -current.usd
-    if held < ZERO:
-        rule &= reserved >= -held.usd
-
     def refusal(old: RawItem | None) -> Refusal:
         if old is None or old["sub"]["S"] != owner.sub:
             return AccountNotFound("you have no account yet: POST /users opens one")
@@ -168,7 +154,41 @@ def _change(owner: Owner, at: datetime, *, current: Money = ZERO, held: Money = 
             free_usd=str(Money(old["current_balance"]["N"])),
         )
 
-    return Write.update(item, *actions, when=rule, otherwise=refusal)
+    return _change_balance(
+        keys.BALANCE(username=owner.username),
+        owner.sub,
+        at,
+        current=current.usd or None,
+        held=held.usd or None,
+        current_min=(-current).usd if current < ZERO else None,
+        held_min=(-held).usd if held < ZERO else None,
+    ).refused_with(refusal)
+
+
+@prepared
+def _change_balance(
+    key: keys.PrimaryKey,
+    sub: str,
+    at: datetime,
+    *,
+    current: Decimal | None,
+    held: Decimal | None,
+    current_min: Decimal | None,
+    held_min: Decimal | None,
+) -> Write:
+    """Add to the free and the held part, each of which must be at least so much before."""
+    item = BalanceItem
+    actions: list[Action] = [item.updated_at.set(at)]
+    rule: Condition = item.sub == sub
+    if current is not None:
+        actions.append(item.current_balance.add(current))
+    if held is not None:
+        actions.append(item.held_balance.add(held))
+    if current_min is not None:
+        rule &= item.current_balance >= current_min
+    if held_min is not None:
+        rule &= item.held_balance >= held_min
+    return Write.update(item(*key), *actions, when=rule)
 
 
 def balance(table: Table, owner: Owner) -> Balance:
@@ -196,25 +216,39 @@ def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
 
 def credit_asset(owner: Owner, quantity: Quantity, cost: Money, at: datetime) -> Write:
     """Add bought units and what they cost, opening the holding if there is none. Refused with AccountNotFound."""
+    return _credit_asset(
+        _asset_balance(owner, quantity.asset_id),
+        owner.username,
+        owner.sub,
+        quantity.asset_id,
+        at,
+        quantity.amount,
+        cost.usd,
+    ).refused_with(AccountNotFound("the holding of this name belonged to somebody else"))
+
+
+@prepared
+def _credit_asset(
+    key: keys.PrimaryKey, username: str, sub: str, asset_id: str, at: datetime, quantity: Decimal, cost: Decimal
+) -> Write:
     item = AssetBalanceItem
     zero = Decimal(0)
     return Write.update(
-        _asset_balance(owner, quantity.asset_id),
+        item(*key),
         item.entity_type.set(item),
-        item.username.set(owner.username),
-        item.sub.set(owner.sub),
-        item.asset_id.set(quantity.asset_id),
+        item.username.set(username),
+        item.sub.set(sub),
+        item.asset_id.set(asset_id),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         item.last_transaction_at.set(at),
         item.held_quantity.set(item.held_quantity | zero),
         item.total_sold.set(item.total_sold | zero),
         item.realised_gain.set(item.realised_gain | zero),
-        item.quantity.add(quantity.amount),
-        item.total_bought.add(quantity.amount),
-        item.cost_basis.add(cost.usd),
-        when=item.PK.does_not_exist() | (item.sub == owner.sub),
-        otherwise=AccountNotFound("the holding of this name belonged to somebody else"),
+        item.quantity.add(quantity),
+        item.total_bought.add(quantity),
+        item.cost_basis.add(cost),
+        when=item.PK.does_not_exist() | (item.sub == sub),
     )
 
 
@@ -253,31 +287,61 @@ def settle_asset(owner: Owner, sale: Sale, at: datetime, *, hold: Quantity | Non
 
 
 def _sell(owner: Owner, sale: Sale, at: datetime, *, held: Quantity | None) -> Write:
-    item = AssetBalanceItem
-    source = item.quantity if held is None else item.held_quantity
     sold = sale.quantity.amount
     taken = sold if held is None else held.amount
-    back = [] if held is None or held == sale.quantity else [item.quantity.add((held - sale.quantity).amount)]
 
     def refusal(old: RawItem | None) -> Refusal:
-        moved = None if old is None or old["sub"]["S"] != owner.sub else AssetBalanceItem.from_raw_data(dict(old))
+        moved = None if old is None or old["sub"]["S"] != owner.sub else AssetBalanceItem.from_raw_data(old)
         there = Decimal(0) if moved is None else moved.quantity if held is None else moved.held_quantity
         if moved is not None and there >= taken:
             raise HoldingMoved(_holding(moved))
         return _too_little(sale.quantity, there) if held is None else HoldMissing("the hold is smaller than the sale")
 
-    return Write.update(
+    return _sell_asset(
         _asset_balance(owner, sale.quantity.asset_id),
-        item.updated_at.set(at),
-        item.last_transaction_at.set(at),
-        source.add(-taken),
-        *back,
-        item.total_sold.add(sold),
-        item.cost_basis.add(-sale.cost.usd),
-        item.realised_gain.add(sale.realised_gain.usd),
-        when=(item.sub == owner.sub) & (source >= taken) & (item.total_sold == sale.total_sold),
-        otherwise=refusal,
-    )
+        owner.sub,
+        at,
+        held=None if held is None else -taken,
+        quantity=-taken if held is None else (held - sale.quantity).amount or None,
+        sold=sold,
+        cost=-sale.cost.usd,
+        gain=sale.realised_gain.usd,
+        quantity_min=taken if held is None else None,
+        held_min=None if held is None else taken,
+        total_sold=sale.total_sold,
+    ).refused_with(refusal)
+
+
+@prepared
+def _sell_asset(
+    key: keys.PrimaryKey,
+    sub: str,
+    at: datetime,
+    *,
+    held: Decimal | None,
+    quantity: Decimal | None,
+    sold: Decimal,
+    cost: Decimal,
+    gain: Decimal,
+    quantity_min: Decimal | None,
+    held_min: Decimal | None,
+    total_sold: Decimal,
+) -> Write:
+    """Add to the held and the free part, each of which must be at least so much before, when no other sale came in
+    between (`total_sold`)."""
+    item = AssetBalanceItem
+    actions: list[Action] = [item.updated_at.set(at), item.last_transaction_at.set(at)]
+    rule: Condition = item.sub == sub
+    if held is not None:
+        actions.append(item.held_quantity.add(held))
+    if quantity is not None:
+        actions.append(item.quantity.add(quantity))
+    if quantity_min is not None:
+        rule &= item.quantity >= quantity_min
+    if held_min is not None:
+        rule &= item.held_quantity >= held_min
+    actions += [item.total_sold.add(sold), item.cost_basis.add(cost), item.realised_gain.add(gain)]
+    return Write.update(item(*key), *actions, when=rule & (item.total_sold == total_sold))
 
 
 def sell(
@@ -303,32 +367,44 @@ def sell(
 
 def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
     """Reserve units for an open sale. Refused with InsufficientAsset."""
-    item = AssetBalanceItem
 
     def refusal(old: RawItem | None) -> Refusal:
         mine = old is not None and old["sub"]["S"] == owner.sub
         return _too_little(quantity, Decimal(old["quantity"]["N"]) if old is not None and mine else Decimal(0))
 
+    key = _asset_balance(owner, quantity.asset_id)
+    return _hold_asset(key, owner.sub, quantity.amount, -quantity.amount, at).refused_with(refusal)
+
+
+@prepared
+def _hold_asset(key: keys.PrimaryKey, sub: str, held: Decimal, change: Decimal, at: datetime) -> Write:
+    item = AssetBalanceItem
     return Write.update(
-        _asset_balance(owner, quantity.asset_id),
+        item(*key),
         item.updated_at.set(at),
-        item.quantity.add(-quantity.amount),
-        item.held_quantity.add(quantity.amount),
-        when=(item.sub == owner.sub) & (item.quantity >= quantity.amount),
-        otherwise=refusal,
+        item.quantity.add(change),
+        item.held_quantity.add(held),
+        when=(item.sub == sub) & (item.quantity >= held),
     )
 
 
 def release_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
     """Give reserved units back. Refused with HoldMissing."""
+    key = _asset_balance(owner, quantity.asset_id)
+    return _release_asset(key, owner.sub, quantity.amount, -quantity.amount, at).refused_with(
+        HoldMissing("the hold is smaller than what should be given back")
+    )
+
+
+@prepared
+def _release_asset(key: keys.PrimaryKey, sub: str, released: Decimal, change: Decimal, at: datetime) -> Write:
     item = AssetBalanceItem
     return Write.update(
-        _asset_balance(owner, quantity.asset_id),
+        item(*key),
         item.updated_at.set(at),
-        item.quantity.add(quantity.amount),
-        item.held_quantity.add(-quantity.amount),
-        when=(item.sub == owner.sub) & (item.held_quantity >= quantity.amount),
-        otherwise=HoldMissing("the hold is smaller than what should be given back"),
+        item.quantity.add(released),
+        item.held_quantity.add(change),
+        when=(item.sub == sub) & (item.held_quantity >= released),
     )
 
 
@@ -340,8 +416,8 @@ def _too_little(quantity: Quantity, free: Decimal) -> InsufficientAsset:
     )
 
 
-def _asset_balance(owner: Owner, asset_id: str) -> AssetBalanceItem:
-    return AssetBalanceItem(*keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id))
+def _asset_balance(owner: Owner, asset_id: str) -> keys.PrimaryKey:
+    return keys.ASSET_BALANCE(username=owner.username, asset_id=asset_id)
 
 
 def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
