@@ -1,0 +1,89 @@
+"""What Binance says, as its documents show it, and the order that the tests place there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from common.gateways.exchange import Side, Ticket
+from common.money import Price, Quantity
+from sandbox.serving import Answer
+
+OURS = "abcdefghijklmnopq2"
+SELL = Ticket(Side.SELL, Quantity("0.345", "BTC"), Price("19010.5"), OURS)
+
+
+def info(base: str = "BTC", quote: str = "USDT", status: str = "TRADING", symbol: str = "", **steps: str) -> str:
+    """exchangeInfo of one symbol."""
+    size = {"minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": steps.get("step", "0.00001000")}
+    price = {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": steps.get("tick", "0.01000000")}
+    told = {
+        "symbol": symbol or f"{base}{quote}",
+        "status": status,
+        "baseAsset": base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "TAKE_PROFIT_LIMIT"],
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": True,
+        "filters": [
+            {"filterType": "PRICE_FILTER", **price},
+            {"filterType": "LOT_SIZE", **size},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "63.1", "stepSize": "0.00000000"},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "maxNotional": "9000000.00000000"},
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT", "MARGIN", "TRD_GRP_004"]],
+    }
+    return json.dumps({"timezone": "UTC", "serverTime": 1767225600000, "symbols": [told]})
+
+
+def order(status: str = "NEW", executed: str = "0.00000000", **told: object) -> str:
+    """As GET /api/v3/order tells it."""
+    return json.dumps(
+        {
+            "symbol": "BTCUSDT",
+            "orderId": 28,
+            "orderListId": -1,
+            "clientOrderId": OURS,
+            "price": "19010.50000000",
+            "origQty": "0.34500000",
+            "executedQty": executed,
+            "cummulativeQuoteQty": "0.00000000",
+            "status": status,
+            "timeInForce": "GTC",
+            "type": "LIMIT",
+            "side": "SELL",
+            "time": 1767225600000,
+            "updateTime": 1767225600000,
+            "isWorking": True,
+        }
+        | told
+    )
+
+
+def trade(
+    trade_id: int, quantity: str, quote: str, fee: str = "0.00000000", asset: str = "USDT", **told: object
+) -> Any:
+    return {
+        "symbol": "BTCUSDT",
+        "id": trade_id,
+        "orderId": 28,
+        "orderListId": -1,
+        "price": "19010.50000000",
+        "qty": quantity,
+        "quoteQty": quote,
+        "commission": fee,
+        "commissionAsset": asset,
+        "time": 1767225600000,
+        "isBuyer": False,
+        "isMaker": False,
+        "isBestMatch": True,
+    } | told
+
+
+def said(code: int, message: str, status: int = 400, **headers: str) -> Answer:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, json.dumps({"code": code, "msg": message}), names)
