@@ -2,18 +2,13 @@
 
 import hashlib
 import hmac
-import json
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,19 +20,20 @@ from common.gateways.exchange import Rules, Side, State, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange, _binance
 from common.money import Money, Price, Quantity, fraction_digits
 from local.seed import CATALOGUE, PRICES_BESIDES
-from sandbox.exchange.__main__ import References, main
+from sandbox.exchange.__main__ import References
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.controls import Controls, switch
 from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_BINANCE, LISTINGS, SYMBOLS
-from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults
+from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Faults
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
 from sandbox.serving import serve
+from tests.sandbox import faces
+from tests.sandbox.faces import Process, Said
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_MS = 1767225600000
 KEYS = Credential(DESK, api_key="key", secret="secret")
@@ -45,31 +41,8 @@ SELL_1 = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "
 REFUSED = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
 
 
-@dataclass(frozen=True)
-class Said:
-    status: int
-    text: str
-    headers: Any
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def code(self) -> int:
-        return int(self.json["code"])
-
-    @property
-    def error(self) -> str:
-        return str(self.json["error"])
-
-
 def call(url: str, method: str = "GET", body: object = None, *, key: str | None = None, seconds: float = 5) -> Said:
-    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    headers = {} if key is None else {"X-MBX-APIKEY": key}
-    with urllib3.PoolManager() as pool:
-        response = pool.request(method, url, body=raw, headers=headers, timeout=seconds, retries=False)
-    return Said(response.status, response.data.decode(), response.headers)
+    return faces.call(url, method, body, headers={} if key is None else {"X-MBX-APIKEY": key}, seconds=seconds)
 
 
 def sign(payload: str, keys: Credential = KEYS) -> str:
@@ -148,7 +121,11 @@ def test_binances_own_example_of_a_signature_is_accepted(world: World) -> None:
         in_front = call(f"{url}?signature={signature}&{asked}", "POST", key=key)
         query, body = asked.split("&", 1)
         mixed = call(f"{url}?{query}", "POST", f"{body}&signature={signature}".encode(), key=key)
-        otherwise = call(f"{url}?{asked.replace('quantity=1', 'quantity=2')}&signature={signature}", "POST", key=key)
+        otherwise = call(
+            f"{url}?{asked.replace('quantity=1', 'quantity=2')}&signature={signature}",
+            "POST",
+            key=key,
+        )
     assert [said.status for said in (in_the_query, in_the_body, in_capitals, in_front)] == [200] * 4
     assert (mixed.status, mixed.code) == (400, -1022), "query and body are signed as they are, without an ampersand"
     assert (otherwise.status, otherwise.code) == (400, -1022)
@@ -686,26 +663,6 @@ def test_an_order_is_there_while_its_answer_is_late() -> None:
     assert seen == [1]
 
 
-def test_a_caller_that_waits_for_a_time_out_is_let_go_when_the_face_closes(world: World) -> None:
-    face = serve(BinanceFace(world.venue, [KEYS], world.faults, world.clock).decide, name="x")
-    world.faults.fail_next("timeout_before")
-    ended: list[str] = []
-
-    def wait() -> None:
-        try:
-            call(f"{face.url}/api/v3/time")
-        except urllib3.exceptions.ProtocolError:
-            ended.append("the connection was closed")
-
-    waiting = Thread(target=wait)
-    waiting.start()
-    while world.faults.waiting():
-        time.sleep(0.001)
-    face.close()
-    waiting.join(5)
-    assert ended == ["the connection was closed"]
-
-
 # ccxt's own client
 
 
@@ -864,17 +821,6 @@ def test_more_faults_than_anybody_needs_are_refused(world: World) -> None:
     assert "1000 faults already wait" in call(f"{world.url}/sandbox/faults", "POST", {"kind": "500"}).error
 
 
-def test_a_change_that_can_not_be_kept_is_told(world: World) -> None:
-    def full() -> None:
-        raise OSError("No space left on device")
-
-    controls = Controls(world.venue, world.faults, [], world.clock, on_change=full)
-    with serve(controls.decide, name="x") as face:
-        said = call(f"{face.url}/sandbox/latency", "PUT", {"seconds": 1})
-        assert call(f"{face.url}/sandbox/state").status == 200, "nothing changed, nothing is kept"
-    assert (said.status, "No space left" in said.error) == (500, True)
-
-
 def test_a_face_that_is_not_there_is_said_to_be_so(world: World) -> None:
     for path in ("/fapi/v1/time", "/"):
         said = call(world.url + path)
@@ -953,31 +899,8 @@ def test_every_market_of_the_desk_can_be_traded_in_at_the_price_sources_price(sy
 # The process
 
 
-@dataclass
-class Process:
-    arguments: list[str]
-    url: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.exchange", "--port", "0", *self.arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        first_line = self.process.stdout.readline()
-        self.url = first_line.split()[2] if first_line else ""
-
-    def stop(self) -> tuple[int, str]:
-        """Exit code, and what it said on stderr."""
-        self.process.send_signal(signal.SIGTERM)
-        _, stderr = self.process.communicate(timeout=20)
-        return self.process.returncode, stderr
-
-    def exchange(self) -> CcxtExchange:
-        return CcxtExchange(self.url, api_key=DESK_AT_BINANCE.api_key, secret=DESK_AT_BINANCE.secret)
+def exchange_at(url: str) -> CcxtExchange:
+    return CcxtExchange(url, api_key=DESK_AT_BINANCE.api_key, secret=DESK_AT_BINANCE.secret)
 
 
 def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path: Path) -> None:
@@ -986,8 +909,8 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
     oracle.set_price("bitcoin", "67187.30")
     working = client_order_id("working")
     with serve_prices(oracle) as prices:
-        first = Process(["--state", str(kept), "--prices-url", prices.url])
-        exchange = first.exchange()
+        first = Process("exchange", "--state", str(kept), "--prices-url", prices.url)
+        exchange = exchange_at(first.url)
         assert call(f"{first.url}/sandbox/fees", "PUT", {"taker_bps": "1", "maker_bps": "1"}).status == 200
         sold = exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("66000"), client_order_id("sold")))
         exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("99000"), working))
@@ -998,8 +921,8 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
         assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["exchange.json"]
 
-    second = Process(["--state", str(kept), "--prices-url", "http://127.0.0.1:1", "--access-log"])
-    exchange = second.exchange()
+    second = Process("exchange", "--state", str(kept), "--prices-url", "http://127.0.0.1:1", "--access-log")
+    exchange = exchange_at(second.url)
     assert exchange.order("BTC", sold) == before
     assert exchange.find("BTC", working).state is State.WORKING
     state = call(f"{second.url}/sandbox/state").json
@@ -1013,35 +936,3 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
 
 def _magic(quantity: str) -> Ticket:
     return Ticket(Side.SELL, Quantity(quantity, "BTC"), Price("99000"), client_order_id("magic"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"settings": {}, "venue": {}}', '{"settings": 1, "venue": {"symbols": []}}'],
-)
-def test_a_state_that_can_not_be_read_stops_the_start_with_a_word(
-    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kept = tmp_path / "exchange.json"
-    kept.write_text(text)
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", "0", "--state", str(kept)])
-    assert stopped.value.code == 2
-    assert "mend it or remove it" in capsys.readouterr().err
-
-
-def test_help_shows_how_to_ask_and_how_to_break_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
-    said = capsys.readouterr().out
-    assert stopped.value.code == 0
-    assert all(
-        word in said for word in ("--port", "--seed", "--state", "--prices-url", "/sandbox/faults", *Fault, "777")
-    )
-
-
-def test_a_taken_port_stops_the_start_with_a_word(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", world.url.rsplit(":", 1)[1], "--prices-url", "http://127.0.0.1:1"])
-    assert stopped.value.code == 2
-    assert "choose another" in capsys.readouterr().err
