@@ -9,7 +9,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.errors import Conflict, NotFound, Unavailable
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.gateways.bank.baas import BaasBank
 from common.money import ZERO, Money
@@ -277,8 +276,3 @@ def test_a_bank_that_is_down_decides_nothing(world: World) -> None:
     assert credit.value.facts == look_up.value.facts == {"what": "connection"}
     world.simulated.down = False
     assert world.pay().state is State.PENDING
-
-
-def test_the_errors_are_of_the_kinds_that_callers_know() -> None:
-    kinds = [(BankUnavailable, Unavailable), (BankRefused, Conflict), (AdjustmentUnknown, NotFound)]
-    assert all(issubclass(error, kind) for error, kind in kinds)

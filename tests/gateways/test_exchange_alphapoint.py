@@ -14,13 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.gateways.exchange import (
-    Exchange,
     ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
     Side,
     State,
     Ticket,
@@ -36,7 +34,6 @@ from sandbox.serving import Answer, Request, serve
 from tests.gateways.alphapoint import (
     ACCEPTED,
     BTC,
-    DIGITS,
     ETH,
     INSTRUMENTS,
     NOT_FOUND,
@@ -116,11 +113,6 @@ def told(**fields: object) -> ExchangeOrder:
 
 
 # What is asked
-
-
-def test_it_keeps_the_port() -> None:
-    exchange: Exchange = exchange_at("https://apws.zipmex.com:8443/AP")
-    assert exchange.name == "alphapoint"
 
 
 def test_an_order_is_sent_as_documented() -> None:
@@ -350,11 +342,6 @@ def test_what_is_no_multiple_of_its_step_is_refused_and_not_sent(quantity: str, 
 # Markets
 
 
-def test_rules_are_the_instruments_and_there_is_no_min_notional() -> None:
-    with scripted() as (exchange, _):
-        assert exchange.rules("BTC") == Rules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.0001"), ZERO)
-
-
 def test_an_older_exchange_tells_no_minimum() -> None:
     old = json.dumps([{name: value for name, value in BTC.items() if name != "MinimumQuantity"}])
     with scripted({"GetInstruments": old}) as (exchange, _):
@@ -465,56 +452,12 @@ def test_each_state_has_its_word(state: str, ours: State) -> None:
     assert told(OrderState=f'"{state}"').executed == Quantity("0.123", "BTC"), "whatever ended it, this stays"
 
 
-def test_an_order_is_fully_executed_when_all_of_it_is() -> None:
-    whole = told(OrderState='"FullyExecuted"', OrigQuantity="0.1230", Quantity=0)
-    assert (whole.state, whole.executed, whole.final) == (State.FULLY_EXECUTED, whole.quantity, True)
-
-
 def test_names_come_in_any_case() -> None:
     assert json.loads(order().lower())["orderid"] == 2543565231
     small = order().replace('"Sell"', "%S").replace('"Working"', "%W").lower().replace("%s", '"Sell"')
     trades = array(trade(1)).lower()
     with scripted({"GetOrderStatus": small.replace("%w", '"Working"'), "GetAccountTrades": trades}) as (exchange, _):
         assert exchange.order("BTC", "2543565231") == told()
-
-
-def test_amounts_are_exact_to_the_last_digit() -> None:
-    digits = "0.1234567890123456789012345678"
-    seen = told(
-        QuantityExecuted=f"0.123{DIGITS}", OrigQuantity=digits, GrossValueExecuted="2345.5251300000000000000000001"
-    )
-    assert seen.quantity.amount == Decimal(digits)
-    assert seen.gross.usd == Decimal("2345.5251300000000000000000001")
-    assert all(type(n) is Decimal for n in (seen.quantity.amount, seen.gross.usd, seen.fee.usd, seen.executed.amount))
-
-
-@pytest.mark.parametrize("answer", [NOT_FOUND, no(104)])
-def test_an_order_that_the_exchange_does_not_know_is_unknown(answer: str) -> None:
-    with scripted({"GetOrderStatus": answer}) as (exchange, script):
-        for ask in (exchange.order, exchange.cancel):
-            with pytest.raises(ExchangeOrderUnknown):
-                ask("BTC", "2543565231")
-    assert script.functions == ["GetOrderStatus"] * 2
-
-
-@pytest.mark.parametrize("exchange_order_id", ["", "x-1", "-1", "0", "1.5", "²", "9" * 19, "1" * 5000, OURS])
-def test_an_id_that_is_none_of_theirs_is_unknown_without_asking(exchange_order_id: str) -> None:
-    with scripted() as (exchange, script):
-        for ask in (exchange.order, exchange.cancel):
-            with pytest.raises(ExchangeOrderUnknown):
-                ask("BTC", exchange_order_id)
-    assert script.asked == []
-
-
-def test_an_order_in_another_market_is_unknown() -> None:
-    answers = {"GetOrderStatus": order(**UNTOUCHED), "GetOpenOrders": array(order(**UNTOUCHED))}
-    with scripted(answers) as (exchange, script):
-        for ask in (exchange.order, exchange.cancel):
-            with pytest.raises(ExchangeOrderUnknown):
-                ask("ETH", "2543565231")
-        with pytest.raises(ExchangeOrderUnknown):
-            exchange.find("ETH", OURS)
-    assert "CancelOrder" not in script.functions
 
 
 @pytest.mark.parametrize("change", [{"SessionStatus": "Stopped"}, {"IsDisable": True}])
@@ -576,15 +519,6 @@ def fees_of(*trades: str, **answers: str) -> tuple[Money, Mapping[str, Decimal]]
         return seen.fee, seen.fees_elsewhere
 
 
-def test_fees_in_the_quote_are_dollars() -> None:
-    assert fees_of(trade(1, Fee="1.25")) == (Money("1.25"), {})
-
-
-def test_fees_in_another_product_are_elsewhere() -> None:
-    assert fees_of(trade(1, Fee="0.000123", FeeProductId=1)) == (ZERO, {"BTC": Decimal("0.000123")})
-    assert fees_of(trade(1, Fee="0.5", FeeProductId=2)) == (ZERO, {"ETH": Decimal("0.5")})
-
-
 def test_a_fee_in_a_product_that_is_traded_nowhere_is_named_by_the_products() -> None:
     products = '[{"ProductId":1,"Product":"BTC"},{"ProductId":77,"Product":"ZMT"}]'
     assert fees_of(trade(1, Fee="3", FeeProductId=77), GetProducts=products) == (ZERO, {"ZMT": Decimal(3)})
@@ -611,13 +545,6 @@ def test_a_rebate_is_a_negative_fee() -> None:
 
 def test_trades_of_other_orders_do_not_count() -> None:
     assert fees_of(trade(1, OrderId=7, Fee=99), trade(2, Fee=1), trade(3, OrderId=8, Fee=99)) == (Money(1), {})
-
-
-def test_an_order_without_a_fill_asks_for_no_trades() -> None:
-    with scripted({"GetOrderStatus": order(**UNTOUCHED)}) as (exchange, script):
-        seen = exchange.order("BTC", "2543565231")
-    assert (seen.executed, seen.gross, seen.fee, seen.fees_elsewhere) == (Quantity(0, "BTC"), ZERO, ZERO, {})
-    assert script.functions == ["GetOrderStatus"]
 
 
 @pytest.mark.parametrize(
@@ -861,13 +788,6 @@ def test_a_cancellation_without_an_answer_is_not_taken_for_one(answer: Scripted)
 
 
 # Construction
-
-
-def test_an_address_may_end_in_a_slash() -> None:
-    script = Script({})
-    with serve(script.decide, name="scripted") as running:
-        exchange_at(f"{running.url}/AP/").rules("BTC")
-    assert script.only("GetInstruments").path == ["AP", "GetInstruments"]
 
 
 # Any number

@@ -27,7 +27,6 @@ from common.gateways.exchange import (
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
     Side,
     State,
     Ticket,
@@ -167,15 +166,6 @@ def test_a_request_is_invalid_long_before_its_order_is_given_up() -> None:
     assert OPERATION_SECONDS_MAX + RECEIVE_WINDOW_MS / 1000 + 30 <= NEVER_PLACED_SECONDS
 
 
-def test_an_order_is_looked_up_by_either_id(stub: Stub) -> None:
-    stub.script("GET order", order())
-    stub.exchange.order("BTC", "28")
-    stub.exchange.find("BTC", OURS)
-    by_theirs, by_ours = stub.parameters_of("GET order")
-    assert (by_theirs["orderId"], "origClientOrderId" in by_theirs) == ("28", False)
-    assert (by_ours["origClientOrderId"], "orderId" in by_ours) == (OURS, False)
-
-
 @pytest.mark.parametrize(
     ("quantity", "price", "sent"),
     [
@@ -244,11 +234,6 @@ def test_the_threads_own_decimal_context_stays_as_it_was(stub: Stub) -> None:
 
 
 # Rules
-
-
-def test_rules_are_the_markets_filters(stub: Stub) -> None:
-    expected = Rules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.00001"), min_notional=Money(5))
-    assert stub.exchange.rules("BTC") == expected
 
 
 def test_a_market_without_a_least_amount_has_none(stub: Stub) -> None:
@@ -477,16 +462,6 @@ def test_what_an_earlier_call_was_told_says_nothing_about_this_one(stub: Stub, a
     except ExchangeOrderUnknown:
         with pytest.raises(ExchangeUnavailable):
             stub.exchange.find("BTC", OURS)
-
-
-def test_a_key_that_was_good_before_is_still_no_refusal(stub: Stub) -> None:
-    """Binance tells -2015 in a temporary ban, too."""
-    stub.script("GET order", order())
-    stub.script("POST order", said(-2015, "Invalid API-key, IP, or permissions for action.", 401))
-    stub.exchange.order("BTC", "28")
-    with pytest.raises(ExchangeUnavailable) as unavailable:
-        stub.exchange.place(SELL)
-    assert unavailable.value.facts == {"what": "refused", "code": -2015}
 
 
 def test_callers_at_one_time_are_each_told_what_became_of_their_own_order(stub: Stub) -> None:
@@ -749,21 +724,6 @@ def test_a_fault_is_never_taken_for_an_order_that_is_not_there(stub: Stub, answe
         with pytest.raises(ExchangeUnavailable) as unavailable:
             ask()
         assert unavailable.value.facts["what"] == what
-
-
-def test_an_order_that_is_over_is_cancelled_without_an_error(stub: Stub) -> None:
-    stub.script("DELETE order", said(-2011, "Unknown order sent."))
-    for status, executed in (("FILLED", "0.34500000"), ("CANCELED", "0.00000000"), ("EXPIRED", "0.10000000")):
-        stub.script("GET order", order(status, executed))
-        stub.exchange.cancel("BTC", "28")
-    assert "GET myTrades" not in stub.calls
-
-
-def test_an_order_that_is_not_there_can_not_be_cancelled(stub: Stub) -> None:
-    stub.script("DELETE order", said(-2011, "Unknown order sent."))
-    stub.script("GET order", said(-2013, "Order does not exist."))
-    with pytest.raises(ExchangeOrderUnknown):
-        stub.exchange.cancel("BTC", "28")
 
 
 @pytest.mark.parametrize("message", ["Unknown order sent.", "Order was not canceled due to cancel restrictions."])

@@ -314,6 +314,8 @@ def test_an_order_is_one_of_its_own_market_only(world: World) -> None:
         world.exchange.order("ETH", exchange_order_id)
     with pytest.raises(ExchangeOrderUnknown):
         world.exchange.cancel("ETH", exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("ETH", OURS)
     assert world.exchange.order("BTC", exchange_order_id).state is State.WORKING
 
 

@@ -53,14 +53,6 @@ def test_a_price_is_exact_to_the_last_digit(world: World, usd: str) -> None:
     assert world.prices.latest(["BTC"])["BTC"].price == Price(usd)
 
 
-def test_a_price_does_not_pass_through_a_float(world: World) -> None:
-    usd = "67187.123456789012345678"
-    assert Decimal(repr(float(usd))) != Decimal(usd), "a price that a float would change"
-    world.oracle.set_price("bitcoin", usd)
-    quoted = world.prices.latest(["BTC"])["BTC"].price.usd_per_unit
-    assert (type(quoted), quoted) == (Decimal, Decimal(usd))
-
-
 @pytest.mark.parametrize(
     ("usd", "rounded"),
     [
@@ -144,15 +136,6 @@ def test_a_price_that_moved_is_seen_at_the_next_question(world: World) -> None:
     assert world.prices.latest(["BTC"])["BTC"].price == Price("67000.10")
     world.oracle.move("bitcoin", "1.05")
     assert world.prices.latest(["BTC"])["BTC"].price == Price("70350.105")
-
-
-def test_a_walking_price_is_the_same_for_all_who_ask_at_one_time(world: World) -> None:
-    world.oracle.set_price("bitcoin", "67000", walk=True)
-    other = Oracle(lambda: NOW, seed=7, ids=IDS)
-    other.set_price("bitcoin", "67000", walk=True)
-    mine, theirs = world.prices.latest(["BTC"])["BTC"], other.latest(["BTC"])["BTC"]
-    assert (mine.price, mine.as_of) == (theirs.price, theirs.as_of)
-    assert mine.price != Price("67000")
 
 
 FACTS = {

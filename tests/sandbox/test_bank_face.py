@@ -180,37 +180,6 @@ def test_without_the_key_everything_is_401_and_meets_no_fault(bank: SimulatedBan
     assert (len(bank.faults()), bank.records()) == (1, [])
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "retry_after"), [("429", 429, "30"), ("500", 500, None), ("maintenance", 503, "120")]
-)
-def test_a_fault_with_a_status_is_told_and_books_nothing(
-    bank: SimulatedBank, url: str, kind: str, status: int, retry_after: str | None
-) -> None:
-    call(f"{url}/sandbox/faults", "POST", {"kind": kind})
-    said = call(f"{url}{CREDIT}", "POST", TERMS)
-    assert (said.status, said.headers.get("Retry-After")) == (status, retry_after)
-    assert bank.records() == []
-
-
-@pytest.mark.parametrize(("kind", "booked"), [("drop_before", 0), ("drop_after", 1)])
-def test_a_dropped_connection_is_before_or_after_the_booking(
-    bank: SimulatedBank, url: str, kind: str, booked: int
-) -> None:
-    call(f"{url}/sandbox/faults", "POST", {"kind": kind})
-    with pytest.raises(urllib3.exceptions.ProtocolError):
-        call(f"{url}{CREDIT}", "POST", TERMS)
-    assert len(bank.records()) == booked
-
-
-@pytest.mark.parametrize(("kind", "booked"), [("timeout_before", 0), ("timeout_after", 1)])
-def test_a_time_out_is_before_or_after_the_booking(bank: SimulatedBank, kind: str, booked: int) -> None:
-    with serve(bank, hang_seconds=0.01) as face:
-        call(f"{face.url}/sandbox/faults", "POST", {"kind": kind})
-        with pytest.raises(urllib3.exceptions.ProtocolError):
-            call(f"{face.url}{CREDIT}", "POST", TERMS)
-    assert len(bank.records()) == booked
-
-
 # The controls
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from common.gateways.bank import Adjustment, AdjustmentUnknown, BankEvent, BankRefused, BankUnavailable, State
+from common.gateways.bank import Adjustment, BankEvent, BankRefused, BankUnavailable, State
 from common.money import ZERO, Money
 from sandbox.bank.bank import (
     FAILURE_CODES,
@@ -142,11 +142,6 @@ def test_an_order_counts_for_credits_after_it_only(bank: SimulatedBank) -> None:
     bank.set_outcome("fail")
     bank.settle()
     assert bank.find("pay-1").state is State.COMPLETED
-
-
-def test_the_next_are_refused_and_the_others_are_not(bank: SimulatedBank) -> None:
-    bank.refuse_next(2)
-    assert outcomes(bank, 3) == ["refuse", "refuse", "complete"]
 
 
 def test_a_refusal_that_was_ordered_waits_for_a_credit_that_is_new(bank: SimulatedBank) -> None:
@@ -298,18 +293,6 @@ def test_a_fault_waits_for_its_operation(bank: SimulatedBank, operation: str) ->
     with pytest.raises(BankUnavailable):
         calls[operation]()
     calls[operation]()
-
-
-def test_a_lost_answer_is_of_something_that_was_done(bank: SimulatedBank) -> None:
-    bank.drop_answer_next("credit")
-    with pytest.raises(BankUnavailable):
-        pay(bank)
-    assert bank.find("pay-1").state is State.PENDING
-    bank.fail_before_next("credit")
-    with pytest.raises(BankUnavailable):
-        pay(bank, "pay-2")
-    with pytest.raises(AdjustmentUnknown):
-        bank.find("pay-2")
 
 
 def test_faults_come_in_their_order_and_are_called_off(bank: SimulatedBank) -> None:

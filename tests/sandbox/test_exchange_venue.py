@@ -256,15 +256,6 @@ def test_an_account_does_not_trade_with_itself(world: World) -> None:
     assert world.again(mine).status is Status.NEW
 
 
-def test_the_best_price_is_served_before_the_oldest_and_the_oldest_before_the_rest(world: World) -> None:
-    world.open("carol")
-    third = world.place("alice", SELL, "0.1", "60001")
-    first = world.place("carol", SELL, "0.1", "60000")
-    second = world.place("alice", SELL, "0.1", "60000")
-    world.place("bob", BUY, "0.15", "60001")
-    assert [world.again(order).executed for order in (first, second, third)] == list(map(Decimal, ("0.1", "0.05", "0")))
-
-
 def test_ids_ascend_with_gaps_that_the_seed_chooses() -> None:
     def ids(seed: int) -> list[int]:
         world = World(seed=seed)
@@ -630,23 +621,6 @@ def test_777_fills_at_once_and_in_full_at_the_limit(magic: World, side: str, qua
     assert magic.venue.open_orders(HOUSE) == []
 
 
-@pytest.mark.parametrize(
-    ("quantity", "executed", "status"),
-    [
-        ("0.00666", "0", Status.CANCELED),
-        ("0.00444", "0.00222", Status.CANCELED),
-        ("0.04440", "0.02220", Status.CANCELED),
-        ("0.00333", "0", Status.EXPIRED),
-    ],
-)
-@pytest.mark.parametrize("side", [BUY, SELL])
-def test_666_444_and_333_end_at_once(magic: World, side: str, quantity: str, executed: str, status: Status) -> None:
-    order = magic.place("alice", side, quantity, "60000")
-    assert (order.status, order.executed, order.gross) == (status, Decimal(executed), Decimal(executed) * 60000)
-    assert magic.again(order) == order
-    assert magic.has("alice", "USDT")[1] == "0"
-
-
 def test_half_a_lot_does_not_fill() -> None:
     world = World(magic=True)
     world.venue.list_symbol(replace(BTC, name="DOGEUSDT", base="DOGE", quantity_step=Decimal(111), symbol_id=3))
@@ -743,7 +717,7 @@ def any_life(world: World, chance: random.Random, accounts: list[str]) -> None:
 @pytest.mark.parametrize("seed", range(4))
 def test_after_any_orders_nobodys_money_is_gone_or_made(seed: int) -> None:
     chance = random.Random(seed)
-    world = World(seed=seed, magic=True, wealth=5)
+    world = World(seed=seed, magic=seed % 2 == 0, wealth=5)
     world.venue.set_fees(Fees(Decimal("12.34"), Decimal("5.6")))
     world.venue.set_fees(Fees(asset="BNB", asset_price=Decimal("612.34")), "bob")
     world.venue.deposit("bob", "BNB", Decimal("0.1"))
@@ -754,16 +728,10 @@ def test_after_any_orders_nobodys_money_is_gone_or_made(seed: int) -> None:
         if n % 40 == 0:
             world.check()
     world.check()
+    if not world.venue.magic:  # whose trades are with the house
+        world.check_trades()
     statuses = Counter(order.status for name in ("alice", "bob") for order in world.venue.history(name))
     assert statuses.keys() >= {Status.FILLED, Status.CANCELED, Status.EXPIRED}
-
-
-def test_each_order_is_the_sum_of_its_trades() -> None:
-    chance = random.Random(7)
-    world = World(wealth=1000)
-    for _ in range(1_500):
-        any_life(world, chance, ["alice", "bob"])
-    world.check_trades()
 
 
 def test_after_orders_from_many_threads_nobodys_money_is_gone_or_made() -> None:
@@ -830,20 +798,6 @@ def test_every_call_waits_for_the_lock(call: Callable[[Venue], Any]) -> None:
     world.venue.lock = lock  # type: ignore[assignment]
     call(world.venue)
     assert lock.taken > 0
-
-
-def test_ten_thousand_orders_live_and_die() -> None:
-    chance = random.Random(1)
-    world = World(wealth=1000)
-    for _ in range(10_000):
-        order = world.place("alice", SELL, "0.01", str(Decimal(chance.randint(59000, 61000))))
-        if chance.random() < 0.5 and not order.status.over:
-            world.venue.cancel("alice", "BTCUSDT", order_id=order.order_id)
-        else:
-            world.market("bob", BUY, "0.01")
-            world.market("bob", SELL, "0.01")
-            world.place("alice", BUY, "0.001", "59000", time_in_force=TimeInForce.IOC)
-    world.check()
 
 
 # Restarts
