@@ -1,7 +1,7 @@
 """The AlphaPoint adapter: what it sends, what it makes of each answer, and that it takes no answer for another."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -105,6 +105,30 @@ def scripted(answers: Answers | None = None, **options: Any) -> Iterator[tuple[A
     script = Script(answers or {})
     with serve(script.decide, name="scripted") as running:
         yield exchange_at(f"{running.url}/AP", **options), script
+
+
+def looked_up(exchange: AlphaPointExchange) -> ExchangeOrder:
+    return exchange.order("BTC", "2543565231")
+
+
+def found(exchange: AlphaPointExchange) -> ExchangeOrder:
+    return exchange.find("BTC", OURS)
+
+
+def cancelled(exchange: AlphaPointExchange) -> None:
+    exchange.cancel("BTC", "2543565231")
+
+
+def placed(exchange: AlphaPointExchange) -> str:
+    return exchange.place(SELL)
+
+
+def unavailable(ask: Callable[[AlphaPointExchange], object], answers: Answers) -> tuple[Mapping[str, Any], Script]:
+    """The facts of the error, and what was asked."""
+    with scripted(answers) as (exchange, script), pytest.raises(ExchangeUnavailable) as refusal:
+        ask(exchange)
+    assert refusal.value.detail
+    return refusal.value.facts, script
 
 
 def told(**fields: object) -> ExchangeOrder:
@@ -314,10 +338,8 @@ AMBIGUOUS: list[tuple[Scripted, str]] = [
 
 @pytest.mark.parametrize(("answer", "what"), AMBIGUOUS)
 def test_all_else_leaves_open_whether_there_is_an_order_and_is_asked_once(answer: Scripted, what: str) -> None:
-    with scripted({"SendOrder": answer}) as (exchange, script), pytest.raises(ExchangeUnavailable) as refusal:
-        exchange.place(SELL)
-    assert refusal.value.facts == {"what": what}
-    assert refusal.value.detail
+    facts, script = unavailable(placed, {"SendOrder": answer})
+    assert facts == {"what": what}
     assert script.functions == ["SendOrder"]
 
 
@@ -412,8 +434,7 @@ def test_instruments_are_asked_for_again_after_ten_minutes() -> None:
     ],
 )
 def test_without_the_instruments_nothing_is_sent(answer: Scripted) -> None:
-    with scripted({"GetInstruments": answer}) as (exchange, script), pytest.raises(ExchangeUnavailable):
-        exchange.place(SELL)
+    _, script = unavailable(placed, {"GetInstruments": answer})
     assert script.functions == []
 
 
@@ -503,11 +524,7 @@ UNREADABLE: dict[str, tuple[object, ...]] = {  # None: left out
     ],
 )
 def test_an_order_that_can_not_be_read_is_neither_unknown_nor_anything_else(answer: Scripted) -> None:
-    with (
-        scripted({"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))}) as (exchange, _),
-        pytest.raises(ExchangeUnavailable),
-    ):
-        exchange.order("BTC", "2543565231")
+    unavailable(looked_up, {"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))})
 
 
 # Fees
@@ -559,24 +576,14 @@ def test_trades_of_other_orders_do_not_count() -> None:
 )
 def test_while_the_trades_are_not_the_orders_nothing_is_told(trades: list[str]) -> None:
     pages: list[Scripted] = [array(*trades), NOTHING]
-    with (
-        scripted({"GetOrderStatus": order(), "GetAccountTrades": pages}) as (exchange, _),
-        pytest.raises(ExchangeUnavailable) as refusal,
-    ):
-        exchange.order("BTC", "2543565231")
-    assert refusal.value.facts == {"what": "unsettled"}
+    assert unavailable(looked_up, {"GetOrderStatus": order(), "GetAccountTrades": pages})[0] == {"what": "unsettled"}
 
 
 @pytest.mark.parametrize(
     "bad", [trade(1, TradeId="null"), trade(1, Quantity="null"), trade(1, Fee='"1"'), trade(1, FeeProductId=0), "5"]
 )
 def test_a_trade_that_can_not_be_read_is_not_passed_over(bad: str) -> None:
-    with (
-        scripted({"GetOrderStatus": order(), "GetAccountTrades": array(bad)}) as (exchange, _),
-        pytest.raises(ExchangeUnavailable) as refusal,
-    ):
-        exchange.order("BTC", "2543565231")
-    assert refusal.value.facts == {"what": "garbage"}
+    assert unavailable(looked_up, {"GetOrderStatus": order(), "GetAccountTrades": array(bad)})[0] == {"what": "garbage"}
 
 
 def test_trades_are_read_page_by_page_until_they_are_the_orders() -> None:
@@ -660,8 +667,7 @@ def test_an_order_that_fills_while_we_look_is_found() -> None:
 
 def test_an_order_with_a_trade_is_never_unknown() -> None:
     answers = {**UNKNOWN_TO_ALL, "GetAccountTrades": array(trade(1)), "GetOrderStatus": NOT_FOUND}
-    with scripted(answers) as (exchange, _), pytest.raises(ExchangeUnavailable):
-        exchange.find("BTC", OURS)
+    unavailable(found, answers)
 
 
 @pytest.mark.parametrize("look", range(4))
@@ -681,8 +687,7 @@ def test_an_order_is_not_unknown_when_a_part_was_not_read(look: int, trouble: Sc
         "GetOrdersHistory": [looks[1]],
         "GetAccountTrades": [looks[2]],
     }
-    with scripted(answers) as (exchange, _), pytest.raises(ExchangeUnavailable):
-        exchange.find("BTC", OURS)
+    unavailable(found, answers)
 
 
 @pytest.mark.parametrize("function", ["GetOpenOrders", "GetOrdersHistory", "GetAccountTrades"])
@@ -692,10 +697,8 @@ def test_two_orders_of_one_number_are_a_matter_for_people(function: str) -> None
     answers = {**UNKNOWN_TO_ALL, function: array(entry(OrderId=5) if entry is order else trade(1, OrderId=5), FOUND)}
     if function == "GetAccountTrades":
         answers[function] = array(trade(1, OrderId=5), trade(2, OrderId=6))
-    with scripted(answers) as (exchange, _), pytest.raises(ExchangeUnavailable) as refusal:
-        exchange.find("BTC", OURS)
-    assert refusal.value.facts["what"] == "twice"
-    assert len(refusal.value.facts["exchange_order_ids"]) == 2
+    facts, _ = unavailable(found, answers)
+    assert (facts["what"], len(facts["exchange_order_ids"])) == ("twice", 2)
 
 
 def test_a_history_that_is_not_filtered_is_read_to_its_end() -> None:
@@ -718,22 +721,13 @@ def test_only_an_empty_page_ends_the_history() -> None:
 
 
 def test_a_history_that_begins_again_and_again_is_not_read() -> None:
-    with (
-        scripted({**UNKNOWN_TO_ALL, "GetOrdersHistory": array(*OTHERS)}) as (exchange, _),
-        pytest.raises(ExchangeUnavailable) as refusal,
-    ):
-        exchange.find("BTC", OURS)
-    assert refusal.value.facts == {"what": "garbage"}
+    assert unavailable(found, {**UNKNOWN_TO_ALL, "GetOrdersHistory": array(*OTHERS)})[0] == {"what": "garbage"}
 
 
 def test_a_history_without_an_end_is_not_read_to_its_end() -> None:
     pages: list[Scripted] = [array(order(OrderId=n, ClientOrderId=n, **UNTOUCHED)) for n in range(1, 100)]
-    with (
-        scripted({**UNKNOWN_TO_ALL, "GetOrdersHistory": pages}) as (exchange, script),
-        pytest.raises(ExchangeUnavailable) as refusal,
-    ):
-        exchange.find("BTC", OURS)
-    assert refusal.value.facts == {"what": "too_much"}
+    facts, script = unavailable(found, {**UNKNOWN_TO_ALL, "GetOrdersHistory": pages})
+    assert facts == {"what": "too_much"}
     assert script.functions.count("GetOrdersHistory") == PAGES_MAX
 
 
@@ -769,21 +763,13 @@ def test_an_order_that_ends_before_its_cancellation_comes_is_as_good(answer: str
 
 @pytest.mark.parametrize("answer", REFUSED_TO_CANCEL)
 def test_a_cancellation_that_is_refused_while_the_order_works_is_told(answer: str) -> None:
-    with (
-        scripted({"GetOrderStatus": order(), "CancelOrder": answer}) as (exchange, script),
-        pytest.raises(ExchangeUnavailable),
-    ):
-        exchange.cancel("BTC", "2543565231")
+    _, script = unavailable(cancelled, {"GetOrderStatus": order(), "CancelOrder": answer})
     assert script.functions == ["GetOrderStatus", "CancelOrder", "GetOrderStatus"]
 
 
 @pytest.mark.parametrize("answer", NOT_ANSWERED)
 def test_a_cancellation_without_an_answer_is_not_taken_for_one(answer: Scripted) -> None:
-    with (
-        scripted({"GetOrderStatus": order(), "CancelOrder": answer}) as (exchange, script),
-        pytest.raises(ExchangeUnavailable),
-    ):
-        exchange.cancel("BTC", "2543565231")
+    _, script = unavailable(cancelled, {"GetOrderStatus": order(), "CancelOrder": answer})
     assert script.functions == ["GetOrderStatus", "CancelOrder"]
 
 

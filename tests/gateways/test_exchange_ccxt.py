@@ -114,6 +114,13 @@ def stub(time: Time) -> Iterator[Stub]:
         yield stub
 
 
+def what_of(ask: Callable[[], object]) -> object:
+    """What the error says, when the exchange is unavailable."""
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        ask()
+    return unavailable.value.facts["what"]
+
+
 # What it sends
 
 
@@ -302,9 +309,7 @@ def test_rules_that_can_not_be_read_are_no_rules(stub: Stub, answer: str) -> Non
     """Least of all that there is no market: a purchase would be given up over it."""
     stub.script("GET exchangeInfo", answer)
     for ask in (lambda: stub.exchange.rules("BTC"), lambda: stub.exchange.place(SELL)):
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            ask()
-        assert unavailable.value.facts["what"] == "garbage"
+        assert what_of(ask) == "garbage"
     assert "POST order" not in stub.calls
 
 
@@ -322,9 +327,7 @@ def test_of_orders_in_a_market_that_is_gone_nothing_is_known(stub: Stub, answer:
         lambda: stub.exchange.cancel("BTC", "28"),
     ]
     for ask in asks:
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            ask()
-        assert unavailable.value.facts["what"] == "no_market"
+        assert what_of(ask) == "no_market"
     stub.script("GET exchangeInfo", info())
     stub.script("GET order", answer)
     for ask in asks[:2]:
@@ -436,9 +439,7 @@ def test_whatever_may_go_together_with_an_order_leaves_it_open_and_is_asked_once
     stub: Stub, answer: Scripted, what: str
 ) -> None:
     stub.script("POST order", answer)
-    with pytest.raises(ExchangeUnavailable) as unavailable:
-        stub.exchange.place(SELL)
-    assert unavailable.value.facts["what"] == what
+    assert what_of(lambda: stub.exchange.place(SELL)) == what
     assert stub.calls.count("POST order") == 1
     assert stub.calls[-1] == "POST order", "and nothing after it"
 
@@ -622,9 +623,7 @@ def test_fees_are_not_told_before_all_trades_are_there(stub: Stub, trades: list[
         lambda: stub.exchange.find("BTC", OURS),
     ]
     for ask in asks:
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            ask()
-        assert unavailable.value.facts == {"what": "unsettled"}
+        assert what_of(ask) == "unsettled"
 
 
 def test_trades_without_end_are_read_until_the_time_is_up(stub: Stub, time: Time) -> None:
@@ -639,18 +638,14 @@ def test_trades_without_end_are_read_until_the_time_is_up(stub: Stub, time: Time
     stub.script("GET order", order("FILLED", "0.34500000"))
     with serve(endless, name="binance") as face:
         exchange = CcxtExchange(face.url, api_key="k", secret="s", monotonic=time.monotonic)
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            exchange.order("BTC", "28")
-    assert unavailable.value.facts == {"what": "timeout"}
+        assert what_of(lambda: exchange.order("BTC", "28")) == "timeout"
 
 
 def test_a_page_that_comes_again_is_not_counted_again(stub: Stub) -> None:
     page = json.dumps([trade(n, "0.00010000", "1") for n in range(1, TRADES_PAGE + 1)])
     stub.script("GET order", order("FILLED", "0.20000000", origQty="0.20000000"))
     stub.script("GET myTrades", page)
-    with pytest.raises(ExchangeUnavailable) as unavailable:
-        stub.exchange.order("BTC", "28")
-    assert unavailable.value.facts == {"what": "garbage"}
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "garbage"
 
 
 @pytest.mark.parametrize(
@@ -665,9 +660,7 @@ def test_a_page_that_comes_again_is_not_counted_again(stub: Stub) -> None:
 def test_an_order_that_can_not_be_read_is_no_order(stub: Stub, answer: str) -> None:
     stub.script("GET order", answer)
     stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000")]))
-    with pytest.raises(ExchangeUnavailable) as unavailable:
-        stub.exchange.order("BTC", "28")
-    assert unavailable.value.facts["what"] == "garbage"
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "garbage"
 
 
 UNREADABLE = {
@@ -721,9 +714,7 @@ def test_a_fault_is_never_taken_for_an_order_that_is_not_there(stub: Stub, answe
         lambda: stub.exchange.cancel("BTC", "28"),
     ]
     for ask in asks:
-        with pytest.raises(ExchangeUnavailable) as unavailable:
-            ask()
-        assert unavailable.value.facts["what"] == what
+        assert what_of(ask) == what
 
 
 @pytest.mark.parametrize("message", ["Unknown order sent.", "Order was not canceled due to cancel restrictions."])

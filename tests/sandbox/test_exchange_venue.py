@@ -302,25 +302,17 @@ def test_all_open_orders_of_one_market_are_cancelled_and_no_others(world: World)
 # What is refused
 
 
+QUANTITIES = ("0.000005", "0.100001", "0", "-1", "NaN", "1e30", "1e-99999")
+REFUSED = {
+    Reason.LOT_SIZE: [*((q, "60000") for q in QUANTITIES), ("0.00009", "600000"), ("0.000005", "60000.001")],
+    Reason.PRICE_FILTER: [("0.1", "60000.001"), ("0.1", "0"), ("0.1", "Infinity"), ("0.0001", "60000.001")],
+    Reason.MIN_NOTIONAL: [("0.0001", "99999.99")],
+    Reason.INSUFFICIENT_BALANCE: [("10.0001", "60000")],
+}
+
+
 @pytest.mark.parametrize(
-    ("quantity", "price", "reason"),
-    [
-        ("0.000005", "60000", Reason.LOT_SIZE),
-        ("0.100001", "60000", Reason.LOT_SIZE),
-        ("0.00009", "600000", Reason.LOT_SIZE),
-        ("0", "60000", Reason.LOT_SIZE),
-        ("-1", "60000", Reason.LOT_SIZE),
-        ("NaN", "60000", Reason.LOT_SIZE),
-        ("1e30", "60000", Reason.LOT_SIZE),
-        ("1e-99999", "60000", Reason.LOT_SIZE),
-        ("0.000005", "60000.001", Reason.LOT_SIZE),
-        ("0.1", "60000.001", Reason.PRICE_FILTER),
-        ("0.1", "0", Reason.PRICE_FILTER),
-        ("0.1", "Infinity", Reason.PRICE_FILTER),
-        ("0.0001", "60000.001", Reason.PRICE_FILTER),
-        ("0.0001", "99999.99", Reason.MIN_NOTIONAL),
-        ("10.0001", "60000", Reason.INSUFFICIENT_BALANCE),
-    ],
+    ("quantity", "price", "reason"), [(*terms, reason) for reason, orders in REFUSED.items() for terms in orders]
 )
 def test_an_order_that_breaks_a_rule_of_the_market_is_refused(
     world: World, quantity: str, price: str, reason: Reason
