@@ -183,12 +183,6 @@ def test_a_time_that_is_none_is_refused_however_it_is_signed(seconds: str) -> No
         heard(body, headers_of(body, seconds=seconds))
 
 
-def test_a_stranger_signs_nothing() -> None:
-    body = json.dumps(SAID).encode()
-    with pytest.raises(SignatureRefused):
-        heard(body, headers_of(body, STRANGE_KEY))
-
-
 @pytest.mark.parametrize("key", [KEY, NEXT_KEY])
 @pytest.mark.parametrize("keys", [(KEY, NEXT_KEY), (NEXT_KEY, KEY)])
 def test_while_the_secret_is_changed_either_one_signs(key: bytes, keys: tuple[bytes, ...]) -> None:
@@ -204,12 +198,6 @@ def test_after_the_secret_was_changed_the_old_one_signs_nothing() -> None:
         heard(body, headers_of(body, KEY), (NEXT_KEY,))
     both = headers_of(body) | {"webhook-signature": f"{signature(body, KEY)} {signature(body, NEXT_KEY)}"}
     assert heard(body, both, (NEXT_KEY,)).event_id == "evt_1"
-
-
-def test_that_it_comes_again_is_not_seen_here() -> None:
-    body = json.dumps(SAID).encode()
-    later = headers_of(body, seconds=SECONDS + 5)
-    assert heard(body) == heard(body) == heard(body, later)
 
 
 @pytest.mark.parametrize("body", [b"\xff", b'{"type": "\xe9"}', b"\xed\xa0\x80"])

@@ -560,10 +560,6 @@ def test_a_rebate_is_a_negative_fee() -> None:
     assert fees_of(trade(1, Fee="-0.25")) == (Money("-0.25"), {})
 
 
-def test_trades_of_other_orders_do_not_count() -> None:
-    assert fees_of(trade(1, OrderId=7, Fee=99), trade(2, Fee=1), trade(3, OrderId=8, Fee=99)) == (Money(1), {})
-
-
 @pytest.mark.parametrize(
     "trades",
     [

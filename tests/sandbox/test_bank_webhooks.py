@@ -78,15 +78,6 @@ def world() -> World:
     return World()
 
 
-@pytest.mark.parametrize("outcome", ["complete", "fail"])
-def test_the_desk_hears_exactly_what_the_bank_has_to_tell(world: World, outcome: str) -> None:
-    world.bank.set_outcome(outcome)
-    world.paid("pay-1")
-    assert world.sender.step() > 0
-    assert [url for _, url, *_ in world.attempts] == [TARGET]
-    assert [world.heard()] == world.bank.events()
-
-
 def test_the_body_is_the_documented_one(world: World) -> None:
     world.paid("pay-1")
     world.sender.step()

@@ -21,7 +21,7 @@ from common.gateways.exchange import (
     Ticket,
     client_order_id,
 )
-from common.gateways.exchange.alphapoint import AlphaPointExchange, client_order_number
+from common.gateways.exchange.alphapoint import AlphaPointExchange
 from common.money import Money, Price, Quantity
 from sandbox.exchange.alphapoint import TRADES_MAX, AlphaPointFace, Credential
 from sandbox.exchange.faults import Faults
@@ -454,12 +454,6 @@ SALE = Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("60000"), client_order_id
 
 def sale(quantity: str) -> Ticket:
     return Ticket(Side.SELL, Quantity(quantity, "BTC"), Price("60000"), SALE.client_order_id)
-
-
-def test_our_number_is_what_the_exchange_knows_the_order_by(world: World) -> None:
-    exchange_order_id = world.adapter().place(SALE)
-    assert world.venue.history("desk")[0].client_order_id == str(client_order_number(SALE.client_order_id))
-    assert world.adapter().find("BTC", SALE.client_order_id).exchange_order_id == exchange_order_id
 
 
 def test_an_array_of_one_is_the_order_too() -> None:

@@ -500,11 +500,6 @@ def test_an_order_that_shall_not_take_is_refused_where_it_would(world: World) ->
     assert said.json == {"code": -2010, "msg": "Order would immediately match and take."}
 
 
-def test_a_closed_market_says_so(world: World) -> None:
-    world.venue.maintenance = True
-    assert world.place().json == {"code": -1013, "msg": "Market is closed."}
-
-
 @pytest.mark.parametrize(
     ("method", "path", "asked", "code"),
     [
@@ -675,15 +670,6 @@ def theirs(world: World) -> Any:
     client.urls["api"] = {name: re.sub(r"^https://[^/]+", world.url, url) for name, url in client.urls["api"].items()}
     world.now = clock.now()
     return client
-
-
-def test_ccxt_reads_the_markets(world: World, theirs: Any) -> None:
-    markets = theirs.load_markets()
-    assert set(markets) == {"BTC/USDT", "LTC/BTC"}
-    market = markets["BTC/USDT"]
-    assert (market["precision"]["amount"], market["precision"]["price"]) == (0.00001, 0.01)
-    assert (market["limits"]["cost"]["min"], market["limits"]["amount"]["min"], market["active"]) == (5, 0.00001, True)
-    assert theirs.fetch_time() == int(world.now.timestamp() * 1000)
 
 
 def test_ccxt_reads_prices(world: World, theirs: Any) -> None:

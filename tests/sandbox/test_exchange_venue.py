@@ -177,13 +177,6 @@ def test_a_trade_is_at_the_price_that_rested_and_moves_money_on_both_sides(world
     world.check_trades()
 
 
-def test_a_buyer_locks_his_own_price_and_gets_back_what_a_better_one_leaves(world: World) -> None:
-    world.venue.set_fees(FREE)
-    world.place("alice", SELL, "0.2", "60000")
-    world.place("bob", BUY, "0.5", "61000")
-    assert world.has("bob", "USDT") == (plain(Decimal(100000 - 12000 - 18300)), "18300")
-
-
 @pytest.mark.parametrize(
     ("time_in_force", "executed", "status"),
     [
@@ -267,24 +260,6 @@ def test_ids_ascend_with_gaps_that_the_seed_chooses() -> None:
 
 
 # Cancelling
-
-
-def test_a_cancelled_order_gives_back_what_it_locked_and_keeps_what_it_got(world: World) -> None:
-    world.venue.set_fees(FREE)
-    order = world.place("bob", BUY, "0.5", "60000")
-    assert world.has("bob", "USDT") == ("70000", "30000")
-    world.place("alice", SELL, "0.2", "60000")
-    cancelled = world.venue.cancel("bob", "BTCUSDT", order_id=order.order_id)
-    assert (cancelled.status, cancelled.executed) == (Status.CANCELED, Decimal("0.2"))
-    assert (world.has("bob", "USDT"), world.has("bob", "BTC")) == (("88000", "0"), ("10.2", "0"))
-    assert world.venue.depth("BTCUSDT") == ([], [])
-
-
-def test_an_order_that_is_over_stays_as_it_is_when_it_is_cancelled(world: World) -> None:
-    world.place("alice", SELL, "0.2", "60000")
-    filled = world.place("bob", BUY, "0.2", "60000")
-    world.at += timedelta(hours=1)
-    assert world.venue.cancel("bob", "BTCUSDT", order_id=filled.order_id) == filled
 
 
 def test_all_open_orders_of_one_market_are_cancelled_and_no_others(world: World) -> None:
@@ -419,24 +394,6 @@ def test_a_market_that_is_not_listed_is_unknown_to_every_call(world: World) -> N
         with pytest.raises(VenueRefused, match="XYZUSDT is not traded here; there are BTCUSDT, ETHUSDT") as refusal:
             call()
         assert refusal.value.reason is Reason.UNKNOWN_SYMBOL
-
-
-def test_an_order_is_known_to_its_own_account_and_market_only(world: World) -> None:
-    order = world.place("alice", SELL, "0.1", "60000", client_order_id="a")
-    elsewhere: list[tuple[str, str, dict[str, Any]]] = [
-        ("bob", "BTCUSDT", {"order_id": order.order_id}),
-        ("bob", "BTCUSDT", {"client_order_id": "a"}),
-        ("alice", "ETHUSDT", {"order_id": order.order_id}),
-        ("alice", "ETHUSDT", {"client_order_id": "a"}),
-        ("alice", "BTCUSDT", {"order_id": order.order_id + 1}),
-        ("alice", "BTCUSDT", {"client_order_id": ""}),
-    ]
-    for account, symbol, terms in elsewhere:
-        with pytest.raises(OrderUnknown):
-            world.venue.order(account, symbol, **terms)
-        with pytest.raises(OrderUnknown):
-            world.venue.cancel(account, symbol, **terms)
-    assert world.again(order) == order
 
 
 def test_an_order_is_asked_for_by_an_id(world: World) -> None:
@@ -761,34 +718,34 @@ class CountingLock:
 
 
 @pytest.mark.parametrize(
-    "call",
+    ("call", "given"),
     [
-        lambda venue: setattr(venue, "maintenance", True),
-        lambda venue: venue.list_symbol(BTC),
-        lambda venue: venue.depth("BTCUSDT"),
-        lambda venue: venue.last_price("BTCUSDT"),
-        lambda venue: venue.accounts,
-        lambda venue: venue.open_account("carol", {}),
-        lambda venue: venue.deposit("alice", "BTC", Decimal(0)),
-        lambda venue: venue.set_fees(FREE),
-        lambda venue: venue.balances("alice"),
-        lambda venue: venue.place("alice", "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(60000)),
-        lambda venue: venue.cancel("alice", "BTCUSDT", client_order_id="a"),
-        lambda venue: venue.cancel_all("alice", "BTCUSDT"),
-        lambda venue: venue.order("alice", "BTCUSDT", client_order_id="a"),
-        lambda venue: venue.open_orders("alice"),
-        lambda venue: venue.history("alice"),
-        lambda venue: venue.trades("alice", "BTCUSDT"),
-        lambda venue: venue.state(),
-        lambda venue: venue.restore(Venue(lambda: NOON).state()),
+        *((name, ["BTCUSDT"]) for name in ("depth", "last_price")),
+        *((name, ["alice"]) for name in ("balances", "open_orders", "history")),
+        *((name, ["alice", "BTCUSDT"]) for name in ("cancel_all", "trades")),
+        *((name, ["alice", "BTCUSDT", "a"]) for name in ("cancel", "order")),
+        *(("list_symbol", [BTC]), ("open_account", ["carol", {}]), ("deposit", ["alice", "BTC", Decimal(0)])),
+        *(("set_fees", [FREE]), ("state", []), ("restore", [Venue(lambda: NOON).state()])),
+        ("place", ["alice", "BTCUSDT", SELL, Kind.LIMIT, Decimal(1), Decimal(60000)]),
+        *(("accounts", []), ("maintenance", [])),  # the one is read, the other set
     ],
 )
-def test_every_call_waits_for_the_lock(call: Callable[[Venue], Any]) -> None:
+def test_every_call_waits_for_the_lock(call: str, given: list[Any]) -> None:
     world = World()
     world.place("alice", SELL, "0.1", "60000", client_order_id="a")
     lock = CountingLock()
     world.venue.lock = lock  # type: ignore[assignment]
-    call(world.venue)
+    match call, given:
+        case "accounts", _:
+            assert world.venue.accounts
+        case "maintenance", _:
+            world.venue.maintenance = True
+        case "place", [*order, quantity, price]:
+            world.venue.place(*order, quantity=quantity, price=price)
+        case (("cancel" | "order"), [*whose, name]):
+            getattr(world.venue, call)(*whose, client_order_id=name)
+        case _:
+            getattr(world.venue, call)(*given)
     assert lock.taken > 0
 
 
