@@ -97,9 +97,8 @@ def test_many_who_send_one_reference_at_once_make_one_credit(world: World) -> No
 
 
 @pytest.mark.parametrize(("account_id", "amount"), [("a-2", TEN), ("a-1", Money("10.01")), ("a-1", Money("100"))])
-def test_a_reference_with_other_terms_is_undecided_and_the_first_credit_stands(
-    world: World, account_id: str, amount: Money
-) -> None:
+def test_of_a_reference_with_other_terms_the_first_credit_stands(world: World, account_id: str, amount: Money) -> None:
+    """What becomes of the second request is undecided."""
     first = world.pay()
     with pytest.raises(BankUnavailable) as refusal:
         world.pay("pay-1", account_id, amount)
@@ -111,7 +110,7 @@ def test_a_reference_with_other_terms_is_undecided_and_the_first_credit_stands(
 # The definite no
 
 
-def test_a_refused_credit_is_not_booked_and_is_refused_with_the_banks_words(world: World) -> None:
+def test_a_refused_credit_has_the_banks_words_and_is_not_booked(world: World) -> None:
     world.simulated.refuse_next()
     with pytest.raises(BankRefused) as refusal:
         world.pay()
@@ -217,9 +216,8 @@ def test_every_fault_is_told_here() -> None:
 
 
 @pytest.mark.parametrize("fault", FACTS)
-def test_after_a_fault_a_credit_may_be_there_or_not_and_sending_it_again_makes_it_one(
-    world: World, fault: Fault
-) -> None:
+def test_a_credit_sent_again_after_a_fault_is_one_credit(world: World, fault: Fault) -> None:
+    """After the fault it may be there or not."""
     world.simulated.fail_next(fault, Operation.CREDIT)
     asked = world.hasty if fault in SLOW else world.bank
     with pytest.raises(BankUnavailable) as refusal:

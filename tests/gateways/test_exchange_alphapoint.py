@@ -384,7 +384,8 @@ def test_an_older_exchange_tells_no_minimum() -> None:
         [instrument(8, "BTC", Product2Symbol=None), {}],
     ],
 )
-def test_what_is_not_traded_for_dollars_now_is_no_market_and_nothing_is_sent(listed: list[dict[str, object]]) -> None:
+def test_what_is_not_traded_for_dollars_now_is_no_market(listed: list[dict[str, object]]) -> None:
+    """And nothing is sent."""
     with scripted({"GetInstruments": json.dumps(listed)}) as (exchange, script):
         with pytest.raises(MarketUnknown):
             exchange.rules("BTC")
@@ -523,7 +524,8 @@ UNREADABLE: dict[str, tuple[object, ...]] = {  # None: left out
         *(order(**{name: value}) for name, values in UNREADABLE.items() for value in values),
     ],
 )
-def test_an_order_that_can_not_be_read_is_neither_unknown_nor_anything_else(answer: Scripted) -> None:
+def test_an_order_that_can_not_be_read_is_not_unknown(answer: Scripted) -> None:
+    """Nor anything else."""
     unavailable(looked_up, {"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))})
 
 
@@ -536,7 +538,7 @@ def fees_of(*trades: str, **answers: str) -> tuple[Money, Mapping[str, Decimal]]
         return seen.fee, seen.fees_elsewhere
 
 
-def test_a_fee_in_a_product_that_is_traded_nowhere_is_named_by_the_products() -> None:
+def test_a_fee_in_a_product_traded_nowhere_is_named_by_the_products() -> None:
     products = '[{"ProductId":1,"Product":"BTC"},{"ProductId":77,"Product":"ZMT"}]'
     assert fees_of(trade(1, Fee="3", FeeProductId=77), GetProducts=products) == (ZERO, {"ZMT": Decimal(3)})
     assert fees_of(trade(1, Fee="3", FeeProductId=78), GetProducts=products) == (ZERO, {"78": Decimal(3)})

@@ -435,9 +435,8 @@ def test_a_market_that_is_not_there_or_closed_is_told_as_such(stub: Stub, answer
 
 
 @pytest.mark.parametrize(("answer", "what"), MAYBE)
-def test_whatever_may_go_together_with_an_order_leaves_it_open_and_is_asked_once(
-    stub: Stub, answer: Scripted, what: str
-) -> None:
+def test_what_may_go_together_with_an_order_leaves_it_open(stub: Stub, answer: Scripted, what: str) -> None:
+    """It is asked once, and nothing is asked after it."""
     stub.script("POST order", answer)
     assert what_of(lambda: stub.exchange.place(SELL)) == what
     assert stub.calls.count("POST order") == 1

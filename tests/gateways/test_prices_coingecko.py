@@ -136,7 +136,8 @@ def test_an_answer_that_can_not_be_read_is_garbage(body: bytes) -> None:
     assert refusal_of(http(body)).facts == {"what": "garbage"}
 
 
-def test_more_than_a_hundred_ids_are_several_questions_and_each_id_is_in_one() -> None:
+def test_more_than_a_hundred_ids_are_several_questions() -> None:
+    """Each id is in one of them."""
     ids = {f"A{n}": f"asset-{n}" for n in range(201)}
     with Wire(*[http(b"{}")] * 3) as source:
         assert CoinGeckoPrices(source.url, ids).latest(ids.keys()) == {}

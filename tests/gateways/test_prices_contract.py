@@ -148,7 +148,8 @@ FACTS = {
 
 
 @pytest.mark.parametrize("fault", Fault)
-def test_every_fault_is_the_source_being_unavailable_and_the_next_call_is_answered(world: World, fault: Fault) -> None:
+def test_after_every_fault_the_next_call_is_answered(world: World, fault: Fault) -> None:
+    """The fault itself makes the source unavailable."""
     world.oracle.set_price("bitcoin", "67187.3")
     world.oracle.fail_next(fault)
     asked = world.hasty if fault is Fault.TIMEOUT else world.prices

@@ -312,7 +312,7 @@ def test_a_connection_is_not_kept_over_a_long_pause(seconds: float, used: list[i
     assert connections(("GET", kept), ("GET", kept), wall=lambda: next(times)) == used
 
 
-def test_a_kept_connection_that_breaks_is_no_answer_and_nothing_is_repeated() -> None:
+def test_nothing_is_repeated_when_a_kept_connection_breaks() -> None:
     with Wire(http("{}", "200 OK", KEEP), b"", http("{}")) as wire:
         asking = transport(wire.url)
         asking.ask("GET", "/", {})

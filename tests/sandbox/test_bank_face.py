@@ -334,7 +334,8 @@ def test_a_payout_is_settled_told_and_outlives_a_restart(tmp_path: Path) -> None
     assert "/v1/adjustments" in access_log
 
 
-def test_a_crash_between_keeping_and_telling_tells_twice_and_never_not_at_all(tmp_path: Path) -> None:
+def test_a_crash_between_keeping_and_telling_tells_twice(tmp_path: Path) -> None:
+    """An event is never left untold."""
     from sandbox.bank.__main__ import _restore, _write
 
     clock, kept = VirtualClock(), tmp_path / "bank.json"

@@ -112,9 +112,8 @@ def test_what_is_ordered_for_an_account_counts_more_than_for_all(bank: Simulated
 
 
 @pytest.mark.parametrize("cents", ["51", "52", "53"])
-def test_the_credit_after_those_that_were_ordered_to_fail_is_paid_whatever_its_cents(
-    bank: SimulatedBank, cents: str
-) -> None:
+def test_the_credit_after_those_ordered_to_fail_is_paid(bank: SimulatedBank, cents: str) -> None:
+    """Whatever its cents are."""
     bank.set_outcome("fail", times=2)
     for n in range(3):
         pay(bank, f"pay-{n}", usd=f"1.{cents}")
@@ -230,7 +229,7 @@ def test_credits_are_summed_by_account_and_found_by_reference(bank: SimulatedBan
     assert [credit.reference_id for credit in bank.credits("o-1#")] == ["o-1#2"]
 
 
-def test_the_words_for_a_failure_depend_on_nothing_but_the_seed_and_the_reference(clock: VirtualClock) -> None:
+def test_the_words_for_a_failure_depend_on_seed_and_reference_only(clock: VirtualClock) -> None:
     def codes(seed: int, references: list[str]) -> dict[str, str | None]:
         bank = SimulatedBank(clock.now, seed)
         bank.set_outcome("fail")

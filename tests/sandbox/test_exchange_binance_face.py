@@ -828,7 +828,8 @@ def test_the_markets_fit_the_desks_catalogue_and_the_price_source() -> None:
     assert len({symbol.symbol_id for symbol in SYMBOLS}) == len(SYMBOLS)
 
 
-def test_the_market_follows_the_price_source_and_stays_where_it_was_when_that_is_gone() -> None:
+def test_the_market_follows_the_price_source_and_stays_without_it() -> None:
+    """It stays where it was."""
     oracle = Oracle(lambda: NOW, seed=7)
     oracle.set_price("bitcoin", "67187.30")
     oracle.set_price("ethereum", None)
@@ -861,7 +862,7 @@ def test_a_price_source_that_talks_nonsense_changes_nothing(answer: str) -> None
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS, ids=lambda symbol: symbol.name)
-def test_every_market_of_the_desk_can_be_traded_in_at_the_price_sources_price(symbol: Symbol) -> None:
+def test_every_market_of_the_desk_trades_at_the_price_sources_price(symbol: Symbol) -> None:
     venue = Venue(clock.now)
     for one in SYMBOLS:
         venue.list_symbol(one)

@@ -68,7 +68,8 @@ def test_a_budget_buys_whole_lots_and_is_never_overspent(
     assert (fills(plan), plan.lots_left, plan.ending) == (bought, 0, ending)
 
 
-def test_an_order_that_is_cancelled_trades_with_nobody_and_the_others_keep_their_places(orders: Orders) -> None:
+def test_of_a_cancelled_order_nothing_is_left_in_the_book(orders: Orders) -> None:
+    """The others keep their places."""
     for owner in ("alice", "bob", "carol"):
         orders.sell(owner, 2, 100)
     assert orders.book.cancel(2) == 2

@@ -200,7 +200,8 @@ def test_a_post_only_order_rests_and_is_refused_where_it_would_trade(world: Worl
     assert world.place("bob", BUY, "0.2", "59999.99", Kind.LIMIT_MAKER).status is Status.NEW
 
 
-def test_a_market_order_takes_what_it_gets_and_expires_where_nobody_is_left(world: World) -> None:
+def test_a_market_order_expires_where_nobody_is_left(world: World) -> None:
+    """It keeps what it got until then."""
     world.place("alice", SELL, "0.2", "60000")
     world.place("alice", SELL, "0.2", "61000")
     order = world.market("bob", BUY, "0.3")
@@ -326,7 +327,7 @@ def test_an_amount_of_quote_below_the_smallest_order_is_refused(world: World, qu
     assert refusal.value.reason is Reason.MIN_NOTIONAL
 
 
-def test_an_amount_of_quote_that_buys_less_than_the_smallest_quantity_is_refused(world: World) -> None:
+def test_an_amount_that_buys_less_than_the_smallest_order_is_refused(world: World) -> None:
     world.place("alice", SELL, "0.1", "600000")
     with pytest.raises(VenueRefused) as refusal:
         world.market("bob", BUY, quote="59")
@@ -345,7 +346,7 @@ def test_a_market_order_is_worth_what_its_first_trade_makes_of_it(world: World) 
     assert world.venue.depth("BTCUSDT") == ([], [])
 
 
-def test_an_open_orders_client_order_id_is_refused_and_free_again_when_it_is_over(world: World) -> None:
+def test_an_open_orders_client_order_id_is_taken_until_it_is_over(world: World) -> None:
     first = world.place("alice", SELL, "0.1", "60000", client_order_id="a")
     assert world.refused("alice", SELL, "0.1", "61000", client_order_id="a") is Reason.DUPLICATE_ORDER
     assert world.place("bob", SELL, "0.1", "60000", client_order_id="a").status is Status.NEW
@@ -429,7 +430,8 @@ def test_an_order_that_makes_no_sense_is_a_bug_of_the_face(world: World, terms: 
         world.venue.place("bob", "BTCUSDT", **given)  # type: ignore[arg-type]
 
 
-def test_accounts_and_markets_are_opened_once_and_deposits_are_of_something(world: World) -> None:
+def test_accounts_and_markets_are_opened_once(world: World) -> None:
+    """And a deposit is of something."""
     with pytest.raises(ValueError, match="alice exists"):
         world.venue.open_account("alice", {})
     with pytest.raises(ValueError, match="a deposit of -1 BTC"):
@@ -447,7 +449,7 @@ def test_accounts_and_markets_are_opened_once_and_deposits_are_of_something(worl
 # Fees
 
 
-def test_fees_are_taken_from_what_each_side_receives_and_go_to_the_exchange(world: World) -> None:
+def test_each_side_pays_fees_to_the_exchange_from_what_it_receives(world: World) -> None:
     selling = world.place("alice", SELL, "0.5", "60000")
     buying = world.place("bob", BUY, "0.2", "60000")
     (sold,) = world.venue.trades("alice", "BTCUSDT", order_id=selling.order_id)
@@ -618,7 +620,8 @@ def test_other_digits_are_no_magic(magic: World, quantity: str) -> None:
     assert magic.place("alice", SELL, quantity, "60000" if quantity != "0.00077" else "80000").status is Status.NEW
 
 
-def test_there_is_no_magic_without_a_price_or_for_the_market_itself_or_where_it_is_not_asked_for(magic: World) -> None:
+def test_there_is_no_magic_unless_a_customer_names_a_price(magic: World) -> None:
+    """Nor where the venue was not asked for it."""
     assert magic.place("house", SELL, "0.00777", "60000").status is Status.NEW
     assert magic.market("alice", BUY, "0.00666").status is Status.FILLED
     sober = World()

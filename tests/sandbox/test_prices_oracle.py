@@ -72,7 +72,7 @@ def test_a_walk_is_the_same_on_every_machine() -> None:
     assert tick == Tick(Decimal("66785.6"), datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
 
 
-def test_a_walk_takes_a_step_of_two_basis_points_every_ten_seconds_and_none_between() -> None:
+def test_a_walk_takes_one_step_of_two_basis_points_in_ten_seconds() -> None:
     ticks = walked(7, "bitcoin", steps(1000, MIDNIGHT - 500 * STEP))
     assert {abs(one.usd - other.usd) for one, other in pairwise(ticks) if one.usd and other.usd} == {Decimal("13.4")}
     assert [tick.updated_at for tick in ticks] == list(steps(1000, MIDNIGHT - 500 * STEP))
@@ -111,7 +111,8 @@ def test_a_walk_of_the_longest_price_is_exact() -> None:
 
 
 @given(st.lists(st.sampled_from(["1.05", "0.95", "3", "0.333333333333333333"]), max_size=100))
-def test_any_number_of_moves_leaves_a_price_of_at_most_eighteen_fraction_digits(factors: list[str]) -> None:
+def test_a_price_has_eighteen_fraction_digits_after_any_moves(factors: list[str]) -> None:
+    """At most."""
     oracle = Oracle(Clock(), 7)
     oracle.set_price("bitcoin", "1")
     for factor in factors:
@@ -220,7 +221,8 @@ def test_looking_is_not_asking() -> None:
     assert (oracle.calls, oracle.faults()) == (0, [Fault.SERVER_ERROR])
 
 
-def test_questions_from_many_threads_are_all_counted_and_each_fault_is_met_once() -> None:
+def test_questions_from_many_threads_meet_each_fault_once() -> None:
+    """And all of them are counted."""
     oracle = Oracle(Clock(), 7)
     oracle.fail_next("500", times=100)
     met: list[Fault] = []
