@@ -67,13 +67,13 @@ class Answer:
 
     @property
     def retry_after_seconds(self) -> int | None:
-        """How long the other side asks us to wait. A date, or nonsense, says nothing."""
+        """How long the other side asks us to wait; None where it says nothing, a date or nonsense."""
         seconds = self.headers.get("Retry-After", "")
         return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) <= 6 else None
 
     @property
     def is_page(self) -> bool:
-        """Whether a web page was announced. Some machine between us and the other side wrote it, whatever it says."""
+        """Whether the answer was announced as a web page. A machine between us and the other side wrote that."""
         return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html"
 
 
@@ -87,8 +87,8 @@ class Transport:
     unpacks: whether a body that comes compressed is unpacked; `body_bytes_max` is of the unpacked one.
     wall: seconds since 1970. This clock goes on while a Lambda is frozen.
 
-    A connection is kept for the next GET, for KEPT_SECONDS_MAX. Any other method changes something at the other side,
-    and a kept connection may be dead without our knowing: so such a request gets a connection of its own.
+    A GET leaves its connection to the next GET, for at most KEPT_SECONDS_MAX. Any other method changes something at the
+    other side and has a connection of its own: a kept one may be dead, and then nobody knows what became of the change.
 
     Raises ValueError for a base_url that can not be one and for times that are not above 0.
     """
@@ -134,7 +134,7 @@ class Transport:
 
         target: the path from the root on, with its query.
         seconds: what is left of the caller's own time. The request ends then, if not earlier.
-        believed: the statuses whose body is read; None: all. A broken body of any other changes nothing.
+        believed: the statuses whose body is read; None: all. The body of another status is not looked at.
 
         Raises NotSent, OutcomeUnknown.
         """

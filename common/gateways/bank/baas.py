@@ -130,7 +130,7 @@ class BaasBank:
         )
 
     def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
-        """See `Bank.credit`. What can not be a credit (no whole cents above zero, no ids) is refused without asking."""
+        """See `Bank.credit`. A credit without ids, or not of whole cents above zero, is refused without asking."""
         wrong = _unsendable(reference_id, account_id, amount)
         if wrong is not None:
             raise BankRefused(f"the credit was not sent to the bank: {wrong}", bank_said="")
@@ -199,7 +199,7 @@ def _unsendable(reference_id: str, account_id: str, amount: Money) -> str | None
 
 
 def _words(answer: Answer) -> str:
-    """Why the bank says no. Raises _Garbage where it is not the bank that says it: a page of some machine between."""
+    """Why the bank says no. Raises _Garbage where a machine between the bank and us said it, with a web page."""
     said = _answered(answer).get("error")
     if isinstance(said, dict):
         said = said.get("message")

@@ -176,7 +176,7 @@ class AlphaPointExchange:
         return _rules(self._market(asset_id, self._until()))
 
     def place(self, ticket: Ticket) -> str:
-        """See `Exchange.place`. What is no multiple of its step is refused here, lest the exchange rounds it."""
+        """See `Exchange.place`. An amount that is no multiple of its step is refused here: the exchange might round."""
         until = self._until()
         quantity, price = ticket.quantity.amount, ticket.limit_price.usd_per_unit
         market = self._market(ticket.quantity.asset_id, until)
@@ -210,15 +210,15 @@ class AlphaPointExchange:
         """See `Exchange.order`."""
         until = self._until()
         entry = self._status(exchange_order_id, until)
-        return self._told(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
+        return self._exchange_order(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
 
     def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
         """See `Exchange.find`.
 
-        An order goes from nowhere to the open ones and from there to the history: reading in this direction, it can
-        not slip through. It may be booked after the first look, so the open orders are read once more at the end; and
-        it may have left them and not have come to the history yet, but then its trades (of the last 200) show it.
-        The exchange keeps its history for as long as it likes.
+        An order is first among the open ones and then in the history. The adapter reads them in this order, so that no
+        order slips through. An order may be booked after the first look: so the open orders are read once more at the
+        end. An order may have left the open ones and not have reached the history: then one of the last 200 trades is
+        its. The exchange keeps its history for as long as it likes.
         """
         until = self._until()
         number = client_order_number(client_order_id)
@@ -237,7 +237,7 @@ class AlphaPointExchange:
             raise ExchangeOrderUnknown(
                 "the exchange has no order of that id, neither open nor over", client_order_id=client_order_id
             )
-        return self._told(asset_id, entry, client_order_id, until)
+        return self._exchange_order(asset_id, entry, client_order_id, until)
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. A refused cancellation is no error when the order is over."""
@@ -305,7 +305,7 @@ class AlphaPointExchange:
         except ExchangeOrderUnknown as lost:
             raise _garbled("a trade of an order that it does not know") from lost
 
-    def _told(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> ExchangeOrder:
+    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> ExchangeOrder:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
         order_id, account_id = _id(entry, "OrderId"), _id(entry, "Account")

@@ -12,9 +12,9 @@
     400 {"code": -2010, "msg": "Account has insufficient balance for requested action."}
     429, 418 with Retry-After; 403 from a firewall, with a web page; 5xx and -1007: executed or not, nobody knows
 
-ccxt is asked for one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. What
-kind of order it is and what became of it is read from ccxt's words, amounts from the exchange's own (`info`), digit by
-digit: where one is missing, ccxt takes an executed quantity for 0, and works out a trade's worth by itself.
+ccxt reads one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. The adapter
+takes an order's side and state from ccxt's words, and amounts from the exchange's own (`info`), digit by digit: where
+an amount is missing, ccxt takes an executed quantity for 0 and computes a trade's worth by itself.
 
 Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (rest-api.md, errors.md, filters.md,
 enums.md), ccxt 4.5.90 binance.py.
@@ -103,8 +103,8 @@ class CcxtExchange:
         own time.
 
     Nothing is imported or asked before the first call. Safe to use from several threads.
-    A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can
-    be known any more, least of all that an order never was: ExchangeUnavailable.
+    Orders in a market that is closed (or halted) can still be looked up and cancelled. Orders in a market that is gone
+    can not, and nobody may conclude that they never existed: ExchangeUnavailable.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -158,12 +158,12 @@ class CcxtExchange:
         _refuse_unless_multiple("quantity", quantity, rules.quantity_step)
         _refuse_unless_multiple("limit price", price, rules.price_step)
         for text, asked in (
-            (self._asked("market", self._client.amount_to_precision, symbol, plain(quantity)), quantity),
-            (self._asked("market", self._client.price_to_precision, symbol, plain(price)), price),
+            (self._ask("market", self._client.amount_to_precision, symbol, plain(quantity)), quantity),
+            (self._ask("market", self._client.price_to_precision, symbol, plain(price)), price),
         ):
-            if Decimal(text) != asked:  # it can not be; but what ccxt sends is what it makes of what it is told
+            if Decimal(text) != asked:  # never seen; but ccxt formats a number once more before it sends it
                 raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}")
-        order = self._asked(
+        order = self._ask(
             "place",
             self._client.create_order,
             symbol,
@@ -180,23 +180,24 @@ class CcxtExchange:
         self._begin()
         symbol = self._listed(asset_id)
         order = self._fetched(symbol, exchange_order_id)
-        return self._told(asset_id, symbol, order, _text(order, "clientOrderId"))
+        return self._exchange_order(asset_id, symbol, order, _text(order, "clientOrderId"))
 
     def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
-        """See `Exchange.find`. Binance looks among all: only orders that ended without a fill are archived, after 90
-        days, and then unknown here, which is as good as never placed."""
+        """See `Exchange.find`. Binance looks among all orders but those that ended without a fill 90 days ago: it has
+        archived them. They are unknown here, which is as good as never placed."""
         self._begin()
         symbol = self._listed(asset_id)
-        order = self._asked("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
-        return self._told(asset_id, symbol, order, client_order_id)
+        order = self._ask("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
+        return self._exchange_order(asset_id, symbol, order, client_order_id)
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
-        """See `Exchange.cancel`. Binance says "Unknown order sent." of one that is over, too: so that is looked at."""
+        """See `Exchange.cancel`. Binance says "Unknown order sent." of an order that is over, too: a look tells them
+        apart."""
         self._begin()
         symbol = self._listed(asset_id)
         _must_be_number(exchange_order_id)
         try:
-            _named(exchange_order_id, self._asked("order", self._client.cancel_order, exchange_order_id, symbol))
+            _named(exchange_order_id, self._ask("order", self._client.cancel_order, exchange_order_id, symbol))
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("code") != -2011 or _state(self._fetched(symbol, exchange_order_id)) is State.WORKING:
                 raise
@@ -226,7 +227,7 @@ class CcxtExchange:
 
     def _read(self, asset_id: str, symbol: str) -> None:
         client, at = self._client, self._clock()
-        markets = self._asked("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
+        markets = self._ask("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
         if not markets:  # a market that is not there is an error, -1121
             raise _garbled("rules of no market")
         found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
@@ -234,7 +235,7 @@ class CcxtExchange:
             raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
         with self._reading:
             others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
-            self._asked("market", client.set_markets, [*others, *found])
+            self._ask("market", client.set_markets, [*others, *found])
             self._read_at[symbol] = at
 
     def _rules(self, symbol: str) -> Rules:
@@ -253,9 +254,11 @@ class CcxtExchange:
     def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
         """Raises ExchangeOrderUnknown."""
         _must_be_number(exchange_order_id)
-        return _named(exchange_order_id, self._asked("order", self._client.fetch_order, exchange_order_id, symbol))
+        return _named(exchange_order_id, self._ask("order", self._client.fetch_order, exchange_order_id, symbol))
 
-    def _told(self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str) -> ExchangeOrder:
+    def _exchange_order(
+        self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str
+    ) -> ExchangeOrder:
         """An order in our words, once its trades are there."""
         exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
         whole, executed = _decimal(order.get("info"), "origQty"), _decimal(order.get("info"), "executedQty")
@@ -275,17 +278,17 @@ class CcxtExchange:
         )
 
     def _settled(self, symbol: str, exchange_order_id: str, executed: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
-        """What an order's trades come to, in quote, and their fees by currency.
+        """The sum of an order's trades in quote, and their fees by currency.
 
-        The order may be ahead of its trades, which come from a database, or have traded on since it was read: then they
-        do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: it may be missing,
-        Binance says, in old orders, as a negative number.
+        Trades come from a database that may be behind the order, and the order may have traded on since it was read:
+        then the trades do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: Binance
+        says that old orders may have a negative number there.
         """
         quantity, gross, fees = Decimal(0), Decimal(0), dict[str, Decimal]()
         from_id = 0  # without one, Binance begins with the newest
         while True:  # as long as there is time
             asked = {"fromId": from_id}
-            page = self._asked(
+            page = self._ask(
                 "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
             )
             for trade in page:
@@ -311,7 +314,7 @@ class CcxtExchange:
         """An operation begins; when its time is up, nothing more is asked."""
         self._call.until = self._monotonic() + OPERATION_SECONDS_MAX
 
-    def _asked(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _ask(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
         """What ccxt answers, with at most one request. Raises what `_in_our_words` says."""
         self._call.answer = None
         try:
@@ -380,8 +383,8 @@ def _binance() -> Any:
 
 
 class _Call(local):
-    """What is going on in a thread. The answer is kept here and not looked for in the exception that comes of it:
-    Python chains that one to whatever the caller is handling just then, which may be about another question."""
+    """What is going on in a thread. The answer is kept here, not looked for in the exception that ccxt makes of it:
+    Python chains that exception to whatever the caller is handling, which may be about another question."""
 
     until = 0.0  # the operation asks no more from then on
     answer: Answer | None = None  # None: nothing came, or not all of it
