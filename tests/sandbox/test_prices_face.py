@@ -177,6 +177,7 @@ def test_the_state_shows_everything(oracle: Oracle, url: str) -> None:
         ("POST", "/sandbox/faults", {"kind": "earthquake"}, 400, "429, 500, timeout, garbage, drop"),
         ("POST", "/sandbox/faults", {"kind": 429}, 400, "one of 429, 500, timeout"),
         ("POST", "/sandbox/faults", {"kind": "429", "times": 0}, 400, "from 1 to 1000"),
+        ("POST", "/sandbox/faults", {"kind": "429", "times": 1001}, 400, "from 1 to 1000"),
         ("GET", "/sandbox/prices/bitcoin", None, 404, "GET /sandbox/state"),
         ("GET", "/", None, 404, "GET /api/v3/simple/price"),
         ("POST", PRICE, {}, 404, "nothing answers POST /api/v3/simple/price"),
