@@ -49,6 +49,7 @@ from tests.gateways.alphapoint import (
     order,
     trade,
 )
+from tests.gateways.wire import row
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_MS = 1767225600000
@@ -146,17 +147,9 @@ def test_an_order_is_sent_as_documented() -> None:
     assert (asked.method, asked.path, asked.query) == ("POST", ["AP", "SendOrder"], {})
     assert asked.headers["Content-Type"] == "application/json"
     assert json.loads(asked.body, parse_float=str) == {
-        "InstrumentId": 8,
-        "OMSId": 1,
-        "AccountId": 449,
-        "TimeInForce": 1,
-        "ClientOrderId": NUMBER,
-        "OrderIdOCO": 0,
-        "UseDisplayQuantity": False,
-        "Side": 1,
-        "Quantity": "0.345",
-        "OrderType": 2,
-        "LimitPrice": "19010.5",
+        **row("InstrumentId OMSId AccountId ClientOrderId", 8, 1, 449, NUMBER),
+        **row("TimeInForce OrderIdOCO UseDisplayQuantity", 1, 0, False),
+        **row("Side Quantity OrderType LimitPrice", 1, "0.345", 2, "19010.5"),
     }
 
 

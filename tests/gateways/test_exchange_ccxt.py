@@ -41,7 +41,7 @@ from common.gateways.exchange.ccxt import (
 from common.money import Money, Price, Quantity
 from sandbox.serving import Answer, Drop, Request, serve
 from tests.gateways.binance import OURS, SELL, info, order, said, trade
-from tests.gateways.wire import Wire
+from tests.gateways.wire import Wire, row
 
 ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -137,15 +137,8 @@ def test_an_order_is_sent_as_binance_asks_for_it(stub: Stub) -> None:
     assert parameters.pop("timestamp").isdigit()
     assert len(parameters.pop("signature")) == 64
     assert parameters == {
-        "symbol": "BTCUSDT",
-        "side": "SELL",
-        "type": "LIMIT",
-        "timeInForce": "GTC",
-        "quantity": "0.345",
-        "price": "19010.5",
-        "newClientOrderId": OURS,
-        "newOrderRespType": "FULL",
-        "recvWindow": "5000",
+        **row("symbol side type timeInForce quantity price", "BTCUSDT", "SELL", "LIMIT", "GTC", "0.345", "19010.5"),
+        **row("newClientOrderId newOrderRespType recvWindow", OURS, "FULL", "5000"),
     }
 
 

@@ -111,6 +111,11 @@ def http(body: bytes | str | object, status: str = "200 OK", *headers: str) -> b
     return "\r\n".join(lines).encode() + content
 
 
+def row(names: str, *values: object) -> dict[str, object]:
+    """A JSON object, written as a row of a table."""
+    return dict(zip(names.split(), values, strict=True))
+
+
 def silence(caller: socket.socket) -> None:
     caller.recv(1)  # until the adapter hangs up
 

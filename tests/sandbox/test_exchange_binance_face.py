@@ -31,6 +31,7 @@ from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
 from sandbox.serving import serve
+from tests.gateways.wire import row
 from tests.sandbox import faces
 from tests.sandbox.faces import Process, Said
 
@@ -194,19 +195,11 @@ def test_ping_and_time(world: World) -> None:
 def test_a_market_is_told_with_its_filters(world: World) -> None:
     told = world.get("exchangeInfo", symbol="BTCUSDT").json
     (symbol,) = told["symbols"]
-    assert {name: symbol[name] for name in ("symbol", "status", "baseAsset", "quoteAsset", "baseAssetPrecision")} == {
-        "symbol": "BTCUSDT",
-        "status": "TRADING",
-        "baseAsset": "BTC",
-        "quoteAsset": "USDT",
-        "baseAssetPrecision": 8,
-    }
+    expected = row("symbol status baseAsset quoteAsset baseAssetPrecision", "BTCUSDT", "TRADING", "BTC", "USDT", 8)
+    assert symbol | expected == symbol
     filters = {one.pop("filterType"): one for one in symbol["filters"]}
-    assert filters["PRICE_FILTER"] == {
-        "minPrice": "0.01000000",
-        "maxPrice": "100000000.00000000",
-        "tickSize": "0.01000000",
-    }
+    expected = row("minPrice maxPrice tickSize", "0.01000000", "100000000.00000000", "0.01000000")
+    assert filters["PRICE_FILTER"] == expected
     assert filters["LOT_SIZE"]["stepSize"] == filters["LOT_SIZE"]["minQty"] == "0.00001000"
     assert filters["NOTIONAL"]["minNotional"] == "5.00000000"
     world.venue.maintenance = True
@@ -229,13 +222,9 @@ def test_the_book_is_told_best_first(world: World) -> None:
     assert told["asks"] == [["100.25000000", "0.50000000"], ["100.50000000", "0.50000000"]]
     assert isinstance(told["lastUpdateId"], int)
     assert len(world.get("depth", symbol="BTCUSDT", limit=1).json["bids"]) == 1
-    assert world.get("ticker/bookTicker", symbol="BTCUSDT").json == {
-        "symbol": "BTCUSDT",
-        "bidPrice": "99.75000000",
-        "bidQty": "0.50000000",
-        "askPrice": "100.25000000",
-        "askQty": "0.50000000",
-    }
+    assert world.get("ticker/bookTicker", symbol="BTCUSDT").json == row(
+        "symbol bidPrice bidQty askPrice askQty", "BTCUSDT", "99.75000000", "0.50000000", "100.25000000", "0.50000000"
+    )
 
 
 def test_tickers_are_of_one_market_or_a_list_of_all(world: World) -> None:
@@ -248,16 +237,9 @@ def test_tickers_are_of_one_market_or_a_list_of_all(world: World) -> None:
     assert [told["price"] for told in world.get("ticker/price").json] == ["101.00000000", "0.00000000"]
     assert world.get("ticker/price", symbols='["BTCUSDT"]').json[0]["price"] == "101.00000000"
     day = world.get("ticker/24hr", symbol="BTCUSDT").json
-    assert {
-        name: day[name] for name in ("openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume")
-    } == {
-        "openPrice": "99.00000000",
-        "highPrice": "101.00000000",
-        "lowPrice": "99.00000000",
-        "lastPrice": "101.00000000",
-        "volume": "0.75000000",
-        "quoteVolume": "74.75000000",
-    }
+    prices = ("99.00000000", "101.00000000", "99.00000000", "101.00000000")
+    expected = row("openPrice highPrice lowPrice lastPrice volume quoteVolume", *prices, "0.75000000", "74.75000000")
+    assert day | expected == day
     assert (day["priceChange"], day["priceChangePercent"], day["count"]) == ("2.00000000", "2.02", 2)
     assert (day["weightedAvgPrice"], day["bidPrice"]) == ("99.66666667", "101.00000000")
     world.now += timedelta(days=1)
@@ -290,30 +272,14 @@ def test_an_order_is_answered_as_fully_as_one_asks(world: World) -> None:
     }
     full = world.place(newClientOrderId="b").json
     (fill,) = full.pop("fills")
-    assert fill == {
-        "price": "101.00000000",
-        "qty": "0.25000000",
-        "commission": "0.02525000",
-        "commissionAsset": "USDT",
-        "tradeId": fill["tradeId"],
-    }
+    names = "price qty commission commissionAsset tradeId"
+    assert fill == row(names, "101.00000000", "0.25000000", "0.02525000", "USDT", fill["tradeId"])
     assert full == {
-        "symbol": "BTCUSDT",
-        "orderId": full["orderId"],
-        "orderListId": -1,
-        "clientOrderId": "b",
-        "transactTime": NOW_MS,
-        "price": "100.00000000",
-        "origQty": "1.00000000",
-        "executedQty": "0.25000000",
-        "origQuoteOrderQty": "0.00000000",
-        "cummulativeQuoteQty": "25.25000000",
-        "status": "PARTIALLY_FILLED",
-        "timeInForce": "GTC",
-        "type": "LIMIT",
-        "side": "SELL",
-        "workingTime": NOW_MS,
-        "selfTradePreventionMode": "EXPIRE_TAKER",
+        **row("symbol orderId orderListId clientOrderId", "BTCUSDT", full["orderId"], -1, "b"),
+        **row("price origQty executedQty", "100.00000000", "1.00000000", "0.25000000"),
+        **row("origQuoteOrderQty cummulativeQuoteQty", "0.00000000", "25.25000000"),
+        **row("status timeInForce type side", "PARTIALLY_FILLED", "GTC", "LIMIT", "SELL"),
+        **row("transactTime workingTime selfTradePreventionMode", NOW_MS, NOW_MS, "EXPIRE_TAKER"),
     }
     assert "fills" not in world.place(newOrderRespType="RESULT", price="300").json
     assert world.place(type="LIMIT_MAKER", timeInForce=None, price="300").json.keys() == ack.keys()
@@ -324,16 +290,8 @@ def test_an_order_is_queried_by_either_id_open_or_over(world: World) -> None:
     by_theirs = world.ask("GET", "order", symbol="BTCUSDT", orderId=order_id).json
     by_ours = world.ask("GET", "order", symbol="BTCUSDT", origClientOrderId="mine").json
     assert by_theirs == by_ours
-    assert {
-        name: by_ours[name] for name in ("orderId", "clientOrderId", "status", "executedQty", "time", "isWorking")
-    } == {
-        "orderId": order_id,
-        "clientOrderId": "mine",
-        "status": "NEW",
-        "executedQty": "0.00000000",
-        "time": NOW_MS,
-        "isWorking": True,
-    }
+    names = "orderId clientOrderId status executedQty time isWorking"
+    assert by_ours | row(names, order_id, "mine", "NEW", "0.00000000", NOW_MS, True) == by_ours
     world.now += timedelta(seconds=1)
     ended = world.ask("DELETE", "order", symbol="BTCUSDT", orderId=order_id).json
     assert (ended["origClientOrderId"], ended["status"], ended["transactTime"]) == ("mine", "CANCELED", NOW_MS + 1000)
@@ -397,19 +355,10 @@ def test_trades_are_told_with_their_fees_and_in_pages(world: World) -> None:
 
     one, two, three = trades()
     assert one == {
-        "symbol": "BTCUSDT",
-        "id": one["id"],
-        "orderId": first,
-        "orderListId": -1,
-        "price": "102.00000000",
-        "qty": "0.25000000",
-        "quoteQty": "25.50000000",
-        "commission": "0.02550000",
-        "commissionAsset": "USDT",
-        "time": NOW_MS,
-        "isBuyer": False,
-        "isMaker": False,
-        "isBestMatch": True,
+        **row("symbol id orderId orderListId time", "BTCUSDT", one["id"], first, -1, NOW_MS),
+        **row("price qty quoteQty", "102.00000000", "0.25000000", "25.50000000"),
+        **row("commission commissionAsset", "0.02550000", "USDT"),
+        **row("isBuyer isMaker isBestMatch", False, False, True),
     }
     assert (three["commission"], three["commissionAsset"]) == ("0.01000000", "LTC")
     assert trades(orderId=first) == [one, two]
@@ -720,24 +669,12 @@ def test_everything_is_seen(world: World) -> None:
     seen = call(f"{world.url}/sandbox/state").json
     assert seen["now"] == "2026-01-01T00:00:00.000000Z"
     assert seen["symbols"]["BTCUSDT"] == {
-        "base": "BTC",
-        "quote": "USDT",
-        "price_step": "0.01",
-        "quantity_step": "0.00001",
-        "min_quantity": "0.00001",
-        "min_notional": "5",
-        "last_price": None,
-        "bid": "99",
-        "ask": "200",
+        **row("base quote price_step quantity_step", "BTC", "USDT", "0.01", "0.00001"),
+        **row("min_quantity min_notional last_price bid ask", "0.00001", "5", None, "99", "200"),
     }
     assert seen["balances"][DESK]["BTC"] == {"free": "99.5", "locked": "0.5"}
     (order,) = seen["open_orders"][DESK]
-    assert (order["client_order_id"], order["price"], order["quantity"], order["status"]) == (
-        "mine",
-        "200",
-        "0.5",
-        "NEW",
-    )
+    assert order | row("client_order_id price quantity status", "mine", "200", "0.5", "NEW") == order
     assert seen["faults"] == [{"kind": "429", "on": "any"}] * 2
     assert seen["latency"] == {"seconds": 0}
     assert seen["fees"] == {"taker_bps": "10", "maker_bps": "8", "asset": None, "asset_price": "1"}
