@@ -7,6 +7,7 @@ import json
 from common.gateways.exchange import Side, Ticket
 from common.gateways.exchange.alphapoint import client_order_number
 from common.money import Price, Quantity
+from tests.gateways.wire import row
 
 OURS = "abcdefghijklmnopq2"
 NUMBER = client_order_number(OURS)
@@ -17,20 +18,12 @@ DIGITS = "0" * 24  # living exchanges write 28 decimals
 def instrument(
     number: int, base: str, quote: str = "USDT", products: tuple[int, int] = (1, 5), **told: object
 ) -> dict[str, object]:
-    return {
-        "OMSId": 1,
-        "InstrumentId": number,
-        "Symbol": f"{base}{quote}",
-        "Product1": products[0],
-        "Product1Symbol": base,
-        "Product2": products[1],
-        "Product2Symbol": quote,
-        "SessionStatus": "Running",
-        "QuantityIncrement": 0.00001,
-        "PriceIncrement": 0.01,
-        "MinimumQuantity": 0.0001,
-        "IsDisable": False,
-    } | told
+    whole = {
+        **row("OMSId InstrumentId Symbol SessionStatus IsDisable", 1, number, f"{base}{quote}", "Running", False),
+        **row("Product1 Product1Symbol Product2 Product2Symbol", products[0], base, products[1], quote),
+        **row("QuantityIncrement PriceIncrement MinimumQuantity", 0.00001, 0.01, 0.0001),
+    }
+    return whole | told
 
 
 BTC = instrument(8, "BTC")
@@ -39,34 +32,20 @@ INSTRUMENTS = json.dumps([BTC, ETH])
 
 
 def order(**told: object) -> str:
-    """An order as GetOrderStatus tells it: a sale of which a part is executed. Values are JSON."""
-    fields: dict[str, object] = {
-        "Side": '"Sell"',
-        "OrderId": 2543565231,
-        "Price": f"19010.5{DIGITS}",
-        "Quantity": f"0.222{DIGITS}",  # what is left
-        "Instrument": 8,
-        "Account": 449,
-        "OrderType": '"Limit"',
-        "ClientOrderId": NUMBER,
-        "OrderState": '"Working"',
-        "OrigQuantity": f"0.345{DIGITS}",
-        "QuantityExecuted": f"0.123{DIGITS}",
+    """As GetOrderStatus tells it: a sale, partly executed; Quantity is what is left. Values are JSON."""
+    fields = {
+        **row("OrderId ClientOrderId Account Instrument OMSId", 2543565231, NUMBER, 449, 8, 1),
+        **row("Side OrderType OrderState Price", '"Sell"', '"Limit"', '"Working"', f"19010.5{DIGITS}"),
+        **row("OrigQuantity QuantityExecuted Quantity", f"0.345{DIGITS}", f"0.123{DIGITS}", f"0.222{DIGITS}"),
         "GrossValueExecuted": f"2345.52513{DIGITS}",
-        "OMSId": 1,
     } | told
     return "{" + ",".join(f'"{name}":{value}' for name, value in fields.items() if value is not None) + "}"
 
 
 def trade(number: int, **told: object) -> str:
-    fields: dict[str, object] = {
-        "TradeId": number,
-        "OrderId": 2543565231,
-        "ClientOrderId": NUMBER,
-        "Quantity": f"0.123{DIGITS}",
-        "Value": f"2345.52513{DIGITS}",
-        "Fee": f"1.172762565{DIGITS}",
-        "FeeProductId": 5,
+    fields = {
+        **row("TradeId OrderId ClientOrderId FeeProductId", number, 2543565231, NUMBER, 5),
+        **row("Quantity Value Fee", f"0.123{DIGITS}", f"2345.52513{DIGITS}", f"1.172762565{DIGITS}"),
     } | told
     return "{" + ",".join(f'"{name}":{value}' for name, value in fields.items()) + "}"
 

@@ -16,22 +16,13 @@ from common.gateways.bank import (
 )
 from common.gateways.bank.baas import WORDS_MAX, BaasBank
 from common.money import Money
-from tests.gateways.wire import Wire, http
+from tests.gateways.wire import Wire, http, row
 
 GOOD: dict[str, Any] = {
-    "id": "adj-9",
-    "reference_id": "pay-1",
-    "account_id": "a-1",
-    "direction": "CREDIT",
-    "amount": "123.45",
-    "currency": "USD",
-    "reason": "PAYOUT",
-    "description": "sale of 0.5 BTC",
-    "metadata": None,
-    "status": "PENDING",
-    "failure_code": None,
-    "created_at": "2026-11-21T09:30:00Z",
-    "updated_at": "2026-11-21T09:30:00Z",
+    **row("id reference_id account_id direction", "adj-9", "pay-1", "a-1", "CREDIT"),
+    **row("amount currency status failure_code", "123.45", "USD", "PENDING", None),
+    **row("reason description metadata", "PAYOUT", "sale of 0.5 BTC", None),
+    **row("created_at updated_at", "2026-11-21T09:30:00Z", "2026-11-21T09:30:00Z"),
 }
 BOOKED = Adjustment("adj-9", "pay-1", "a-1", Money("123.45"), State.PENDING)
 AMOUNT = Money("123.45")

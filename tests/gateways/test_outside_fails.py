@@ -28,18 +28,8 @@ from common.gateways.prices.coingecko import BODY_BYTES_MAX as PRICES_BYTES_MAX
 from common.gateways.prices.coingecko import CoinGeckoPrices
 from common.money import Money
 from tests.gateways import alphapoint, binance
+from tests.gateways.test_bank_baas import GOOD
 from tests.gateways.wire import Send, Wire, drip, endless, http, nobody, silence
-
-ADJUSTMENT = {
-    "id": "adj-9",
-    "reference_id": "pay-1",
-    "account_id": "a-1",
-    "direction": "CREDIT",
-    "amount": "123.45",
-    "currency": "USD",
-    "status": "PENDING",
-    "failure_code": None,
-}
 
 
 @dataclass(frozen=True)
@@ -150,8 +140,8 @@ TRADES = json.dumps([binance.trade(1, "0.34500000", "6558.6225")])
 LISTED, WORKING = alphapoint.INSTRUMENTS, alphapoint.order(OrderId=28)
 TRADED, NOTHING = alphapoint.array(alphapoint.trade(1, OrderId=28)), alphapoint.NOTHING
 CALLS = [
-    Call(BANK, "credit", _credit, ADJUSTMENT, good_status="201 Created"),
-    Call(BANK, "find", lambda bank: bank.find("pay-1"), {"data": [ADJUSTMENT]}),
+    Call(BANK, "credit", _credit, GOOD, good_status="201 Created"),
+    Call(BANK, "find", lambda bank: bank.find("pay-1"), {"data": [GOOD]}),
     Call(PRICES, "latest", _latest, '{"bitcoin":{"usd":67187.3,"last_updated_at":1711356300}}'),
     Call(BINANCE, "rules", _rules, MARKET),
     Call(BINANCE, "place", _place, binance.order(), (MARKET,)),
