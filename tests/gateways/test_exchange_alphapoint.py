@@ -366,14 +366,9 @@ def test_an_older_exchange_tells_no_minimum() -> None:
 @pytest.mark.parametrize(
     "listed",
     [
-        [],
-        [ETH],
-        [instrument(8, "BTC", "THB")],
-        [instrument(8, "USDT", "BTC")],
-        [instrument(8, "BTC", SessionStatus="Paused")],
-        [instrument(8, "BTC", SessionStatus=1)],
-        [instrument(8, "BTC", IsDisable=True)],
-        [instrument(8, "btc")],
+        *([], [ETH], [instrument(8, "BTC", "THB")], [instrument(8, "USDT", "BTC")]),
+        *([instrument(8, "BTC", SessionStatus="Paused")], [instrument(8, "BTC", SessionStatus=1)]),
+        *([instrument(8, "BTC", IsDisable=True)], [instrument(8, "btc")]),
         [instrument(8, "BTC", Product2Symbol=None), {}],
     ],
 )
@@ -416,12 +411,8 @@ def test_instruments_are_asked_for_again_after_ten_minutes() -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        "{}",
-        "[5]",
-        no(102, "Server Error"),
-        json.dumps([BTC | {"InstrumentId": None}]),
-        json.dumps([BTC | {"Product2": "5"}]),
-        json.dumps([BTC | {"PriceIncrement": 0}]),
+        *("{}", "[5]", no(102, "Server Error"), json.dumps([BTC | {"InstrumentId": None}])),
+        *(json.dumps([BTC | {"Product2": "5"}]), json.dumps([BTC | {"PriceIncrement": 0}])),
         json.dumps([BTC | {"QuantityIncrement": None}]),
         json.dumps([BTC | {"QuantityIncrement": -0.1}]),
         Answer(500, ""),
@@ -558,10 +549,7 @@ def test_a_rebate_is_a_negative_fee() -> None:
 @pytest.mark.parametrize(
     "trades",
     [
-        [],
-        [trade(1, Quantity="0.122")],
-        [trade(1, Quantity="0.124")],
-        [trade(1), trade(2)],
+        *([], [trade(1, Quantity="0.122")], [trade(1, Quantity="0.124")], [trade(1), trade(2)]),
         [trade(1, OrderId=7)],
     ],
 )

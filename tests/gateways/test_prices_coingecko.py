@@ -82,11 +82,8 @@ def test_any_number_that_json_can_write_is_understood(number: str, price: str) -
 @pytest.mark.parametrize(
     "entry",
     [
-        "{}",
-        '{"usd":null,"last_updated_at":null}',
-        '{"last_updated_at":1711356300}',
-        '{"usd":0,"last_updated_at":1711356300}',
-        '{"usd":0.0,"last_updated_at":1711356300}',
+        *("{}", '{"usd":null,"last_updated_at":null}', '{"last_updated_at":1711356300}'),
+        *('{"usd":0,"last_updated_at":1711356300}', '{"usd":0.0,"last_updated_at":1711356300}'),
         '{"usd":-67187.3,"last_updated_at":1711356300}',
         '{"usd":12345678901,"last_updated_at":1711356300}',
         '{"usd":1e999999999,"last_updated_at":1711356300}',
@@ -108,12 +105,7 @@ def test_a_listing_without_a_usable_price_and_time_is_left_out_alone(entry: str)
 @pytest.mark.parametrize(
     "body",
     [
-        b"",
-        b"<!doctype html><title>Just a moment</title>",
-        b"\xff\xfe\xfa",
-        b"null",
-        b"[]",
-        b'"bitcoin"',
+        *(b"", b"<!doctype html><title>Just a moment</title>", b"\xff\xfe\xfa", b"null", b"[]", b'"bitcoin"'),
         GOOD[:-1],
         pytest.param(gzip.compress(GOOD, mtime=0), id="compressed"),
         b'{"bitcoin":5}',

@@ -306,17 +306,9 @@ def test_there_is_nothing_to_send_of_what_is_pending_or_unknown(world: World) ->
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"mode": "shout"},
-        {"times": 1},
-        {"mode": "lose", "times": 0},
-        {"mode": "lose", "times": 1001},
-        {"delay_seconds": -1.0},
-        {"delay_seconds": float("nan")},
-        {"compress": 0.5},
-        {"target_url": ""},
-        {"target_url": "ftp://bank"},
-        {"target_url": "http://"},
-        {"target_url": "http://[::1"},
+        *({"mode": "shout"}, {"times": 1}, {"mode": "lose", "times": 0}, {"mode": "lose", "times": 1001}),
+        *({"delay_seconds": -1.0}, {"delay_seconds": float("nan")}, {"compress": 0.5}, {"target_url": ""}),
+        *({"target_url": "ftp://bank"}, {"target_url": "http://"}, {"target_url": "http://[::1"}),
     ],
     ids=str,
 )

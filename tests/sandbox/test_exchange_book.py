@@ -105,14 +105,8 @@ def test_levels_are_sums_the_best_first(orders: Orders) -> None:
 @pytest.mark.parametrize(
     "terms",
     [
-        {},
-        {"lots": 0, "tick": 1},
-        {"lots": -1, "tick": 1},
-        {"lots": 1, "tick": 0},
-        {"budget": 0},
-        {"lots": 1, "budget": 1},
-        {"tick": 1, "budget": 1},
-        {"lots": 1, "post_only": True},
+        *({}, {"lots": 0, "tick": 1}, {"lots": -1, "tick": 1}, {"lots": 1, "tick": 0}, {"budget": 0}),
+        *({"lots": 1, "budget": 1}, {"tick": 1, "budget": 1}, {"lots": 1, "post_only": True}),
     ],
 )
 def test_an_order_that_makes_no_sense_is_a_bug(terms: dict[str, Any]) -> None:
