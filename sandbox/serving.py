@@ -1,10 +1,12 @@
-"""HTTP for the simulated outside world: a server on 127.0.0.1 in a thread of its own, and what every face needs of it.
+"""HTTP for the simulated outside world: a server on 127.0.0.1 in a thread of its own.
+
+A face is the wire of a simulated system: it reads requests and writes answers as that system does.
 
     def decide(request: Request) -> Answer: …
     with serve(decide, name="sandbox-bank") as running:
         httpx.get(running.url)
 
-What `decide` raises is told to the caller: NotFound as 404, any other Refusal as 400, with the detail as the error;
+The server answers what `decide` raises: NotFound with 404, any other Refusal with 400 and the detail as the error.
 `Hang` keeps the caller waiting until he gives up, `Drop` closes the connection without an answer.
 """
 

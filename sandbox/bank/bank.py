@@ -13,8 +13,9 @@ A credit is booked once for each idempotency key and is PENDING at first. What b
 
 3. or else it is COMPLETED.
 
-A refusal is kept under its key just as a booking is, and told again: the port promises that nothing will be booked
-under a reference once refused, and two senders may use the same. A credit that is COMPLETED or FAILED stays so.
+The bank keeps a refusal under its key as it keeps a booking, and answers a repeat with it: the port promises that
+nothing will ever be booked under a refused reference, and two senders may use the same one. A credit that is COMPLETED
+or FAILED stays so.
 """
 
 import hashlib

@@ -156,7 +156,7 @@ def control(bank: SimulatedBank, sender: Sender, request: Request) -> Answer:
         case "POST", ["decide"]:
             given = _fields(parsed(request.body), ["reference_id", "outcome"])
             bank.decide(given["reference_id"], given["outcome"])
-            return as_json(_told(bank, bank.record(given["reference_id"])))
+            return as_json(_shown(bank, bank.record(given["reference_id"])))
         case "PUT", ["settle"]:
             bank.set_settle_seconds(_fields(parsed(request.body), ["seconds"])["seconds"])
             return as_json({"settle_seconds": bank.state()["settle_seconds"]})
@@ -187,13 +187,13 @@ def _state(bank: SimulatedBank, sender: Sender) -> dict[str, Any]:
         "faults": state["faults"],
         "outcomes": state["outcomes"],
         "settle_seconds": state["settle_seconds"],
-        "adjustments": [_told(bank, record) for record in records],
+        "adjustments": [_shown(bank, record) for record in records],
         "credited": {whose: str(bank.credited(whose)) for whose in sorted({r.terms.account_id for r in records})},
         "webhooks": sender.seen(),
     }
 
 
-def _told(bank: SimulatedBank, record: Record) -> dict[str, Any]:
+def _shown(bank: SimulatedBank, record: Record) -> dict[str, Any]:
     """The adjustment, and the id of its event once there is one."""
     pending = record.state is State.PENDING
     return {**record.resource(), "event_id": None if pending else bank.event_of(record.terms.reference_id).event_id}

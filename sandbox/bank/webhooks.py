@@ -1,4 +1,4 @@
-"""The bank's webhooks: signed and sent as Standard Webhooks says, and as badly as one orders.
+"""The bank's webhooks. The sender signs and sends them as Standard Webhooks says, or as badly as it is ordered to.
 
     POST {target_url}
     webhook-id: evt_…                  the same at every retry
@@ -136,7 +136,7 @@ class Sender:
         Raises UnknownReference, IllegalOrder when it is PENDING or there is no target.
         """
         with self._sending:
-            return self._told(self._bank.event_of(reference_id), attempt=1)
+            return self._post_once(self._bank.event_of(reference_id), attempt=1)
 
     def _accept(self, event: BankEvent) -> None:
         now = self._now()
@@ -171,7 +171,7 @@ class Sender:
 
     def _attempt(self, delivery: Delivery) -> None:
         event = self._bank.event_of(delivery.reference_id)
-        result = self._told(event, delivery.attempts + 1)["result"]
+        result = self._post_once(event, delivery.attempts + 1)["result"]
         with self._lock:
             delivery.attempts += 1
             if result == 410:
@@ -185,7 +185,7 @@ class Sender:
                 late = timedelta(seconds=RETRY_SECONDS[delivery.attempts] / self._compress)
                 delivery.behind, delivery.due_at = False, self._now() + late
 
-    def _told(self, event: BankEvent, attempt: int) -> dict[str, Any]:
+    def _post_once(self, event: BankEvent, attempt: int) -> dict[str, Any]:
         """Post it once and write down what came of it: a status, or why there is none."""
         with self._lock:
             target, mode = self._target, self._take_mode(of_attempts=True)

@@ -227,7 +227,7 @@ class BinanceFace:
             return self._faults.around(
                 route.operation,
                 lambda: self._carried_out(route, asked),
-                lambda fault: _told(fault, route.operation),
+                lambda fault: _failed(fault, route.operation),
             )
         except Refused as refused:
             return refused.answer
@@ -307,7 +307,7 @@ class BinanceFace:
                 {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
             ],
             "exchangeFilters": [],
-            "symbols": [_symbol_told(symbol, status) for symbol in self._chosen(asked)],
+            "symbols": [_symbol_info(symbol, status) for symbol in self._chosen(asked)],
         }
 
     def _chosen(self, asked: Asked) -> list[Symbol]:
@@ -621,7 +621,7 @@ def _in_binances_words(refused: VenueRefused) -> Refused:
             return Refused(-2010, "Account has insufficient balance for requested action.")
 
 
-def _told(fault: Fault, operation: Operation) -> Answer:
+def _failed(fault: Fault, operation: Operation) -> Answer:
     """A fault that is an answer, as Binance would give it."""
     match fault, operation:
         case Fault.RATE_LIMIT, _:
@@ -641,7 +641,7 @@ def _told(fault: Fault, operation: Operation) -> Answer:
             return Refused(-1000, "An unknown error occurred while processing the request.", status=500).answer
 
 
-def _symbol_told(symbol: Symbol, status: str) -> dict[str, Any]:
+def _symbol_info(symbol: Symbol, status: str) -> dict[str, Any]:
     filters = [
         {
             "filterType": "PRICE_FILTER",

@@ -84,7 +84,7 @@ class FakeExchange:
 
     def rules(self, asset_id: str) -> Rules:
         """See `common.gateways.exchange.Exchange.rules`."""
-        return self._asked("rules", lambda: self._rules(asset_id))
+        return self._call("rules", lambda: self._rules(asset_id))
 
     def place(self, ticket: Ticket) -> str:
         """See `common.gateways.exchange.Exchange.place`.
@@ -92,23 +92,23 @@ class FakeExchange:
         A client order id of an open order is answered with ExchangeUnavailable: an order of that id exists, so it
         would be wrong to say that it never will.
         """
-        return self._asked("place", lambda: self._place(ticket))
+        return self._call("place", lambda: self._place(ticket))
 
     def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
         """See `common.gateways.exchange.Exchange.order`."""
-        return self._asked("order", lambda: self._told(asset_id, order_id=_id(exchange_order_id)))
+        return self._call("order", lambda: self._exchange_order(asset_id, order_id=_id(exchange_order_id)))
 
     def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
         """See `common.gateways.exchange.Exchange.find`."""
-        return self._asked("find", lambda: self._told(asset_id, client_order_id=client_order_id))
+        return self._call("find", lambda: self._exchange_order(asset_id, client_order_id=client_order_id))
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `common.gateways.exchange.Exchange.cancel`."""
-        return self._asked("cancel", lambda: self._cancel(asset_id, exchange_order_id))
+        return self._call("cancel", lambda: self._cancel(asset_id, exchange_order_id))
 
     # Inside
 
-    def _asked(self, operation: Operation, act: Callable[[], _T]) -> _T:
+    def _call(self, operation: Operation, act: Callable[[], _T]) -> _T:
         with self._lock:
             self.calls[operation] += 1
             if self.down:
@@ -163,7 +163,9 @@ class FakeExchange:
                     raise ExchangeRefused(refused.detail, reason=str(refused.reason)) from refused
         return str(order.order_id)
 
-    def _told(self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None) -> ExchangeOrder:
+    def _exchange_order(
+        self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None
+    ) -> ExchangeOrder:
         with self._venue.lock:  # an order and its trades of one moment
             order = self._found(asset_id, order_id, client_order_id)
             fees: dict[str, Decimal] = {}

@@ -5,8 +5,8 @@ there is a step between them. The first is worth about $4 and each about three t
 $1,000,000 together: an order of any size trades at once, and in several parts. It trades with a customer's order
 that its new quotes meet, as the market does that has moved there.
 
-Now and then somebody takes: up to some hundred dollars, from either side, not farther than 50 basis points. A
-customer whose price is better than the house's is who he meets first, and often fills only in part.
+Now and then a taker comes: he takes up to some hundred dollars, from either side, not farther than 50 basis points. He
+meets first the customer whose price is better than the house's, and often fills only a part of that order.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class Flow:
     def _place(
         self, account: str, symbol: Symbol, side: str, reference: Decimal, bps: int, worth: Decimal, until: TimeInForce
     ) -> None:
-        """At so many basis points from the reference on the order's own side: below for a buyer."""
+        """Place at so many basis points from the reference, on the order's own side: a buyer's are below."""
         away = EXACT.multiply(reference, Decimal(-bps if side == BUY else bps).scaleb(-4))
         price = _stepped(EXACT.add(reference, away), symbol.price_step, up=side == SELL)
         quantity = max(_stepped(ROUNDING.divide(worth, price), symbol.quantity_step, up=False), symbol.min_quantity)

@@ -14,8 +14,8 @@ given back at once. Fees are charged trade by trade (see `Fees`) and go to the a
 what was deposited of it, always. Order ids and trade ids ascend, with gaps chosen by the seed: elsewhere others
 trade too.
 
-Magic quantities let a test or a person choose what becomes of an order: with `Venue(magic=True)`, for an order of a
-customer with a price, by the last three significant digits of its quantity (0.00777, 1.777 and 7770 are all …777):
+With `Venue(magic=True)` a test or a person chooses what becomes of an order by the last three significant digits of its
+quantity (0.00777, 1.777 and 7770 are all …777), if it is a customer's and has a price:
 
     …777  fills at once and in full, at its own price, against the house
     …666  is accepted and at once CANCELED, with nothing filled
@@ -573,8 +573,7 @@ class Venue:
                 self._accounts[entry.account].doomed.append(entry)
 
     def _with_the_house(self, market: Market, taker: Entry, lots: int) -> None:
-        """Past the book, at the taker's price, so that no customer's order is passed over for the worse; no last
-        price comes of it."""
+        """Trade with the house past the book, at the taker's own price. The market's last price does not change."""
         if not lots or taker.price is None:
             return
         quantity = market.quantity(lots)

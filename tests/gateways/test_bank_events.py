@@ -68,10 +68,11 @@ def test_a_webhook_says_why_an_adjustment_failed() -> None:
 
 VECTOR_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 VECTOR_BODY = b'{"test": 2432232314}'
+GOOD_SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 VECTOR = {
     "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "webhook-timestamp": "1614265330",
-    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    "webhook-signature": GOOD_SIGNATURE,
 }
 
 
@@ -103,28 +104,22 @@ def test_the_signature_is_over_the_bytes_as_they_came(body: bytes) -> None:
         vector(body=body)
 
 
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJel"},
-        {"webhook-timestamp": "1614265331"},
-        {"webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OF="},
-        {"webhook-signature": "v1a,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
-        {"webhook-signature": "v2,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
-        {"webhook-signature": "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="},
-        {"webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=,"},
-        {"webhook-signature": "v1,"},
-        {"webhook-signature": ","},
-        {"webhook-signature": " "},
-        {"webhook-signature": "v1"},
-        {"webhook-signature": "v1,é"},
-        {"webhook-signature": "v1,\ud800"},
-        {"webhook-signature": "v1,g0hM9SsE"},
-        {"webhook-id": "\ud800"},
-        {"webhook-id": "é"},
-    ],
-    ids=str,
-)
+CHANGED = {
+    "webhook-id": ("msg_p5jXN8AQM9LWM0D4loKWxJel", "\ud800", "é"),
+    "webhook-timestamp": ("1614265331",),
+    "webhook-signature": (
+        *(
+            GOOD_SIGNATURE.replace("OE=", "OF="),
+            GOOD_SIGNATURE.replace("v1,", "v1a,"),
+            GOOD_SIGNATURE.replace("v1", "v2"),
+        ),
+        *(GOOD_SIGNATURE.removeprefix("v1,"), GOOD_SIGNATURE + ","),
+        *("v1,", ",", " ", "v1", "v1,é", "v1,\ud800", "v1,g0hM9SsE"),
+    ),
+}
+
+
+@pytest.mark.parametrize("changed", [{name: v} for name, values in CHANGED.items() for v in values], ids=str)
 def test_a_changed_or_malformed_header_is_not_signed(changed: dict[str, str]) -> None:
     with pytest.raises(SignatureRefused):
         vector(VECTOR | changed)
@@ -169,34 +164,23 @@ def test_an_old_webhook_or_one_from_the_future_is_refused(late_seconds: float) -
 @pytest.mark.parametrize(
     "seconds",
     [
-        "0",
-        "-1795253400",
-        "+1795253400",
-        " 1795253400",
-        "01795253400",
-        "1795253400.0",
-        "1_795_253_400",
-        "1795253400\n",
-        "nan",
-        "inf",
-        "1e9",
-        "soon",
-        "٣",
-        "9" * 12,
-        "9" * 5000,
-        "2026-11-21T09:30:00Z",
+        *(
+            "0",
+            "-1795253400",
+            "+1795253400",
+            " 1795253400",
+            "01795253400",
+            "1795253400.0",
+            "1_795_253_400",
+            "1795253400\n",
+        ),
+        *("nan", "inf", "1e9", "soon", "٣", "9" * 12, "9" * 5000, "2026-11-21T09:30:00Z"),
     ],
 )
 def test_a_time_that_is_none_is_refused_however_it_is_signed(seconds: str) -> None:
     body = json.dumps(SAID).encode()
     with pytest.raises(SignatureRefused):
         heard(body, headers_of(body, seconds=seconds))
-
-
-def test_a_stranger_signs_nothing() -> None:
-    body = json.dumps(SAID).encode()
-    with pytest.raises(SignatureRefused):
-        heard(body, headers_of(body, STRANGE_KEY))
 
 
 @pytest.mark.parametrize("key", [KEY, NEXT_KEY])
@@ -216,12 +200,6 @@ def test_after_the_secret_was_changed_the_old_one_signs_nothing() -> None:
     assert heard(body, both, (NEXT_KEY,)).event_id == "evt_1"
 
 
-def test_that_it_comes_again_is_not_seen_here() -> None:
-    body = json.dumps(SAID).encode()
-    later = headers_of(body, seconds=SECONDS + 5)
-    assert heard(body) == heard(body) == heard(body, later)
-
-
 @pytest.mark.parametrize("body", [b"\xff", b'{"type": "\xe9"}', b"\xed\xa0\x80"])
 def test_what_is_not_utf_8_is_refused_however_it_is_signed(body: bytes) -> None:
     with pytest.raises(SignatureRefused):
@@ -238,16 +216,7 @@ def test_nothing_is_read_before_the_signature_is_checked() -> None:
 
 @pytest.mark.parametrize(
     "secret",
-    [
-        "",
-        "whsec_",
-        "whsec_!!!!",
-        "whsec_" + "A" * 28,
-        "whsec_é",
-        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS",
-        VECTOR_SECRET + "!",
-        "secret",
-    ],
+    ["", "whsec_", "whsec_!!!!", "whsec_" + "A" * 28, "whsec_é", VECTOR_SECRET[:-1], VECTOR_SECRET + "!", "secret"],
 )
 def test_a_secret_that_is_none_is_our_own_fault_and_not_shown(secret: str) -> None:
     for secrets in ([secret], [VECTOR_SECRET, secret]):
@@ -283,29 +252,17 @@ def test_what_is_no_event_at_all_is_not_understood(body: bytes) -> None:
     not_understood(body)
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"type": None},
-        {"type": "adjustment.pending"},
-        {"type": "ADJUSTMENT.COMPLETED"},
-        {"type": "account.closed"},
-        {"type": ["adjustment.completed"]},
-        {"timestamp": None},
-        {"timestamp": 1795253400},
-        {"timestamp": "1795253400"},
-        {"timestamp": "2026-11-21"},
-        {"timestamp": "2026-11-21T09:30:00"},
-        {"timestamp": "2026-13-21T09:30:00Z"},
-        {"timestamp": "2026-11-21T09:30:00+99:00"},
-        {"timestamp": "0001-01-01T00:00:00+01:00"},
-        {"timestamp": "9999-12-31T23:59:59-01:00"},
-        {"data": None},
-        {"data": []},
-        {"data": "adj-9"},
-    ],
-    ids=str,
-)
+OTHER_KINDS = {
+    "type": (None, "adjustment.pending", "ADJUSTMENT.COMPLETED", "account.closed", ["adjustment.completed"]),
+    "timestamp": (
+        *(None, 1795253400, "1795253400", "2026-11-21", "2026-11-21T09:30:00", "2026-13-21T09:30:00Z"),
+        *("2026-11-21T09:30:00+99:00", "0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-01:00"),
+    ),
+    "data": (None, [], "adj-9"),
+}
+
+
+@pytest.mark.parametrize("wrong", [{name: v} for name, values in OTHER_KINDS.items() for v in values], ids=str)
 def test_an_event_of_another_kind_is_not_understood(wrong: dict[str, Any]) -> None:
     not_understood(SAID | wrong)
 

@@ -203,7 +203,7 @@ def test_an_order_that_nobody_meets_is_working(world: World, ticket: Ticket) -> 
     assert (open_there.quantity, open_there.price) == (ticket.quantity.amount, ticket.limit_price.usd_per_unit)
 
 
-def test_an_order_is_found_by_our_own_id_while_it_works_and_when_it_is_over(world: World) -> None:
+def test_an_order_is_found_by_our_own_id_open_or_over(world: World) -> None:
     exchange_order_id = world.exchange.place(sell("1", "100"))
     working = world.exchange.find("BTC", OURS)
     assert (working.exchange_order_id, working.client_order_id) == (exchange_order_id, OURS)
@@ -247,7 +247,8 @@ def test_without_fees_there_are_none(world: World) -> None:
     assert (order.gross, order.fee, order.fees_elsewhere) == (Money("100"), ZERO, {})
 
 
-def test_an_order_filled_in_part_works_on_and_keeps_that_part_when_it_is_cancelled(world: World) -> None:
+def test_an_order_keeps_the_part_that_was_filled_when_it_is_cancelled(world: World) -> None:
+    """Until then it works on."""
     world.offer(BUY, "0.4", "100")
     order = world.placed(sell("1", "100"))
     assert (order.state, order.executed, order.gross) == (State.WORKING, Quantity("0.4", "BTC"), Money("40"))
@@ -314,6 +315,8 @@ def test_an_order_is_one_of_its_own_market_only(world: World) -> None:
         world.exchange.order("ETH", exchange_order_id)
     with pytest.raises(ExchangeOrderUnknown):
         world.exchange.cancel("ETH", exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("ETH", OURS)
     assert world.exchange.order("BTC", exchange_order_id).state is State.WORKING
 
 
@@ -412,9 +415,10 @@ def _ask(world: World, operation: FakeOperation, exchange_order_id: str) -> obje
 
 @pytest.mark.parametrize("operation", OPERATIONS)
 @pytest.mark.parametrize("done", [False, True])
-def test_no_answer_is_the_exchange_being_unavailable_and_the_next_is_answered(
+def test_after_a_call_without_an_answer_the_next_is_answered(
     world: World, operation: FakeOperation, done: bool
 ) -> None:
+    """The call itself finds the exchange unavailable."""
     exchange_order_id = world.exchange.place(sell("1", "100"))
     (world.doors.drop_answer_next if done else world.doors.fail_before_next)(operation)
     with pytest.raises(ExchangeUnavailable) as unavailable:

@@ -57,7 +57,8 @@ def market() -> Iterator[Market]:
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "DOGEUSDT"])
-def test_half_a_million_dollars_are_within_a_quarter_of_a_percent_on_each_side(market: Market, symbol: str) -> None:
+def test_each_side_is_half_a_million_dollars_deep(market: Market, symbol: str) -> None:
+    """Within a quarter of a percent of the reference."""
     market.flow.step()
     bids, asks = market.venue.depth(symbol)
     reference = market.references[symbol]
@@ -80,7 +81,7 @@ def test_an_order_of_any_size_fills_at_once_and_in_several_parts(market: Market,
     assert len(market.venue.trades("alice", "BTCUSDT", order_id=order.order_id)) >= 2
 
 
-def test_the_quotes_move_with_the_reference_and_meet_the_customers_who_wait_there(market: Market) -> None:
+def test_the_quotes_move_with_the_reference_and_meet_who_waits_there(market: Market) -> None:
     market.flow.step()
     waiting = market.place(SELL, "0.5", "68000")
     market.references["BTCUSDT"] = Decimal(67900)

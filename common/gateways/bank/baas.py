@@ -30,22 +30,14 @@ import hashlib
 import hmac
 import json
 import re
-import socket
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from http.client import HTTPException
-from threading import Event, Timer
 from typing import Any
 from urllib.parse import quote, urlencode
 
-import urllib3
 from standardwebhooks.webhooks import Webhook
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
 
 from common import clock
 from common.errors import Rejected
@@ -58,14 +50,15 @@ from common.gateways.bank import (
     SignatureRefused,
     State,
 )
+from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits
 
 BODY_BYTES_MAX = 64 * 1024
 WORDS_MAX = 200  # characters of what the bank says
 WINDOW = timedelta(seconds=300)  # Standard Webhooks: how far a webhook's time may be from ours, both ways
 _SECRET_BYTES_MIN = 24  # Standard Webhooks: 24 to 64
-_PIECE_BYTES = 16 * 1024
 _REASON = "PAYOUT"
+_BELIEVED = frozenset({200, 201, 400, 422})  # the statuses that may decide something
 _ID = re.compile(r"[\x21-\x7e]{1,128}")
 _AMOUNT = re.compile(rf"(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})(\.[0-9]{{1,2}})?")
 _TOO_MUCH = Decimal(1).scaleb(INTEGER_DIGITS_MAX)
@@ -83,28 +76,17 @@ class EventNotUnderstood(Rejected):
     """
 
 
-@dataclass(frozen=True)
-class _Answer:
-    status: int
-    body: bytes  # of 200, 201, 400 and 422; of others nothing is read
-    retry_after: str
-
-
 class _NoDecision(Exception):
     """An answer whose status decides nothing."""
 
-    def __init__(self, status: int, retry_after: str) -> None:
-        super().__init__(status, retry_after)
-        self.status = status
-        self.retry_after = retry_after
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.status = answer.status
+        self.retry_after_seconds = answer.retry_after_seconds
 
 
 class _Garbage(Exception):
     """An answer or event that is not what the top of this module shows."""
-
-
-class _TooLate(Exception):
-    """The call did not end in its time."""
 
 
 class BaasBank:
@@ -112,11 +94,10 @@ class BaasBank:
 
     base_url: scheme, host and perhaps the beginning of a path, for example https://api.bank.example
     currency: what the bank calls our dollars. An answer in another currency is not believed.
-    connect_seconds, read_seconds: a call ends after connect + read, however slowly its answer drips in. Only the
-        look-up of the host's name, or a server that is slow to greet, can take longer, and then nothing is sent: no
-        credit leaves later than that after `credit` was called.
+    connect_seconds, read_seconds: a call ends after both, whatever holds it up (`common.gateways.transport`), and no
+        credit leaves later than `connect_seconds` after `credit` was called.
 
-    Raises ValueError for a base_url or api_key that can not be one.
+    Raises ValueError for a base_url, api_key or time-out that can not be one.
 
     BankUnavailable has the facts
         what                  "timeout"     no answer, or not all of it, in time
@@ -139,28 +120,17 @@ class BaasBank:
         connect_seconds: float = 2.0,
         read_seconds: float = 7.0,
     ) -> None:
-        address = urllib3.util.parse_url(base_url)
-        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
-            raise ValueError(f"{base_url!r} is not an address such as https://api.bank.example")
-        if not (api_key and api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ValueError("the bank's API key is empty, or holds a space, a line end or a letter outside ASCII")
-        self._connection_kind = HTTPSConnection if address.scheme == "https" else HTTPConnection
-        self._host = address.host.strip("[]")
-        self._port = address.port
-        self._path = (address.path or "").rstrip("/") + "/v1"
+        self._headers = {"Authorization": "Bearer " + header_value("the bank's API key", api_key)}
         self._currency = currency
-        # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
-        self._headers = {
-            "Accept": "application/json",
-            "Authorization": f"Bearer {api_key}",
-            "Connection": "close",
-            "User-Agent": "cryptodesk",
-        }
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
 
     def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
-        """See `Bank.credit`. What can not be a credit (no whole cents above zero, no ids) is refused without asking."""
+        """See `Bank.credit`. A credit without ids, or not of whole cents above zero, is refused without asking."""
         wrong = _unsendable(reference_id, account_id, amount)
         if wrong is not None:
             raise BankRefused(f"the credit was not sent to the bank: {wrong}", bank_said="")
@@ -180,14 +150,14 @@ class BaasBank:
                 {"Idempotency-Key": reference_id, "Content-Type": "application/json"},
             )
             if answer.status in {400, 422}:
-                said = _words(answer.body)
+                said = _words(answer)
                 raise BankRefused(f"the bank refuses the credit: {said or 'it does not say why'}", bank_said=said)
-            adjustment = _adjustment(_object(answer.body), self._currency)
+            adjustment = _adjustment(_answered(answer), self._currency)
             asked = (reference_id, account_id, amount)
             if (adjustment.reference_id, adjustment.account_id, adjustment.amount) != asked:
                 raise _Garbage("it is about another reference, account or amount than was asked for")
             return adjustment
-        except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage, _TooLate) as trouble:
+        except (NoAnswer, _NoDecision, _Garbage) as trouble:
             raise _in_our_words(trouble) from trouble
 
     def find(self, reference_id: str) -> Adjustment:
@@ -197,8 +167,8 @@ class BaasBank:
         try:
             answer = self._ask("GET", f"/adjustments?{urlencode({'reference_id': reference_id})}")
             if answer.status != 200:
-                raise _NoDecision(answer.status, answer.retry_after)
-            found = _object(answer.body).get("data")
+                raise _NoDecision(answer)
+            found = _answered(answer).get("data")
             if not isinstance(found, list) or len(found) > 1:
                 raise _Garbage("data is not a list of one or none")
             if not found:
@@ -207,80 +177,17 @@ class BaasBank:
             if adjustment.reference_id != reference_id:
                 raise _Garbage("it is about another reference than was asked for")
             return adjustment
-        except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage, _TooLate) as trouble:
+        except (NoAnswer, _NoDecision, _Garbage) as trouble:
             raise _in_our_words(trouble) from trouble
 
-    def _ask(
-        self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-    ) -> _Answer:
-        """One request on a connection of its own, never repeated, no redirect followed.
-
-        Raises _NoDecision, _Garbage (a body too long), _TooLate, and HTTPError, HTTPException or OSError.
-        """
-        deadline = time.monotonic() + self._connect_seconds + self._read_seconds
-        connection = self._connection_kind(self._host, self._port, timeout=self._connect_seconds)
-        try:
-            connection.connect()
-            with _ended_at(deadline, connection.sock):
-                connection.timeout = self._read_seconds
-                connection.request(
-                    method,
-                    self._path + path,
-                    body,
-                    {**self._headers, **(headers or {})},
-                    preload_content=False,
-                    decode_content=False,
-                )
-                response = connection.getresponse()
-                try:
-                    retry_after = response.headers.get("Retry-After", "")
-                    if response.status not in {200, 201, 400, 422}:
-                        raise _NoDecision(response.status, retry_after)
-                    return _Answer(response.status, _body(response), retry_after)
-                finally:
-                    response.close()
-        finally:
-            connection.close()
-
-
-@contextmanager
-def _ended_at(deadline: float, connected: socket.socket) -> Iterator[None]:
-    """At the deadline (of time.monotonic) the connection is cut, whoever waits for it. Raises _TooLate.
-
-    A socket's own time-out starts anew with every byte.
-    """
-    cut = Event()
-
-    def end() -> None:
-        cut.set()
-        with suppress(OSError):
-            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # SSLSocket's own would first drop the encryption
-
-    seconds = deadline - time.monotonic()
-    if seconds <= 0:
-        raise _TooLate
-    timer = Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (HTTPError, HTTPException, OSError, _NoDecision, _Garbage) as trouble:
-        if cut.is_set():
-            raise _TooLate from trouble
-        raise
-    finally:
-        timer.cancel()
-    if cut.is_set():  # what a cut connection gave may look whole
-        raise _TooLate
-
-
-def _body(response: urllib3.BaseHTTPResponse) -> bytes:
-    body = bytearray()
-    while piece := response.read1(_PIECE_BYTES):
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            raise _Garbage(f"longer than {BODY_BYTES_MAX} bytes")
-    return bytes(body)
+    def _ask(self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None) -> Answer:
+        """Raises _NoDecision, NoAnswer."""
+        answer = self._transport.ask(
+            method, f"{self._transport.path}/v1{path}", self._headers | (headers or {}), body, believed=_BELIEVED
+        )
+        if answer.status not in _BELIEVED:
+            raise _NoDecision(answer)
+        return answer
 
 
 def _unsendable(reference_id: str, account_id: str, amount: Money) -> str | None:
@@ -291,10 +198,9 @@ def _unsendable(reference_id: str, account_id: str, amount: Money) -> str | None
     return None
 
 
-def _words(body: bytes) -> str:
-    """Why the bank says no. Raises _Garbage where it is not the bank that says it: a page of some machine between."""
-    answer = _object(body)
-    said = answer.get("error")
+def _words(answer: Answer) -> str:
+    """Why the bank says no. Raises _Garbage where a machine between the bank and us said it, with a web page."""
+    said = _answered(answer).get("error")
     if isinstance(said, dict):
         said = said.get("message")
     return _short(said) if isinstance(said, str) else ""
@@ -302,6 +208,13 @@ def _words(body: bytes) -> str:
 
 def _short(said: str) -> str:
     return "".join(c if c.isprintable() else " " for c in said[:WORDS_MAX]).strip()
+
+
+def _answered(answer: Answer) -> dict[str, Any]:
+    """Raises _Garbage."""
+    if answer.is_page:
+        raise _Garbage("a web page")
+    return _object(answer.body)
 
 
 def _object(body: bytes | str) -> dict[str, Any]:
@@ -348,11 +261,11 @@ def _text(given: dict[str, Any], name: str, kind: re.Pattern[str]) -> str:
     return value
 
 
-_Trouble = HTTPError | HTTPException | OSError | _NoDecision | _Garbage | _TooLate
-
-
-def _in_our_words(trouble: _Trouble) -> BankUnavailable:
+def _in_our_words(trouble: NoAnswer | _NoDecision | _Garbage) -> BankUnavailable:
     """The one place where their errors become ours."""
+    facts: dict[str, int] = {}
+    if isinstance(trouble, _NoDecision) and trouble.retry_after_seconds is not None:
+        facts["retry_after_seconds"] = trouble.retry_after_seconds
     match trouble:
         case _NoDecision(status=429):
             detail, what = "the bank says that we ask too often", "rate_limit"
@@ -362,18 +275,15 @@ def _in_our_words(trouble: _Trouble) -> BankUnavailable:
             detail, what = f"the bank has a fault (HTTP {status})", "bank_error"
         case _NoDecision(status=status):
             detail, what = f"the bank does not let us ask this (HTTP {status}): check its address and our key", "denied"
-        case _Garbage():
+        case _Garbage() | NoAnswer(what="garbage"):
             detail, what = f"the bank's answer can not be believed: {trouble}", "garbage"
-        case NewConnectionError():  # urllib3 derives it from its time-out
-            detail, what = "the bank can not be reached", "connection"
-        case _TooLate() | TimeoutError() | urllib3.exceptions.TimeoutError():
+        case NoAnswer(what="timeout"):
             detail, what = "the bank did not answer in time", "timeout"
+        case NotSent():
+            detail, what = "the bank can not be reached; nothing was sent", "connection"
         case _:
-            detail, what = "the bank can not be reached, or the connection broke", "connection"
-    wait = trouble.retry_after if isinstance(trouble, _NoDecision) else ""
-    if wait.isascii() and wait.isdigit() and len(wait) <= 6:  # a date, or nonsense, says nothing
-        return BankUnavailable(detail, what=what, retry_after_seconds=int(wait))
-    return BankUnavailable(detail, what=what)
+            detail, what = "the connection to the bank broke before its answer was whole", "connection"
+    return BankUnavailable(detail, what=what, **facts)
 
 
 # Webhooks

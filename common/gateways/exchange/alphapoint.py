@@ -36,24 +36,16 @@ Source of the wire format: github.com/alphapoint/slate @a17bbe4 (version 3.3), c
 import hashlib
 import hmac
 import json
-import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
-from http.client import HTTPException
-from threading import Event, Lock, Timer
+from threading import Lock
 from typing import Any
 from urllib.parse import urlencode
-
-import urllib3
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as HttpTimeout
-from urllib3.response import HTTPResponse
 
 from common.clock import now
 from common.errors import Refusal
@@ -68,6 +60,7 @@ from common.gateways.exchange import (
     State,
     Ticket,
 )
+from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.money import EXACT, ZERO, Money, Quantity, fraction_digits, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
@@ -75,7 +68,6 @@ PAGE = 200  # orders or trades
 PAGES_MAX = 25
 INSTRUMENTS_AGE_MAX = timedelta(minutes=10)
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of orders is about 250 KiB, and open orders come in one answer
-_PIECE_BYTES = 64 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64_MAX = Decimal(2**63 - 1)
 _DIGITS_MAX = 28  # on either side of the point
@@ -97,10 +89,10 @@ Entry = Mapping[str, Any]  # a JSON object, its names in small letters, its numb
 class _NotAnswered(Exception):
     """An HTTP status other than 200."""
 
-    def __init__(self, status: int, retry_after: str) -> None:
-        super().__init__(status, retry_after)
-        self.status = status
-        self.retry_after = retry_after
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.status = answer.status
+        self.retry_after_seconds = answer.retry_after_seconds
 
 
 class _Said(Exception):
@@ -124,51 +116,6 @@ class _Listing:
     products: dict[int, str]  # id → symbol: those of the instruments, and what else was asked for
 
 
-@contextmanager
-def _hanging_up(connected: socket.socket | None, seconds: float | None) -> Iterator[None]:
-    """However slowly the head of an answer drips, it ends in this time: urllib3's starts anew with every byte."""
-    late = Event()
-
-    def hang_up() -> None:
-        late.set()
-        with suppress(OSError):  # closed meanwhile
-            # The plain socket's: SSLSocket's own forgets the session that the waiting thread reads from.
-            socket.socket.shutdown(connected, socket.SHUT_RDWR)  # type: ignore[arg-type]
-
-    timer = Timer(seconds or 0, hang_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    except (OSError, HTTPException):
-        if not late.is_set():
-            raise
-    finally:
-        timer.cancel()
-    if late.is_set():  # it is we who broke it; and half a head may look like a whole one
-        raise TimeoutError("the head came too slowly")
-
-
-class _HttpConnection(HTTPConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
-        with _hanging_up(self.sock, self.timeout):
-            return super().getresponse()
-
-
-class _HttpsConnection(HTTPSConnection):
-    def getresponse(self) -> HTTPResponse:  # type: ignore[override]  # as in urllib3
-        with _hanging_up(self.sock, self.timeout):
-            return super().getresponse()
-
-
-class _HttpPool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _HttpConnection
-
-
-class _HttpsPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _HttpsConnection
-
-
 class AlphaPointExchange:
     """The port `Exchange`, kept by an AlphaPoint exchange.
 
@@ -176,9 +123,8 @@ class AlphaPointExchange:
     oms_id, account_id, user_id: the numbers that the exchange knows us by.
     quote: the product that counts as dollars, "USDT" or "USD".
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
-        makes and however slowly the answers drip in (looking up the host's name, and its second and third address,
-        come on top).
-    clock: aware times; for the nonce, and for the age of the instruments.
+        makes and whatever holds them up (`common.gateways.transport`).
+    clock: aware times; for the nonce, and for the age of the instruments. monotonic: for the time that is left.
 
     A found order bears the client order id that it was found by; of one that was asked for by the exchange's id only
     AlphaPoint's number is known, and stands there as text. Min notional is 0: AlphaPoint has no such rule.
@@ -201,38 +147,36 @@ class AlphaPointExchange:
         connect_seconds: float = 1.0,
         read_seconds: float = 3.0,
         clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        address = urllib3.util.parse_url(base_url)
-        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
-            raise ValueError(f"{base_url!r} is not an address such as https://apws.zipmex.com:8443/AP")
-        if not api_key or not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ValueError("the exchange's API key is empty, or holds a space, a line end or a letter outside ASCII")
         if not secret:
             raise ValueError("the exchange's secret is empty")
-        if min(connect_seconds, read_seconds) <= 0 or connect_seconds + 2 * read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + 2 × read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
-        self._base_url = base_url.rstrip("/")
+        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
+            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
         self._ours = {"OMSId": oms_id, "AccountId": account_id}
         self._account_id = account_id
         self._user_id = str(user_id)
-        self._api_key = api_key
+        self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret.encode()
         self._quote = quote
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
         self._clock = clock
+        self._monotonic = monotonic
         self._nonce = 0
         self._nonce_lock = Lock()
         self._listing: _Listing | None = None
-        self._pool = urllib3.PoolManager(num_pools=1)
-        self._pool.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
 
     def rules(self, asset_id: str) -> Rules:
         """See `Exchange.rules`."""
         return _rules(self._market(asset_id, self._until()))
 
     def place(self, ticket: Ticket) -> str:
-        """See `Exchange.place`. What is no multiple of its step is refused here, lest the exchange rounds it."""
+        """See `Exchange.place`. An amount that is no multiple of its step is refused here: the exchange might round."""
         until = self._until()
         quantity, price = ticket.quantity.amount, ticket.limit_price.usd_per_unit
         market = self._market(ticket.quantity.asset_id, until)
@@ -266,15 +210,15 @@ class AlphaPointExchange:
         """See `Exchange.order`."""
         until = self._until()
         entry = self._status(exchange_order_id, until)
-        return self._told(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
+        return self._exchange_order(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
 
     def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
         """See `Exchange.find`.
 
-        An order goes from nowhere to the open ones and from there to the history: reading in this direction, it can
-        not slip through. It may be booked after the first look, so the open orders are read once more at the end; and
-        it may have left them and not have come to the history yet, but then its trades (of the last 200) show it.
-        The exchange keeps its history for as long as it likes.
+        An order is first among the open ones and then in the history. The adapter reads them in this order, so that no
+        order slips through. An order may be booked after the first look: so the open orders are read once more at the
+        end. An order may have left the open ones and not have reached the history: then one of the last 200 trades is
+        its. The exchange keeps its history for as long as it likes.
         """
         until = self._until()
         number = client_order_number(client_order_id)
@@ -293,7 +237,7 @@ class AlphaPointExchange:
             raise ExchangeOrderUnknown(
                 "the exchange has no order of that id, neither open nor over", client_order_id=client_order_id
             )
-        return self._told(asset_id, entry, client_order_id, until)
+        return self._exchange_order(asset_id, entry, client_order_id, until)
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. A refused cancellation is no error when the order is over."""
@@ -361,7 +305,7 @@ class AlphaPointExchange:
         except ExchangeOrderUnknown as lost:
             raise _garbled("a trade of an order that it does not know") from lost
 
-    def _told(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> ExchangeOrder:
+    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> ExchangeOrder:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
         order_id, account_id = _id(entry, "OrderId"), _id(entry, "Account")
@@ -435,8 +379,8 @@ class AlphaPointExchange:
     # The wire
 
     def _until(self) -> float:
-        """When the operation that begins now asks no more: one last silence still fits in."""
-        return time.monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
+        """When the operation that begins now is over."""
+        return self._monotonic() + OPERATION_SECONDS_MAX
 
     def _entries(self, function: str, asked: dict[str, int], until: float) -> list[Entry]:
         return _array(self._ask(function, self._ours | asked, until))
@@ -449,38 +393,26 @@ class AlphaPointExchange:
             answer = _parsed(self._send(function, asked, until, post, signed))
             if isinstance(answer, dict) and (answer.get("result") is False or answer.get("status") == "Rejected"):
                 raise _Said(answer)
-        except (HTTPError, _NotAnswered, _Said) as trouble:
+        except (NoAnswer, _NotAnswered, _Said) as trouble:
             raise _in_our_words(function, trouble) from trouble
         return answer
 
-    def _send(self, function: str, asked: Mapping[str, Any], until: float, post: bool, signed: bool) -> bytes:
-        """Raises HTTPError, _NotAnswered."""
-        left = until - time.monotonic()
-        if left <= 0:
-            raise HttpTimeout("no time left to ask")
-        # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
-        headers = {"Accept": "application/json", "Connection": "close", "User-Agent": "cryptodesk"}
-        if signed:
-            headers |= self._signature()
+    def _send(self, function: str, asked: Mapping[str, Any], until: float, post: bool, signed: bool) -> Answer:
+        """Raises NoAnswer, _NotAnswered."""
+        headers = self._signature() if signed else {}
         if post:
             headers["Content-Type"] = "application/json"
-        response = self._pool.request(
+        answer = self._transport.ask(
             "POST" if post else "GET",
-            f"{self._base_url}/{function}" + ("" if post else f"?{urlencode(asked)}"),
-            body=_written(asked) if post else None,
-            headers=headers,
-            timeout=urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds),
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
+            f"{self._transport.path}/{function}" + ("" if post else f"?{urlencode(asked)}"),
+            headers,
+            _written(asked) if post else None,
+            seconds=until - self._monotonic(),
+            believed={200},
         )
-        try:
-            if response.status != 200:
-                raise _NotAnswered(response.status, response.headers.get("Retry-After", ""))
-            return _body(response, min(until, time.monotonic() + self._read_seconds))
-        finally:
-            response.close()
+        if answer.status != 200:
+            raise _NotAnswered(answer)
+        return answer
 
     def _signature(self) -> dict[str, str]:
         with self._nonce_lock:
@@ -505,23 +437,13 @@ def _written(asked: Mapping[str, Any]) -> bytes:
     return ("{" + ",".join(f'"{name}":{value}' for name, value in told.items()) + "}").encode()
 
 
-def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body, at most BODY_BYTES_MAX of it. urllib3's own time-out starts anew with every byte; this one does not."""
-    body = bytearray()
-    while piece := response.read1(_PIECE_BYTES):
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            raise _garbled(f"longer than {BODY_BYTES_MAX} bytes")
-        if time.monotonic() > deadline:
-            raise HttpTimeout("the body came too slowly")
-    return bytes(body)
-
-
-def _parsed(body: bytes) -> Any:
+def _parsed(answer: Answer) -> Any:
     """JSON, with Decimals for its numbers and names in small letters."""
+    if answer.is_page:
+        raise _garbled("a web page")
     try:
         return json.loads(
-            body,
+            answer.body,
             parse_float=Decimal,
             parse_int=Decimal,
             object_pairs_hook=lambda pairs: {name.lower(): value for name, value in pairs},
@@ -603,7 +525,7 @@ def _garbled(why: str) -> ExchangeUnavailable:
     return ExchangeUnavailable(f"the exchange's answer can not be read: {why}", what="garbage")
 
 
-def _in_our_words(function: str, trouble: HTTPError | _NotAnswered | _Said) -> Refusal:
+def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Refusal:
     """The one place where their errors become ours.
 
     After SendOrder only what can not go together with an order is ExchangeRefused. To call something unknown that was
@@ -631,6 +553,9 @@ def _in_our_words(function: str, trouble: HTTPError | _NotAnswered | _Said) -> R
 
     GetOrderStatus with 104 is ExchangeOrderUnknown. All else leaves the question open: ExchangeUnavailable.
     """
+    facts: dict[str, int] = {}
+    if isinstance(trouble, _NotAnswered) and trouble.retry_after_seconds is not None:
+        facts["retry_after_seconds"] = trouble.retry_after_seconds
     match trouble:
         case _Said() if function == "SendOrder" and _definite(trouble):
             return ExchangeRefused(f"the exchange refuses the order: {trouble}", reason=trouble.message)
@@ -646,14 +571,15 @@ def _in_our_words(function: str, trouble: HTTPError | _NotAnswered | _Said) -> R
             detail, what = "the exchange says that we ask too often", "rate_limit"
         case _NotAnswered(status=status):
             detail, what = f"the exchange has a fault (HTTP {status})", "exchange_error"
-        case HttpTimeout() if not isinstance(trouble, NewConnectionError):  # urllib3 derives one from the other
+        case NoAnswer(what="garbage"):
+            return _garbled(str(trouble))
+        case NoAnswer(what="timeout"):
             detail, what = "the exchange did not answer in time", "timeout"
+        case NotSent():
+            detail, what = "the exchange can not be reached; nothing was sent", "connection"
         case _:
-            detail, what = "the exchange can not be reached, or the connection broke", "connection"
-    wait = trouble.retry_after if isinstance(trouble, _NotAnswered) else ""
-    if wait.isascii() and wait.isdigit() and len(wait) <= 6:  # a date, or nonsense, says nothing
-        return ExchangeUnavailable(detail, what=what, retry_after_seconds=int(wait))
-    return ExchangeUnavailable(detail, what=what)
+            detail, what = "the connection to the exchange broke before its answer was whole", "connection"
+    return ExchangeUnavailable(detail, what=what, **facts)
 
 
 def _definite(said: _Said) -> bool:

@@ -12,9 +12,9 @@
     400 {"code": -2010, "msg": "Account has insufficient balance for requested action."}
     429, 418 with Retry-After; 403 from a firewall, with a web page; 5xx and -1007: executed or not, nobody knows
 
-ccxt is asked for one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. What
-kind of order it is and what became of it is read from ccxt's words, amounts from the exchange's own (`info`), digit by
-digit: where one is missing, ccxt takes an executed quantity for 0, and works out a trade's worth by itself.
+ccxt reads one market at a time: the whole exchangeInfo is more than 10 MB and seconds of work in a Lambda. The adapter
+takes an order's side and state from ccxt's words, and amounts from the exchange's own (`info`), digit by digit: where
+an amount is missing, ccxt takes an executed quantity for 0 and computes a trade's worth by itself.
 
 Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (rest-api.md, errors.md, filters.md,
 enums.md), ccxt 4.5.90 binance.py.
@@ -31,12 +31,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from functools import cached_property
+from io import BytesIO
 from threading import Lock, local
 from types import ModuleType
 from typing import Any, Literal
 
-import urllib3
-from urllib3.exceptions import TimeoutError
+from urllib3.util import parse_url
 
 from common.clock import now
 from common.errors import Refusal
@@ -51,6 +51,7 @@ from common.gateways.exchange import (
     State,
     Ticket,
 )
+from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
 from common.money import EXACT, ROUNDING, Money, Quantity, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
@@ -58,7 +59,6 @@ RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 MARKET_AGE_MAX = timedelta(minutes=10)
 TRADES_PAGE = 1000
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
-_PIECE_BYTES = 64 * 1024
 
 # ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
 # (not in use today) canceling. For PENDING_NEW, an order of a list that waits for another, it has none.
@@ -98,14 +98,13 @@ class CcxtExchange:
     api_key, secret: of the HMAC kind. An RSA or Ed25519 key would need a library that does not ship (infra/trim.py).
     quote: the currency that counts as dollars.
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
-        makes and however slowly their bodies drip in (looking up the host's name, its second and third address, and a
-        head that drips come on top).
+        makes and whatever holds them up (`common.gateways.transport`).
     clock: for the age of a market's rules; monotonic: for the time that is left. Requests are signed with the machine's
         own time.
 
     Nothing is imported or asked before the first call. Safe to use from several threads.
-    A market that is closed (or halted) still tells about its orders and cancels them. Of one that is gone nothing can
-    be known any more, least of all that an order never was: ExchangeUnavailable.
+    Orders in a market that is closed (or halted) can still be looked up and cancelled. Orders in a market that is gone
+    can not, and nobody may conclude that they never existed: ExchangeUnavailable.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -124,21 +123,21 @@ class CcxtExchange:
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        address = urllib3.util.parse_url(base_url)
-        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
-            raise ValueError(f"{base_url!r} is not an address such as https://api.binance.com")
-        if not api_key or not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ValueError("the exchange's API key is empty, or holds a space, a line end or a letter outside ASCII")
         if not secret or "PRIVATE KEY" in secret:
             raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
-        if connect_seconds <= 0 or read_seconds <= 0 or connect_seconds + 2 * read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + 2 × read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
+            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+            unpacks=True,
+        )
         self._base_url = base_url.rstrip("/")
-        self._api_key = api_key
+        self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret
         self._quote = quote
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
         self._clock = clock
         self._monotonic = monotonic
         self._call = _Call()
@@ -159,12 +158,12 @@ class CcxtExchange:
         _refuse_unless_multiple("quantity", quantity, rules.quantity_step)
         _refuse_unless_multiple("limit price", price, rules.price_step)
         for text, asked in (
-            (self._asked("market", self._client.amount_to_precision, symbol, plain(quantity)), quantity),
-            (self._asked("market", self._client.price_to_precision, symbol, plain(price)), price),
+            (self._ask("market", self._client.amount_to_precision, symbol, plain(quantity)), quantity),
+            (self._ask("market", self._client.price_to_precision, symbol, plain(price)), price),
         ):
-            if Decimal(text) != asked:  # it can not be; but what ccxt sends is what it makes of what it is told
+            if Decimal(text) != asked:  # never seen; but ccxt formats a number once more before it sends it
                 raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}")
-        order = self._asked(
+        order = self._ask(
             "place",
             self._client.create_order,
             symbol,
@@ -181,23 +180,24 @@ class CcxtExchange:
         self._begin()
         symbol = self._listed(asset_id)
         order = self._fetched(symbol, exchange_order_id)
-        return self._told(asset_id, symbol, order, _text(order, "clientOrderId"))
+        return self._exchange_order(asset_id, symbol, order, _text(order, "clientOrderId"))
 
     def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
-        """See `Exchange.find`. Binance looks among all: only orders that ended without a fill are archived, after 90
-        days, and then unknown here, which is as good as never placed."""
+        """See `Exchange.find`. Binance looks among all orders but those that ended without a fill 90 days ago: it has
+        archived them. They are unknown here, which is as good as never placed."""
         self._begin()
         symbol = self._listed(asset_id)
-        order = self._asked("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
-        return self._told(asset_id, symbol, order, client_order_id)
+        order = self._ask("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
+        return self._exchange_order(asset_id, symbol, order, client_order_id)
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
-        """See `Exchange.cancel`. Binance says "Unknown order sent." of one that is over, too: so that is looked at."""
+        """See `Exchange.cancel`. Binance says "Unknown order sent." of an order that is over, too: a look tells them
+        apart."""
         self._begin()
         symbol = self._listed(asset_id)
         _must_be_number(exchange_order_id)
         try:
-            self._asked("order", self._client.cancel_order, exchange_order_id, symbol)
+            _named(exchange_order_id, self._ask("order", self._client.cancel_order, exchange_order_id, symbol))
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("code") != -2011 or _state(self._fetched(symbol, exchange_order_id)) is State.WORKING:
                 raise
@@ -227,7 +227,7 @@ class CcxtExchange:
 
     def _read(self, asset_id: str, symbol: str) -> None:
         client, at = self._client, self._clock()
-        markets = self._asked("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
+        markets = self._ask("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
         if not markets:  # a market that is not there is an error, -1121
             raise _garbled("rules of no market")
         found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
@@ -235,7 +235,7 @@ class CcxtExchange:
             raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
         with self._reading:
             others = [market for market in (client.markets or {}).values() if market["symbol"] != symbol]
-            self._asked("market", client.set_markets, [*others, *found])
+            self._ask("market", client.set_markets, [*others, *found])
             self._read_at[symbol] = at
 
     def _rules(self, symbol: str) -> Rules:
@@ -254,12 +254,11 @@ class CcxtExchange:
     def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
         """Raises ExchangeOrderUnknown."""
         _must_be_number(exchange_order_id)
-        order: Mapping[str, Any] = self._asked("order", self._client.fetch_order, exchange_order_id, symbol)
-        if _text(order, "id") != exchange_order_id.lstrip("0"):
-            raise _garbled("not the order that was asked for")
-        return order
+        return _named(exchange_order_id, self._ask("order", self._client.fetch_order, exchange_order_id, symbol))
 
-    def _told(self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str) -> ExchangeOrder:
+    def _exchange_order(
+        self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str
+    ) -> ExchangeOrder:
         """An order in our words, once its trades are there."""
         exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
         whole, executed = _decimal(order.get("info"), "origQty"), _decimal(order.get("info"), "executedQty")
@@ -279,17 +278,17 @@ class CcxtExchange:
         )
 
     def _settled(self, symbol: str, exchange_order_id: str, executed: Decimal) -> tuple[Decimal, dict[str, Decimal]]:
-        """What an order's trades come to, in quote, and their fees by currency.
+        """The sum of an order's trades in quote, and their fees by currency.
 
-        The order may be ahead of its trades, which come from a database, or have traded on since it was read: then they
-        do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: it may be missing,
-        Binance says, in old orders, as a negative number.
+        Trades come from a database that may be behind the order, and the order may have traded on since it was read:
+        then the trades do not make up what was executed. The order's own sum (cummulativeQuoteQty) is not used: Binance
+        says that old orders may have a negative number there.
         """
         quantity, gross, fees = Decimal(0), Decimal(0), dict[str, Decimal]()
         from_id = 0  # without one, Binance begins with the newest
         while True:  # as long as there is time
             asked = {"fromId": from_id}
-            page = self._asked(
+            page = self._ask(
                 "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
             )
             for trade in page:
@@ -312,10 +311,10 @@ class CcxtExchange:
     # The wire
 
     def _begin(self) -> None:
-        """An operation begins; when its time is up nothing more is asked, and one last silence still fits in."""
-        self._call.until = self._monotonic() + OPERATION_SECONDS_MAX - self._read_seconds
+        """An operation begins; when its time is up, nothing more is asked."""
+        self._call.until = self._monotonic() + OPERATION_SECONDS_MAX
 
-    def _asked(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
+    def _ask(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
         """What ccxt answers, with at most one request. Raises what `_in_our_words` says."""
         self._call.answer = None
         try:
@@ -336,7 +335,6 @@ class CcxtExchange:
                 "secret": self._secret,
                 "number": str,
                 "enableRateLimit": False,
-                "headers": {"Connection": "close"},
                 "userAgent": "cryptodesk",
                 "options": {
                     "fetchMarkets": {"types": ["spot"]},
@@ -348,15 +346,11 @@ class CcxtExchange:
             }
         )
         client.urls["api"] = {
-            name: self._base_url + (urllib3.util.parse_url(url).path or "") for name, url in client.urls["api"].items()
+            name: self._base_url + (parse_url(url).path or "") for name, url in client.urls["api"].items()
         }
         client.session.max_redirects = 0  # they would carry the key elsewhere, or place twice
         for prefix in ("https://", "http://"):
-            transport = client.session.get_adapter(prefix)
-            transport.poolmanager.pool_classes_by_scheme = {"http": _HttpPool, "https": _HttpsPool}
-            client.session.mount(
-                prefix, _Punctual(transport, self._call, self._connect_seconds, self._read_seconds, self._monotonic)
-            )
+            client.session.mount(prefix, _Door(self._transport, self._call, self._monotonic))
         logging.getLogger("ccxt").setLevel(logging.INFO)  # below, it writes down the key
         return client
 
@@ -388,70 +382,40 @@ def _binance() -> Any:
                 del sys.modules["ccxt"]
 
 
-class _KeepsNothing:
-    """A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own. To ask for
-    `Connection: close` is not enough: who does not repeat it in his answer, has his connection kept."""
-
-    def _put_conn(self, conn: Any) -> None:
-        if conn is not None:
-            conn.close()
-
-
-class _HttpPool(_KeepsNothing, urllib3.HTTPConnectionPool): ...
-
-
-class _HttpsPool(_KeepsNothing, urllib3.HTTPSConnectionPool): ...
-
-
 class _Call(local):
-    """What is going on in a thread. The answer is kept here and not looked for in the exception that comes of it:
-    Python chains that one to whatever the caller is handling just then, which may be about another question."""
+    """What is going on in a thread. The answer is kept here, not looked for in the exception that ccxt makes of it:
+    Python chains that exception to whatever the caller is handling, which may be about another question."""
 
     until = 0.0  # the operation asks no more from then on
-    answer: Any = None  # requests' Response, whole; None: nothing came, or not all of it
+    answer: Answer | None = None  # None: nothing came, or not all of it
 
 
-class _Punctual:
-    """A transport of requests that ends in time: requests' own time-out starts anew with every byte of a body."""
+class _Door:
+    """What `requests` calls a transport adapter: the door through which ccxt speaks to our own transport."""
 
-    def __init__(
-        self,
-        transport: Any,
-        call: _Call,
-        connect_seconds: float,
-        read_seconds: float,
-        monotonic: Callable[[], float],
-    ) -> None:
+    def __init__(self, transport: Transport, call: _Call, monotonic: Callable[[], float]) -> None:
         self._transport = transport
         self._call = call
-        self._connect_seconds = connect_seconds
-        self._read_seconds = read_seconds
         self._monotonic = monotonic
 
-    def send(self, request: Any, **settings: Any) -> Any:
+    def send(self, request: Any, **_: Any) -> Any:
+        """Raises NoAnswer, which neither requests nor ccxt knows: so it comes out at our side as it is."""
+        body = request.body.encode() if isinstance(request.body, str) else request.body
         left = self._call.until - self._monotonic()
-        if left <= 0:
-            raise TimeoutError("no time left to ask")
-        deadline = self._monotonic() + min(left, self._connect_seconds + self._read_seconds)
-        timeout = urllib3.Timeout(total=left, connect=self._connect_seconds, read=self._read_seconds)
-        response = self._transport.send(request, **settings | {"timeout": timeout, "stream": True})
-        body = bytearray()
-        try:
-            while piece := response.raw.read1(_PIECE_BYTES, decode_content=True):
-                body += piece
-                if len(body) > BODY_BYTES_MAX:
-                    raise _garbled(f"longer than {BODY_BYTES_MAX} bytes")
-                if self._monotonic() > deadline:
-                    raise TimeoutError("the body came too slowly")
-        finally:
-            response.raw.close()
-        response._content = bytes(body)  # as requests itself keeps a body that it has read
-        response._content_consumed = True
-        self._call.answer = response
+        answer = self._transport.ask(request.method, request.path_url, request.headers, body, seconds=left)
+        if answer.status < 300 and (answer.is_page or not answer.body.lstrip().startswith((b"{", b"["))):
+            raise OutcomeUnknown("garbage", "neither a JSON object nor an array")  # ccxt takes it for an empty one
+        self._call.answer = answer
+        response = importlib.import_module("requests").Response()
+        response.status_code = answer.status
+        response.reason = ""
+        response.headers.update(answer.headers)
+        response.raw = BytesIO(answer.body)
+        response.url = request.url
+        response.request = request
         return response
 
-    def close(self) -> None:
-        self._transport.close()
+    def close(self) -> None: ...
 
 
 def _text(entry: Any, name: str, default: str | None = None) -> str:
@@ -480,6 +444,13 @@ def _decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
     if not value.is_finite() or value.is_signed() or len(plain(value)) > 60:
         raise _garbled(f"{name} is {text[:80]!r}")
     return Decimal(plain(value))
+
+
+def _named(exchange_order_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The order, when it is the one that was asked about."""
+    if _text(order, "id") != exchange_order_id.lstrip("0"):
+        raise _garbled("not the order that was asked for")
+    return order
 
 
 def _state(order: Mapping[str, Any]) -> State:
@@ -514,30 +485,30 @@ class _Said:
     status: int
     code: int
     message: str
-    retry_after: str
+    retry_after_seconds: int | None
 
     def __str__(self) -> str:
         return f"{self.message} ({self.code})" if self.code else f"HTTP {self.status}"
 
 
-def _said(answer: Any) -> _Said | None:
+def _said(answer: Answer | None) -> _Said | None:
     """None for nothing, and for an answer whose status is fine."""
-    if answer is None or answer.status_code < 300:
+    if answer is None or answer.status < 300:
         return None
     try:
-        body = json.loads(answer.content)
+        body = json.loads(answer.body)
     except (ValueError, RecursionError):
         body = None
     code, message = (body.get("code"), body.get("msg")) if isinstance(body, dict) else (0, "")
     return _Said(
-        status=int(answer.status_code),
+        status=answer.status,
         code=code if type(code) is int else 0,
         message="".join(filter(str.isprintable, message))[:200] if isinstance(message, str) else "",
-        retry_after=answer.headers.get("Retry-After", ""),
+        retry_after_seconds=answer.retry_after_seconds,
     )
 
 
-def _in_our_words(about: About, trouble: Exception, answer: Any) -> Refusal:
+def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Refusal:
     """The one place where their errors become ours.
 
     After `place` only what can not go together with an order is ExchangeRefused or MarketUnknown: to call something
@@ -598,14 +569,15 @@ def _unavailable(trouble: Exception, said: _Said | None) -> ExchangeUnavailable:
     if said is not None:
         if said.code:
             facts["code"] = said.code
-        if said.retry_after.isascii() and said.retry_after.isdigit() and len(said.retry_after) <= 6:
-            facts["retry_after_seconds"] = int(said.retry_after)
-    errors = importlib.import_module("ccxt.base.errors")  # it is there: otherwise there were no trouble of ccxt's
+        if said.retry_after_seconds is not None:
+            facts["retry_after_seconds"] = said.retry_after_seconds
     match said:
-        case None if isinstance(trouble, errors.RequestTimeout | TimeoutError):
+        case None if isinstance(trouble, NoAnswer) and trouble.what == "timeout":
             detail, what = "the exchange did not answer in time", "timeout"
-        case None if isinstance(trouble, errors.NetworkError | urllib3.exceptions.HTTPError):
-            detail, what = "the exchange can not be reached, or the connection broke", "connection"
+        case None if isinstance(trouble, NotSent):
+            detail, what = "the exchange can not be reached; nothing was sent", "connection"
+        case None if isinstance(trouble, NoAnswer) and trouble.what == "connection":
+            detail, what = "the connection to the exchange broke before its answer was whole", "connection"
         case None:
             detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
         case _Said(status=429 | 418) | _Said(code=-1003 | -1015 | -1034):

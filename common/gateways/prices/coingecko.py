@@ -13,31 +13,28 @@ Source of the wire format: docs.coingecko.com, "Coin Price by IDs" and "Errors &
 """
 
 import json
-import time
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
-
-import urllib3
-from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
+from urllib.parse import urlencode
 
 from common.gateways.prices import PriceSourceUnavailable, Quotation, usable_price
+from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.money import Price
 
 IDS_PER_CALL_MAX = 100
 BODY_BYTES_MAX = 256 * 1024  # a hundred listings are under 10 KiB
-_PIECE_BYTES = 16 * 1024
 _YEAR_10000 = Decimal(253_402_300_800)  # Unix seconds; datetime ends there
 
 
 class _NotPrices(Exception):
     """An answer with a status other than 200."""
 
-    def __init__(self, status: int, retry_after: str) -> None:
-        super().__init__(status, retry_after)
-        self.status = status
-        self.retry_after = retry_after
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.status = answer.status
+        self.retry_after_seconds = answer.retry_after_seconds
 
 
 class _Garbage(Exception):
@@ -51,10 +48,10 @@ class CoinGeckoPrices:
     ids: our asset id → CoinGecko's id (`{"BTC": "bitcoin"}`), from the catalogue; assets not in it are unknown.
         It is read at each call, and two assets may share an id.
     api_key: of the demo plan; none, or an empty one, asks without a key.
-    connect_seconds, read_seconds: a call ends, at the latest, after connect + 2 × read, however slowly its
-        body drips in (only a head that drips could take longer). There is one call for each 100 ids.
+    connect_seconds, read_seconds: a call ends after both, whatever holds it up (`common.gateways.transport`). There
+        is one call for each 100 ids.
 
-    Raises ValueError for a base_url or api_key that can not be one.
+    Raises ValueError for a base_url, api_key or time-out that can not be one.
     """
 
     def __init__(
@@ -66,20 +63,14 @@ class CoinGeckoPrices:
         connect_seconds: float = 1.0,
         read_seconds: float = 3.0,
     ) -> None:
-        address = urllib3.util.parse_url(base_url)
-        if address.scheme not in {"http", "https"} or not address.host:
-            raise ValueError(f"{base_url!r} is not an address such as https://api.coingecko.com")
-        if api_key and not (api_key.isascii() and api_key.isprintable() and " " not in api_key):
-            raise ValueError("the price source's API key holds a space, a line end or a letter outside ASCII")
-        self._url = f"{base_url.rstrip('/')}/api/v3/simple/price"
         self._ids = ids
-        # A connection kept over a freeze of the Lambda is often dead when it thaws: each call opens its own.
-        self._headers = {"Accept": "application/json", "Connection": "close", "User-Agent": "cryptodesk"}
-        if api_key:
-            self._headers["x-cg-demo-api-key"] = api_key
-        self._timeout = urllib3.Timeout(connect=connect_seconds, read=read_seconds)
-        self._seconds_max = connect_seconds + read_seconds
-        self._pool = urllib3.PoolManager(num_pools=1)
+        self._headers = {"x-cg-demo-api-key": header_value("the price source's API key", api_key)} if api_key else {}
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
 
     def latest(self, asset_ids: Collection[str]) -> dict[str, Quotation]:
         """See `Prices.latest`."""
@@ -90,7 +81,7 @@ class CoinGeckoPrices:
             batch = listings[first : first + IDS_PER_CALL_MAX]
             try:
                 quoted |= _read(self._ask(batch), batch)
-            except (HTTPError, _NotPrices, _Garbage) as trouble:
+            except (NoAnswer, _NotPrices, _Garbage) as trouble:
                 raise _in_our_words(trouble) from trouble
         return {
             asset_id: Quotation(asset_id, *quoted[listing], source="coingecko")
@@ -98,49 +89,27 @@ class CoinGeckoPrices:
             if listing in quoted
         }
 
-    def _ask(self, listings: Sequence[str]) -> bytes:
-        """One call. Raises HTTPError, _NotPrices or, when the body is too long, _Garbage."""
-        deadline = time.monotonic() + self._seconds_max
-        response = self._pool.request(
-            "GET",
-            self._url,
-            fields={
-                "ids": ",".join(listings),
-                "vs_currencies": "usd",
-                "include_last_updated_at": "true",
-                "precision": "full",
-            },
-            headers=self._headers,
-            timeout=self._timeout,
-            retries=False,
-            redirect=False,
-            preload_content=False,
-            decode_content=False,
-        )
-        try:
-            if response.status != 200:
-                raise _NotPrices(response.status, response.headers.get("Retry-After", ""))
-            return _body(response, deadline)
-        finally:
-            response.close()
+    def _ask(self, listings: Sequence[str]) -> Answer:
+        """One call. Raises NoAnswer, _NotPrices."""
+        asked = {
+            "ids": ",".join(listings),
+            "vs_currencies": "usd",
+            "include_last_updated_at": "true",
+            "precision": "full",
+        }
+        target = f"{self._transport.path}/api/v3/simple/price?{urlencode(asked)}"
+        answer = self._transport.ask("GET", target, self._headers, believed={200})
+        if answer.status != 200:
+            raise _NotPrices(answer)
+        return answer
 
 
-def _body(response: urllib3.BaseHTTPResponse, deadline: float) -> bytes:
-    """The body, at most BODY_BYTES_MAX of it. urllib3's own time-out starts anew with every byte; this one does not."""
-    body = bytearray()
-    while piece := response.read1(_PIECE_BYTES):
-        body += piece
-        if len(body) > BODY_BYTES_MAX:
-            raise _Garbage(f"longer than {BODY_BYTES_MAX} bytes")
-        if time.monotonic() > deadline:
-            raise TimeoutError("the body came too slowly")
-    return bytes(body)
-
-
-def _read(body: bytes, listings: Sequence[str]) -> dict[str, tuple[Price, datetime]]:
+def _read(told: Answer, listings: Sequence[str]) -> dict[str, tuple[Price, datetime]]:
     """Price and time of those listings that have both. Raises _Garbage."""
+    if told.is_page:
+        raise _Garbage("a web page")
     try:
-        answer = json.loads(body, parse_float=Decimal, parse_int=Decimal)
+        answer = json.loads(told.body, parse_float=Decimal, parse_int=Decimal)
     except (ValueError, ArithmeticError, RecursionError) as unreadable:  # Decimal's: an exponent beyond any number
         raise _Garbage("not JSON") from unreadable
     if not isinstance(answer, dict):
@@ -167,8 +136,11 @@ def _number(entry: dict[str, Any], name: str) -> Decimal | None:
     raise _Garbage(f"{name} is not a number")
 
 
-def _in_our_words(trouble: HTTPError | _NotPrices | _Garbage) -> PriceSourceUnavailable:
+def _in_our_words(trouble: NoAnswer | _NotPrices | _Garbage) -> PriceSourceUnavailable:
     """The one place where their errors become ours."""
+    facts: dict[str, int] = {}
+    if isinstance(trouble, _NotPrices) and trouble.retry_after_seconds is not None:
+        facts["retry_after_seconds"] = trouble.retry_after_seconds
     match trouble:
         case _NotPrices(status=429):
             detail, what = "the price source says that we ask too often", "rate_limit"
@@ -176,13 +148,12 @@ def _in_our_words(trouble: HTTPError | _NotPrices | _Garbage) -> PriceSourceUnav
             detail, what = f"the price source has a fault (HTTP {status})", "source_error"
         case _NotPrices(status=status):
             detail, what = f"the price source refuses us (HTTP {status}): check its address and our key", "refused"
-        case _Garbage():
+        case _Garbage() | NoAnswer(what="garbage"):
             detail, what = f"the price source's answer can not be read: {trouble}", "garbage"
-        case TimeoutError() if not isinstance(trouble, NewConnectionError):  # urllib3 derives one from the other
+        case NoAnswer(what="timeout"):
             detail, what = "the price source did not answer in time", "timeout"
+        case NotSent():
+            detail, what = "the price source can not be reached", "connection"
         case _:
-            detail, what = "the price source can not be reached, or the connection broke", "connection"
-    wait = trouble.retry_after if isinstance(trouble, _NotPrices) else ""
-    if wait.isascii() and wait.isdigit() and len(wait) <= 6:  # a date, or nonsense, says nothing
-        return PriceSourceUnavailable(detail, what=what, retry_after_seconds=int(wait))
-    return PriceSourceUnavailable(detail, what=what)
+            detail, what = "the connection to the price source broke before its answer was whole", "connection"
+    return PriceSourceUnavailable(detail, what=what, **facts)

@@ -1,46 +1,19 @@
 """The price source over HTTP: CoinGecko's wire to the letter, and controls that say what to do."""
 
 import json
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
-from typing import Any
 
 import pytest
-import urllib3
 
 from sandbox.prices.face import serve
 from sandbox.prices.oracle import Oracle
-from sandbox.serving import BODY_BYTES_MAX
+from tests.sandbox.faces import Process, call
 
 NOW = datetime(2024, 3, 25, 8, 45, 0, 5, tzinfo=UTC)
 PRICE = "/api/v3/simple/price"
-ROOT = Path(__file__).parents[2]
-
-
-@dataclass(frozen=True)
-class Said:
-    status: int
-    text: str
-    headers: Any
-
-    @property
-    def error(self) -> str:
-        return str(json.loads(self.text)["error"])
-
-
-def call(url: str, method: str = "GET", body: object = None) -> Said:
-    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    with urllib3.PoolManager() as pool:
-        response = pool.request(method, url, body=raw, timeout=5, retries=False)
-    return Said(response.status, response.data.decode(), response.headers)
 
 
 @pytest.fixture
@@ -52,10 +25,6 @@ def oracle() -> Oracle:
 def url(oracle: Oracle) -> Iterator[str]:
     with serve(oracle) as face:
         yield face.url
-
-
-def test_it_listens_on_this_machine_only(url: str) -> None:
-    assert url.startswith("http://127.0.0.1:")
 
 
 def test_ping_is_answered(url: str) -> None:
@@ -144,27 +113,6 @@ def test_garbage_is_a_web_page_with_status_200(oracle: Oracle, url: str) -> None
     assert (said.status, said.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
 
 
-def test_a_caller_that_waits_for_a_time_out_is_let_go_when_the_face_closes(oracle: Oracle) -> None:
-    face = serve(oracle)
-    oracle.fail_next("timeout")
-    ended: list[str] = []
-
-    def wait() -> None:
-        try:
-            call(f"{face.url}{PRICE}?ids=bitcoin&vs_currencies=usd")
-        except urllib3.exceptions.ProtocolError:
-            ended.append("the connection was closed")
-
-    waiting = Thread(target=wait)
-    waiting.start()
-    while oracle.calls == 0:
-        time.sleep(0.001)
-    face.close()
-    face.close()  # again does nothing
-    waiting.join(5)
-    assert ended == ["the connection was closed"]
-
-
 def test_a_price_is_set_and_told_as_it_is_now(oracle: Oracle, url: str) -> None:
     said = call(f"{url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.10", "age_seconds": 45})
     assert (said.status, json.loads(said.text)) == (
@@ -224,12 +172,12 @@ def test_the_state_shows_everything(oracle: Oracle, url: str) -> None:
         ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "age_seconds": -1}, 400, "from 0 to"),
         ("PUT", "/sandbox/prices/bitcoin", {"usd": "1", "walk": "no"}, 400, 'walk is "no"; it must be true or false'),
         ("PUT", "/sandbox/prices/Bit%2Ccoin", {"usd": "1"}, 400, "'Bit,coin' is not an id"),
-        pytest.param("PUT", "/sandbox/prices/bitcoin", b" " * (BODY_BYTES_MAX + 1), 400, "at most 65536", id="long"),
         ("POST", "/sandbox/move/bitcoin", {"factor": "1.05"}, 404, "bitcoin is not listed; listed: nothing"),
         ("POST", "/sandbox/move/bitcoin", {"factor": 1.05}, 400, 'it must be text such as "1.05"'),
         ("POST", "/sandbox/faults", {"kind": "earthquake"}, 400, "429, 500, timeout, garbage, drop"),
         ("POST", "/sandbox/faults", {"kind": 429}, 400, "one of 429, 500, timeout"),
         ("POST", "/sandbox/faults", {"kind": "429", "times": 0}, 400, "from 1 to 1000"),
+        ("POST", "/sandbox/faults", {"kind": "429", "times": 1001}, 400, "from 1 to 1000"),
         ("GET", "/sandbox/prices/bitcoin", None, 404, "GET /sandbox/state"),
         ("GET", "/", None, 404, "GET /api/v3/simple/price"),
         ("POST", PRICE, {}, 404, "nothing answers POST /api/v3/simple/price"),
@@ -244,94 +192,20 @@ def test_a_bad_order_is_refused_with_what_to_do(
     assert (oracle.listings(), oracle.faults()) == ({}, [])
 
 
-def test_one_connection_carries_many_questions(oracle: Oracle, url: str) -> None:
-    oracle.set_price("bitcoin", "1")
-    with urllib3.HTTPConnectionPool(url.removeprefix("http://").split(":")[0], int(url.rsplit(":", 1)[1])) as pool:
-        for _ in range(3):
-            assert pool.request("GET", f"{PRICE}?ids=bitcoin&vs_currencies=usd").data == b'{"bitcoin":{"usd":1}}'
-        assert pool.num_connections == 1
-
-
-def test_a_change_that_can_not_be_kept_is_told(oracle: Oracle) -> None:
-    def full() -> None:
-        raise OSError("No space left on device")
-
-    with serve(oracle, on_change=full) as face:
-        said = call(f"{face.url}/sandbox/prices/bitcoin", "PUT", {"usd": "1"})
-    assert (said.status, "No space left" in said.error) == (500, True)
-
-
-def test_a_taken_port_is_an_error_at_once(oracle: Oracle, url: str) -> None:
-    with pytest.raises(OSError, match="in use"):
-        serve(oracle, port=int(url.rsplit(":", 1)[1]))
-
-
 # The process
-
-
-class Process:
-    def __init__(self, *arguments: str) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.prices", "--port", "0", *arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        self.first_line = self.process.stdout.readline()
-        self.url = self.first_line.split()[3] if self.first_line else ""
-
-    def stop(self) -> tuple[int, str]:
-        """Exit code, and what it said on stderr."""
-        self.process.send_signal(signal.SIGTERM)
-        _, stderr = self.process.communicate(timeout=10)
-        return self.process.returncode, stderr
 
 
 def test_what_was_set_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path: Path) -> None:
     kept = tmp_path / "prices.json"
-    first = Process("--state", str(kept))
+    first = Process("prices", "--state", str(kept))
     assert "walk" in call(f"{first.url}/sandbox/state").text, "it begins with a market"
     assert call(f"{first.url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.123456789012345678"}).status == 200
     assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["prices.json"]
 
-    second = Process("--state", str(kept), "--access-log")
+    second = Process("prices", "--state", str(kept), "--access-log")
     said = call(f"{second.url}{PRICE}?ids=bitcoin&vs_currencies=usd&precision=full")
     code, access_log = second.stop()
     assert said.text == '{"bitcoin":{"usd":67000.123456789012345678}}'
     assert code == 0
     assert PRICE in access_log
-
-
-@pytest.mark.parametrize(
-    "text", ["", "[]", "[1]", '{"bitcoin": {"usd": 1.5}}', '{"bitcoin": {"usd": "NaN"}}', '{"a": 1}']
-)
-def test_a_state_that_can_not_be_read_stops_the_start_with_a_word(tmp_path: Path, text: str) -> None:
-    from sandbox.prices.__main__ import main
-
-    kept = tmp_path / "prices.json"
-    kept.write_text(text)
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", "0", "--state", str(kept)])
-    assert stopped.value.code == 2
-
-
-def test_help_shows_how_to_ask_and_how_to_break_it(capsys: pytest.CaptureFixture[str]) -> None:
-    from sandbox.prices.__main__ import main
-
-    with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
-    said = capsys.readouterr().out
-    assert stopped.value.code == 0
-    assert all(word in said for word in ("--port", "--seed", "--state", "/sandbox/faults", "garbage"))
-
-
-def test_a_taken_port_stops_the_start_with_a_word(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    from sandbox.prices.__main__ import main
-
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", url.rsplit(":", 1)[1]])
-    assert stopped.value.code == 2
-    assert "choose another" in capsys.readouterr().err

@@ -17,7 +17,6 @@ from sandbox.prices.oracle import (
     Fault,
     Faulted,
     IllegalOrder,
-    NotListed,
     Oracle,
     Tick,
 )
@@ -72,7 +71,7 @@ def test_a_walk_is_the_same_on_every_machine() -> None:
     assert tick == Tick(Decimal("66785.6"), datetime(2026, 11, 21, 9, 30, tzinfo=UTC))
 
 
-def test_a_walk_takes_a_step_of_two_basis_points_every_ten_seconds_and_none_between() -> None:
+def test_a_walk_takes_one_step_of_two_basis_points_in_ten_seconds() -> None:
     ticks = walked(7, "bitcoin", steps(1000, MIDNIGHT - 500 * STEP))
     assert {abs(one.usd - other.usd) for one, other in pairwise(ticks) if one.usd and other.usd} == {Decimal("13.4")}
     assert [tick.updated_at for tick in ticks] == list(steps(1000, MIDNIGHT - 500 * STEP))
@@ -111,7 +110,8 @@ def test_a_walk_of_the_longest_price_is_exact() -> None:
 
 
 @given(st.lists(st.sampled_from(["1.05", "0.95", "3", "0.333333333333333333"]), max_size=100))
-def test_any_number_of_moves_leaves_a_price_of_at_most_eighteen_fraction_digits(factors: list[str]) -> None:
+def test_a_price_has_eighteen_fraction_digits_after_any_moves(factors: list[str]) -> None:
+    """At most."""
     oracle = Oracle(Clock(), 7)
     oracle.set_price("bitcoin", "1")
     for factor in factors:
@@ -145,20 +145,6 @@ def test_a_price_is_moved_by_a_factor_above_zero(factor: str) -> None:
         oracle.move("bitcoin", factor)
 
 
-def test_a_price_from_the_future_can_not_be_ordered() -> None:
-    with pytest.raises(IllegalOrder, match="age_seconds is -1"):
-        Oracle(Clock(), 7).set_price("bitcoin", "1", age_seconds=-1)
-
-
-def test_what_is_not_listed_can_not_be_moved_or_forgotten() -> None:
-    oracle = Oracle(Clock(), 7)
-    oracle.set_price("ethereum", "1")
-    with pytest.raises(NotListed, match="bitcoin is not listed; listed: ethereum"):
-        oracle.move("bitcoin", "2")
-    with pytest.raises(NotListed):
-        oracle.forget("bitcoin")
-
-
 def test_a_listing_without_a_price_can_not_be_moved() -> None:
     oracle = Oracle(Clock(), 7)
     oracle.set_price("bitcoin", None)
@@ -179,29 +165,11 @@ def test_faults_come_in_the_order_in_which_they_were_ordered() -> None:
     assert oracle.ask([]) == {}
 
 
-def test_faults_that_have_not_come_yet_can_be_called_off() -> None:
-    oracle = Oracle(Clock(), 7)
-    oracle.fail_next("500", times=FAULTS_MAX)
-    oracle.heal()
-    assert oracle.ask([]) == {}
-
-
-@pytest.mark.parametrize("times", [0, -1, FAULTS_MAX + 1])
-def test_faults_have_a_sensible_number(times: int) -> None:
-    with pytest.raises(IllegalOrder, match="times"):
-        Oracle(Clock(), 7).fail_next("500", times)
-
-
 def test_the_queue_of_faults_has_an_end() -> None:
     oracle = Oracle(Clock(), 7)
     oracle.fail_next("500", FAULTS_MAX)
     with pytest.raises(IllegalOrder, match="already wait"):
         oracle.fail_next("500")
-
-
-def test_a_fault_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(IllegalOrder, match="429, 500, timeout, garbage, drop"):
-        Oracle(Clock(), 7).fail_next("earthquake")
 
 
 def test_what_was_set_can_be_set_again() -> None:
@@ -213,14 +181,8 @@ def test_what_was_set_can_be_set_again() -> None:
     assert again.seen() == oracle.seen()
 
 
-def test_looking_is_not_asking() -> None:
-    oracle = Oracle(Clock(), 7)
-    oracle.fail_next("500")
-    oracle.seen()
-    assert (oracle.calls, oracle.faults()) == (0, [Fault.SERVER_ERROR])
-
-
-def test_questions_from_many_threads_are_all_counted_and_each_fault_is_met_once() -> None:
+def test_questions_from_many_threads_meet_each_fault_once() -> None:
+    """And all of them are counted."""
     oracle = Oracle(Clock(), 7)
     oracle.fail_next("500", times=100)
     met: list[Fault] = []

@@ -2,18 +2,13 @@
 
 import hashlib
 import hmac
-import json
 import re
-import signal
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from threading import Thread
 from typing import Any
 from urllib.parse import urlencode
 
@@ -25,19 +20,21 @@ from common.gateways.exchange import Rules, Side, State, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange, _binance
 from common.money import Money, Price, Quantity, fraction_digits
 from local.seed import CATALOGUE, PRICES_BESIDES
-from sandbox.exchange.__main__ import References, main
+from sandbox.exchange.__main__ import References
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.controls import Controls, switch
 from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_BINANCE, LISTINGS, SYMBOLS
-from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults
+from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Faults
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
 from sandbox.serving import serve
+from tests.gateways.wire import row
+from tests.sandbox import faces
+from tests.sandbox.faces import Process, Said
 
-ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 NOW_MS = 1767225600000
 KEYS = Credential(DESK, api_key="key", secret="secret")
@@ -45,31 +42,8 @@ SELL_1 = {"symbol": "BTCUSDT", "side": "SELL", "type": "LIMIT", "timeInForce": "
 REFUSED = {"code": -2010, "msg": "Account has insufficient balance for requested action."}
 
 
-@dataclass(frozen=True)
-class Said:
-    status: int
-    text: str
-    headers: Any
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.text)
-
-    @property
-    def code(self) -> int:
-        return int(self.json["code"])
-
-    @property
-    def error(self) -> str:
-        return str(self.json["error"])
-
-
 def call(url: str, method: str = "GET", body: object = None, *, key: str | None = None, seconds: float = 5) -> Said:
-    raw = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
-    headers = {} if key is None else {"X-MBX-APIKEY": key}
-    with urllib3.PoolManager() as pool:
-        response = pool.request(method, url, body=raw, headers=headers, timeout=seconds, retries=False)
-    return Said(response.status, response.data.decode(), response.headers)
+    return faces.call(url, method, body, headers={} if key is None else {"X-MBX-APIKEY": key}, seconds=seconds)
 
 
 def sign(payload: str, keys: Credential = KEYS) -> str:
@@ -148,7 +122,11 @@ def test_binances_own_example_of_a_signature_is_accepted(world: World) -> None:
         in_front = call(f"{url}?signature={signature}&{asked}", "POST", key=key)
         query, body = asked.split("&", 1)
         mixed = call(f"{url}?{query}", "POST", f"{body}&signature={signature}".encode(), key=key)
-        otherwise = call(f"{url}?{asked.replace('quantity=1', 'quantity=2')}&signature={signature}", "POST", key=key)
+        otherwise = call(
+            f"{url}?{asked.replace('quantity=1', 'quantity=2')}&signature={signature}",
+            "POST",
+            key=key,
+        )
     assert [said.status for said in (in_the_query, in_the_body, in_capitals, in_front)] == [200] * 4
     assert (mixed.status, mixed.code) == (400, -1022), "query and body are signed as they are, without an ampersand"
     assert (otherwise.status, otherwise.code) == (400, -1022)
@@ -217,19 +195,11 @@ def test_ping_and_time(world: World) -> None:
 def test_a_market_is_told_with_its_filters(world: World) -> None:
     told = world.get("exchangeInfo", symbol="BTCUSDT").json
     (symbol,) = told["symbols"]
-    assert {name: symbol[name] for name in ("symbol", "status", "baseAsset", "quoteAsset", "baseAssetPrecision")} == {
-        "symbol": "BTCUSDT",
-        "status": "TRADING",
-        "baseAsset": "BTC",
-        "quoteAsset": "USDT",
-        "baseAssetPrecision": 8,
-    }
+    expected = row("symbol status baseAsset quoteAsset baseAssetPrecision", "BTCUSDT", "TRADING", "BTC", "USDT", 8)
+    assert symbol | expected == symbol
     filters = {one.pop("filterType"): one for one in symbol["filters"]}
-    assert filters["PRICE_FILTER"] == {
-        "minPrice": "0.01000000",
-        "maxPrice": "100000000.00000000",
-        "tickSize": "0.01000000",
-    }
+    expected = row("minPrice maxPrice tickSize", "0.01000000", "100000000.00000000", "0.01000000")
+    assert filters["PRICE_FILTER"] == expected
     assert filters["LOT_SIZE"]["stepSize"] == filters["LOT_SIZE"]["minQty"] == "0.00001000"
     assert filters["NOTIONAL"]["minNotional"] == "5.00000000"
     world.venue.maintenance = True
@@ -252,13 +222,9 @@ def test_the_book_is_told_best_first(world: World) -> None:
     assert told["asks"] == [["100.25000000", "0.50000000"], ["100.50000000", "0.50000000"]]
     assert isinstance(told["lastUpdateId"], int)
     assert len(world.get("depth", symbol="BTCUSDT", limit=1).json["bids"]) == 1
-    assert world.get("ticker/bookTicker", symbol="BTCUSDT").json == {
-        "symbol": "BTCUSDT",
-        "bidPrice": "99.75000000",
-        "bidQty": "0.50000000",
-        "askPrice": "100.25000000",
-        "askQty": "0.50000000",
-    }
+    assert world.get("ticker/bookTicker", symbol="BTCUSDT").json == row(
+        "symbol bidPrice bidQty askPrice askQty", "BTCUSDT", "99.75000000", "0.50000000", "100.25000000", "0.50000000"
+    )
 
 
 def test_tickers_are_of_one_market_or_a_list_of_all(world: World) -> None:
@@ -271,16 +237,9 @@ def test_tickers_are_of_one_market_or_a_list_of_all(world: World) -> None:
     assert [told["price"] for told in world.get("ticker/price").json] == ["101.00000000", "0.00000000"]
     assert world.get("ticker/price", symbols='["BTCUSDT"]').json[0]["price"] == "101.00000000"
     day = world.get("ticker/24hr", symbol="BTCUSDT").json
-    assert {
-        name: day[name] for name in ("openPrice", "highPrice", "lowPrice", "lastPrice", "volume", "quoteVolume")
-    } == {
-        "openPrice": "99.00000000",
-        "highPrice": "101.00000000",
-        "lowPrice": "99.00000000",
-        "lastPrice": "101.00000000",
-        "volume": "0.75000000",
-        "quoteVolume": "74.75000000",
-    }
+    prices = ("99.00000000", "101.00000000", "99.00000000", "101.00000000")
+    expected = row("openPrice highPrice lowPrice lastPrice volume quoteVolume", *prices, "0.75000000", "74.75000000")
+    assert day | expected == day
     assert (day["priceChange"], day["priceChangePercent"], day["count"]) == ("2.00000000", "2.02", 2)
     assert (day["weightedAvgPrice"], day["bidPrice"]) == ("99.66666667", "101.00000000")
     world.now += timedelta(days=1)
@@ -313,30 +272,14 @@ def test_an_order_is_answered_as_fully_as_one_asks(world: World) -> None:
     }
     full = world.place(newClientOrderId="b").json
     (fill,) = full.pop("fills")
-    assert fill == {
-        "price": "101.00000000",
-        "qty": "0.25000000",
-        "commission": "0.02525000",
-        "commissionAsset": "USDT",
-        "tradeId": fill["tradeId"],
-    }
+    names = "price qty commission commissionAsset tradeId"
+    assert fill == row(names, "101.00000000", "0.25000000", "0.02525000", "USDT", fill["tradeId"])
     assert full == {
-        "symbol": "BTCUSDT",
-        "orderId": full["orderId"],
-        "orderListId": -1,
-        "clientOrderId": "b",
-        "transactTime": NOW_MS,
-        "price": "100.00000000",
-        "origQty": "1.00000000",
-        "executedQty": "0.25000000",
-        "origQuoteOrderQty": "0.00000000",
-        "cummulativeQuoteQty": "25.25000000",
-        "status": "PARTIALLY_FILLED",
-        "timeInForce": "GTC",
-        "type": "LIMIT",
-        "side": "SELL",
-        "workingTime": NOW_MS,
-        "selfTradePreventionMode": "EXPIRE_TAKER",
+        **row("symbol orderId orderListId clientOrderId", "BTCUSDT", full["orderId"], -1, "b"),
+        **row("price origQty executedQty", "100.00000000", "1.00000000", "0.25000000"),
+        **row("origQuoteOrderQty cummulativeQuoteQty", "0.00000000", "25.25000000"),
+        **row("status timeInForce type side", "PARTIALLY_FILLED", "GTC", "LIMIT", "SELL"),
+        **row("transactTime workingTime selfTradePreventionMode", NOW_MS, NOW_MS, "EXPIRE_TAKER"),
     }
     assert "fills" not in world.place(newOrderRespType="RESULT", price="300").json
     assert world.place(type="LIMIT_MAKER", timeInForce=None, price="300").json.keys() == ack.keys()
@@ -347,16 +290,8 @@ def test_an_order_is_queried_by_either_id_open_or_over(world: World) -> None:
     by_theirs = world.ask("GET", "order", symbol="BTCUSDT", orderId=order_id).json
     by_ours = world.ask("GET", "order", symbol="BTCUSDT", origClientOrderId="mine").json
     assert by_theirs == by_ours
-    assert {
-        name: by_ours[name] for name in ("orderId", "clientOrderId", "status", "executedQty", "time", "isWorking")
-    } == {
-        "orderId": order_id,
-        "clientOrderId": "mine",
-        "status": "NEW",
-        "executedQty": "0.00000000",
-        "time": NOW_MS,
-        "isWorking": True,
-    }
+    names = "orderId clientOrderId status executedQty time isWorking"
+    assert by_ours | row(names, order_id, "mine", "NEW", "0.00000000", NOW_MS, True) == by_ours
     world.now += timedelta(seconds=1)
     ended = world.ask("DELETE", "order", symbol="BTCUSDT", orderId=order_id).json
     assert (ended["origClientOrderId"], ended["status"], ended["transactTime"]) == ("mine", "CANCELED", NOW_MS + 1000)
@@ -420,19 +355,10 @@ def test_trades_are_told_with_their_fees_and_in_pages(world: World) -> None:
 
     one, two, three = trades()
     assert one == {
-        "symbol": "BTCUSDT",
-        "id": one["id"],
-        "orderId": first,
-        "orderListId": -1,
-        "price": "102.00000000",
-        "qty": "0.25000000",
-        "quoteQty": "25.50000000",
-        "commission": "0.02550000",
-        "commissionAsset": "USDT",
-        "time": NOW_MS,
-        "isBuyer": False,
-        "isMaker": False,
-        "isBestMatch": True,
+        **row("symbol id orderId orderListId time", "BTCUSDT", one["id"], first, -1, NOW_MS),
+        **row("price qty quoteQty", "102.00000000", "0.25000000", "25.50000000"),
+        **row("commission commissionAsset", "0.02550000", "USDT"),
+        **row("isBuyer isMaker isBestMatch", False, False, True),
     }
     assert (three["commission"], three["commissionAsset"]) == ("0.01000000", "LTC")
     assert trades(orderId=first) == [one, two]
@@ -521,11 +447,6 @@ def test_an_order_that_shall_not_take_is_refused_where_it_would(world: World) ->
     world.offer(BUY, "1", "100")
     said = world.ask("POST", "order", symbol="BTCUSDT", side="SELL", type="LIMIT_MAKER", quantity="1", price="100")
     assert said.json == {"code": -2010, "msg": "Order would immediately match and take."}
-
-
-def test_a_closed_market_says_so(world: World) -> None:
-    world.venue.maintenance = True
-    assert world.place().json == {"code": -1013, "msg": "Market is closed."}
 
 
 @pytest.mark.parametrize(
@@ -686,26 +607,6 @@ def test_an_order_is_there_while_its_answer_is_late() -> None:
     assert seen == [1]
 
 
-def test_a_caller_that_waits_for_a_time_out_is_let_go_when_the_face_closes(world: World) -> None:
-    face = serve(BinanceFace(world.venue, [KEYS], world.faults, world.clock).decide, name="x")
-    world.faults.fail_next("timeout_before")
-    ended: list[str] = []
-
-    def wait() -> None:
-        try:
-            call(f"{face.url}/api/v3/time")
-        except urllib3.exceptions.ProtocolError:
-            ended.append("the connection was closed")
-
-    waiting = Thread(target=wait)
-    waiting.start()
-    while world.faults.waiting():
-        time.sleep(0.001)
-    face.close()
-    waiting.join(5)
-    assert ended == ["the connection was closed"]
-
-
 # ccxt's own client
 
 
@@ -718,15 +619,6 @@ def theirs(world: World) -> Any:
     client.urls["api"] = {name: re.sub(r"^https://[^/]+", world.url, url) for name, url in client.urls["api"].items()}
     world.now = clock.now()
     return client
-
-
-def test_ccxt_reads_the_markets(world: World, theirs: Any) -> None:
-    markets = theirs.load_markets()
-    assert set(markets) == {"BTC/USDT", "LTC/BTC"}
-    market = markets["BTC/USDT"]
-    assert (market["precision"]["amount"], market["precision"]["price"]) == (0.00001, 0.01)
-    assert (market["limits"]["cost"]["min"], market["limits"]["amount"]["min"], market["active"]) == (5, 0.00001, True)
-    assert theirs.fetch_time() == int(world.now.timestamp() * 1000)
 
 
 def test_ccxt_reads_prices(world: World, theirs: Any) -> None:
@@ -777,24 +669,12 @@ def test_everything_is_seen(world: World) -> None:
     seen = call(f"{world.url}/sandbox/state").json
     assert seen["now"] == "2026-01-01T00:00:00.000000Z"
     assert seen["symbols"]["BTCUSDT"] == {
-        "base": "BTC",
-        "quote": "USDT",
-        "price_step": "0.01",
-        "quantity_step": "0.00001",
-        "min_quantity": "0.00001",
-        "min_notional": "5",
-        "last_price": None,
-        "bid": "99",
-        "ask": "200",
+        **row("base quote price_step quantity_step", "BTC", "USDT", "0.01", "0.00001"),
+        **row("min_quantity min_notional last_price bid ask", "0.00001", "5", None, "99", "200"),
     }
     assert seen["balances"][DESK]["BTC"] == {"free": "99.5", "locked": "0.5"}
     (order,) = seen["open_orders"][DESK]
-    assert (order["client_order_id"], order["price"], order["quantity"], order["status"]) == (
-        "mine",
-        "200",
-        "0.5",
-        "NEW",
-    )
+    assert order | row("client_order_id price quantity status", "mine", "200", "0.5", "NEW") == order
     assert seen["faults"] == [{"kind": "429", "on": "any"}] * 2
     assert seen["latency"] == {"seconds": 0}
     assert seen["fees"] == {"taker_bps": "10", "maker_bps": "8", "asset": None, "asset_price": "1"}
@@ -864,17 +744,6 @@ def test_more_faults_than_anybody_needs_are_refused(world: World) -> None:
     assert "1000 faults already wait" in call(f"{world.url}/sandbox/faults", "POST", {"kind": "500"}).error
 
 
-def test_a_change_that_can_not_be_kept_is_told(world: World) -> None:
-    def full() -> None:
-        raise OSError("No space left on device")
-
-    controls = Controls(world.venue, world.faults, [], world.clock, on_change=full)
-    with serve(controls.decide, name="x") as face:
-        said = call(f"{face.url}/sandbox/latency", "PUT", {"seconds": 1})
-        assert call(f"{face.url}/sandbox/state").status == 200, "nothing changed, nothing is kept"
-    assert (said.status, "No space left" in said.error) == (500, True)
-
-
 def test_a_face_that_is_not_there_is_said_to_be_so(world: World) -> None:
     for path in ("/fapi/v1/time", "/"):
         said = call(world.url + path)
@@ -896,7 +765,8 @@ def test_the_markets_fit_the_desks_catalogue_and_the_price_source() -> None:
     assert len({symbol.symbol_id for symbol in SYMBOLS}) == len(SYMBOLS)
 
 
-def test_the_market_follows_the_price_source_and_stays_where_it_was_when_that_is_gone() -> None:
+def test_the_market_follows_the_price_source_and_stays_without_it() -> None:
+    """It stays where it was."""
     oracle = Oracle(lambda: NOW, seed=7)
     oracle.set_price("bitcoin", "67187.30")
     oracle.set_price("ethereum", None)
@@ -929,7 +799,7 @@ def test_a_price_source_that_talks_nonsense_changes_nothing(answer: str) -> None
 
 
 @pytest.mark.parametrize("symbol", SYMBOLS, ids=lambda symbol: symbol.name)
-def test_every_market_of_the_desk_can_be_traded_in_at_the_price_sources_price(symbol: Symbol) -> None:
+def test_every_market_of_the_desk_trades_at_the_price_sources_price(symbol: Symbol) -> None:
     venue = Venue(clock.now)
     for one in SYMBOLS:
         venue.list_symbol(one)
@@ -953,31 +823,8 @@ def test_every_market_of_the_desk_can_be_traded_in_at_the_price_sources_price(sy
 # The process
 
 
-@dataclass
-class Process:
-    arguments: list[str]
-    url: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.exchange", "--port", "0", *self.arguments],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout
-        first_line = self.process.stdout.readline()
-        self.url = first_line.split()[2] if first_line else ""
-
-    def stop(self) -> tuple[int, str]:
-        """Exit code, and what it said on stderr."""
-        self.process.send_signal(signal.SIGTERM)
-        _, stderr = self.process.communicate(timeout=20)
-        return self.process.returncode, stderr
-
-    def exchange(self) -> CcxtExchange:
-        return CcxtExchange(self.url, api_key=DESK_AT_BINANCE.api_key, secret=DESK_AT_BINANCE.secret)
+def exchange_at(url: str) -> CcxtExchange:
+    return CcxtExchange(url, api_key=DESK_AT_BINANCE.api_key, secret=DESK_AT_BINANCE.secret)
 
 
 def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path: Path) -> None:
@@ -986,8 +833,8 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
     oracle.set_price("bitcoin", "67187.30")
     working = client_order_id("working")
     with serve_prices(oracle) as prices:
-        first = Process(["--state", str(kept), "--prices-url", prices.url])
-        exchange = first.exchange()
+        first = Process("exchange", "--state", str(kept), "--prices-url", prices.url)
+        exchange = exchange_at(first.url)
         assert call(f"{first.url}/sandbox/fees", "PUT", {"taker_bps": "1", "maker_bps": "1"}).status == 200
         sold = exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("66000"), client_order_id("sold")))
         exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("99000"), working))
@@ -998,8 +845,8 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
         assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["exchange.json"]
 
-    second = Process(["--state", str(kept), "--prices-url", "http://127.0.0.1:1", "--access-log"])
-    exchange = second.exchange()
+    second = Process("exchange", "--state", str(kept), "--prices-url", "http://127.0.0.1:1", "--access-log")
+    exchange = exchange_at(second.url)
     assert exchange.order("BTC", sold) == before
     assert exchange.find("BTC", working).state is State.WORKING
     state = call(f"{second.url}/sandbox/state").json
@@ -1013,35 +860,3 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
 
 def _magic(quantity: str) -> Ticket:
     return Ticket(Side.SELL, Quantity(quantity, "BTC"), Price("99000"), client_order_id("magic"))
-
-
-@pytest.mark.parametrize(
-    "text",
-    ["", "[]", "{}", '{"settings": {}, "venue": {}}', '{"settings": 1, "venue": {"symbols": []}}'],
-)
-def test_a_state_that_can_not_be_read_stops_the_start_with_a_word(
-    tmp_path: Path, text: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    kept = tmp_path / "exchange.json"
-    kept.write_text(text)
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", "0", "--state", str(kept)])
-    assert stopped.value.code == 2
-    assert "mend it or remove it" in capsys.readouterr().err
-
-
-def test_help_shows_how_to_ask_and_how_to_break_it(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["--help"])
-    said = capsys.readouterr().out
-    assert stopped.value.code == 0
-    assert all(
-        word in said for word in ("--port", "--seed", "--state", "--prices-url", "/sandbox/faults", *Fault, "777")
-    )
-
-
-def test_a_taken_port_stops_the_start_with_a_word(world: World, capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stopped:
-        main(["--port", world.url.rsplit(":", 1)[1], "--prices-url", "http://127.0.0.1:1"])
-    assert stopped.value.code == 2
-    assert "choose another" in capsys.readouterr().err

@@ -1,0 +1,288 @@
+"""HTTP for the gateways: one request, one answer that came whole, one deadline for everything between them.
+
+    transport = Transport("https://api.bank.example/v1", connect_seconds=2, read_seconds=7, body_bytes_max=65_536)
+    answer = transport.ask("GET", "/v1/adjustments?reference_id=…", {"Authorization": "Bearer …"})
+
+A request ends in one of three ways, and the caller has to know which:
+
+    an Answer came            whatever its status says
+    NotSent is raised         the other side has seen nothing of the request
+    OutcomeUnknown is raised  the request went out, at least in part; what came of it is for the caller to find out
+
+No request is ever sent twice, no redirect is followed, no proxy is taken from the environment, and a certificate is
+always verified.
+"""
+
+import socket
+import ssl
+import time
+import weakref
+from collections.abc import Callable, Container, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import cached_property
+from http.client import HTTPException
+from threading import Event, Lock, Thread
+from typing import Literal
+
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import TimeoutError as HttpTimeout
+from urllib3.util import parse_url
+
+KEPT_SECONDS_MAX = 5.0  # well under the time for which servers keep a connection that nobody uses
+_PIECE_BYTES = 64 * 1024
+
+What = Literal["timeout", "connection", "garbage"]
+
+
+class NoAnswer(Exception):
+    """No answer came, or none that can be read. Raised as NotSent or OutcomeUnknown.
+
+    what: "timeout"     the deadline passed first
+          "connection"  there was no connection, or it broke before the answer was whole
+          "garbage"     the answer is longer than any answer can be
+    """
+
+    def __init__(self, what: What, detail: str) -> None:
+        super().__init__(detail)
+        self.what = what
+
+
+class NotSent(NoAnswer):
+    """Nothing was sent."""
+
+
+class OutcomeUnknown(NoAnswer):
+    """The request was sent, at least in part."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back. `headers` are found by names in any case; `body` is empty where nobody wanted to read it."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def retry_after_seconds(self) -> int | None:
+        """How long the other side asks us to wait; None where it says nothing, a date or nonsense."""
+        seconds = self.headers.get("Retry-After", "")
+        return int(seconds) if seconds.isascii() and seconds.isdigit() and len(seconds) <= 6 else None
+
+    @property
+    def is_page(self) -> bool:
+        """Whether the answer was announced as a web page. A machine between us and the other side wrote that."""
+        return self.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/html"
+
+
+class Transport:
+    """The way to one host. Safe to use from several threads.
+
+    base_url: scheme, host and perhaps the beginning of a path, which is kept as `path`, without a slash at its end.
+    connect_seconds: for the look-up of the host's name, all its addresses and the TLS handshake together.
+    read_seconds: for sending and for the whole answer, however slowly its head or body drips in.
+    body_bytes_max: an answer with a longer body is not read to its end.
+    unpacks: whether a body that comes compressed is unpacked; `body_bytes_max` is of the unpacked one.
+    wall: seconds since 1970. This clock goes on while a Lambda is frozen.
+
+    A GET leaves its connection to the next GET, for at most KEPT_SECONDS_MAX. Any other method changes something at the
+    other side and has a connection of its own: a kept one may be dead, and then nobody knows what became of the change.
+
+    Raises ValueError for a base_url that can not be one and for times that are not above 0.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        connect_seconds: float,
+        read_seconds: float,
+        body_bytes_max: int,
+        unpacks: bool = False,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        address = parse_url(base_url)
+        if address.scheme not in {"http", "https"} or not address.host or address.query or address.fragment:
+            raise ValueError(f"{base_url!r} is not an address such as https://api.example.com")
+        if min(connect_seconds, read_seconds) <= 0:
+            raise ValueError(f"connect_seconds is {connect_seconds}, read_seconds {read_seconds}; both must be above 0")
+        self.path = (address.path or "").rstrip("/")
+        self._encrypted = address.scheme == "https"
+        self._host = address.host.strip("[]")
+        self._port = address.port
+        self._connect_seconds = connect_seconds
+        self._read_seconds = read_seconds
+        self._body_bytes_max = body_bytes_max
+        self._unpacks = unpacks
+        self._wall = wall
+        self._kept: list[tuple[HTTPConnection, float]] = []  # each with the time at which it was used last
+        weakref.finalize(self, _close, self._kept)
+
+    def ask(
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        body: bytes | None = None,
+        *,
+        seconds: float = float("inf"),
+        believed: Container[int] | None = None,
+    ) -> Answer:
+        """Send one request and wait for its whole answer.
+
+        target: the path from the root on, with its query.
+        seconds: what is left of the caller's own time. The request ends then, if not earlier.
+        believed: the statuses whose body is read; None: all. The body of another status is not looked at.
+
+        Raises NotSent, OutcomeUnknown.
+        """
+        if seconds <= 0:
+            raise NotSent("timeout", "no time was left to ask")
+        reads = method == "GET"
+        given = {"Accept": "application/json", "User-Agent": "cryptodesk", **headers}
+        if not reads:
+            given["Connection"] = "close"
+        connection = (self._kept_one() if reads else None) or self._new()
+        exchange = _Exchange(
+            connection,
+            request=lambda: connection.request(
+                method, target, body, given, preload_content=False, decode_content=False
+            ),
+            receive=lambda: self._received(connection, believed),
+        )
+        answer = exchange.outcome(self._connect_seconds, self._read_seconds, seconds)
+        if not reads:
+            connection.close()
+        elif connection.sock is not None:
+            self._kept.append((connection, self._wall()))
+        return answer
+
+    def _kept_one(self) -> HTTPConnection | None:
+        """A connection that was used just now and that the other side has not closed."""
+        while self._kept:
+            try:
+                connection, used_at = self._kept.pop()
+            except IndexError:  # another thread took it
+                return None
+            if 0 <= self._wall() - used_at < KEPT_SECONDS_MAX and connection.is_connected:
+                return connection
+            connection.close()
+        return None
+
+    def _new(self) -> HTTPConnection:
+        if self._encrypted:
+            return HTTPSConnection(self._host, self._port, timeout=self._connect_seconds, ssl_context=self._verifying)
+        return HTTPConnection(self._host, self._port, timeout=self._connect_seconds)
+
+    @cached_property
+    def _verifying(self) -> ssl.SSLContext:
+        return ssl.create_default_context()
+
+    def _received(self, connection: HTTPConnection, believed: Container[int] | None) -> Answer:
+        """Raises OutcomeUnknown for a body that is too long; HTTPError, HTTPException, OSError."""
+        response = connection.getresponse()
+        body = bytearray()
+        try:
+            if believed is not None and response.status not in believed:
+                connection.close()
+                return Answer(response.status, response.headers, b"")
+            while piece := response.read1(_PIECE_BYTES, decode_content=self._unpacks):
+                body += piece
+                if len(body) > self._body_bytes_max:
+                    raise OutcomeUnknown("garbage", f"longer than {self._body_bytes_max} bytes")
+            return Answer(response.status, response.headers, bytes(body))
+        finally:
+            response.close()
+
+
+def header_value(name: str, text: str) -> str:
+    """The text, when a header can carry it as it is. Raises ValueError, which names it and does not show it."""
+    if not (text and text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(f"{name} is empty, or holds a space, a line end or a letter outside ASCII")
+    return text
+
+
+def _close(kept: list[tuple[HTTPConnection, float]]) -> None:
+    for connection, _ in kept:
+        connection.close()
+
+
+class _Exchange:
+    """A request on its way, in a thread of its own: whatever holds that thread up, the caller can give up in time.
+
+    A socket's own time-out starts anew with every byte, and the look-up of a host's name has none at all.
+    """
+
+    def __init__(self, connection: HTTPConnection, request: Callable[[], None], receive: Callable[[], Answer]) -> None:
+        self._connection = connection
+        self._request = request
+        self._receive = receive
+        self._connected = Event()
+        self._over = Event()
+        self._turn = Lock()  # for what follows
+        self._socket: socket.socket | None = None
+        self._sent = False
+        self._given_up = False
+        self._answer: Answer | Exception | None = None
+
+    def outcome(self, connect_seconds: float, read_seconds: float, seconds: float) -> Answer:
+        """Begin, and wait as long as each part may take. Raises NotSent, OutcomeUnknown."""
+        begun = time.monotonic()
+        connect_seconds, deadline = min(connect_seconds, seconds), begun + seconds
+        Thread(target=self._carry_out, args=(begun + connect_seconds, read_seconds), daemon=True).start()
+        if self._connected.wait(connect_seconds):
+            self._over.wait(min(read_seconds, deadline - time.monotonic()))
+        with self._turn:
+            if self._answer is None:
+                self._given_up = True
+                self._answer = self._no_answer("timeout", "the deadline passed")
+                self._hang_up()
+            answer = self._answer
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def _carry_out(self, connected_by: float, read_seconds: float) -> None:
+        answer: Answer | Exception
+        try:
+            self._connect(connected_by, read_seconds)
+            self._request()
+            answer = self._receive()
+        except (HTTPError, HTTPException, OSError) as trouble:
+            late = isinstance(trouble, HttpTimeout | TimeoutError)
+            late = late and not isinstance(trouble, NewConnectionError)  # urllib3 derives it from its time-out
+            answer = self._no_answer("timeout" if late else "connection", str(trouble))
+            answer.__cause__ = trouble
+        except Exception as trouble:
+            answer = trouble
+        with self._turn:
+            if self._given_up or isinstance(answer, Exception):
+                self._connection.close()
+            if not self._given_up:
+                self._answer = answer
+        self._connected.set()
+        self._over.set()
+
+    def _connect(self, connected_by: float, read_seconds: float) -> None:
+        """Raises NotSent when it is too late to send, also where a frozen process thaws and nobody has given up yet."""
+        if self._connection.sock is None:
+            self._connection.connect()
+        self._connection.timeout = read_seconds
+        with self._turn:
+            if self._given_up or time.monotonic() > connected_by:
+                raise NotSent("timeout", "connected too late")
+            self._socket = self._connection.sock
+            self._sent = True
+        self._connected.set()
+
+    def _no_answer(self, what: What, detail: str) -> NoAnswer:
+        return (OutcomeUnknown if self._sent else NotSent)(what, detail)
+
+    def _hang_up(self) -> None:
+        """Wake the thread. SSLSocket's own `shutdown` would first drop the encryption that the thread reads through."""
+        connected = self._socket or self._connection.sock
+        if connected is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(connected, socket.SHUT_RDWR)

@@ -1,0 +1,62 @@
+"""What Binance says, as its documents show it, and the order that the tests place there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from common.gateways.exchange import Side, Ticket
+from common.money import Price, Quantity
+from sandbox.serving import Answer
+from tests.gateways.wire import row
+
+OURS = "abcdefghijklmnopq2"
+SELL = Ticket(Side.SELL, Quantity("0.345", "BTC"), Price("19010.5"), OURS)
+
+
+def info(base: str = "BTC", quote: str = "USDT", status: str = "TRADING", symbol: str = "", **steps: str) -> str:
+    """exchangeInfo of one symbol."""
+    size = {"minQty": "0.00001000", "maxQty": "9000.00000000", "stepSize": steps.get("step", "0.00001000")}
+    price = {"minPrice": "0.01000000", "maxPrice": "1000000.00000000", "tickSize": steps.get("tick", "0.01000000")}
+    told = {
+        **row("symbol status baseAsset quoteAsset", symbol or f"{base}{quote}", status, base, quote),
+        **row("baseAssetPrecision quotePrecision quoteAssetPrecision", 8, 8, 8),
+        **row("isSpotTradingAllowed isMarginTradingAllowed permissions", True, True, []),
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET", "STOP_LOSS", "TAKE_PROFIT_LIMIT"],
+        "filters": [
+            {"filterType": "PRICE_FILTER", **price},
+            {"filterType": "LOT_SIZE", **size},
+            {"filterType": "MARKET_LOT_SIZE", "minQty": "0.00000000", "maxQty": "63.1", "stepSize": "0.00000000"},
+            {"filterType": "NOTIONAL", "minNotional": "5.00000000", "maxNotional": "9000000.00000000"},
+        ],
+        "permissionSets": [["SPOT", "MARGIN", "TRD_GRP_004"]],
+    }
+    return json.dumps({"timezone": "UTC", "serverTime": 1767225600000, "symbols": [told]})
+
+
+def order(status: str = "NEW", executed: str = "0.00000000", **told: object) -> str:
+    """As GET /api/v3/order tells it."""
+    whole = {
+        **row("symbol orderId orderListId clientOrderId", "BTCUSDT", 28, -1, OURS),
+        **row("price origQty executedQty cummulativeQuoteQty", "19010.50000000", "0.34500000", executed, "0.00000000"),
+        **row("status timeInForce type side isWorking", status, "GTC", "LIMIT", "SELL", True),
+        **row("time updateTime", 1767225600000, 1767225600000),
+    }
+    return json.dumps(whole | told)
+
+
+def trade(
+    trade_id: int, quantity: str, quote: str, fee: str = "0.00000000", asset: str = "USDT", **told: object
+) -> Any:
+    whole = {
+        **row("symbol id orderId orderListId time", "BTCUSDT", trade_id, 28, -1, 1767225600000),
+        **row("price qty quoteQty", "19010.50000000", quantity, quote),
+        **row("commission commissionAsset", fee, asset),
+        **row("isBuyer isMaker isBestMatch", False, False, True),
+    }
+    return whole | told
+
+
+def said(code: int, message: str, status: int = 400, **headers: str) -> Answer:
+    names = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Answer(status, json.dumps({"code": code, "msg": message}), names)
