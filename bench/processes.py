@@ -48,7 +48,7 @@ def starts() -> list[Start]:
 
     The bare function has boto3 whole, compiled like ours. The runs of all alternate.
     """
-    asset = build(Target.EMBEDDED).directory
+    asset = build(Target.EMBEDDED).with_exchange.directory
     modules = {f"{c.name}.api": f"functions.{c.name}.api" for c in contexts() if c.routes}
     modules |= {f"{c.name}.tasks": f"functions.{c.name}.tasks" for c in contexts() if c.tasks}
     modules |= {f"{c.name}.schedule": f"functions.{c.name}.schedule" for c in contexts() if c.every_minutes}
@@ -91,7 +91,7 @@ def _cpu_seconds(folder: Path, program: str) -> float:
 
 def zip_bytes() -> int:
     """The asset as it is uploaded, packed as tightly as zip does."""
-    asset = build(Target.EMBEDDED).directory
+    asset = build(Target.EMBEDDED).with_exchange.directory
     with tempfile.TemporaryFile() as file:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as packed:
             for path in sorted(asset.rglob("*")):

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aws_cdk import (
+    AssetHashType,
     Duration,
     RemovalPolicy,
     aws_dynamodb,
@@ -20,7 +21,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.workflow import Machine
-from infra.bundle import Target
+from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
@@ -59,7 +60,7 @@ class Shared:
 
     environment: Environment
     target: Target
-    code: aws_lambda.Code
+    assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
     http_api: HttpApi
@@ -113,7 +114,7 @@ class ContextConstruct(Construct):
             function_name=function_name,
             runtime=runtime,
             architecture=architecture,
-            code=shared.code,
+            code=_code(shared.assets.for_grant(GRANTS[name])),
             handler=handler,
             role=role.without_policy_updates(),  # only grants.py grants
             memory_size=MEMORY_MIB,
@@ -204,6 +205,12 @@ class ContextConstruct(Construct):
             schedule=aws_events.Schedule.rate(Duration.minutes(minutes)),
             targets=[target],
         )
+
+
+def _code(bundle: Bundle) -> aws_lambda.Code:
+    return aws_lambda.Code.from_asset(
+        str(bundle.directory), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
+    )
 
 
 def _allow(actions: list[str], resources: list[str]) -> aws_iam.PolicyStatement:

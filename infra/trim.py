@@ -53,6 +53,8 @@ NOT_SHIPPED = frozenset(
         "zlib-ng",
     }
 )
+# Packages that only ccxt asks for, and ccxt: they ship with the functions that ask an exchange.
+OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
@@ -61,8 +63,11 @@ _NEVER_IMPORTED = (
     "pydantic/mypy.py",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css",
+    "aws_lambda_powertools/metrics/provider/datadog",
     "urllib3/contrib/emscripten",
 )
+# What is left of Powertools' utilities: events of the HTTP API, and what the Logger and the resolver import.
+_KEPT_UTILITIES = {"__init__.py", "data_classes", "jmespath_utils", "serialization.py", "typing"}
 # Packages whose __init__ imports every module they have: all event sources of AWS, asyncio for GraphQL, and tables of
 # the world's alphabets, which `requests` asks only for a text whose encoding nobody has named.
 _ON_DEMAND = (
@@ -134,9 +139,8 @@ def trim(packages: Path) -> None:
     for name in _NEVER_IMPORTED:
         _remove(packages / name)
     data = packages / "botocore" / "data"
-    for path in list(data.iterdir()):
-        if path.name not in _KEPT_DATA:
-            _remove(path)
+    _keep_only(_KEPT_DATA, data)
+    _keep_only(_KEPT_UTILITIES, packages / "aws_lambda_powertools" / "utilities")
     for service, operations in OPERATIONS.items():
         _trim_service(data / service, operations)
     _trim_endpoints(data / "endpoints.json")
@@ -147,6 +151,12 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _keep_only(names: set[str], folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        if path.name not in names:
+            _remove(path)
 
 
 def _import_on_demand(init: Path) -> None:

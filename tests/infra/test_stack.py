@@ -296,6 +296,15 @@ def test_on_aws_functions_run_on_its_python_and_at_home_on_its_runtime_client(
         assert "TracingConfig" not in function
 
 
+def test_functions_with_the_exchanges_key_share_an_asset_and_the_others_another(staging: Synthesised) -> None:
+    """Which of the two it is, `tests/infra/test_bundle.py` says."""
+    assets: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, function in _functions(staging).items():
+        assets[Secret.EXCHANGE_KEY in GRANTS[name].secrets].add(function["Code"]["S3Key"])
+    (asking,), (others,) = assets[True], assets[False]
+    assert asking != others
+
+
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
         assert function["Timeout"] == (29 if name.endswith(".api") else 60 if name in TASKS else 55)
