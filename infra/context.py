@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import (
     AssetHashType,
@@ -121,7 +122,7 @@ class ContextConstruct(Construct):
             timeout=Duration.seconds(seconds),
             environment=dict(shared.variables),
             log_group=log,
-            tracing=aws_lambda.Tracing.DISABLED if shared.environment.embedded else aws_lambda.Tracing.ACTIVE,
+            **_watched(shared.environment),
             retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
         )
         function.node.add_dependency(role)
@@ -205,6 +206,23 @@ class ContextConstruct(Construct):
             schedule=aws_events.Schedule.rate(Duration.minutes(minutes)),
             targets=[target],
         )
+
+
+def _watched(environment: Environment) -> dict[str, Any]:
+    """What Lambda itself writes about a function. Not where AWS is embedded: it knows neither.
+
+    As JSON its own lines have a level, so that START, END and REPORT of every call can stay away. Our lines are JSON
+    either way and keep their own level: without one, as those of metrics are, Lambda takes a line for INFO.
+    """
+    if environment.embedded:
+        return {}
+    tracing = aws_lambda.Tracing.ACTIVE if environment.trace_functions else aws_lambda.Tracing.PASS_THROUGH
+    return {
+        "logging_format": aws_lambda.LoggingFormat.JSON,
+        "system_log_level_v2": aws_lambda.SystemLogLevel.WARN,
+        "application_log_level_v2": aws_lambda.ApplicationLogLevel.INFO,
+        "tracing": tracing,
+    }
 
 
 def _code(bundle: Bundle) -> aws_lambda.Code:

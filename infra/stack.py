@@ -127,7 +127,7 @@ def _variables(
         "EXCHANGE_QUOTE": environment.exchange_quote,
         "BANK_URL": environment.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
-        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
         **{f"{name}_SECRET": _arn(secret) for name, secret in secrets.items()},
     }

@@ -14,7 +14,7 @@ from aws_cdk.assertions import Template
 
 from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
-from infra.environment import Environment, EnvironmentName
+from infra.environment import Environment, EnvironmentName, LogLevel
 from infra.stack import CryptodeskStack
 
 ENVIRONMENTS = {
@@ -26,7 +26,11 @@ ENVIRONMENTS = {
     ),
     EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),
     EnvironmentName.PRODUCTION: Environment(
-        EnvironmentName.PRODUCTION, price_oracle_key=True, alarm_email="desk@example.com"
+        EnvironmentName.PRODUCTION,
+        price_oracle_key=True,
+        alarm_email="desk@example.com",
+        log_level=LogLevel.WARNING,
+        trace_functions=True,
     ),
 }
 
