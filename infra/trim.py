@@ -75,6 +75,8 @@ _ON_DEMAND = (
     "aws_lambda_powertools/utilities/data_classes",
     "charset_normalizer",
 )
+# botocore writes a docstring for each method of a client, when somebody asks for it.
+_KEPT_OF_BOTOCORE_DOCS = {"docstring.py", "utils.py"}
 _KEPT_OF_CCXT = (
     "base/__init__.py",
     "base/decimal_to_precision.py",
@@ -141,6 +143,8 @@ def trim(packages: Path) -> None:
     data = packages / "botocore" / "data"
     _keep_only(_KEPT_DATA, data)
     _keep_only(_KEPT_UTILITIES, packages / "aws_lambda_powertools" / "utilities")
+    _trim_docs(packages / "botocore" / "docs")
+    _without_type_checks(packages / "pydantic_core" / "core_schema.py")
     for service, operations in OPERATIONS.items():
         _trim_service(data / service, operations)
     _trim_endpoints(data / "endpoints.json")
@@ -198,6 +202,35 @@ def _trim_ccxt(ccxt: Path) -> None:
             _remove(path)
     (ccxt / "__init__.py").write_text('"""The package\'s own __init__ imports every exchange (infra/trim.py)."""\n')
     _without_imports(ccxt / "base" / "exchange.py", "cryptography")
+
+
+def _trim_docs(docs: Path) -> None:
+    """Leave the objects that stand for docstrings, without what would write them."""
+    _keep_only(_KEPT_OF_BOTOCORE_DOCS, docs)
+    (docs / "__init__.py").write_text('"""What writes docstrings does not ship (infra/trim.py)."""\n')
+    _without_imports(docs / "docstring.py", "botocore")
+
+
+def _without_type_checks(module: Path) -> None:
+    """A module of a hundred TypedDicts, which only a type checker reads: to make them takes a twentieth of a cold
+    start. Here they are plain classes, and calling one makes a dict as before."""
+    code = module.read_text()
+    imports = """\
+if sys.version_info < (3, 12):
+    from typing_extensions import TypedDict
+else:
+    from typing import TypedDict
+"""
+    if imports not in code or "from __future__ import annotations" not in code:
+        raise CanNotTrim(f"{module} does not make its TypedDicts as it did: look at it again")
+    stand_in = """\
+class TypedDict(dict):
+    def __init_subclass__(cls, **_): ...
+    def __new__(cls, **members): return members
+
+"""
+    module.unlink()
+    module.write_text(code.replace(imports, stand_in))
 
 
 def _without_imports(module: Path, package: str) -> None:

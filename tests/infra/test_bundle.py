@@ -429,6 +429,9 @@ def test_a_package_that_has_changed_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "exchange.py").write_text("import hmac\n")
     with pytest.raises(trim.CanNotTrim, match="does not import cryptography any more"):
         trim._without_imports(tmp_path / "exchange.py", "cryptography")
+    (tmp_path / "core_schema.py").write_text("from typing import TypedDict\n")
+    with pytest.raises(trim.CanNotTrim, match="look at it again"):
+        trim._without_type_checks(tmp_path / "core_schema.py")
     (tmp_path / "cn").mkdir()
     (tmp_path / "cn" / "md.cpython-313-aarch64-linux-gnu.so").touch()
     with pytest.raises(trim.CanNotTrim, match="no source beside it"):
