@@ -1,4 +1,5 @@
-"""A buy as seed 002 describes it, for comparison only: save, lock, read, write step by step, unlock.
+"""A buy as seed 002 describes it, for comparison only: save the order as PENDING, lock the user, read his balance and
+his asset, write all four items in one transaction, unlock. Six requests.
 
 The lock is an item with a lease; its holder is whoever put it. Nothing of this is in the product, and it shows why.
 """
@@ -42,12 +43,15 @@ class LockThenWrite:
             if balance < total:
                 raise ValueError("insufficient funds")
             held = self._get(username, "ASSET#BTC")
-            self._set(username, "BALANCE", "current_balance", balance - total)
             before = Decimal(held["quantity"]["N"]) if held else Decimal(0)
-            self._put(username, "ASSET#BTC", {"quantity": _n(before + quantity)})
             line = {"transaction_type": {"S": "BUY"}, "quantity": _n(quantity), "total_amount": _n(total)}
-            self._put(f"TRANS#{username}#BTC", f"{at}#{order_id}", line)
-            self._set(order_id, "ORDER", "status", "COMPLETED")
+            journal = _key(f"TRANS#{username}#BTC", f"{at}#{order_id}") | line
+            self._write(
+                self._set(username, "BALANCE", "current_balance", balance - total),
+                self._set(username, "ASSET#BTC", "quantity", before + quantity),
+                {"Put": {"TableName": self.table_name, "Item": journal}},
+                self._set(order_id, "ORDER", "status", "COMPLETED"),
+            )
         finally:
             self._unlock(username, owner)
 
@@ -59,8 +63,7 @@ class LockThenWrite:
                 self.client.put_item(
                     TableName=self.table_name,
                     Item={
-                        "PK": {"S": username},
-                        "SK": {"S": "LOCK"},
+                        **_key(username, "LOCK"),
                         "owner": {"S": owner},
                         "until": _n(Decimal(str(now + LEASE_SECONDS))),
                     },
@@ -80,28 +83,41 @@ class LockThenWrite:
         with suppress(ClientError):  # the lease had expired, and somebody else has it now: two have been inside
             self.client.delete_item(
                 TableName=self.table_name,
-                Key={"PK": {"S": username}, "SK": {"S": "LOCK"}},
+                Key=_key(username, "LOCK"),
                 ConditionExpression="#owner = :owner",
                 ExpressionAttributeNames={"#owner": "owner"},
                 ExpressionAttributeValues={":owner": {"S": owner}},
             )
 
     def _put(self, pk: str, sk: str, item: dict[str, Any]) -> None:
-        self.client.put_item(TableName=self.table_name, Item={"PK": {"S": pk}, "SK": {"S": sk}, **item})
+        self.client.put_item(TableName=self.table_name, Item=_key(pk, sk) | item)
 
     def _get(self, pk: str, sk: str) -> dict[str, Any]:
-        key = {"PK": {"S": pk}, "SK": {"S": sk}}
-        answer = self.client.get_item(TableName=self.table_name, Key=key, ConsistentRead=True)
+        answer = self.client.get_item(TableName=self.table_name, Key=_key(pk, sk), ConsistentRead=True)
         return dict(answer.get("Item", {}))
 
-    def _set(self, pk: str, sk: str, name: str, value: Decimal | str) -> None:
-        self.client.update_item(
-            TableName=self.table_name,
-            Key={"PK": {"S": pk}, "SK": {"S": sk}},
-            UpdateExpression="SET #name = :value",
-            ExpressionAttributeNames={"#name": name},
-            ExpressionAttributeValues={":value": {"S": value} if isinstance(value, str) else _n(value)},
-        )
+    def _set(self, pk: str, sk: str, name: str, value: Decimal | str) -> dict[str, Any]:
+        """What was read decides what is written: there is no condition but the lock."""
+        return {
+            "Update": {
+                "TableName": self.table_name,
+                "Key": _key(pk, sk),
+                "UpdateExpression": "SET #name = :value",
+                "ExpressionAttributeNames": {"#name": name},
+                "ExpressionAttributeValues": {":value": {"S": value} if isinstance(value, str) else _n(value)},
+            }
+        }
+
+    def _write(self, *writes: dict[str, Any]) -> None:
+        """Raises LockTaken where somebody writes the same items: the lease had expired, and he is inside, too."""
+        try:
+            self.client.transact_write_items(TransactItems=list(writes))
+        except ClientError:
+            raise LockTaken from None
+
+
+def _key(pk: str, sk: str) -> dict[str, Any]:
+    return {"PK": {"S": pk}, "SK": {"S": sk}}
 
 
 def _n(number: Decimal) -> dict[str, str]:

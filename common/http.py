@@ -92,7 +92,8 @@ def api() -> APIGatewayHttpResolver:
 
     @app.exception_handler(Refusal)
     def refused(refusal: Refusal) -> Response[str]:
-        log.info("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
+        say = log.warning if isinstance(refusal, Unavailable) else log.info  # what is down, production tells too
+        say("refused", extra={"refusal": type(refusal).__name__, "detail": refusal.detail})
         return problem(refusal)
 
     @app.exception_handler(RequestValidationError)

@@ -1,1 +1,1 @@
-"""Documents and pictures drawn from the code."""
+"""Documents drawn from the code."""

@@ -6,7 +6,8 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from docgen.documents import ROOT, documents, stale
+from docgen.documents import documents, stale
+from infra.bundle import ROOT
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -17,7 +18,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{path} is stale: run `make docs`", file=sys.stderr)
         return 1 if old else 0
     for path, text in documents().items():
-        (ROOT / path).parent.mkdir(parents=True, exist_ok=True)
         (ROOT / path).write_text(text)
     return 0
 

@@ -1,11 +1,13 @@
-"""The one Lambda asset: our code, its packages trimmed, and bytecode for the Python that will run it.
+"""The Lambda assets: our code and its packages, trimmed, as bytecode for the Python that will run it.
 
-    build/packages-<target>/   what requirements/*.txt install, but for what never ships, trimmed and compiled; rebuilt
-                               when the lock changes
-    build/lambda-<target>/     the packages, common/ and functions/, compiled; rebuilt when any of it changes
+    build/packages-<target>/            what requirements/*.txt install, but for what never ships, trimmed and compiled;
+                                        rebuilt when the lock changes
+    build/lambda-<target>/              the packages, common/ and functions/; rebuilt when any of it changes
+    build/lambda-<target>-exchange/     the same with the packages that only the exchange's adapter imports (ccxt)
 
 `/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
-it. The bytecode is of the kind that is never checked against its source (unchecked-hash), so no file time matters.
+it. The bytecode stands in the place of its source, which does not ship: a traceback names the file and the line, and
+the line itself is in the repository (docs/decisions/0018).
 
 | target   | for                              | packages         | bytecode by                                     |
 |----------|----------------------------------|------------------|-------------------------------------------------|
@@ -31,6 +33,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from infra import trim
+from infra.grants import Grant, Secret
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -65,17 +68,35 @@ class Bundle:
     digest: str  # of everything that goes in: the same inputs are the same asset
 
 
-def build(target: Target) -> Bundle:
-    """Build the asset, or find it built; one at a time. Raises CanNotBundle."""
+@dataclass(frozen=True)
+class Assets:
+    """Two, so that a function that asks no exchange is not loaded with the packages for it."""
+
+    plain: Bundle
+    with_exchange: Bundle
+
+    def for_grant(self, grant: Grant) -> Bundle:
+        """Who may read the exchange's key asks the exchange; nobody else can."""
+        return self.with_exchange if Secret.EXCHANGE_KEY in grant.secrets else self.plain
+
+    @property
+    def digest(self) -> str:
+        """Of both: one is what is in the other."""
+        return self.with_exchange.digest
+
+
+def build(target: Target) -> Assets:
+    """Build the assets, or find them built; one at a time. Raises CanNotBundle."""
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f".{target}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return _build(target)
+        packages = packages_of(target)
+        with_exchange = _with_exchange(target, packages)
+        return Assets(_plain(target, with_exchange), with_exchange)
 
 
-def _build(target: Target) -> Bundle:
-    packages = _packages(target)
-    directory = BUILD / f"lambda-{target}"
+def _with_exchange(target: Target, packages: Bundle) -> Bundle:
+    directory = BUILD / f"lambda-{target}-exchange"
     digest = _digest([packages.digest], _sources())
     if _built(directory) != digest:
         with _fresh(directory, digest) as making:
@@ -85,11 +106,25 @@ def _build(target: Target) -> Bundle:
             if target is Target.EMBEDDED:
                 (making / "bootstrap").write_text(BOOTSTRAP)
                 (making / "bootstrap").chmod(0o755)
-            _compile(target, [making / room for room in OURS])
+            _compile(target, making, OURS)
+            for source in making.rglob("*.py"):
+                source.unlink()
     return Bundle(directory, digest)
 
 
-def _packages(target: Target) -> Bundle:
+def _plain(target: Target, with_exchange: Bundle) -> Bundle:
+    directory = BUILD / f"lambda-{target}"
+    digest = _digest(["without", with_exchange.digest], [])
+    if _built(directory) != digest:
+        with _fresh(directory, digest) as making:
+            shutil.copytree(with_exchange.directory, making, copy_function=os.link, dirs_exist_ok=True)
+            for package in trim.OF_THE_EXCHANGE:
+                shutil.rmtree(making / package)
+    return Bundle(directory, digest)
+
+
+def packages_of(target: Target) -> Bundle:
+    """The packages with their sources, as a part of `build`."""
     lock = ROOT / "requirements" / ("embedded.txt" if target is Target.EMBEDDED else "runtime.txt")
     directory = BUILD / f"packages-{target}"
     python = sys.version if target is Target.EMBEDDED else AWS_PYTHON
@@ -98,7 +133,7 @@ def _packages(target: Target) -> Bundle:
         with _fresh(directory, digest) as making:
             _install(target, lock, making)
             trim.trim(making)
-            _compile(target, [making])
+            _compile(target, making, ["."])
     return Bundle(directory, digest)
 
 
@@ -131,22 +166,24 @@ def _install(target: Target, lock: Path, into: Path) -> None:
     raise CanNotBundle(f"the packages for {target} can not be installed:\n{done.stderr}")
 
 
-def _compile(target: Target, folders: list[Path]) -> None:
+def _compile(target: Target, root: Path, folders: Iterable[str]) -> None:
+    """Put the bytecode of each module beside it, as `module.pyc`. A traceback names its file from `root` on."""
     if target is Target.EMBEDDED:
         for folder in folders:
             compileall.compile_dir(
-                folder,
+                root / folder,
                 quiet=1,
                 force=True,
-                stripdir=str(folder.parent if folder.name in OURS else folder),
+                legacy=True,
+                stripdir=str(root),
                 invalidation_mode=PycInvalidationMode.UNCHECKED_HASH,
             )
         return
     python = _python_for_aws()
     if python is not None:
-        for folder in folders:
-            command = [python, "-m", "compileall", "-q", "-f", "--invalidation-mode", "unchecked-hash"]
-            subprocess.run([*command, "-s", str(folder), str(folder)], check=True, stdout=subprocess.DEVNULL)
+        command = [python, "-m", "compileall", "-q", "-f", "-b", "--invalidation-mode", "unchecked-hash"]
+        command += ["-s", str(root), *(str(root / folder) for folder in folders)]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         return
     pyodide = ROOT / "node_modules" / "pyodide"
     node = shutil.which("node")
@@ -154,7 +191,7 @@ def _compile(target: Target, folders: list[Path]) -> None:
         raise CanNotBundle(
             f"bytecode for AWS needs a Python {AWS_PYTHON}: put one on PATH, or run `make install`, which brings one"
         )
-    subprocess.run([node, str(ROOT / "infra" / "compile.mjs"), AWS_PYTHON, *map(str, folders)], check=True)
+    subprocess.run([node, str(ROOT / "infra" / "compile.mjs"), AWS_PYTHON, str(root), *folders], check=True)
 
 
 def _python_for_aws() -> str | None:
@@ -212,4 +249,5 @@ def _fresh(directory: Path, digest: str) -> Iterator[Path]:
 
 if __name__ == "__main__":
     for wanted in map(Target, sys.argv[1:]):
-        print(build(wanted).directory)
+        assets = build(wanted)
+        print(assets.plain.directory, assets.with_exchange.directory)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import (
+    AssetHashType,
     Duration,
     RemovalPolicy,
     aws_dynamodb,
@@ -20,7 +22,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.workflow import Machine
-from infra.bundle import Target
+from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
 from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
@@ -59,7 +61,7 @@ class Shared:
 
     environment: Environment
     target: Target
-    code: aws_lambda.Code
+    assets: Assets
     table: aws_dynamodb.Table
     secrets: Mapping[Secret, str]  # ARNs
     http_api: HttpApi
@@ -114,14 +116,14 @@ class ContextConstruct(Construct):
             function_name=function_name,
             runtime=runtime,
             architecture=architecture,
-            code=shared.code,
+            code=_code(shared.assets.for_grant(GRANTS[name])),
             handler=handler,
             role=role.without_policy_updates(),  # only grants.py grants
             memory_size=MEMORY_MIB,
             timeout=Duration.seconds(seconds),
             environment=dict(shared.variables),
             log_group=log,
-            tracing=aws_lambda.Tracing.DISABLED if shared.environment.embedded else aws_lambda.Tracing.ACTIVE,
+            **_watched(shared.environment),
             retry_attempts=0,  # of an asynchronous call: the next round of a schedule does the rest
         )
         function.node.add_dependency(role)
@@ -206,6 +208,29 @@ class ContextConstruct(Construct):
             schedule=aws_events.Schedule.rate(Duration.minutes(minutes)),
             targets=[target],
         )
+
+
+def _watched(environment: Environment) -> dict[str, Any]:
+    """What Lambda itself writes about a function. Not where AWS is embedded: it knows neither.
+
+    As JSON its own lines have a level, so that START, END and REPORT of every call can stay away. Our lines are JSON
+    either way and keep their own level: without one, as those of metrics are, Lambda takes a line for INFO.
+    """
+    if environment.embedded:
+        return {}
+    tracing = aws_lambda.Tracing.ACTIVE if environment.trace_functions else aws_lambda.Tracing.PASS_THROUGH
+    return {
+        "logging_format": aws_lambda.LoggingFormat.JSON,
+        "system_log_level_v2": aws_lambda.SystemLogLevel.WARN,
+        "application_log_level_v2": aws_lambda.ApplicationLogLevel.INFO,
+        "tracing": tracing,
+    }
+
+
+def _code(bundle: Bundle) -> aws_lambda.Code:
+    return aws_lambda.Code.from_asset(
+        str(bundle.directory), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
+    )
 
 
 def _allow(actions: list[str], resources: list[str]) -> aws_iam.PolicyStatement:

@@ -14,6 +14,8 @@
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
+| log_level              | INFO                   | INFO; in production WARNING |
+| trace_functions        | cannot                 | no: X-Ray follows the state machines only |
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeVar
 
 REGION_EMBEDDED = "us-east-1"
 
@@ -29,6 +32,14 @@ class EnvironmentName(StrEnum):
     LOCAL = "local"
     STAGING = "staging"
     PRODUCTION = "production"
+
+
+class LogLevel(StrEnum):
+    """Of our own lines. At INFO a function prints a line for each request; at WARNING nothing while all is well."""
+
+    INFO = "INFO"
+    WARNING = "WARNING"
+    ERROR = "ERROR"
 
 
 class UnknownEnvironment(ValueError):
@@ -49,6 +60,8 @@ class Environment:
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
+    log_level: LogLevel = LogLevel.INFO
+    trace_functions: bool = False  # X-Ray samples requests to APIs, too: Lambda's rate cannot be changed
 
     @property
     def embedded(self) -> bool:
@@ -63,14 +76,12 @@ class Environment:
     def read(cls, context: Callable[[str], str | None]) -> Environment:
         """Raises UnknownEnvironment."""
         written = context("environment") or EnvironmentName.STAGING
-        try:
-            name = EnvironmentName(written)
-        except ValueError:
-            raise UnknownEnvironment(f"-c environment={written}: it is one of {', '.join(EnvironmentName)}") from None
+        name = _one_of(EnvironmentName, "environment", written)
         endpoint_url = context("endpoint_url")
         if (name is EnvironmentName.LOCAL) != (endpoint_url is not None):
             raise UnknownEnvironment("-c endpoint_url belongs to -c environment=local, and to nothing else")
         docs_origins = context("docs_origins")
+        log_level = context("log_level") or _LOG_LEVEL[name]
         return cls(
             name=name,
             endpoint_url=endpoint_url,
@@ -84,4 +95,22 @@ class Environment:
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
+            log_level=_one_of(LogLevel, "log_level", log_level),
+            trace_functions=context("trace_functions") == "yes",
         )
+
+
+# Where requests cost money, the access log tells who asked what: a second line for each would say the same.
+_LOG_LEVEL = {
+    EnvironmentName.LOCAL: LogLevel.INFO,
+    EnvironmentName.STAGING: LogLevel.INFO,
+    EnvironmentName.PRODUCTION: LogLevel.WARNING,
+}
+_ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
+
+
+def _one_of(choices: type[_ChoiceT], name: str, written: str) -> _ChoiceT:
+    try:
+        return choices(written)
+    except ValueError:
+        raise UnknownEnvironment(f"-c {name}={written}: it is one of {', '.join(choices)}") from None

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from aws_cdk import (
-    AssetHashType,
     CfnOutput,
     CliCredentialsStackSynthesizer,
     DefaultStackSynthesizer,
     RemovalPolicy,
     Stack,
     Tags,
-    aws_lambda,
     aws_secretsmanager,
     aws_sqs,
 )
 from constructs import Construct
 
 from infra.alarms import Watch
-from infra.bundle import Bundle, Target
+from infra.bundle import Assets, Target
 from infra.context import SERVICE, ContextConstruct, Shared
 from infra.contexts import Context
 from infra.environment import Environment
@@ -32,7 +28,7 @@ NAME = "Cryptodesk"
 
 
 class CryptodeskStack(Stack):
-    def __init__(self, scope: Construct, environment: Environment, bundle: Bundle, contexts: list[Context]) -> None:
+    def __init__(self, scope: Construct, environment: Environment, assets: Assets, contexts: list[Context]) -> None:
         # The embedded AWS denies the roles of CDK's default synthesizer while it enforces IAM.
         synthesizer = CliCredentialsStackSynthesizer() if environment.embedded else DefaultStackSynthesizer()
         super().__init__(
@@ -56,9 +52,7 @@ class CryptodeskStack(Stack):
         shared = Shared(
             environment=environment,
             target=Target.of(environment.embedded),
-            code=aws_lambda.Code.from_asset(
-                str(Path(bundle.directory)), asset_hash=bundle.digest, asset_hash_type=AssetHashType.CUSTOM
-            ),
+            assets=assets,
             table=self.table,
             secrets={name: _arn(secret) for name, secret in self.secrets.items()},
             http_api=self.http_api,
@@ -133,7 +127,7 @@ def _variables(
         "EXCHANGE_QUOTE": environment.exchange_quote,
         "BANK_URL": environment.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
-        "POWERTOOLS_LOG_LEVEL": "INFO",
+        "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start
         **{f"{name}_SECRET": _arn(secret) for name, secret in secrets.items()},
     }

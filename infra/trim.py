@@ -53,6 +53,8 @@ NOT_SHIPPED = frozenset(
         "zlib-ng",
     }
 )
+# Packages that only ccxt asks for, and ccxt: they ship with the functions that ask an exchange.
+OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
@@ -61,8 +63,11 @@ _NEVER_IMPORTED = (
     "pydantic/mypy.py",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui-bundle.min.js",
     "aws_lambda_powertools/event_handler/openapi/swagger_ui/swagger-ui.min.css",
+    "aws_lambda_powertools/metrics/provider/datadog",
     "urllib3/contrib/emscripten",
 )
+# What is left of Powertools' utilities: events of the HTTP API, and what the Logger and the resolver import.
+_KEPT_UTILITIES = {"__init__.py", "data_classes", "jmespath_utils", "serialization.py", "typing"}
 # Packages whose __init__ imports every module they have: all event sources of AWS, asyncio for GraphQL, and tables of
 # the world's alphabets, which `requests` asks only for a text whose encoding nobody has named.
 _ON_DEMAND = (
@@ -70,6 +75,8 @@ _ON_DEMAND = (
     "aws_lambda_powertools/utilities/data_classes",
     "charset_normalizer",
 )
+# botocore writes a docstring for each method of a client, when somebody asks for it.
+_KEPT_OF_BOTOCORE_DOCS = {"docstring.py", "utils.py"}
 _KEPT_OF_CCXT = (
     "base/__init__.py",
     "base/decimal_to_precision.py",
@@ -134,9 +141,10 @@ def trim(packages: Path) -> None:
     for name in _NEVER_IMPORTED:
         _remove(packages / name)
     data = packages / "botocore" / "data"
-    for path in list(data.iterdir()):
-        if path.name not in _KEPT_DATA:
-            _remove(path)
+    _keep_only(_KEPT_DATA, data)
+    _keep_only(_KEPT_UTILITIES, packages / "aws_lambda_powertools" / "utilities")
+    _trim_docs(packages / "botocore" / "docs")
+    _without_type_checks(packages / "pydantic_core" / "core_schema.py")
     for service, operations in OPERATIONS.items():
         _trim_service(data / service, operations)
     _trim_endpoints(data / "endpoints.json")
@@ -147,6 +155,12 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def _keep_only(names: set[str], folder: Path) -> None:
+    for path in list(folder.iterdir()):
+        if path.name not in names:
+            _remove(path)
 
 
 def _import_on_demand(init: Path) -> None:
@@ -188,6 +202,35 @@ def _trim_ccxt(ccxt: Path) -> None:
             _remove(path)
     (ccxt / "__init__.py").write_text('"""The package\'s own __init__ imports every exchange (infra/trim.py)."""\n')
     _without_imports(ccxt / "base" / "exchange.py", "cryptography")
+
+
+def _trim_docs(docs: Path) -> None:
+    """Leave the objects that stand for docstrings, without what would write them."""
+    _keep_only(_KEPT_OF_BOTOCORE_DOCS, docs)
+    (docs / "__init__.py").write_text('"""What writes docstrings does not ship (infra/trim.py)."""\n')
+    _without_imports(docs / "docstring.py", "botocore")
+
+
+def _without_type_checks(module: Path) -> None:
+    """A module of a hundred TypedDicts, which only a type checker reads: to make them takes a twentieth of a cold
+    start. Here they are plain classes, and calling one makes a dict as before."""
+    code = module.read_text()
+    imports = """\
+if sys.version_info < (3, 12):
+    from typing_extensions import TypedDict
+else:
+    from typing import TypedDict
+"""
+    if imports not in code or "from __future__ import annotations" not in code:
+        raise CanNotTrim(f"{module} does not make its TypedDicts as it did: look at it again")
+    stand_in = """\
+class TypedDict(dict):
+    def __init_subclass__(cls, **_): ...
+    def __new__(cls, **members): return members
+
+"""
+    module.unlink()
+    module.write_text(code.replace(imports, stand_in))
 
 
 def _without_imports(module: Path, package: str) -> None:

@@ -12,9 +12,9 @@ import pytest
 from aws_cdk import App
 from aws_cdk.assertions import Template
 
-from infra.bundle import Bundle
+from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
-from infra.environment import Environment, EnvironmentName
+from infra.environment import Environment, EnvironmentName, LogLevel
 from infra.stack import CryptodeskStack
 
 ENVIRONMENTS = {
@@ -26,7 +26,11 @@ ENVIRONMENTS = {
     ),
     EnvironmentName.STAGING: Environment(EnvironmentName.STAGING),
     EnvironmentName.PRODUCTION: Environment(
-        EnvironmentName.PRODUCTION, price_oracle_key=True, alarm_email="desk@example.com"
+        EnvironmentName.PRODUCTION,
+        price_oracle_key=True,
+        alarm_email="desk@example.com",
+        log_level=LogLevel.WARNING,
+        trace_functions=True,
     ),
 }
 
@@ -60,7 +64,8 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     """`code` is an empty folder."""
     (code / "nothing.py").touch()
     environment = ENVIRONMENTS[name]
-    stack = CryptodeskStack(App(), environment, Bundle(code, "0" * 64), contexts())
+    assets = Assets(Bundle(code, "0" * 64), Bundle(code, "1" * 64))
+    stack = CryptodeskStack(App(), environment, assets, contexts())
     return Synthesised(environment, stack, Template.from_stack(stack).to_json()["Resources"])
 
 

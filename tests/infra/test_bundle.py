@@ -1,13 +1,15 @@
-"""What ships in the Lambda asset, and that it runs on what ships."""
+"""What ships in the Lambda assets, and that each function runs on what ships with it."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import json
 import os
-import pkgutil
+import re
 import subprocess
 import sys
+import tomllib
 import zipfile
 from decimal import Decimal
 from pathlib import Path
@@ -17,39 +19,62 @@ import botocore
 import botocore.session
 import pytest
 
-import functions
 from common import clock
 from infra import bundle, trim
-from infra.bundle import AWS_PYTHON, Bundle, Target
+from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
+from infra.contexts import contexts
+from infra.grants import GRANTS, Secret
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Symbol, Venue
-from sandbox.serving import serve
+from sandbox.serving import Answer, Request, as_json, serve
+from tests import settled
 
-ZIP_BYTES_MAX = {Target.AWS: 9 * 1024 * 1024, Target.EMBEDDED: 10 * 1024 * 1024}
+MIB = 1024 * 1024
+ZIP_BYTES_MAX = {  # of the plain asset, and of the one with the packages for the exchange
+    Target.AWS: (5 * MIB, 6 * MIB),
+    Target.EMBEDDED: (6 * MIB, 7 * MIB),
+}
 MAGIC_OF_AWS_PYTHON = (3571).to_bytes(2, "little") + b"\r\n"  # CPython 3.13
+PROJECT: list[str] = tomllib.loads((bundle.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 NEVER_CHECKED = (1).to_bytes(4, "little")  # a hash-based .pyc whose source is not looked at
 
 
+# An AWS in which there is nothing: no item, no execution, and a secret that fits the exchange.
+EMPTY_AWS = {"Items": [], "Count": 0, "executions": [], "SecretString": '{"api_key": "key", "secret": "secret"}'}
+# As Lambda calls them. An API is asked one of its routes by an operator.
+CALLS_FUNCTIONS = """\
+import importlib, json, sys
+from types import SimpleNamespace
+sys.path.insert(0, "")
+context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+for handler, event in json.load(open(sys.argv[1])):
+    module, _, name = handler.rpartition(".")
+    answer = getattr(importlib.import_module(module), name)(event, context)
+    print(json.dumps([handler, answer]))
+"""
+
+
 @pytest.fixture(scope="module")
-def embedded() -> Bundle:
+def embedded() -> Assets:
     return bundle.build(Target.EMBEDDED)
 
 
 @pytest.fixture(scope="module")
-def for_aws() -> Bundle:
+def for_aws() -> Assets:
     return bundle.build(Target.AWS)
 
 
-def _run(asset: Bundle, code: str) -> str:
+def _run(asset: Bundle, code: str, *arguments: str, **more: str) -> str:
     """As the bootstrap runs it: without anything that happens to be installed here."""
     environment = {
         "PATH": os.environ["PATH"],
         "AWS_REGION": "eu-central-1",
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
+        **more,
     }
-    command = [sys.executable, "-ESsB", "-c", code]
+    command = [sys.executable, "-ESsB", "-c", code, *arguments]
     done = subprocess.run(command, cwd=asset.directory, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
@@ -62,26 +87,136 @@ def _zipped_bytes(folder: Path, into: Path) -> int:
     return into.stat().st_size
 
 
-def test_the_same_inputs_are_the_same_asset_and_cost_nothing(embedded: Bundle) -> None:
-    made_at = embedded.directory.stat().st_mtime_ns
+def _each(assets: Assets) -> list[Bundle]:
+    return [assets.plain, assets.with_exchange]
+
+
+def test_the_same_inputs_are_the_same_assets_and_cost_nothing(embedded: Assets) -> None:
+    made_at = [asset.directory.stat().st_mtime_ns for asset in _each(embedded)]
     assert bundle.build(Target.EMBEDDED) == embedded
-    assert embedded.directory.stat().st_mtime_ns == made_at
+    assert [asset.directory.stat().st_mtime_ns for asset in _each(embedded)] == made_at
 
 
-def test_every_door_opens_with_nothing_but_the_asset(embedded: Bundle) -> None:
-    doors = [
-        f"functions.{context.name}.{door}"
-        for context in pkgutil.iter_modules(functions.__path__)
-        for door in ("api", "schedule", "tasks", "stream")
-        if importlib.util.find_spec(f"functions.{context.name}.{door}")
-    ]
-    _run(embedded, f"import sys; sys.path.insert(0, ''); import awslambdaric.bootstrap, {', '.join(doors)}")
+def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Each function's handler and an event for it, by grant name."""
+    claims = {
+        "iss": settled.ENVIRONMENT["TOKEN_ISSUER"],
+        "token_use": "access",
+        "client_id": settled.ENVIRONMENT["TOKEN_CLIENTS"],
+        "exp": str(int(clock.now().timestamp()) + 3600),
+        "sub": "47ae20c8-149d-42d2-8207-cf6a8aea7394",
+        "username": "olga",
+        "cognito:groups": "[operators]",
+    }
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
+    for context in contexts():
+        for route in [r for r in context.routes if r.method == "GET" and "{" not in r.path][:1]:
+            http = {"method": "GET", "path": route.path}
+            asked: dict[str, Any] = {
+                "requestId": "r",
+                "http": http,
+                "stage": "$default",
+                "authorizer": {"jwt": {"claims": claims}},
+            }
+            event: dict[str, Any] = {
+                "version": "2.0",
+                "routeKey": f"GET {route.path}",
+                "rawPath": route.path,
+                "requestContext": asked,
+            }
+            found[f"{context.name}.api"] = (
+                f"functions.{context.name}.api.handler",
+                {
+                    **event,
+                    "headers": {},
+                    "rawQueryString": "date=2026-11-20",
+                    "queryStringParameters": {"date": "2026-11-20"},  # the audit's
+                },
+            )
+        for name in context.every_minutes:
+            found[f"{context.name}.{name}"] = f"functions.{context.name}.schedule.{name}", {}
+        for name in context.tasks:
+            event = {"order_id": "S0", "attempts": 0, "token": "a token"}
+            found[f"{context.name}.{name}"] = f"functions.{context.name}.tasks.{name}", event
+    return found
+
+
+@pytest.mark.parametrize("exchange", [False, True], ids=["plain", "exchange"])
+def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp_path: Path, exchange: bool) -> None:
+    handlers = _handlers()
+    assert handlers.keys() == GRANTS.keys()
+    asset = embedded.with_exchange if exchange else embedded.plain
+    called = [handlers[name] for name, grant in GRANTS.items() if embedded.for_grant(grant) is asset]
+    (tmp_path / "calls.json").write_text(json.dumps(called))
+
+    def empty(_: Request) -> Answer:
+        return as_json(EMPTY_AWS)
+
+    with serve(empty, name="aws") as aws:
+        environment = {**settled.ENVIRONMENT, "AWS_ENDPOINT_URL": aws.url, "AWS_LAMBDA_FUNCTION_NAME": "composes"}
+        printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)
+    answers = dict(json.loads(line) for line in printed.splitlines() if line.startswith('["functions.'))
+    assert list(answers) == [handler for handler, _ in called]
+    for handler, answer in answers.items():
+        assert not handler.endswith(".api.handler") or answer["statusCode"] in (200, 404), answer
+
+
+def test_the_runtime_client_of_the_embedded_aws_is_in_both_assets(embedded: Assets) -> None:
+    for asset in _each(embedded):
+        _run(asset, "import sys; sys.path.insert(0, ''); import awslambdaric.bootstrap")
+
+
+def test_whoever_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
+    with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) is embedded.with_exchange}
+    assert with_exchange == {name for name, grant in GRANTS.items() if Secret.EXCHANGE_KEY in grant.secrets}
+    assert {"offramp.api", "purchases.place_batch"} <= with_exchange
+    assert not {"orders.api", "accounts.api", "operations.api"} & with_exchange
+
+
+@pytest.mark.parametrize("target", Target)
+def test_the_plain_asset_lacks_what_only_ccxt_asks_for_and_nothing_else(
+    target: Target, embedded: Assets, for_aws: Assets
+) -> None:
+    assets = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target]
+    plain, whole = ({path.name for path in asset.directory.iterdir()} for asset in _each(assets))
+    lacking = {_module(package) for package in _asked_for("ccxt") - _asked_for(*_without("ccxt"))}
+    assert whole - plain == set(trim.OF_THE_EXCHANGE) == (lacking & whole)
+    assert plain < whole
+
+
+def _without(package: str) -> set[str]:
+    return {name for line in PROJECT if (name := _named(line)) != package}
+
+
+def _asked_for(*packages: str) -> set[str]:
+    """Packages and all that they require, as installed here, without extras."""
+    found: set[str] = set()
+    left = list(packages)
+    while left:
+        package = left.pop()
+        if package in found:
+            continue
+        found.add(package)
+        try:
+            required = importlib.metadata.requires(package) or []
+        except importlib.metadata.PackageNotFoundError:
+            continue  # of another platform
+        left += [_named(line) for line in required if "extra ==" not in line]
+    return found
+
+
+def _named(requirement: str) -> str:
+    return re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0].lower()
+
+
+def _module(package: str) -> str:
+    return package.replace("-", "_")
 
 
 @pytest.mark.parametrize("region", ["us-east-1", "eu-central-1", "us-gov-west-1", "cn-north-1"])
 @pytest.mark.parametrize("service", sorted(trim.OPERATIONS))
 def test_the_trimmed_botocore_calls_the_same_addresses_as_the_whole(
-    embedded: Bundle, service: str, region: str
+    embedded: Assets, service: str, region: str
 ) -> None:
     code = (
         "import sys; sys.path.insert(0, ''); import json, botocore.session\n"
@@ -90,7 +225,7 @@ def test_the_trimmed_botocore_calls_the_same_addresses_as_the_whole(
         "print(json.dumps([meta.endpoint_url, client._request_signer.signing_name, client._request_signer.region_name,"
         " sorted(meta.service_model.operation_names)]))"
     )
-    url, name, signed_for, operations = json.loads(_run(embedded, code))
+    url, name, signed_for, operations = json.loads(_run(embedded.plain, code))
     whole: Any = botocore.session.Session().create_client(
         service, region_name=region, aws_access_key_id="a", aws_secret_access_key="b"
     )
@@ -100,8 +235,8 @@ def test_the_trimmed_botocore_calls_the_same_addresses_as_the_whole(
 
 
 @pytest.mark.parametrize("service", sorted(trim.OPERATIONS))
-def test_what_is_left_of_a_model_is_what_the_whole_says(embedded: Bundle, service: str) -> None:
-    (version,) = (embedded.directory / "botocore" / "data" / service).iterdir()
+def test_what_is_left_of_a_model_is_what_the_whole_says(embedded: Assets, service: str) -> None:
+    (version,) = (embedded.plain.directory / "botocore" / "data" / service).iterdir()
     left = json.loads((version / "service-2.json").read_text())
     whole: Any = botocore.session.Session().get_service_model(service, version.name)
     for name, operation in left["operations"].items():
@@ -114,49 +249,82 @@ def test_what_is_left_of_a_model_is_what_the_whole_says(embedded: Bundle, servic
         assert list(shape.get("members", [])) == list(getattr(of_whole, "members", []))
 
 
-def test_trimming_leaves_the_installed_packages_as_they_were(embedded: Bundle) -> None:
+def test_trimming_leaves_the_installed_packages_as_they_were(embedded: Assets) -> None:
     """An installer may link one file into many places; what we cut is a copy."""
     installed = Path(botocore.__file__).parent / "data" / "endpoints.json"
-    assert not installed.samefile(embedded.directory / "botocore" / "data" / "endpoints.json")
+    assert not installed.samefile(embedded.plain.directory / "botocore" / "data" / "endpoints.json")
     assert "ec2" in json.loads(installed.read_text())["partitions"][0]["services"]
 
 
-def test_the_asset_holds_no_tests_no_stubs_and_no_page_for_browsers(embedded: Bundle) -> None:
-    for pattern in ("tests", "*.dist-info", "*.pyi", "swagger-ui*.js", "boto3", "aws_cdk", "moto", "sandbox", "infra"):
-        assert not list(embedded.directory.rglob(pattern)), pattern
-    assert not list(embedded.directory.glob("*mypyc*"))
-    assert {path.name for path in (embedded.directory / "botocore" / "data").iterdir()} == {
-        "_retry.json",
-        "endpoints.json",
-        "partitions.json",
-        "sdk-default-configuration.json",
-        *trim.OPERATIONS,
+def test_an_asset_holds_no_tests_no_stubs_and_no_page_for_browsers(embedded: Assets) -> None:
+    for asset in _each(embedded):
+        for pattern in (
+            "tests",
+            "*.dist-info",
+            "*.pyi",
+            "swagger-ui*.js",
+            "boto3",
+            "aws_cdk",
+            "moto",
+            "sandbox",
+            "infra",
+        ):
+            assert not list(asset.directory.rglob(pattern)), pattern
+        assert not list(asset.directory.glob("*mypyc*"))
+        assert {path.name for path in (asset.directory / "botocore" / "data").iterdir()} == {
+            "_retry.json",
+            "endpoints.json",
+            "partitions.json",
+            "sdk-default-configuration.json",
+            *trim.OPERATIONS,
+        }
+
+
+def test_bytecode_that_is_never_checked_ships_in_the_place_of_its_source(embedded: Assets) -> None:
+    for asset in _each(embedded):
+        assert not list(asset.directory.rglob("*.py"))
+        assert not list(asset.directory.rglob("__pycache__"))
+        compiled = list(asset.directory.rglob("*.pyc"))
+        assert len(compiled) > 300
+        assert {path.read_bytes()[:8] for path in compiled} == {importlib.util.MAGIC_NUMBER + NEVER_CHECKED}
+
+
+def test_every_module_of_ours_ships(embedded: Assets, for_aws: Assets) -> None:
+    ours = {
+        str(path.relative_to(bundle.ROOT).with_suffix(".pyc"))
+        for room in bundle.OURS
+        for path in (bundle.ROOT / room).rglob("*.py")
     }
+    for asset in (*_each(embedded), *_each(for_aws)):
+        modules = [path for room in bundle.OURS for path in (asset.directory / room).rglob("*.pyc")]
+        assert {str(path.relative_to(asset.directory)) for path in modules} == ours
 
 
-def test_every_source_ships_with_bytecode_that_is_never_checked(embedded: Bundle) -> None:
-    sources = list(embedded.directory.rglob("*.py"))
-    assert len(sources) > 300
-    for source in sources:
-        compiled = Path(importlib.util.cache_from_source(str(source)))
-        assert compiled.is_file(), source
-        assert compiled.read_bytes()[:8] == importlib.util.MAGIC_NUMBER + NEVER_CHECKED
+def test_a_traceback_names_the_file_below_the_root_and_the_line(embedded: Assets) -> None:
+    code = (
+        "import sys; sys.path.insert(0, ''); import traceback\n"
+        "from common.money import Money\n"
+        "try:\n    Money('x')\nexcept Exception:\n    print(traceback.format_exc())\n"
+    )
+    assert re.search(r'File "common/money.py", line \d+, in ', _run(embedded.plain, code))
 
 
-def test_the_asset_for_aws_is_for_its_python_and_its_processor(for_aws: Bundle, tmp_path: Path) -> None:
-    tag = "cpython-" + AWS_PYTHON.replace(".", "")
-    for source in for_aws.directory.rglob("*.py"):
-        compiled = source.parent / "__pycache__" / f"{source.stem}.{tag}.pyc"
-        assert compiled.read_bytes()[:8] == MAGIC_OF_AWS_PYTHON + NEVER_CHECKED
-    (native,) = for_aws.directory.rglob("*.so")
-    assert f"{tag}-aarch64" in native.name
-    assert not (for_aws.directory / "bootstrap").exists()
-    assert _zipped_bytes(for_aws.directory, tmp_path / "aws.zip") <= ZIP_BYTES_MAX[Target.AWS]
+def test_the_assets_for_aws_are_for_its_python_and_its_processor(for_aws: Assets, tmp_path: Path) -> None:
+    for asset, size_max in zip(_each(for_aws), ZIP_BYTES_MAX[Target.AWS], strict=True):
+        assert not list(asset.directory.rglob("*.py"))
+        compiled = list(asset.directory.rglob("*.pyc"))
+        assert len(compiled) > 300
+        assert {path.read_bytes()[:8] for path in compiled} == {MAGIC_OF_AWS_PYTHON + NEVER_CHECKED}
+        (native,) = asset.directory.rglob("*.so")
+        assert f"cpython-{AWS_PYTHON.replace('.', '')}-aarch64" in native.name
+        assert not (asset.directory / "bootstrap").exists()
+        assert _zipped_bytes(asset.directory, tmp_path / "aws.zip") <= size_max
 
 
-def test_the_asset_for_the_embedded_aws_fits_too(embedded: Bundle, tmp_path: Path) -> None:
-    assert os.access(embedded.directory / "bootstrap", os.X_OK)
-    assert _zipped_bytes(embedded.directory, tmp_path / "embedded.zip") <= ZIP_BYTES_MAX[Target.EMBEDDED]
+def test_the_assets_for_the_embedded_aws_fit_too(embedded: Assets, tmp_path: Path) -> None:
+    for asset, size_max in zip(_each(embedded), ZIP_BYTES_MAX[Target.EMBEDDED], strict=True):
+        assert os.access(asset.directory / "bootstrap", os.X_OK)
+        assert _zipped_bytes(asset.directory, tmp_path / "embedded.zip") <= size_max
 
 
 # ccxt
@@ -172,9 +340,9 @@ _IMPORTED_AS = {
 
 @pytest.mark.parametrize("target", Target)
 def test_what_ccxt_asks_for_and_we_do_not_need_is_not_installed(
-    target: Target, embedded: Bundle, for_aws: Bundle
+    target: Target, embedded: Assets, for_aws: Assets
 ) -> None:
-    asset = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target].directory
+    asset = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target].with_exchange.directory
     for package in trim.NOT_SHIPPED:
         assert not list(asset.glob(package)), package
         assert not list(asset.glob(_IMPORTED_AS.get(package, package))), package
@@ -203,7 +371,7 @@ def test_a_lock_that_has_changed_is_looked_at_again() -> None:
         trim.shipped(without)
 
 
-def test_of_ccxt_only_that_ships_which_our_adapter_imports(embedded: Bundle) -> None:
+def test_of_ccxt_only_that_ships_which_our_adapter_imports(embedded: Assets) -> None:
     code = (
         "import sys; sys.path.insert(0, ''); import json\n"
         "from common.gateways.exchange.ccxt import CcxtExchange\n"
@@ -211,20 +379,22 @@ def test_of_ccxt_only_that_ships_which_our_adapter_imports(embedded: Bundle) -> 
         "print(json.dumps([n for n, m in sys.modules.items() if n.startswith('ccxt.') and m.__spec__.has_location]))\n"
         "assert 'charset_normalizer.api' not in sys.modules, 'it waits until it is needed'\n"
     )
-    imported = {f"{name.replace('.', '/')}.py" for name in json.loads(_run(embedded, code))}
-    imported = {name.replace("ccxt/base.py", "ccxt/base/__init__.py") for name in imported}
-    files = {str(path.relative_to(embedded.directory)) for path in (embedded.directory / "ccxt").rglob("*.py")}
-    assert files == imported | {"ccxt/__init__.py"}
+    asset = embedded.with_exchange
+    imported = {f"{name.replace('.', '/')}.pyc" for name in json.loads(_run(asset, code))}
+    imported = {name.replace("ccxt/base.pyc", "ccxt/base/__init__.pyc") for name in imported}
+    files = {str(path.relative_to(asset.directory)) for path in (asset.directory / "ccxt").rglob("*.pyc")}
+    assert files == imported | {"ccxt/__init__.pyc"}
 
 
-def test_what_ships_of_ccxt_is_its_own_line_by_line(embedded: Bundle) -> None:
+def test_what_ships_of_ccxt_is_its_own_line_by_line() -> None:
     """But for the imports of `cryptography`, in whose environment something stands that can not be called."""
     spec = importlib.util.find_spec("ccxt")
     assert spec
     assert spec.submodule_search_locations
     whole = Path(spec.submodule_search_locations[0])
-    for path in (embedded.directory / "ccxt").rglob("*.py"):
-        name = path.relative_to(embedded.directory / "ccxt")
+    ships = bundle.packages_of(Target.EMBEDDED).directory / "ccxt"  # with its sources; a test above sees what is left
+    for path in ships.rglob("*.py"):
+        name = path.relative_to(ships)
         if str(name) == "__init__.py":
             continue
         ours, theirs = path.read_text().splitlines(), (whole / name).read_text().splitlines()
@@ -234,7 +404,7 @@ def test_what_ships_of_ccxt_is_its_own_line_by_line(embedded: Bundle) -> None:
         assert len(differing) == (5 if str(name) == "base/exchange.py" else 0)
 
 
-def test_an_order_is_placed_with_nothing_but_the_asset(embedded: Bundle) -> None:
+def test_an_order_is_placed_with_nothing_but_the_asset(embedded: Assets) -> None:
     venue = Venue(clock.now)
     step = Decimal("0.00001")
     venue.list_symbol(Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), step, step, Decimal(5), 1))
@@ -252,13 +422,16 @@ def test_an_order_is_placed_with_nothing_but_the_asset(embedded: Bundle) -> None
     )
     keys = Credential("desk", api_key="key", secret="secret")
     with serve(BinanceFace(venue, [keys], Faults()).decide, name="binance") as face:
-        assert _run(embedded, code.format(url=face.url)).split() == ["WORKING", "CANCELED"]
+        assert _run(embedded.with_exchange, code.format(url=face.url)).split() == ["WORKING", "CANCELED"]
 
 
 def test_a_package_that_has_changed_stops_the_build(tmp_path: Path) -> None:
     (tmp_path / "exchange.py").write_text("import hmac\n")
     with pytest.raises(trim.CanNotTrim, match="does not import cryptography any more"):
         trim._without_imports(tmp_path / "exchange.py", "cryptography")
+    (tmp_path / "core_schema.py").write_text("from typing import TypedDict\n")
+    with pytest.raises(trim.CanNotTrim, match="look at it again"):
+        trim._without_type_checks(tmp_path / "core_schema.py")
     (tmp_path / "cn").mkdir()
     (tmp_path / "cn" / "md.cpython-313-aarch64-linux-gnu.so").touch()
     with pytest.raises(trim.CanNotTrim, match="no source beside it"):

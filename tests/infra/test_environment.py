@@ -48,6 +48,19 @@ def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
     assert {name: getattr(read, name) for name in told} == told
 
 
+def test_production_keeps_lines_for_what_is_wrong_unless_told_otherwise() -> None:
+    assert _read().log_level == _read(environment="staging").log_level == "INFO"
+    assert _read(environment="production").log_level == "WARNING"
+    assert _read(environment="production", log_level="INFO").log_level == "INFO"
+    with pytest.raises(UnknownEnvironment, match="-c log_level=LOUD: it is one of INFO, WARNING, ERROR"):
+        _read(log_level="LOUD")
+
+
+def test_functions_are_traced_where_somebody_asks_for_it() -> None:
+    assert not _read(environment="production").trace_functions
+    assert _read(environment="production", trace_functions="yes").trace_functions
+
+
 def test_a_deployment_refuses_politely_where_there_is_no_aws(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -163,6 +163,9 @@ def test_the_api_is_throttled_and_logged(staging: Synthesised) -> None:
     stage = staging.only("ApiGatewayV2::Stage")
     assert stage["DefaultRouteSettings"] == {"ThrottlingRateLimit": 100, "ThrottlingBurstLimit": 200}
     assert json.loads(stage["AccessLogSettings"]["Format"])["status"] == "$context.status"
+    classes = {log["LogGroupName"]: log.get("LogGroupClass") for log in staging.of("Logs::LogGroup").values()}
+    assert classes.pop("/aws/vendedlogs/cryptodesk-api") == "INFREQUENT_ACCESS"
+    assert set(classes.values()) == {None}  # where metrics are printed, and filters are set
 
 
 def test_only_the_swagger_page_of_a_laptop_may_call_the_api_from_a_browser(
@@ -292,10 +295,45 @@ def test_on_aws_functions_run_on_its_python_and_at_home_on_its_runtime_client(
 ) -> None:
     for function in _functions(staging).values():
         assert (function["Runtime"], function["Architectures"]) == ("python3.13", ["arm64"])
-        assert function["TracingConfig"] == {"Mode": "Active"}
     for function in _functions(local).values():
         assert function["Runtime"] == "provided.al2023"
-        assert "TracingConfig" not in function
+
+
+def test_a_call_without_trouble_leaves_no_line_of_lambdas_own(local: Synthesised, staging: Synthesised) -> None:
+    """Their level is Lambda's; ours stays with the Logger, and metrics, which have none, count as INFO."""
+    for function in _functions(staging).values():
+        assert {k: v for k, v in function["LoggingConfig"].items() if k != "LogGroup"} == {
+            "LogFormat": "JSON",
+            "SystemLogLevel": "WARN",
+            "ApplicationLogLevel": "INFO",
+        }
+    for function in _functions(local).values():
+        assert set(function["LoggingConfig"]) == {"LogGroup"}
+
+
+def test_functions_are_traced_with_their_machine_and_otherwise_when_it_is_asked_for(
+    local: Synthesised, staging: Synthesised, production: Synthesised
+) -> None:
+    assert not staging.environment.trace_functions
+    assert {f["TracingConfig"]["Mode"] for f in _functions(staging).values()} == {"PassThrough"}
+    assert production.environment.trace_functions
+    assert {f["TracingConfig"]["Mode"] for f in _functions(production).values()} == {"Active"}
+    assert not any("TracingConfig" in f for f in _functions(local).values())
+
+
+def test_the_functions_of_production_print_what_is_wrong_only(staging: Synthesised, production: Synthesised) -> None:
+    for made, level in ((staging, "INFO"), (production, "WARNING")):
+        levels = {f["Environment"]["Variables"]["POWERTOOLS_LOG_LEVEL"] for f in _functions(made).values()}
+        assert levels == {level}
+
+
+def test_functions_with_the_exchanges_key_share_an_asset_and_the_others_another(staging: Synthesised) -> None:
+    """Which of the two it is, `tests/infra/test_bundle.py` says."""
+    assets: dict[bool, set[str]] = {True: set(), False: set()}
+    for name, function in _functions(staging).items():
+        assets[Secret.EXCHANGE_KEY in GRANTS[name].secrets].add(function["Code"]["S3Key"])
+    (asking,), (others,) = assets[True], assets[False]
+    assert asking != others
 
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:

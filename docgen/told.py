@@ -1,0 +1,296 @@
+"""What each operation of the API answers, as far as its types do not tell: what is done, what it refuses, examples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.domain.catalogue.model import (
+    AboveMaximum,
+    AmountTooLarge,
+    AssetInactive,
+    AssetNotFound,
+    BelowMinimum,
+    ContradictoryTerms,
+    PrecisionExceeded,
+    PrecisionLowered,
+    PriceMoved,
+    PriceUnavailable,
+)
+from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.exchange_orders.model import ExchangeOrderNotFilled
+from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.domain.limits import DailyLimitExceeded
+from common.domain.payouts.events import EventNotFound
+from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
+from common.domain.work import Redriven
+from common.errors import Refusal
+from common.gateways.bank import SignatureRefused
+from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
+from common.machines import MachinesUnavailable
+from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.offramp.model import (
+    EstimateOutOfBand,
+    NotALot,
+    SaleRefused,
+    SaleUnresolved,
+    SellOrderNotFound,
+    SellOrderNotOpen,
+)
+from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning
+from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
+from functions.purchases.model import (
+    AmountTooSmall,
+    BatchNotFound,
+    BatchNotStuck,
+    BoughtHere,
+    PurchaseNotFound,
+    PurchaseNotPending,
+)
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Told:
+    """What an operation answers, as far as its types do not tell.
+
+    `refuses` need not name what follows from the form of a route: `docgen.openapi` knows that. `examples` of its body.
+    """
+
+    done: Mapping[int, str]
+    refuses: tuple[type[Refusal], ...] = ()
+    repeats: bool = False  # a repeat is answered as the first time, under a header
+    examples: Mapping[str, Json] | None = None
+    media: str = "application/json"
+
+
+_FOUND = {200: "as asked"}
+_BY_HAND = {"reason": "wire 4711 received"}
+_UNPAID = (PayoutNotFound, PayoutUnsettled)
+_NEVER_CAME = {"lost": {"reason": "the bank says that it never came, ticket 4714"}}
+_BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is open again"}}
+
+TOLD: dict[str, Told] = {
+    # accounts
+    "open_account": Told({201: "opened", 200: "it was open already"}, (AccountExists,), repeats=True),
+    "me": Told(_FOUND, (AccountNotFound,)),
+    "balance": Told(_FOUND, (AccountNotFound,)),
+    "deposit": Told(
+        {200: "credited, or it was already"},
+        (DepositsByBankOnly, DailyLimitExceeded, AccountNotFound),
+        repeats=True,
+        examples={"a thousand dollars": {"amount": "1000.00"}},
+    ),
+    "withdraw": Told(
+        {202: "reserved, and on its way to the bank"},
+        (ClientNotFound, ClientBlocked, DailyLimitExceeded, AccountNotFound, InsufficientFunds),
+        repeats=True,
+        examples={"fifty dollars": {"amount": "50.00", "banking_client_id": "ann-bank"}},
+    ),
+    "withdrawal": Told(_FOUND, (WithdrawalNotFound,)),
+    "transactions": Told(_FOUND),
+    "users": Told(_FOUND),
+    "credit": Told(
+        {200: "credited, or it was already"},
+        (UserNotFound, AccountNotFound),
+        repeats=True,
+        examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
+    ),
+    # orders
+    "assets": Told(_FOUND),
+    "asset": Told(_FOUND, (AssetNotFound,)),
+    "asset_transactions": Told(_FOUND),
+    "place": Told(
+        {201: "done, or resting in the book until the market gets there"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            BoughtElsewhere,
+            PriceMoved,
+            ContradictoryTerms,
+            ExpiryOutOfRange,
+            PrecisionExceeded,
+            BelowMinimum,
+            AboveMaximum,
+            AmountTooLarge,
+            AccountNotFound,
+            InsufficientFunds,
+            InsufficientAsset,
+        ),
+        repeats=True,
+        examples={
+            "buy at the market": {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.001"},
+            "spend fifty dollars": {"asset_id": "BTC", "order_type": "BUY", "quote_amount": "50.00"},
+            "buy at a limit": {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.1", "order_price": "20.00"},
+        },
+    ),
+    "list_orders": Told(_FOUND),
+    "order": Told(_FOUND, (OrderNotFound,)),
+    "cancel": Told({200: "cancelled, and the hold given back"}, (OrderNotFound, OrderNotPending), repeats=True),
+    "cancel_all": Told({200: "the orders of this page that were cancelled"}),
+    "balances": Told(_FOUND, (AccountNotFound,)),
+    "asset_balance": Told(_FOUND, (HoldingNotFound,)),
+    "portfolio": Told(_FOUND, (AccountNotFound,)),
+    "statement": Told(_FOUND, (AccountNotFound,), media="text/csv"),
+    "fail": Told(
+        {200: "failed, and the hold given back, or it was already"},
+        (OrderNotFound, OrderNotPending),
+        examples={"a delisted asset": {"reason": "the asset is delisted"}},
+    ),
+    # offramp
+    "sell": Told(
+        {200: "the exchange has it, and it goes on by itself"},
+        (
+            ClientNotFound,
+            ClientBlocked,
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            MarketUnknown,
+            PrecisionExceeded,
+            AmountTooLarge,
+            EstimateOutOfBand,
+            BelowMinimum,
+            AboveMaximum,
+            NotALot,
+            ExchangeUnavailable,
+            InsufficientAsset,
+            SaleRefused,
+            SaleUnresolved,
+        ),
+        repeats=True,
+        examples={
+            "a hundredth of a bitcoin": {
+                "asset_id": "BTC",
+                "quantity": "0.01",
+                "estimated_amount": "300.00",
+                "crypto_client_id": "ann-crypto",
+                "banking_client_id": "ann-bank",
+            }
+        },
+    ),
+    "sell_orders": Told(_FOUND),
+    "sell_order": Told(_FOUND, (SellOrderNotFound,)),
+    "void": Told(
+        {200: "ended, and the coins given back"},
+        (SellOrderNotFound, SellOrderNotOpen, ExchangeOrderNotFilled, ExchangeUnavailable),
+        examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+    ),
+    # payouts
+    "bank_event": Told({200: "taken, whatever it says: it need not be sent again"}, (SignatureRefused, PayoutUnclear)),
+    **dict.fromkeys(
+        ("retry_payout", "retry_withdrawal"),
+        Told({200: "one more attempt may be made"}, _UNPAID, examples=_BANK_IS_BACK),
+    ),
+    **dict.fromkeys(
+        ("abandon_attempt", "abandon_withdrawal"),
+        Told({200: "nobody sends it any more; the bank is asked once more"}, _UNPAID, examples=_NEVER_CAME),
+    ),
+    **dict.fromkeys(
+        ("mark_filled", "complete"),
+        Told(
+            {200: "paid, or it was already"},
+            _UNPAID,
+            examples={
+                "paid": {"reason": "paid by transfer 4712"},
+                "only say": {"reason": "a question", "dry_run": True},
+            },
+        ),
+    ),
+    **dict.fromkeys(
+        ("credit_usd", "reject"),
+        Told(
+            {200: "the dollars are on the balance here, or they were already"},
+            _UNPAID,
+            examples={"his wish": {"reason": "the customer asks for it, ticket 4713"}},
+        ),
+    ),
+    # purchases
+    "buy": Told(
+        {201: "the dollars are held, and the rest goes on by itself"},
+        (
+            AssetNotFound,
+            AssetInactive,
+            PriceUnavailable,
+            BoughtHere,
+            ContradictoryTerms,
+            PrecisionExceeded,
+            AmountTooLarge,
+            AmountTooSmall,
+            AboveMaximum,
+            PriceMoved,
+            AccountNotFound,
+            InsufficientFunds,
+        ),
+        repeats=True,
+        examples={
+            "four dollars": {"asset_id": "SOL", "quote_amount": "4.00"},
+            "one, if it is not above $160": {"asset_id": "SOL", "quantity": "1", "max_price": "160"},
+        },
+    ),
+    "purchase": Told(_FOUND, (PurchaseNotFound,)),
+    "cancel_purchase": Told({200: "cancelled, or it was already"}, (PurchaseNotFound, PurchaseNotPending)),
+    "pools": Told(_FOUND),
+    "void_batch": Told(
+        {200: "its members are refunded"},
+        (BatchNotFound, BatchNotStuck, ExchangeUnavailable),
+        examples={"lost": {"reason": "the exchange says that it has lost the order, ticket 4715"}},
+    ),
+    # operations
+    "save_asset": Told(
+        {200: "written, or it was so already"},
+        (ImpossibleAsset, PrecisionLowered),
+        examples={
+            "bitcoin": {
+                "name": "Bitcoin",
+                "precision": 8,
+                "min_notional": "10.00",
+                "max_notional": "100000.00",
+                "price_source_id": "bitcoin",
+                "reason": "smaller orders cost more than they bring",
+            }
+        },
+    ),
+    "work": Told(_FOUND),
+    "story": Told(_FOUND, (MachinesUnavailable,)),
+    "redrive": Told(
+        {200: "its next execution has started"},
+        (NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
+        examples=_BANK_IS_BACK,
+    ),
+    "parked": Told(_FOUND),
+    "replay": Told(
+        {200: "placed, or told why it can not be"},
+        (EventNotFound, PayoutUnclear),
+        examples={"the order was repaired": {"reason": "the attempt is there by now"}},
+    ),
+    "dismiss": Told(
+        {200: "dismissed, or what else became of it before"},
+        (EventNotFound,),
+        examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
+    ),
+    "save_crypto_client": Told(
+        {200: "written, or it was so already"},
+        (AccountNotFound, ClientTaken),
+        examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
+    ),
+    "save_banking_client": Told(
+        {200: "written, or it was so already"},
+        (AccountNotFound, ClientTaken),
+        examples={
+            "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
+            "is not paid": {
+                "username": "ann",
+                "account_id": "acc-ann",
+                "status": "BLOCKED",
+                "reason": "his account is looked into, ticket 4716",
+            },
+        },
+    ),
+    "client": Told(_FOUND, (ClientNotFound,)),
+    "audit": Told(_FOUND),
+    "reconcile": Told(_FOUND, (AccountNotFound, AccountBusy), examples={"one account": {"username": "ann"}}),
+}

@@ -1,0 +1,129 @@
+"""The diagrams and tables of the machines say all that the definitions say, whatever their shape."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from docgen import machines
+from docgen.machines import NotOnThePage
+from infra.bundle import ROOT
+
+PAGE = (ROOT / machines.PAGE).read_text()
+EACH = pytest.mark.parametrize("name", machines.definitions())
+PLACE = "<!-- machine: line -->\n<!-- end -->\n"
+ELSEWHERE = {"ErrorEquals": ["ElsewhereNow"], "Next": "ReadBatch"}
+PATIENT = {"ErrorEquals": ["Busy"], "IntervalSeconds": 5, "BackoffRate": 2, "MaxDelaySeconds": 300, "MaxAttempts": 40}
+
+
+def _task(then: str, **more: Any) -> dict[str, Any]:
+    return {"Type": "Task", "Resource": "work", "Next": then, "Retry": [PATIENT], "Catch": [ELSEWHERE], **more}
+
+
+# A straight line with a hub beside it.
+LINE: dict[str, Any] = {
+    "Comment": "Buys, and shares out.",
+    "StartAt": "PlaceBatch",
+    "States": {
+        "PlaceBatch": _task("PollBatch", Comment="Ask the exchange, once."),
+        "PollBatch": _task("AllocateBatch", Retry=[PATIENT, {"ErrorEquals": ["NotYet"]}]),
+        "AllocateBatch": _task("Bought", Catch=[ELSEWHERE, {"ErrorEquals": ["NoMember", "Odd"], "Next": "Stopped"}]),
+        "ReadBatch": _task("NextStep", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Stopped"}]),
+        "NextStep": {
+            "Type": "Choice",
+            "Choices": [
+                {"Variable": "$.stage", "StringEquals": "PLACE", "Next": "PlaceBatch"},
+                {
+                    "And": [{"Variable": "$.n", "NumericEquals": 1}, {"Not": {"Variable": "$.b", "IsNull": True}}],
+                    "Next": "Soon",
+                },
+            ],
+            "Default": "Stopped",
+        },
+        "Soon": {"Type": "Wait", "TimestampPath": "$.at", "Next": "PollBatch"},
+        "Bought": {"Type": "Succeed"},
+        "Stopped": {"Type": "Fail", "CausePath": "$.reason"},
+    },
+}
+
+
+def _line() -> str:
+    return machines.drawn(PLACE, {"line": LINE})
+
+
+def _arrows(page: str) -> list[str]:
+    return [line.strip() for line in page.splitlines() if "-->" in line and line.startswith("    ")]
+
+
+def test_every_way_between_states_is_an_arrow_with_what_it_is_taken_on() -> None:
+    assert _arrows(_line()) == [
+        "[*] --> PlaceBatch",
+        "PlaceBatch --> PollBatch",
+        "PollBatch --> AllocateBatch",
+        "AllocateBatch --> Bought",
+        "AllocateBatch --> Stopped : NoMember, Odd",
+        "ReadBatch --> NextStep",
+        "ReadBatch --> Stopped : States.ALL",
+        "NextStep --> PlaceBatch : PLACE",
+        "NextStep --> Soon : $.n NumericEquals 1 and not $.b IsNull True",
+        "NextStep --> Stopped : otherwise",
+        "Soon --> PollBatch",
+        "Bought --> [*]",
+        "Stopped --> [*]",
+    ]
+
+
+def test_what_many_states_catch_alike_is_a_sentence_and_no_arrow() -> None:
+    said = "`ElsewhereNow` leads to `ReadBatch`, from `PlaceBatch`, `PollBatch`, `AllocateBatch`.\n"
+    assert said in _line()
+
+
+def test_the_table_tells_what_a_state_does_in_the_words_of_its_comment() -> None:
+    rows = _line().splitlines()
+    assert "Buys, and shares out." in rows
+    assert "| `PlaceBatch` | `work`: Ask the exchange, once. | **A** |" in rows
+    assert "| `PollBatch` | `work` | **A**; `NotYet` after 1 s × 2, 3 times |" in rows
+    assert "**A** in the table: after 5 s × 2 up to 300 s, 40 times, on `Busy`." in rows
+    assert "| `Soon` | waits until `$.at` |  |" in rows
+    assert "| `Stopped` | the execution fails, with the cause in `$.reason` |  |" in rows
+
+
+@EACH
+def test_every_state_and_every_error_of_a_real_machine_is_told(name: str) -> None:
+    definition = machines.definitions()[name]
+    drawn = machines.drawn(PLACE.replace("line", name), {name: definition})
+    arrows = _arrows(drawn)
+    for state, says in definition["States"].items():
+        assert f"| `{state}` | " in drawn
+        if "Next" in says:
+            assert f"{state} --> {says['Next']}" in arrows
+        for rule in (*says.get("Retry", []), *says.get("Catch", [])):
+            for error in set(rule["ErrorEquals"]) - {"States.ALL"}:
+                assert error in drawn, state
+        for choice in says.get("Choices", []):
+            assert f"{state} --> {choice['Next']} : {choice['StringEquals']}" in arrows
+        assert says.get("Comment", "") in drawn
+
+
+@EACH
+def test_the_page_explains_every_stage_and_every_end_outside_of_what_is_drawn(name: str) -> None:
+    written = machines._REGION.sub("", PAGE)
+    for state, says in machines.definitions()[name]["States"].items():
+        if says["Type"] == "Choice":
+            assert all(f"`{choice['StringEquals']}`" in written for choice in says["Choices"])
+        if says["Type"] in ("Succeed", "Fail"):
+            assert f"`{state}`" in written
+
+
+def test_drawing_again_changes_nothing() -> None:
+    assert machines.drawn(_line(), {"line": LINE}) == _line()
+    assert machines.drawn(PAGE, machines.definitions()) == PAGE, "run `make docs`"
+
+
+def test_a_machine_without_a_place_on_the_page_stops_the_drawing() -> None:
+    with pytest.raises(NotOnThePage, match="payout"):
+        machines.drawn(PLACE, {"line": LINE, "payout": LINE})
+    with pytest.raises(NotOnThePage, match="line"):
+        machines.drawn(PLACE, json.loads("{}"))
