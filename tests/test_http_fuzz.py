@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests import openapi
 from tests.calls import CALLS, World, every_route, path
+from tests.depth import deep
 from tests.doors import Answer, Doors, Token, opened
 from tests.openapi import operation
 
@@ -114,7 +115,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=100,
+    max_examples=deep(everyday=20, full=100),
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )
