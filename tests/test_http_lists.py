@@ -238,7 +238,7 @@ class TestOthers:
             assert ann.get("/balance").json["held_balance"] == "0.00"
         desk.check()
 
-    def test_cash_outs_are_all_reached_once_and_newest_first_among_orders_of_another_kind(self) -> None:
+    def test_cash_outs_are_reached_once_and_newest_first_among_other_orders(self) -> None:
         desk = Desk()
         desk.list_asset("BTC", "100")
         for name in ("ann", "bob"):

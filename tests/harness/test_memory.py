@@ -667,7 +667,7 @@ def test_a_key_condition_is_refused(client: Client, condition: str, message: str
     assert message in str(error)
 
 
-def test_a_query_needs_a_key_condition_and_the_table_has_no_projected_attributes(client: Client) -> None:
+def test_a_query_has_a_key_condition_and_the_table_projects_nothing(client: Client) -> None:
     assert "KeyConditionExpression parameter must be specified" in str(refused(client, "query"))
     condition = {"KeyConditionExpression": "PK = :h", "ExpressionAttributeValues": {":h": {"S": "ann"}}}
     error = refused(client, "query", **condition, Select="ALL_PROJECTED_ATTRIBUTES")
@@ -738,7 +738,7 @@ def test_a_batch_is_refused(client: Client, operation: str, items: Any, message:
 # Around them
 
 
-def test_the_spec_describes_a_table_for_other_engines_and_reads_such_a_description() -> None:
+def test_a_spec_describes_a_table_and_reads_such_a_description() -> None:
     assert TableSpec.of(TABLE.create_table()).create_table() == TABLE.create_table()
     client = InMemoryDynamoDB()
     client.create_table(**TABLE.create_table())

@@ -89,7 +89,7 @@ def test_a_wait_until_a_time_ends_then_or_at_once_when_it_is_past() -> None:
     assert rig.service.executions[0].waits_seconds == [90, 0]
 
 
-def test_a_task_that_takes_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
+def test_a_task_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
     rig = Rig()
 
     def slow(event: Any, _: Any) -> Any:
@@ -181,7 +181,7 @@ def test_an_answer_that_is_no_json_fails_its_task(answer: Any) -> None:
     assert (execution.status, execution.error) == ("FAILED", "Runtime.MarshalError")
 
 
-def test_a_task_fails_with_the_name_of_its_exception_and_a_crash_with_exit_error() -> None:
+def test_a_task_fails_with_its_exceptions_name_and_a_crash_with_exit_error() -> None:
     rig = Rig()
     definition = machine(X=task("x"))
     raised = rig.play(definition, x=scripted(PayoutRejected("no such account")))
@@ -391,7 +391,7 @@ def test_what_a_task_sent_before_it_failed_counts() -> None:
 
 
 @pytest.mark.parametrize("raised", [A("no"), Crash("gone")])
-def test_a_task_that_fails_before_it_waits_for_its_token_fails_the_state_at_once(raised: BaseException) -> None:
+def test_a_task_that_fails_before_it_waits_for_its_token_fails_at_once(raised: BaseException) -> None:
     rig = Rig()
     execution = rig.play(machine(X=token_task("x", TimeoutSeconds=60)), x=scripted(raised))
     assert (execution.status, execution.waits_seconds) == ("FAILED", [])

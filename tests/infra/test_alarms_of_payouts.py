@@ -72,7 +72,7 @@ def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised
     assert alarm["AlarmActions"]
 
 
-def test_machines_that_keep_failing_ring_and_one_that_fails_now_and_then_does_not(staging: Synthesised) -> None:
+def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:
     machines = {staging.stack.get_logical_id(m.node.default_child) for m in staging.stack.machines.values()}  # type: ignore[arg-type]
     assert len(machines) == 3
     looked_at = set()

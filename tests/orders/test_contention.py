@@ -218,7 +218,7 @@ def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(see
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_or_given_back(seed: int) -> None:
+def test_a_withdrawal_paid_while_operators_decide_is_paid_or_given_back_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
         lambda: desk.payouts.create(asked, 0),
@@ -240,7 +240,7 @@ def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_attempt_that_webhook_look_up_and_another_webhook_decide_at_once_is_decided_once(seed: int) -> None:
+def test_an_attempt_that_two_webhooks_and_a_look_up_decide_is_decided_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     desk.payouts.create(asked, 0)
     desk.clock.forward(seconds=5)

@@ -55,7 +55,7 @@ def test_a_sale_takes_its_share_of_the_cost_and_tells_the_gain(desk: Desk) -> No
     assert (line.cost, line.realised_gain, line.total_amount) == (Money(100), Money(60), Money(160))
 
 
-def test_whoever_sells_everything_has_no_cost_left_however_the_shares_were_rounded(desk: Desk) -> None:
+def test_whoever_sells_everything_has_no_cost_left_however_it_was_rounded(desk: Desk) -> None:
     ann = desk.customer()
     desk.mark("BTC", "33.333333")
     desk.buy(ann, "3")
