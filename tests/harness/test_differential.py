@@ -14,7 +14,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.operations import DESK
 from tests.harness.values import Value
 
-OPERATIONS = deep(everyday=2_000, full=10_000)
+OPERATIONS = deep(everyday=4_000, full=10_000)
 SEEDS = (20260101, 20260102)
 ANN = {"PK": {"S": "ann"}, "SK": {"S": "BALANCE"}}
 
@@ -29,7 +29,7 @@ def test_random_operations_have_the_answers_and_errors_that_moto_gives() -> None
     assert not [str(difference) for run in runs for difference in run.differences]
     assert sum(run.operations for run in runs) == OPERATIONS
     kinds, outcomes = sum((run.kinds for run in runs), Counter()), sum((run.outcomes for run in runs), Counter())
-    assert min(kinds.values()) > OPERATIONS // 50, kinds
+    assert min(kinds.values()) > deep(everyday=50, full=200), kinds
     for outcome in (
         "transact_write_items answer",
         "transact_write_items TransactionCanceledException",
@@ -41,7 +41,7 @@ def test_random_operations_have_the_answers_and_errors_that_moto_gives() -> None
         "query ValidationException",
         "get_item ResourceNotFoundException",
     ):
-        assert outcomes[outcome] > OPERATIONS // 500, outcomes
+        assert outcomes[outcome] > deep(everyday=2, full=20), outcomes
 
 
 # A rule broken on purpose is seen: each of these is a mistake that somebody could make in the table.
