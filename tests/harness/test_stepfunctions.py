@@ -489,14 +489,8 @@ def test_a_list_has_the_newest_first_and_goes_on_where_a_page_ended() -> None:
     first = pages(stateMachineArn=arn, maxResults=4)
     rig.start(arn, {"s": 60}, "O6")
     second = pages(stateMachineArn=arn, maxResults=4, nextToken=first["nextToken"])
-    assert [row["name"] for page in (first, second) for row in page["executions"]] == [
-        "O5",
-        "O4",
-        "O3",
-        "O2",
-        "O1",
-        "O0",
-    ]
+    names = [row["name"] for page in (first, second) for row in page["executions"]]
+    assert names == ["O5", "O4", "O3", "O2", "O1", "O0"]
     assert "nextToken" not in second
     running = pages(stateMachineArn=arn, statusFilter="RUNNING")["executions"]
     assert [row["name"] for row in running] == ["O6", "O5"]

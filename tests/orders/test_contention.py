@@ -23,6 +23,7 @@ from functions.accounts.service import Rules
 from functions.offramp.model import SaleUnresolved
 from functions.orders.model import OrderNotPending, Status
 from functions.orders.service import Placed
+from tests.depth import deep
 from tests.desk import RULES, TABLE, Desk
 from tests.harness.faults import (
     AnswerLost,
@@ -81,7 +82,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     ann = desk.customer(usd="1000000.00")
     desk.buy(ann, "500")
     desk.market_is_cached()
-    writers, each = 32, 63  # 2,016 orders
+    writers, each = 32, deep(everyday=16, full=63)  # 2,016 orders
     kept: list[Placed] = []
 
     def work(writer: int) -> Callable[[], None]:
