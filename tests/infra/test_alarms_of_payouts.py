@@ -180,15 +180,6 @@ def test_from_stuck_to_moved_it_takes_three_commands_at_most(page: Path) -> None
 
 
 @EVERY_PAGE
-def test_what_a_runbook_points_to_is_there(page: Path) -> None:
-    for link, anchor in re.findall(r"\]\(([^)#]+)(?:#([^)]+))?\)", page.read_text()):
-        target = page.parent / link
-        assert target.is_file(), link
-        headings = re.findall(r"^#+ (.+)$", target.read_text(), re.MULTILINE)
-        assert not anchor or anchor in {h.lower().replace(" ", "-") for h in headings}, f"{link}#{anchor}"
-
-
-@EVERY_PAGE
 def test_a_runbook_says_only_what_desk_understands(page: Path) -> None:
     for told in _told(page):
         _understood(told)

@@ -9,7 +9,6 @@ from common.domain.catalogue.model import (
     AboveMaximum,
     AssetInactive,
     BelowMinimum,
-    ContradictoryTerms,
     PriceUnavailable,
 )
 from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
@@ -18,8 +17,6 @@ from functions.orders import store
 from functions.orders.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
-    ExpiryOutOfRange,
-    OrderNotFound,
     OrderNotPending,
     Status,
     book_price,
@@ -126,22 +123,6 @@ def test_an_order_that_is_cancelled_while_the_market_fills_it_ends_one_way(desk:
     assert desk.orders.order(ann, order.order_id).status is Status.COMPLETED
 
 
-def test_cancel_all_works_through_all_pages_and_leaves_the_filled(desk: Desk) -> None:
-    ann = desk.customer(usd="100000.00")
-    for n in range(120):
-        desk.buy(ann, "1", order_price="90" if n % 2 else "80")
-    desk.mark("BTC", "85")
-    desk.match()  # the sixty at 90
-    cancelled, after = 0, None
-    while True:
-        page = desk.orders.cancel_all(ann, None, after)
-        cancelled, after = cancelled + len(page.items), page.after
-        if after is None:
-            break
-    assert cancelled == 60
-    assert desk.accounts.balance(ann).held == Money(0)
-
-
 def test_an_order_past_its_time_is_cancelled_with_the_reason(desk: Desk) -> None:
     ann = desk.customer(usd="1000.00")
     soon, late = (
@@ -170,18 +151,6 @@ def test_an_order_without_a_time_expires_after_thirty_days(desk: Desk) -> None:
     ann = desk.customer()
     order = desk.buy(ann, "1", order_price="90")
     assert order.expires_at == order.created_at + timedelta(days=30)
-
-
-@pytest.mark.parametrize("minutes", [-1, 0, 91 * 24 * 60])
-def test_an_expiry_in_the_past_or_too_far_ahead_is_refused(desk: Desk, minutes: int) -> None:
-    ann = desk.customer()
-    with pytest.raises(ExpiryOutOfRange):
-        desk.buy(ann, "1", order_price="90", expires_at=desk.clock.at + timedelta(minutes=minutes))
-
-
-def test_a_market_order_does_not_expire(desk: Desk) -> None:
-    with pytest.raises(ContradictoryTerms):
-        desk.buy(desk.customer(), "1", expires_at=desk.clock.at + timedelta(minutes=5))
 
 
 def test_a_repeat_gives_a_limit_order_as_it_is_now_even_after_its_expiry(desk: Desk) -> None:
@@ -215,16 +184,6 @@ def test_an_inactive_asset_or_an_old_price_leaves_orders_as_they_are(desk: Desk)
     desk.list_asset("BTC", "90", active=False)
     with pytest.raises(AssetInactive):
         desk.match()
-    assert desk.orders.order(ann, order.order_id).status is Status.PENDING
-
-
-def test_a_foreign_order_is_not_found_and_not_touched(desk: Desk) -> None:
-    ann, eve = desk.customer("ann"), desk.customer("eve")
-    order = desk.buy(ann, "1", order_price="90")
-    with pytest.raises(OrderNotFound):
-        desk.orders.order(eve, order.order_id)
-    with pytest.raises(OrderNotFound):
-        desk.orders.cancel(eve, order.order_id)
     assert desk.orders.order(ann, order.order_id).status is Status.PENDING
 
 
