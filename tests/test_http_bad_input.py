@@ -105,15 +105,8 @@ NOT_AMOUNTS: list[Any] = [
 def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
-        "amount",
-        "estimated_amount",
-        "max_notional",
-        "max_price",
-        "min_notional",
-        "min_price",
-        "order_price",
-        "quantity",
-        "quote_amount",
+        *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
+        *("quantity", "quote_amount"),
     }
     assert [field.name for field in TIMES] == ["expires_at"]
     assert WITH_BODY == sorted({field.route for field in FIELDS})
@@ -228,11 +221,8 @@ def test_a_number_that_no_machine_holds_is_refused(bad: Bad, route: Route) -> No
 @pytest.mark.parametrize("route", WITH_BODY, ids=named)
 def test_a_body_that_is_nested_deeply_is_refused(bad: Bad, route: Route) -> None:
     for text in (
-        "[" * 16_000,
-        "[" * 8_000 + "]" * 8_000,
-        '{"a":' * 3_000 + "1" + "}" * 3_000,
-        '{"amount":' + "[" * 500 + "]" * 500 + "}",
-        '{"amount":' + '{"a":' * 200 + "1" + "}" * 201,
+        *("[" * 16_000, "[" * 8_000 + "]" * 8_000, '{"a":' * 3_000 + "1" + "}" * 3_000),
+        *('{"amount":' + "[" * 500 + "]" * 500 + "}", '{"amount":' + '{"a":' * 200 + "1" + "}" * 201),
     ):
         assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest")
 
@@ -374,16 +364,7 @@ def test_an_id_that_somebody_else_gave_has_its_form_too(bad: Bad, world: World, 
     for route in routes:
         body = None if CALLS[route].body is None else json.dumps(CALLS[route].body)
         for id_ in (
-            "x" * 65,
-            "a#b",
-            "ann bank",
-            " ann-bank",
-            "ann-bank ",
-            "ann.bank",
-            "änn",
-            "CLIENT#ann",
-            "a\0b",
-            "%",
+            *("x" * 65, "a#b", "ann bank", " ann-bank", "ann-bank ", "ann.bank", "änn", "CLIENT#ann", "a\0b", "%"),
         ):
             at = path(route, world, **{name: quote(id_, safe="")})
             answer = bad.request(route, at, body=body, headers=JSON_TYPE if body else {})
@@ -610,20 +591,7 @@ class TestKeys:
     def test_a_key_that_is_missing_empty_too_long_or_not_plain_is_refused(self, bad: Bad, route: Route) -> None:
         body = json.dumps(CALLS[route].body)
         for key in (
-            None,
-            "",
-            "x" * 129,
-            "x" * 8000,
-            "ключ",
-            "a b",
-            " a",
-            "a ",
-            "a, b",
-            "a\tb",
-            "a\n",
-            "\x7f",
-            "é",
-            "\0",
+            *(None, "", "x" * 129, "x" * 8000, "ключ", "a b", " a", "a ", "a, b", "a\tb", "a\n", "\x7f", "é", "\0"),
         ):
             headers = JSON_TYPE if key is None else {**JSON_TYPE, "idempotency-key": key}
             answer = bad.request(route, body=body, headers=headers)

@@ -398,21 +398,7 @@ class TestCursors:
     def test_that_were_never_ours_are_refused(self, doors: Doors, list_: List) -> None:
         for made_up in (
             *(
-                "",
-                "x",
-                "null",
-                "0",
-                "{}",
-                "=",
-                "====",
-                "%%%",
-                "%00",
-                "\0",
-                "\n",
-                "ключ",
-                "🙂",
-                "../..",
-                "AAAA",
+                *("", "x", "null", "0", "{}", "=", "====", "%%%", "%00", "\0", "\n", "ключ", "🙂", "../..", "AAAA"),
                 "A" * 22,
             ),
             *(

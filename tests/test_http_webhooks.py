@@ -124,17 +124,10 @@ class TestWhatTheBankTells:
     @pytest.mark.parametrize(
         "strange",
         [
-            b"",
-            b"{}",
-            b"[]",
-            b'"adjustment.completed"',
-            b"not JSON",
-            b"\x00",
-            b'{"type": "adjustment.reversed", "data": {}}',
-            b'{"type": "adjustment.completed", "data": null}',
+            *(b"", b"{}", b"[]", b'"adjustment.completed"', b"not JSON", b"\x00"),
+            *(b'{"type": "adjustment.reversed", "data": {}}', b'{"type": "adjustment.completed", "data": null}'),
             b'{"type": "adjustment.completed", "timestamp": "2026-11-21T12:00:00Z", "data": {"amount": 20.00}}',
-            b"[" * 8_000,
-            "é".encode() * 8_000,
+            *(b"[" * 8_000, "é".encode() * 8_000),
         ],
         ids=lambda raw: repr(raw)[:40],
     )

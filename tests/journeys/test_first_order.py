@@ -81,15 +81,8 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
     asked = _post(customer, "/balance/withdrawals", "w", **to_bank).json()
     assert customer.get(f"/balance/withdrawals/{asked['transfer_id']}").json()["status"] == "PENDING"
     for path in (
-        "/balance/transactions?limit=1",
-        "/balances",
-        "/balances/OP",
-        "/assets",
-        "/assets/OP",
-        "/assets/OP/transactions?limit=1",
-        "/orders?limit=1",
-        "/orders?asset_id=OP",
-        "/portfolio",
+        *("/balance/transactions?limit=1", "/balances", "/balances/OP", "/assets", "/assets/OP"),
+        *("/assets/OP/transactions?limit=1", "/orders?limit=1", "/orders?asset_id=OP", "/portfolio"),
     ):
         assert customer.get(path).status_code == 200, path
     page = customer.get("/orders?limit=1").json()
@@ -127,10 +120,7 @@ def test_without_a_good_token_nobody_gets_in(stack: Stack) -> None:
     richer = _base64({**_read(claims), "username": "bob"})
     unsigned = _base64({"alg": "none", "kid": _read(head)["kid"]})
     for token in (
-        "Bearer",
-        "nonsense",
-        f"{head}.{claims}.{'A' * len(signature)}",
-        f"{head}.{richer}.{signature}",
+        *("Bearer", "nonsense", f"{head}.{claims}.{'A' * len(signature)}", f"{head}.{richer}.{signature}"),
         f"{unsigned}.{claims}.",
     ):
         answer = httpx.get(f"{stack.desk.api_url}/me", headers={"Authorization": f"Bearer {token}"})
