@@ -536,40 +536,6 @@ class TestTerms:
         answer = bad.body(Route("POST", "/orders"), body)
         assert (answer.status, answer.problem) == (status, problem)
 
-    def test_a_day_has_its_limit_and_a_purse_its_bottom(self, bad: Bad) -> None:
-        assert bad.body(Route("POST", "/balance/deposits"), {"amount": "1000000.01"}).problem == "DailyLimitExceeded"
-        withdraw, to = Route("POST", "/balance/withdrawals"), {"banking_client_id": "ann-bank"}
-        assert bad.body(withdraw, {"amount": "10000.01", **to}).problem == "DailyLimitExceeded"
-        assert bad.body(withdraw, {"amount": "9999.99", **to}).problem == "InsufficientFunds"
-
-    @pytest.mark.parametrize(
-        ("fields", "status", "problem"),
-        [
-            ({"crypto_client_id": "ann-bank"}, 404, "ClientNotFound"),  # a client of the other kind
-            ({"banking_client_id": "ann-crypto"}, 404, "ClientNotFound"),
-            ({"banking_client_id": "nobody"}, 404, "ClientNotFound"),
-            ({"asset_id": "XYZ"}, 404, "AssetNotFound"),
-            ({"asset_id": "USD"}, 404, "AssetNotFound"),
-            ({"asset_id": "AI"}, 404, "MarketUnknown"),  # the exchange does not have it
-            ({"quantity": "0.123456789"}, 422, "PrecisionExceeded"),
-            ({"quantity": "0.2"}, 422, "EstimateOutOfBand"),
-            ({"estimated_amount": "9.79"}, 422, "EstimateOutOfBand"),
-            ({"estimated_amount": "10.21"}, 422, "EstimateOutOfBand"),
-            ({"quantity": "0.001", "estimated_amount": "0.10"}, 422, "BelowMinimum"),
-            ({"quantity": "10000", "estimated_amount": "1000000.01"}, 422, "AboveMaximum"),
-            ({"quantity": "0.100001"}, 422, "NotALot"),
-            ({"quantity": "0.01", "estimated_amount": "1.00"}, 422, "NotALot"),  # at the limit less than its smallest
-            ({"quantity": "10", "estimated_amount": "1000.00"}, 409, "InsufficientAsset"),
-        ],
-        ids=str,
-    )
-    def test_what_the_rules_of_a_sale_forbid_is_refused_by_name(
-        self, bad: Bad, fields: dict[str, str], status: int, problem: str
-    ) -> None:
-        sell = Route("POST", "/crypto/order/sell")
-        answer = bad.body(sell, {**(CALLS[sell].body or {}), **fields})
-        assert (answer.status, answer.problem) == (status, problem)
-
     def test_the_rules_of_an_asset_must_be_possible(self, bad: Bad) -> None:
         route = Route("PUT", "/operations/catalogue/{asset_id}")
         good = CALLS[route].body or {}
