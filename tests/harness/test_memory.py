@@ -335,6 +335,15 @@ def test_what_is_wrong_for_this_table_is_the_reason_of_its_statement(client: Cli
     assert [reason["Code"] for reason in cancelled(client, insert(2), absent)] == ["None", "ValidationError"]
 
 
+def test_a_transactional_read_shows_its_projection_in_order(client: Client) -> None:
+    put(client, order(1), order(2))
+    gets = [
+        statement("Get", Key={**KEY, "PK": {"S": pk}}, ProjectionExpression="ASSET_ID") for pk in ("O2", "none", "O1")
+    ]
+    answer = client.transact_get_items(TransactItems=gets)
+    assert answer["Responses"] == [{"Item": {"ASSET_ID": {"S": "BTC#2"}}}, {}, {"Item": {"ASSET_ID": {"S": "BTC#1"}}}]
+
+
 def test_unknown_members_of_a_statement_are_not_sent(client: Client) -> None:
     for wrong in (statement("Put", Item=KEY, Condition="x"), statement("Put"), statement("Upsert", Item=KEY)):
         with pytest.raises(ParamValidationError):
