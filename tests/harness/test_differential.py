@@ -1,8 +1,8 @@
 """The in-memory table answers as moto does.
 
 What moto 5.2.5 does otherwise than AWS, `operations` does not ask: what is absent in a comparison, undefined names and
-values, 39 digits, a key and more, `Limit=0`, tokens, UPDATED_NEW, the projection of a transactional read, an update that
-is refused where there is no item. There the table does as AWS documents: `test_memory`, `test_expressions`.
+values, 39 digits, a key and more, `Limit=0`, tokens, UPDATED_NEW, the projection of a transactional read, a refused
+update where there is no item. There the table does as AWS documents: `test_memory`, `test_expressions`.
 """
 
 from collections import Counter

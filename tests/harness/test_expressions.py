@@ -58,10 +58,8 @@ def holds(text: str) -> bool:
 
 def refused(begins: str, message: str) -> Any:
     def so(error: ClientError) -> bool:
-        told = error.response["Error"]
-        return (
-            told["Code"] == "ValidationException" and told["Message"].startswith(begins) and message in told["Message"]
-        )
+        code, told = error.response["Error"]["Code"], error.response["Error"]["Message"]
+        return code == "ValidationException" and told.startswith(begins) and message in told
 
     return pytest.raises(ClientError, check=so)
 
