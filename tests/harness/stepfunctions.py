@@ -48,7 +48,6 @@ NAME_MAX = 80
 KEPT = timedelta(days=90)  # a closed execution; then it is gone, and its name is free
 STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, "ABORTED", "PENDING_REDRIVE")
 RESTARTED = "States.ServiceRestart"
-DATA = {"input", "output", "parameters"}  # of an event
 
 Answer = dict[str, Any]
 
@@ -222,29 +221,12 @@ class InMemoryStepFunctions:
         more = {"nextToken": page_token(kind, page[size - 1].number)} if len(page) > size else {}
         return self._answer(executions=[_listed(execution) for execution in page[:size]], **more)
 
-    def get_execution_history(
-        self,
-        *,
-        executionArn: str,
-        maxResults: int = PAGE,
-        reverseOrder: bool = False,
-        nextToken: str | None = None,
-        includeExecutionData: bool = True,
-    ) -> Answer:
+    def get_execution_history(self, *, executionArn: str, maxResults: int = PAGE, reverseOrder: bool = False) -> Answer:
+        """The first or the last events: there is no further page."""
         operation = "GetExecutionHistory"
-        events = self._execution(operation, executionArn).events
-        size, kind = page_size(operation, maxResults), f"{executionArn} {reverseOrder}"
-        at = page_start(operation, kind, nextToken)
-        if reverseOrder:
-            last = len(events) if at is None else at
-            first = max(0, last - size)
-            numbers, goes_on, more = range(last, first, -1), first, first > 0
-        else:
-            first = at or 0
-            last = min(len(events), first + size)
-            numbers, goes_on, more = range(first + 1, last + 1), last, last < len(events)
-        page = [_event(number, events[number - 1], includeExecutionData) for number in numbers]
-        return self._answer(events=page, **({"nextToken": page_token(kind, goes_on)} if more else {}))
+        events = list(enumerate(self._execution(operation, executionArn).events, 1))
+        page = (events[::-1] if reverseOrder else events)[: page_size(operation, maxResults)]
+        return self._answer(events=[_event(number, event) for number, event in page])
 
     # Tokens
 
@@ -327,11 +309,10 @@ def _listed(execution: Execution) -> Answer:
     }
 
 
-def _event(number: int, event: Event, with_data: bool) -> Answer:
+def _event(number: int, event: Event) -> Answer:
     """An event as its history shows it; what is unknown is left out."""
     at, kind, key, details = event
     shown: Answer = {"timestamp": at, "type": kind, "id": number, "previousEventId": number - 1}
     if key:
-        hidden = () if with_data else DATA
-        shown[key] = {name: said for name, said in details.items() if said is not None and name not in hidden}
+        shown[key] = {name: said for name, said in details.items() if said is not None}
     return shown

@@ -543,21 +543,13 @@ def test_a_history_tells_of_a_token_its_failure_and_its_time_out() -> None:
     assert events[10]["timestamp"] == BEGINNING + timedelta(seconds=360)
 
 
-def test_a_history_can_be_read_backwards_in_pages_and_without_data() -> None:
+def test_a_history_can_be_read_backwards() -> None:
     rig = Rig()
-    execution = rig.start(rig.deploy(machine(X=task("echo", Next="Y"), Y=wait(Seconds=1))), {"n": 1})
-    rig.service.run()
-    read = rig.service.get_execution_history
-    page = read(executionArn=execution.arn, maxResults=3, reverseOrder=True)
-    rig.after(1)  # the history grows meanwhile
-    rest = read(executionArn=execution.arn, maxResults=3, reverseOrder=True, nextToken=page["nextToken"])
-    assert [event["id"] for event in page["events"] + rest["events"]] == [7, 6, 5, 4, 3, 2]
-    details = rig.history(execution, includeExecutionData=False)[1]["stateEnteredEventDetails"]
-    assert details == {"name": "X"}
-    with refused("InvalidToken"):
-        read(executionArn=execution.arn, nextToken=page["nextToken"])
+    execution = rig.play(machine(X=task("echo", Next="Y"), Y=wait(Seconds=1)), {"n": 1})
+    whole = rig.history(execution)
+    assert rig.history(execution, maxResults=3, reverseOrder=True) == whole[:-4:-1]
     with refused("ExecutionDoesNotExist"):
-        read(executionArn=f"{execution.arn}x")
+        rig.service.get_execution_history(executionArn=f"{execution.arn}x")
 
 
 def test_answers_have_the_members_that_botocore_knows_and_no_other() -> None:
