@@ -1,6 +1,8 @@
 """The bank's webhook: no token, but a signature over every byte. What is not the bank's is refused before it is read;
-what is the bank's is taken once, and never asked for again. How a signature is read, and which events are understood, is
-in `tests/gateways/test_bank_events.py`."""
+what is the bank's is taken once, and never asked for again.
+
+How a signature is read, and which events are understood, is for `tests/gateways/test_bank_events.py`.
+"""
 
 from __future__ import annotations
 
