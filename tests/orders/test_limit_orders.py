@@ -111,18 +111,6 @@ def test_a_filled_order_can_not_be_cancelled_and_a_cancelled_one_is_not_filled(d
         desk.orders.cancel(ann, filled.order_id)
 
 
-def test_an_order_that_is_cancelled_while_the_market_fills_it_ends_one_way(desk: Desk) -> None:
-    ann = desk.customer()
-    order = desk.buy(ann, "1", order_price="90")
-    desk.mark("BTC", "90")
-    orders = desk.orders
-    resting = orders.order(ann, order.order_id)
-    desk.match()
-    with pytest.raises(OrderNotPending):  # what the canceller had read is no longer so
-        orders._close(resting, Status.CANCELLED, "cancelled by the customer", "customer")
-    assert desk.orders.order(ann, order.order_id).status is Status.COMPLETED
-
-
 def test_an_order_past_its_time_is_cancelled_with_the_reason(desk: Desk) -> None:
     ann = desk.customer(usd="1000.00")
     soon, late = (
