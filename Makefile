@@ -16,7 +16,7 @@ export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION := 20
 export CDK_DISABLE_CLI_TELEMETRY := true
 
 .DEFAULT_GOAL := help
-.PHONY: help install up down demo test simulate check docs bench deploy lock clean
+.PHONY: help install up down demo test prove simulate check docs bench deploy lock clean
 
 help:  ## what can be done
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -34,8 +34,11 @@ demo: up  ## drive the order desk through its HTTP API, and draw what happened
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
-test: install  ## all tests
+test: install  ## every rule and every single fault (under 5 minutes on two cores)
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+
+prove: export DEPTH := full
+prove: test  ## the same tests in full: pairs of faults, all schedules, 10,000 random lives (under half an hour)
 
 simulate: install  ## 100,000 random lives of cash-outs and payouts with faults (about 40 minutes; SEED=4711 replays one)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)

@@ -22,7 +22,7 @@ from infra.context import MEMORY_MIB
 from infra.http_api import LOGGED
 from tests.desk import Desk
 from tests.harness.executions import Execution
-from tests.harness.meter import Cost, Meter
+from tests.harness.meter import Meter
 
 ROUNDS = 200  # of each life, for lives per second
 # Of a call, while a function waits for its answer; assumed: no account was at hand. A transaction takes so much more.
@@ -212,7 +212,7 @@ def used(life: Life) -> Usage:
         requests=life.requests + counted.webhooks,
         tasks=counted.tasks,
         calls=cost.requests,
-        transactions=len(cost.by_operation.get("TransactWriteItems", Cost()).calls),
+        transactions=sum(call.operation == "TransactWriteItems" for call in cost.calls),
         outside=counted.outside,
         write_units=cost.write_units,
         read_units=cost.read_units,

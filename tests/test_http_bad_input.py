@@ -92,6 +92,7 @@ FIELDS = list(openapi.fields())
 AMOUNTS = [field for field in FIELDS if field.is_amount]
 TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
+EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
 
 NOT_AMOUNTS: list[Any] = [
     *("NaN", "nan", "sNaN", "Infinity", "-Infinity", "inf", "1e400", "1e-400", "1E1", "1e1", "0x10", "1_000"),
@@ -105,15 +106,8 @@ NOT_AMOUNTS: list[Any] = [
 def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
-        "amount",
-        "estimated_amount",
-        "max_notional",
-        "max_price",
-        "min_notional",
-        "min_price",
-        "order_price",
-        "quantity",
-        "quote_amount",
+        *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
+        *("quantity", "quote_amount"),
     }
     assert [field.name for field in TIMES] == ["expires_at"]
     assert WITH_BODY == sorted({field.route for field in FIELDS})
@@ -136,9 +130,7 @@ def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
 
 
 @pytest.mark.parametrize("amount", ["9999999999", "9999999999.999999999999999999", "0.000000000000000001"])
-def test_the_largest_and_the_smallest_amounts_are_refused_by_the_rules_and_not_by_accident(
-    bad: Bad, amount: str
-) -> None:
+def test_the_largest_and_the_smallest_amounts_are_refused_by_the_rules(bad: Bad, amount: str) -> None:
     base = {"asset_id": "BTC", "order_type": "BUY"}
     place = Route("POST", "/orders")
     for body in (
@@ -184,7 +176,7 @@ def test_a_missing_field_is_refused_and_named(bad: Bad, field: Field) -> None:
     assert about(bad.body(field.route, body), f"body.{field.name}")
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_an_unknown_field_is_refused_and_named(bad: Bad, route: Route) -> None:
     for name in ("username", "sub", "id", "status", "Amount", "amount ", "__proto__", "", "é"):
         body = {**(CALLS[route].body or {}), name: "x"}
@@ -192,7 +184,7 @@ def test_an_unknown_field_is_refused_and_named(bad: Bad, route: Route) -> None:
             assert about(bad.body(route, body), f"body.{name}"), name
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_field_that_is_there_twice_is_refused(bad: Bad, route: Route) -> None:
     """Which of two amounts was meant? Whoever stands between us may have read the other one."""
     for name, value in (CALLS[route].body or {}).items():
@@ -201,24 +193,20 @@ def test_a_field_that_is_there_twice_is_refused(bad: Bad, route: Route) -> None:
         assert bad.raw(route, twice).problem in ("BodyRefused", "InvalidRequest")
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
-def test_a_body_that_is_no_object_is_refused(bad: Bad, route: Route) -> None:
-    good = json.dumps(CALLS[route].body)
-    for text in ("null", "true", "0", "1", "1.5", "NaN", '""', '"x"', "[]", "[[]]", "[1]", f"[{good}]", f"[{good}, 1]"):
-        assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest"), text
-
-
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
-def test_a_body_that_is_no_json_is_refused(bad: Bad, route: Route) -> None:
+@EACH
+def test_a_body_that_is_no_object_no_json_or_nested_deeply_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body)
     for text in (
-        *(None, "", " ", "{", "}", "nope", "{'amount': '1'}", "amount=1.00", "<a/>", "\0", "﻿" + good, good + good),
+        *("null", "true", "0", "1", "1.5", "NaN", '""', '"x"', "[]", "[[]]", "[1]", f"[{good}]", f"[{good}, 1]"),
+        *(None, "", " ", "{", "}", "nope", "{'amount': '1'}", "amount=1.00", "<a/>", "\0", "\ufeff" + good, good * 2),
         *(good[:-1], good + ",", good[:-1] + ",}", good + " x", f"/**/{good}", good[:-1] + ', "a": \x01"x"}'),
+        *("[" * 16_000, "[" * 8_000 + "]" * 8_000, '{"a":' * 3_000 + "1" + "}" * 3_000),
+        *('{"amount":' + "[" * 500 + "]" * 500 + "}", '{"amount":' + '{"a":' * 200 + "1" + "}" * 201),
     ):
         assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest"), text
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_number_that_no_machine_holds_is_refused(bad: Bad, route: Route) -> None:
     for number in ("1" * 5000, "-" + "1" * 5000, "1e400", "-1e400", "1e-400", "1." + "1" * 5000, "NaN", "-Infinity"):
         for field in FIELDS:
@@ -227,19 +215,7 @@ def test_a_number_that_no_machine_holds_is_refused(bad: Bad, route: Route) -> No
                 assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest")
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
-def test_a_body_that_is_nested_deeply_is_refused(bad: Bad, route: Route) -> None:
-    for text in (
-        "[" * 16_000,
-        "[" * 8_000 + "]" * 8_000,
-        '{"a":' * 3_000 + "1" + "}" * 3_000,
-        '{"amount":' + "[" * 500 + "]" * 500 + "}",
-        '{"amount":' + '{"a":' * 200 + "1" + "}" * 201,
-    ):
-        assert bad.raw(route, text).problem in ("BodyRefused", "InvalidRequest")
-
-
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_body_that_is_not_utf_8_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body).encode()
     for raw in (b"\xff", b"\xff" + good, good[:-1] + b',"\xc3":1}', b"\xed\xa0\x80", b'{"\xed\xa0\x80":1}'):
@@ -248,7 +224,7 @@ def test_a_body_that_is_not_utf_8_is_refused(bad: Bad, route: Route) -> None:
         assert bad.raw(route, good.decode().encode(encoding)).problem in ("BodyRefused", "InvalidRequest")
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_half_a_character_is_refused_in_a_value_and_in_a_name(bad: Bad, route: Route) -> None:
     """JSON can write the half of a surrogate pair, which is no text, and no database takes it."""
     for text in ('{"\\ud800": "1"}', '{"amount": "\\udfff"}', '"\\ud800"', '{"a": {"b": ["\\udead"]}}'):
@@ -258,7 +234,7 @@ def test_half_a_character_is_refused_in_a_value_and_in_a_name(bad: Bad, route: R
             assert bad.body(route, in_place(field, "BTC\ud800")).problem in ("BodyRefused", "InvalidRequest")
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_body_of_another_content_type_is_refused(bad: Bad, route: Route) -> None:
     good = json.dumps(CALLS[route].body)
     for kind in OTHER_TYPES:
@@ -266,7 +242,7 @@ def test_a_body_of_another_content_type_is_refused(bad: Bad, route: Route) -> No
         assert bad.raw(route, b"\xff\0", {"content-type": kind}).problem == "BodyRefused", kind
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_nothing_is_refused_whatever_it_calls_itself(bad: Bad, route: Route) -> None:
     for kind in OTHER_TYPES:
         for nothing in (None, "", b""):
@@ -278,7 +254,7 @@ def filled(route: Route, size: int) -> bytes:
     return json.dumps(CALLS[route].body).encode().ljust(size)
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_body_of_one_byte_over_16_kib_is_refused(bad: Bad, doors: Doors, world: World, route: Route) -> None:
     assert bad.raw(route, filled(route, BODY_BYTES_MAX + 1)).problem == "BodyRefused"
     assert bad.raw(route, "é" * (BODY_BYTES_MAX // 2) + "x").problem == "BodyRefused"
@@ -289,7 +265,7 @@ def test_a_body_of_one_byte_over_16_kib_is_refused(bad: Bad, doors: Doors, world
     assert world.desk.dynamo.items() == before
 
 
-@pytest.mark.parametrize("route", WITH_BODY, ids=named)
+@EACH
 def test_a_body_of_16_kib_is_read(route: Route) -> None:
     world = World.made()
     with opened(world.desk, openapi.check) as doors:
@@ -347,46 +323,17 @@ class TestAssets:
         assert doors.customer().get("/assets/AI").status == 200
 
 
-@pytest.mark.parametrize("name", ["order_id", "transfer_id", "thing_id"])
-def test_an_id_of_a_thing_that_has_not_its_form_is_refused(bad: Bad, world: World, name: str) -> None:
+@pytest.mark.parametrize("name", ["order_id", "transfer_id", "thing_id", "client_id", "webhook_id"])
+def test_an_id_that_has_not_its_form_is_refused(bad: Bad, world: World, name: str) -> None:
     routes = openapi.parameters("path", name)
     assert routes
     for route in routes:
         body = None if CALLS[route].body is None else json.dumps(CALLS[route].body)
         good = getattr(world, CALLS[route].thing)
-        for id_ in (
-            "x",
-            good.lower(),
-            good + "A" * 10,
-            good[:-10],
-            f"{good}#",
-            f"{good} ",
-            f" {good}",
-            "TRANS#ann#BTC",
-        ):
-            at = route.path.format(**{name: quote(id_, safe="")})
-            answer = bad.request(route, at, body=body, headers=JSON_TYPE if body else {})
-            assert about(answer, f"path.{name}") or answer.problem == "RouteNotFound", id_
-
-
-@pytest.mark.parametrize("name", ["client_id", "webhook_id"])
-def test_an_id_that_somebody_else_gave_has_its_form_too(bad: Bad, world: World, name: str) -> None:
-    routes = openapi.parameters("path", name)
-    assert routes
-    for route in routes:
-        body = None if CALLS[route].body is None else json.dumps(CALLS[route].body)
-        for id_ in (
-            "x" * 65,
-            "a#b",
-            "ann bank",
-            " ann-bank",
-            "ann-bank ",
-            "ann.bank",
-            "änn",
-            "CLIENT#ann",
-            "a\0b",
-            "%",
-        ):
+        ids = ["x", good.lower(), good + "A" * 10, good[:-10], f"{good}#", f"{good} ", f" {good}", "TRANS#ann#BTC"]
+        if name in ("client_id", "webhook_id"):  # somebody else gives them
+            ids = ["x" * 65, "a#b", "ann bank", " ann-bank", "ann-bank ", "ann.bank", "änn", "CLIENT#ann", "a\0b", "%"]
+        for id_ in ids:
             at = path(route, world, **{name: quote(id_, safe="")})
             answer = bad.request(route, at, body=body, headers=JSON_TYPE if body else {})
             assert about(answer, f"path.{name}") or answer.problem == "RouteNotFound", id_
@@ -475,7 +422,7 @@ class TestTimes:
         body = {"asset_id": "BTC", "order_type": "BUY", "quantity": "1", "order_price": "50", "expires_at": expires_at}
         assert bad.body(Route("POST", "/orders"), body).problem == "ExpiryOutOfRange"
 
-    def test_both_ends_of_time_and_a_span_that_ends_before_it_begins_are_lists_of_nothing(self, doors: Doors) -> None:
+    def test_spans_at_the_ends_of_time_or_backwards_are_lists_of_nothing(self, doors: Doors) -> None:
         routes = openapi.parameters("query", "from")
         assert routes == openapi.parameters("query", "to")
         for route in routes:
@@ -557,40 +504,6 @@ class TestTerms:
         answer = bad.body(Route("POST", "/orders"), body)
         assert (answer.status, answer.problem) == (status, problem)
 
-    def test_a_day_has_its_limit_and_a_purse_its_bottom(self, bad: Bad) -> None:
-        assert bad.body(Route("POST", "/balance/deposits"), {"amount": "1000000.01"}).problem == "DailyLimitExceeded"
-        withdraw, to = Route("POST", "/balance/withdrawals"), {"banking_client_id": "ann-bank"}
-        assert bad.body(withdraw, {"amount": "10000.01", **to}).problem == "DailyLimitExceeded"
-        assert bad.body(withdraw, {"amount": "9999.99", **to}).problem == "InsufficientFunds"
-
-    @pytest.mark.parametrize(
-        ("fields", "status", "problem"),
-        [
-            ({"crypto_client_id": "ann-bank"}, 404, "ClientNotFound"),  # a client of the other kind
-            ({"banking_client_id": "ann-crypto"}, 404, "ClientNotFound"),
-            ({"banking_client_id": "nobody"}, 404, "ClientNotFound"),
-            ({"asset_id": "XYZ"}, 404, "AssetNotFound"),
-            ({"asset_id": "USD"}, 404, "AssetNotFound"),
-            ({"asset_id": "AI"}, 404, "MarketUnknown"),  # the exchange does not have it
-            ({"quantity": "0.123456789"}, 422, "PrecisionExceeded"),
-            ({"quantity": "0.2"}, 422, "EstimateOutOfBand"),
-            ({"estimated_amount": "9.79"}, 422, "EstimateOutOfBand"),
-            ({"estimated_amount": "10.21"}, 422, "EstimateOutOfBand"),
-            ({"quantity": "0.001", "estimated_amount": "0.10"}, 422, "BelowMinimum"),
-            ({"quantity": "10000", "estimated_amount": "1000000.01"}, 422, "AboveMaximum"),
-            ({"quantity": "0.100001"}, 422, "NotALot"),
-            ({"quantity": "0.01", "estimated_amount": "1.00"}, 422, "NotALot"),  # at the limit less than its smallest
-            ({"quantity": "10", "estimated_amount": "1000.00"}, 409, "InsufficientAsset"),
-        ],
-        ids=str,
-    )
-    def test_what_the_rules_of_a_sale_forbid_is_refused_by_name(
-        self, bad: Bad, fields: dict[str, str], status: int, problem: str
-    ) -> None:
-        sell = Route("POST", "/crypto/order/sell")
-        answer = bad.body(sell, {**(CALLS[sell].body or {}), **fields})
-        assert (answer.status, answer.problem) == (status, problem)
-
     def test_the_rules_of_an_asset_must_be_possible(self, bad: Bad) -> None:
         route = Route("PUT", "/operations/catalogue/{asset_id}")
         good = CALLS[route].body or {}
@@ -612,20 +525,7 @@ class TestKeys:
     def test_a_key_that_is_missing_empty_too_long_or_not_plain_is_refused(self, bad: Bad, route: Route) -> None:
         body = json.dumps(CALLS[route].body)
         for key in (
-            None,
-            "",
-            "x" * 129,
-            "x" * 8000,
-            "ключ",
-            "a b",
-            " a",
-            "a ",
-            "a, b",
-            "a\tb",
-            "a\n",
-            "\x7f",
-            "é",
-            "\0",
+            *(None, "", "x" * 129, "x" * 8000, "ключ", "a b", " a", "a ", "a, b", "a\tb", "a\n", "\x7f", "é", "\0"),
         ):
             headers = JSON_TYPE if key is None else {**JSON_TYPE, "idempotency-key": key}
             answer = bad.request(route, body=body, headers=headers)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests import openapi
 from tests.calls import CALLS, World, every_route, path
+from tests.depth import deep
 from tests.doors import Answer, Doors, Token, opened
 from tests.openapi import operation
 
@@ -17,21 +18,7 @@ TEXT = st.text(max_size=30)
 WORDS = st.sampled_from(
     [
         *(
-            "",
-            "0",
-            "1",
-            "-1",
-            "1.5",
-            "100",
-            "1e400",
-            "NaN",
-            "null",
-            "true",
-            "BTC",
-            "AI",
-            "USD",
-            "BUY",
-            "PENDING",
+            *("", "0", "1", "-1", "1.5", "100", "1e400", "NaN", "null", "true", "BTC", "AI", "USD", "BUY", "PENDING"),
             "ann",
         ),
         *("2026-11-21", "2026-11", "2026-11-21T12:00:00Z", "9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"),
@@ -114,7 +101,7 @@ def requests(draw: st.DrawFn) -> dict[str, Any]:
     derandomize=True,
     database=None,
     deadline=None,
-    max_examples=100,
+    max_examples=deep(everyday=20, full=100),
     phases=[Phase.generate, Phase.shrink],
     suppress_health_check=[HealthCheck.too_slow],
 )

@@ -130,36 +130,6 @@ class TestAccounts:
         newest = ann.get("/balance/transactions").json["items"]
         assert ("WITHDRAW", "100.00") in [(line["transaction_type"], line["amount"]) for line in newest]
 
-    def test_an_operator_decides_a_withdrawal_of_which_nothing_is_at_the_bank(self, doors: Doors, world: World) -> None:
-        ann, olga = doors.customer(), doors.operator()
-        held = Decimal(ann.get("/balance").json["held_balance"])
-        done = olga.post(f"/operations/withdrawals/{world.withdrawal}/complete", {"reason": "paid 4711"})
-        assert (done.json["status"], done.json["reason"]) == ("COMPLETED", "paid 4711")
-        assert ann.get(f"/balance/withdrawals/{world.withdrawal}").json == done.json
-        assert Decimal(ann.get("/balance").json["held_balance"]) == held - 40
-        newest = ann.get("/balance/transactions").json["items"][0]
-        assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", "40.00")
-
-    def test_a_decided_withdrawal_stays_decided(self, doors: Doors, world: World) -> None:
-        olga, at = doors.operator(), f"/operations/withdrawals/{world.withdrawal}"
-        rejected = olga.post(f"{at}/reject", {"reason": "no such account"})
-        assert rejected.json["status"] == "REJECTED"
-        assert olga.post(f"{at}/reject", {"reason": "no such account"}).json == rejected.json
-        for act in ("complete", "retry-payout"):
-            refused = olga.post(f"{at}/{act}", {"reason": "paid 4711"})
-            assert (refused.status, refused.problem, refused.json["order_status"]) == (
-                409,
-                "PayoutUnsettled",
-                "REJECTED",
-            )
-
-    def test_nobody_decides_by_hand_what_the_bank_may_still_pay(self, doors: Doors, world: World) -> None:
-        olga, before = doors.operator(), world.desk.dynamo.items()
-        for act in ("complete", "reject", "retry-payout"):
-            refused = olga.post(f"/operations/withdrawals/{world.paying}/{act}", {"reason": "paid 4711"})
-            assert (refused.status, refused.problem) == (409, "PayoutUnsettled")
-        assert world.desk.dynamo.items() == before
-
 
 class TestCashOuts:
     ASKED: Mapping[str, str] = {
@@ -222,38 +192,6 @@ class TestCashOuts:
         assert {order["order_id"] for order in cancelled} == {world.pending, world.sale}
         assert ann.get(f"/crypto/order/sell/{world.unsold}").json["status"] == "BASE_TXN_PENDING"
 
-    def test_an_estimate_that_is_not_near_the_price_is_told_what_would_be(self, doors: Doors, world: World) -> None:
-        ann, before = doors.customer(), world.desk.dynamo.items()
-        refused = ann.post("/crypto/order/sell", {**self.ASKED, "estimated_amount": "11.00"})
-        assert (refused.status, refused.problem) == (422, "EstimateOutOfBand")
-        assert world.desk.dynamo.items() == before
-        for edge in ("lowest_usd", "highest_usd"):
-            again = ann.post("/crypto/order/sell", {**self.ASKED, "estimated_amount": refused.json[edge]})
-            assert again.status == 200, edge
-
-    def test_what_the_exchange_refuses_was_never_there_and_may_be_asked_again(self, doors: Doors, world: World) -> None:
-        ann, coins = doors.customer(), doors.customer().get("/balances/BTC").json["quantity"]
-        listed = ann.get("/crypto/order/sell").json
-        world.desk.world.fake.refuse_next()
-        refused = ann.post("/crypto/order/sell", self.ASKED, key="k")
-        assert (refused.status, refused.problem) == (503, "SaleRefused")
-        assert int(refused.headers["retry-after"]) > 0
-        assert ann.get("/crypto/order/sell").json["items"] == listed["items"]
-        assert ann.get("/balances/BTC").json["quantity"] == coins
-        again = ann.post("/crypto/order/sell", self.ASKED, key="k")
-        assert (again.status, again.replayed, again.json["status"]) == (200, False, "BASE_TXN_PENDING")
-
-    def test_what_the_exchange_does_not_answer_is_not_told_until_it_is_known(self, doors: Doors, world: World) -> None:
-        ann, fake = doors.customer(), world.desk.world.fake
-        fake.drop_answer_next("place")
-        fake.fail_before_next("find")
-        unknown = ann.post("/crypto/order/sell", self.ASKED, key="k")
-        assert (unknown.status, unknown.problem) == (503, "SaleUnresolved")
-        assert ann.get(f"/crypto/order/sell/{unknown.json['id']}").problem == "SellOrderNotFound"
-        found = ann.post("/crypto/order/sell", self.ASKED, key="k")
-        assert (found.status, found.replayed, found.json["order_id"]) == (200, True, unknown.json["id"])
-        assert ann.get(f"/crypto/order/sell/{unknown.json['id']}").json == found.json
-
     @pytest.mark.parametrize(
         ("act", "after", "free"),
         [
@@ -285,31 +223,6 @@ class TestCashOuts:
             assert (again.status, again.json["order"]["status"]) == (200, after)
             once = world.desk.dynamo.items()
         assert world.desk.dynamo.items() == once
-
-    def test_an_attempt_is_given_up_once_and_only_while_it_is_pending(self, doors: Doors, world: World) -> None:
-        olga, because = doors.operator(), {"reason": "ticket 4714"}
-        for kind, pending, others in (
-            ("sell-orders", world.unanswered, (world.unpaid, world.cashed_out, world.unsold)),
-            ("withdrawals", world.paying, (world.withdrawal,)),
-        ):
-            assert olga.post(f"/operations/{kind}/{pending}/abandon-attempt", because).status == 200
-            for other in (pending, *others):
-                refused = olga.post(f"/operations/{kind}/{other}/abandon-attempt", because)
-                assert (refused.status, refused.problem) == (409, "PayoutUnsettled")
-        subjects = [act["subject"] for act in olga.get("/operations/audit", date="2026-11-21").json["items"]]
-        assert subjects == [world.paying, world.unanswered]
-
-    def test_a_sale_of_which_nothing_is_executed_is_voided_and_one_that_is_sold_is_not(
-        self, doors: Doors, world: World
-    ) -> None:
-        ann, olga, because = doors.customer(), doors.operator(), {"reason": "ticket 4713"}
-        coins = Decimal(ann.get("/balances/BTC").json["quantity"])
-        done = olga.post(f"/operations/sell-orders/{world.unsold}/void", because).json
-        assert (done["done"], done["order"]["status"]) == (True, "BASE_TXN_FAILED")
-        assert Decimal(ann.get("/balances/BTC").json["quantity"]) == coins + Decimal("0.0555")
-        for other in (world.unsold, world.cashed_out, world.unpaid):
-            refused = olga.post(f"/operations/sell-orders/{other}/void", because)
-            assert (refused.status, refused.problem) == (409, "SellOrderNotOpen")
 
 
 class TestOrders:
@@ -357,13 +270,6 @@ class TestOrders:
         assert {order["status"] for order in done["items"]} == {"CANCELLED"}
         pending = ann.get("/orders", status="PENDING").json["items"]
         assert {order["route"].partition("/")[2].partition("/")[0] for order in pending} == {"purchases"}
-
-    def test_an_operator_ends_an_order_and_is_in_the_audit(self, doors: Doors, world: World) -> None:
-        olga = doors.operator()
-        ended = olga.post(f"/operations/orders/{world.pending}/fail", {"reason": "delisted"}).json
-        assert (ended["status"], ended["reason"]) == ("FAILED", "delisted")
-        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["operator"], entry["action"], entry["subject"]) == ("olga", "fail", world.pending)
 
 
 class TestHoldings:
@@ -426,11 +332,6 @@ class TestOperators:
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
 
-    def test_an_account_that_is_right_has_no_differences(self, doors: Doors) -> None:
-        told = doors.operator().post("/operations/reconcile", {"username": "ann"}).json
-        assert (told["username"], told["differences"]) == ("ann", [])
-        assert told["lines"] == 4 + 4 + 1  # and four sales, of which one was paid
-
     def test_the_story_of_a_cash_out_is_told_to_its_last_call(self, doors: Doors, world: World) -> None:
         olga = doors.operator()
         told = olga.get(f"/operations/work/{world.unpaid}").json
@@ -449,22 +350,6 @@ class TestOperators:
         assert (told["execution"]["name"], told["execution"]["status"]) == (world.unpaid, "FAILED")
         assert [step["what"] for step in told["execution"]["steps"]][:3] == ["ReadOrder", "NextStep", "PollSellOrder"]
 
-    def test_what_is_stuck_is_driven_on_by_the_next_execution(self, doors: Doors, world: World) -> None:
-        olga, because = doors.operator(), {"reason": "the bank is back"}
-        told = olga.post(f"/operations/work/{world.stuck}/redrive", because).json
-        assert (told["execution"]["name"], told["execution"]["status"]) == (f"{world.stuck}-2", "RUNNING")
-        for other, problem in (
-            (world.unpaid, "NotDriven"),  # nobody but a person decides it
-            (world.stuck, "StillRunning"),
-            (world.withdrawal, "StillRunning"),
-            (world.pending, "NotDriven"),
-            (world.cashed_out, "NothingWaits"),
-            (f"S{'A' * 25}", "NothingWaits"),
-        ):
-            assert olga.post(f"/operations/work/{other}/redrive", because).problem == problem
-        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["action"], entry["subject"]) == ("redrive", world.stuck)
-
     def test_an_event_that_could_not_be_placed_is_shown_until_somebody_has_looked(self, doors: Doors) -> None:
         olga, because = doors.operator(), {"reason": "a test of the bank's"}
         (parked,) = olga.get("/operations/parked").json["items"]
@@ -479,32 +364,3 @@ class TestOperators:
         assert olga.post("/operations/parked/evt_unheard_of/replay", because).problem == "EventNotFound"
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
         assert (entry["action"], entry["subject"]) == ("dismiss event", PARKED)
-
-    def test_a_client_that_is_blocked_is_paid_nothing_more(self, doors: Doors) -> None:
-        ann, olga, at = doors.customer(), doors.operator(), "/operations/clients/ann-bank/banking"
-        body = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
-        saved = olga.put(at, body).json
-        assert saved == {"client_id": "ann-bank", "kind": "BANKING", **body, "updated_at": saved["updated_at"]}
-        assert olga.get(at).json == saved
-        asked = {"amount": "1.00", "banking_client_id": "ann-bank"}
-        assert ann.post("/balance/withdrawals", asked).problem == "ClientBlocked"
-        assert ann.post("/crypto/order/sell", TestCashOuts.ASKED).problem == "ClientBlocked"
-        assert olga.put(at, {**body, "status": "ACTIVE"}).json["status"] == "ACTIVE"
-        assert ann.post("/balance/withdrawals", asked).status == 202
-
-    def test_a_client_stays_its_owners(self, doors: Doors) -> None:
-        olga = doors.operator()
-        for at, body in (
-            ("/operations/clients/ann-crypto/crypto", {}),
-            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob"}),
-        ):
-            before = olga.get(at).json
-            assert olga.put(at, {"username": "bob", **body}).problem == "ClientTaken"
-            assert olga.put(at, {"username": "nobody", **body}).problem == "AccountNotFound"
-            assert olga.get(at).json == before
-        assert olga.get("/operations/clients/ann-crypto/banking").problem == "ClientNotFound"
-
-    def test_an_asset_keeps_its_decimals(self, doors: Doors) -> None:
-        body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body or {}
-        refused = doors.operator().put("/operations/catalogue/BTC", {**body, "precision": 7})
-        assert (refused.status, refused.problem) == (409, "PrecisionLowered")

@@ -28,7 +28,7 @@ def test_what_is_not_a_finite_number_is_refused(bad: str) -> None:
 
 
 @given(prices, quantities)
-def test_a_buyer_pays_at_most_a_cent_over_and_a_seller_gets_at_most_a_cent_under(p: Price, q: Quantity) -> None:
+def test_a_buyer_pays_a_cent_over_at_most_and_a_seller_gets_a_cent_under(p: Price, q: Quantity) -> None:
     worth = EXACT.multiply(p.usd_per_unit, q.amount)
     cost, proceeds = p.cost_of(q).usd, p.proceeds_of(q).usd
     assert 0 <= EXACT.subtract(cost, worth) < CENT
@@ -41,9 +41,7 @@ def test_buying_and_selling_at_once_never_earns(p: Price, q: Quantity) -> None:
 
 
 @given(prices, st.integers(1, 10**12), st.integers(0, 18))
-def test_what_money_buys_never_costs_more_and_what_must_be_sold_never_brings_less(
-    p: Price, cents: int, precision: int
-) -> None:
+def test_what_money_buys_never_costs_more_nor_does_a_sale_bring_less(p: Price, cents: int, precision: int) -> None:
     money = Money(CENT * cents)
     bought = p.quantity_for(money, "BTC", precision)
     sold = p.quantity_for(money, "BTC", precision, at_least=True)
@@ -63,11 +61,6 @@ def test_sums_keep_every_digit(parts: list[Decimal]) -> None:
 def test_a_sum_that_would_lose_a_digit_raises() -> None:
     with pytest.raises(Inexact):
         EXACT.add(Decimal(10**79), Decimal("1e-18"))
-
-
-def test_python_s_own_context_would_have_rounded_silently() -> None:
-    a, b = Decimal("9999999999.999999999999999999"), Decimal("9999999999.999999999999999999")
-    assert a + b != EXACT.add(a, b)
 
 
 @given(amounts, amounts, amounts)

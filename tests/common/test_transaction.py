@@ -157,7 +157,7 @@ def test_more_than_a_hundred_writes_are_a_bug() -> None:
         Transaction(Scripted(), "desk").add(*[Write("Put", {})] * 101)  # type: ignore[arg-type]
 
 
-def test_a_debit_and_a_credit_of_one_account_in_one_transaction_are_a_bug_the_table_tells(desk: Desk) -> None:
+def test_the_table_tells_of_two_changes_of_one_account_in_a_transaction(desk: Desk) -> None:
     ann: Owner = desk.customer()
     with pytest.raises(ClientError, match="multiple operations on one item"), desk.table.transaction() as tx:
         tx.add(ledger.debit(ann, Money(1), desk.clock()), ledger.credit(ann, Money(1), desk.clock()))

@@ -11,7 +11,7 @@ from typing import Any
 from tests.harness import asl
 from tests.harness.asl_data import Failure
 
-RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT", "ABORTED"
+RUNNING, SUCCEEDED, FAILED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"
 
 
 # A line of the history: when, its type, the member that has its details, and these, data as JSON.

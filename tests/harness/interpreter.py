@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import RUNTIME, Failure, Path, instant, runtime, write
-from tests.harness.executions import ABORTED, FAILED, SUCCEEDED, TIMED_OUT, Execution, Stage, Token
+from tests.harness.executions import FAILED, SUCCEEDED, TIMED_OUT, Execution, Stage, Token
 from tests.harness.faults import Crash
 
 EVENTS_MAX = 25_000  # of a history; AWS fails an execution that gets there
@@ -28,13 +28,10 @@ class Interpreter:
 
     Args:
         now: the clock; read when a step begins and again when a task has answered, as tasks may move it.
-        swallow: whether a task that fails while its state waits for a token leaves it waiting, as the embedded
-            AWS does.
     """
 
-    def __init__(self, now: Callable[[], datetime], *, swallow: bool) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self._now = now
-        self._swallow = swallow
         self.tokens: dict[str, Token] = {}
 
     def step(self, x: Execution) -> None:
@@ -57,10 +54,6 @@ class Interpreter:
                 where = f"the state '{x.state.name}' (entered at the event id #{x.entered_event})"
                 cause = f"An error occurred while executing {where}. {cause}"
             self._end(x, self._now(), FAILED, failure.error, cause)
-
-    def stop(self, x: Execution, error: str | None, cause: str | None) -> None:
-        """End a running execution from outside."""
-        self._end(x, self._now(), ABORTED, error, cause)
 
     def _enter(self, x: Execution, now: datetime) -> None:
         state = x.state
@@ -159,7 +152,7 @@ class Interpreter:
             self._end(x, now, TIMED_OUT, asl.TIMEOUT)
         elif token and token.sent:
             self._answered(x, task, now)
-        elif token and (failure is None or self._swallow):
+        elif token and failure is None:
             _record(x, task, now, "Submitted", output=write(_envelope(answer)))
             self._sleep(x, Stage.TOKEN, deadline)
         elif deadline is not None and now >= deadline:

@@ -115,9 +115,9 @@ SELL = machine(
 class Rig:
     """A service on a clock that only tests move."""
 
-    def __init__(self, **switches: bool) -> None:
+    def __init__(self) -> None:
         self.clock = VirtualClock()
-        self.service = InMemoryStepFunctions(self.clock.now, **switches)
+        self.service = InMemoryStepFunctions(self.clock.now)
         self.names = map("run-{}".format, itertools.count(1))
         self.tokens: list[str] = []
 

@@ -45,14 +45,6 @@ class Cost:
         return self._sum(lambda call, arm: arm.write_units if call.error else ZERO)
 
     @property
-    def by_operation(self) -> "dict[str, Cost]":
-        """The same, for each operation: `cost.by_operation["Query"].read_units`."""
-        return {
-            name: Cost([call for call in self.calls if call.operation == name])
-            for name in dict.fromkeys(call.operation for call in self.calls)
-        }
-
-    @property
     def by_index(self) -> dict[str | None, tuple[Decimal, Decimal]]:
         """Write and read units of each index; of the table itself under None."""
         units: dict[str | None, tuple[Decimal, Decimal]] = {}

@@ -10,8 +10,7 @@
 
 The same keyword arguments, answers and exceptions as `boto3.client("stepfunctions")`, for Standard machines whose
 tasks are Lambda functions. Nothing happens but in `run`, in one thread, and the same way every time: `tests.machine`
-is its slow sibling, which moto interprets. Where the embedded AWS is looser than AWS, this is AWS, but for what a
-switch of the constructor or a method says.
+is its slow sibling, which moto interprets. Where the embedded AWS is looser than AWS, this is AWS.
 
 Inside: `asl` (definitions), `asl_data` (paths, templates, choices), `executions`, `interpreter` (what a step does),
 `stepfunctions_requests` (the form of requests, errors, pages).
@@ -26,12 +25,9 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from botocore.exceptions import OperationNotPageableError
-from botocore.paginate import Paginator
-
 from tests.harness import asl
 from tests.harness.asl_data import Failure, write
-from tests.harness.executions import ABORTED, FAILED, RUNNING, SUCCEEDED, TIMED_OUT, Event, Execution, Token
+from tests.harness.executions import FAILED, RUNNING, SUCCEEDED, TIMED_OUT, Event, Execution, Token
 from tests.harness.interpreter import Interpreter
 from tests.harness.stepfunctions_requests import (
     PAGE,
@@ -41,10 +37,8 @@ from tests.harness.stepfunctions_requests import (
     page_size,
     page_start,
     page_token,
-    paginators,
     read_json,
     refusal,
-    service_model,
     too_long,
 )
 
@@ -52,9 +46,8 @@ PREFIX = "arn:aws:states:us-east-1:123456789012:"
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
 NAME_MAX = 80
 KEPT = timedelta(days=90)  # a closed execution; then it is gone, and its name is free
-STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, ABORTED, "PENDING_REDRIVE")
+STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, "ABORTED", "PENDING_REDRIVE")
 RESTARTED = "States.ServiceRestart"
-DATA = {"input", "output", "parameters"}  # of an event
 
 Answer = dict[str, Any]
 
@@ -64,20 +57,14 @@ class InMemoryStepFunctions:
 
     Args:
         now: the clock. It is not moved here, but tasks may move it.
-        strict_names: a name that is running is taken, even with the same input, as in the embedded AWS.
-        token_tasks_swallow_errors: a task that fails while its state waits for a token leaves it waiting, as in
-            the embedded AWS; on AWS the state fails.
 
     `executions` are all that ever were, in order of their start.
     """
 
-    def __init__(
-        self, now: Callable[[], datetime], *, strict_names: bool = False, token_tasks_swallow_errors: bool = False
-    ) -> None:
+    def __init__(self, now: Callable[[], datetime]) -> None:
         self.executions: list[Execution] = []
         self._now = now
-        self._strict_names = strict_names
-        self._interpreter = Interpreter(now, swallow=token_tasks_swallow_errors)
+        self._interpreter = Interpreter(now)
         self._machines: dict[str, asl.Machine] = {}
         self._by_arn: dict[str, Execution] = {}
         self._by_machine: dict[str, list[Execution]] = {}
@@ -181,7 +168,7 @@ class InMemoryStepFunctions:
         now = self._now()
         arn = f"{PREFIX}execution:{machine.name}:{name}"
         before = self._kept(arn, now)
-        if before and not self._strict_names and before.running and before.input_text == input:
+        if before and before.running and before.input_text == input:
             return self._answer(executionArn=arn, startDate=before.started)
         if before:
             raise refusal(operation, "ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
@@ -199,15 +186,6 @@ class InMemoryStepFunctions:
         self._by_machine[stateMachineArn].append(execution)
         self._schedule(execution)
         return self._answer(executionArn=arn, startDate=now)
-
-    def stop_execution(self, *, executionArn: str, error: str | None = None, cause: str | None = None) -> Answer:
-        """One that is closed stays as it was, and that is no error."""
-        execution = self._execution("StopExecution", executionArn)
-        check_failure("StopExecution", error, cause)
-        if execution.running:
-            self._interpreter.stop(execution, error, cause)
-            self._schedule(execution)
-        return self._answer(stopDate=execution.stopped)
 
     def describe_execution(self, *, executionArn: str) -> Answer:
         execution = self._execution("DescribeExecution", executionArn)
@@ -243,29 +221,12 @@ class InMemoryStepFunctions:
         more = {"nextToken": page_token(kind, page[size - 1].number)} if len(page) > size else {}
         return self._answer(executions=[_listed(execution) for execution in page[:size]], **more)
 
-    def get_execution_history(
-        self,
-        *,
-        executionArn: str,
-        maxResults: int = PAGE,
-        reverseOrder: bool = False,
-        nextToken: str | None = None,
-        includeExecutionData: bool = True,
-    ) -> Answer:
+    def get_execution_history(self, *, executionArn: str, maxResults: int = PAGE, reverseOrder: bool = False) -> Answer:
+        """The first or the last events: there is no further page."""
         operation = "GetExecutionHistory"
-        events = self._execution(operation, executionArn).events
-        size, kind = page_size(operation, maxResults), f"{executionArn} {reverseOrder}"
-        at = page_start(operation, kind, nextToken)
-        if reverseOrder:
-            last = len(events) if at is None else at
-            first = max(0, last - size)
-            numbers, goes_on, more = range(last, first, -1), first, first > 0
-        else:
-            first = at or 0
-            last = min(len(events), first + size)
-            numbers, goes_on, more = range(first + 1, last + 1), last, last < len(events)
-        page = [_event(number, events[number - 1], includeExecutionData) for number in numbers]
-        return self._answer(events=page, **({"nextToken": page_token(kind, goes_on)} if more else {}))
+        events = list(enumerate(self._execution(operation, executionArn).events, 1))
+        page = (events[::-1] if reverseOrder else events)[: page_size(operation, maxResults)]
+        return self._answer(events=[_event(number, event) for number, event in page])
 
     # Tokens
 
@@ -311,16 +272,6 @@ class InMemoryStepFunctions:
     def exceptions(self) -> Any:
         return exceptions()
 
-    def can_paginate(self, operation_name: str) -> bool:
-        return operation_name in paginators()
-
-    def get_paginator(self, operation_name: str) -> Any:
-        """botocore's own. `operation_name` as in `list_executions`."""
-        if operation_name not in paginators():
-            raise OperationNotPageableError(operation_name=operation_name)
-        name, settings = paginators()[operation_name]
-        return Paginator(getattr(self, operation_name), settings, service_model().operation_model(name))
-
     def _answer(self, **members: Any) -> Answer:
         sent = {"RequestId": f"in-memory-{next(self._requests)}", "HTTPStatusCode": 200}
         return {**members, "ResponseMetadata": {**sent, "HTTPHeaders": {}, "RetryAttempts": 0}}
@@ -358,11 +309,10 @@ def _listed(execution: Execution) -> Answer:
     }
 
 
-def _event(number: int, event: Event, with_data: bool) -> Answer:
+def _event(number: int, event: Event) -> Answer:
     """An event as its history shows it; what is unknown is left out."""
     at, kind, key, details = event
     shown: Answer = {"timestamp": at, "type": kind, "id": number, "previousEventId": number - 1}
     if key:
-        hidden = () if with_data else DATA
-        shown[key] = {name: said for name, said in details.items() if said is not None and name not in hidden}
+        shown[key] = {name: said for name, said in details.items() if said is not None}
     return shown

@@ -9,11 +9,9 @@ import json
 from typing import Any
 
 import botocore.loaders
-from botocore import xform_name
 from botocore.errorfactory import ClientExceptionsFactory
 from botocore.exceptions import ClientError, ParamValidationError
 from botocore.model import ServiceModel
-from botocore.paginate import PaginatorModel
 
 from tests.harness.errors import malformed
 
@@ -96,11 +94,3 @@ def service_model() -> ServiceModel:
 @functools.cache
 def exceptions() -> Any:
     return ClientExceptionsFactory().create_client_exceptions(service_model())
-
-
-@functools.cache
-def paginators() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Those that this client has, by method name."""
-    description = botocore.loaders.Loader().load_service_model("stepfunctions", "paginators-1")
-    model = PaginatorModel(description)
-    return {xform_name(name): (name, model.get_paginator(name)) for name in ("ListExecutions", "GetExecutionHistory")}

@@ -28,7 +28,7 @@ STRICT: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("name", STRICT)
-def test_data_that_does_not_fit_the_definition_fails_the_execution_whatever_is_caught(name: str) -> None:
+def test_data_that_does_not_fit_fails_the_execution_whatever_is_caught(name: str) -> None:
     others = {"Y": END} if name not in ("cause", "timestamp") else {}
     seen = Rig().play(machine(X=STRICT[name], **others), ORDER)
     assert (seen.status, seen.error, seen.visited, seen.waits_seconds) == ("FAILED", "States.Runtime", ["X"], [])

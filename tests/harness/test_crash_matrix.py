@@ -227,7 +227,7 @@ def orders_with_a_machine(faults: Faults, *, swept: bool) -> Scene:
     return Scene(place, lambda: None, recover=sweep if swept else None, settled=settled)
 
 
-def test_what_a_crash_left_undone_is_found_and_what_repairs_it_runs_before_the_retry() -> None:
+def test_what_a_crash_left_undone_is_found_and_repaired_before_the_retry() -> None:
     left = crash_matrix(lambda faults: orders_with_a_machine(faults, swept=False))
     assert "started []" in problems(left)
     assert any(violation.plan == {0: CrashAfter()} for violation in left.violations), left

@@ -71,18 +71,44 @@ def test_a_call_without_a_fault_is_the_clients_own() -> None:
     assert [str(call) for call in world.faults.calls] == ["#0 PutItem: answered"]
 
 
-def test_a_refused_connection_does_nothing() -> None:
-    world = World(call_0=FailBefore())
-    with pytest.raises(EndpointConnectionError):
+@pytest.mark.parametrize(
+    ("fault", "error", "done"),
+    [
+        (FailBefore(), EndpointConnectionError, False),
+        (AnswerLost(), ReadTimeoutError, True),
+        (Conflict(), "TransactionConflictException", False),
+        (Throttle(), "ProvisionedThroughputExceededException", False),
+        (InternalError(), "InternalServerError", False),
+        (InternalError(after=True), "InternalServerError", True),
+    ],
+    ids=str,
+)
+def test_a_fault_has_its_error_and_the_write_was_done_or_not(fault: Fault, error: Any, done: bool) -> None:
+    world = World(call_0=fault)
+    with pytest.raises(getattr(world.client.exceptions, error) if isinstance(error, str) else error) as failed:
         world.put()
-    assert (world.orders(), world.faults.calls[0].done) == ([], False)
+    assert (world.orders(), world.faults.calls[0].done) == (["O1"] if done else [], done)
+    if error == "InternalServerError":
+        assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
 
 
-def test_a_lost_answer_is_a_write_that_was_done() -> None:
-    world = World(call_0=AnswerLost())
-    with pytest.raises(ReadTimeoutError):
-        world.put()
-    assert (world.orders(), world.faults.calls[0].done) == (["O1"], True)
+@pytest.mark.parametrize(
+    ("fault", "codes"),
+    [
+        (Conflict(frozenset({1})), ["None", "TransactionConflict", "ConditionalCheckFailed"]),
+        (Conflict(frozenset({0})), ["TransactionConflict", "None", "ConditionalCheckFailed"]),
+        (Throttle(), ["ThrottlingError", "None", "None"]),
+        (Throttle("ProvisionedThroughputExceeded"), ["ProvisionedThroughputExceeded", "None", "None"]),
+    ],
+    ids=str,
+)
+def test_a_transaction_names_the_fault_among_its_reasons(fault: Fault, codes: list[str]) -> None:
+    world = World(call_1=fault)
+    world.put(3)
+    with pytest.raises(world.client.exceptions.TransactionCanceledException) as cancelled:
+        world.client.transact_write_items(TransactItems=[insert(1), insert(2), insert(3)])
+    assert [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]] == codes
+    assert world.orders() == ["O3"]
 
 
 def test_a_lost_refusal_looks_like_a_lost_answer() -> None:
@@ -117,56 +143,6 @@ def test_a_dead_process_calls_nothing_until_it_is_restarted() -> None:
     world.put(3)
     assert world.orders() == ["O3"]
     assert [call.number for call in world.faults.calls] == [0, 1]
-
-
-def test_a_conflict_names_its_statements_in_order() -> None:
-    world = World(call_0=Conflict(frozenset({1})))
-    with pytest.raises(world.client.exceptions.TransactionCanceledException) as cancelled:
-        world.client.transact_write_items(TransactItems=[insert(1), insert(2), insert(3)])
-    codes = [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]]
-    assert codes == ["None", "TransactionConflict", "None"]
-    assert world.orders() == []
-
-
-def test_a_conflict_stands_beside_a_condition_that_failed() -> None:
-    world = World(call_1=Conflict(frozenset({0})))
-    world.put(2)
-    with pytest.raises(ClientError) as cancelled:
-        world.client.transact_write_items(TransactItems=[insert(1), insert(2)])
-    codes = [reason["Code"] for reason in cancelled.value.response["CancellationReasons"]]
-    assert codes == ["TransactionConflict", "ConditionalCheckFailed"]
-
-
-def test_a_single_write_meets_a_transaction() -> None:
-    world = World(call_0=Conflict())
-    with pytest.raises(world.client.exceptions.TransactionConflictException):
-        world.put()
-
-
-def test_a_throttled_transaction_says_so_in_its_reasons() -> None:
-    world = World(call_0=Throttle(), call_1=Throttle("ProvisionedThroughputExceeded"))
-    for code in ("ThrottlingError", "ProvisionedThroughputExceeded"):
-        with pytest.raises(ClientError) as cancelled:
-            world.client.transact_write_items(TransactItems=[insert(1), insert(2)])
-        assert [r["Code"] for r in cancelled.value.response["CancellationReasons"]] == [code, "None"]
-
-
-def test_a_throttled_read_or_write_raises_the_modelled_exception() -> None:
-    world = World(call_0=Throttle(), call_1=Throttle())
-    throttled = world.client.exceptions.ProvisionedThroughputExceededException
-    with pytest.raises(throttled):
-        world.put()
-    with pytest.raises(throttled):
-        world.indexed()
-
-
-@pytest.mark.parametrize(("fault", "orders"), [(InternalError(), []), (InternalError(after=True), ["O1"])])
-def test_an_internal_error_is_an_answer_with_status_500(fault: Fault, orders: list[str]) -> None:
-    world = World(call_0=fault)
-    with pytest.raises(world.client.exceptions.InternalServerError) as failed:
-        world.put()
-    assert failed.value.response["ResponseMetadata"]["HTTPStatusCode"] == 500
-    assert world.orders() == orders
 
 
 def test_a_call_that_arrives_twice_is_done_twice_and_the_second_answer_is_seen() -> None:
@@ -283,12 +259,6 @@ def test_a_program_that_calls_for_ever_is_ended() -> None:
 
     with pytest.raises(Endless):
         stubborn()
-
-
-def test_everything_else_is_the_clients_own() -> None:
-    world = World()
-    assert world.client.exceptions is world.memory.exceptions
-    assert world.client.can_paginate("query")
 
 
 def test_pages_pass_through_the_faults_too() -> None:

@@ -1,6 +1,5 @@
 """What calls cost: the published rules, and the figures that were captured against the real service."""
 
-from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -237,28 +236,14 @@ def test_a_query_of_an_index_costs_what_the_index_holds(desk: Desk) -> None:
     assert arms(cost) == {"OpenWorkIndex": (0, Decimal("0.5"))}
 
 
-def test_costs_are_told_by_operation_and_measurements_nest(desk: Desk) -> None:
+def test_costs_are_told_call_by_call_and_measurements_nest(desk: Desk) -> None:
     with desk.meter.measure() as whole:
         desk.put(KEY)
         with desk.meter.measure() as reading:
             desk.table.get_item(TableName="desk", Key=KEY)
     assert units(whole) == (2, 1, Decimal("0.5"))
     assert units(reading) == (1, 0, Decimal("0.5"))
-    assert whole.by_operation["PutItem"].write_units == 1
     assert str(whole) == ("2 requests, 1 write units, 0.5 read units\n  PutItem: desk 1w 0r\n  GetItem: desk 0w 0.5r")
-
-
-@pytest.mark.parametrize(
-    ("call", "expected"),
-    [
-        (lambda t, **c: t.put_item(TableName="desk", Item=INDEXED, **c), {"CapacityUnits": 2.0}),
-        (lambda t, **c: t.get_item(TableName="desk", Key=KEY, **c), {"CapacityUnits": 0.5}),
-    ],
-)
-def test_a_call_may_ask_for_its_own_cost(desk: Desk, call: Callable[..., Any], expected: dict[str, float]) -> None:
-    consumed = call(desk.table, ReturnConsumedCapacity="TOTAL")["ConsumedCapacity"]
-    assert {member: consumed[member] for member in expected} == expected
-    assert "ConsumedCapacity" not in call(desk.table)
 
 
 def test_a_transaction_tells_its_cost_by_table_and_index(desk: Desk) -> None:

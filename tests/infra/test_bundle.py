@@ -110,7 +110,7 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
     }
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for context in contexts():
-        for route in [r for r in context.routes if r.method == "GET" and "{" not in r.path][:1]:
+        for route in [r for r in context.routes.get("api", ()) if r.method == "GET" and "{" not in r.path][:1]:
             http = {"method": "GET", "path": route.path}
             asked: dict[str, Any] = {
                 "requestId": "r",

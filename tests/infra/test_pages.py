@@ -13,7 +13,7 @@ from infra.bundle import ROOT
 from infra.grants import Secret
 from tests.infra.conftest import Synthesised
 
-PAGES = sorted(page for page in (ROOT / "docs").rglob("*.md"))
+PAGES = [ROOT / "README.md", ROOT / "tests" / "harness" / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 NAMES = (ROOT / "docs" / "seed-names.md").read_text()
 DEPLOY = (ROOT / "docs" / "deploy.md").read_text()
 A_FILE = r"(?:common|functions|infra|docgen|sandbox|local|tests|console|docs)/[\w./-]*\.(?:py|md|json)"

@@ -139,7 +139,7 @@ def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised)
 
 
 @EVERYWHERE
-def test_every_route_wants_a_token_of_our_pool_and_our_app_but_where_the_bank_signs(
+def test_every_route_wants_a_token_of_our_app_but_where_the_bank_signs(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
@@ -201,7 +201,7 @@ def test_a_function_may_do_what_grants_says_and_nothing_else(
     } | _on_machines(grant, embedded=made.environment.embedded)
 
 
-def test_machines_that_are_granted_are_machines_there_are_and_come_with_what_may_be_asked(local: Synthesised) -> None:
+def test_a_machine_that_is_granted_is_there_and_something_may_be_asked_of_it(local: Synthesised) -> None:
     names = {
         m["StateMachineName"].removeprefix("cryptodesk-") for m in local.of("StepFunctions::StateMachine").values()
     }
@@ -212,7 +212,7 @@ def test_machines_that_are_granted_are_machines_there_are_and_come_with_what_may
 
 
 @EVERYWHERE
-def test_a_machine_may_call_the_functions_of_its_states_and_log_and_nothing_else(
+def test_a_machine_may_call_the_functions_of_its_states_and_log_no_more(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
@@ -233,7 +233,7 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_and_nothing_else
 
 
 @EVERYWHERE
-def test_a_machine_is_a_standard_one_under_the_name_that_functions_know_and_is_logged(
+def test_a_machine_is_standard_logged_and_under_the_name_functions_know(
     synth: Synth, environment: EnvironmentName
 ) -> None:
     made = synth(environment)
@@ -252,9 +252,7 @@ def test_a_machine_is_a_standard_one_under_the_name_that_functions_know_and_is_l
 
 
 @EVERYWHERE
-def test_no_policy_has_a_wildcard_but_for_what_knows_no_resources_and_names_of_executions(
-    synth: Synth, environment: EnvironmentName
-) -> None:
+def test_no_policy_has_a_wildcard_where_a_resource_can_be_named(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     machines = {m["StateMachineName"] for m in made.of("StepFunctions::StateMachine").values()}
     executions = {f"execution:{name}:*" for name in machines}

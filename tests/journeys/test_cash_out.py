@@ -101,7 +101,7 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
     with stack.desk.http(seller) as http:
         for number in range(20):
             if number >= 17:  # done there, and neither answered nor found at first
-                for fault in ({"kind": "drop_after", "on": "environment"}, {"kind": "500", "on": "order"}):
+                for fault in ({"kind": "drop_after", "on": "place"}, {"kind": "500", "on": "order"}):
                     httpx.post(f"{exchange}/sandbox/faults", json=fault).raise_for_status()
             orders.append(cash_out(http, seller, f"restart-{number}"))
     stack.restart()

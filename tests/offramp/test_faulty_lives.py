@@ -1,12 +1,13 @@
-"""Ten thousand random lives with faults, with test_more_faulty_lives: nothing is lost, doubled, or stuck untraced."""
+"""Random lives with faults, with test_more_faulty_lives ten thousand: nothing is lost, doubled, or stuck untraced."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.depth import deep
 from tests.offramp.lives import live
 
-BLOCK = 500
+BLOCK = deep(everyday=50, full=500)
 
 
 @pytest.mark.parametrize("block", range(10))

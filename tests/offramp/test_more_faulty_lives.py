@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.depth import deep
 from tests.offramp.lives import live
 
-BLOCK = 500
+BLOCK = deep(everyday=50, full=500)
 
 
 @pytest.mark.parametrize("block", range(10, 20))

@@ -16,6 +16,7 @@ from common.money import Money
 from common.owner import Owner
 from functions.accounts.model import Status as Paid
 from functions.orders.model import Status
+from tests.depth import deep
 from tests.desk import Desk
 
 users = st.sampled_from(["ann", "bob"])
@@ -189,4 +190,6 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
-TestAnyOrderOfEvents.settings = settings(max_examples=60, stateful_step_count=30, deadline=None, derandomize=True)
+TestAnyOrderOfEvents.settings = settings(
+    max_examples=deep(everyday=12, full=60), stateful_step_count=30, deadline=None, derandomize=True
+)

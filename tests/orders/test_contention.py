@@ -23,6 +23,7 @@ from common.table.transaction import Patience
 from functions.accounts.service import Rules
 from functions.offramp.model import SaleUnresolved
 from functions.orders.model import Order, OrderNotPending, Status
+from tests.depth import deep
 from tests.desk import RULES, TABLE, Desk
 from tests.harness.faults import (
     AnswerLost,
@@ -81,7 +82,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     ann = desk.customer(usd="1000000.00")
     desk.buy(ann, "500")
     desk.market_is_cached()
-    writers, each = 32, 63  # 2,016 orders
+    writers, each = 32, deep(everyday=16, full=63)  # 2,016 orders
     kept: list[Replayable[Order]] = []
 
     def work(writer: int) -> Callable[[], None]:
@@ -96,7 +97,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
 
     for outcome in interleaver.run(*map(work, range(writers))):
         outcome.result()
-    assert len({placed.order.order_id for placed in kept}) == writers * each
+    assert len({placed.made.order_id for placed in kept}) == writers * each
     orders = [item for item in desk.dynamo.items() if item["entity_type"] == {"S": "order"}]
     assert len(orders) == writers * each + 1
     desk.check()
@@ -218,7 +219,7 @@ def test_a_withdrawal_that_is_paid_and_rejected_by_hand_at_once_ends_one_way(see
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_or_given_back(seed: int) -> None:
+def test_a_withdrawal_paid_while_operators_decide_is_paid_or_given_back_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     outcomes = interleaver.run(
         lambda: desk.payouts.create(asked),
@@ -240,7 +241,7 @@ def test_a_withdrawal_that_the_machine_pays_while_operators_decide_is_paid_once_
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_an_attempt_that_webhook_look_up_and_another_webhook_decide_at_once_is_decided_once(seed: int) -> None:
+def test_an_attempt_that_two_webhooks_and_a_look_up_decide_is_decided_once(seed: int) -> None:
     desk, interleaver, ann, asked = withdrawing(seed)
     desk.payouts.create(asked)
     desk.clock.forward(seconds=5)

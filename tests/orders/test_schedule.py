@@ -88,9 +88,7 @@ def test_what_is_past_its_time_is_cancelled_by_the_clock(desk: Desk, oracle: Ora
     assert desk.orders.order(ann, order.order_id).status is Status.CANCELLED
 
 
-def test_a_slip_of_the_source_is_never_traded_on_and_a_real_jump_is_believed_after_minutes(
-    desk: Desk, oracle: Oracle
-) -> None:
+def test_a_slip_of_the_source_is_not_traded_on_a_jump_is_after_minutes(desk: Desk, oracle: Oracle) -> None:
     ann = desk.customer()
     desk.buy(ann, "1", order_price="90")
     oracle.set_price("btc", "1")

@@ -20,13 +20,14 @@ from common.gateways.exchange import Exchange, Ticket
 from common.owner import Owner
 from common.table.transaction import Patience
 from functions.purchases.model import PurchaseNotPending, Stage, Status
+from tests.depth import deep
 from tests.desk import TABLE, Clock, Desk
 from tests.harness.interleave import Interleaver, Outcome, at_random, every_schedule
 from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import Outside
 from tests.purchases.lives import fair, unfinished
 
-SCHEDULES, BLOCK = 10_000, 500
+BLOCK = deep(everyday=50, full=500)
 DEADLINE = 3_600
 NAMES = ("ann", "bob", "cyd", "dan", "eve")
 INSIDE = ((), ("ann",), ("ann", "bob"))  # who waits in the pool already, with $4.00 each
@@ -121,7 +122,7 @@ def contend(seed: int) -> tuple[Desk, list[Exception], int]:
     return desk, Meeting(desk, chance, works).errors, len(asked)
 
 
-@pytest.mark.parametrize("block", range(SCHEDULES // BLOCK))
+@pytest.mark.parametrize("block", range(20))
 def test_each_closed_generation_is_one_batch_however_joiners_leavers_and_the_clock_meet(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         desk, errors, asked = contend(seed)
@@ -275,7 +276,7 @@ def machine(desk: Desk, batch_id: str, wait: Callable[[], object]) -> None:
     raise AssertionError("no end")
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(deep(everyday=10, full=40)))
 def test_a_batch_that_three_machines_move_at_once_is_placed_once_and_allocated_once(seed: int) -> None:
     interleaver = Interleaver(at_random(seed), seconds_per_step=0.004)
     desk = interleaved(before(("ann", "bob"), False), interleaver)

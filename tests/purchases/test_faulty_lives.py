@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from tests.depth import deep
 from tests.purchases.lives import live
 
-BLOCK = 60
+BLOCK = deep(everyday=20, full=60)
 
 
 @pytest.mark.parametrize("block", range(10))

@@ -8,6 +8,7 @@ from functools import cache
 
 import pytest
 
+from tests.depth import deep
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
 from tests.harness.faults import AnswerLost, Call, CrashAfter, CrashBefore, Fault, Faults, by_chance, never, planned
@@ -15,7 +16,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import Forgetful
 from tests.purchases.lives import fair, unfinished
 
-OWNERS = 10
+OWNERS, MANY = 10, deep(everyday=300, full=1_000)
 UNIT = Decimal("0.000000001")
 
 
@@ -91,7 +92,7 @@ class Mortal(FaultyDesk):
         super().sweep()
 
 
-@pytest.mark.parametrize(("members", "cents", "writes"), [(60, 10, 1), (60, 10, 2), (60, 10, 7), (1_000, 1, 24)])
+@pytest.mark.parametrize(("members", "cents", "writes"), [(60, 10, 1), (60, 10, 2), (60, 10, 7), (MANY, 1, 24)])
 def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(
     members: int, cents: int, writes: int
 ) -> None:
@@ -103,9 +104,9 @@ def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(
     assert desk.tasks >= members / writes
 
 
-def test_a_thousand_members_are_credited_once_though_processes_die_at_random_and_have_little_time() -> None:
+def test_many_are_credited_once_though_processes_die_at_random_or_run_late() -> None:
     rates: dict[Fault, float] = {CrashBefore(): 0.01, CrashAfter(): 0.02, AnswerLost(): 0.01}
-    desk = desk_of(1_000, 1, Faults(by_chance(7, rates), calls=Forgetful()))
+    desk = desk_of(MANY, 1, Faults(by_chance(7, rates), calls=Forgetful()))
     left = [0]
 
     def process() -> None:
@@ -121,5 +122,5 @@ def test_a_thousand_members_are_credited_once_though_processes_die_at_random_and
     desk.world.process, desk.world.remaining_time = process, remaining_time
     desk.run(days=1)
     desk.check()
-    assert len(processes) > 20
-    allocated(desk, 1_000)
+    assert len(processes) > MANY / 50
+    allocated(desk, MANY)

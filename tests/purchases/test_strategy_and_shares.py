@@ -28,9 +28,10 @@ from functions.purchases.model import (
     nothing,
 )
 from functions.purchases.strategy import Strategy, strategy
+from tests.depth import deep
 from tests.desk import NOON
 
-CASES, FILLS = 100_000, 20
+CASES, FILLS = deep(everyday=5_000, full=100_000), 20
 PRECISIONS = (0, 0, 2, 8, 9, 18, 18)
 SLIPPAGES = (0, 1, 50, 100, 1000)
 PRICE_STEPS = (Decimal("0.01"), Decimal("0.0001"), Decimal(1))
@@ -481,7 +482,7 @@ def before(share: Share, found: Bought) -> Decimal:
     return exact.quantize(Decimal("1E-30"), ROUND_FLOOR, ROUNDING)
 
 
-def test_a_hundred_thousand_batches_add_up_to_the_unit_and_to_the_cent() -> None:
+def test_batches_of_every_kind_add_up_to_the_unit_and_to_the_cent() -> None:
     chance, cases = Random(4), 0
     while cases < CASES:
         for case in any_cases(chance, FILLS):

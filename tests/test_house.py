@@ -1,0 +1,64 @@
+"""House rules that a machine can see (docs/house-style.md)."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("common", "functions", "infra", "sandbox", "local", "console", "docgen", "tests", "bench")
+NAME_LENGTH = 70
+A_KEY_PREFIX = re.compile(r'"[A-Z]+#')
+NO_NAME = re.compile(r"Manager|Helper|Util|^Base|Base$|Impl$", re.IGNORECASE)
+
+# To be mended: nothing is added here.
+LONG_NAMES = (
+    *("tests/accounts", "tests/console", "tests/docgen", "tests/gateways", "tests/local", "tests/offramp"),
+    *("tests/operations", "tests/purchases", "tests/sandbox"),
+)
+SPELLED_PREFIXES = {
+    "common/domain/audit.py",
+    "common/domain/ledger/store.py",
+    "common/domain/payouts/store.py",
+    "common/domain/timeline.py",
+    "functions/orders/store.py",
+    "functions/purchases/store.py",
+}
+
+
+def sources(*rooms: str) -> Iterator[tuple[str, str]]:
+    """Every Python file of these rooms: where it is, and its text."""
+    for room in rooms:
+        for path in sorted((ROOT / room).rglob("*.py")):
+            yield path.relative_to(ROOT).as_posix(), path.read_text()
+
+
+def defined(*rooms: str) -> Iterator[tuple[str, ast.FunctionDef | ast.ClassDef]]:
+    """Every function, method and class, with where it is."""
+    for at, text in sources(*rooms):
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                yield at, node
+
+
+def test_the_name_of_a_test_is_a_sentence_of_at_most_70_characters() -> None:
+    """What is longer says more than one thing, or what its docstring should say."""
+    names = [(at, node.name.removeprefix("test_")) for at, node in defined("tests") if node.name.startswith("test_")]
+    assert len(names) > 1_000
+    assert [name for name in names if len(name[1]) > NAME_LENGTH and not name[0].startswith(LONG_NAMES)] == []
+
+
+def test_nothing_but_the_key_schema_spells_the_prefix_of_a_key() -> None:
+    spelling = {at for at, text in sources("common", "functions") if A_KEY_PREFIX.search(text)}
+    assert "common/keys.py" in spelling
+    assert spelling - SPELLED_PREFIXES == {"common/keys.py"}
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_name_says_what_something_is_and_not_that_it_helps(room: str) -> None:
+    assert [(at, node.name) for at, node in defined(room) if NO_NAME.search(node.name)] == []
+    assert [at for at, _ in sources(room) if NO_NAME.search(Path(at).stem)] == []
