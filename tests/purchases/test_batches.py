@@ -11,11 +11,19 @@ from typing import Any
 
 import pytest
 
+from common.acts import OperatorOutcome
 from common.domain.catalogue.model import PriceUnavailable
-from common.domain.exchange_orders.model import LATE_LOOK_SECONDS, POLL_LIMIT
-from common.errors import Refusal
-from common.gateways.exchange import (
+from common.domain.exchange_orders.model import (
+    LATE_LOOK_SECONDS,
+    POLL_LIMIT,
     ExchangeOrder,
+    ExchangeOrderNotFilled,
+    ExchangeOrderUnresolved,
+)
+from common.domain.exchange_orders.model import Status as AtExchange
+from common.errors import Refusal
+from common.gateways.exchange import ExchangeOrder as Report
+from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeUnavailable,
     MarketUnknown,
@@ -31,13 +39,10 @@ from functions.purchases.model import (
     BatchNotStuck,
     BatchStatus,
     Purchase,
-    PurchaseNotFilled,
-    PurchaseUnresolved,
     Stage,
     Status,
     direct_batch_id,
 )
-from functions.purchases.service import Moved
 from functions.purchases.store import batch as read_batch
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Fees, Kind
@@ -71,6 +76,11 @@ def batch(desk: Desk, asked: Purchase) -> Batch:
     return read_batch(desk.table, asked.batch_id)
 
 
+def at_exchange(desk: Desk, asked: Purchase) -> ExchangeOrder:
+    """The order that its batch has there, as the desk's own table says."""
+    return desk.at_exchange.existing(asked.batch_id, 1)
+
+
 def coins(desk: Desk, owner: Owner) -> Decimal:
     _, holdings = desk.orders.holdings(owner)
     return sum((h.whole.amount for h in holdings if h.asset_id == "SOL"), Decimal(0))
@@ -86,7 +96,7 @@ def desks_own(desk: Desk) -> dict[str, Decimal]:
     return {asset_id: amount for asset_id, amount in sums.items() if amount}
 
 
-def void(desk: Desk, asked: Purchase, *, dry_run: bool = False) -> Moved:
+def void(desk: Desk, asked: Purchase, *, dry_run: bool = False) -> OperatorOutcome:
     return desk.batches.void(asked.batch_id, "because", "olga", dry_run=dry_run)
 
 
@@ -130,7 +140,7 @@ def test_an_undisturbed_batch_is_one_execution_without_a_wait(desk: Desk, three:
     desk.run()
     (execution,) = executions(desk, three[0].batch_id)
     assert (execution.name, execution.status, execution.waits_seconds) == (three[0].batch_id, "SUCCEEDED", [])
-    assert execution.visited[-1] == "Allocated"
+    assert execution.visited[-1] == "Bought"
     assert (waiting(desk), len(at_the_exchange(desk))) == ([], 1)
 
 
@@ -144,7 +154,7 @@ def test_what_is_asked_is_written_down_before_the_exchange_is_asked(desk: Desk, 
     seen: list[dict[str, Any]] = []
 
     def place(real: Callable[..., str], *asked: Any) -> str:
-        seen.append({**raw(desk, three[0].batch_id, "BATCH"), **raw(desk, three[0].batch_id, "VENUE#1")})
+        seen.append({**raw(desk, three[0].batch_id, "VENUE#1"), **raw(desk, three[0].batch_id, "BATCH")})
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)
@@ -373,7 +383,7 @@ def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
     desk.world.nobody_sells()
     desk.world.ask(at, "100")
 
-    def in_dollars(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
+    def in_dollars(real: Callable[..., Report], *asked: Any) -> Report:
         return replace(real(*asked), fee=Money("0.012"), fees_elsewhere={})
 
     desk.world.exchange = around(desk.world.fake, order=in_dollars)
@@ -385,7 +395,7 @@ def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
 
 
 def test_a_fee_that_eats_all_that_was_bought_costs_the_customer_nothing(desk: Desk, ann: Owner) -> None:
-    def eaten(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
+    def eaten(real: Callable[..., Report], *asked: Any) -> Report:
         return replace(real(*asked), fees_elsewhere={"SOL": Decimal("0.2")})
 
     desk.world.exchange = around(desk.world.fake, order=eaten)
@@ -415,7 +425,7 @@ def test_a_refusal_refunds_everybody_and_says_why(desk: Desk, three: list[Purcha
     desk.run()
     refunded(desk, three, "not bought: the exchange refused: fake was told to refuse this order")
     assert (at_the_exchange(desk), waiting(desk)) == ([], [])
-    assert raw(desk, three[0].batch_id, "VENUE#1")["order_state"] == "NONE"
+    assert raw(desk, three[0].batch_id, "VENUE#1")["status"] == "REFUSED"
 
 
 def test_an_exchange_where_the_desk_has_no_money_refuses_and_everybody_is_refunded(
@@ -454,11 +464,11 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks_and_looked_for_
     assert timedelta(seconds=70) <= desk.clock.at - began <= timedelta(minutes=4)
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waiting(desk) == [three[0].batch_id]
-    look_at, finds = batch(desk, three[0]).look_at, desk.world.fake.calls["find"]
-    assert look_at is not None
+    assert at_exchange(desk, three[0]).status is AtExchange.NEVER
+    look_at, finds = at_exchange(desk, three[0]).look_at, desk.world.fake.calls["find"]
     desk.run()
     assert desk.clock.at >= look_at
-    assert (desk.world.fake.calls["find"], batch(desk, three[0]).look_at, waiting(desk)) == (finds + 1, None, [])
+    assert (desk.world.fake.calls["find"], batch(desk, three[0]).waits, waiting(desk)) == (finds + 1, False, [])
     (execution,) = executions(desk, three[0].batch_id)
     assert [name for name in execution.visited if "Late" in name] == ["WaitForLateOrder", "LookForLateOrder"]
     assert waits_for_person(desk, three[0].batch_id) is None
@@ -483,17 +493,18 @@ def test_an_order_that_turns_up_after_its_refund_waits_for_a_person_and_costs_no
     refunded(desk, three, "not bought: the exchange never had the order")
     expected = f"an operator: the exchange has order {order_id} after all, and its members were refunded"
     assert waits_for_person(desk, three[0].batch_id) == expected
-    assert (batch(desk, three[0]).turned_up, raw(desk, three[0].batch_id, "VENUE#1")["order_state"]) == (
-        True,
-        "TURNED_UP",
-    )
+    assert (batch(desk, three[0]).needs_person, at_exchange(desk, three[0]).status) == (True, AtExchange.TURNED_UP)
     (execution,) = executions(desk, three[0].batch_id)
     assert execution.status == "FAILED"
     said = void(desk, three[0], dry_run=True)
     assert (said.done, said.says) == (False, "nothing of it is looked for any more")
-    assert batch(desk, three[0]).turned_up
+    assert at_exchange(desk, three[0]).status is AtExchange.TURNED_UP
     done = void(desk, three[0])
-    assert (done.done, done.before, done.batch.turned_up) == (True, BatchStatus.ALLOCATED, False)
+    assert (done.done, done.before, at_exchange(desk, three[0]).status) == (
+        True,
+        BatchStatus.ALLOCATED,
+        AtExchange.DEALT_WITH,
+    )
     assert (waiting(desk), waits_for_person(desk, three[0].batch_id)) == ([], None)
 
 
@@ -515,7 +526,7 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
         desk.world.exchange = desk.world.fake
         for _ in range(2):
             desk.clock.forward(seconds=61)
-            with pytest.raises(PurchaseUnresolved):
+            with pytest.raises(ExchangeOrderUnresolved):
                 desk.batches.resolve(three[0].batch_id)
             desk.clock.forward(seconds=11)
             if desk.batches.resolve(three[0].batch_id).stage is Stage.ALLOCATE:
@@ -631,7 +642,7 @@ def test_an_order_that_is_placed_is_finished_though_its_asset_is_inactive_by_now
     ids=["more than was asked", "above the limit", "another order"],
 )
 def test_a_fill_that_can_not_be_is_never_booked(desk: Desk, three: list[Purchase], changed: dict[str, Any]) -> None:
-    def strange(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
+    def strange(real: Callable[..., Report], *asked: Any) -> Report:
         return replace(real(*asked), **changed)
 
     desk.world.exchange = around(desk.world.fake, order=strange)
@@ -858,7 +869,7 @@ def test_two_that_allocate_at_once_give_each_member_his_share_once(desk: Desk, t
 
 
 def test_two_that_place_at_once_ask_the_exchange_once(desk: Desk, three: list[Purchase]) -> None:
-    stages: list[Stage] = []
+    stages: list[str] = []
     before_next_write(desk, lambda: stages.append(desk.batches.place(three[0].batch_id).stage))
     stages.append(desk.batches.place(three[0].batch_id).stage)
     assert (stages, len(at_the_exchange(desk))) == ([Stage.POLL, Stage.POLL], 1)
@@ -866,7 +877,7 @@ def test_two_that_place_at_once_ask_the_exchange_once(desk: Desk, three: list[Pu
 
 
 def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, three: list[Purchase]) -> None:
-    batch_id, stages = three[0].batch_id, list[Stage]()
+    batch_id, stages = three[0].batch_id, list[str]()
     desk.batches.place(batch_id)
     before_next_write(desk, lambda: stages.append(desk.batches.poll(batch_id).stage))
     stages.append(desk.batches.poll(batch_id).stage)
@@ -878,15 +889,15 @@ def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, three: lis
 def test_a_second_execution_of_a_batch_that_is_over_changes_nothing(desk: Desk, three: list[Purchase]) -> None:
     desk.run()
     before, asked = desk.dynamo.items(), desk.world.fake.calls.total()
-    purchases, batch_id = desk.purchases, three[0].batch_id
+    batches, batch_id = desk.batches, three[0].batch_id
     tasks = (
-        purchases.read,
-        purchases.place,
-        purchases.resolve,
-        purchases.poll,
-        purchases.cancel_order,
-        lambda b: purchases.allocate(b, lambda: True),
-        purchases.look_again,
+        batches.read,
+        batches.place,
+        batches.resolve,
+        batches.poll,
+        batches.cancel_order,
+        lambda b: batches.allocate(b, lambda: True),
+        batches.look_again,
     )
     assert {task(batch_id).stage for task in tasks} == {Stage.DONE}
     assert (desk.dynamo.items(), desk.world.fake.calls.total()) == (before, asked)
@@ -899,7 +910,7 @@ def test_the_machine_of_a_batch_that_does_not_exist_ends_silently(desk: Desk) ->
     desk.machines.start("purchase", "B" + "A" * 25, "B" + "A" * 25)
     desk.world.machines.run()
     (execution,) = desk.world.machines.executions
-    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Allocated")
+    assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "Bought")
 
 
 def test_a_lost_answer_of_the_table_gives_no_share_twice(desk: Desk, three: list[Purchase]) -> None:
@@ -966,16 +977,16 @@ def test_a_member_whose_name_is_another_persons_does_not_block_the_others_and_a_
 def test_a_batch_that_is_not_sent_is_voided_and_its_members_refunded(desk: Desk, three: list[Purchase]) -> None:
     before = desk.dynamo.items()
     said = void(desk, three[0], dry_run=True)
-    assert (said.before, said.batch.status, said.done, said.says) == (
+    assert (said.before, said.after, said.done, said.says) == (
         BatchStatus.CLOSED,
-        BatchStatus.CLOSED,
+        BatchStatus.DECIDED,
         False,
         "its members are refunded",
     )
     assert desk.dynamo.items() == before
     done = void(desk, three[0])
-    assert (done.before, done.batch.status, done.done) == (BatchStatus.CLOSED, BatchStatus.DECIDED, True)
-    assert audited(desk) == [("void batch", three[0].batch_id)]
+    assert (done.before, done.after, done.done) == (BatchStatus.CLOSED, BatchStatus.DECIDED, True)
+    assert audited(desk) == [("batches void", three[0].batch_id)]
     desk.run()
     refunded(desk, three, "not bought: because")
     assert at_the_exchange(desk) == []
@@ -1051,7 +1062,7 @@ def test_voiding_again_does_nothing_more(desk: Desk, three: list[Purchase]) -> N
 def forgotten(desk: Desk, asked: Purchase) -> None:
     """The exchange has lost the order that it had accepted, whatever id it is asked by."""
 
-    def unknown(*_: Any) -> ExchangeOrder:
+    def unknown(*_: Any) -> Report:
         raise ExchangeOrderUnknown("no such order")
 
     desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
@@ -1079,7 +1090,8 @@ def test_an_order_that_the_exchange_has_forgotten_is_voided_by_a_person_when_it_
     assert (said.done, said.before) == (False, BatchStatus.WORKING)
     assert said.says == "its members are refunded, and were anything bought, it is the desk's"
     done = void(desk, asked)
-    assert (done.done, done.batch.look_at is not None) == (True, True)
+    assert (done.done, done.after) == (True, BatchStatus.DECIDED)
+    assert at_exchange(desk, asked).status is AtExchange.LOST
     desk.run()
     refunded(desk, [asked], "not bought: because")
     assert waiting(desk) == []
@@ -1096,13 +1108,13 @@ def test_an_order_that_was_voided_as_forgotten_and_turns_up_is_for_a_person(desk
     assert waits_for_person(desk, asked.batch_id)
     assert desk.clock.at - asked.created_at >= timedelta(seconds=LATE_LOOK_SECONDS)
     void(desk, asked)
-    assert (waiting(desk), audited(desk)) == ([], [("void batch", asked.batch_id)] * 2)
+    assert (waiting(desk), audited(desk)) == ([], [("batches void", asked.batch_id)] * 2)
 
 
 def test_an_order_that_the_exchange_remembers_by_one_of_its_ids_is_not_voided(desk: Desk, ann: Owner) -> None:
     asked = at(desk, BatchStatus.WORKING, ann)
 
-    def unknown(*_: Any) -> ExchangeOrder:
+    def unknown(*_: Any) -> Report:
         raise ExchangeOrderUnknown("no such order")
 
     desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
@@ -1130,7 +1142,7 @@ def test_a_batch_that_waits_for_a_price_is_voided_and_its_machine_goes_on(desk: 
 
 def test_the_machine_is_told_by_name_what_it_may_ask_again(desk: Desk, ann: Owner) -> None:
     asked = at(desk, BatchStatus.WORKING, ann)
-    with pytest.raises(PurchaseNotFilled):
+    with pytest.raises(ExchangeOrderNotFilled):
         desk.batches.poll(asked.batch_id)
     desk.world.fake.down = True
     for task in (desk.batches.poll, desk.batches.cancel_order):

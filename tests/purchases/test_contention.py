@@ -256,18 +256,18 @@ class Slow:
 
 def machine(desk: Desk, batch_id: str, wait: Callable[[], object]) -> None:
     """What the machine does about a batch, to its end."""
-    purchases = desk.purchases
+    batches = desk.batches
     for _ in range(1_000):
         try:
-            match purchases.read(batch_id).stage:
+            match batches.read(batch_id).stage:
                 case Stage.PLACE:
-                    purchases.place(batch_id)
+                    batches.place(batch_id)
                 case Stage.RESOLVE:
-                    purchases.resolve(batch_id)
+                    batches.resolve(batch_id)
                 case Stage.POLL:
-                    purchases.poll(batch_id)
+                    batches.poll(batch_id)
                 case Stage.ALLOCATE:
-                    purchases.allocate(batch_id, lambda: True)
+                    batches.allocate(batch_id, lambda: True)
                 case _:
                     return
         except Unavailable:

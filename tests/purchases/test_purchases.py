@@ -39,7 +39,7 @@ from functions.purchases.model import (
     pooled_batch_id,
     shard_of,
 )
-from functions.purchases.service import JOIN_TRIES_MAX
+from functions.purchases.service.purchasing import JOIN_TRIES_MAX
 from functions.purchases.strategy import Strategy
 from tests.desk import Desk
 from tests.harness.errors import client_error
