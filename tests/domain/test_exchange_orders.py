@@ -62,8 +62,8 @@ class ThingItem(Item, discriminator="thing"):
     times = DecimalAttribute()
 
 
-class Gone(Conflict):
-    """The thing is not there to have an order placed."""
+class HasOne(Conflict):
+    """The thing has an order already."""
 
 
 class Stale(Conflict):
@@ -102,7 +102,7 @@ def tell(word: str, why: str, at: datetime, *after: str) -> Write:
 
 def intent(at: datetime) -> Write:
     item = ThingItem(ID, "THING", told="asked", why="", times=Decimal(1), created_at=at, updated_at=at)
-    return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=Gone("it has an order"))
+    return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=HasOne("it has an order"))
 
 
 THING = Thing()
@@ -212,7 +212,7 @@ def test_an_order_is_written_down_before_the_exchange_is_asked(desk: Desk) -> No
 def test_an_order_that_is_placed_already_is_not_placed_again(desk: Desk) -> None:
     place(desk)
     before = desk.dynamo.items()
-    with pytest.raises(Gone):  # the owner's own refusal comes first
+    with pytest.raises(HasOne):  # the owner's own refusal comes first
         place(desk)
     with pytest.raises(ExchangeOrderMoved):
         desk.at_exchange.place(draft(desk), THING, [])

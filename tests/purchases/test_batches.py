@@ -17,17 +17,12 @@ from common.domain.exchange_orders.model import (
     LATE_LOOK_SECONDS,
     POLL_LIMIT,
     ExchangeOrder,
-    ExchangeOrderNotFilled,
     ExchangeOrderUnresolved,
 )
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrder as Report
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
-    ExchangeUnavailable,
-    MarketUnknown,
-    client_order_id,
 )
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
@@ -44,10 +39,8 @@ from functions.purchases.model import (
     direct_batch_id,
 )
 from functions.purchases.store import batch as read_batch
-from sandbox.exchange.fake import FakeExchange
-from sandbox.exchange.orders import Fees, Kind
+from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
-from sandbox.exchange.venue import Venue
 from tests.desk import Desk
 from tests.harness.errors import client_error
 from tests.offramp.seen import (
@@ -142,26 +135,6 @@ def test_an_undisturbed_batch_is_one_execution_without_a_wait(desk: Desk, three:
     assert (execution.name, execution.status, execution.waits_seconds) == (three[0].batch_id, "SUCCEEDED", [])
     assert execution.visited[-1] == "Bought"
     assert (waiting(desk), len(at_the_exchange(desk))) == ([], 1)
-
-
-def test_the_exchange_is_asked_by_an_id_that_comes_from_the_batch(desk: Desk, three: list[Purchase]) -> None:
-    desk.run()
-    (placed,) = at_the_exchange(desk)
-    assert placed.client_order_id == client_order_id(three[0].batch_id, "1")
-
-
-def test_what_is_asked_is_written_down_before_the_exchange_is_asked(desk: Desk, three: list[Purchase]) -> None:
-    seen: list[dict[str, Any]] = []
-
-    def place(real: Callable[..., str], *asked: Any) -> str:
-        seen.append({**raw(desk, three[0].batch_id, "VENUE#1"), **raw(desk, three[0].batch_id, "BATCH")})
-        return real(*asked)
-
-    desk.world.exchange = around(desk.world.fake, place=place)
-    desk.run()
-    (before,) = seen
-    assert (before["status"], before["quantity"], before["limit_price"]) == ("PLACED", Decimal("0.12"), 101)
-    assert before.keys().isdisjoint({"exchange_order_id", "order_state"})
 
 
 def test_a_pool_is_bought_at_the_price_when_it_is_placed_and_not_when_its_members_came(
@@ -328,26 +301,6 @@ def test_a_slippage_of_nothing_is_kept_to(desk: Desk, ann: Owner) -> None:
     assert (placed.price, look(desk, asked).status) == (Decimal(100), Status.COMPLETED)
 
 
-def test_an_order_that_is_filled_while_it_is_being_cancelled_is_allocated(desk: Desk, three: list[Purchase]) -> None:
-    desk.world.nobody_sells()
-
-    def cancel(real: Callable[..., None], *asked: Any) -> None:
-        desk.world.ask("100", "5")
-        real(*asked)
-
-    desk.world.exchange = around(desk.world.fake, cancel=cancel)
-    desk.run()
-    assert {look(desk, p).status for p in three} == {Status.COMPLETED}
-
-
-def test_a_cancellation_that_is_not_answered_is_asked_for_again(desk: Desk, ann: Owner) -> None:
-    desk.world.fake.fail_before_next("cancel", 2)
-    desk.world.fake.drop_answer_next("cancel")
-    asked = desk.purchase(ann, "155.50")
-    desk.run()
-    refunded(desk, [asked], "the exchange has executed 0 SOL of 1.555 SOL (CANCELED)")
-
-
 # Fees
 
 
@@ -428,33 +381,6 @@ def test_a_refusal_refunds_everybody_and_says_why(desk: Desk, three: list[Purcha
     assert raw(desk, three[0].batch_id, "VENUE#1")["status"] == "REFUSED"
 
 
-def test_an_exchange_where_the_desk_has_no_money_refuses_and_everybody_is_refunded(
-    desk: Desk, three: list[Purchase]
-) -> None:
-    all_but_one = Decimal(9_999_999)
-    desk.world.venue.place(ACCOUNT, "SOLUSDT", "BUY", Kind.LIMIT, price=Decimal(1), quantity=all_but_one)
-    desk.run()
-    refunded(desk, three, "not bought: the exchange refused: 12.12 USDT are needed, 1 are free")
-
-
-def test_an_order_whose_answer_was_lost_is_found_by_our_id_and_is_the_only_one(
-    desk: Desk, three: list[Purchase]
-) -> None:
-    desk.world.fake.drop_answer_next("place")
-    desk.run()
-    assert {look(desk, p).status for p in three} == {Status.COMPLETED}
-    assert (len(at_the_exchange(desk)), desk.world.fake.calls["place"]) == (1, 1)
-    assert raw(desk, three[0].batch_id, "VENUE#1")["exchange_order_id"] == str(at_the_exchange(desk)[0].order_id)
-
-
-def test_a_refusal_whose_answer_was_lost_is_found_out_by_two_looks(desk: Desk, three: list[Purchase]) -> None:
-    desk.world.fake.refuse_next()
-    desk.world.fake.drop_answer_next("place")
-    desk.run()
-    refunded(desk, three, "not bought: the exchange never had the order")
-    assert waiting(desk) == []
-
-
 def test_an_order_that_never_arrived_is_refunded_after_two_looks_and_looked_for_once_more(
     desk: Desk, three: list[Purchase]
 ) -> None:
@@ -472,15 +398,6 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks_and_looked_for_
     (execution,) = executions(desk, three[0].batch_id)
     assert [name for name in execution.visited if "Late" in name] == ["WaitForLateOrder", "LookForLateOrder"]
     assert waits_for_person(desk, three[0].batch_id) is None
-
-
-def test_an_order_that_has_arrived_before_the_second_look_is_bought(desk: Desk, three: list[Purchase]) -> None:
-    on_its_way = OnItsWay(desk)
-    desk.run(until=lambda: "missed_at" in str(desk.dynamo.items(having="missed_at")))
-    assert batch(desk, three[0]).status is BatchStatus.PLACED
-    on_its_way.arrives()
-    desk.run()
-    assert {look(desk, p).status for p in three} == {Status.COMPLETED}
 
 
 def test_an_order_that_turns_up_after_its_refund_waits_for_a_person_and_costs_no_customer(
@@ -508,17 +425,6 @@ def test_an_order_that_turns_up_after_its_refund_waits_for_a_person_and_costs_no
     assert (waiting(desk), waits_for_person(desk, three[0].batch_id)) == ([], None)
 
 
-def test_an_order_that_turns_up_and_rests_is_cancelled(desk: Desk, ann: Owner) -> None:
-    on_its_way = OnItsWay(desk)
-    asked = desk.purchase(ann, "155.50")
-    desk.run(until=lambda: batch(desk, asked).status is BatchStatus.ALLOCATED)
-    on_its_way.arrives()
-    desk.run()
-    (placed,) = at_the_exchange(desk)
-    assert placed.status is AtTheExchange.CANCELED
-    assert waits_for_person(desk, asked.batch_id)
-
-
 def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: Desk, three: list[Purchase]) -> None:
     """The task that placed it was slow: the others have given it up meanwhile."""
 
@@ -539,23 +445,6 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waits_for_person(desk, three[0].batch_id)
     void(desk, three[0])
-
-
-def test_a_slow_answer_of_an_order_that_the_exchange_has_ended_meanwhile_needs_nobody(desk: Desk, ann: Owner) -> None:
-    """Another task has found the order by our id, seen it end with nothing, and refunded it: nothing has turned up."""
-    asked = stopped_before(desk, "166.60", ann)
-
-    def place(real: Callable[..., str], *ticket: Any) -> str:
-        order_id = real(*ticket)
-        desk.world.exchange = desk.world.fake
-        assert desk.batches.resolve(asked.batch_id).stage is Stage.POLL
-        assert desk.batches.poll(asked.batch_id).stage is Stage.ALLOCATE
-        assert desk.batches.allocate(asked.batch_id, lambda: True).stage is Stage.DONE
-        return order_id
-
-    desk.world.exchange = around(desk.world.fake, place=place)
-    step = desk.batches.place(asked.batch_id)
-    assert (step.stage, waits_for_person(desk, asked.batch_id)) == (Stage.DONE, None)
 
 
 def test_an_exchange_that_is_down_is_asked_again_and_the_batch_is_placed_when_it_is_back(
@@ -612,15 +501,6 @@ def test_an_asset_that_the_exchange_does_not_trade_is_refunded(desk: Desk, ann: 
     refunded(desk, [asked], "not bought: fake has no open market for XRP in USDT")
 
 
-def test_a_market_that_closes_while_the_order_is_sent_is_refunded(desk: Desk, three: list[Purchase]) -> None:
-    def closed(*_: Any) -> str:
-        raise MarketUnknown("the market is closed")
-
-    desk.world.exchange = around(desk.world.fake, place=closed)
-    desk.run()
-    refunded(desk, three, "not bought: the exchange refused: the market is closed")
-
-
 def test_an_asset_that_was_made_inactive_meanwhile_is_refunded(desk: Desk, three: list[Purchase]) -> None:
     desk.list_exchange_asset(active=False)
     desk.run()
@@ -632,37 +512,6 @@ def test_an_order_that_is_placed_is_finished_though_its_asset_is_inactive_by_now
 ) -> None:
     assert desk.batches.place(three[0].batch_id).stage is Stage.POLL
     desk.list_exchange_asset(active=False)
-    desk.run()
-    assert {look(desk, p).status for p in three} == {Status.COMPLETED}
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [{"executed": Quantity("0.121", "SOL")}, {"gross": Money("12.14")}, {"quantity": Quantity(2, "SOL")}],
-    ids=["more than was asked", "above the limit", "another order"],
-)
-def test_a_fill_that_can_not_be_is_never_booked(desk: Desk, three: list[Purchase], changed: dict[str, Any]) -> None:
-    def strange(real: Callable[..., Report], *asked: Any) -> Report:
-        return replace(real(*asked), **changed)
-
-    desk.world.exchange = around(desk.world.fake, order=strange)
-    desk.run(days=1 / 24)
-    assert batch(desk, three[0]).status is BatchStatus.WORKING
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert [look(desk, p).total_amount for p in three] == [Money(4), Money(3), Money(5)]
-
-
-def test_an_order_stays_with_the_exchange_that_it_was_sent_to(desk: Desk, three: list[Purchase]) -> None:
-    desk.world.fake.drop_answer_next("place")
-    assert desk.batches.place(three[0].batch_id).stage is Stage.RESOLVE
-    empty = Venue(desk.clock)
-    empty.list_symbol(desk.world.venue.symbols["SOLUSDT"])
-    empty.open_account(ACCOUNT, {})
-    desk.world.exchange = FakeExchange(empty, ACCOUNT, name="another")
-    desk.run(days=1 / 24)
-    assert batch(desk, three[0]).status is BatchStatus.PLACED
-    desk.world.exchange = desk.world.fake
     desk.run()
     assert {look(desk, p).status for p in three} == {Status.COMPLETED}
 
@@ -833,18 +682,6 @@ def test_a_restart_of_the_machines_during_any_task_is_no_loss(
     assert len(at_the_exchange(desk)) == 1
 
 
-def test_a_task_that_died_before_the_exchange_was_asked_is_refunded(desk: Desk, three: list[Purchase]) -> None:
-    def dies(*_: Any) -> str:
-        raise KeyboardInterrupt
-
-    desk.world.exchange = around(desk.world.fake, place=dies)
-    with pytest.raises(KeyboardInterrupt):
-        desk.batches.place(three[0].batch_id)
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    refunded(desk, three, "not bought: the exchange never had the order")
-
-
 def test_an_allocation_that_is_short_of_time_goes_on_where_it_was(desk: Desk, three: list[Purchase]) -> None:
     assert desk.batches.place(three[0].batch_id).stage is Stage.POLL
     assert desk.batches.poll(three[0].batch_id).stage is Stage.ALLOCATE
@@ -874,16 +711,6 @@ def test_two_that_place_at_once_ask_the_exchange_once(desk: Desk, three: list[Pu
     stages.append(desk.batches.place(three[0].batch_id).stage)
     assert (stages, len(at_the_exchange(desk))) == ([Stage.POLL, Stage.POLL], 1)
     desk.run()
-
-
-def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, three: list[Purchase]) -> None:
-    batch_id, stages = three[0].batch_id, list[str]()
-    desk.batches.place(batch_id)
-    before_next_write(desk, lambda: stages.append(desk.batches.poll(batch_id).stage))
-    stages.append(desk.batches.poll(batch_id).stage)
-    assert stages == [Stage.ALLOCATE, Stage.ALLOCATE]
-    desk.run()
-    assert len(moves(desk, batch_id)) == 5
 
 
 def test_a_second_execution_of_a_batch_that_is_over_changes_nothing(desk: Desk, three: list[Purchase]) -> None:
@@ -1068,16 +895,6 @@ def forgotten(desk: Desk, asked: Purchase) -> None:
     desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
 
 
-def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_word(desk: Desk, ann: Owner) -> None:
-    asked = at(desk, BatchStatus.WORKING, ann)
-    forgotten(desk, asked)
-    desk.run(days=1 / 12)
-    assert (batch(desk, asked).status, dollars(desk, ann)) == (BatchStatus.WORKING, (Money("844.50"), Money("155.50")))
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert dollars(desk, ann) == FREE
-
-
 def test_an_order_that_the_exchange_has_forgotten_is_voided_by_a_person_when_it_is_late_enough(
     desk: Desk, ann: Owner
 ) -> None:
@@ -1111,25 +928,6 @@ def test_an_order_that_was_voided_as_forgotten_and_turns_up_is_for_a_person(desk
     assert (waiting(desk), audited(desk)) == ([], [("batches void", asked.batch_id)] * 2)
 
 
-def test_an_order_that_the_exchange_remembers_by_one_of_its_ids_is_not_voided(desk: Desk, ann: Owner) -> None:
-    asked = at(desk, BatchStatus.WORKING, ann)
-
-    def unknown(*_: Any) -> Report:
-        raise ExchangeOrderUnknown("no such order")
-
-    desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
-    for one in ("order", "find"):
-        desk.world.exchange = around(desk.world.fake, **{one: unknown})
-        with pytest.raises(BatchNotStuck):
-            void(desk, asked)
-    desk.world.exchange = desk.world.fake
-    desk.world.fake.down = True
-    with pytest.raises(ExchangeUnavailable):
-        void(desk, asked)
-    desk.world.fake.down = False
-    desk.run()
-
-
 def test_a_batch_that_waits_for_a_price_is_voided_and_its_machine_goes_on(desk: Desk, three: list[Purchase]) -> None:
     desk.clock.forward(minutes=3)
     began = desk.clock.at
@@ -1138,16 +936,3 @@ def test_a_batch_that_waits_for_a_price_is_voided_and_its_machine_goes_on(desk: 
     desk.run()
     refunded(desk, three, "not bought: because")
     assert len(executions(desk, three[0].batch_id)) == 1
-
-
-def test_the_machine_is_told_by_name_what_it_may_ask_again(desk: Desk, ann: Owner) -> None:
-    asked = at(desk, BatchStatus.WORKING, ann)
-    with pytest.raises(ExchangeOrderNotFilled):
-        desk.batches.poll(asked.batch_id)
-    desk.world.fake.down = True
-    for task in (desk.batches.poll, desk.batches.cancel_order):
-        with pytest.raises(ExchangeUnavailable) as told:
-            task(asked.batch_id)
-        assert isinstance(told.value, Refusal)
-    desk.world.fake.down = False
-    desk.run()
