@@ -137,9 +137,8 @@ def test_an_undisturbed_batch_is_one_execution_without_a_wait(desk: Desk, three:
     assert (waiting(desk), len(at_the_exchange(desk))) == ([], 1)
 
 
-def test_a_pool_is_bought_at_the_price_when_it_is_placed_and_not_when_its_members_came(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_a_pool_is_bought_at_the_price_when_it_is_placed(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """Not at those when its members came."""
     first = desk.purchase(ann, "5")
     desk.world.nobody_sells()
     desk.world.ask("125", "100")
@@ -151,9 +150,8 @@ def test_a_pool_is_bought_at_the_price_when_it_is_placed_and_not_when_its_member
     assert look(desk, first).executed == look(desk, second).executed == Quantity("0.03996", "SOL")
 
 
-def test_a_member_by_quantity_gets_what_his_dollars_buy_when_the_price_has_risen_and_is_told(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_a_member_by_quantity_gets_what_his_dollars_buy_at_a_higher_price(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """He is told so."""
     desk.world.venue.set_fees(NO_FEES)
     first = desk.purchase(ann, quantity="0.05")
     desk.world.nobody_sells()
@@ -166,9 +164,8 @@ def test_a_member_by_quantity_gets_what_his_dollars_buy_when_the_price_has_risen
     assert after.reason == "of 0.05 SOL, what $5.00 buys at $125 in whole lots, less the exchange's fee"
 
 
-def test_a_member_by_quantity_gets_no_more_when_the_price_has_fallen_and_the_rest_of_his_dollars(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_a_member_by_quantity_gets_no_more_at_a_lower_price(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """The rest of his dollars goes back."""
     desk.world.venue.set_fees(NO_FEES)
     first = desk.purchase(ann, quantity="0.05")
     desk.world.nobody_sells()
@@ -181,9 +178,8 @@ def test_a_member_by_quantity_gets_no_more_when_the_price_has_fallen_and_the_res
     assert dollars(desk, ann) == (Money(996), ZERO)
 
 
-def test_members_whose_max_price_is_passed_meanwhile_are_refunded_and_the_others_are_bought_for(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_members_whose_max_price_is_passed_meanwhile_are_refunded(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """The others are bought for."""
     first = desk.purchase(ann, "4", max_price="100")
     desk.world.nobody_sells()
     desk.world.ask("110", "100")
@@ -234,7 +230,7 @@ def test_an_order_that_the_exchange_ends_with_nothing_executed_is_refunded(
     refunded(desk, [asked], f"the exchange has executed 0 SOL of {quantity.normalize()} SOL ({state})")
 
 
-def test_thirty_seven_per_cent_of_an_order_are_allocated_and_the_rest_is_refunded(
+def test_thirty_seven_per_cent_are_allocated_and_the_rest_is_refunded(
     desk: Desk, ann: Owner, bob: Owner, cid: Owner
 ) -> None:
     desk.list_exchange_asset(min_notional="100")
@@ -280,9 +276,8 @@ def test_a_worse_price_within_the_slippage_is_the_desks_loss(desk: Desk, three: 
     assert desks_own(desk) == {"USD": Decimal("-0.12")}
 
 
-def test_a_price_beyond_the_slippage_is_not_paid_and_when_time_is_over_everybody_is_refunded(
-    desk: Desk, three: list[Purchase]
-) -> None:
+def test_a_price_beyond_the_slippage_is_not_paid_and_all_are_refunded(desk: Desk, three: list[Purchase]) -> None:
+    """They are when the time of their order is over."""
     desk.world.nobody_sells()
     desk.world.ask("101.01", "100")
     began = desk.clock.at
@@ -381,9 +376,8 @@ def test_a_refusal_refunds_everybody_and_says_why(desk: Desk, three: list[Purcha
     assert raw(desk, three[0].batch_id, "VENUE#1")["status"] == "REFUSED"
 
 
-def test_an_order_that_never_arrived_is_refunded_after_two_looks_and_looked_for_once_more(
-    desk: Desk, three: list[Purchase]
-) -> None:
+def test_an_order_that_never_arrived_is_refunded_after_two_looks(desk: Desk, three: list[Purchase]) -> None:
+    """It is looked for once more."""
     desk.world.fake.fail_before_next("place")
     began = desk.clock.at
     desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED)
@@ -400,9 +394,8 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks_and_looked_for_
     assert waits_for_person(desk, three[0].batch_id) is None
 
 
-def test_an_order_that_turns_up_after_its_refund_waits_for_a_person_and_costs_no_customer(
-    desk: Desk, three: list[Purchase]
-) -> None:
+def test_an_order_that_turns_up_after_its_refund_waits_for_a_person(desk: Desk, three: list[Purchase]) -> None:
+    """It costs no customer anything."""
     on_its_way = OnItsWay(desk)
     desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED)
     order_id = on_its_way.arrives()
@@ -447,9 +440,7 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
     void(desk, three[0])
 
 
-def test_an_exchange_that_is_down_is_asked_again_and_the_batch_is_placed_when_it_is_back(
-    desk: Desk, three: list[Purchase]
-) -> None:
+def test_a_batch_is_placed_when_an_exchange_that_was_down_is_back(desk: Desk, three: list[Purchase]) -> None:
     desk.world.fake.down = True
     began = desk.clock.at
     desk.run(until=lambda: desk.clock.at >= began + timedelta(minutes=20))
@@ -507,9 +498,7 @@ def test_an_asset_that_was_made_inactive_meanwhile_is_refunded(desk: Desk, three
     refunded(desk, three, "not bought: SOL is not traded at present")
 
 
-def test_an_order_that_is_placed_is_finished_though_its_asset_is_inactive_by_now(
-    desk: Desk, three: list[Purchase]
-) -> None:
+def test_a_placed_order_is_finished_though_its_asset_is_inactive_by_now(desk: Desk, three: list[Purchase]) -> None:
     assert desk.batches.place(three[0].batch_id).stage is Stage.POLL
     desk.list_exchange_asset(active=False)
     desk.run()
@@ -588,7 +577,7 @@ def test_a_pool_of_an_inactive_asset_is_refunded_and_not_topped_up(desk: Desk, a
 
 
 @pytest.mark.parametrize("usd", ["4", "6"], ids=["who waits", "who fills it"])
-def test_who_joins_while_the_deadline_closes_his_pool_is_in_the_next_generation(
+def test_who_joins_as_his_pool_is_given_up_is_in_the_next_generation(
     desk: Desk, ann: Owner, bob: Owner, usd: str
 ) -> None:
     first = desk.purchase(ann, "4")
@@ -657,9 +646,7 @@ def test_the_sweeper_starts_what_was_never_started(desk: Desk, ann: Owner, bob: 
     assert (dollars(desk, ann), dollars(desk, bob)) == ((Money(986), ZERO), (Money(994), ZERO))
 
 
-def test_the_sweeper_starts_what_was_not_started_a_minute_ago_and_it_is_bought(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_the_sweeper_starts_what_was_not_started_a_minute_ago(desk: Desk, ann: Owner, bob: Owner) -> None:
     desk.world.client = Unreachable()
     asked = [desk.purchase(ann, "10"), desk.purchase(ann, "4"), desk.purchase(bob, "6")]
     desk.world.client = desk.world.machines
@@ -771,9 +758,10 @@ def account_of_another(desk: Desk, owner: Owner) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("refuse", [False, True], ids=["bought", "refused"])
-def test_a_member_whose_name_is_another_persons_does_not_block_the_others_and_a_person_is_asked(
+def test_a_member_whose_name_is_anothers_does_not_block_the_others(
     desk: Desk, three: list[Purchase], refuse: bool
 ) -> None:
+    """A person is asked to look at him."""
     ann, bob, cid = three
     if refuse:
         desk.world.fake.refuse_next()
@@ -858,7 +846,7 @@ def at(desk: Desk, status: BatchStatus, owner: Owner) -> Purchase:
 @pytest.mark.parametrize(
     "status", [BatchStatus.PLACED, BatchStatus.WORKING, BatchStatus.DECIDED, BatchStatus.ALLOCATED]
 )
-def test_a_batch_that_the_exchange_has_or_may_have_or_that_is_over_is_not_voided(
+def test_a_batch_that_the_exchange_may_have_or_that_is_over_is_not_voided(
     desk: Desk, ann: Owner, status: BatchStatus, dry_run: bool
 ) -> None:
     asked = at(desk, status, ann)
@@ -895,9 +883,7 @@ def forgotten(desk: Desk, asked: Purchase) -> None:
     desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
 
 
-def test_an_order_that_the_exchange_has_forgotten_is_voided_by_a_person_when_it_is_late_enough(
-    desk: Desk, ann: Owner
-) -> None:
+def test_a_forgotten_order_is_voided_by_a_person_when_it_is_late_enough(desk: Desk, ann: Owner) -> None:
     asked = at(desk, BatchStatus.WORKING, ann)
     forgotten(desk, asked)
     with pytest.raises(BatchNotStuck):
@@ -914,7 +900,7 @@ def test_an_order_that_the_exchange_has_forgotten_is_voided_by_a_person_when_it_
     assert waiting(desk) == []
 
 
-def test_an_order_that_was_voided_as_forgotten_and_turns_up_is_for_a_person(desk: Desk, ann: Owner) -> None:
+def test_a_voided_order_that_turns_up_is_for_a_person(desk: Desk, ann: Owner) -> None:
     asked = at(desk, BatchStatus.WORKING, ann)
     forgotten(desk, asked)
     desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
