@@ -17,7 +17,6 @@ from common.domain.exchange_orders.model import (
     LATE_LOOK_SECONDS,
     POLL_LIMIT,
     ExchangeOrder,
-    ExchangeOrderUnresolved,
 )
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.gateways.exchange import ExchangeOrder as Report
@@ -89,6 +88,13 @@ def desks_own(desk: Desk) -> dict[str, Decimal]:
     return {asset_id: amount for asset_id, amount in sums.items() if amount}
 
 
+def market_moves(desk: Desk, price: str) -> None:
+    """The exchange sells at this price from now on, and the desk is told so."""
+    desk.world.nobody_sells()
+    desk.world.ask(price, "100")
+    desk.mark("SOL", price)
+
+
 def void(desk: Desk, asked: Purchase, *, dry_run: bool = False) -> OperatorOutcome:
     return desk.batches.void(asked.batch_id, "because", "olga", dry_run=dry_run)
 
@@ -140,9 +146,7 @@ def test_an_undisturbed_batch_is_one_execution_without_a_wait(desk: Desk, three:
 def test_a_pool_is_bought_at_the_price_when_it_is_placed(desk: Desk, ann: Owner, bob: Owner) -> None:
     """Not at those when its members came."""
     first = desk.purchase(ann, "5")
-    desk.world.nobody_sells()
-    desk.world.ask("125", "100")
-    desk.mark("SOL", "125")
+    market_moves(desk, "125")
     second = desk.purchase(bob, "5")
     desk.run()
     (placed,) = at_the_exchange(desk)
@@ -150,40 +154,32 @@ def test_a_pool_is_bought_at_the_price_when_it_is_placed(desk: Desk, ann: Owner,
     assert look(desk, first).executed == look(desk, second).executed == Quantity("0.03996", "SOL")
 
 
-def test_a_member_by_quantity_gets_what_his_dollars_buy_at_a_higher_price(desk: Desk, ann: Owner, bob: Owner) -> None:
-    """He is told so."""
+@pytest.mark.parametrize(
+    ("price", "other", "got", "paid", "why"),
+    [
+        ("125", "5", "0.04", "5", "of 0.05 SOL, what $5.00 buys at $125 in whole lots, less the exchange's fee"),
+        ("80", "6", "0.05", "4", None),
+    ],
+    ids=["risen", "fallen"],
+)
+def test_a_member_by_quantity_gets_what_his_dollars_buy_and_no_more(
+    desk: Desk, ann: Owner, bob: Owner, price: str, other: str, got: str, paid: str, why: str | None
+) -> None:
+    """He is told when it is less; the rest of his dollars goes back."""
     desk.world.venue.set_fees(NO_FEES)
     first = desk.purchase(ann, quantity="0.05")
-    desk.world.nobody_sells()
-    desk.world.ask("125", "100")
-    desk.mark("SOL", "125")
-    desk.purchase(bob, "5")
+    market_moves(desk, price)
+    desk.purchase(bob, other)
     desk.run()
     after = look(desk, first)
-    assert (after.executed, after.total_amount) == (Quantity("0.04", "SOL"), Money(5))
-    assert after.reason == "of 0.05 SOL, what $5.00 buys at $125 in whole lots, less the exchange's fee"
-
-
-def test_a_member_by_quantity_gets_no_more_at_a_lower_price(desk: Desk, ann: Owner, bob: Owner) -> None:
-    """The rest of his dollars goes back."""
-    desk.world.venue.set_fees(NO_FEES)
-    first = desk.purchase(ann, quantity="0.05")
-    desk.world.nobody_sells()
-    desk.world.ask("80", "100")
-    desk.mark("SOL", "80")
-    desk.purchase(bob, "6")
-    desk.run()
-    after = look(desk, first)
-    assert (after.executed, after.total_amount) == (Quantity("0.05", "SOL"), Money(4))
-    assert dollars(desk, ann) == (Money(996), ZERO)
+    assert (after.executed, after.total_amount, after.reason) == (Quantity(got, "SOL"), Money(paid), why)
+    assert dollars(desk, ann) == (Money(1000) - Money(paid), ZERO)
 
 
 def test_members_whose_max_price_is_passed_meanwhile_are_refunded(desk: Desk, ann: Owner, bob: Owner) -> None:
     """The others are bought for."""
     first = desk.purchase(ann, "4", max_price="100")
-    desk.world.nobody_sells()
-    desk.world.ask("110", "100")
-    desk.mark("SOL", "110")
+    market_moves(desk, "110")
     second = desk.purchase(bob, "9")
     desk.run()
     after = look(desk, first)
@@ -260,20 +256,19 @@ def test_half_of_an_order_that_the_exchange_then_ends_is_allocated(desk: Desk, a
     assert desks_own(desk) == {"USD": Decimal("-0.722")}
 
 
-def test_a_better_price_is_the_customers(desk: Desk, three: list[Purchase]) -> None:
+@pytest.mark.parametrize(
+    ("price", "paid", "left"),
+    [("90", ["3.60", "2.70", "4.50"], {}), ("101", ["4", "3", "5"], {"USD": Decimal("-0.12")})],
+    ids=["better", "worse"],
+)
+def test_a_better_price_is_the_customers_and_a_worse_one_the_desks_loss(
+    desk: Desk, three: list[Purchase], price: str, paid: list[str], left: dict[str, Decimal]
+) -> None:
     desk.world.nobody_sells()
-    desk.world.ask("90", "100")
+    desk.world.ask(price, "100")
     desk.run()
-    assert [look(desk, p).total_amount for p in three] == [Money("3.60"), Money("2.70"), Money("4.50")]
-    assert desks_own(desk) == {}
-
-
-def test_a_worse_price_within_the_slippage_is_the_desks_loss(desk: Desk, three: list[Purchase]) -> None:
-    desk.world.nobody_sells()
-    desk.world.ask("101", "100")
-    desk.run()
-    assert [look(desk, p).total_amount for p in three] == [Money(4), Money(3), Money(5)]
-    assert desks_own(desk) == {"USD": Decimal("-0.12")}
+    assert [look(desk, p).total_amount for p in three] == [Money(usd) for usd in paid]
+    assert desks_own(desk) == left
 
 
 def test_a_price_beyond_the_slippage_is_not_paid_and_all_are_refunded(desk: Desk, three: list[Purchase]) -> None:
@@ -423,14 +418,7 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
 
     def place(real: Callable[..., str], *asked: Any) -> str:
         desk.world.exchange = desk.world.fake
-        for _ in range(2):
-            desk.clock.forward(seconds=61)
-            with pytest.raises(ExchangeOrderUnresolved):
-                desk.batches.resolve(three[0].batch_id)
-            desk.clock.forward(seconds=11)
-            if desk.batches.resolve(three[0].batch_id).stage is Stage.ALLOCATE:
-                break
-        desk.batches.allocate(three[0].batch_id, lambda: True)
+        desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED)
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)

@@ -75,6 +75,19 @@ def batches(desk: Desk) -> list[str]:
     return [item["PK"]["S"] for item in desk.dynamo.items() if item["entity_type"]["S"] == "batch"]
 
 
+def lose_next_answer(desk: Desk) -> None:
+    """The table does the next write, and its answer is lost."""
+    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
+
+    def write(real: Callable[..., Any], **request: Any) -> Any:
+        done = real(**request)
+        for lost in answers:
+            raise lost
+        return done
+
+    desk.client = around(desk.dynamo, transact_write_items=write)
+
+
 # Alone
 
 
@@ -740,15 +753,7 @@ def test_the_last_of_two_who_leave_at_once_ends_the_pools_waiting(desk: Desk, an
 
 def test_a_cancellation_whose_answer_is_lost_is_done_once(desk: Desk, ann: Owner) -> None:
     asked, _ = desk.purchase(ann, "4"), desk.purchase(ann, "3")
-    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
-
-    def write(real: Callable[..., Any], **request: Any) -> Any:
-        done = real(**request)
-        for lost in answers:
-            raise lost
-        return done
-
-    desk.client = around(desk.dynamo, transact_write_items=write)
+    lose_next_answer(desk)
     assert desk.purchases.cancel(ann, asked.order_id).status is Status.CANCELLED
     desk.client = None
     assert dollars(desk, ann) == (Money(997), Money(3))
@@ -757,15 +762,7 @@ def test_a_cancellation_whose_answer_is_lost_is_done_once(desk: Desk, ann: Owner
 @pytest.mark.parametrize("usd", ["4", "6", "10"], ids=["joins", "fills", "direct"])
 def test_a_purchase_whose_answer_is_lost_is_made_once(desk: Desk, ann: Owner, bob: Owner, usd: str) -> None:
     desk.purchase(bob, "4")
-    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
-
-    def write(real: Callable[..., Any], **request: Any) -> Any:
-        done = real(**request)
-        for lost in answers:
-            raise lost
-        return done
-
-    desk.client = around(desk.dynamo, transact_write_items=write)
+    lose_next_answer(desk)
     asked = desk.purchase(ann, usd, key="k")
     desk.client = None
     assert desk.purchase(ann, usd, key="k") == asked
