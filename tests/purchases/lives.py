@@ -70,8 +70,9 @@ def _unfair_orders(desk: Desk, kinds: dict[str, list[dict[str, Any]]]) -> Iterat
         if there and placement is None:
             yield f"the exchange has an order of {batch_id}, which was not placed"
         executed = sum((order.executed for order in there), Decimal(0))
-        if batch["status"] in ("DECIDED", "ALLOCATED") and "look_at" not in batch:
-            turned_up = placement is not None and placement.get("order_state") == "TURNED_UP"
+        status = None if placement is None else placement["status"]
+        if batch["status"] in ("DECIDED", "ALLOCATED") and status not in ("NEVER", "LOST"):  # a last look follows
+            turned_up = status in ("TURNED_UP", "DEALT_WITH")
             if batch["executed_quantity"] != (0 if turned_up else executed):
                 yield f"{batch_id} has booked {batch['executed_quantity']}, the exchange has executed {executed}"
             if any(not order.status.over for order in there):

@@ -123,7 +123,7 @@ def contend(seed: int) -> tuple[Desk, list[Exception], int]:
 
 
 @pytest.mark.parametrize("block", range(20))
-def test_each_closed_generation_is_one_batch_however_joiners_leavers_and_the_clock_meet(block: int) -> None:
+def test_each_closed_generation_is_one_batch_however_requests_meet(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         desk, errors, asked = contend(seed)
         try:
@@ -179,7 +179,8 @@ def test_two_who_would_both_fill_the_pool_fill_one_under_every_schedule() -> Non
     assert every_schedule(meet, stages=()) > 5
 
 
-def test_one_who_leaves_as_another_fills_the_pool_is_bought_for_or_gone_under_every_schedule() -> None:
+def test_who_leaves_as_another_fills_the_pool_is_bought_for_or_gone() -> None:
+    """Under every schedule."""
     of = before(("ann",), False)
 
     def meet(interleaver: Interleaver) -> None:
@@ -194,7 +195,8 @@ def test_one_who_leaves_as_another_fills_the_pool_is_bought_for_or_gone_under_ev
 
 
 @pytest.mark.parametrize("top_up", [False, True], ids=["refunded", "topped up"])
-def test_a_pool_that_is_filled_at_its_deadline_is_closed_once_under_every_schedule(top_up: bool) -> None:
+def test_a_pool_that_is_filled_at_its_deadline_is_closed_once(top_up: bool) -> None:
+    """Under every schedule."""
     of = before(("ann",), top_up)
 
     def meet(interleaver: Interleaver) -> None:
@@ -217,7 +219,7 @@ def insisting(ask: Callable[[], Any]) -> Callable[[], Any]:
     return asked
 
 
-def test_two_hundred_who_join_at_once_at_the_edge_of_the_minimum_make_batches_of_ten() -> None:
+def test_two_hundred_who_join_at_once_make_twenty_batches_of_ten() -> None:
     interleaver = Interleaver(at_random(1), seconds_per_step=0.004, stages=(), steps_max=1_000_000)
     patience = Patience(monotonic=interleaver.monotonic, sleep=interleaver.sleep, jitter=Random(1).random)
     desk = Desk(interleaver.watch(InMemoryDynamoDB(TABLE)), patience=patience)
@@ -257,18 +259,18 @@ class Slow:
 
 def machine(desk: Desk, batch_id: str, wait: Callable[[], object]) -> None:
     """What the machine does about a batch, to its end."""
-    purchases = desk.purchases
+    batches = desk.batches
     for _ in range(1_000):
         try:
-            match purchases.read(batch_id).stage:
+            match batches.read(batch_id).stage:
                 case Stage.PLACE:
-                    purchases.place(batch_id)
+                    batches.place(batch_id)
                 case Stage.RESOLVE:
-                    purchases.resolve(batch_id)
+                    batches.resolve(batch_id)
                 case Stage.POLL:
-                    purchases.poll(batch_id)
+                    batches.poll(batch_id)
                 case Stage.ALLOCATE:
-                    purchases.allocate(batch_id, lambda: True)
+                    batches.allocate(batch_id, lambda: True)
                 case _:
                     return
         except Unavailable:
@@ -277,7 +279,7 @@ def machine(desk: Desk, batch_id: str, wait: Callable[[], object]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(deep(everyday=10, full=40)))
-def test_a_batch_that_three_machines_move_at_once_is_placed_once_and_allocated_once(seed: int) -> None:
+def test_a_batch_that_three_machines_move_is_placed_and_allocated_once(seed: int) -> None:
     interleaver = Interleaver(at_random(seed), seconds_per_step=0.004)
     desk = interleaved(before(("ann", "bob"), False), interleaver)
     batch_id = desk.purchase(owner("cyd"), "4.00", key="k").batch_id
@@ -292,7 +294,8 @@ def test_a_batch_that_three_machines_move_at_once_is_placed_once_and_allocated_o
 
 
 @pytest.mark.parametrize("quantity", ["1", "1.444", "1.666"], ids=["filled", "half filled", "not filled"])
-def test_an_order_that_another_machine_has_seen_to_while_its_answer_was_slow_is_no_surprise(quantity: str) -> None:
+def test_an_order_that_another_has_seen_to_meanwhile_is_no_surprise(quantity: str) -> None:
+    """Its answer was slow."""
     desk = Desk()
     desk.list_exchange_asset()
     batch_id = desk.purchase(desk.customer("ann"), quantity=quantity).batch_id

@@ -11,6 +11,6 @@ BLOCK = deep(everyday=20, full=60)
 
 
 @pytest.mark.parametrize("block", range(10))
-def test_in_a_faulty_life_every_member_of_every_batch_gets_what_was_bought_for_him(block: int) -> None:
+def test_in_a_faulty_life_every_member_gets_what_was_bought_for_him(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         live(seed)

@@ -60,7 +60,7 @@ def calls_of(members: int, cents: int) -> int:
     return len(desk.faults.calls) - before
 
 
-def test_forty_members_are_credited_once_whichever_call_is_the_last_of_its_process() -> None:
+def test_forty_are_credited_once_whichever_call_is_its_processs_last() -> None:
     for number in range(calls_of(40, 10)):
         desk = desk_of(40, 10, Faults(planned({number: CrashAfter()})))
         desk.run()
@@ -93,9 +93,7 @@ class Mortal(FaultyDesk):
 
 
 @pytest.mark.parametrize(("members", "cents", "writes"), [(60, 10, 1), (60, 10, 2), (60, 10, 7), (MANY, 1, 24)])
-def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(
-    members: int, cents: int, writes: int
-) -> None:
+def test_members_are_credited_once_though_every_process_soon_dies(members: int, cents: int, writes: int) -> None:
     desk = Mortal.after(full(members, cents), Faults(never, calls=Forgetful()))
     desk.writes = writes
     desk.run(days=2)
@@ -104,7 +102,8 @@ def test_members_are_credited_once_though_every_process_dies_after_a_few_writes(
     assert desk.tasks >= members / writes
 
 
-def test_many_are_credited_once_though_processes_die_at_random_or_run_late() -> None:
+def test_many_are_credited_once_though_processes_die_at_random() -> None:
+    """They have little time, too."""
     rates: dict[Fault, float] = {CrashBefore(): 0.01, CrashAfter(): 0.02, AnswerLost(): 0.01}
     desk = desk_of(MANY, 1, Faults(by_chance(7, rates), calls=Forgetful()))
     left = [0]

@@ -39,7 +39,7 @@ from functions.purchases.model import (
     pooled_batch_id,
     shard_of,
 )
-from functions.purchases.service import JOIN_TRIES_MAX
+from functions.purchases.service.purchasing import JOIN_TRIES_MAX
 from functions.purchases.strategy import Strategy
 from tests.desk import Desk
 from tests.harness.errors import client_error
@@ -73,6 +73,19 @@ def pool(desk: Desk, asset_id: str = "SOL", shard: int = 0) -> Pool:
 
 def batches(desk: Desk) -> list[str]:
     return [item["PK"]["S"] for item in desk.dynamo.items() if item["entity_type"]["S"] == "batch"]
+
+
+def lose_next_answer(desk: Desk) -> None:
+    """The table does the next write, and its answer is lost."""
+    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
+
+    def write(real: Callable[..., Any], **request: Any) -> Any:
+        done = real(**request)
+        for lost in answers:
+            raise lost
+        return done
+
+    desk.client = around(desk.dynamo, transact_write_items=write)
 
 
 # Alone
@@ -125,7 +138,7 @@ def test_the_journal_has_what_was_bought_at_what_was_paid(desk: Desk, ann: Owner
     assert [(h.asset_id, h.cost_basis) for h in holdings] == [("SOL", Money(50))]
 
 
-def test_a_direct_purchase_is_bought_at_the_price_that_its_customer_was_told(desk: Desk, ann: Owner) -> None:
+def test_a_direct_purchase_is_bought_at_the_price_that_was_told(desk: Desk, ann: Owner) -> None:
     asked = desk.purchase(ann, "100.00")
     desk.mark("SOL", "110")
     desk.run()
@@ -162,7 +175,7 @@ def test_a_purchase_tells_its_moves(desk: Desk, ann: Owner) -> None:
 # In a pool
 
 
-def test_four_three_and_five_dollars_become_one_order_and_each_gets_the_exact_part(
+def test_four_three_and_five_dollars_become_one_order_of_exact_parts(
     desk: Desk, ann: Owner, bob: Owner, cid: Owner
 ) -> None:
     asked = [desk.purchase(owner, usd) for owner, usd in ((ann, "4"), (bob, "3"))]
@@ -255,9 +268,7 @@ def test_joining_is_one_read_and_one_write(desk: Desk, ann: Owner) -> None:
     desk.dynamo.observers.clear()
 
 
-def test_a_member_who_finds_the_pool_filled_meanwhile_opens_the_next_generation(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_who_finds_the_pool_filled_meanwhile_opens_the_next_generation(desk: Desk, ann: Owner, bob: Owner) -> None:
     desk.purchase(ann, "6")
     before_next_write(desk, lambda: desk.purchase(bob, "4"))
     late = desk.purchase(ann, "1")
@@ -266,18 +277,14 @@ def test_a_member_who_finds_the_pool_filled_meanwhile_opens_the_next_generation(
     assert len(batches(desk)) == 1
 
 
-def test_a_member_who_would_have_waited_closes_the_pool_that_others_have_joined_meanwhile(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_who_would_have_waited_closes_the_pool_that_others_have_joined(desk: Desk, ann: Owner, bob: Owner) -> None:
     desk.purchase(ann, "4")
     before_next_write(desk, lambda: desk.purchase(bob, "5"))
     late = desk.purchase(ann, "1")
     assert (late.generation, pool(desk).members, batches(desk)) == (1, 0, [late.batch_id])
 
 
-def test_a_member_who_would_have_closed_the_pool_waits_when_another_has_left_meanwhile(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_who_would_have_closed_the_pool_waits_when_another_has_left(desk: Desk, ann: Owner, bob: Owner) -> None:
     first = desk.purchase(bob, "9")
     before_next_write(desk, lambda: desk.purchases.cancel(bob, first.order_id))
     late = desk.purchase(ann, "1")
@@ -285,9 +292,7 @@ def test_a_member_who_would_have_closed_the_pool_waits_when_another_has_left_mea
     assert late.expires_at == pool(desk).due_at
 
 
-def test_a_member_who_would_have_closed_a_generation_that_is_closed_meanwhile_closes_the_next_if_that_is_as_full(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_who_finds_the_next_generation_as_full_closes_that_one(desk: Desk, ann: Owner, bob: Owner) -> None:
     desk.purchase(bob, "9")
     before_next_write(desk, lambda: [desk.purchase(bob, "2"), desk.purchase(bob, "9")])
     late = desk.purchase(ann, "1")
@@ -296,9 +301,8 @@ def test_a_member_who_would_have_closed_a_generation_that_is_closed_meanwhile_cl
     desk.run()
 
 
-def test_two_who_are_the_first_of_an_asset_at_once_are_in_one_pool_which_waits_for_the_first(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_two_who_are_the_first_of_an_asset_at_once_are_in_one_pool(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """It waits for the first of them."""
     first: list[Purchase] = []
     before_next_write(desk, lambda: first.append(desk.purchase(bob, "4")))
     desk.purchase(ann, "4")
@@ -380,7 +384,7 @@ def test_refusals_come_in_this_order(desk: Desk) -> None:
     assert desk.purchase(ann, asset_id="XRP", **asked).held == Money(1000)
 
 
-def test_dollars_that_do_not_buy_the_smallest_unit_are_too_few_whatever_the_maximum_is(desk: Desk, ann: Owner) -> None:
+def test_dollars_that_do_not_buy_the_smallest_unit_are_too_few(desk: Desk, ann: Owner) -> None:
     desk.list_exchange_asset("XRP", precision=0, max_notional="20", min_notional="20")
     with refused(desk, AmountTooSmall):
         desk.purchase(ann, "99.99", max_price="1", asset_id="XRP")
@@ -395,7 +399,7 @@ def test_dollars_that_buy_more_than_any_amount_may_be_are_too_large(desk: Desk, 
         desk.purchase(ann, "100", asset_id="PEPE")
 
 
-def test_an_asset_that_is_sold_from_the_desks_book_is_refused_and_says_where_to_go(desk: Desk, ann: Owner) -> None:
+def test_an_asset_that_is_sold_from_the_desks_book_says_where_to_go(desk: Desk, ann: Owner) -> None:
     with refused(desk, BoughtHere) as told:
         desk.purchase(ann, "10", asset_id="BTC")
     assert told.value.facts == {"route": "POST /orders"}
@@ -523,9 +527,8 @@ def test_a_repeat_when_the_money_is_gone_gets_the_same_answer(desk: Desk) -> Non
     ],
     ids=str,
 )
-def test_the_same_key_with_other_terms_is_refused_whatever_else_is_wrong_with_them(
-    desk: Desk, ann: Owner, other: dict[str, Any]
-) -> None:
+def test_the_same_key_with_other_terms_is_refused(desk: Desk, ann: Owner, other: dict[str, Any]) -> None:
+    """Whatever else is wrong with them."""
     first = desk.purchase(ann, "4", key="k")
     with refused(desk, IdempotencyKeyReused) as told:
         desk.purchase(ann, **other, key="k")
@@ -547,9 +550,7 @@ def test_the_key_of_another_customer_is_another_purchase(desk: Desk, ann: Owner,
 
 
 @pytest.mark.parametrize("usd", ["4", "10"], ids=["pooled", "direct"])
-def test_the_key_of_another_person_of_the_same_name_tells_nothing_of_his_purchase(
-    desk: Desk, ann: Owner, usd: str
-) -> None:
+def test_the_key_of_anothers_namesake_tells_nothing_of_his_purchase(desk: Desk, ann: Owner, usd: str) -> None:
     desk.purchase(ann, usd, key="k")
     with refused(desk, AccountNotFound):
         desk.purchase(Owner(ann.username, "another-sub"), usd, key="k")
@@ -625,9 +626,8 @@ def test_a_member_leaves_its_pool_and_has_its_dollars_back(desk: Desk, ann: Owne
     assert moves(desk, asked.order_id) == [(None, "PENDING"), ("PENDING", "CANCELLED")]
 
 
-def test_a_pool_that_its_last_member_has_left_waits_for_nothing_and_the_next_begins_anew(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_a_pool_that_its_last_member_has_left_waits_for_nothing(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """Who comes next begins its time anew."""
     asked = desk.purchase(ann, "4")
     desk.purchases.cancel(ann, asked.order_id)
     assert (pool(desk).total, pool(desk).members, pool(desk).due_at) == (ZERO, 0, None)
@@ -697,9 +697,8 @@ def test_a_cancellation_that_races_with_who_fills_the_pool_loses_to_him(desk: De
     assert (look(desk, asked).status, dollars(desk, ann)) == (Status.COMPLETED, (Money(996), ZERO))
 
 
-def test_a_cancellation_whose_pool_is_filled_and_opened_again_meanwhile_takes_nothing_from_the_next_generation(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_a_cancellation_takes_nothing_from_the_next_generation(desk: Desk, ann: Owner, bob: Owner) -> None:
+    """The pool is filled meanwhile, and opened again."""
     asked = desk.purchase(ann, "4")
     before_next_write(desk, lambda: [desk.purchase(bob, "6"), desk.purchase(bob, "4")])  # one member again
     with pytest.raises(PurchaseNotPending):
@@ -745,9 +744,7 @@ def test_a_cancellation_whose_pool_another_joins_meanwhile_is_done(desk: Desk, a
     assert (pool(desk).total, pool(desk).members, pool(desk).due_at) == (Money(5), 1, asked.expires_at)
 
 
-def test_the_last_who_leaves_while_another_leaves_takes_the_pool_out_of_the_waiting(
-    desk: Desk, ann: Owner, bob: Owner
-) -> None:
+def test_the_last_of_two_who_leave_at_once_ends_the_pools_waiting(desk: Desk, ann: Owner, bob: Owner) -> None:
     asked, other = desk.purchase(ann, "4"), desk.purchase(bob, "5")
     before_next_write(desk, lambda: desk.purchases.cancel(bob, other.order_id))
     desk.purchases.cancel(ann, asked.order_id)
@@ -756,15 +753,7 @@ def test_the_last_who_leaves_while_another_leaves_takes_the_pool_out_of_the_wait
 
 def test_a_cancellation_whose_answer_is_lost_is_done_once(desk: Desk, ann: Owner) -> None:
     asked, _ = desk.purchase(ann, "4"), desk.purchase(ann, "3")
-    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
-
-    def write(real: Callable[..., Any], **request: Any) -> Any:
-        done = real(**request)
-        for lost in answers:
-            raise lost
-        return done
-
-    desk.client = around(desk.dynamo, transact_write_items=write)
+    lose_next_answer(desk)
     assert desk.purchases.cancel(ann, asked.order_id).status is Status.CANCELLED
     desk.client = None
     assert dollars(desk, ann) == (Money(997), Money(3))
@@ -773,15 +762,7 @@ def test_a_cancellation_whose_answer_is_lost_is_done_once(desk: Desk, ann: Owner
 @pytest.mark.parametrize("usd", ["4", "6", "10"], ids=["joins", "fills", "direct"])
 def test_a_purchase_whose_answer_is_lost_is_made_once(desk: Desk, ann: Owner, bob: Owner, usd: str) -> None:
     desk.purchase(bob, "4")
-    answers = iter([client_error("InternalServerError", "lost", "TransactWriteItems")])
-
-    def write(real: Callable[..., Any], **request: Any) -> Any:
-        done = real(**request)
-        for lost in answers:
-            raise lost
-        return done
-
-    desk.client = around(desk.dynamo, transact_write_items=write)
+    lose_next_answer(desk)
     asked = desk.purchase(ann, usd, key="k")
     desk.client = None
     assert desk.purchase(ann, usd, key="k") == asked

@@ -126,7 +126,7 @@ def test_a_member_by_dollars_wants_what_they_buy_down_to_the_unit() -> None:
     assert member("a", "10.00").wanted(Price(3), "SOL", 4) == Quantity("3.3333", "SOL")
 
 
-def test_a_member_by_quantity_wants_no_more_than_that_when_the_price_has_fallen_and_less_when_it_has_risen() -> None:
+def test_a_member_by_quantity_never_wants_more_and_less_at_a_higher_price() -> None:
     ann = member("a", "10.00", quantity="0.1")
     wanted = [ann.wanted(Price(price), "SOL", 4).amount for price in ("80", "100", "125")]
     assert wanted == [Decimal("0.1"), Decimal("0.1"), Decimal("0.08")]
@@ -145,7 +145,7 @@ def test_dollars_that_do_not_buy_a_unit_want_nothing() -> None:
 # What the exchange is asked for
 
 
-def test_a_plan_is_the_sum_of_what_is_wanted_down_to_the_lot_and_the_limit_is_the_price_with_the_slippage() -> None:
+def test_a_plan_is_what_is_wanted_in_whole_lots_at_the_slippage_or_less() -> None:
     planned = asked_for([member("a", "4.00"), member("b", "3.00"), member("c", "5.55")])
     assert (planned.quantity, planned.limit_price) == (Quantity("0.125", "SOL"), Price("101"))
     assert (planned.quote, planned.precision) == (quoted("100"), 9)
@@ -165,7 +165,7 @@ def test_what_is_too_small_for_the_exchange_is_not_bought(held: str) -> None:
     assert planned == nothing("SOL", "not bought: less than the exchange's smallest order")
 
 
-def test_what_the_exchange_takes_as_its_smallest_order_is_reckoned_at_the_limit() -> None:
+def test_the_exchanges_smallest_order_is_reckoned_at_the_limit() -> None:
     assert asked_for([member("a", "5.00")]).quantity == Quantity("0.05", "SOL")
     exactly = replace(LOT, min_notional=Money("5.05"))
     assert asked_for([member("a", "5.00")], lot=exactly).limit_price == Price("101")
@@ -178,12 +178,13 @@ def test_a_smallest_quantity_that_is_no_multiple_of_the_step_is_kept_to() -> Non
     assert asked_for([member("a", "10.10")], lot=lot).quantity == Quantity("0.101", "SOL")
 
 
-def test_a_batch_that_none_of_its_members_wants_at_the_price_is_not_bought_and_says_why() -> None:
+def test_a_batch_that_no_member_wants_at_the_price_says_why() -> None:
     planned = plan(batch(), [member("a", "20", max_price="99")], asset(), quoted("100"), LOT)
     assert planned == nothing("SOL", "not bought: the price of $100 is above max_price")
 
 
-def test_members_whose_max_price_is_passed_are_left_out_and_the_others_are_bought_for() -> None:
+def test_members_whose_max_price_is_passed_are_left_out() -> None:
+    """The others are bought for."""
     members = [member("a", "20", max_price="99"), member("b", "20")]
     assert asked_for(members).quantity == Quantity("0.2", "SOL")
     after = batch(asked=asked_for(members), found=filled("0.2", "20"))
@@ -193,7 +194,7 @@ def test_members_whose_max_price_is_passed_are_left_out_and_the_others_are_bough
     assert why_not_all(members[0], ann, after) == "not bought: the price of $100 is above max_price $99"
 
 
-def test_the_desk_does_not_buy_for_itself_alone_where_no_member_wants_anything() -> None:
+def test_the_desk_does_not_buy_for_itself_alone() -> None:
     planned = plan(batch("9.00"), [member("a", "1.00", max_price="99")], asset(), quoted("100"), LOT)
     assert isinstance(planned, Bought)
 
@@ -220,7 +221,7 @@ def test_a_worse_price_is_the_desks_loss() -> None:
     assert left_to_the_desk(after, got) == [Money("-0.10")]
 
 
-def test_a_worse_price_is_the_desks_loss_also_for_who_has_asked_for_a_quantity_before_the_price_fell() -> None:
+def test_a_worse_price_is_the_desks_loss_also_for_who_asked_by_quantity() -> None:
     """Both want 0.05 at the price of the placement, and get it; one price for all members, and the slippage is the
     desk's to bear."""
     members = [member("a", "5.00", quantity="0.05"), member("b", "4.00")]  # $100 when a has asked, $80 by now
@@ -263,7 +264,8 @@ def test_a_fee_that_eats_the_whole_fill_leaves_nobody_anything_to_pay() -> None:
     assert why_not_all(members[0], got[0], after) == "not bought: nothing of what the exchange has executed fell to it"
 
 
-def test_a_unit_that_can_not_be_cut_goes_to_the_largest_remainder_and_of_equals_to_the_first() -> None:
+def test_a_unit_that_can_not_be_cut_goes_to_the_largest_remainder() -> None:
+    """Of equal ones it goes to the first."""
     members = [member(name, "10") for name in "cab"]
     lot = Lot(Decimal(1), Decimal("0.01"), Decimal(1), ZERO)
     planned = plan(batch(), members, asset(precision=0), quoted("3"), lot)
@@ -312,9 +314,7 @@ def test_why_a_member_got_less_than_it_asked_for_is_said() -> None:
     st.integers(0, 10**30),
     st.dictionaries(st.text("abcdef", min_size=1, max_size=3), st.integers(0, 10**30), max_size=12),
 )
-def test_parts_are_whole_sum_to_the_total_and_are_within_one_of_the_exact_ones(
-    total: int, weights: dict[str, int]
-) -> None:
+def test_parts_are_whole_and_sum_up_and_are_within_one_of_the_exact_ones(total: int, weights: dict[str, int]) -> None:
     parts, whole = largest_remainder(total, weights), sum(weights.values())
     assert parts.keys() == weights.keys()
     if not whole:
@@ -543,7 +543,7 @@ def test_amounts_of_more_than_twenty_eight_digits_add_up_too() -> None:
     assert not list(violations(filled_case(members, asset(18), "0.0000000003", TINY, fill, "1")))
 
 
-def test_a_plan_of_more_than_twenty_eight_digits_is_not_for_more_than_is_wanted() -> None:
+def test_a_plan_of_twenty_nine_digits_is_for_no_more_than_is_wanted() -> None:
     members = [member("a", "9.50"), member("b", "9.50")]
     fine = replace(TINY, quantity_step=Decimal("1E-18"), min_quantity=Decimal("1E-18"))
     planned = plan(batch(), members, asset(18), quoted("0.0000000003"), fine)

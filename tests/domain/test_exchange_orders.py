@@ -1,0 +1,591 @@
+"""The life of an order at the exchange, whoever has it placed: every move, and who comes too late for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import product
+from typing import Any
+
+import pytest
+from pynamodb.attributes import UnicodeAttribute
+
+from common.domain.exchange_orders import store
+from common.domain.exchange_orders.model import (
+    LATE_LOOK_SECONDS,
+    POLL_LIMIT,
+    TRANSITIONS,
+    ExchangeOrder,
+    ExchangeOrderMoved,
+    ExchangeOrderNotFilled,
+    ExchangeOrderOverdue,
+    ExchangeOrderUnresolved,
+    Fill,
+    Status,
+    believable,
+)
+from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
+from common.errors import Conflict, Refusal
+from common.gateways.exchange import ExchangeOrder as Report
+from common.gateways.exchange import (
+    ExchangeOrderUnknown,
+    ExchangeUnavailable,
+    MarketUnknown,
+    Side,
+    Ticket,
+    client_order_id,
+)
+from common.money import ZERO, Money, Price, Quantity
+from common.table.items import DecimalAttribute, Item
+from common.table.transaction import Write
+from sandbox.exchange.fake import FakeExchange
+from sandbox.exchange.orders import Status as AtTheExchange
+from tests.desk import NOON, Desk
+from tests.offramp.seen import around, at_the_exchange, raw
+from tests.outside import ACCOUNT
+
+ID = "X" + "A" * 25
+RESTS, FILLS = "1.555", "1"  # quantities: what rests until it is cancelled, and what is filled at once
+SENT, OPEN, FINAL, REFUSED, NEVER, LOST, ABSENT, TURNED_UP, DEALT_WITH = Status
+
+
+# An owner
+
+
+class ThingItem(Item, discriminator="thing"):
+    told = UnicodeAttribute()
+    why = UnicodeAttribute()
+    times = DecimalAttribute()
+
+
+class HasOne(Conflict):
+    """The thing has an order already."""
+
+
+class Stale(Conflict):
+    """The thing was reckoned with what is not so any more."""
+
+
+@dataclass(frozen=True)
+class Thing:
+    """An owner that writes down what it is told, where that may follow what it was told before."""
+
+    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
+        return [tell("accepted", f"{order.status} {order.exchange_order_id}", order.updated_at, "asked")]
+
+    def on_refused(self, order: ExchangeOrder) -> list[Write]:
+        return [tell("refused", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+
+    def on_never(self, order: ExchangeOrder) -> list[Write]:
+        return [tell("never", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+
+    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit([tell("final", f"{fill.executed} of {order.quantity} for {fill.gross}", at, "accepted")])
+
+    def on_late(self, order: ExchangeOrder) -> list[Write]:
+        return [tell("late", f"{order.status} {order.exchange_order_id}", order.updated_at, "never", "lost", "absent")]
+
+    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
+        return [tell("absent", order.status, order.updated_at, "never", "lost")]
+
+
+def tell(word: str, why: str, at: datetime, *after: str) -> Write:
+    item = ThingItem
+    may = item.told.is_in(*after)
+    said = [item.told.set(word), item.why.set(why), item.times.add(Decimal(1)), item.updated_at.set(at)]
+    return Write.update(ThingItem(ID, "THING"), *said, when=may, otherwise=ExchangeOrderMoved("the thing has moved"))
+
+
+def intent(at: datetime) -> Write:
+    item = ThingItem(ID, "THING", told="asked", why="", times=Decimal(1), created_at=at, updated_at=at)
+    return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=HasOne("it has an order"))
+
+
+THING = Thing()
+look, resolve, poll = ExchangeOrders.look, ExchangeOrders.resolve, ExchangeOrders.poll
+cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
+Act = Callable[[ExchangeOrders, ExchangeOrder, Thing], ExchangeOrder]
+
+
+def named(given: Act | Status) -> str:
+    return given.value if isinstance(given, Status) else given.__name__
+
+
+def told(desk: Desk) -> tuple[str, str, int]:
+    """What the owner was told last, in detail, and how many times it was told anything, its own asking included."""
+    thing = raw(desk, ID, "THING")
+    return thing["told"], thing["why"], int(thing["times"])
+
+
+# How an order gets somewhere
+
+
+def draft(desk: Desk, quantity: str = RESTS, limit: str = "100", side: Side = Side.BUY) -> ExchangeOrder:
+    asset_id = "SOL" if side is Side.BUY else "BTC"
+    return desk.at_exchange.draft(ID, 1, side, Quantity(quantity, asset_id), Price(limit))
+
+
+def place(desk: Desk, quantity: str = RESTS, side: Side = Side.BUY) -> ExchangeOrder:
+    return desk.at_exchange.place(draft(desk, quantity, side=side), THING, [intent(desk.clock())])
+
+
+def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder) -> None:
+    with pytest.raises(kind):
+        act(desk.at_exchange, order, THING)
+
+
+def there(desk: Desk) -> ExchangeOrder:
+    """The order as the table has it."""
+    return desk.at_exchange.existing(ID, 1)
+
+
+def arrives(desk: Desk, order: ExchangeOrder) -> str:
+    """What nobody has heard of comes to the exchange after all."""
+    return desk.world.fake.place(Ticket(Side.BUY, order.quantity, order.limit_price, order.client_order_id))
+
+
+def give_up(desk: Desk) -> ExchangeOrder:
+    """The exchange is asked late enough, twice."""
+    desk.clock.forward(seconds=61)
+    refuses(desk, ExchangeOrderUnresolved, resolve, there(desk))
+    desk.clock.forward(seconds=11)
+    return resolve(desk.at_exchange, there(desk), THING)
+
+
+def lose(desk: Desk, order: ExchangeOrder) -> None:
+    """An operator gives up what the exchange has forgotten."""
+    lost = replace(order, status=LOST, reason="it has forgotten it", resolved_at=desk.clock())
+    desk.table.write(tell("lost", "", desk.clock(), "accepted"), store.resolve(lost))
+
+
+def at(desk: Desk, status: Status) -> ExchangeOrder:
+    """An order that is so. The exchange has it, and it does not fill, unless it is SENT, REFUSED, NEVER or ABSENT."""
+    if status is REFUSED:
+        desk.world.fake.refuse_next()
+    elif status not in (OPEN, FINAL, LOST):
+        desk.world.fake.fail_before_next("place")
+    order = place(desk)
+    if status is FINAL:
+        cancel(desk.at_exchange, order, THING)
+    elif status is LOST:
+        lose(desk, order)
+    elif status not in (SENT, OPEN, REFUSED):
+        order = give_up(desk)
+    if status in (TURNED_UP, DEALT_WITH):
+        arrives(desk, order)
+    if status in (ABSENT, TURNED_UP, DEALT_WITH):
+        order = look_again(desk.at_exchange, order, THING)
+    if status is DEALT_WITH:
+        desk.table.write(store.close(order, replace(order, status=DEALT_WITH)))
+    assert there(desk).status is status
+    return there(desk)
+
+
+def unknown(*_: Any) -> Report:
+    raise ExchangeOrderUnknown("no such order")
+
+
+def forgets(desk: Desk, *ids: str) -> None:
+    """The exchange does not know its orders any more by its own id (`order`), by ours (`find`)."""
+    desk.world.exchange = around(desk.world.fake, **dict.fromkeys(ids, unknown))
+
+
+# Placing
+
+
+def test_an_order_is_written_down_before_the_exchange_is_asked(desk: Desk) -> None:
+    seen: list[tuple[dict[str, Any], Ticket]] = []
+
+    def asked(real: Callable[..., str], ticket: Ticket) -> str:
+        seen.append(({**raw(desk, ID, "THING"), **raw(desk, ID, "VENUE#1")}, ticket))
+        return real(ticket)
+
+    desk.world.exchange = around(desk.world.fake, place=asked)
+    order = place(desk)
+    ((item, ticket),) = seen
+    ours = client_order_id(ID, "1")
+    assert ticket == Ticket(Side.BUY, Quantity(RESTS, "SOL"), Price(100), ours)
+    assert (item["told"], item["status"], item["client_order_id"], item["exchange"]) == ("asked", "SENT", ours, "fake")
+    assert (item["quantity"], item["limit_price"], item["buys"]) == (Decimal(RESTS), 100, True)
+    assert "exchange_order_id" not in item
+    assert (order, order.status) == (there(desk), OPEN)
+    assert told(desk) == ("accepted", f"OPEN {order.exchange_order_id}", 2)
+    assert desk.at_exchange.draft(ID, 2, Side.BUY, order.quantity, order.limit_price).client_order_id != ours
+
+
+def test_an_order_that_is_placed_already_is_not_placed_again(desk: Desk) -> None:
+    place(desk)
+    before = desk.dynamo.items()
+    with pytest.raises(HasOne):  # the owner's own refusal comes first
+        place(desk)
+    with pytest.raises(ExchangeOrderMoved):
+        desk.at_exchange.place(draft(desk), THING, [])
+    assert (desk.dynamo.items(), desk.world.fake.calls["place"]) == (before, 1)
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["refused", "no market"])
+def test_a_definite_no_is_written_down_with_its_reason(desk: Desk, closed: bool) -> None:
+    def no(*_: Any) -> str:
+        raise MarketUnknown("the market is closed")
+
+    desk.world.fake.refuse_next()
+    desk.world.exchange = around(desk.world.fake, place=no) if closed else desk.world.fake
+    order = place(desk)
+    why = "the market is closed" if closed else "fake was told to refuse this order"
+    assert (order.status, order.reason, order) == (REFUSED, why, there(desk))
+    assert (told(desk), at_the_exchange(desk)) == (("refused", f"REFUSED: {why}", 2), [])
+
+
+def test_an_order_that_is_not_answered_is_asked_for_once_and_found(desk: Desk) -> None:
+    desk.world.fake.drop_answer_next("place")
+    order = place(desk)
+    assert (order.status, order, told(desk)) == (SENT, there(desk), ("asked", "", 1))
+    found = resolve(desk.at_exchange, order, THING)
+    assert (found.status, found, desk.world.fake.calls["place"]) == (OPEN, there(desk), 1)
+    (placed,) = at_the_exchange(desk)
+    assert told(desk) == ("accepted", f"OPEN {placed.order_id}", 2)
+
+
+# Looking for what was not answered
+
+
+def test_two_looks_that_miss_an_order_make_it_never_placed(desk: Desk) -> None:
+    """At least 60 s after sending and 10 s apart, to the millisecond; the clock moves one with every look."""
+    order = at(desk, SENT)
+    for seconds, missed in ((59.999, False), (60, True), (69.999, True)):
+        desk.clock.at = order.sent_at + timedelta(seconds=seconds - 0.001)
+        refuses(desk, ExchangeOrderUnresolved, resolve, there(desk))
+        assert (there(desk).missed_at is not None, there(desk).status, told(desk)[0]) == (missed, SENT, "asked")
+    desk.clock.at = order.sent_at + timedelta(seconds=69.999)
+    never = resolve(desk.at_exchange, there(desk), THING)
+    why = "the exchange never had the order"
+    assert (never, never.status, never.reason) == (there(desk), NEVER, why)
+    assert never.look_at == desk.clock.at + timedelta(seconds=LATE_LOOK_SECONDS)
+    assert told(desk) == ("never", f"NEVER: {why}", 2)
+
+
+def test_a_look_counts_from_when_it_was_asked_and_not_answered(desk: Desk) -> None:
+    def slow(*_: Any) -> Report:
+        desk.clock.forward(seconds=30)
+        return unknown()
+
+    order = at(desk, SENT)
+    desk.clock.forward(seconds=50)
+    desk.world.exchange = around(desk.world.fake, find=slow)
+    refuses(desk, ExchangeOrderUnresolved, resolve, order)
+    assert there(desk) == order
+
+
+@pytest.mark.parametrize("act", [look, resolve], ids=named)
+def test_an_order_that_arrives_after_a_look_has_missed_it_is_open(desk: Desk, act: Act) -> None:
+    order = at(desk, SENT)
+    refuses(desk, ExchangeOrderUnknown, look, order)
+    assert (there(desk), told(desk)[0]) == (order, "asked")
+    desk.clock.forward(seconds=61)
+    refuses(desk, ExchangeOrderUnresolved, resolve, order)
+    arrives(desk, order)
+    desk.clock.forward(seconds=61)
+    assert act(desk.at_exchange, there(desk), THING).status is there(desk).status is OPEN
+
+
+# Polling and cancelling
+
+
+@pytest.mark.parametrize(("side", "fees"), [(Side.BUY, "0.001 SOL"), (Side.SELL, "")], ids=["bought", "sold"])
+def test_what_was_executed_is_written_down_once_it_is_final(desk: Desk, side: Side, fees: str) -> None:
+    order = poll(desk.at_exchange, place(desk, FILLS, side), THING)
+    assert (order.status, order.state, order) == (FINAL, "FULLY_EXECUTED", there(desk))
+    item, asset = raw(desk, ID, "VENUE#1"), order.quantity.asset_id
+    fee = Decimal("0.1") if side is Side.SELL else 0
+    assert (item["executed_quantity"], item["gross_amount"], item["fee_amount"]) == (1, 100, fee)
+    assert (item["fees_elsewhere"], item["buys"]) == (fees, side is Side.BUY)
+    assert told(desk) == ("final", f"1 {asset} of 1 {asset} for 100.00", 3)
+
+
+def test_an_order_that_is_not_filled_is_polled_until_it_is_overdue(desk: Desk) -> None:
+    order = place(desk)
+    desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(milliseconds=2)
+    refuses(desk, ExchangeOrderNotFilled, poll, order)
+    refuses(desk, ExchangeOrderOverdue, poll, order)
+    assert (there(desk), desk.at_exchange.executed(order)) == (order, Quantity(0, "SOL"))
+    desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
+    assert poll(desk.at_exchange, order, THING).status is FINAL  # late or not
+
+
+def test_an_order_that_has_ended_is_not_cancelled(desk: Desk) -> None:
+    cancel(desk.at_exchange, place(desk, FILLS), THING)
+    assert (there(desk).status, desk.world.fake.calls["cancel"]) == (FINAL, 0)
+
+
+def test_what_has_not_filled_is_cancelled_and_what_has_counts(desk: Desk) -> None:
+    desk.world.nobody_sells()
+    desk.world.ask("100", "0.3")
+    order = place(desk, "1.5")
+    assert desk.at_exchange.executed(order) == Quantity("0.3", "SOL")
+    assert cancel(desk.at_exchange, order, THING).status is FINAL
+    (placed,) = at_the_exchange(desk)
+    assert (placed.status, told(desk)) == (AtTheExchange.CANCELED, ("final", "0.3 SOL of 1.5 SOL for 30.00", 3))
+
+
+def test_an_order_that_fills_while_it_is_cancelled_counts_in_full(desk: Desk) -> None:
+    desk.world.nobody_sells()
+
+    def filled(real: Callable[..., None], *asked: Any) -> None:
+        desk.world.ask("100", "5")
+        real(*asked)
+
+    desk.world.exchange = around(desk.world.fake, cancel=filled)
+    cancel(desk.at_exchange, place(desk, FILLS), THING)
+    assert told(desk) == ("final", "1 SOL of 1 SOL for 100.00", 3)
+
+
+def test_a_cancellation_waits_until_the_exchange_has_ended_the_order(desk: Desk) -> None:
+    order = place(desk)
+    desk.world.exchange = around(desk.world.fake, cancel=lambda *_: None)
+    refuses(desk, ExchangeOrderNotFilled, cancel, order)
+    desk.world.exchange = around(desk.world.fake, cancel=unknown)
+    refuses(desk, ExchangeUnavailable, cancel, order)
+    desk.world.exchange = desk.world.fake
+    desk.world.fake.drop_answer_next("cancel")
+    refuses(desk, ExchangeUnavailable, cancel, order)
+    assert (there(desk), cancel(desk.at_exchange, order, THING).status) == (order, FINAL)
+
+
+def test_an_owner_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
+    class Recounting(Thing):
+        def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+            stale = Write.check(ThingItem(ID, "THING"), when=ThingItem.told == "", otherwise=Stale("not so"))
+            with pytest.raises(Stale):
+                commit([stale])
+            super().on_final(order, fill, at, commit)
+
+    assert desk.at_exchange.poll(place(desk, FILLS), Recounting()).status is there(desk).status is FINAL
+    assert told(desk)[0] == "final"
+
+
+# What can not be
+
+
+@pytest.mark.parametrize(
+    ("buys", "executed", "gross", "can_be"),
+    [
+        (True, "1", "100.01", True),
+        (True, "1", "100.0100001", False),
+        (True, "1", "1", True),
+        (True, "1.00000001", "100", False),
+        (True, "0", "0", True),
+        (True, "0", "0.02", False),
+        (False, "1", "99.99", True),
+        (False, "1", "99.9899999", False),
+        (False, "1", "10000", True),
+        (False, "1.00000001", "1000", False),
+    ],
+)
+def test_a_fill_is_within_the_quantity_and_within_a_cent_of_the_limit(
+    desk: Desk, buys: bool, executed: str, gross: str, can_be: bool
+) -> None:
+    order = draft(desk, "1", side=Side.BUY if buys else Side.SELL)
+    assert believable(order, Quantity(executed, order.quantity.asset_id), Money(gross)) is can_be
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"executed": Quantity("1.001", "SOL")}, {"gross": Money("100.02")}, {"quantity": Quantity(2, "SOL")}],
+    ids=["more than was asked", "above the limit", "another order"],
+)
+@pytest.mark.parametrize("act", [poll, cancel], ids=named)
+def test_a_fill_that_can_not_be_is_never_booked(desk: Desk, act: Act, changed: dict[str, Any]) -> None:
+    order = place(desk, FILLS)
+    desk.world.exchange = around(desk.world.fake, order=lambda real, *asked: replace(real(*asked), **changed))
+    refuses(desk, ExchangeUnavailable, act, order)
+    with pytest.raises(ExchangeUnavailable):
+        desk.at_exchange.executed(order)
+    assert (there(desk), told(desk)[0]) == (order, "accepted")
+
+
+# Both ids
+
+
+@pytest.mark.parametrize("forgotten", ["order", "find"])
+@pytest.mark.parametrize(("act", "status", "after"), [(cancel, OPEN, FINAL), (look_again, LOST, TURNED_UP)], ids=named)
+def test_an_order_that_is_known_by_one_of_its_ids_is_known(
+    desk: Desk, act: Act, status: Status, after: Status, forgotten: str
+) -> None:
+    order = at(desk, status)
+    forgets(desk, forgotten)
+    refuses(desk, ExchangeOrderNotFilled, poll, order)
+    assert desk.at_exchange.executed(order) == Quantity(0, "SOL")
+    desk.clock.at = order.overdue_at
+    assert not desk.at_exchange.is_lost(order)
+    assert act(desk.at_exchange, order, THING).status is there(desk).status is after
+
+
+def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk) -> None:
+    """A person may say so. No machine takes back what the exchange has accepted on its word alone."""
+    order = place(desk)
+    forgets(desk, "order", "find")
+    desk.clock.at = order.overdue_at - timedelta(milliseconds=2)
+    assert [desk.at_exchange.is_lost(order), desk.at_exchange.is_lost(order)] == [False, True]
+    assert not any(desk.at_exchange.is_lost(replace(order, status=other)) for other in Status if other is not OPEN)
+    for act in (poll, cancel):
+        refuses(desk, ExchangeUnavailable, act, order)
+    assert (there(desk), told(desk)[0]) == (order, "accepted")
+
+
+# Another exchange, or none
+
+
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
+    ids=named,
+)
+def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act: Act, status: Status) -> None:
+    """Another is not even asked, though it may know an order of that id; and one that does not answer tells nothing."""
+    order = at(desk, status)
+    desk.clock.at = max(desk.clock.at, order.overdue_at)
+    before, another = desk.dynamo.items(), FakeExchange(desk.world.venue, ACCOUNT, name="another")
+    desk.world.fake.down = True
+    for desk.world.exchange in (another, desk.world.fake):
+        refuses(desk, ExchangeUnavailable, act, order)
+        if status is OPEN:
+            with pytest.raises(ExchangeUnavailable):
+                desk.at_exchange.is_lost(order)
+    assert (desk.dynamo.items(), another.calls.total()) == (before, 0)
+
+
+# The last look, and what comes late
+
+
+@pytest.mark.parametrize("status", [NEVER, LOST])
+def test_the_last_look_that_finds_nothing_closes_the_order(desk: Desk, status: Status) -> None:
+    order = at(desk, status)
+    forgets(desk, "order", "find")
+    absent = look_again(desk.at_exchange, order, THING)
+    assert (absent.status, absent) == (ABSENT, there(desk))
+    assert (order.look_at - order.resolved_at if order.resolved_at else None) == timedelta(minutes=10)
+    assert told(desk)[:2] == ("absent", "ABSENT")
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["rests", "ended"])
+@pytest.mark.parametrize("status", [NEVER, LOST])
+def test_an_order_that_the_last_look_finds_is_ended_and_told(desk: Desk, status: Status, ended: bool) -> None:
+    order = at(desk, status)
+    if status is NEVER:
+        arrives(desk, order)
+    if ended:
+        desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
+    found = look_again(desk.at_exchange, order, THING)
+    (placed,) = at_the_exchange(desk)
+    assert (placed.status, desk.world.fake.calls["cancel"]) == (AtTheExchange.CANCELED, 0 if ended else 1)
+    assert (found.status, found.exchange_order_id, found) == (TURNED_UP, str(placed.order_id), there(desk))
+    assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
+
+
+@pytest.mark.parametrize("status", [NEVER, ABSENT])
+def test_an_answer_that_comes_after_the_order_was_given_up_is_told(desk: Desk, status: Status) -> None:
+    """The process that placed it was slow: others have looked meanwhile, and found nothing."""
+
+    def slow(real: Callable[..., str], *ticket: Any) -> str:
+        desk.world.exchange = desk.world.fake
+        never = give_up(desk)
+        if status is ABSENT:
+            look_again(desk.at_exchange, never, THING)
+        return real(*ticket)
+
+    desk.world.exchange = around(desk.world.fake, place=slow)
+    order = place(desk)
+    (placed,) = at_the_exchange(desk)
+    assert (order.status, order) == (TURNED_UP, there(desk))
+    assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
+
+
+def test_an_owner_that_is_not_ready_for_a_late_order_has_the_last_look(desk: Desk) -> None:
+    order = at(desk, NEVER)
+    arrives(desk, order)
+    desk.table.write(tell("busy", "", desk.clock(), "never"))
+    assert look(desk.at_exchange, replace(order, status=SENT), THING).status is there(desk).status is NEVER
+    desk.table.write(tell("never", "", desk.clock(), "busy"))
+    assert look_again(desk.at_exchange, order, THING).status is TURNED_UP
+
+
+# Somebody was first
+
+
+@pytest.mark.parametrize(
+    ("act", "read", "now"),
+    [
+        *product([look, resolve], [SENT], [OPEN, FINAL, LOST, TURNED_UP, DEALT_WITH]),
+        *product([poll, cancel], [OPEN], [FINAL, LOST, TURNED_UP, DEALT_WITH]),
+        *product([look_again], [NEVER, LOST], [ABSENT, TURNED_UP, DEALT_WITH]),
+    ],
+    ids=named,
+)
+def test_who_comes_second_changes_nothing_and_is_told_where_it_is(
+    desk: Desk, act: Act, read: Status, now: Status
+) -> None:
+    """The order was `read` so, and is `now` where another has moved it; the exchange has ended it since."""
+    order = at(desk, now)
+    desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
+    before, known = desk.dynamo.items(), None if read in (SENT, NEVER) else order.exchange_order_id
+    if read is OPEN:
+        known = str(at_the_exchange(desk)[0].order_id)
+    assert act(desk.at_exchange, replace(order, status=read, exchange_order_id=known), THING) == order
+    assert desk.dynamo.items() == before
+
+
+@pytest.mark.parametrize("now", [OPEN, REFUSED, NEVER, ABSENT], ids=str)
+def test_who_misses_an_order_that_another_has_moved_changes_nothing(desk: Desk, now: Status) -> None:
+    order = at(desk, now)
+    before, read = desk.dynamo.items(), replace(order, status=SENT, exchange_order_id=None, missed_at=None)
+    forgets(desk, "order", "find")
+    desk.clock.at = order.overdue_at
+    refuses(desk, ExchangeOrderUnresolved, resolve, read)  # his first look
+    assert resolve(desk.at_exchange, replace(read, missed_at=order.sent_at), THING) == order  # his second
+    assert desk.dynamo.items() == before
+
+
+def test_an_owner_that_has_moved_on_keeps_its_order_where_it_was(desk: Desk) -> None:
+    order = place(desk, FILLS)
+    desk.table.write(tell("gone", "", desk.clock(), "accepted"))
+    before = desk.dynamo.items()
+    assert (poll(desk.at_exchange, order, THING), desk.dynamo.items()) == (order, before)
+
+
+def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
+    moved = replace(order, status=after, exchange_order_id="1", reason="so", resolved_at=NOON)
+    match after:
+        case Status.OPEN:
+            return store.accept(moved)
+        case Status.REFUSED | Status.NEVER | Status.LOST:
+            return store.resolve(moved)
+        case Status.FINAL:
+            return store.settle(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
+        case _:
+            return store.close(replace(order, status=before), moved)
+
+
+@pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in TRANSITIONS[a]], ids=str)
+def test_a_move_is_written_only_from_the_state_before_it(desk: Desk, before: Status, after: Status) -> None:
+    empty, order = desk.dynamo, draft(desk)
+    for now in Status:
+        desk.dynamo = empty.copy()
+        desk.table.write(store.insert(replace(order, status=now)))
+        with nullcontext() if now is before else pytest.raises(ExchangeOrderMoved):
+            desk.table.write(move(order, before, after))
+        assert there(desk).status is (after if now is before else now)
+
+
+def test_a_move_that_the_table_of_states_does_not_have_is_never_made(desk: Desk) -> None:
+    for before, after in product(Status, Status):
+        if after not in TRANSITIONS[before]:
+            with pytest.raises(AssertionError):
+                store.close(replace(draft(desk), status=before), replace(draft(desk), status=after))
+
+
+def test_an_order_that_should_be_there_and_is_not_is_missed(desk: Desk) -> None:
+    with pytest.raises(ExchangeOrderNotFound):
+        there(desk)
