@@ -72,7 +72,7 @@ class World:
         bank.set_outcome("pending")
         unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
         desk.world.machines.run()
-        (execution,) = [e for e in desk.world.machines.executions if e.name == stuck]
+        (execution,) = [e for e in desk.world.machines.executions if e.name == stuck and e.running]
         desk.world.machines.kill(execution.arn)
         bank.set_outcome("complete")
         paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").made.transfer_id

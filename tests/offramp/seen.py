@@ -141,7 +141,7 @@ def awaiting(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:
 
 def begin(desk: Desk, thing_id: str) -> Stage:
     """As the machine does that was told just now to begin the next attempt."""
-    return desk.payouts.create(thing_id, desk.payouts.next(thing_id).attempts).stage
+    return Stage(desk.payouts.create(thing_id).stage)
 
 
 def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) -> str:

@@ -255,7 +255,7 @@ class TestStories:
         assert (paid.our_id, paid.says) == (f"{order.order_id}-02", None)
         assert paid.their_id
         assert story.execution is not None
-        assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Filled")
+        assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Paid")
 
     def test_need_step_functions_where_there_was_an_execution(self, desk: Desk) -> None:
         withdrawal = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").made
