@@ -133,7 +133,7 @@ TOLD: Mapping[str, Told] = {
     "transactions": Told(_FOUND),
     "users": Told(_FOUND),
     "credit": Told(
-        {201: "credited"},
+        {200: "credited, or it was already"},
         (UserNotFound, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
@@ -176,7 +176,7 @@ TOLD: Mapping[str, Told] = {
     "portfolio": Told(_FOUND, (AccountNotFound,)),
     "statement": Told(_FOUND, (AccountNotFound,), media="text/csv"),
     "fail": Told(
-        {200: "failed, and the hold given back"},
+        {200: "failed, and the hold given back, or it was already"},
         (OrderNotFound, OrderNotPending),
         examples={"a delisted asset": {"reason": "the asset is delisted"}},
     ),
@@ -281,7 +281,7 @@ TOLD: Mapping[str, Told] = {
     ),
     # operations
     "save_asset": Told(
-        {200: "written"},
+        {200: "written, or it was so already"},
         (ImpossibleAsset, PrecisionLowered),
         examples={
             "bitcoin": {
@@ -290,6 +290,7 @@ TOLD: Mapping[str, Told] = {
                 "min_notional": "10.00",
                 "max_notional": "100000.00",
                 "price_source_id": "bitcoin",
+                "reason": "smaller orders cost more than they bring",
             }
         },
     ),
@@ -302,24 +303,31 @@ TOLD: Mapping[str, Told] = {
     ),
     "parked": Told(_FOUND),
     "replay": Told(
-        {200: "what became of it"},
+        {200: "placed, or told why it can not be"},
         (EventNotFound, PayoutUnclear),
         examples={"the order was repaired": {"reason": "the attempt is there by now"}},
     ),
     "dismiss": Told(
-        {200: "what became of it"},
+        {200: "dismissed, or what else became of it before"},
         (EventNotFound,),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
     ),
     "save_crypto_client": Told(
-        {200: "written"}, (AccountNotFound, ClientTaken), examples={"may sell": {"username": "ann"}}
+        {200: "written, or it was so already"},
+        (AccountNotFound, ClientTaken),
+        examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
-        {200: "written"},
+        {200: "written, or it was so already"},
         (AccountNotFound, ClientTaken),
         examples={
-            "is paid": {"username": "ann", "account_id": "acc-ann"},
-            "is not paid": {"username": "ann", "account_id": "acc-ann", "status": "BLOCKED"},
+            "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
+            "is not paid": {
+                "username": "ann",
+                "account_id": "acc-ann",
+                "status": "BLOCKED",
+                "reason": "his account is looked into, ticket 4716",
+            },
         },
     ),
     "client": Told(_FOUND, (ClientNotFound,)),

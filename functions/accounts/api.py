@@ -150,10 +150,11 @@ def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
 
 
 @app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Credit dollars that came to the bank")
-def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> OperatorOutcomeView:
+def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> Response[OperatorOutcomeView]:
     operator, amount = caller(app).must_be_operator(), Money(body.amount)
     done = accounts().credit(username, idempotency_key, amount, body.reason, operator, dry_run=body.dry_run)
-    return OperatorOutcomeView.of(done)
+    repeated = not done.done and not body.dry_run
+    return answer(OperatorOutcomeView.of(done), HTTPStatus.OK, replayed=repeated)
 
 
 def _user(user: User) -> UserView:
