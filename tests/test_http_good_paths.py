@@ -11,7 +11,7 @@ from common.domain.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECON
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
-from tests.calls import CALLS, PARKED, World, called, entitled, every_route, named, path
+from tests.calls import CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
 from tests.doors import Doors, opened
 
 
@@ -52,7 +52,15 @@ def test_the_same_key_gets_the_first_answer_again_for_ever(doors: Doors, world: 
     world.desk.clock.forward(days=400)
     again = who.post(at, call.body, key="k")
     assert (first.status, first.replayed) == (call.status, False)
-    assert (again.status, again.replayed, again.json) == (call.status, True, first.json)
+    assert (again.status, again.replayed) == (call.status, True)
+    if route.path.startswith(OPERATIONS):  # an operator is told that it is so already
+        assert {name: again.json[name] for name in ("id", "after", "done")} == {
+            "id": first.json["id"],
+            "after": first.json["after"],
+            "done": False,
+        }
+    else:
+        assert again.json == first.json
     assert world.desk.dynamo.items() == before
 
 
@@ -134,17 +142,19 @@ class TestAccounts:
         ann, olga = doors.customer(), doors.operator()
         held = Decimal(ann.get("/balance").json["held_balance"])
         done = olga.post(f"/operations/withdrawals/{world.withdrawal}/complete", {"reason": "paid 4711"})
-        assert (done.json["status"], done.json["reason"]) == ("COMPLETED", "paid 4711")
-        assert ann.get(f"/balance/withdrawals/{world.withdrawal}").json == done.json
+        assert (done.json["before"], done.json["after"], done.json["done"]) == ("PENDING", "COMPLETED", True)
+        told = ann.get(f"/balance/withdrawals/{world.withdrawal}").json
+        assert (told["status"], told["reason"]) == ("COMPLETED", "paid 4711")
         assert Decimal(ann.get("/balance").json["held_balance"]) == held - 40
         newest = ann.get("/balance/transactions").json["items"][0]
         assert (newest["transaction_type"], newest["amount"]) == ("WITHDRAW", "40.00")
 
     def test_a_decided_withdrawal_stays_decided(self, doors: Doors, world: World) -> None:
         olga, at = doors.operator(), f"/operations/withdrawals/{world.withdrawal}"
-        rejected = olga.post(f"{at}/reject", {"reason": "no such account"})
-        assert rejected.json["status"] == "REJECTED"
-        assert olga.post(f"{at}/reject", {"reason": "no such account"}).json == rejected.json
+        rejected = olga.post(f"{at}/reject", {"reason": "no such account"}).json
+        assert (rejected["after"], rejected["done"]) == ("REJECTED", True)
+        again = olga.post(f"{at}/reject", {"reason": "no such account"}).json
+        assert (again["before"], again["after"], again["done"]) == ("REJECTED", "REJECTED", False)
         for act in ("complete", "retry-payout"):
             refused = olga.post(f"{at}/{act}", {"reason": "paid 4711"})
             assert (refused.status, refused.problem, refused.json["order_status"]) == (
@@ -262,29 +272,29 @@ class TestCashOuts:
             ("credit-usd", "FILLED", "19.98"),
         ],
     )
-    def test_an_operator_is_told_what_a_move_would_do_and_then_does_it_once(
+    def test_an_operator_acts_once_after_being_told_what_it_would_do(
         self, doors: Doors, world: World, act: str, after: str, free: str
     ) -> None:
         ann, olga, at = doors.customer(), doors.operator(), f"/operations/sell-orders/{world.unpaid}/{act}"
         balance, before = Decimal(ann.get("/balance").json["current_balance"]), world.desk.dynamo.items()
         dry = olga.post(at, {"reason": "ticket 4713", "dry_run": True}).json
-        assert (dry["done"], dry["before"], dry["order"]["status"]) == (False, *["SELL_PAYOUT_FAILED"] * 2)
+        assert (dry["done"], dry["before"], dry["after"]) == (False, "SELL_PAYOUT_FAILED", after)
         assert world.desk.dynamo.items() == before
         done = olga.post(at, {"reason": "ticket 4713"}).json
         assert (done["done"], done["before"], done["says"]) == (True, "SELL_PAYOUT_FAILED", dry["says"])
-        assert done["order"] == ann.get(f"/crypto/order/sell/{world.unpaid}").json
-        assert done["order"]["status"] == after
+        assert (done["id"], done["after"]) == (world.unpaid, after)
+        order = ann.get(f"/crypto/order/sell/{world.unpaid}").json
+        assert order["status"] == after
         assert Decimal(ann.get("/balance").json["current_balance"]) == balance + Decimal(free)
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
         assert (entry["operator"], entry["subject"], entry["detail"]) == ("olga", world.unpaid, "ticket 4713")
         once = world.desk.dynamo.items()
         again = olga.post(at, {"reason": "ticket 4713"})
         if after == "FILLED":
-            assert (again.json["done"], again.json["order"]) == (False, done["order"])
+            assert (again.json["done"], again.json["before"], again.json["after"]) == (False, after, after)
+            assert world.desk.dynamo.items() == once
         else:  # its machine may pay it at any moment, and has not yet begun
-            assert (again.status, again.json["order"]["status"]) == (200, after)
-            once = world.desk.dynamo.items()
-        assert world.desk.dynamo.items() == once
+            assert (again.status, again.json["after"]) == (200, after)
 
     def test_an_attempt_is_given_up_once_and_only_while_it_is_pending(self, doors: Doors, world: World) -> None:
         olga, because = doors.operator(), {"reason": "ticket 4714"}
@@ -299,15 +309,17 @@ class TestCashOuts:
         subjects = [act["subject"] for act in olga.get("/operations/audit", date="2026-11-21").json["items"]]
         assert subjects == [world.paying, world.unanswered]
 
-    def test_a_sale_of_which_nothing_is_executed_is_voided_and_one_that_is_sold_is_not(
-        self, doors: Doors, world: World
-    ) -> None:
+    def test_a_sale_is_voided_only_if_nothing_of_it_is_executed(self, doors: Doors, world: World) -> None:
         ann, olga, because = doors.customer(), doors.operator(), {"reason": "ticket 4713"}
         coins = Decimal(ann.get("/balances/BTC").json["quantity"])
         done = olga.post(f"/operations/sell-orders/{world.unsold}/void", because).json
-        assert (done["done"], done["order"]["status"]) == (True, "BASE_TXN_FAILED")
+        assert (done["done"], done["after"]) == (True, "BASE_TXN_FAILED")
+        assert ann.get(f"/crypto/order/sell/{world.unsold}").json["status"] == "BASE_TXN_FAILED"
         assert Decimal(ann.get("/balances/BTC").json["quantity"]) == coins + Decimal("0.0555")
-        for other in (world.unsold, world.cashed_out, world.unpaid):
+        again = olga.post(f"/operations/sell-orders/{world.unsold}/void", because).json
+        assert (again["done"], again["before"], again["after"]) == (False, "BASE_TXN_FAILED", "BASE_TXN_FAILED")
+        assert Decimal(ann.get("/balances/BTC").json["quantity"]) == coins + Decimal("0.0555")
+        for other in (world.cashed_out, world.unpaid):
             refused = olga.post(f"/operations/sell-orders/{other}/void", because)
             assert (refused.status, refused.problem) == (409, "SellOrderNotOpen")
 
@@ -361,9 +373,13 @@ class TestOrders:
     def test_an_operator_ends_an_order_and_is_in_the_audit(self, doors: Doors, world: World) -> None:
         olga = doors.operator()
         ended = olga.post(f"/operations/orders/{world.pending}/fail", {"reason": "delisted"}).json
-        assert (ended["status"], ended["reason"]) == ("FAILED", "delisted")
+        assert (ended["before"], ended["after"], ended["done"]) == ("PENDING", "FAILED", True)
+        order = doors.customer().get(f"/orders/{world.pending}").json
+        assert (order["status"], order["reason"]) == ("FAILED", "delisted")
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["operator"], entry["action"], entry["subject"]) == ("olga", "fail", world.pending)
+        assert (entry["operator"], entry["action"], entry["subject"]) == ("olga", "orders fail", world.pending)
+        again = olga.post(f"/operations/orders/{world.pending}/fail", {"reason": "delisted"}).json
+        assert (again["before"], again["after"], again["done"]) == ("FAILED", "FAILED", False)
 
 
 class TestHoldings:
@@ -408,7 +424,11 @@ class TestOperators:
             "pool_deadline_seconds": POOL_DEADLINE_SECONDS,
             "pool_top_up": False,
         }
-        assert saved.json == {"asset_id": "DOGE", **defaults, **body}
+        assert (saved.json["id"], saved.json["before"], saved.json["after"]) == ("DOGE", None, "ACTIVE")
+        rules = {"asset_id": "DOGE", **defaults, **body}
+        del rules["reason"]
+        said = saved.json["says"].removeprefix("new: ").split(", ")
+        assert sorted(said) == sorted(f"{name} {rule}" for name, rule in rules.items())
         world.desk.clock.forward(seconds=5)
         listed = ann.get("/assets/DOGE").json
         assert (listed["price"], listed["price_status"]) == (None, "MISSING")
@@ -447,11 +467,18 @@ class TestOperators:
         assert [call["of"] for call in told["calls"]] == ["fake", *["bank"] * 5]
         assert [call["our_id"] for call in told["calls"]][1:] == [f"{world.unpaid}-0{n}" for n in range(1, 6)]
         assert (told["execution"]["name"], told["execution"]["status"]) == (world.unpaid, "FAILED")
-        assert [step["what"] for step in told["execution"]["steps"]][:3] == ["ReadOrder", "NextStep", "PollSellOrder"]
+        first, why, then, *_ = [step["what"] for step in told["execution"]["steps"]]
+        assert (first, then) == ("CreatePayout", "ReadPayout")
+        assert "ElsewhereNow" in why
+        sold = told["execution_before"]
+        assert (sold["name"], sold["status"]) == (world.unpaid, "SUCCEEDED")
+        assert [step["what"] for step in sold["steps"]] == ["PollSellOrder", "Sold"]
 
     def test_what_is_stuck_is_driven_on_by_the_next_execution(self, doors: Doors, world: World) -> None:
         olga, because = doors.operator(), {"reason": "the bank is back"}
-        told = olga.post(f"/operations/work/{world.stuck}/redrive", because).json
+        done = olga.post(f"/operations/work/{world.stuck}/redrive", because).json
+        assert (done["before"], done["after"], done["done"]) == ("TARGET_TXN_PENDING", "TARGET_TXN_PENDING", True)
+        told = olga.get(f"/operations/work/{world.stuck}").json
         assert (told["execution"]["name"], told["execution"]["status"]) == (f"{world.stuck}-2", "RUNNING")
         for other, problem in (
             (world.unpaid, "NotDriven"),  # nobody but a person decides it
@@ -463,7 +490,7 @@ class TestOperators:
         ):
             assert olga.post(f"/operations/work/{other}/redrive", because).problem == problem
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["action"], entry["subject"]) == ("redrive", world.stuck)
+        assert (entry["action"], entry["subject"]) == ("work redrive", world.stuck)
 
     def test_an_event_that_could_not_be_placed_is_shown_until_somebody_has_looked(self, doors: Doors) -> None:
         olga, because = doors.operator(), {"reason": "a test of the bank's"}
@@ -471,32 +498,39 @@ class TestOperators:
         assert (parked["webhook_id"], parked["why"]) == (PARKED, "no attempt has this reference")
         assert (parked["amount"], parked["state"], parked["failure_code"]) == ("20.00", "COMPLETED", None)
         at = f"/operations/parked/{PARKED}"
-        assert olga.post(f"{at}/replay", because).json == {"webhook_id": PARKED, "outcome": "PARKED"}
+        still = {"id": PARKED, "before": "PARKED", "after": "PARKED", "done": False, "says": parked["why"]}
+        assert olga.post(f"{at}/replay", because).json == still
         assert olga.get("/operations/parked").json["items"] == [parked]
-        for act in ("dismiss", "dismiss", "replay"):
-            assert olga.post(f"{at}/{act}", because).json == {"webhook_id": PARKED, "outcome": "DISMISSED"}
+        for act, before, done in (("dismiss", "PARKED", True), ("dismiss", "DISMISSED", False)):
+            told = olga.post(f"{at}/{act}", because).json
+            assert (told["before"], told["after"], told["done"]) == (before, "DISMISSED", done)
+        assert olga.post(f"{at}/replay", because).json["after"] == "DISMISSED"
         assert olga.get("/operations/parked").json["items"] == []
         assert olga.post("/operations/parked/evt_unheard_of/replay", because).problem == "EventNotFound"
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["action"], entry["subject"]) == ("dismiss event", PARKED)
+        assert (entry["action"], entry["subject"]) == ("parked dismiss", PARKED)
 
     def test_a_client_that_is_blocked_is_paid_nothing_more(self, doors: Doors) -> None:
         ann, olga, at = doors.customer(), doors.operator(), "/operations/clients/ann-bank/banking"
         body = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
-        saved = olga.put(at, body).json
+        done = olga.put(at, {**body, "reason": "ticket 4716"}).json
+        assert (done["id"], done["before"], done["after"], done["done"]) == ("ann-bank", "ACTIVE", "BLOCKED", True)
+        assert done["says"] == "status from ACTIVE to BLOCKED, account_id from acc-ann to acc-2"
+        saved = olga.get(at).json
         assert saved == {"client_id": "ann-bank", "kind": "BANKING", **body, "updated_at": saved["updated_at"]}
-        assert olga.get(at).json == saved
         asked = {"amount": "1.00", "banking_client_id": "ann-bank"}
         assert ann.post("/balance/withdrawals", asked).problem == "ClientBlocked"
         assert ann.post("/crypto/order/sell", TestCashOuts.ASKED).problem == "ClientBlocked"
-        assert olga.put(at, {**body, "status": "ACTIVE"}).json["status"] == "ACTIVE"
+        assert olga.put(at, {**body, "status": "ACTIVE", "reason": "ticket 4716"}).json["after"] == "ACTIVE"
+        assert olga.get(at).json["status"] == "ACTIVE"
         assert ann.post("/balance/withdrawals", asked).status == 202
 
     def test_a_client_stays_its_owners(self, doors: Doors) -> None:
         olga = doors.operator()
+        because = {"reason": "ticket 4716"}
         for at, body in (
-            ("/operations/clients/ann-crypto/crypto", {}),
-            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob"}),
+            ("/operations/clients/ann-crypto/crypto", because),
+            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob", **because}),
         ):
             before = olga.get(at).json
             assert olga.put(at, {"username": "bob", **body}).problem == "ClientTaken"
@@ -508,3 +542,72 @@ class TestOperators:
         body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body or {}
         refused = doors.operator().put("/operations/catalogue/BTC", {**body, "precision": 7})
         assert (refused.status, refused.problem) == (409, "PrecisionLowered")
+
+
+ACTS = [route for route in every_route() if route.path.startswith(OPERATIONS) and route.method != "GET"]
+ACTS.remove(Route("POST", "/operations/reconcile"))  # it only looks
+REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")
+
+
+@pytest.mark.parametrize("route", ACTS, ids=named)
+def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, world: World, route: Route) -> None:
+    """Nothing is written, not even to the audit; nothing is asked of the exchange or the bank that changes anything
+    there; no machine is started."""
+    olga, call, at = doors.operator(), CALLS[route], path(route, world)
+    before = everything(world)
+    dry = olga.send(route.method, at, {**(call.body or {}), "dry_run": True}, key="k")
+    assert (dry.status, dry.json["done"], dry.replayed) == (200, False, False)
+    assert everything(world) == before
+    done = olga.send(route.method, at, call.body, key="k").json
+    assert [done[name] for name in ("id", "before", "after")] == [dry.json[name] for name in ("id", "before", "after")]
+    assert done["done"] is (route != REPLAY)  # what still can not be placed stays parked
+    assert everything(world) != before
+
+
+REFUSED = {
+    "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/retry-payout": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/abandon-attempt": ({"transfer_id": "withdrawal"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/retry-payout": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/mark-filled": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/credit-usd": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/abandon-attempt": ({"order_id": "unpaid"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/void": ({"order_id": "cashed_out"}, {}, "SellOrderNotOpen"),
+    "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
+    "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
+    "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
+    "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
+    "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),
+    "/operations/clients/{client_id}/crypto": ({}, {"username": "bob"}, "ClientTaken"),
+    "/operations/clients/{client_id}/banking": ({}, {"username": "bob"}, "ClientTaken"),
+}
+
+
+@pytest.mark.parametrize("route", ACTS, ids=named)
+def test_a_dry_run_is_refused_as_the_act_would_be(doors: Doors, world: World, route: Route) -> None:
+    parts, body, problem = REFUSED[route.path]
+    at = path(route, world, **{name: getattr(world, thing, thing) for name, thing in parts.items()})
+    before = everything(world)
+    for dry_run in (True, False):
+        asked = {**(CALLS[route].body or {}), **body, "dry_run": dry_run}
+        assert doors.operator().send(route.method, at, asked).problem == problem
+    assert everything(world) == before
+
+
+def test_a_dry_run_of_a_deposit_knows_the_key(doors: Doors, world: World) -> None:
+    """Under a key that was used, it is a repeat or a conflict, as the deposit itself would be."""
+    olga, at, wire = doors.operator(), "/operations/users/ann/deposits", {"amount": "70.00", "reason": "wire 4711"}
+    made = olga.post(at, wire, key="k").json
+    again = olga.post(at, {**wire, "dry_run": True}, key="k").json
+    assert (again["id"], again["before"], again["done"]) == (made["id"], "COMPLETED", False)
+    assert olga.post(at, {**wire, "amount": "7.00", "dry_run": True}, key="k").problem == "IdempotencyKeyReused"
+
+
+def everything(world: World) -> tuple[Any, ...]:
+    """The table, the executions, what the bank was asked for, and what of the exchange."""
+    outside = world.desk.world
+    placed = {operation: outside.fake.calls[operation] for operation in ("place", "cancel")}
+    return world.desk.dynamo.items(), len(outside.machines.executions), len(outside.simulated.records()), placed

@@ -24,6 +24,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
+from common.machines import Execution as Ran
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
@@ -150,6 +151,7 @@ class StoryView(View):
     events: list[EventView]
     calls: list[OutsideCallView]
     execution: ExecutionView | None
+    execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
 
 
 class ParkedView(View):
@@ -317,7 +319,6 @@ def _done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct)
 
 
 def _story(story: Story) -> StoryView:
-    ran = story.execution
     return StoryView(
         id=story.id,
         status=story.status,
@@ -332,12 +333,16 @@ def _story(story: Story) -> StoryView:
             OutsideCallView(at=c.at, of=c.of, our_id=c.our_id, their_id=c.their_id, state=c.state, says=c.says)
             for c in story.calls
         ],
-        execution=None
-        if ran is None
-        else ExecutionView(
-            name=ran.name, status=ran.status, steps=[StepView(at=step.at, what=step.what) for step in ran.steps]
-        ),
+        execution=_execution(story.execution),
+        execution_before=_execution(story.execution_before),
     )
+
+
+def _execution(ran: Ran | None) -> ExecutionView | None:
+    if ran is None:
+        return None
+    steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
+    return ExecutionView(name=ran.name, status=ran.status, steps=steps)
 
 
 def _parked(item: BankEventItem) -> ParkedView:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 
 from common import keys
@@ -50,6 +51,7 @@ class Story:
     events: Sequence[Event]
     calls: Sequence[OutsideCall]
     execution: Execution | None
+    execution_before: Execution | None = None  # of the machine that has handed it over
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,11 @@ class Operations:
 
     def story(self, thing_id: str) -> Story:
         """Every move of an order or a withdrawal, oldest first; what it has asked of outside systems; what its latest
-        execution did; and what it waits for. Mostly empty for what never moved.
+        execution did, and that of the machine before; and what it waits for. Mostly empty for what never moved.
 
         Raises MachinesUnavailable.
         """
         item = self._waiting(thing_id)
-        execution = None
-        if item is not None and item.machine is not None:
-            name = work.execution_name(item.PK, int(item.generation or 1))
-            execution = self.machines.execution(item.machine, name)
         return Story(
             id=thing_id,
             status=None if item is None else item.status,
@@ -122,8 +120,22 @@ class Operations:
             needs_person=item is not None and item.needs_person,
             events=list(timeline.of(self.table, thing_id)),
             calls=list(store.calls(self.table, thing_id)),
-            execution=execution,
+            execution=None if item is None else self._execution(item.machine, item.PK, item.generation),
+            execution_before=None if item is None else self._execution_before(item),
         )
+
+    def _execution(self, machine: str | None, thing_id: str, generation: Decimal | None) -> Execution | None:
+        if machine is None:
+            return None
+        return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
+
+    def _execution_before(self, item: Unfinished) -> Execution | None:
+        """The last one of the machine that has handed the item over."""
+        if item.machine is None or item.generation_before is None:
+            return None
+        machines = keys.row_of(PrimaryKey(item.PK, item.SK)).machines
+        before = machines[machines.index(item.machine) - 1]
+        return self._execution(before, item.PK, item.generation_before)
 
     def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
         """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
@@ -138,7 +150,7 @@ class Operations:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         if item.needs_person and self._undecided(thing_id):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
-        execution = self.machines.execution(item.machine, work.execution_name(item.PK, int(item.generation or 1)))
+        execution = self._execution(item.machine, item.PK, item.generation)
         if execution is not None and execution.status == "RUNNING":
             raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
         if not dry_run:

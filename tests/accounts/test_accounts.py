@@ -103,10 +103,10 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
     with pytest.raises(DepositsByBankOnly):
         desk.accounts.deposit(ann, "k", Money(1))
     desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga")
-    assert desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga").replayed
+    assert not desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga").done
     assert desk.accounts.balance(ann).current == Money(5000)
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.action, entry.detail) == ("olga", "credit", "$5000.00 to ann: wire received")
+    assert (entry.operator, entry.action, entry.detail) == ("olga", "accounts credit", "$5000.00 to ann: wire received")
     desk.check()
 
 

@@ -336,6 +336,7 @@ def test_the_machine_begins_no_attempt_once_an_operator_has_decided(desk: Desk, 
     desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
     asked = withdraw(desk, ann)
     desk.world.machines.run()
+    desk.clock.forward(seconds=61)  # it is time for the next attempt
     before_next_write(desk, lambda: desk.by_hand("give_back", asked.transfer_id, "ticket 4711", "olga"))
     assert begin(desk, asked.transfer_id) is Stage.DONE
     assert (decided(desk, asked.transfer_id), desk.world.simulated.records()) == (["REJECTED"], [])
