@@ -72,7 +72,7 @@ class World:
         bank.set_outcome("pending")
         unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
         desk.world.machines.run()
-        (execution,) = [e for e in desk.world.machines.executions if e.name == stuck]
+        (execution,) = [e for e in desk.world.machines.executions if e.name == stuck and e.running]
         desk.world.machines.kill(execution.arn)
         bank.set_outcome("complete")
         paying = desk.accounts.withdraw(ann, "p", Money("20.00"), "ann-bank").made.transfer_id
@@ -127,7 +127,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance/withdrawals/{transfer_id}"): Call(thing="withdrawal"),
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
-    Route("POST", "/operations/users/{username}/deposits"): Call(201, {"amount": "70.00", **_BECAUSE}),
+    Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
     Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
@@ -177,6 +177,7 @@ CALLS: Mapping[Route, Call] = {
             "active": True,
             "price_source_id": "bitcoin",
             "price_age_max_seconds": 120,
+            **_BECAUSE,
         }
     ),
     Route("GET", "/operations/work"): Call(),
@@ -185,8 +186,12 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/parked"): Call(),
     Route("POST", "/operations/parked/{webhook_id}/replay"): Call(body=_BECAUSE),
     Route("POST", "/operations/parked/{webhook_id}/dismiss"): Call(body=_BECAUSE),
-    Route("PUT", "/operations/clients/{client_id}/crypto"): Call(body={"username": "ann"}),
-    Route("PUT", "/operations/clients/{client_id}/banking"): Call(body={"username": "ann", "account_id": "acc-ann"}),
+    Route("PUT", "/operations/clients/{client_id}/crypto"): Call(
+        body={"username": "ann", "status": "BLOCKED", **_BECAUSE}
+    ),
+    Route("PUT", "/operations/clients/{client_id}/banking"): Call(
+        body={"username": "ann", "account_id": "acc-other", **_BECAUSE}
+    ),
     Route("GET", "/operations/clients/{client_id}/{kind}"): Call(),
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),

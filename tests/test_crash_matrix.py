@@ -13,8 +13,6 @@ from typing import Any
 
 import pytest
 
-from common.domain import audit
-from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.events import Taken
@@ -160,15 +158,14 @@ def expire(desk: Desk, ann: Owner, _: Any) -> int:
     return desk.expire()
 
 
-def end_by_hand(desk: Desk, ann: Owner, order_id: str) -> Status:
-    entry = audit.entry(AuditEntry(NOON, "olga", "fail", order_id, "delisted"))
-    return desk.orders.fail(order_id, "delisted", "olga", entry).status
+def end_by_hand(desk: Desk, ann: Owner, order_id: str) -> str | None:
+    return desk.orders.fail(order_id, "delisted", "olga").after
 
 
 def redrive(desk: Desk, ann: Owner, asked: str) -> str | None:
     """Of what was never started: in this world no execution runs until somebody starts one."""
     try:
-        return desk.operations.redrive(asked, *REASON).status
+        return desk.operations.redrive(asked, *REASON).after
     except StillRunning:  # the answer was lost, and it was done
         return desk.operations.story(asked).status
 
@@ -182,11 +179,11 @@ def give_an_attempt_up(desk: Desk, ann: Owner, asked: str) -> str:
 
 def by_hand(act: str) -> Callable[[Desk, Owner, str], Any]:
     """What an operator does about a withdrawal."""
-    return lambda desk, _, asked: getattr(desk.accounts, act)(asked, *REASON).status
+    return lambda desk, _, asked: desk.by_hand(act, asked, *REASON).after
 
 
 def about_a_sale(act: str) -> Callable[[Desk, Owner, str], Any]:
-    return lambda desk, _, order_id: getattr(desk.offramp, act)(order_id, *REASON, dry_run=False).order.status
+    return lambda desk, _, order_id: desk.by_hand(act, order_id, *REASON).after
 
 
 def hear(desk: Desk, ann: Owner, said: BankEvent) -> Taken:
@@ -195,12 +192,12 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> Taken:
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return desk.operations.save_client(client, "olga").account_id
+    return desk.operations.save_client(client, *REASON).after
 
 
-def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str:
+def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", 120)
-    return desk.operations.save_asset(asset, "olga").asset_id
+    return desk.operations.save_asset(asset, *REASON).after
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
@@ -234,7 +231,7 @@ USE_CASES: dict[str, UseCase] = {
     "open an account": use_case(lambda desk, *_: desk.accounts.open(Owner("new", "sub-new"))[0].owner),
     "deposit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(5)).made.transfer_id),
     "deposit over the limit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(999_999))),
-    "credit": use_case(lambda desk, *_: desk.accounts.credit("ann", "k", Money(5), *REASON).made.transfer_id),
+    "credit": use_case(lambda desk, *_: desk.accounts.credit("ann", "k", Money(5), *REASON).id),
     "withdraw": use_case(lambda desk, ann, _: withdraw(desk, ann)),
     "withdraw to a client that was blocked since": use_case(
         lambda desk, ann, _: withdraw(desk, ann), withdrawn_to_a_client_that_was_blocked_since
@@ -250,11 +247,11 @@ USE_CASES: dict[str, UseCase] = {
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),
     "replay an event": use_case(
-        lambda desk, _, said: desk.operations.replay(said.event_id, *REASON),
+        lambda desk, _, said: desk.operations.replay(said.event_id, *REASON).after,
         event("complete", known=False, received=True),
     ),
     "dismiss an event": use_case(
-        lambda desk, _, said: desk.operations.dismiss(said.event_id, *REASON),
+        lambda desk, _, said: desk.operations.dismiss(said.event_id, *REASON).after,
         event("complete", known=False, received=True),
     ),
     "retry the payout of a sale": use_case(about_a_sale("retry_payout"), unpaid_sale),

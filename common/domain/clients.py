@@ -84,10 +84,18 @@ _ROWS: dict[ClientKind, tuple[keys.Key, type[CryptoClientItem] | type[BankingCli
 
 def find(table: Table, kind: ClientKind, client_id: str) -> Client:
     """As of now. Raises ClientNotFound."""
+    client = existing(table, kind, client_id)
+    if client is None:
+        raise _unknown(kind, client_id)
+    return client
+
+
+def existing(table: Table, kind: ClientKind, client_id: str) -> Client | None:
+    """As of now; None when there is none."""
     row, item_class = _ROWS[kind]
     item = table.get(item_class, row(client_id=client_id), consistent=True)
     if item is None:
-        raise _unknown(kind, client_id)
+        return None
     return Client(
         client_id=client_id,
         kind=kind,
@@ -124,8 +132,12 @@ def save(client: Client) -> Write:
         item(*key),
         *actions,
         when=item.PK.does_not_exist() | ((item.username == owner.username) & (item.sub == owner.sub)),
-        otherwise=ClientTaken(f"the client {client.client_id} is another customer's", client_id=client.client_id),
+        otherwise=taken(client),
     )
+
+
+def taken(client: Client) -> ClientTaken:
+    return ClientTaken(f"the client {client.client_id} is another customer's", client_id=client.client_id)
 
 
 def _unknown(kind: ClientKind, client_id: str) -> ClientNotFound:

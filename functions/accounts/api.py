@@ -18,7 +18,7 @@ from common.keys import ORDER_ID_PATTERN, USERNAME_PATTERN
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import ClientId, Dollars, Instant, InstantText, Reason, RequestBody, View
+from common.wire import ClientId, Dollars, Instant, InstantText, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.accounts.model import Transfer, User
 from functions.accounts.service import Accounts, Rules
 
@@ -38,9 +38,8 @@ class Withdrawal(RequestBody):
     banking_client_id: ClientId
 
 
-class Credit(RequestBody):
+class Credit(OperatorAct):
     amount: Dollars
-    reason: Reason
 
 
 class UserView(View):
@@ -151,10 +150,11 @@ def users(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> UserPage:
 
 
 @app.post("/operations/users/<username>/deposits", tags=["operators"], summary="Credit dollars that came to the bank")
-def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> Response[TransferView]:
-    operator = caller(app).must_be_operator()
-    made = accounts().credit(username, idempotency_key, Money(body.amount), body.reason, operator)
-    return _made(made, HTTPStatus.CREATED)
+def credit(username: Username, body: Credit, idempotency_key: IdempotencyKey) -> Response[OperatorOutcomeView]:
+    operator, amount = caller(app).must_be_operator(), Money(body.amount)
+    done = accounts().credit(username, idempotency_key, amount, body.reason, operator, dry_run=body.dry_run)
+    repeated = not done.done and not body.dry_run
+    return answer(OperatorOutcomeView.of(done), HTTPStatus.OK, replayed=repeated)
 
 
 def _user(user: User) -> UserView:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
+from common.acts import OperatorOutcome
 from common.domain import audit, clients, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
@@ -81,8 +82,8 @@ class Accounts:
         return self._move(made, self.rules.deposit_limit, ledger.credit(owner, amount, made.created_at), _line(made))
 
     def credit(
-        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str
-    ) -> Replayable[Transfer]:
+        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str, *, dry_run: bool = False
+    ) -> OperatorOutcome:
         """An operator credits dollars that came to the bank, beside the daily limit. Audited.
 
         Raises UserNotFound, IdempotencyKeyReused, AccountNotFound, Busy.
@@ -91,8 +92,19 @@ class Accounts:
         # Not by whom: two operators who enter the same wire under its reference credit it once.
         by = "POST /operations/users/deposits"
         made = model.deposit(owner, idempotency_key, amount, self.now(), by=by, reason=reason)
-        entry = AuditEntry(made.created_at, operator, "credit", made.transfer_id, f"${amount} to {username}: {reason}")
-        return self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), audit.entry(entry))
+        says = f"${amount} for {username}, free to spend"
+        if dry_run:
+            known = store.find(self.table, made)
+            if known is not None:
+                return _credited_already(known.repeated(made.terms))
+            ledger.balance(self.table, owner)
+            return OperatorOutcome(made.transfer_id, None, made.status, done=False, says=says)
+        told = f"${amount} to {username}: {reason}"
+        entry = audit.entry(AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told))
+        credited = self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), entry)
+        if credited.replayed:
+            return _credited_already(credited.made)
+        return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)
 
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str
@@ -143,6 +155,11 @@ class Accounts:
 
     def users(self, *, limit: int, after: Position | None) -> Page[User]:
         return store.users(self.table, limit=limit, after=after)
+
+
+def _credited_already(transfer: Transfer) -> OperatorOutcome:
+    says = f"${transfer.amount} were credited under this key already; nothing to do"
+    return OperatorOutcome.repeat(transfer.transfer_id, transfer.status, says)
 
 
 def _line(transfer: Transfer) -> Write:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 from functools import cache
 from typing import Annotated, Literal
@@ -10,6 +11,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http, keys
+from common.acts import OperatorOutcome
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     POOL_DEADLINE_SECONDS,
@@ -22,10 +24,20 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
+from common.machines import Execution as Ran
 from common.money import Money
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import CLIENT_ID_PATTERN, Dollars, InstantText, OneOf, Reason, RequestBody, View
+from common.wire import (
+    CLIENT_ID_PATTERN,
+    Dollars,
+    InstantText,
+    OneOf,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+)
 from functions.operations.service import Story
 from functions.operations.wiring import operations
 
@@ -44,7 +56,7 @@ Day = Annotated[
 ]
 
 
-class AssetRequest(RequestBody):
+class AssetRequest(OperatorAct):
     """The rules of an asset, all of them."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")]
@@ -68,23 +80,6 @@ class AssetRequest(RequestBody):
     pool_top_up: Annotated[
         bool, Field(strict=True, description="then the desk adds what is missing, instead of giving the dollars back")
     ] = False
-
-
-class AssetSaved(View):
-    asset_id: str
-    name: str
-    precision: int
-    min_notional: str
-    max_notional: str
-    execution: str
-    active: bool
-    price_source_id: str
-    price_age_max_seconds: int
-    estimate_band_bps: int
-    slippage_max_bps: int
-    pool_shards: int
-    pool_deadline_seconds: int
-    pool_top_up: bool
 
 
 class ReconcileRequest(RequestBody):
@@ -156,10 +151,7 @@ class StoryView(View):
     events: list[EventView]
     calls: list[OutsideCallView]
     execution: ExecutionView | None
-
-
-class Why(RequestBody):
-    reason: Reason
+    execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
 
 
 class ParkedView(View):
@@ -182,14 +174,7 @@ class ParkedList(View):
     items: list[ParkedView]
 
 
-class EventOutcome(View):
-    """APPLIED, AGREES, DISMISSED, or PARKED where it still can not be placed."""
-
-    webhook_id: str
-    outcome: str
-
-
-class CryptoClientRequest(RequestBody):
+class CryptoClientRequest(OperatorAct):
     username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
     status: ClientStatus = ClientStatus.ACTIVE
 
@@ -221,7 +206,7 @@ class AuditPage(View):
 
 
 @app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Write an asset of the catalogue")
-def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
+def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     asset = Asset(
         asset_id=asset_id,
@@ -239,23 +224,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> AssetSaved:
         pool_deadline_seconds=body.pool_deadline_seconds,
         pool_top_up=body.pool_top_up,
     )
-    operations().save_asset(asset, operator)
-    return AssetSaved(
-        asset_id=asset_id,
-        name=asset.name,
-        precision=asset.precision,
-        min_notional=str(asset.min_notional),
-        max_notional=str(asset.max_notional),
-        execution=asset.execution,
-        active=asset.active,
-        price_source_id=asset.price_source_id,
-        price_age_max_seconds=asset.price_age_max_seconds,
-        estimate_band_bps=asset.estimate_band_bps,
-        slippage_max_bps=asset.slippage_max_bps,
-        pool_shards=asset.pool_shards,
-        pool_deadline_seconds=asset.pool_deadline_seconds,
-        pool_top_up=asset.pool_top_up,
-    )
+    return OperatorOutcomeView.of(operations().save_asset(asset, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
@@ -289,9 +258,8 @@ def story(thing_id: ThingId) -> StoryView:
 
 
 @app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
-def redrive(thing_id: ThingId, body: Why) -> StoryView:
-    operator = caller(app).must_be_operator()
-    return _story(operations().redrive(thing_id, body.reason, operator))
+def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(operations().redrive, thing_id, body)
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -301,24 +269,22 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
 
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
-def replay(webhook_id: WebhookId, body: Why) -> EventOutcome:
-    operator = caller(app).must_be_operator()
-    return EventOutcome(webhook_id=webhook_id, outcome=operations().replay(webhook_id, body.reason, operator))
+def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(operations().replay, webhook_id, body)
 
 
 @app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
-def dismiss(webhook_id: WebhookId, body: Why) -> EventOutcome:
-    operator = caller(app).must_be_operator()
-    return EventOutcome(webhook_id=webhook_id, outcome=operations().dismiss(webhook_id, body.reason, operator))
+def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(operations().dismiss, webhook_id, body)
 
 
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
-def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> ClientView:
+def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> OperatorOutcomeView:
     return _save(ClientKind.CRYPTO, client_id, body, None)
 
 
 @app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Who is paid, and where")
-def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> ClientView:
+def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> OperatorOutcomeView:
     return _save(ClientKind.BANKING, client_id, body, body.account_id)
 
 
@@ -347,8 +313,12 @@ def reconcile(body: ReconcileRequest) -> ReconciledView:
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
+def _done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(act(thing_id, body.reason, operator, dry_run=body.dry_run))
+
+
 def _story(story: Story) -> StoryView:
-    ran = story.execution
     return StoryView(
         id=story.id,
         status=story.status,
@@ -363,12 +333,16 @@ def _story(story: Story) -> StoryView:
             OutsideCallView(at=c.at, of=c.of, our_id=c.our_id, their_id=c.their_id, state=c.state, says=c.says)
             for c in story.calls
         ],
-        execution=None
-        if ran is None
-        else ExecutionView(
-            name=ran.name, status=ran.status, steps=[StepView(at=step.at, what=step.what) for step in ran.steps]
-        ),
+        execution=_execution(story.execution),
+        execution_before=_execution(story.execution_before),
     )
+
+
+def _execution(ran: Ran | None) -> ExecutionView | None:
+    if ran is None:
+        return None
+    steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
+    return ExecutionView(name=ran.name, status=ran.status, steps=steps)
 
 
 def _parked(item: BankEventItem) -> ParkedView:
@@ -387,11 +361,11 @@ def _parked(item: BankEventItem) -> ParkedView:
     )
 
 
-def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> ClientView:
+def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
     saved = Client(client_id, kind, owner, body.status, clock.now(), account_id)
-    return _client(operations().save_client(saved, operator))
+    return OperatorOutcomeView.of(operations().save_client(saved, body.reason, operator, dry_run=body.dry_run))
 
 
 def _client(client: Client) -> ClientView:

@@ -7,9 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import islice
 
 from common import keys
+from common.acts import OperatorOutcome
 from common.domain import audit, clients, timeline, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
@@ -20,7 +22,7 @@ from common.domain.ledger.model import USD, Books
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.events import BankEvents, Taken
 from common.domain.payouts.model import PayoutNotFound, needs_decision
-from common.domain.payouts.store import BankEventItem
+from common.domain.payouts.store import BankEventItem, EventDecided
 from common.domain.timeline import Event
 from common.domain.work import Unfinished, WaitingItem
 from common.errors import NotFound, Refusal, Unavailable
@@ -29,7 +31,6 @@ from common.log import count, log
 from common.machines import Execution, Machines, MachinesUnavailable
 from common.owner import Owner
 from common.table.table import Page, Position, Table
-from common.table.transaction import Write
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Reconciled, Swept, Waiting
 
@@ -50,6 +51,7 @@ class Story:
     events: Sequence[Event]
     calls: Sequence[OutsideCall]
     execution: Execution | None
+    execution_before: Execution | None = None  # of the machine that has handed it over
 
 
 @dataclass(frozen=True)
@@ -59,8 +61,9 @@ class Operations:
     events: BankEvents
     now: Callable[[], datetime]
 
-    def save_asset(self, asset: Asset, operator: str) -> Asset:
+    def save_asset(self, asset: Asset, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
         """Write an asset of the catalogue, new or changed, as a whole. Audited. Traders see it within five seconds.
+        A repeat changes nothing.
 
         Raises ImpossibleAsset, PrecisionLowered, Busy.
         """
@@ -68,11 +71,18 @@ class Operations:
             raise model.ImpossibleAsset("USD is what assets are priced in")
         if asset.min_notional > asset.max_notional:
             raise model.ImpossibleAsset("min_notional is above max_notional")
-        now = self.now()
-        entry = AuditEntry(now, operator, "save asset", asset.asset_id, _told(asset))
-        with self.table.transaction() as tx:
-            tx.add(catalogue.save(asset, now), audit.entry(entry))
-        return asset
+        before = catalogue.find(self.table, asset.asset_id)
+        if before is not None:
+            asset.check_keeps_decimals(before)
+        status = None if before is None else _traded(before)
+        says = model.changes(None if before is None else vars(before), vars(asset))
+        if not says:
+            return OperatorOutcome.repeat(asset.asset_id, status, "is so already; nothing to do")
+        if not dry_run:
+            now = self.now()
+            entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
+            self.table.write(catalogue.save(asset, now), audit.entry(entry))
+        return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
 
     def work(self, lists: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
@@ -96,15 +106,11 @@ class Operations:
 
     def story(self, thing_id: str) -> Story:
         """Every move of an order or a withdrawal, oldest first; what it has asked of outside systems; what its latest
-        execution did; and what it waits for. Mostly empty for what never moved.
+        execution did, and that of the machine before; and what it waits for. Mostly empty for what never moved.
 
         Raises MachinesUnavailable.
         """
         item = self._waiting(thing_id)
-        execution = None
-        if item is not None and item.machine is not None:
-            name = work.execution_name(item.PK, int(item.generation or 1))
-            execution = self.machines.execution(item.machine, name)
         return Story(
             id=thing_id,
             status=None if item is None else item.status,
@@ -114,11 +120,26 @@ class Operations:
             needs_person=item is not None and item.needs_person,
             events=list(timeline.of(self.table, thing_id)),
             calls=list(store.calls(self.table, thing_id)),
-            execution=execution,
+            execution=None if item is None else self._execution(item.machine, item.PK, item.generation),
+            execution_before=None if item is None else self._execution_before(item),
         )
 
-    def redrive(self, thing_id: str, reason: str, operator: str) -> Story:
+    def _execution(self, machine: str | None, thing_id: str, generation: Decimal | None) -> Execution | None:
+        if machine is None:
+            return None
+        return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
+
+    def _execution_before(self, item: Unfinished) -> Execution | None:
+        """The last one of the machine that has handed the item over."""
+        if item.machine is None or item.generation_before is None:
+            return None
+        machines = keys.row_of(PrimaryKey(item.PK, item.SK)).machines
+        before = machines[machines.index(item.machine) - 1]
+        return self._execution(before, item.PK, item.generation_before)
+
+    def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
         """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
+        Audited.
 
         Raises NothingWaits; NotDriven; StillRunning; Redriven (another operator was first); MachinesUnavailable, Busy.
         """
@@ -129,14 +150,16 @@ class Operations:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         if item.needs_person and self._undecided(thing_id):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
-        execution = self.machines.execution(item.machine, work.execution_name(item.PK, int(item.generation or 1)))
+        execution = self._execution(item.machine, item.PK, item.generation)
         if execution is not None and execution.status == "RUNNING":
             raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
-        now = self.now()
-        with self.table.transaction() as tx:
-            tx.add(work.redriven(item, now), audit.entry(AuditEntry(now, operator, "redrive", thing_id, reason)))
-        self._restart(PrimaryKey(item.PK, item.SK), Counter())
-        return self.story(thing_id)
+        if not dry_run:
+            now = self.now()
+            entry = AuditEntry(now, operator, "work redrive", thing_id, reason)
+            self.table.write(work.redriven(item, now), audit.entry(entry))
+            self._restart(PrimaryKey(item.PK, item.SK), Counter())
+        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
+        return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
     def _undecided(self, thing_id: str) -> bool:
         """Is it a payout that has failed or is disputed? Only an operator's move of its context goes on from there."""
@@ -154,19 +177,41 @@ class Operations:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
         return list(islice(payouts_store.parked(self.table, self.now()), limit))
 
-    def replay(self, webhook_id: str, reason: str, operator: str) -> Taken:
-        """Try to place a parked event again. Raises EventNotFound, Busy."""
-        now = self.now()
+    def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
 
-        def entry(action: str) -> Write:
-            return audit.entry(AuditEntry(now, operator, action, webhook_id, reason))
+        Raises EventNotFound, Busy.
+        """
+        event = self.events.known(webhook_id)
+        if event.outcome != Taken.PARKED:
+            return _decided(event)
+        if dry_run:
+            expected = self.events.outlook(event)
+            return OperatorOutcome(webhook_id, Taken.PARKED, expected.taken, done=False, says=expected.why)
+        entry = audit.entry(AuditEntry(self.now(), operator, "parked replay", webhook_id, reason))
+        try:
+            taken = self.events.replay(webhook_id, operator, entry)
+        except EventDecided:
+            return _decided(self.events.known(webhook_id))
+        says = self.events.known(webhook_id).why
+        return OperatorOutcome(webhook_id, Taken.PARKED, taken, done=taken is not Taken.PARKED, says=says)
 
-        return self.events.replay(webhook_id, operator, entry)
+    def dismiss(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Nothing is to be done about a parked event. Audited. A repeat changes nothing.
 
-    def dismiss(self, webhook_id: str, reason: str, operator: str) -> Taken:
-        """Nothing is to be done about a parked event. Raises EventNotFound, Busy."""
-        entry = audit.entry(AuditEntry(self.now(), operator, "dismiss event", webhook_id, reason))
-        return self.events.dismiss(webhook_id, reason, entry)
+        Raises EventNotFound, Busy.
+        """
+        event = self.events.known(webhook_id)
+        if event.outcome != Taken.PARKED:
+            return _decided(event)
+        if not dry_run:
+            entry = audit.entry(AuditEntry(self.now(), operator, "parked dismiss", webhook_id, reason))
+            try:
+                self.events.dismiss(webhook_id, reason, entry)
+            except EventDecided:
+                return _decided(self.events.known(webhook_id))
+        says = f"nothing is done about it: {event.why}"
+        return OperatorOutcome(webhook_id, Taken.PARKED, Taken.DISMISSED, done=not dry_run, says=says)
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
         """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
@@ -216,7 +261,11 @@ class Operations:
             found["started"] += work.drive(self.table, self.machines, item, self.now())
 
     def _place_again(self, event: BankEventItem, found: Counter[str]) -> None:
-        if self.events.replay(event.webhook_id, SWEEPER) is not Taken.PARKED:
+        try:
+            placed = self.events.replay(event.webhook_id, SWEEPER) is not Taken.PARKED
+        except EventDecided:  # by an operator meanwhile
+            placed = True
+        if placed:
             found["replayed"] += 1
             found["parked"] -= 1
 
@@ -235,14 +284,20 @@ class Operations:
         """Raises ClientNotFound."""
         return clients.find(self.table, kind, client_id)
 
-    def save_client(self, client: Client, operator: str) -> Client:
-        """Write a client, new or changed. Audited. Raises ClientTaken, Busy."""
-        account = "" if client.account_id is None else f", account {client.account_id}"
-        told = f"{client.owner.username}, {client.status}{account}"
-        entry = AuditEntry(client.updated_at, operator, f"save {client.kind.lower()} client", client.client_id, told)
-        with self.table.transaction() as tx:
-            tx.add(clients.save(client), audit.entry(entry))
-        return client
+    def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Write a client, new or changed. Audited. A repeat changes nothing. Raises ClientTaken, Busy."""
+        before = clients.existing(self.table, client.kind, client.client_id)
+        if before is not None and before.owner != client.owner:
+            raise clients.taken(client)
+        status = None if before is None else before.status
+        says = model.changes(None if before is None else _told(before), _told(client))
+        if not says:
+            return OperatorOutcome.repeat(client.client_id, status, "is so already; nothing to do")
+        if not dry_run:
+            told = f"{client.kind}, {says}: {reason}"
+            entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
+            self.table.write(clients.save(client), audit.entry(entry))
+        return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
 
     def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
         """A page of one day's acts of operators, newest first."""
@@ -295,12 +350,17 @@ class Operations:
         return ledger.owner(self.table, username)
 
 
-def _told(asset: Asset) -> str:
-    state = "active" if asset.active else "inactive"
-    return (
-        f"{asset.name}, {state}, {asset.execution}, {asset.precision} decimals, "
-        f"${asset.min_notional} to ${asset.max_notional}, priced as {asset.price_source_id} "
-        f"for {asset.price_age_max_seconds} s, estimates within {asset.estimate_band_bps} bps, slippage "
-        f"up to {asset.slippage_max_bps} bps, {asset.pool_shards} pools for {asset.pool_deadline_seconds} s, "
-        f"then {'topped up' if asset.pool_top_up else 'given back'}"
-    )
+def _traded(asset: Asset) -> str:
+    """The status of an asset, as operators are told it."""
+    return "ACTIVE" if asset.active else "INACTIVE"
+
+
+def _told(client: Client) -> dict[str, object]:
+    account = {} if client.account_id is None else {"account_id": client.account_id}
+    return {"username": client.owner.username, "status": client.status, **account}
+
+
+def _decided(event: BankEventItem) -> OperatorOutcome:
+    """It is parked no more."""
+    says = f"is {event.outcome} already ({event.why}); nothing to do"
+    return OperatorOutcome.repeat(event.webhook_id, event.outcome, says)

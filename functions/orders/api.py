@@ -16,8 +16,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import Field
 
 from common import aws, clock, http
-from common.domain import audit
-from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Market
 from common.domain.ledger.model import AssetTransaction, Holding, Position, PriceStatus
@@ -27,7 +25,17 @@ from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN
 from common.money import Money, Price, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import Amount, AssetId, Dollars, Instant, InstantText, Reason, RequestBody, View
+from common.wire import (
+    Amount,
+    AssetId,
+    Dollars,
+    Instant,
+    InstantText,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+)
 from functions.orders.model import Order, OtherOrder, Side, Status, Terms
 from functions.orders.service import Orders
 
@@ -53,10 +61,6 @@ class OrderRequest(RequestBody):
     expires_at: Instant | None = None
     max_price: Amount | None = None
     min_price: Amount | None = None
-
-
-class FailRequest(RequestBody):
-    reason: Reason
 
 
 class AnyOrderView(View):
@@ -309,10 +313,9 @@ def statement(
 
 
 @app.post("/operations/orders/<order_id>/fail", tags=["operators"], summary="End an order that can not be carried out")
-def fail(order_id: OrderId, body: FailRequest) -> OrderView:
+def fail(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    entry = audit.entry(AuditEntry(clock.now(), operator, "fail", order_id, body.reason))
-    return _order(orders().fail(order_id, body.reason, operator, entry))
+    return OperatorOutcomeView.of(orders().fail(order_id, body.reason, operator, dry_run=body.dry_run))
 
 
 def _money(usd: Decimal | None) -> Money | None:

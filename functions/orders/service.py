@@ -9,7 +9,9 @@ from datetime import datetime
 from itertools import islice
 
 from common import keys
-from common.domain import work
+from common.acts import OperatorOutcome
+from common.domain import audit, work
+from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import AmountTooLarge, Listing, PriceIsNewer, Quote
 from common.domain.catalogue.store import Market
@@ -183,9 +185,9 @@ class Orders:
                 cancelled.append(self._close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
         return Page(cancelled, page.after)
 
-    def fail(self, order_id: str, reason: str, operator: str, audit: Write) -> Order:
-        """An operator ends a resting order that can not be carried out, and gives the hold back. A repeat gives the
-        failed order.
+    def fail(self, order_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """An operator ends a resting order that can not be carried out, and gives the hold back. Audited. A repeat
+        changes nothing.
 
         Raises OrderNotFound, OrderNotPending, Busy.
         """
@@ -193,8 +195,20 @@ class Orders:
         if order is None:
             raise model.OrderNotFound("there is no such order", id=order_id)
         if order.status is Status.FAILED:
-            return order
-        return self._close(order, Status.FAILED, reason, operator, audit)
+            return OperatorOutcome.repeat(order_id, order.status, "is FAILED already; nothing to do")
+        failed = model.closed(order, Status.FAILED, reason, self.now())
+        if not dry_run:
+            entry = audit.entry(AuditEntry(failed.updated_at, operator, "orders fail", order_id, reason))
+            try:
+                self._close(order, Status.FAILED, reason, operator, entry)
+            except OrderNotPending:
+                moved = store.find(self.table, order_id)
+                if moved is None or moved.status is not Status.FAILED:
+                    raise
+                return OperatorOutcome.repeat(order_id, moved.status, "was made FAILED by another operator meanwhile")
+        held = f"{order.quantity} are" if order.order_type is Side.SELL else f"${order.hold} are"
+        says = f"is {failed.status}; the held {held} free on the customer's balance"
+        return OperatorOutcome(order_id, order.status, failed.status, done=not dry_run, says=says)
 
     def _close(self, order: Order, status: Status, reason: str, actor: str, *also: Write) -> Order:
         closed = model.closed(order, status, reason, self.now())

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
-from common.domain.payouts.model import ATTEMPTS_MAX, PayoutUnsettled
+from common.domain.payouts.model import ATTEMPTS_MAX, PayoutNotFound, PayoutUnsettled
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
 from common.owner import Owner
@@ -103,10 +103,10 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
     with pytest.raises(DepositsByBankOnly):
         desk.accounts.deposit(ann, "k", Money(1))
     desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga")
-    assert desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga").replayed
+    assert not desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga").done
     assert desk.accounts.balance(ann).current == Money(5000)
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.action, entry.detail) == ("olga", "credit", "$5000.00 to ann: wire received")
+    assert (entry.operator, entry.action, entry.detail) == ("olga", "accounts credit", "$5000.00 to ann: wire received")
     desk.check()
 
 
@@ -208,7 +208,7 @@ def test_after_the_last_rejected_attempt_an_operator_decides(desk: Desk) -> None
     assert (story.status, story.needs_person, len(story.calls)) == (Status.PAYOUT_FAILED, True, ATTEMPTS_MAX)
     assert desk.accounts.balance(ann).held == Money(30)
     desk.world.simulated.set_outcome("complete")
-    assert desk.by_hand("retry", asked.transfer_id, "the account is open again", "olga").after is Status.PENDING
+    assert desk.by_hand("retry", asked.transfer_id, "the account is open again", "olga").after == Status.PENDING
     desk.run()
     assert (status(desk, asked), desk.accounts.balance(ann).held) == (Status.COMPLETED, Money(0))
     assert len(desk.operations.story(asked.transfer_id).calls) == ATTEMPTS_MAX + 1
@@ -218,17 +218,21 @@ def test_after_the_last_rejected_attempt_an_operator_decides(desk: Desk) -> None
 def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: Desk, rejected: int) -> None:
     ann, asked = rejecting(desk, rejected)
     paid = desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
-    assert (paid.after, paid.reason, desk.accounts.balance(ann).total) == (Status.COMPLETED, "wire 42", Money(70))
-    assert desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga") == paid
+    told = desk.accounts.withdrawal(ann, asked.transfer_id)
+    assert (paid.after, paid.done, told.status, told.reason) == ("COMPLETED", True, Status.COMPLETED, "wire 42")
+    assert desk.accounts.balance(ann).total == Money(70)
+    again = desk.by_hand("mark_paid", asked.transfer_id, "wire 42", "olga")
+    assert (again.before, again.after, again.done) == ("COMPLETED", "COMPLETED", False)
+    assert desk.accounts.withdrawal(ann, asked.transfer_id) == told
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.action, entry.subject) == ("olga", "mark paid", asked.transfer_id)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "withdrawals complete", asked.transfer_id)
     desk.world.simulated.set_outcome("complete")
     desk.run()
     assert desk.accounts.balance(ann).total == Money(70)
     assert desk.world.simulated.credits() == []
-    for act in (desk.accounts.reject, desk.accounts.retry):
+    for act in ("give_back", "retry"):
         with pytest.raises(PayoutUnsettled) as refused:
-            act(asked.transfer_id, "too late", "olga")
+            desk.by_hand(act, asked.transfer_id, "too late", "olga")
         assert refused.value.facts["order_status"] == "COMPLETED"
 
 
@@ -237,17 +241,25 @@ def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: 
     desk = limited(withdrawal="30")
     ann, asked = rejecting(desk, rejected)
     refused = desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga")
-    assert (refused.after, refused.reason) == (Status.REJECTED, "unknown bank")
+    told = desk.accounts.withdrawal(ann, asked.transfer_id)
+    assert (refused.after, refused.done, told.status, told.reason) == (
+        "REJECTED",
+        True,
+        Status.REJECTED,
+        "unknown bank",
+    )
     assert desk.accounts.balance(ann).current == Money(100)
-    assert desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga") == refused
+    repeated = desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga")
+    assert (repeated.before, repeated.after, repeated.done) == ("REJECTED", "REJECTED", False)
+    assert desk.accounts.withdrawal(ann, asked.transfer_id) == told
     desk.world.simulated.set_outcome("complete")
     again = withdraw(desk, ann, "30", "b")
     desk.run()
     assert (status(desk, asked), status(desk, again)) == (Status.REJECTED, Status.COMPLETED)
     assert desk.accounts.balance(ann).total == Money(70)
-    for act in (desk.accounts.complete, desk.accounts.retry):
+    for act in ("mark_paid", "retry"):
         with pytest.raises(PayoutUnsettled):
-            act(asked.transfer_id, "too late", "olga")
+            desk.by_hand(act, asked.transfer_id, "too late", "olga")
     desk.check()
 
 
@@ -268,9 +280,9 @@ def test_while_the_bank_may_still_pay_nobody_decides_by_hand(desk: Desk) -> None
     asked = withdraw(desk, ann, "30")
     desk.world.machines.run()
     before = desk.dynamo.items()
-    for act in (desk.accounts.complete, desk.accounts.reject, desk.accounts.retry):
+    for act in ("mark_paid", "give_back", "retry"):
         with pytest.raises(PayoutUnsettled):
-            act(asked.transfer_id, "too early", "olga")
+            desk.by_hand(act, asked.transfer_id, "too early", "olga")
     assert desk.dynamo.items() == before
 
 
@@ -299,9 +311,9 @@ def test_a_foreign_withdrawal_is_not_found(desk: Desk) -> None:
     with pytest.raises(WithdrawalNotFound):
         desk.accounts.withdrawal(eve, asked.transfer_id)
     assert desk.accounts.withdrawal(ann, asked.transfer_id) == asked
-    for act in (desk.accounts.complete, desk.accounts.reject, desk.accounts.retry):
-        with pytest.raises(WithdrawalNotFound):
-            act(f"W{'A' * 25}", "by mistake", "olga")
+    for act in ("mark_paid", "give_back", "retry", "abandon"):
+        with pytest.raises(PayoutNotFound):
+            desk.by_hand(act, f"W{'A' * 25}", "by mistake", "olga")
 
 
 def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk: Desk) -> None:

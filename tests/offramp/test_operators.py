@@ -587,10 +587,11 @@ def test_a_redrive_starts_the_next_execution_and_is_audited(desk: Desk, ann: Own
     block(desk, ann, ClientKind.BANKING)
     desk.run()
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    story = desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    assert desk.operations.redrive(order.order_id, "unblocked after a call", "olga").done
+    story = desk.operations.story(order.order_id)
     assert story.execution is not None
     assert (story.execution.name, story.needs_person) == (f"{order.order_id}-2", False)
-    entry = next(entry for entry in audited(desk) if entry.action == "redrive")
+    entry = next(entry for entry in audited(desk) if entry.action == "work redrive")
     assert (entry.operator, entry.subject, entry.detail) == ("olga", order.order_id, "unblocked after a call")
     desk.run()
 

@@ -22,6 +22,7 @@ from functions.operations import schedule
 from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning, Swept
 from functions.orders.model import Status
 from tests.desk import NOON, Desk
+from tests.offramp.seen import before_next_write
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -46,19 +47,32 @@ class Unreachable:
 def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> None:
     market = desk.orders.market
     assert "OP" not in market.listings()
-    desk.operations.save_asset(asset(), "olga")
+    done = desk.operations.save_asset(asset(), "a new coin", "olga")
+    assert (done.before, done.after, done.done) == (None, "ACTIVE", True)
     desk.clock.forward(seconds=5)
     assert market.listings()["OP"].asset == asset()
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-    assert (entry.operator, entry.subject) == ("olga", "OP")
-    assert "estimates within 200 bps" in entry.detail
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "catalogue save", "OP")
+    assert "estimate_band_bps 200" in entry.detail
+    assert entry.detail.endswith(": a new coin")
+
+
+def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
+    """And what is so already changes nothing, and leaves no entry."""
+    for saved in (asset(), asset(), replace(asset(), min_notional=Money(5), active=False)):
+        done = desk.operations.save_asset(saved, "ticket 4716", "olga")
+    assert (done.before, done.after) == ("ACTIVE", "INACTIVE")
+    assert done.says == "min_notional from 1.00 to 5.00, active from True to False"
+    changed, new = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert changed.detail == f"{done.says}: ticket 4716"
+    assert new.detail.startswith("new: ")
 
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
     with pytest.raises(ImpossibleAsset):
-        desk.operations.save_asset(asset(low="10", high="9.99"), "olga")
+        desk.operations.save_asset(asset(low="10", high="9.99"), "by mistake", "olga")
     with pytest.raises(ImpossibleAsset):
-        desk.operations.save_asset(asset("USD"), "olga")
+        desk.operations.save_asset(asset("USD"), "by mistake", "olga")
 
 
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
@@ -79,14 +93,14 @@ def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
 
 
 def test_an_operator_ends_an_order_that_can_not_be_carried_out(desk: Desk) -> None:
-    from common.domain import audit
-    from common.domain.audit import AuditEntry
-
     ann = desk.customer(usd="100.00")
     order = desk.buy(ann, "1", order_price="90")
-    entry = audit.entry(AuditEntry(desk.clock(), "olga", "fail", order.order_id, "asset delisted"))
-    failed = desk.orders.fail(order.order_id, "asset delisted", "olga", entry)
+    done = desk.orders.fail(order.order_id, "asset delisted", "olga")
+    assert (done.before, done.after, done.done) == ("PENDING", "FAILED", True)
+    failed = desk.orders.order(ann, order.order_id)
     assert (failed.status, failed.reason) == (Status.FAILED, "asset delisted")
+    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "orders fail", order.order_id)
     assert desk.accounts.balance(ann).current == Money(100)
     *_, last = desk.operations.story(order.order_id).events
     assert (last.after, last.actor) == ("FAILED", "olga")
@@ -157,10 +171,10 @@ def test_who_has_no_account_has_no_books(desk: Desk) -> None:
 
 
 def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
-    desk.operations.save_asset(asset(), "olga")
+    desk.operations.save_asset(asset(), "a new coin", "olga")
     with pytest.raises(PrecisionLowered):
-        desk.operations.save_asset(replace(asset(), precision=2), "olga")
-    desk.operations.save_asset(replace(asset(), precision=18), "olga")
+        desk.operations.save_asset(replace(asset(), precision=2), "by mistake", "olga")
+    desk.operations.save_asset(replace(asset(), precision=18), "finer", "olga")
 
 
 def test_a_round_of_reconciliation_that_is_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
@@ -177,7 +191,9 @@ class TestClients:
     def saved(self, desk: Desk, owner: Owner, kind: ClientKind, **more: Any) -> Client:
         account = "acc-1" if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
-        return desk.operations.save_client(replace(client, **more), "olga")
+        client = replace(client, **more)
+        assert desk.operations.save_client(client, "ticket 4716", "olga").after == client.status
+        return client
 
     @pytest.mark.parametrize("kind", ClientKind)
     def test_are_written_changed_and_audited(self, desk: Desk, kind: ClientKind) -> None:
@@ -189,8 +205,10 @@ class TestClients:
         blocked = self.saved(desk, ann, kind, status=ClientStatus.BLOCKED)
         assert desk.operations.client(kind, "main") == blocked
         entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
-        assert (entry.operator, entry.action, entry.subject) == ("olga", f"save {kind.lower()} client", "main")
-        assert entry.detail == "ann, BLOCKED" + (", account acc-1" if kind is ClientKind.BANKING else "")
+        assert (entry.operator, entry.action, entry.subject) == ("olga", "clients save", "main")
+        assert entry.detail == f"{kind}, status from ACTIVE to BLOCKED: ticket 4716"
+        again = desk.operations.save_client(blocked, "ticket 4716", "olga")
+        assert (again.before, again.after, again.done) == ("BLOCKED", "BLOCKED", False)
 
     def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:
         ann, bob = desk.customer("ann"), desk.customer("bob")
@@ -255,7 +273,10 @@ class TestStories:
         assert (paid.our_id, paid.says) == (f"{order.order_id}-02", None)
         assert paid.their_id
         assert story.execution is not None
-        assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Filled")
+        assert (story.execution.status, story.execution.steps[-1].what) == ("SUCCEEDED", "Paid")
+        assert before.execution_before is None
+        assert story.execution_before is not None
+        assert [step.what for step in story.execution_before.steps] == ["PollSellOrder", "Sold"]
 
     def test_need_step_functions_where_there_was_an_execution(self, desk: Desk) -> None:
         withdrawal = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").made
@@ -278,11 +299,13 @@ class TestRedriving:
 
     def test_goes_on_from_the_table_under_the_next_name(self, desk: Desk) -> None:
         asked = self.dead(desk)
-        story = desk.operations.redrive(asked, "the host was restarted", "olga")
+        done = desk.operations.redrive(asked, "the host was restarted", "olga")
+        assert (done.before, done.after, done.done) == ("PENDING", "PENDING", True)
+        story = desk.operations.story(asked)
         assert story.execution is not None
         assert (story.execution.name, story.execution.status) == (f"{asked}-2", "RUNNING")
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-        assert (entry.action, entry.subject, entry.detail) == ("redrive", asked, "the host was restarted")
+        assert (entry.action, entry.subject, entry.detail) == ("work redrive", asked, "the host was restarted")
         desk.world.simulated.decide(f"{asked}-01", "complete")
         desk.run()
         assert (desk.operations.story(asked).status, len(desk.operations.story(asked).calls)) == ("COMPLETED", 1)
@@ -367,18 +390,30 @@ class TestParkedEvents:
             assert desk.events.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
         assert [item.PK for item in desk.operations.parked(10)] == [f"HOOK#evt_{n}" for n in range(3)]
         assert [item.PK for item in desk.operations.parked(2)] == ["HOOK#evt_0", "HOOK#evt_1"]
-        assert desk.operations.dismiss("evt_1", "a test of theirs", "olga") is Taken.DISMISSED
+        done = desk.operations.dismiss("evt_1", "a test of theirs", "olga")
+        assert (done.before, done.after, done.done) == ("PARKED", "DISMISSED", True)
         assert [item.PK for item in desk.operations.parked(10)] == ["HOOK#evt_0", "HOOK#evt_2"]
-        assert desk.operations.dismiss("evt_1", "again", "otto") is Taken.DISMISSED
-        assert desk.operations.replay("evt_1", "again", "otto") is Taken.DISMISSED
+        for act in (desk.operations.dismiss, desk.operations.replay):
+            again = act("evt_1", "again", "otto")
+            assert (again.before, again.after, again.done) == ("DISMISSED", "DISMISSED", False)
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
-        assert (entry.operator, entry.action, entry.subject) == ("olga", "dismiss event", "evt_1")
+        assert (entry.operator, entry.action, entry.subject) == ("olga", "parked dismiss", "evt_1")
 
     def test_that_still_can_not_be_placed_stay_and_leave_no_entry(self, desk: Desk) -> None:
         desk.events.receive(EARLY)
-        assert desk.operations.replay("evt_early", "let us see", "olga") is Taken.PARKED
+        replayed = desk.operations.replay("evt_early", "let us see", "olga")
+        assert (replayed.after, replayed.done, replayed.says) == ("PARKED", False, "no attempt has this reference")
         assert len(desk.operations.parked(10)) == 1
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
+
+    @pytest.mark.parametrize("act", ["replay", "dismiss"])
+    def test_are_decided_by_one_of_two_operators_at_once(self, desk: Desk, act: str) -> None:
+        desk.events.receive(EARLY)
+        before_next_write(desk, lambda: desk.operations.dismiss("evt_early", "a test of theirs", "oleg"))
+        told = getattr(desk.operations, act)("evt_early", "let us see", "olga")
+        assert (told.before, told.after, told.done) == ("DISMISSED", "DISMISSED", False)
+        (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+        assert entry.operator == "oleg"
 
     def test_that_were_never_sent_are_not_found(self, desk: Desk) -> None:
         for act in (desk.operations.replay, desk.operations.dismiss):

@@ -62,6 +62,10 @@ class PriceIsNewer(Conflict):
     """The table has a younger price than the one offered, or one that does not count yet; it stays."""
 
 
+def precision_lowered(asset: Asset) -> PrecisionLowered:
+    return PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held")
+
+
 class Execution(StrEnum):
     INSTANT = "INSTANT"  # against the desk's own book, inside the request
     EXCHANGE = "EXCHANGE"  # bought for the customer at an exchange
@@ -101,6 +105,11 @@ class Asset:
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what is missing, instead of giving it up
+
+    def check_keeps_decimals(self, before: Asset) -> None:
+        """Of an asset that is changed to this one. Raises PrecisionLowered."""
+        if self.precision < before.precision:
+            raise precision_lowered(self)
 
     def check_quantity(self, quantity: Quantity) -> None:
         """Raises PrecisionExceeded."""

@@ -18,9 +18,9 @@ from common.domain.catalogue.model import (
     AssetNotFound,
     Execution,
     Listing,
-    PrecisionLowered,
     PriceIsNewer,
     Quote,
+    precision_lowered,
 )
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
@@ -108,6 +108,12 @@ def _listing(asset: Asset, item: PriceItem | None) -> Listing:
     )
 
 
+def find(table: Table, asset_id: str) -> Asset | None:
+    """The asset as it is now; None when there is none."""
+    item = table.get(AssetItem, keys.ASSET(asset_id=asset_id), consistent=True)
+    return None if item is None else _asset(item)
+
+
 def save(asset: Asset, at: datetime) -> Write:
     """Write an asset as a whole, new or changed. Refused with PrecisionLowered: what is held in the lost decimals
     could never be sold."""
@@ -132,7 +138,7 @@ def save(asset: Asset, at: datetime) -> Write:
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
         when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
-        otherwise=PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held"),
+        otherwise=precision_lowered(asset),
     )
 
 

@@ -9,7 +9,7 @@ from enum import StrEnum
 from common.domain.payouts import store
 from common.domain.payouts.model import AttemptStatus, PayoutNotFound, PayoutUnclear, named
 from common.domain.payouts.service import Payouts, fits
-from common.domain.payouts.store import AttemptMoved, BankEventItem, EventDecided, EventSeen
+from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
 from common.gateways.bank import BankEvent, State
 from common.log import count, log
@@ -31,6 +31,16 @@ class Taken(StrEnum):
     REPEATED = "REPEATED"  # it was taken before
     PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
     DISMISSED = "DISMISSED"  # a person has looked at a parked one
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What an event means, as the table stands now: what becomes of it, why, and what is written beside it."""
+
+    taken: Taken
+    why: str
+    writes: Sequence[Write] = ()
+    contradicts: bool = False  # the bank has said the opposite before
 
 
 @dataclass(frozen=True)
@@ -67,12 +77,24 @@ class BankEvents:
         count("EventsParked")
         return Taken.PARKED
 
-    def replay(self, webhook_id: str, actor: str, entry: Callable[[str], Write] | None = None) -> Taken:
-        """Try to place a parked event again. It stays parked when it still can not be placed.
+    def known(self, webhook_id: str) -> BankEventItem:
+        """Raises EventNotFound."""
+        item = store.bank_event(self.payouts.table, webhook_id)
+        if item is None:
+            raise EventNotFound("the bank has sent no such event", id=webhook_id)
+        return item
 
-        Raises EventNotFound, Busy.
+    def outlook(self, parked: BankEventItem) -> Meaning:
+        """What would become of a parked event, were it replayed now."""
+        event = store.event_of(parked)
+        return Meaning(Taken.PARKED, parked.why) if event is None else self._meaning(event)
+
+    def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> Taken:
+        """Try to place a parked event again. It stays parked, without the entry, when it still can not be placed.
+
+        Raises EventNotFound; EventDecided, when somebody else has decided it at the same moment; Busy.
         """
-        item = self._known(webhook_id)
+        item = self.known(webhook_id)
         event = store.event_of(item)
         if item.outcome != store.PARKED_OUTCOME or event is None:
             return Taken(item.outcome)
@@ -82,46 +104,36 @@ class BankEvents:
                 return store.still_parked(webhook_id, why, self.payouts.now())
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
 
-        try:
-            also = () if entry is None else (entry("replay event"),)
-            taken = self._place(event, first, also)
-        except EventDecided:
-            return Taken(self._known(webhook_id).outcome)
+        taken = self._place(event, first, () if entry is None else (entry,))
         self._nudge(event.adjustment.reference_id)
         return taken
 
-    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> Taken:
-        """A person has looked at a parked event and says that nothing is to be done. What is placed or dismissed
-        already stays so.
+    def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
+        """A person has looked at a parked event and says that nothing is to be done.
 
-        Raises EventNotFound, Busy.
+        Raises EventDecided, when it is parked no more; Busy.
         """
-        if self._known(webhook_id).outcome == store.PARKED_OUTCOME:
-            try:
-                self.payouts.table.write(store.unpark(webhook_id, Taken.DISMISSED, reason, self.payouts.now()), entry)
-            except EventDecided:
-                log.info("decided meanwhile", extra={"webhook_id": webhook_id})
-        return Taken(self._known(webhook_id).outcome)
-
-    def _known(self, webhook_id: str) -> BankEventItem:
-        item = store.bank_event(self.payouts.table, webhook_id)
-        if item is None:
-            raise EventNotFound("the bank has sent no such event", id=webhook_id)
-        return item
+        self.payouts.table.write(store.unpark(webhook_id, Taken.DISMISSED, reason, self.payouts.now()), entry)
 
     def _place(self, event: BankEvent, first: Callable[[Taken, str], Write], also: Sequence[Write] = ()) -> Taken:
         """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
         for _ in range(TRIES_MAX):
-            outcome, why, writes = self._meaning(event)
+            meaning = self._meaning(event)
+            taken, why, reference_id = meaning.taken, meaning.why, event.adjustment.reference_id
+            if meaning.contradicts:
+                count("BankContradictions")
+                log.error("the bank contradicts itself", extra={"reference_id": reference_id, "why": why})
             try:
-                self.payouts.table.write(first(outcome, why), *writes, *(also if outcome is not Taken.PARKED else ()))
-                log.info("bank event", extra={"reference_id": event.adjustment.reference_id, "taken": outcome})
-                return outcome
+                self.payouts.table.write(
+                    first(taken, why), *meaning.writes, *(also if taken is not Taken.PARKED else ())
+                )
+                log.info("bank event", extra={"reference_id": reference_id, "taken": taken})
+                return taken
             except AttemptMoved:
                 continue  # somebody has decided it in between: read again
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
-    def _meaning(self, event: BankEvent) -> tuple[Taken, str, list[Write]]:
+    def _meaning(self, event: BankEvent) -> Meaning:
         told = event.adjustment
         parts = named(told.reference_id)
         try:
@@ -131,24 +143,22 @@ class BankEvents:
             payout = None
         attempt = store.by_reference(self.payouts.table, told.reference_id)
         if payout is None or attempt is None:
-            return Taken.PARKED, store.NO_ATTEMPT, []
+            return Meaning(Taken.PARKED, store.NO_ATTEMPT)
         if not fits(attempt, told):
-            return Taken.PARKED, "the attempt is for another account or amount", []
+            return Meaning(Taken.PARKED, "the attempt is for another account or amount")
         if attempt.status is AttemptStatus.PENDING:
             if payout.status != payout.kind.paying:
-                return Taken.PARKED, f"the order is {payout.status}", []
+                return Meaning(Taken.PARKED, f"the order is {payout.status}")
             if told.state is State.COMPLETED:
-                return Taken.APPLIED, "paid", self.payouts.paid(payout, attempt, told)
+                return Meaning(Taken.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
             why = told.failure_code or "the bank says FAILED"
-            return Taken.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why)
+            return Meaning(Taken.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
         if (attempt.status is AttemptStatus.COMPLETED) is (told.state is State.COMPLETED):
-            return Taken.AGREES, f"the attempt was {attempt.status} already", []
+            return Meaning(Taken.AGREES, f"the attempt was {attempt.status} already")
         why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
-        count("BankContradictions")
-        log.error("the bank contradicts itself", extra={"order_id": payout.order_id, "why": why})
         # Money may have gone where we think it has not: no further attempt until a person has looked.
         stopped = [store.dispute(payout, self.payouts.now(), why)] if payout.open and not payout.disputed else []
-        return Taken.PARKED, why, stopped
+        return Meaning(Taken.PARKED, why, stopped, contradicts=True)
 
     def _nudge(self, reference_id: str) -> None:
         """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
