@@ -182,10 +182,6 @@ def by_hand(act: str) -> Callable[[Desk, Owner, str], Any]:
     return lambda desk, _, asked: desk.by_hand(act, asked, *REASON).after
 
 
-def about_a_sale(act: str) -> Callable[[Desk, Owner, str], Any]:
-    return lambda desk, _, order_id: desk.by_hand(act, order_id, *REASON).after
-
-
 def hear(desk: Desk, ann: Owner, said: BankEvent) -> Taken:
     return desk.events.receive(said)
 
@@ -236,10 +232,10 @@ USE_CASES: dict[str, UseCase] = {
     "withdraw to a client that was blocked since": use_case(
         lambda desk, ann, _: withdraw(desk, ann), withdrawn_to_a_client_that_was_blocked_since
     ),
-    "pay": use_case(by_hand("complete"), withdraw),
-    "reject": use_case(by_hand("reject"), withdraw),
-    "pay what the bank has rejected": use_case(by_hand("complete"), rejected_by_the_bank),
-    "reject what the bank has rejected": use_case(by_hand("reject"), rejected_by_the_bank),
+    "pay": use_case(by_hand("mark_paid"), withdraw),
+    "reject": use_case(by_hand("give_back"), withdraw),
+    "pay what the bank has rejected": use_case(by_hand("mark_paid"), rejected_by_the_bank),
+    "reject what the bank has rejected": use_case(by_hand("give_back"), rejected_by_the_bank),
     "try again what the bank has rejected": use_case(by_hand("retry"), rejected_by_the_bank),
     "redrive": use_case(redrive, withdraw),
     "give an attempt up": use_case(give_an_attempt_up, undecided_by_the_bank),
@@ -254,9 +250,9 @@ USE_CASES: dict[str, UseCase] = {
         lambda desk, _, said: desk.operations.dismiss(said.event_id, *REASON).after,
         event("complete", known=False, received=True),
     ),
-    "retry the payout of a sale": use_case(about_a_sale("retry_payout"), unpaid_sale),
-    "mark a sale filled": use_case(about_a_sale("mark_filled"), unpaid_sale),
-    "credit a sale here": use_case(about_a_sale("credit_usd"), unpaid_sale),
+    "retry the payout of a sale": use_case(by_hand("retry"), unpaid_sale),
+    "mark a sale filled": use_case(by_hand("mark_paid"), unpaid_sale),
+    "credit a sale here": use_case(by_hand("give_back"), unpaid_sale),
     "save a client": use_case(save_a_client),
     "save an asset": use_case(save_an_asset),
     "look": use_case(look, resting("BUY")),
