@@ -55,7 +55,7 @@ SENT, OPEN, FINAL, REFUSED, NEVER, LOST, ABSENT, TURNED_UP, DEALT_WITH = Status
 # An owner
 
 
-class ThingItem(Item, discriminator="thing"):
+class ThingItem(Item, discriminator="owner_of_an_exchange_order"):
     told = UnicodeAttribute()
     why = UnicodeAttribute()
     times = DecimalAttribute()
