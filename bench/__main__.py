@@ -18,7 +18,7 @@ from tests import settled
 
 os.environ |= settled.ENVIRONMENT
 
-from bench import contention, growth, lives, processes
+from bench import at_rest, contention, growth, lives, processes
 from bench.report import Say, Section, table
 from tests.test_budget import measured
 
@@ -46,6 +46,7 @@ def _calls_told(budget: Mapping[str, Mapping[str, str]]) -> str:
 SECTIONS: Mapping[str, Section] = {
     "calls": Section("Requests and units at the table", _calls, _calls_told),
     "lives": lives.SECTION,
+    "rest": at_rest.SECTION,
     "cold": processes.COLD,
     "warm": processes.WARM,
     "growth": growth.SECTION,

@@ -192,10 +192,14 @@ def measured(say: Say) -> Found:
     for name, life in LIVES.items():
         say(f"{name}, {ROUNDS} times")
         found[name] = Lived(used(life), _per_second(life))
+    return Found(cpu(say), found)
+
+
+def cpu(say: Say) -> Cpu:
     say("a warm request, for what a function works")
     warm = processes.warm()
     bare = warm["transact_write_items"] / 1000
-    return Found(Cpu(warm["POST /orders"] / 1000 - bare, bare), found)
+    return Cpu(warm["POST /orders"] / 1000 - bare, bare)
 
 
 def used(life: Life) -> Usage:
@@ -349,8 +353,7 @@ def told(found: Found) -> str:
             f"Milliseconds of Lambda are reckoned: {MEMORY_MIB} MiB are {MEMORY_MIB / VCPU_MIB:.2f} of a processor, on "
             f"which an invocation works {found.cpu.of_an_invocation_ms:.1f} ms and {found.cpu.of_a_call_ms:.1f} ms for "
             f"each table request (the warm request below, of this machine); it waits {TABLE_MS} ms for the table, "
-            f"{TRANSACTION_MS} more for a transaction, {OUTSIDE_MS} ms for the exchange or the bank. What is paid at "
-            "rest is in [deploy.md](deploy.md).",
+            f"{TRANSACTION_MS} more for a transaction, {OUTSIDE_MS} ms for the exchange or the bank.",
         ]
     )
 

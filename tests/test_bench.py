@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import __main__ as bench
-from bench import contention, growth, lives, prices, processes
+from bench import at_rest, contention, growth, lives, prices, processes
 from bench.lives import Cpu
 from infra.contexts import contexts
 from tests.test_budget import GOLDEN
@@ -70,6 +70,19 @@ def test_what_grows_is_measured_at_its_smallest(of: growth.Growth) -> None:
     act()
     desk.check()
     assert list(of.sizes) == sorted(of.sizes)
+
+
+def test_a_round_of_every_rule_is_billed_and_tells_its_metrics() -> None:
+    rounds = dict(at_rest.rounds())
+    assert {name: r.times for name, r in rounds.items()} == {
+        f"{context.name}.{name}": 43_200 // minutes
+        for context in contexts()
+        for name, minutes in context.every_minutes.items()
+    }
+    tended = rounds["orders.tend_market"]
+    assert "PriceAgeSeconds" in tended.metrics
+    assert tended.usage.write_units > 0
+    assert all(r.usage.calls and r.metrics for r in rounds.values())
 
 
 def test_one_section_is_measured_alone_and_the_page_keeps_the_others() -> None:

@@ -166,3 +166,15 @@ def test_every_refusal_leaves_a_line_in_the_log_whatever_was_sent(
     assert {line["route"] for line in told} == {"POST /balance/deposits"}
     assert (told[0]["refusal"], told[1]["status"]) == (answer.problem, answer.status)
     assert len(lines.getvalue()) < 8_000
+
+
+def test_what_is_down_is_told_also_where_only_warnings_are(world: World, lines: io.BytesIO) -> None:
+    """As production is set up: a caller's mistake is in the access log, an outage in the function's as well."""
+    log.setLevel("WARNING")
+    with opened(world.desk) as doors:
+        assert doors.customer().get("/assets/NONE").status == 404
+        assert lines.getvalue() == b""
+        world.desk.client = Dead()
+        answer = doors.customer().get("/balance")
+    (told,) = [json.loads(line) for line in lines.getvalue().decode().splitlines()]
+    assert (told["level"], told["message"], told["refusal"]) == ("WARNING", "refused", answer.problem)

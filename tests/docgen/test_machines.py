@@ -108,7 +108,7 @@ def test_every_state_and_every_error_of_a_real_machine_is_told(name: str) -> Non
 
 
 @EACH
-def test_the_page_explains_every_stage_and_every_end_outside_of_what_is_drawn(name: str) -> None:
+def test_the_page_explains_every_stage_and_every_end_in_words(name: str) -> None:
     written = machines._REGION.sub("", PAGE)
     for state, says in machines.definitions()[name]["States"].items():
         if says["Type"] == "Choice":

@@ -18,8 +18,10 @@ from typing import Any
 import botocore
 import botocore.session
 import pytest
+from pydantic import ValidationError
 
 from common import clock
+from functions.orders.api import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
@@ -166,7 +168,7 @@ def test_the_runtime_client_of_the_embedded_aws_is_in_both_assets(embedded: Asse
         _run(asset, "import sys; sys.path.insert(0, ''); import awslambdaric.bootstrap")
 
 
-def test_whoever_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
+def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
     with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) is embedded.with_exchange}
     assert with_exchange == {name for name, grant in GRANTS.items() if Secret.EXCHANGE_KEY in grant.secrets}
     assert {"offramp.api", "purchases.place_batch"} <= with_exchange
@@ -325,6 +327,34 @@ def test_the_assets_for_the_embedded_aws_fit_too(embedded: Assets, tmp_path: Pat
     for asset, size_max in zip(_each(embedded), ZIP_BYTES_MAX[Target.EMBEDDED], strict=True):
         assert os.access(asset.directory / "bootstrap", os.X_OK)
         assert _zipped_bytes(asset.directory, tmp_path / "embedded.zip") <= size_max
+
+
+WRONG_BODIES = [
+    {},
+    {"asset_id": "BTC", "order_type": "HOLD", "quantity": "1"},
+    {"asset_id": "BTC", "order_type": "BUY", "quantity": 1.5},
+    {"asset_id": "BTC", "order_type": "BUY", "quantity": "1", "expires_at": "tomorrow", "more": [1]},
+]
+
+
+def test_the_trimmed_pydantic_refuses_in_the_words_of_the_whole(embedded: Assets) -> None:
+    """Among what is trimmed are the types of its own schemas."""
+    code = (
+        "import sys; sys.path.insert(0, ''); import json\n"
+        "from pydantic import ValidationError\n"
+        "from functions.orders.api import OrderRequest\n"
+        "print(json.dumps(OrderRequest.model_json_schema()))\n"
+        "for body in json.loads(sys.argv[1]):\n"
+        "    try:\n        OrderRequest.model_validate(body)\n"
+        "    except ValidationError as wrong:\n        print(wrong.json(include_url=False))\n"
+    )
+    schema, *refusals = map(json.loads, _run(embedded.plain, code, json.dumps(WRONG_BODIES)).splitlines())
+    assert schema == OrderRequest.model_json_schema()
+    assert len(refusals) == len(WRONG_BODIES)
+    for body, told in zip(WRONG_BODIES, refusals, strict=True):
+        with pytest.raises(ValidationError) as wrong:
+            OrderRequest.model_validate(body)
+        assert told == json.loads(wrong.value.json(include_url=False))
 
 
 # ccxt

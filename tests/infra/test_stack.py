@@ -309,7 +309,7 @@ def test_a_call_without_trouble_leaves_no_line_of_lambdas_own(local: Synthesised
         assert set(function["LoggingConfig"]) == {"LogGroup"}
 
 
-def test_functions_are_traced_with_their_machine_and_otherwise_when_it_is_asked_for(
+def test_functions_are_traced_with_their_machine_or_when_it_is_asked_for(
     local: Synthesised, staging: Synthesised, production: Synthesised
 ) -> None:
     assert not staging.environment.trace_functions
@@ -325,7 +325,7 @@ def test_the_functions_of_production_print_what_is_wrong_only(staging: Synthesis
         assert levels == {level}
 
 
-def test_functions_with_the_exchanges_key_share_an_asset_and_the_others_another(staging: Synthesised) -> None:
+def test_functions_with_the_exchanges_key_share_an_asset_of_their_own(staging: Synthesised) -> None:
     """Which of the two it is, `tests/infra/test_bundle.py` says."""
     assets: dict[bool, set[str]] = {True: set(), False: set()}
     for name, function in _functions(staging).items():

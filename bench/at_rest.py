@@ -1,0 +1,161 @@
+"""What a month costs in which nobody comes: what the stack consists of, as it is synthesised for production, and the
+rounds of the clock, each run once on the in-memory table.
+"""
+
+from __future__ import annotations
+
+import importlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from bench import lives, prices
+from bench.lives import Cpu, Usage
+from bench.report import Say, Section, table
+from common import log
+from infra.contexts import Context, contexts
+from infra.environment import EnvironmentName
+from sandbox.prices.oracle import Oracle
+from tests.desk import Desk
+from tests.harness.meter import Cost, Meter
+from tests.infra.conftest import synthesised
+
+MINUTES = 30 * 24 * 60
+UNITS = ("write_units", "read_units")
+ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
+
+
+@dataclass(frozen=True)
+class Round:
+    times: int  # in a month
+    usage: Usage
+    metrics: frozenset[str]
+
+
+@dataclass(frozen=True)
+class AtRest:
+    cpu: Cpu
+    alarms: int
+    dashboards: int
+    secrets: int
+    rounds: Mapping[str, Round]
+
+
+def measured(say: Say) -> AtRest:
+    cpu = lives.cpu(say)
+    say("the stack, for production")
+    with tempfile.TemporaryDirectory() as code:
+        made = synthesised(Path(code), EnvironmentName.PRODUCTION)
+    say("rounds of the clock")
+    return AtRest(
+        cpu,
+        len(made.of("CloudWatch::Alarm")),
+        len(made.of("CloudWatch::Dashboard")),
+        len(made.of("SecretsManager::Secret")),
+        dict(rounds()),
+    )
+
+
+def rounds() -> Iterator[tuple[str, Round]]:
+    """Each as it is when nothing is to be done but to write down the prices of a few assets."""
+    for context in contexts():
+        for name, minutes in context.every_minutes.items():
+            usage, metrics = _round(context, name)
+            yield f"{context.name}.{name}", Round(MINUTES // minutes, usage, metrics)
+
+
+def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
+    desk = Desk()
+    oracle = Oracle(desk.clock, seed=1)
+    for asset_id in ASSETS:
+        desk.list_asset(asset_id, "100")
+        oracle.set_price(asset_id, "100", walk=True)
+    module = importlib.import_module(f"functions.{context.name}.schedule")
+    asked: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
+    with _serving(module, context.name, desk, oracle), _seen() as metrics:
+        getattr(module, name)({}, asked)  # the first has more to do
+        desk.clock.forward(minutes=1)
+        with Meter(desk.dynamo).measure() as cost:
+            getattr(module, name)({}, asked)
+    usage = Usage(
+        requests=0,
+        tasks=1,
+        calls=cost.requests,
+        transactions=len(cost.by_operation.get("TransactWriteItems", Cost()).calls),
+        outside=0,
+        write_units=cost.write_units,
+        read_units=cost.read_units,
+        executions=0,
+        transitions=0,
+        machine_log_bytes=0,
+    )
+    return usage, frozenset(metrics)
+
+
+@contextmanager
+def _serving(module: Any, name: str, desk: Desk, oracle: Oracle) -> Iterator[None]:
+    """Within the block the schedule works on this desk, as `tests.outside` has tasks work on one."""
+    with patch.object(module, name, lambda: getattr(desk, name)):
+        if not hasattr(module, "_oracle"):
+            yield
+            return
+        with patch.object(module, "_oracle", lambda _: oracle):
+            yield
+
+
+@contextmanager
+def _seen() -> Iterator[set[str]]:
+    """The names of the metrics that are reported."""
+    names: set[str] = set()
+    add = log.metrics.add_metric
+
+    def seen(name: str, **more: Any) -> None:
+        names.add(name)
+        add(name=name, **more)
+
+    with patch.object(log.metrics, "add_metric", seen):
+        yield names
+
+
+def told(found: AtRest) -> str:
+    rounds = found.rounds.values()
+    metrics: frozenset[str] = frozenset().union(*(r.metrics for r in rounds))
+    write_units, read_units = (sum(r.times * getattr(r.usage, name) for r in rounds) for name in UNITS)
+    paid = {kind: sum(r.times * r.usage.dollars(found.cpu)[kind] for r in rounds) for kind in ("Lambda", "DynamoDB")}
+    rows = [
+        _counted("CloudWatch metrics that are reported in every round", len(metrics), prices.METRIC),
+        _counted("alarms", found.alarms, prices.ALARM),
+        _counted("dashboard, of more than 50 metrics", found.dashboards, prices.DASHBOARD),
+        _counted("secrets", found.secrets, prices.SECRET),
+        ("Lambda", f"{sum(r.times for r in rounds):,} calls", paid["Lambda"]),
+        ("DynamoDB", f"{write_units:,.0f} write and {read_units:,.0f} read units", paid["DynamoDB"]),
+    ]
+    together = sum(dollars for _, _, dollars in rows)
+    return "\n\n".join(
+        [
+            f"A month without a customer, with prices of {len(ASSETS)} assets, at list prices of us-east-1 of "
+            f"{prices.DATED} and without the free tier; production, as it is synthesised. Storage and recovery of the "
+            "table come to 0.45 for each GB; logs, KMS, SNS, SQS and EventBridge to cents. A metric of what should "
+            f"never happen costs {prices.METRIC} in a month in which it does.",
+            table(
+                ("what", "reckoning", "US$"),
+                [
+                    *((what, how, f"{dollars:.2f}") for what, how, dollars in rows),
+                    ("**together**", "", f"**{together:.2f}**"),
+                ],
+            ),
+        ]
+    )
+
+
+def _counted(what: str, number: int, price: Decimal) -> tuple[str, str, Decimal]:
+    return what, f"{number} × {price}", number * price
+
+
+SECTION = Section("What it costs at rest", measured, told)
