@@ -243,6 +243,22 @@ def test_an_answer_ends_in_time_whatever_part_of_it_is_slow(slow: str) -> None:
     assert time.monotonic() - began < 5, "not after the 12 s of the whole"
 
 
+def test_a_server_that_drips_is_hung_up_on_at_the_deadline() -> None:
+    """Otherwise a thread and a connection would wait for it as long as it likes."""
+    heard = Event()
+
+    def send(caller: socket.socket) -> None:
+        try:
+            drip(b"x" * 100_000)(caller)
+        finally:
+            heard.set()
+
+    with Wire(send) as wire:
+        with pytest.raises(OutcomeUnknown):
+            ask(wire.url, read_seconds=0.15)
+        assert heard.wait(10)
+
+
 def test_a_request_ends_when_the_callers_own_time_is_over() -> None:
     with Wire(drip(b"x" * 600)) as wire, pytest.raises(OutcomeUnknown) as failed:
         transport(wire.url).ask("GET", "/", {}, seconds=0.15)
