@@ -224,8 +224,7 @@ class _Exchange:
         self._turn = Lock()  # for what follows
         self._socket: socket.socket | None = None
         self._sent = False
-        self._given_up = False
-        self._answer: Answer | Exception | None = None
+        self._answer: Answer | Exception | None = None  # whoever comes first: the thread with it, or the deadline
 
     def outcome(self, connect_seconds: float, read_seconds: float, seconds: float) -> Answer:
         """Begin, and wait as long as each part may take. Raises NotSent, OutcomeUnknown."""
@@ -236,7 +235,6 @@ class _Exchange:
             self._over.wait(min(read_seconds, deadline - time.monotonic()))
         with self._turn:
             if self._answer is None:
-                self._given_up = True
                 self._answer = self._no_answer("timeout", "the deadline passed")
                 self._hang_up()
             answer = self._answer
@@ -258,20 +256,20 @@ class _Exchange:
         except Exception as trouble:
             answer = trouble
         with self._turn:
-            if self._given_up or isinstance(answer, Exception):
-                self._connection.close()
-            if not self._given_up:
+            if self._answer is None:
                 self._answer = answer
+            if isinstance(self._answer, Exception):
+                self._connection.close()
         self._connected.set()
         self._over.set()
 
     def _connect(self, connected_by: float, read_seconds: float) -> None:
-        """Raises NotSent when it is too late to send, also where a frozen process thaws and nobody has given up yet."""
+        """Raises NotSent when it is too late to send: the caller has given up, or will when a frozen process thaws."""
         if self._connection.sock is None:
             self._connection.connect()
         self._connection.timeout = read_seconds
         with self._turn:
-            if self._given_up or time.monotonic() > connected_by:
+            if time.monotonic() > connected_by:
                 raise NotSent("timeout", "connected too late")
             self._socket = self._connection.sock
             self._sent = True

@@ -253,6 +253,8 @@ def test_the_banks_words_are_bounded_and_may_be_missing(answer: object, said: st
 @pytest.mark.parametrize("status", ["400 Bad Request", "422 Unprocessable Entity"])
 def test_a_no_that_is_not_the_banks_own_decides_nothing(status: str, body: bytes) -> None:
     assert unavailable(http(body, status)).facts == {"what": "garbage"}
+    page = http({"error": "closed"}, status, "Content-Type: text/html")
+    assert unavailable(page).facts == {"what": "garbage"}
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "422 Unprocessable Entity"])

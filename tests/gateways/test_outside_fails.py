@@ -139,6 +139,8 @@ MARKET, FILLED = binance.info(), binance.order("FILLED", "0.34500000")
 TRADES = json.dumps([binance.trade(1, "0.34500000", "6558.6225")])
 LISTED, WORKING = alphapoint.INSTRUMENTS, alphapoint.order(OrderId=28)
 TRADED, NOTHING = alphapoint.array(alphapoint.trade(1, OrderId=28)), alphapoint.NOTHING
+ELSEWHERE = alphapoint.array(alphapoint.trade(1, OrderId=28, FeeProductId=77))
+NOT_CANCELLED, OVER = alphapoint.no(101, "Operation Failed"), alphapoint.order(OrderId=28, OrderState='"Canceled"')
 CALLS = [
     Call(BANK, "credit", _credit, GOOD, good_status="201 Created"),
     Call(BANK, "find", lambda bank: bank.find("pay-1"), {"data": [GOOD]}),
@@ -154,12 +156,14 @@ CALLS = [
     Call(ALPHAPOINT, "order", _order, WORKING, (), (LISTED, TRADED)),
     Call(ALPHAPOINT, "order, its market", _order, LISTED, (WORKING,), (TRADED,)),
     Call(ALPHAPOINT, "order, its trades", _order, TRADED, (WORKING, LISTED)),
+    Call(ALPHAPOINT, "order, its fee", _order, '[{"ProductId":77,"Product":"ZMT"}]', (WORKING, LISTED, ELSEWHERE)),
     *(
         Call(ALPHAPOINT, f"find, {look}", _find, NOTHING, (NOTHING,) * n, (NOTHING,) * (3 - n))
         for n, look in enumerate(("open", "over", "trades", "open once more"))
     ),
     Call(ALPHAPOINT, "cancel", _cancel, WORKING, (), (LISTED, alphapoint.YES)),
     Call(ALPHAPOINT, "cancel, itself", _cancel, alphapoint.YES, (WORKING, LISTED)),
+    Call(ALPHAPOINT, "cancel, the look after a no", _cancel, OVER, (WORKING, LISTED, NOT_CANCELLED)),
 ]
 FIRST = [next(call for call in CALLS if call.system is system) for system in (BANK, PRICES, BINANCE, ALPHAPOINT)]
 each_call = pytest.mark.parametrize("call", CALLS, ids=str)

@@ -10,7 +10,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 from typing import Any
 
 import pytest
@@ -162,10 +162,12 @@ def test_a_host_without_an_address_means_that_nothing_was_sent(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0])
-def test_without_time_left_nothing_is_sent(seconds: float) -> None:
-    with Wire(http("{}")) as wire, pytest.raises(NotSent) as failed:
-        transport(wire.url).ask("POST", "/", {}, seconds=seconds)
-    assert (failed.value.what, wire.connections) == ("timeout", [])
+def test_without_time_left_nothing_is_begun(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
+    begun: list[Thread] = []
+    monkeypatch.setattr(Thread, "start", begun.append)
+    with pytest.raises(NotSent) as failed:
+        transport(nobody()).ask("POST", "/", {}, seconds=seconds)
+    assert (failed.value.what, begun) == ("timeout", [])
 
 
 def test_a_slow_look_up_of_the_name_ends_in_time_and_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,6 +243,22 @@ def test_an_answer_ends_in_time_whatever_part_of_it_is_slow(slow: str) -> None:
     failed = failure(SLOW[slow], read_seconds=0.15)
     assert (type(failed), failed.what) == (OutcomeUnknown, "timeout")
     assert time.monotonic() - began < 5, "not after the 12 s of the whole"
+
+
+def test_a_server_that_drips_is_hung_up_on_at_the_deadline() -> None:
+    """Otherwise a thread and a connection would wait for it as long as it likes."""
+    heard = Event()
+
+    def send(caller: socket.socket) -> None:
+        try:
+            drip(b"x" * 100_000)(caller)
+        finally:
+            heard.set()
+
+    with Wire(send) as wire:
+        with pytest.raises(OutcomeUnknown):
+            ask(wire.url, read_seconds=0.15)
+        assert heard.wait(10)
 
 
 def test_a_request_ends_when_the_callers_own_time_is_over() -> None:

@@ -18,6 +18,7 @@ from sandbox.bank.face import API_KEY, serve
 from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
 from sandbox.serving import Answer, Request
 from sandbox.serving import serve as serve_http
+from tests.gateways.wire import row
 from tests.harness.clock import VirtualClock
 from tests.sandbox import faces
 from tests.sandbox.faces import Process, Said
@@ -26,12 +27,8 @@ NOW = datetime(2026, 11, 21, 9, 30, 0, 5, tzinfo=UTC)
 CREDIT = "/v1/accounts/a-1/adjustments"
 LOOK_UP = "/v1/adjustments?reference_id=pay-1"
 TERMS = {
-    "reference_id": "pay-1",
-    "direction": "CREDIT",
-    "amount": "123.4",
-    "currency": "USD",
-    "reason": "PAYOUT",
-    "description": "продажа 0,5 BTC",
+    **row("reference_id direction amount currency", "pay-1", "CREDIT", "123.4", "USD"),
+    **row("reason description", "PAYOUT", "продажа 0,5 BTC"),
 }
 
 
@@ -63,14 +60,9 @@ def test_a_credit_is_201_with_the_whole_adjustment(url: str) -> None:
     assert adjustment_id.startswith("adj_")
     assert said.json == {
         **TERMS,
-        "id": adjustment_id,
-        "account_id": "a-1",
-        "amount": "123.40",
-        "metadata": {"order": "o-1"},
-        "status": "PENDING",
-        "failure_code": None,
-        "created_at": "2026-11-21T09:30:00.000005Z",
-        "updated_at": "2026-11-21T09:30:00.000005Z",
+        **row("id account_id amount metadata", adjustment_id, "a-1", "123.40", {"order": "o-1"}),
+        **row("status failure_code", "PENDING", None),
+        **row("created_at updated_at", "2026-11-21T09:30:00.000005Z", "2026-11-21T09:30:00.000005Z"),
     }
 
 

@@ -37,15 +37,8 @@ OTHER = Credential("other", "their-key", "their-secret", account_id=450, user_id
 BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.0001"), Decimal(0), 8)
 ETH = Symbol("ETHUSDT", "ETH", "USDT", Decimal("0.01"), Decimal("0.0001"), Decimal("0.001"), Decimal(5), 9)
 ORDER = {
-    "InstrumentId": 8,
-    "OMSId": 1,
-    "AccountId": 449,
-    "TimeInForce": 1,
-    "ClientOrderId": 7,
-    "Side": 1,
-    "Quantity": 0.5,
-    "OrderType": 2,
-    "LimitPrice": 60000,
+    **row("InstrumentId OMSId AccountId ClientOrderId", 8, 1, 449, 7),
+    **row("Side Quantity OrderType LimitPrice TimeInForce", 1, 0.5, 2, 60000, 1),
 }
 
 

@@ -213,32 +213,25 @@ def test_a_market_order_expires_where_nobody_is_left(world: World) -> None:
     assert (order.status, order.executed) == (Status.EXPIRED, Decimal(0))
 
 
-def test_an_amount_of_quote_is_spent_as_far_as_whole_lots_go(world: World) -> None:
+@pytest.mark.parametrize(
+    ("side", "resting", "status", "executed", "gross", "asset", "free"),
+    [
+        # 60 for the first, then as many lots of 0.61 as 40 buys
+        (BUY, [("0.001", "60000"), ("1", "61000")], Status.FILLED, "0.00165", "99.65", "USDT", "99900.35"),
+        (SELL, [("1", "60000")], Status.FILLED, "0.00166", "99.6", "BTC", "9.99834"),
+        (BUY, [("0.001", "60000")], Status.EXPIRED, "0.001", "60", "USDT", "99940"),  # nobody takes the rest
+    ],
+)
+def test_an_amount_of_quote_goes_as_far_as_whole_lots_go(
+    world: World, side: str, resting: list[Any], status: Status, executed: str, gross: str, asset: str, free: str
+) -> None:
     world.venue.set_fees(FREE)
-    world.place("alice", SELL, "0.001", "60000")
-    world.place("alice", SELL, "1", "61000")
-    order = world.market("bob", BUY, quote="100")
-    # 60 for the first, then as many lots of 0.61 as 40 buys
-    assert (order.status, order.gross) == (Status.FILLED, Decimal("99.65"))
-    assert order.quantity == order.executed == Decimal("0.00165")
-    assert order.quote_quantity == 100
-    assert world.has("bob", "USDT") == ("99900.35", "0")
-
-
-def test_an_amount_of_quote_is_earned_as_far_as_whole_lots_go(world: World) -> None:
-    world.venue.set_fees(FREE)
-    world.place("alice", BUY, "1", "60000")
-    order = world.market("bob", SELL, quote="100")
-    assert (order.status, order.executed, order.gross) == (Status.FILLED, Decimal("0.00166"), Decimal("99.6"))
-    assert world.has("bob", "BTC") == ("9.99834", "0")
-
-
-def test_an_amount_of_quote_that_nobody_takes_all_of_is_given_back(world: World) -> None:
-    world.venue.set_fees(FREE)
-    world.place("alice", SELL, "0.001", "60000")
-    order = world.market("bob", BUY, quote="100")
-    assert (order.status, order.executed, order.gross) == (Status.EXPIRED, Decimal("0.001"), Decimal(60))
-    assert world.has("bob", "USDT") == ("99940", "0")
+    for quantity, price in resting:
+        world.place("alice", SELL if side == BUY else BUY, quantity, price)
+    order = world.market("bob", side, quote="100")
+    assert (order.status, order.executed, order.gross) == (status, Decimal(executed), Decimal(gross))
+    assert (order.quantity, order.quote_quantity) == (order.executed, Decimal(100))
+    assert world.has("bob", asset) == (free, "0")
 
 
 def test_an_account_does_not_trade_with_itself(world: World) -> None:

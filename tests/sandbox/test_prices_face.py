@@ -10,6 +10,7 @@ import pytest
 
 from sandbox.prices.face import serve
 from sandbox.prices.oracle import Oracle
+from tests.gateways.wire import row
 from tests.sandbox.faces import Process, call
 
 NOW = datetime(2024, 3, 25, 8, 45, 0, 5, tzinfo=UTC)
@@ -115,16 +116,9 @@ def test_garbage_is_a_web_page_with_status_200(oracle: Oracle, url: str) -> None
 
 def test_a_price_is_set_and_told_as_it_is_now(oracle: Oracle, url: str) -> None:
     said = call(f"{url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.10", "age_seconds": 45})
-    assert (said.status, json.loads(said.text)) == (
-        200,
-        {
-            "usd": "67000.1",
-            "age_seconds": 45,
-            "walk": False,
-            "quoted_usd": "67000.1",
-            "updated_at": "2024-03-25T08:44:15.000000Z",
-        },
-    )
+    names = "usd age_seconds walk quoted_usd updated_at"
+    expected = row(names, "67000.1", 45, False, "67000.1", "2024-03-25T08:44:15.000000Z")
+    assert (said.status, said.json) == (200, expected)
     assert oracle.ask(["bitcoin"])["bitcoin"].usd == Decimal("67000.10")
 
 
