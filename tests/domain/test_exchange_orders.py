@@ -449,7 +449,8 @@ def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act
     desk.clock.at = max(desk.clock.at, order.overdue_at)
     before, another = desk.dynamo.items(), FakeExchange(desk.world.venue, ACCOUNT, name="another")
     desk.world.fake.down = True
-    for desk.world.exchange in (another, desk.world.fake):
+    for exchange in (another, desk.world.fake):
+        desk.world.exchange = exchange
         refuses(desk, ExchangeUnavailable, act, order)
         if status is OPEN:
             with pytest.raises(ExchangeUnavailable):
