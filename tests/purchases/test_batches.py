@@ -68,7 +68,7 @@ def batch(desk: Desk, asked: Purchase) -> Batch:
     return read_batch(desk.table, asked.batch_id)
 
 
-def at_exchange(desk: Desk, asked: Purchase) -> ExchangeOrder:
+def exchange_order(desk: Desk, asked: Purchase) -> ExchangeOrder:
     """The order that its batch has there, as the desk's own table says."""
     return desk.at_exchange.existing(asked.batch_id, 1)
 
@@ -379,8 +379,8 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks(desk: Desk, thr
     assert timedelta(seconds=70) <= desk.clock.at - began <= timedelta(minutes=4)
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waiting(desk) == [three[0].batch_id]
-    assert at_exchange(desk, three[0]).status is AtExchange.NEVER
-    look_at, finds = at_exchange(desk, three[0]).look_at, desk.world.fake.calls["find"]
+    assert exchange_order(desk, three[0]).status is AtExchange.NEVER
+    look_at, finds = exchange_order(desk, three[0]).look_at, desk.world.fake.calls["find"]
     desk.run()
     assert desk.clock.at >= look_at
     assert (desk.world.fake.calls["find"], batch(desk, three[0]).waits, waiting(desk)) == (finds + 1, False, [])
@@ -398,14 +398,14 @@ def test_an_order_that_turns_up_after_its_refund_waits_for_a_person(desk: Desk, 
     refunded(desk, three, "not bought: the exchange never had the order")
     expected = f"an operator: the exchange has order {order_id} after all, and its members were refunded"
     assert waits_for_person(desk, three[0].batch_id) == expected
-    assert (batch(desk, three[0]).needs_person, at_exchange(desk, three[0]).status) == (True, AtExchange.TURNED_UP)
+    assert (batch(desk, three[0]).needs_person, exchange_order(desk, three[0]).status) == (True, AtExchange.TURNED_UP)
     (execution,) = executions(desk, three[0].batch_id)
     assert execution.status == "FAILED"
     said = void(desk, three[0], dry_run=True)
     assert (said.done, said.says) == (False, "nothing of it is looked for any more")
-    assert at_exchange(desk, three[0]).status is AtExchange.TURNED_UP
+    assert exchange_order(desk, three[0]).status is AtExchange.TURNED_UP
     done = void(desk, three[0])
-    assert (done.done, done.before, at_exchange(desk, three[0]).status) == (
+    assert (done.done, done.before, exchange_order(desk, three[0]).status) == (
         True,
         BatchStatus.ALLOCATED,
         AtExchange.DEALT_WITH,
@@ -413,12 +413,16 @@ def test_an_order_that_turns_up_after_its_refund_waits_for_a_person(desk: Desk, 
     assert (waiting(desk), waits_for_person(desk, three[0].batch_id)) == ([], None)
 
 
-def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: Desk, three: list[Purchase]) -> None:
+@pytest.mark.parametrize("looked", [False, True], ids=["before the last look", "after it"])
+def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(
+    desk: Desk, three: list[Purchase], looked: bool
+) -> None:
     """The task that placed it was slow: the others have given it up meanwhile."""
 
     def place(real: Callable[..., str], *asked: Any) -> str:
         desk.world.exchange = desk.world.fake
-        desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED)
+        desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED and not looked)
+        assert exchange_order(desk, three[0]).status is (AtExchange.ABSENT if looked else AtExchange.NEVER)
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)
@@ -426,6 +430,7 @@ def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: D
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waits_for_person(desk, three[0].batch_id)
     void(desk, three[0])
+    assert (waiting(desk), exchange_order(desk, three[0]).status) == ([], AtExchange.DEALT_WITH)
 
 
 def test_a_batch_is_placed_when_an_exchange_that_was_down_is_back(desk: Desk, three: list[Purchase]) -> None:
@@ -882,7 +887,7 @@ def test_a_forgotten_order_is_voided_by_a_person_when_it_is_late_enough(desk: De
     assert said.says == "its members are refunded, and were anything bought, it is the desk's"
     done = void(desk, asked)
     assert (done.done, done.after) == (True, BatchStatus.DECIDED)
-    assert at_exchange(desk, asked).status is AtExchange.LOST
+    assert exchange_order(desk, asked).status is AtExchange.LOST
     desk.run()
     refunded(desk, [asked], "not bought: because")
     assert waiting(desk) == []
