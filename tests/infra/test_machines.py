@@ -23,7 +23,11 @@ from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts.model import AWAIT_SECONDS, Stage
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
-from functions.offramp import model, tasks, workflow
+from functions.offramp import model as offramp
+from functions.offramp import tasks as offramp_tasks
+from functions.offramp import workflow as offramp_workflow
+from functions.payouts import tasks as payouts_tasks
+from functions.payouts import workflow as payouts_workflow
 from functions.purchases import model as purchases
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases import workflow as purchases_workflow
@@ -43,7 +47,6 @@ MACHINES = {  # logical ids begin so
     "purchase": "PurchasesPurchaseMachine",
 }
 EACH = pytest.mark.parametrize("machine", MACHINES)
-PAYING = pytest.mark.parametrize("machine", ["sell-order", "payout"])
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
 
@@ -106,13 +109,16 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
 
 
 @pytest.mark.parametrize(
-    ("flow", "of", "machines"),
-    [(workflow, tasks, ["sell-order", "payout"]), (purchases_workflow, purchases_tasks, ["purchase"])],
-    ids=["offramp", "purchases"],
+    ("flow", "of", "machine"),
+    [
+        (offramp_workflow, offramp_tasks, "sell-order"),
+        (payouts_workflow, payouts_tasks, "payout"),
+        (purchases_workflow, purchases_tasks, "purchase"),
+    ],
+    ids=MACHINES,
 )
-def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used(
-    flow: ModuleType, of: ModuleType, machines: list[str]
-) -> None:
+def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: ModuleType, machine: str) -> None:
+    """And each function is such a field."""
     (context,) = [context for context in contexts() if context.workflow is flow]
     public = {
         name
@@ -120,7 +126,7 @@ def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used(
         if inspect.isfunction(member) and member.__module__ == of.__name__ and not name.startswith("_")
     }
     assert set(context.tasks) == public
-    assert {function_of(state) for machine in machines for _, state in task_states(machine)} == public
+    assert {function_of(state) for _, state in task_states(machine)} == public
 
 
 @EACH
