@@ -43,7 +43,8 @@ class Grant:
     machines: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
 
-SELL_ORDER, PAYOUT, PURCHASE = keys.MACHINES
+SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
+(PURCHASE,) = keys.BATCH.machines
 
 
 def _each(*actions: str, of: tuple[str, ...] = keys.MACHINES) -> dict[str, frozenset[str]]:
@@ -66,7 +67,7 @@ GRANTS: dict[str, Grant] = {
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),
-        machines={PAYOUT: frozenset({START, DESCRIBE})},
+        machines={PAYOUT: frozenset({START})},
     ),
     "orders.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # a cancelled order leaves the book

@@ -383,4 +383,106 @@ class TestOperators:
         assert olga.get("/operations/parked").json["items"] == []
         assert olga.post("/operations/parked/evt_unheard_of/replay", because).problem == "EventNotFound"
         (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["action"], entry["subject"]) == ("dismiss event", PARKED)
+        assert (entry["action"], entry["subject"]) == ("parked dismiss", PARKED)
+
+    def test_a_client_that_is_blocked_is_paid_nothing_more(self, doors: Doors) -> None:
+        ann, olga, at = doors.customer(), doors.operator(), "/operations/clients/ann-bank/banking"
+        body = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
+        done = olga.put(at, {**body, "reason": "ticket 4716"}).json
+        assert (done["id"], done["before"], done["after"], done["done"]) == ("ann-bank", "ACTIVE", "BLOCKED", True)
+        assert done["says"] == "status from ACTIVE to BLOCKED, account_id from acc-ann to acc-2"
+        saved = olga.get(at).json
+        assert saved == {"client_id": "ann-bank", "kind": "BANKING", **body, "updated_at": saved["updated_at"]}
+        asked = {"amount": "1.00", "banking_client_id": "ann-bank"}
+        assert ann.post("/balance/withdrawals", asked).problem == "ClientBlocked"
+        assert ann.post("/crypto/order/sell", TestCashOuts.ASKED).problem == "ClientBlocked"
+        assert olga.put(at, {**body, "status": "ACTIVE", "reason": "ticket 4716"}).json["after"] == "ACTIVE"
+        assert olga.get(at).json["status"] == "ACTIVE"
+        assert ann.post("/balance/withdrawals", asked).status == 202
+
+    def test_a_client_stays_its_owners(self, doors: Doors) -> None:
+        olga = doors.operator()
+        because = {"reason": "ticket 4716"}
+        for at, body in (
+            ("/operations/clients/ann-crypto/crypto", because),
+            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob", **because}),
+        ):
+            before = olga.get(at).json
+            assert olga.put(at, {"username": "bob", **body}).problem == "ClientTaken"
+            assert olga.put(at, {"username": "nobody", **body}).problem == "AccountNotFound"
+            assert olga.get(at).json == before
+        assert olga.get("/operations/clients/ann-crypto/banking").problem == "ClientNotFound"
+
+    def test_an_asset_keeps_its_decimals(self, doors: Doors) -> None:
+        body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body or {}
+        refused = doors.operator().put("/operations/catalogue/BTC", {**body, "precision": 7})
+        assert (refused.status, refused.problem) == (409, "PrecisionLowered")
+
+
+ACTS = [route for route in every_route() if route.path.startswith(OPERATIONS) and route.method != "GET"]
+ACTS.remove(Route("POST", "/operations/reconcile"))  # it only looks
+REPLAY = Route("POST", "/operations/parked/{webhook_id}/replay")
+
+
+@pytest.mark.parametrize("route", ACTS, ids=named)
+def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, world: World, route: Route) -> None:
+    """Nothing is written, not even to the audit; nothing is asked of the exchange or the bank that changes anything
+    there; no machine is started."""
+    olga, call, at = doors.operator(), CALLS[route], path(route, world)
+    before = everything(world)
+    dry = olga.send(route.method, at, {**(call.body or {}), "dry_run": True}, key="k")
+    assert (dry.status, dry.json["done"], dry.replayed) == (200, False, False)
+    assert everything(world) == before
+    done = olga.send(route.method, at, call.body, key="k").json
+    assert [done[name] for name in ("id", "before", "after")] == [dry.json[name] for name in ("id", "before", "after")]
+    assert done["done"] is (route != REPLAY)  # what still can not be placed stays parked
+    assert everything(world) != before
+
+
+REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
+    "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/retry-payout": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
+    "/operations/withdrawals/{transfer_id}/abandon-attempt": ({"transfer_id": "withdrawal"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/retry-payout": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/mark-filled": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/credit-usd": ({"order_id": "unanswered"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/abandon-attempt": ({"order_id": "unpaid"}, {}, "PayoutUnsettled"),
+    "/operations/sell-orders/{order_id}/void": ({"order_id": "cashed_out"}, {}, "SellOrderNotOpen"),
+    "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
+    "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
+    "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
+    "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
+    "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),
+    "/operations/clients/{client_id}/crypto": ({}, {"username": "bob"}, "ClientTaken"),
+    "/operations/clients/{client_id}/banking": ({}, {"username": "bob"}, "ClientTaken"),
+}
+
+
+@pytest.mark.parametrize("route", ACTS, ids=named)
+def test_a_dry_run_is_refused_as_the_act_would_be(doors: Doors, world: World, route: Route) -> None:
+    parts, body, problem = REFUSED[route.path]
+    at = path(route, world, **{name: getattr(world, thing, thing) for name, thing in parts.items()})
+    before = everything(world)
+    for dry_run in (True, False):
+        asked = {**(CALLS[route].body or {}), **body, "dry_run": dry_run}
+        assert doors.operator().send(route.method, at, asked).problem == problem
+    assert everything(world) == before
+
+
+def test_a_dry_run_of_a_deposit_knows_the_key(doors: Doors, world: World) -> None:
+    """Under a key that was used, it is a repeat or a conflict, as the deposit itself would be."""
+    olga, at, wire = doors.operator(), "/operations/users/ann/deposits", {"amount": "70.00", "reason": "wire 4711"}
+    made = olga.post(at, wire, key="k").json
+    again = olga.post(at, {**wire, "dry_run": True}, key="k").json
+    assert (again["id"], again["before"], again["done"]) == (made["id"], "COMPLETED", False)
+    assert olga.post(at, {**wire, "amount": "7.00", "dry_run": True}, key="k").problem == "IdempotencyKeyReused"
+
+
+def everything(world: World) -> tuple[Any, ...]:
+    """The table, the executions, what the bank was asked for, and what of the exchange."""
+    outside = world.desk.world
+    placed = {operation: outside.fake.calls[operation] for operation in ("place", "cancel")}
+    return world.desk.dynamo.items(), len(outside.machines.executions), len(outside.simulated.records()), placed

@@ -5,23 +5,27 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, partial
+from itertools import product
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common import keys
+from common.domain import work
 from common.domain.clients import ClientStatus
 from common.gateways import configured
-from common.gateways.bank import BankEvent, baas
+from common.gateways.bank import BankEvent, State, baas
 from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
-from functions.offramp import tasks
+from functions.offramp import tasks as offramp_tasks
 from functions.operations import schedule as operations_schedule
 from functions.orders import schedule as orders_schedule
+from functions.payouts import tasks as payouts_tasks
 from functions.purchases import schedule as purchases_schedule
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import BatchNotStuck
@@ -34,6 +38,7 @@ from infra.grants import (
     GRANTS,
     HISTORY,
     LIST,
+    PAYOUT,
     PUT,
     QUERY,
     SCAN,
@@ -47,8 +52,9 @@ from infra.grants import (
 from sandbox.prices.oracle import Oracle
 from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
-from tests.doors import APIS, ROUTES, opened
+from tests.doors import APIS, ROUTES, opened, routed
 
+TASKS = {"offramp": offramp_tasks, "payouts": payouts_tasks, "purchases": purchases_tasks}
 _OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
 _OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
 _OF_MACHINES = {
@@ -59,6 +65,8 @@ _OF_MACHINES = {
     "send_task_success": TOKEN,
     "send_task_failure": TOKEN_FAILS,
 }
+
+OF_TOKENS = f":cryptodesk-{PAYOUT}"  # the only machine that waits for one
 
 
 def granted(grant: Grant) -> set[str]:
@@ -77,7 +85,6 @@ class Recorder:
 
     asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # as `granted` says it
     function: str | None = None
-    tokens: dict[str, str] = field(default_factory=dict)  # the machine of each token
 
     def table(self, client: Any) -> Any:
         return _Watched(client, self._of_table)
@@ -113,12 +120,9 @@ class Recorder:
             self._now.add(asked.get("IndexName") or _OF_TABLE[operation])
 
     def _of_states(self, operation: str, asked: Mapping[str, Any]) -> None:
-        arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or self._machine_of(asked["taskToken"]))
+        arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or OF_TOKENS)
         machine = arn.partition(":cryptodesk-")[2].partition(":")[0]
         self._now.add(f"{_OF_MACHINES[operation]} of {machine}")
-
-    def _machine_of(self, token: str) -> str:
-        return next(arn for written, arn in self.tokens.items() if written == token)
 
 
 class _Watched:
@@ -158,11 +162,10 @@ def recorded() -> Recorder:
     """Every route once and again, every machine through all that can happen to it, and every round of the clock."""
     recorder = Recorder()
     with ExitStack() as stack:
-        for context, of in (("offramp", tasks), ("purchases", purchases_tasks)):
+        for context, of in TASKS.items():
             for name in tasks_of(context):
                 asked = recorder.as_(f"{context}.{name}", getattr(of, name))
                 stack.enter_context(patch.object(of, name, asked))
-        awaits(recorder, stack)
         routes(recorder)
         by_hand(recorder)
         for life in LIVES:
@@ -175,18 +178,6 @@ def tasks_of(name: str) -> tuple[str, ...]:
     return next(context.tasks for context in contexts() if context.name == name)
 
 
-def awaits(recorder: Recorder, stack: ExitStack) -> None:
-    """Remember whose each token is."""
-    kept = tasks.await_payout
-
-    def noting(event: Any, context: Any) -> Any:
-        machine = "sell-order" if event["order_id"].startswith("S") else "payout"
-        recorder.tokens[event["token"]] = f":cryptodesk-{machine}"
-        return kept(event, context)
-
-    stack.enter_context(patch.object(tasks, "await_payout", noting))
-
-
 def routes(recorder: Recorder) -> None:
     for route in every_route():
         for dead in (False, True):  # a name that has ended is described, and the next one started
@@ -195,7 +186,7 @@ def routes(recorder: Recorder) -> None:
             if dead:
                 desk.world.machines.restart()
             with opened(desk) as doors, signing(recorder):
-                api = f"{ROUTES[route]}.api"
+                api = ROUTES[route]
                 ask = recorder.as_(api, called)
                 who = entitled(doors, route)
                 for _ in range(2):
@@ -214,22 +205,25 @@ def by_hand(recorder: Recorder) -> None:
     with opened(desk) as doors, signing(recorder):
         olga, because = doors.operator(), {"reason": "ticket 4713"}
 
-        def asked(context: str, at: str) -> None:
-            answer = recorder.as_(f"{context}.api", olga.post)(at, because)
+        def asked(at: str) -> None:
+            route = routed("POST", at)
+            assert route is not None
+            answer = recorder.as_(ROUTES[route], olga.post)(at, because)
             assert answer.status == 200, answer.text
 
-        asked("accounts", f"/operations/withdrawals/{world.withdrawal}/complete")
+        asked(f"/operations/withdrawals/{world.withdrawal}/complete")
         event = baas.event(doors.signed(world.told), world.told, configured.webhook_secrets(), now=desk.clock)
         item = withdrawn(desk, f"{world.paying}-01")
         desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
-        asked("operations", f"/operations/parked/{event.event_id}/replay")
+        asked(f"/operations/parked/{event.event_id}/replay")
         paid = desk.accounts.withdraw(Owner("ann", "sub-ann"), "x", Money(1), "ann-bank").made.transfer_id
         desk.mark("SOL", "100")
         batch = desk.purchase(Owner("ann", "sub-ann"), "20").batch_id
         desk.world.machines.restart()
-        asked("operations", f"/operations/work/{paid}/redrive")
-        asked("operations", f"/operations/work/{batch}/redrive")
+        asked(f"/operations/work/{paid}/redrive")
+        asked(f"/operations/work/{batch}/redrive")
+        asked(f"/operations/work/{world.unsold}/redrive")
         recorder.as_("operations.api", olga.get)("/operations/audit", date="2026-11-21", limit=1)
 
 
@@ -303,12 +297,13 @@ def unanswered_sales(recorder: Recorder) -> None:
         desk.world.fake.drop_answer_next("place") if lost == "find" else desk.world.fake.fail_before_next("place")
         desk.world.fake.fail_before_next("find")
         with pytest.raises(Exception, match="has not said"):
-            desk.cash_out(ann, "1")
-        if lost == "find":  # its first machine dies, and is not there to be started when the order is found
+            desk.cash_out(ann, "1", key="k")
+        if lost == "find":  # its first execution dies, and is not there to be started when a repeat finds the order
             desk.world.fake.down = True
             desk.run(until=partial(bool, desk.world.machines.executions))
             desk.world.machines.restart()
             desk.world.fake.down = False
+            recorder.as_("offramp.api", desk.cash_out)(ann, "1", key="k")
         desk.run()
 
 
@@ -330,30 +325,68 @@ def payouts_in_the_way(recorder: Recorder) -> None:
         desk.world.simulated.settle()
         for event in desk.world.simulated.take_events():
             desk.events.receive(event)
-        recorder.tokens["late"] = f":cryptodesk-{'payout' if kind == 'withdrawal' else 'sell-order'}"
-        with patch.object(tasks, "offramp", lambda desk=desk: desk.offramp):
-            awaited = recorder.as_("offramp.await_payout", tasks.await_payout)
+        with patch.object(payouts_tasks, "payouts", lambda desk=desk: desk.payouts):
+            awaited = recorder.as_("payouts.await_payout", payouts_tasks.await_payout)
             awaited({"order_id": thing, "token": "late"}, None)
-            recorder.tokens["lost"] = recorder.tokens["late"]
             awaited({"order_id": thing[:1] + "A" * 25, "token": "lost"}, None)
 
 
 def decided_sales(recorder: Recorder) -> None:
     """While its machine waits, the bank tells what became of a sale's payout: at once, or once it is replayed."""
-    for function in ("offramp.api", "operations.api"):
+    for function, outcome in product(("payouts.webhook", "operations.api"), ("complete", "fail")):
         desk, ann = trading(recorder)
+        desk.world.simulated.set_outcome(outcome)
         order_id = desk.cash_out(ann, "1").order_id
         desk.world.machines.run()
         desk.clock.forward(seconds=5)
         desk.world.simulated.settle()
         (event,) = desk.world.simulated.take_events()
-        if function == "offramp.api":
-            recorder.as_(function, desk.payouts.receive)(event)
+        if function == "payouts.webhook":
+            recorder.as_(function, desk.events.receive)(event)
             continue
         item = withdrawn(desk, f"{order_id}-01")
         desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
         recorder.as_(function, desk.operations.replay)(event.event_id, "ticket 4713", "olga")
+
+
+def handed_over(recorder: Recorder) -> None:
+    """Whoever has sold it starts its payout. Asked again, since his answer was lost, he finds that execution dead.
+    An operator who voids a sale has sold it where the exchange was faster."""
+    for function in ("offramp.poll_sell_order", "offramp.cancel_sell_order", "offramp.api"):
+        desk, ann = trading(recorder)
+        order_id = desk.cash_out(ann, "1").order_id
+        with patch.object(offramp_tasks, "offramp", lambda desk=desk: desk.offramp):
+            if function == "offramp.api":
+                asked = partial(recorder.as_(function, desk.offramp.cancel), order_id)
+            else:
+                asked = partial(getattr(offramp_tasks, function.partition(".")[2]), {"order_id": order_id}, Context())
+            asked()
+            desk.world.machines.restart()
+            asked()
+
+
+def redriven_too_late(recorder: Recorder) -> None:
+    """An operator redrives a disputed payout at the moment at which its attempt is rejected: it needs a person again,
+    and whoever looks first says so."""
+    desk, ann = trading(recorder)
+    desk.world.simulated.set_outcome("fail")
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.world.machines.run()
+    desk.clock.forward(seconds=5)
+    desk.world.simulated.settle()
+    (event,) = desk.world.simulated.take_events()
+    desk.events.receive(event)
+    paid = replace(event.adjustment, state=State.COMPLETED, failure_code=None)
+    desk.events.receive(BankEvent("evt_contradicts", paid, event.at))
+    item = work.find(desk.table, keys.SELL_ORDER(order_id=order_id))
+    assert item is not None
+    desk.table.write(work.redriven(item, desk.clock()))
+    with patch.object(payouts_tasks, "payouts", lambda: desk.payouts):
+        payouts_tasks.read_payout({"order_id": order_id}, Context())
+    found = work.find(desk.table, keys.SELL_ORDER(order_id=order_id))
+    assert found is not None
+    assert found.needs_person
 
 
 def buying(recorder: Recorder) -> tuple[Desk, Any]:
@@ -395,7 +428,16 @@ def pools_at_their_deadline(recorder: Recorder) -> None:
         recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
 
 
-LIVES = (sales, unanswered_sales, payouts_in_the_way, decided_sales, bought_batches, pools_at_their_deadline)
+LIVES = (
+    sales,
+    unanswered_sales,
+    payouts_in_the_way,
+    decided_sales,
+    handed_over,
+    redriven_too_late,
+    bought_batches,
+    pools_at_their_deadline,
+)
 
 
 def rounds(recorder: Recorder) -> None:
@@ -425,10 +467,11 @@ def rounds(recorder: Recorder) -> None:
 
 
 def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -> None:
-    """Both machines dead, and an event that can be placed now, of each outcome."""
+    """All machines dead, and an event that can be placed now, of each outcome."""
     desk.mark("BTC", "100")
     desk.world.simulated.set_outcome("pending")
     desk.cash_out(ann, "1")
+    desk.cash_out(ann, "0.0555")  # stays open at the exchange
     desk.accounts.withdraw(ann, "a", Money(10), "ann-bank")
     desk.world.machines.run()
     desk.list_exchange_asset()
@@ -438,13 +481,13 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     desk.world.fake.down = False
     desk.world.machines.restart()
     sweep({}, Context())
-    for machine, outcome in (("sell-order", "fail"), ("payout", "complete")):
+    for prefix, outcome in (("S", "fail"), ("W", "complete")):
         attempts = [i for i in desk.dynamo.items() if i["entity_type"]["S"] == "payout_attempt"]
-        (attempt,) = [i for i in attempts if i["PK"]["S"].startswith("S" if machine == "sell-order" else "W")]
+        (attempt,) = [i for i in attempts if i["PK"]["S"].startswith(prefix)]
         key = {name: attempt[name] for name in ("PK", "SK")}
         desk.dynamo.delete_item(TableName="desk", Key=key)
         told = desk.world.simulated.decide(f"{attempt['PK']['S']}-01", outcome)
-        desk.events.receive(BankEvent(f"evt_{machine}", told, desk.clock()))
+        desk.events.receive(BankEvent(f"evt_{prefix}", told, desk.clock()))
         desk.dynamo.put_item(TableName="desk", Item=attempt)
     sweep({}, Context())
 
@@ -452,3 +495,10 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
 @pytest.mark.parametrize("name", GRANTS)
 def test_a_function_is_granted_what_it_asks_for_and_nothing_else(name: str) -> None:
     assert recorded().asked[name] == granted(GRANTS[name])
+
+
+def test_the_webhook_function_holds_no_key_but_the_one_to_check_signatures() -> None:
+    """Anybody may send to it."""
+    assert GRANTS["payouts.webhook"].secrets == {Secret.BANK_WEBHOOK}
+    assert GRANTS["payouts.webhook"].machines == {PAYOUT: {TOKEN, TOKEN_FAILS}}
+    assert [name for name, grant in GRANTS.items() if Secret.BANK_WEBHOOK in grant.secrets] == ["payouts.webhook"]

@@ -10,7 +10,8 @@ import ast
 import inspect
 import json
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,11 +20,19 @@ import pytest
 
 import tests.conftest  # noqa: F401  the environment, also where no pytest has read it
 from common import keys
+from common.domain.exchange_orders import model as exchange_orders
 from common.domain.exchange_orders.model import POLL_LIMIT
-from common.domain.payouts.model import AWAIT_SECONDS, Stage
+from common.domain.payouts import model as payouts
+from common.domain.payouts.model import AWAIT_SECONDS
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
-from functions.offramp import model, tasks, workflow
+from common.money import Money
+from common.owner import Owner
+from functions.offramp import model as offramp
+from functions.offramp import tasks as offramp_tasks
+from functions.offramp import workflow as offramp_workflow
+from functions.payouts import tasks as payouts_tasks
+from functions.payouts import workflow as payouts_workflow
 from functions.purchases import model as purchases
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases import workflow as purchases_workflow
@@ -43,11 +52,10 @@ MACHINES = {  # logical ids begin so
     "purchase": "PurchasesPurchaseMachine",
 }
 EACH = pytest.mark.parametrize("machine", MACHINES)
-PAYING = pytest.mark.parametrize("machine", ["sell-order", "payout"])
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
 
-# What a request raises, or a task never: a machine does not meet these.
+# What only a request raises: a machine does not meet these.
 NOT_IN_MACHINES = {
     "SaleRefused",
     "SaleUnresolved",
@@ -106,13 +114,16 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
 
 
 @pytest.mark.parametrize(
-    ("flow", "of", "machines"),
-    [(workflow, tasks, ["sell-order", "payout"]), (purchases_workflow, purchases_tasks, ["purchase"])],
-    ids=["offramp", "purchases"],
+    ("flow", "of", "machine"),
+    [
+        (offramp_workflow, offramp_tasks, "sell-order"),
+        (payouts_workflow, payouts_tasks, "payout"),
+        (purchases_workflow, purchases_tasks, "purchase"),
+    ],
+    ids=MACHINES,
 )
-def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used(
-    flow: ModuleType, of: ModuleType, machines: list[str]
-) -> None:
+def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: ModuleType, machine: str) -> None:
+    """And each function is such a field."""
     (context,) = [context for context in contexts() if context.workflow is flow]
     public = {
         name
@@ -120,18 +131,19 @@ def test_each_field_of_tasks_is_a_function_and_each_function_a_field_and_used(
         if inspect.isfunction(member) and member.__module__ == of.__name__ and not name.startswith("_")
     }
     assert set(context.tasks) == public
-    assert {function_of(state) for machine in machines for _, state in task_states(machine)} == public
+    assert {function_of(state) for _, state in task_states(machine)} == public
 
 
 @EACH
 def test_every_error_that_a_machine_names_is_one_of_ours_or_of_awss(machine: str) -> None:
     """An error travels by the name of its class: a renamed class would never be met again."""
-    ours = {kind.__name__ for kind in below(Refusal)}
+    ours, outages = ({kind.__name__ for kind in below(kind)} for kind in (Refusal, Unavailable))
     for name, state in task_states(machine):
         named = {error for error in errors_of(state) if not error.startswith(AWSS)}
         assert named, name
         assert named <= ours, name
-        assert len(named & {kind.__name__ for kind in below(Unavailable)}) == len(named), f"{name} retries a decision"
+        assert named - outages <= {"ElsewhereNow"}, f"{name} meets a decision"
+        assert "ElsewhereNow" not in {error for rule in state["Retry"] for error in rule["ErrorEquals"]}, name
 
 
 @EACH
@@ -142,48 +154,48 @@ def test_every_outage_that_a_task_may_meet_is_retried(machine: str) -> None:
         for kind in below(Unavailable)
         if kind.__module__ in OF_ALL_TASKS | OF_TASKS_OF[machine] and kind.__name__ not in NOT_IN_MACHINES
     }
-    assert {"Busy", "TableUnavailable", "ExchangeUnavailable", "MachinesUnavailable"} <= everywhere
-    assert ("BankUnavailable" in everywhere) is (machine != "purchase")
+    assert {"Busy", "TableUnavailable", "MachinesUnavailable"} <= everywhere
+    assert ("ExchangeUnavailable" in everywhere) is (machine != "payout")
+    assert ("BankUnavailable" in everywhere) is (machine == "payout")
     for name, state in task_states(machine):
         retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
         assert everywhere <= retried, name
 
 
 OF_ALL_TASKS = {
-    "common.gateways.exchange",
     "common.machines",
     "common.table.table",
     "common.table.transaction",
 }
 OF_TASKS_OF = {
-    "sell-order": {"common.gateways.bank", "common.domain.payouts.model"},
-    "payout": {"common.gateways.bank", "common.domain.payouts.model"},
-    "purchase": {"common.domain.catalogue.model"},
+    "sell-order": {"common.gateways.exchange", offramp.__name__},
+    "payout": {"common.gateways.bank", payouts.__name__},
+    "purchase": {"common.gateways.exchange", "common.domain.catalogue.model", purchases.__name__},
 }
 
 
-# Read off the docstrings: what the services say that a method of the machine raises.
+# Read off the docstrings: what the service of exchange orders says that a method raises.
 RAISED = {
     "sell-order": {
-        "ResolveSellOrder": {"SellOrderUnresolved"},
-        "PollSellOrder": {"SellOrderNotFilled", "SellOrderOverdue"},
-        "CancelSellOrder": {"SellOrderNotFilled"},
+        "ResolveSellOrder": {"ExchangeOrderUnresolved"},
+        "PollSellOrder": {"ExchangeOrderNotFilled", "ExchangeOrderOverdue"},
+        "CancelSellOrder": {"ExchangeOrderNotFilled"},
     },
+    "payout": {},
     "purchase": {
-        "ResolveBatch": {"PurchaseUnresolved"},
-        "PollBatch": {"PurchaseNotFilled", "PurchaseOverdue"},
-        "CancelBatch": {"PurchaseNotFilled"},
+        "ResolveBatch": {"ExchangeOrderUnresolved"},
+        "PollBatch": {"ExchangeOrderNotFilled", "ExchangeOrderOverdue"},
+        "CancelBatch": {"ExchangeOrderNotFilled"},
     },
 }
 
 
-@pytest.mark.parametrize(("machine", "of"), [("sell-order", model), ("purchase", purchases)])
-def test_what_only_one_task_raises_is_retried_or_caught_there(machine: str, of: ModuleType) -> None:
-    raised = RAISED[machine]
-    of_model = {kind.__name__ for kind in below(Unavailable) if kind.__module__ == of.__name__} - NOT_IN_MACHINES
-    assert set().union(*raised.values()) == of_model
+@EACH
+def test_what_only_one_task_raises_is_retried_or_caught_there(machine: str) -> None:
+    of_model = {kind.__name__ for kind in below(Unavailable) if kind.__module__ == exchange_orders.__name__}
+    assert set().union(*RAISED["sell-order"].values()) == of_model
     for name, state in task_states(machine):
-        assert errors_of(state) & of_model == raised.get(name, set()), name
+        assert errors_of(state) & of_model == RAISED[machine].get(name, set()), name
 
 
 @EACH
@@ -199,17 +211,17 @@ def test_a_retried_task_is_asked_for_hours_and_never_without_a_pause(machine: st
 @pytest.mark.parametrize(
     ("machine", "names"),
     [
-        ("sell-order", ("PollSellOrder", "SellOrderNotFilled", "SellOrderOverdue", "CancelSellOrder")),
-        ("purchase", ("PollBatch", "PurchaseNotFilled", "PurchaseOverdue", "CancelBatch")),
+        ("sell-order", ("PollSellOrder", "CancelSellOrder")),
+        ("purchase", ("PollBatch", "CancelBatch")),
     ],
 )
-def test_polling_goes_on_for_longer_than_an_order_may_take(machine: str, names: tuple[str, str, str, str]) -> None:
+def test_polling_goes_on_for_longer_than_an_order_may_take(machine: str, names: tuple[str, str]) -> None:
     """Else the machine would give up before it is said to be overdue, and nobody would cancel."""
-    polls, not_filled, overdue, cancels = names
+    polls, cancels = names
     (poll,) = [state for name, state in task_states(machine) if name == polls]
-    (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == [not_filled]]
+    (rule,) = [rule for rule in poll["Retry"] if rule["ErrorEquals"] == ["ExchangeOrderNotFilled"]]
     assert waits_seconds(rule) > POLL_LIMIT.total_seconds()
-    (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == [overdue]]
+    (caught,) = [rule for rule in poll["Catch"] if rule["ErrorEquals"] == ["ExchangeOrderOverdue"]]
     assert caught["Next"] == cancels
 
 
@@ -230,37 +242,82 @@ def test_whatever_is_not_foreseen_ends_where_it_says_so(machine: str) -> None:
     assert states["Unclear"]["Type"] == "Fail"
 
 
+STAGES: Mapping[str, type[StrEnum]] = {
+    "sell-order": offramp.Stage,
+    "payout": payouts.Stage,
+    "purchase": purchases.Stage,
+}
+HUBS = {"sell-order": "ReadSellOrder", "payout": "ReadPayout", "purchase": "ReadBatch"}
+LINES = {
+    "sell-order": ["PollSellOrder", "Sold"],
+    "payout": ["CreatePayout", "AwaitPayout", "Paid"],
+    "purchase": ["PlaceBatch", "PollBatch", "AllocateBatch", "Bought"],
+}
+
+
+def led(machine: str) -> dict[str, str]:
+    """Where the hub leads, by stage."""
+    choices = golden(machine)["States"]["NextStep"]["Choices"]
+    assert all(rule["Variable"] == "$.stage" for rule in choices)
+    return {rule["StringEquals"]: rule["Next"] for rule in choices}
+
+
 @EACH
 def test_every_stage_is_led_somewhere_and_an_unknown_one_to_an_operator(machine: str) -> None:
-    choice = golden(machine)["States"]["NextStep"]
-    led = {rule["StringEquals"]: rule["Next"] for rule in choice["Choices"]}
-    assert all(rule["Variable"] == "$.stage" for rule in choice["Choices"])
-    of_sales = {Stage.RESOLVE, Stage.LOOK_AGAIN, Stage.POLL}
-    stages: dict[str, set[Any]] = {
-        "sell-order": set(Stage),
-        "payout": set(Stage) - of_sales,
-        "purchase": set(purchases.Stage),
-    }
-    assert set(led) == stages[machine] - {"STOPPED"}
-    assert choice["Default"] == "WaitsForOperator"
+    """But for AWAIT: whoever reads that the bank has an attempt asks the bank for it."""
+    assert set(led(machine)) == set(STAGES[machine]) - {"STOPPED", "AWAIT"}
+    assert golden(machine)["States"]["NextStep"]["Default"] == "WaitsForOperator"
 
 
 @EACH
-def test_a_machine_begins_by_reading_and_after_each_task_reads_what_is_next(machine: str) -> None:
-    asl = golden(machine)
-    assert asl["StartAt"] == ("ReadBatch" if machine == "purchase" else "ReadOrder")
+def test_a_machine_is_a_straight_line_beside_a_hub(machine: str) -> None:
+    """What is elsewhere than on the line is read by the hub, which leads anywhere."""
+    asl, (first, *others), hub = golden(machine), LINES[machine], HUBS[machine]
+    assert asl["StartAt"] == first
+    before = first
+    for after in others:
+        assert asl["States"][before]["Next"] == after
+        before = after
+    assert asl["States"][before]["Type"] == "Succeed"
     for name, state in task_states(machine):
-        if name != "AwaitPayout":  # the token tells nothing: the bank is asked, then the table
-            assert state["Next"] == "NextStep", name
-            assert "ResultPath" not in state, name
+        elsewhere = [rule["Next"] for rule in state["Catch"] if rule["ErrorEquals"] == ["ElsewhereNow"]]
+        assert elsewhere == ([] if name == hub else [hub]), name
+        assert "ResultPath" not in state, f"what {name} answers is what the next state is given"
+    assert asl["States"][hub]["Next"] == "NextStep"
 
 
-@PAYING
-def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it(machine: str) -> None:
-    (wait,) = [state for name, state in task_states(machine) if name == "AwaitPayout"]
+@pytest.mark.parametrize(
+    ("machine", "of"), [("sell-order", offramp_tasks), ("payout", payouts_tasks), ("purchase", purchases_tasks)]
+)
+def test_a_task_expects_the_stage_of_the_state_that_is_next(machine: str, of: ModuleType) -> None:
+    """Else it would take the line where the table says something else, or never."""
+    then = {function.name: _then(function) for function in _functions(of)}
+    next_of = {**led(machine), "AWAIT": "AwaitPayout"}
+    for name, state in task_states(machine):
+        if name not in (HUBS[machine], "AwaitPayout"):
+            stage = then[function_of(state)]
+            assert stage is not None, name
+            assert next_of[stage] == state["Next"], name
+
+
+def _then(function: ast.FunctionDef) -> str | None:
+    """`then=Stage.POLL`"""
+    found = [word.value for node in ast.walk(function) if isinstance(node, ast.Call) for word in node.keywords]
+    stages = [v.attr for v in found if isinstance(v, ast.Attribute) and getattr(v.value, "id", "") == "Stage"]
+    return stages[0] if stages else None
+
+
+@EACH
+def test_every_state_says_in_words_what_it_is_for(machine: str) -> None:
+    asl = golden(machine)
+    assert asl["Comment"]
+    assert [name for name, state in asl["States"].items() if not state.get("Comment")] == []
+
+
+def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it() -> None:
+    (wait,) = [state for name, state in task_states("payout") if name == "AwaitPayout"]
     assert wait["Resource"].endswith(":lambda:invoke.waitForTaskToken")
     assert wait["TimeoutSeconds"] == AWAIT_SECONDS
-    assert wait["Next"] == "CheckPayout"
     (caught,) = [rule for rule in wait["Catch"] if rule["ErrorEquals"] == ["States.Timeout"]]
     assert caught["Next"] == "CheckPayout"
 
@@ -268,7 +325,11 @@ def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it(machine: st
 @EACH
 def test_every_task_gets_what_it_reads_of_its_event(machine: str) -> None:
     """A member that a task reads and the state does not send would be a KeyError in every execution."""
-    read = {function.name: _members(function) for of in (tasks, purchases_tasks) for function in _functions(of)}
+    read = {
+        function.name: _members(function)
+        for of in (offramp_tasks, payouts_tasks, purchases_tasks)
+        for function in _functions(of)
+    }
     for name, state in task_states(machine):
         parameters = state["Parameters"]
         sent = parameters["Payload"] if ":" in state["Resource"] else parameters
@@ -280,7 +341,7 @@ def _functions(module: Any) -> list[ast.FunctionDef]:
 
 
 def _members(function: ast.FunctionDef) -> set[str]:
-    """Of the event: `event["order_id"]`; `_stepped` reads the order's id."""
+    """Of the event: `event["token"]`; `step` reads the id."""
     found = {
         node.slice.value
         for node in ast.walk(function)
@@ -313,6 +374,40 @@ def test_a_machine_ends_silently_only_where_its_order_is_not_there() -> None:
     desk.run(until=lambda: not desk.world.machines.executions[0].running, sweep=False)
     assert desk.offramp.order(ann, order.order_id).status == "BASE_TXN_PENDING"
     assert desk.world.machines.executions[0].status != "SUCCEEDED"
+
+
+def undisturbed() -> tuple[Desk, Owner]:
+    desk = Desk()
+    desk.list_asset("BTC", "100")
+    desk.list_exchange_asset()
+    ann = desk.customer(usd="1000.00")
+    desk.clients(ann)
+    desk.buy(ann, "1")
+    return desk, ann
+
+
+@pytest.mark.parametrize(
+    ("life", "states"),
+    [
+        (lambda desk, ann: desk.cash_out(ann, "1"), 5),
+        (lambda desk, ann: desk.purchase(ann, "20"), 4),
+        (lambda desk, ann: desk.accounts.withdraw(ann, "w", Money(10), "ann-bank"), 3),
+    ],
+    ids=["cash-out", "direct purchase", "withdrawal"],
+)
+def test_an_undisturbed_life_enters_no_state_beside_the_line(life: Callable[[Desk, Owner], Any], states: int) -> None:
+    """Of all its machines together; AWS bills each, and each retry."""
+    desk, ann = undisturbed()
+    life(desk, ann)
+    desk.run(sweep=False)
+    lived = {
+        execution.machine.name.removeprefix("cryptodesk-"): execution for execution in desk.world.machines.executions
+    }
+    assert {name: execution.visited for name, execution in lived.items()} == {name: LINES[name] for name in lived}
+    assert [execution.status for execution in lived.values()] == ["SUCCEEDED"] * len(lived)
+    assert len(desk.world.machines.executions) == len(lived)
+    assert sum(execution.transitions for execution in lived.values()) == states
+    assert desk.waiting() == []
 
 
 def below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
