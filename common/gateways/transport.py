@@ -279,8 +279,8 @@ class _Exchange:
         return (OutcomeUnknown if self._sent else NotSent)(what, detail)
 
     def _hang_up(self) -> None:
-        """Wake the thread. SSLSocket's own `shutdown` would first drop the encryption that the thread reads through."""
+        """Wake the thread, so that it ends. Whatever it still reads then, nobody believes."""
         connected = self._socket or self._connection.sock
         if connected is not None:
             with suppress(OSError):
-                socket.socket.shutdown(connected, socket.SHUT_RDWR)
+                connected.shutdown(socket.SHUT_RDWR)
