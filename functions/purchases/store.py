@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -23,6 +23,7 @@ from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from functions.purchases.allocation import Share
@@ -338,72 +339,106 @@ def cancel(purchase: Purchase, at: datetime, why: str) -> list[Write]:
 
 def place(batch: Batch, plan: Plan, at: datetime, due_at: datetime) -> Write:
     """The intent. Refused with BatchMoved."""
-    item = BatchItem
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.PLACED),
-        item.price.set(plan.quote.price.usd_per_unit),
-        item.price_source.set(plan.quote.source),
-        item.price_as_of.set(plan.quote.as_of),
-        item.precision.set(Decimal(plan.precision)),
-        item.quantity.set(plan.quantity.amount),
-        item.limit_price.set(plan.limit_price.usd_per_unit),
-        item.updated_at.set(at),
-        *_waits(batch, at, due_at, "the exchange to say whether it has it"),
-        when=item.status == BatchStatus.CLOSED,
-        otherwise=BatchMoved("the batch is placed, or over"),
+    wait = _wait(batch, at, due_at, "the exchange to say whether it has it")
+    quote = plan.quote
+    planned = _Planned(
+        quote.price.usd_per_unit,
+        quote.source,
+        quote.as_of,
+        Decimal(plan.precision),
+        plan.quantity.amount,
+        plan.limit_price.usd_per_unit,
     )
+    move = _move(_key(batch), BatchStatus.CLOSED, BatchStatus.PLACED, at, wait, planned=planned)
+    return move.refused_with(BatchMoved("the batch is placed, or over"))
 
 
 def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
     """The exchange has the order. Refused with BatchMoved."""
-    item = BatchItem
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.WORKING),
-        item.updated_at.set(at),
-        *_waits(batch, at, due_at, "the exchange to execute it"),
-        when=item.status == BatchStatus.PLACED,
-        otherwise=BatchMoved("the batch is not waiting for the exchange to take it"),
-    )
+    wait = _wait(batch, at, due_at, "the exchange to execute it")
+    move = _move(_key(batch), BatchStatus.PLACED, BatchStatus.WORKING, at, wait)
+    return move.refused_with(BatchMoved("the batch is not waiting for the exchange to take it"))
 
 
 def decide(batch: Batch, bought: Bought, at: datetime) -> Write:
     """What the batch has come to, perhaps nothing. Refused with BatchMoved."""
-    item = BatchItem
-    actions: list[Action] = [
-        item.status.set(BatchStatus.DECIDED),
-        item.executed_quantity.set(bought.executed.amount),
-        item.gross_amount.set(bought.gross.usd),
-        item.fee_amount.set(bought.fee.usd),
-        item.fee_in_asset.set(bought.fee_in_asset),
-        item.fees_elsewhere.set(json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())})),
-        item.updated_at.set(at),
-        *_waits(batch, at, at + ALLOCATE_DUE, "its members to get their shares"),
-    ]
-    if bought.reason is not None:
-        actions.append(item.reason.set(bought.reason))
-    return Write.update(
-        _batch(batch.batch_id),
-        *actions,
-        when=item.status == batch.status,
-        otherwise=BatchMoved("the batch is decided"),
+    wait = _wait(batch, at, at + ALLOCATE_DUE, "its members to get their shares")
+    told = _Told(
+        bought.executed.amount,
+        bought.gross.usd,
+        bought.fee.usd,
+        bought.fee_in_asset,
+        json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())}),
+        bought.reason,
     )
+    move = _move(_key(batch), batch.status, BatchStatus.DECIDED, at, wait, told=told)
+    return move.refused_with(BatchMoved("the batch is decided"))
 
 
 def finish(batch: Batch, at: datetime, look_at: datetime | None = None) -> Write:
     """Every member has its share. With `look_at` the batch waits for the last look at the exchange, for an order that
     was not there. Refused with BatchMoved."""
-    item = BatchItem
     last = "a last look whether the exchange has it after all"
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.ALLOCATED),
-        item.updated_at.set(at),
-        *(work.done() if look_at is None else _waits(batch, at, look_at + PLACE_DUE, last)),
-        when=item.status == BatchStatus.DECIDED,
-        otherwise=BatchMoved("the batch is allocated"),
-    )
+    wait = None if look_at is None else _wait(batch, at, look_at + PLACE_DUE, last)
+    move = _move(_key(batch), BatchStatus.DECIDED, BatchStatus.ALLOCATED, at, wait)
+    return move.refused_with(BatchMoved("the batch is allocated"))
+
+
+class _Planned(NamedTuple):
+    price: Decimal
+    price_source: str
+    price_as_of: datetime
+    precision: Decimal
+    quantity: Decimal
+    limit_price: Decimal
+
+
+class _Told(NamedTuple):
+    """What the exchange has told, when it was over."""
+
+    executed_quantity: Decimal
+    gross_amount: Decimal
+    fee_amount: Decimal
+    fee_in_asset: Decimal
+    fees_elsewhere: str
+    reason: str | None
+
+
+@prepared
+def _move(
+    key: keys.PrimaryKey,
+    before: BatchStatus,
+    after: BatchStatus,
+    at: datetime,
+    wait: work.Wait | None,
+    *,
+    planned: _Planned | None = None,
+    told: _Told | None = None,
+) -> Write:
+    """A batch goes from one status to another, with what is known by then; with no `wait` it waits no more."""
+    item = BatchItem
+    actions: list[Action] = [item.status.set(after)]
+    if planned is not None:
+        actions += [
+            item.price.set(planned.price),
+            item.price_source.set(planned.price_source),
+            item.price_as_of.set(planned.price_as_of),
+            item.precision.set(planned.precision),
+            item.quantity.set(planned.quantity),
+            item.limit_price.set(planned.limit_price),
+        ]
+    if told is not None:
+        actions += [
+            item.executed_quantity.set(told.executed_quantity),
+            item.gross_amount.set(told.gross_amount),
+            item.fee_amount.set(told.fee_amount),
+            item.fee_in_asset.set(told.fee_in_asset),
+            item.fees_elsewhere.set(told.fees_elsewhere),
+        ]
+    actions += [item.updated_at.set(at), *(work.done() if wait is None else work.begin(wait))]
+    if told is not None and told.reason is not None:
+        actions.append(item.reason.set(told.reason))
+    return Write.update(item(*key), *actions, when=item.status == before)
 
 
 def looked(batch: Batch, at: datetime) -> Write:
@@ -445,27 +480,40 @@ def stop(batch: Batch, why: str, at: datetime) -> Write:
 
 def give(batch: Batch, member: Member, share: Share, reason: str | None, at: datetime) -> list[Write]:
     """A member's purchase is over, and marked so in the batch. Refused with AlreadyAllocated."""
+    has_it = AlreadyAllocated("the member has got its share", id=member.order_id)
+    purchase = keys.PURCHASE(order_id=member.order_id)
+    return [
+        _mark(keys.MEMBER(batch_id=batch.batch_id, order_id=member.order_id), at).refused_with(has_it),
+        _give(purchase, share.status, share.allocated.amount, share.charged.usd, reason, at).refused_with(has_it),
+    ]
+
+
+@prepared
+def _mark(member: keys.PrimaryKey, at: datetime) -> Write:
+    item = MemberItem
+    return Write.update(
+        item(*member),
+        item.allocated_at.set(at),
+        item.updated_at.set(at),
+        when=item.PK.exists() & item.allocated_at.does_not_exist(),
+    )
+
+
+@prepared
+def _give(
+    purchase: keys.PrimaryKey, status: Status, allocated: Decimal, charged: Decimal, reason: str | None, at: datetime
+) -> Write:
     item = PurchaseItem
     actions: list[Action] = [
-        item.status.set(share.status),
-        item.executed_quantity.set(share.allocated.amount),
-        item.total_amount.set(share.charged.usd),
+        item.status.set(status),
+        item.executed_quantity.set(allocated),
+        item.total_amount.set(charged),
         item.updated_at.set(at),
         *work.done(),
     ]
     if reason is not None:
         actions.append(item.reason.set(reason))
-    has_it = AlreadyAllocated("the member has got its share", id=member.order_id)
-    return [
-        Write.update(
-            MemberItem(*keys.MEMBER(batch_id=batch.batch_id, order_id=member.order_id)),
-            MemberItem.allocated_at.set(at),
-            MemberItem.updated_at.set(at),
-            when=MemberItem.PK.exists() & MemberItem.allocated_at.does_not_exist(),
-            otherwise=has_it,
-        ),
-        Write.update(_order(member.order_id), *actions, when=item.status == Status.PENDING, otherwise=has_it),
-    ]
+    return Write.update(item(*purchase), *actions, when=item.status == Status.PENDING)
 
 
 def event(
@@ -483,8 +531,12 @@ def batch_event(
 # Mapping
 
 
-def _waits(batch: Batch, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
-    return work.waits(keys.BATCH, batch.batch_id, now=at, due_at=due_at, waits_for=waits_for)
+def _wait(batch: Batch, at: datetime, due_at: datetime, waits_for: str) -> work.Wait:
+    return work.Wait(work.partition(keys.BATCH, batch.batch_id), due_at, waits_for, at)
+
+
+def _key(batch: Batch) -> keys.PrimaryKey:
+    return keys.BATCH(batch_id=batch.batch_id)
 
 
 def _order(order_id: str) -> PurchaseItem:
