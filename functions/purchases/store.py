@@ -204,34 +204,102 @@ def insert_member(purchase: Purchase) -> Write:
 
 def join(pool: Pool, amount: Money, minimum: Money, expires_at: datetime, at: datetime) -> Write:
     """One more member, who does not fill the pool. Refused with PoolMoved, when he would by now."""
+    key = _pool_key(pool)
+    wait = work.Wait(
+        work.partition(keys.POOL, key.pk), expires_at, f"purchases for ${minimum} together, or its deadline", at
+    )
+    opened = None if pool.exists else _Opened(pool.asset_id, Decimal(pool.shard))
+    total_max = (minimum - amount).usd
+    return _join(key, opened, Decimal(pool.generation), amount.usd, total_max, wait, at).refused_with(_pool_moved)
+
+
+class _Opened(NamedTuple):
+    asset_id: str
+    shard: Decimal
+
+
+@prepared
+def _join(
+    key: keys.PrimaryKey,
+    opened: _Opened | None,
+    generation: Decimal,
+    amount: Decimal,
+    total_max: Decimal,
+    wait: work.Wait,
+    at: datetime,
+) -> Write:
+    """Add a member to a pool, which is `opened` by the first; the total before must be below `total_max`."""
     item = PoolItem
-    return Write.update(
-        _pool(pool),
-        *_opened(pool, at),
-        item.total.add(amount.usd),
+    actions: list[Action] = []
+    rule: Condition = item.pool_generation == generation
+    if opened is not None:
+        actions = [
+            item.entity_type.set(item),
+            item.asset_id.set(opened.asset_id),
+            item.shard.set(opened.shard),
+            item.pool_generation.set(generation),
+            item.created_at.set(at),
+        ]
+        rule = item.PK.does_not_exist()
+    actions += [
+        item.total.add(amount),
         item.members.add(Decimal(1)),
         item.updated_at.set(at),
         # The first member says until when it waits. Two who are both the first agree within a moment.
-        item.due_at.set(item.due_at | expires_at),
-        item.waits_for.set(item.waits_for | f"purchases for ${minimum} together, or its deadline"),
-        item.waits_since.set(item.waits_since | at),
-        item.open_work.set(item.open_work | work.partition(keys.POOL, _pool(pool).PK)),
-        when=_generation(pool) & (item.total.does_not_exist() | (item.total < (minimum - amount).usd)),
-        otherwise=_pool_moved,
-    )
+        item.due_at.set(item.due_at | wait.due_at),
+        item.waits_for.set(item.waits_for | wait.waits_for),
+        item.waits_since.set(item.waits_since | wait.since),
+        item.open_work.set(item.open_work | wait.open_work),
+    ]
+    return Write.update(item(*key), *actions, when=rule & (item.total.does_not_exist() | (item.total < total_max)))
 
 
 def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> Write:
     """The member who fills the pool: the next generation begins. Refused with PoolMoved."""
-    enough = PoolItem.total >= (minimum - amount).usd
-    return _close(pool, at, when=_generation(pool) & enough)
+    return _close(pool, at, total_min=(minimum - amount).usd)
 
 
 def give_up(pool: Pool, at: datetime) -> Write:
     """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
+    return _close(pool, at, read=_Read(pool.total.usd, Decimal(pool.members)))
+
+
+class _Read(NamedTuple):
+    total: Decimal
+    members: Decimal
+
+
+def _close(pool: Pool, at: datetime, *, total_min: Decimal | None = None, read: _Read | None = None) -> Write:
+    generation = Decimal(pool.generation) if pool.exists else None
+    following = Decimal(pool.generation + 1)
+    return _begin_generation(_pool_key(pool), generation, following, at, total_min, read).refused_with(_pool_moved)
+
+
+@prepared
+def _begin_generation(
+    key: keys.PrimaryKey,
+    generation: Decimal | None,
+    following: Decimal,
+    at: datetime,
+    total_min: Decimal | None,
+    read: _Read | None,
+) -> Write:
+    """The `generation` is over, which must have so much in it, or be due and as it was `read`."""
     item = PoolItem
-    as_read = (item.total == pool.total.usd) & (item.members == Decimal(pool.members)) & (item.due_at <= at)
-    return _close(pool, at, when=_generation(pool) & as_read)
+    rule: Condition = item.PK.does_not_exist() if generation is None else item.pool_generation == generation
+    if total_min is not None:
+        rule &= item.total >= total_min
+    if read is not None:
+        rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)
+    return Write.update(
+        item(*key),
+        item.pool_generation.set(following),
+        item.total.set(Decimal(0)),
+        item.members.set(Decimal(0)),
+        item.updated_at.set(at),
+        *work.done(),
+        when=rule,
+    )
 
 
 def leave(pool: Pool, amount: Money, at: datetime) -> Write:
@@ -248,33 +316,6 @@ def leave(pool: Pool, amount: Money, at: datetime) -> Write:
         when=_generation(pool) & count,
         otherwise=_pool_moved,
     )
-
-
-def _close(pool: Pool, at: datetime, *, when: Condition) -> Write:
-    item = PoolItem
-    return Write.update(
-        _pool(pool),
-        item.pool_generation.set(Decimal(pool.generation + 1)),
-        item.total.set(Decimal(0)),
-        item.members.set(Decimal(0)),
-        item.updated_at.set(at),
-        *work.done(),
-        when=when,
-        otherwise=_pool_moved,
-    )
-
-
-def _opened(pool: Pool, at: datetime) -> list[Action]:
-    item = PoolItem
-    if pool.exists:
-        return []
-    return [
-        item.entity_type.set(item),
-        item.asset_id.set(pool.asset_id),
-        item.shard.set(Decimal(pool.shard)),
-        item.pool_generation.set(Decimal(pool.generation)),
-        item.created_at.set(at),
-    ]
 
 
 def _generation(pool: Pool) -> Condition:
@@ -544,7 +585,11 @@ def _order(order_id: str) -> PurchaseItem:
 
 
 def _pool(pool: Pool) -> PoolItem:
-    return PoolItem(*keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard)))
+    return PoolItem(*_pool_key(pool))
+
+
+def _pool_key(pool: Pool) -> keys.PrimaryKey:
+    return keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard))
 
 
 def _batch(batch_id: str) -> BatchItem:
