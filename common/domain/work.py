@@ -16,6 +16,7 @@ import heapq
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -86,24 +87,33 @@ def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:
         item.machine, item.generation = row.machines[0], Decimal(1)
 
 
-def waits(row: Key, pk: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+class Wait(NamedTuple):
+    """What an item is to wait for, as prepared statements take it: `begin` gives the actions."""
+
+    open_work: str
+    due_at: datetime
+    waits_for: str
+    since: datetime
+
+
+def begin(wait: Wait) -> list[Action]:
     """The actions after which an item waits for something else, or again."""
     return [
-        OpenWork.open_work.set(partition(row, pk)),
-        OpenWork.due_at.set(due_at),
-        OpenWork.waits_for.set(waits_for),
-        OpenWork.waits_since.set(now),
+        OpenWork.open_work.set(wait.open_work),
+        OpenWork.due_at.set(wait.due_at),
+        OpenWork.waits_for.set(wait.waits_for),
+        OpenWork.waits_since.set(wait.since),
     ]
+
+
+def waits(row: Key, pk: str, *, now: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    """The actions after which an item waits for something else, or again."""
+    return begin(Wait(partition(row, pk), due_at, waits_for, now))
 
 
 def needs_person(row: Key, pk: str, *, now: datetime, waits_for: str) -> list[Action]:
     """The actions after which an item waits for a person, who should come at once."""
-    return [
-        OpenWork.open_work.set(partition(row, pk, _PERSON)),
-        OpenWork.due_at.set(now),
-        OpenWork.waits_for.set(waits_for),
-        OpenWork.waits_since.set(now),
-    ]
+    return begin(Wait(partition(row, pk, _PERSON), now, waits_for, now))
 
 
 def hand_over(machine: str) -> list[Action]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -23,6 +23,7 @@ from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 from functions.purchases.allocation import Share
@@ -203,34 +204,102 @@ def insert_member(purchase: Purchase) -> Write:
 
 def join(pool: Pool, amount: Money, minimum: Money, expires_at: datetime, at: datetime) -> Write:
     """One more member, who does not fill the pool. Refused with PoolMoved, when he would by now."""
+    key = _pool_key(pool)
+    wait = work.Wait(
+        work.partition(keys.POOL, key.pk), expires_at, f"purchases for ${minimum} together, or its deadline", at
+    )
+    opened = None if pool.exists else _Opened(pool.asset_id, Decimal(pool.shard))
+    total_max = (minimum - amount).usd
+    return _join(key, opened, Decimal(pool.generation), amount.usd, total_max, wait, at).refused_with(_pool_moved)
+
+
+class _Opened(NamedTuple):
+    asset_id: str
+    shard: Decimal
+
+
+@prepared
+def _join(
+    key: keys.PrimaryKey,
+    opened: _Opened | None,
+    generation: Decimal,
+    amount: Decimal,
+    total_max: Decimal,
+    wait: work.Wait,
+    at: datetime,
+) -> Write:
+    """Add a member to a pool, which is `opened` by the first; the total before must be below `total_max`."""
     item = PoolItem
-    return Write.update(
-        _pool(pool),
-        *_opened(pool, at),
-        item.total.add(amount.usd),
+    actions: list[Action] = []
+    rule: Condition = item.pool_generation == generation
+    if opened is not None:
+        actions = [
+            item.entity_type.set(item),
+            item.asset_id.set(opened.asset_id),
+            item.shard.set(opened.shard),
+            item.pool_generation.set(generation),
+            item.created_at.set(at),
+        ]
+        rule = item.PK.does_not_exist()
+    actions += [
+        item.total.add(amount),
         item.members.add(Decimal(1)),
         item.updated_at.set(at),
         # The first member says until when it waits. Two who are both the first agree within a moment.
-        item.due_at.set(item.due_at | expires_at),
-        item.waits_for.set(item.waits_for | f"purchases for ${minimum} together, or its deadline"),
-        item.waits_since.set(item.waits_since | at),
-        item.open_work.set(item.open_work | work.partition(keys.POOL, _pool(pool).PK)),
-        when=_generation(pool) & (item.total.does_not_exist() | (item.total < (minimum - amount).usd)),
-        otherwise=_pool_moved,
-    )
+        item.due_at.set(item.due_at | wait.due_at),
+        item.waits_for.set(item.waits_for | wait.waits_for),
+        item.waits_since.set(item.waits_since | wait.since),
+        item.open_work.set(item.open_work | wait.open_work),
+    ]
+    return Write.update(item(*key), *actions, when=rule & (item.total.does_not_exist() | (item.total < total_max)))
 
 
 def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> Write:
     """The member who fills the pool: the next generation begins. Refused with PoolMoved."""
-    enough = PoolItem.total >= (minimum - amount).usd
-    return _close(pool, at, when=_generation(pool) & enough)
+    return _close(pool, at, total_min=(minimum - amount).usd)
 
 
 def give_up(pool: Pool, at: datetime) -> Write:
     """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
+    return _close(pool, at, read=_Read(pool.total.usd, Decimal(pool.members)))
+
+
+class _Read(NamedTuple):
+    total: Decimal
+    members: Decimal
+
+
+def _close(pool: Pool, at: datetime, *, total_min: Decimal | None = None, read: _Read | None = None) -> Write:
+    generation = Decimal(pool.generation) if pool.exists else None
+    following = Decimal(pool.generation + 1)
+    return _begin_generation(_pool_key(pool), generation, following, at, total_min, read).refused_with(_pool_moved)
+
+
+@prepared
+def _begin_generation(
+    key: keys.PrimaryKey,
+    generation: Decimal | None,
+    following: Decimal,
+    at: datetime,
+    total_min: Decimal | None,
+    read: _Read | None,
+) -> Write:
+    """The `generation` is over, which must have so much in it, or be due and as it was `read`."""
     item = PoolItem
-    as_read = (item.total == pool.total.usd) & (item.members == Decimal(pool.members)) & (item.due_at <= at)
-    return _close(pool, at, when=_generation(pool) & as_read)
+    rule: Condition = item.PK.does_not_exist() if generation is None else item.pool_generation == generation
+    if total_min is not None:
+        rule &= item.total >= total_min
+    if read is not None:
+        rule &= (item.total == read.total) & (item.members == read.members) & (item.due_at <= at)
+    return Write.update(
+        item(*key),
+        item.pool_generation.set(following),
+        item.total.set(Decimal(0)),
+        item.members.set(Decimal(0)),
+        item.updated_at.set(at),
+        *work.done(),
+        when=rule,
+    )
 
 
 def leave(pool: Pool, amount: Money, at: datetime) -> Write:
@@ -247,33 +316,6 @@ def leave(pool: Pool, amount: Money, at: datetime) -> Write:
         when=_generation(pool) & count,
         otherwise=_pool_moved,
     )
-
-
-def _close(pool: Pool, at: datetime, *, when: Condition) -> Write:
-    item = PoolItem
-    return Write.update(
-        _pool(pool),
-        item.pool_generation.set(Decimal(pool.generation + 1)),
-        item.total.set(Decimal(0)),
-        item.members.set(Decimal(0)),
-        item.updated_at.set(at),
-        *work.done(),
-        when=when,
-        otherwise=_pool_moved,
-    )
-
-
-def _opened(pool: Pool, at: datetime) -> list[Action]:
-    item = PoolItem
-    if pool.exists:
-        return []
-    return [
-        item.entity_type.set(item),
-        item.asset_id.set(pool.asset_id),
-        item.shard.set(Decimal(pool.shard)),
-        item.pool_generation.set(Decimal(pool.generation)),
-        item.created_at.set(at),
-    ]
 
 
 def _generation(pool: Pool) -> Condition:
@@ -338,72 +380,106 @@ def cancel(purchase: Purchase, at: datetime, why: str) -> list[Write]:
 
 def place(batch: Batch, plan: Plan, at: datetime, due_at: datetime) -> Write:
     """The intent. Refused with BatchMoved."""
-    item = BatchItem
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.PLACED),
-        item.price.set(plan.quote.price.usd_per_unit),
-        item.price_source.set(plan.quote.source),
-        item.price_as_of.set(plan.quote.as_of),
-        item.precision.set(Decimal(plan.precision)),
-        item.quantity.set(plan.quantity.amount),
-        item.limit_price.set(plan.limit_price.usd_per_unit),
-        item.updated_at.set(at),
-        *_waits(batch, at, due_at, "the exchange to say whether it has it"),
-        when=item.status == BatchStatus.CLOSED,
-        otherwise=BatchMoved("the batch is placed, or over"),
+    wait = _wait(batch, at, due_at, "the exchange to say whether it has it")
+    quote = plan.quote
+    planned = _Planned(
+        quote.price.usd_per_unit,
+        quote.source,
+        quote.as_of,
+        Decimal(plan.precision),
+        plan.quantity.amount,
+        plan.limit_price.usd_per_unit,
     )
+    move = _move(_key(batch), BatchStatus.CLOSED, BatchStatus.PLACED, at, wait, planned=planned)
+    return move.refused_with(BatchMoved("the batch is placed, or over"))
 
 
 def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
     """The exchange has the order. Refused with BatchMoved."""
-    item = BatchItem
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.WORKING),
-        item.updated_at.set(at),
-        *_waits(batch, at, due_at, "the exchange to execute it"),
-        when=item.status == BatchStatus.PLACED,
-        otherwise=BatchMoved("the batch is not waiting for the exchange to take it"),
-    )
+    wait = _wait(batch, at, due_at, "the exchange to execute it")
+    move = _move(_key(batch), BatchStatus.PLACED, BatchStatus.WORKING, at, wait)
+    return move.refused_with(BatchMoved("the batch is not waiting for the exchange to take it"))
 
 
 def decide(batch: Batch, bought: Bought, at: datetime) -> Write:
     """What the batch has come to, perhaps nothing. Refused with BatchMoved."""
-    item = BatchItem
-    actions: list[Action] = [
-        item.status.set(BatchStatus.DECIDED),
-        item.executed_quantity.set(bought.executed.amount),
-        item.gross_amount.set(bought.gross.usd),
-        item.fee_amount.set(bought.fee.usd),
-        item.fee_in_asset.set(bought.fee_in_asset),
-        item.fees_elsewhere.set(json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())})),
-        item.updated_at.set(at),
-        *_waits(batch, at, at + ALLOCATE_DUE, "its members to get their shares"),
-    ]
-    if bought.reason is not None:
-        actions.append(item.reason.set(bought.reason))
-    return Write.update(
-        _batch(batch.batch_id),
-        *actions,
-        when=item.status == batch.status,
-        otherwise=BatchMoved("the batch is decided"),
+    wait = _wait(batch, at, at + ALLOCATE_DUE, "its members to get their shares")
+    told = _Told(
+        bought.executed.amount,
+        bought.gross.usd,
+        bought.fee.usd,
+        bought.fee_in_asset,
+        json.dumps({k: plain(v) for k, v in sorted(bought.fees_elsewhere.items())}),
+        bought.reason,
     )
+    move = _move(_key(batch), batch.status, BatchStatus.DECIDED, at, wait, told=told)
+    return move.refused_with(BatchMoved("the batch is decided"))
 
 
 def finish(batch: Batch, at: datetime, look_at: datetime | None = None) -> Write:
     """Every member has its share. With `look_at` the batch waits for the last look at the exchange, for an order that
     was not there. Refused with BatchMoved."""
-    item = BatchItem
     last = "a last look whether the exchange has it after all"
-    return Write.update(
-        _batch(batch.batch_id),
-        item.status.set(BatchStatus.ALLOCATED),
-        item.updated_at.set(at),
-        *(work.done() if look_at is None else _waits(batch, at, look_at + PLACE_DUE, last)),
-        when=item.status == BatchStatus.DECIDED,
-        otherwise=BatchMoved("the batch is allocated"),
-    )
+    wait = None if look_at is None else _wait(batch, at, look_at + PLACE_DUE, last)
+    move = _move(_key(batch), BatchStatus.DECIDED, BatchStatus.ALLOCATED, at, wait)
+    return move.refused_with(BatchMoved("the batch is allocated"))
+
+
+class _Planned(NamedTuple):
+    price: Decimal
+    price_source: str
+    price_as_of: datetime
+    precision: Decimal
+    quantity: Decimal
+    limit_price: Decimal
+
+
+class _Told(NamedTuple):
+    """What the exchange has told, when it was over."""
+
+    executed_quantity: Decimal
+    gross_amount: Decimal
+    fee_amount: Decimal
+    fee_in_asset: Decimal
+    fees_elsewhere: str
+    reason: str | None
+
+
+@prepared
+def _move(
+    key: keys.PrimaryKey,
+    before: BatchStatus,
+    after: BatchStatus,
+    at: datetime,
+    wait: work.Wait | None,
+    *,
+    planned: _Planned | None = None,
+    told: _Told | None = None,
+) -> Write:
+    """A batch goes from one status to another, with what is known by then; with no `wait` it waits no more."""
+    item = BatchItem
+    actions: list[Action] = [item.status.set(after)]
+    if planned is not None:
+        actions += [
+            item.price.set(planned.price),
+            item.price_source.set(planned.price_source),
+            item.price_as_of.set(planned.price_as_of),
+            item.precision.set(planned.precision),
+            item.quantity.set(planned.quantity),
+            item.limit_price.set(planned.limit_price),
+        ]
+    if told is not None:
+        actions += [
+            item.executed_quantity.set(told.executed_quantity),
+            item.gross_amount.set(told.gross_amount),
+            item.fee_amount.set(told.fee_amount),
+            item.fee_in_asset.set(told.fee_in_asset),
+            item.fees_elsewhere.set(told.fees_elsewhere),
+        ]
+    actions += [item.updated_at.set(at), *(work.done() if wait is None else work.begin(wait))]
+    if told is not None and told.reason is not None:
+        actions.append(item.reason.set(told.reason))
+    return Write.update(item(*key), *actions, when=item.status == before)
 
 
 def looked(batch: Batch, at: datetime) -> Write:
@@ -445,27 +521,40 @@ def stop(batch: Batch, why: str, at: datetime) -> Write:
 
 def give(batch: Batch, member: Member, share: Share, reason: str | None, at: datetime) -> list[Write]:
     """A member's purchase is over, and marked so in the batch. Refused with AlreadyAllocated."""
+    has_it = AlreadyAllocated("the member has got its share", id=member.order_id)
+    purchase = keys.PURCHASE(order_id=member.order_id)
+    return [
+        _mark(keys.MEMBER(batch_id=batch.batch_id, order_id=member.order_id), at).refused_with(has_it),
+        _give(purchase, share.status, share.allocated.amount, share.charged.usd, reason, at).refused_with(has_it),
+    ]
+
+
+@prepared
+def _mark(member: keys.PrimaryKey, at: datetime) -> Write:
+    item = MemberItem
+    return Write.update(
+        item(*member),
+        item.allocated_at.set(at),
+        item.updated_at.set(at),
+        when=item.PK.exists() & item.allocated_at.does_not_exist(),
+    )
+
+
+@prepared
+def _give(
+    purchase: keys.PrimaryKey, status: Status, allocated: Decimal, charged: Decimal, reason: str | None, at: datetime
+) -> Write:
     item = PurchaseItem
     actions: list[Action] = [
-        item.status.set(share.status),
-        item.executed_quantity.set(share.allocated.amount),
-        item.total_amount.set(share.charged.usd),
+        item.status.set(status),
+        item.executed_quantity.set(allocated),
+        item.total_amount.set(charged),
         item.updated_at.set(at),
         *work.done(),
     ]
     if reason is not None:
         actions.append(item.reason.set(reason))
-    has_it = AlreadyAllocated("the member has got its share", id=member.order_id)
-    return [
-        Write.update(
-            MemberItem(*keys.MEMBER(batch_id=batch.batch_id, order_id=member.order_id)),
-            MemberItem.allocated_at.set(at),
-            MemberItem.updated_at.set(at),
-            when=MemberItem.PK.exists() & MemberItem.allocated_at.does_not_exist(),
-            otherwise=has_it,
-        ),
-        Write.update(_order(member.order_id), *actions, when=item.status == Status.PENDING, otherwise=has_it),
-    ]
+    return Write.update(item(*purchase), *actions, when=item.status == Status.PENDING)
 
 
 def event(
@@ -483,8 +572,12 @@ def batch_event(
 # Mapping
 
 
-def _waits(batch: Batch, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
-    return work.waits(keys.BATCH, batch.batch_id, now=at, due_at=due_at, waits_for=waits_for)
+def _wait(batch: Batch, at: datetime, due_at: datetime, waits_for: str) -> work.Wait:
+    return work.Wait(work.partition(keys.BATCH, batch.batch_id), due_at, waits_for, at)
+
+
+def _key(batch: Batch) -> keys.PrimaryKey:
+    return keys.BATCH(batch_id=batch.batch_id)
 
 
 def _order(order_id: str) -> PurchaseItem:
@@ -492,7 +585,11 @@ def _order(order_id: str) -> PurchaseItem:
 
 
 def _pool(pool: Pool) -> PoolItem:
-    return PoolItem(*keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard)))
+    return PoolItem(*_pool_key(pool))
+
+
+def _pool_key(pool: Pool) -> keys.PrimaryKey:
+    return keys.POOL(asset_id=pool.asset_id, shard=str(pool.shard))
 
 
 def _batch(batch_id: str) -> BatchItem:

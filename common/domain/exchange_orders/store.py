@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -13,6 +15,7 @@ from common import keys
 from common.domain.exchange_orders.model import TRANSITIONS, ExchangeOrder, ExchangeOrderMoved, Fill, Status
 from common.money import Price, Quantity, plain
 from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.prepared import prepared
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -63,7 +66,7 @@ def insert(order: ExchangeOrder) -> Write:
 
 def accept(opened: ExchangeOrder) -> Write:
     assert opened.exchange_order_id is not None
-    return _move(Status.SENT, opened, ExchangeOrderItem.exchange_order_id.set(opened.exchange_order_id))
+    return _move(Status.SENT, opened, exchange_order_id=opened.exchange_order_id)
 
 
 def miss(order: ExchangeOrder, at: datetime) -> Write:
@@ -82,43 +85,75 @@ def resolve(resolved: ExchangeOrder) -> Write:
     """It is waited for no more: it is REFUSED, NEVER or LOST."""
     assert resolved.reason is not None
     assert resolved.resolved_at is not None
-    item, before = ExchangeOrderItem, Status.OPEN if resolved.status is Status.LOST else Status.SENT
-    return _move(before, resolved, item.reason.set(resolved.reason), item.resolved_at.set(resolved.resolved_at))
+    before = Status.OPEN if resolved.status is Status.LOST else Status.SENT
+    return _move(before, resolved, given_up=_GivenUp(resolved.reason, resolved.resolved_at))
 
 
 def settle(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     """What it has come to."""
-    item = ExchangeOrderItem
-    return _move(
-        Status.OPEN,
-        replace(order, status=Status.FINAL, updated_at=at),
-        item.order_state.set(fill.state),
-        item.executed_quantity.set(fill.executed.amount),
-        item.gross_amount.set(fill.gross.usd),
-        item.fee_amount.set(fill.fee.usd),
-        item.fees_elsewhere.set(", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))),
-        item.resolved_at.set(at),
-    )
+    elsewhere = ", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))
+    filled = _Filled(fill.state, fill.executed.amount, fill.gross.usd, fill.fee.usd, elsewhere)
+    return _move(Status.OPEN, replace(order, status=Status.FINAL, updated_at=at), filled=filled)
 
 
 def close(before: ExchangeOrder, after: ExchangeOrder) -> Write:
     """The last look found nothing (ABSENT), or the order (TURNED_UP), or a person has seen to it (DEALT_WITH)."""
-    if after.exchange_order_id is None:
-        return _move(before.status, after)
-    return _move(before.status, after, ExchangeOrderItem.exchange_order_id.set(after.exchange_order_id))
+    return _move(before.status, after, exchange_order_id=after.exchange_order_id)
 
 
-def _move(before: Status, after: ExchangeOrder, *actions: Action) -> Write:
+class _GivenUp(NamedTuple):
+    reason: str
+    at: datetime
+
+
+class _Filled(NamedTuple):
+    order_state: str
+    executed_quantity: Decimal
+    gross_amount: Decimal
+    fee_amount: Decimal
+    fees_elsewhere: str
+
+
+def _move(
+    before: Status,
+    after: ExchangeOrder,
+    *,
+    exchange_order_id: str | None = None,
+    given_up: _GivenUp | None = None,
+    filled: _Filled | None = None,
+) -> Write:
     assert after.status in TRANSITIONS[before], f"an exchange order does not go from {before} to {after.status}"
+    move = _moved(_key(after), before, after.status, after.updated_at, exchange_order_id, given_up, filled)
+    return move.refused_with(ExchangeOrderMoved("the exchange order has moved"))
+
+
+@prepared
+def _moved(
+    key: keys.PrimaryKey,
+    before: Status,
+    after: Status,
+    at: datetime,
+    exchange_order_id: str | None,
+    given_up: _GivenUp | None,
+    filled: _Filled | None,
+) -> Write:
+    """An order goes from one status to another, with what is known by then."""
     item = ExchangeOrderItem
-    return Write.update(
-        _item(after),
-        item.status.set(after.status),
-        *actions,
-        item.updated_at.set(after.updated_at),
-        when=item.status == before,
-        otherwise=ExchangeOrderMoved("the exchange order has moved"),
-    )
+    actions: list[Action] = [item.status.set(after)]
+    if exchange_order_id is not None:
+        actions.append(item.exchange_order_id.set(exchange_order_id))
+    if given_up is not None:
+        actions += [item.reason.set(given_up.reason), item.resolved_at.set(given_up.at)]
+    if filled is not None:
+        actions += [
+            item.order_state.set(filled.order_state),
+            item.executed_quantity.set(filled.executed_quantity),
+            item.gross_amount.set(filled.gross_amount),
+            item.fee_amount.set(filled.fee_amount),
+            item.fees_elsewhere.set(filled.fees_elsewhere),
+            item.resolved_at.set(at),
+        ]
+    return Write.update(item(*key), *actions, item.updated_at.set(at), when=item.status == before)
 
 
 def _item(order: ExchangeOrder) -> ExchangeOrderItem:
