@@ -23,7 +23,7 @@ from infra.contexts import Context, contexts
 from infra.environment import EnvironmentName
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
-from tests.harness.meter import Cost, Meter
+from tests.harness.meter import Meter
 from tests.infra.conftest import synthesised
 
 MINUTES = 30 * 24 * 60
@@ -87,7 +87,7 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
         requests=0,
         tasks=1,
         calls=cost.requests,
-        transactions=len(cost.by_operation.get("TransactWriteItems", Cost()).calls),
+        transactions=sum(call.operation == "TransactWriteItems" for call in cost.calls),
         outside=0,
         write_units=cost.write_units,
         read_units=cost.read_units,
