@@ -78,7 +78,7 @@ TOLD: dict[str, Told] = {
     "me": Told(_FOUND, (AccountNotFound,)),
     "balance": Told(_FOUND, (AccountNotFound,)),
     "deposit": Told(
-        {200: "credited, or it was already"},
+        {201: "credited, or it was already"},
         (DepositsByBankOnly, DailyLimitExceeded, AccountNotFound),
         repeats=True,
         examples={"a thousand dollars": {"amount": "1000.00"}},
