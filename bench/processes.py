@@ -49,7 +49,7 @@ def starts() -> list[Start]:
     The bare function has boto3 whole, compiled like ours. The runs of all alternate.
     """
     asset = build(Target.EMBEDDED).directory
-    modules = {f"{c.name}.api": f"functions.{c.name}.api" for c in contexts() if c.routes}
+    modules = {f"{c.name}.{door}": f"functions.{c.name}.{door}" for c in contexts() for door in c.routes}
     modules |= {f"{c.name}.tasks": f"functions.{c.name}.tasks" for c in contexts() if c.tasks}
     modules |= {f"{c.name}.schedule": f"functions.{c.name}.schedule" for c in contexts() if c.every_minutes}
     with tempfile.TemporaryDirectory() as bare:

@@ -151,7 +151,7 @@ class TestWhatTheBankTells:
         assert len(parked["strange"]) == min(500, len(strange.decode()))
         assert parked["why"].startswith("the bank's event is not understood")
         told = doors.operator().post("/operations/parked/evt_of_a_test/dismiss", {"reason": "the bank was asked"})
-        assert told.json["outcome"] == "DISMISSED"
+        assert told.json["after"] == "DISMISSED"
 
     @pytest.mark.parametrize(
         "other",
