@@ -33,7 +33,7 @@ class CashOut:
 
     order: dict[str, Any] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
-    states: list[str] = field(default_factory=list)  # of the execution, as they were entered
+    states: list[str] = field(default_factory=list)  # of its executions, as they were entered
 
 
 def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, tell: Callable[[str], None]) -> CashOut:
@@ -66,7 +66,9 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
                 made.statuses.append(now["status"])
                 tell(f"  {now['status']}{_more(now)}")
     made.states = states(desk.environment, order["order_id"])
-    tell(f"  its execution went through {' → '.join(made.states)}")
+    if made.order["payout_attempts"]:
+        made.states += states(desk.environment, order["order_id"], "payout")
+    tell(f"  its machines went through {' → '.join(made.states)}")
     return made
 
 

@@ -29,6 +29,7 @@ OPERATOR = "olga"
 TEND_MARKET = "cryptodesk-orders-tend-market"
 
 Rules = Mapping[str, Any]
+_BECAUSE = {"reason": "a new stack"}  # what an operator does is always for a reason
 
 
 def _asset(name: str, precision: int, price_source_id: str, *, active: bool = True, **more: Any) -> Rules:
@@ -131,8 +132,9 @@ class Desk:
         `acc-{username}`)."""
         with self.http(OPERATOR) as http:
             url = f"/operations/clients/{username}"
-            _ok(http.put(f"{url}-crypto/crypto", json={"username": username}))
-            _ok(http.put(f"{url}-bank/banking", json={"username": username, "account_id": f"acc-{username}"}))
+            _ok(http.put(f"{url}-crypto/crypto", json={"username": username, **_BECAUSE}))
+            paid = {"username": username, "account_id": f"acc-{username}", **_BECAUSE}
+            _ok(http.put(f"{url}-bank/banking", json=paid))
 
     def tend_market(self) -> None:
         """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""
@@ -163,7 +165,7 @@ def seed(desk: Desk) -> list[str]:
     if missing:
         with desk.http(OPERATOR) as http:
             for asset_id in missing:
-                _ok(http.put(f"/operations/catalogue/{asset_id}", json=CATALOGUE[asset_id]))
+                _ok(http.put(f"/operations/catalogue/{asset_id}", json={**CATALOGUE[asset_id], **_BECAUSE}))
         done += missing
     if missing or any(listings[a].quote is None or listings[a].stale(clock.now()) for a in CATALOGUE):
         _quote_more(desk.environment)

@@ -135,11 +135,12 @@ def test_ids_of_one_kind_are_no_ids_of_another(doors: Doors, world: World) -> No
     for other in (world.pending, world.unpaid):
         assert ann.get(f"/balance/withdrawals/{other}").problem == "WithdrawalNotFound"
         for act in ("complete", "reject", "retry-payout", "abandon-attempt"):
-            assert olga.post(f"/operations/withdrawals/{other}/{act}", body).problem == "WithdrawalNotFound"
+            assert olga.post(f"/operations/withdrawals/{other}/{act}", body).problem == "PayoutNotFound"
     for other in (world.pending, world.withdrawal):
         assert ann.get(f"/crypto/order/sell/{other}").problem == "SellOrderNotFound"
-        for act in ("retry-payout", "abandon-attempt", "mark-filled", "credit-usd", "void"):
-            assert olga.post(f"/operations/sell-orders/{other}/{act}", body).problem == "SellOrderNotFound"
+        for act in ("retry-payout", "abandon-attempt", "mark-filled", "credit-usd"):
+            assert olga.post(f"/operations/sell-orders/{other}/{act}", body).problem == "PayoutNotFound"
+        assert olga.post(f"/operations/sell-orders/{other}/void", body).problem == "SellOrderNotFound"
     for other in (world.withdrawal, world.unpaid):
         assert olga.post(f"/operations/orders/{other}/fail", body).problem == "OrderNotFound"
 

@@ -132,7 +132,7 @@ class TestWhatTheBankTells:
         assert len(parked["strange"]) == min(500, len(strange.decode()))
         assert parked["why"].startswith("the bank's event is not understood")
         told = doors.operator().post("/operations/parked/evt_of_a_test/dismiss", {"reason": "the bank was asked"})
-        assert told.json["outcome"] == "DISMISSED"
+        assert told.json["after"] == "DISMISSED"
 
     @pytest.mark.parametrize("event_id", ["evt.1", "é", "x" * 65, "evt#1", "HOOK#x", "a b"])
     def test_under_an_id_that_no_key_can_hold_is_kept_under_one_that_can_be(

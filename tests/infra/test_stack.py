@@ -22,6 +22,7 @@ LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeRe
 LOG_DELIVERY |= {f"logs:{verb}LogDelivery" for verb in ("Create", "Get", "Update", "Delete")}
 LOG_DELIVERY |= {"logs:ListLogDeliveries"}
 ON_TOKENS = {TOKEN, TOKEN_FAILS}
+OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
@@ -336,7 +337,7 @@ def test_functions_with_the_exchanges_key_share_an_asset_of_their_own(staging: S
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
-        assert function["Timeout"] == (29 if name.endswith(".api") else 60 if name in TASKS else 55)
+        assert function["Timeout"] == (29 if name in OF_HTTP else 60 if name in TASKS else 55)
         assert function["MemorySize"] == 512
 
 
@@ -400,9 +401,9 @@ def test_alarms_may_speak_to_their_topic_and_only_over_tls(staging: Synthesised)
     assert insecure["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
 
 
-def test_each_api_function_lets_the_api_in_once(staging: Synthesised) -> None:
+def test_each_http_function_lets_the_api_in_once(staging: Synthesised) -> None:
     gates = [p for p in staging.of("Lambda::Permission").values() if p["Principal"] == "apigateway.amazonaws.com"]
-    assert len(gates) == len([name for name in GRANTS if name.endswith(".api")])
+    assert len(gates) == len(OF_HTTP)
 
 
 def test_an_alarm_reaches_the_address_that_was_given(production: Synthesised, staging: Synthesised) -> None:

@@ -50,10 +50,10 @@ def test_a_cash_out_is_paid_by_the_third_attempt(stack: Stack, seller: str) -> N
     assert made.order["status"] == "FILLED"
     assert made.order["payout_attempts"] == 3
     assert made.statuses[-1] == "FILLED"
-    assert made.states[:3] == ["ReadOrder", "NextStep", "PollSellOrder"]
+    assert made.states[:3] == ["PollSellOrder", "Sold", "CreatePayout"]
     assert made.states.count("CreatePayout") == 3
     assert made.states.count("BackOff") == 2
-    assert made.states[-1] == "Filled"
+    assert made.states[-1] == "Paid"
     assert credits(stack)[made.order["order_id"]] == 1
     reconciled(stack, seller)
 
@@ -64,7 +64,7 @@ def test_a_withdrawal_leaves_by_the_payout_machine(stack: Stack, seller: str) ->
         made = http.post("/balance/withdrawals", json=asked, headers={"Idempotency-Key": "w"}).json()
         path = f"/balance/withdrawals/{made['transfer_id']}"
         eventually(lambda: http.get(path).json()["status"] == "COMPLETED")
-    assert states(stack.desk.environment, made["transfer_id"], "payout")[-1] == "Filled"
+    assert states(stack.desk.environment, made["transfer_id"], "payout") == ["CreatePayout", "AwaitPayout", "Paid"]
     assert credits(stack)[made["transfer_id"]] == 1
     reconciled(stack, seller)
 
@@ -83,8 +83,8 @@ def test_a_payout_that_fails_five_times_is_found_explained_and_finished(stack: S
         by_hand = {"reason": "wire 4711 by hand"}
         path = f"/operations/sell-orders/{order_id}/mark-filled"
         would = operator.post(path, json={**by_hand, "dry_run": True}).json()
-        assert (would["done"], would["order"]["status"]) == (False, "SELL_PAYOUT_FAILED")
-        assert operator.post(path, json=by_hand).json()["order"]["status"] == "FILLED"
+        assert (would["done"], would["before"], would["after"]) == (False, "SELL_PAYOUT_FAILED", "FILLED")
+        assert operator.post(path, json=by_hand).json()["after"] == "FILLED"
         assert operator.get("/operations/work", params={"context": "offramp"}).json()["items"] == []
     assert credits(stack)[order_id] == 0
     reconciled(stack, seller)

@@ -78,14 +78,14 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def trade(self, user: str, asset: str, side: str, quantity: str) -> None:
         placed = self._attempt(lambda: self.desk.place(self.owners[user], side, quantity, asset))
         if placed is not None:
-            self._settle(self.owners[user], placed.order.order_id)
+            self._settle(self.owners[user], placed.made.order_id)
 
     @rule(
         target=orders, user=users, asset=assets, side=st.sampled_from(["BUY", "SELL"]), quantity=quantities, at=prices
     )
     def rest(self, user: str, asset: str, side: str, quantity: str, at: str) -> tuple[str, str | None]:
         placed = self._attempt(lambda: self.desk.place(self.owners[user], side, quantity, asset, order_price=at))
-        return user, None if placed is None else placed.order.order_id
+        return user, None if placed is None else placed.made.order_id
 
     @rule(order=consumes(orders))
     def cancel(self, order: tuple[str, str | None]) -> None:
@@ -116,7 +116,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         self.leaving[asked.transfer_id] = (owner, amount)
         return str(asked.transfer_id)
 
-    @rule(transfer_id=consumes(withdrawals), act=st.sampled_from(["complete", "reject", "retry"]))
+    @rule(transfer_id=consumes(withdrawals), act=st.sampled_from(["mark_paid", "give_back", "retry"]))
     def decide(self, transfer_id: str | None, act: str) -> None:
         """An operator may do it exactly while nothing of it is at the bank and it is not over."""
         if transfer_id is None:
@@ -124,11 +124,11 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         story = self.desk.operations.story(transfer_id)
         open_ = story.waits_for is not None and all(call.state == "REJECTED" for call in story.calls)
         try:
-            getattr(self.desk.accounts, act)(transfer_id, "by hand", "olga")
+            self.desk.by_hand(act, transfer_id)
         except PayoutUnsettled:
             assert not open_
         else:
-            assert open_ or story.status == {"complete": "COMPLETED", "reject": "REJECTED"}.get(act)
+            assert open_ or story.status == {"mark_paid": "COMPLETED", "give_back": "REJECTED"}.get(act)
 
     @rule(user=users, quantity=st.sampled_from(["1", "0.33333", "2.444", "1.666"]), limit=st.integers(80, 120))
     def cash_out(self, user: str, quantity: str, limit: int) -> None:
