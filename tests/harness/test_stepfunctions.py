@@ -306,6 +306,16 @@ def test_a_token_is_gone_when_its_task_has_failed_be_it_for_a_retry_or_caught() 
     assert (execution.visited, execution.error) == (["X", "Y", "Z"], "States.Runtime")
 
 
+def test_a_token_is_only_in_the_context_of_its_own_state() -> None:
+    rig = Rig()
+    later = passing(Parameters={"token.$": "$$.Task.Token"})
+    execution = rig.start(rig.deploy(machine(Pay=token_task("keep", Next="Later"), Later=later)))
+    rig.service.run()
+    rig.service.send_task_success(taskToken=rig.tokens[0], output="1")
+    rig.service.run()
+    assert (execution.visited, execution.error) == (["Pay", "Later"], "States.Runtime")
+
+
 def test_what_is_wrong_with_what_is_sent_is_refused_and_the_token_stays() -> None:
     rig = Rig()
     _, token = waiting(rig)
