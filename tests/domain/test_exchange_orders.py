@@ -188,6 +188,10 @@ def unknown(*_: Any) -> Report:
     raise ExchangeOrderUnknown("no such order")
 
 
+def unavailable(*_: Any) -> Report:
+    raise ExchangeUnavailable("no answer")
+
+
 def forgets(desk: Desk, *ids: str) -> None:
     """The exchange does not know its orders any more by its own id (`order`), by ours (`find`)."""
     desk.world.exchange = around(desk.world.fake, **dict.fromkeys(ids, unknown))
@@ -486,8 +490,11 @@ def test_an_order_that_the_last_look_finds_is_ended_and_told(desk: Desk, status:
     assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
 
 
+@pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
 @pytest.mark.parametrize("status", [NEVER, ABSENT])
-def test_an_answer_that_comes_after_the_order_was_given_up_is_told(desk: Desk, status: Status) -> None:
+def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
+    desk: Desk, status: Status, silent: bool
+) -> None:
     """The process that placed it was slow: others have looked meanwhile, and found nothing."""
 
     def slow(real: Callable[..., str], *ticket: Any) -> str:
@@ -495,12 +502,15 @@ def test_an_answer_that_comes_after_the_order_was_given_up_is_told(desk: Desk, s
         never = give_up(desk)
         if status is ABSENT:
             look_again(desk.at_exchange, never, THING)
+        if silent:
+            desk.world.exchange = around(desk.world.fake, cancel=unavailable)
         return real(*ticket)
 
     desk.world.exchange = around(desk.world.fake, place=slow)
     order = place(desk)
     (placed,) = at_the_exchange(desk)
     assert (order.status, order) == (TURNED_UP, there(desk))
+    assert placed.status == (AtTheExchange.NEW if silent else AtTheExchange.CANCELED)
     assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
 
 
@@ -569,7 +579,7 @@ def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
             return store.close(replace(order, status=before), moved)
 
 
-@pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in TRANSITIONS[a]], ids=str)
+@pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in sorted(TRANSITIONS[a])], ids=str)
 def test_a_move_is_written_only_from_the_state_before_it(desk: Desk, before: Status, after: Status) -> None:
     empty, order = desk.dynamo, draft(desk)
     for now in Status:

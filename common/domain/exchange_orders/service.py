@@ -48,9 +48,9 @@ class ExchangeOrderNotFound(NotFound):
 
 
 class Owner(Protocol):
-    """What an exchange order is placed for. Each method is told the exchange order as it is after a move and answers
-    with what that means for the owner: the writes land together with the move, and are refused with ExchangeOrderMoved
-    where the owner has moved on."""
+    """What an exchange order is placed for. Each method is told the exchange order as it is after a move (`on_final` as
+    it was before it, and the fill) and answers with what that means for the owner: the writes land together with the
+    move, and are refused with ExchangeOrderMoved where the owner has moved on."""
 
     def on_accepted(self, order: ExchangeOrder) -> Sequence[Write]:
         """The exchange has the order."""
@@ -257,7 +257,9 @@ class ExchangeOrders:
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
         now = self._moved(opened, [*owner.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.NEVER, Status.ABSENT):  # its owner has been told that the exchange does not have it
-            return self._late(now, owner, exchange_order_id)
+            late = self._late(now, owner, exchange_order_id)
+            self._end_late(late, exchange_order_id)
+            return late
         return now
 
     def _final(self, order: ExchangeOrder, owner: Owner, seen: Report) -> ExchangeOrder:
@@ -278,6 +280,13 @@ class ExchangeOrders:
         log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
         late = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
         return self._moved(late, [*owner.on_late(late), store.close(order, late)])
+
+    def _end_late(self, order: ExchangeOrder, exchange_order_id: str) -> None:
+        """What rests would fill for nobody. Asked once: a person looks at the order anyway."""
+        try:
+            self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
+        except (ExchangeOrderUnknown, ExchangeUnavailable) as silent:
+            log.warning("it may rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
 
     def _moved(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
         """Write a move to `after`; the order as it is then, whoever has moved it."""
