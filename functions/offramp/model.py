@@ -9,9 +9,10 @@ from enum import StrEnum
 
 from common import keys
 from common.domain.catalogue.model import Asset, Quote, check_size
-from common.domain.exchange_orders.model import Fill, Lot
+from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
+from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, plain
 from common.owner import Owner
 
@@ -200,7 +201,7 @@ class Band:
 
 
 def sell_order(
-    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, lot: Lot, now: datetime
+    owner: Owner, order_id: str, asked: Terms, asset: Asset, quote: Quote, rules: MarketRules, now: datetime
 ) -> SellOrder:
     """The intent that `asked` becomes.
 
@@ -212,8 +213,8 @@ def sell_order(
     band = Band(quote, asset.estimate_band_bps)
     band.check(quantity, asked.estimated_amount, asset.price_age_max_seconds, now)
     asset.check_notional(asked.estimated_amount)
-    limit_price = lot.price_at_least(band.low)
-    _check_lot(lot, quantity, limit_price)
+    limit_price = rules.price_at_least(band.low)
+    _check_rules(rules, quantity, limit_price)
     return SellOrder(
         order_id=order_id,
         owner=owner,
@@ -233,15 +234,15 @@ def sell_order(
     )
 
 
-def _check_lot(lot: Lot, quantity: Quantity, limit_price: Price) -> None:
+def _check_rules(rules: MarketRules, quantity: Quantity, limit_price: Price) -> None:
     """Raises NotALot."""
-    if not lot.trades(quantity, limit_price):
+    if not rules.trades(quantity, limit_price):
         raise NotALot(
-            f"the exchange sells {quantity.asset_id} in multiples of {plain(lot.quantity_step)}, at least "
-            f"{plain(lot.min_quantity)} and ${lot.min_notional} an order",
-            quantity_step=plain(lot.quantity_step),
-            min_quantity=plain(lot.min_quantity),
-            min_notional_usd=str(lot.min_notional),
+            f"the exchange sells {quantity.asset_id} in multiples of {plain(rules.quantity_step)}, at least "
+            f"{plain(rules.min_quantity)} and ${rules.min_notional} an order",
+            quantity_step=plain(rules.quantity_step),
+            min_quantity=plain(rules.min_quantity),
+            min_notional_usd=str(rules.min_notional),
         )
 
 

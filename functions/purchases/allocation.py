@@ -20,8 +20,8 @@ from decimal import ROUND_CEILING, Decimal
 from functools import reduce
 
 from common.domain.catalogue.model import Asset, Quote
-from common.domain.exchange_orders.model import Lot
 from common.domain.ledger.model import USD
+from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from functions.purchases.model import Batch, Bought, Member, Plan, Status, nothing
 
@@ -43,14 +43,14 @@ class Share:
         return Status.COMPLETED if self.allocated.amount else Status.FAILED
 
 
-def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, lot: Lot) -> Plan | Bought:
+def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | Bought:
     """What to ask the exchange for; or why that is nothing."""
     wants = _wants(batch, members, quote.price, asset.precision)
     total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)
-    quantity = lot.quantity_at_most(Quantity(total, asset.asset_id))
+    quantity = rules.quantity_at_most(Quantity(total, asset.asset_id))
     ceiling = Price(EXACT.multiply(quote.price.usd_per_unit, (BPS + asset.slippage_max_bps) / BPS))
-    limit = lot.price_at_most(ceiling)
-    if not lot.trades(quantity, limit):
+    limit = rules.price_at_most(ceiling)
+    if not rules.trades(quantity, limit):
         above = any(m.max_price is not None and quote.price > m.max_price for m in members)
         why = f"the price of ${quote.price} is above max_price" if above else "less than the exchange's smallest order"
         if total and above:

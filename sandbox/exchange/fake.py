@@ -10,16 +10,16 @@ from typing import Literal, TypeVar
 
 from common.errors import Refusal
 from common.gateways.exchange import (
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
+    OrderReport,
     Side,
     State,
     Ticket,
 )
+from common.market import MarketRules
 from common.money import EXACT, Money, Quantity
 from sandbox.exchange.accounts import NOTHING
 from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, Symbol, VenueRefused
@@ -82,7 +82,7 @@ class FakeExchange:
     def name(self) -> str:
         return self._name
 
-    def rules(self, asset_id: str) -> Rules:
+    def rules(self, asset_id: str) -> MarketRules:
         """See `common.gateways.exchange.Exchange.rules`."""
         return self._call("rules", lambda: self._rules(asset_id))
 
@@ -94,11 +94,11 @@ class FakeExchange:
         """
         return self._call("place", lambda: self._place(ticket))
 
-    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+    def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.order`."""
         return self._call("order", lambda: self._exchange_order(asset_id, order_id=_id(exchange_order_id)))
 
-    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+    def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.find`."""
         return self._call("find", lambda: self._exchange_order(asset_id, client_order_id=client_order_id))
 
@@ -133,9 +133,9 @@ class FakeExchange:
             raise MarketUnknown(f"{self._name} has no open market for {asset_id} in {self._quote}", asset_id=asset_id)
         return symbol
 
-    def _rules(self, asset_id: str) -> Rules:
+    def _rules(self, asset_id: str) -> MarketRules:
         symbol = self._symbol(asset_id)
-        return Rules(symbol.quantity_step, symbol.price_step, symbol.min_quantity, Money(symbol.min_notional))
+        return MarketRules(symbol.quantity_step, symbol.price_step, symbol.min_quantity, Money(symbol.min_notional))
 
     def _place(self, ticket: Ticket) -> str:
         asset_id = ticket.quantity.asset_id
@@ -165,14 +165,14 @@ class FakeExchange:
 
     def _exchange_order(
         self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None
-    ) -> ExchangeOrder:
+    ) -> OrderReport:
         with self._venue.lock:  # an order and its trades of one moment
             order = self._found(asset_id, order_id, client_order_id)
             fees: dict[str, Decimal] = {}
             for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
                 if trade.fee:
                     fees[trade.fee_asset] = EXACT.add(fees.get(trade.fee_asset, NOTHING), trade.fee)
-        return ExchangeOrder(
+        return OrderReport(
             exchange_order_id=str(order.order_id),
             client_order_id=order.client_order_id,
             side=Side(order.side),

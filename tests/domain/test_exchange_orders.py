@@ -29,11 +29,11 @@ from common.domain.exchange_orders.model import (
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
 from common.errors import Conflict, Refusal
-from common.gateways.exchange import ExchangeOrder as Report
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeUnavailable,
     MarketUnknown,
+    OrderReport,
     Side,
     Ticket,
     client_order_id,
@@ -184,11 +184,11 @@ def at(desk: Desk, status: Status) -> ExchangeOrder:
     return there(desk)
 
 
-def unknown(*_: Any) -> Report:
+def unknown(*_: Any) -> OrderReport:
     raise ExchangeOrderUnknown("no such order")
 
 
-def unavailable(*_: Any) -> Report:
+def unavailable(*_: Any) -> OrderReport:
     raise ExchangeUnavailable("no answer")
 
 
@@ -272,7 +272,7 @@ def test_two_looks_that_miss_an_order_make_it_never_placed(desk: Desk) -> None:
 
 
 def test_a_look_counts_from_when_it_was_asked_and_not_answered(desk: Desk) -> None:
-    def slow(*_: Any) -> Report:
+    def slow(*_: Any) -> OrderReport:
         desk.clock.forward(seconds=30)
         return unknown()
 

@@ -14,11 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.gateways.exchange import (
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
+    OrderReport,
     Side,
     State,
     Ticket,
@@ -108,11 +108,11 @@ def scripted(answers: Answers | None = None, **options: Any) -> Iterator[tuple[A
         yield exchange_at(f"{running.url}/AP", **options), script
 
 
-def looked_up(exchange: AlphaPointExchange) -> ExchangeOrder:
+def looked_up(exchange: AlphaPointExchange) -> OrderReport:
     return exchange.order("BTC", "2543565231")
 
 
-def found(exchange: AlphaPointExchange) -> ExchangeOrder:
+def found(exchange: AlphaPointExchange) -> OrderReport:
     return exchange.find("BTC", OURS)
 
 
@@ -132,7 +132,7 @@ def unavailable(ask: Callable[[AlphaPointExchange], object], answers: Answers) -
     return refusal.value.facts, script
 
 
-def told(**fields: object) -> ExchangeOrder:
+def told(**fields: object) -> OrderReport:
     with scripted({"GetOrderStatus": order(**fields), "GetAccountTrades": array(trade(1))}) as (exchange, _):
         return exchange.order("BTC", "2543565231")
 
@@ -430,7 +430,7 @@ def test_without_the_instruments_nothing_is_sent(answer: Scripted) -> None:
 def test_an_order_is_told_alone_or_in_an_array_of_one(wrapped: bool) -> None:
     answer = array(order()) if wrapped else order()
     with scripted({"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))}) as (exchange, _):
-        assert exchange.order("BTC", "2543565231") == ExchangeOrder(
+        assert exchange.order("BTC", "2543565231") == OrderReport(
             exchange_order_id="2543565231",
             client_order_id=str(NUMBER),
             side=Side.SELL,

@@ -22,11 +22,11 @@ import pytest
 
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
+    OrderReport,
     Side,
     State,
     Ticket,
@@ -556,7 +556,7 @@ def test_an_order_is_told_with_what_its_trades_came_to(stub: Stub) -> None:
             ]
         ),
     )
-    assert stub.exchange.order("BTC", "28") == ExchangeOrder(
+    assert stub.exchange.order("BTC", "28") == OrderReport(
         exchange_order_id="28",
         client_order_id=OURS,
         side=Side.SELL,

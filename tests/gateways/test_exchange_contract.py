@@ -14,12 +14,11 @@ import pytest
 from common.clock import now
 from common.gateways.exchange import (
     Exchange,
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
+    OrderReport,
     Side,
     State,
     Ticket,
@@ -27,6 +26,7 @@ from common.gateways.exchange import (
 )
 from common.gateways.exchange.alphapoint import AlphaPointExchange
 from common.gateways.exchange.ccxt import CcxtExchange
+from common.market import MarketRules
 from common.money import ZERO, Money, Price, Quantity
 from sandbox.exchange import alphapoint
 from sandbox.exchange.binance import BinanceFace, Credential
@@ -64,7 +64,7 @@ class World:
         """Somebody else's order."""
         self.venue.place(MAKER, symbol, side, Kind.LIMIT, quantity=Decimal(quantity), price=Decimal(price))
 
-    def placed(self, ticket: Ticket) -> ExchangeOrder:
+    def placed(self, ticket: Ticket) -> OrderReport:
         return self.exchange.order(ticket.quantity.asset_id, self.exchange.place(ticket))
 
 
@@ -159,7 +159,7 @@ def test_an_exchange_has_a_name(world: World) -> None:
 
 def test_the_rules_of_a_market_are_exact(world: World) -> None:
     rules = world.exchange.rules("BTC")
-    expected = Rules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.00001"), min_notional=Money(5))
+    expected = MarketRules(Decimal("0.00001"), Decimal("0.01"), Decimal("0.00001"), min_notional=Money(5))
     assert rules in (expected, replace(expected, min_notional=ZERO)), "not every exchange has a least amount"
 
 
@@ -188,7 +188,7 @@ def test_a_market_that_is_closed_is_none_to_place_in(world: World, known_before:
 def test_an_order_that_nobody_meets_is_working(world: World, ticket: Ticket) -> None:
     exchange_order_id = world.exchange.place(ticket)
     order = world.exchange.order("BTC", exchange_order_id)
-    assert order == ExchangeOrder(
+    assert order == OrderReport(
         exchange_order_id=exchange_order_id,
         client_order_id=order.client_order_id,
         side=ticket.side,

@@ -16,7 +16,7 @@ from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.errors import Refusal
-from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
+from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, OrderReport
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
@@ -453,7 +453,7 @@ def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: 
     assert coins(desk, ann) == (10, 0)
 
 
-def never(*_: Any) -> ExchangeOrder:
+def never(*_: Any) -> OrderReport:
     raise ExchangeOrderUnknown("no such order")
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, ExchangeOrderNotFilled, Fill
-from common.gateways.exchange import ExchangeOrder, ExchangeOrderUnknown, ExchangeUnavailable
+from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, OrderReport
 from common.money import Money, Quantity
 from common.owner import Owner
 from functions.offramp.model import SaleUnresolved, SellOrderNotFound, Sold, Status
@@ -261,7 +261,7 @@ def test_an_order_that_is_late_is_overdue_only_when_it_should_have_been_over(des
 
 
 def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_word(desk: Desk, ann: Owner) -> None:
-    def unknown(*_: Any) -> ExchangeOrder:
+    def unknown(*_: Any) -> OrderReport:
         raise ExchangeOrderUnknown("no such order")
 
     order = desk.cash_out(ann, "1")
@@ -287,7 +287,7 @@ def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_wo
 def test_a_fill_that_can_not_be_is_never_booked(
     desk: Desk, ann: Owner, changed: dict[str, Any], counted: Counter[str]
 ) -> None:
-    def strange(real: Callable[..., ExchangeOrder], *asked: Any) -> ExchangeOrder:
+    def strange(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
         return replace(real(*asked), **changed)
 
     order = desk.cash_out(ann, "1")

@@ -22,7 +22,7 @@ from typing import Any
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
 from common.clock import instant
 from common.errors import Refusal, Unavailable
-from common.gateways.exchange import Exchange, ExchangeOrder, ExchangeOrderUnknown, client_order_id
+from common.gateways.exchange import Exchange, ExchangeOrderUnknown, OrderReport, client_order_id
 from common.owner import Owner
 from functions.purchases.model import BatchNotStuck
 from sandbox.exchange.orders import Fees, Order
@@ -209,7 +209,7 @@ class Late:
     def __init__(self, of: Exchange, now: Callable[[], datetime], until: datetime) -> None:
         self._of, self._now, self._until = of, now, until
 
-    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+    def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         if self._now() < self._until:
             raise ExchangeOrderUnknown("not yet")
         return self._of.find(asset_id, client_order_id)

@@ -19,9 +19,9 @@ from common.domain.exchange_orders.model import (
     ExchangeOrder,
 )
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.gateways.exchange import ExchangeOrder as Report
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
+    OrderReport,
 )
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
@@ -326,7 +326,7 @@ def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
     desk.world.nobody_sells()
     desk.world.ask(at, "100")
 
-    def in_dollars(real: Callable[..., Report], *asked: Any) -> Report:
+    def in_dollars(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
         return replace(real(*asked), fee=Money("0.012"), fees_elsewhere={})
 
     desk.world.exchange = around(desk.world.fake, order=in_dollars)
@@ -338,7 +338,7 @@ def test_a_fee_in_dollars_is_the_customers_as_far_as_their_dollars_reach(
 
 
 def test_a_fee_that_eats_all_that_was_bought_costs_the_customer_nothing(desk: Desk, ann: Owner) -> None:
-    def eaten(real: Callable[..., Report], *asked: Any) -> Report:
+    def eaten(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
         return replace(real(*asked), fees_elsewhere={"SOL": Decimal("0.2")})
 
     desk.world.exchange = around(desk.world.fake, order=eaten)
@@ -870,7 +870,7 @@ def test_voiding_again_does_nothing_more(desk: Desk, three: list[Purchase]) -> N
 def forgotten(desk: Desk, asked: Purchase) -> None:
     """The exchange has lost the order that it had accepted, whatever id it is asked by."""
 
-    def unknown(*_: Any) -> Report:
+    def unknown(*_: Any) -> OrderReport:
         raise ExchangeOrderUnknown("no such order")
 
     desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.domain.catalogue.model import Asset, Execution, Quote
-from common.domain.exchange_orders.model import Fill, Lot
+from common.domain.exchange_orders.model import Fill
+from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.allocation import Share, largest_remainder, left_to_the_desk, plan, shares, why_not_all
@@ -40,7 +41,7 @@ RATES = (Decimal("0.0001"), Decimal("0.001"), Decimal("0.0033"), Decimal("0.025"
 SATOSHI = Decimal("1E-8")
 NONE = Decimal(0)
 ANN = Owner("ann", "sub-ann")
-LOT = Lot(Decimal("0.001"), Decimal("0.01"), Decimal("0.001"), Money(5))
+RULES = MarketRules(Decimal("0.001"), Decimal("0.01"), Decimal("0.001"), Money(5))
 
 
 def asset(precision: int = 9, slippage_max_bps: int = 100, asset_id: str = "SOL") -> Asset:
@@ -76,8 +77,8 @@ def member(name: str, held: str, quantity: str | None = None, max_price: str | N
     )
 
 
-def asked_for(members: Sequence[Member], price: str = "100", top_up: str = "0", lot: Lot = LOT) -> Plan:
-    planned = plan(batch(top_up), members, asset(), quoted(price), lot)
+def asked_for(members: Sequence[Member], price: str = "100", top_up: str = "0", rules: MarketRules = RULES) -> Plan:
+    planned = plan(batch(top_up), members, asset(), quoted(price), rules)
     assert isinstance(planned, Plan)
     return planned
 
@@ -161,25 +162,25 @@ def test_the_desks_top_up_is_bought_too() -> None:
 
 @pytest.mark.parametrize("held", ["0.01", "4.95"])
 def test_what_is_too_small_for_the_exchange_is_not_bought(held: str) -> None:
-    planned = plan(batch(), [member("a", held)], asset(), quoted("100"), LOT)
+    planned = plan(batch(), [member("a", held)], asset(), quoted("100"), RULES)
     assert planned == nothing("SOL", "not bought: less than the exchange's smallest order")
 
 
 def test_the_exchanges_smallest_order_is_reckoned_at_the_limit() -> None:
     assert asked_for([member("a", "5.00")]).quantity == Quantity("0.05", "SOL")
-    exactly = replace(LOT, min_notional=Money("5.05"))
-    assert asked_for([member("a", "5.00")], lot=exactly).limit_price == Price("101")
+    exactly = replace(RULES, min_notional=Money("5.05"))
+    assert asked_for([member("a", "5.00")], rules=exactly).limit_price == Price("101")
     assert isinstance(plan(batch(), [member("a", "4.99")], asset(), quoted("100"), exactly), Bought)
 
 
 def test_a_smallest_quantity_that_is_no_multiple_of_the_step_is_kept_to() -> None:
-    lot = replace(LOT, min_quantity=Decimal("0.1005"), min_notional=ZERO)
-    assert isinstance(plan(batch(), [member("a", "10.09")], asset(), quoted("100"), lot), Bought)
-    assert asked_for([member("a", "10.10")], lot=lot).quantity == Quantity("0.101", "SOL")
+    rules = replace(RULES, min_quantity=Decimal("0.1005"), min_notional=ZERO)
+    assert isinstance(plan(batch(), [member("a", "10.09")], asset(), quoted("100"), rules), Bought)
+    assert asked_for([member("a", "10.10")], rules=rules).quantity == Quantity("0.101", "SOL")
 
 
 def test_a_batch_that_no_member_wants_at_the_price_says_why() -> None:
-    planned = plan(batch(), [member("a", "20", max_price="99")], asset(), quoted("100"), LOT)
+    planned = plan(batch(), [member("a", "20", max_price="99")], asset(), quoted("100"), RULES)
     assert planned == nothing("SOL", "not bought: the price of $100 is above max_price")
 
 
@@ -195,7 +196,7 @@ def test_members_whose_max_price_is_passed_are_left_out() -> None:
 
 
 def test_the_desk_does_not_buy_for_itself_alone() -> None:
-    planned = plan(batch("9.00"), [member("a", "1.00", max_price="99")], asset(), quoted("100"), LOT)
+    planned = plan(batch("9.00"), [member("a", "1.00", max_price="99")], asset(), quoted("100"), RULES)
     assert isinstance(planned, Bought)
 
 
@@ -267,8 +268,8 @@ def test_a_fee_that_eats_the_whole_fill_leaves_nobody_anything_to_pay() -> None:
 def test_a_unit_that_can_not_be_cut_goes_to_the_largest_remainder() -> None:
     """Of equal ones it goes to the first."""
     members = [member(name, "10") for name in "cab"]
-    lot = Lot(Decimal(1), Decimal("0.01"), Decimal(1), ZERO)
-    planned = plan(batch(), members, asset(precision=0), quoted("3"), lot)
+    rules = MarketRules(Decimal(1), Decimal("0.01"), Decimal(1), ZERO)
+    planned = plan(batch(), members, asset(precision=0), quoted("3"), rules)
     assert isinstance(planned, Plan)
     assert planned.quantity.amount == 9
     got = shares(batch(asked=planned, found=filled("4", "12")), members)
@@ -380,7 +381,7 @@ def any_cases(chance: Random, fills: int = 1) -> Iterator[Case]:
     price = Decimal(1 + below(10 ** (1 + below(8)))).scaleb(-2 * below(3))
     step = Decimal(1).scaleb(-precision + min(below(7), precision))
     asked = asset(precision, SLIPPAGES[below(len(SLIPPAGES))])
-    lot = Lot(step, PRICE_STEPS[below(len(PRICE_STEPS))], step, ZERO)
+    rules = MarketRules(step, PRICE_STEPS[below(len(PRICE_STEPS))], step, ZERO)
     members = []
     for n in range(1 + below(1 + below(5))):  # mostly few
         held, quantity, max_price, kind = CENT * (1 + below(10 ** (1 + below(5)))), None, None, below(6)
@@ -393,7 +394,7 @@ def any_cases(chance: Random, fills: int = 1) -> Iterator[Case]:
         members.append(Member(f"P{below(10)}{n}", ANN, Money(held), quantity, max_price))
     top_up = Money(CENT * below(1000)) if below(4) == 0 else ZERO
     closed = Batch("B", "SOL", BatchStatus.CLOSED, NOON, NOON, top_up=top_up)
-    planned = plan(closed, members, asked, Quote(Price(price), "test", NOON), lot)
+    planned = plan(closed, members, asked, Quote(Price(price), "test", NOON), rules)
     if isinstance(planned, Bought):
         yield Case(replace(closed, bought=planned), members, asked, {})
         return
@@ -515,9 +516,11 @@ def test_a_share_that_is_given_already_changes_nobody_elses(chance: Random) -> N
     assert shares(case.batch, some) == shares(case.batch, case.members)
 
 
-def filled_case(members: Sequence[Member], asked: Asset, price: str, lot: Lot, fill: Fill, executed: str) -> Case:
+def filled_case(
+    members: Sequence[Member], asked: Asset, price: str, rules: MarketRules, fill: Fill, executed: str
+) -> Case:
     """As planned at the price; `executed`: of this share of it."""
-    planned = plan(batch(), members, asked, quoted(price), lot)
+    planned = plan(batch(), members, asked, quoted(price), rules)
     assert isinstance(planned, Plan)
     part = Quantity(down(EXACT.multiply(planned.quantity.amount, Decimal(executed))), "SOL")
     gross = Money(EXACT.multiply(part.amount, Price(price).usd_per_unit))
@@ -528,13 +531,13 @@ def filled_case(members: Sequence[Member], asked: Asset, price: str, lot: Lot, f
 
 @pytest.mark.parametrize("precision", [0, 18])
 def test_a_thousand_members_of_one_batch_add_up(precision: int) -> None:
-    chance, lot = Random(precision), Lot(Decimal(1), Decimal("0.0001"), Decimal(1), ZERO)
+    chance, rules = Random(precision), MarketRules(Decimal(1), Decimal("0.0001"), Decimal(1), ZERO)
     members = [member(f"P{n:04}", f"{chance.randint(1, 999)}.{chance.randint(0, 99):02}") for n in range(1000)]
     fill = Fill("EXPIRED", Quantity(0, "SOL"), ZERO, ZERO, {"SOL": Decimal("123.45678901")})
-    assert not list(violations(filled_case(members, asset(precision), "0.37", lot, fill, "0.37")))
+    assert not list(violations(filled_case(members, asset(precision), "0.37", rules, fill, "0.37")))
 
 
-TINY = Lot(Decimal(1), Decimal("1E-12"), Decimal(1), ZERO)
+TINY = MarketRules(Decimal(1), Decimal("1E-12"), Decimal(1), ZERO)
 
 
 def test_amounts_of_more_than_twenty_eight_digits_add_up_too() -> None:

@@ -16,8 +16,9 @@ import pytest
 import urllib3
 
 from common import clock
-from common.gateways.exchange import Rules, Side, State, Ticket, client_order_id
+from common.gateways.exchange import Side, State, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange, _binance
+from common.market import MarketRules
 from common.money import Money, Price, Quantity, fraction_digits
 from local.seed import CATALOGUE, PRICES_BESIDES
 from sandbox.exchange.__main__ import References
@@ -811,7 +812,7 @@ def test_every_market_of_the_desk_trades_at_the_price_sources_price(symbol: Symb
     limit = (price * Decimal("0.99") // symbol.price_step) * symbol.price_step
     with serve(BinanceFace(venue, [KEYS], Faults()).decide, name="x") as face:
         exchange = CcxtExchange(face.url, api_key="key", secret="secret")
-        assert exchange.rules(symbol.base) == Rules(
+        assert exchange.rules(symbol.base) == MarketRules(
             symbol.quantity_step, symbol.price_step, symbol.min_quantity, Money(symbol.min_notional)
         )
         ticket = Ticket(Side.SELL, Quantity(quantity, symbol.base), Price(limit), client_order_id(symbol.name))

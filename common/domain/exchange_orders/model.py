@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Refusal, Unavailable
-from common.money import CENT, EXACT, ROUNDING, Money, Price, Quantity
+from common.money import CENT, EXACT, Money, Price, Quantity
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LATE_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
@@ -98,38 +98,6 @@ class ExchangeOrder:
     def look_at(self) -> datetime:
         """When to look once more for an order that was not there."""
         return (self.resolved_at or self.sent_at) + timedelta(seconds=LATE_LOOK_SECONDS)
-
-
-@dataclass(frozen=True)
-class Lot:
-    """What the exchange can trade: multiples of `quantity_step` at multiples of `price_step`, and nothing smaller than
-    its smallest order."""
-
-    quantity_step: Decimal
-    price_step: Decimal
-    min_quantity: Decimal
-    min_notional: Money
-
-    def trades(self, quantity: Quantity, limit_price: Price) -> bool:
-        notional = Money(EXACT.multiply(limit_price.usd_per_unit, quantity.amount))
-        fits = not ROUNDING.remainder(quantity.amount, self.quantity_step)
-        smallest = max(self.min_quantity, self.quantity_step)
-        return fits and quantity.amount >= smallest and notional >= self.min_notional
-
-    def quantity_at_most(self, quantity: Quantity) -> Quantity:
-        return Quantity(_steps(quantity.amount, self.quantity_step, ROUND_FLOOR), quantity.asset_id)
-
-    def price_at_least(self, price: Price) -> Price:
-        """A seller's limit is never lowered."""
-        return Price(_steps(price.usd_per_unit, self.price_step, ROUND_CEILING))
-
-    def price_at_most(self, price: Price) -> Price:
-        """A buyer's limit is never raised."""
-        return Price(_steps(price.usd_per_unit, self.price_step, ROUND_FLOOR))
-
-
-def _steps(amount: Decimal, step: Decimal, rounding: str) -> Decimal:
-    return EXACT.multiply(ROUNDING.divide(amount, step).to_integral_value(rounding), step)
 
 
 @dataclass(frozen=True)

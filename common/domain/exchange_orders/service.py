@@ -16,7 +16,6 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderOverdue,
     ExchangeOrderUnresolved,
     Fill,
-    Lot,
     Missing,
     Status,
     believable,
@@ -30,12 +29,13 @@ from common.gateways.exchange import (
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
+    OrderReport,
     Side,
     Ticket,
     client_order_id,
 )
-from common.gateways.exchange import ExchangeOrder as Report
 from common.log import count, log
+from common.market import MarketRules
 from common.money import Price, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
@@ -86,10 +86,9 @@ class ExchangeOrders:
     exchange: Callable[[], Exchange]
     now: Callable[[], datetime]
 
-    def lot(self, asset_id: str) -> Lot:
+    def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
-        rules = self.exchange().rules(asset_id)
-        return Lot(rules.quantity_step, rules.price_step, rules.min_quantity, rules.min_notional)
+        return self.exchange().rules(asset_id)
 
     def draft(self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price) -> ExchangeOrder:
         """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`."""
@@ -217,7 +216,7 @@ class ExchangeOrders:
             return True
         return False
 
-    def _report(self, order: ExchangeOrder) -> Report:
+    def _report(self, order: ExchangeOrder) -> OrderReport:
         """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none;
         ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
         had means nothing."""
@@ -233,7 +232,7 @@ class ExchangeOrders:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
         return exchange.find(asset_id, order.client_order_id)
 
-    def _seen(self, order: ExchangeOrder) -> Report:
+    def _seen(self, order: ExchangeOrder) -> OrderReport:
         """An OPEN order as it is now. Raises ExchangeUnavailable, also when the exchange does not know the order any
         more (it has told us of it: never take that back on its word) or tells what can not be."""
         try:
@@ -246,7 +245,7 @@ class ExchangeOrders:
             raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
         return seen
 
-    def _cancel_at_exchange(self, order: ExchangeOrder, seen: Report) -> None:
+    def _cancel_at_exchange(self, order: ExchangeOrder, seen: OrderReport) -> None:
         """Raises ExchangeUnavailable."""
         try:
             self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
@@ -262,7 +261,7 @@ class ExchangeOrders:
             return late
         return now
 
-    def _final(self, order: ExchangeOrder, owner: Owner, seen: Report) -> ExchangeOrder:
+    def _final(self, order: ExchangeOrder, owner: Owner, seen: OrderReport) -> ExchangeOrder:
         fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
         try:
             owner.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.settle(order, fill, at)))

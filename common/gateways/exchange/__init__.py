@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
+from common.market import MarketRules
 from common.money import Money, Price, Quantity
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
@@ -53,16 +54,6 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Rules:
-    """What an order in a market must keep: quantity and price are multiples of their steps."""
-
-    quantity_step: Decimal
-    price_step: Decimal
-    min_quantity: Decimal
-    min_notional: Money
-
-
-@dataclass(frozen=True)
 class Ticket:
     """An order to place: at `limit_price` or better; what can not be filled at once rests until it is cancelled.
 
@@ -77,7 +68,7 @@ class Ticket:
 
 
 @dataclass(frozen=True)
-class ExchangeOrder:
+class OrderReport:
     """An order as the exchange has it now.
 
     `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere` those in
@@ -107,7 +98,7 @@ class Exchange(Protocol):
         """Of the exchange, as people know it: `binance`."""
         ...
 
-    def rules(self, asset_id: str) -> Rules:
+    def rules(self, asset_id: str) -> MarketRules:
         """Of the asset's market in dollars; may be minutes old. Raises MarketUnknown."""
         ...
 
@@ -119,11 +110,11 @@ class Exchange(Protocol):
         """
         ...
 
-    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+    def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """Raises ExchangeOrderUnknown."""
         ...
 
-    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+    def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """Look among open orders and those that are over. Raises ExchangeOrderUnknown."""
         ...
 

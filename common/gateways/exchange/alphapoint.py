@@ -50,17 +50,17 @@ from urllib.parse import urlencode
 from common.clock import now
 from common.errors import Refusal
 from common.gateways.exchange import (
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
+    OrderReport,
     Side,
     State,
     Ticket,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
+from common.market import MarketRules
 from common.money import EXACT, ZERO, Money, Quantity, fraction_digits, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
@@ -171,7 +171,7 @@ class AlphaPointExchange:
         self._nonce_lock = Lock()
         self._listing: _Listing | None = None
 
-    def rules(self, asset_id: str) -> Rules:
+    def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
         return _rules(self._market(asset_id, self._until()))
 
@@ -206,13 +206,13 @@ class AlphaPointExchange:
             raise _garbled("neither Accepted nor Rejected")
         return str(_id(answer, "OrderId"))
 
-    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+    def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
         until = self._until()
         entry = self._status(exchange_order_id, until)
         return self._exchange_order(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
 
-    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+    def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`.
 
         An order is first among the open ones and then in the history. The adapter reads them in this order, so that no
@@ -305,7 +305,7 @@ class AlphaPointExchange:
         except ExchangeOrderUnknown as lost:
             raise _garbled("a trade of an order that it does not know") from lost
 
-    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> ExchangeOrder:
+    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> OrderReport:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
         order_id, account_id = _id(entry, "OrderId"), _id(entry, "Account")
@@ -316,7 +316,7 @@ class AlphaPointExchange:
         if executed > whole or (executed > 0) != (gross > 0) or (state is State.FULLY_EXECUTED and executed != whole):
             raise _garbled(f"an order of {whole}, {executed} executed for {gross}, that is {state}")
         fees = self._fees(order_id, executed, until)
-        return ExchangeOrder(
+        return OrderReport(
             exchange_order_id=str(order_id),
             client_order_id=client_order_id,
             side=Side.BUY if side == "Buy" else Side.SELL,
@@ -470,13 +470,13 @@ def _only(number: int, entries: list[Entry]) -> Entry | None:
     return next(iter(ours.values()), None)
 
 
-def _rules(instrument: Entry) -> Rules:
+def _rules(instrument: Entry) -> MarketRules:
     quantity_step, price_step = _amount(instrument, "QuantityIncrement"), _amount(instrument, "PriceIncrement")
     if not quantity_step or not price_step:
         raise _garbled("an increment is zero")
     told = instrument.get("minimumquantity") is not None  # not by version 3.3
     min_quantity = _amount(instrument, "MinimumQuantity") if told else Decimal(0)
-    return Rules(quantity_step, price_step, min_quantity, min_notional=ZERO)
+    return MarketRules(quantity_step, price_step, min_quantity, min_notional=ZERO)
 
 
 def _pair(instrument: Entry) -> tuple[Any, Any]:

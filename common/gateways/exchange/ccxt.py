@@ -41,17 +41,17 @@ from urllib3.util import parse_url
 from common.clock import now
 from common.errors import Refusal
 from common.gateways.exchange import (
-    ExchangeOrder,
     ExchangeOrderUnknown,
     ExchangeRefused,
     ExchangeUnavailable,
     MarketUnknown,
-    Rules,
+    OrderReport,
     Side,
     State,
     Ticket,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
+from common.market import MarketRules
 from common.money import EXACT, ROUNDING, Money, Quantity, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
@@ -144,7 +144,7 @@ class CcxtExchange:
         self._reading = Lock()
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
 
-    def rules(self, asset_id: str) -> Rules:
+    def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
         self._begin()
         return self._rules(self._tradable(asset_id))
@@ -175,14 +175,14 @@ class CcxtExchange:
         )
         return _text(order, "id")
 
-    def order(self, asset_id: str, exchange_order_id: str) -> ExchangeOrder:
+    def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
         self._begin()
         symbol = self._listed(asset_id)
         order = self._fetched(symbol, exchange_order_id)
         return self._exchange_order(asset_id, symbol, order, _text(order, "clientOrderId"))
 
-    def find(self, asset_id: str, client_order_id: str) -> ExchangeOrder:
+    def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`. Binance looks among all orders but those that ended without a fill 90 days ago: it has
         archived them. They are unknown here, which is as good as never placed."""
         self._begin()
@@ -238,10 +238,10 @@ class CcxtExchange:
             self._ask("market", client.set_markets, [*others, *found])
             self._read_at[symbol] = at
 
-    def _rules(self, symbol: str) -> Rules:
+    def _rules(self, symbol: str) -> MarketRules:
         market = self._client.markets[symbol]
         precision, limits = market["precision"], market["limits"]
-        rules = Rules(
+        rules = MarketRules(
             quantity_step=_decimal(precision, "amount"),
             price_step=_decimal(precision, "price"),
             min_quantity=_decimal(limits["amount"], "min", default="0"),
@@ -258,14 +258,14 @@ class CcxtExchange:
 
     def _exchange_order(
         self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str
-    ) -> ExchangeOrder:
+    ) -> OrderReport:
         """An order in our words, once its trades are there."""
         exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
         whole, executed = _decimal(order.get("info"), "origQty"), _decimal(order.get("info"), "executedQty")
         if side is None or executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
             raise _garbled(f"an order of {whole}, {executed} executed, that is {state}")
         gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
-        return ExchangeOrder(
+        return OrderReport(
             exchange_order_id=exchange_order_id,
             client_order_id=client_order_id,
             side=side,

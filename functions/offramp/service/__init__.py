@@ -85,8 +85,8 @@ class Offramp:
             clients.usable(self.table, kind, client_id, owner)
         listing, now = self.market.listing(asked.asset_id), self.now()
         quote = listing.tradable_quote(now)
-        lot = self.at_exchange.lot(asked.asset_id)
-        return model.sell_order(owner, order_id, asked, listing.asset, quote, lot, now)
+        rules = self.at_exchange.rules(asked.asset_id)
+        return model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
 
     def _again(self, known: SellOrder, fresh: SellOrder | None) -> Replayable[SellOrder]:
         """The answer to a repeat; a refused sale is tried again, as `fresh`."""

@@ -119,7 +119,7 @@ class Batches:
             listing, now = self.market.listing(batch.asset_id), self.now()
             listing.must_be_active()
             quote = self._told(batch, listing.asset, now) or listing.tradable_quote(now)
-            return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.lot(batch.asset_id))
+            return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.rules(batch.asset_id))
         except (AssetInactive, MarketUnknown) as no:
             return model.nothing(batch.asset_id, f"not bought: {no.detail}")
         except (PriceUnavailable, ExchangeUnavailable) as silent:
