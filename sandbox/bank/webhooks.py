@@ -349,7 +349,6 @@ def _post(url: str, headers: Mapping[str, str], body: bytes) -> int:
             headers={**headers, "User-Agent": "sandbox-bank", "Connection": "close"},
             timeout=TIMEOUT_SECONDS,
             retries=False,
-            redirect=False,
             preload_content=False,
         )
         response.close()

@@ -830,6 +830,21 @@ def test_a_restart_keeps_what_is_left_of_an_order_however_small_it_is() -> None:
     again.check()
 
 
+@pytest.mark.parametrize("ended", [[0, 1], [1, 0]])
+def test_after_a_restart_what_ended_first_is_forgotten_first(monkeypatch: pytest.MonkeyPatch, ended: list[int]) -> None:
+    monkeypatch.setattr(rules, "HISTORY_MAX", 2)
+    world = World()
+    orders = [world.place("alice", SELL, "0.1", "60000") for _ in range(2)]
+    for n in ended:
+        world.at += timedelta(seconds=1)
+        world.venue.cancel("alice", "BTCUSDT", order_id=orders[n].order_id)
+    again = restarted(world)
+    third = again.place("alice", SELL, "0.1", "60000")
+    again.venue.cancel("alice", "BTCUSDT", order_id=third.order_id)
+    known = [order.order_id for order in again.venue.history("alice")]
+    assert known == [third.order_id, orders[ended[1]].order_id]
+
+
 def test_a_restart_ends_the_open_orders_of_the_market_itself() -> None:
     world = World()
     world.place(HOUSE, BUY, "1", "59000")
