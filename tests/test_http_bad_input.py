@@ -662,7 +662,7 @@ def test_a_limit_is_between_1_and_100(bad: Bad, doors: Doors, world: World, rout
         ("/orders", {"status": "DONE"}, "status"),
         ("/orders", {"status": ""}, "status"),
         ("/orders", {"status": "PENDING,FAILED"}, "status"),
-        ("/operations/work", {"context": "purchases"}, "context"),
+        ("/operations/work", {"context": "payouts"}, "context"),
         ("/operations/work", {"overdue": "perhaps"}, "overdue"),
     ],
     ids=str,

@@ -81,7 +81,7 @@ class TestWhatTheBankTells:
         before = world.desk.clock.at
         world.desk.world.machines.run()
         told = doors.operator().get(f"/operations/work/{world.paying}").json
-        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Filled")
+        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Paid")
         assert world.desk.clock.at - before < timedelta(minutes=1)
 
     @pytest.mark.parametrize("secret", WEBHOOK_SECRETS, ids=["the old secret", "the new secret"])

@@ -96,7 +96,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
 
     for outcome in interleaver.run(*map(work, range(writers))):
         outcome.result()
-    assert len({placed.order.order_id for placed in kept}) == writers * each
+    assert len({placed.made.order_id for placed in kept}) == writers * each
     orders = [item for item in desk.dynamo.items() if item["entity_type"] == {"S": "order"}]
     assert len(orders) == writers * each + 1
     desk.check()
