@@ -84,7 +84,7 @@ class TestWhatTheBankTells:
         before = world.desk.clock.at
         world.desk.world.machines.run()
         told = doors.operator().get(f"/operations/work/{world.paying}").json
-        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Filled")
+        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Paid")
         assert world.desk.clock.at - before < timedelta(minutes=1)
 
     def test_may_come_as_base64_as_api_gateway_sends_any_body_it_likes(self, doors: Doors, world: World) -> None:

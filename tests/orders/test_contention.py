@@ -132,7 +132,7 @@ def test_one_key_sent_by_eight_at_once_is_one_order(seed: int) -> None:
     outcomes = interleaver.run(*[lambda: desk.place(ann, "BUY", "1", key="k")] * 8)
     placed = [outcome.result() for outcome in outcomes]
     assert Counter(p.replayed for p in placed) == {False: 1, True: 7}
-    assert len({p.order.order_id for p in placed}) == 1
+    assert len({p.made.order_id for p in placed}) == 1
     assert desk.accounts.balance(ann).current == Money(900)
     desk.check()
 
