@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import copy
-import json
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
 
 from common import keys
 from common.acts import OperatorOutcome
 from common.domain import acts
-from common.domain.acts import ACTS, Act, Case
+from common.domain.acts import ACTS, Case
 from common.domain.clients import ClientStatus
+from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import POLL_LIMIT
-from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import ATTEMPTS_EVER
 from common.errors import Refusal, Unavailable
@@ -30,13 +29,12 @@ from common.owner import Owner
 from functions.offramp.model import SellOrderNotOpen
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
-from tests.calls import Call
 from tests.depth import deep
 from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.offramp.seen import OnItsWay, an_event, around, before_next_write
+from tests.offramp.seen import OnItsWay, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
@@ -72,9 +70,9 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
     except (SellOrderNotOpen, BatchNotStuck) as refusal:
         if command == "offramp void" and "the exchange has executed" in refusal.detail:
             return listed
-        if command == "batches void" and (placed := desk.at_exchange.existing(thing_id, 1)).may_be_lost(desk.clock.at):
-            return listed and not desk.at_exchange.is_lost(placed)
-        return False
+        placed = exchange_orders.find(desk.table, thing_id, 1)
+        overdue = command == "batches void" and placed is not None and placed.may_be_lost(desk.clock.at)
+        return listed and overdue
     except Unavailable:  # the exchange does not answer
         return listed
     except Refusal:
@@ -114,6 +112,13 @@ def play(desk: Desk, scene: Scene, seen: Seen) -> None:
     desk.run()
     check(desk, seen)
     desk.check()
+
+
+def undisturbed(desk: Desk) -> Desk:
+    """The same desk, whose looks at the table and outside are not among what may go wrong."""
+    world = copy.copy(desk.world)
+    world.client, world.exchange, world.bank = world.machines, world.fake, world.simulated
+    return Desk(desk.dynamo, desk.clock, outside=world)
 
 
 # Scenes
@@ -324,8 +329,88 @@ SCENES: dict[str, Scene] = {
 }
 
 
-@pytest.mark.parametrize("scene", SCENES.values(), ids=SCENES)
-def test_what_is_listed_is_what_a_dry_run_does_not_refuse(scene: Scene) -> None:
+@pytest.fixture(scope="module")
+def played() -> dict[str, Seen]:
+    """What the scenes of this module have come across."""
+    return {}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_what_is_listed_is_what_a_dry_run_does_not_refuse(name: str, played: dict[str, Seen]) -> None:
     """Two acts ask the exchange besides: a sale that is there is refused when some of it is executed, an overdue batch
-    when the exchange still knows its order. No service asks the exchange for a list of what could be done."""
-    play(Desk(), scene, Counter())
+    when the exchange still knows its order. A story does not ask the exchange."""
+    seen: Seen = Counter()
+    play(Desk(), SCENES[name], seen)
+    played[name] = seen
+
+
+def test_the_scenes_have_seen_every_act_possible_and_refused(played: dict[str, Seen]) -> None:
+    if played.keys() != SCENES.keys():
+        pytest.skip("needs all scenes of this module")
+    expected = {(act.command, possible) for act in ACTS for possible in (True, False)}
+    assert set().union(*played.values()) == expected
+
+
+@pytest.mark.parametrize("scene", [cash_out, withdraw, pools], ids=lambda scene: scene.__name__)
+@pytest.mark.parametrize("number", range(0, 90, deep(9, 1)))
+def test_that_is_so_wherever_a_process_has_ended(scene: Scene, number: int) -> None:
+    """After each call of the outside, the table included, behind which a process may die."""
+    beginning = Desk()
+    beginning.list_asset("BTC", "100")
+    beginning.list_exchange_asset()
+    ann = beginning.customer(usd="2000.00")
+    beginning.clients(ann)
+    beginning.buy(ann, "10")
+    desk = FaultyDesk.after(beginning, Faults(planned({number: CrashAfter()})))
+    desk.world.simulated.set_outcome("fail", times=2)
+    with suppress(Crash, Unavailable):
+        scene(desk, ann)
+    seen: Seen = Counter()
+    for _ in range(8):
+        desk.process()
+        check(undisturbed(desk), seen)
+        steps = iter(range(3))
+        desk.run(until=lambda: next(steps, None) is None)  # noqa: B023
+    desk.run()
+    check(undisturbed(desk), seen)
+    assert seen
+
+
+def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
+    operators = {
+        f"{route.method} {re.sub('{.*?}', '{id}', route.path)}"
+        for route in ROUTES
+        if route.method == "POST" and route.path.startswith("/operations/") and "{" in route.path
+    }
+    credit = "POST /operations/users/{id}/deposits"  # of no item
+    assert {act.route for act in ACTS} == operators - {credit}
+
+
+def test_an_attempt_that_would_have_no_reference_is_not_offered(desk: Desk) -> None:
+    desk.clients(ann := desk.customer())
+    desk.world.simulated.set_outcome("fail")
+    thing_id = withdraw(desk, ann)
+    desk.run()
+    payout = payouts.payout(desk.table, thing_id)
+    for attempts, offered in ((ATTEMPTS_EVER - 1, True), (ATTEMPTS_EVER, False)):
+        case = Case(
+            keys.WITHDRAWAL,
+            payout.status,
+            desk.clock.at,
+            payout=replace(payout, attempts=attempts),
+            latest=payouts.latest(desk.table, payout),
+        )
+        commands = [act.command for act in acts.possible(thing_id, case)]
+        assert ("withdrawals retry-payout" in commands, "withdrawals reject" in commands) == (offered, True)
+
+
+def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
+    desk.clients(ann := desk.customer())
+    desk.world.simulated.set_outcome("fail")
+    thing_id = withdraw(desk, ann)
+    desk.run()
+    offered = desk.operations.story(thing_id).acts
+    assert [(act.command, act.route) for act in offered] == [
+        (f"withdrawals {verb}", f"POST /operations/withdrawals/{thing_id}/{verb}")
+        for verb in ("retry-payout", "complete", "reject")
+    ]

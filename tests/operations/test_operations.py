@@ -20,7 +20,15 @@ from common.machines import MachinesUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.operations import schedule
-from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingKnown, NothingWaits, StillRunning, Swept
+from functions.operations.model import (
+    AccountBusy,
+    ImpossibleAsset,
+    NotDriven,
+    NothingKnown,
+    NothingWaits,
+    StillRunning,
+    Swept,
+)
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, Desk
