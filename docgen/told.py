@@ -38,7 +38,7 @@ from functions.offramp.model import (
     SellOrderNotFound,
     SellOrderNotOpen,
 )
-from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning
+from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingKnown, NothingWaits, StillRunning
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
 from functions.purchases.model import (
     AmountTooSmall,
@@ -255,10 +255,10 @@ TOLD: dict[str, Told] = {
         },
     ),
     "work": Told(_FOUND),
-    "story": Told(_FOUND, (MachinesUnavailable,)),
+    "story": Told(_FOUND, (NothingKnown, MachinesUnavailable)),
     "redrive": Told(
         {200: "its next execution has started"},
-        (NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
+        (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
     ),
     "parked": Told(_FOUND),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from typing import Annotated, Literal
@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http, keys
 from common.acts import OperatorOutcome
+from common.domain.acts import PossibleAct
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     POOL_DEADLINE_SECONDS,
@@ -116,7 +117,8 @@ class EventView(View):
 
 
 class OutsideCallView(View):
-    """Something asked of an outside system, under our id and theirs."""
+    """Something asked of an outside system, under our id and theirs. It is written down before it is asked: what has
+    no answer was perhaps never sent."""
 
     at: InstantText
     of: str
@@ -139,19 +141,33 @@ class ExecutionView(View):
     steps: list[StepView]
 
 
+class ActView(View):
+    """What may be done by hand now."""
+
+    command: str = Field(description="of the operators' command line, and of the audit")
+    route: str = Field(description="the same over HTTP")
+    does: str
+
+
 class StoryView(View):
-    """`waits_for` is null for what is finished."""
+    """`waits_for` is null for what is finished. A batch that is not closed yet is told as the pool whose open
+    generation it is."""
 
     id: str
+    kind: str = Field(description="such as sell_order or withdrawal")
     status: str | None
     waits_for: str | None
     waits_since: InstantText | None
     due_at: InstantText | None
     needs_person: bool
+    pool: str | None = Field(description="that it is, or waits or has waited in")
+    batch: str | None = Field(description="that it is bought with, or that the open generation of a pool will be")
+    members: list[str] = Field(description="of a batch, or of a pool's open generation: its purchases")
     events: list[EventView]
     calls: list[OutsideCallView]
     execution: ExecutionView | None
     execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
+    acts: list[ActView] = Field(description="what may be done by hand now, the likeliest first")
 
 
 class ParkedView(View):
@@ -168,6 +184,7 @@ class ParkedView(View):
     failure_code: str | None
     at: InstantText | None
     parked_at: InstantText
+    acts: list[ActView]
 
 
 class ParkedList(View):
@@ -251,7 +268,7 @@ def work(
     )
 
 
-@app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of an order or a withdrawal")
+@app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of what an id names")
 def story(thing_id: ThingId) -> StoryView:
     caller(app).must_be_operator()
     return _story(operations().story(thing_id))
@@ -321,11 +338,15 @@ def _done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct)
 def _story(story: Story) -> StoryView:
     return StoryView(
         id=story.id,
+        kind=story.kind,
         status=story.status,
         waits_for=story.waits_for,
         waits_since=story.waits_since,
         due_at=story.due_at,
         needs_person=story.needs_person,
+        pool=story.pool,
+        batch=story.batch,
+        members=list(story.members),
         events=[
             EventView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in story.events
         ],
@@ -335,7 +356,12 @@ def _story(story: Story) -> StoryView:
         ],
         execution=_execution(story.execution),
         execution_before=_execution(story.execution_before),
+        acts=_acts(story.acts),
     )
+
+
+def _acts(acts: Sequence[PossibleAct]) -> list[ActView]:
+    return [ActView(command=act.command, route=act.route, does=act.does) for act in acts]
 
 
 def _execution(ran: Ran | None) -> ExecutionView | None:
@@ -358,6 +384,7 @@ def _parked(item: BankEventItem) -> ParkedView:
         failure_code=item.failure_code,
         at=item.at,
         parked_at=item.created_at,
+        acts=_acts(operations().acts_on(item)),
     )
 
 

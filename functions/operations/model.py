@@ -21,8 +21,12 @@ class AccountBusy(Unavailable):
     """The account was written while its books were read, each time. Ask again when it is quieter."""
 
 
+class NothingKnown(NotFound):
+    """The desk knows nothing of this id."""
+
+
 class NothingWaits(NotFound):
-    """There is nothing of this id that waits for anything."""
+    """What this id names waits for nothing."""
 
 
 class NotDriven(Conflict):
@@ -47,7 +51,8 @@ class Waiting:
 
 @dataclass(frozen=True)
 class OutsideCall:
-    """Something that was asked of an outside system: under our id and theirs, and what it has said."""
+    """Something that was asked of an outside system: under our id and theirs, and what it has said. It is written down
+    before it is asked: what has no answer was perhaps never sent."""
 
     at: datetime
     of: str  # the exchange's name, or the bank

@@ -5,14 +5,15 @@ from __future__ import annotations
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 
 from common import keys
 from common.acts import OperatorOutcome
-from common.domain import audit, clients, timeline, work
+from common.domain import acts, audit, clients, timeline, work
+from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset
@@ -21,10 +22,10 @@ from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, Books
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.events import BankEvents, Taken
-from common.domain.payouts.model import PayoutNotFound, needs_decision
+from common.domain.payouts.model import kind_of
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.domain.timeline import Event
-from common.domain.work import Unfinished, WaitingItem
+from common.domain.work import WaitingItem
 from common.errors import NotFound, Refusal, Unavailable
 from common.keys import PrimaryKey
 from common.log import count, log
@@ -33,25 +34,33 @@ from common.owner import Owner
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
 from functions.operations.model import OutsideCall, Reconciled, Swept, Waiting
+from functions.operations.store import KnownItem
 
 FAR = timedelta(days=3650)
 SWEEPER = "the sweeper"
+RUNNING = "RUNNING"
 
 
 @dataclass(frozen=True)
 class Story:
-    """Everything there is to know of one order: where it stands, what it waits for, and how it came there."""
+    """Everything there is to know of one order: where it stands, what it waits for, how it came there, and what may be
+    done about it. `kind` is its row of the key schema."""
 
     id: str
+    kind: str
     status: str | None
     waits_for: str | None
     waits_since: datetime | None
     due_at: datetime | None
     needs_person: bool
+    pool: str | None  # that it is, or waits or has waited in
+    batch: str | None  # that it is, that it is bought with, or that the open generation of a pool will be
+    members: Sequence[str]  # of a batch, or of a pool's open generation
     events: Sequence[Event]
     calls: Sequence[OutsideCall]
     execution: Execution | None
-    execution_before: Execution | None = None  # of the machine that has handed it over
+    execution_before: Execution | None  # of the machine that has handed it over
+    acts: Sequence[PossibleAct]  # the likeliest first
 
 
 @dataclass(frozen=True)
@@ -105,23 +114,61 @@ class Operations:
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
 
     def story(self, thing_id: str) -> Story:
-        """Every move of an order or a withdrawal, oldest first; what it has asked of outside systems; what its latest
-        execution did, and that of the machine before; and what it waits for. Mostly empty for what never moved.
+        """Every move of what this id names, oldest first; what it has asked of outside systems; what its latest
+        execution did, and that of the machine before; what it waits for, and what may be done by hand. Of a batch that
+        is not closed yet, what its pool waits for.
 
-        Raises MachinesUnavailable.
+        Raises NothingKnown, MachinesUnavailable.
         """
-        item = self._waiting(thing_id)
+        item, now = self._known(thing_id), self.now()
+        execution = self._execution(item.machine, item.PK, item.generation)
+        runs = execution is not None and execution.status == RUNNING
         return Story(
             id=thing_id,
-            status=None if item is None else item.status,
-            waits_for=None if item is None else item.waits_for,
-            waits_since=None if item is None else item.waits_since,
-            due_at=None if item is None else item.due_at,
-            needs_person=item is not None and item.needs_person,
+            kind=item.row.entity,
+            status=item.status,
+            waits_for=item.waits_for,
+            waits_since=item.waits_since,
+            due_at=item.due_at,
+            needs_person=item.needs_person,
+            pool=item.pool,
+            batch=item.batch,
+            members=[] if item.batch is None else self._members(item),
             events=list(timeline.of(self.table, thing_id)),
             calls=list(store.calls(self.table, thing_id)),
-            execution=None if item is None else self._execution(item.machine, item.PK, item.generation),
-            execution_before=None if item is None else self._execution_before(item),
+            execution=execution,
+            execution_before=self._execution_before(item),
+            acts=acts.possible(thing_id, replace(self._case(item, now), runs=runs)),
+        )
+
+    def _known(self, thing_id: str) -> KnownItem:
+        """Raises NothingKnown."""
+        key = keys.item_named(thing_id)
+        item = None if key is None else store.known(self.table, key)
+        if item is None:
+            raise model.NothingKnown("nothing is known of this id", id=thing_id)
+        return item
+
+    def _members(self, item: KnownItem) -> list[str]:
+        """Of a pool, those of its open generation."""
+        assert item.batch is not None
+        return list(store.members(self.table, item.batch)) if item.row in (keys.POOL, keys.BATCH) else []
+
+    def _case(self, item: KnownItem, now: datetime) -> Case:
+        payout = latest = None
+        if kind_of(item.PK) is not None:
+            payout = payouts_store.payout(self.table, item.PK)
+            latest = payouts_store.latest(self.table, payout)
+        placed = store.exchange_order(self.table, item.PK) if item.row is keys.BATCH else None
+        return Case(
+            row=item.row,
+            status=item.status,
+            now=now,
+            waits=item.open_work is not None,
+            needs_person=item.needs_person,
+            payout=payout,
+            latest=latest,
+            exchange_order=placed,
         )
 
     def _execution(self, machine: str | None, thing_id: str, generation: Decimal | None) -> Execution | None:
@@ -129,11 +176,11 @@ class Operations:
             return None
         return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
 
-    def _execution_before(self, item: Unfinished) -> Execution | None:
+    def _execution_before(self, item: KnownItem) -> Execution | None:
         """The last one of the machine that has handed the item over."""
         if item.machine is None or item.generation_before is None:
             return None
-        machines = keys.row_of(PrimaryKey(item.PK, item.SK)).machines
+        machines = item.row.machines
         before = machines[machines.index(item.machine) - 1]
         return self._execution(before, item.PK, item.generation_before)
 
@@ -141,17 +188,18 @@ class Operations:
         """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
         Audited.
 
-        Raises NothingWaits; NotDriven; StillRunning; Redriven (another operator was first); MachinesUnavailable, Busy.
+        Raises NothingKnown; NothingWaits; NotDriven; StillRunning; Redriven (another operator was first);
+        MachinesUnavailable, Busy.
         """
-        item = self._waiting(thing_id)
-        if item is None or item.open_work is None:
-            raise model.NothingWaits("nothing of this id waits for anything", id=thing_id)
+        item = self._known(thing_id)
+        if item.open_work is None:
+            raise model.NothingWaits("it waits for nothing", id=thing_id)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
-        if item.needs_person and self._undecided(thing_id):
+        if not acts.machine_decides(self._case(item, self.now())):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
         execution = self._execution(item.machine, item.PK, item.generation)
-        if execution is not None and execution.status == "RUNNING":
+        if execution is not None and execution.status == RUNNING:
             raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
         if not dry_run:
             now = self.now()
@@ -161,21 +209,13 @@ class Operations:
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
-    def _undecided(self, thing_id: str) -> bool:
-        """Is it a payout that has failed or is disputed? Only an operator's move of its context goes on from there."""
-        try:
-            payout = payouts_store.payout(self.table, thing_id)
-        except PayoutNotFound:
-            return False
-        return needs_decision(payout, payouts_store.latest(self.table, payout))
-
-    def _waiting(self, thing_id: str) -> Unfinished | None:
-        key = keys.item_named(thing_id)
-        return None if key is None else work.item(self.table, key)
-
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
         return list(islice(payouts_store.parked(self.table, self.now()), limit))
+
+    def acts_on(self, event: BankEventItem) -> list[PossibleAct]:
+        """What may be done about an event of the bank."""
+        return acts.possible(event.webhook_id, Case(keys.BANK_EVENT, event.outcome, self.now()))
 
     def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
         """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
@@ -183,7 +223,7 @@ class Operations:
         Raises EventNotFound, Busy.
         """
         event = self.events.known(webhook_id)
-        if event.outcome != Taken.PARKED:
+        if not acts.is_parked(event.outcome):
             return _decided(event)
         if dry_run:
             expected = self.events.outlook(event)
@@ -202,7 +242,7 @@ class Operations:
         Raises EventNotFound, Busy.
         """
         event = self.events.known(webhook_id)
-        if event.outcome != Taken.PARKED:
+        if not acts.is_parked(event.outcome):
             return _decided(event)
         if not dry_run:
             entry = audit.entry(AuditEntry(self.now(), operator, "parked dismiss", webhook_id, reason))

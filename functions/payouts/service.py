@@ -13,14 +13,15 @@ from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
 from common.domain.payouts.model import (
     ABANDONED_SECONDS,
-    ATTEMPTS_EVER,
     WITHDRAWAL,
     Attempt,
-    AttemptStatus,
     Kind,
     Payout,
     PayoutNotFound,
     PayoutUnsettled,
+    has_attempts_left,
+    is_abandonable,
+    is_settled,
 )
 from common.domain.payouts.service import Payouts
 from common.table.transaction import Write
@@ -39,7 +40,7 @@ class PayoutActs:
         """Allow one more attempt, and start the machine, which makes it at once. Raises PayoutUnsettled also when there
         were too many."""
         payout = self._settled(kind, order_id)
-        if payout.attempts >= ATTEMPTS_EVER:
+        if not has_attempts_left(payout):
             raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
         after = kind.paying if payout.attempts else kind.ready
         says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
@@ -89,7 +90,7 @@ class PayoutActs:
         payout = self._payout(kind, order_id)
         attempt = self._latest(payout)
         nothing = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
-        if attempt is None or attempt.status is not AttemptStatus.PENDING or attempt.abandoned_at is not None:
+        if attempt is None or not is_abandonable(attempt):
             raise nothing
         at = self.payouts.now()
         due_at = at + timedelta(seconds=ABANDONED_SECONDS) + SOON
@@ -140,7 +141,7 @@ class PayoutActs:
 
     def _must_be_settled(self, payout: Payout) -> None:
         latest = self._latest(payout)
-        if not payout.open or (latest is not None and latest.status is not AttemptStatus.REJECTED):
+        if not is_settled(payout, latest):
             raise PayoutUnsettled(
                 f"the order is {payout.status}, its latest attempt "
                 f"{latest.status if latest else 'not begun'}: only a rejected payout is decided by hand",

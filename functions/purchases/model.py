@@ -10,6 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
+from common.domain import pools
 from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
 from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected
@@ -164,7 +165,7 @@ def direct_batch_id(order_id: str) -> str:
 
 
 def pooled_batch_id(asset_id: str, shard: int, generation: int) -> str:
-    return derived_id(keys.BATCH, asset_id, str(shard), str(generation))
+    return pools.batch_id(asset_id, shard, generation)
 
 
 def shard_of(order_id: str, shards: int) -> int:

@@ -20,7 +20,7 @@ from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, 
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
-from functions.operations.model import NotDriven, NothingWaits, StillRunning
+from functions.operations.model import NotDriven, NothingKnown, NothingWaits, StillRunning
 from sandbox.bank.bank import Operation, Outcome
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
@@ -601,8 +601,8 @@ def test_what_runs_or_waits_for_nothing_is_not_redriven(desk: Desk, ann: Owner) 
     with pytest.raises(StillRunning):
         desk.operations.redrive(order.order_id, "impatience", "olga")
     desk.run()
-    for nothing in (order.order_id, "S" + "A" * 25):
-        with pytest.raises(NothingWaits):
+    for nothing, refusal in ((order.order_id, NothingWaits), ("S" + "A" * 25, NothingKnown)):
+        with pytest.raises(refusal):
             desk.operations.redrive(nothing, "who knows", "olga")
 
 

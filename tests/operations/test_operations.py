@@ -1,6 +1,7 @@
 """The catalogue, clients, unfinished work and what drives it on, parked events, the audit and the books."""
 
 from dataclasses import asdict, replace
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -19,8 +20,17 @@ from common.machines import MachinesUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.operations import schedule
-from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingWaits, StillRunning, Swept
+from functions.operations.model import (
+    AccountBusy,
+    ImpossibleAsset,
+    NotDriven,
+    NothingKnown,
+    NothingWaits,
+    StillRunning,
+    Swept,
+)
 from functions.orders.model import Status
+from sandbox.bank.bank import Operation
 from tests.desk import NOON, Desk
 from tests.offramp.seen import before_next_write
 
@@ -228,9 +238,54 @@ class TestClients:
 
 
 class TestStories:
-    def test_of_what_never_was_are_empty(self, desk: Desk) -> None:
-        story = desk.operations.story(f"S{'A' * 25}")
-        assert (story.status, story.waits_for, story.events, story.calls, story.execution) == (None, None, [], [], None)
+    @pytest.mark.parametrize("letter", "BDOPSWX")
+    def test_of_what_never_was_are_not_told(self, desk: Desk, letter: str) -> None:
+        for thing_id in (letter + "A" * 25, "SOL:0"):
+            with pytest.raises(NothingKnown):
+                desk.operations.story(thing_id)
+            with pytest.raises(NothingKnown):
+                desk.operations.redrive(thing_id, "by mistake", "olga", dry_run=True)
+
+    def test_of_a_pool_tell_what_waits_in_it_and_since_when(self, desk: Desk) -> None:
+        """Its open generation has a batch id already, which its purchases name and which tells the same."""
+        ann = trader(desk)
+        desk.list_exchange_asset()
+        first, since = desk.purchase(ann, "4"), desk.clock.at
+        second = desk.purchase(ann, "3")
+        pool, of_batch = (desk.operations.story(name) for name in ("SOL:0", first.batch_id))
+        assert (pool.id, pool.kind, pool.batch, pool.status) == ("SOL:0", "pool", first.batch_id, None)
+        assert pool.waits_for == "purchases for $10.00 together, or its deadline"
+        assert pool.waits_since is not None
+        assert abs(pool.waits_since - since) < timedelta(seconds=1)
+        assert (pool.due_at, pool.members) == (first.expires_at, sorted([first.order_id, second.order_id]))
+        assert replace(of_batch, id="SOL:0") == pool
+        assert (of_batch.pool, pool.acts) == ("SOL:0", [])
+        (listed,) = [w for w in desk.operations.work(("purchases",), overdue_only=False, limit=9) if "SOL" in w.id]
+        assert listed.id == "SOL:0"
+        bought = desk.operations.story(first.order_id)
+        assert (bought.kind, bought.pool, bought.batch, bought.members) == ("purchase", "SOL:0", first.batch_id, [])
+        with pytest.raises(NotDriven):
+            desk.operations.redrive(first.batch_id, "by mistake", "olga")
+
+    def test_of_a_closed_batch_tell_its_pool_and_members_and_the_pool_is_empty(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.list_exchange_asset()
+        both = [desk.purchase(ann, "4"), desk.purchase(ann, "6")]
+        batch, pool = desk.operations.story(both[0].batch_id), desk.operations.story("SOL:0")
+        assert (batch.kind, batch.status, batch.pool) == ("batch", "CLOSED", "SOL:0")
+        assert batch.members == sorted(purchase.order_id for purchase in both)
+        assert (pool.waits_for, pool.members) == (None, [])
+        assert pool.batch not in (None, batch.id)
+        desk.run()
+        assert desk.operations.story(batch.id).members == batch.members
+
+    def test_of_an_attempt_without_an_answer_say_that_it_was_begun(self, desk: Desk) -> None:
+        desk.world.simulated.fail_before_next(Operation.CREDIT)
+        asked = desk.accounts.withdraw(trader(desk), "w", Money(1), "ann-bank").made.transfer_id
+        desk.world.machines.run()
+        (call,) = desk.operations.story(asked).calls
+        assert (call.of, call.our_id, call.their_id) == ("bank", f"{asked}-01", None)
+        assert (call.state, call.says) == ("PENDING", "begun; it has not answered yet")
 
     def test_of_a_resting_order_know_no_machine(self, desk: Desk) -> None:
         order = desk.buy(desk.customer(), "1", order_price="90")
@@ -316,7 +371,7 @@ class TestRedriving:
         running = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made
         for thing_id, refusal in (
             (bought.order_id, NothingWaits),
-            (f"W{'A' * 25}", NothingWaits),
+            (f"W{'A' * 25}", NothingKnown),
             (resting.order_id, NotDriven),
             (running.transfer_id, StillRunning),
         ):

@@ -94,6 +94,10 @@ class ExchangeOrder:
     def overdue_at(self) -> datetime:
         return self.sent_at + POLL_LIMIT
 
+    def may_be_lost(self, now: datetime) -> bool:
+        """Is it late enough to ask whether the exchange has forgotten it?"""
+        return self.status is Status.OPEN and now >= self.overdue_at
+
     @property
     def look_at(self) -> datetime:
         """When to look once more for an order that was not there."""

@@ -208,7 +208,7 @@ class ExchangeOrders:
 
         Raises ExchangeUnavailable.
         """
-        if order.status is not Status.OPEN or self.now() < order.overdue_at:
+        if not order.may_be_lost(self.now()):
             return False
         try:
             self._report(order)

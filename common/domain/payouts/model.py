@@ -168,6 +168,21 @@ def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
     return payout.status == payout.kind.failed or (payout.disputed and not pending)
 
 
+def is_settled(payout: Payout, latest: Attempt | None) -> bool:
+    """May a person decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
+    return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
+
+
+def has_attempts_left(payout: Payout) -> bool:
+    """Does another attempt have a reference?"""
+    return payout.attempts < ATTEMPTS_EVER
+
+
+def is_abandonable(attempt: Attempt) -> bool:
+    """Is it pending, and has nobody given it up yet?"""
+    return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
+
+
 def next_stage(payout: Payout, latest: Attempt | None, now: datetime) -> tuple[Stage, int]:
     """What is to be done about a payout, and after how many seconds. The table alone decides it, so any machine may ask
     at any time."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from common.acts import OperatorOutcome
-from common.domain import audit
+from common.domain import acts, audit
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
@@ -34,10 +34,10 @@ class Voiding:
         order = store.existing(self.offramp.table, order_id)
         if order.status is Status.BASE_TXN_FAILED and not order.waits:
             return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
-        if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.needs_person:
-            return self._void_late(order, reason, operator, dry_run=dry_run)
-        if order.status is not Status.BASE_TXN_PENDING:
+        if not acts.may_void_sale(order.status, needs_person=order.needs_person):
             raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
+        if order.status is not Status.BASE_TXN_PENDING:
+            return self._void_late(order, reason, operator, dry_run=dry_run)
         exchange_order = self._exchange_order(order)
         if self.offramp.at_exchange.is_lost(exchange_order):
             return self._void_lost(order, exchange_order, reason, operator, dry_run=dry_run)
@@ -57,10 +57,7 @@ class Voiding:
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
     def _void_late(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        exchange_order, at = (
-            self._exchange_order(order),
-            self.offramp.now(),
-        )
+        exchange_order, at = self._exchange_order(order), self.offramp.now()
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),

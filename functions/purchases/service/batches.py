@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common import keys
 from common.acts import OperatorOutcome
-from common.domain import audit, work
+from common.domain import acts, audit, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, AssetInactive, PriceUnavailable, Quote
 from common.domain.catalogue.store import Market
@@ -266,6 +266,9 @@ class Batches:
     def _void(self, batch: Batch, reason: str, operator: str) -> tuple[BatchStatus, str, list[Write]]:
         at, placed = self.now(), batch.plan is not None
         order = self._exchange_order(batch) if placed else None
+        not_stuck = BatchNotStuck(f"the batch is {batch.status}: there is nothing to give up", id=batch.batch_id)
+        if not acts.may_void_batch(batch.status, order, at):
+            raise not_stuck
         if order is not None and order.status is AtExchange.TURNED_UP:
             dealt_with = replace(order, status=AtExchange.DEALT_WITH, updated_at=at)
             seen_to = store.batch_event(batch.batch_id, batch.status, batch.status, reason, operator, at)
@@ -277,14 +280,14 @@ class Batches:
             store.decide(batch, found, at),
             store.batch_event(batch.batch_id, batch.status, decided, told, operator, at),
         ]
-        if batch.status is BatchStatus.CLOSED:
+        if order is None:
             return decided, "its members are refunded", writes
-        if batch.status is BatchStatus.WORKING and order is not None and self.at_exchange.is_lost(order):
+        if self.at_exchange.is_lost(order):
             why = "the exchange does not know the order any more"
             lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
             says = "its members are refunded, and were anything bought, it is the desk's"
             return decided, says, [*writes, exchange_orders.resolve(lost)]
-        raise BatchNotStuck(f"the batch is {batch.status}: there is nothing to give up", id=batch.batch_id)
+        raise not_stuck
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,176 @@
+"""What operators may do about an item now. The rows say which acts there are; a predicate of each says when it is
+possible, and is the one by which the service of that act refuses.
+
+Two acts ask the exchange besides, and may be refused by what it answers: `offramp void` of a sale that is there, when
+some of it is executed; `batches void` of an overdue batch, when the exchange still knows its order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from common import keys
+from common.domain.exchange_orders.model import ExchangeOrder
+from common.domain.exchange_orders.model import Status as AtExchange
+from common.domain.payouts.model import (
+    SALE,
+    WITHDRAWAL,
+    Attempt,
+    Kind,
+    Payout,
+    has_attempts_left,
+    is_abandonable,
+    is_settled,
+    needs_decision,
+)
+from common.keys import Key
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
+    attempt of its payout that was counted last, `exchange_order` the one that it placed last."""
+
+    row: Key
+    status: str | None
+    now: datetime
+    waits: bool = False
+    needs_person: bool = False
+    runs: bool = False
+    payout: Payout | None = None
+    latest: Attempt | None = None
+    exchange_order: ExchangeOrder | None = None
+
+
+@dataclass(frozen=True)
+class Act:
+    """`command` is that of the command line and of the audit; `route` has the item's id as `{id}`."""
+
+    row: Key
+    command: str
+    route: str
+    does: str
+    is_possible: Callable[[Case], bool]
+
+
+@dataclass(frozen=True)
+class PossibleAct:
+    """An act that is possible now, and the route by which this item's is asked for."""
+
+    command: str
+    route: str
+    does: str
+
+
+def possible(thing_id: str, case: Case) -> list[PossibleAct]:
+    """The likeliest first."""
+    return [
+        PossibleAct(act.command, act.route.format(id=thing_id), act.does)
+        for act in ACTS
+        if act.row is case.row and act.is_possible(case)
+    ]
+
+
+def may_void_sale(status: str, *, needs_person: bool) -> bool:
+    """Is a sale at the exchange, or has one turned up there that was given up?"""
+    return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
+
+
+def may_void_batch(status: str, order: ExchangeOrder | None, now: datetime) -> bool:
+    """Was a batch not sent yet, may the exchange have lost its order, or has that turned up after all?"""
+    if order is None:
+        return status == "CLOSED"
+    return order.status is AtExchange.TURNED_UP or (status == "WORKING" and order.may_be_lost(now))
+
+
+def machine_decides(case: Case) -> bool:
+    """Would its machine, started again, go on? Not where only an operator's decision about its payout does."""
+    undecided = case.payout is not None and needs_decision(case.payout, case.latest)
+    return bool(case.row.machines) and not (case.needs_person and undecided)
+
+
+def is_parked(outcome: str | None) -> bool:
+    """Could an event of the bank not be placed?"""
+    return outcome == "PARKED"
+
+
+def _may_fail(case: Case) -> bool:
+    """Does an order rest in the book? Its own table of transitions refuses everything else."""
+    return case.status == "PENDING"
+
+
+def _may_void_sale(case: Case) -> bool:
+    return case.status is not None and may_void_sale(case.status, needs_person=case.needs_person)
+
+
+def _may_void_batch(case: Case) -> bool:
+    return case.status is not None and may_void_batch(case.status, case.exchange_order, case.now)
+
+
+def _may_redrive(case: Case) -> bool:
+    return case.waits and machine_decides(case) and not case.runs
+
+
+def _is_settled(case: Case) -> bool:
+    return case.payout is not None and is_settled(case.payout, case.latest)
+
+
+def _may_retry(case: Case) -> bool:
+    return case.payout is not None and _is_settled(case) and has_attempts_left(case.payout)
+
+
+def _may_abandon(case: Case) -> bool:
+    return case.latest is not None and is_abandonable(case.latest)
+
+
+def _may_settle_event(case: Case) -> bool:
+    return is_parked(case.status)
+
+
+def _of_payout(kind: Kind, things: str, verb: str, does: str, is_possible: Callable[[Case], bool]) -> Act:
+    route = f"POST /operations/{things}/{{id}}/{verb}"
+    return Act(kind.row, f"{kind.command} {verb}", route, does, is_possible)
+
+
+def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
+    """What is decided about a payout that the bank has rejected."""
+    return (
+        _of_payout(kind, things, "retry-payout", "one more attempt to pay to the bank", _may_retry),
+        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_settled),
+        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_settled),
+    )
+
+
+def _of_event(verb: str, does: str) -> Act:
+    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_settle_event)
+
+
+_REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
+_ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
+
+ACTS: tuple[Act, ...] = (
+    *_of_payouts(SALE, "sell-orders"),
+    *_of_payouts(WITHDRAWAL, "withdrawals"),
+    Act(
+        keys.SELL_ORDER,
+        "offramp void",
+        "POST /operations/sell-orders/{id}/void",
+        "end a sale of which nothing was executed, and give the coins back",
+        _may_void_sale,
+    ),
+    Act(
+        keys.BATCH,
+        "batches void",
+        "POST /operations/batches/{id}/void",
+        "refund a batch that can not be bought, or be done with an order that turned up",
+        _may_void_batch,
+    ),
+    Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
+    *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
+    _of_payout(SALE, "sell-orders", *_ABANDON),
+    _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    _of_event("replay", "try to place it again"),
+    _of_event("dismiss", "nothing is to be done about it"),
+)

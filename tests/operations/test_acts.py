@@ -1,0 +1,416 @@
+"""What may be done by hand is listed exactly when it would be done: in every state that an item comes to."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from common import keys
+from common.acts import OperatorOutcome
+from common.domain import acts
+from common.domain.acts import ACTS, Case
+from common.domain.clients import ClientStatus
+from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import POLL_LIMIT
+from common.domain.payouts import store as payouts
+from common.domain.payouts.model import ATTEMPTS_EVER
+from common.errors import Refusal, Unavailable
+from common.gateways.bank import State
+from common.gateways.exchange import ExchangeOrderUnknown
+from common.keys import PrimaryKey
+from common.money import Money
+from common.owner import Owner
+from functions.offramp.model import SellOrderNotOpen
+from functions.purchases.model import BatchNotStuck
+from sandbox.bank.bank import Operation
+from tests.depth import deep
+from tests.desk import Desk
+from tests.doors import ROUTES
+from tests.faulty import FaultyDesk
+from tests.harness.faults import Crash, CrashAfter, Faults, planned
+from tests.offramp.seen import OnItsWay, an_event, around
+
+Scene = Callable[[Desk, Owner], object]
+Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
+
+
+def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
+    of, _, verb = command.partition(" ")
+    by_hand = {
+        "retry-payout": "retry",
+        "mark-filled": "mark_paid",
+        "complete": "mark_paid",
+        "credit-usd": "give_back",
+        "reject": "give_back",
+        "abandon-attempt": "abandon",
+    }
+    if verb in by_hand:
+        return desk.by_hand(by_hand[verb], thing_id, dry_run=True)
+    act: Callable[..., OperatorOutcome] = {
+        "offramp void": desk.voiding.void,
+        "batches void": desk.batches.void,
+        "orders fail": desk.orders.fail,
+        "work redrive": desk.operations.redrive,
+        "parked replay": desk.operations.replay,
+        "parked dismiss": desk.operations.dismiss,
+    }[f"{of} {verb}"]
+    return act(thing_id, "by hand", "olga", dry_run=True)
+
+
+def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> bool:
+    """Would it be done? Where the exchange is asked besides, what is listed may be refused all the same."""
+    try:
+        outcome = dry_run(desk, command, thing_id)
+    except (SellOrderNotOpen, BatchNotStuck) as refusal:
+        if command == "offramp void" and "the exchange has executed" in refusal.detail:
+            return listed
+        placed = exchange_orders.find(desk.table, thing_id, 1)
+        overdue = command == "batches void" and placed is not None and placed.may_be_lost(desk.clock.at)
+        return listed and overdue
+    except Unavailable:  # the exchange does not answer
+        return listed
+    except Refusal:
+        return False
+    return "nothing to do" not in outcome.says  # a repeat
+
+
+def check(desk: Desk, seen: Seen) -> None:
+    """Of everything in the table that an id names, and of every event of the bank."""
+    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.work}
+    for item in desk.dynamo.items():
+        row, key = rows.get(item["SK"]["S"]), PrimaryKey(item["PK"]["S"], item["SK"]["S"])
+        if row is None:
+            continue
+        thing_id = row.id_of(key)
+        if row is keys.BANK_EVENT:
+            offered = desk.operations.acts_on(desk.events.known(thing_id))
+        else:
+            offered = list(desk.operations.story(thing_id).acts)
+        listed = [act.command for act in offered]
+        for command in (act.command for act in ACTS if act.row is row):
+            possible = is_possible(desk, command, thing_id, listed=command in listed)
+            assert (command in listed) is possible, f"{command} of {item.get('status')}: {item.get('waits_for')}"
+            seen[command, possible] += 1
+
+
+def play(desk: Desk, scene: Scene, seen: Seen) -> None:
+    """A scene, looked at before each task of a machine and at its end."""
+    desk.list_asset("BTC", "100")
+    desk.list_exchange_asset()
+    ann = desk.customer(usd="2000.00")
+    desk.clients(ann)
+    desk.buy(ann, "10")
+    desk.world.process = lambda: check(desk, seen)
+    scene(desk, ann)
+    check(desk, seen)
+    desk.run()
+    check(desk, seen)
+    desk.check()
+
+
+def undisturbed(desk: Desk) -> Desk:
+    """The same desk, whose looks at the table and outside are not among what may go wrong."""
+    world = copy.copy(desk.world)
+    world.client, world.exchange, world.bank = world.machines, world.fake, world.simulated
+    return Desk(desk.dynamo, desk.clock, outside=world)
+
+
+# Scenes
+
+
+def orders_in_the_book(desk: Desk, ann: Owner) -> None:
+    cancelled, failed, *_ = [desk.buy(ann, "1", order_price="90") for _ in range(3)]
+    desk.orders.cancel(ann, cancelled.order_id)
+    desk.orders.fail(failed.order_id, "delisted", "olga")
+
+
+def cash_out(desk: Desk, ann: Owner) -> str:
+    return desk.cash_out(ann).order_id
+
+
+def withdraw(desk: Desk, ann: Owner) -> str:
+    asked: str = desk.accounts.withdraw(ann, next(desk.keys), Money(40), "ann-bank").made.transfer_id
+    return asked
+
+
+def rejected(begin: Callable[[Desk, Owner], str], act: str) -> Scene:
+    """The bank rejects five attempts, then an operator decides."""
+
+    def scene(desk: Desk, ann: Owner) -> None:
+        desk.world.simulated.set_outcome("fail", times=5)
+        thing_id = begin(desk, ann)
+        desk.run()
+        desk.by_hand(act, thing_id)
+
+    return scene
+
+
+def pending(begin: Callable[[Desk, Owner], str]) -> Scene:
+    """The bank decides late; its machine dies and is started again."""
+
+    def scene(desk: Desk, ann: Owner) -> None:
+        desk.world.simulated.set_outcome("pending", times=1)
+        thing_id = begin(desk, ann)
+        desk.world.machines.run()
+        desk.world.machines.restart()
+        check(desk, Counter())
+        desk.operations.redrive(thing_id, "the host was restarted", "olga")
+        desk.world.machines.run()
+        desk.world.simulated.decide(f"{thing_id}-01", "complete")
+
+    return scene
+
+
+def given_up(begin: Callable[[Desk, Owner], str]) -> Scene:
+    """An attempt never reaches the bank, and its client is blocked."""
+
+    def scene(desk: Desk, ann: Owner) -> None:
+        desk.world.simulated.fail_before_next(Operation.CREDIT)
+        thing_id = begin(desk, ann)
+        desk.world.machines.run()
+        desk.clients(ann, ClientStatus.BLOCKED)
+        desk.run()
+        desk.by_hand("abandon", thing_id)
+
+    return scene
+
+
+def blocked(begin: Callable[[Desk, Owner], str]) -> Scene:
+    def scene(desk: Desk, ann: Owner) -> None:
+        begin(desk, ann)
+        desk.clients(ann, ClientStatus.BLOCKED)
+
+    return scene
+
+
+def disputed(begin: Callable[[Desk, Owner], str]) -> Scene:
+    """The bank has rejected an attempt and says then that it has paid it."""
+
+    def scene(desk: Desk, ann: Owner) -> None:
+        desk.world.simulated.set_outcome("fail", times=5)
+        thing_id = begin(desk, ann)
+        desk.run(until=lambda: len(list(payouts.attempts(desk.table, thing_id))) == 2)
+        amount = next(payouts.attempts(desk.table, thing_id)).amount
+        desk.events.receive(an_event(desk, f"{thing_id}-01", State.COMPLETED, amount=amount))
+
+    return scene
+
+
+def sale_that_never_arrives(desk: Desk, ann: Owner) -> None:
+    desk.world.fake.fail_before_next("place")
+    with suppress(Unavailable):
+        desk.cash_out(ann)
+
+
+def sale_that_turns_up(desk: Desk, ann: Owner) -> None:
+    way = OnItsWay(desk)
+    with suppress(Unavailable):
+        desk.cash_out(ann)
+    desk.run(until=lambda: any("NEVER" in str(item.get("status")) for item in desk.dynamo.items()))
+    way.arrives()
+
+
+def sale_that_nobody_buys(desk: Desk, ann: Owner) -> None:
+    desk.world.nobody_buys()
+    desk.cash_out(ann)
+
+
+def sale_that_is_bought_in_part(desk: Desk, ann: Owner) -> None:
+    desk.world.nobody_buys()
+    desk.world.bid("100", "0.4")
+    desk.cash_out(ann)
+
+
+def unknown(*_: object) -> None:
+    raise ExchangeOrderUnknown("no such order")
+
+
+def sale_that_is_lost(desk: Desk, ann: Owner) -> None:
+    order_id = desk.cash_out(ann).order_id
+    desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
+    check(desk, Counter())
+    desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
+    check(desk, Counter())
+    desk.voiding.void(order_id, "lost", "olga", dry_run=False)
+    desk.world.exchange = desk.world.fake
+
+
+def pools(desk: Desk, ann: Owner) -> None:
+    first = desk.purchase(ann, "4")
+    desk.purchases.cancel(ann, first.order_id)
+    desk.purchase(ann, "4")
+    check(desk, Counter())
+    desk.purchase(ann, "6")
+    desk.purchase(ann, "3")
+
+
+def batch_that_is_voided(desk: Desk, ann: Owner) -> None:
+    desk.batches.void(desk.purchase(ann, "20").batch_id, "a mistake", "olga", dry_run=False)
+
+
+def batch_that_turns_up(desk: Desk, ann: Owner) -> None:
+    way = OnItsWay(desk)
+    batch_id = desk.purchase(ann, "20").batch_id
+    desk.run(until=lambda: desk.operations.story(batch_id).status == "ALLOCATED")
+    way.arrives()
+    desk.run()
+    check(desk, Counter())
+    desk.batches.void(batch_id, "sold", "olga", dry_run=False)
+
+
+def batch_that_is_overdue(desk: Desk, ann: Owner) -> None:
+    """The exchange still knows its order; then it does not."""
+    desk.world.nobody_sells()
+    batch_id = desk.purchase(ann, "20").batch_id
+    desk.run(until=lambda: desk.operations.story(batch_id).status == "WORKING")
+    check(desk, Counter())
+    desk.clock.forward(seconds=POLL_LIMIT.total_seconds())
+    check(desk, Counter())
+    desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
+    check(desk, Counter())
+    desk.batches.void(batch_id, "lost", "olga", dry_run=False)
+    desk.world.exchange = desk.world.fake
+
+
+def batch_that_can_not_be_shared_out(desk: Desk, ann: Owner) -> None:
+    """Its member's account is not as it was."""
+    desk.purchase(ann, "20")
+    balance = {"PK": {"S": "ann"}, "SK": {"S": "BALANCE"}}
+    for change in ("-20", "20"):
+        desk.dynamo.update_item(
+            TableName="desk",
+            Key=balance,
+            UpdateExpression="ADD held_balance :change",
+            ExpressionAttributeValues={":change": {"N": change}},
+        )
+        desk.run()
+
+
+def events_of_the_bank(desk: Desk, ann: Owner) -> None:
+    for n in range(2):
+        desk.events.receive(an_event(desk, f"W{'A' * 25}-01", event_id=f"evt_{n}"))
+    desk.events.park("evt_strange", "{}", "the bank's event is not understood")
+    desk.operations.dismiss("evt_1", "a test", "olga")
+
+
+SCENES: dict[str, Scene] = {
+    "orders in the book": orders_in_the_book,
+    "an event of the bank": events_of_the_bank,
+    "a sale that never arrives": sale_that_never_arrives,
+    "a sale that turns up": sale_that_turns_up,
+    "a sale that nobody buys": sale_that_nobody_buys,
+    "a sale bought in part": sale_that_is_bought_in_part,
+    "a sale that is lost": sale_that_is_lost,
+    "pools": pools,
+    "a batch that is voided": batch_that_is_voided,
+    "a batch that turns up": batch_that_turns_up,
+    "a batch that is overdue": batch_that_is_overdue,
+    "a batch that can not be shared out": batch_that_can_not_be_shared_out,
+    **{
+        f"{name}, {what}": scene
+        for name, begin in (("a cash-out", cash_out), ("a withdrawal", withdraw))
+        for what, scene in (
+            ("undisturbed", begin),
+            ("rejected, retried", rejected(begin, "retry")),
+            ("rejected, paid", rejected(begin, "mark_paid")),
+            ("rejected, given back", rejected(begin, "give_back")),
+            ("pending", pending(begin)),
+            ("given up", given_up(begin)),
+            ("blocked", blocked(begin)),
+            ("disputed", disputed(begin)),
+        )
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def played() -> dict[str, Seen]:
+    """What the scenes of this module have come across."""
+    return {}
+
+
+@pytest.mark.parametrize("name", SCENES)
+def test_what_is_listed_is_what_a_dry_run_does_not_refuse(name: str, played: dict[str, Seen]) -> None:
+    """Two acts ask the exchange besides: a sale that is there is refused when some of it is executed, an overdue batch
+    when the exchange still knows its order. A story does not ask the exchange."""
+    seen: Seen = Counter()
+    play(Desk(), SCENES[name], seen)
+    played[name] = seen
+
+
+def test_the_scenes_have_seen_every_act_possible_and_refused(played: dict[str, Seen]) -> None:
+    if played.keys() != SCENES.keys():
+        pytest.skip("needs all scenes of this module")
+    expected = {(act.command, possible) for act in ACTS for possible in (True, False)}
+    assert set().union(*played.values()) == expected
+
+
+@pytest.mark.parametrize("scene", [cash_out, withdraw, pools], ids=lambda scene: scene.__name__)
+@pytest.mark.parametrize("number", range(0, 90, deep(9, 1)))
+def test_that_is_so_wherever_a_process_has_ended(scene: Scene, number: int) -> None:
+    """After each call of the outside, the table included, behind which a process may die."""
+    beginning = Desk()
+    beginning.list_asset("BTC", "100")
+    beginning.list_exchange_asset()
+    ann = beginning.customer(usd="2000.00")
+    beginning.clients(ann)
+    beginning.buy(ann, "10")
+    desk = FaultyDesk.after(beginning, Faults(planned({number: CrashAfter()})))
+    desk.world.simulated.set_outcome("fail", times=2)
+    with suppress(Crash, Unavailable):
+        scene(desk, ann)
+    seen: Seen = Counter()
+    for _ in range(8):
+        desk.process()
+        check(undisturbed(desk), seen)
+        steps = iter(range(3))
+        desk.run(until=lambda: next(steps, None) is None)  # noqa: B023
+    desk.run()
+    check(undisturbed(desk), seen)
+    assert seen
+
+
+def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
+    operators = {
+        f"{route.method} {re.sub('{.*?}', '{id}', route.path)}"
+        for route in ROUTES
+        if route.method == "POST" and route.path.startswith("/operations/") and "{" in route.path
+    }
+    credit = "POST /operations/users/{id}/deposits"  # of no item
+    assert {act.route for act in ACTS} == operators - {credit}
+
+
+def test_an_attempt_that_would_have_no_reference_is_not_offered(desk: Desk) -> None:
+    desk.clients(ann := desk.customer())
+    desk.world.simulated.set_outcome("fail")
+    thing_id = withdraw(desk, ann)
+    desk.run()
+    payout = payouts.payout(desk.table, thing_id)
+    for attempts, offered in ((ATTEMPTS_EVER - 1, True), (ATTEMPTS_EVER, False)):
+        case = Case(
+            keys.WITHDRAWAL,
+            payout.status,
+            desk.clock.at,
+            payout=replace(payout, attempts=attempts),
+            latest=payouts.latest(desk.table, payout),
+        )
+        commands = [act.command for act in acts.possible(thing_id, case)]
+        assert ("withdrawals retry-payout" in commands, "withdrawals reject" in commands) == (offered, True)
+
+
+def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
+    desk.clients(ann := desk.customer())
+    desk.world.simulated.set_outcome("fail")
+    thing_id = withdraw(desk, ann)
+    desk.run()
+    offered = desk.operations.story(thing_id).acts
+    assert [(act.command, act.route) for act in offered] == [
+        (f"withdrawals {verb}", f"POST /operations/withdrawals/{thing_id}/{verb}")
+        for verb in ("retry-payout", "complete", "reject")
+    ]
