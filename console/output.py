@@ -113,7 +113,8 @@ def life(told: View, now: datetime) -> list[RenderableType]:
         again = "" if moment.until is None else f" (×{moment.again + 1}, until {moment.until:%H:%M:%S})"
         timeline.add_row(clock(moment.at, exact=True), text(moment.who), text(moment.what + again))
     title = Text.assemble((told["id"], "bold"), f", {told['kind'].replace('_', ' ')}; times are UTC")
-    return [title, "", *([timeline, ""] if moments else []), stands(told, now)]
+    happened: list[RenderableType] = [timeline, ""] if moments else []
+    return [title, "", *happened, stands(told, now)]
 
 
 def stands(told: View, now: datetime) -> RenderableType:

@@ -41,7 +41,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 
 def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
-    of, _, verb = command.partition(" ")
+    verb = command.partition(" ")[2]
     by_hand = {
         "retry-payout": "retry",
         "mark-filled": "mark_paid",
@@ -52,15 +52,15 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
     }
     if verb in by_hand:
         return desk.by_hand(by_hand[verb], thing_id, dry_run=True)
-    act: Callable[..., OperatorOutcome] = {
+    acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
         "orders fail": desk.orders.fail,
         "work redrive": desk.operations.redrive,
         "parked replay": desk.operations.replay,
         "parked dismiss": desk.operations.dismiss,
-    }[f"{of} {verb}"]
-    return act(thing_id, "by hand", "olga", dry_run=True)
+    }
+    return acts_of[command](thing_id, "by hand", "olga", dry_run=True)
 
 
 def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> bool:
