@@ -52,7 +52,7 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
     }
     if verb in by_hand:
         return desk.by_hand(by_hand[verb], thing_id, dry_run=True)
-    acts: dict[str, Callable[..., OperatorOutcome]] = {
+    acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
         "orders fail": desk.orders.fail,
@@ -60,7 +60,7 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
         "parked replay": desk.operations.replay,
         "parked dismiss": desk.operations.dismiss,
     }
-    return acts[command](thing_id, "by hand", "olga", dry_run=True)
+    return acts_of[command](thing_id, "by hand", "olga", dry_run=True)
 
 
 def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> bool:
