@@ -298,8 +298,7 @@ def _show(as_json: bool, answer: Mapping[str, Any], *told: RenderableType) -> No
     if as_json:
         console.print_json(json.dumps(answer))
         return
-    for part in told:
-        console.print(part)
+    output.show(console, *told)
 
 
 def run() -> None:

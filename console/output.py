@@ -38,6 +38,17 @@ def _console(*, error: bool) -> Console:
     return Console(stderr=error, highlight=False, soft_wrap=True, width=None if stream.isatty() else LINE)
 
 
+def show(console: Console, *parts: RenderableType) -> None:
+    """In a pipe without the blanks that fill up a table's last column."""
+    if console.is_terminal:
+        console.print(*parts, sep="\n")
+        return
+    with console.capture() as written:
+        console.print(*parts, sep="\n")
+    for line in written.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")
+
+
 @contextmanager
 def progress(what: str) -> Iterator[None]:
     """On a terminal it turns while it lasts; in a pipe it is a line on stderr, once it has lasted two seconds."""

@@ -50,6 +50,7 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
+BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -114,7 +115,7 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock)
+        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
 
     @property
     def events(self) -> BankEvents:
