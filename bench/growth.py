@@ -50,9 +50,8 @@ def _book(crossed: int) -> Callable[[int], tuple[Desk, Callable[[], object]]]:
         for n in range(size):
             desk.buy(ann, "0.1", order_price="99" if n < crossed else "50")
         desk.mark("BTC", "99")
-        orders = desk.orders
-        listing = orders.market.fresh()["BTC"]
-        return desk, lambda: orders.match(listing, lambda: True)
+        book, listing = desk.book, desk.market.fresh()["BTC"]
+        return desk, lambda: book.match(listing, lambda: True)
 
     return prepare
 

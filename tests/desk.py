@@ -37,6 +37,8 @@ from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
+from functions.orders.service.book import Book
+from functions.orders.service.marks import Marks
 from functions.payouts import tasks as payouts_tasks
 from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
@@ -155,6 +157,14 @@ class Desk:
     @property
     def orders(self) -> Orders:
         return Orders(self.table, self.market, self.clock)
+
+    @property
+    def book(self) -> Book:
+        return Book(self.table, self.clock)
+
+    @property
+    def marks(self) -> Marks:
+        return Marks(self.table, self.market, self.clock)
 
     @property
     def operations(self) -> Operations:
@@ -298,11 +308,10 @@ class Desk:
         return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
-        orders = self.orders
-        return orders.match(orders.market.listing(asset_id), lambda: True)
+        return self.book.match(self.market.listing(asset_id), lambda: True)
 
     def expire(self) -> int:
-        return self.orders.expire(lambda: True)
+        return self.book.expire(lambda: True)
 
     def check(self) -> None:
         """Every invariant of the books holds."""

@@ -91,11 +91,10 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.buy(ann, "2")
             desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110")
             desk.mark("BTC", "90" if side == "BUY" else "110")
-            orders = desk.orders
-            quote = orders.market.fresh()["BTC"].quote
+            book, quote = desk.book, desk.market.fresh()["BTC"].quote
             assert quote is not None
             (resting,) = list(_crossed(desk, quote.price))
-            return lambda: orders._fill(resting, quote)
+            return lambda: book.fill(resting, quote)
 
         return prepared
 

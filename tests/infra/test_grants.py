@@ -450,7 +450,11 @@ def rounds(recorder: Recorder) -> None:
         recorder.secret(Secret.PRICE_ORACLE_KEY)
         return oracle
 
-    with patch.object(orders_schedule, "orders", lambda: desk.orders), patch.object(orders_schedule, "_oracle", priced):
+    with (
+        patch.object(orders_schedule, "marks", lambda: desk.marks),
+        patch.object(orders_schedule, "book", lambda: desk.book),
+        patch.object(orders_schedule, "_oracle", priced),
+    ):
         for price in ("98", "102", "100"):
             oracle.set_price("btc", price)
             desk.clock.forward(minutes=1)
