@@ -104,7 +104,7 @@ def _sweep(size: int) -> tuple[Desk, Callable[[], object]]:
     for _ in range(size):
         desk.cash_out(ann, "0.1")
     desk.clock.forward(minutes=20)
-    return desk, lambda: desk.operations.sweep(lambda: True)
+    return desk, lambda: desk.sweeper.sweep(lambda: True)
 
 
 GROWTHS = (

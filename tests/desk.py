@@ -35,6 +35,8 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.interventions import Interventions
+from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
 from functions.orders.service.book import Book
@@ -168,7 +170,15 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.events, self.clock)
+        return Operations(self.table, self.machines, self.clock)
+
+    @property
+    def interventions(self) -> Interventions:
+        return Interventions(self.operations, self.events)
+
+    @property
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.table, self.machines, self.events, self.clock)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
@@ -279,7 +289,7 @@ class Desk:
                     self.sweep()
 
     def sweep(self) -> None:
-        self.operations.sweep(lambda: True)
+        self.sweeper.sweep(lambda: True)
 
     def would_sweep(self) -> bool:
         """Whether a round of the sweeper has anything to do: most find nothing, and take most of a test's time."""

@@ -279,7 +279,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             )
         ),
         "a cash-out from the request to FILLED": whole_life,
-        "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.operations.sweep(lambda: True),
+        "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.sweeper.sweep(lambda: True),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
