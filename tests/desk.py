@@ -40,7 +40,6 @@ from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
 from functions.orders.service.book import Book
-from functions.orders.service.marks import Marks
 from functions.payouts import tasks as payouts_tasks
 from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
@@ -163,10 +162,6 @@ class Desk:
     @property
     def book(self) -> Book:
         return Book(self.table, self.clock)
-
-    @property
-    def marks(self) -> Marks:
-        return Marks(self.table, self.market, self.clock)
 
     @property
     def operations(self) -> Operations:

@@ -19,8 +19,8 @@ from common.log import count, log, metrics
 from common.settings import settings
 from common.table.table import Table
 from common.table.transaction import Patience
+from functions.orders.service import marks
 from functions.orders.service.book import Book
-from functions.orders.service.marks import Marks
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
@@ -28,8 +28,8 @@ RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this mi
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    marked, filled = marks().refresh(_oracle), 0
-    listings = list(marks().market.fresh().values())
+    marked, filled = marks.refresh(market(), _oracle), 0
+    listings = list(market().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
@@ -65,9 +65,8 @@ def _oracle(listed: Mapping[str, str]) -> Prices:
 
 
 @cache
-def marks() -> Marks:
-    table = _table()
-    return Marks(table, Market(table, clock.now), clock.now)
+def market() -> Market:
+    return Market(_table(), clock.now)
 
 
 @cache

@@ -451,7 +451,7 @@ def rounds(recorder: Recorder) -> None:
         return oracle
 
     with (
-        patch.object(orders_schedule, "marks", lambda: desk.marks),
+        patch.object(orders_schedule, "market", lambda: desk.market),
         patch.object(orders_schedule, "book", lambda: desk.book),
         patch.object(orders_schedule, "_oracle", priced),
     ):

@@ -27,7 +27,7 @@ def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     """The schedule's door opened onto the desk of the test and a market that the test moves."""
     found = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
     found.set_price("btc", "100")
-    monkeypatch.setattr(schedule, "marks", lambda: desk.marks)
+    monkeypatch.setattr(schedule, "market", lambda: desk.market)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
     monkeypatch.setattr(schedule, "_oracle", lambda _: found)
     monkeypatch.setattr(clock, "now", desk.clock)

@@ -1,4 +1,4 @@
-"""What a customer or an operator can ask of the order desk; `book` and `marks` are the clock's."""
+"""What a customer or an operator can ask of the order desk; `book` and `marks` are what the clock moves."""
 
 from __future__ import annotations
 
