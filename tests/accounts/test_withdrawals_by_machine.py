@@ -209,7 +209,7 @@ def test_a_bank_that_contradicts_itself_stops_further_attempts(desk: Desk, ann: 
     desk.run()
     assert (decided(desk, transfer_id), bool(waits_for_person(desk, transfer_id))) == (["REJECTED"], True)
     with pytest.raises(NotDriven):
-        desk.operations.redrive(transfer_id, "a redrive is no decision", "olga")
+        desk.interventions.redrive(transfer_id, "a redrive is no decision", "olga")
     assert desk.by_hand("mark_paid", transfer_id, "attempt 1 was paid after all", "olga").after == Status.COMPLETED
 
 
@@ -229,7 +229,7 @@ def test_a_client_who_was_blocked_meanwhile_is_not_paid_until_a_person_redrives(
     assert (attempts(desk, asked.transfer_id), status(desk, asked.transfer_id)) == ([], "PENDING")
     assert "ann-bank" in (waits_for_person(desk, asked.transfer_id) or "")
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    desk.operations.redrive(asked.transfer_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(asked.transfer_id, "unblocked after a call", "olga")
     desk.run()
     assert (status(desk, asked.transfer_id), decided(desk, asked.transfer_id)) == ("COMPLETED", ["COMPLETED"])
 

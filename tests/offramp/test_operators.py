@@ -147,7 +147,7 @@ def test_a_retry_for_a_client_who_is_blocked_makes_no_attempt(desk: Desk, ann: O
     desk.run()
     assert (len(attempts(desk, order_id)), bool(waits_for_person(desk, order_id))) == (5, True)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    desk.operations.redrive(order_id, "unblocked", "olga")
+    desk.interventions.redrive(order_id, "unblocked", "olga")
     desk.run()
     assert status(desk, order_id) == Status.FILLED
 
@@ -587,7 +587,7 @@ def test_a_redrive_starts_the_next_execution_and_is_audited(desk: Desk, ann: Own
     block(desk, ann, ClientKind.BANKING)
     desk.run()
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    assert desk.operations.redrive(order.order_id, "unblocked after a call", "olga").done
+    assert desk.interventions.redrive(order.order_id, "unblocked after a call", "olga").done
     story = desk.operations.story(order.order_id)
     assert story.execution is not None
     assert (story.execution.name, story.needs_person) == (f"{order.order_id}-2", False)
@@ -599,11 +599,11 @@ def test_a_redrive_starts_the_next_execution_and_is_audited(desk: Desk, ann: Own
 def test_what_runs_or_waits_for_nothing_is_not_redriven(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
     with pytest.raises(StillRunning):
-        desk.operations.redrive(order.order_id, "impatience", "olga")
+        desk.interventions.redrive(order.order_id, "impatience", "olga")
     desk.run()
     for nothing, refusal in ((order.order_id, NothingWaits), ("S" + "A" * 25, NothingKnown)):
         with pytest.raises(refusal):
-            desk.operations.redrive(nothing, "who knows", "olga")
+            desk.interventions.redrive(nothing, "who knows", "olga")
 
 
 def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
@@ -614,11 +614,11 @@ def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
     others: list[str] = []
     before_next_write(
         desk,
-        lambda: others.append(desk.operations.redrive(order.order_id, "unblocked", "oleg").id),
+        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg").id),
         containing="generation",
     )
     try:
-        desk.operations.redrive(order.order_id, "unblocked", "olga")
+        desk.interventions.redrive(order.order_id, "unblocked", "olga")
     except Refusal:
         assert others
     desk.run()
@@ -652,7 +652,7 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
     told(desk, f"{order.order_id}-02", "complete")
     with pytest.raises(PayoutUnsettled):
         move(desk, "mark_filled", order.order_id)
-    desk.operations.redrive(order.order_id, "ask the bank", "olga")
+    desk.interventions.redrive(order.order_id, "ask the bank", "olga")
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
 
@@ -660,7 +660,7 @@ def test_a_disputed_payout_whose_pending_attempt_nobody_asks_for_any_more_is_red
 def redriven_in_vain(desk: Desk, order_id: str) -> None:
     before = desk.dynamo.items()
     with pytest.raises(NotDriven):
-        desk.operations.redrive(order_id, "perhaps that helps", "olga")
+        desk.interventions.redrive(order_id, "perhaps that helps", "olga")
     assert desk.dynamo.items() == before
     desk.run(days=0.02)
     assert (desk.dynamo.items(), len(executions(desk, order_id))) == (before, 1)
@@ -673,7 +673,7 @@ def test_a_redrive_of_an_order_that_turned_up_looks_again_and_waits_for_a_person
     desk.run(until=lambda: coins(desk, ann) == (10, 0))
     way.arrives()
     desk.run()
-    desk.operations.redrive(intent(desk), "is it really there?", "olga")
+    desk.interventions.redrive(intent(desk), "is it really there?", "olga")
     desk.run()
     assert waits_for_person(desk, intent(desk))
     assert len(executions(desk, intent(desk))) == 2

@@ -404,12 +404,12 @@ def test_a_client_who_was_blocked_meanwhile_is_not_paid_until_a_person_redrives(
     (execution,) = executions(desk, order.order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
 
-    desk.operations.redrive(order.order_id, "still blocked, as it turns out", "olga")
+    desk.interventions.redrive(order.order_id, "still blocked, as it turns out", "olga")
     desk.run()
     assert (attempts(desk, order.order_id), client_id in (waits_for_person(desk, order.order_id) or "")) == ([], True)
 
     block(desk, ann, kind, ClientStatus.ACTIVE)
-    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(order.order_id, "unblocked after a call", "olga")
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
     assert [e.name for e in executions(desk, order.order_id)] == [
@@ -429,7 +429,7 @@ def test_a_client_who_is_blocked_between_two_attempts_gets_no_second(desk: Desk,
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["REJECTED"])
     assert waits_for_person(desk, order.order_id)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(order.order_id, "unblocked after a call", "olga")
     desk.run()
     assert decided(desk, order.order_id) == ["REJECTED", "COMPLETED"]
 
@@ -444,7 +444,7 @@ def test_a_client_who_is_blocked_while_the_credit_is_lost_is_not_sent_it_again(d
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert waits_for_person(desk, order.order_id)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    desk.operations.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(order.order_id, "unblocked after a call", "olga")
     desk.run()
     assert decided(desk, order.order_id) == ["COMPLETED"]
 
@@ -454,7 +454,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
-    desk.operations.save_client(moved, "he has moved", "olga")
+    desk.interventions.save_client(moved, "he has moved", "olga")
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert "account has changed" in (waits_for_person(desk, order.order_id) or "")

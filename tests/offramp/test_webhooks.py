@@ -240,13 +240,13 @@ def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: 
     order_id = awaiting(desk, ann)
     early = an_event(desk, f"{order_id}-02")
     assert send(early) == "PARKED"
-    swept = desk.operations.sweep(lambda: True)
+    swept = desk.sweeper.sweep(lambda: True)
     assert (swept.parked, swept.replayed, status(desk, order_id)) == (1, 0, Status.TARGET_TXN_PENDING)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     send(told(desk, f"{order_id}-01", "fail"))
     desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
     assert decided(desk, order_id) == ["REJECTED", "PENDING"]
-    swept = desk.operations.sweep(lambda: True)
+    swept = desk.sweeper.sweep(lambda: True)
     assert (swept.parked, swept.replayed) == (0, 1)
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
     assert outcome(desk, early) == ("APPLIED", "replayed by the sweeper: paid")
@@ -290,7 +290,7 @@ def test_an_event_for_an_order_in_another_state_is_parked_and_nothing_is_touched
     assert outcome(desk, event)[1] == f"the order is {other}"
     assert [i for i in desk.dynamo.items() if i not in before and not i["PK"]["S"].startswith("HOOK#")] == []
     set_status(desk, order_id, "TARGET_TXN_PENDING")
-    assert desk.operations.replay(event.event_id, "the table is as it was again", "olga").after == "APPLIED"
+    assert desk.interventions.replay(event.event_id, "the table is as it was again", "olga").after == "APPLIED"
     assert status(desk, order_id) == Status.FILLED
 
 
@@ -327,7 +327,7 @@ def test_a_success_after_a_failure_is_parked_and_no_attempt_follows_until_a_pers
     assert overdue(desk) == [order_id]
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
-    assert desk.operations.replay(contradicting(event).event_id, "again?", "olga").after == "PARKED"
+    assert desk.interventions.replay(contradicting(event).event_id, "again?", "olga").after == "PARKED"
     desk.by_hand("mark_paid", order_id, "the bank did pay attempt 1", "olga", dry_run=False)
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
@@ -409,16 +409,16 @@ def test_a_parked_event_is_dismissed_once_with_a_reason_and_is_audited(desk: Des
     event = an_event(desk, "pay-1", event_id="evt_1")
     assert desk.events.receive(event) == "PARKED"
     for _ in range(2):
-        assert desk.operations.dismiss("evt_1", "of another system of ours", "olga").after == "DISMISSED"
+        assert desk.interventions.dismiss("evt_1", "of another system of ours", "olga").after == "DISMISSED"
     assert (desk.operations.parked(10), outcome(desk, event)) == ([], ("DISMISSED", "of another system of ours"))
-    assert desk.operations.replay("evt_1", "too late", "olga").after == "DISMISSED"
+    assert desk.interventions.replay("evt_1", "too late", "olga").after == "DISMISSED"
     (entry,) = desk.operations.audit("2026-11-21", limit=9, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "parked dismiss", "evt_1")
     assert desk.events.receive(event) == "REPEATED"
 
 
 def test_an_event_that_never_came_is_not_found(desk: Desk) -> None:
-    for act in (desk.operations.replay, desk.operations.dismiss):
+    for act in (desk.interventions.replay, desk.interventions.dismiss):
         with pytest.raises(EventNotFound):
             act("evt_never", "who knows", "olga")
 
@@ -431,7 +431,7 @@ def test_a_parked_event_is_kept_for_ever_and_a_taken_one_for_ninety_days(desk: D
     kept_until = raw(desk, f"HOOK#{taken.event_id}", "SEEN")["expires"]
     assert abs(float(kept_until) - (desk.clock.at + timedelta(days=90)).timestamp()) < 5
     assert "expires" not in raw(desk, f"HOOK#{parked.event_id}", "SEEN")
-    desk.operations.dismiss(parked.event_id, "not ours", "olga")
+    desk.interventions.dismiss(parked.event_id, "not ours", "olga")
     assert "expires" in raw(desk, f"HOOK#{parked.event_id}", "SEEN")
 
 
@@ -532,10 +532,10 @@ def test_an_event_of_the_bank_that_is_not_understood_is_parked_as_it_came_and_to
     assert [item["PK"]["S"] for item in desk.dynamo.items() if item not in before] == ["HOOK#evt_strange"]
     (parked,) = desk.operations.parked(10)
     assert strange.decode().startswith(parked.strange or "?")
-    assert desk.operations.replay("evt_strange", "it is no clearer", "olga").after == "PARKED"
+    assert desk.interventions.replay("evt_strange", "it is no clearer", "olga").after == "PARKED"
     desk.sweep()
     assert post(doors, event).json == {"taken": "APPLIED"}
-    assert desk.operations.dismiss("evt_strange", "told by another event", "olga").after == "DISMISSED"
+    assert desk.interventions.dismiss("evt_strange", "told by another event", "olga").after == "DISMISSED"
 
 
 def test_an_event_that_can_not_be_written_now_is_asked_for_again(desk: Desk, ann: Owner) -> None:
