@@ -13,7 +13,7 @@ import urllib3
 from common.gateways.bank import BankEvent, State
 from common.gateways.bank.baas import event
 from common.money import Money
-from sandbox.bank.bank import Fault, Operation, Outcome, SimulatedBank
+from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.bank.face import API_KEY, serve
 from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
 from sandbox.serving import Answer, Request
@@ -164,22 +164,13 @@ def test_without_the_key_everything_is_401_and_meets_no_fault(bank: SimulatedBan
 # The controls
 
 
-def test_two_attempts_fail_and_the_third_is_paid(bank: SimulatedBank, url: str) -> None:
-    order = {"outcome": "fail", "account_id": "a-1", "times": 2}
+def test_outcomes_are_ordered_seen_and_forgotten(bank: SimulatedBank, url: str) -> None:
+    order, other = {"outcome": "fail", "account_id": "a-1", "times": 2}, {"outcome": "pending"}
+    everybodys = other | {"account_id": None, "times": None}
     assert call(f"{url}/sandbox/outcome", "PUT", order).json == {"outcomes": [order]}
-    for n in range(3):
-        call(f"{url}{CREDIT}", "POST", TERMS | {"reference_id": f"pay-{n}"}, key=f"pay-{n}")
-    bank.settle()
-    assert [record.state for record in bank.records()] == [State.FAILED, State.FAILED, State.COMPLETED]
-    assert call(f"{url}/sandbox/state").json["outcomes"] == []
-
-
-def test_outcomes_are_ordered_for_everybody_and_forgotten(bank: SimulatedBank, url: str) -> None:
-    call(f"{url}/sandbox/outcome", "PUT", {"outcome": "pending"})
-    assert call(f"{url}/sandbox/outcome", "DELETE").json == {"outcomes": []}
-    call(f"{url}{CREDIT}", "POST", TERMS)
-    bank.settle()
-    assert bank.record("pay-1").state is State.COMPLETED
+    assert call(f"{url}/sandbox/outcome", "PUT", other).json == {"outcomes": [order, everybodys]}
+    assert call(f"{url}/sandbox/state").json["outcomes"] == [order, everybodys]
+    assert call(f"{url}/sandbox/outcome", "DELETE").json == {"outcomes": []} == {"outcomes": bank.state()["outcomes"]}
 
 
 def test_a_pending_credit_is_decided(bank: SimulatedBank, url: str) -> None:
@@ -193,14 +184,6 @@ def test_the_time_to_settle_is_set(bank: SimulatedBank, url: str) -> None:
     assert call(f"{url}/sandbox/settle", "PUT", {"seconds": 2.5}).json == {"settle_seconds": 2.5}
     call(f"{url}{CREDIT}", "POST", TERMS)
     assert (bank.record("pay-1").due_at - NOW).total_seconds() == 2.5
-
-
-def test_faults_are_ordered_seen_and_called_off(bank: SimulatedBank, url: str) -> None:
-    said = call(f"{url}/sandbox/faults", "POST", {"kind": "drop_after", "on": "credit", "times": 2})
-    assert said.json == {"faults": [{"kind": "drop_after", "on": "credit"}] * 2}
-    assert call(f"{url}/sandbox/faults", "POST", {"kind": "429"}).json["faults"][-1] == {"kind": "429", "on": "any"}
-    assert bank.faults()[0] == (Fault.DROP_AFTER, Operation.CREDIT)
-    assert call(f"{url}/sandbox/faults", "DELETE").json == {"faults": []}
 
 
 def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
