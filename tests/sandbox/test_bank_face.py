@@ -1,11 +1,10 @@
 """The bank over HTTP: its API to the letter, controls that say what to do, and the process."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 import urllib3
@@ -13,6 +12,7 @@ import urllib3
 from common.gateways.bank import BankEvent, State
 from common.gateways.bank.baas import event
 from common.money import Money
+from sandbox.bank import __main__ as bank_process
 from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.bank.face import API_KEY, serve
 from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
@@ -119,12 +119,6 @@ def test_terms_that_can_not_be_booked_are_422(
     assert bank.records() == []
 
 
-@pytest.mark.parametrize("account_id", ["a%20b", "%C3%A9", "x" * 129])
-def test_an_account_that_is_none_is_422(url: str, account_id: str) -> None:
-    said = call(f"{url}/v1/accounts/{account_id}/adjustments", "POST", TERMS)
-    assert (said.status, "account_id must be" in said.error) == (422, True)
-
-
 @pytest.mark.parametrize(("body", "key"), [(b"{", "pay-1"), ([], "pay-1"), (TERMS, None), (TERMS, "x" * 129)])
 def test_what_is_no_request_at_all_is_400(bank: SimulatedBank, url: str, body: object, key: str | None) -> None:
     assert call(f"{url}{CREDIT}", "POST", body, key).status == 400
@@ -142,12 +136,9 @@ def test_an_adjustment_is_found_by_reference_and_by_id(url: str) -> None:
     booked = call(f"{url}{CREDIT}", "POST", TERMS).json
     assert call(f"{url}{LOOK_UP}").json == {"data": [booked]}
     assert call(f"{url}/v1/adjustments/{booked['id']}").json == booked
-
-
-def test_an_unknown_reference_is_an_empty_list_and_an_unknown_id_is_404(url: str) -> None:
-    said = call(f"{url}{LOOK_UP}")
-    assert (said.status, said.json) == (200, {"data": []})
-    assert call(f"{url}/v1/adjustments?reference_id=").json == {"data": []}
+    for reference_id in ("pay-2", ""):
+        said = call(f"{url}/v1/adjustments?reference_id={reference_id}")
+        assert (said.status, said.json) == (200, {"data": []})
     assert call(f"{url}/v1/adjustments/adj_1").status == 404
     assert call(f"{url}/v1/adjustments").status == 400
 
@@ -219,11 +210,6 @@ def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
         ("POST", "faults", {"kind": "500", "on": "payout"}, 400, "of credit, find, any"),
         ("POST", "faults", {"kind": "500", "times": 1001}, 400, "from 1 to 1000"),
         ("PUT", "webhooks", {"mode": "shout"}, 400, "there are normal, duplicate"),
-        ("PUT", "webhooks", {"times": 2}, 400, "goes with a mode"),
-        ("PUT", "webhooks", {"target_url": "somewhere"}, 400, "it must be one such as http"),
-        ("PUT", "webhooks", {"target_url": "http://h/\ud800"}, 400, "it must be one such as http"),
-        ("PUT", "webhooks", {"compress": 0}, 400, "from 1 to 10000"),
-        ("PUT", "webhooks", {"delay_seconds": -1}, 400, "from 0 to 86400"),
         ("POST", "webhooks/send", {"reference_id": "pay-1"}, 404, "nothing is booked under 'pay-1'"),
         ("GET", "nothing", None, 404, "GET /sandbox/state"),
     ],
@@ -311,35 +297,28 @@ def test_a_payout_is_settled_told_and_outlives_a_restart(tmp_path: Path) -> None
 
 def test_a_crash_between_keeping_and_telling_tells_twice(tmp_path: Path) -> None:
     """An event is never left untold."""
-    from sandbox.bank.__main__ import _restore, _write
-
     clock, kept = VirtualClock(), tmp_path / "bank.json"
 
-    def reborn(answer: int) -> tuple[SimulatedBank, Sender, list[str]]:
-        """The process after a crash, and what it tells to a desk that answers so."""
+    def told(answer: int, *, is_kept: bool) -> list[str]:
+        """The events that the process tells after a crash, to a desk that answers so."""
         told: list[str] = []
 
-        def post(url: str, headers: Any, body: bytes) -> int:
+        def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
             told.append(headers["webhook-id"])
             return answer
 
         bank = SimulatedBank(clock.now, seed=7)
         sender = Sender(bank, target_url="http://127.0.0.1:1", post=post)
-        if kept.exists():
-            _restore(kept, bank, sender)
-        return bank, sender, told
-
-    def told(answer: int, *, is_kept: bool) -> list[str]:
-        bank, sender, ids = reborn(answer)
+        bank_process._restore(kept, bank, sender)
         sender.step()
         if is_kept:
-            _write(kept, bank, sender)
-        return ids
+            bank_process._write(kept, bank, sender)
+        return told
 
-    bank, sender, _ = reborn(204)
+    bank = SimulatedBank(clock.now, seed=7)
     bank.credit("pay-1", "a-1", Money("10"), "sale")
     bank.settle()
-    _write(kept, bank, sender)
+    bank_process._write(kept, bank, Sender(bank))
     once = [bank.events()[0].event_id]
     assert told(204, is_kept=False) == once
     assert told(500, is_kept=True) == once
