@@ -115,21 +115,16 @@ def test_binances_own_example_of_a_signature_is_accepted(world: World) -> None:
     signature = "c8db56825ae71d6d79447849e617115f4a920fa2acdcab2b053c4b2838bd6b71"
     then = datetime(2017, 7, 12, 2, 41, 59, 600_000, tzinfo=UTC)
     with serve(BinanceFace(world.venue, [example], world.faults, lambda: then).decide, name="x") as face:
-        url, key = f"{face.url}/api/v3/order", example.api_key
-        in_the_query = call(f"{url}?{asked}&signature={signature}", "POST", key=key)
-        in_the_body = call(url, "POST", f"{asked}&signature={signature}".encode(), key=key)
-        in_capitals = call(f"{url}?{asked}&signature={signature.upper()}", "POST", key=key)
-        in_front = call(f"{url}?signature={signature}&{asked}", "POST", key=key)
-        query, body = asked.split("&", 1)
-        mixed = call(f"{url}?{query}", "POST", f"{body}&signature={signature}".encode(), key=key)
-        otherwise = call(
-            f"{url}?{asked.replace('quantity=1', 'quantity=2')}&signature={signature}",
-            "POST",
-            key=key,
-        )
-    assert [said.status for said in (in_the_query, in_the_body, in_capitals, in_front)] == [200] * 4
-    assert (mixed.status, mixed.code) == (400, -1022), "query and body are signed as they are, without an ampersand"
-    assert (otherwise.status, otherwise.code) == (400, -1022)
+
+        def code(query: str, body: str = "") -> int | None:
+            said = call(f"{face.url}/api/v3/order?{query}", "POST", body.encode(), key=example.api_key)
+            return None if said.status == 200 else said.code
+
+        whole, (query, body) = f"{asked}&signature={signature}", asked.split("&", 1)
+        assert [code(whole), code("", whole), code(f"signature={signature}&{asked}")] == [None] * 3
+        assert code(f"{asked}&signature={signature.upper()}") is None
+        assert code(query, f"{body}&signature={signature}") == -1022, "they are signed without an ampersand between"
+        assert code(whole.replace("quantity=1", "quantity=2")) == -1022
 
 
 def test_query_and_body_may_be_mixed_and_the_query_counts(world: World) -> None:
@@ -634,12 +629,9 @@ def test_fees_are_set(world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "error"),
     [
-        ("POST", "faults", b"{", 400, "the body is not JSON"),
-        ("POST", "faults", [], 400, "there must be a JSON object with kind, on, times"),
         ("POST", "faults", {}, 400, "kind is missing: text, one of refuse, 429, 500"),
         ("POST", "faults", {"kind": "earthquake"}, 400, "timeout_before, timeout_after, drop_after"),
         ("POST", "faults", {"kind": 429}, 400, "kind is 429; it must be text"),
-        ("POST", "faults", {"kind": "429", "on": "rules"}, 400, "there are place, order, cancel, any"),
         ("POST", "faults", {"kind": "429", "on": "other"}, 400, "there are place, order, cancel, any"),
         ("POST", "faults", {"kind": "429", "times": 0}, 400, "from 1 to 1000"),
         ("POST", "faults", {"kind": "429", "times": 1001}, 400, "from 1 to 1000"),
