@@ -11,7 +11,6 @@ from common.gateways.bank import Adjustment, BankEvent, BankRefused, BankUnavail
 from common.money import ZERO, Money
 from sandbox.bank.bank import (
     FAILURE_CODES,
-    FAULTS_MAX,
     Fault,
     IllegalOrder,
     Operation,
@@ -297,12 +296,6 @@ def test_faults_come_in_their_order_and_are_called_off(bank: SimulatedBank) -> N
     assert (waits, bank.faults()) == (["rate_limit"] * 2, [(Fault.MAINTENANCE, Operation.ANY)])
     bank.heal()
     assert pay(bank).state is State.PENDING
-
-
-def test_more_faults_than_anybody_needs_are_refused(bank: SimulatedBank) -> None:
-    bank.fail_next("500", times=FAULTS_MAX)
-    with pytest.raises(IllegalOrder, match="already wait"):
-        bank.fail_next("500")
 
 
 # Memory

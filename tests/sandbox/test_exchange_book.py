@@ -107,25 +107,12 @@ class Naive:
         ]
         return min(others, key=lambda o: o[3] if buys else -o[3], default=None)  # of equals, min takes the first
 
-    def place(
-        self,
-        order_id: int,
-        owner: str,
-        buys: bool,
-        tick: int | None = None,
-        lots: int | None = None,
-        budget: int | None = None,
-        time_in_force: TimeInForce = TimeInForce.GTC,
-        post_only: bool = False,
-    ) -> tuple[Counter[tuple[int, int]], Ending]:
+    def place(self, order_id: int, owner: str, buys: bool, **terms: Any) -> tuple[Counter[tuple[int, int]], Ending]:
         """(lots of each trade by id and tick of the order that rested, what becomes of the rest)."""
-        before, trades, left = (
-            [[*o] for o in self.orders],
-            Counter[tuple[int, int]](),
-            lots if budget is None else budget,
-        )
-        assert left is not None
-        if post_only and self.next_to_trade(buys, tick) is not None:
+        tick, budget, time_in_force = (terms.get(name) for name in ("tick", "budget", "time_in_force"))
+        left = terms["lots"] if budget is None else budget
+        before, trades = [[*o] for o in self.orders], Counter[tuple[int, int]]()
+        if "post_only" in terms and self.next_to_trade(buys, tick) is not None:
             return trades, Ending.WOULD_TAKE
         ending = Ending.FILLED
         while left:

@@ -705,13 +705,14 @@ def test_a_restart_changes_nothing_that_an_account_sees() -> None:
 def test_after_a_restart_ids_go_on_and_places_in_the_queue_are_kept() -> None:
     world = World()
     first, second = world.place("alice", SELL, "0.1", "60000"), world.place("alice", SELL, "0.1", "60000")
-    before = world.place("bob", BUY, "0.05", "60000")
+    before = world.place("bob", BUY, "0.09999", "60000")
     again = restarted(world)
-    after = again.place("bob", BUY, "0.05", "60000")
+    assert again.venue.depth("BTCUSDT") == ([], [(Decimal(60000), Decimal("0.10001"))]), "however little is left"
+    after = again.place("bob", BUY, "0.1", "60000")
     assert after.order_id > before.order_id
-    assert [again.again(order).executed for order in (first, second)] == [Decimal("0.1"), 0]
+    assert [again.again(order).executed for order in (first, second)] == [Decimal("0.1"), Decimal("0.09999")]
     trades = again.venue.trades("bob", "BTCUSDT")
-    assert len(trades) == 2
+    assert len(trades) == 3
     assert trades[0].trade_id < trades[1].trade_id
     again.check()
 
@@ -727,17 +728,6 @@ def test_a_restart_keeps_the_fees_of_an_account() -> None:
     again.place("alice", BUY, "0.1", "60000")
     fees = [(trade.fee, trade.fee_asset) for trade in again.venue.trades("bob", "BTCUSDT")]
     assert fees == [(Decimal("0.02"), "BNB"), (Decimal("0.03"), "BNB")]
-    again.check()
-
-
-def test_a_restart_keeps_what_is_left_of_an_order_however_small_it_is() -> None:
-    world = World()
-    order = world.place("alice", SELL, "0.1", "60000")
-    world.place("bob", BUY, "0.09999", "60000")
-    again = restarted(world)
-    assert again.venue.depth("BTCUSDT") == ([], [(Decimal(60000), Decimal("0.00001"))])
-    again.place("bob", BUY, "0.1", "60000")
-    assert again.again(order).status is Status.FILLED
     again.check()
 
 

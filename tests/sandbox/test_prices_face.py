@@ -105,12 +105,6 @@ def test_a_fault_with_a_status_has_coingeckos_body(
     assert said.headers.get("Retry-After") == retry_after
 
 
-def test_garbage_is_a_web_page_with_status_200(oracle: Oracle, url: str) -> None:
-    oracle.fail_next("garbage")
-    said = call(f"{url}{PRICE}?ids=bitcoin&vs_currencies=usd")
-    assert (said.status, said.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-
-
 def test_a_price_is_set_moved_and_forgotten(oracle: Oracle, url: str) -> None:
     said = call(f"{url}/sandbox/prices/bitcoin", "PUT", {"usd": "67000.10", "age_seconds": 45})
     names = "usd age_seconds walk quoted_usd updated_at"

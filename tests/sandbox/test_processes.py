@@ -85,6 +85,7 @@ def test_faults_are_ordered_seen_and_called_off(name: str) -> None:
         faults = f"{face.url}/sandbox/faults"
         assert call(faults, "POST", own | {"times": 2}).json == {"faults": waiting[:2]}
         assert call(faults, "POST", {"kind": "429"}).json == {"faults": waiting}
+        assert "3 faults already wait" in call(faults, "POST", {"kind": "429", "times": 998}).error
         assert call(f"{face.url}/sandbox/state").json["faults"] == waiting
         assert call(faults, "DELETE").json == {"faults": []}
 
