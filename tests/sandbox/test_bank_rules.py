@@ -59,12 +59,8 @@ def outcomes(bank: SimulatedBank, times: int, account_id: str = "a-1") -> list[s
 @pytest.mark.parametrize(
     ("usd", "state", "told"),
     [
-        ("10.00", State.COMPLETED, True),
-        ("10.50", State.COMPLETED, True),
-        ("51.00", State.COMPLETED, True),
-        ("10.5", State.COMPLETED, True),
-        ("0.52", State.FAILED, True),
-        ("10.52", State.FAILED, True),
+        *((usd, State.COMPLETED, True) for usd in ("10.00", "10.50", "51.00", "10.5")),
+        *((usd, State.FAILED, True) for usd in ("0.52", "10.52")),
         ("10.53", State.PENDING, False),
         ("10.54", State.COMPLETED, False),
     ],

@@ -217,11 +217,7 @@ def test_a_function_that_is_not_there_is_404(world: World, function: str, post: 
     said = world.call(function, ORDER, post=post)
     assert (said.status, said.json["errorcode"]) == (404, 104)
     assert world.venue.history("desk") == []
-
-
-def test_elsewhere_nothing_answers(world: World) -> None:
-    assert call(world.url.removesuffix("/AP") + "/other").status == 404
-    assert call(f"{world.url}/a/b").status == 404
+    assert call(f"{world.url}/a/b").status == call(world.url.removesuffix("/AP") + "/other").status == 404
 
 
 NONSENSE: dict[str, tuple[object, ...]] = {
@@ -247,16 +243,17 @@ def test_an_order_that_makes_no_sense_is_refused_as_a_call(world: World, terms: 
     assert world.venue.history("desk") == []
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"[]", b"5", b"\xff", b'{"Quantity":NaN}'])
-def test_a_body_that_is_no_object_is_refused(world: World, raw: bytes) -> None:
-    assert world.ask("SendOrder", raw=raw)["errorcode"] in {20, 100}
+@pytest.mark.parametrize(
+    ("raw", "code"),
+    [
+        *((raw, 20) for raw in (b"{}", b'{"Quantity":NaN}')),  # nobody's
+        *((raw, 100) for raw in (b"", b"{", b"[]", b"5", b"\xff")),
+        *((json.dumps(ORDER).replace("0.5", n).encode(), 100) for n in ("NaN", "Infinity", "1e999999999", "1e30")),
+    ],
+)
+def test_a_body_that_is_no_order_is_refused(world: World, raw: bytes, code: int) -> None:
+    assert world.ask("SendOrder", raw=raw)["errorcode"] == code
     assert world.venue.history("desk") == []
-
-
-@pytest.mark.parametrize("raw_quantity", ["NaN", "Infinity", "1e999999999", "1e30"])
-def test_a_quantity_that_is_no_number_is_refused(world: World, raw_quantity: str) -> None:
-    raw = json.dumps(ORDER | {"Quantity": "%"}).replace('"%"', raw_quantity).encode()
-    assert world.ask("SendOrder", raw=raw)["errorcode"] == 100
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.prices.__main__ import MARKET
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Oracle
-from sandbox.serving import serve
+from sandbox.serving import Answer, serve
 from tests.gateways.wire import row
 from tests.sandbox import faces
 from tests.sandbox.faces import Process, Said
@@ -681,9 +681,8 @@ def test_the_market_follows_the_price_source_and_stays_without_it() -> None:
         references = References(face.url)
         assert references.price("BTCUSDT") is None
         references.poll()
-        assert {name: references.price(name) for name in LISTINGS if references.price(name)} == {
-            "BTCUSDT": Decimal("67187.30")
-        }
+        known = {name: price for name in LISTINGS if (price := references.price(name))}
+        assert known == {"BTCUSDT": Decimal("67187.30")}
         oracle.move("bitcoin", "2")
         references.poll()
         assert references.price("BTCUSDT") == Decimal("134374.60")
@@ -696,8 +695,6 @@ def test_the_market_follows_the_price_source_and_stays_without_it() -> None:
     ["", "[]", '{"prices": []}', '{"prices": {"bitcoin": {}}}', '{"prices": {"bitcoin": {"quoted_usd": "x"}}}'],
 )
 def test_a_price_source_that_talks_nonsense_changes_nothing(answer: str) -> None:
-    from sandbox.serving import Answer
-
     with serve(lambda _: Answer(200, answer), name="x") as face:
         references = References(face.url)
         references.poll()
@@ -745,9 +742,10 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
         sold = exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("66000"), client_order_id("sold")))
         exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("99000"), working))
         before = exchange.order("BTC", sold)
+        magic = Ticket(Side.SELL, Quantity("0.00777", "BTC"), Price("99000"), client_order_id("magic"))
         assert before.state is State.FULLY_EXECUTED, "there is a market from the beginning"
         assert call(f"{first.url}/AP/GetInstruments?OMSId=1").json[0]["Symbol"] == "BTCUSDT"
-        assert exchange.order("BTC", exchange.place(_magic("0.00777"))).state is State.FULLY_EXECUTED
+        assert exchange.order("BTC", exchange.place(magic)).state is State.FULLY_EXECUTED
         assert first.stop() == (0, ""), "and no access log"
     assert [path.name for path in tmp_path.iterdir()] == ["exchange.json"]
 
@@ -762,7 +760,3 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
     assert state["symbols"]["BTCUSDT"]["bid"] is None, "without prices nobody quotes"
     assert code == 0
     assert "/api/v3/order" in access_log
-
-
-def _magic(quantity: str) -> Ticket:
-    return Ticket(Side.SELL, Quantity(quantity, "BTC"), Price("99000"), client_order_id("magic"))
