@@ -93,13 +93,6 @@ def test_the_body_is_the_documented_one(world: World) -> None:
     assert json.loads(world.attempts[1][3])["type"] == "adjustment.failed"
 
 
-def test_each_is_told_once_and_in_order(world: World) -> None:
-    world.paid("pay-1", "pay-2", "pay-3")
-    world.run(100_000, step_seconds=1000)
-    assert world.order == ["pay-1", "pay-2", "pay-3"]
-    assert world.sender.step() == 0
-
-
 def test_nothing_is_told_before_it_is_decided_nor_of_a_silent_credit(world: World) -> None:
     world.bank.credit("pay-1", "a-1", Money("10.00"), "sale")
     world.bank.credit("pay-2", "a-1", Money("10.54"), "sale")
