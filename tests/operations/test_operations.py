@@ -187,7 +187,7 @@ def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
     desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga")
 
 
-def test_a_round_of_reconciliation_that_is_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
+def test_a_reconciliation_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
     for name in ("ann", "bob", "carl"):
         desk.customer(name)
     time_left = iter([True, True, True, False, False])
