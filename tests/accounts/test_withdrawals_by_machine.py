@@ -20,7 +20,7 @@ from functions.accounts.model import Status, Transfer
 from functions.operations.model import NotDriven
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import NOON, Desk
-from tests.offramp.seen import (
+from tests.seen import (
     around,
     attempts,
     before_next_write,

@@ -45,7 +45,7 @@ from functions.offramp.model import (
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
 from tests.doors import opened
-from tests.offramp.seen import (
+from tests.seen import (
     OnItsWay,
     around,
     at_the_exchange,

@@ -20,7 +20,7 @@ from functions.offramp.model import SaleUnresolved, Status
 from functions.operations.model import DIED_WITHIN, OVERDUE_AFTER, Swept
 from sandbox.bank.bank import Outcome
 from tests.desk import Desk
-from tests.offramp.seen import (
+from tests.seen import (
     an_event,
     around,
     at_the_exchange,

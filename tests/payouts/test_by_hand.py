@@ -24,7 +24,7 @@ from functions.operations.model import NotDriven, NothingKnown, NothingWaits, St
 from sandbox.bank.bank import Operation, Outcome
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
-from tests.offramp.seen import (
+from tests.seen import (
     OnItsWay,
     around,
     at_the_exchange,

@@ -32,7 +32,7 @@ from common.owner import Owner
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk
-from tests.offramp.seen import (
+from tests.seen import (
     around,
     attempts,
     awaiting,

@@ -22,7 +22,7 @@ from sandbox.bank.bank import Outcome
 from sandbox.bank.webhooks import WEBHOOK_SECRET, body_of, signed
 from tests.desk import Desk
 from tests.doors import NEXT_SECRET, Answer, Doors, opened
-from tests.offramp.seen import (
+from tests.seen import (
     an_event,
     around,
     attempts,
