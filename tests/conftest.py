@@ -2,7 +2,9 @@
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -11,6 +13,8 @@ from tests.settled import ENVIRONMENT
 os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 
 # After the environment, which the logger reads when it is made.
+from common.log import metrics
+from common.owner import Owner
 from tests.comparing import compared
 from tests.desk import Desk
 
@@ -36,3 +40,24 @@ def desk() -> Iterator[Desk]:
     desk.list_asset("BTC", "100")
     yield desk
     desk.check()
+
+
+@pytest.fixture
+def ann(desk: Desk) -> Owner:
+    """A customer who may sell and be paid, with $1,000 and 10 BTC that have cost her $1,000."""
+    ann = desk.customer(usd="2000.00")
+    desk.clients(ann)
+    desk.buy(ann, "10")
+    return ann
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each metric was counted: what the alarms see."""
+    seen: Counter[str] = Counter()
+
+    def add(*, name: str, value: float, **_: Any) -> None:
+        seen[name] += int(value)
+
+    monkeypatch.setattr(metrics, "add_metric", add)
+    return seen

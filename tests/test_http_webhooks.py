@@ -17,7 +17,7 @@ import pytest
 from common.http import BODY_BYTES_MAX
 from tests import openapi
 from tests.calls import WEBHOOK, World
-from tests.doors import ROUTES, Answer, Doors, Token, event, handled, opened
+from tests.doors import ROUTES, WEBHOOK_SECRETS, Answer, Doors, Token, event, handled, opened
 
 STRANGER = "whsec_" + base64.b64encode(b"a secret of somebody else's").decode()
 
@@ -72,6 +72,17 @@ class TestWhatTheBankTells:
         taken = [doors.bank(world.told).json for _ in range(2)]
         assert taken == [{"taken": "APPLIED"}, {"taken": "REPEATED"}]
         assert withdrawal(doors, world) == "COMPLETED"
+
+    def test_is_heard_for_five_minutes_however_often_it_is_played(self, doors: Doors, world: World) -> None:
+        taken = [doors.bank(world.told, late=timedelta(seconds=late)).json for late in (0, 299)]
+        assert taken == [{"taken": "APPLIED"}, {"taken": "REPEATED"}]
+        before = world.desk.dynamo.items()
+        assert refused(doors.bank(world.told, late=timedelta(seconds=301)))
+        assert world.desk.dynamo.items() == before
+
+    @pytest.mark.parametrize("secret", WEBHOOK_SECRETS)
+    def test_is_signed_with_either_secret_while_it_is_replaced(self, doors: Doors, world: World, secret: str) -> None:
+        assert doors.bank(world.told, secret=secret).json == {"taken": "APPLIED"}
 
     def test_may_be_told_again_under_another_id_which_changes_nothing(self, doors: Doors, world: World) -> None:
         doors.bank(world.told)

@@ -9,7 +9,7 @@ from botocore.exceptions import EndpointConnectionError
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
-from common.domain.payouts.model import ATTEMPTS_MAX, PayoutNotFound, PayoutUnsettled
+from common.domain.payouts.model import ATTEMPTS_MAX, PayoutNotFound, PayoutUnsettled, Stage
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money
 from common.owner import Owner
@@ -23,7 +23,8 @@ from functions.accounts.model import (
     WithdrawalNotFound,
 )
 from functions.accounts.service import Rules
-from tests.desk import Desk
+from tests.desk import NOON, Desk
+from tests.seen import audited, before_next_write, decided, dollars, executions, moves, paid
 
 
 def client(desk: Desk, username: str = "ann", usd: str | None = "100.00") -> Owner:
@@ -88,7 +89,7 @@ def test_the_daily_limit_counts_what_the_day_has_and_no_more() -> None:
     desk.check()
 
 
-def test_a_deposit_that_was_accepted_is_answered_also_when_the_limit_is_lower_now() -> None:
+def test_an_accepted_deposit_is_answered_also_when_the_limit_is_lower_now() -> None:
     desk = limited(deposit="100")
     ann = desk.customer(usd=None)
     first = desk.accounts.deposit(ann, "k", Money("100")).made
@@ -129,6 +130,18 @@ def test_a_withdrawal_holds_its_dollars_until_the_bank_has_paid_it(desk: Desk) -
     (line, _) = desk.accounts.transactions(ann, since=None, until=None, limit=10, after=None).items
     assert (line.transaction_type, line.total_amount, line.order_id) == ("WITHDRAW", Money(30), asked.transfer_id)
     assert desk.operations.work(("accounts",), overdue_only=False, limit=10) == []
+    assert moves(desk, asked.transfer_id) == [(None, "PENDING"), ("PENDING", "COMPLETED")]
+    (execution,) = executions(desk, asked.transfer_id, "payout")
+    assert (execution.name, execution.status, execution.transitions) == (asked.transfer_id, "SUCCEEDED", 3)
+
+
+def test_a_cash_out_and_a_withdrawal_to_one_account_are_each_paid_once(desk: Desk) -> None:
+    ann = client(desk, usd="300.00")
+    desk.buy(ann, "1")
+    sale, asked = desk.cash_out(ann, "1"), withdraw(desk, ann, "50")
+    desk.run()
+    assert desk.world.simulated.credited("acc-ann") == Money("149.90")
+    assert (len(paid(desk, sale.order_id)), len(paid(desk, asked.transfer_id))) == (1, 1)
 
 
 def test_a_withdrawal_is_made_once_for_its_key(desk: Desk) -> None:
@@ -143,7 +156,7 @@ def test_a_withdrawal_is_made_once_for_its_key(desk: Desk) -> None:
     for amount, to in (("12.35", "ann-bank"), ("12.34", "bob-bank")):
         with pytest.raises(IdempotencyKeyReused):
             desk.accounts.withdraw(ann, "k", Money(amount), to)
-    assert len(desk.world.machines.executions) == 1
+    assert (len(desk.world.machines.executions), len(desk.world.simulated.records())) == (1, 1)
 
 
 def test_dollars_are_paid_to_a_client_of_ones_own_that_is_not_blocked(desk: Desk) -> None:
@@ -157,7 +170,7 @@ def test_dollars_are_paid_to_a_client_of_ones_own_that_is_not_blocked(desk: Desk
     assert desk.accounts.balance(ann).held == desk.accounts.balance(bob).held == Money(0)
 
 
-def test_a_withdrawal_that_was_accepted_is_answered_also_when_its_client_is_blocked_now(desk: Desk) -> None:
+def test_an_accepted_withdrawal_is_answered_also_when_its_client_is_blocked(desk: Desk) -> None:
     ann = client(desk)
     asked = withdraw(desk, ann, "30")
     desk.clients(ann, ClientStatus.BLOCKED)
@@ -240,6 +253,8 @@ def test_an_operator_completes_a_withdrawal_that_was_paid_by_another_way(desk: D
 def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: int) -> None:
     desk = limited(withdrawal="30")
     ann, asked = rejecting(desk, rejected)
+    with pytest.raises(DailyLimitExceeded):
+        withdraw(desk, ann, "0.01", "a")
     refused = desk.by_hand("give_back", asked.transfer_id, "unknown bank", "olga")
     told = desk.accounts.withdrawal(ann, asked.transfer_id)
     assert (refused.after, refused.done, told.status, told.reason) == (
@@ -261,6 +276,46 @@ def test_a_rejected_withdrawal_gives_the_hold_and_the_days_limit_back(rejected: 
         with pytest.raises(PayoutUnsettled):
             desk.by_hand(act, asked.transfer_id, "too late", "olga")
     desk.check()
+
+
+def test_a_rejection_gives_the_limit_of_the_withdrawals_own_day_back() -> None:
+    """And not of the day it failed on."""
+    desk = limited(withdrawal="30")
+    desk.clock.at = NOON.replace(hour=23, minute=58)
+    ann, asked = rejecting(desk, ATTEMPTS_MAX)
+    assert desk.clock.at.date() > NOON.date()
+    desk.by_hand("give_back", asked.transfer_id, "the account is closed", "olga")
+    withdraw(desk, ann, "30", "b")
+    with pytest.raises(DailyLimitExceeded):
+        withdraw(desk, ann, "0.01", "c")
+    desk.check()
+
+
+@pytest.mark.parametrize("mine", ["mark_paid", "give_back"])
+@pytest.mark.parametrize("others", ["mark_paid", "give_back"])
+def test_of_two_operators_at_once_one_decides(desk: Desk, mine: str, others: str) -> None:
+    """The other is told that it is so already, if it is what he wanted."""
+    ann, asked = rejecting(desk, ATTEMPTS_MAX)
+    before_next_write(desk, lambda: desk.by_hand(others, asked.transfer_id, "ticket 1", "oleg"))
+    if mine == others:
+        assert not desk.by_hand(mine, asked.transfer_id, "ticket 2", "olga").done
+    else:
+        with pytest.raises(PayoutUnsettled):
+            desk.by_hand(mine, asked.transfer_id, "ticket 2", "olga")
+    paid_elsewhere = others == "mark_paid"
+    assert status(desk, asked) is (Status.COMPLETED if paid_elsewhere else Status.REJECTED)
+    assert dollars(desk, ann) == (Money(70) if paid_elsewhere else Money(100), Money(0))
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+def test_no_attempt_begins_once_an_operator_has_rejected_the_withdrawal(desk: Desk) -> None:
+    _, asked = rejecting(desk, 1)
+    desk.clock.forward(seconds=61)  # it is time for the next attempt
+    before_next_write(desk, lambda: desk.by_hand("give_back", asked.transfer_id, "ticket 4711", "olga"))
+    assert desk.payouts.create(asked.transfer_id).stage is Stage.DONE
+    desk.run()
+    assert (decided(desk, asked.transfer_id), desk.world.simulated.records()) == (["REJECTED"], [])
+    assert executions(desk, asked.transfer_id)[0].status == "SUCCEEDED"
 
 
 def rejecting(desk: Desk, times: int) -> tuple[Owner, Transfer]:
@@ -292,6 +347,8 @@ def test_nobody_withdraws_what_is_not_free(desk: Desk) -> None:
     with pytest.raises(InsufficientFunds):
         withdraw(desk, ann, "55.01")
     withdraw(desk, ann, "55")
+    with pytest.raises(InsufficientFunds):
+        desk.buy(ann, "0.01", order_price="100")
 
 
 def test_nobody_withdraws_more_than_the_days_limit() -> None:

@@ -3,34 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
 
 import pytest
 
-from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, ExchangeOrderNotFilled, Fill
-from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, OrderReport
+from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
+from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import SaleUnresolved, SellOrderNotFound, Sold, Status
-from sandbox.exchange.fake import FakeExchange
+from functions.offramp.model import SellOrderNotFound, Sold, Status
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
-from sandbox.exchange.venue import Venue
 from tests.desk import Desk
 from tests.harness.executions import Execution
-from tests.offramp.seen import (
+from tests.outside import ACCOUNT, ARN_PREFIX
+from tests.seen import (
     SYMBOL,
     around,
     at_the_exchange,
     attempts,
     awaiting,
     before_next_write,
-    begin,
     coins,
     desks_own,
     dollars,
@@ -43,22 +39,8 @@ from tests.offramp.seen import (
     status,
     waits_for_person,
 )
-from tests.outside import ACCOUNT, ARN_PREFIX
 
 # What was sold
-
-
-def test_what_was_executed_is_written_down_with_the_exchange_order_and_when(desk: Desk, ann: Owner) -> None:
-    order = desk.cash_out(ann, "1")
-    before = raw(desk, order.order_id, "VENUE#1")
-    assert before.keys().isdisjoint({"order_state", "executed_quantity", "resolved_at"})
-    desk.run()
-    after, sold = raw(desk, order.order_id, "VENUE#1"), desk.offramp.order(ann, order.order_id)
-    assert (after["order_state"], after["executed_quantity"]) == ("FULLY_EXECUTED", 1)
-    assert (after["gross_amount"], after["fee_amount"]) == (100, Decimal("0.1"))
-    assert sold.resolved_at is not None
-    assert after["resolved_at"] == raw(desk, order.order_id, "SELL_ORDER")["resolved_at"]
-    assert (sold.executed, sold.gross, sold.fee) == (Quantity(1, "BTC"), Money(100), Money("0.10"))
 
 
 def test_a_sale_moves_from_pending_over_completed_to_filled(desk: Desk, ann: Owner) -> None:
@@ -71,11 +53,14 @@ def test_a_sale_moves_from_pending_over_completed_to_filled(desk: Desk, ann: Own
         ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING"),
         ("TARGET_TXN_PENDING", "FILLED"),
     ]
+    sold, exchange_order = desk.offramp.order(ann, order.order_id), raw(desk, order.order_id, "VENUE#1")
+    assert (sold.executed, sold.gross, sold.fee) == (Quantity(1, "BTC"), Money(100), Money("0.10"))
+    resolved_at = raw(desk, order.order_id, "SELL_ORDER")["resolved_at"]
+    assert (exchange_order["order_state"], exchange_order["resolved_at"]) == ("FULLY_EXECUTED", resolved_at)
 
 
-def test_the_journal_has_the_sale_at_its_average_with_cost_and_gain_and_the_dollars_that_left(
-    desk: Desk, ann: Owner
-) -> None:
+def test_the_journal_tells_of_the_sale_and_of_the_dollars_that_left(desk: Desk, ann: Owner) -> None:
+    """The sale's price is its average before the fee; cost and gain are told beside it."""
     desk.world.nobody_buys()
     desk.world.bid("104", "1")
     desk.world.bid("101", "2")
@@ -90,9 +75,8 @@ def test_the_journal_has_the_sale_at_its_average_with_cost_and_gain_and_the_doll
     assert (newest.order_id, newest.total_amount) == (order.order_id, sold.total_amount)
 
 
-def test_an_order_that_waits_for_a_buyer_is_asked_for_less_and_less_often_and_paid_when_one_comes(
-    desk: Desk, ann: Owner
-) -> None:
+def test_an_order_that_waits_for_a_buyer_is_paid_when_one_comes(desk: Desk, ann: Owner) -> None:
+    """The exchange is asked for it less and less often."""
     desk.world.nobody_buys()
     order = desk.cash_out(ann, "1")
     began = desk.clock.at
@@ -120,7 +104,7 @@ def test_what_the_exchange_does_not_answer_is_asked_again(desk: Desk, ann: Owner
 # In part, or nothing
 
 
-def test_what_was_executed_before_a_cancellation_is_paid_and_the_rest_is_free_again(desk: Desk, ann: Owner) -> None:
+def test_what_is_sold_in_part_is_paid_and_the_rest_is_free_again(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.444", "144.40")
     desk.run()
     filled = desk.offramp.order(ann, order.order_id)
@@ -136,7 +120,7 @@ def test_what_was_executed_before_a_cancellation_is_paid_and_the_rest_is_free_ag
 @pytest.mark.parametrize(
     ("quantity", "state"), [("1.666", "CANCELED"), ("1.333", "EXPIRED"), ("1.222", "REJECTED")], ids=str
 )
-def test_an_order_that_ends_with_nothing_executed_has_failed_and_its_coins_are_free_again(
+def test_an_order_of_which_nothing_is_sold_has_failed_and_its_coins_are_free(
     desk: Desk, ann: Owner, quantity: str, state: str
 ) -> None:
     order = desk.cash_out(ann, quantity)
@@ -153,45 +137,40 @@ def test_an_order_that_ends_with_nothing_executed_has_failed_and_its_coins_are_f
     assert (execution.status, execution.visited[-1]) == ("SUCCEEDED", "NothingToDo")
 
 
-def test_an_order_that_is_not_filled_in_time_is_cancelled_and_has_failed(desk: Desk, ann: Owner) -> None:
-    order = desk.cash_out(ann, "1.555")
-    began = desk.clock.at
-    desk.run(until=lambda: status(desk, order.order_id) == Status.BASE_TXN_FAILED)
-    assert POLL_LIMIT <= desk.clock.at - began <= POLL_LIMIT + timedelta(minutes=1)
-    (placed,) = at_the_exchange(desk)
-    assert (placed.status, coins(desk, ann)) == (AtTheExchange.CANCELED, (10, 0))
-
-
-def test_what_an_order_had_when_its_time_was_over_is_kept_and_paid(desk: Desk, ann: Owner) -> None:
+@pytest.mark.parametrize("executed", ["0", "0.4"])
+def test_what_is_not_filled_in_time_is_cancelled_and_what_was_is_paid(desk: Desk, ann: Owner, executed: str) -> None:
     desk.world.nobody_buys()
-    desk.world.bid("100", "0.4")
+    if executed != "0":
+        desk.world.bid("100", executed)
     order = desk.cash_out(ann, "1")
+    began = desk.clock.at
+    over = (Status.BASE_TXN_FAILED, Status.BASE_TXN_COMPLETED, Status.TARGET_TXN_PENDING)
+    desk.run(until=lambda: status(desk, order.order_id) in over)
+    assert POLL_LIMIT <= desk.clock.at - began <= POLL_LIMIT + timedelta(minutes=1)
     desk.run()
-    filled = desk.offramp.order(ann, order.order_id)
-    assert (filled.status, filled.executed) == (Status.FILLED, Quantity("0.4", "BTC"))
-    assert (filled.total_amount, coins(desk, ann)) == (Money("39.96"), (Decimal("9.6"), 0))
+    after = desk.offramp.order(ann, order.order_id)
+    assert (after.executed, coins(desk, ann)) == (Quantity(executed, "BTC"), (10 - Decimal(executed), 0))
+    assert (after.status, after.total_amount) == (
+        (Status.BASE_TXN_FAILED, None) if executed == "0" else (Status.FILLED, Money("39.96"))
+    )
     (placed,) = at_the_exchange(desk)
-    assert (placed.status, placed.executed) == (AtTheExchange.CANCELED, Decimal("0.4"))
+    assert (placed.status, placed.executed) == (AtTheExchange.CANCELED, Decimal(executed))
     (execution,) = executions(desk, order.order_id, "sell-order")
     assert "CancelSellOrder" in execution.visited
 
 
-def test_an_order_that_is_filled_while_it_is_being_cancelled_is_sold(desk: Desk, ann: Owner) -> None:
-    desk.world.nobody_buys()
+def test_a_cancellation_is_asked_for_until_the_order_has_ended(desk: Desk, ann: Owner) -> None:
+    """It fails, is unknown, is not answered, and takes its time before it is done."""
+    answers = iter([ExchangeUnavailable("no answer"), ExchangeOrderUnknown("no such order"), None, None])
 
     def cancel(real: Callable[..., None], *asked: Any) -> None:
-        desk.world.bid("100", "5")
-        real(*asked)
+        answer = next(answers, real)
+        if isinstance(answer, Exception):
+            raise answer
+        if answer is real:
+            real(*asked)
 
     desk.world.exchange = around(desk.world.fake, cancel=cancel)
-    order = desk.cash_out(ann, "1")
-    desk.run()
-    filled = desk.offramp.order(ann, order.order_id)
-    assert (filled.status, filled.executed) == (Status.FILLED, Quantity(1, "BTC"))
-
-
-def test_a_cancellation_that_is_not_answered_is_asked_for_again(desk: Desk, ann: Owner) -> None:
-    desk.world.fake.fail_before_next("cancel", 2)
     desk.world.fake.drop_answer_next("cancel")
     order = desk.cash_out(ann, "1.555")
     desk.run()
@@ -200,37 +179,10 @@ def test_a_cancellation_that_is_not_answered_is_asked_for_again(desk: Desk, ann:
     assert execution.visited.count("CancelSellOrder") == 1
 
 
-def test_an_order_that_the_exchange_does_not_find_to_cancel_is_asked_for_again(desk: Desk, ann: Owner) -> None:
-    cancels = iter(range(100))
-
-    def cancel(real: Callable[..., None], *asked: Any) -> None:
-        if next(cancels) == 0:
-            raise ExchangeOrderUnknown("it was filled or cancelled a moment ago")
-        real(*asked)
-
-    desk.world.exchange = around(desk.world.fake, cancel=cancel)
-    order = desk.cash_out(ann, "1.555")
-    desk.run()
-    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_FAILED, (10, 0))
+# The exchange is silent: nothing is decided on a guess
 
 
-def test_an_exchange_that_takes_its_time_to_cancel_is_waited_for(desk: Desk, ann: Owner) -> None:
-    cancels = iter(range(100))
-
-    def cancel(real: Callable[..., None], *asked: Any) -> None:
-        if next(cancels) == 3:
-            real(*asked)
-
-    desk.world.exchange = around(desk.world.fake, cancel=cancel)
-    order = desk.cash_out(ann, "1.555")
-    desk.run()
-    assert status(desk, order.order_id) == Status.BASE_TXN_FAILED
-
-
-# The exchange is silent, or talks nonsense: nothing is decided on a guess
-
-
-def test_an_exchange_that_is_silent_for_hours_leaves_the_order_as_it_is_and_overdue(desk: Desk, ann: Owner) -> None:
+def test_an_exchange_that_is_silent_for_hours_leaves_the_order_as_it_is(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
     desk.world.fake.down = True
     desk.run(until=lambda: len(executions(desk, order.order_id)) > 1)
@@ -260,66 +212,6 @@ def test_an_order_that_is_late_is_overdue_only_when_it_should_have_been_over(des
     assert (status(desk, order.order_id), overdue(desk)) == (Status.FILLED, [])
 
 
-def test_an_order_that_the_exchange_has_told_us_of_is_never_taken_back_on_its_word(desk: Desk, ann: Owner) -> None:
-    def unknown(*_: Any) -> OrderReport:
-        raise ExchangeOrderUnknown("no such order")
-
-    order = desk.cash_out(ann, "1")
-    desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
-    desk.run(days=1 / 24)
-    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (9, 1))
-    assert overdue(desk) == [order.order_id]
-    assert [e.status for e in executions(desk, order.order_id)] == ["RUNNING"]  # and does not end silently
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert status(desk, order.order_id) == Status.FILLED
-
-
-@pytest.mark.parametrize(
-    "changed",
-    [
-        {"executed": Quantity("1.00001", "BTC")},
-        {"gross": Money("97.98")},
-        {"quantity": Quantity(2, "BTC")},
-    ],
-    ids=["more than was asked", "below the limit", "another order"],
-)
-def test_a_fill_that_can_not_be_is_never_booked(
-    desk: Desk, ann: Owner, changed: dict[str, Any], counted: Counter[str]
-) -> None:
-    def strange(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
-        return replace(real(*asked), **changed)
-
-    order = desk.cash_out(ann, "1")
-    desk.world.exchange = around(desk.world.fake, order=strange)
-    desk.run(days=1 / 24)
-    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (9, 1))
-    assert (overdue(desk), counted["FillsNotBelieved"] > 0) == ([order.order_id], True)
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert status(desk, order.order_id) == Status.FILLED
-
-
-def test_an_order_stays_with_the_exchange_that_it_was_sent_to(desk: Desk, ann: Owner) -> None:
-    """What another exchange says of an order that it never had means nothing."""
-    order = desk.cash_out(ann, "1")
-    desk.world.fake.drop_answer_next("place")
-    desk.world.fake.fail_before_next("find")
-    with pytest.raises(SaleUnresolved):
-        desk.cash_out(ann, "2")
-    empty = Venue(desk.clock)
-    empty.list_symbol(desk.world.venue.symbols[SYMBOL])
-    empty.open_account(ACCOUNT, {})
-    desk.world.exchange = FakeExchange(empty, ACCOUNT, name="another")
-    desk.run(days=1 / 24)
-    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_PENDING, (7, 3))
-    assert len(overdue(desk)) == 2
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert (coins(desk, ann), overdue(desk)) == ((7, 0), [])
-    assert [placed.status for placed in at_the_exchange(desk)] == [AtTheExchange.FILLED] * 2
-
-
 # To the last digit
 
 
@@ -327,9 +219,10 @@ def test_an_order_stays_with_the_exchange_that_it_was_sent_to(desk: Desk, ann: O
 @pytest.mark.parametrize(
     ("price", "quantity"), [("100", "1"), ("99.97", "0.33334"), ("98.01", "1.00001"), ("101.99", "7.65432")]
 )
-def test_the_proceeds_are_gross_less_the_fee_down_to_the_cent_and_the_fraction_is_the_desks(
+def test_the_proceeds_are_gross_less_the_fee_down_to_the_cent(
     desk: Desk, ann: Owner, bps: str, price: str, quantity: str
 ) -> None:
+    """The fraction of a cent is the desk's."""
     desk.world.venue.set_fees(Fees(Decimal(bps), Decimal(bps)))
     desk.world.nobody_buys()
     desk.world.bid(price, "3.21")
@@ -430,24 +323,14 @@ def test_another_execution_of_an_order_that_is_over_changes_nothing(
     assert desk.world.fake.calls.total() + sum(desk.world.simulated.calls.values()) == asked
 
 
-def test_what_is_polled_at_another_time_only_says_where_it_is(desk: Desk, ann: Owner) -> None:
+def test_what_is_asked_at_another_time_than_its_own_only_says_what_is_next(desk: Desk, ann: Owner) -> None:
     over, unsold = desk.cash_out(ann, "1").order_id, desk.cash_out(ann, "1.666").order_id
     desk.run()
     failed, paying = payout_failed(desk, ann), awaiting(desk, ann)
-    before, asked = desk.dynamo.items(), desk.world.fake.calls["order"]
-    stages = [desk.offramp.poll(order_id).stage for order_id in (over, unsold, failed, paying)]
-    assert stages == ["SOLD", "DONE", "SOLD", "SOLD"]
-    assert (desk.dynamo.items(), desk.world.fake.calls["order"]) == (before, asked)
-
-
-def test_tasks_that_are_asked_at_another_time_than_theirs_only_say_what_is_next(desk: Desk, ann: Owner) -> None:
-    order_id = awaiting(desk, ann)
-    before = desk.dynamo.items()
-    offramp = desk.offramp
-    tasks = (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again)
-    assert {task(order_id).stage for task in tasks} == {"SOLD"}
-    assert begin(desk, order_id) == "CHECK"
-    assert desk.dynamo.items() == before
+    before, asked, offramp = desk.dynamo.items(), desk.world.fake.calls.total(), desk.offramp
+    for task in (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again):
+        assert [task(thing).stage for thing in (over, unsold, failed, paying)] == ["SOLD", "DONE", "SOLD", "SOLD"]
+    assert (desk.dynamo.items(), desk.world.fake.calls.total()) == (before, asked)
 
 
 def test_nothing_is_asked_about_an_order_that_does_not_exist(desk: Desk) -> None:
@@ -484,15 +367,4 @@ def test_two_that_see_the_fill_at_once_write_it_down_once(desk: Desk, ann: Owner
     stages.append(desk.offramp.poll(order.order_id).stage)
     assert stages == ["SOLD", "SOLD"]
     assert coins(desk, ann) == (10 - Decimal("0.722"), 0)
-    desk.run()
-
-
-def test_the_machine_is_told_by_name_what_it_may_ask_again(desk: Desk, ann: Owner) -> None:
-    order = desk.cash_out(ann, "1.555")
-    with pytest.raises(ExchangeOrderNotFilled):
-        desk.offramp.poll(order.order_id)
-    desk.world.fake.down = True
-    with pytest.raises(ExchangeUnavailable):
-        desk.offramp.poll(order.order_id)
-    desk.world.fake.down = False
     desk.run()

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from contextlib import suppress
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientKind
-from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts.model import AWAIT_SECONDS
-from common.gateways.bank import Adjustment, BankUnavailable
-from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import SaleUnresolved, Status
 from functions.operations.model import DIED_WITHIN, OVERDUE_AFTER, Swept
 from sandbox.bank.bank import Outcome
 from tests.desk import Desk
-from tests.offramp.seen import (
+from tests.seen import (
     an_event,
     around,
     at_the_exchange,
@@ -57,6 +55,7 @@ def test_an_order_whose_machine_was_never_started_is_started_when_it_is_due(desk
     desk.world.client = around(desk.world.machines, start_execution=unreachable)
     order = desk.cash_out(ann, "1")
     desk.world.client = desk.world.machines
+    assert (order.status, executions(desk, order.order_id)) == (Status.BASE_TXN_PENDING, [])
     assert sweep(desk) == Swept(0, 0, 0, 0)
     desk.clock.forward(minutes=1)
     assert sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
@@ -76,53 +75,15 @@ def test_what_is_due_is_overdue_when_nobody_has_seen_to_it_for_two_rounds(desk: 
     assert sweep(desk) == Swept(overdue=0, started=0, parked=0, replayed=0)
 
 
-def test_an_intent_whose_request_died_is_resolved(desk: Desk, ann: Owner) -> None:
-    def dies(*_: Any) -> str:
-        raise KeyboardInterrupt
-
-    desk.world.exchange = around(desk.world.fake, place=dies)
-    with pytest.raises(KeyboardInterrupt):
-        desk.cash_out(ann, "1")
-    desk.world.exchange = desk.world.fake
-    assert (status(desk, intent(desk)), coins(desk, ann)) == (Status.NEW, (9, 1))
-    desk.run()
-    assert (status(desk, intent(desk)), coins(desk, ann)) == (Status.NEW, (10, 0))
-    assert (overdue(desk), at_the_exchange(desk)) == ([], [])
-
-
-def test_a_request_that_died_after_the_exchange_had_taken_the_order_is_finished(desk: Desk, ann: Owner) -> None:
-    def dies(real: Callable[..., str], *asked: Any) -> str:
-        real(*asked)
-        raise KeyboardInterrupt
-
-    desk.world.exchange = around(desk.world.fake, place=dies)
-    with pytest.raises(KeyboardInterrupt):
-        desk.cash_out(ann, "1")
-    desk.world.exchange = desk.world.fake
-    desk.run()
-    assert (status(desk, intent(desk)), len(at_the_exchange(desk))) == (Status.FILLED, 1)
-
-
-def test_a_withdrawal_whose_machine_was_never_started_is_started_when_it_is_due(desk: Desk, ann: Owner) -> None:
-    desk.world.client = around(desk.world.machines, start_execution=unreachable)
-    asked = desk.accounts.withdraw(ann, "w", Money(10), "ann-bank").made
-    desk.world.client = desk.world.machines
-    desk.clock.forward(minutes=1)
-    assert sweep(desk) == Swept(overdue=0, started=1, parked=0, replayed=0)
-    desk.run()
-    assert status(desk, asked.transfer_id) == "COMPLETED"
-
-
 # What has died
 
 
-def test_a_dead_execution_is_followed_by_the_next_generation_which_goes_on_from_the_table(
-    desk: Desk, ann: Owner
-) -> None:
+def test_a_dead_execution_is_followed_by_the_next_generation(desk: Desk, ann: Owner) -> None:
+    """Which goes on from the table, also where the order is not due."""
     order_id = awaiting(desk, ann)
     for generation in (2, 3, 4):
         desk.world.machines.restart()
-        sweep(desk)
+        assert (overdue(desk), sweep(desk).started > 0) == ([], True)
         desk.world.machines.run()
         assert executions(desk, order_id)[-1].name == f"{order_id}-{generation}"
         assert raw(desk, order_id, "SELL_ORDER")["generation"] == generation
@@ -132,16 +93,7 @@ def test_a_dead_execution_is_followed_by_the_next_generation_which_goes_on_from_
     assert (decided(desk, order_id), len(paid(desk, order_id))) == (["COMPLETED"], 1)
 
 
-def test_an_execution_that_died_is_followed_though_its_order_is_not_due(desk: Desk, ann: Owner) -> None:
-    order_id = awaiting(desk, ann)
-    desk.world.machines.restart()
-    assert overdue(desk) == []
-    assert sweep(desk) == Swept(0, 1, 0, 0)
-    told(desk, f"{order_id}-01", "complete")
-    desk.run()
-
-
-def test_an_execution_that_died_while_nobody_swept_is_followed_when_its_order_is_due(desk: Desk, ann: Owner) -> None:
+def test_an_execution_that_died_unseen_is_followed_when_its_order_is_due(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     desk.world.machines.restart()
     desk.clock.forward(seconds=DIED_WITHIN.total_seconds() + 1)
@@ -208,20 +160,12 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
     desk.run()
 
 
-def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner) -> None:
+@pytest.mark.parametrize("says", ["complete", "fail"])
+def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner, says: str) -> None:
+    """The order is over by now, or has more time: the next attempt follows in a minute."""
     order_id = awaiting(desk, ann)
     desk.clock.forward(hours=1)
-    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
-    with desk.dynamo.behind(index_writes=6):
-        assert overdue(desk) == [order_id]
-        assert sweep(desk) == Swept(0, 0, 0, 0)
-    desk.run()
-
-
-def test_what_has_more_time_by_now_is_left_alone_whatever_the_late_index_says(desk: Desk, ann: Owner) -> None:
-    order_id = awaiting(desk, ann)
-    desk.clock.forward(hours=1)
-    desk.events.receive(told(desk, f"{order_id}-01", "fail"))  # the next attempt follows in a minute
+    desk.events.receive(told(desk, f"{order_id}-01", says))
     with desk.dynamo.behind(index_writes=6):
         assert overdue(desk) == [order_id]
         assert sweep(desk) == Swept(0, 0, 0, 0)
@@ -267,170 +211,76 @@ def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(
 # Restarts
 
 
-@pytest.mark.parametrize("life", ["undisturbed", "lost", "rejected", "partly sold"])
+def lost(desk: Desk) -> None:
+    desk.world.fake.drop_answer_next("place")
+    desk.world.fake.fail_before_next("find")
+
+
+LIVES: dict[str, tuple[str, Callable[[Desk], object], Status]] = {
+    "undisturbed": ("1", lambda _: None, Status.FILLED),
+    "lost": ("1", lost, Status.FILLED),
+    "never arrived": ("1", lambda desk: desk.world.fake.fail_before_next("place"), Status.NEW),
+    "rejected": ("1", lambda desk: desk.world.simulated.set_outcome(Outcome.FAIL, times=2), Status.FILLED),
+    "partly sold": ("1.444", lambda _: None, Status.FILLED),
+    "not filled": ("1.555", lambda _: None, Status.BASE_TXN_FAILED),
+}
+
+
+def begun(desk: Desk, ann: Owner, life: str) -> str:
+    quantity, disturb, _ = LIVES[life]
+    disturb(desk)
+    with suppress(SaleUnresolved):
+        desk.cash_out(ann, quantity)
+    return intent(desk)
+
+
+def ends(desk: Desk, ann: Owner, order_id: str, life: str) -> None:
+    """As if nothing had happened."""
+    desk.run()
+    quantity, _, end = LIVES[life]
+    sold = {Status.FILLED: Decimal("0.722") if life == "partly sold" else Decimal(quantity)}.get(end, Decimal(0))
+    assert (status(desk, order_id), coins(desk, ann)) == (end, (10 - sold, 0))
+    assert (len(paid(desk, order_id)), len(at_the_exchange(desk))) == (end is Status.FILLED, life != "never arrived")
+    assert len(attempts(desk, order_id)) == (3 if life == "rejected" else bool(sold))
+    assert (overdue(desk), waits_for_person(desk, order_id)) == ([], None)
+
+
+@pytest.mark.parametrize("life", LIVES)
 @pytest.mark.parametrize("task", range(12))
 def test_a_restart_of_the_machines_during_any_task_is_no_loss(desk: Desk, ann: Owner, life: str, task: int) -> None:
     """The task is carried out, its execution is dead when it answers."""
     counter = iter(range(10_000))
     desk.world.process = lambda: desk.world.machines.restart() if next(counter) == task else None
-    if life == "lost":
-        desk.world.fake.drop_answer_next("place")
-        desk.world.fake.fail_before_next("find")
-        with pytest.raises(SaleUnresolved):
-            desk.cash_out(ann, "1")
-    else:
-        if life == "rejected":
-            desk.world.simulated.set_outcome(Outcome.FAIL, times=2)
-        desk.cash_out(ann, "1.444" if life == "partly sold" else "1")
-    desk.run()
-    assert (status(desk, intent(desk)), len(paid(desk, intent(desk)))) == (Status.FILLED, 1)
-    assert len(attempts(desk, intent(desk))) == (3 if life == "rejected" else 1)
-    assert (overdue(desk), len(executions(desk, intent(desk))) <= 2) == ([], True)
+    order_id = begun(desk, ann, life)
+    ends(desk, ann, order_id, life)
+    assert len(executions(desk, order_id)) <= 2
 
 
-def test_twenty_orders_at_every_stage_survive_a_restart_and_finish_by_themselves(desk: Desk) -> None:
-    world, orders, names = desk.world, dict[str, str](), dict[str, str]()
-    silent = set[str]()  # accounts that the bank does not answer for
-    deaf = {"cancel"}  # questions that the exchange does not answer
+@pytest.mark.parametrize(
+    ("life", "state"),
+    [
+        *(("not filled", "PollSellOrder"), ("not filled", "CancelSellOrder"), ("lost", "ResolveSellOrder")),
+        *(("never arrived", "ResolveSellOrder"), ("never arrived", "WaitForLateOrder")),
+        *(("never arrived", "LookForLateOrder"), ("undisturbed", "CreatePayout"), ("undisturbed", "AwaitPayout")),
+        *(("undisturbed", "CheckPayout"), ("rejected", "BackOff")),
+    ],
+)
+def test_a_restart_of_the_machines_in_any_state_is_no_loss(desk: Desk, ann: Owner, life: str, state: str) -> None:
+    """Exchange and bank do not answer what is asked in this state, or it is one that waits; no webhook comes."""
+    machines, world = desk.world.machines, desk.world
 
-    def credit(real: Callable[..., Adjustment], reference_id: str, account_id: str, *more: Any) -> Adjustment:
-        if account_id in silent:
-            raise BankUnavailable("no answer")
-        return real(reference_id, account_id, *more)
+    def reached() -> bool:
+        return any(e.running and e.state.name == state for e in machines.executions)
 
-    def find(real: Callable[..., Adjustment], reference_id: str) -> Adjustment:
-        if f"acc-{names[reference_id.partition('-')[0]]}" in silent:
-            raise BankUnavailable("no answer")
-        return real(reference_id)
+    def silent() -> None:
+        world.fake.down = world.simulated.down = reached()
 
-    def ask(name: str, quantity: str = "1") -> None:
-        owner = owners[name]
-        desk.mark("BTC", "100")
-        try:
-            orders[name] = desk.cash_out(owner, quantity).order_id
-        except SaleUnresolved as unresolved:
-            orders[name] = unresolved.facts["id"]
-        names[orders[name]] = name
-
-    def pending(name: str) -> None:
-        world.simulated.set_outcome(Outcome.PENDING, account_id=f"acc-{name}")
-        ask(name)
-
-    def failing(name: str) -> None:
-        world.simulated.set_outcome(Outcome.FAIL, account_id=f"acc-{name}")
-        ask(name)
-
-    def refused(name: str) -> None:
-        world.simulated.set_outcome(Outcome.REFUSE, account_id=f"acc-{name}")
-        ask(name)
-
-    def unanswered(name: str) -> None:
-        silent.add(f"acc-{name}")
-        ask(name)
-
-    def booked_then_silent(name: str) -> None:
-        pending(name)
-        world.machines.run()
-        silent.add(f"acc-{name}")
-
-    def never_arrives(name: str) -> None:
-        world.fake.fail_before_next("place")
-        ask(name)
-
-    def found_later(name: str) -> None:
-        world.fake.drop_answer_next("place")
-        world.fake.fail_before_next("find")
-        ask(name)
-
-    def unfilled(name: str) -> None:
-        ask(name, "1.555")
-
-    before_the_restart: list[tuple[float, Callable[[str], None]]] = [
-        (POLL_LIMIT.total_seconds() + 50, unfilled),  # is being cancelled
-        (1200, unanswered),
-        (1000, booked_then_silent),  # the webhook did not come, the bank is asked
-        (1000, pending),
-        (900, unfilled),
-        (800, failing),  # before its fifth attempt
-        (760, never_arrives),  # the last look is being made
-        (700, refused),
-        (400, never_arrives),  # the last look is awaited
-        (300, failing),
-        (200, unfilled),
-        (130, never_arrives),  # is being looked for
-        (120, pending),
-        (100, refused),
-        (90, found_later),
-        (30, failing),
-        (20, unfilled),
-        (10, never_arrives),
-        (3, unanswered),  # is being sent
-        (0, ask),
-    ]
-    owners = dict[str, Owner]()
-    for number in range(len(before_the_restart)):
-        owner = desk.customer(f"customer{number:02}")
-        desk.clients(owner)
-        desk.buy(owner, "2")
-        owners[owner.username] = owner
-    world.bank = around(world.simulated, credit=credit, find=find)
-    world.exchange = around(world.fake, **{name: answered(name, deaf) for name in ("cancel", "find")})
-    restart_at = desk.clock.at + timedelta(hours=1)
-
-    def until(at: datetime) -> None:
-        """Not a moment further, with the sweeper every minute."""
-        while desk.clock.at < at:
-            minute = min(at, desk.clock.at + timedelta(minutes=1))
-            while (soon := world.next_at()) is not None and soon <= minute:
-                desk.clock.at = max(desk.clock.at, soon)
-                world.machines.run()
-                world.deliver(desk.events)
-            desk.clock.at = max(desk.clock.at, minute)
-            desk.sweep()
-
-    for name, (seconds, act) in zip(owners, before_the_restart, strict=True):
-        until(restart_at - timedelta(seconds=seconds))
-        if seconds <= 130:
-            deaf.add("find")
-        act(name)
-    stages = {e.state.name for e in world.machines.executions if e.running}
-    assert stages >= {
-        "PollSellOrder",
-        "CancelSellOrder",
-        "ResolveSellOrder",
-        "WaitForLateOrder",
-        "LookForLateOrder",
-        "CreatePayout",
-        "CheckPayout",
-        "AwaitPayout",
-        "BackOff",
-    }
-    ran = sum(e.running for e in world.machines.executions)
-    world.machines.restart()
-    silent.clear()
-    deaf.clear()
-    world.simulated.forget_outcomes()
-    world.deliver_event = lambda *_: None  # nobody but the machines moves anything
-    for record in world.simulated.records():
-        if record.state == "PENDING":
-            world.simulated.decide(record.terms.reference_id, Outcome.COMPLETE)
-    desk.run()
-    ends = {name: status(desk, order_id) for name, order_id in orders.items()}
-    assert len(ends) == 20
-    assert set(ends.values()) == {Status.FILLED, Status.BASE_TXN_FAILED, Status.NEW}
-    for name, order_id in orders.items():
-        assert waits_for_person(desk, order_id) is None
-        assert len(paid(desk, order_id)) == (ends[name] == Status.FILLED)
-        assert coins(desk, owners[name]) == ((1, 0) if ends[name] == Status.FILLED else (2, 0))
-        assert len(executions(desk, order_id)) <= 2
-    assert sum(e.name.endswith("-2") for e in world.machines.executions) == ran
-    assert overdue(desk) == []
-
-
-def answered(question: str, deaf: set[str]) -> Callable[..., Any]:
-    def ask(real: Callable[..., Any], *asked: Any) -> Any:
-        if question in deaf:
-            raise ExchangeUnavailable("no answer")
-        return real(*asked)
-
-    return ask
+    world.process, world.deliver_event = silent, lambda *_: None
+    order_id = begun(desk, ann, life)
+    desk.run(until=reached)
+    assert reached()
+    ran = sum(e.running for e in machines.executions)
+    machines.restart()
+    world.process, world.fake.down, world.simulated.down = lambda: None, False, False
+    ends(desk, ann, order_id, life)
+    assert sum(e.name == f"{order_id}-2" for e in machines.executions) == ran == 1

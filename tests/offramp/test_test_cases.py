@@ -12,13 +12,19 @@ import pytest
 ROOT = Path(__file__).parents[2]
 CASES = (ROOT / "docs" / "test-cases" / "offramp.md").read_text(encoding="utf-8")
 ROWS = re.findall(r"^\| ([A-Z]\d+)(?: ○)? \| .* \| ([^|]*) \|$", CASES, re.MULTILINE)
-NAME = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+NAME = re.compile(r"`(tests/[\w/]+\.py)::((?:Test\w+::)?test_\w+)`")
 
 
 @cache
 def defined_in(file: str) -> frozenset[str]:
     parsed = ast.parse((ROOT / file).read_text(encoding="utf-8"))
-    return frozenset(node.name for node in parsed.body if isinstance(node, ast.FunctionDef))
+    classes = [(node.body, f"{node.name}::") for node in parsed.body if isinstance(node, ast.ClassDef)]
+    return frozenset(
+        f"{where}{node.name}"
+        for body, where in [(parsed.body, ""), *classes]
+        for node in body
+        if isinstance(node, ast.FunctionDef)
+    )
 
 
 @pytest.mark.parametrize(("case", "tests"), ROWS, ids=[case for case, _ in ROWS])

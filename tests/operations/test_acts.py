@@ -34,7 +34,7 @@ from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.offramp.seen import OnItsWay, an_event, around
+from tests.seen import OnItsWay, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not

@@ -32,7 +32,7 @@ from functions.operations.model import (
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, Desk
-from tests.offramp.seen import before_next_write
+from tests.seen import before_next_write
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -342,7 +342,7 @@ class TestStories:
 
 
 class TestRedriving:
-    """More of it, by what became of the order, is in tests/offramp."""
+    """More of it, by what became of the order, is in tests/payouts."""
 
     def dead(self, desk: Desk) -> str:
         """A withdrawal that is with the bank, and whose machine has died."""

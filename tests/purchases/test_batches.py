@@ -42,7 +42,9 @@ from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
 from tests.harness.errors import client_error
-from tests.offramp.seen import (
+from tests.operations.test_operations import Unreachable
+from tests.outside import ACCOUNT
+from tests.seen import (
     OnItsWay,
     around,
     at_the_exchange,
@@ -53,8 +55,6 @@ from tests.offramp.seen import (
     raw,
     waits_for_person,
 )
-from tests.operations.test_operations import Unreachable
-from tests.outside import ACCOUNT
 
 FREE = (Money(1000), ZERO)  # nothing is held, nothing was paid
 NO_FEES = Fees(Decimal(0), Decimal(0))

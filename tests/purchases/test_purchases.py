@@ -43,8 +43,8 @@ from functions.purchases.service.purchasing import JOIN_TRIES_MAX
 from functions.purchases.strategy import Strategy
 from tests.desk import Desk
 from tests.harness.errors import client_error
-from tests.offramp.seen import around, at_the_exchange, before_next_write, dollars, executions, moves, raw
 from tests.operations.test_operations import Unreachable
+from tests.seen import around, at_the_exchange, before_next_write, dollars, executions, moves, raw
 
 
 @contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Stage
@@ -18,7 +20,7 @@ from common.owner import Owner
 from functions.offramp.model import Status, Terms
 from sandbox.bank.bank import Outcome
 from sandbox.exchange.orders import Order
-from tests.desk import Desk
+from tests.desk import NOON, Desk
 from tests.harness.executions import Execution
 from tests.outside import ACCOUNT, ARN_PREFIX
 
@@ -106,6 +108,12 @@ def waits_for_person(desk: Desk, thing_id: str) -> str | None:
 def overdue(desk: Desk) -> list[str]:
     """The ids of cash-outs and withdrawals that should have moved, as operators see them."""
     return [w.id for w in desk.operations.work(("offramp", "accounts"), overdue_only=True, limit=100)]
+
+
+def audited(desk: Desk) -> list[AuditEntry]:
+    """What operators have done, the newest first."""
+    days = [(NOON + timedelta(days=n)).date().isoformat() for n in (3, 2, 1, 0)]
+    return [entry for day in days for entry in desk.operations.audit(day, limit=100, after=None).items]
 
 
 def moves(desk: Desk, thing_id: str) -> list[tuple[str | None, str]]:

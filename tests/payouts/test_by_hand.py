@@ -1,0 +1,414 @@
+"""What operators do about a payout that is stuck: said first, done once, audited, and never beside the bank."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from botocore.exceptions import EndpointConnectionError
+
+from common.acts import OperatorOutcome
+from common.domain.clients import ClientKind, ClientStatus
+from common.domain.ledger.model import TransactionType
+from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
+from common.errors import Refusal
+from common.money import Money
+from common.owner import Owner
+from functions.offramp.model import Status
+from functions.operations.model import NotDriven
+from sandbox.bank.bank import Operation, Outcome
+from tests.desk import Desk
+from tests.seen import (
+    around,
+    attempts,
+    audited,
+    awaiting,
+    before_next_write,
+    begin,
+    block,
+    contradicting,
+    decided,
+    dollars,
+    executions,
+    overdue,
+    paid,
+    payout_failed,
+    status,
+    told,
+    waits_for_person,
+)
+
+
+def move(desk: Desk, act: str, order_id: str, *, operator: str = "olga", dry_run: bool = False) -> OperatorOutcome:
+    return desk.by_hand(act, order_id, "ticket 4711", operator, dry_run=dry_run)
+
+
+def refused(desk: Desk, kind: type[Refusal], act: str, order_id: str) -> None:
+    """Nothing is done or written, neither dry nor in earnest."""
+    before = desk.dynamo.items()
+    for dry_run in (True, False):
+        with pytest.raises(kind):
+            move(desk, act, order_id, dry_run=dry_run)
+    assert desk.dynamo.items() == before
+
+
+# A failed payout
+
+
+def test_one_more_attempt_is_made_and_may_be_paid(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "retry", order_id)
+    assert (moved.before, moved.after, moved.done) == (
+        Status.SELL_PAYOUT_FAILED,
+        Status.TARGET_TXN_PENDING,
+        True,
+    )
+    assert moved.says == "attempt 6 to pay $99.90 to the customer's bank"
+    assert waits_for_person(desk, order_id) is None
+    assert executions(desk, order_id)[-1].running  # at once
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
+    assert desk.offramp.order(ann, order_id).reason is None
+    assert paid(desk, order_id) == [(f"{order_id}-06", Money("99.90"))]
+    assert [e.name for e in executions(desk, order_id)] == [order_id, f"{order_id}-2"]
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject, entry.detail) == (
+        "olga",
+        "offramp retry-payout",
+        order_id,
+        "ticket 4711",
+    )
+
+
+def test_when_one_more_attempt_is_rejected_the_payout_has_failed_again(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    desk.world.simulated.set_outcome(Outcome.FAIL)
+    move(desk, "retry", order_id)
+    desk.run()
+    failed = desk.offramp.order(ann, order_id)
+    assert (failed.status, failed.attempts) == (Status.SELL_PAYOUT_FAILED, 6)
+    assert (failed.reason or "").startswith("6 payout attempts were rejected")
+    assert waits_for_person(desk, order_id)
+    desk.world.simulated.forget_outcomes()
+    move(desk, "retry", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 7)
+
+
+def test_a_retry_is_started_by_the_sweeper_where_step_functions_does_not_answer(desk: Desk, ann: Owner) -> None:
+    def start(*_: Any, **__: Any) -> None:
+        raise EndpointConnectionError(endpoint_url="https://states.test")
+
+    order_id = payout_failed(desk, ann)
+    desk.world.client = around(desk.world.machines, start_execution=start)
+    assert move(desk, "retry", order_id).done
+    desk.world.client = desk.world.machines
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+
+
+def test_an_order_that_is_marked_filled_has_been_paid_by_another_way(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "mark_paid", order_id)
+    assert (moved.before, moved.after, desk.offramp.order(ann, order_id).reason) == (
+        Status.SELL_PAYOUT_FAILED,
+        Status.FILLED,
+        "ticket 4711",
+    )
+    assert moved.says == "is FILLED; the held $99.90 count as paid"
+    assert dollars(desk, ann) == (Money(1000), Money(0))
+    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    assert (newest.transaction_type, newest.total_amount, newest.order_id) == (
+        TransactionType.WITHDRAW,
+        Money("99.90"),
+        order_id,
+    )
+    assert (overdue(desk), paid(desk, order_id)) == ([], [])
+    last = desk.operations.story(order_id).events[-1]
+    assert (last.before, last.after, last.actor) == ("SELL_PAYOUT_FAILED", "FILLED", "olga")
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp mark-filled", order_id)
+
+
+def test_dollars_that_are_credited_are_free_on_the_customers_balance(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    moved = move(desk, "give_back", order_id)
+    assert (moved.after, moved.says) == (
+        Status.FILLED,
+        "is FILLED; the held $99.90 are free on the customer's balance",
+    )
+    assert dollars(desk, ann) == (Money("1099.90"), Money(0))
+    newest, *_ = desk.accounts.transactions(ann, since=None, until=None, limit=1, after=None).items
+    assert newest.transaction_type is TransactionType.DEPOSIT  # her first: nothing has left
+    (entry,) = audited(desk)
+    assert (entry.operator, entry.action, entry.subject) == ("olga", "offramp credit-usd", order_id)
+    desk.mark("BTC", "100")
+    assert desk.buy(ann, "10.99").total_amount == Money("1099.00")
+
+
+@pytest.mark.parametrize("act", ["mark_paid", "give_back"])
+@pytest.mark.parametrize("begun", [False, True], ids=["never begun", "between two attempts"])
+def test_a_payout_of_which_no_attempt_is_pending_may_be_decided_by_hand(
+    desk: Desk, ann: Owner, act: str, begun: bool
+) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    if not begun:
+        block(desk, ann, ClientKind.CRYPTO)
+    desk.world.machines.run()
+    assert move(desk, act, order.order_id).after == Status.FILLED
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED"] * begun)
+    (execution,) = executions(desk, order.order_id)
+    assert execution.visited[-1] == ("Paid" if begun else "WaitsForOperator")
+
+
+# Dry, and twice
+
+
+@pytest.mark.parametrize("act", ["retry", "mark_paid", "give_back"])
+def test_a_dry_run_says_what_would_be_done_and_changes_nothing(desk: Desk, ann: Owner, act: str) -> None:
+    order_id = payout_failed(desk, ann)
+    before = desk.dynamo.items()
+    dry = move(desk, act, order_id, dry_run=True)
+    after = Status.TARGET_TXN_PENDING if act == "retry" else Status.FILLED
+    assert (dry.done, dry.after, desk.dynamo.items()) == (False, after, before)
+    assert (len(executions(desk, order_id)), audited(desk)) == (1, [])
+    done = move(desk, act, order_id)
+    assert (done.says, done.after) == (dry.says, dry.after)
+
+
+@pytest.mark.parametrize("act", ["mark_paid", "give_back"])
+@pytest.mark.parametrize("other", ["mark_paid", "give_back"])
+def test_a_repeat_finds_the_order_filled_and_does_nothing(desk: Desk, ann: Owner, act: str, other: str) -> None:
+    order_id = payout_failed(desk, ann)
+    move(desk, act, order_id)
+    once = desk.dynamo.items()
+    again = move(desk, other, order_id, operator="oleg")
+    assert (again.done, again.before, again.after) == (False, Status.FILLED, Status.FILLED)
+    assert desk.dynamo.items() == once
+
+
+@pytest.mark.parametrize("mine", ["mark_paid", "give_back"])
+@pytest.mark.parametrize("others", ["mark_paid", "give_back"])
+def test_of_two_operators_who_close_at_once_one_does(desk: Desk, ann: Owner, mine: str, others: str) -> None:
+    order_id = payout_failed(desk, ann)
+    told: list[bool] = []
+    before_next_write(desk, lambda: told.append(move(desk, others, order_id, operator="oleg").done))
+    moved = move(desk, mine, order_id)
+    assert (told, moved.done) == ([True], False)
+    assert dollars(desk, ann)[0] == (Money(1000) if others == "mark_paid" else Money("1099.90"))
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+def test_of_two_operators_who_retry_at_once_one_does(desk: Desk, ann: Owner) -> None:
+    order_id = payout_failed(desk, ann)
+    before_next_write(desk, lambda: move(desk, "retry", order_id, operator="oleg"))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "retry", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 6)
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+@pytest.mark.parametrize("closing", ["mark_paid", "give_back"])
+@pytest.mark.parametrize("first", ["closing", "retry"])
+def test_of_two_operators_with_different_ideas_one_has_his_way(
+    desk: Desk, ann: Owner, closing: str, first: str
+) -> None:
+    order_id = payout_failed(desk, ann)
+    mine, others = (closing, "retry") if first == "retry" else ("retry", closing)
+    before_next_write(desk, lambda: move(desk, others, order_id, operator="oleg"))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, mine, order_id)
+    desk.run()
+    assert status(desk, order_id) == Status.FILLED
+    assert len(paid(desk, order_id)) == (first == "retry")
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
+
+
+# Never beside the bank
+
+
+@pytest.mark.parametrize("act", ["retry", "mark_paid", "give_back"])
+@pytest.mark.parametrize("silent", [False, True], ids=["pending", "not answered"])
+def test_nothing_is_done_by_hand_while_an_attempt_may_still_be_paid(
+    desk: Desk, ann: Owner, act: str, silent: bool
+) -> None:
+    desk.world.simulated.set_outcome(Outcome.PENDING)
+    desk.world.simulated.down = silent
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.world.machines.run()
+    assert (decided(desk, order_id), len(desk.world.simulated.records())) == (["PENDING"], not silent)
+    refused(desk, PayoutUnsettled, act, order_id)
+
+
+@pytest.mark.parametrize("act", ["mark_paid", "give_back"])
+def test_an_attempt_that_begins_meanwhile_keeps_an_operator_from_closing(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    before_next_write(desk, lambda: begin(desk, order.order_id))
+    with pytest.raises(PayoutUnsettled):
+        move(desk, act, order.order_id)
+    assert (decided(desk, order.order_id), audited(desk)) == (["REJECTED", "PENDING"], [])
+    told(desk, f"{order.order_id}-02", "complete")
+    desk.run()
+
+
+@pytest.mark.parametrize("act", ["mark_paid", "give_back"])
+def test_an_operator_who_closes_meanwhile_keeps_an_attempt_from_beginning(desk: Desk, ann: Owner, act: str) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    before_next_write(desk, lambda: move(desk, act, order.order_id))
+    assert begin(desk, order.order_id) is Stage.PAID
+    assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["REJECTED"], [])
+
+
+@pytest.mark.parametrize("act", ["retry", "mark_paid", "give_back"])
+def test_nothing_is_paid_by_hand_of_what_is_not_sold_or_was_paid(desk: Desk, ann: Owner, act: str) -> None:
+    pending = desk.cash_out(ann, "1.555").order_id
+    refused(desk, PayoutUnsettled, act, pending)
+    unsold = desk.cash_out(ann, "1.666").order_id
+    filled = desk.cash_out(ann, "1").order_id
+    desk.run()
+    refused(desk, PayoutUnsettled, act, unsold)
+    if act == "retry":
+        refused(desk, PayoutUnsettled, act, filled)
+    else:
+        before = desk.dynamo.items()
+        assert (move(desk, act, filled).done, desk.dynamo.items()) == (False, before)
+
+
+@pytest.mark.parametrize("act", ["retry", "mark_paid", "give_back", "abandon"])
+def test_an_order_that_does_not_exist_is_not_found(desk: Desk, act: str) -> None:
+    refused(desk, PayoutNotFound, act, "S" + "A" * 25)
+
+
+# An attempt of which the bank knows nothing
+
+
+def unsent(desk: Desk, ann: Owner) -> str:
+    """The id of a cash-out whose attempt never reached the bank, and which a person has to see to."""
+    desk.mark("BTC", "100")
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    assert (decided(desk, order.order_id), bool(waits_for_person(desk, order.order_id))) == (["PENDING"], True)
+    return order.order_id
+
+
+def test_an_attempt_that_is_given_up_and_never_reached_the_bank_is_rejected(desk: Desk, ann: Owner) -> None:
+    order_id = unsent(desk, ann)
+    refused(desk, PayoutUnsettled, "give_back", order_id)
+    move(desk, "abandon", order_id)
+    given_up = desk.clock.at
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
+    assert desk.clock.at - given_up >= timedelta(seconds=ABANDONED_SECONDS)
+    assert attempts(desk, order_id)[0].failure_code == "given up by an operator; it never reached the bank"
+    desk.run()
+    assert desk.world.simulated.records() == []
+    assert move(desk, "give_back", order_id).after == Status.FILLED
+    assert dollars(desk, ann) == (Money("1099.90"), Money(0))
+    assert [entry.action for entry in audited(desk)][:2] == ["offramp credit-usd", "offramp abandon-attempt"]
+
+
+def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:
+    order_id = unsent(desk, ann)
+    move(desk, "abandon", order_id)
+    (attempt,) = attempts(desk, order_id)
+    desk.world.simulated.credit(attempt.reference_id, attempt.account_id, attempt.amount, "late")  # it was on its way
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["COMPLETED"])
+    assert len(paid(desk, order_id)) == 1
+
+
+def test_an_attempt_that_is_given_up_is_sent_by_nobody_any_more(desk: Desk, ann: Owner) -> None:
+    order_id = unsent(desk, ann)
+    move(desk, "abandon", order_id)
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    desk.run(until=lambda: decided(desk, order_id)[0] == "REJECTED")
+    assert desk.world.simulated.records() == []
+    desk.run()
+    assert decided(desk, order_id) == ["REJECTED", "COMPLETED"]
+    assert paid(desk, order_id) == [(f"{order_id}-02", Money("99.90"))]
+
+
+def test_only_a_pending_attempt_is_given_up_and_only_once(desk: Desk, ann: Owner) -> None:
+    refused(desk, PayoutUnsettled, "abandon", payout_failed(desk, ann))
+    order_id = unsent(desk, ann)
+    move(desk, "abandon", order_id)
+    refused(desk, PayoutUnsettled, "abandon", order_id)
+    desk.run()
+    refused(desk, PayoutUnsettled, "abandon", order_id)
+
+
+def test_an_operator_is_warned_where_the_bank_may_have_paid(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    event = told(desk, f"{order_id}-01", "fail")
+    desk.events.receive(event)
+    desk.events.receive(contradicting(event))
+    for act in ("retry", "mark_paid", "give_back"):
+        assert "BEWARE" in move(desk, act, order_id, dry_run=True).says
+    desk.run()
+
+
+# Redrive
+
+
+@pytest.mark.parametrize("disputed", [False, True], ids=["failed", "disputed"])
+def test_what_only_an_act_can_decide_is_not_redriven(desk: Desk, ann: Owner, disputed: bool) -> None:
+    order_id = awaiting(desk, ann) if disputed else payout_failed(desk, ann)
+    if disputed:
+        event = told(desk, f"{order_id}-01", "fail")
+        desk.events.receive(event)
+        desk.events.receive(contradicting(event))
+        desk.run()
+    before = desk.dynamo.items()
+    with pytest.raises(NotDriven):
+        desk.interventions.redrive(order_id, "perhaps that helps", "olga")
+    assert desk.dynamo.items() == before
+    desk.run(days=0.02)
+    assert (desk.dynamo.items(), len(executions(desk, order_id))) == (before, 1)
+
+
+def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    block(desk, ann, ClientKind.BANKING)
+    desk.run()
+    block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+    others: list[str] = []
+    before_next_write(
+        desk,
+        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg").id),
+        containing="generation",
+    )
+    try:
+        desk.interventions.redrive(order.order_id, "unblocked", "olga")
+    except Refusal:
+        assert others
+    desk.run()
+    assert [e.name for e in executions(desk, order.order_id)] == [order.order_id, f"{order.order_id}-2"]
+    assert len(paid(desk, order.order_id)) == 1
+
+
+def test_a_disputed_payout_whose_attempt_nobody_asks_for_is_redriven(desk: Desk, ann: Owner) -> None:
+    """Its execution is dead and the webhook lost: while an attempt is pending no other move is possible."""
+    desk.world.simulated.set_outcome(Outcome.FAIL, times=1)
+    order = desk.cash_out(ann, "1")
+    desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED"])
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    desk.run(until=lambda: decided(desk, order.order_id) == ["REJECTED", "PENDING"])
+    desk.events.receive(contradicting(desk.world.simulated.event_of(f"{order.order_id}-01")))
+    desk.world.machines.restart()
+    told(desk, f"{order.order_id}-02", "complete")
+    with pytest.raises(PayoutUnsettled):
+        move(desk, "mark_paid", order.order_id)
+    desk.interventions.redrive(order.order_id, "ask the bank", "olga")
+    desk.run()
+    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
