@@ -12,8 +12,6 @@
     sum        := term (("+" | "-") term)?
     term       := path | :value | if_not_exists "(" path, term ")" | list_append "(" term, term ")"
 
-    projection := path, …
-
 What an expression means for an item is in `conditions` and `updates`.
 """
 
@@ -200,12 +198,6 @@ def update(text: str) -> tuple[Action, ...]:
     return _parsed(text, _Parser.update)
 
 
-@functools.lru_cache(maxsize=4096)
-def projection(text: str) -> tuple[Path, ...]:
-    """The paths of a projection expression. Raises IllegalExpression."""
-    return _parsed(text, _Parser.projection)
-
-
 def _parsed(text: str, rule: Callable[["_Parser"], Tree]) -> Tree:
     if not text.strip():
         raise IllegalExpression("The expression can not be empty;")
@@ -362,12 +354,6 @@ class _Parser:
                 "The function is not allowed to be used this way in an expression; function: list_append"
             )
         return ListAppend(first, second)
-
-    def projection(self) -> tuple[Path, ...]:
-        paths = [self._path()]
-        while self._sign(","):
-            paths.append(self._path())
-        return tuple(paths)
 
     def _path(self) -> Path:
         steps: list[str | int] = [self._name()]

@@ -271,23 +271,13 @@ class Generator:
 
     def single_write(self) -> Operation:
         action, statement = self._write()
-        returns = ["NONE", "ALL_OLD", "ALL_NEW"] if action == "Update" else ["NONE", "ALL_OLD"]
-        request = {"TableName": DESK.name, **statement, "ReturnValues": self.dice.choice(returns)}
+        request = {"TableName": DESK.name, **statement}
         if "ConditionExpression" in statement and self.dice.random() < 0.5:
             request["ReturnValuesOnConditionCheckFailure"] = "ALL_OLD"
         return {"Put": "put_item", "Update": "update_item", "Delete": "delete_item"}[action], request
 
     def read(self) -> Operation:
-        projection = self.dice.choice([None, "PK, quantity", "#created, username, order_status"])
-        kind = self.dice.choice(["get_item", "transact_get_items", "batch_get_item"])
-        if kind == "get_item":
-            request = {"TableName": DESK.name, "Key": self._key(), "ConsistentRead": True}
-            return kind, self._with_expressions(request, ProjectionExpression=projection)
-        keys = list({str(key): key for key in (self._key() for _ in range(3))}.values())
-        if kind == "batch_get_item":
-            asked = self._with_expressions({"Keys": keys}, ProjectionExpression=projection)
-            return kind, {"RequestItems": {DESK.name: asked}}
-        return kind, {"TransactItems": [{"Get": {"TableName": DESK.name, "Key": key}} for key in keys]}
+        return "get_item", {"TableName": DESK.name, "Key": self._key(), "ConsistentRead": True}
 
     def scan(self) -> Operation:
         filtered = "entity_type = :order AND quantity >= :one"
@@ -328,8 +318,6 @@ class Generator:
             request["FilterExpression"] = filtered
         if self.dice.random() < 0.4:
             request["Limit"] = self.dice.randint(1, 4)
-        if self.dice.random() < 0.15:
-            request["Select"] = "COUNT"
         return request
 
     def mistake(self) -> Operation:

@@ -66,29 +66,6 @@ class TableSpec:
             ]
         return request
 
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> "TableSpec":
-        """The spec of a table described as for `create_table`; CloudFormation's properties have that form too."""
-        definitions = table.get("AttributeDefinitions", [])
-        return cls(
-            str(table.get("TableName", "table")),
-            *_keys(table["KeySchema"]),
-            indexes=tuple(map(_index, table.get("GlobalSecondaryIndexes", []))),
-            types={definition["AttributeName"]: definition["AttributeType"] for definition in definitions},
-        )
-
 
 def _key_schema(keys: Sequence[str]) -> list[dict[str, str]]:
     return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
-
-
-def _keys(schema: Sequence[Mapping[str, str]]) -> tuple[str, str | None]:
-    by_kind = {part["KeyType"]: part["AttributeName"] for part in schema}
-    return by_kind["HASH"], by_kind.get("RANGE")
-
-
-def _index(index: Mapping[str, Any]) -> IndexSpec:
-    projection = index["Projection"]
-    kind = projection.get("ProjectionType", ALL)
-    included = tuple(projection.get("NonKeyAttributes", ()))
-    return IndexSpec(index["IndexName"], *_keys(index["KeySchema"]), included if kind == "INCLUDE" else kind)

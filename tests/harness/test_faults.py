@@ -259,13 +259,3 @@ def test_a_program_that_calls_for_ever_is_ended() -> None:
 
     with pytest.raises(Endless):
         stubborn()
-
-
-def test_pages_pass_through_the_faults_too() -> None:
-    world = World(call_3=FailBefore())
-    world.put(1)
-    world.put(2)
-    pages = iter(world.client.get_paginator("scan").paginate(TableName="desk", Limit=1))
-    assert len(next(pages)["Items"]) == 1
-    with pytest.raises(ConnectionError):
-        next(pages)
