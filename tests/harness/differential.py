@@ -89,7 +89,7 @@ def _told(error: Mapping[str, Any]) -> Any:
 
 
 def _item(item: Any) -> Any:
-    """An item with its values written in one way: 1.50 is 1.5, and a set is sorted."""
+    """An item with its numbers written in one way: 1.50 is 1.5."""
     return item and wire_item(kept_item(item)[0])
 
 

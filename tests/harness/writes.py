@@ -76,7 +76,7 @@ class Statement:
             return Record(self.given, self.size) if self.kind == "Update" and before is None else before
         if before is None and update.meaning.only_removes:
             return None
-        item = update.meaning.applied(before.item if before else self.given, self.values, exists=before is not None)
+        item = update.meaning.applied(before.item if before else self.given, self.values)
         self.table.check(item)
         size = item_size(item)
         if size > ITEM_SIZE_MAX:
