@@ -139,15 +139,6 @@ class CrashAfter(Fault):
 
 
 @dataclass(frozen=True)
-class Twice(Fault):
-    """The call arrives twice, as after a retry on the way; the second answer is the one that is seen."""
-
-    def befall(self, call: Call) -> Any:
-        _do_quietly(call)
-        return call.do()
-
-
-@dataclass(frozen=True)
 class Conflict(Fault):
     """Another transaction holds items of this one. `items` are their positions; None is the last one alone.
 

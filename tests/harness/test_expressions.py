@@ -151,11 +151,6 @@ def test_an_update_leaves(text: str, attribute: str, value: dict[str, Any]) -> N
     assert updated(text)[attribute] == value
 
 
-def test_several_clauses_read_the_item_as_it_was() -> None:
-    after = updated("SET n = m, m = n + :one ADD q :one REMOVE s")
-    assert (after["n"], after["m"], after["q"]) == ({"N": "5"}, {"N": "6"}, {"N": "1"})
-
-
 def test_names_stand_for_attributes_of_any_name() -> None:
     after = updated("SET #a = :one, #b = :s", KEY, a="status", b="has.dot and space")
     assert after == {"status": {"N": "1"}, "has.dot and space": {"S": "hello"}}

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ConnectionError, EndpointConnectionError, ReadTimeoutError
 
 from tests.harness.faults import (
     AnswerLost,
@@ -21,7 +21,6 @@ from tests.harness.faults import (
     Outage,
     StaleRead,
     Throttle,
-    Twice,
     by_chance,
     planned,
 )
@@ -143,19 +142,6 @@ def test_a_dead_process_calls_nothing_until_it_is_restarted() -> None:
     world.put(3)
     assert world.orders() == ["O3"]
     assert [call.number for call in world.faults.calls] == [0, 1]
-
-
-def test_a_call_that_arrives_twice_is_done_twice_and_the_second_answer_is_seen() -> None:
-    world = World(call_0=Twice())
-    with pytest.raises(ClientError, match="TransactionCanceled"):
-        world.client.transact_write_items(TransactItems=[insert(1)])
-    assert world.orders() == ["O1"]
-
-
-def test_a_token_makes_a_call_that_arrives_twice_one() -> None:
-    world = World(call_0=Twice())
-    world.client.transact_write_items(TransactItems=[insert(1)], ClientRequestToken="t")
-    assert world.orders() == ["O1"]
 
 
 def test_an_index_is_as_late_as_it_is_told() -> None:

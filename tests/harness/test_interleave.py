@@ -180,14 +180,6 @@ def test_time_goes_on_only_when_all_sleep() -> None:
     assert seen == [("quick", 1.0), ("quick", 2.0), ("slow", 3.0), ("slow", 6.0)]
 
 
-def test_other_ways_out_of_the_process_are_steps_too() -> None:
-    said: list[str] = []
-    interleaver = Interleaver(in_order([0, 1, 0, 1, 0, 1]))
-    say = interleaver.boundary("say", said.append)
-    interleaver.run(lambda: [say("a"), say("b")], lambda: [say("1"), say("2")])
-    assert said == ["a", "1", "b", "2"]
-
-
 def test_how_each_writer_ended_is_told_in_order() -> None:
     def fails() -> None:
         raise LookupError("no such order")
