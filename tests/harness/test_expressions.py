@@ -84,7 +84,7 @@ def test_it_holds(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "n = :five", "absent = :n", "absent = q", "absent < :n", "n < :five", "n < s", "t < :n",
+        "n = :five", "absent = :n", "absent = q", "absent < :n", "n < :n", "n > :n", "n < :five", "n < s", "t < :n",
         "n BETWEEN :n9 AND :n10", "n IN (:n4, :five)", "begins_with(n, :he)",
         "attribute_exists(absent)", "attribute_not_exists(n)", "n = :n AND NOT s = :s",
         "NOT n = :n OR s = :x", "absent IN (:n)", "absent BETWEEN :n4 AND :n9",
@@ -141,7 +141,6 @@ def test_a_condition_is_refused(text: str, message: str) -> None:
         ("SET q = if_not_exists(absent, if_not_exists(n, :zero))", "q", {"N": "5"}),
         ("SET q = s REMOVE s", "q", {"S": "hello"}),
         ("REMOVE s SET q = s", "q", {"S": "hello"}),
-        ("REMOVE s, absent", "n", {"N": "5"}),
         ("ADD n :one", "n", {"N": "6"}),
         ("ADD q :one", "q", {"N": "1"}),
         ("SET m = n + m, n = m", "n", {"N": "5"}),
@@ -149,6 +148,10 @@ def test_a_condition_is_refused(text: str, message: str) -> None:
 )  # fmt: skip
 def test_an_update_leaves(text: str, attribute: str, value: dict[str, Any]) -> None:
     assert updated(text)[attribute] == value
+
+
+def test_what_an_update_removes_is_gone_and_need_not_have_been_there() -> None:
+    assert updated("REMOVE s, absent").keys() == {"n", "m", "t"}
 
 
 def test_names_stand_for_attributes_of_any_name() -> None:

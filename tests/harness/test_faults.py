@@ -173,6 +173,9 @@ def test_a_stale_read_is_one_that_need_not_be_consistent() -> None:
     assert "Item" not in world.client.get_item(**key)
     assert "Item" in world.client.get_item(**key, ConsistentRead=True)
     assert world.client.scan(TableName="desk")["Items"] == []
+    with world.memory.behind(item_writes=1):
+        assert "Item" in world.memory.get_item(**key, ConsistentRead=True)
+        assert world.memory.scan(TableName="desk", ConsistentRead=True)["Count"] == 1
     with pytest.raises(AssertionError, match="can not befall"):
         world.client.get_item(**key, ConsistentRead=True)
 
