@@ -34,11 +34,12 @@ def step(
             standing = ask(thing_id)
         except missing as gone:
             log.warning("nothing to move", extra={"why": gone.detail})
-            standing = Standing(DONE)
+            standing = Standing(DONE, facts={"reason": gone.detail})
         finally:
             flush()
         log.info("moved", extra={"stage": standing.stage})
     facts = {"status": "", "reason": "", **standing.facts}
     if then is not None and standing.stage != then:
-        raise ElsewhereNow(f"{facts['status']}: {facts['reason'] or f'next is {standing.stage}'}", id=thing_id)
+        said = facts["status"], facts["reason"] or f"next is {standing.stage}"
+        raise ElsewhereNow(": ".join(word for word in said if word), id=thing_id)
     return {"order_id": thing_id, "stage": standing.stage, "wait_seconds": standing.wait_seconds, **facts}

@@ -52,7 +52,13 @@ sys.path.insert(0, "")
 context = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
 for handler, event in json.load(open(sys.argv[1])):
     module, _, name = handler.rpartition(".")
-    answer = getattr(importlib.import_module(module), name)(event, context)
+    function = getattr(importlib.import_module(module), name)
+    try:
+        answer = function(event, context)
+    except Exception as elsewhere:  # of a task: there is nothing to move
+        if type(elsewhere).__name__ != "ElsewhereNow":
+            raise
+        answer = str(elsewhere)
     print(json.dumps([handler, answer]))
 """
 
@@ -112,29 +118,25 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
     }
     found: dict[str, tuple[str, dict[str, Any]]] = {}
     for context in contexts():
-        for route in [r for r in context.routes.get("api", ()) if r.method == "GET" and "{" not in r.path][:1]:
-            http = {"method": "GET", "path": route.path}
-            asked: dict[str, Any] = {
-                "requestId": "r",
-                "http": http,
-                "stage": "$default",
-                "authorizer": {"jwt": {"claims": claims}},
-            }
+        for door, routes in context.routes.items():
+            route = min(routes, key=lambda route: (route.method != "GET", "{" in route.path))
+            at = re.sub(r"\{.*?\}", f"S{'A' * 25}", route.path)
             event: dict[str, Any] = {
                 "version": "2.0",
-                "routeKey": f"GET {route.path}",
-                "rawPath": route.path,
-                "requestContext": asked,
-            }
-            found[f"{context.name}.api"] = (
-                f"functions.{context.name}.api.handler",
-                {
-                    **event,
-                    "headers": {},
-                    "rawQueryString": "date=2026-11-20",
-                    "queryStringParameters": {"date": "2026-11-20"},  # the audit's
+                "routeKey": f"{route.method} {route.path}",
+                "rawPath": at,
+                "requestContext": {
+                    "requestId": "r",
+                    "http": {"method": route.method, "path": at},
+                    "stage": "$default",
+                    "authorizer": {"jwt": {"claims": claims}},
                 },
-            )
+                "headers": {"content-type": "application/json"},
+                "body": '{"reason": "by hand"}',
+                "rawQueryString": "date=2026-11-20",
+                "queryStringParameters": {"date": "2026-11-20"},  # the audit's
+            }
+            found[f"{context.name}.{door}"] = f"functions.{context.name}.{door}.handler", event
         for name in context.every_minutes:
             found[f"{context.name}.{name}"] = f"functions.{context.name}.schedule.{name}", {}
         for name in context.tasks:
@@ -160,7 +162,7 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
     answers = dict(json.loads(line) for line in printed.splitlines() if line.startswith('["functions.'))
     assert list(answers) == [handler for handler, _ in called]
     for handler, answer in answers.items():
-        assert not handler.endswith(".api.handler") or answer["statusCode"] in (200, 404), answer
+        assert not handler.endswith(".handler") or answer["statusCode"] in (200, 403, 404), answer
 
 
 def test_the_runtime_client_of_the_embedded_aws_is_in_both_assets(embedded: Assets) -> None:
