@@ -7,9 +7,10 @@ from __future__ import annotations
 import importlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ from tests.infra.conftest import synthesised
 MINUTES = 30 * 24 * 60
 UNITS = ("write_units", "read_units")
 ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
+SERVICES = ("book", "market", "operations", "purchases", "sweeper")  # what the schedules ask: each a property of a desk
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
         oracle.set_price(asset_id, "100", walk=True)
     module = importlib.import_module(f"functions.{context.name}.schedule")
     asked: Any = SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000)
-    with _serving(module, context.name, desk, oracle), _seen() as metrics:
+    with _serving(module, desk, oracle), _seen() as metrics:
         getattr(module, name)({}, asked)  # the first has more to do
         desk.clock.forward(minutes=1)
         with Meter(desk.dynamo).measure() as cost:
@@ -99,14 +101,15 @@ def _round(context: Context, name: str) -> tuple[Usage, frozenset[str]]:
 
 
 @contextmanager
-def _serving(module: Any, name: str, desk: Desk, oracle: Oracle) -> Iterator[None]:
+def _serving(module: Any, desk: Desk, oracle: Oracle) -> Iterator[None]:
     """Within the block the schedule works on this desk, as `tests.outside` has tasks work on one."""
-    with patch.object(module, name, lambda: getattr(desk, name)):
-        if not hasattr(module, "_oracle"):
-            yield
-            return
-        with patch.object(module, "_oracle", lambda _: oracle):
-            yield
+    with ExitStack() as patched:
+        for name in SERVICES:
+            if hasattr(module, name):
+                patched.enter_context(patch.object(module, name, partial(getattr, desk, name)))
+        if hasattr(module, "_oracle"):
+            patched.enter_context(patch.object(module, "_oracle", lambda _: oracle))
+        yield
 
 
 @contextmanager

@@ -50,9 +50,8 @@ def _book(crossed: int) -> Callable[[int], tuple[Desk, Callable[[], object]]]:
         for n in range(size):
             desk.buy(ann, "0.1", order_price="99" if n < crossed else "50")
         desk.mark("BTC", "99")
-        orders = desk.orders
-        listing = orders.market.fresh()["BTC"]
-        return desk, lambda: orders.match(listing, lambda: True)
+        book, listing = desk.book, desk.market.fresh()["BTC"]
+        return desk, lambda: book.match(listing, lambda: True)
 
     return prepare
 
@@ -105,7 +104,7 @@ def _sweep(size: int) -> tuple[Desk, Callable[[], object]]:
     for _ in range(size):
         desk.cash_out(ann, "0.1")
     desk.clock.forward(minutes=20)
-    return desk, lambda: desk.operations.sweep(lambda: True)
+    return desk, lambda: desk.sweeper.sweep(lambda: True)
 
 
 GROWTHS = (

@@ -126,7 +126,7 @@ def _limit_order(desk: Desk, ann: Owner) -> Callable[[], Callable[[], bool]]:
 
     def live() -> Callable[[], bool]:
         resting = desk.buy(ann, "1", order_price="90")
-        desk.orders._fill(resting, Quote(Price("90"), "bench", desk.clock()))
+        desk.book.fill(resting, Quote(Price("90"), "bench", desk.clock()))
         return lambda: desk.orders.order(ann, resting.order_id).status == "COMPLETED"
 
     return live

@@ -164,9 +164,20 @@ def _step(event: Mapping[str, Any]) -> Step | None:
         return Step(at, event["stateEnteredEventDetails"]["name"])
     details: Mapping[str, Any] = next((v for name, v in event.items() if name.endswith("EventDetails")), {})
     if kind.endswith(("Failed", "TimedOut", "Aborted")):
-        error, cause = details.get("error", ""), details.get("cause", "")
-        return Step(at, f"{kind}: {error} {cause}".strip()[:300])
+        error = details.get("error", "")
+        if error == ElsewhereNow.__name__:
+            return None  # no failure: the states that follow say where it went
+        return Step(at, f"{kind}: {error} {_message(details.get('cause', ''))}".strip()[:300])
     return None
+
+
+def _message(cause: str) -> str:
+    """What a Lambda function raised comes as JSON with its traceback; other causes are plain words."""
+    try:
+        told = json.loads(cause)
+    except ValueError:
+        return cause
+    return str(told["errorMessage"]) if isinstance(told, dict) and "errorMessage" in told else cause
 
 
 def _unavailable(error: Exception) -> MachinesUnavailable:

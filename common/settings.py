@@ -6,6 +6,7 @@ Every function gets the same names; a missing one is an error at the first use o
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from functools import cache
 
@@ -23,6 +24,7 @@ class Settings:
     customer_deposits: bool  # may a customer credit himself? local and staging only
     deposit_limit_usd: Decimal  # a user, a day
     withdrawal_limit_usd: Decimal  # a user, a day
+    payout_back_off: timedelta  # after the first payout that the bank rejects; doubled after each further one
     cursor_key_secret: str  # Secrets Manager id of the key that signs cursors
     price_oracle_url: str
     price_oracle_key_secret: str | None  # Secrets Manager id, None where the oracle asks for none
@@ -51,6 +53,7 @@ class Settings:
             customer_deposits=needed("CUSTOMER_DEPOSITS") == "yes",
             deposit_limit_usd=Decimal(needed("DEPOSIT_LIMIT_USD")),
             withdrawal_limit_usd=Decimal(needed("WITHDRAWAL_LIMIT_USD")),
+            payout_back_off=timedelta(seconds=int(needed("PAYOUT_BACK_OFF_SECONDS"))),
             cursor_key_secret=needed("CURSOR_KEY_SECRET"),
             price_oracle_url=needed("PRICE_ORACLE_URL"),
             price_oracle_key_secret=environment.get("PRICE_ORACLE_KEY_SECRET") or None,

@@ -1,9 +1,9 @@
-"""`desk`: the operator's command line. It speaks to the desk's HTTP API and to nothing else.
+"""`desk`: the operator's command line. It speaks to the desk's HTTP API and to nothing else, and knows no rule of it.
 
-__main__   the commands
-where      which desk is meant, and who is asking
-api        requests, and what their answers mean
-failure    everything that can be in the way
-story      an order's life in one line of time, and what can be done about it; pure
-shown      how all that looks to a person
+__main__    the commands
+connection  which desk is meant, and who is asking
+api         requests, and what their answers mean
+errors      everything that can be in the way
+story       an order's life in one line of time; pure
+output      how all that looks to a person
 """

@@ -17,7 +17,16 @@ from urllib.parse import quote
 import httpx
 
 from console.connection import SIGN_IN, Connection
-from console.errors import CommandFailed, NotAnOperator, NotSignedIn, OutOfOrder, Refused, TryLater, Unreachable
+from console.errors import (
+    CommandFailed,
+    Misused,
+    NotAnOperator,
+    NotSignedIn,
+    OutOfOrder,
+    Refused,
+    TryLater,
+    Unreachable,
+)
 
 ANSWER_SECONDS = 35.0  # API Gateway gives up after 30
 CONNECT_SECONDS = 5.0
@@ -37,9 +46,6 @@ class Request:
     @property
     def address(self) -> str:
         return "/" + "/".join(quote(segment, safe="") for segment in self.path)
-
-    def as_json(self) -> dict[str, Any]:
-        return {"method": self.method, "path": self.address, "body": self.body}
 
 
 class Api:
@@ -123,6 +129,8 @@ def _failure(
         )
     if status == HTTPStatus.CONFLICT and "id" in facts:
         return Refused(f"{says}. `desk work show {facts['id']}` tells where it stands", **facts)
+    if facts.get("type") == "InvalidRequest":
+        return Misused(says, **facts)
     return Refused(says, **facts)
 
 

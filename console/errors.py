@@ -42,6 +42,12 @@ class Refused(CommandFailed):
     """The desk has a reason to say no: nothing was done."""
 
 
+class Misused(CommandFailed):
+    """The desk does not understand what it is asked: nothing was done."""
+
+    exit_code = 2
+
+
 class OutOfOrder(CommandFailed):
     """The desk, or something it needs, is broken."""
 

@@ -7,7 +7,9 @@ neither markup nor control characters.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +18,11 @@ from rich.table import Table
 from rich.text import Text
 
 from console import story
-from console.story import Story, instant
+from console.story import instant
 
 View = Mapping[str, Any]
 LINE = 10_000  # wider than any row
+SLOW_SECONDS = 2.0
 
 
 def out() -> Console:
@@ -33,6 +36,34 @@ def err() -> Console:
 def _console(*, error: bool) -> Console:
     stream = sys.stderr if error else sys.stdout
     return Console(stderr=error, highlight=False, soft_wrap=True, width=None if stream.isatty() else LINE)
+
+
+def show(console: Console, *parts: RenderableType) -> None:
+    """In a pipe without the blanks that fill up a table's last column."""
+    if console.is_terminal:
+        console.print(*parts, sep="\n")
+        return
+    with console.capture() as written:
+        console.print(*parts, sep="\n")
+    for line in written.get().splitlines():
+        console.file.write(f"{line.rstrip()}\n")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[None]:
+    """On a terminal it turns while it lasts; in a pipe it is a line on stderr, once it has lasted two seconds."""
+    console = err()
+    if sys.stdout.isatty() and sys.stderr.isatty():
+        with console.status(f"{what} …"):
+            yield
+        return
+    slow = threading.Timer(SLOW_SECONDS, console.print, [f"{what} …"], {"markup": False})
+    slow.daemon = True
+    slow.start()
+    try:
+        yield
+    finally:
+        slow.cancel()
 
 
 def text(words: object, style: str = "") -> Text:
@@ -77,95 +108,111 @@ def waiting(items: Sequence[View], now: datetime) -> RenderableType:
     table = rows("in", "id", "due (UTC)", "", "waits for")
     for item in items:
         due, late = instant(item["due_at"]), "red" if item["overdue"] else ""
-        thing_id = text(item["id"].rpartition("#")[2])  # a parked event comes as the table's key names it
-        table.add_row(
-            text(item["context"]), thing_id, clock(due), text(relative(due, now), late), text(item["waits_for"])
-        )
+        when = clock(due), text(relative(due, now), late)
+        table.add_row(text(item["context"]), text(item["id"]), *when, text(item["waits_for"]))
     return table
 
 
-def life(told: Story, now: datetime) -> list[RenderableType]:
+def life(told: View, now: datetime) -> list[RenderableType]:
     """The story of an order: what happened, and where it stands."""
     timeline = Table.grid(padding=(0, 2))
     timeline.add_column(style="dim", no_wrap=True)
     timeline.add_column(style="cyan", no_wrap=True)
     timeline.add_column(overflow="fold")
-    for moment in story.moments(told):
-        timeline.add_row(clock(moment.at, exact=True), text(moment.who), text(moment.what))
-    title = Text.assemble((told["id"], "bold"), f", {story.kind(told['id'])}; times are UTC")
-    return [title, "", timeline, "", stands(told, now)]
+    moments = story.moments(told)
+    for moment in moments:
+        again = "" if moment.until is None else f" (×{moment.again + 1}, until {moment.until:%H:%M:%S})"
+        timeline.add_row(clock(moment.at, exact=True), text(moment.who), text(moment.what + again))
+    title = Text.assemble((told["id"], "bold"), f", {told['kind'].replace('_', ' ')}; times are UTC")
+    happened: list[RenderableType] = [timeline, ""] if moments else []
+    return [title, "", *happened, stands(told, now)]
 
 
-def stands(told: Story, now: datetime) -> RenderableType:
+def stands(told: View, now: datetime) -> RenderableType:
     """Where it is, and what it waits for."""
-    shown: dict[str, RenderableType] = {"status": text(told["status"] or "unknown", "bold")}
-    if told["waits_for"] is None:
-        shown["waits for"] = "nothing"
-    else:
-        shown["waits for"] = text(told["waits_for"])
-        if told["waits_since"]:
-            since = instant(told["waits_since"])
-            shown["since"] = f"{clock(since)}, {relative(since, now)}"
-        if told["due_at"]:
-            due = instant(told["due_at"])
-            late = Text(": overdue", "red") if due <= now else Text()
-            shown["due"] = Text.assemble(f"{clock(due)}, {relative(due, now)}", late)
-        person = Text("is needed", "bold yellow") if told["needs_person"] else Text("is not needed")
-        shown["a person"] = person
-    ran = told["execution"]
-    if ran is not None:
-        shown["execution"] = text(f"{ran['name']}: {ran['status']}")
+    shown: dict[str, RenderableType] = {}
+    if told["status"] is not None:
+        shown["status"] = text(told["status"], "bold")
+    for name in ("pool", "batch"):
+        if told[name] not in (None, told["id"]):
+            shown[name] = text(told[name])
+    if told["members"]:
+        shown["members"] = text(", ".join(told["members"]))
+    shown["waits for"] = text(told["waits_for"] or "nothing")
+    if told["waits_since"]:
+        since = instant(told["waits_since"])
+        shown["since"] = f"{clock(since)}, {relative(since, now)}"
+    if told["due_at"]:
+        due = instant(told["due_at"])
+        late = Text(": overdue", "red") if due <= now else Text()
+        shown["due"] = Text.assemble(f"{clock(due)}, {relative(due, now)}", late)
+        shown["a person"] = Text("is needed", "bold yellow") if told["needs_person"] else Text("is not needed")
+    for name, ran in (("before", told["execution_before"]), ("execution", told["execution"])):
+        if ran is not None:
+            shown[name] = text(f"{ran['name']}: {ran['status']}")
     return facts(shown)
 
 
-def by_hand(told: Story, now: datetime) -> Iterable[RenderableType]:
-    """What can be done; nothing for what waits for nothing."""
-    possible = story.commands(told)
+def acts(possible: Sequence[View], thing_id: str) -> Iterator[RenderableType]:
+    """What may be done by hand, as commands."""
     if not possible:
         return
     yield ""
-    by_itself = "It moves by itself. " if story.moves_by_itself(told, now) else ""
-    yield f"{by_itself}What can be done by hand; without --yes each only says what it would do:"
+    yield "What may be done by hand; without --yes the desk only says what it would do:"
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column(style="dim", overflow="fold")
-    for command in possible:
-        table.add_row(Text(f"  {command.words}"), command.does)
+    for act in possible:
+        table.add_row(text(f'  desk {act["command"]} {thing_id} --reason "…"'), text(act["does"]))
     yield table
 
 
-def sale(order: View) -> RenderableType:
-    """A cash-out in dollars and coins."""
-    shown: dict[str, RenderableType] = {
-        "cash-out": text(order["order_id"], "bold"),
-        "sells": text(f"{order['quantity']} {order['asset_id']}, for {order['crypto_client_id']}"),
-    }
-    if order["executed_quantity"] is not None:
-        sold = f"{order['executed_quantity']} {order['asset_id']} for ${order['gross_amount']}"
-        shown["sold"] = text(f"{sold}, fee ${order['fee_amount']}")
-        shown["to pay"] = text(f"${order['total_amount']} to {order['banking_client_id']}")
-    shown["attempts"] = text(order["payout_attempts"])
-    shown["status"] = text(order["status"], "bold")
-    return facts(shown)
+def outcome(told: View, *, dry_run: bool) -> Iterator[RenderableType]:
+    """What an act has done, or would do."""
+    before, after = told["before"] or "nothing", told["after"] or "nothing"
+    moves = before if before == after else f"{before} → {after}"
+    yield Text.assemble((told["id"], "bold"), ": ", text(moves))
+    if told["done"]:
+        yield Text.assemble(("✓", "green"), " Done: ", text(told["says"]), ".")
+    elif dry_run:
+        yield Text.assemble("With --yes: ", text(told["says"]), ".")
+        yield "Nothing was done yet."
+    else:
+        yield Text.assemble("Nothing was done: ", text(told["says"]), ".")
+
+
+def failure(why: str) -> RenderableType:
+    return Text.assemble(("✗", "red"), " ", text(why))
+
+
+def reconciled(told: View) -> Iterator[RenderableType]:
+    lines, username = told["lines"], text(told["username"])
+    if not told["differences"]:
+        yield Text.assemble(("✓", "green"), f" {lines} lines of ", username, "'s journal add up to every balance.")
+        return
+    add_up = f"'s balances are not what {lines} lines of the journal add up to:"
+    yield Text.assemble(("✗", "red"), " ", username, add_up)
+    yield from (text(f"  {difference}") for difference in told["differences"])
+    yield "docs/runbooks/drift.md says what to do."
 
 
 def events(items: Sequence[View]) -> RenderableType:
     table = rows("event", "reference", "amount", "says", "parked (UTC)", "why")
     for item in items:
-        says = item["state"] if item["failure_code"] is None else f"{item['state']} {item['failure_code']}"
+        said = " ".join(item[name] for name in ("state", "failure_code") if item[name]) or item["strange"] or ""
         parked = clock(instant(item["parked_at"]))
         table.add_row(
             text(item["webhook_id"]),
-            text(item["reference_id"]),
-            text(f"${item['amount']}"),
-            text(says),
+            text(item["reference_id"] or ""),
+            text(f"${item['amount']}" if item["amount"] else ""),
+            text(said),
             parked,
             text(item["why"]),
         )
     return table
 
 
-def acts(items: Sequence[View]) -> RenderableType:
+def audit(items: Sequence[View]) -> RenderableType:
     table = rows("at (UTC)", "operator", "did", "to", "because")
     for item in items:
         words = (text(item[name]) for name in ("operator", "action", "subject", "detail"))

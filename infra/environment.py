@@ -14,6 +14,7 @@
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
+| payout_back_off_seconds | 1                     | 60, after the first rejection; doubled after each |
 | log_level              | INFO                   | INFO; in production WARNING |
 | trace_functions        | cannot                 | no: X-Ray follows the state machines only |
 """
@@ -60,6 +61,7 @@ class Environment:
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
+    payout_back_off_seconds: str = "60"
     log_level: LogLevel = LogLevel.INFO
     trace_functions: bool = False  # X-Ray samples requests to APIs, too: Lambda's rate cannot be changed
 
@@ -95,6 +97,7 @@ class Environment:
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
+            payout_back_off_seconds=context("payout_back_off_seconds") or _PAYOUT_BACK_OFF[name],
             log_level=_one_of(LogLevel, "log_level", log_level),
             trace_functions=context("trace_functions") == "yes",
         )
@@ -105,6 +108,11 @@ _LOG_LEVEL = {
     EnvironmentName.LOCAL: LogLevel.INFO,
     EnvironmentName.STAGING: LogLevel.INFO,
     EnvironmentName.PRODUCTION: LogLevel.WARNING,
+}
+_PAYOUT_BACK_OFF = {
+    EnvironmentName.LOCAL: "1",
+    EnvironmentName.STAGING: "60",
+    EnvironmentName.PRODUCTION: "60",
 }
 _ChoiceT = TypeVar("_ChoiceT", bound=StrEnum)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.markup import escape
 
@@ -95,7 +96,16 @@ def status(json_: Json = False) -> None:
 def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, or whom you signed up")]) -> None:
     """Print an access token, good for an hour."""
     desk = _running_desk()
-    print(desk.token(username))
+    try:
+        print(desk.token(username))
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("UserNotFoundException", "NotAuthorizedException"):
+            raise
+        known = ", ".join((*CUSTOMERS, OPERATOR))
+        _fail(
+            f"there is no token for {username!r}: ask for {known}, or whom you signed up with the password {PASSWORD}",
+            False,
+        )
 
 
 @app.command()

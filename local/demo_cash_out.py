@@ -45,7 +45,7 @@ def play(desk: Desk, username: str, quantity: str, rejections: int, key: str, te
     httpx.put(f"{desk.environment.bank_url}/sandbox/outcome", json=told, timeout=15).raise_for_status()
     if rejections:
         tell(f"the bank is told to reject the next {rejections} payouts to acc-{username}")
-    with desk.http(username) as http, hurried(desk.environment):
+    with desk.http(username) as http:
         price = Decimal(_ok(http.get(f"/assets/{ASSET}")).json()["price"])
         estimate = (price * Decimal(quantity)).quantize(Decimal("0.01"), ROUND_FLOOR)
         asked = {

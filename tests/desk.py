@@ -35,8 +35,11 @@ from functions.offramp.model import Terms as SaleTerms
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
+from functions.operations.service.interventions import Interventions
+from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
+from functions.orders.service.book import Book
 from functions.payouts import tasks as payouts_tasks
 from functions.payouts.service import PayoutActs
 from functions.purchases import tasks as purchases_tasks
@@ -50,6 +53,7 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
+BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -114,7 +118,7 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock)
+        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
 
     @property
     def events(self) -> BankEvents:
@@ -157,8 +161,20 @@ class Desk:
         return Orders(self.table, self.market, self.clock)
 
     @property
+    def book(self) -> Book:
+        return Book(self.table, self.clock)
+
+    @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.events, self.clock)
+        return Operations(self.table, self.machines, self.clock)
+
+    @property
+    def interventions(self) -> Interventions:
+        return Interventions(self.operations, self.events)
+
+    @property
+    def sweeper(self) -> Sweeper:
+        return Sweeper(self.table, self.machines, self.events, self.clock)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
@@ -269,7 +285,7 @@ class Desk:
                     self.sweep()
 
     def sweep(self) -> None:
-        self.operations.sweep(lambda: True)
+        self.sweeper.sweep(lambda: True)
 
     def would_sweep(self) -> bool:
         """Whether a round of the sweeper has anything to do: most find nothing, and take most of a test's time."""
@@ -298,11 +314,10 @@ class Desk:
         return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
-        orders = self.orders
-        return orders.match(orders.market.listing(asset_id), lambda: True)
+        return self.book.match(self.market.listing(asset_id), lambda: True)
 
     def expire(self) -> int:
-        return self.orders.expire(lambda: True)
+        return self.book.expire(lambda: True)
 
     def check(self) -> None:
         """Every invariant of the books holds."""

@@ -53,7 +53,10 @@ ROUTES: Mapping[Route, str] = {
     for route in routes
 }
 # What they ask for their services: each a property of the test's desk.
-SERVICES = ("accounts", "acts", "batches", "events", "offramp", "operations", "orders", "purchases", "voiding")
+SERVICES = (
+    *("accounts", "acts", "batches", "events", "interventions"),
+    *("offramp", "operations", "orders", "purchases", "voiding"),
+)
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is
 

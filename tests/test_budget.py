@@ -91,11 +91,10 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.buy(ann, "2")
             desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110")
             desk.mark("BTC", "90" if side == "BUY" else "110")
-            orders = desk.orders
-            quote = orders.market.fresh()["BTC"].quote
+            book, quote = desk.book, desk.market.fresh()["BTC"].quote
             assert quote is not None
             (resting,) = list(_crossed(desk, quote.price))
-            return lambda: orders._fill(resting, quote)
+            return lambda: book.fill(resting, quote)
 
         return prepared
 
@@ -280,7 +279,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             )
         ),
         "a cash-out from the request to FILLED": whole_life,
-        "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.operations.sweep(lambda: True),
+        "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.sweeper.sweep(lambda: True),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),

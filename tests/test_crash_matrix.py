@@ -165,7 +165,7 @@ def end_by_hand(desk: Desk, ann: Owner, order_id: str) -> str | None:
 def redrive(desk: Desk, ann: Owner, asked: str) -> str | None:
     """Of what was never started: in this world no execution runs until somebody starts one."""
     try:
-        return desk.operations.redrive(asked, *REASON).after
+        return desk.interventions.redrive(asked, *REASON).after
     except StillRunning:  # the answer was lost, and it was done
         return desk.operations.story(asked).status
 
@@ -188,12 +188,12 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> Taken:
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return desk.operations.save_client(client, *REASON).after
+    return desk.interventions.save_client(client, *REASON).after
 
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", 120)
-    return desk.operations.save_asset(asset, *REASON).after
+    return desk.interventions.save_asset(asset, *REASON).after
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
@@ -243,11 +243,11 @@ USE_CASES: dict[str, UseCase] = {
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),
     "replay an event": use_case(
-        lambda desk, _, said: desk.operations.replay(said.event_id, *REASON).after,
+        lambda desk, _, said: desk.interventions.replay(said.event_id, *REASON).after,
         event("complete", known=False, received=True),
     ),
     "dismiss an event": use_case(
-        lambda desk, _, said: desk.operations.dismiss(said.event_id, *REASON).after,
+        lambda desk, _, said: desk.interventions.dismiss(said.event_id, *REASON).after,
         event("complete", known=False, received=True),
     ),
     "retry the payout of a sale": use_case(by_hand("retry"), unpaid_sale),

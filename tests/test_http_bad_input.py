@@ -321,7 +321,7 @@ IN_QUERIES: Mapping[str, Sequence[str]] = {
     "limit": ("0", "101", "-1", "x", "", " ", "1.5", "1e1", "0x1", "NaN", "inf", "null", "٣", "9" * 5000, "1,2"),
     "date": ("", "2026-11", "2026-13-01", "2026-02-30", "yesterday", "2026-11-21T00:00:00Z", "٢٠٢٦-١١-٢١", "#"),
     "status": ("pending", "DONE", "", "PENDING,FAILED"),
-    "context": ("purchases",),
+    "context": ("cash-outs",),
     "overdue": ("perhaps",),
 }
 

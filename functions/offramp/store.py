@@ -178,7 +178,7 @@ def turned_up(order: SellOrder, told: str, at: datetime) -> Write:
         _order(order),
         SellOrderItem.updated_at.set(at),
         *work.needs_person(keys.SELL_ORDER, order.order_id, now=at, waits_for=waits_for),
-        when=_as_read(order) & SellOrderItem.open_work.exists(),
+        when=_as_read(order),
         otherwise=OrderMoved("the order has moved"),
     )
 

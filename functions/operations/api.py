@@ -40,7 +40,7 @@ from common.wire import (
     View,
 )
 from functions.operations.service import Story
-from functions.operations.wiring import operations
+from functions.operations.wiring import interventions, operations
 
 app = http.api()
 
@@ -241,7 +241,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
         pool_deadline_seconds=body.pool_deadline_seconds,
         pool_top_up=body.pool_top_up,
     )
-    return OperatorOutcomeView.of(operations().save_asset(asset, body.reason, operator, dry_run=body.dry_run))
+    return OperatorOutcomeView.of(interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
@@ -276,7 +276,7 @@ def story(thing_id: ThingId) -> StoryView:
 
 @app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
 def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(operations().redrive, thing_id, body)
+    return _done(interventions().redrive, thing_id, body)
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -287,12 +287,12 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
 def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(operations().replay, webhook_id, body)
+    return _done(interventions().replay, webhook_id, body)
 
 
 @app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
 def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(operations().dismiss, webhook_id, body)
+    return _done(interventions().dismiss, webhook_id, body)
 
 
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
@@ -392,7 +392,7 @@ def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_i
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
     saved = Client(client_id, kind, owner, body.status, clock.now(), account_id)
-    return OperatorOutcomeView.of(operations().save_client(saved, body.reason, operator, dry_run=body.dry_run))
+    return OperatorOutcomeView.of(interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run))
 
 
 def _client(client: Client) -> ClientView:
@@ -411,4 +411,4 @@ def cursors() -> Cursors:
     return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
 
 
-handler = http.serve(app, operations)
+handler = http.serve(app, interventions)

@@ -9,7 +9,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
-from functions.operations.wiring import operations
+from functions.operations.wiring import operations, sweeper
 
 EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 8_000
@@ -27,7 +27,7 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Start machines that a crash has left unstarted or dead, and count what is overdue or parked."""
-    swept = operations().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    swept = sweeper().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
     numbers = asdict(swept)
     for name, number in numbers.items():
         count("Work" + "".join(part.capitalize() for part in name.split("_")), number)

@@ -8,11 +8,27 @@ from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
+from common.settings import settings
 from functions.operations.service import Operations
+from functions.operations.service.interventions import Interventions
+from functions.operations.service.sweeper import Sweeper
 
 
 @cache
 def operations() -> Operations:
-    table, machines = aws.table(), aws.machines()
-    events = BankEvents(Payouts(table, configured.bank, machines, clock.now))
-    return Operations(table, machines, events, clock.now)
+    return Operations(aws.table(), aws.machines(), clock.now)
+
+
+@cache
+def interventions() -> Interventions:
+    return Interventions(operations(), _events())
+
+
+@cache
+def sweeper() -> Sweeper:
+    return Sweeper(aws.table(), aws.machines(), _events(), clock.now)
+
+
+def _events() -> BankEvents:
+    back_off = settings().payout_back_off
+    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off))

@@ -17,8 +17,10 @@ from common.gateways.prices import Prices
 from common.gateways.prices.coingecko import CoinGeckoPrices
 from common.log import count, log, metrics
 from common.settings import settings
+from common.table.table import Table
 from common.table.transaction import Patience
-from functions.orders.service import Orders
+from functions.orders.service import marks
+from functions.orders.service.book import Book
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
@@ -26,16 +28,14 @@ RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this mi
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    desk = orders()
-    marked = desk.refresh_prices(_oracle)
-    filled = 0
-    listings = list(desk.market.fresh().values())
+    marked, filled = marks.refresh(market(), _oracle), 0
+    listings = list(market().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
     for listing in listings[first:] + listings[:first]:
         try:
-            filled += desk.match(listing, lambda: _time_left(context))
+            filled += book().match(listing, lambda: _time_left(context))
         except (Conflict, Unavailable) as refusal:
             log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
@@ -43,7 +43,7 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Cancel what is past its time."""
-    return _counted(expired=orders().expire(lambda: _time_left(context)))
+    return _counted(expired=book().expire(lambda: _time_left(context)))
 
 
 def _time_left(context: LambdaContext) -> bool:
@@ -65,7 +65,15 @@ def _oracle(listed: Mapping[str, str]) -> Prices:
 
 
 @cache
-def orders() -> Orders:
+def market() -> Market:
+    return Market(_table(), clock.now)
+
+
+@cache
+def book() -> Book:
+    return Book(_table(), clock.now)
+
+
+def _table() -> Table:
     # An account that others are writing is left to the next round: it must not use up the time of all.
-    table = replace(aws.table(), patience=Patience(budget_seconds=0.5))
-    return Orders(table, Market(table, clock.now), clock.now)
+    return replace(aws.table(), patience=Patience(budget_seconds=0.5))

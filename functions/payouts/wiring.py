@@ -8,12 +8,13 @@ from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
+from common.settings import settings
 from functions.payouts.service import PayoutActs
 
 
 @cache
 def payouts() -> Payouts:
-    return Payouts(aws.table(), configured.bank, aws.machines(), clock.now)
+    return Payouts(aws.table(), configured.bank, aws.machines(), clock.now, settings().payout_back_off)
 
 
 def events() -> BankEvents:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import console.__main__ as command_line
+from common.domain.acts import ACTS
 from common.domain.clients import ClientStatus
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
+from sandbox.bank.bank import Operation
 from sandbox.serving import Answer as WireAnswer
 from sandbox.serving import Request, as_json, serve
 from tests.console.run import Said
@@ -94,10 +96,11 @@ def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: De
     for happened in (
         "customer NEW: asked for: 1 BTC",
         "the exchange BASE_TXN_PENDING → BASE_TXN_COMPLETED: FULLY_EXECUTED: 1 BTC for $100.00, fee $0.10",
-        "execution ReadOrder, PollSellOrder",
-        f"asked bank {order_id}-05, theirs adj_",
+        "execution PollSellOrder\n",
+        "execution Sold",
+        f"bank {order_id}-05, theirs adj_",
         "the machine TARGET_TXN_PENDING → SELL_PAYOUT_FAILED: 5 payout attempts were rejected",
-        "execution PayoutFailed",
+        "PayoutFailed, ExecutionFailed: PayoutFailed 5 payout attempts were rejected, the last one: ACCOUNT_CLOSED",
     ):
         assert happened in life
     assert stands.startswith("SELL_PAYOUT_FAILED\nwaits for an operator: 5 payout attempts were rejected")
@@ -107,8 +110,8 @@ def test_a_cash_out_whose_payout_failed_is_found_explained_and_finished(desk: De
 
     finished = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes")
     assert finished.code == 0
-    assert (
-        "✓ Done: it is FILLED; the held $99.90 count as paid. It was SELL_PAYOUT_FAILED and is FILLED." in finished.out
+    assert finished.out == (
+        f"{order_id}: SELL_PAYOUT_FAILED → FILLED\n✓ Done: is FILLED; the held $99.90 count as paid.\n"
     )
     assert desk.offramp.order(ann, order_id).status == "FILLED"
     assert ask("work", "list").out == "Nothing is unfinished.\n"
@@ -119,27 +122,27 @@ def test_afterwards_the_audit_and_the_books_tell_the_same(desk: Desk, ann: Owner
     assert ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes").code == 0
     assert desk.accounts.balance(ann).current == Money("799.90")  # 1000 − 3 × 100 + 99.90
     audit = ask("audit", "--date", "2026-11-21")
-    assert f"olga credit balance {order_id} wire 4711 went out by hand" in audit.words
+    assert f"olga offramp credit-usd {order_id} wire 4711 went out by hand" in audit.words
     assert "add up to every balance" in ask("reconcile", "ann").out
     again = ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes")
-    assert (again.code, "is FILLED already" in again.out) == (0, True)
+    assert (again.code, again.out) == (0, f"{order_id}: FILLED\nNothing was done: is FILLED already; nothing to do.\n")
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: Owner, ask: Ask) -> None:
     order_id = _stuck(desk, ann)
     before = json.dumps(list(desk.dynamo.items()), sort_keys=True)
-    for verb, would in (
-        ("retry-payout", "attempt 6 to pay $99.90 to the customer's bank"),
-        ("mark-filled", "it is FILLED; the held $99.90 count as paid"),
-        ("credit-usd", "it is FILLED; the held $99.90 are free on the customer's balance"),
+    for verb, after, would in (
+        ("retry-payout", "TARGET_TXN_PENDING", "attempt 6 to pay $99.90 to the customer's bank"),
+        ("mark-filled", "FILLED", "is FILLED; the held $99.90 count as paid"),
+        ("credit-usd", "FILLED", "is FILLED; the held $99.90 are free on the customer's balance"),
     ):
-        dry = ask("offramp", verb, order_id, *BECAUSE)
+        dry, moves = ask("offramp", verb, order_id, *BECAUSE), f"SELL_PAYOUT_FAILED → {after}"
         assert dry.code == 0
-        assert dry.out.endswith(f"With --yes: {would}.\nNothing was done yet.\n")
+        assert dry.out == f"{order_id}: {moves}\nWith --yes: {would}.\nNothing was done yet.\n"
     refused = ask("offramp", "void", order_id, *BECAUSE)
     assert (refused.code, "the order is SELL_PAYOUT_FAILED" in refused.err) == (1, True)
     useless = ask("work", "redrive", order_id, *BECAUSE)
-    assert (useless.code, "of no use" in useless.out) == (1, True)
+    assert (useless.code, "no machine can decide it" in useless.err) == (1, True)
     assert json.dumps(list(desk.dynamo.items()), sort_keys=True) == before
 
 
@@ -147,11 +150,12 @@ def test_when_the_bank_pays_again_one_more_attempt_is_enough(desk: Desk, ann: Ow
     order_id = _stuck(desk, ann)
     desk.world.simulated.set_outcome("complete")
     retried = ask("offramp", "retry-payout", order_id, *BECAUSE, "--yes")
-    assert "It was SELL_PAYOUT_FAILED and is TARGET_TXN_PENDING" in retried.out
+    assert "SELL_PAYOUT_FAILED → TARGET_TXN_PENDING\n✓ Done: attempt 6" in retried.out
     desk.run()
     shown = ask("work", "show", order_id)
     assert "olga SELL_PAYOUT_FAILED → TARGET_TXN_PENDING: one more attempt: wire 4711" in shown.words
-    assert shown.words.endswith(f"status FILLED\nwaits for nothing\nexecution {order_id}-2: SUCCEEDED")
+    ran = f"before {order_id}: SUCCEEDED\nexecution {order_id}-2: SUCCEEDED"
+    assert shown.words.endswith(f"status FILLED\nwaits for nothing\n{ran}")
 
 
 def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
@@ -163,13 +167,18 @@ def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
     assert "an operator: the crypto client ann-crypto is BLOCKED" in ask("work", "show", order_id).out
     for client, kind in (("ann-crypto", "crypto"), ("ann-bank", "banking")):
         assert "status BLOCKED" in ask("clients", "show", client, kind).words
-        saved = ask("clients", "save", client, kind, "--username", "ann", "--status", "ACTIVE", "--yes", "--json")
-        assert saved.json["after"]["status"] == "ACTIVE"
+        save = ("clients", "save", client, kind, "--username", "ann", "--status", "ACTIVE", *BECAUSE)
+        would = f"{client}: BLOCKED → ACTIVE\nWith --yes: status from BLOCKED to ACTIVE.\nNothing was done yet.\n"
+        assert ask(*save).out == would
+        assert "status BLOCKED" in ask("clients", "show", client, kind).words
+        saved = ask(*save, "--yes", "--json").json
+        assert (saved["before"], saved["after"], saved["done"]) == ("BLOCKED", "ACTIVE", True)
+        assert "Nothing was done: is so already" in ask(*save, "--yes").out
     assert ask("clients", "show", "ann-bank", "banking", "--json").json["account_id"] == "acc-ann"
     dry = ask("work", "redrive", order_id, *BECAUSE)
-    assert (dry.code, "With --yes: the next execution of its machine is started." in dry.out) == (0, True)
+    assert (dry.code, "With --yes: the next execution of the machine payout" in dry.out) == (0, True)
     redriven = ask("work", "redrive", order_id, *BECAUSE, "--yes")
-    assert (redriven.code, "its machine is started again" in redriven.out) == (0, True)
+    assert (redriven.code, "✓ Done: the next execution of the machine payout" in redriven.out) == (0, True)
     assert ask("work", "redrive", order_id, *BECAUSE, "--yes").code == 1  # it runs
     desk.run()
     assert desk.offramp.order(ann, order_id).status == "FILLED"
@@ -180,7 +189,7 @@ def test_a_sale_that_nobody_buys_is_voided(desk: Desk, ann: Owner, ask: Ask) -> 
     order_id = desk.cash_out(ann).order_id
     assert f"desk offramp void {order_id}" in ask("work", "show", order_id).out
     voided = ask("offramp", "void", order_id, *BECAUSE, "--yes")
-    assert "It was BASE_TXN_PENDING and is BASE_TXN_FAILED" in voided.out
+    assert "BASE_TXN_PENDING → BASE_TXN_FAILED" in voided.out
     desk.run()
 
 
@@ -189,14 +198,14 @@ def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk
     thing_id = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made.transfer_id
     desk.run()
     dry = ask("withdrawals", "reject", thing_id, *BECAUSE)
-    assert f"{thing_id}, a withdrawal" in dry.out
-    assert "5 payout attempts were rejected" in dry.out
-    assert dry.out.endswith(
-        "With --yes: it is REJECTED; the held dollars are the customer's again.\nNothing was done yet.\n"
-    )
+    says = "is REJECTED; the held $40.00 are free on the customer's balance"
+    assert dry.out == f"{thing_id}: PAYOUT_FAILED → REJECTED\nWith --yes: {says}.\nNothing was done yet.\n"
+    shown = ask("work", "show", thing_id).out
+    assert f"{thing_id}, withdrawal" in shown
+    assert "5 payout attempts were rejected" in shown
     assert desk.accounts.balance(ann).held == Money(40)
     done = ask("withdrawals", "reject", thing_id, *BECAUSE, "--yes")
-    assert (done.code, f"{thing_id} is REJECTED" in done.out) == (0, True)
+    assert (done.code, f"✓ Done: {says}." in done.out) == (0, True)
     assert desk.accounts.balance(ann).held == Money(0)
     again = ask("withdrawals", "complete", thing_id, *BECAUSE, "--yes")
     assert (again.code, f"desk work show {thing_id}" in again.err) == (1, True)
@@ -217,11 +226,11 @@ def test_a_withdrawal_is_retried_and_completed(desk: Desk, ann: Owner, ask: Ask)
 def test_an_order_in_the_book_is_ended(desk: Desk, ann: Owner, ask: Ask) -> None:
     order_id = desk.buy(ann, "1", order_price="90").order_id
     shown = ask("work", "show", order_id)
-    assert "It moves by itself. What can be done by hand" in shown.out
+    assert "a person is not needed" in shown.words
     assert f"desk orders fail {order_id}" in shown.out
     assert ask("orders", "fail", order_id, *BECAUSE).code == 0
     assert desk.accounts.balance(ann).held == Money(90)
-    assert f"{order_id} is FAILED" in ask("orders", "fail", order_id, *BECAUSE, "--yes").out
+    assert "✓ Done: is FAILED" in ask("orders", "fail", order_id, *BECAUSE, "--yes").out
     assert desk.accounts.balance(ann).held == Money(0)
 
 
@@ -235,10 +244,13 @@ def test_an_event_of_the_bank_that_belongs_to_nothing_is_shown_tried_again_and_p
     among = ask("work", "list")
     assert "parked evt_9" in among.words
     assert "`desk parked list`" in among.out
-    assert "`desk work show" not in among.out
+    for act in ("replay", "dismiss"):
+        assert f'desk parked {act} EVENT --reason "…"' in listed.out
     assert ask("parked", "replay", "evt_9", *BECAUSE).out.endswith("Nothing was done yet.\n")
-    assert ask("parked", "replay", "evt_9", *BECAUSE, "--yes").code == 1
-    assert "evt_9 is DISMISSED" in ask("parked", "dismiss", "evt_9", *BECAUSE, "--yes").out
+    replayed = ask("parked", "replay", "evt_9", *BECAUSE, "--yes")
+    assert replayed.out == "evt_9: PARKED\nNothing was done: no attempt has this reference.\n"
+    assert "evt_9: PARKED → DISMISSED\n✓ Done: " in ask("parked", "dismiss", "evt_9", *BECAUSE, "--yes").out
+    assert "Nothing was done: is DISMISSED already" in ask("parked", "dismiss", "evt_9", *BECAUSE, "--yes").out
     assert ask("parked", "list").out == "Nothing is parked.\n"
     unknown = ask("parked", "dismiss", "evt_none", *BECAUSE, "--yes")
     assert (unknown.code, "the bank has sent no such event" in unknown.err) == (1, True)
@@ -261,9 +273,51 @@ def test_what_is_proposed_for_stuck_work_is_not_refused(desk: Desk, ann: Owner, 
     waiting = ask("work", "list", "--json").json["items"]
     assert {item["context"] for item in waiting} == {"offramp", "orders", "accounts"}
     for item in waiting:
-        possible = ask("work", "show", item["id"], "--json").json["next"]
+        possible = ask("work", "show", item["id"], "--json").json["acts"]
         assert possible
         for command in possible:
-            _, group, verb, thing_id = command["command"].split()[:4]
-            tried = ask(group, verb, thing_id, *BECAUSE, "--json")
+            tried = ask(*command["command"].split(), item["id"], *BECAUSE, "--json")
             assert (tried.code, tried.json["done"]) == (0, False), tried.out
+
+
+def test_pools_and_what_waits_in_them_are_found_and_shown(desk: Desk, ann: Owner, ask: Ask) -> None:
+    """Also by the id of the batch that the pool will be, which is not closed yet."""
+    desk.list_exchange_asset()
+    purchase = desk.purchase(ann, "4")
+    listed = ask("work", "list", "--context", "purchases")
+    assert re.search(
+        r"^purchases SOL:0 .* purchases for \$10\.00 together, or its deadline$", listed.words, re.MULTILINE
+    )
+    pool = ask("work", "show", "SOL:0").words
+    assert f"SOL:0, pool; times are UTC\n\nbatch {purchase.batch_id}\nmembers {purchase.order_id}\n" in pool
+    open_batch = ask("work", "show", purchase.batch_id)
+    assert f"pool SOL:0\nmembers {purchase.order_id}\nwaits for purchases for $10.00 together" in open_batch.words
+    bought = ask("work", "show", purchase.order_id).words
+    assert f"status PENDING\npool SOL:0\nbatch {purchase.batch_id}\n" in bought
+
+
+def test_a_wrong_list_is_told_with_those_that_there_are(ask: Ask) -> None:
+    said = ask("work", "list", "--context", "nonsense")
+    assert (said.code, "'accounts', 'batches', 'offramp'" in said.err, "'purchases'" in said.err) == (2, True, True)
+
+
+def test_an_attempt_that_was_perhaps_never_sent_is_not_told_as_sent(desk: Desk, ann: Owner, ask: Ask) -> None:
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    thing_id = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    shown = ask("work", "show", thing_id).words
+    assert f"bank {thing_id}-01: PENDING, begun; it has not answered yet" in shown
+    assert "asked bank" not in shown
+
+
+def test_what_names_nothing_is_not_found(ask: Ask) -> None:
+    for thing_id in ("S" + "A" * 25, "SOL:0"):
+        for words in (("work", "show", thing_id), ("work", "redrive", thing_id, *BECAUSE)):
+            said = ask(*words)
+            assert (said.code, said.err) == (1, f"✗ nothing is known of {thing_id}\n")
+
+
+def test_every_act_of_the_desk_has_its_command(ask: Ask) -> None:
+    for act in ACTS:
+        said = ask(*act.command.split(), "X", *BECAUSE)
+        assert (said.code, "No such command" in said.err) in ((2, False), (1, False)), said.err

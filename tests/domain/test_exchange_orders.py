@@ -87,7 +87,7 @@ class Thing:
         commit([tell("final", f"{fill.executed} of {order.quantity} for {fill.gross}", at, "accepted")])
 
     def on_late(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("late", f"{order.status} {order.exchange_order_id}", order.updated_at, "never", "lost", "absent")]
+        return [tell("late", f"{order.status} {order.exchange_order_id}", order.updated_at, *GIVEN_UP)]
 
     def on_last_look(self, order: ExchangeOrder) -> list[Write]:
         return [tell("absent", order.status, order.updated_at, "never", "lost")]
@@ -105,6 +105,7 @@ def intent(at: datetime) -> Write:
     return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=HasOne("it has an order"))
 
 
+GIVEN_UP = ("refused", "never", "lost", "absent")
 THING = Thing()
 look, resolve, poll = ExchangeOrders.look, ExchangeOrders.resolve, ExchangeOrders.poll
 cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
@@ -494,7 +495,7 @@ def test_an_order_that_the_last_look_finds_is_ended_and_told(desk: Desk, status:
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
-@pytest.mark.parametrize("status", [NEVER, ABSENT])
+@pytest.mark.parametrize("status", [REFUSED, NEVER, ABSENT])
 def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
     desk: Desk, status: Status, silent: bool
 ) -> None:
@@ -502,9 +503,13 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
 
     def slow(real: Callable[..., str], *ticket: Any) -> str:
         desk.world.exchange = desk.world.fake
-        never = give_up(desk)
-        if status is ABSENT:
-            look_again(desk.at_exchange, never, THING)
+        if status is REFUSED:
+            refused = replace(there(desk), status=REFUSED, reason="no money", resolved_at=desk.clock())
+            desk.table.write(*THING.on_refused(refused), store.resolve(refused))
+        else:
+            never = give_up(desk)
+            if status is ABSENT:
+                look_again(desk.at_exchange, never, THING)
         if silent:
             desk.world.exchange = around(desk.world.fake, cancel=unavailable)
         return real(*ticket)
@@ -515,6 +520,45 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
     assert (order.status, order) == (TURNED_UP, there(desk))
     assert placed.status == (AtTheExchange.NEW if silent else AtTheExchange.CANCELED)
     assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
+
+
+def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) -> None:
+    """Somebody has found another one by our id, while the answer to the order that we sent was on its way."""
+
+    def slow(real: Callable[..., str], ticket: Ticket) -> str:
+        desk.world.exchange = desk.world.fake
+        arrives(desk, there(desk))
+        look(desk.at_exchange, there(desk), THING)
+        return real(replace(ticket, client_order_id="2" * 18))  # the exchange of this test keeps ids apart
+
+    desk.world.exchange = around(desk.world.fake, place=slow)
+    order = place(desk)
+    first, second = at_the_exchange(desk)
+    assert (order.status, order.exchange_order_id, order) == (OPEN, str(first.order_id), there(desk))
+    assert (first.status, second.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
+
+
+@pytest.mark.parametrize(
+    ("act", "status"),
+    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
+    ids=named,
+)
+@pytest.mark.parametrize("wrong", ["side", "quantity", "exchange_order_id"])
+def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, status: Status, wrong: str) -> None:
+    order = at(desk, status)
+    if status in (SENT, NEVER):
+        arrives(desk, order)
+        if wrong == "exchange_order_id":
+            return  # nothing to compare it with
+    others: dict[str, Any] = {"side": Side.SELL, "quantity": Quantity("7", "SOL"), "exchange_order_id": "999"}
+
+    def another(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), **{wrong: others[wrong]})
+
+    desk.world.exchange = around(desk.world.fake, order=another, find=another)
+    before = desk.dynamo.items()
+    refuses(desk, ExchangeUnavailable, act, order)
+    assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
 
 
 def test_an_owner_that_is_not_ready_for_a_late_order_has_the_last_look(desk: Desk) -> None:

@@ -8,5 +8,5 @@
     differential  the same random operations on the table and on moto, or any other engine
 
 The table from the inside: `requests` (form), `values` (wire and kept), `expressions` (grammar), `plans`, `binding`,
-`conditions`, `updates`, `paths` (meaning), `writes`, `transactions`, `searching` (what is done), `storage` (where).
+`conditions`, `updates` (meaning), `writes`, `transactions`, `searching` (what is done), `storage` (where).
 """

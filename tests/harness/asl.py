@@ -1,7 +1,7 @@
 """Amazon States Language, read into a `Machine`: what AWS would not deploy is refused here too.
 
-A mistake is a ValueError that names the state; what AWS can do and this can not (Parallel, Map, JSONata, heartbeats,
-jitter, other services than Lambda) a NotImplementedError. `asl_data` reads the paths.
+A mistake is a ValueError that names the state; what AWS can do and this can not (Parallel, Map, Pass, JSONata, paths
+for input and output, heartbeats, jitter, other services than Lambda) a NotImplementedError. `asl_data` reads the paths.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from tests.harness.asl_data import Fill, Path, Test, condition, constant, instant, number, result_path, template
+from tests.harness.asl_data import Fill, Path, Test, condition, instant, number, result_path, template
 
 ALL = "States.ALL"
 TASK_FAILED = "States.TaskFailed"
@@ -23,7 +23,7 @@ Function = Callable[[Any, Any], Any]  # event and context, as Lambda calls a han
 
 Handler = TypeVar("Handler", "Retrier", "Catcher")
 
-INVOKE = re.compile(r"arn:[\w-]+:states:::lambda:invoke(\.waitForTaskToken)?")
+WAIT = re.compile(r"arn:[\w-]+:states:::lambda:invoke\.waitForTaskToken")
 LAMBDA = re.compile(r"(?:arn:[\w-]+:lambda:[\w-]*:\d*:function:)?([\w-]+)(?::[\w$-]+)?")
 
 
@@ -63,30 +63,24 @@ def matches(errors: Collection[str], error: str) -> bool:
 
 @dataclass(frozen=True)
 class State:
-    """What all states have. A path of None stands for null: an empty object."""
+    """What all states have."""
 
     name: str
-    input_path: Path | None
-    output_path: Path | None
     next: str | None
     type: ClassVar[str]
 
 
 @dataclass(frozen=True)
 class Task(State):
-    """`task`: the function's plain name, `function_name` as the definition says it. `invokes`: by lambda:invoke, and
-    the answer is a member of the result; `waits`: for its token."""
+    """`task`: the function's plain name. `waits`: for its token."""
 
     type: ClassVar[str] = "Task"
     task: str
-    function_name: str
     resource: str
-    invokes: bool
     waits: bool
     parameters: Fill | None
-    result_selector: Fill | None
     result_path: Path | None
-    timeout: float | Path | None
+    timeout: float | None
     retry: tuple[Retrier, ...]
     catch: tuple[Catcher, ...]
 
@@ -108,14 +102,6 @@ class Wait(State):
 
 
 @dataclass(frozen=True)
-class Pass(State):
-    type: ClassVar[str] = "Pass"
-    parameters: Fill | None
-    result: Fill | None
-    result_path: Path | None
-
-
-@dataclass(frozen=True)
 class Succeed(State):
     type: ClassVar[str] = "Succeed"
 
@@ -129,11 +115,10 @@ class Fail(State):
 
 @dataclass(frozen=True)
 class Definition:
-    """As it was read, for any number of machines. `timeout` in seconds, of a whole execution."""
+    """As it was read, for any number of machines."""
 
     start: str
     states: Mapping[str, State]
-    timeout: float | None
 
 
 @dataclass(frozen=True)
@@ -146,20 +131,20 @@ class Machine:
 
 
 COMMON = {"Type", "Comment", "QueryLanguage"}
-FLOW = COMMON | {"InputPath", "OutputPath", "Next", "End"}
+FLOW = COMMON | {"Next", "End"}
 FIELDS: Mapping[str, Collection[str]] = {
-    "Task": FLOW
-    | {"Resource", "Parameters", "ResultSelector", "ResultPath", "Retry", "Catch"}
-    | {"TimeoutSeconds", "TimeoutSecondsPath"},
-    "Choice": COMMON | {"InputPath", "OutputPath", "Choices", "Default"},
+    "Task": FLOW | {"Resource", "Parameters", "ResultPath", "Retry", "Catch", "TimeoutSeconds"},
+    "Choice": COMMON | {"Choices", "Default"},
     "Wait": FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
-    "Pass": FLOW | {"Parameters", "Result", "ResultPath"},
-    "Succeed": COMMON | {"InputPath", "OutputPath"},
+    "Succeed": COMMON,
     "Fail": COMMON | {"Error", "ErrorPath", "Cause", "CausePath"},
 }
 RETRIER = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxDelaySeconds", "Comment"}
 CATCHER = {"ErrorEquals", "ResultPath", "Next", "Comment"}
-ELSEWHERE = {"HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Assign", "Arguments", "Output"}
+ELSEWHERE = {
+    *("HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Assign", "Arguments", "Output", "ResultSelector"),
+    *("InputPath", "OutputPath", "TimeoutSeconds", "TimeoutSecondsPath"),
+}
 SECONDS_MAX = 99_999_999
 
 
@@ -174,7 +159,7 @@ def machine(name: str, definition: Definition, tasks: Mapping[str, Function]) ->
 
 def read(definition: Mapping[str, Any]) -> Definition:
     """Check a definition and make it ready to run. ValueError when Step Functions would refuse it."""
-    _known("the machine", definition, COMMON - {"Type"} | {"StartAt", "States", "Version", "TimeoutSeconds"})
+    _known("the machine", definition, COMMON - {"Type"} | {"StartAt", "States", "Version"})
     given = definition.get("States")
     if not isinstance(given, Mapping) or not given:
         raise ValueError("a machine needs States")
@@ -186,8 +171,7 @@ def read(definition: Mapping[str, Any]) -> Definition:
             raise type(error)(f"state {state_name}: {error}") from error
     start = definition.get("StartAt")
     _check_ways(states, start)
-    timeout = definition.get("TimeoutSeconds")
-    return Definition(str(start), states, None if timeout is None else _seconds("TimeoutSeconds", timeout, least=1))
+    return Definition(str(start), states)
 
 
 def _check_ways(states: Mapping[str, State], start: Any) -> None:
@@ -224,7 +208,7 @@ def _state(name: str, fields: Any) -> State:
     if not 1 <= len(name) <= 80:
         raise ValueError("a state's name has 1 to 80 characters")
     kind = str(fields.get("Type")) if isinstance(fields, Mapping) else ""
-    if kind in ("Parallel", "Map"):
+    if kind in ("Parallel", "Map", "Pass"):
         raise NotImplementedError(f"{kind} states do not run here")
     if kind not in FIELDS:
         raise ValueError(f"there are no states of type {kind}")
@@ -232,56 +216,42 @@ def _state(name: str, fields: Any) -> State:
     following = fields.get("Next")
     if "Next" in FIELDS[kind] and (following is None) != (fields.get("End") is True):
         raise ValueError("it needs either Next or End")
-    paths = _path(fields, "InputPath"), _path(fields, "OutputPath")
     if kind == "Task":
-        return _task(name, paths, following, fields)
+        return _task(name, following, fields)
     if kind == "Choice":
         given = fields.get("Choices")
         if not isinstance(given, list) or not given:
             raise ValueError("it needs Choices")
         rules = tuple((condition(rule), rule["Next"]) for rule in given)
-        return Choice(name, *paths, None, rules, fields.get("Default"))
+        return Choice(name, None, rules, fields.get("Default"))
     if kind == "Wait":
         seconds, until = _wait(fields)
-        return Wait(name, *paths, following, seconds, until)
-    if kind == "Pass":
-        result = constant(fields["Result"]) if "Result" in fields else None
-        return Pass(name, *paths, following, _filled(fields, "Parameters"), result, _result_path(fields))
+        return Wait(name, following, seconds, until)
     if kind == "Succeed":
-        return Succeed(name, *paths, None)
-    return Fail(name, *paths, None, _said(fields, "Error"), _said(fields, "Cause"))
+        return Succeed(name, None)
+    return Fail(name, None, _said(fields, "Error"), _said(fields, "Cause"))
 
 
-def _task(
-    name: str,
-    paths: tuple[Path | None, Path | None],
-    following: str | None,
-    fields: Mapping[str, Any],
-) -> Task:
+def _task(name: str, following: str | None, fields: Mapping[str, Any]) -> Task:
     resource = fields.get("Resource")
     if not isinstance(resource, str):
         raise ValueError("it needs a Resource")
-    invoke = INVOKE.fullmatch(resource)
-    function_name = _invoked(fields) if invoke else resource
+    waits = bool(WAIT.fullmatch(resource))
+    function_name = _invoked(fields) if waits else resource
     function = LAMBDA.fullmatch(function_name)
     if not function:
         raise NotImplementedError(f"only Lambda functions run here, not {function_name}")
-    retry, catch = _listed(fields, "Retry", _retrier), _listed(fields, "Catch", _catcher)
     return Task(
         name,
-        *paths,
         following,
         task=function[1],
-        function_name=function_name,
         resource=resource,
-        invokes=bool(invoke),
-        waits=bool(invoke and invoke[1]),
+        waits=waits,
         parameters=_filled(fields, "Parameters"),
-        result_selector=_filled(fields, "ResultSelector"),
         result_path=_result_path(fields),
-        timeout=_timeout(fields),
-        retry=retry,
-        catch=catch,
+        timeout=_seconds("TimeoutSeconds", fields["TimeoutSeconds"], least=1) if "TimeoutSeconds" in fields else None,
+        retry=_listed(fields, "Retry", _retrier),
+        catch=_listed(fields, "Catch", _catcher),
     )
 
 
@@ -290,7 +260,7 @@ def _invoked(fields: Mapping[str, Any]) -> str:
     parameters = fields.get("Parameters")
     if not isinstance(parameters, Mapping) or not {"FunctionName", "FunctionName.$"} & parameters.keys():
         raise ValueError("lambda:invoke needs Parameters with a FunctionName")
-    if others := parameters.keys() - {"FunctionName", "Payload", "Payload.$", "Qualifier"}:
+    if others := parameters.keys() - {"FunctionName", "Payload", "Payload.$"}:
         raise NotImplementedError(f"lambda:invoke with {', '.join(sorted(others))}")
     return str(parameters["FunctionName"])
 
@@ -353,14 +323,6 @@ def _wait(fields: Mapping[str, Any]) -> tuple[float | Path | None, datetime | Pa
     return (path, None) if said[0] == "SecondsPath" else (None, path)
 
 
-def _timeout(fields: Mapping[str, Any]) -> float | Path | None:
-    if {"TimeoutSeconds", "TimeoutSecondsPath"} <= fields.keys():
-        raise ValueError("it has both TimeoutSeconds and TimeoutSecondsPath")
-    if "TimeoutSecondsPath" in fields:
-        return Path.read(fields["TimeoutSecondsPath"], "TimeoutSecondsPath")
-    return _seconds("TimeoutSeconds", fields["TimeoutSeconds"], least=1) if "TimeoutSeconds" in fields else None
-
-
 def _seconds(name: str, value: Any, *, least: int) -> float:
     if type(value) is not int or not least <= value <= SECONDS_MAX:
         raise ValueError(f"{name} should be a whole number of seconds from {least} to {SECONDS_MAX}, but is {value!r}")
@@ -375,11 +337,6 @@ def _said(fields: Mapping[str, Any], name: str) -> str | Path | None:
     if not isinstance(said := fields.get(name), str | None):
         raise ValueError(f"{name} should be a string, but is {said!r}")
     return said
-
-
-def _path(fields: Mapping[str, Any], name: str) -> Path | None:
-    text = fields.get(name, "$")
-    return None if text is None else Path.read(text, name)
 
 
 def _result_path(fields: Mapping[str, Any]) -> Path | None:

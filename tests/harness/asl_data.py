@@ -4,14 +4,13 @@ Everything is read once, when a machine is deployed, into functions of the state
 object (`$$`), which is a function because it is only made when it is looked at. Values are never changed in
 place: what an execution has passed on may be shared with its history.
 
-Source of the language: https://states-language.net/spec.html, its JSONPath dialect. Filters, slices, wildcards
-and intrinsic functions are missing here (NotImplementedError), as the embedded AWS does not have them either.
+Source of the language: https://states-language.net/spec.html, its JSONPath dialect. Filters, slices, wildcards,
+intrinsic functions and all comparisons but StringEquals are missing here (NotImplementedError).
 """
 
 from __future__ import annotations
 
 import json
-import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -92,13 +91,6 @@ class Path:
             found = found[step]
         return found
 
-    def finds(self, data: Any, context: Context) -> bool:
-        try:
-            self.find(data, context)
-        except Failure:
-            return False
-        return True
-
     def place(self, data: Any, value: Any) -> Any:
         """The data with the value at this path. Fails with States.ResultPathMatchFailure if it does not fit."""
         return self._place(data, value, 0)
@@ -122,10 +114,6 @@ def result_path(text: Any, field: str = "ResultPath") -> Path:
     return path
 
 
-def constant(value: Any) -> Fill:
-    return lambda _data, _context: value
-
-
 def template(node: Any) -> Fill:
     """Parameters, a ResultSelector: the same value with each `"x.$": path` replaced by what is there."""
     if isinstance(node, Mapping):
@@ -134,7 +122,7 @@ def template(node: Any) -> Fill:
     if isinstance(node, list | tuple):
         fills = [template(part) for part in node]
         return lambda data, context: [fill(data, context) for fill in fills]
-    return constant(node)
+    return lambda _data, _context: node
 
 
 def _member(name: str, part: Any) -> tuple[str, Fill]:
@@ -143,9 +131,6 @@ def _member(name: str, part: Any) -> tuple[str, Fill]:
     if isinstance(part, str) and part.startswith("States."):
         raise NotImplementedError(f"{name}: intrinsic functions ({part})")
     return name.removesuffix(".$"), Path.read(part, name).find
-
-
-# The tests of a Choice
 
 
 def instant(value: Any) -> datetime | None:
@@ -158,105 +143,18 @@ def instant(value: Any) -> datetime | None:
         return None
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def number(value: Any) -> int | float | None:
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
-def _truth(value: Any) -> bool | None:
-    return value if isinstance(value, bool) else None
-
-
-ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
-    "Equals": operator.eq,
-    "LessThan": operator.lt,
-    "GreaterThan": operator.gt,
-    "LessThanEquals": operator.le,
-    "GreaterThanEquals": operator.ge,
-}
-KINDS: Mapping[str, Callable[[Any], Any]] = {"String": _text, "Numeric": number, "Timestamp": instant}
-COMPARISONS: Mapping[str, tuple[Callable[[Any], Any], Callable[[Any, Any], bool]]] = {
-    **{kind + order: (KINDS[kind], ORDERS[order]) for kind in KINDS for order in ORDERS},
-    "BooleanEquals": (_truth, operator.eq),
-}
-PROPERTIES: Mapping[str, Callable[[Any], bool]] = {
-    "IsNull": lambda value: value is None,
-    "IsString": lambda value: isinstance(value, str),
-    "IsNumeric": lambda value: number(value) is not None,
-    "IsBoolean": lambda value: isinstance(value, bool),
-    "IsTimestamp": lambda value: instant(value) is not None,
-}
-
-
-def condition(rule: Any, *, top: bool = True) -> Test:
-    """The test of one rule of a Choice; a `top` one has Next, those within And, Or and Not have none."""
-    if not isinstance(rule, Mapping):
-        raise ValueError(f"a Choice's rule should be an object, but is {rule!r}")
-    said = {name: part for name, part in rule.items() if name not in ("Next", "Comment")}
-    if top != ("Next" in rule):
-        raise ValueError(f"{'every rule needs' if top else 'a rule within And, Or and Not has no'} Next: {rule}")
-    if "Condition" in said or "Assign" in said:
-        raise NotImplementedError(f"a Choice's Condition and Assign: {rule}")
-    if "Variable" not in said:
-        return _combined(said)
-    variable = Path.read(said.pop("Variable"), "Variable")
-    if len(said) != 1:
-        raise ValueError(f"a Choice's rule should compare once, but compares by {sorted(said) or 'nothing'}")
-    ((comparison, value),) = said.items()
-    return _comparison(variable, comparison, value)
-
-
-def _combined(said: Mapping[str, Any]) -> Test:
-    if len(said) != 1 or not said.keys() <= {"And", "Or", "Not"}:
-        raise ValueError(f"a Choice's rule needs a Variable, or one of And, Or and Not, but has {sorted(said)}")
-    ((name, part),) = said.items()
-    if name == "Not":
-        denied = condition(part, top=False)
-        return lambda data, context: not denied(data, context)
-    if not isinstance(part, list) or not part:
-        raise ValueError(f"{name} needs rules")
-    tests = [condition(each, top=False) for each in part]
-    joined = all if name == "And" else any
-    return lambda data, context: joined(test(data, context) for test in tests)
-
-
-def _comparison(variable: Path, name: str, value: Any) -> Test:
-    if name == "IsPresent" or name in PROPERTIES:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} should be true or false, but is {value!r}")
-        if name == "IsPresent":
-            return lambda data, context: variable.finds(data, context) is value
-        has = PROPERTIES[name]
-        return lambda data, context: has(variable.find(data, context)) is value
-    if name == "StringMatches":
-        matches = _wildcards(value)
-        return lambda data, context: (
-            isinstance(said := variable.find(data, context), str) and bool(matches.fullmatch(said))
-        )
-    kind, compare = COMPARISONS.get(name.removesuffix("Path"), (None, None))
-    if kind is None or compare is None:
-        raise ValueError(f"a Choice has no comparison {name}")
-    if name.endswith("Path"):
-        other = Path.read(value, name)
-
-        def by_path(data: Any, context: Context) -> bool:
-            left, right = kind(variable.find(data, context)), kind(other.find(data, context))
-            return left is not None and right is not None and compare(left, right)
-
-        return by_path
-    right = kind(value)
-    if right is None:
-        raise ValueError(f"{name} can not compare with {value!r}")
-    return lambda data, context: (left := kind(variable.find(data, context))) is not None and compare(left, right)
-
-
-def _wildcards(pattern: Any) -> re.Pattern[str]:
-    if not isinstance(pattern, str):
-        raise ValueError(f"StringMatches should be a string, but is {pattern!r}")
-    parts = re.findall(r"\\.|\*|[^*\\]+", pattern)
-    return re.compile(
-        "".join(".*" if part == "*" else re.escape(re.sub(r"^\\", "", part)) for part in parts), re.DOTALL
-    )
+def condition(rule: Any) -> Test:
+    """The test of one rule of a Choice."""
+    if not isinstance(rule, Mapping) or not isinstance(rule.get("Next"), str):
+        raise ValueError(f"every rule needs Next: {rule}")
+    said = rule.keys() - {"Next", "Comment"}
+    if said != {"Variable", "StringEquals"}:
+        raise NotImplementedError(f"only StringEquals compares a Variable here: {rule}")
+    variable, value = Path.read(rule["Variable"], "Variable"), rule["StringEquals"]
+    if not isinstance(value, str):
+        raise ValueError(f"StringEquals can not compare with {value!r}")
+    return lambda data, context: bool(variable.find(data, context) == value)

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 
 from tests.harness.errors import invalid
 from tests.harness.expressions import IllegalExpression, Path, Placeholder
-from tests.harness.paths import Steps, find
 from tests.harness.values import TYPE_NAMES, Item, Value, tag_of
 
 Finder = Callable[[Item, Item], Value]  # None where there is no value
@@ -30,20 +29,18 @@ class Scope:
     attributes: set[str] = field(default_factory=set)
     checks: list[Check] = field(default_factory=list)
 
-    def steps(self, path: Path) -> Steps:
-        """The path with its `#names` replaced."""
-        resolved: list[str | int] = []
-        for step in path.steps:
-            if isinstance(step, str) and step.startswith("#"):
-                if step not in self.names:
-                    raise IllegalExpression(
-                        f"An expression attribute name used in the document path is not defined; attribute name: {step}"
-                    )
-                self.names_used.add(step)
-                step = self.names[step]
-            resolved.append(step)
-        self.attributes.add(str(resolved[0]))
-        return tuple(resolved)
+    def attribute(self, path: Path) -> str:
+        """The attribute's own name."""
+        name = path.name
+        if name.startswith("#"):
+            if name not in self.names:
+                raise IllegalExpression(
+                    f"An expression attribute name used in the document path is not defined; attribute name: {name}"
+                )
+            self.names_used.add(name)
+            name = self.names[name]
+        self.attributes.add(name)
+        return name
 
     def value(self, placeholder: Placeholder) -> str:
         """The placeholder's name, which must then be among the values."""
@@ -62,9 +59,6 @@ class Scope:
         self.checks.append(check)
 
     def finder(self, path: Path) -> Finder:
-        """What looks up the path's value in an item; None where there is none."""
-        steps = self.steps(path)
-        if len(steps) == 1:
-            name = str(steps[0])
-            return lambda item, _: item.get(name)
-        return lambda item, _: find(item, steps)
+        """What looks up the attribute in an item; None where there is none."""
+        name = self.attribute(path)
+        return lambda item, _: item.get(name)

@@ -6,7 +6,6 @@ Units are exact Decimals. Sizes are in bytes. An image is a kept item, None wher
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
 from tests.harness.values import Item, item_size
 
@@ -63,28 +62,3 @@ def index_write_units(before: Item | None, after: Item | None, keys: Iterable[st
 def read_units(size: int, rate: Decimal) -> Decimal:
     """`rate` (EVENTUAL, CONSISTENT, TRANSACTIONAL) for each started 4 KB; nothing found is one block too."""
     return blocks(size, READ_BLOCK) * rate
-
-
-def consumed(operation: str, arms: list[Arm], wanted: str) -> Any:
-    """`ConsumedCapacity` as AWS reports it: floats, a list for the operations on several tables."""
-    reports = []
-    for table in dict.fromkeys(arm.table for arm in arms):
-        own = [arm for arm in arms if arm.table == table]
-        report: dict[str, Any] = {"TableName": table, **_units(own)}
-        if wanted == "INDEXES":
-            report["Table"] = _units([arm for arm in own if arm.index is None])
-            indexes = dict.fromkeys(arm.index for arm in own if arm.index is not None)
-            if indexes:
-                report["GlobalSecondaryIndexes"] = {
-                    name: _units([arm for arm in own if arm.index == name]) for name in indexes
-                }
-        reports.append(report)
-    several = operation in ("TransactWriteItems", "TransactGetItems", "BatchGetItem", "BatchWriteItem")
-    return reports if several else reports[0]
-
-
-def _units(arms: list[Arm]) -> dict[str, float]:
-    written, read = sum(arm.write_units for arm in arms), sum(arm.read_units for arm in arms)
-    detail = {"WriteCapacityUnits": float(written)} if written else {}
-    detail |= {"ReadCapacityUnits": float(read)} if read else {}
-    return {"CapacityUnits": float(written + read), **detail}

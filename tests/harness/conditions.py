@@ -21,10 +21,8 @@ from tests.harness.expressions import (
     Or,
     Path,
     Placeholder,
-    Size,
 )
-from tests.harness.paths import written
-from tests.harness.values import ORDERED, TYPE_NAMES, Item, Number, SetOf, Value, described, number, sortable, tag_of
+from tests.harness.values import ORDERED, Item, Number, described, sortable, tag_of
 
 ORDERINGS: dict[str, Callable[[Any, Any], bool]] = {
     "<": operator.lt,
@@ -69,24 +67,10 @@ def test_of(tree: Condition, scope: Scope) -> Test:
 
 
 def _finder(operand: Operand, scope: Scope) -> Finder:
-    match operand:
-        case Path():
-            return scope.finder(operand)
-        case Placeholder():
-            name = scope.value(operand)
-            return lambda _, values: values[name]
-        case Size(path):
-            measured = scope.finder(path)
-            return lambda item, values: _length(measured(item, values))
-
-
-def _length(value: Value) -> Number | None:
-    """`size(path)`: characters, bytes or elements; nothing for a value that has no length."""
-    if isinstance(value, SetOf):
-        value = value.members
-    elif not isinstance(value, str | bytes | list | dict):
-        return None
-    return number(str(len(value)))
+    if isinstance(operand, Path):
+        return scope.finder(operand)
+    name = scope.value(operand)
+    return lambda _, values: values[name]
 
 
 def _comparison(tree: Comparison, scope: Scope) -> Test:
@@ -107,7 +91,7 @@ def _comparison(tree: Comparison, scope: Scope) -> Test:
             return False
         if one.__class__ is Number:
             return holds(one.amount, other.amount)
-        return isinstance(one, str | bytes) and holds(one, other)
+        return isinstance(one, str) and holds(one, other)
 
     return test
 
@@ -150,53 +134,21 @@ def _function(tree: Function, scope: Scope) -> Test:
     argument = tree.arguments[1]
     operand = _finder(argument, scope)
     _distinct(tree.name, tree.arguments[0], argument, scope)
-    if tree.name == "attribute_type":
-        return _attribute_type(subject, argument, scope)
-    if tree.name == "begins_with":
-        if isinstance(argument, Placeholder):
-            scope.require(argument, "SB", WRONG_OPERAND.format("begins_with", "{0}"))
-        return lambda item, values: _begins_with(subject(item, values), operand(item, values))
-    return lambda item, values: _contains(subject(item, values), operand(item, values))
+    if isinstance(argument, Placeholder):
+        scope.require(argument, "S", WRONG_OPERAND.format("begins_with", "{0}"))
 
+    def begins(item: Item, values: Item) -> bool:
+        value, prefix = subject(item, values), operand(item, values)
+        return isinstance(value, str) and isinstance(prefix, str) and value.startswith(prefix)
 
-def _attribute_type(subject: Finder, argument: Operand, scope: Scope) -> Test:
-    if not isinstance(argument, Placeholder):
-        raise IllegalExpression(WRONG_OPERAND.format("attribute_type", "path"))
-    name = argument.name
-    scope.require(argument, "S", WRONG_OPERAND.format("attribute_type", "{0}"))
-
-    def check(values: Item) -> None:
-        if values[name] not in TYPE_NAMES:
-            raise invalid(
-                f"Invalid {scope.kind}: Invalid attribute type name found; type: {values[name]}, "
-                f"valid types: {{{','.join(TYPE_NAMES)}}}"
-            )
-
-    scope.checks.append(check)
-    return lambda item, values: (value := subject(item, values)) is not None and tag_of(value) == values[name]
-
-
-def _begins_with(value: Value, prefix: Value) -> bool:
-    if isinstance(value, str):
-        return isinstance(prefix, str) and value.startswith(prefix)
-    return isinstance(value, bytes) and isinstance(prefix, bytes) and value.startswith(prefix)
-
-
-def _contains(value: Value, element: Value) -> bool:
-    if isinstance(value, SetOf):
-        return element in value.members
-    if isinstance(value, list):
-        return element in value
-    if isinstance(value, str):
-        return isinstance(element, str) and element in value
-    return isinstance(value, bytes) and isinstance(element, bytes) and element in value
+    return begins
 
 
 def _distinct(operator_: str, one: Operand, other: Operand, scope: Scope) -> None:
-    if isinstance(one, Path) and isinstance(other, Path) and scope.steps(one) == scope.steps(other):
+    if isinstance(one, Path) and isinstance(other, Path) and scope.attribute(one) == scope.attribute(other):
         raise IllegalExpression(
             "The first operand must be distinct from the remaining operands for this operator or function; "
-            f"operator: {operator_}, first operand: {written(scope.steps(one))}"
+            f"operator: {operator_}, first operand: [{scope.attribute(one)}]"
         )
 
 
@@ -216,15 +168,15 @@ def range_of(part: Condition, scope: Scope) -> RangeCondition:
     """One part of a key condition. Only what a sorted partition can answer is allowed."""
     match part:
         case Comparison(operator_, Path() as path, Placeholder() as value) if operator_ != "<>":
-            return RangeCondition(operator_, _key_attribute(path, scope), (scope.value(value),))
+            return RangeCondition(operator_, scope.attribute(path), (scope.value(value),))
         case Comparison(operator_, Placeholder() as value, Path() as path) if operator_ != "<>":
-            return RangeCondition(MIRRORED[operator_], _key_attribute(path, scope), (scope.value(value),))
+            return RangeCondition(MIRRORED[operator_], scope.attribute(path), (scope.value(value),))
         case Between(Path() as path, Placeholder() as low, Placeholder() as high):
             scope.checks.append(_ascending(scope, low.name, high.name))
-            return RangeCondition("BETWEEN", _key_attribute(path, scope), (scope.value(low), scope.value(high)))
+            return RangeCondition("BETWEEN", scope.attribute(path), (scope.value(low), scope.value(high)))
         case Function("begins_with", (Path() as path, Placeholder() as prefix)):
-            scope.require(prefix, "SB", WRONG_OPERAND.format("begins_with", "{0}"))
-            return RangeCondition("begins_with", _key_attribute(path, scope), (scope.value(prefix),))
+            scope.require(prefix, "S", WRONG_OPERAND.format("begins_with", "{0}"))
+            return RangeCondition("begins_with", scope.attribute(path), (scope.value(prefix),))
         case Or() | Not() | Membership() | Function() | Comparison("<>"):
             name = part.name if isinstance(part, Function) else OPERATOR_NAMES[type(part)]
             raise invalid(f"Invalid operator used in KeyConditionExpression: {name}")
@@ -232,10 +184,3 @@ def range_of(part: Condition, scope: Scope) -> RangeCondition:
             raise invalid("KeyConditionExpressions must only contain one condition per key")
         case _:
             raise invalid("Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition")
-
-
-def _key_attribute(path: Path, scope: Scope) -> str:
-    steps = scope.steps(path)
-    if len(steps) > 1:
-        raise IllegalExpression("KeyConditionExpressions cannot have conditions on nested attributes")
-    return str(steps[0])

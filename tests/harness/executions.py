@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from enum import Enum
 from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import Failure
 
-RUNNING, SUCCEEDED, FAILED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"
+RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
 
 
 # A line of the history: when, its type, the member that has its details, and these, data as JSON.
@@ -24,7 +24,6 @@ class Token:
 
     text: str
     execution: Execution
-    timeout: float | None = None  # seconds
     deadline: datetime | None = None
     sent: bool = False
     output: Any = None
@@ -70,13 +69,11 @@ class Execution:
     waits_seconds: list[float] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     due: datetime | None = None
-    deadline: datetime | None = None
     # where it stands
     stage: Stage = Stage.ENTER
     state: asl.State = field(init=False)
-    raw: Any = None  # the state's input, before InputPath
+    raw: Any = None  # the state's input
     raw_text: str = ""  # it as JSON
-    data: Any = None  # the state's input after InputPath
     entered: datetime = field(init=False)
     entered_event: int = 0
     retries: int = 0
@@ -89,8 +86,6 @@ class Execution:
         self.state = definition.states[definition.start]
         self.raw, self.raw_text = self.input, self.input_text
         self.entered = self.due = self.started
-        if definition.timeout is not None:
-            self.deadline = self.started + timedelta(seconds=definition.timeout)
 
     @property
     def running(self) -> bool:

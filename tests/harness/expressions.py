@@ -5,21 +5,20 @@
     negation   := NOT negation | primary
     primary    := "(" condition ")" | function | operand comparison
     comparison := (= | <> | < | <= | > | >=) operand | BETWEEN operand AND operand | IN "(" operand, … ")"
-    operand    := path | :value | size "(" path ")"
-    path       := name ("." name | "[" number "]")*          name := word | #placeholder
+    operand    := path | :value
+    path       := word | #placeholder
 
-    update     := SET path = sum, … | REMOVE path, … | ADD path :value, … | DELETE path :value, …
+    update     := SET path = sum, … | REMOVE path, … | ADD path :value, …
     sum        := term (("+" | "-") term)?
-    term       := path | :value | if_not_exists "(" path, term ")" | list_append "(" term, term ")"
+    term       := path | :value | if_not_exists "(" path, term ")"
 
-    projection := path, …
-
+Paths into lists and maps, sets and the functions for them are not played here: no item of the desk has such values.
 What an expression means for an item is in `conditions` and `updates`.
 """
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple, TypeVar
@@ -29,18 +28,13 @@ Tree = TypeVar("Tree")
 TEXT_MAX = 4096  # bytes
 IN_MAX = 100  # operands of IN
 
-CONDITION_FUNCTIONS = {
-    "attribute_exists": 1,
-    "attribute_not_exists": 1,
-    "attribute_type": 2,
-    "begins_with": 2,
-    "contains": 2,
-}
-UPDATE_FUNCTIONS = {"if_not_exists": 2, "list_append": 2}
-PATH_FIRST = frozenset({"attribute_exists", "attribute_not_exists", "attribute_type", "if_not_exists", "size"})
+CONDITION_FUNCTIONS = {"attribute_exists": 1, "attribute_not_exists": 1, "begins_with": 2}
+UPDATE_FUNCTIONS = {"if_not_exists": 2}
+PATH_FIRST = frozenset({"attribute_exists", "attribute_not_exists", "if_not_exists"})
+NOT_PLAYED = frozenset({"attribute_type", "contains", "size", "list_append"})
 COMPARISONS = frozenset({"=", "<>", "<", "<=", ">", ">="})
 KEYWORDS = frozenset({"AND", "OR", "NOT", "BETWEEN", "IN"})
-CLAUSES = frozenset({"SET", "REMOVE", "ADD", "DELETE"})
+CLAUSES = frozenset({"SET", "REMOVE", "ADD"})
 
 
 class IllegalExpression(ValueError):
@@ -49,9 +43,9 @@ class IllegalExpression(ValueError):
 
 @dataclass(frozen=True)
 class Path:
-    """Where a value is in an item: attribute names as written (`#n` unresolved) and list positions."""
+    """An attribute, named as it is written: a word, or `#n`."""
 
-    steps: tuple[str | int, ...]
+    name: str
 
 
 @dataclass(frozen=True)
@@ -61,12 +55,7 @@ class Placeholder:
     name: str
 
 
-@dataclass(frozen=True)
-class Size:
-    path: Path
-
-
-Operand = Path | Placeholder | Size
+Operand = Path | Placeholder
 
 
 @dataclass(frozen=True)
@@ -119,13 +108,7 @@ class IfNotExists:
     otherwise: "Term"
 
 
-@dataclass(frozen=True)
-class ListAppend:
-    first: "Term"
-    second: "Term"
-
-
-Term = Path | Placeholder | IfNotExists | ListAppend
+Term = Path | Placeholder | IfNotExists
 
 
 @dataclass(frozen=True)
@@ -154,13 +137,7 @@ class Add:
     value: Placeholder
 
 
-@dataclass(frozen=True)
-class Delete:
-    path: Path
-    value: Placeholder
-
-
-Action = Set | Remove | Add | Delete
+Action = Set | Remove | Add
 
 
 class Token(NamedTuple):
@@ -173,7 +150,6 @@ _TOKEN = re.compile(
         (?P<word>[A-Za-z][A-Za-z0-9_]*)
       | (?P<name>\#[A-Za-z0-9_]+)
       | (?P<value>:[A-Za-z0-9_]+)
-      | (?P<position>[0-9]+)
       | (?P<sign><>|<=|>=|[=<>+\-(),.\[\]])
       | (?P<nothing>\S)
     )""",
@@ -198,12 +174,6 @@ def condition(text: str) -> Condition:
 def update(text: str) -> tuple[Action, ...]:
     """The actions of an update expression, in the order they are written. Raises IllegalExpression."""
     return _parsed(text, _Parser.update)
-
-
-@functools.lru_cache(maxsize=4096)
-def projection(text: str) -> tuple[Path, ...]:
-    """The paths of a projection expression. Raises IllegalExpression."""
-    return _parsed(text, _Parser.projection)
 
 
 def _parsed(text: str, rule: Callable[["_Parser"], Tree]) -> Tree:
@@ -256,22 +226,26 @@ class _Parser:
             self._expect(")")
             self._last_group = (begin, self._position)
             return condition
-        if self._at_call() and self.next.text != "size":
+        if self._at_call():
             return self._test()
         return self._comparison(self._operand())
 
     def _test(self) -> Function:
-        name = self._take("word")
+        name = self._function(CONDITION_FUNCTIONS, UPDATE_FUNCTIONS, "a condition expression")
         arguments = tuple(self._list_of(self._operand))
-        if name not in CONDITION_FUNCTIONS:
-            known = name in UPDATE_FUNCTIONS
-            raise IllegalExpression(
-                f"The function is not allowed in a condition expression; function: {name}"
-                if known
-                else f"Invalid function name; function: {name}"
-            )
         _check_arguments(name, CONDITION_FUNCTIONS[name], arguments)
         return Function(name, arguments)
+
+    def _function(self, played: Mapping[str, int], elsewhere: Mapping[str, int], where: str) -> str:
+        """The name of a function that may be called here."""
+        name = self._take("word")
+        if name in NOT_PLAYED:
+            raise NotImplementedError(f"the function {name}")
+        if name in elsewhere:
+            raise IllegalExpression(f"The function is not allowed in {where}; function: {name}")
+        if name not in played:
+            raise IllegalExpression(f"Invalid function name; function: {name}")
+        return name
 
     def _comparison(self, left: Operand) -> Condition:
         if self.next.text in COMPARISONS:
@@ -294,18 +268,6 @@ class _Parser:
     def _operand(self) -> Operand:
         if self.next.kind == "value":
             return Placeholder(self._take("value"))
-        if self._at_call():
-            name = self._take("word")
-            arguments = tuple(self._list_of(self._operand))
-            if name != "size":
-                raise IllegalExpression(
-                    f"The function is not allowed to be used this way in an expression; function: {name}"
-                    if name in CONDITION_FUNCTIONS or name in UPDATE_FUNCTIONS
-                    else f"Invalid function name; function: {name}"
-                )
-            _check_arguments(name, 1, arguments)
-            assert isinstance(arguments[0], Path)
-            return Size(arguments[0])
         return self._path()
 
     def update(self) -> tuple[Action, ...]:
@@ -315,10 +277,11 @@ class _Parser:
             "SET": self._set,
             "REMOVE": lambda: Remove(self._path()),
             "ADD": lambda: Add(self._path(), Placeholder(self._take("value"))),
-            "DELETE": lambda: Delete(self._path(), Placeholder(self._take("value"))),
         }
         while self.next is not END:
             clause = self.next.text.upper()
+            if clause == "DELETE":
+                raise NotImplementedError("DELETE, which is for sets")
             if clause not in CLAUSES:
                 raise self.unexpected()
             if clause in seen:
@@ -343,42 +306,18 @@ class _Parser:
             return Placeholder(self._take("value"))
         if not self._at_call():
             return self._path()
-        name = self._take("word")
+        name = self._function(UPDATE_FUNCTIONS, CONDITION_FUNCTIONS, "an update expression")
         terms = self._list_of(self._term)
-        if name not in UPDATE_FUNCTIONS:
-            known = name in CONDITION_FUNCTIONS or name == "size"
-            raise IllegalExpression(
-                f"The function is not allowed in an update expression; function: {name}"
-                if known
-                else f"Invalid function name; function: {name}"
-            )
         _check_arguments(name, UPDATE_FUNCTIONS[name], terms)
         first, second = terms
-        if name == "if_not_exists":
-            assert isinstance(first, Path)
-            return IfNotExists(first, second)
-        if isinstance(first, ListAppend) or isinstance(second, ListAppend):
-            raise IllegalExpression(
-                "The function is not allowed to be used this way in an expression; function: list_append"
-            )
-        return ListAppend(first, second)
-
-    def projection(self) -> tuple[Path, ...]:
-        paths = [self._path()]
-        while self._sign(","):
-            paths.append(self._path())
-        return tuple(paths)
+        assert isinstance(first, Path)
+        return IfNotExists(first, second)
 
     def _path(self) -> Path:
-        steps: list[str | int] = [self._name()]
-        while True:
-            if self._sign("."):
-                steps.append(self._name())
-            elif self._sign("["):
-                steps.append(int(self._take("position")))
-                self._expect("]")
-            else:
-                return Path(tuple(steps))
+        path = Path(self._name())
+        if self.next.text in (".", "["):
+            raise NotImplementedError("paths into lists and maps")
+        return path
 
     def _name(self) -> str:
         if self.next.kind == "name":

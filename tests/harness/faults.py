@@ -20,16 +20,12 @@ from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
 from tests.harness.errors import cancellation, client_error
 from tests.harness.memory import InMemoryDynamoDB
-from tests.harness.paging import paginator
 from tests.harness.transactions import CONFLICT
 
 WRITES = frozenset({"PutItem", "UpdateItem", "DeleteItem"})
-TRANSACTIONS = frozenset({"TransactWriteItems", "TransactGetItems"})
-EVENTUAL_READS = frozenset({"GetItem", "BatchGetItem", "Query", "Scan"})
-OPERATIONS = {
-    xform_name(operation): operation
-    for operation in (*WRITES, *TRANSACTIONS, *EVENTUAL_READS, "BatchWriteItem", "DescribeTable")
-}
+TRANSACTION = "TransactWriteItems"
+EVENTUAL_READS = frozenset({"GetItem", "Query", "Scan"})
+OPERATIONS = {xform_name(operation): operation for operation in (*WRITES, TRANSACTION, *EVENTUAL_READS)}
 TOO_MUCH = (
     "The level of configured provisioned throughput for the table was exceeded. "
     "Consider increasing your provisioning level with the UpdateTable API."
@@ -143,15 +139,6 @@ class CrashAfter(Fault):
 
 
 @dataclass(frozen=True)
-class Twice(Fault):
-    """The call arrives twice, as after a retry on the way; the second answer is the one that is seen."""
-
-    def befall(self, call: Call) -> Any:
-        _do_quietly(call)
-        return call.do()
-
-
-@dataclass(frozen=True)
 class Conflict(Fault):
     """Another transaction holds items of this one. `items` are their positions; None is the last one alone.
 
@@ -162,13 +149,13 @@ class Conflict(Fault):
     table_only = True
 
     def can_befall(self, call: Call) -> bool:
-        return call.at_table and call.operation in WRITES | TRANSACTIONS
+        return call.at_table and call.operation in WRITES | {TRANSACTION}
 
     def befall(self, call: Call) -> Any:
         if call.operation in WRITES:
             raise client_error("TransactionConflictException", CONFLICT["Message"], call.operation)
         positions = {len(call.arguments["TransactItems"]) - 1} if self.items is None else self.items
-        if call.boundary.table is None or call.operation == "TransactGetItems":
+        if call.boundary.table is None:
             raise call.cancelled(CONFLICT, positions)
         with call.boundary.table.transactions.contended(positions):
             return call.do()
@@ -183,7 +170,7 @@ class Throttle(Fault):
     table_only = True
 
     def befall(self, call: Call) -> Any:
-        if call.operation in TRANSACTIONS:
+        if call.operation == TRANSACTION:
             raise call.cancelled({"Code": self.reason, "Message": TOO_MUCH}, {0})
         raise client_error("ProvisionedThroughputExceededException", TOO_MUCH, call.operation)
 
@@ -354,9 +341,6 @@ class FaultyClient:
         self._client = client
         self._table = client if isinstance(client, InMemoryDynamoDB) else None
         self._calls: dict[str, Callable[..., Any]] = {}
-
-    def get_paginator(self, operation_name: str) -> Any:
-        return paginator(self, operation_name)
 
     def __getattr__(self, name: str) -> Any:
         if name not in OPERATIONS:

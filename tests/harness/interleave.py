@@ -6,7 +6,7 @@
 
 The writers are ordinary synchronous code, each in a thread of its own. A writer hands over at every call to
 the table, between the two phases of its transaction (so that who overlaps with it gets a TransactionConflict),
-at every call through `boundary`, and when it sleeps. Time is virtual and goes on only when all sleep. What
+and when it sleeps. Time is virtual and goes on only when all sleep. What
 runs next is chosen by seed, in turn, or by a list; `schedule` is that list afterwards, and plays it again.
 """
 
@@ -123,15 +123,6 @@ class Interleaver:
         """The same table; its calls are steps from now on."""
         memory.pause = self._pause
         return memory
-
-    def boundary(self, name: str, call: Callable[..., Any]) -> Callable[..., Any]:
-        """Any other way out of the process, as a step."""
-
-        def stepped(*arguments: Any, **named: Any) -> Any:
-            self._step(name)
-            return call(*arguments, **named)
-
-        return stepped
 
     def now(self) -> datetime:
         return self.clock.now()

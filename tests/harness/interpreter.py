@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import RUNTIME, Failure, Path, instant, runtime, write
-from tests.harness.executions import FAILED, SUCCEEDED, TIMED_OUT, Execution, Stage, Token
+from tests.harness.executions import FAILED, SUCCEEDED, Execution, Stage, Token
 from tests.harness.faults import Crash
 
 EVENTS_MAX = 25_000  # of a history; AWS fails an execution that gets there
@@ -38,14 +38,12 @@ class Interpreter:
         """One step of a running execution. Afterwards it is closed, or `due` at once or later, or never by itself."""
         now = self._now()
         try:
-            if x.deadline is not None and now >= x.deadline:
-                self._end(x, now, TIMED_OUT, asl.TIMEOUT)
-            elif len(x.events) >= EVENTS_MAX:
-                self._end(x, now, FAILED, RUNTIME, TOO_LONG)
+            if len(x.events) >= EVENTS_MAX:
+                self._give_up(x, now, RUNTIME, TOO_LONG)
             elif x.stage is Stage.ENTER:
                 self._enter(x, now)
             elif x.stage is Stage.WAITED:
-                self._leave(x, now, x.data)
+                self._go(x, now, x.raw, x.state.next)
             else:
                 self._task(x, now)
         except Failure as failure:
@@ -53,7 +51,7 @@ class Interpreter:
             if failure.error == RUNTIME:
                 where = f"the state '{x.state.name}' (entered at the event id #{x.entered_event})"
                 cause = f"An error occurred while executing {where}. {cause}"
-            self._end(x, self._now(), FAILED, failure.error, cause)
+            self._give_up(x, self._now(), failure.error, cause)
 
     def _enter(self, x: Execution, now: datetime) -> None:
         state = x.state
@@ -61,41 +59,30 @@ class Interpreter:
         x.transitions += 1
         x.record(now, f"{state.type}StateEntered", "stateEnteredEventDetails", name=state.name, input=x.raw_text)
         x.entered, x.entered_event, x.retries, x.retries_by = now, len(x.events), 0, {}
-        x.data = {} if state.input_path is None else state.input_path.find(x.raw, x.context)
         if isinstance(state, asl.Task):
             self._task(x, now)
         elif isinstance(state, asl.Choice):
             self._choose(x, state, now)
         elif isinstance(state, asl.Wait):
             self._wait(x, state, now)
-        elif isinstance(state, asl.Pass):
-            result = x.data if state.parameters is None else state.parameters(x.data, x.context)
-            result = result if state.result is None else state.result(x.data, x.context)
-            self._leave(x, now, x.raw if state.result_path is None else state.result_path.place(x.raw, result))
         elif isinstance(state, asl.Fail):
             raise Failure(_said(x, state.error), _said(x, state.cause))
         else:
-            self._leave(x, now, x.data)
+            self._go(x, now, x.raw, None)
 
     def _choose(self, x: Execution, state: asl.Choice, now: datetime) -> None:
-        following = next((there for test, there in state.rules if test(x.data, x.context)), state.default)
+        following = next((there for test, there in state.rules if test(x.raw, x.context)), state.default)
         if following is None:
             raise runtime("Failed to transition out of the state. The state does not point to a next state.")
-        self._leave(x, now, x.data, following)
+        self._go(x, now, x.raw, following)
 
     def _wait(self, x: Execution, state: asl.Wait, now: datetime) -> None:
         if state.seconds is not None:
-            seconds = _seconds(x, state.seconds, least=0)
+            seconds = _seconds(x, state.seconds)
         else:
             seconds = max(0.0, (_until(x, state.until) - now).total_seconds())
         x.waits_seconds.append(seconds)
         self._sleep(x, Stage.WAITED, now + timedelta(seconds=seconds))
-
-    def _leave(self, x: Execution, now: datetime, output: Any, following: str | None = None) -> None:
-        """Out of a state by its OutputPath, to `following` or where it always leads."""
-        path = x.state.output_path
-        output = {} if path is None else path.find(output, x.context)
-        self._go(x, now, output, following or x.state.next)
 
     def _go(self, x: Execution, now: datetime, output: Any, following: str | None) -> None:
         text = x.raw_text if output is x.raw else write(output)
@@ -110,13 +97,11 @@ class Interpreter:
             x.stage, x.due = Stage.ENTER, now
 
     def _sleep(self, x: Execution, stage: Stage, until: datetime | None) -> None:
-        x.stage = stage
-        x.due = min((at for at in (until, x.deadline) if at is not None), default=None)
+        x.stage, x.due = stage, until
 
-    def _end(self, x: Execution, now: datetime, status: str, error: str | None, cause: str | None = None) -> None:
-        x.close(now, status, error, cause)
-        kind = "TimedOut" if status == TIMED_OUT else status.capitalize()
-        x.record(now, f"Execution{kind}", f"execution{kind}EventDetails", error=error, cause=cause)
+    def _give_up(self, x: Execution, now: datetime, error: str | None, cause: str | None) -> None:
+        x.close(now, FAILED, error, cause)
+        x.record(now, "ExecutionFailed", "executionFailedEventDetails", error=error, cause=cause)
 
     # Tasks
 
@@ -136,21 +121,18 @@ class Interpreter:
             x.retries += 1
             x.transitions += 1
         x.token = token = self._new_token(x) if task.waits else None
-        payload = x.data if task.parameters is None else task.parameters(x.data, x.context)
+        payload = x.raw if task.parameters is None else task.parameters(x.raw, x.context)
         text = x.raw_text if payload is x.raw else write(payload)
-        timeout = None if task.timeout is None else _seconds(x, task.timeout, least=1)
-        deadline = None if timeout is None else now + timedelta(seconds=timeout)
+        deadline = None if task.timeout is None else now + timedelta(seconds=task.timeout)
         if token:
-            token.timeout, token.deadline = timeout, deadline
-        _record_start(x, task, now, text, timeout)
-        event = write(payload.get("Payload", {})) if task.invokes else text
+            token.deadline = deadline
+        _record_start(x, task, now, text)
+        event = write(payload.get("Payload", {})) if task.waits else text
         answer, failure = _invoke(x.machine.tasks[task.task], event)
         if not x.running:
             return  # stopped, or dead with the service, while the task ran
         now = self._now()
-        if x.deadline is not None and now >= x.deadline:
-            self._end(x, now, TIMED_OUT, asl.TIMEOUT)
-        elif token and token.sent:
+        if token and token.sent:
             self._answered(x, task, now)
         elif token and failure is None:
             _record(x, task, now, "Submitted", output=write(_envelope(answer)))
@@ -160,15 +142,15 @@ class Interpreter:
         elif failure:
             raise _recorded(x, task, now, failure)
         else:
-            self._done(x, task, now, _envelope(answer) if task.invokes else answer)
+            self._done(x, task, now, answer)
 
     def _answered(self, x: Execution, task: asl.Task, now: datetime) -> None:
         """What was sent back with the token, or that nothing was."""
         token = x.token
         assert token
         if not token.sent:
-            assert token.timeout is not None
-            x.waits_seconds.append(token.timeout)
+            assert task.timeout is not None
+            x.waits_seconds.append(task.timeout)
             raise _recorded(x, task, now, Failure(asl.TIMEOUT))
         if token.failure:
             raise _recorded(x, task, now, token.failure)
@@ -176,9 +158,8 @@ class Interpreter:
 
     def _done(self, x: Execution, task: asl.Task, now: datetime, result: Any) -> None:
         _record(x, task, now, "Succeeded", output=write(result))
-        if task.result_selector:
-            result = task.result_selector(result, x.context)
-        self._leave(x, now, x.raw if task.result_path is None else task.result_path.place(x.raw, result))
+        output = x.raw if task.result_path is None else task.result_path.place(x.raw, result)
+        self._go(x, now, output, task.next)
 
     def _failed(self, x: Execution, task: asl.Task, failure: Failure) -> None:
         """By Retry, by Catch, or not at all: then the failure goes on."""
@@ -197,7 +178,7 @@ class Interpreter:
             if asl.matches(catcher.errors, error):
                 path = catcher.result_path
                 output = x.raw if path is None else path.place(x.raw, failure.output)
-                return self._go(x, now, output, catcher.next)  # OutputPath is not for what is caught
+                return self._go(x, now, output, catcher.next)
         raise failure
 
     def _new_token(self, x: Execution) -> Token:
@@ -251,17 +232,17 @@ def _said(x: Execution, said: str | Path | None) -> str | None:
     """A Fail's error or cause."""
     if not isinstance(said, Path):
         return said
-    found = said.find(x.data, x.context)
+    found = said.find(x.raw, x.context)
     if not isinstance(found, str):
         raise runtime(f"The {said.field} parameter does not reference a string: {said.text} == {write(found)}")
     return found
 
 
-def _seconds(x: Execution, seconds: float | Path, *, least: int) -> float:
+def _seconds(x: Execution, seconds: float | Path) -> float:
     if not isinstance(seconds, Path):
         return seconds
-    found = seconds.find(x.data, x.context)
-    if type(found) is not int or not least <= found <= asl.SECONDS_MAX:
+    found = seconds.find(x.raw, x.context)
+    if type(found) is not int or not 0 <= found <= asl.SECONDS_MAX:
         raise runtime(f"The {seconds.field} parameter is no number of seconds: {seconds.text} == {write(found)}")
     return found
 
@@ -270,7 +251,7 @@ def _until(x: Execution, until: datetime | Path | None) -> datetime:
     assert until is not None
     if not isinstance(until, Path):
         return until
-    found = until.find(x.data, x.context)
+    found = until.find(x.raw, x.context)
     if (at := instant(found)) is None:
         raise runtime(f"The {until.field} parameter is no timestamp: {until.text} == {write(found)}")
     return at
@@ -279,9 +260,9 @@ def _until(x: Execution, until: datetime | Path | None) -> datetime:
 # The history of a task
 
 
-def _record_start(x: Execution, task: asl.Task, now: datetime, payload: str, timeout: float | None) -> None:
-    limit = {} if timeout is None else {"timeoutInSeconds": int(timeout)}
-    if task.invokes:
+def _record_start(x: Execution, task: asl.Task, now: datetime, payload: str) -> None:
+    limit = {} if task.timeout is None else {"timeoutInSeconds": int(task.timeout)}
+    if task.waits:
         _record(x, task, now, "Scheduled", region="us-east-1", parameters=payload, **limit)
         _record(x, task, now, "Started")
     else:
@@ -291,10 +272,10 @@ def _record_start(x: Execution, task: asl.Task, now: datetime, payload: str, tim
 
 
 def _record(x: Execution, task: asl.Task, now: datetime, what: str, **details: str | int | None) -> None:
-    """An event of a task: by lambda:invoke it has another name and says the resource."""
-    if task.invokes:
-        resource = "invoke.waitForTaskToken" if task.waits else "invoke"
-        x.record(now, f"Task{what}", f"task{what}EventDetails", resourceType="lambda", resource=resource, **details)
+    """An event of a task: one that waits for its token has another name and says the resource."""
+    if task.waits:
+        resource = {"resourceType": "lambda", "resource": "invoke.waitForTaskToken"}
+        x.record(now, f"Task{what}", f"task{what}EventDetails", **resource, **details)
     else:
         x.record(now, f"LambdaFunction{what}", f"lambdaFunction{what}EventDetails", **details)
 

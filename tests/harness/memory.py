@@ -12,32 +12,23 @@ The table serves one thread at a time; `transactions` says how several come to m
 """
 
 import contextlib
-import copy
 import functools
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, NamedTuple
 
-from botocore import xform_name
 from botocore.validate import ParamValidator
 
 from tests.harness import errors
-from tests.harness.capacity import CONSISTENT, EVENTUAL, TRANSACTIONAL, Arm, Arms, consumed, read_units
-from tests.harness.errors import Refused, client_error, invalid, malformed
-from tests.harness.paging import can_paginate, paginator
-from tests.harness.paths import parts
-from tests.harness.plans import planned
+from tests.harness.capacity import CONSISTENT, EVENTUAL, Arm, Arms, read_units
+from tests.harness.errors import Refused, client_error, malformed
 from tests.harness.requests import Request, check_members, transaction_statement
 from tests.harness.schema import TableSpec
 from tests.harness.searching import Found, Search
 from tests.harness.storage import Table
-from tests.harness.transactions import CONFLICT, FAILED, Environment, Transactions, check_length
+from tests.harness.transactions import CONFLICT, FAILED, Transactions, check_length
 from tests.harness.values import Item, kept_item, wire_item
-from tests.harness.writes import Statement, return_values
-
-BATCH_WRITES_MAX = 25
-BATCH_READS_MAX = 100
+from tests.harness.writes import Statement
 
 Answer = dict[str, Any]
 
@@ -51,7 +42,7 @@ class Consumption(NamedTuple):
 
 
 class InMemoryDynamoDB:
-    """The client: a method for each operation on items, `exceptions` and `get_paginator`.
+    """The client: a method for each operation that the product asks for, and `exceptions`.
 
     Args:
         tables: what exists from the beginning.
@@ -128,7 +119,7 @@ class InMemoryDynamoDB:
         finally:
             self._index_delay, self._item_delay = before
 
-    # Single items
+    # Operations
 
     def put_item(self, **request: Any) -> Answer:
         return self._call("PutItem", request, functools.partial(self._write, "Put"))
@@ -142,54 +133,14 @@ class InMemoryDynamoDB:
     def get_item(self, **request: Any) -> Answer:
         return self._call("GetItem", request, self._get)
 
-    # Several items
-
     def query(self, **request: Any) -> Answer:
         return self._call("Query", request, functools.partial(self._search, Search.query))
 
     def scan(self, **request: Any) -> Answer:
         return self._call("Scan", request, functools.partial(self._search, Search.scan))
 
-    def batch_get_item(self, **request: Any) -> Answer:
-        return self._call("BatchGetItem", request, self._batch_get)
-
-    def batch_write_item(self, **request: Any) -> Answer:
-        return self._call("BatchWriteItem", request, self._batch_write)
-
     def transact_write_items(self, **request: Any) -> Answer:
         return self._call("TransactWriteItems", request, self._transact_write)
-
-    def transact_get_items(self, **request: Any) -> Answer:
-        return self._call("TransactGetItems", request, self._transact_get)
-
-    # Around them
-
-    def create_table(self, **request: Any) -> Answer:
-        def create(request: Request, _: Arms) -> Answer:
-            if request["TableName"] in self._tables:
-                raise Refused("ResourceInUseException", f"Table already exists: {request['TableName']}")
-            self._tables[request["TableName"]] = Table(TableSpec.of(request))
-            return {"TableDescription": {**request, "TableStatus": "ACTIVE"}}
-
-        return self._call("CreateTable", request, create)
-
-    def describe_table(self, **request: Any) -> Answer:
-        def describe(request: Request, _: Arms) -> Answer:
-            table = self._table(request)
-            return {"Table": {**table.spec.create_table(), "TableStatus": "ACTIVE", "ItemCount": len(table.records)}}
-
-        return self._call("DescribeTable", request, describe)
-
-    def can_paginate(self, operation_name: str) -> bool:
-        return can_paginate(operation_name)
-
-    def get_paginator(self, operation_name: str) -> Any:
-        return paginator(self, operation_name)
-
-    def _make_api_call(self, operation_name: str, api_params: Request) -> Answer:
-        """The way in that PynamoDB takes."""
-        answer: Answer = getattr(self, xform_name(operation_name))(**api_params)
-        return answer
 
     def _call(self, operation: str, request: Request, run: Callable[[Request, Arms], Answer]) -> Answer:
         """Check the request's members, run it, dress its answer or its refusal as botocore does."""
@@ -202,8 +153,7 @@ class InMemoryDynamoDB:
             self.pause("call")
         self._requests += 1
         request_id = f"{self._requests:08d}"
-        wanted = request.get("ReturnConsumedCapacity", "NONE")
-        arms: Arms = [] if self.observers or wanted != "NONE" else None
+        arms: Arms = [] if self.observers else None
         try:
             answer = run(request, arms)
         except Refused as refused:
@@ -211,8 +161,6 @@ class InMemoryDynamoDB:
             raise client_error(refused.code, refused.message, operation, request_id, **refused.members) from None
         if arms is not None:
             self._observe(operation, arms, "")
-            if wanted != "NONE":
-                answer["ConsumedCapacity"] = consumed(operation, arms, wanted)
         answer["ResponseMetadata"] = {
             "RequestId": request_id,
             "HTTPStatusCode": 200,
@@ -235,7 +183,6 @@ class InMemoryDynamoDB:
 
     def _write(self, kind: str, request: Request, arms: Arms) -> Answer:
         statement = Statement.of(kind, request, self._table(request))
-        returns = return_values(kind, request)
         statement.place()
         table, key = statement.table, statement.key
         if self.transactions.held((table.name, key)):
@@ -251,7 +198,7 @@ class InMemoryDynamoDB:
             statement.charge(arms, before, after, transactional=False)
         if after is not before:
             table.write(key, after)
-        return statement.shown(returns, before, after)
+        return {}
 
     def _transact_write(self, request: Request, arms: Arms) -> Answer:
         bodies = request["TransactItems"]
@@ -263,53 +210,18 @@ class InMemoryDynamoDB:
         self.transactions.write(statements, request.get("ClientRequestToken"), arms)
         return {}
 
-    def _batch_write(self, request: Request, arms: Arms) -> Answer:
-        statements: list[tuple[Statement, Request]] = []
-        for name, bodies in request["RequestItems"].items():
-            for body in bodies:
-                ((kind, content),) = body.items()
-                if kind not in ("PutRequest", "DeleteRequest"):
-                    raise malformed(f'Unknown parameter in input: "{kind}", must be one of: PutRequest, DeleteRequest')
-                statement = Statement.of(kind.removesuffix("Request"), content, self._table({"TableName": name}))
-                statement.place()
-                statements.append((statement, body))
-        if not 1 <= len(statements) <= BATCH_WRITES_MAX:
-            raise invalid(
-                "1 validation error detected: Value at 'requestItems' failed to satisfy constraint: "
-                f"Member must have length between 1 and {BATCH_WRITES_MAX}"
-            )
-        if len({(statement.table.name, statement.key) for statement, _ in statements}) < len(statements):
-            raise invalid("Provided list of item keys contains duplicates")
-        unprocessed: dict[str, list[Any]] = {}
-        for statement, body in statements:
-            if self.transactions.held((statement.table.name, statement.key)):
-                unprocessed.setdefault(statement.table.name, []).append(copy.deepcopy(body))
-                continue
-            before = statement.table.records.get(statement.key)
-            after = statement.image(before)
-            if arms is not None:
-                statement.charge(arms, before, after, transactional=False)
-            statement.table.write(statement.key, after)
-        return {"UnprocessedItems": unprocessed}
-
     # Reading
 
     def _get(self, request: Request, arms: Arms) -> Answer:
-        consistent = bool(request.get("ConsistentRead"))
-        return self._read_one(request, arms, CONSISTENT if consistent else EVENTUAL)
-
-    def _read_one(self, body: Request, arms: Arms, rate: Decimal) -> Answer:
-        table = self._table(body)
-        projection = planned(body).projection
-        key = table.given_key(kept_item(body["Key"])[0])
+        rate = CONSISTENT if request.get("ConsistentRead") else EVENTUAL
+        table = self._table(request)
+        key = table.given_key(kept_item(request["Key"])[0])
         record = table.records.get(key)
         if rate == EVENTUAL and self._item_delay:
             record = table.earlier(self._item_delay).get(key, record)
         if arms is not None:
             arms.append(Arm(table.name, None, read_units=read_units(record.size if record else 0, rate)))
-        if record is None:
-            return {}
-        return {"Item": wire_item(parts(record.item, projection.meaning) if projection else record.item)}
+        return {"Item": wire_item(record.item)} if record else {}
 
     def _search(self, run: Callable[[Search], Found], request: Request, arms: Arms) -> Answer:
         table = self._table(request)
@@ -321,32 +233,3 @@ class InMemoryDynamoDB:
             units = read_units(found.size, CONSISTENT if consistent else EVENTUAL)
             arms.append(Arm(table.name, search.index.spec.name if search.on_index else None, read_units=units))
         return found.answer
-
-    def _batch_get(self, request: Request, arms: Arms) -> Answer:
-        answers: dict[str, list[Item]] = {}
-        asked = 0
-        for name, body in request["RequestItems"].items():
-            shared = {member: body[member] for member in body if member != "Keys"}
-            rate = CONSISTENT if shared.pop("ConsistentRead", False) else EVENTUAL
-            table = self._table({"TableName": name})
-            keys = [table.given_key(kept_item(key)[0]) for key in body["Keys"]]
-            if len(set(keys)) < len(keys):
-                raise invalid("Provided list of item keys contains duplicates")
-            asked += len(keys)
-            if asked > BATCH_READS_MAX:
-                raise invalid("Too many items requested for the BatchGetItem call")
-            found = [self._read_one({"TableName": name, "Key": key, **shared}, arms, rate) for key in body["Keys"]]
-            answers[name] = [one["Item"] for one in found if "Item" in one]
-        return {"Responses": answers, "UnprocessedKeys": {}}
-
-    def _transact_get(self, request: Request, arms: Arms) -> Answer:
-        bodies = [body["Get"] for body in request["TransactItems"]]
-        check_length(bodies)
-        places: list[Environment] = []
-        for body in bodies:
-            table = self._table(body)
-            places.append((table.name, table.given_key(kept_item(body["Key"])[0])))
-        if len(set(places)) < len(places):
-            raise invalid("Transaction request cannot include multiple operations on one item")
-        self.transactions.check_free(places)
-        return {"Responses": [self._read_one(body, arms, TRANSACTIONAL) for body in bodies]}

@@ -10,12 +10,11 @@ it would have cost on the table's arm. A call that a fault keeps from the table 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from tests.harness.capacity import Arm
 from tests.harness.memory import Consumption, InMemoryDynamoDB
 
 ZERO = Decimal(0)
@@ -33,16 +32,11 @@ class Cost:
 
     @property
     def write_units(self) -> Decimal:
-        return self._sum(lambda _call, arm: arm.write_units)
+        return sum((arm.write_units for call in self.calls for arm in call.arms), ZERO)
 
     @property
     def read_units(self) -> Decimal:
-        return self._sum(lambda _call, arm: arm.read_units)
-
-    @property
-    def cancelled_write_units(self) -> Decimal:
-        """The part of `write_units` that refused writes would have cost: AWS may charge it or not."""
-        return self._sum(lambda call, arm: arm.write_units if call.error else ZERO)
+        return sum((arm.read_units for call in self.calls for arm in call.arms), ZERO)
 
     @property
     def by_index(self) -> dict[str | None, tuple[Decimal, Decimal]]:
@@ -60,9 +54,6 @@ class Cost:
             arms = ", ".join(f"{arm.index or arm.table} {arm.write_units}w {arm.read_units}r" for arm in call.arms)
             lines.append(f"  {call.operation}{f' ({call.error})' if call.error else ''}: {arms}")
         return "\n".join(lines)
-
-    def _sum(self, units: Callable[[Consumption, Arm], Decimal]) -> Decimal:
-        return sum((units(call, arm) for call in self.calls for arm in call.arms), ZERO)
 
 
 class Meter:

@@ -14,7 +14,6 @@ from tests.harness.binding import Check, Scope, Test
 from tests.harness.conditions import RangeCondition, range_of, test_of
 from tests.harness.errors import invalid
 from tests.harness.expressions import And, IllegalExpression
-from tests.harness.paths import Steps, check_no_overlap
 from tests.harness.updates import Update, update_of
 from tests.harness.values import Item
 
@@ -46,11 +45,10 @@ class Plan:
     filter: Bound[Test] | None
     key_condition: Bound[tuple[RangeCondition, ...]] | None
     update: Bound[Update] | None
-    projection: Bound[tuple[Steps, ...]] | None
 
     @functools.cached_property
     def parts(self) -> tuple[Bound[Any], ...]:
-        bound = (self.key_condition, self.update, self.condition, self.filter, self.projection)
+        bound = (self.key_condition, self.update, self.condition, self.filter)
         return tuple(part for part in bound if part)
 
     @functools.cached_property
@@ -97,7 +95,6 @@ def planned(request: Mapping[str, Any]) -> Plan:
         get("FilterExpression"),
         get("KeyConditionExpression"),
         get("UpdateExpression"),
-        get("ProjectionExpression"),
         tuple(names.items()) if names else (),
     )
 
@@ -108,7 +105,6 @@ def _plan(
     filter_: str | None,
     key_condition: str | None,
     update: str | None,
-    projection: str | None,
     names: Names,
 ) -> Plan:
     plan = Plan(
@@ -116,7 +112,6 @@ def _plan(
         _bound("FilterExpression", filter_, names, _test),
         _bound("KeyConditionExpression", key_condition, names, _ranges),
         _bound("UpdateExpression", update, names, lambda text, scope: update_of(expressions.update(text), scope)),
-        _bound("ProjectionExpression", projection, names, _paths),
     )
     if names and not plan.parts:
         raise invalid("ExpressionAttributeNames can only be specified when using expressions")
@@ -158,9 +153,3 @@ def _ranges(text: str, scope: Scope) -> tuple[RangeCondition, ...]:
     if len({one.attribute for one in ranges}) < len(ranges):
         raise invalid("KeyConditionExpressions must only contain one condition per key")
     return ranges
-
-
-def _paths(text: str, scope: Scope) -> tuple[Steps, ...]:
-    paths = tuple(map(scope.steps, expressions.projection(text)))
-    check_no_overlap(paths)
-    return paths

@@ -1,10 +1,10 @@
 """What a table looks like: its keys and its indexes."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-ALL, KEYS_ONLY = "ALL", "KEYS_ONLY"
+ALL = "ALL"
 
 
 @dataclass(frozen=True)
@@ -14,35 +14,29 @@ class IndexSpec:
     Args:
         name: as in `IndexName`.
         partition_key, sort_key: attribute names. An item without one of them is not in the index.
-        projection: ALL, KEYS_ONLY, or the names of the attributes that go with the keys.
+        projection: ALL, or the names of the attributes that go with the keys.
     """
 
     name: str
     partition_key: str
-    sort_key: str | None = None
+    sort_key: str
     projection: str | Sequence[str] = ALL
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
+    def keys(self) -> tuple[str, str]:
+        return self.partition_key, self.sort_key
 
 
 @dataclass(frozen=True)
 class TableSpec:
-    """A table, its keys, its indexes. Key attributes are strings unless `types` says "N" or "B"."""
+    """A table and its indexes. All key attributes are strings."""
 
     name: str
-    partition_key: str = "PK"
-    sort_key: str | None = "SK"
     indexes: Sequence[IndexSpec] = ()
-    types: Mapping[str, str] = field(default_factory=dict)
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        return (self.partition_key,) if self.sort_key is None else (self.partition_key, self.sort_key)
-
-    def type_of(self, key_attribute: str) -> str:
-        return self.types.get(key_attribute, "S")
+    def keys(self) -> tuple[str, str]:
+        return "PK", "SK"
 
     def create_table(self) -> dict[str, Any]:
         """The arguments of `create_table` for the same table on another engine."""
@@ -50,7 +44,7 @@ class TableSpec:
         request: dict[str, Any] = {
             "TableName": self.name,
             "KeySchema": _key_schema(self.keys),
-            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": self.type_of(name)} for name in names],
+            "AttributeDefinitions": [{"AttributeName": name, "AttributeType": "S"} for name in names],
             "BillingMode": "PAY_PER_REQUEST",
         }
         if self.indexes:
@@ -58,37 +52,19 @@ class TableSpec:
                 {
                     "IndexName": index.name,
                     "KeySchema": _key_schema(index.keys),
-                    "Projection": {"ProjectionType": index.projection}
-                    if isinstance(index.projection, str)
-                    else {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(index.projection)},
+                    "Projection": _projection(index.projection),
                 }
                 for index in self.indexes
             ]
         return request
 
-    @classmethod
-    def of(cls, table: Mapping[str, Any]) -> "TableSpec":
-        """The spec of a table described as for `create_table`; CloudFormation's properties have that form too."""
-        definitions = table.get("AttributeDefinitions", [])
-        return cls(
-            str(table.get("TableName", "table")),
-            *_keys(table["KeySchema"]),
-            indexes=tuple(map(_index, table.get("GlobalSecondaryIndexes", []))),
-            types={definition["AttributeName"]: definition["AttributeType"] for definition in definitions},
-        )
-
 
 def _key_schema(keys: Sequence[str]) -> list[dict[str, str]]:
-    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=False)]
+    return [{"AttributeName": key, "KeyType": kind} for key, kind in zip(keys, ("HASH", "RANGE"), strict=True)]
 
 
-def _keys(schema: Sequence[Mapping[str, str]]) -> tuple[str, str | None]:
-    by_kind = {part["KeyType"]: part["AttributeName"] for part in schema}
-    return by_kind["HASH"], by_kind.get("RANGE")
-
-
-def _index(index: Mapping[str, Any]) -> IndexSpec:
-    projection = index["Projection"]
-    kind = projection.get("ProjectionType", ALL)
-    included = tuple(projection.get("NonKeyAttributes", ()))
-    return IndexSpec(index["IndexName"], *_keys(index["KeySchema"]), included if kind == "INCLUDE" else kind)
+def _projection(projection: str | Sequence[str]) -> dict[str, Any]:
+    if projection == ALL:
+        return {"ProjectionType": ALL}
+    included = {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(projection)}
+    return included if projection else {"ProjectionType": "KEYS_ONLY"}

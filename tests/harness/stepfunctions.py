@@ -27,7 +27,7 @@ from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import Failure, write
-from tests.harness.executions import FAILED, RUNNING, SUCCEEDED, TIMED_OUT, Event, Execution, Token
+from tests.harness.executions import FAILED, RUNNING, SUCCEEDED, Event, Execution, Token
 from tests.harness.interpreter import Interpreter
 from tests.harness.stepfunctions_requests import (
     PAGE,
@@ -46,7 +46,7 @@ PREFIX = "arn:aws:states:us-east-1:123456789012:"
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
 NAME_MAX = 80
 KEPT = timedelta(days=90)  # a closed execution; then it is gone, and its name is free
-STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, "ABORTED", "PENDING_REDRIVE")
+STATUSES = (RUNNING, SUCCEEDED, FAILED, "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
 RESTARTED = "States.ServiceRestart"
 
 Answer = dict[str, Any]

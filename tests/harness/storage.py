@@ -15,10 +15,10 @@ from typing import Any, NamedTuple
 from tests.harness.capacity import Arm, index_write_units
 from tests.harness.errors import Refused, invalid
 from tests.harness.schema import ALL, IndexSpec, TableSpec
-from tests.harness.values import KEY_CLASSES, TAGS, TYPE_NAMES, Item, Number, Value, sortable, tag_of, wire_item
+from tests.harness.values import Item, Value, tag_of, wire_item
 
-Key = tuple[Any, Any]  # partition and sort key, sortable; the sort key is "" where the table has none
-Position = tuple[Any, Any, Any]  # where an entry stands in its partition: range key, then primary key
+Key = tuple[str, str]  # partition and sort key
+Position = tuple[str, str, str]  # where an entry stands in its partition: range key, then primary key
 
 JOURNAL_LENGTH = 10_000  # images before the latest changes: how far a late read can look back
 
@@ -56,20 +56,14 @@ class Index:
         if spec.projection == ALL:
             self.projected: frozenset[str] | None = None
         else:
-            included = () if isinstance(spec.projection, str) else spec.projection
-            self.projected = frozenset([*self.keys, *self.table_keys, *included])
+            self.projected = frozenset([*self.keys, *self.table_keys, *spec.projection])
 
     def position(self, item: Item, key: Key) -> tuple[Any, Position] | None:
         """Partition and place of the item, None when it has no place here for want of a key attribute."""
-        hash_value = item.get(self._hash)
-        if hash_value is None:
+        hash_value, range_value = item.get(self._hash), item.get(self._range)
+        if hash_value is None or range_value is None:
             return None
-        if self._range is None:
-            return sortable(hash_value), ("", *key)
-        range_value = item.get(self._range)
-        if range_value is None:
-            return None
-        return sortable(hash_value), (sortable(range_value), *key)
+        return hash_value, (range_value, *key)
 
     def projection(self, item: Item) -> Item:
         """What the index holds of an item that is in it."""
@@ -131,48 +125,37 @@ class Table:
         self.records: dict[Key, Record] = {}
         self.indexes = {index.name: Index(index, spec) for index in spec.indexes}
         self._moving = tuple(self.indexes.values())
-        self.primary = Index(IndexSpec("", spec.partition_key, spec.sort_key), spec)
+        self.primary = Index(IndexSpec("", *spec.keys), spec)
         self.journal: deque[Change] = deque(maxlen=JOURNAL_LENGTH)
         self.writes = 0
         self.key_names = frozenset(spec.keys)
-        self._index_keys = [
-            (name, KEY_CLASSES[spec.type_of(name)], index.name) for index in spec.indexes for name in index.keys
-        ]
-        self._keys = [(name, KEY_CLASSES[spec.type_of(name)]) for name in spec.keys]
+        self._index_keys = [(name, index.name) for index in spec.indexes for name in index.keys]
         self._indexed = frozenset(name for index in spec.indexes for name in index.keys)
 
     def key_of(self, item: Mapping[str, Value]) -> Key:
         """The primary key of a kept item. ValidationException when it is missing, of a wrong type or empty."""
-        parts: list[Any] = []
-        for name, kind in self._keys:
+        for name in self.spec.keys:
             value = item.get(name)
             if value is None:
                 raise invalid(f"One or more parameter values were invalid: Missing the key {name} in the item")
-            if value.__class__ is not kind or not value:
-                raise _unfit_key(name, kind, value)
-            parts.append(sortable(value) if kind is Number else value)
-        if len(parts) == 1:
-            parts.append("")
-        return parts[0], parts[1]
+            if value.__class__ is not str or not value:
+                raise _unfit_key(name, value)
+        return item["PK"], item["SK"]
 
     def given_key(self, key: Item) -> Key:
         """The primary key that a kept `Key` names. ValidationException unless it is exactly the table's."""
-        if key.keys() == self.key_names:
-            for name, kind in self._keys:
-                if key[name].__class__ is not kind:
-                    break
-            else:
-                return self.key_of(key)
-        raise invalid("The provided key element does not match the schema")
+        if key.keys() != self.key_names or any(value.__class__ is not str for value in key.values()):
+            raise invalid("The provided key element does not match the schema")
+        return self.key_of(key)
 
     def check(self, item: Item) -> None:
-        """The attributes of an image that are index keys have the key's type, and are not empty."""
+        """The attributes of an image that are index keys are strings, and not empty."""
         if self._indexed.isdisjoint(item):
             return
-        for name, kind, index in self._index_keys:
+        for name, index in self._index_keys:
             value = item.get(name)
-            if value is not None and (value.__class__ is not kind or not value):
-                raise _unfit_index_key(name, kind, value, index)
+            if value is not None and (value.__class__ is not str or not value):
+                raise _unfit_index_key(name, value, index)
 
     def write(self, key: Key, after: Record | None) -> None:
         """Put or delete; every index moves along."""
@@ -216,27 +199,27 @@ class Table:
         return View(positions, records)
 
 
-def _unfit_key(name: str, kind: type, value: Value) -> Refused:
-    if value.__class__ is not kind:
+def _unfit_key(name: str, value: Value) -> Refused:
+    if value.__class__ is not str:
         return invalid(
-            f"One or more parameter values were invalid: Type mismatch for key {name} "
-            f"expected: {TAGS[kind]} actual: {tag_of(value)}"
+            f"One or more parameter values were invalid: Type mismatch for key {name} expected: S actual: "
+            f"{tag_of(value)}"
         )
     return invalid(
         "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-        f"empty {TYPE_NAMES[TAGS[kind]].lower()} value. Key: {name}"
+        f"empty string value. Key: {name}"
     )
 
 
-def _unfit_index_key(name: str, kind: type, value: Value, index: str) -> Refused:
-    if value.__class__ is not kind:
+def _unfit_index_key(name: str, value: Value, index: str) -> Refused:
+    if value.__class__ is not str:
         return invalid(
-            f"One or more parameter values were invalid: Type mismatch for Index Key {name} "
-            f"Expected: {TAGS[kind]} Actual: {tag_of(value)} IndexName: {index}"
+            f"One or more parameter values were invalid: Type mismatch for Index Key {name} Expected: S Actual: "
+            f"{tag_of(value)} IndexName: {index}"
         )
     return invalid(
         "One or more parameter values are not valid. A value specified for a secondary index key is not supported. "
-        f"The AttributeValue for a key attribute cannot contain an empty {TYPE_NAMES[TAGS[kind]].lower()} value. "
+        "The AttributeValue for a key attribute cannot contain an empty string value. "
         f"IndexName: {index}, IndexKey: {name}"
     )
 

@@ -15,7 +15,6 @@ import pytest
 from tests.depth import deep
 from tests.harness import storage, updates, writes
 from tests.harness.differential import Comparison, compare, moto
-from tests.harness.values import Value
 
 OPERATIONS = deep(everyday=4_000, full=10_000)
 SEEDS = (20260101, 20260102)
@@ -76,11 +75,8 @@ def conditions_always_hold(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(writes.Statement, "allowed", lambda *_: True)
 
 
-def adding_to_a_set_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    def last(_: Value, other: Value) -> Value:
-        return other
-
-    monkeypatch.setattr(updates, "union", last)
+def indexes_show_the_whole_item(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage.Index, "projection", lambda _, item: item)
 
 
 @pytest.mark.parametrize(
@@ -90,7 +86,7 @@ def adding_to_a_set_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
         indexes_hold_items_that_lost_their_key,
         all_old_shows_nothing,
         conditions_always_hold,
-        adding_to_a_set_replaces_it,
+        indexes_show_the_whole_item,
     ],
 )
 def test_the_comparison_notices_a_broken_rule(break_a_rule: Any, monkeypatch: pytest.MonkeyPatch) -> None:

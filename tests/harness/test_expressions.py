@@ -1,11 +1,12 @@
 """Expressions: what AWS accepts, what it means, what it refuses and how."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.harness.expressions import IllegalExpression, condition, projection, update
+from tests.harness.expressions import IllegalExpression, condition, update
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import TableSpec
 
@@ -15,20 +16,12 @@ ITEM: dict[str, Any] = {
     "n": {"N": "5"},
     "m": {"N": "5.0"},
     "s": {"S": "hello"},
-    "b": {"B": b"abc"},
     "t": {"BOOL": True},
-    "z": {"NULL": True},
-    "l": {"L": [{"N": "1"}, {"S": "two"}, {"M": {"deep": {"S": "three"}}}]},
-    "d": {"M": {"x": {"N": "7"}, "y": {"L": [{"N": "8"}]}}},
-    "ss": {"SS": ["a", "b"]},
-    "ns": {"NS": ["1", "2"]},
 }
 VALUES: dict[str, dict[str, Any]] = {
     ":zero": {"N": "0"}, ":one": {"N": "1"}, ":n4": {"N": "4"}, ":n": {"N": "5"}, ":n9": {"N": "9"},
-    ":n10": {"N": "10"}, ":s": {"S": "hello"}, ":he": {"S": "he"}, ":x": {"S": "x"}, ":a": {"S": "a"},
-    ":two": {"S": "two"}, ":five": {"S": "5"}, ":N": {"S": "N"}, ":wrong": {"S": "Z"}, ":b": {"B": b"ab"},
-    ":t": {"BOOL": True}, ":l": {"L": [{"N": "1"}]}, ":list": {"L": []}, ":ss": {"SS": ["b", "a"]}, ":c": {"SS": ["c"]},
-    ":all": {"SS": ["a", "b"]}, ":ns": {"NS": ["3"]},
+    ":n10": {"N": "10"}, ":s": {"S": "hello"}, ":he": {"S": "he"}, ":x": {"S": "x"}, ":five": {"S": "5"},
+    ":t": {"BOOL": True},
 }  # fmt: skip
 
 
@@ -77,10 +70,8 @@ def updated(text: str, item: dict[str, Any] | None = ITEM, **names: str) -> dict
     "text",
     [
         "n = :n", "n = m", "n <> :n4", "n < :n10", "n <= :n", "n > :n4", "n >= :n", ":n = n", "n BETWEEN :n4 AND :n9",
-        "n between :n and :n9", "n IN (:n4, :n)", "s = :s", "s <> :n", "begins_with(s, :he)", "begins_with (b, :b)",
-        "contains(s, :he)", "contains(ss, :a)", "contains(ns, :one)", "contains(l, :two)", "attribute_exists(d.y[0])",
-        "attribute_not_exists(d.q)", "attribute_not_exists(l[7])", "attribute_type(n, :N)", "size(s) = :n",
-        "size(ss) < :n", "size(d) < :n", "l[0] = :one", "ss = :ss", "t = :t", "NOT n = :n4",
+        "n between :n and :n9", "n IN (:n4, :n)", "s = :s", "s <> :n", "begins_with (s, :he)",
+        "attribute_exists(n)", "attribute_not_exists(q)", "t = :t", "NOT n = :n4",
         "n = :n4 OR n = :n AND s = :s", "(n = :n4 OR n = :n) AND s = :s", "NOT (n = :n AND s = :x)",
         "n = :n AND (s = :x OR s = :s)",
         "(n = :n) AND (s = :s)", "absent <> :n", "absent <> q", "s <> n", "NOT absent = :n",
@@ -93,11 +84,10 @@ def test_it_holds(text: str) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "n = :five", "absent = :n", "absent = q", "absent < :n", "n < :five", "n < s", "l < :n", "t < :n",
-        "n BETWEEN :n9 AND :n10", "n IN (:n4, :five)", "begins_with(n, :he)", "contains(n, :he)", "size(n) = :n",
-        "attribute_exists(absent)", "attribute_exists(s.x)", "attribute_not_exists(n)", "n = :n AND NOT s = :s",
-        "size(absent) = :n",
-        "NOT n = :n OR s = :x", "attribute_type(s, :N)", "absent IN (:n)", "absent BETWEEN :n4 AND :n9",
+        "n = :five", "absent = :n", "absent = q", "absent < :n", "n < :n", "n > :n", "n < :five", "n < s", "t < :n",
+        "n BETWEEN :n9 AND :n10", "n IN (:n4, :five)", "begins_with(n, :he)",
+        "attribute_exists(absent)", "attribute_not_exists(n)", "n = :n AND NOT s = :s",
+        "NOT n = :n OR s = :x", "absent IN (:n)", "absent BETWEEN :n4 AND :n9",
     ],
 )  # fmt: skip
 def test_it_does_not_hold(text: str) -> None:
@@ -116,20 +106,16 @@ def test_it_does_not_hold(text: str) -> None:
         ("(n = :n", 'Syntax error; token: "<EOF>"'),
         ("n = :n)", 'Syntax error; token: ")"'),
         ("n IN :n", 'Syntax error; token: ":n"'),
-        ("l[:n] = :n", "Syntax error"),
         ("((n = :n))", "redundant parentheses"),
         ("n = :n AND ((s = :s))", "redundant parentheses"),
         ("status = :n", "reserved keyword: status"),
-        ("d.Name = :n", "reserved keyword: Name"),
         ("frobnicate(n)", "Invalid function name; function: frobnicate"),
-        ("Size(n) = :n", "Invalid function name; function: Size"),
-        ("if_not_exists(n, :n) = :n", "not allowed in a condition expression; function: if_not_exists"),
+        ("if_not_exists(n, :n)", "not allowed in a condition expression; function: if_not_exists"),
         ("attribute_exists(:n)", "requires a document path"),
         ("attribute_exists(n, s)", "Incorrect number of operands"),
         ("begins_with(s)", "Incorrect number of operands"),
-        ("n < :l", "Incorrect operand type for operator or function; operator or function: <, operand type: L"),
+        ("n < :t", "Incorrect operand type for operator or function; operator or function: <, operand type: BOOL"),
         ("begins_with(s, :n)", "operator or function: begins_with, operand type: N"),
-        ("attribute_type(n, :wrong)", "Invalid attribute type name found; type: Z"),
         ("n BETWEEN :n9 AND :n4", "upper bound to be greater than or equal to lower bound"),
         ("n BETWEEN :n4 AND :s", "same data type"),
         ("n = n", "first operand must be distinct"),
@@ -153,23 +139,10 @@ def test_a_condition_is_refused(text: str, message: str) -> None:
         ("SET q = if_not_exists(q, :zero) + :n", "q", {"N": "5"}),
         ("SET n = if_not_exists(n, :zero) - :n4", "n", {"N": "1"}),
         ("SET q = if_not_exists(absent, if_not_exists(n, :zero))", "q", {"N": "5"}),
-        ("SET l = list_append(l, :l)", "l", {"L": [*ITEM["l"]["L"], {"N": "1"}]}),
-        ("SET q = list_append(if_not_exists(q, :list), :l)", "q", {"L": [{"N": "1"}]}),
         ("SET q = s REMOVE s", "q", {"S": "hello"}),
         ("REMOVE s SET q = s", "q", {"S": "hello"}),
-        ("SET d.x = d.x + :one", "d", {"M": {"x": {"N": "8"}, "y": {"L": [{"N": "8"}]}}}),
-        ("SET d.w = :s", "d", {"M": {**ITEM["d"]["M"], "w": {"S": "hello"}}}),
-        ("SET l[9] = :s, l[5] = :one", "l", {"L": [*ITEM["l"]["L"], {"N": "1"}, {"S": "hello"}]}),
-        ("REMOVE l[0], l[2]", "l", {"L": [{"S": "two"}]}),
-        ("REMOVE l[0] SET l[1] = :one", "l", {"L": [{"N": "1"}, ITEM["l"]["L"][2]]}),
-        ("REMOVE l[2].deep", "l", {"L": [*ITEM["l"]["L"][:2], {"M": {}}]}),
-        ("REMOVE l[9], d.q, absent", "d", ITEM["d"]),
         ("ADD n :one", "n", {"N": "6"}),
         ("ADD q :one", "q", {"N": "1"}),
-        ("ADD ss :c", "ss", {"SS": ["a", "b", "c"]}),
-        ("ADD q :c", "q", {"SS": ["c"]}),
-        ("ADD d.x :one", "d", {"M": {"x": {"N": "8"}, "y": {"L": [{"N": "8"}]}}}),
-        ("DELETE ss :c", "ss", {"SS": ["a", "b"]}),
         ("SET m = n + m, n = m", "n", {"N": "5"}),
     ],
 )  # fmt: skip
@@ -177,18 +150,13 @@ def test_an_update_leaves(text: str, attribute: str, value: dict[str, Any]) -> N
     assert updated(text)[attribute] == value
 
 
-def test_a_set_that_would_be_empty_is_gone() -> None:
-    assert "ss" not in updated("DELETE ss :all")
-
-
-def test_several_clauses_read_the_item_as_it_was() -> None:
-    after = updated("SET n = m, m = n + :one ADD q :one REMOVE s DELETE ss :c")
-    assert (after["n"], after["m"], after["q"]) == ({"N": "5"}, {"N": "6"}, {"N": "1"})
+def test_what_an_update_removes_is_gone_and_need_not_have_been_there() -> None:
+    assert updated("REMOVE s, absent").keys() == {"n", "m", "t"}
 
 
 def test_names_stand_for_attributes_of_any_name() -> None:
-    after = updated("SET #a = :one, #b.#c = :s", {**KEY, "has.dot": {"M": {}}}, a="status", b="has.dot", c="a b")
-    assert after == {"status": {"N": "1"}, "has.dot": {"M": {"a b": {"S": "hello"}}}}
+    after = updated("SET #a = :one, #b = :s", KEY, a="status", b="has.dot and space")
+    assert after == {"status": {"N": "1"}, "has.dot and space": {"S": "hello"}}
 
 
 @pytest.mark.parametrize("text", ["SET n = :one", "ADD n :one", "SET n = if_not_exists(n, :one)"])
@@ -196,11 +164,10 @@ def test_an_update_brings_an_item_into_being(text: str) -> None:
     assert updated(text, None) == {"n": {"N": "1"}}
 
 
-@pytest.mark.parametrize("text", ["REMOVE n", "REMOVE d.x", "REMOVE l[0]", "DELETE ss :c"])
-def test_an_update_that_only_takes_away_does_not(text: str) -> None:
+def test_an_update_that_only_takes_away_does_not() -> None:
     memory = table(None)
-    answer = memory.update_item(TableName="desk", Key=KEY, UpdateExpression=text, ReturnValues="ALL_NEW", **used(text))
-    assert (memory.items(), "Attributes" in answer) == ([], False)
+    memory.update_item(TableName="desk", Key=KEY, UpdateExpression="REMOVE n")
+    assert memory.items() == []
 
 
 def test_an_update_that_is_refused_leaves_no_item_behind() -> None:
@@ -220,19 +187,13 @@ def test_an_update_that_is_refused_leaves_no_item_behind() -> None:
         ("ADD n m", "Syntax error"),
         ("SET n = :n SET m = :n", 'The "SET" section can only be used once'),
         ("SET n = :n REMOVE n", "overlap with each other"),
-        ("SET d = :n, d.x = :n", "rewrite one of these paths; path one: [d], path two: [d, x]"),
-        ("SET d.x = :n, d[0] = :n", "conflict with each other"),
         ("SET status = :n", "reserved keyword: status"),
-        ("SET n = size(s)", "not allowed in an update expression; function: size"),
+        ("SET n = begins_with(s, :s)", "not allowed in an update expression; function: begins_with"),
         ("SET n = nonsense(s)", "Invalid function name"),
-        ("SET n = list_append(l)", "Incorrect number of operands"),
+        ("SET n = if_not_exists(n)", "Incorrect number of operands"),
         ("SET n = if_not_exists(:n, :one)", "requires a document path"),
-        ("SET l = list_append(list_append(l, :l), :l)", "not allowed to be used this way"),
         ("SET n = n + :s", "operator or function: +, operand type: S"),
-        ("SET l = list_append(l, :s)", "operator or function: list_append, operand type: S"),
         ("ADD n :s", "operator: ADD, operand type: STRING"),
-        ("ADD l :l", "operator: ADD, operand type: LIST"),
-        ("DELETE ss :s", "operator: DELETE, operand type: STRING"),
         ("SET #n = :n", "not defined; attribute name: #n"),
         ("", "can not be empty"),
     ],
@@ -248,14 +209,7 @@ def test_an_update_is_refused_for_its_text(text: str, message: str) -> None:
         ("SET q = absent", "refers to an attribute that does not exist in the item"),
         ("SET n = absent + :one", "refers to an attribute that does not exist in the item"),
         ("SET n = s + :one", "An operand in the update expression has an incorrect data type"),
-        ("SET l = list_append(s, :l)", "An operand in the update expression has an incorrect data type"),
         ("ADD s :one", "An operand in the update expression has an incorrect data type"),
-        ("ADD ss :ns", "An operand in the update expression has an incorrect data type"),
-        ("DELETE ss :ns", "An operand in the update expression has an incorrect data type"),
-        ("SET absent.x = :n", "The document path provided in the update expression is invalid for update"),
-        ("SET s.x = :n", "The document path provided in the update expression is invalid for update"),
-        ("SET d[0] = :n", "The document path provided in the update expression is invalid for update"),
-        ("REMOVE absent.x", "The document path provided in the update expression is invalid for update"),
         ("SET PK = :s", "Cannot update attribute PK. This attribute is part of the key"),
         ("REMOVE SK", "Cannot update attribute SK. This attribute is part of the key"),
     ],
@@ -263,6 +217,18 @@ def test_an_update_is_refused_for_its_text(text: str, message: str) -> None:
 def test_an_update_is_refused_for_the_item(text: str, message: str) -> None:
     with refused("", message):
         updated(text)
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        *[(holds, text) for text in ("d.x = :n", "l[0] = :n", "size(s) = :n", "contains(s, :he)")],
+        *[(updated, text) for text in ("SET l = list_append(l, :n)", "DELETE n :n", "REMOVE d.x")],
+    ],
+)
+def test_what_is_for_lists_maps_and_sets_is_not_played(ask: Callable[[str], Any], text: str) -> None:
+    with pytest.raises(NotImplementedError):
+        ask(text)
 
 
 N = {":n": VALUES[":n"]}
@@ -287,31 +253,8 @@ def test_names_and_values_are_exactly_those_that_are_used(text: str | None, give
         table().delete_item(TableName="desk", Key=KEY, **given, **expression)
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("n, s", {"n": {"N": "5"}, "s": {"S": "hello"}}),
-        ("absent", {}),
-        ("d.x", {"d": {"M": {"x": {"N": "7"}}}}),
-        ("l[1], l[2].deep", {"l": {"L": [{"S": "two"}, {"M": {"deep": {"S": "three"}}}]}}),
-        ("l[2].absent", {}),
-        ("d.y[0], d.x", {"d": ITEM["d"]}),
-    ],
-)
-def test_a_projection_shows(text: str, found: dict[str, Any]) -> None:
-    answer = table().get_item(TableName="desk", Key=KEY, ProjectionExpression=text)
-    assert answer["Item"] == found
-
-
-@pytest.mark.parametrize("text", ["d, d.x", "n, n", "size(n)", "n s", "", "status"])
-def test_a_projection_is_refused(text: str) -> None:
-    with pytest.raises(ClientError, match="Invalid ProjectionExpression: "):
-        table().get_item(TableName="desk", Key=KEY, ProjectionExpression=text)
-
-
 def test_a_text_is_read_once() -> None:
     assert condition("n = :n") is condition("n = :n")
     assert update("SET n = :n") is update("SET n = :n")
-    assert projection("n, m") is projection("n, m")
     with pytest.raises(IllegalExpression):
         condition("n =")

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ConnectionError, EndpointConnectionError, ReadTimeoutError
+from botocore.exceptions import ConnectionError, EndpointConnectionError, ReadTimeoutError
 
 from tests.harness.faults import (
     AnswerLost,
@@ -21,7 +21,6 @@ from tests.harness.faults import (
     Outage,
     StaleRead,
     Throttle,
-    Twice,
     by_chance,
     planned,
 )
@@ -145,19 +144,6 @@ def test_a_dead_process_calls_nothing_until_it_is_restarted() -> None:
     assert [call.number for call in world.faults.calls] == [0, 1]
 
 
-def test_a_call_that_arrives_twice_is_done_twice_and_the_second_answer_is_seen() -> None:
-    world = World(call_0=Twice())
-    with pytest.raises(ClientError, match="TransactionCanceled"):
-        world.client.transact_write_items(TransactItems=[insert(1)])
-    assert world.orders() == ["O1"]
-
-
-def test_a_token_makes_a_call_that_arrives_twice_one() -> None:
-    world = World(call_0=Twice())
-    world.client.transact_write_items(TransactItems=[insert(1)], ClientRequestToken="t")
-    assert world.orders() == ["O1"]
-
-
 def test_an_index_is_as_late_as_it_is_told() -> None:
     world = World(call_3=LateIndex(1), call_4=LateIndex(2), call_5=LateIndex(99))
     for number in (1, 2, 3):
@@ -187,6 +173,9 @@ def test_a_stale_read_is_one_that_need_not_be_consistent() -> None:
     assert "Item" not in world.client.get_item(**key)
     assert "Item" in world.client.get_item(**key, ConsistentRead=True)
     assert world.client.scan(TableName="desk")["Items"] == []
+    with world.memory.behind(item_writes=1):
+        assert "Item" in world.memory.get_item(**key, ConsistentRead=True)
+        assert world.memory.scan(TableName="desk", ConsistentRead=True)["Count"] == 1
     with pytest.raises(AssertionError, match="can not befall"):
         world.client.get_item(**key, ConsistentRead=True)
 
@@ -259,13 +248,3 @@ def test_a_program_that_calls_for_ever_is_ended() -> None:
 
     with pytest.raises(Endless):
         stubborn()
-
-
-def test_pages_pass_through_the_faults_too() -> None:
-    world = World(call_3=FailBefore())
-    world.put(1)
-    world.put(2)
-    pages = iter(world.client.get_paginator("scan").paginate(TableName="desk", Limit=1))
-    assert len(next(pages)["Items"]) == 1
-    with pytest.raises(ConnectionError):
-        next(pages)

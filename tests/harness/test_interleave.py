@@ -66,38 +66,18 @@ def test_writers_in_turn_overlap_and_one_of_them_meets_a_conflict() -> None:
     outcomes = interleaver.run(lambda: debit(memory), lambda: debit(memory))
     assert sorted(reasons(outcomes)) == ["TransactionConflict", "done"]
     assert balance(memory) == 9
+    debit(memory)  # the item is free again
+    assert balance(memory) == 8
 
 
-def test_a_single_write_conflicts_with_a_transaction_under_way() -> None:
-    interleaver = Interleaver(in_order([0, 0, 1, 1]))
-    memory = interleaver.watch(bank())
-    overwrite = {**ANN, "current_balance": {"N": "99"}}
-    outcomes = interleaver.run(lambda: debit(memory), lambda: memory.put_item(TableName="desk", Item=overwrite))
-    assert codes(outcomes) == ["done", "TransactionConflictException"]
-    assert balance(memory) == 9
-
-
-def test_a_transactional_read_conflicts_and_a_plain_read_sees_what_was_before() -> None:
+def test_under_a_transaction_a_single_write_conflicts_and_a_read_sees_what_was() -> None:
     interleaver = Interleaver(in_order([0, 0, 1, 1, 2, 2]))
     memory = interleaver.watch(bank())
-    get = {"TableName": "desk", "Key": ANN}
-    outcomes = interleaver.run(
-        lambda: debit(memory),
-        lambda: memory.transact_get_items(TransactItems=[{"Get": get}]),
-        lambda: balance(memory),
-    )
-    assert reasons(outcomes) == ["done", "TransactionConflict", "done"]
-    assert outcomes[2].value == 10
-
-
-def test_a_batch_gives_back_what_a_transaction_holds() -> None:
-    interleaver = Interleaver(in_order([0, 0, 1, 1]))
-    memory = interleaver.watch(bank())
-    puts = [{"PutRequest": {"Item": ANN}}, {"PutRequest": {"Item": {**ANN, "PK": {"S": "bob"}}}}]
-    outcomes = interleaver.run(
-        lambda: debit(memory), lambda: memory.batch_write_item(RequestItems={"desk": puts})["UnprocessedItems"]
-    )
-    assert outcomes[1].result() == {"desk": puts[:1]}
+    put = {"TableName": "desk", "Item": {**ANN, "current_balance": {"N": "99"}}}
+    works = (lambda: debit(memory), lambda: memory.put_item(**put), lambda: balance(memory))
+    outcomes = interleaver.run(*works)
+    assert codes(outcomes) == ["done", "TransactionConflictException", "done"]
+    assert (outcomes[2].value, balance(memory)) == (10, 9)
 
 
 def test_transactions_on_different_items_do_not_meet() -> None:
@@ -110,14 +90,6 @@ def test_transactions_on_different_items_do_not_meet() -> None:
         assert reasons(outcomes) == ["done", "done"]
 
     assert every_schedule(scenario) == 20
-
-
-def test_a_held_item_is_free_again_after_the_transaction() -> None:
-    interleaver = Interleaver(in_turn())
-    memory = interleaver.watch(bank())
-    interleaver.run(lambda: debit(memory), lambda: debit(memory))
-    debit(memory)
-    assert balance(memory) == 8
 
 
 def test_no_schedule_overdraws_a_balance_whose_rule_is_in_the_write() -> None:
@@ -194,14 +166,6 @@ def test_time_goes_on_only_when_all_sleep() -> None:
 
     interleaver.run(sleeper("slow", 3), sleeper("quick", 1))
     assert seen == [("quick", 1.0), ("quick", 2.0), ("slow", 3.0), ("slow", 6.0)]
-
-
-def test_other_ways_out_of_the_process_are_steps_too() -> None:
-    said: list[str] = []
-    interleaver = Interleaver(in_order([0, 1, 0, 1, 0, 1]))
-    say = interleaver.boundary("say", said.append)
-    interleaver.run(lambda: [say("a"), say("b")], lambda: [say("1"), say("2")])
-    assert said == ["a", "1", "b", "2"]
 
 
 def test_how_each_writer_ended_is_told_in_order() -> None:

@@ -69,11 +69,6 @@ class Transactions:
         """Whether a transaction under way holds the item."""
         return place in self._held
 
-    def check_free(self, places: Sequence[Environment]) -> None:
-        """Cancel a transactional read of items that are held."""
-        if any(map(self.held, places)):
-            raise cancellation([dict(CONFLICT) if self.held(place) else {"Code": "None"} for place in places])
-
     def write(self, statements: list[Statement], token: str | None, arms: Arms) -> None:
         """Carry out a transaction, or its repeat under the same token, or refuse it."""
         size = 0

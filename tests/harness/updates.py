@@ -1,6 +1,5 @@
 """What an update means: each action as a closure that finds the new value at its path."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from tests.harness.binding import WRONG_OPERAND, Finder, Scope
@@ -8,9 +7,8 @@ from tests.harness.errors import invalid
 from tests.harness.expressions import (
     Action,
     Add,
-    Delete,
     IfNotExists,
-    ListAppend,
+    IllegalExpression,
     Path,
     Placeholder,
     Remove,
@@ -18,8 +16,7 @@ from tests.harness.expressions import (
     Sum,
     Term,
 )
-from tests.harness.paths import Steps, assign, check_no_overlap, in_order, remove
-from tests.harness.values import EXACT, SETS, Item, Number, Value, difference, tag_of, total, union
+from tests.harness.values import EXACT, Item, Value, tag_of, total
 
 ABSENT = "The provided expression refers to an attribute that does not exist in the item"
 WRONG_TYPE = "An operand in the update expression has an incorrect data type"
@@ -28,53 +25,37 @@ WRONG_CLAUSE_OPERAND = "Incorrect operand type for operator or function; operato
 
 @dataclass(frozen=True)
 class Update:
-    """All actions of an update expression.
+    """All actions of an update expression, and the attributes they change. `only_removes` ones do not bring an item
+    into being."""
 
-    `paths` are those it changes, `attributes` the attributes they begin with. `only_removes` ones do not
-    bring an item into being.
-    """
-
-    paths: tuple[Steps, ...]
     attributes: frozenset[str]
-    changes: tuple[tuple[Steps, Finder], ...]
+    changes: tuple[tuple[str, Finder], ...]
     only_removes: bool
 
-    def applied(self, item: Item, values: Item, *, exists: bool) -> Item:
-        """The item after the update; every operand is read from the item as it was before.
-
-        Args:
-            item: the kept item, or only its key when there is none yet.
-            exists: false when there is none: then nothing is wrong with removing from it.
-        """
-        found = [(steps, value(item, values)) for steps, value in self.changes]
+    def applied(self, item: Item, values: Item) -> Item:
+        """The item (or only its key, when there is none yet) after the update. Every operand is read from the item as
+        it was before."""
         image = item.copy()
-        removals = []
-        for steps, value in found:
-            if value is None:
-                removals.append(steps)
+        for name, find in self.changes:
+            if (value := find(item, values)) is None:
+                image.pop(name, None)
             else:
-                assign(image, steps, value)
-        if exists:
-            for steps in reversed(removals):  # later list elements first: the positions of the others hold
-                remove(image, steps)
+                image[name] = value
         return image
 
 
 def update_of(actions: tuple[Action, ...], scope: Scope) -> Update:
     """The meaning of an update's actions. IllegalExpression when two of them meet."""
-    changes = sorted(((scope.steps(action.path), _change(action, scope)) for action in actions), key=_place)
-    paths = tuple(steps for steps, _ in changes)
-    check_no_overlap(paths)
-    return Update(
-        paths,
-        frozenset(str(steps[0]) for steps in paths),
-        tuple(changes),
-        all(isinstance(action, Remove | Delete) for action in actions),
-    )
-
-
-def _place(change: tuple[Steps, Finder]) -> list[tuple[bool, str, int]]:
-    return in_order(change[0])
+    changes: dict[str, Finder] = {}
+    for action in actions:
+        name = scope.attribute(action.path)
+        if name in changes:
+            raise IllegalExpression(
+                "Two document paths overlap with each other; must remove or rewrite one of these paths; "
+                f"path one: [{name}], path two: [{name}]"
+            )
+        changes[name] = _change(action, scope)
+    return Update(frozenset(changes), tuple(changes.items()), all(isinstance(action, Remove) for action in actions))
 
 
 def _change(action: Action, scope: Scope) -> Finder:
@@ -86,8 +67,6 @@ def _change(action: Action, scope: Scope) -> Finder:
             return _sum(value, scope) if isinstance(value, Sum) else _term(value, scope)
         case Add(path, value):
             return _add(scope.finder(path), value, scope)
-        case Delete(path, value):
-            return _delete(scope.finder(path), value, scope)
 
 
 def _term(term: Term, scope: Scope) -> Finder:
@@ -100,14 +79,10 @@ def _term(term: Term, scope: Scope) -> Finder:
         case IfNotExists(path, otherwise):
             there, fallback = scope.finder(path), _term(otherwise, scope)
             return lambda item, values: value if (value := there(item, values)) is not None else fallback(item, values)
-        case ListAppend(first, second):
-            lists = [_operand_of("list_append", "L", operand, scope) for operand in (first, second)]
-            return lambda item, values: [element for one in lists for element in one(item, values)]
 
 
 def _sum(tree: Sum, scope: Scope) -> Finder:
-    left = _operand_of(tree.operator, "N", tree.left, scope)
-    right = _operand_of(tree.operator, "N", tree.right, scope)
+    left, right = _number(tree.operator, tree.left, scope), _number(tree.operator, tree.right, scope)
     negate = tree.operator == "-"
 
     def summed(item: Item, values: Item) -> Value:
@@ -117,15 +92,15 @@ def _sum(tree: Sum, scope: Scope) -> Finder:
     return summed
 
 
-def _operand_of(operator_: str, tag: str, term: Term, scope: Scope) -> Callable[[Item, Item], Value]:
-    """A term that must be of one type: refused at once as a given value, on evaluation as an attribute."""
+def _number(operator_: str, term: Term, scope: Scope) -> Finder:
+    """A term that must be a number: refused at once as a given value, on evaluation as an attribute."""
     if isinstance(term, Placeholder):
-        scope.require(term, (tag,), WRONG_OPERAND.format(operator_, "{0}"))
+        scope.require(term, "N", WRONG_OPERAND.format(operator_, "{0}"))
     operand = _term(term, scope)
 
     def typed(item: Item, values: Item) -> Value:
         value = operand(item, values)
-        if tag_of(value) != tag:
+        if tag_of(value) != "N":
             raise invalid(WRONG_TYPE)
         return value
 
@@ -144,31 +119,14 @@ def _present(finder: Finder) -> Finder:
 
 def _add(there: Finder, placeholder: Placeholder, scope: Scope) -> Finder:
     name = scope.value(placeholder)
-    scope.require(placeholder, {"N", *SETS}, WRONG_CLAUSE_OPERAND.format("ADD", "{1}"))
+    scope.require(placeholder, "N", WRONG_CLAUSE_OPERAND.format("ADD", "{1}"))
 
-    def sum_or_union(item: Item, values: Item) -> Value:
+    def summed(item: Item, values: Item) -> Value:
         before, given = there(item, values), values[name]
         if before is None:
             return given
-        if tag_of(before) != tag_of(given):
+        if tag_of(before) != "N":
             raise invalid(WRONG_TYPE)
-        if isinstance(given, Number):
-            return total(before.amount, given.amount)
-        return union(before, given)
+        return total(before.amount, given.amount)
 
-    return sum_or_union
-
-
-def _delete(there: Finder, placeholder: Placeholder, scope: Scope) -> Finder:
-    name = scope.value(placeholder)
-    scope.require(placeholder, SETS, WRONG_CLAUSE_OPERAND.format("DELETE", "{1}"))
-
-    def rest(item: Item, values: Item) -> Value | None:
-        before, given = there(item, values), values[name]
-        if before is None:
-            return None
-        if tag_of(before) != tag_of(given):
-            raise invalid(WRONG_TYPE)
-        return difference(before, given)
-
-    return rest
+    return summed

@@ -1,9 +1,9 @@
 """Values: as they travel on DynamoDB's wire, and as the table keeps them.
 
 On the wire a value is `{"S": "ann"}`, `{"N": "1.50"}`, …, and an item a mapping from names to such values. Kept,
-a value is plain Python: `str`, `Number`, `bytes`, `bool`, `NULL`, `list`, `dict`, `SetOf`. A number is written in
-one way (1.50 is 1.5) and a set is sorted, so that equal values are equal objects; kept values are never changed
-in place. Whatever is wrong with a value is refused on the way in.
+a value is plain Python: `str`, `Number` or `bool`. A number is written in one way (1.50 is 1.5), so that equal
+values are equal objects. Whatever is wrong with a value is refused on the way in; the other types are not played
+here, for no item of the desk has them.
 
 Sizes are in bytes, by AWS's published rules ("DynamoDB item sizes and formats").
 """
@@ -11,8 +11,7 @@ Sizes are in bytes, by AWS's published rules ("DynamoDB item sizes and formats")
 import re
 from collections.abc import Mapping
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
-from itertools import pairwise
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from botocore.exceptions import ParamValidationError
 
@@ -25,25 +24,10 @@ Wire = Mapping[str, Any]
 DIGITS_MAX = 38
 EXPONENT_MAX = 125
 EXPONENT_MIN = -130
-NESTING_MAX = 32
 ITEM_SIZE_MAX = 400 * 1024
-CONTAINER_OVERHEAD = 3  # of a list or a map, however much is in it
-ELEMENT_OVERHEAD = 1  # of each element in it
-
-TYPE_NAMES = {
-    "S": "STRING",
-    "N": "NUMBER",
-    "B": "BINARY",
-    "BOOL": "BOOLEAN",
-    "NULL": "NULL",
-    "SS": "STRING_SET",
-    "NS": "NUMBER_SET",
-    "BS": "BINARY_SET",
-    "L": "LIST",
-    "M": "MAP",
-}
-ORDERED = frozenset({"S", "N", "B"})
-SETS = frozenset({"SS", "NS", "BS"})
+TYPE_NAMES = {"S": "STRING", "N": "NUMBER", "BOOL": "BOOLEAN"}
+NOT_PLAYED = frozenset({"B", "NULL", "SS", "NS", "BS", "L", "M"})
+ORDERED = frozenset({"S", "N"})
 
 # Python's default of 28 digits would round: a sum is made exactly first and measured afterwards.
 EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
@@ -61,22 +45,7 @@ class Number(NamedTuple):
     size: int
 
 
-class SetOf(NamedTuple):
-    """A set: its type (SS, NS, BS) and its sorted members."""
-
-    tag: str
-    members: tuple[Value, ...]
-
-
-class Null:
-    """The type of NULL."""
-
-
-NULL: Final = Null()
-TAGS: dict[type, str] = {
-    str: "S", Number: "N", bytes: "B", bool: "BOOL", Null: "NULL", list: "L", dict: "M",
-}  # fmt: skip
-KEY_CLASSES: dict[str, type] = {"S": str, "N": Number, "B": bytes}  # what a key attribute may be
+TAGS: dict[type, str] = {str: "S", Number: "N", bool: "BOOL"}
 
 _known: dict[str, Number] = {}  # by text: the same few prices and quantities are read over and over
 
@@ -125,15 +94,14 @@ def _remembered(text: str, exact: Number) -> Number:
 
 def tag_of(value: Value) -> str:
     """The type of a kept value, as on the wire."""
-    kind = value.__class__
-    return str(value.tag) if kind is SetOf else TAGS[kind]
+    return TAGS[value.__class__]
 
 
 def byte_length(text: str) -> int:
     return len(text) if text.isascii() else len(text.encode())
 
 
-def kept(value: Wire, depth: int = 0) -> tuple[Value, int]:
+def kept(value: Wire) -> tuple[Value, int]:
     """The kept form of one wire value, and its size. Refuses what AWS refuses."""
     try:
         ((tag, content),) = value.items()
@@ -149,19 +117,8 @@ def kept(value: Wire, depth: int = 0) -> tuple[Value, int]:
         if not isinstance(content, bool):
             raise _wrong_type(tag, content, "<class 'bool'>")
         return content, 1
-    if tag == "NULL":
-        if content is not True:
-            raise invalid(
-                "One or more parameter values were invalid: Null attribute value types must have the value of true"
-            )
-        return NULL, 1
-    if tag == "B":
-        binary = _binary(content)
-        return binary, len(binary)
-    if tag in SETS:
-        return _kept_set(tag, content)
-    if tag in ("M", "L"):
-        return _kept_document(tag, content, depth)
+    if tag in NOT_PLAYED:
+        raise NotImplementedError(f"values of type {tag}")
     raise malformed(f'Unknown parameter in input: "{tag}", must be one of: {", ".join(TYPE_NAMES)}')
 
 
@@ -192,49 +149,13 @@ def kept_item(item: Mapping[str, Wire]) -> tuple[Item, int]:
 
 
 def wire(value: Value) -> dict[str, Any]:
-    """A kept value as it travels; the caller may change it."""
-    kind = value.__class__
-    if kind is str:
-        return {"S": value}
-    if kind is Number:
-        return {"N": value.text}
-    if kind is list:
-        return {"L": [wire(element) for element in value]}
-    if kind is dict:
-        return {"M": wire_item(value)}
-    if kind is SetOf:
-        return {value.tag: [member.text if value.tag == "NS" else member for member in value.members]}
-    return {"NULL": True} if value is NULL else {TAGS[kind]: value}
+    """A kept value as it travels."""
+    return {"N": value.text} if value.__class__ is Number else {TAGS[value.__class__]: value}
 
 
 def wire_item(item: Item) -> dict[str, dict[str, Any]]:
-    """A kept item as it travels; the caller may change it. Plain strings and numbers are dealt with on the spot."""
-    return {
-        name: {"S": value}
-        if value.__class__ is str
-        else {"N": value.text}
-        if value.__class__ is Number
-        else wire(value)
-        for name, value in item.items()
-    }
-
-
-def value_size(value: Value) -> int:
-    """The size in bytes of a kept value."""
-    kind = value.__class__
-    if kind is str:
-        return byte_length(value)
-    if kind is Number:
-        return int(value.size)
-    if kind is bytes:
-        return len(value)
-    if kind is SetOf:
-        return sum(map(value_size, value.members))
-    if kind is list:
-        return CONTAINER_OVERHEAD + sum(value_size(element) + ELEMENT_OVERHEAD for element in value)
-    if kind is dict:
-        return CONTAINER_OVERHEAD + item_size(value) + ELEMENT_OVERHEAD * len(value)
-    return 1
+    """A kept item as it travels; the caller may change it. Strings, nearly all there is, are dealt with on the spot."""
+    return {name: {"S": value} if value.__class__ is str else wire(value) for name, value in item.items()}
 
 
 def item_size(item: Item) -> int:
@@ -242,17 +163,15 @@ def item_size(item: Item) -> int:
     size = byte_length("".join(item))
     for value in item.values():
         kind = value.__class__
-        if kind is str and value.isascii():
-            size += len(value)
-        elif kind is Number:
-            size += value.size
+        if kind is str:
+            size += len(value) if value.isascii() else byte_length(value)
         else:
-            size += value_size(value)
+            size += value.size if kind is Number else 1
     return size
 
 
 def sortable(value: Value) -> Any:
-    """What a value is sorted by: strings by UTF-8, numbers by amount, binaries by byte."""
+    """What a value is sorted by: strings by UTF-8, numbers by amount."""
     return value.amount if value.__class__ is Number else value
 
 
@@ -262,61 +181,12 @@ def described(value: Value) -> str:
     return f"{{{tag}:{content}}}"
 
 
-def union(one: SetOf, other: SetOf) -> SetOf:
-    """Two sets of one type as one."""
-    return SetOf(one.tag, tuple(sorted({*one.members, *other.members}, key=sortable)))
-
-
-def difference(one: SetOf, other: SetOf) -> SetOf | None:
-    """The set without the other's members; None when nothing is left, for no set may be empty."""
-    left = tuple(member for member in one.members if member not in other.members)
-    return SetOf(one.tag, left) if left else None
-
-
-def _kept_set(tag: str, content: Any) -> tuple[SetOf, int]:
-    if not isinstance(content, list | tuple):
-        raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
-    if not content:
-        kind_of_set = TYPE_NAMES[tag].lower().replace("_", " ")
-        raise invalid(f"One or more parameter values were invalid: An {kind_of_set}  may not be empty")
-    sized = [kept({tag[0]: member}) for member in content]
-    members = sorted((member for member, _ in sized), key=sortable)
-    if any(one == other for one, other in pairwise(members)):
-        collection = ", ".join(map(str, content))
-        raise invalid(
-            f"One or more parameter values were invalid: Input collection [{collection}] contains duplicates."
-        )
-    return SetOf(tag, tuple(members)), sum(size for _, size in sized)
-
-
-def _kept_document(tag: str, content: Any, depth: int) -> tuple[Value, int]:
-    if depth >= NESTING_MAX:
-        raise invalid("Nesting Levels have exceeded supported limits")
-    if tag == "M":
-        if not isinstance(content, Mapping):
-            raise _wrong_type(tag, content, "<class 'dict'>")
-        document = {name: kept(element, depth + 1)[0] for name, element in content.items()}
-        return document, value_size(document)
-    if not isinstance(content, list | tuple):
-        raise _wrong_type(tag, content, "<class 'list'>, <class 'tuple'>")
-    elements = [kept(element, depth + 1)[0] for element in content]
-    return elements, value_size(elements)
-
-
 def _text(tag: str, content: Any) -> str:
     if content.__class__ is str:
         return str(content)
     if not isinstance(content, str):
         raise _wrong_type(tag, content, "<class 'str'>")
     return str.__str__(content)  # a StrEnum's member becomes the plain text that goes over the wire
-
-
-def _binary(content: Any) -> bytes:
-    if isinstance(content, bytes | bytearray):
-        return bytes(content)
-    if isinstance(content, str):
-        return content.encode()
-    raise _wrong_type("B", content, "<class 'bytes'>, <class 'bytearray'>, file-like object")
 
 
 def _wrong_type(tag: str, content: Any, valid: str) -> ParamValidationError:

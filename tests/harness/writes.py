@@ -1,21 +1,13 @@
 """One write: what was asked, whether it may be, what the item is afterwards, what it costs."""
 
 from dataclasses import dataclass
-from typing import Any
 
 from tests.harness.capacity import Arm, table_write_units
 from tests.harness.errors import invalid
-from tests.harness.paths import parts
 from tests.harness.plans import NOTHING, Plan, planned
 from tests.harness.requests import Request
 from tests.harness.storage import Key, Record, Table
-from tests.harness.values import ITEM_SIZE_MAX, Item, item_size, kept_item, wire_item
-
-RETURN_VALUES = {
-    "Put": ("NONE", "ALL_OLD"),
-    "Delete": ("NONE", "ALL_OLD"),
-    "Update": ("NONE", "ALL_OLD", "UPDATED_OLD", "ALL_NEW", "UPDATED_NEW"),
-}
+from tests.harness.values import ITEM_SIZE_MAX, Item, item_size, kept_item
 
 
 @dataclass(slots=True, eq=False)
@@ -84,23 +76,12 @@ class Statement:
             return Record(self.given, self.size) if self.kind == "Update" and before is None else before
         if before is None and update.meaning.only_removes:
             return None
-        item = update.meaning.applied(before.item if before else self.given, self.values, exists=before is not None)
+        item = update.meaning.applied(before.item if before else self.given, self.values)
         self.table.check(item)
         size = item_size(item)
         if size > ITEM_SIZE_MAX:
             raise invalid("Item size to update has exceeded the maximum allowed size")
         return Record(item, size)
-
-    def shown(self, returns: str, before: Record | None, after: Record | None) -> dict[str, Any]:
-        """The answer: its `Attributes`, where they were asked for and there are any."""
-        record = before if returns.endswith("OLD") else after
-        if returns == "NONE" or record is None:
-            return {}
-        if returns.startswith("ALL"):
-            return {"Attributes": wire_item(record.item)}
-        update = self.plan.update
-        attributes = parts(record.item, update.meaning.paths) if update else None
-        return {"Attributes": wire_item(attributes)} if attributes else {}
 
     def charge(
         self,
@@ -129,11 +110,3 @@ class Statement:
             other.plan,
             other.returns_old,
         )
-
-
-def return_values(kind: str, request: Request) -> str:
-    """`ReturnValues` of a single write, checked."""
-    wanted = request.get("ReturnValues", "NONE")
-    if wanted not in RETURN_VALUES[kind]:
-        raise invalid("Return values set to invalid value")
-    return str(wanted)

@@ -347,7 +347,7 @@ def decided_sales(recorder: Recorder) -> None:
         item = withdrawn(desk, f"{order_id}-01")
         desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
-        recorder.as_(function, desk.operations.replay)(event.event_id, "ticket 4713", "olga")
+        recorder.as_(function, desk.interventions.replay)(event.event_id, "ticket 4713", "olga")
 
 
 def handed_over(recorder: Recorder) -> None:
@@ -450,7 +450,11 @@ def rounds(recorder: Recorder) -> None:
         recorder.secret(Secret.PRICE_ORACLE_KEY)
         return oracle
 
-    with patch.object(orders_schedule, "orders", lambda: desk.orders), patch.object(orders_schedule, "_oracle", priced):
+    with (
+        patch.object(orders_schedule, "market", lambda: desk.market),
+        patch.object(orders_schedule, "book", lambda: desk.book),
+        patch.object(orders_schedule, "_oracle", priced),
+    ):
         for price in ("98", "102", "100"):
             oracle.set_price("btc", price)
             desk.clock.forward(minutes=1)
@@ -459,7 +463,10 @@ def rounds(recorder: Recorder) -> None:
                 desk.clock.forward(seconds=6)
         desk.clock.forward(days=40)
         recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
-    with patch.object(operations_schedule, "operations", lambda: desk.operations):
+    with (
+        patch.object(operations_schedule, "operations", lambda: desk.operations),
+        patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
+    ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)
         reconcile = recorder.as_("operations.reconcile", operations_schedule.reconcile)
         reconcile({}, Context())

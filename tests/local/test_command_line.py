@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import Stubber
 from typer.testing import CliRunner
 
 import local.__main__ as command_line
+from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.processes import PortTaken, Process
+from local.seed import Desk
 from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, LocalStack
 
 
@@ -104,3 +108,15 @@ def test_only_one_up_or_down_works_on_a_folder(elsewhere: Path) -> None:
         code, said = _said("down")
     assert code == 1
     assert "wait for it" in said
+
+
+@pytest.mark.parametrize("code", ["UserNotFoundException", "NotAuthorizedException"])
+def test_for_whom_there_is_no_token_it_is_said_who_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    users = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    monkeypatch.setattr(LocalEnvironment, "users", users)
+    deployment = Deployment("api", "pool", "client", "table", "key", "bank", "webhook")
+    monkeypatch.setattr(command_line, "_running_desk", lambda: Desk(LocalEnvironment(), deployment))
+    with Stubber(users) as answers:
+        answers.add_client_error("initiate_auth", code)
+        exit_code, said = _said("token", "nobody")
+    assert (exit_code, "there is no token for 'nobody': ask for ann, bob, olga" in said) == (1, True)

@@ -75,7 +75,7 @@ def test_no_process_of_ours_knows_anybodys_aws(monkeypatch: pytest.MonkeyPatch) 
     assert "AWS_PROFILE" not in LocalEnvironment().aws_environment()
 
 
-def test_the_exchange_and_the_bank_answer_where_the_place_says_until_they_are_stopped(local: LocalStack) -> None:
+def test_each_process_answers_where_the_place_says_until_it_is_stopped(local: LocalStack) -> None:
     environment = local.environment
     for name, *more in ((PRICES,), (EXCHANGE,), (BANK, API_URL)):
         start(local, name, *more)

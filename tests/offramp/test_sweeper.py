@@ -45,7 +45,7 @@ def unreachable(*_: Any, **__: Any) -> None:
 
 
 def sweep(desk: Desk) -> Swept:
-    return desk.operations.sweep(lambda: True)
+    return desk.sweeper.sweep(lambda: True)
 
 
 # What was never started
@@ -153,7 +153,7 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
     desk.world.client = desk.world.machines
     desk.clock.forward(minutes=1)
     looks = iter([True, True])
-    swept = desk.operations.sweep(lambda: next(looks, False))
+    swept = desk.sweeper.sweep(lambda: next(looks, False))
     assert swept.started == 2
     sweep(desk)
     assert sorted(e.name for e in desk.world.machines.executions) == sorted(made)

@@ -196,7 +196,7 @@ def test_an_order_that_turned_up_and_is_redriven_waits_for_a_person_again(desk: 
     desk.run(until=lambda: coins(desk, ann) == (10, 0))
     way.arrives()
     desk.run()
-    desk.operations.redrive(intent(desk), "is it really there?", "olga")
+    desk.interventions.redrive(intent(desk), "is it really there?", "olga")
     desk.run()
     assert waits_for_person(desk, intent(desk))
     assert len(executions(desk, intent(desk))) == 2

@@ -52,15 +52,15 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
     }
     if verb in by_hand:
         return desk.by_hand(by_hand[verb], thing_id, dry_run=True)
-    acts: dict[str, Callable[..., OperatorOutcome]] = {
+    acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
         "orders fail": desk.orders.fail,
-        "work redrive": desk.operations.redrive,
-        "parked replay": desk.operations.replay,
-        "parked dismiss": desk.operations.dismiss,
+        "work redrive": desk.interventions.redrive,
+        "parked replay": desk.interventions.replay,
+        "parked dismiss": desk.interventions.dismiss,
     }
-    return acts[command](thing_id, "by hand", "olga", dry_run=True)
+    return acts_of[command](thing_id, "by hand", "olga", dry_run=True)
 
 
 def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> bool:
@@ -160,7 +160,7 @@ def pending(begin: Callable[[Desk, Owner], str]) -> Scene:
         desk.world.machines.run()
         desk.world.machines.restart()
         check(desk, Counter())
-        desk.operations.redrive(thing_id, "the host was restarted", "olga")
+        desk.interventions.redrive(thing_id, "the host was restarted", "olga")
         desk.world.machines.run()
         desk.world.simulated.decide(f"{thing_id}-01", "complete")
 
@@ -296,7 +296,7 @@ def events_of_the_bank(desk: Desk, ann: Owner) -> None:
     for n in range(2):
         desk.events.receive(an_event(desk, f"W{'A' * 25}-01", event_id=f"evt_{n}"))
     desk.events.park("evt_strange", "{}", "the bank's event is not understood")
-    desk.operations.dismiss("evt_1", "a test", "olga")
+    desk.interventions.dismiss("evt_1", "a test", "olga")
 
 
 SCENES: dict[str, Scene] = {

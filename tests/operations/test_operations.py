@@ -57,7 +57,7 @@ class Unreachable:
 def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> None:
     market = desk.orders.market
     assert "OP" not in market.listings()
-    done = desk.operations.save_asset(asset(), "a new coin", "olga")
+    done = desk.interventions.save_asset(asset(), "a new coin", "olga")
     assert (done.before, done.after, done.done) == (None, "ACTIVE", True)
     desk.clock.forward(seconds=5)
     assert market.listings()["OP"].asset == asset()
@@ -70,7 +70,7 @@ def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> 
 def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
     """And what is so already changes nothing, and leaves no entry."""
     for saved in (asset(), asset(), replace(asset(), min_notional=Money(5), active=False)):
-        done = desk.operations.save_asset(saved, "ticket 4716", "olga")
+        done = desk.interventions.save_asset(saved, "ticket 4716", "olga")
     assert (done.before, done.after) == ("ACTIVE", "INACTIVE")
     assert done.says == "min_notional from 1.00 to 5.00, active from True to False"
     changed, new = desk.operations.audit("2026-11-21", limit=10, after=None).items
@@ -80,9 +80,9 @@ def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
     with pytest.raises(ImpossibleAsset):
-        desk.operations.save_asset(asset(low="10", high="9.99"), "by mistake", "olga")
+        desk.interventions.save_asset(asset(low="10", high="9.99"), "by mistake", "olga")
     with pytest.raises(ImpossibleAsset):
-        desk.operations.save_asset(asset("USD"), "by mistake", "olga")
+        desk.interventions.save_asset(asset("USD"), "by mistake", "olga")
 
 
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
@@ -181,13 +181,13 @@ def test_who_has_no_account_has_no_books(desk: Desk) -> None:
 
 
 def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
-    desk.operations.save_asset(asset(), "a new coin", "olga")
+    desk.interventions.save_asset(asset(), "a new coin", "olga")
     with pytest.raises(PrecisionLowered):
-        desk.operations.save_asset(replace(asset(), precision=2), "by mistake", "olga")
-    desk.operations.save_asset(replace(asset(), precision=18), "finer", "olga")
+        desk.interventions.save_asset(replace(asset(), precision=2), "by mistake", "olga")
+    desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga")
 
 
-def test_a_round_of_reconciliation_that_is_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
+def test_a_reconciliation_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
     for name in ("ann", "bob", "carl"):
         desk.customer(name)
     time_left = iter([True, True, True, False, False])
@@ -202,7 +202,7 @@ class TestClients:
         account = "acc-1" if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
         client = replace(client, **more)
-        assert desk.operations.save_client(client, "ticket 4716", "olga").after == client.status
+        assert desk.interventions.save_client(client, "ticket 4716", "olga").after == client.status
         return client
 
     @pytest.mark.parametrize("kind", ClientKind)
@@ -217,7 +217,7 @@ class TestClients:
         entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert (entry.operator, entry.action, entry.subject) == ("olga", "clients save", "main")
         assert entry.detail == f"{kind}, status from ACTIVE to BLOCKED: ticket 4716"
-        again = desk.operations.save_client(blocked, "ticket 4716", "olga")
+        again = desk.interventions.save_client(blocked, "ticket 4716", "olga")
         assert (again.before, again.after, again.done) == ("BLOCKED", "BLOCKED", False)
 
     def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:
@@ -244,7 +244,7 @@ class TestStories:
             with pytest.raises(NothingKnown):
                 desk.operations.story(thing_id)
             with pytest.raises(NothingKnown):
-                desk.operations.redrive(thing_id, "by mistake", "olga", dry_run=True)
+                desk.interventions.redrive(thing_id, "by mistake", "olga", dry_run=True)
 
     def test_of_a_pool_tell_what_waits_in_it_and_since_when(self, desk: Desk) -> None:
         """Its open generation has a batch id already, which its purchases name and which tells the same."""
@@ -265,7 +265,7 @@ class TestStories:
         bought = desk.operations.story(first.order_id)
         assert (bought.kind, bought.pool, bought.batch, bought.members) == ("purchase", "SOL:0", first.batch_id, [])
         with pytest.raises(NotDriven):
-            desk.operations.redrive(first.batch_id, "by mistake", "olga")
+            desk.interventions.redrive(first.batch_id, "by mistake", "olga")
 
     def test_of_a_closed_batch_tell_its_pool_and_members_and_the_pool_is_empty(self, desk: Desk) -> None:
         ann = trader(desk)
@@ -354,7 +354,7 @@ class TestRedriving:
 
     def test_goes_on_from_the_table_under_the_next_name(self, desk: Desk) -> None:
         asked = self.dead(desk)
-        done = desk.operations.redrive(asked, "the host was restarted", "olga")
+        done = desk.interventions.redrive(asked, "the host was restarted", "olga")
         assert (done.before, done.after, done.done) == ("PENDING", "PENDING", True)
         story = desk.operations.story(asked)
         assert story.execution is not None
@@ -376,14 +376,14 @@ class TestRedriving:
             (running.transfer_id, StillRunning),
         ):
             with pytest.raises(refusal):
-                desk.operations.redrive(thing_id, "by mistake", "olga")
+                desk.interventions.redrive(thing_id, "by mistake", "olga")
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
 
     def test_writes_nothing_where_step_functions_can_not_say_whether_it_runs(self, desk: Desk) -> None:
         asked = self.dead(desk)
         before, desk.world.client = desk.dynamo.items(), Unreachable()
         with pytest.raises(MachinesUnavailable):
-            desk.operations.redrive(asked, "the host was restarted", "olga")
+            desk.interventions.redrive(asked, "the host was restarted", "olga")
         assert desk.dynamo.items() == before
         desk.world.client = desk.world.machines
 
@@ -396,13 +396,13 @@ class TestTheSweeper:
         desk.buy(ann, "2")
         desk.cash_out(ann, "1")
         desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
-        assert desk.operations.sweep(lambda: True) == Swept(overdue=0, started=0, parked=0, replayed=0)
+        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=0, started=0, parked=0, replayed=0)
         assert len(desk.world.machines.executions) == 2
 
     def test_counts_resting_orders_that_should_have_expired(self, desk: Desk) -> None:
         desk.buy(desk.customer(), "1", order_price="90")
         desk.clock.forward(days=31)
-        assert desk.operations.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0)
         desk.expire()
 
     def test_is_not_kept_by_what_waits_for_a_person_from_what_it_could_start(self, desk: Desk) -> None:
@@ -417,7 +417,7 @@ class TestTheSweeper:
         desk.world.client = desk.world.machines
         desk.clock.forward(minutes=2)
         for _ in range(3):
-            desk.operations.sweep(partial(next, iter([True]), False))  # time for one
+            desk.sweeper.sweep(partial(next, iter([True]), False))  # time for one
         assert unstarted in {execution.name for execution in desk.world.machines.executions}
 
     def test_is_a_function_of_the_clock_that_stops_in_time(self, desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -430,7 +430,7 @@ class TestTheSweeper:
         desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
         desk.world.client = desk.world.machines
         desk.clock.forward(hours=1)
-        monkeypatch.setattr(schedule, "operations", lambda: desk.operations)
+        monkeypatch.setattr(schedule, "sweeper", lambda: desk.sweeper)
         nothing = asdict(Swept(overdue=0, started=0, parked=0, replayed=0))
         assert schedule.sweep({}, Context(8_000)) == nothing
         assert schedule.sweep({}, Context(55_000)) == {**nothing, "overdue": 1, "started": 1}
@@ -445,10 +445,10 @@ class TestParkedEvents:
             assert desk.events.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
         assert [item.PK for item in desk.operations.parked(10)] == [f"HOOK#evt_{n}" for n in range(3)]
         assert [item.PK for item in desk.operations.parked(2)] == ["HOOK#evt_0", "HOOK#evt_1"]
-        done = desk.operations.dismiss("evt_1", "a test of theirs", "olga")
+        done = desk.interventions.dismiss("evt_1", "a test of theirs", "olga")
         assert (done.before, done.after, done.done) == ("PARKED", "DISMISSED", True)
         assert [item.PK for item in desk.operations.parked(10)] == ["HOOK#evt_0", "HOOK#evt_2"]
-        for act in (desk.operations.dismiss, desk.operations.replay):
+        for act in (desk.interventions.dismiss, desk.interventions.replay):
             again = act("evt_1", "again", "otto")
             assert (again.before, again.after, again.done) == ("DISMISSED", "DISMISSED", False)
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
@@ -456,7 +456,7 @@ class TestParkedEvents:
 
     def test_that_still_can_not_be_placed_stay_and_leave_no_entry(self, desk: Desk) -> None:
         desk.events.receive(EARLY)
-        replayed = desk.operations.replay("evt_early", "let us see", "olga")
+        replayed = desk.interventions.replay("evt_early", "let us see", "olga")
         assert (replayed.after, replayed.done, replayed.says) == ("PARKED", False, "no attempt has this reference")
         assert len(desk.operations.parked(10)) == 1
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
@@ -464,14 +464,14 @@ class TestParkedEvents:
     @pytest.mark.parametrize("act", ["replay", "dismiss"])
     def test_are_decided_by_one_of_two_operators_at_once(self, desk: Desk, act: str) -> None:
         desk.events.receive(EARLY)
-        before_next_write(desk, lambda: desk.operations.dismiss("evt_early", "a test of theirs", "oleg"))
-        told = getattr(desk.operations, act)("evt_early", "let us see", "olga")
+        before_next_write(desk, lambda: desk.interventions.dismiss("evt_early", "a test of theirs", "oleg"))
+        told = getattr(desk.interventions, act)("evt_early", "let us see", "olga")
         assert (told.before, told.after, told.done) == ("DISMISSED", "DISMISSED", False)
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert entry.operator == "oleg"
 
     def test_that_were_never_sent_are_not_found(self, desk: Desk) -> None:
-        for act in (desk.operations.replay, desk.operations.dismiss):
+        for act in (desk.interventions.replay, desk.interventions.dismiss):
             with pytest.raises(EventNotFound):
                 act("evt_unheard_of", "by mistake", "olga")
 

@@ -87,7 +87,7 @@ def live(seed: int) -> Desk:
             case 3 | 4:
                 placed = insist(lambda: desk.place(owner, side, quantity, key=key, order_price=price))  # noqa: B023
                 if placed:
-                    resting.append((owner, placed.order.order_id))
+                    resting.append((owner, placed.made.order_id))
             case 5:
                 if resting:
                     order = resting.pop(chance.randrange(len(resting)))

@@ -166,7 +166,7 @@ def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: 
     order_id = awaiting(desk, ann)
     early = an_event(desk, f"{order_id}-02")
     assert desk.events.receive(early) == "PARKED"
-    swept = desk.operations.sweep(lambda: True)
+    swept = desk.sweeper.sweep(lambda: True)
     assert (swept.parked, swept.replayed, status(desk, order_id)) == (1, 0, Status.TARGET_TXN_PENDING)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
@@ -174,7 +174,7 @@ def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: 
     desk.world.machines.run()
     assert decided(desk, order_id) == ["REJECTED", "PENDING"]
     assert executions(desk, order_id)[0].waits_for_token
-    swept = desk.operations.sweep(lambda: True)
+    swept = desk.sweeper.sweep(lambda: True)
     assert (swept.parked, swept.replayed) == (0, 1)
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
     assert outcome(desk, early) == ("APPLIED", "replayed by the sweeper: paid")
@@ -215,7 +215,7 @@ def test_an_event_for_an_order_in_another_state_is_parked(desk: Desk, ann: Owner
     assert outcome(desk, event)[1] == f"the order is {other}"
     assert [i for i in desk.dynamo.items() if i not in before and not i["PK"]["S"].startswith("HOOK#")] == []
     set_status(desk, order_id, "TARGET_TXN_PENDING")
-    assert desk.operations.replay(event.event_id, "the table is as it was again", "olga").after == "APPLIED"
+    assert desk.interventions.replay(event.event_id, "the table is as it was again", "olga").after == "APPLIED"
     assert status(desk, order_id) == Status.FILLED
 
 
@@ -252,7 +252,7 @@ def test_after_a_success_that_follows_a_failure_nobody_pays_again(
     assert overdue(desk) == [order_id]
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
-    assert desk.operations.replay(contradicting(event).event_id, "again?", "olga").after == "PARKED"
+    assert desk.interventions.replay(contradicting(event).event_id, "again?", "olga").after == "PARKED"
     desk.by_hand("mark_paid", order_id, "the bank did pay attempt 1", "olga", dry_run=False)
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
@@ -344,11 +344,11 @@ def test_what_is_not_understood_stays_parked_until_a_person_dismisses_it(desk: D
     for taken in ("PARKED", "REPEATED"):
         assert desk.events.park("evt_strange", "[" * 1000, "no JSON") == taken
     desk.sweep()
-    assert desk.operations.replay("evt_strange", "it is no clearer", "olga").after == "PARKED"
+    assert desk.interventions.replay("evt_strange", "it is no clearer", "olga").after == "PARKED"
     (parked,) = desk.operations.parked(10)
     assert parked.strange == "[" * 500
     for _ in range(2):
-        assert desk.operations.dismiss("evt_strange", "told by another event", "olga").after == "DISMISSED"
+        assert desk.interventions.dismiss("evt_strange", "told by another event", "olga").after == "DISMISSED"
     item = raw(desk, "HOOK#evt_strange", "SEEN")
     assert (item["outcome"], item["why"]) == ("DISMISSED", "told by another event")
     assert (desk.operations.parked(10), desk.events.park("evt_strange", "[", "no JSON")) == ([], "REPEATED")
@@ -362,5 +362,5 @@ def test_a_parked_event_is_kept_for_ever_and_a_taken_one_for_ninety_days(desk: D
     kept_until = raw(desk, f"HOOK#{taken.event_id}", "SEEN")["expires"]
     assert abs(float(kept_until) - (desk.clock.at + timedelta(days=90)).timestamp()) < 5
     assert "expires" not in raw(desk, f"HOOK#{parked.event_id}", "SEEN")
-    desk.operations.dismiss(parked.event_id, "not ours", "olga")
+    desk.interventions.dismiss(parked.event_id, "not ours", "olga")
     assert "expires" in raw(desk, f"HOOK#{parked.event_id}", "SEEN")

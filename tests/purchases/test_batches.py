@@ -632,7 +632,7 @@ def test_the_sweeper_starts_what_was_never_started(desk: Desk, ann: Owner, bob: 
     assert desk.world.machines.executions == []
     desk.mark("SOL", "100")
     desk.clock.forward(minutes=1)
-    assert desk.operations.sweep(lambda: True).started == 3
+    assert desk.sweeper.sweep(lambda: True).started == 3
     desk.run()
     assert {look(desk, p).status for p in (direct, *pooled)} == {Status.COMPLETED}
     assert (look(desk, given_up).status, waiting(desk)) == (Status.FAILED, [])
@@ -770,10 +770,10 @@ def test_a_member_whose_name_is_anothers_does_not_block_the_others(
         desk.clock.forward(seconds=OVERDUE_AFTER.total_seconds())
         desk.sweep()
         assert len(executions(desk, ann.batch_id)) == ran
-        desk.operations.redrive(ann.batch_id, "try again", "olga")  # to no avail
+        desk.interventions.redrive(ann.batch_id, "try again", "olga")  # to no avail
         desk.run()
         assert waits_for_person(desk, ann.batch_id)
-    desk.operations.redrive(ann.batch_id, "it is his again", "olga")
+    desk.interventions.redrive(ann.batch_id, "it is his again", "olga")
     desk.run()
     assert (look(desk, bob).status, batch(desk, ann).status, waiting(desk)) == (over, BatchStatus.ALLOCATED, [])
     assert [len(moves(desk, p.order_id)) for p in three] == [2, 2, 2]

@@ -1,11 +1,10 @@
 """The bank over HTTP: its API to the letter, controls that say what to do, and the process."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 import pytest
 import urllib3
@@ -13,7 +12,8 @@ import urllib3
 from common.gateways.bank import BankEvent, State
 from common.gateways.bank.baas import event
 from common.money import Money
-from sandbox.bank.bank import Fault, Operation, Outcome, SimulatedBank
+from sandbox.bank import __main__ as bank_process
+from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.bank.face import API_KEY, serve
 from sandbox.bank.webhooks import WEBHOOK_SECRET, Sender
 from sandbox.serving import Answer, Request
@@ -80,18 +80,13 @@ def test_a_repeat_is_200_and_says_so(bank: SimulatedBank, url: str) -> None:
     [{"amount": "123.41"}, {"description": "another"}, {"reason": "GIFT"}, {"metadata": {"a": "b"}}, {"amount": "0"}],
     ids=str,
 )
-def test_a_key_with_other_terms_is_409(bank: SimulatedBank, url: str, other: dict[str, object]) -> None:
+def test_a_key_and_a_reference_are_of_one_credit(bank: SimulatedBank, url: str, other: dict[str, object]) -> None:
     call(f"{url}{CREDIT}", "POST", TERMS)
     said = call(f"{url}{CREDIT}", "POST", TERMS | other)
     assert (said.status, "other terms" in said.error) == (409, True)
     assert call(f"{url}/v1/accounts/a-2/adjustments", "POST", TERMS).status == 409
-    assert len(bank.records()) == 1
-
-
-def test_a_reference_under_another_key_is_409(bank: SimulatedBank, url: str) -> None:
-    call(f"{url}{CREDIT}", "POST", TERMS)
     said = call(f"{url}{CREDIT}", "POST", TERMS, key="pay-2")
-    assert (said.status, "another key" in said.error) == (409, True)
+    assert (said.status, "the reference pay-1 was used under another key" in said.error) == (409, True)
     assert len(bank.records()) == 1
 
 
@@ -119,12 +114,6 @@ def test_terms_that_can_not_be_booked_are_422(
     assert bank.records() == []
 
 
-@pytest.mark.parametrize("account_id", ["a%20b", "%C3%A9", "x" * 129])
-def test_an_account_that_is_none_is_422(url: str, account_id: str) -> None:
-    said = call(f"{url}/v1/accounts/{account_id}/adjustments", "POST", TERMS)
-    assert (said.status, "account_id must be" in said.error) == (422, True)
-
-
 @pytest.mark.parametrize(("body", "key"), [(b"{", "pay-1"), ([], "pay-1"), (TERMS, None), (TERMS, "x" * 129)])
 def test_what_is_no_request_at_all_is_400(bank: SimulatedBank, url: str, body: object, key: str | None) -> None:
     assert call(f"{url}{CREDIT}", "POST", body, key).status == 400
@@ -142,12 +131,9 @@ def test_an_adjustment_is_found_by_reference_and_by_id(url: str) -> None:
     booked = call(f"{url}{CREDIT}", "POST", TERMS).json
     assert call(f"{url}{LOOK_UP}").json == {"data": [booked]}
     assert call(f"{url}/v1/adjustments/{booked['id']}").json == booked
-
-
-def test_an_unknown_reference_is_an_empty_list_and_an_unknown_id_is_404(url: str) -> None:
-    said = call(f"{url}{LOOK_UP}")
-    assert (said.status, said.json) == (200, {"data": []})
-    assert call(f"{url}/v1/adjustments?reference_id=").json == {"data": []}
+    for reference_id in ("pay-2", ""):
+        said = call(f"{url}/v1/adjustments?reference_id={reference_id}")
+        assert (said.status, said.json) == (200, {"data": []})
     assert call(f"{url}/v1/adjustments/adj_1").status == 404
     assert call(f"{url}/v1/adjustments").status == 400
 
@@ -164,22 +150,13 @@ def test_without_the_key_everything_is_401_and_meets_no_fault(bank: SimulatedBan
 # The controls
 
 
-def test_two_attempts_fail_and_the_third_is_paid(bank: SimulatedBank, url: str) -> None:
-    order = {"outcome": "fail", "account_id": "a-1", "times": 2}
+def test_outcomes_are_ordered_seen_and_forgotten(bank: SimulatedBank, url: str) -> None:
+    order, other = {"outcome": "fail", "account_id": "a-1", "times": 2}, {"outcome": "pending"}
+    everybodys = other | {"account_id": None, "times": None}
     assert call(f"{url}/sandbox/outcome", "PUT", order).json == {"outcomes": [order]}
-    for n in range(3):
-        call(f"{url}{CREDIT}", "POST", TERMS | {"reference_id": f"pay-{n}"}, key=f"pay-{n}")
-    bank.settle()
-    assert [record.state for record in bank.records()] == [State.FAILED, State.FAILED, State.COMPLETED]
-    assert call(f"{url}/sandbox/state").json["outcomes"] == []
-
-
-def test_outcomes_are_ordered_for_everybody_and_forgotten(bank: SimulatedBank, url: str) -> None:
-    call(f"{url}/sandbox/outcome", "PUT", {"outcome": "pending"})
-    assert call(f"{url}/sandbox/outcome", "DELETE").json == {"outcomes": []}
-    call(f"{url}{CREDIT}", "POST", TERMS)
-    bank.settle()
-    assert bank.record("pay-1").state is State.COMPLETED
+    assert call(f"{url}/sandbox/outcome", "PUT", other).json == {"outcomes": [order, everybodys]}
+    assert call(f"{url}/sandbox/state").json["outcomes"] == [order, everybodys]
+    assert call(f"{url}/sandbox/outcome", "DELETE").json == {"outcomes": []} == {"outcomes": bank.state()["outcomes"]}
 
 
 def test_a_pending_credit_is_decided(bank: SimulatedBank, url: str) -> None:
@@ -193,14 +170,6 @@ def test_the_time_to_settle_is_set(bank: SimulatedBank, url: str) -> None:
     assert call(f"{url}/sandbox/settle", "PUT", {"seconds": 2.5}).json == {"settle_seconds": 2.5}
     call(f"{url}{CREDIT}", "POST", TERMS)
     assert (bank.record("pay-1").due_at - NOW).total_seconds() == 2.5
-
-
-def test_faults_are_ordered_seen_and_called_off(bank: SimulatedBank, url: str) -> None:
-    said = call(f"{url}/sandbox/faults", "POST", {"kind": "drop_after", "on": "credit", "times": 2})
-    assert said.json == {"faults": [{"kind": "drop_after", "on": "credit"}] * 2}
-    assert call(f"{url}/sandbox/faults", "POST", {"kind": "429"}).json["faults"][-1] == {"kind": "429", "on": "any"}
-    assert bank.faults()[0] == (Fault.DROP_AFTER, Operation.CREDIT)
-    assert call(f"{url}/sandbox/faults", "DELETE").json == {"faults": []}
 
 
 def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
@@ -219,14 +188,11 @@ def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
 @pytest.mark.parametrize(
     ("method", "path", "body", "status", "error"),
     [
-        ("PUT", "outcome", None, 400, "the body is not JSON"),
-        ("PUT", "outcome", [], 400, "there must be a JSON object with outcome, account_id, times"),
         ("PUT", "outcome", {}, 400, "outcome is missing: text, one of complete, fail, pending, refuse"),
         ("PUT", "outcome", {"outcome": "lost"}, 400, "there are complete, fail, pending, refuse"),
         ("PUT", "outcome", {"outcome": "fail", "times": 0}, 400, "from 1 to 1000"),
         ("PUT", "outcome", {"outcome": "fail", "times": True}, 400, "times is true; it must be a whole number"),
         ("PUT", "outcome", {"outcome": "fail", "account_id": "a b"}, 400, "account_id must be"),
-        ("PUT", "outcome", {"outcome": "fail", "account": "a"}, 400, "'account' is not known here"),
         ("POST", "decide", {"reference_id": "pay-1", "outcome": "fail"}, 404, "nothing is booked under 'pay-1'"),
         ("PUT", "settle", {"seconds": -1}, 400, "from 0 to 86400"),
         ("PUT", "settle", {"seconds": "1"}, 400, "it must be a number"),
@@ -236,11 +202,6 @@ def test_the_state_shows_everything(bank: SimulatedBank, url: str) -> None:
         ("POST", "faults", {"kind": "500", "on": "payout"}, 400, "of credit, find, any"),
         ("POST", "faults", {"kind": "500", "times": 1001}, 400, "from 1 to 1000"),
         ("PUT", "webhooks", {"mode": "shout"}, 400, "there are normal, duplicate"),
-        ("PUT", "webhooks", {"times": 2}, 400, "goes with a mode"),
-        ("PUT", "webhooks", {"target_url": "somewhere"}, 400, "it must be one such as http"),
-        ("PUT", "webhooks", {"target_url": "http://h/\ud800"}, 400, "it must be one such as http"),
-        ("PUT", "webhooks", {"compress": 0}, 400, "from 1 to 10000"),
-        ("PUT", "webhooks", {"delay_seconds": -1}, 400, "from 0 to 86400"),
         ("POST", "webhooks/send", {"reference_id": "pay-1"}, 404, "nothing is booked under 'pay-1'"),
         ("GET", "nothing", None, 404, "GET /sandbox/state"),
     ],
@@ -328,35 +289,28 @@ def test_a_payout_is_settled_told_and_outlives_a_restart(tmp_path: Path) -> None
 
 def test_a_crash_between_keeping_and_telling_tells_twice(tmp_path: Path) -> None:
     """An event is never left untold."""
-    from sandbox.bank.__main__ import _restore, _write
-
     clock, kept = VirtualClock(), tmp_path / "bank.json"
 
-    def reborn(answer: int) -> tuple[SimulatedBank, Sender, list[str]]:
-        """The process after a crash, and what it tells to a desk that answers so."""
+    def told(answer: int, *, is_kept: bool) -> list[str]:
+        """The events that the process tells after a crash, to a desk that answers so."""
         told: list[str] = []
 
-        def post(url: str, headers: Any, body: bytes) -> int:
+        def post(url: str, headers: Mapping[str, str], body: bytes) -> int:
             told.append(headers["webhook-id"])
             return answer
 
         bank = SimulatedBank(clock.now, seed=7)
         sender = Sender(bank, target_url="http://127.0.0.1:1", post=post)
-        if kept.exists():
-            _restore(kept, bank, sender)
-        return bank, sender, told
-
-    def told(answer: int, *, is_kept: bool) -> list[str]:
-        bank, sender, ids = reborn(answer)
+        bank_process._restore(kept, bank, sender)
         sender.step()
         if is_kept:
-            _write(kept, bank, sender)
-        return ids
+            bank_process._write(kept, bank, sender)
+        return told
 
-    bank, sender, _ = reborn(204)
+    bank = SimulatedBank(clock.now, seed=7)
     bank.credit("pay-1", "a-1", Money("10"), "sale")
     bank.settle()
-    _write(kept, bank, sender)
+    bank_process._write(kept, bank, Sender(bank))
     once = [bank.events()[0].event_id]
     assert told(204, is_kept=False) == once
     assert told(500, is_kept=True) == once

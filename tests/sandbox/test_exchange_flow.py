@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import pairwise
 from threading import Event, Thread
+from typing import Any
 
 import pytest
 
@@ -31,15 +33,8 @@ class Market:
         self.venue.open_account("alice", self.deposits)
 
     def place(self, side: str, quantity: str, price: str, time_in_force: TimeInForce = TimeInForce.GTC) -> Order:
-        return self.venue.place(
-            "alice",
-            "BTCUSDT",
-            side,
-            Kind.LIMIT,
-            quantity=Decimal(quantity),
-            price=Decimal(price),
-            time_in_force=time_in_force,
-        )
+        amounts: Any = {"quantity": Decimal(quantity), "price": Decimal(price)}
+        return self.venue.place("alice", "BTCUSDT", side, Kind.LIMIT, time_in_force=time_in_force, **amounts)
 
     def again(self, order: Order) -> Order:
         return self.venue.order("alice", order.symbol, order_id=order.order_id)
@@ -49,11 +44,11 @@ class Market:
 def market() -> Iterator[Market]:
     market = Market()
     yield market
-    together: dict[str, Decimal] = {}
+    together: defaultdict[str, Decimal] = defaultdict(Decimal)
     for account in market.venue.accounts:
         for asset, (free, locked) in market.venue.balances(account).items():
-            together[asset] = together.get(asset, Decimal(0)) + free + locked
-    assert together == market.deposits | {asset: 0 for asset in together if asset not in market.deposits}
+            together[asset] += free + locked
+    assert {asset: amount for asset, amount in together.items() if amount} == market.deposits
 
 
 @pytest.mark.parametrize("symbol", ["BTCUSDT", "DOGEUSDT"])

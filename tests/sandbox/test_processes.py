@@ -70,6 +70,26 @@ def test_a_face_listens_on_this_machine_only(name: str) -> None:
         assert face.url.startswith("http://127.0.0.1:")
 
 
+ORDERS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # one of their own, and one for any call
+    "bank": ({"kind": "drop_after", "on": "credit"}, {"kind": "429", "on": "any"}),
+    "exchange": ({"kind": "timeout_after", "on": "place"}, {"kind": "429", "on": "any"}),
+    "prices": ({"kind": "timeout"}, {"kind": "429"}),
+}
+
+
+@each_face
+def test_faults_are_ordered_seen_and_called_off(name: str) -> None:
+    own, any_429 = ORDERS[name]
+    waiting = [order if "on" in order else order["kind"] for order in (own, own, any_429)]
+    with FACES[name][0]() as face:
+        faults = f"{face.url}/sandbox/faults"
+        assert call(faults, "POST", own | {"times": 2}).json == {"faults": waiting[:2]}
+        assert call(faults, "POST", {"kind": "429"}).json == {"faults": waiting}
+        assert "3 faults already wait" in call(faults, "POST", {"kind": "429", "times": 998}).error
+        assert call(f"{face.url}/sandbox/state").json["faults"] == waiting
+        assert call(faults, "DELETE").json == {"faults": []}
+
+
 @each_face
 def test_a_change_that_can_not_be_kept_is_told(name: str) -> None:
     def full() -> None:

@@ -2,9 +2,9 @@
 
     SENT ─┬─▶ OPEN ─┬─▶ FINAL                      the exchange has said what became of it
           │         └─▶ LOST ──┐                   it has forgotten an order that it had accepted
-          ├─▶ REFUSED          │                   its definite no
-          └─▶ NEVER ───────────┼─▶ ABSENT          asked late enough, it does not have the order
-                               └─▶ TURNED_UP ─▶ DEALT_WITH     it has it after all; a person sees to that
+          ├─▶ NEVER ───────────┼─▶ ABSENT ─┐      asked late enough, it does not have the order
+          └─▶ REFUSED ─────────┼───────────┤      its definite no
+                               └───────────┴─▶ TURNED_UP ─▶ DEALT_WITH     it has it after all; a person sees to that
 
 An exchange order is written before the exchange is asked, with the id that the exchange will know it by, and the
 exchange is asked once. What is not answered is looked up by that id. The exchange never had the order if two looks, at

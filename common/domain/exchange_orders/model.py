@@ -53,7 +53,7 @@ TRANSITIONS: dict[Status, set[Status]] = {
     Status.SENT: {Status.OPEN, Status.REFUSED, Status.NEVER},
     Status.OPEN: {Status.FINAL, Status.LOST},
     Status.FINAL: set(),
-    Status.REFUSED: set(),
+    Status.REFUSED: {Status.TURNED_UP},
     Status.NEVER: {Status.ABSENT, Status.TURNED_UP},
     Status.LOST: {Status.ABSENT, Status.TURNED_UP},
     Status.ABSENT: {Status.TURNED_UP},

@@ -190,13 +190,13 @@ class ExchangeOrders:
             seen = self._report(order)
         except ExchangeOrderUnknown:
             if order.status is Status.TURNED_UP:
-                return self._moved(order, owner.on_late(order))
+                return self._still_late(order, owner)
             absent = replace(order, status=Status.ABSENT, updated_at=self.now())
             return self._moved(absent, [*owner.on_last_look(absent), store.close(order, absent)])
         if not seen.final:
             self._cancel_at_exchange(order, seen)
         if order.status is Status.TURNED_UP:
-            return self._moved(order, owner.on_late(order))
+            return self._still_late(order, owner)
         return self._late(order, owner, seen.exchange_order_id)
 
     def executed(self, order: ExchangeOrder) -> Quantity:
@@ -219,7 +219,7 @@ class ExchangeOrders:
     def _report(self, order: ExchangeOrder) -> OrderReport:
         """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none;
         ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
-        had means nothing."""
+        had means nothing, or when it tells of another order."""
         exchange, asset_id = self.exchange(), order.quantity.asset_id
         if exchange.name != order.exchange:
             raise ExchangeUnavailable(
@@ -227,10 +227,10 @@ class ExchangeOrders:
             )
         if order.exchange_order_id is not None:
             try:
-                return exchange.order(asset_id, order.exchange_order_id)
+                return _of(order, exchange.order(asset_id, order.exchange_order_id))
             except ExchangeOrderUnknown:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return exchange.find(asset_id, order.client_order_id)
+        return _of(order, exchange.find(asset_id, order.client_order_id))
 
     def _seen(self, order: ExchangeOrder) -> OrderReport:
         """An OPEN order as it is now. Raises ExchangeUnavailable, also when the exchange does not know the order any
@@ -239,10 +239,8 @@ class ExchangeOrders:
             seen = self._report(order)
         except ExchangeOrderUnknown as unknown:
             raise _contradiction(order) from unknown
-        if seen.quantity != order.quantity or not believable(order, seen.executed, seen.gross):
-            count("FillsNotBelieved")
-            log.error("fill not believed", extra={"order_id": order.order_id, "told": str(seen)})
-            raise ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
+        if not believable(order, seen.executed, seen.gross):
+            raise _not_believed(order, seen)
         return seen
 
     def _cancel_at_exchange(self, order: ExchangeOrder, seen: OrderReport) -> None:
@@ -255,10 +253,13 @@ class ExchangeOrders:
     def _accepted(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
         now = self._moved(opened, [*owner.on_accepted(opened), store.accept(opened)])
-        if now.status in (Status.NEVER, Status.ABSENT):  # its owner has been told that the exchange does not have it
-            late = self._late(now, owner, exchange_order_id)
-            self._end_late(late, exchange_order_id)
-            return late
+        if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its owner was told that it is not there
+            now = self._late(now, owner, exchange_order_id)
+        elif now.exchange_order_id == exchange_order_id:
+            return now
+        else:  # somebody has found another one by our id
+            _count_late(now, exchange_order_id)
+        self._end_late(now, exchange_order_id)
         return now
 
     def _final(self, order: ExchangeOrder, owner: Owner, seen: OrderReport) -> ExchangeOrder:
@@ -275,10 +276,14 @@ class ExchangeOrders:
         return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
 
     def _late(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
-        count("LateFills")
-        log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
+        _count_late(order, exchange_order_id)
         late = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
         return self._moved(late, [*owner.on_late(late), store.close(order, late)])
+
+    def _still_late(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+        """A redrive has taken it off the list of what needs a person."""
+        again = replace(order, updated_at=self.now())
+        return self._moved(again, [*owner.on_late(again), store.still_late(again)])
 
     def _end_late(self, order: ExchangeOrder, exchange_order_id: str) -> None:
         """What rests would fill for nobody. Asked once: a person looks at the order anyway."""
@@ -295,6 +300,27 @@ class ExchangeOrders:
             log.info("moved meanwhile", extra={"order_id": after.order_id})
             return self.existing(after.order_id, after.number)
         return after
+
+
+def _of(order: ExchangeOrder, told: OrderReport) -> OrderReport:
+    """Raises ExchangeUnavailable: it is another order than ours."""
+    side = Side.BUY if order.buys else Side.SELL
+    if (told.side, told.quantity) != (side, order.quantity):
+        raise _not_believed(order, told)
+    if order.exchange_order_id not in (None, told.exchange_order_id):
+        raise _not_believed(order, told)
+    return told
+
+
+def _not_believed(order: ExchangeOrder, told: OrderReport) -> ExchangeUnavailable:
+    count("FillsNotBelieved")
+    log.error("not believed", extra={"order_id": order.order_id, "told": str(told)})
+    return ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
+
+
+def _count_late(order: ExchangeOrder, exchange_order_id: str) -> None:
+    count("LateFills")
+    log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
 
 
 def _contradiction(order: ExchangeOrder) -> ExchangeUnavailable:

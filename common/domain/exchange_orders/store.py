@@ -101,6 +101,17 @@ def close(before: ExchangeOrder, after: ExchangeOrder) -> Write:
     return _move(before.status, after, exchange_order_id=after.exchange_order_id)
 
 
+def still_late(order: ExchangeOrder) -> Write:
+    """What has TURNED_UP still needs a person."""
+    item = ExchangeOrderItem
+    return Write.update(
+        _item(order),
+        item.updated_at.set(order.updated_at),
+        when=item.status == Status.TURNED_UP,
+        otherwise=ExchangeOrderMoved("a person has dealt with it"),
+    )
+
+
 class _GivenUp(NamedTuple):
     reason: str
     at: datetime

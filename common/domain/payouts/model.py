@@ -14,7 +14,6 @@ from common.money import Money
 from common.owner import Owner
 
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
-BACK_OFF_SECONDS = 60  # after the first rejection; doubled after each further one
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
 # An attempt that a person has given up is sent by nobody any more; whoever was sending it then has ended by now.
@@ -155,11 +154,12 @@ def named(reference_id: str) -> tuple[str, int] | None:
     return None if match is None else (match[1], int(match[2]))
 
 
-def back_off(attempts: int) -> timedelta:
-    """The pause after that many attempts: 1, 2, 4, 8 minutes; none before an attempt that an operator asked for."""
+def back_off(attempts: int, first: timedelta) -> timedelta:
+    """The pause after that many attempts: with a first one of a minute 1, 2, 4, 8 minutes; none before an attempt that
+    an operator asked for."""
     if attempts >= ATTEMPTS_MAX:
         return timedelta(0)
-    return timedelta(seconds=BACK_OFF_SECONDS * 2 ** (attempts - 1))
+    return first * int(2 ** (attempts - 1))
 
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
@@ -183,9 +183,9 @@ def is_abandonable(attempt: Attempt) -> bool:
     return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
 
 
-def next_stage(payout: Payout, latest: Attempt | None, now: datetime) -> tuple[Stage, int]:
-    """What is to be done about a payout, and after how many seconds. The table alone decides it, so any machine may ask
-    at any time."""
+def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
+    """What is to be done about a payout, and after how many seconds; `first` is the pause after one rejection. The
+    table alone decides it, so any machine may ask at any time."""
     if payout.status == payout.kind.paid:
         return Stage.PAID, 0
     if payout.status == payout.kind.failed:
@@ -201,7 +201,7 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime) -> tuple[S
     if latest is None:
         return Stage.SEND, 0
     assert latest.decided_at is not None
-    left = (latest.decided_at + back_off(latest.number) - now).total_seconds()
+    left = (latest.decided_at + back_off(latest.number, first) - now).total_seconds()
     if latest.number >= payout.attempts_max or left <= 0:
         return Stage.SEND, 0
     return Stage.BACK_OFF, int(left) + 1

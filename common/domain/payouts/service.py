@@ -42,6 +42,7 @@ class Payouts:
     bank: Callable[[], Bank]  # made when it is first needed: a webhook never asks the bank
     machines: Machines
     now: Callable[[], datetime]
+    back_off: timedelta  # after the first rejection; doubled after each further one
 
     # All of it may be asked at any time, and again. Each raises PayoutNotFound, Busy.
 
@@ -49,7 +50,7 @@ class Payouts:
         """Where the payout stands; what only a person can decide is marked so."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, wait_seconds = next_stage(payout, latest, self.now())
+        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)
         if stage in (Stage.FAILED, Stage.STOPPED) and not payout.needs_person:
             self._stop(payout, "its payout is disputed" if payout.disputed else "its payout has failed")
         return Standing(stage, wait_seconds, facts(payout, latest))
@@ -62,7 +63,7 @@ class Payouts:
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, _ = next_stage(payout, latest, self.now())
+        stage, _ = next_stage(payout, latest, self.now(), self.back_off)
         if stage is not Stage.SEND:
             return self.read(order_id)
         if latest is not None and latest.number >= payout.attempts_max:
@@ -215,7 +216,7 @@ class Payouts:
         at = self.now()
         return [
             store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
-            store.pause(payout, attempt.number, at, at + back_off(attempt.number), why),
+            store.pause(payout, attempt.number, at, at + back_off(attempt.number, self.back_off), why),
             store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),
         ]
 

@@ -39,7 +39,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
@@ -289,12 +289,10 @@ class AlphaPointExchange:
 
     def _status(self, exchange_order_id: str, until: float) -> Entry:
         """Raises ExchangeOrderUnknown."""
-        number = exchange_order_id if exchange_order_id.isascii() and exchange_order_id.isdigit() else "0"
-        if len(number) > 19 or not 0 < int(number) < 2**63:
-            raise ExchangeOrderUnknown("the exchange's order ids are numbers", exchange_order_id=exchange_order_id)
-        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": int(number)}, until)
+        number = _order_number(exchange_order_id)
+        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": number}, until)
         entries = _array(answer if isinstance(answer, list) else [answer])
-        if len(entries) != 1 or _id(entries[0], "OrderId") != int(number):
+        if len(entries) != 1 or _id(entries[0], "OrderId") != number:
             raise _garbled("not the order that was asked for")
         return entries[0]
 
@@ -308,28 +306,16 @@ class AlphaPointExchange:
     def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> OrderReport:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
-        order_id, account_id = _id(entry, "OrderId"), _id(entry, "Account")
-        state, side = _state(entry), entry.get("side")
-        whole, executed, gross = (_amount(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
-        if account_id != self._account_id or side not in ("Buy", "Sell"):
-            raise _garbled("an order that is not ours, or of no side")
-        if executed > whole or (executed > 0) != (gross > 0) or (state is State.FULLY_EXECUTED and executed != whole):
-            raise _garbled(f"an order of {whole}, {executed} executed for {gross}, that is {state}")
-        fees = self._fees(order_id, executed, until)
-        return OrderReport(
-            exchange_order_id=str(order_id),
-            client_order_id=client_order_id,
-            side=Side.BUY if side == "Buy" else Side.SELL,
-            quantity=Quantity(whole, asset_id),
-            state=state,
-            executed=Quantity(executed, asset_id),
-            gross=Money(gross),
+        report = _report(entry, asset_id, client_order_id, self._account_id)
+        fees = _fees(self._trades(_id(entry, "OrderId"), report.executed.amount, until))
+        return replace(
+            report,
             fee=Money(fees.pop(_id(instrument, "Product2"), Decimal(0))),
             fees_elsewhere={self._product(product, until): fee for product, fee in fees.items()},
         )
 
-    def _fees(self, order_id: int, executed: Decimal, until: float) -> dict[int, Decimal]:
-        """Product id → fees of the order's trades, once these make up what was executed."""
+    def _trades(self, order_id: int, executed: Decimal, until: float) -> Iterable[Entry]:
+        """The order's trades, once these make up what was executed."""
         trades: dict[int, Entry] = {}
         pages = self._pages("GetAccountTrades", {"Count": PAGE}, until)
         while (traded := _total(_amount(trade, "Quantity") for trade in trades.values())) < executed:
@@ -341,12 +327,7 @@ class AlphaPointExchange:
             raise ExchangeUnavailable(
                 "the order's state and its trades at the exchange do not agree yet; ask again", what="unsettled"
             )
-        fees: dict[int, Decimal] = {}
-        for trade in trades.values():
-            if fee := _number(trade, "Fee"):
-                product = _id(trade, "FeeProductId")
-                fees[product] = EXACT.add(fees.get(product, Decimal(0)), fee)
-        return fees
+        return trades.values()
 
     def _product(self, product_id: int, until: float) -> str:
         """Its symbol. A fee may be in a product that is traded nowhere."""
@@ -431,6 +412,14 @@ def client_order_number(client_order_id: str) -> int:
     return int.from_bytes(hashlib.sha256(client_order_id.encode()).digest()[:8]) >> 1 or 1
 
 
+def _order_number(exchange_order_id: str) -> int:
+    """AlphaPoint's OrderId. Raises ExchangeOrderUnknown: it can not be one."""
+    number = exchange_order_id if exchange_order_id.isascii() and exchange_order_id.isdigit() else "0"
+    if len(number) > 19 or not 0 < int(number) < 2**63:
+        raise ExchangeOrderUnknown("the exchange's order ids are numbers", exchange_order_id=exchange_order_id)
+    return int(number)
+
+
 def _written(asked: Mapping[str, Any]) -> bytes:
     """A JSON object of numbers and booleans. By hand: json.dumps would take a Decimal only by way of a float."""
     told = {name: plain(value) if isinstance(value, Decimal) else json.dumps(value) for name, value in asked.items()}
@@ -477,6 +466,37 @@ def _rules(instrument: Entry) -> MarketRules:
     told = instrument.get("minimumquantity") is not None  # not by version 3.3
     min_quantity = _amount(instrument, "MinimumQuantity") if told else Decimal(0)
     return MarketRules(quantity_step, price_step, min_quantity, min_notional=ZERO)
+
+
+def _report(entry: Entry, asset_id: str, client_order_id: str, account_id: int) -> OrderReport:
+    """An order in our words, without its fees: those are its trades'."""
+    order_id, account = _id(entry, "OrderId"), _id(entry, "Account")
+    state, side = _state(entry), entry.get("side")
+    whole, executed, gross = (_amount(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
+    if account != account_id or side not in ("Buy", "Sell"):
+        raise _garbled("an order that is not ours, or of no side")
+    if executed > whole or (executed > 0) != (gross > 0) or (state is State.FULLY_EXECUTED and executed != whole):
+        raise _garbled(f"an order of {whole}, {executed} executed for {gross}, that is {state}")
+    return OrderReport(
+        exchange_order_id=str(order_id),
+        client_order_id=client_order_id,
+        side=Side.BUY if side == "Buy" else Side.SELL,
+        quantity=Quantity(whole, asset_id),
+        state=state,
+        executed=Quantity(executed, asset_id),
+        gross=Money(gross),
+        fee=ZERO,
+    )
+
+
+def _fees(trades: Iterable[Entry]) -> dict[int, Decimal]:
+    """Product id → the fees of these trades in it."""
+    fees: dict[int, Decimal] = {}
+    for trade in trades:
+        if fee := _number(trade, "Fee"):
+            product = _id(trade, "FeeProductId")
+            fees[product] = EXACT.add(fees.get(product, Decimal(0)), fee)
+    return fees
 
 
 def _pair(instrument: Entry) -> tuple[Any, Any]:

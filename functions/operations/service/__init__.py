@@ -1,0 +1,219 @@
+"""What operators look at; `interventions` is what they do by hand, `sweeper` what the clock does."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from itertools import islice
+
+from common import keys
+from common.domain import acts, audit, clients, timeline, work
+from common.domain.acts import Case, PossibleAct
+from common.domain.audit import AuditEntry
+from common.domain.clients import Client, ClientKind
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import USD, Books
+from common.domain.payouts import store as payouts_store
+from common.domain.payouts.model import kind_of
+from common.domain.payouts.store import BankEventItem
+from common.domain.timeline import Event
+from common.domain.work import WaitingItem
+from common.errors import NotFound, Unavailable
+from common.log import log
+from common.machines import Execution, Machines
+from common.owner import Owner
+from common.table.table import Page, Position, Table
+from functions.operations import model, store
+from functions.operations.model import OutsideCall, Reconciled, Waiting
+from functions.operations.store import KnownItem
+
+FAR = timedelta(days=3650)
+RUNNING = "RUNNING"
+
+
+@dataclass(frozen=True)
+class Story:
+    """Everything there is to know of one order: where it stands, what it waits for, how it came there, and what may be
+    done about it. `kind` is its row of the key schema."""
+
+    id: str
+    kind: str
+    status: str | None
+    waits_for: str | None
+    waits_since: datetime | None
+    due_at: datetime | None
+    needs_person: bool
+    pool: str | None  # that it is, or waits or has waited in
+    batch: str | None  # that it is, that it is bought with, or that the open generation of a pool will be
+    members: Sequence[str]  # of a batch, or of a pool's open generation
+    events: Sequence[Event]
+    calls: Sequence[OutsideCall]
+    execution: Execution | None
+    execution_before: Execution | None  # of the machine that has handed it over
+    acts: Sequence[PossibleAct]  # the likeliest first
+
+
+@dataclass(frozen=True)
+class Operations:
+    table: Table
+    machines: Machines
+    now: Callable[[], datetime]
+
+    def work(self, lists: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
+        """What is unfinished, longest overdue first; a moment old, as any index is."""
+        now = self.now()
+        until = now if overdue_only else now + FAR
+
+        def waiting(listed: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
+            for item in items:
+                yield Waiting(
+                    context=listed,
+                    id=keys.row_of(item.key).id_of(item.key),
+                    waits_for=item.waits_for,
+                    due_at=item.due_at,
+                    overdue=item.due_at <= now,
+                    needs_person=item.needs_person,
+                )
+
+        found = [waiting(listed, work.due(self.table, listed, until)) for listed in lists]
+        found += [waiting(listed, work.for_people(self.table, listed)) for listed in lists if listed in keys.DRIVEN]
+        return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
+
+    def story(self, thing_id: str) -> Story:
+        """Every move of what this id names, oldest first; what it has asked of outside systems; what its latest
+        execution did, and that of the machine before; what it waits for, and what may be done by hand. Of a batch that
+        is not closed yet, what its pool waits for.
+
+        Raises NothingKnown, MachinesUnavailable.
+        """
+        item = self.known(thing_id)
+        execution = self.execution(item)
+        runs = execution is not None and execution.status == RUNNING
+        return Story(
+            id=thing_id,
+            kind=item.row.entity,
+            status=item.status,
+            waits_for=item.waits_for,
+            waits_since=item.waits_since,
+            due_at=item.due_at,
+            needs_person=item.needs_person,
+            pool=item.pool,
+            batch=item.batch,
+            members=[] if item.batch is None else self._members(item),
+            events=list(timeline.of(self.table, thing_id)),
+            calls=list(store.calls(self.table, thing_id)),
+            execution=execution,
+            execution_before=self._execution_before(item),
+            acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
+        )
+
+    def known(self, thing_id: str) -> KnownItem:
+        """Raises NothingKnown."""
+        key = keys.item_named(thing_id)
+        item = None if key is None else store.known(self.table, key)
+        if item is None:
+            raise model.NothingKnown(f"nothing is known of {thing_id}", id=thing_id)
+        return item
+
+    def _members(self, item: KnownItem) -> list[str]:
+        """Of a pool, those of its open generation."""
+        assert item.batch is not None
+        return list(store.members(self.table, item.batch)) if item.row in (keys.POOL, keys.BATCH) else []
+
+    def case(self, item: KnownItem) -> Case:
+        """What decides which acts are possible, except whether its execution runs."""
+        payout = latest = None
+        if kind_of(item.PK) is not None:
+            payout = payouts_store.payout(self.table, item.PK)
+            latest = payouts_store.latest(self.table, payout)
+        placed = store.exchange_order(self.table, item.PK) if item.row is keys.BATCH else None
+        return Case(
+            row=item.row,
+            status=item.status,
+            now=self.now(),
+            waits=item.open_work is not None,
+            needs_person=item.needs_person,
+            payout=payout,
+            latest=latest,
+            exchange_order=placed,
+        )
+
+    def execution(self, item: KnownItem) -> Execution | None:
+        """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
+        return None if item.machine is None else self._execution(item.machine, item.PK, item.generation)
+
+    def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> Execution | None:
+        return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
+
+    def _execution_before(self, item: KnownItem) -> Execution | None:
+        """The last one of the machine that has handed the item over."""
+        if item.machine is None or item.generation_before is None:
+            return None
+        machines = item.row.machines
+        before = machines[machines.index(item.machine) - 1]
+        return self._execution(before, item.PK, item.generation_before)
+
+    def parked(self, limit: int) -> list[BankEventItem]:
+        """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
+        return list(islice(payouts_store.parked(self.table, self.now()), limit))
+
+    def acts_on(self, event: BankEventItem) -> list[PossibleAct]:
+        """What may be done about an event of the bank."""
+        return acts.possible(event.webhook_id, Case(keys.BANK_EVENT, event.outcome, self.now()))
+
+    def client(self, kind: ClientKind, client_id: str) -> Client:
+        """Raises ClientNotFound."""
+        return clients.find(self.table, kind, client_id)
+
+    def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
+        """A page of one day's acts of operators, newest first."""
+        return audit.entries(self.table, date, limit=limit, after=after)
+
+    def reconcile(self, owner: Owner) -> Reconciled:
+        """Add the account's journal up again and hold it against its balances.
+
+        Balances are read before and after the journal: only if they have not moved are the two of one moment.
+        Raises AccountNotFound, AccountBusy.
+        """
+        for _ in range(model.RECONCILE_TRIES_MAX):
+            balance, holdings = ledger.account(self.table, owner, consistent=True)
+            assets = [USD, *(h.asset_id for h in holdings)]
+            lines = [line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id)]
+            if (balance, holdings) == ledger.account(self.table, owner, consistent=True):
+                differences = Books.by_journal(lines).differences(Books.by_balances(balance, holdings))
+                if differences:
+                    log.error("drift", extra={"username": owner.username, "differences": differences})
+                return Reconciled(owner.username, len(lines), differences)
+        raise model.AccountBusy(f"the account of {owner.username} is being traded on", retry_after_seconds=5)
+
+    def reconcile_all(self, more_time: Callable[[], bool]) -> tuple[int, int]:
+        """Reconcile account after account while there is time, and go on there the next time.
+
+        Returns how many were looked at, and how many differences were found.
+        """
+        position, looked_at, drift = store.cursor(self.table), 0, 0
+        while more_time():
+            page = store.accounts(self.table, position)
+            for owner in page.items:
+                if not more_time():
+                    break
+                try:
+                    drift += len(self.reconcile(owner).differences)
+                    looked_at += 1
+                except (NotFound, Unavailable) as refusal:
+                    log.info("not reconciled now", extra={"username": owner.username, "why": refusal.detail})
+                position = store.behind(owner)
+            else:
+                position = page.after
+            with self.table.transaction() as tx:
+                tx.add(store.move_cursor(position, self.now()))
+            if position is None:
+                break
+        return looked_at, drift
+
+    def owner(self, username: str) -> Owner:
+        """Raises AccountNotFound."""
+        return ledger.owner(self.table, username)

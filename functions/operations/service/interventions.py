@@ -1,0 +1,140 @@
+"""What operators do by hand about the desk as a whole. Each act is audited, in the transaction that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from common.acts import OperatorOutcome
+from common.domain import acts, audit, clients, work
+from common.domain.audit import AuditEntry
+from common.domain.catalogue import store as catalogue
+from common.domain.catalogue.model import Asset
+from common.domain.clients import Client
+from common.domain.ledger.model import USD
+from common.domain.payouts.events import BankEvents, Taken
+from common.domain.payouts.store import BankEventItem, EventDecided
+from common.keys import PrimaryKey
+from functions.operations import model
+from functions.operations.service import RUNNING, Operations
+
+
+@dataclass(frozen=True)
+class Interventions:
+    operations: Operations
+    events: BankEvents
+
+    def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
+
+        Raises NothingKnown; NothingWaits; NotDriven; StillRunning; Redriven (another operator was first);
+        MachinesUnavailable, Busy.
+        """
+        item = self.operations.known(thing_id)
+        if item.open_work is None:
+            raise model.NothingWaits("it waits for nothing", id=thing_id)
+        if item.machine is None:
+            raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
+        if not acts.machine_decides(self.operations.case(item)):
+            raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
+        execution = self.operations.execution(item)
+        if execution is not None and execution.status == RUNNING:
+            raise model.StillRunning(f"its execution {execution.name} runs", id=thing_id, execution=execution.name)
+        if not dry_run:
+            now = self.operations.now()
+            entry = AuditEntry(now, operator, "work redrive", thing_id, reason)
+            self.operations.table.write(work.redriven(item, now), audit.entry(entry))
+            restarted = work.find(self.operations.table, PrimaryKey(item.PK, item.SK))
+            if restarted is not None:
+                work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
+        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
+        return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
+
+    def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
+
+        Raises EventNotFound, Busy.
+        """
+        event = self.events.known(webhook_id)
+        if not acts.is_parked(event.outcome):
+            return _decided(event)
+        if dry_run:
+            expected = self.events.outlook(event)
+            return OperatorOutcome(webhook_id, Taken.PARKED, expected.taken, done=False, says=expected.why)
+        entry = audit.entry(AuditEntry(self.operations.now(), operator, "parked replay", webhook_id, reason))
+        try:
+            taken = self.events.replay(webhook_id, operator, entry)
+        except EventDecided:
+            return _decided(self.events.known(webhook_id))
+        says = self.events.known(webhook_id).why
+        return OperatorOutcome(webhook_id, Taken.PARKED, taken, done=taken is not Taken.PARKED, says=says)
+
+    def dismiss(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Nothing is to be done about a parked event. A repeat changes nothing.
+
+        Raises EventNotFound, Busy.
+        """
+        event = self.events.known(webhook_id)
+        if not acts.is_parked(event.outcome):
+            return _decided(event)
+        if not dry_run:
+            entry = audit.entry(AuditEntry(self.operations.now(), operator, "parked dismiss", webhook_id, reason))
+            try:
+                self.events.dismiss(webhook_id, reason, entry)
+            except EventDecided:
+                return _decided(self.events.known(webhook_id))
+        says = f"nothing is done about it: {event.why}"
+        return OperatorOutcome(webhook_id, Taken.PARKED, Taken.DISMISSED, done=not dry_run, says=says)
+
+    def save_asset(self, asset: Asset, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Write an asset of the catalogue, new or changed, as a whole. Traders see it within five seconds.
+        A repeat changes nothing.
+
+        Raises ImpossibleAsset, PrecisionLowered, Busy.
+        """
+        if asset.asset_id == USD:
+            raise model.ImpossibleAsset("USD is what assets are priced in")
+        if asset.min_notional > asset.max_notional:
+            raise model.ImpossibleAsset("min_notional is above max_notional")
+        before = catalogue.find(self.operations.table, asset.asset_id)
+        if before is not None:
+            asset.check_keeps_decimals(before)
+        status = None if before is None else _traded(before)
+        says = model.changes(None if before is None else vars(before), vars(asset))
+        if not says:
+            return OperatorOutcome.repeat(asset.asset_id, status, "is so already; nothing to do")
+        if not dry_run:
+            now = self.operations.now()
+            entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
+            self.operations.table.write(catalogue.save(asset, now), audit.entry(entry))
+        return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
+
+    def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """Write a client, new or changed. A repeat changes nothing. Raises ClientTaken, Busy."""
+        before = clients.existing(self.operations.table, client.kind, client.client_id)
+        if before is not None and before.owner != client.owner:
+            raise clients.taken(client)
+        status = None if before is None else before.status
+        says = model.changes(None if before is None else _told(before), _told(client))
+        if not says:
+            return OperatorOutcome.repeat(client.client_id, status, "is so already; nothing to do")
+        if not dry_run:
+            told = f"{client.kind}, {says}: {reason}"
+            entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
+            self.operations.table.write(clients.save(client), audit.entry(entry))
+        return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
+
+
+def _traded(asset: Asset) -> str:
+    """The status of an asset, as operators are told it."""
+    return "ACTIVE" if asset.active else "INACTIVE"
+
+
+def _told(client: Client) -> dict[str, object]:
+    account = {} if client.account_id is None else {"account_id": client.account_id}
+    return {"username": client.owner.username, "status": client.status, **account}
+
+
+def _decided(event: BankEventItem) -> OperatorOutcome:
+    """It is parked no more."""
+    says = f"is {event.outcome} already ({event.why}); nothing to do"
+    return OperatorOutcome.repeat(event.webhook_id, event.outcome, says)

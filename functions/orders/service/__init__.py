@@ -1,0 +1,212 @@
+"""What a customer or an operator can ask of the order desk; `book` and `marks` are what the clock moves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+
+from common.acts import OperatorOutcome
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.catalogue.store import Market
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, portfolio
+from common.errors import Refusal
+from common.idempotency import Replayable
+from common.owner import Owner
+from common.table.table import Page, Position, Table
+from common.table.transaction import Busy
+from functions.orders import model, store
+from functions.orders.model import Order, OrderNotPending, OtherOrder, Side, Status, Terms
+from functions.orders.service.book import Book
+from functions.orders.service.trading import trade
+
+CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
+CUSTOMER = "customer"
+
+
+@dataclass(frozen=True)
+class Orders:
+    table: Table
+    market: Market
+    now: Callable[[], datetime]
+
+    @property
+    def book(self) -> Book:
+        """Where limit orders rest."""
+        return Book(self.table, self.now)
+
+    def place(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[Order]:
+        """Buy or sell: at the market and at once, or at a limit and when the market gets there.
+
+        The order, the balances and the journal change together. The same key with the same terms gives the order of
+        the first time for ever, whatever has changed since; a refused order leaves nothing, so it may be tried again.
+
+        Raises, in this order:
+            AssetNotFound, AssetInactive, PriceUnavailable (market orders), BoughtElsewhere, PriceMoved,
+            ExpiryOutOfRange, PrecisionExceeded, BelowMinimum, AboveMaximum, AmountTooLarge;
+            IdempotencyKeyReused: the key stands for other terms;
+            AccountNotFound, InsufficientFunds, InsufficientAsset: as the table has it, in the write itself;
+            Busy: too many others write the same balances; nothing is known to be written, repeat with the same key.
+        """
+        order_id = model.order_id(owner, idempotency_key)
+        try:
+            order = self._priced(owner, order_id, asked)
+        except Refusal:
+            # Prices, the catalogue and the clock may refuse what they once accepted: a repeat comes first.
+            placed = store.find(self.table, order_id)
+            if placed is None:
+                raise
+            return Replayable(placed.repeated(asked), replayed=True)
+        try:
+            if order.status is Status.PENDING:
+                self.book.enter(order, CUSTOMER)
+            else:
+                trade(self.table, order, store.insert(order))
+        except store.AlreadyPlaced as repeat:
+            return Replayable(repeat.order.repeated(asked), replayed=True)
+        return Replayable(order)
+
+    def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
+        listing, now = self.market.listing(asked.asset_id), self.now()
+        if asked.is_limit:
+            listing.must_be_active()
+            return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
+        return model.market_order(owner, order_id, asked, listing.asset, listing.tradable_quote(now), now)
+
+    def order(self, owner: Owner, order_id: str) -> Order:
+        """Raises OrderNotFound."""
+        return store.get(self.table, owner, order_id)
+
+    def orders(
+        self,
+        owner: Owner,
+        *,
+        asset_id: str | None = None,
+        status: Status | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        after: Position | None,
+    ) -> Page[Order | OtherOrder]:
+        """A page of the owner's orders of every kind, newest first. With `status` a page may be short and still not
+        the last."""
+        query = store.of_user(owner, asset_id, status, since, until)
+        return self.table.page(store.AnyOrderItem, query, limit=limit, after=after).of(store.listed)
+
+    def cancel(self, owner: Owner, order_id: str) -> Replayable[Order]:
+        """Take a resting order back, and its hold with it. A repeat gives the cancelled order.
+
+        Raises OrderNotFound, OrderNotPending (it filled, expired or failed first), Busy.
+        """
+        order = store.get(self.table, owner, order_id)
+        if order.status is Status.CANCELLED:
+            return Replayable(order, replayed=True)
+        try:
+            return Replayable(self.book.close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+        except OrderNotPending:
+            order = store.get(self.table, owner, order_id)
+            if order.status is not Status.CANCELLED:
+                raise
+            return Replayable(order, replayed=True)  # another request has cancelled it in between
+
+    def cancel_all(self, owner: Owner, asset_id: str | None, after: Position | None) -> Page[Order]:
+        """Cancel the resting orders on one page of the owner's orders; the position goes on behind it. The list is a
+        moment old: an order placed in the last second may not be on it yet.
+
+        Raises Busy, perhaps with a part of the page cancelled: the same request does the rest.
+        """
+        seconds = self.table.patience.monotonic
+        began = seconds()
+        page = self.orders(owner, asset_id=asset_id, limit=model.CANCEL_ALL_BATCH, after=after)
+        cancelled = []
+        for order in page.items:
+            if isinstance(order, OtherOrder) or order.status is not Status.PENDING:
+                continue
+            if seconds() - began > CANCEL_ALL_SECONDS_MAX:
+                raise Busy("cancelling takes long; send the same request again for the rest", retry_after_seconds=1)
+            with suppress(OrderNotPending):  # the index was late: it had filled or expired
+                cancelled.append(self.book.close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
+        return Page(cancelled, page.after)
+
+    def fail(self, order_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+        """An operator ends a resting order that can not be carried out, and gives the hold back. Audited. A repeat
+        changes nothing.
+
+        Raises OrderNotFound, OrderNotPending, Busy.
+        """
+        order = store.find(self.table, order_id)
+        if order is None:
+            raise model.OrderNotFound("there is no such order", id=order_id)
+        if order.status is Status.FAILED:
+            return OperatorOutcome.repeat(order_id, order.status, "is FAILED already; nothing to do")
+        failed = model.closed(order, Status.FAILED, reason, self.now())
+        if not dry_run:
+            entry = audit.entry(AuditEntry(failed.updated_at, operator, "orders fail", order_id, reason))
+            try:
+                self.book.close(order, Status.FAILED, reason, operator, entry)
+            except OrderNotPending:
+                moved = store.find(self.table, order_id)
+                if moved is None or moved.status is not Status.FAILED:
+                    raise
+                return OperatorOutcome.repeat(order_id, moved.status, "was made FAILED by another operator meanwhile")
+        held = f"{order.quantity} are" if order.order_type is Side.SELL else f"${order.hold} are"
+        says = f"is {failed.status}; the held {held} free on the customer's balance"
+        return OperatorOutcome(order_id, order.status, failed.status, done=not dry_run, says=says)
+
+    def portfolio(self, owner: Owner) -> Portfolio:
+        """Everything the owner has, at the latest prices. Raises AccountNotFound."""
+        balance, holdings = ledger.account(self.table, owner)
+        return portfolio(balance, holdings, self._marks(holdings))
+
+    def _marks(self, holdings: Sequence[Holding]) -> dict[str, Mark]:
+        now, listings = self.now(), self.market.listings()
+        marks = {}
+        for holding in holdings:
+            listing = listings.get(holding.asset_id)
+            quote = None if listing is None else listing.quote_at(now)
+            if listing is not None and quote is not None:
+                marks[holding.asset_id] = Mark(quote.price, quote.as_of, listing.stale(now))
+        return marks
+
+    def holdings(self, owner: Owner) -> tuple[Balance, list[Holding]]:
+        """Raises AccountNotFound."""
+        return ledger.account(self.table, owner)
+
+    def holding(self, owner: Owner, asset_id: str) -> Holding:
+        """Raises AssetNotFound: also when the owner never had it."""
+        holding = ledger.holding(self.table, owner, asset_id)
+        if holding is None:
+            raise model.HoldingNotFound(f"you never held {asset_id}")
+        return holding
+
+    def history(
+        self,
+        owner: Owner,
+        asset_id: str,
+        *,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        limit: int,
+        after: Position | None,
+    ) -> Page[AssetTransaction]:
+        """A page of the owner's trades of one asset, newest first."""
+        return ledger.history(self.table, owner, asset_id, since, until, limit=limit, after=after)
+
+    def statement(self, owner: Owner, since: datetime, until: datetime) -> list[AssetTransaction]:
+        """Everything that moved the owner's dollars and assets in a span of time, oldest first.
+
+        Raises AccountNotFound, StatementTooLong.
+        """
+        _, holdings = ledger.account(self.table, owner)
+        assets = [USD, *(holding.asset_id for holding in holdings)]
+        every = (line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id, since, until))
+        lines = list(islice(every, model.STATEMENT_LINES_MAX + 1))
+        if len(lines) > model.STATEMENT_LINES_MAX:
+            raise model.StatementTooLong(
+                f"a statement has at most {model.STATEMENT_LINES_MAX} lines: page through the transactions instead"
+            )
+        return sorted(lines, key=lambda line: (line.created_at, line.order_id))
