@@ -447,6 +447,35 @@ def test_two_that_give_a_payout_up_at_once_give_it_up_once(desk: Desk, ann: Owne
     assert (stages, counted["PayoutsFailed"]) == ([Stage.FAILED, Stage.FAILED], 1)
 
 
+def test_a_payout_is_not_given_up_once_one_more_attempt_is_asked_for(desk: Desk, ann: Owner) -> None:
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=5)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.offramp.poll(order_id)
+    for _ in range(5):
+        begin(desk, order_id)
+    before_next_write(desk, lambda: desk.by_hand("retry", order_id))
+    assert begin(desk, order_id) is Stage.SEND
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED"] * 5 + ["COMPLETED"])
+
+
+def test_who_would_stop_a_payout_that_goes_on_meanwhile_stops_nothing(desk: Desk, ann: Owner) -> None:
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=1)
+    desk.world.machines.run()
+    desk.clock.forward(seconds=61)
+    block(desk, ann, ClientKind.BANKING)
+
+    def goes_on() -> None:
+        block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
+        begin(desk, order_id)
+
+    before_next_write(desk, goes_on)
+    assert desk.payouts.create(order_id).stage is Stage.CHECK
+    assert (decided(desk, order_id), waits_for_person(desk, order_id)) == (["REJECTED", "PENDING"], None)
+    desk.run()
+
+
 def test_only_a_pending_attempt_is_checked_and_only_a_rejected_one_is_followed(desk: Desk, ann: Owner) -> None:
     order_id = awaiting(desk, ann)
     before, asked = desk.dynamo.items(), desk.world.simulated.calls[Operation.CREDIT]

@@ -18,7 +18,7 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status
-from sandbox.bank.bank import Outcome
+from sandbox.bank.bank import Operation, Outcome
 from tests.desk import Desk
 from tests.seen import (
     an_event,
@@ -171,16 +171,17 @@ def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: 
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
+    desk.world.machines.run()
     assert decided(desk, order_id) == ["REJECTED", "PENDING"]
+    assert executions(desk, order_id)[0].waits_for_token
     swept = desk.sweeper.sweep(lambda: True)
     assert (swept.parked, swept.replayed) == (0, 1)
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
     assert outcome(desk, early) == ("APPLIED", "replayed by the sweeper: paid")
-    assert desk.operations.parked(10) == []
-    assert desk.events.receive(early) == "REPEATED"
-    desk.world.simulated.decide(f"{order_id}-02", "complete")
     desk.world.machines.run()
     assert executions(desk, order_id)[0].status == "SUCCEEDED"
+    assert (desk.operations.parked(10), desk.events.receive(early)) == ([], "REPEATED")
+    desk.world.simulated.decide(f"{order_id}-02", "complete")
 
 
 @pytest.mark.parametrize(
@@ -313,6 +314,19 @@ def test_a_late_success_leaves_the_pending_attempt_to_the_bank(desk: Desk, ann: 
     assert decided(desk, order.order_id) == ["REJECTED", "REJECTED"]
     assert (waits_for_person(desk, order.order_id) or "").startswith("an operator, before the attempt after 2")
     desk.by_hand("mark_paid", order.order_id, "attempt 1 was paid after all", "olga", dry_run=False)
+
+
+def test_after_a_late_success_what_the_bank_does_not_know_is_not_sent_again(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.world.simulated.fail_before_next(Operation.CREDIT)
+    event = told(desk, f"{order_id}-01", "fail")
+    desk.events.receive(event)
+    desk.run(until=lambda: decided(desk, order_id) == ["REJECTED", "PENDING"])
+    desk.events.receive(contradicting(event))
+    assert desk.payouts.check(order_id).stage is Stage.STOPPED
+    desk.run()
+    assert (decided(desk, order_id), len(desk.world.simulated.records())) == (["REJECTED", "PENDING"], 1)
+    assert waits_for_person(desk, order_id)
 
 
 def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(desk: Desk, ann: Owner) -> None:
