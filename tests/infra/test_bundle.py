@@ -31,6 +31,7 @@ from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Symbol, Venue
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
+from tests.doors import NEXT_SECRET
 
 MIB = 1024 * 1024
 ZIP_BYTES_MAX = {  # of the plain asset, and of the one with the packages for the exchange
@@ -153,11 +154,12 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
     called = [handlers[name] for name, grant in GRANTS.items() if embedded.for_grant(grant) is asset]
     (tmp_path / "calls.json").write_text(json.dumps(called))
 
-    def empty(_: Request) -> Answer:
-        return as_json(EMPTY_AWS)
+    def empty(asked: Request) -> Answer:
+        return as_json({**EMPTY_AWS, "SecretString": NEXT_SECRET} if b"webhook" in asked.body else EMPTY_AWS)
 
     with serve(empty, name="aws") as aws:
-        environment = {**settled.ENVIRONMENT, "AWS_ENDPOINT_URL": aws.url, "AWS_LAMBDA_FUNCTION_NAME": "composes"}
+        named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "BANK_WEBHOOK_SECRET": "webhook"}
+        environment = {**settled.ENVIRONMENT, "AWS_ENDPOINT_URL": aws.url, **named}
         printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)
     answers = dict(json.loads(line) for line in printed.splitlines() if line.startswith('["functions.'))
     assert list(answers) == [handler for handler, _ in called]
