@@ -45,7 +45,7 @@ class Request:
 
     @property
     def address(self) -> str:
-        return "/" + "/".join(quote(segment, safe="") for segment in self.path)
+        return "/" + "/".join(quote(segment, safe=":") for segment in self.path)
 
 
 class Api:

@@ -40,7 +40,7 @@ Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
 
 
-def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
+def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOutcome:
     verb = command.partition(" ")[2]
     by_hand = {
         "retry-payout": "retry",
@@ -51,7 +51,7 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
         "abandon-attempt": "abandon",
     }
     if verb in by_hand:
-        return desk.by_hand(by_hand[verb], thing_id, dry_run=True)
+        return desk.by_hand(by_hand[verb], thing_id, dry_run=dry_run)
     acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
@@ -60,13 +60,13 @@ def dry_run(desk: Desk, command: str, thing_id: str) -> OperatorOutcome:
         "parked replay": desk.interventions.replay,
         "parked dismiss": desk.interventions.dismiss,
     }
-    return acts_of[command](thing_id, "by hand", "olga", dry_run=True)
+    return acts_of[command](thing_id, "by hand", "olga", dry_run=dry_run)
 
 
 def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> bool:
     """Would it be done? Where the exchange is asked besides, what is listed may be refused all the same."""
     try:
-        outcome = dry_run(desk, command, thing_id)
+        outcome = ask(desk, command, thing_id, dry_run=True)
     except (SellOrderNotOpen, BatchNotStuck) as refusal:
         if command == "offramp void" and "the exchange has executed" in refusal.detail:
             return listed
@@ -414,3 +414,42 @@ def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
         (f"withdrawals {verb}", f"POST /operations/withdrawals/{thing_id}/{verb}")
         for verb in ("retry-payout", "complete", "reject")
     ]
+
+
+def stuck(desk: Desk, ann: Owner, command: str) -> str:
+    """The id of something that this may be done to."""
+    of = command.partition(" ")[0]
+    if of == "orders":
+        return desk.buy(ann, "1", order_price="90").order_id
+    if of == "batches":
+        return desk.purchase(ann, "20").batch_id
+    if of == "parked":
+        desk.world.simulated.set_outcome("pending")
+        reference = f"{withdraw(desk, ann)}-01"
+        desk.events.receive(an_event(desk, reference, event_id="evt_early", amount=Money(40)))
+        desk.world.machines.run()
+        return "evt_early"
+    if command == "offramp void":
+        desk.world.nobody_buys()
+        return cash_out(desk, ann)
+    if command.endswith(("redrive", "abandon-attempt")):
+        desk.world.simulated.set_outcome("pending")
+        thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)
+        desk.world.machines.run()
+        desk.world.machines.restart()
+        return thing_id
+    desk.world.simulated.set_outcome("fail", times=5)
+    thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)
+    desk.run()
+    return thing_id
+
+
+@pytest.mark.parametrize("command", sorted({act.command for act in ACTS}))
+def test_an_act_is_audited_in_the_words_of_its_command(desk: Desk, command: str) -> None:
+    desk.list_exchange_asset()
+    desk.clients(ann := desk.customer(usd="2000.00"))
+    desk.buy(ann, "10")
+    thing_id = stuck(desk, ann, command)
+    assert ask(desk, command, thing_id, dry_run=False).done
+    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    assert (entry.action, entry.subject, entry.operator) == (command, thing_id, "olga")

@@ -1,5 +1,6 @@
 """The catalogue, clients, unfinished work and what drives it on, parked events, the audit and the books."""
 
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from datetime import timedelta
 from functools import partial
@@ -32,7 +33,7 @@ from functions.operations.model import (
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, Desk
-from tests.seen import before_next_write
+from tests.seen import around, before_next_write
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -278,6 +279,21 @@ class TestStories:
         assert pool.batch not in (None, batch.id)
         desk.run()
         assert desk.operations.story(batch.id).members == batch.members
+
+    def test_of_a_batch_that_is_closed_meanwhile_are_told_as_of_the_batch(self, desk: Desk) -> None:
+        ann = trader(desk)
+        desk.list_exchange_asset()
+        first = desk.purchase(ann, "4")
+
+        def read(real: Callable[..., Any], **asked: Any) -> Any:
+            if "POOL#" in str(asked):
+                desk.client = None
+                desk.purchase(ann, "6")
+            return real(**asked)
+
+        desk.client = around(desk.dynamo, get_item=read)
+        story = desk.operations.story(first.batch_id)
+        assert (story.kind, story.status, len(story.members)) == ("batch", "CLOSED", 2)
 
     def test_of_an_attempt_without_an_answer_say_that_it_was_begun(self, desk: Desk) -> None:
         desk.world.simulated.fail_before_next(Operation.CREDIT)
