@@ -29,7 +29,7 @@ up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT cho
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
 	@python -m local down
 
-demo: up  ## drive the order desk through its HTTP API, and draw what happened
+demo: up  ## play a customer's day through the HTTP API, and draw what happened
 	@python -m local demo
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
@@ -51,7 +51,7 @@ check: install  ## format, lint, types, import contracts, and the stack with cdk
 	cdk synth --quiet --strict --context environment=staging
 	cdk synth --quiet --strict --context environment=production --context price_oracle_key=yes
 
-docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the status diagrams
+docs: $(INSTALLED)  ## redraw what is drawn from the code: openapi.json, the key table, the diagrams of statuses and machines
 	@python -m docgen
 
 bench: install  ## measure what is promised, into docs/benchmarks.md

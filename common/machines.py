@@ -25,8 +25,8 @@ HISTORY_EVENTS_MAX = 1000  # the newest
 
 
 class ElsewhereNow(Conflict):
-    """What a machine moves is not where the task that was asked would take it. On this name the machine reads where it
-    is, and goes on there."""
+    """The thing stands at another stage than this task is for. On this name the machine reads the stage, and goes on
+    there."""
 
 
 class MachinesUnavailable(Unavailable):

@@ -78,7 +78,7 @@ class Watch(Construct):
     def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
-        self._alarm("Bugs", bugs, "bug", "A function answered 500: something happened that nobody had thought of.")
+        self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
             "HoldMissing",
             hold_missing,
@@ -122,7 +122,7 @@ class Watch(Construct):
             "FillsNotBelieved",
             not_believed,
             "fills-not-believed",
-            "What the exchange says of a sale can not be. It is not written down, and the sale waits.",
+            "What the exchange says of an order can not be. It is not written down, and the order waits.",
         )
         self._alarm(
             "BankContradictions",

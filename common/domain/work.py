@@ -5,8 +5,9 @@ It is late like any index: it says where to look, the item decides. `due_at` is 
 moved in a loop. What waits for a person has partitions of its own, so that it never stands in the sweeper's way.
 
 Some of it is moved by a state machine. Then the item names the machine and its generation, and `drive` sees to it
-that the machine runs: the first execution is named by the item, the n-th after it `{id}-{n}`. A machine begins by
-reading the table, so another generation may be started at any time. What waits for a person is left alone.
+that the machine runs: the first execution is named by the item, the n-th after it `{id}-{n}`. Every task
+acts only on what the table says, so another generation may be started at any time. What waits for a person is left
+alone.
 """
 
 from __future__ import annotations

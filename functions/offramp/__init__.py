@@ -9,7 +9,7 @@
 NEW is an intent that users do not see: the hold of their coins and the id under which the exchange will know the
 order are written before the exchange is asked. A definite no gives the hold back; no answer is looked up.
 
-From BASE_TXN_PENDING on the machine `sell-order` moves it. It begins by reading, every task answers with what the
-table says is next, so an execution may die anywhere and the next one goes on. Withdrawals of dollars leave by the
-machine `payout`, the second half of the same.
+The machine `sell-order` moves it up to the sale, the machine `payout` from there, as it does withdrawals. A task that
+finds the order elsewhere says so, and the hub beside the line reads where it is; so an execution may die anywhere, and
+the next one goes on.
 """

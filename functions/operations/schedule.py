@@ -26,7 +26,8 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Start machines that a crash has left unstarted or dead, and count what is overdue or parked."""
+    """Start machines that a crash has left unstarted or dead, take parked events that can be placed by now, and count
+    what is overdue or parked."""
     swept = sweeper().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
     numbers = asdict(swept)
     for name, number in numbers.items():

@@ -281,7 +281,7 @@ class ExchangeOrders:
         return self._moved(late, [*owner.on_late(late), store.close(order, late)])
 
     def _still_late(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
-        """A redrive has taken it off the list of what needs a person."""
+        """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
         return self._moved(again, [*owner.on_late(again), store.still_late(again)])
 

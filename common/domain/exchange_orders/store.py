@@ -1,5 +1,5 @@
-"""Orders at the exchange in the table. None of these writes decides anything alone: each goes with the write of the
-owner's order, and all but the first are refused with ExchangeOrderMoved when the order is not in the state before."""
+"""Orders at the exchange in the table. Every write carries its condition, is refused with ExchangeOrderMoved, and goes
+with the write of what the order is placed for."""
 
 from __future__ import annotations
 
