@@ -98,7 +98,7 @@ class Wait(NamedTuple):
 
 
 def begin(wait: Wait) -> list[Action]:
-    """The actions after which an item waits for something else, or again."""
+    """As `waits`, for statements that are prepared."""
     return [
         OpenWork.open_work.set(wait.open_work),
         OpenWork.due_at.set(wait.due_at),

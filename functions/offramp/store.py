@@ -104,7 +104,7 @@ def insert(order: SellOrder) -> Write:
         assert old is not None
         return AlreadyAsked(order_of(SellOrderItem.from_raw_data(dict(old))))
 
-    return Write.put(_item(order), when=SellOrderItem.PK.does_not_exist(), otherwise=taken)
+    return Write.insert(_item(order), otherwise=taken)
 
 
 def ask_again(order: SellOrder) -> Write:

@@ -184,7 +184,7 @@ def insert(purchase: Purchase, due_at: datetime, waits_for: str) -> Write:
 
     item = _item(purchase)
     work.wait(item, keys.PURCHASE, due_at=due_at, waits_for=waits_for)
-    return Write.put(item, when=PurchaseItem.PK.does_not_exist(), otherwise=taken)
+    return Write.insert(item, otherwise=taken)
 
 
 def insert_member(purchase: Purchase) -> Write:
@@ -350,7 +350,7 @@ def insert_batch(batch: Batch) -> Write:
     )
     waits_for = "to be placed at the exchange" if found is None else "its members to be refunded"
     work.wait(item, keys.BATCH, due_at=batch.created_at + PLACE_DUE, waits_for=waits_for)
-    return Write.put(item, when=BatchItem.PK.does_not_exist(), otherwise=BatchMoved("the batch is there"))
+    return Write.insert(item, otherwise=BatchMoved("the batch is there"))
 
 
 def cancel(purchase: Purchase, at: datetime, why: str) -> list[Write]:

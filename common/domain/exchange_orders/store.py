@@ -61,7 +61,7 @@ def insert(order: ExchangeOrder) -> Write:
         updated_at=order.sent_at,
     )
     there = ExchangeOrderMoved("it is placed already")
-    return Write.put(item, when=ExchangeOrderItem.PK.does_not_exist(), otherwise=there)
+    return Write.insert(item, otherwise=there)
 
 
 def accept(opened: ExchangeOrder) -> Write:

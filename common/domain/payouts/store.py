@@ -129,10 +129,10 @@ def payout(table: Table, order_id: str) -> Payout:
     )
 
 
-def attempts(table: Table, order_id: str, *, newest_first: bool = False) -> Iterator[Attempt]:
+def attempts(table: Table, order_id: str) -> Iterator[Attempt]:
+    """All of them, oldest first; only tests ask for them."""
     where = partition(order_id) & AttemptItem.SK.startswith(keys.PAYOUT_ATTEMPT.prefix)
-    query = Query(where, consistent=True, newest_first=newest_first)
-    return map(_attempt, table.all(AttemptItem, query))
+    return map(_attempt, table.all(AttemptItem, Query(where, consistent=True)))
 
 
 def latest(table: Table, payout: Payout) -> Attempt | None:
@@ -180,7 +180,7 @@ def begin(payout: Payout, attempt: Attempt) -> list[Write]:
         created_at=at,
         updated_at=at,
     )
-    new = Write.put(written, when=AttemptItem.PK.does_not_exist(), otherwise=AttemptMoved("the attempt is there"))
+    new = Write.insert(written, otherwise=AttemptMoved("the attempt is there"))
     return [order, new, *_still_rejected(payout)]
 
 
@@ -404,14 +404,14 @@ def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
     """Keep an event as taken. Refused with EventSeen: goes first, so that a repeat changes nothing."""
     item = _event_item(event, outcome, why, now)
     item.expires = _expiry(now)
-    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+    return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
 
 def park(event: BankEvent, why: str, now: datetime) -> Write:
     """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
     item = _event_item(event, PARKED_OUTCOME, why, now)
     work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
-    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+    return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
 
 def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
@@ -425,7 +425,7 @@ def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
         updated_at=now,
     )
     work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
-    return Write.put(item, when=BankEventItem.PK.does_not_exist(), otherwise=EventSeen("the event was taken before"))
+    return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
 
 def still_parked(webhook_id: str, why: str, now: datetime) -> Write:
