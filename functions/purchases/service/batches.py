@@ -13,9 +13,9 @@ from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, AssetInactive, PriceUnavailable, Quote
 from common.domain.catalogue.store import Market
 from common.domain.exchange_orders import store as exchange_orders
-from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved, Fill
+from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.domain.exchange_orders.service import Commit, ExchangeOrders
+from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
 from common.errors import Refusal, Unavailable
@@ -38,9 +38,10 @@ from functions.purchases.model import (
     Stage,
     Status,
 )
+from functions.purchases.service.buying import Buying, decided
 from functions.purchases.store import AlreadyAllocated, BatchMoved
 
-EXCHANGE, MACHINE = "the exchange", "the machine"
+MACHINE = "the machine"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ class Batches:
         plan = self._plan(batch)
         try:
             if isinstance(plan, Bought):
-                self.table.write(*_decided(batch, plan, self.now()))
+                self.table.write(*decided(batch, plan, self.now()))
             else:
                 self._place(batch, plan)
         except ExchangeOrderMoved:
@@ -249,8 +250,8 @@ class Batches:
         """Refund a batch that was not sent, or whose order the exchange has lost; or be done with an order that turned
         up after all, once a person has dealt with it at the exchange.
 
-        Raises BatchNotFound; BatchNotStuck: the exchange has the order, or may have, or the batch is decided, be
-        it by a void before; ExchangeUnavailable, Busy.
+        Raises BatchNotFound; BatchNotStuck: the exchange has the order, or may have, or the batch is decided
+        already, by an earlier void as well; ExchangeUnavailable, Busy.
         """
         batch = store.batch(self.table, batch_id)
         after, says, writes = self._void(batch, reason, operator)
@@ -266,7 +267,7 @@ class Batches:
     def _void(self, batch: Batch, reason: str, operator: str) -> tuple[BatchStatus, str, list[Write]]:
         at, placed = self.now(), batch.plan is not None
         order = self._exchange_order(batch) if placed else None
-        not_stuck = BatchNotStuck(f"the batch is {batch.status}: there is nothing to give up", id=batch.batch_id)
+        not_stuck = BatchNotStuck(f"the batch is {batch.status}: there is nothing to void", id=batch.batch_id)
         if not acts.may_void_batch(batch.status, order, at):
             raise not_stuck
         if order is not None and order.status is AtExchange.TURNED_UP:
@@ -275,61 +276,19 @@ class Batches:
             writes = [store.looked(batch, at), exchange_orders.close(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
         found = model.nothing(batch.asset_id, f"not bought: {reason}")
-        decided, told = BatchStatus.DECIDED, f"void: {reason}"
+        after, told = BatchStatus.DECIDED, f"void: {reason}"
         writes = [
             store.decide(batch, found, at),
-            store.batch_event(batch.batch_id, batch.status, decided, told, operator, at),
+            store.batch_event(batch.batch_id, batch.status, after, told, operator, at),
         ]
         if order is None:
-            return decided, "its members are refunded", writes
+            return after, "its members are refunded", writes
         if self.at_exchange.is_lost(order):
             why = "the exchange does not know the order any more"
             lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
             says = "its members are refunded, and were anything bought, it is the desk's"
-            return decided, says, [*writes, exchange_orders.resolve(lost)]
+            return after, says, [*writes, exchange_orders.resolve(lost)]
         raise not_stuck
-
-
-@dataclass(frozen=True)
-class Buying:
-    """A batch as the owner of its exchange order: what each move there means for its members' dollars. `batch` is as
-    it was read; each write stands under the condition that it still is."""
-
-    batch: Batch
-
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        batch, at = self.batch, order.updated_at
-        why = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
-        return [
-            store.accept(batch, at, order.overdue_at + PLACE_DUE),
-            store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
-        ]
-
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return self._nothing(order, f"not bought: the exchange refused: {order.reason}")
-
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return self._nothing(order, f"not bought: {order.reason}")
-
-    def _nothing(self, order: ExchangeOrder, why: str) -> list[Write]:
-        return _decided(self.batch, model.nothing(self.batch.asset_id, why), order.updated_at)
-
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit(_decided(self.batch, model.bought(fill, order.quantity), at))
-
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
-        return [store.turned_up(self.batch, f"order {order.exchange_order_id}", order.updated_at)]
-
-    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
-        return [store.looked(self.batch, order.updated_at)]
-
-
-def _decided(batch: Batch, found: Bought, at: datetime) -> list[Write]:
-    told = found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}"
-    return [
-        store.decide(batch, found, at),
-        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, EXCHANGE, at),
-    ]
 
 
 def _line(member: Member, share: Share, at: datetime) -> AssetTransaction:
