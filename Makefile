@@ -6,7 +6,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 INSTALLED := $(VENV)/.installed
 TOOLS := node_modules/.installed
 ENVIRONMENT ?= staging
-PYTEST_WORKERS ?= 2
+PYTEST_WORKERS ?= 3
 
 # The work tree is ours, and starting is much quicker with bytecode.
 unexport PYTHONDONTWRITEBYTECODE
