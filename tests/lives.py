@@ -83,14 +83,13 @@ def main(begin: Callable[[int], Life], command: str, about: str | None) -> int:
             print("\n".join(life.told))
         return 0
     began, violations = time.monotonic(), 0
-    for seed in range(chosen.first, chosen.first + chosen.lives):
+    for done, seed in enumerate(range(chosen.first, chosen.first + chosen.lives), 1):
         try:
             lived(begin, command, seed)
         except AssertionError as violation:
             violations += 1
             print(violation, flush=True)
-        if seed % 1000 == 999:
-            done = seed + 1 - chosen.first
+        if done % 1000 == 0 or done == chosen.lives:
             each = done / (time.monotonic() - began)
             print(f"{done} lives, {violations} violations, {each:.0f} a second", flush=True)
     return min(violations, 1)
