@@ -15,9 +15,6 @@ NAME_LENGTH, CLASS_LENGTH = 70, 300
 A_KEY_PREFIX = re.compile(r'"[A-Z]+#')
 NO_NAME = re.compile(r"Manager|Helper|Util|^Base|Base$|Impl$", re.IGNORECASE)
 
-# To be mended: nothing is added here.
-LONG_NAMES = ("tests/console", "tests/gateways")
-
 
 def sources(*rooms: str) -> Iterator[tuple[str, str]]:
     """Every Python file of these rooms: where it is, and its text."""
@@ -38,7 +35,7 @@ def test_the_name_of_a_test_is_a_sentence_of_at_most_70_characters() -> None:
     """What is longer says more than one thing, or what its docstring should say."""
     names = [(at, node.name.removeprefix("test_")) for at, node in defined("tests") if node.name.startswith("test_")]
     assert len(names) > 1_000
-    assert [name for name in names if len(name[1]) > NAME_LENGTH and not name[0].startswith(LONG_NAMES)] == []
+    assert [name for name in names if len(name[1]) > NAME_LENGTH] == []
 
 
 def test_nothing_but_the_key_schema_spells_the_prefix_of_a_key() -> None:

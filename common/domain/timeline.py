@@ -20,6 +20,10 @@ from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
+# By whom, where it is nobody with a name.
+CUSTOMER, CLOCK, MACHINE = "customer", "the clock", "the machine"
+MARKET, EXCHANGE, BANK = "the market", "the exchange", "the bank"
+
 
 class EventItem(Item, discriminator=keys.EVENT.entity):
     before = UnicodeAttribute(null=True)

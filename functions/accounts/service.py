@@ -14,6 +14,7 @@ from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, AssetTransaction, Balance, TransactionType
 from common.domain.limits import Limited
+from common.domain.timeline import CUSTOMER
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import ZERO, Money
@@ -22,8 +23,6 @@ from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
 from functions.accounts.model import DepositsByBankOnly, Transfer, User
-
-CUSTOMER = "customer"
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
 from common.domain.exchange_orders.model import ExchangeOrderMoved
-from common.domain.timeline import Event
+from common.domain.timeline import EXCHANGE, Event
 from common.domain.work import OpenWork
 from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
@@ -558,7 +558,7 @@ def _give(
 
 
 def event(
-    order_id: str, before: Status | None, after: Status, reason: str, at: datetime, actor: str = "the exchange"
+    order_id: str, before: Status | None, after: Status, reason: str, at: datetime, actor: str = EXCHANGE
 ) -> Write:
     return timeline.record(order_id, Event(at, before, after, reason, actor))
 

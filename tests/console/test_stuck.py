@@ -234,9 +234,7 @@ def test_an_order_in_the_book_is_ended(desk: Desk, ann: Owner, ask: Ask) -> None
     assert desk.accounts.balance(ann).held == Money(0)
 
 
-def test_an_event_of_the_bank_that_belongs_to_nothing_is_shown_tried_again_and_put_away(
-    desk: Desk, ann: Owner, ask: Ask
-) -> None:
+def test_an_event_that_belongs_to_nothing_is_shown_and_put_away(desk: Desk, ann: Owner, ask: Ask) -> None:
     stray = Adjustment("adj_9", "S" + "A" * 25 + "-01", "acc-ann", Money(5), State.FAILED, "ACCOUNT_CLOSED")
     desk.events.receive(BankEvent("evt_9", stray, desk.clock()))
     listed = ask("parked", "list")

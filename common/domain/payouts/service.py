@@ -25,15 +25,13 @@ from common.domain.payouts.model import (
     paid_facts,
 )
 from common.domain.payouts.store import AttemptMoved
+from common.domain.timeline import BANK, MACHINE
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, State
 from common.log import count, log
 from common.machines import ElsewhereNow, Machines, Standing
 from common.money import ZERO
 from common.table.table import Table
 from common.table.transaction import Write
-
-BANK = "the bank"
-MACHINE = "the machine"
 
 
 @dataclass(frozen=True)

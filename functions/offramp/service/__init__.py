@@ -14,6 +14,7 @@ from common.domain.exchange_orders.model import POLL_LIMIT, ExchangeOrder, Excha
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.ledger import store as ledger
+from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, Side
 from common.idempotency import Replayable
@@ -33,7 +34,6 @@ from functions.offramp.model import (
 from functions.offramp.service.sale import Sale, accepted
 from functions.offramp.store import OrderMoved
 
-CUSTOMER = "customer"
 SALE_MACHINE, PAYOUT_MACHINE = keys.SELL_ORDER.machines
 
 

@@ -10,13 +10,12 @@ from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.domain.timeline import EXCHANGE
 from common.money import ZERO
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.offramp import model, store
 from functions.offramp.model import SellOrder, Status
-
-EXCHANGE = "the exchange"
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from common.domain.audit import AuditEntry
 from common.domain.catalogue.store import Market
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, portfolio
+from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.idempotency import Replayable
 from common.owner import Owner
@@ -25,7 +26,6 @@ from functions.orders.service.book import Book
 from functions.orders.service.trading import trade
 
 CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
-CUSTOMER = "customer"
 
 
 @dataclass(frozen=True)

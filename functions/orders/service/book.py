@@ -10,6 +10,7 @@ from common import keys
 from common.domain import work
 from common.domain.catalogue.model import AmountTooLarge, Listing, Quote
 from common.domain.ledger import store as ledger
+from common.domain.timeline import CLOCK, MARKET
 from common.errors import Refusal, Unavailable
 from common.log import count, log
 from common.table.table import Table
@@ -17,8 +18,6 @@ from common.table.transaction import Write
 from functions.orders import model, store
 from functions.orders.model import Order, OrderNotPending, Side, Status
 from functions.orders.service.trading import trade
-
-MARKET, CLOCK = "the market", "the clock"
 
 
 @dataclass(frozen=True)

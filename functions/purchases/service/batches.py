@@ -18,6 +18,7 @@ from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
+from common.domain.timeline import MACHINE
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Side
 from common.log import log
@@ -40,8 +41,6 @@ from functions.purchases.model import (
 )
 from functions.purchases.service.buying import Buying, decided
 from functions.purchases.store import AlreadyAllocated, BatchMoved
-
-MACHINE = "the machine"
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,10 @@ from datetime import datetime
 
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
+from common.domain.timeline import EXCHANGE
 from common.table.transaction import Write
 from functions.purchases import model, store
 from functions.purchases.model import PLACE_DUE, Batch, BatchStatus, Bought
-
-EXCHANGE = "the exchange"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from common.domain.catalogue.model import Asset, Execution
 from common.domain.catalogue.store import Market
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.ledger import store as ledger
+from common.domain.timeline import CLOCK, CUSTOMER
 from common.errors import Refusal
 from common.idempotency import Replayable
 from common.log import log
@@ -24,7 +25,6 @@ from functions.purchases.model import Batch, BatchStatus, Pool, Purchase, Purcha
 from functions.purchases.store import PoolMoved
 from functions.purchases.strategy import Strategy
 
-CUSTOMER, CLOCK = "customer", "the clock"
 JOIN_TRIES_MAX = 20  # of a pool that others are joining at the same time; each costs a request
 (MACHINE,) = keys.BATCH.machines
 
