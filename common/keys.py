@@ -207,6 +207,7 @@ BATCH = Key(
     machines=("purchase",),
 )
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
+# VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), work="parked")

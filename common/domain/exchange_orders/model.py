@@ -127,7 +127,7 @@ class Missing(StrEnum):
 
     TOO_EARLY = "TOO_EARLY"  # it may still come to know it
     ONCE = "ONCE"  # late enough, for the first time: to be written down
-    FOR_EVER = "FOR_EVER"  # twice: the order never came to be
+    NEVER_PLACED = "NEVER_PLACED"  # twice: the order never came to be
 
 
 def missing(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int) -> Missing:
@@ -139,4 +139,4 @@ def missing(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int)
         return Missing.ONCE
     if asked_at < order.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
         return Missing.TOO_EARLY
-    return Missing.FOR_EVER
+    return Missing.NEVER_PLACED

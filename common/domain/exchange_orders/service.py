@@ -148,7 +148,7 @@ class ExchangeOrders:
             return self.look(order, owner)
         except ExchangeOrderUnknown:
             found = missing(order, asked_at, NEVER_PLACED_SECONDS)
-        if found is Missing.FOR_EVER:
+        if found is Missing.NEVER_PLACED:
             never = self._resolved(order, Status.NEVER, "the exchange never had the order")
             return self._moved(never, [*owner.on_never(never), store.resolve(never)])
         if found is Missing.ONCE:

@@ -45,7 +45,8 @@ class Payouts:
     # All of it may be asked at any time, and again. Each raises PayoutNotFound, Busy.
 
     def read(self, order_id: str) -> Standing:
-        """Where the payout stands; what only a person can decide is marked so."""
+        """Where the payout stands. One that only a person can decide goes on the operators' list here: a machine passes
+        this way last."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
         stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)

@@ -154,7 +154,7 @@ class Offramp:
         """Where the order stands. Raises ExchangeOrderNotFound, as do the others where they need one."""
         order = store.existing(self.table, order_id)
         if order.status is Status.BASE_TXN_PENDING:
-            self._exchange_order(order)
+            self._exchange_order(order)  # if it is missing, the hub ends: it would lead back to the poll for ever
         return self._standing(order)
 
     def _standing(self, order: SellOrder) -> Standing:

@@ -57,7 +57,7 @@ class Batches:
         """Where the batch stands. Raises ExchangeOrderNotFound, as do the others where they need one."""
         batch = store.batch(self.table, batch_id)
         if batch.status in (BatchStatus.PLACED, BatchStatus.WORKING):
-            self._exchange_order(batch)
+            self._exchange_order(batch)  # if it is missing, the hub ends: it would lead back to the poll for ever
         return self._standing(batch)
 
     def _standing(self, batch: Batch) -> Standing:
