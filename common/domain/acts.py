@@ -22,7 +22,7 @@ from common.domain.payouts.model import (
     Payout,
     has_attempts_left,
     is_abandonable,
-    is_settled,
+    is_decidable,
     needs_decision,
 )
 from common.keys import Key
@@ -114,7 +114,7 @@ def _may_redrive(case: Case) -> bool:
 
 
 def _is_settled(case: Case) -> bool:
-    return case.payout is not None and is_settled(case.payout, case.latest)
+    return case.payout is not None and is_decidable(case.payout, case.latest)
 
 
 def _may_retry(case: Case) -> bool:

@@ -21,7 +21,7 @@ from common.domain.payouts.model import (
     PayoutUnsettled,
     has_attempts_left,
     is_abandonable,
-    is_settled,
+    is_decidable,
 )
 from common.domain.payouts.service import Payouts
 from common.table.transaction import Write
@@ -141,7 +141,7 @@ class PayoutActs:
 
     def _must_be_settled(self, payout: Payout) -> None:
         latest = self._latest(payout)
-        if not is_settled(payout, latest):
+        if not is_decidable(payout, latest):
             raise PayoutUnsettled(
                 f"the order is {payout.status}, its latest attempt "
                 f"{latest.status if latest else 'not begun'}: only a rejected payout is decided by hand",

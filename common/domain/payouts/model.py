@@ -168,7 +168,7 @@ def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
     return payout.status == payout.kind.failed or (payout.disputed and not pending)
 
 
-def is_settled(payout: Payout, latest: Attempt | None) -> bool:
+def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
     """May a person decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
 
