@@ -37,8 +37,8 @@ class PayoutActs:
     payouts: Payouts
 
     def retry(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Allow one more attempt, and start the machine: it makes the attempt once the pause after the last rejection is
-        over, and there is none after the fifth. Raises PayoutUnsettled also when there were too many."""
+        """Allow one more attempt, and start the machine: it makes the attempt once the pause after the last rejection
+        is over, and there is none after the fifth. Raises PayoutUnsettled also when there were too many."""
         payout = self._settled(kind, order_id)
         if not has_attempts_left(payout):
             raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
