@@ -50,8 +50,9 @@ def _book(crossed: int) -> Callable[[int], tuple[Desk, Callable[[], object]]]:
         for n in range(size):
             desk.buy(ann, "0.1", order_price="99" if n < crossed else "50")
         desk.mark("BTC", "99")
-        book, listing = desk.book, desk.market.fresh()["BTC"]
-        return desk, lambda: book.match(listing, lambda: True)
+        book, market = desk.book, desk.market
+        market.fresh()
+        return desk, lambda: book.match(market, "BTC", lambda: True)
 
     return prepare
 

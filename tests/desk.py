@@ -199,11 +199,11 @@ class Desk:
             self.mark(asset_id, price)
         return asset
 
-    def mark(self, asset_id: str, price: str) -> None:
-        """The market is here now."""
+    def mark(self, asset_id: str, price: str, notice: timedelta = timedelta(0)) -> None:
+        """The market is here now, or is known to be when the notice is over."""
         now = self.clock()
         with self._direct().transaction() as tx:
-            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice=timedelta(0)))
+            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice))
 
     def _direct(self) -> Table:
         return Table(self.dynamo, TABLE.name)  # type: ignore[arg-type]
@@ -314,7 +314,7 @@ class Desk:
         return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
-        return self.book.match(self.market.listing(asset_id), lambda: True)
+        return self.book.match(self.market, asset_id, lambda: True)
 
     def expire(self) -> int:
         return self.book.expire(lambda: True)

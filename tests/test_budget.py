@@ -19,9 +19,10 @@ import pytest
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
-from common.money import Money, Price
+from common.money import Money
 from common.owner import Owner
-from functions.orders.model import Status
+from functions.orders import store
+from functions.orders.model import Side, Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
@@ -93,7 +94,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.mark("BTC", "90" if side == "BUY" else "110")
             book, quote = desk.book, desk.market.fresh()["BTC"].quote
             assert quote is not None
-            (resting,) = list(_crossed(desk, quote.price))
+            (resting,) = list(store.crossed(desk.table, "BTC", Side(side), quote.price))
             return lambda: book.fill(resting, quote)
 
         return prepared
@@ -312,12 +313,6 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 def _one(desk: Desk, ann: Owner) -> Callable[[], Any]:
     order = desk.buy(ann, "1")
     return lambda: desk.orders.order(ann, order.order_id)
-
-
-def _crossed(desk: Desk, price: Price) -> Any:
-    from functions.orders import store
-
-    return store.crossed(desk.table, "BTC", price)
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -33,11 +33,12 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
-    for listing in listings[first:] + listings[:first]:
+    for turn, listing in enumerate(listings[first:] + listings[:first]):
+        asset_id = listing.asset.asset_id
         try:
-            filled += book().match(listing, lambda: _time_left(context))
+            filled += book().match(market(), asset_id, _share(context, len(listings) - turn))
         except (Conflict, Unavailable) as refusal:
-            log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
+            log.info("not matched", extra={"asset_id": asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
 
 
@@ -48,6 +49,13 @@ def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def _time_left(context: LambdaContext) -> bool:
     return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
+
+
+def _share(context: LambdaContext, of: int) -> Callable[[], bool]:
+    """Is there time left of an equal part of what there is now? What one leaves is for those after it."""
+    left = context.get_remaining_time_in_millis()
+    end = left - (left - RESERVE_MILLISECONDS) / of
+    return lambda: context.get_remaining_time_in_millis() > end
 
 
 def _counted(**numbers: int) -> dict[str, int]:

@@ -146,6 +146,9 @@ class Listing:
     views of the table differ by seconds, change the price at one instant, and nobody trades on two prices at once:
 
         marked at 0 s ─── every process has seen it by 5 s ─── all of them use it from 6 s
+
+    Who has seen it before that knows two prices, and trades at the one that is worse for the customer: otherwise the
+    desk would fill orders at a price of which it knows that it is over.
     """
 
     asset: Asset
@@ -180,8 +183,16 @@ class Listing:
         if not self.asset.active:
             raise AssetInactive(f"{self.asset.asset_id} is not traded at present")
 
-    def tradable_quote(self, now: datetime) -> Quote:
-        """Raises AssetInactive, PriceUnavailable."""
+    def tradable_ask(self, now: datetime) -> Quote:
+        """What a customer buys at: the higher of the quotes that we know. Raises AssetInactive, PriceUnavailable."""
+        return max(self._tradable(now), key=lambda quote: quote.price)
+
+    def tradable_bid(self, now: datetime) -> Quote:
+        """What a customer sells at: the lower of the quotes that we know. Raises AssetInactive, PriceUnavailable."""
+        return min(self._tradable(now), key=lambda quote: quote.price)
+
+    def _tradable(self, now: datetime) -> list[Quote]:
+        """The quote that counts now, and the one that will. Raises AssetInactive, PriceUnavailable."""
         self.must_be_active()
         quote = self.quote_at(now)
         if quote is None:
@@ -193,4 +204,4 @@ class Listing:
                 age_max_seconds=self.asset.price_age_max_seconds,
                 retry_after_seconds=60,
             )
-        return quote
+        return [quote] if self.quote is None else [quote, self.quote]

@@ -357,12 +357,13 @@ def sell(
     when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
     monotonic = table.patience.monotonic
     began, now = monotonic(), holding(table, owner, quantity.asset_id)
-    while monotonic() - began < seconds_max:
+    while True:
         try:
             return commit(sale(now, quantity, proceeds))
         except HoldingMoved as moved:
             now = moved.holding
-    raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
+        if monotonic() - began >= seconds_max:
+            raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
 
 
 def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:
