@@ -9,7 +9,7 @@ from typing import Any
 
 from common import aws
 from common.gateways.bank import Bank
-from common.gateways.exchange import Exchange
+from common.gateways.exchange import Exchange, Tickers
 from common.settings import MissingSetting, settings
 
 
@@ -26,7 +26,22 @@ def exchange() -> Exchange:
         from common.gateways.exchange.alphapoint import AlphaPointExchange
 
         return AlphaPointExchange(here.exchange_url, quote=here.exchange_quote, **key)
-    raise MissingSetting(f"EXCHANGE is {here.exchange!r}; it is binance or alphapoint")
+    raise _unknown(here.exchange)
+
+
+@cache
+def tickers() -> Tickers:
+    """The exchange as anybody may ask it: without its key, and without the packages that only its orders need."""
+    here = settings()
+    if here.exchange == "binance":
+        from common.gateways.exchange.ccxt import BinanceTickers
+
+        return BinanceTickers(here.exchange_url, quote=here.exchange_quote)
+    if here.exchange == "alphapoint":
+        from common.gateways.exchange.alphapoint import AlphaPointTickers
+
+        return AlphaPointTickers(here.exchange_url, quote=here.exchange_quote)
+    raise _unknown(here.exchange)
 
 
 @cache
@@ -41,6 +56,10 @@ def webhook_secrets() -> Sequence[str]:
     """Of the bank's webhooks, split at spaces: while a key is being replaced there are two."""
     here = settings()
     return aws.secret(_needed("BANK_WEBHOOK_SECRET", here.bank_webhook_secret)).decode().split()
+
+
+def _unknown(exchange: str) -> MissingSetting:
+    return MissingSetting(f"EXCHANGE is {exchange!r}; it is binance or alphapoint")
 
 
 def _needed(name: str, secret_id: str | None) -> str:

@@ -298,7 +298,6 @@ class BinanceFace:
     # Markets
 
     def _exchange_info(self, asked: Asked) -> Any:
-        status = "BREAK" if self._venue.maintenance else "TRADING"
         return {
             "timezone": "UTC",
             "serverTime": _ms(self._clock()),
@@ -307,15 +306,23 @@ class BinanceFace:
                 {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
             ],
             "exchangeFilters": [],
-            "symbols": [_symbol_info(symbol, status) for symbol in self._chosen(asked)],
+            "symbols": [_symbol_info(symbol, self._status) for symbol in self._chosen(asked)],
         }
+
+    @property
+    def _status(self) -> str:
+        """Of every market."""
+        return "BREAK" if self._venue.maintenance else "TRADING"
 
     def _chosen(self, asked: Asked) -> list[Symbol]:
         """Those that `symbol` or `symbols` name, or all."""
         if "symbol" in asked and "symbols" in asked:
             raise Refused(-1128, "Combination of optional parameters invalid.")
         if "symbol" in asked:
-            return [self._symbol(asked.needed("symbol"))]
+            symbol = self._symbol(asked.needed("symbol"))
+            if asked.text("symbolStatus") not in (None, self._status):
+                raise Refused(-1220, "The symbol's status does not match the requested symbolStatus.")
+            return [symbol]
         if "symbols" in asked:
             try:
                 names = json.loads(asked.needed("symbols"))

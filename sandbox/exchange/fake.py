@@ -17,15 +17,16 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
 )
 from common.market import MarketRules
-from common.money import EXACT, Money, Quantity
+from common.money import EXACT, Money, Price, Quantity
 from sandbox.exchange.accounts import NOTHING
 from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, Symbol, VenueRefused
 from sandbox.exchange.venue import Venue
 
-Operation = Literal["rules", "place", "order", "find", "cancel"]
+Operation = Literal["ticker", "rules", "place", "order", "find", "cancel"]
 _T = TypeVar("_T")
 
 _STATES = {
@@ -82,6 +83,10 @@ class FakeExchange:
     def name(self) -> str:
         return self._name
 
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `common.gateways.exchange.Tickers.ticker`."""
+        return self._call("ticker", lambda: self._ticker(asset_id))
+
     def rules(self, asset_id: str) -> MarketRules:
         """See `common.gateways.exchange.Exchange.rules`."""
         return self._call("rules", lambda: self._rules(asset_id))
@@ -132,6 +137,12 @@ class FakeExchange:
         if symbol is None or self._venue.maintenance:
             raise MarketUnknown(f"{self._name} has no open market for {asset_id} in {self._quote}", asset_id=asset_id)
         return symbol
+
+    def _ticker(self, asset_id: str) -> Ticker:
+        bids, asks = self._venue.depth(self._symbol(asset_id).name, 1)
+        if not bids or not asks:
+            raise MarketUnknown(f"nobody buys, or nobody sells, {asset_id} at {self._name} now", asset_id=asset_id)
+        return Ticker(bid=Price(bids[0][0]), ask=Price(asks[0][0]))
 
     def _rules(self, asset_id: str) -> MarketRules:
         symbol = self._symbol(asset_id)

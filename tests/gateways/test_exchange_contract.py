@@ -21,11 +21,13 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
+    Tickers,
     Ticket,
     client_order_id,
 )
-from common.gateways.exchange.alphapoint import AlphaPointExchange
-from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.alphapoint import AlphaPointExchange, AlphaPointTickers
+from common.gateways.exchange.ccxt import BinanceTickers, CcxtExchange
 from common.market import MarketRules
 from common.money import ZERO, Money, Price, Quantity
 from sandbox.exchange import alphapoint
@@ -38,7 +40,7 @@ from sandbox.serving import serve
 
 DESK, MAKER = "desk", "maker"
 OURS = client_order_id("contract")
-OPERATIONS: list[FakeOperation] = ["rules", "place", "order", "find", "cancel"]
+OPERATIONS: list[FakeOperation] = ["ticker", "rules", "place", "order", "find", "cancel"]
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,7 @@ class Doors:
     """An exchange, and how to make things go wrong in front of it."""
 
     exchange: Exchange
+    tickers: Tickers  # the same without a key
     refuse_next: Callable[[], None]
     fail_before_next: Callable[[FakeOperation], None]  # nothing is done
     drop_answer_next: Callable[[FakeOperation], None]  # it is done, and nobody told
@@ -71,16 +74,17 @@ class World:
 @contextmanager
 def _fake(venue: Venue) -> Iterator[Doors]:
     fake = FakeExchange(venue, DESK)
-    yield Doors(fake, fake.refuse_next, fake.fail_before_next, fake.drop_answer_next)
+    yield Doors(fake, fake, fake.refuse_next, fake.fail_before_next, fake.drop_answer_next)
 
 
 @contextmanager
 def _binance(venue: Venue) -> Iterator[Doors]:
     faults, keys = Faults(), Credential(DESK, api_key="key", secret="secret")
-    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
     with serve(BinanceFace(venue, [keys], faults).decide, name="binance") as face:
         yield Doors(
             CcxtExchange(face.url, api_key=keys.api_key, secret=keys.secret),
+            BinanceTickers(face.url),
             refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
             fail_before_next=lambda operation: faults.fail_next(Fault.SERVER_ERROR, on[operation]),
             drop_answer_next=lambda operation: faults.fail_next(Fault.DROP_AFTER, on[operation]),
@@ -91,7 +95,7 @@ def _binance(venue: Venue) -> Iterator[Doors]:
 def _alphapoint(venue: Venue) -> Iterator[Doors]:
     faults = Faults()
     keys = alphapoint.Credential(DESK, api_key="key", secret="secret", account_id=449, user_id=446)
-    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
     later = timedelta()
 
     def fail_next(kind: Fault, operation: FakeOperation) -> None:
@@ -111,6 +115,7 @@ def _alphapoint(venue: Venue) -> Iterator[Doors]:
                 secret=keys.secret,
                 clock=lambda: now() + later,
             ),
+            AlphaPointTickers(f"{face.url}/AP"),
             refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
             fail_before_next=lambda operation: fail_next(Fault.SERVER_ERROR, operation),
             drop_answer_next=lambda operation: fail_next(Fault.DROP_AFTER, operation),
@@ -179,6 +184,49 @@ def test_a_market_that_is_closed_is_none_to_place_in(world: World, known_before:
     world.venue.maintenance = False
     with pytest.raises(ExchangeOrderUnknown):
         world.exchange.find("BTC", OURS)
+
+
+# The ticker
+
+
+@pytest.fixture(params=["with a key", "without"])
+def tickers(request: pytest.FixtureRequest, world: World) -> Tickers:
+    """An exchange, and what anybody sees of it."""
+    return world.exchange if request.param == "with a key" else world.doors.tickers
+
+
+def test_a_ticker_is_the_best_bid_and_the_best_offer(world: World, tickers: Tickers) -> None:
+    for side, price in ((BUY, "99.97"), (BUY, "99.99"), (SELL, "100.01"), (SELL, "100.03")):
+        world.offer(side, "1", price)
+    assert tickers.ticker("BTC") == Ticker(bid=Price("99.99"), ask=Price("100.01"))
+    world.exchange.place(sell("1", "99.99"))
+    assert tickers.ticker("BTC").bid == Price("99.97"), "it is of now"
+
+
+def test_a_ticker_is_exact(world: World, tickers: Tickers) -> None:
+    world.offer(BUY, "1000000000", "0.12345678", symbol="PEPEUSDT")
+    world.offer(SELL, "1", "98765432.87654321", symbol="PEPEUSDT")
+    assert tickers.ticker("PEPE") == Ticker(bid=Price("0.12345678"), ask=Price("98765432.87654321"))
+
+
+@pytest.mark.parametrize("sides", [[], [BUY], [SELL]])
+def test_where_nobody_buys_or_nobody_sells_there_is_no_ticker(world: World, tickers: Tickers, sides: list[str]) -> None:
+    for side in sides:
+        world.offer(side, "1", "100")
+    with pytest.raises(MarketUnknown):
+        tickers.ticker("BTC")
+
+
+def test_a_market_that_is_not_there_or_closed_has_no_ticker(world: World, tickers: Tickers) -> None:
+    world.offer(BUY, "1", "99")
+    world.offer(SELL, "1", "101")
+    assert tickers.ticker("BTC")
+    for asset_id in ("XYZ", "USDT", "BT"):
+        with pytest.raises(MarketUnknown):
+            tickers.ticker(asset_id)
+    world.venue.maintenance = True
+    with pytest.raises(MarketUnknown):
+        tickers.ticker("BTC")
 
 
 # Orders
@@ -400,6 +448,8 @@ def test_a_repeat_of_an_order_is_never_called_a_refusal(world: World) -> None:
 
 def _ask(world: World, operation: FakeOperation, exchange_order_id: str) -> object:
     match operation:
+        case "ticker":
+            return world.exchange.ticker("BTC")
         case "rules":
             return world.exchange.rules("ETH")
         case "place":
@@ -419,6 +469,7 @@ def test_after_a_call_without_an_answer_the_next_is_answered(
     world: World, operation: FakeOperation, done: bool
 ) -> None:
     """The call itself finds the exchange unavailable."""
+    world.offer(BUY, "1", "90")
     exchange_order_id = world.exchange.place(sell("1", "100"))
     (world.doors.drop_answer_next if done else world.doors.fail_before_next)(operation)
     with pytest.raises(ExchangeUnavailable) as unavailable:

@@ -225,6 +225,14 @@ def test_the_book_is_told_best_first(world: World) -> None:
     )
 
 
+def test_a_ticker_is_refused_of_a_market_in_another_status(world: World) -> None:
+    asked = {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}
+    assert world.get("ticker/bookTicker", **asked).status == 200
+    world.venue.maintenance = True
+    assert world.get("ticker/bookTicker", **asked).json["code"] == -1220
+    assert world.get("ticker/bookTicker", **asked | {"symbolStatus": "BREAK"}).status == 200
+
+
 def test_tickers_are_of_one_market_or_a_list_of_all(world: World) -> None:
     world.offer(BUY, "9", "99")
     world.place(price="99", quantity="0.5")

@@ -16,7 +16,7 @@ from sandbox.exchange.venue import BUY, Kind, Symbol, Venue
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.0001"), Decimal(10), 1)
-OPERATIONS: list[Operation] = ["rules", "place", "order", "find", "cancel"]
+OPERATIONS: list[Operation] = ["ticker", "rules", "place", "order", "find", "cancel"]
 
 
 @pytest.fixture
@@ -43,6 +43,7 @@ def asks(fake: FakeExchange) -> dict[Operation, Callable[[], Any]]:
     """Each operation, about an order that rests."""
     resting = fake.place(ticket("1", "70000"))
     return {
+        "ticker": lambda: fake.ticker("BTC"),
         "rules": lambda: fake.rules("BTC"),
         "place": lambda: fake.place(ticket(name="second")),
         "order": lambda: fake.order("BTC", resting),
@@ -101,4 +102,4 @@ def test_an_exchange_that_is_down_answers_nothing_until_it_is_up(venue: Venue, f
     assert venue.state() == before
     fake.down = False
     assert all(works(ask) for ask in asked.values())
-    assert fake.calls == {"rules": 2, "place": 3, "order": 2, "find": 2, "cancel": 2}
+    assert fake.calls == {"ticker": 2, "rules": 2, "place": 3, "order": 2, "find": 2, "cancel": 2}

@@ -90,7 +90,26 @@ class OrderReport:
         return self.state is not State.WORKING
 
 
-class Exchange(Protocol):
+@dataclass(frozen=True)
+class Ticker:
+    """The best prices in a market now: somebody buys at `bid` and sells at `ask`."""
+
+    bid: Price
+    ask: Price
+
+
+class Tickers(Protocol):
+    """What anybody may ask an exchange, without a key. It changes nothing: every call is safe to make again."""
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """Of the asset's market in dollars, as it is now.
+
+        Raises MarketUnknown, also where nobody buys, or nobody sells; ExchangeUnavailable.
+        """
+        ...
+
+
+class Exchange(Tickers, Protocol):
     """Every method may raise ExchangeUnavailable; all but `place` are then safe to call again."""
 
     @property

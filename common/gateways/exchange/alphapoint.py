@@ -16,6 +16,7 @@
     GetOrdersHistory  OMSId, AccountId, ClientOrderId, Depth, StartIndex: the newest first
     GetAccountTrades  OMSId, AccountId, StartIndex, Count (at most 200): the newest first
     GetInstruments, GetProducts   OMSId; public, so without the four headers
+    GetLevel1         OMSId, InstrumentId; public: BestBid, BestOffer, 0 where there is none
 
     an order          OrderId, ClientOrderId, Account, Instrument, Side "Buy" | "Sell", OrderState, OrigQuantity,
                       Quantity (what is left of it), QuantityExecuted, GrossValueExecuted (quote, before fees)
@@ -44,6 +45,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,11 +59,12 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.market import MarketRules
-from common.money import EXACT, ZERO, Money, Quantity, fraction_digits, plain
+from common.money import EXACT, ZERO, Money, Price, Quantity, fraction_digits, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
 PAGE = 200  # orders or trades
@@ -116,15 +119,120 @@ class _Listing:
     products: dict[int, str]  # id → symbol: those of the instruments, and what else was asked for
 
 
-class AlphaPointExchange:
-    """The port `Exchange`, kept by an AlphaPoint exchange.
+class AlphaPointTickers:
+    """The port `Tickers`, kept by an AlphaPoint exchange: what it tells anybody, without a key.
 
     base_url: up to and with `/AP`, for example https://apws.zipmex.com:8443/AP
-    oms_id, account_id, user_id: the numbers that the exchange knows us by.
     quote: the product that counts as dollars, "USDT" or "USD".
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
         makes and whatever holds them up (`common.gateways.transport`).
-    clock: aware times; for the nonce, and for the age of the instruments. monotonic: for the time that is left.
+    clock: aware times; for the age of the instruments. monotonic: for the time that is left.
+
+    Raises ValueError for a base_url or time-out that can not be one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        oms_id: int = 1,
+        quote: str = "USDT",
+        connect_seconds: float = 1.0,
+        read_seconds: float = 3.0,
+        clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
+            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
+        self._oms = {"OMSId": oms_id}
+        self._quote = quote
+        self._clock = clock
+        self._monotonic = monotonic
+        self._listing: _Listing | None = None
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        until = self._until()
+        self._listing = None  # a market that has closed in the last minutes has no ticker
+        instrument_id = _id(self._market(asset_id, until), "InstrumentId")
+        told = self._ask("GetLevel1", self._oms | {"InstrumentId": instrument_id}, until)
+        if not isinstance(told, dict) or _id(told, "InstrumentId") != instrument_id:
+            raise _garbled("a ticker that was not asked for")
+        bid, ask = _amount(told, "BestBid"), _amount(told, "BestOffer")
+        if not bid or not ask:
+            raise MarketUnknown(f"nobody buys, or nobody sells, {asset_id} at the exchange now", asset_id=asset_id)
+        return Ticker(Price(bid), Price(ask))
+
+    def _market(self, asset_id: str, until: float) -> Entry:
+        """The instrument in which the asset is traded. Raises MarketUnknown."""
+        for entry in self._listed(until).instruments.values():
+            running = entry.get("sessionstatus") == "Running" and entry.get("isdisable") is not True
+            if running and _pair(entry) == (asset_id, self._quote):
+                return entry
+        raise MarketUnknown(f"{asset_id} is not traded for {self._quote} at the exchange now", asset_id=asset_id)
+
+    def _listed(self, until: float) -> _Listing:
+        if self._listing is None or self._clock() - self._listing.at > INSTRUMENTS_AGE_MAX:
+            at = self._clock()
+            told = _array(self._ask("GetInstruments", self._oms, until))
+            entries = [entry for entry in told if all(_pair(entry))]  # blanks have no symbols
+            products = {_id(e, "Product1"): e["product1symbol"] for e in entries}
+            products |= {_id(e, "Product2"): e["product2symbol"] for e in entries}
+            self._listing = _Listing(at, {_id(e, "InstrumentId"): e for e in entries}, products)
+        return self._listing
+
+    # The wire
+
+    def _until(self) -> float:
+        """When the operation that begins now is over."""
+        return self._monotonic() + OPERATION_SECONDS_MAX
+
+    def _ask(
+        self,
+        function: str,
+        asked: Mapping[str, Any],
+        until: float,
+        signature: Mapping[str, str] = MappingProxyType({}),
+        *,
+        post: bool = False,
+    ) -> Any:
+        """One call and its answer. Raises what `_in_our_words` says."""
+        try:
+            answer = _parsed(self._send(function, asked, until, signature, post))
+            if isinstance(answer, dict) and (answer.get("result") is False or answer.get("status") == "Rejected"):
+                raise _Said(answer)
+        except (NoAnswer, _NotAnswered, _Said) as trouble:
+            raise _in_our_words(function, trouble) from trouble
+        return answer
+
+    def _send(
+        self, function: str, asked: Mapping[str, Any], until: float, signature: Mapping[str, str], post: bool
+    ) -> Answer:
+        """Raises NoAnswer, _NotAnswered."""
+        answer = self._transport.ask(
+            "POST" if post else "GET",
+            f"{self._transport.path}/{function}" + ("" if post else f"?{urlencode(asked)}"),
+            {**signature, "Content-Type": "application/json"} if post else signature,
+            _written(asked) if post else None,
+            seconds=until - self._monotonic(),
+            believed={200},
+        )
+        if answer.status != 200:
+            raise _NotAnswered(answer)
+        return answer
+
+
+class AlphaPointExchange(AlphaPointTickers):
+    """The port `Exchange`, kept by an AlphaPoint exchange.
+
+    oms_id, account_id, user_id: the numbers that the exchange knows us by.
+    clock: for the nonce, too.
 
     A found order bears the client order id that it was found by; of one that was asked for by the exchange's id only
     AlphaPoint's number is known, and stands there as text. Min notional is 0: AlphaPoint has no such rule.
@@ -151,25 +259,22 @@ class AlphaPointExchange:
     ) -> None:
         if not secret:
             raise ValueError("the exchange's secret is empty")
-        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
-        self._transport = Transport(
+        super().__init__(
             base_url,
+            oms_id=oms_id,
+            quote=quote,
             connect_seconds=connect_seconds,
             read_seconds=read_seconds,
-            body_bytes_max=BODY_BYTES_MAX,
+            clock=clock,
+            monotonic=monotonic,
         )
-        self._ours = {"OMSId": oms_id, "AccountId": account_id}
+        self._ours = self._oms | {"AccountId": account_id}
         self._account_id = account_id
         self._user_id = str(user_id)
         self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret.encode()
-        self._quote = quote
-        self._clock = clock
-        self._monotonic = monotonic
         self._nonce = 0
         self._nonce_lock = Lock()
-        self._listing: _Listing | None = None
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
@@ -196,7 +301,7 @@ class AlphaPointExchange:
             "LimitPrice": price,
         }
         try:
-            answer = self._ask("SendOrder", order, until, post=True)
+            answer = self._ask_as_us("SendOrder", order, until, post=True)
         except ExchangeRefused:
             self._listing = None  # a market that has closed meanwhile is MarketUnknown
             with suppress(ExchangeUnavailable):
@@ -247,7 +352,7 @@ class AlphaPointExchange:
         if _state(before) is not State.WORKING:
             return
         try:
-            answer = self._ask("CancelOrder", self._ours | {"OrderId": _id(before, "OrderId")}, until, post=True)
+            answer = self._ask_as_us("CancelOrder", self._ours | {"OrderId": _id(before, "OrderId")}, until, post=True)
             if not isinstance(answer, dict) or answer.get("result") is not True:
                 raise _garbled("neither yes nor no")
         except ExchangeUnavailable as trouble:
@@ -256,14 +361,6 @@ class AlphaPointExchange:
                 raise
 
     # What the exchange tells
-
-    def _market(self, asset_id: str, until: float) -> Entry:
-        """The instrument in which the asset is traded. Raises MarketUnknown."""
-        for entry in self._listed(until).instruments.values():
-            running = entry.get("sessionstatus") == "Running" and entry.get("isdisable") is not True
-            if running and _pair(entry) == (asset_id, self._quote):
-                return entry
-        raise MarketUnknown(f"{asset_id} is not traded for {self._quote} at the exchange now", asset_id=asset_id)
 
     def _in_market(self, asset_id: str, entry: Entry, until: float) -> Entry:
         """The instrument of an order, also one that is closed. Raises ExchangeOrderUnknown: it is another asset's."""
@@ -274,23 +371,13 @@ class AlphaPointExchange:
             raise ExchangeOrderUnknown(f"the order is not one in {asset_id}", asset_id=asset_id)
         return instrument
 
-    def _listed(self, until: float) -> _Listing:
-        if self._listing is None or self._clock() - self._listing.at > INSTRUMENTS_AGE_MAX:
-            at = self._clock()
-            told = _array(self._ask("GetInstruments", {"OMSId": self._ours["OMSId"]}, until, signed=False))
-            entries = [entry for entry in told if all(_pair(entry))]  # blanks have no symbols
-            products = {_id(e, "Product1"): e["product1symbol"] for e in entries}
-            products |= {_id(e, "Product2"): e["product2symbol"] for e in entries}
-            self._listing = _Listing(at, {_id(e, "InstrumentId"): e for e in entries}, products)
-        return self._listing
-
     def _open(self, until: float) -> list[Entry]:
         return self._entries("GetOpenOrders", {}, until)
 
     def _status(self, exchange_order_id: str, until: float) -> Entry:
         """Raises ExchangeOrderUnknown."""
         number = _order_number(exchange_order_id)
-        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": number}, until)
+        answer = self._ask_as_us("GetOrderStatus", self._ours | {"OrderId": number}, until)
         entries = _array(answer if isinstance(answer, list) else [answer])
         if len(entries) != 1 or _id(entries[0], "OrderId") != number:
             raise _garbled("not the order that was asked for")
@@ -333,7 +420,7 @@ class AlphaPointExchange:
         """Its symbol. A fee may be in a product that is traded nowhere."""
         products = self._listed(until).products
         if product_id not in products:
-            told = _array(self._ask("GetProducts", {"OMSId": self._ours["OMSId"]}, until, signed=False))
+            told = _array(self._ask("GetProducts", self._oms, until))
             products |= {_id(entry, "ProductId"): str(entry.get("product")) for entry in told}
         return products.get(product_id, str(product_id))
 
@@ -359,41 +446,12 @@ class AlphaPointExchange:
 
     # The wire
 
-    def _until(self) -> float:
-        """When the operation that begins now is over."""
-        return self._monotonic() + OPERATION_SECONDS_MAX
-
     def _entries(self, function: str, asked: dict[str, int], until: float) -> list[Entry]:
-        return _array(self._ask(function, self._ours | asked, until))
+        return _array(self._ask_as_us(function, self._ours | asked, until))
 
-    def _ask(
-        self, function: str, asked: Mapping[str, Any], until: float, *, post: bool = False, signed: bool = True
-    ) -> Any:
-        """One call and its answer. Raises what `_in_our_words` says."""
-        try:
-            answer = _parsed(self._send(function, asked, until, post, signed))
-            if isinstance(answer, dict) and (answer.get("result") is False or answer.get("status") == "Rejected"):
-                raise _Said(answer)
-        except (NoAnswer, _NotAnswered, _Said) as trouble:
-            raise _in_our_words(function, trouble) from trouble
-        return answer
-
-    def _send(self, function: str, asked: Mapping[str, Any], until: float, post: bool, signed: bool) -> Answer:
-        """Raises NoAnswer, _NotAnswered."""
-        headers = self._signature() if signed else {}
-        if post:
-            headers["Content-Type"] = "application/json"
-        answer = self._transport.ask(
-            "POST" if post else "GET",
-            f"{self._transport.path}/{function}" + ("" if post else f"?{urlencode(asked)}"),
-            headers,
-            _written(asked) if post else None,
-            seconds=until - self._monotonic(),
-            believed={200},
-        )
-        if answer.status != 200:
-            raise _NotAnswered(answer)
-        return answer
+    def _ask_as_us(self, function: str, asked: Mapping[str, Any], until: float, *, post: bool = False) -> Any:
+        """One signed call and its answer."""
+        return self._ask(function, asked, until, self._signature(), post=post)
 
     def _signature(self) -> dict[str, str]:
         with self._nonce_lock:

@@ -1,6 +1,7 @@
-"""Orders at Binance, spot, by way of ccxt's own `binance`.
+"""Orders at Binance, spot, by way of ccxt's own `binance`; its tickers without ccxt, which is not everywhere.
 
     GET    {base_url}/api/v3/exchangeInfo    symbol: a market's rules; public
+    GET    {base_url}/api/v3/ticker/bookTicker  symbol, symbolStatus TRADING; public
     POST   {base_url}/api/v3/order           symbol, side, type LIMIT, timeInForce GTC, quantity, price,
                                              newClientOrderId
     GET    {base_url}/api/v3/order           symbol, orderId | origClientOrderId
@@ -35,6 +36,7 @@ from io import BytesIO
 from threading import Lock, local
 from types import ModuleType
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from urllib3.util import parse_url
 
@@ -48,17 +50,19 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
 from common.market import MarketRules
-from common.money import EXACT, ROUNDING, Money, Quantity, plain
+from common.money import EXACT, ROUNDING, Money, Price, Quantity, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
 RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 MARKET_AGE_MAX = timedelta(minutes=10)
 TRADES_PAGE = 1000
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
+TICKER_BYTES_MAX = 64 * 1024
 
 # ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
 # (not in use today) canceling. For PENDING_NEW, an order of a list that waits for another, it has none.
@@ -89,6 +93,43 @@ _NO_ORDER = (
     "Unsupported order combination",
     "Rest API trading is not enabled.",
 )
+
+
+class BinanceTickers:
+    """The port `Tickers`, kept by Binance. It needs neither a key nor ccxt.
+
+    Raises ValueError for a base_url or time-out that can not be one.
+    """
+
+    def __init__(
+        self, base_url: str, *, quote: str = "USDT", connect_seconds: float = 1.0, read_seconds: float = 3.0
+    ) -> None:
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=TICKER_BYTES_MAX,
+        )
+        self._quote = quote
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        symbol = f"{asset_id}{self._quote}"
+        target = f"/api/v3/ticker/bookTicker?{urlencode({'symbol': symbol, 'symbolStatus': 'TRADING'})}"
+        answer = None
+        try:
+            answer = self._transport.ask("GET", f"{self._transport.path}{target}", {})
+            if answer.status != 200 or answer.is_page:
+                raise ValueError("no ticker")
+            told = json.loads(answer.body)
+        except (NoAnswer, ValueError, RecursionError) as trouble:
+            raise _in_our_words("market", trouble, answer) from trouble
+        if _text(told, "symbol") != symbol:
+            raise _garbled("a ticker that was not asked for")
+        bid, ask = _decimal(told, "bidPrice"), _decimal(told, "askPrice")
+        if not bid or not ask:
+            raise MarketUnknown(f"nobody buys, or nobody sells, in {symbol} now", asset_id=asset_id, quote=self._quote)
+        return Ticker(Price(bid), Price(ask))
 
 
 class CcxtExchange:
@@ -134,6 +175,9 @@ class CcxtExchange:
             body_bytes_max=BODY_BYTES_MAX,
             unpacks=True,
         )
+        self._tickers = BinanceTickers(
+            base_url, quote=quote, connect_seconds=connect_seconds, read_seconds=read_seconds
+        )
         self._base_url = base_url.rstrip("/")
         self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret
@@ -143,6 +187,10 @@ class CcxtExchange:
         self._call = _Call()
         self._reading = Lock()
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        return self._tickers.ticker(asset_id)
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
@@ -541,11 +589,14 @@ def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Re
         429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
         403, -1008, -1016                  a firewall's page; overload; maintenance
 
-    For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a
-    fill) are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
+    For rules and tickers, too, -1121 is MarketUnknown, as is -1220: the market does not trade now. For an order's state
+    or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
+    be gone and the order filled.
     """
     said = _said(answer)
     if said is not None and 400 <= said.status < 500:
+        if about == "market" and said.code == -1220:
+            return MarketUnknown("the market is closed at the exchange now")
         if about != "order" and (said.code == -1121 or (said.code == -1100 and "'symbol'" in said.message)):
             return MarketUnknown("the exchange has no such market")
         if about == "place" and said.code in {-1010, -1013, -2010} and said.message == _CLOSED:
