@@ -15,7 +15,7 @@ from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import (
-    SALE,
+    CASH_OUT,
     WITHDRAWAL,
     Attempt,
     Kind,
@@ -73,7 +73,7 @@ def possible(thing_id: str, case: Case) -> list[PossibleAct]:
     ]
 
 
-def may_void_sale(status: str, *, needs_person: bool) -> bool:
+def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
     """Is a sale at the exchange, or has one turned up there that was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
@@ -101,8 +101,8 @@ def _may_fail(case: Case) -> bool:
     return case.status == "PENDING"
 
 
-def _may_void_sale(case: Case) -> bool:
-    return case.status is not None and may_void_sale(case.status, needs_person=case.needs_person)
+def _may_void_sell_order(case: Case) -> bool:
+    return case.status is not None and may_void_sell_order(case.status, needs_person=case.needs_person)
 
 
 def _may_void_batch(case: Case) -> bool:
@@ -151,14 +151,14 @@ _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its mac
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
-    *_of_payouts(SALE, "sell-orders"),
+    *_of_payouts(CASH_OUT, "sell-orders"),
     *_of_payouts(WITHDRAWAL, "withdrawals"),
     Act(
         keys.SELL_ORDER,
         "offramp void",
         "POST /operations/sell-orders/{id}/void",
         "end a sale of which nothing was executed, and give the coins back",
-        _may_void_sale,
+        _may_void_sell_order,
     ),
     Act(
         keys.BATCH,
@@ -169,7 +169,7 @@ ACTS: tuple[Act, ...] = (
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
-    _of_payout(SALE, "sell-orders", *_ABANDON),
+    _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     _of_event("replay", "try to place it again"),
     _of_event("dismiss", "nothing is to be done about it"),

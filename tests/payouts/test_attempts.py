@@ -16,7 +16,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
-    SALE,
+    CASH_OUT,
     AttemptStatus,
     Payout,
     PayoutNotFound,
@@ -501,7 +501,7 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
 ) -> None:
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
-    payout = Payout("S1", SALE, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
+    payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
     stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
     if number == ATTEMPTS_MAX:
         assert stage is Stage.SEND  # which gives it up

@@ -34,7 +34,7 @@ class ExchangeOrderOverdue(Unavailable):
 
 
 class ExchangeOrderMoved(Refusal):
-    """The exchange order, or its owner, is not as it was read: read again."""
+    """The exchange order, or its parent, is not as it was read: read again."""
 
 
 class Status(StrEnum):

@@ -43,7 +43,7 @@ def states(
     then: sfn.IChainable,
     nothing: sfn.IChainable,
 ) -> States:
-    """`of` names the owner in the states' names; `then` follows the fill, `nothing` the last look."""
+    """`of` names the parent in the states' names; `then` follows the fill, `nothing` the last look."""
     cancels = line.task(
         f"Cancel{of}",
         cancel,

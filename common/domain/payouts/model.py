@@ -75,7 +75,7 @@ class Kind:
     returned: str  # its dollars went to the customer's balance instead
 
 
-SALE = Kind(
+CASH_OUT = Kind(
     name="cash-out",
     row=keys.SELL_ORDER,
     command="offramp",
@@ -99,7 +99,7 @@ WITHDRAWAL = Kind(
     failed="PAYOUT_FAILED",
     returned="REJECTED",
 )
-KINDS = (SALE, WITHDRAWAL)
+KINDS = (CASH_OUT, WITHDRAWAL)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ class Voiding:
         order = store.existing(self.offramp.table, order_id)
         if order.status is Status.BASE_TXN_FAILED and not order.waits:
             return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
-        if not acts.may_void_sale(order.status, needs_person=order.needs_person):
+        if not acts.may_void_sell_order(order.status, needs_person=order.needs_person):
             raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
         if order.status is not Status.BASE_TXN_PENDING:
             return self._void_late(order, reason, operator, dry_run=dry_run)
