@@ -42,5 +42,5 @@ def allocate_batch(event: Event, context: LambdaContext) -> Answer:
     return step(event, lambda id_: batches().allocate(id_, more_time), missing=MISSING, then=Stage.DONE)
 
 
-def look_for_late_order(event: Event, _: LambdaContext) -> Answer:
+def look_again(event: Event, _: LambdaContext) -> Answer:
     return step(event, batches().look_again, missing=MISSING, then=Stage.DONE)

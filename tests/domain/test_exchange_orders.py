@@ -16,7 +16,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.model import (
-    LATE_LOOK_SECONDS,
+    LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
     ExchangeOrder,
@@ -160,7 +160,7 @@ def give_up(desk: Desk) -> ExchangeOrder:
 def lose(desk: Desk, order: ExchangeOrder) -> None:
     """An operator gives up what the exchange has forgotten."""
     lost = replace(order, status=LOST, reason="it has forgotten it", resolved_at=desk.clock())
-    desk.table.write(tell("lost", "", desk.clock(), "accepted"), store.resolve(lost))
+    desk.table.write(tell("lost", "", desk.clock(), "accepted"), store.give_up(lost))
 
 
 def at(desk: Desk, status: Status) -> ExchangeOrder:
@@ -269,7 +269,7 @@ def test_two_looks_that_miss_an_order_make_it_never_placed(desk: Desk) -> None:
     never = resolve(desk.at_exchange, there(desk), THING)
     why = "the exchange never had the order"
     assert (never, never.status, never.reason) == (there(desk), NEVER, why)
-    assert never.look_at == desk.clock.at + timedelta(seconds=LATE_LOOK_SECONDS)
+    assert never.look_at == desk.clock.at + timedelta(seconds=LAST_LOOK_SECONDS)
     assert told(desk) == ("never", f"NEVER: {why}", 2)
 
 
@@ -466,7 +466,7 @@ def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act
     assert (desk.dynamo.items(), another.calls.total()) == (before, 0)
 
 
-# The last look, and what comes late
+# The last look, and what turns up
 
 
 @pytest.mark.parametrize("status", [NEVER, LOST])
@@ -505,7 +505,7 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
         desk.world.exchange = desk.world.fake
         if status is REFUSED:
             refused = replace(there(desk), status=REFUSED, reason="no money", resolved_at=desk.clock())
-            desk.table.write(*THING.on_refused(refused), store.resolve(refused))
+            desk.table.write(*THING.on_refused(refused), store.give_up(refused))
         else:
             never = give_up(desk)
             if status is ABSENT:
@@ -619,9 +619,9 @@ def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
         case Status.OPEN:
             return store.accept(moved)
         case Status.REFUSED | Status.NEVER | Status.LOST:
-            return store.resolve(moved)
+            return store.give_up(moved)
         case Status.FINAL:
-            return store.settle(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
+            return store.end(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
         case _:
             return store.close(replace(order, status=before), moved)
 

@@ -14,7 +14,7 @@ import pytest
 from common.acts import OperatorOutcome
 from common.domain.catalogue.model import PriceUnavailable
 from common.domain.exchange_orders.model import (
-    LATE_LOOK_SECONDS,
+    LAST_LOOK_SECONDS,
     POLL_LIMIT,
     ExchangeOrder,
 )
@@ -385,7 +385,7 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks(desk: Desk, thr
     assert desk.clock.at >= look_at
     assert (desk.world.fake.calls["find"], batch(desk, three[0]).waits, waiting(desk)) == (finds + 1, False, [])
     (execution,) = executions(desk, three[0].batch_id)
-    assert [name for name in execution.visited if "Late" in name] == ["WaitForLateOrder", "LookForLateOrder"]
+    assert [name for name in execution.visited if "LookAgain" in name] == ["WaitToLookAgain", "LookAgain"]
     assert waits_for_person(desk, three[0].batch_id) is None
 
 
@@ -902,7 +902,7 @@ def test_a_voided_order_that_turns_up_is_for_a_person(desk: Desk, ann: Owner) ->
     desk.run()
     refunded(desk, [asked], "not bought: because")
     assert waits_for_person(desk, asked.batch_id)
-    assert desk.clock.at - asked.created_at >= timedelta(seconds=LATE_LOOK_SECONDS)
+    assert desk.clock.at - asked.created_at >= timedelta(seconds=LAST_LOOK_SECONDS)
     void(desk, asked)
     assert (waiting(desk), audited(desk)) == ([], [("batches void", asked.batch_id)] * 2)
 

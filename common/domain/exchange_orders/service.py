@@ -1,4 +1,4 @@
-"""The life of an order at the exchange: placed once, looked up, polled, cancelled, and looked for when missing."""
+"""The life of an order at the exchange: placed once, looked up, polled, cancelled, and looked for again if missed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderOverdue,
     ExchangeOrderUnresolved,
     Fill,
-    Missing,
+    Miss,
     Status,
     believable,
-    missing,
+    miss,
 )
 from common.errors import NotFound
 from common.gateways.exchange import (
@@ -123,8 +123,8 @@ class ExchangeOrders:
         try:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
-            refused = self._resolved(order, Status.REFUSED, no.detail)
-            return self._moved(refused, [*parent.on_refused(refused), store.resolve(refused)])
+            refused = self._given_up(order, Status.REFUSED, no.detail)
+            return self._moved(refused, [*parent.on_refused(refused), store.give_up(refused)])
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
@@ -147,11 +147,11 @@ class ExchangeOrders:
         try:
             return self.look(order, parent)
         except ExchangeOrderUnknown:
-            found = missing(order, asked_at, NEVER_PLACED_SECONDS)
-        if found is Missing.NEVER_PLACED:
-            never = self._resolved(order, Status.NEVER, "the exchange never had the order")
-            return self._moved(never, [*parent.on_never(never), store.resolve(never)])
-        if found is Missing.ONCE:
+            missed = miss(order, asked_at, NEVER_PLACED_SECONDS)
+        if missed is Miss.SECOND:
+            never = self._given_up(order, Status.NEVER, "the exchange never had the order")
+            return self._moved(never, [*parent.on_never(never), store.give_up(never)])
+        if missed is Miss.FIRST:
             self._moved(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
 
@@ -190,21 +190,22 @@ class ExchangeOrders:
             seen = self._report(order)
         except ExchangeOrderUnknown:
             if order.status is Status.TURNED_UP:
-                return self._still_late(order, parent)
+                return self._still_turned_up(order, parent)
             absent = replace(order, status=Status.ABSENT, updated_at=self.now())
             return self._moved(absent, [*parent.on_absent(absent), store.close(order, absent)])
         if not seen.final:
             self._cancel_at_exchange(order, seen)
         if order.status is Status.TURNED_UP:
-            return self._still_late(order, parent)
-        return self._late(order, parent, seen.exchange_order_id)
+            return self._still_turned_up(order, parent)
+        return self._turned_up(order, parent, seen.exchange_order_id)
 
     def executed(self, order: ExchangeOrder) -> Quantity:
         """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable."""
         return self._seen(order).executed
 
     def is_lost(self, order: ExchangeOrder) -> bool:
-        """Has the exchange forgotten an order that it had accepted? Only late, and when it knows neither id of it.
+        """Has the exchange forgotten an order that it had accepted? Not before it is overdue, and only when it knows
+        neither id of it.
 
         Raises ExchangeUnavailable.
         """
@@ -254,38 +255,38 @@ class ExchangeOrders:
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
         now = self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
-            now = self._late(now, parent, exchange_order_id)
+            now = self._turned_up(now, parent, exchange_order_id)
         elif now.exchange_order_id == exchange_order_id:
             return now
         else:  # somebody has found another one by our id
-            _count_late(now, exchange_order_id)
-        self._end_late(now, exchange_order_id)
+            _count_turned_up(now, exchange_order_id)
+        self._cancel_turned_up(now, exchange_order_id)
         return now
 
     def _final(self, order: ExchangeOrder, parent: ParentOrder, seen: OrderReport) -> ExchangeOrder:
         fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
         try:
-            parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.settle(order, fill, at)))
+            parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
         except ExchangeOrderMoved:
-            log.info("settled meanwhile", extra={"order_id": order.order_id})
+            log.info("ended meanwhile", extra={"order_id": order.order_id})
             return self.existing(order.order_id, order.number)
         return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
-    def _resolved(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
+    def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
         return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
 
-    def _late(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
-        _count_late(order, exchange_order_id)
-        late = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._moved(late, [*parent.on_turned_up(late), store.close(order, late)])
+    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+        _count_turned_up(order, exchange_order_id)
+        after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
+        return self._moved(after, [*parent.on_turned_up(after), store.close(order, after)])
 
-    def _still_late(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
+    def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
-        return self._moved(again, [*parent.on_turned_up(again), store.still_late(again)])
+        return self._moved(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
 
-    def _end_late(self, order: ExchangeOrder, exchange_order_id: str) -> None:
+    def _cancel_turned_up(self, order: ExchangeOrder, exchange_order_id: str) -> None:
         """What rests would fill for nobody. Asked once: a person looks at the order anyway."""
         try:
             self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
@@ -318,8 +319,8 @@ def _not_believed(order: ExchangeOrder, told: OrderReport) -> ExchangeUnavailabl
     return ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
 
 
-def _count_late(order: ExchangeOrder, exchange_order_id: str) -> None:
-    count("LateFills")
+def _count_turned_up(order: ExchangeOrder, exchange_order_id: str) -> None:
+    count("OrdersTurnedUp")
     log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
 
 

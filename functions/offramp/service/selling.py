@@ -35,7 +35,7 @@ class Selling:
         return [store.refuse(self.order, order.reason, order.updated_at), *self._give_back(order)]
 
     def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [store.miss(self.order, order), *self._give_back(order)]
+        return [store.wait_to_look_again(self.order, order), *self._give_back(order)]
 
     def _give_back(self, order: ExchangeOrder) -> list[Write]:
         at = order.updated_at
