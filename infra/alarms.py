@@ -102,7 +102,7 @@ class Watch(Construct):
             ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
-            ("Orders filled and expired, pools given up", _all("OrdersFilled", "OrdersExpired", "PoolsGivenUp")),
+            ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal", _all("Reconciled")),
         ]
 

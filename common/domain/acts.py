@@ -113,19 +113,19 @@ def _may_redrive(case: Case) -> bool:
     return case.waits and machine_decides(case) and not case.runs
 
 
-def _is_settled(case: Case) -> bool:
+def _is_decidable(case: Case) -> bool:
     return case.payout is not None and is_decidable(case.payout, case.latest)
 
 
 def _may_retry(case: Case) -> bool:
-    return case.payout is not None and _is_settled(case) and has_attempts_left(case.payout)
+    return case.payout is not None and _is_decidable(case) and has_attempts_left(case.payout)
 
 
 def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
 
 
-def _may_settle_event(case: Case) -> bool:
+def _may_decide_event(case: Case) -> bool:
     return is_parked(case.status)
 
 
@@ -138,13 +138,13 @@ def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
     """What is decided about a payout that the bank has rejected."""
     return (
         _of_payout(kind, things, "retry-payout", "one more attempt to pay to the bank", _may_retry),
-        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_settled),
-        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_settled),
+        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_decidable),
+        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable),
     )
 
 
 def _of_event(verb: str, does: str) -> Act:
-    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_settle_event)
+    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_decide_event)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)

@@ -16,7 +16,7 @@ RESERVE_MILLISECONDS = 8_000
 def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
     closed = purchases().close_overdue_pools(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
-    count("PoolsGivenUp", closed)
+    count("PoolsExpired", closed)
     log.info("done", extra={"closed": closed})
     metrics.flush_metrics()
     return {"closed": closed}
