@@ -19,6 +19,7 @@ from common.log import count, log, metrics
 from common.settings import settings
 from common.table.table import Table
 from common.table.transaction import Patience
+from common.time_left import more_time
 from functions.orders.service import marks
 from functions.orders.service.book import Book
 
@@ -44,18 +45,17 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Cancel what is past its time."""
-    return _counted(expired=book().expire(lambda: _time_left(context)))
+    return _counted(expired=book().expire(_more_time(context)))
 
 
-def _time_left(context: LambdaContext) -> bool:
-    return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
+def _more_time(context: LambdaContext) -> Callable[[], bool]:
+    return more_time(context, reserve_milliseconds=RESERVE_MILLISECONDS)
 
 
 def _share(context: LambdaContext, of: int) -> Callable[[], bool]:
-    """Is there time left of an equal part of what there is now? What one leaves is for those after it."""
+    """The same of an equal part of the time that is left now. What one leaves is for those after it."""
     left = context.get_remaining_time_in_millis()
-    end = left - (left - RESERVE_MILLISECONDS) / of
-    return lambda: context.get_remaining_time_in_millis() > end
+    return more_time(context, reserve_milliseconds=left - (left - RESERVE_MILLISECONDS) // of)
 
 
 def _counted(**numbers: int) -> dict[str, int]:
