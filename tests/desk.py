@@ -205,6 +205,12 @@ class Desk:
         with self._direct().transaction() as tx:
             tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice))
 
+    def jump(self, asset_id: str, price: str) -> None:
+        """The source has jumped to this price."""
+        now = self.clock()
+        with self._direct().transaction() as tx:
+            tx.add(catalogue.stop(asset_id, Quote(Price(price), "test", now), now))
+
     def _direct(self) -> Table:
         return Table(self.dynamo, TABLE.name)  # type: ignore[arg-type]
 

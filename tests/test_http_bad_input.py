@@ -107,7 +107,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
-        *("quantity", "quote_amount"),
+        *("price", "quantity", "quote_amount"),
     }
     assert [field.name for field in TIMES] == ["expires_at"]
     assert WITH_BODY == sorted({field.route for field in FIELDS})

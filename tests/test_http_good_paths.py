@@ -452,6 +452,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
     "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
     "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/prices/{asset_id}/confirm": ({}, {"price": "15"}, "NothingToConfirm"),
     "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),

@@ -27,6 +27,9 @@ from common.domain.payouts.model import (
 )
 from common.keys import Key
 
+PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
+PRICE_TRADED = "TRADED"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -94,6 +97,10 @@ def machine_decides(case: Case) -> bool:
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
     return outcome == "PARKED"
+
+
+def _may_confirm_price(case: Case) -> bool:
+    return case.status == PRICE_STOPPED
 
 
 def _may_fail(case: Case) -> bool:
@@ -171,6 +178,13 @@ ACTS: tuple[Act, ...] = (
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    Act(
+        keys.PRICE,
+        "prices confirm",
+        "POST /operations/prices/{id}/confirm",
+        "the market is there: trading goes on from this price",
+        _may_confirm_price,
+    ),
     _of_event("replay", "try to place it again"),
     _of_event("dismiss", "nothing is to be done about it"),
 )

@@ -166,7 +166,7 @@ def test_one_asset_can_not_use_up_the_time_of_the_others(desk: Desk, monkeypatch
     mine = resting(desk, ann, "BUY", "99")
     monkeypatch.setattr(schedule, "market", lambda: desk.market)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
-    monkeypatch.setattr(marks, "refresh", lambda *_: 0)
+    monkeypatch.setattr(marks, "refresh", lambda *_: marks.Refreshed(0, {}))
     monkeypatch.setattr(clock, "now", desk.clock)
     for minute in range(2):
         for asset_id in ("AI", "BTC"):
