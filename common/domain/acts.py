@@ -18,6 +18,7 @@ from common.domain.payouts.model import (
     CASH_OUT,
     WITHDRAWAL,
     Attempt,
+    EventOutcome,
     Kind,
     Payout,
     has_attempts_left,
@@ -93,7 +94,7 @@ def machine_decides(case: Case) -> bool:
 
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
-    return outcome == "PARKED"
+    return outcome == EventOutcome.PARKED
 
 
 def _may_fail(case: Case) -> bool:

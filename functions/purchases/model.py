@@ -20,7 +20,6 @@ from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
-PLACE_DUE = timedelta(minutes=1)
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over
 

@@ -275,7 +275,7 @@ def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
 
 def start(desk: Desk, order_id: str, name: str | None = None, machine: str = "sell-order") -> Execution:
     """Somebody starts a machine by hand, and it runs as far as it goes now."""
-    given = json.dumps({"order_id": order_id})
+    given = json.dumps({"id": order_id})
     arn = f"{ARN_PREFIX}{machine}"
     desk.world.machines.start_execution(stateMachineArn=arn, name=name or order_id, input=given)
     desk.world.machines.run()

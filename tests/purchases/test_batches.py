@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from common.acts import OperatorOutcome
 from common.domain.catalogue.model import PriceUnavailable
 from common.domain.exchange_orders.model import (
     LAST_LOOK_SECONDS,
@@ -24,6 +23,7 @@ from common.gateways.exchange import (
     OrderReport,
 )
 from common.money import ZERO, Money, Quantity
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.operations.model import OVERDUE_AFTER
 from functions.purchases.model import (
@@ -768,10 +768,10 @@ def test_a_member_whose_name_is_anothers_does_not_block_the_others(
         desk.clock.forward(seconds=OVERDUE_AFTER.total_seconds())
         desk.sweep()
         assert len(executions(desk, ann.batch_id)) == ran
-        desk.interventions.redrive(ann.batch_id, "try again", "olga")  # to no avail
+        desk.interventions.redrive(ann.batch_id, "try again", "olga", dry_run=False)  # to no avail
         desk.run()
         assert waits_for_person(desk, ann.batch_id)
-    desk.interventions.redrive(ann.batch_id, "it is his again", "olga")
+    desk.interventions.redrive(ann.batch_id, "it is his again", "olga", dry_run=False)
     desk.run()
     assert (look(desk, bob).status, batch(desk, ann).status, waiting(desk)) == (over, BatchStatus.ALLOCATED, [])
     assert [len(moves(desk, p.order_id)) for p in three] == [2, 2, 2]

@@ -258,7 +258,7 @@ def test_shards_that_an_asset_has_no_more_expire_at_their_deadline(desk: Desk, a
 
 
 def test_joining_is_one_read_and_one_write(desk: Desk, ann: Owner) -> None:
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     desk.purchase(ann, "1")
     for usd in ("1", "9"):
         asked: list[str] = []

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.acts import OperatorOutcome
 from common.domain import acts, audit
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger import store as ledger
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.offramp import model, store
 from functions.offramp.model import SellOrder, SellOrderNotOpen, Status

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import work
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.timeline import EXCHANGE
 from common.table.transaction import Write
 from functions.purchases import model, store
-from functions.purchases.model import PLACE_DUE, Batch, BatchStatus, Bought
+from functions.purchases.model import Batch, BatchStatus, Bought
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Buying:
         batch, at = self.batch, order.updated_at
         why = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
         return [
-            store.accept(batch, at, order.overdue_at + PLACE_DUE),
+            store.accept(batch, at, order.overdue_at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
         ]
 
