@@ -85,7 +85,7 @@ _OPERATIONS = {
     "GetAccountTrades": Operation.ORDER,
 }
 _TIMES_IN_FORCE = {1: TimeInForce.GTC, 3: TimeInForce.IOC, 4: TimeInForce.FOK}
-_KINDS = {1: Kind.MARKET, 2: Kind.LIMIT}
+_LIMIT = 2  # OrderType
 
 T = TypeVar("T")
 Asked = Mapping[str, Any]  # parameters, their names in small letters
@@ -283,8 +283,8 @@ class AlphaPointFace:
 
     def _send_order(self, caller: Credential, asked: Asked) -> dict[str, Any]:
         symbol, side, number = self._symbol(asked), _whole(asked, "side"), _whole(asked, "clientorderid", 0)
-        kind, time_in_force = _KINDS.get(_whole(asked, "ordertype")), _TIMES_IN_FORCE.get(_whole(asked, "timeinforce"))
-        if kind is None or time_in_force is None:
+        time_in_force = _TIMES_IN_FORCE.get(_whole(asked, "timeinforce"))
+        if _whole(asked, "ordertype") != _LIMIT or time_in_force is None:
             raise Refused(106, "Operation Not Supported")
         if side not in (0, 1) or not 0 <= number < 2**63:
             raise _invalid()
@@ -293,9 +293,9 @@ class AlphaPointFace:
                 caller.account,
                 symbol.name,
                 "SELL" if side else "BUY",
-                kind,
+                Kind.LIMIT,
                 quantity=_amount(asked, "quantity"),
-                price=_amount(asked, "limitprice") if kind is Kind.LIMIT else None,
+                price=_amount(asked, "limitprice"),
                 time_in_force=time_in_force,
                 client_order_id=str(number) if number else "",
                 dedupe=False,
@@ -357,13 +357,13 @@ class AlphaPointFace:
             {
                 "Side": order.side.capitalize(),
                 "OrderId": order.order_id,
-                "Price": order.price or Decimal(0),
+                "Price": order.price,
                 "Quantity": Decimal(0) if order.status.over else order.quantity - order.executed,
                 "DisplayQuantity": order.quantity,
                 "Instrument": self._venue.symbols[order.symbol].symbol_id,
                 "Account": caller.account_id,
                 "AccountName": caller.account,
-                "OrderType": "Market" if order.kind is Kind.MARKET else "Limit",
+                "OrderType": "Limit",
                 "ClientOrderId": _number_of(order),
                 "OrderState": _STATES[order.status],
                 "ReceiveTime": _milliseconds(order.at),
@@ -404,7 +404,7 @@ class AlphaPointFace:
                 "ClientOrderId": _number_of(orders[trade.order_id]),
                 "InstrumentId": self._venue.symbols[trade.symbol].symbol_id,
                 "Side": trade.side.capitalize(),
-                "OrderType": "Market" if orders[trade.order_id].kind is Kind.MARKET else "Limit",
+                "OrderType": "Limit",
                 "Quantity": trade.quantity,
                 "RemainingQuantity": Decimal(0),
                 "Price": trade.price,

@@ -17,8 +17,8 @@ order sent.").
 Not told by Binance's documents, so our own reading: what is checked first (key, parameters, time, signature, faults,
 the rest); HTTP 401 for -2014 and -2015; -1131; "Market is closed." with -1013; that an order that was cancelled keeps
 its name; a limit over the maximum is -1130. Not here: what neither the desk nor its market making asks for, such as
-tickers, stop orders, order lists, test orders, websockets, weights. An order that met another of its account's is
-EXPIRED, not EXPIRED_IN_MATCH.
+tickers, market and stop orders, order lists, test orders, websockets, weights. An order that met another of its
+account's is EXPIRED, not EXPIRED_IN_MATCH.
 
 Source: github.com/binance/binance-spot-api-docs @a5e0bc3: rest-api.md, errors.md, filters.md, enums.md.
 """
@@ -73,7 +73,7 @@ _ALPHABETS = {
     "newClientOrderId": r"^[.A-Z\:/a-z0-9_-]{1,36}$",
     "origClientOrderId": r"^[.A-Z\:/a-z0-9_-]{1,36}$",
     **dict.fromkeys(("orderId", "fromId", "limit", "timestamp"), r"^[0-9]{1,20}$"),
-    **dict.fromkeys(("quantity", "quoteOrderQty", "price", "recvWindow"), r"^([0-9]{1,20})(\.[0-9]{1,20})?$"),
+    **dict.fromkeys(("quantity", "price", "recvWindow"), r"^([0-9]{1,20})(\.[0-9]{1,20})?$"),
 }
 _ALWAYS_SIGNED = ("timestamp", "signature")
 _FILTERS = {Reason.LOT_SIZE: "LOT_SIZE", Reason.PRICE_FILTER: "PRICE_FILTER", Reason.MIN_NOTIONAL: "NOTIONAL"}
@@ -108,10 +108,6 @@ def _missing(name: str) -> Refused:
     return Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
-def _not_required(name: str) -> Refused:
-    return Refused(-1106, f"Parameter '{name}' sent when not required.")
-
-
 @dataclass(frozen=True)
 class Asked:
     """The parameters of one request, in the form that Binance asks for, and whose they are."""
@@ -133,10 +129,8 @@ class Asked:
     def whole(self, name: str) -> int | None:
         return int(self.values[name]) if name in self.values else None
 
-    def amount(self, name: str) -> Decimal | None:
-        if name not in self.values:
-            return None
-        amount = Decimal(self.values[name])
+    def amount(self, name: str) -> Decimal:
+        amount = Decimal(self.needed(name))
         if fraction_digits(amount) > PRECISION:
             raise Refused(-1111, f"Parameter '{name}' has too much precision.")
         return amount
@@ -184,7 +178,7 @@ class BinanceFace:
             "POST /api/v3/order": _signed(
                 self._place,
                 Operation.PLACE,
-                *(symbol, "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price"),
+                *(symbol, "side", "type", "timeInForce", "quantity", "price"),
                 *("newClientOrderId", "newOrderRespType", "selfTradePreventionMode"),
             ),
             "GET /api/v3/order": _signed(self._order, order, symbol, *either),
@@ -314,29 +308,18 @@ class BinanceFace:
         if side not in (BUY, SELL):
             raise Refused(-1117, "Invalid side.")
         kind = _one_of(Kind, asked.needed("type"), Refused(-1116, "Invalid orderType."))
-        quantity, budget, price = asked.amount("quantity"), asked.amount("quoteOrderQty"), asked.amount("price")
-        needed = {
-            Kind.LIMIT: ("timeInForce", "quantity", "price"),
-            Kind.LIMIT_MAKER: ("quantity", "price"),
-            Kind.MARKET: (),
-        }
-        for name in needed[kind]:
-            asked.needed(name)
-        optional = ("quantity", "quoteOrderQty") if kind is Kind.MARKET else ()
-        for name in ("timeInForce", "quantity", "quoteOrderQty", "price"):
-            if name in asked and name not in (*needed[kind], *optional):
-                raise _not_required(name)
-        if quantity is None and budget is None:
-            raise Refused(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
-        if quantity is not None and budget is not None:
-            raise Refused(-1128, "Combination of optional parameters invalid.")
+        if kind is Kind.LIMIT:
+            asked.needed("timeInForce")
+        elif "timeInForce" in asked:
+            raise Refused(-1106, "Parameter 'timeInForce' sent when not required.")
+        quantity, price = asked.amount("quantity"), asked.amount("price")
         until = _one_of(TimeInForce, asked.text("timeInForce") or "GTC", Refused(-1115, "Invalid timeInForce."))
         told = asked.text("newOrderRespType") or ("ACK" if kind is Kind.LIMIT_MAKER else "FULL")
         if told not in ("ACK", "RESULT", "FULL"):
             raise Refused(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-        if (quantity or 0) > QUANTITY_MAX:
+        if quantity > QUANTITY_MAX:
             raise Refused(-1013, "Filter failure: LOT_SIZE")
-        if (price or 0) > PRICE_MAX:
+        if price > PRICE_MAX:
             raise Refused(-1013, "Filter failure: PRICE_FILTER")
         with self._venue.lock:  # the order and its fills of one moment
             order = self._venue.place(
@@ -345,7 +328,6 @@ class BinanceFace:
                 side,
                 kind,
                 quantity=quantity,
-                quote_quantity=budget,
                 price=price,
                 time_in_force=until,
                 client_order_id=asked.text("newClientOrderId") or self._name(),
@@ -520,7 +502,7 @@ def _symbol_info(symbol: Symbol, status: str) -> dict[str, Any]:
     ]
     precisions = ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision")
     commissions = ("baseCommissionPrecision", "quoteCommissionPrecision")
-    allowed = {"icebergAllowed": False, "ocoAllowed": False, "otoAllowed": False, "quoteOrderQtyMarketAllowed": True}
+    allowed = {"icebergAllowed": False, "ocoAllowed": False, "otoAllowed": False, "quoteOrderQtyMarketAllowed": False}
     return {
         "symbol": symbol.name,
         "status": status,
@@ -548,10 +530,10 @@ def _common(order: Order) -> dict[str, Any]:
         "orderId": order.order_id,
         "orderListId": -1,
         "clientOrderId": order.client_order_id,
-        "price": _ZERO if order.price is None else _amount(order.price),
+        "price": _amount(order.price),
         "origQty": _amount(order.quantity),
         "executedQty": _amount(order.executed),
-        "origQuoteOrderQty": _ZERO if order.quote_quantity is None else _amount(order.quote_quantity),
+        "origQuoteOrderQty": _ZERO,
         "cummulativeQuoteQty": _amount(order.gross),
         "status": str(order.status),
         "timeInForce": str(order.time_in_force),

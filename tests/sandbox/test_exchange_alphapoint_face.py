@@ -203,7 +203,7 @@ NONSENSE: dict[str, tuple[object, ...]] = {
     ("terms", "code"),
     [
         *(({name: value}, 100) for name, values in NONSENSE.items() for value in values),
-        ({"OrderType": 4}, 106),
+        *(({"OrderType": kind}, 106) for kind in (1, 4)),
         ({"TimeInForce": 6}, 106),
     ],
 )

@@ -265,20 +265,6 @@ def test_an_order_without_a_name_is_given_one(world: World) -> None:
     assert all(re.fullmatch("[0-9a-f]{22}", name) for name in names)
 
 
-def test_a_market_order_takes_a_quantity_or_an_amount(world: World) -> None:
-    for price in ("100", "102"):
-        world.offer(SELL, "1", price)
-    market = {"type": "MARKET", "side": "BUY", "timeInForce": None, "price": None}
-    bought = world.place(**market, quantity=None, quoteOrderQty="151").json
-    assert (bought["status"], bought["executedQty"], bought["cummulativeQuoteQty"]) == (
-        *("FILLED", "1.50000000", "151.00000000"),
-    )
-    assert (bought["price"], bought["origQuoteOrderQty"]) == ("0.00000000", "151.00000000")
-    sold = world.place(**market, quantity="0.5").json
-    assert (sold["status"], sold["cummulativeQuoteQty"]) == ("FILLED", "51.00000000")
-    assert world.place(**market, quantity="0.5").json["status"] == "EXPIRED", "nobody is left"
-
-
 def test_open_orders_are_listed_of_one_market_or_of_all(world: World) -> None:
     ids = [world.place(price=price).json["orderId"] for price in ("201", "202", "203")]
     world.ask("DELETE", "order", symbol="BTCUSDT", orderId=ids[1])
@@ -325,7 +311,7 @@ def test_balances_are_free_or_locked(world: World) -> None:
     assert balances["BTC"] == {"free": "99.50000000", "locked": "0.50000000"}
     world.ask("DELETE", "order", symbol="BTCUSDT", orderId=order_id)
     world.offer(BUY, "100", "100")
-    world.place(type="MARKET", side="SELL", timeInForce=None, price=None, quantity="100")
+    world.place(quantity="100")
     balances = {told.pop("asset"): told for told in world.ask("GET", "account").json["balances"]}
     assert (balances["BTC"]["free"], balances["USDT"]["free"]) == ("0.00000000", "109990.00000000")
     some = {told["asset"] for told in world.ask("GET", "account", omitZeroBalances="true").json["balances"]}
@@ -339,7 +325,7 @@ def test_balances_are_free_or_locked(world: World) -> None:
         ({"symbol": "XYZUSDT"}, -1121, "Invalid symbol."),
         ({"symbol": "btcusdt"}, -1100, "Illegal characters found in parameter 'symbol'"),
         ({"side": "SHORT"}, -1117, "Invalid side."),
-        ({"type": "STOP_LOSS"}, -1116, "Invalid orderType."),
+        *(({"type": kind}, -1116, "Invalid orderType.") for kind in ("MARKET", "STOP_LOSS")),
         ({"timeInForce": "GTX"}, -1115, "Invalid timeInForce."),
         ({"quantity": "0.123456789"}, -1111, "Parameter 'quantity' has too much precision."),
         ({"quantity": "1e2"}, -1100, "Illegal characters found in parameter 'quantity'"),
@@ -356,8 +342,6 @@ def test_balances_are_free_or_locked(world: World) -> None:
         ({"newClientOrderId": "a" * 37}, -1100, "Illegal characters found in parameter 'newClientOrderId'"),
         ({"newClientOrderId": "taken"}, -2010, "Duplicate order sent."),
         ({"newOrderRespType": "ALL"}, -1130, "Data sent for parameter 'newOrderRespType' is not valid."),
-        ({"quoteOrderQty": "100"}, -1106, "Parameter 'quoteOrderQty' sent when not required."),
-        ({"type": "MARKET"}, -1106, "Parameter 'timeInForce' sent when not required."),
         ({"type": "LIMIT_MAKER"}, -1106, "Parameter 'timeInForce' sent when not required."),
         ({"type": "LIMIT_MAKER", "timeInForce": None, "price": "50"}, -2010, "would immediately match and take."),
         ({"stopPrice": "100"}, -1104, "Not all sent parameters were read; read '8' parameter(s) but was sent '9'."),
