@@ -18,6 +18,7 @@ from common.domain.payouts.model import (
     CASH_OUT,
     WITHDRAWAL,
     Attempt,
+    EventOutcome,
     Kind,
     Payout,
     has_attempts_left,
@@ -77,7 +78,7 @@ def possible(thing_id: str, case: Case) -> list[PossibleAct]:
 
 
 def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
-    """Is a sale at the exchange, or has one turned up there that was given up?"""
+    """Is its order at the exchange, or has it turned up there after it was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
 
@@ -96,7 +97,7 @@ def machine_decides(case: Case) -> bool:
 
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
-    return outcome == "PARKED"
+    return outcome == EventOutcome.PARKED
 
 
 def _may_confirm_price(case: Case) -> bool:

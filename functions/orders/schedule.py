@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws, clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
 from common.gateways import configured
 from common.gateways.prices import Prices
@@ -34,16 +34,16 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
     Each minute another asset is the first: time may not last for all.
     """
-    refreshed = marks.refresh(market(), _oracle)
+    refreshed = marks.refresh(catalogue(), _oracle)
     jumped = dict(_in_rotation(refreshed.jumped.items()))
-    marked = refreshed.marked + marks.confirm(market(), jumped, configured.tickers, _share(context, 2))
-    filled, listings = 0, _in_rotation(market().fresh().values())
+    marked = refreshed.marked + marks.confirm(catalogue(), jumped, configured.tickers, _share(context, 2))
+    filled, listings = 0, _in_rotation(catalogue().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     for turn, listing in enumerate(listings):
         asset_id = listing.asset.asset_id
         try:
-            filled += book().match(market(), asset_id, _share(context, len(listings) - turn))
+            filled += book().match(catalogue(), asset_id, _share(context, len(listings) - turn))
         except (Conflict, Unavailable) as refusal:
             log.info("not matched", extra={"asset_id": asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
@@ -86,8 +86,8 @@ def _oracle(listed: Mapping[str, str]) -> Prices:
 
 
 @cache
-def market() -> Market:
-    return Market(_table(), clock.now)
+def catalogue() -> Catalogue:
+    return Catalogue(_table(), clock.now)
 
 
 @cache

@@ -87,7 +87,7 @@ def test_an_account_that_is_always_busy_stops_nobody_behind_it(desk: Desk, side:
     desk.mark("BTC", market)
     busy(desk, "mallory")
     began = desk.clock.at
-    assert desk.book.match(desk.market, "BTC", seconds(desk, 40)) == 1
+    assert desk.book.match(desk.catalogue, "BTC", seconds(desk, 40)) == 1
     assert status(desk, mine) is Status.COMPLETED
     assert {status(desk, order) for order in theirs} == {Status.PENDING}
     assert desk.clock.at - began < timedelta(seconds=3), "one account is waited for once"
@@ -100,7 +100,7 @@ def test_a_hundred_busy_accounts_stop_nobody_behind_them(desk: Desk) -> None:
     mine = resting(desk, desk.customer("ann"), "BUY", "98")
     desk.mark("BTC", "90")
     busy(desk, *(owner.username for owner in crowd))
-    assert desk.book.match(desk.market, "BTC", seconds(desk, 4)) == 1
+    assert desk.book.match(desk.catalogue, "BTC", seconds(desk, 4)) == 1
     assert status(desk, mine) is Status.COMPLETED
 
 
@@ -109,7 +109,7 @@ def test_an_account_that_is_busy_for_a_moment_is_filled_in_the_same_round(desk: 
     orders = [resting(desk, owner, "BUY", "99") for owner in (mallory, mallory, ann)]
     desk.mark("BTC", "90")
     busy(desk, "mallory", times=3)
-    assert desk.book.match(desk.market, "BTC", seconds(desk, 10)) == 3
+    assert desk.book.match(desk.catalogue, "BTC", seconds(desk, 10)) == 3
     assert filled(desk, *orders) == [orders[2], orders[0], orders[1]]
 
 
@@ -140,7 +140,7 @@ def test_a_busy_account_is_done_with_as_soon_as_it_is_quiet(desk: Desk) -> None:
     orders = [resting(desk, mallory, "BUY", "99") for _ in range(3)]
     desk.mark("BTC", "90")
     busy(desk, "mallory")
-    assert desk.book.match(desk.market, "BTC", seconds(desk, 40)) == 0
+    assert desk.book.match(desk.catalogue, "BTC", seconds(desk, 40)) == 0
     desk.client = None
     assert desk.match() == 3
     assert filled(desk, *orders) == orders
@@ -153,7 +153,7 @@ def test_buyers_and_sellers_take_turns(desk: Desk) -> None:
     sale = resting(desk, bob, "SELL", "100")
     desk.mark("BTC", "100")
     time_left = iter([True, True, False])
-    assert desk.book.match(desk.market, "BTC", lambda: next(time_left)) == 2
+    assert desk.book.match(desk.catalogue, "BTC", lambda: next(time_left)) == 2
     assert filled(desk, *buys, sale) == [buys[0], sale]
 
 
@@ -164,7 +164,7 @@ def test_one_asset_can_not_use_up_the_time_of_the_others(desk: Desk, monkeypatch
     for _ in range(300):
         desk.buy(ann, "0.1", "AI", order_price="99")
     mine = resting(desk, ann, "BUY", "99")
-    monkeypatch.setattr(schedule, "market", lambda: desk.market)
+    monkeypatch.setattr(schedule, "catalogue", lambda: desk.catalogue)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
     monkeypatch.setattr(marks, "refresh", lambda *_: marks.Refreshed(0, {}))
     monkeypatch.setattr(clock, "now", desk.clock)
@@ -270,7 +270,7 @@ def test_a_price_that_takes_effect_during_a_round_is_filled_at_from_then_on(desk
         desk.clock.forward(seconds=next(rounds))
         return True
 
-    assert desk.book.match(desk.market, "BTC", more_time) == 2
+    assert desk.book.match(desk.catalogue, "BTC", more_time) == 2
     prices = [desk.orders.order(ann, order.order_id).price_per_unit for order in orders]
     assert prices == [Price(100), Price(95)]
 
@@ -279,10 +279,10 @@ def test_a_price_written_by_another_during_a_round_is_seen_in_it(desk: Desk, cou
     """By an operator, or by a round that overlaps: this one's view of the market is never older than others'."""
     ann = desk.customer()
     desk.buy(ann, "2")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     orders = [resting(desk, ann, "SELL", "100") for _ in range(2)]
     desk.mark("BTC", "108")
-    desk.market.fresh()
+    desk.catalogue.fresh()
 
     def more_time() -> bool:
         if filled(desk, *orders):
@@ -290,7 +290,7 @@ def test_a_price_written_by_another_during_a_round_is_seen_in_it(desk: Desk, cou
             desk.clock.forward(seconds=5)
         return True
 
-    assert desk.book.match(desk.market, "BTC", more_time) == 1
+    assert desk.book.match(desk.catalogue, "BTC", more_time) == 1
     assert filled(desk, *orders) == [orders[0]]
     assert not counted, "the other one does not cross any more, which is no bug"
     assert desk.accounts.balance(ann).current == Money(Decimal(1000) - 200 + 108)

@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import pytest
 
-from common.acts import OperatorOutcome
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import NothingToConfirm, PriceIsNewer, PriceUnavailable, Quote, is_confirmed
 from common.domain.catalogue.store import VIEW_SECONDS
@@ -17,6 +16,7 @@ from common.gateways import configured
 from common.gateways.exchange import Ticker
 from common.gateways.prices import Quotation
 from common.money import Money, Price
+from common.operator_outcome import OperatorOutcome
 from functions.operations.service import Operations
 from functions.orders import schedule
 from functions.orders.model import Status
@@ -45,13 +45,13 @@ def exchange_is_at(desk: Desk, bid: str, ask: str) -> None:
 
 def price_of(desk: Desk, asset_id: str = "BTC") -> Price:
     """What it will be traded at when the notice is over."""
-    quote = desk.market.listing(asset_id).quote
+    quote = desk.catalogue.listing(asset_id).quote
     assert quote is not None
     return quote.price
 
 
 def stands_still(desk: Desk, asset_id: str = "BTC") -> bool:
-    return desk.market.listing(asset_id).jump is not None
+    return desk.catalogue.listing(asset_id).jump is not None
 
 
 # It stops
@@ -102,7 +102,7 @@ def test_orders_may_be_placed_and_cancelled_while_trading_stands_still(desk: Des
 
 
 def test_a_process_with_an_older_view_stops_within_five_seconds(desk: Desk) -> None:
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     ann = desk.customer()
     desk.buy(ann, "1")
     desk.jump("BTC", "75")
@@ -113,7 +113,7 @@ def test_a_process_with_an_older_view_stops_within_five_seconds(desk: Desk) -> N
 
 def test_a_round_that_fills_stops_when_another_sees_the_jump(desk: Desk) -> None:
     ann = desk.customer()
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     for _ in range(2):
         desk.buy(ann, "1", order_price="100")
 
@@ -123,7 +123,7 @@ def test_a_round_that_fills_stops_when_another_sees_the_jump(desk: Desk) -> None
             desk.clock.forward(seconds=VIEW_SECONDS)
         return True
 
-    assert desk.book.match(desk.market, "BTC", more_time) == 1
+    assert desk.book.match(desk.catalogue, "BTC", more_time) == 1
 
 
 def test_a_price_left_by_a_jump_is_told_as_stale(desk: Desk) -> None:
@@ -199,7 +199,7 @@ def test_an_older_quote_neither_stops_nor_resumes(desk: Desk) -> None:
         desk.table.write(catalogue.mark("BTC", quote("100", 30), desk.clock()))
     with pytest.raises(PriceIsNewer):
         desk.table.write(catalogue.stop("BTC", quote("50", 30), desk.clock()))
-    jump = desk.market.listing("BTC").jump
+    jump = desk.catalogue.listing("BTC").jump
     assert jump is not None
     assert jump.quote == quote("75", 60)
 
@@ -374,7 +374,7 @@ def test_a_confirmation_is_of_the_very_quote_that_waits(desk: Desk, price: str, 
     """What was read a moment ago is held against the table in the write itself."""
     desk.clock.forward(seconds=6)
     desk.jump("BTC", "75")
-    jump = desk.market.listing("BTC").jump
+    jump = desk.catalogue.listing("BTC").jump
     assert jump is not None
     seen = Quote(Price(price), "test", jump.quote.as_of - timedelta(seconds=seconds))
     with pytest.raises(NothingToConfirm):

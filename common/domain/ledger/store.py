@@ -355,14 +355,13 @@ def sell(
 ) -> None:
     """Read the holding, compute the sale, and `commit` it in a transaction with `debit_asset` or `settle_asset`; again
     when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
-    monotonic = table.patience.monotonic
-    began, now = monotonic(), holding(table, owner, quantity.asset_id)
+    began, now = table.seconds(), holding(table, owner, quantity.asset_id)
     while True:
         try:
             return commit(sale(now, quantity, proceeds))
         except HoldingMoved as moved:
             now = moved.holding
-        if monotonic() - began >= seconds_max:
+        if table.seconds() - began >= seconds_max:
             raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
 
 

@@ -10,7 +10,7 @@ from itertools import zip_longest
 from common import keys
 from common.domain import work
 from common.domain.catalogue.model import AmountTooLarge, AssetInactive, PriceUnavailable, Quote
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CLOCK, MARKET
 from common.errors import Refusal, Unavailable
@@ -53,7 +53,7 @@ class Book:
 
     # What the clock asks
 
-    def match(self, market: Market, asset_id: str, more_time: Callable[[], bool]) -> int:
+    def match(self, catalogue: Catalogue, asset_id: str, more_time: Callable[[], bool]) -> int:
         """Fill the resting orders of one asset that the market has crossed; returns how many.
 
         Safe to run twice, at once, or to be cut short: an order that is decided meanwhile is left as it is, and one
@@ -61,22 +61,22 @@ class Book:
 
         Raises AssetInactive, BoughtElsewhere, PriceUnavailable: nothing is filled at a price that may not be traded on.
         """
-        model.check_execution(market.listing(asset_id).asset)
-        buyers, sellers = (self._crossed(market, asset_id, side) for side in Side)
+        model.check_execution(catalogue.listing(asset_id).asset)
+        buyers, sellers = (self._crossed(catalogue, asset_id, side) for side in Side)
         orders = (order for both in zip_longest(buyers, sellers) for order in both if order is not None)
-        return self._in_turn(orders, lambda book, order: book.meet(market, order), more_time)
+        return self._in_turn(orders, lambda book, order: book.meet(catalogue, order), more_time)
 
-    def _crossed(self, market: Market, asset_id: str, side: Side) -> Iterator[Order]:
-        quote = model.tradable_quote(market.listing(asset_id), side, self.now())
+    def _crossed(self, catalogue: Catalogue, asset_id: str, side: Side) -> Iterator[Order]:
+        quote = model.tradable_quote(catalogue.listing(asset_id), side, self.now())
         return store.crossed(self.table, asset_id, side, quote.price)
 
-    def meet(self, market: Market, order: Order) -> bool:
+    def meet(self, catalogue: Catalogue, order: Order) -> bool:
         """Fill a resting order at the price of now, if it still can be; was it filled?
 
         Raises Busy, TableUnavailable.
         """
         try:
-            quote = model.tradable_quote(market.listing(order.quantity.asset_id), order.order_type, self.now())
+            quote = model.tradable_quote(catalogue.listing(order.quantity.asset_id), order.order_type, self.now())
         except (AssetInactive, PriceUnavailable):  # since the round began; the next one will see
             return False
         if not model.crosses(order, quote.price) or model.is_over(order, self.now()):
@@ -104,7 +104,7 @@ class Book:
 
     def expire(self, more_time: Callable[[], bool]) -> int:
         """Cancel the resting orders whose time is over; returns how many."""
-        waiting = work.due(self.table, keys.ORDER.waits_in, self.now())
+        waiting = work.due(self.table, keys.ORDER.backlog, self.now())
         orders = (store.find(self.table, item.PK) for item in waiting)  # the index is late; the item decides
         pending = (order for order in orders if order is not None and order.status is Status.PENDING)
         return self._in_turn(pending, lambda book, order: book.cancel_expired(order), more_time)

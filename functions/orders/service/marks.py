@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Listing, PriceIsNewer, Quote, is_confirmed, is_from_future
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue, mark, stop
 from common.errors import Unavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Tickers
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -22,13 +21,13 @@ class Refreshed:
     jumped: Mapping[str, Quote]
 
 
-def refresh(market: Market, source: Callable[[Mapping[str, str]], Prices]) -> Refreshed:
+def refresh(catalogue: Catalogue, source: Callable[[Mapping[str, str]], Prices]) -> Refreshed:
     """Write down the newest price of every asset; where it has jumped, stop trading instead.
 
     `source` makes a price source of the catalogue's ids there, by asset id. A source that does not answer leaves the
     prices as they are, to grow old.
     """
-    listings, marked, jumped = market.fresh(), 0, {}
+    listings, marked, jumped = catalogue.fresh(), 0, {}
     listed = {asset_id: listing.asset.price_source_id for asset_id, listing in listings.items()}
     try:
         latest = source(listed).latest(listed)
@@ -38,19 +37,19 @@ def refresh(market: Market, source: Callable[[Mapping[str, str]], Prices]) -> Re
         return Refreshed(0, {})
     for asset_id, found in latest.items():
         quote = Quote(found.price, found.source, found.as_of)
-        if is_from_future(quote, market.now()):
+        if is_from_future(quote, catalogue.now()):
             count("PriceJump")
             log.error("price from the future", extra={"asset_id": asset_id, "price": str(quote.price)})
         elif listings[asset_id].is_jump(quote):
-            if _stopped(market, listings[asset_id], quote):
+            if _stopped(catalogue, listings[asset_id], quote):
                 jumped[asset_id] = quote
         else:
-            marked += _marked(market, asset_id, quote)
+            marked += _marked(catalogue, asset_id, quote)
     return Refreshed(marked, jumped)
 
 
 def confirm(
-    market: Market, jumped: Mapping[str, Quote], tickers: Callable[[], Tickers], more_time: Callable[[], bool]
+    catalogue: Catalogue, jumped: Mapping[str, Quote], tickers: Callable[[], Tickers], more_time: Callable[[], bool]
 ) -> int:
     """Ask the exchange about prices that have jumped, and write down those where its market is, too; returns how many.
 
@@ -72,13 +71,13 @@ def confirm(
         seen = {"asset_id": asset_id, "price": str(quote.price), "bid": str(ticker.bid), "ask": str(ticker.ask)}
         if is_confirmed(quote.price, bid=ticker.bid, ask=ticker.ask):
             log.warning("confirmed by the exchange", extra=seen)
-            confirmed += _marked(market, asset_id, quote)
+            confirmed += _marked(catalogue, asset_id, quote)
         else:
             log.error("not confirmed: the exchange is elsewhere", extra=seen)
     return confirmed
 
 
-def _stopped(market: Market, listing: Listing, quote: Quote) -> bool:
+def _stopped(catalogue: Catalogue, listing: Listing, quote: Quote) -> bool:
     """Stop trading, if it has not been stopped for this jump already. The quote that waits stays as it was seen first,
     so that an operator confirms what he has looked at."""
     asset_id, latest = listing.asset.asset_id, listing.quote
@@ -87,16 +86,16 @@ def _stopped(market: Market, listing: Listing, quote: Quote) -> bool:
     if not listing.is_another_jump(quote):
         return True
     try:
-        market.table.write(catalogue.stop(asset_id, quote, market.now()))
+        catalogue.table.write(stop(asset_id, quote, catalogue.now()))
         return True
     except (PriceIsNewer, Unavailable) as refusal:
         log.warning("not stopped", extra={"asset_id": asset_id, "why": refusal.detail})
         return False
 
 
-def _marked(market: Market, asset_id: str, quote: Quote) -> bool:
+def _marked(catalogue: Catalogue, asset_id: str, quote: Quote) -> bool:
     try:
-        market.table.write(catalogue.mark(asset_id, quote, market.now()))
+        catalogue.table.write(mark(asset_id, quote, catalogue.now()))
         return True
     except (PriceIsNewer, Unavailable) as refusal:  # a round that overlaps has won, or the next one will
         log.info("not marked", extra={"asset_id": asset_id, "why": refusal.detail})
