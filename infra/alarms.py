@@ -96,12 +96,15 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
-            "PriceJump", price_jump, "price-jump", "The price source gave a price that is not believed; it is not used."
+            "PriceJump",
+            price_jump,
+            "price-jump",
+            "A price has jumped. Its asset is not traded until the exchange or an operator confirms the new one.",
         )
         return [
             ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
             ("Age of the oldest price, seconds", [price_age]),
-            ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
+            ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal", _all("Reconciled")),
         ]

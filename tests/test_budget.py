@@ -19,7 +19,7 @@ import pytest
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
-from common.money import Money
+from common.money import Money, Price
 from common.owner import Owner
 from functions.orders import store
 from functions.orders.model import Side, Status
@@ -219,6 +219,11 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def confirmed(desk: Desk) -> Callable[[], Any]:
+        desk.jump("BTC", "75")
+        act = desk.interventions.confirm_price
+        return lambda: act("BTC", Price(75), "seen elsewhere", "olga", dry_run=False)
+
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()
         purchase = desk.purchase(ann, "3")
@@ -281,6 +286,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         ),
         "a cash-out from the request to FILLED": whole_life,
         "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.sweeper.sweep(lambda: True),
+        "a price, confirmed by hand": lambda desk, _: confirmed(desk),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
