@@ -74,7 +74,7 @@ class Machines:
 
         Raises MachinesUnavailable.
         """
-        arn, given = f"{self.arn_prefix}{machine}", json.dumps({"order_id": thing_id})
+        arn, given = f"{self.arn_prefix}{machine}", json.dumps({"id": thing_id})
         try:
             self.client.start_execution(stateMachineArn=arn, name=name, input=given)
             return True

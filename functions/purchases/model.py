@@ -20,7 +20,6 @@ from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
-PLACE_DUE = timedelta(minutes=1)
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over
 
@@ -142,7 +141,7 @@ class Purchase:
     updated_at: datetime
     quote_amount: Money | None = None  # asked for by dollars
     max_price: Price | None = None
-    expires_at: datetime | None = None  # when its pool is given up, if it has not filled by then
+    expires_at: datetime | None = None  # when its pool expires, if it has not filled by then
     shard: int | None = None
     generation: int | None = None
     executed: Quantity | None = None

@@ -350,7 +350,7 @@ def _members(function: ast.FunctionDef) -> set[str]:
         and node.value.id == "event"
         and isinstance(node.slice, ast.Constant)
     }
-    return {"order_id", *map(str, found)}
+    return {"id", *map(str, found)}
 
 
 def test_a_function_ends_before_a_state_could_think_it_dead() -> None:

@@ -1,16 +1,17 @@
-"""A batch as the owner of its exchange order."""
+"""A batch as the parent of its exchange order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import work
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.timeline import EXCHANGE
 from common.table.transaction import Write
 from functions.purchases import model, store
-from functions.purchases.model import PLACE_DUE, Batch, BatchStatus, Bought
+from functions.purchases.model import Batch, BatchStatus, Bought
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,7 @@ class Buying:
         batch, at = self.batch, order.updated_at
         why = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
         return [
-            store.accept(batch, at, order.overdue_at + PLACE_DUE),
+            store.accept(batch, at, order.overdue_at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
         ]
 
@@ -40,10 +41,10 @@ class Buying:
     def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         commit(decided(self.batch, model.bought(fill, order.quantity), at))
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
+    def on_turned_up(self, order: ExchangeOrder) -> list[Write]:
         return [store.turned_up(self.batch, f"order {order.exchange_order_id}", order.updated_at)]
 
-    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
+    def on_absent(self, order: ExchangeOrder) -> list[Write]:
         return [store.looked(self.batch, order.updated_at)]
 
 
