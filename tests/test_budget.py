@@ -29,7 +29,7 @@ from tests.harness.meter import Meter
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
 STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
 
-# requests, write units, read units: DESIGN §3's promises, which the golden file must stay inside.
+# requests, write units, read units: what is promised of a call, which the golden file must stay inside.
 PROMISES: dict[str, tuple[int, float, float]] = {
     "buy": (1, 10, 0),
     "buy, first of an asset": (1, 10, 0),
@@ -382,7 +382,7 @@ def test_every_call_asks_the_table_in_its_golden_words() -> None:
 
 
 @pytest.mark.parametrize("name", PROMISES)
-def test_the_golden_budget_keeps_the_promise_of_the_design(name: str) -> None:
+def test_the_golden_budget_is_within_what_is_promised(name: str) -> None:
     promised = dict(zip(("requests", "write_units", "read_units"), PROMISES[name], strict=True))
     kept = json.loads(GOLDEN.read_text())[name]
     assert all(float(kept[what]) <= limit for what, limit in promised.items()), (kept, promised)

@@ -75,7 +75,7 @@ def possible(thing_id: str, case: Case) -> list[PossibleAct]:
 
 
 def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
-    """Is a sale at the exchange, or has one turned up there that was given up?"""
+    """Is its order at the exchange, or has it turned up there after it was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
 

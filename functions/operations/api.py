@@ -24,7 +24,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
-from common.machines import Execution as Ran
+from common.machines import MachineExecution
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
@@ -364,7 +364,7 @@ def _acts(acts: Sequence[PossibleAct]) -> list[ActView]:
     return [ActView(command=act.command, route=act.route, does=act.does) for act in acts]
 
 
-def _execution(ran: Ran | None) -> ExecutionView | None:
+def _execution(ran: MachineExecution | None) -> ExecutionView | None:
     if ran is None:
         return None
     steps = [StepView(at=step.at, what=step.what) for step in ran.steps]

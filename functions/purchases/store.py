@@ -31,8 +31,8 @@ from functions.purchases.model import (
     ALLOCATE_DUE,
     Batch,
     BatchNotFound,
+    BatchResult,
     BatchStatus,
-    Bought,
     Member,
     Plan,
     Pool,
@@ -400,7 +400,7 @@ def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
     return move.refused_with(BatchMoved("the batch is not waiting for the exchange to take it"))
 
 
-def decide(batch: Batch, bought: Bought, at: datetime) -> Write:
+def decide(batch: Batch, bought: BatchResult, at: datetime) -> Write:
     """What the batch has come to, perhaps nothing. Refused with BatchMoved."""
     wait = _wait(batch, at, at + ALLOCATE_DUE, "its members to get their shares")
     told = _Told(
@@ -679,7 +679,7 @@ def _batch_of(item: BatchItem) -> Batch:
         plan = Plan(quote, int(item.precision), units(item.quantity), Price(item.limit_price))
     if item.executed_quantity is not None:
         assert item.gross_amount is not None
-        found = Bought(
+        found = BatchResult(
             executed=units(item.executed_quantity),
             gross=Money(item.gross_amount),
             fee=Money(item.fee_amount or 0),

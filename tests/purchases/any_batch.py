@@ -26,7 +26,7 @@ from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.allocation import Share, left_to_the_desk, plan, shares, why_not_all
-from functions.purchases.model import Batch, BatchStatus, Bought, Member, Status, bought
+from functions.purchases.model import Batch, BatchResult, BatchStatus, Member, Status, bought
 from tests.desk import NOON
 from tests.lives import lived, main
 
@@ -90,7 +90,7 @@ def any_case(random: Random) -> Case:
     step = unit.scaleb(chance.below(1 + chance.below(6)))  # mostly as coarse as the unit
     rules = MarketRules(step, Decimal(1).scaleb(exponent - 1 - chance.below(6)), step, ZERO)
     planned = plan(closed, members, asked, Quote(Price(price), "test", NOON), rules)
-    if isinstance(planned, Bought):
+    if isinstance(planned, BatchResult):
         return Case(replace(closed, bought=planned), members, asked)
     lots = int(ROUNDING.divide(planned.quantity.amount, step))
     executed = EXACT.multiply(

@@ -61,7 +61,7 @@ class Voiding:
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),
-            exchange_orders.close(exchange_order, dealt_with),
+            exchange_orders.follow_up(exchange_order, dealt_with),
             store.event(order, order.status, reason, operator, at),
         ]
         says = "nothing of it is looked for any more"

@@ -23,7 +23,7 @@ from common.domain.timeline import TimelineEvent
 from common.domain.work import WaitingItem
 from common.errors import NotFound, Unavailable
 from common.log import log
-from common.machines import Execution, Machines
+from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
@@ -51,8 +51,8 @@ class Story:
     members: Sequence[str]  # of a batch, or of a pool's open generation
     events: Sequence[TimelineEvent]
     calls: Sequence[OutsideCall]
-    execution: Execution | None
-    execution_before: Execution | None  # of the machine that has handed it over
+    execution: MachineExecution | None
+    execution_before: MachineExecution | None  # of the machine that has handed it over
     acts: Sequence[PossibleAct]  # the likeliest first
 
 
@@ -141,14 +141,14 @@ class Operations:
             exchange_order=placed,
         )
 
-    def execution(self, item: KnownItem) -> Execution | None:
+    def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
         return None if item.machine is None else self._execution(item.machine, item.PK, item.generation)
 
-    def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> Execution | None:
+    def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> MachineExecution | None:
         return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
 
-    def _execution_before(self, item: KnownItem) -> Execution | None:
+    def _execution_before(self, item: KnownItem) -> MachineExecution | None:
         """The last one of the machine that has handed the item over."""
         if item.machine is None or item.generation_before is None:
             return None

@@ -31,8 +31,8 @@ from functions.purchases.model import (
     PLACE_LIMIT,
     Batch,
     BatchNotStuck,
+    BatchResult,
     BatchStatus,
-    Bought,
     Member,
     Plan,
     Stage,
@@ -93,7 +93,7 @@ class Batches:
             return self._standing(store.batch(self.table, batch_id))
         plan = self._plan(batch)
         try:
-            if isinstance(plan, Bought):
+            if isinstance(plan, BatchResult):
                 self.table.write(*decided(batch, plan, self.now()))
             else:
                 self._place(batch, plan)
@@ -111,7 +111,7 @@ class Batches:
         ]
         self.at_exchange.place(order, Buying(replace(batch, status=placed, plan=plan)), intent)
 
-    def _plan(self, batch: Batch) -> Plan | Bought:
+    def _plan(self, batch: Batch) -> Plan | BatchResult:
         """Raises PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
         members = store.members(self.table, batch.batch_id)
         try:
@@ -271,7 +271,7 @@ class Batches:
         if order is not None and order.status is AtExchange.TURNED_UP:
             dealt_with = replace(order, status=AtExchange.DEALT_WITH, updated_at=at)
             seen_to = store.batch_event(batch.batch_id, batch.status, batch.status, reason, operator, at)
-            writes = [store.looked(batch, at), exchange_orders.close(order, dealt_with), seen_to]
+            writes = [store.looked(batch, at), exchange_orders.follow_up(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
         found = model.nothing(batch.asset_id, f"not bought: {reason}")
         after, told = BatchStatus.DECIDED, f"void: {reason}"

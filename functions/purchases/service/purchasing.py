@@ -207,8 +207,8 @@ class Purchases:
     # What the clock asks
 
     def close_overdue_pools(self, more_time: Callable[[], bool]) -> int:
-        """Close every pool that has not filled by its deadline: its members are refunded, or the desk adds what is
-        missing where the asset says so. Any round may be cut short. Returns how many were closed."""
+        """Close every pool that has not filled by its deadline: its members are refunded, or the desk adds what it
+        lacks where the asset says so. Any round may be cut short. Returns how many were closed."""
         closed, now = 0, self.now()
         for waiting in work.due(self.table, keys.POOL.backlog, now):
             if not more_time():
