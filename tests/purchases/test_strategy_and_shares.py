@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.domain.catalogue.model import Asset, Quote
+from common.domain.catalogue.model import FEE_PRECISION, Asset, Quote
 from common.domain.exchange_orders.model import Fill
 from common.market import MarketRules
 from common.money import CENT, EXACT, ZERO, Money, Price, Quantity
@@ -177,10 +177,12 @@ def test_a_unit_that_can_not_be_cut_goes_to_the_largest_remainder() -> None:
     ]
 
 
-def coarse(members: Sequence[Member], price: str, precision: int, fee: str) -> tuple[Batch, list[Share]]:
-    """Of an asset whose unit is the exchange's step: all is executed, and the fee taken in the coin."""
-    step = Decimal(1).scaleb(-precision)
-    planned = plan(batch(), members, asset(precision), quoted(price), MarketRules(step, CENT, step, Money(5)))
+def coarse(
+    members: Sequence[Member], price: str, precision: int, fee: str, step: str | None = None
+) -> tuple[Batch, list[Share]]:
+    """Of an asset whose unit is the exchange's step, unless said: all is executed, and the fee taken in the coin."""
+    lot = Decimal(1).scaleb(-precision) if step is None else Decimal(step)
+    planned = plan(batch(), members, asset(precision), quoted(price), MarketRules(lot, CENT, lot, Money(5)))
     assert isinstance(planned, Plan)
     gross = planned.quote.price.cost_of(planned.quantity)
     fill = Fill("FULLY_EXECUTED", planned.quantity, gross, ZERO, {"SOL": Decimal(fee)})
@@ -222,6 +224,25 @@ def test_a_unit_that_a_fee_cuts_is_the_desks_and_so_is_its_cost(
     assert [share.allocated.amount for share in shared_out] == [Decimal(amount) for amount in got]
     assert [share.charged for share in shared_out] == [Money(usd) for usd in paid]
     assert left_to_the_desk(after, shared_out) == [Money(left[0]), Quantity(left[1], "SOL")]
+
+
+@pytest.mark.parametrize(
+    ("price", "held", "fee", "got", "paid"),
+    [
+        ("12", ("12.00",), "0.001", ("0.999",), ("12.00",)),
+        ("7", ("8.00", "9.00"), "0.002", ("0.94023530", "1.05776470"), ("6.59", "7.41")),
+    ],
+    ids=["one", "two together"],
+)
+def test_in_the_decimals_of_a_fee_whole_lots_are_given_whole(
+    price: str, held: Sequence[str], fee: str, got: Sequence[str], paid: Sequence[str]
+) -> None:
+    """The exchange trades whole ones. To the last decimal of what it gives, and nothing is left to the desk."""
+    members = [member(name, usd) for name, usd in zip("ab", held, strict=False)]
+    after, shared_out = coarse(members, price, FEE_PRECISION, fee, step="1")
+    assert [share.allocated.amount for share in shared_out] == [Decimal(amount) for amount in got]
+    assert [share.charged for share in shared_out] == [Money(usd) for usd in paid]
+    assert left_to_the_desk(after, shared_out) == []
 
 
 def test_a_fee_in_dollars_is_never_paid_on_top_of_the_price() -> None:
