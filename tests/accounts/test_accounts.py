@@ -101,8 +101,8 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
     ann = desk.customer(usd=None)
     with pytest.raises(DepositsByBankOnly):
         desk.accounts.deposit(ann, "k", Money(1))
-    desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga")
-    assert not desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga").done
+    desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga", dry_run=False)
+    assert not desk.accounts.credit("ann", "wire-1", Money("5000"), "wire received", "olga", dry_run=False).done
     assert desk.accounts.balance(ann).current == Money(5000)
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.action, entry.detail) == ("olga", "accounts credit", "$5000.00 to ann: wire received")
@@ -111,7 +111,7 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
 
 def test_an_operator_credits_only_those_who_exist(desk: Desk) -> None:
     with pytest.raises(UserNotFound):
-        desk.accounts.credit("nobody", "k", Money(1), "wire", "olga")
+        desk.accounts.credit("nobody", "k", Money(1), "wire", "olga", dry_run=False)
 
 
 def test_a_withdrawal_holds_its_dollars_until_the_bank_has_paid_it(desk: Desk) -> None:
@@ -340,7 +340,7 @@ def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk
     assert [str(line.total_amount) for line in middle.items] == ["4.00", "3.00", "2.00"]
 
 
-def test_machines_pay_a_withdrawal_or_give_up_and_only_operators_do_more() -> None:
+def test_machines_pay_a_withdrawal_or_fail_it_and_only_operators_do_more() -> None:
     moves = {(a, b) for a, after in TRANSITIONS.items() for b in after}
     assert moves - OPERATORS_ONLY == {(Status.PENDING, Status.COMPLETED), (Status.PENDING, Status.PAYOUT_FAILED)}
     assert moves > OPERATORS_ONLY

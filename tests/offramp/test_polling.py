@@ -12,7 +12,7 @@ import pytest
 from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import Sold, Status
+from functions.offramp.model import SaleResult, Status
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
@@ -243,7 +243,7 @@ def test_a_sale_that_brought_less_than_a_cent_is_filled_without_a_payout(desk: D
 
 
 def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
-    sold = Sold(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
+    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
     assert (sold.proceeds, sold.left_over) == (Money(0), Money("-0.25"))
 
 
@@ -252,7 +252,7 @@ def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
 
 def start(desk: Desk, order_id: str, name: str | None = None, machine: str = "sell-order") -> Execution:
     """Somebody starts a machine by hand, and it runs as far as it goes now."""
-    given = json.dumps({"order_id": order_id})
+    given = json.dumps({"id": order_id})
     arn = f"{ARN_PREFIX}{machine}"
     desk.world.machines.start_execution(stateMachineArn=arn, name=name or order_id, input=given)
     desk.world.machines.run()

@@ -20,8 +20,8 @@ from common.owner import Owner
 from functions.purchases.allocation import Share, largest_remainder, left_to_the_desk, plan, shares
 from functions.purchases.model import (
     Batch,
+    BatchResult,
     BatchStatus,
-    Bought,
     Member,
     Plan,
     bought,
@@ -62,7 +62,7 @@ def quoted(price: str) -> Quote:
     return Quote(Price(price), "test", NOON)
 
 
-def batch(top_up: str = "0", asked: Plan | None = None, found: Bought | None = None) -> Batch:
+def batch(top_up: str = "0", asked: Plan | None = None, found: BatchResult | None = None) -> Batch:
     return Batch("B1", "SOL", BatchStatus.DECIDED, NOON, NOON, top_up=Money(top_up), plan=asked, bought=found)
 
 
@@ -82,12 +82,12 @@ def asked_for(members: Sequence[Member], price: str = "100", top_up: str = "0", 
     return planned
 
 
-def shared(members: Sequence[Member], found: Bought, price: str = "100", top_up: str = "0") -> dict[str, Share]:
+def shared(members: Sequence[Member], found: BatchResult, price: str = "100", top_up: str = "0") -> dict[str, Share]:
     after = batch(top_up, asked_for(members, price, top_up), found)
     return {share.order_id: share for share in shares(after, members)}
 
 
-def filled(executed: str, gross: str, fee: str = "0", **fees: str) -> Bought:
+def filled(executed: str, gross: str, fee: str = "0", **fees: str) -> BatchResult:
     elsewhere = {name: Decimal(paid) for name, paid in fees.items()}
     fill = Fill("CANCELED", Quantity(executed, "SOL"), Money(gross), Money(fee), elsewhere)
     return bought(fill, Quantity("1000", "SOL"))
@@ -161,12 +161,12 @@ def test_the_exchanges_smallest_order_is_reckoned_at_the_limit() -> None:
     assert asked_for([member("a", "5.00")]).quantity == Quantity("0.05", "SOL")
     exactly = replace(RULES, min_notional=Money("5.05"))
     assert asked_for([member("a", "5.00")], rules=exactly).limit_price == Price("101")
-    assert isinstance(plan(batch(), [member("a", "4.99")], asset(), quoted("100"), exactly), Bought)
+    assert isinstance(plan(batch(), [member("a", "4.99")], asset(), quoted("100"), exactly), BatchResult)
 
 
 def test_a_smallest_quantity_that_is_no_multiple_of_the_step_is_kept_to() -> None:
     rules = replace(RULES, min_quantity=Decimal("0.1005"), min_notional=ZERO)
-    assert isinstance(plan(batch(), [member("a", "10.09")], asset(), quoted("100"), rules), Bought)
+    assert isinstance(plan(batch(), [member("a", "10.09")], asset(), quoted("100"), rules), BatchResult)
     assert asked_for([member("a", "10.10")], rules=rules).quantity == Quantity("0.101", "SOL")
 
 
@@ -284,7 +284,7 @@ def any_cases(chance: Random, fills: int = 1) -> Iterator[Case]:
     top_up = Money(CENT * below(1000)) if below(4) == 0 else ZERO
     closed = Batch("B", "SOL", BatchStatus.CLOSED, NOON, NOON, top_up=top_up)
     planned = plan(closed, members, asked, Quote(Price(price), "test", NOON), rules)
-    if isinstance(planned, Bought):
+    if isinstance(planned, BatchResult):
         yield Case(replace(closed, bought=planned), members, asked, {})
         return
     wanted = {m.order_id: m.wanted(planned.quote.price, "SOL", precision).amount for m in members}
@@ -362,7 +362,7 @@ def violations(case: Case) -> Iterator[str]:
             yield f"the desk loses {lines}, it may lose {bearable}"
 
 
-def before(share: Share, found: Bought) -> Decimal:
+def before(share: Share, found: BatchResult) -> Decimal:
     """What was executed for a share, before the fee in coins; a little less, as it is reckoned."""
     if not share.allocated.amount:
         return NONE

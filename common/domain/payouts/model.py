@@ -16,7 +16,7 @@ from common.owner import Owner
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
-# An attempt that a person has given up is sent by nobody any more; whoever was sending it then has ended by now.
+# An attempt that a person has abandoned is sent by nobody any more; whoever was sending it then has ended by now.
 ABANDONED_SECONDS = 120
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
@@ -31,6 +31,16 @@ class PayoutUnsettled(Conflict):
 
 class PayoutUnclear(Unavailable):
     """What the bank says of an attempt does not fit what it was asked. Nothing is decided on it."""
+
+
+class EventOutcome(StrEnum):
+    """What became of a bank's event."""
+
+    APPLIED = "APPLIED"  # it decided an attempt
+    AGREES = "AGREES"  # the attempt was decided so already
+    REPEATED = "REPEATED"  # it was taken before
+    PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
+    DISMISSED = "DISMISSED"  # a person has looked at a parked one
 
 
 class AttemptStatus(StrEnum):
@@ -75,7 +85,7 @@ class Kind:
     returned: str  # its dollars went to the customer's balance instead
 
 
-SALE = Kind(
+CASH_OUT = Kind(
     name="cash-out",
     row=keys.SELL_ORDER,
     command="offramp",
@@ -99,7 +109,7 @@ WITHDRAWAL = Kind(
     failed="PAYOUT_FAILED",
     returned="REJECTED",
 )
-KINDS = (SALE, WITHDRAWAL)
+KINDS = (CASH_OUT, WITHDRAWAL)
 
 
 @dataclass(frozen=True)
@@ -179,7 +189,7 @@ def has_attempts_left(payout: Payout) -> bool:
 
 
 def is_abandonable(attempt: Attempt) -> bool:
-    """Is it pending, and has nobody given it up yet?"""
+    """Is it pending, and has nobody abandoned it yet?"""
     return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
 
 
