@@ -275,11 +275,6 @@ TOLD: dict[str, Told] = {
         (NothingKnown, NotProposable),
         examples={
             "less the bank's fee": {"paid": "49.00", "reference": "statement 47, line 11", **_BY_HAND},
-            "never paid": {
-                "paid": "0",
-                "reference": "letter of November 3rd",
-                "reason": "the bank has no such booking",
-            },
         },
     ),
     "confirm": Told(

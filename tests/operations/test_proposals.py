@@ -39,11 +39,10 @@ PAYOUT = "work decide-payout"
 
 
 def propose(
-    desk: Desk, thing_id: str, by: str = "otto", command: str = PAYOUT, *, dry_run: bool = False, **terms: str
+    desk: Desk, thing_id: str, by: str = "otto", *, paid: str = "99.00", dry_run: bool = False
 ) -> OperatorOutcome:
-    """That the bank has paid $99.00, unless it is said otherwise."""
-    given = terms or {"paid": "99.00"}
-    return desk.proposals.propose(command, thing_id, given, LINE, "its own fee", by, dry_run=dry_run)
+    """That the bank has paid so much."""
+    return desk.proposals.propose(PAYOUT, thing_id, {"paid": paid}, LINE, "its own fee", by, dry_run=dry_run)
 
 
 def confirm(desk: Desk, proposal_id: str, by: str = "olga", *, dry_run: bool = False) -> OperatorOutcome:
@@ -54,8 +53,8 @@ def dismiss(desk: Desk, proposal_id: str, by: str = "olga", *, dry_run: bool = F
     return desk.proposals.dismiss(proposal_id, "another payout's", by, dry_run=dry_run)
 
 
-def decided(desk: Desk, thing_id: str, **terms: str) -> OperatorOutcome:
-    return confirm(desk, propose(desk, thing_id, **terms).id)
+def decided(desk: Desk, thing_id: str, paid: str = "99.00") -> OperatorOutcome:
+    return confirm(desk, propose(desk, thing_id, paid=paid).id)
 
 
 def withdrawing(desk: Desk, owner: Owner) -> str:
