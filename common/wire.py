@@ -23,9 +23,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from common import clock
-from common.acts import OperatorOutcome
 from common.keys import ASSET_ID_PATTERN
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
+from common.operator_outcome import OperatorOutcome
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.

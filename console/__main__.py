@@ -109,7 +109,7 @@ def work_list(
     context: typer.Context,
     of: Annotated[
         str | None,
-        typer.Option("--context", help="Only that of one list, as the column `in` names it; a wrong one names them."),
+        typer.Option("--context", help="Only one backlog's, as the column `in` names it; a wrong one names all."),
     ] = None,
     overdue: Annotated[bool, typer.Option("--overdue", help="Only what should have moved by now.")] = False,
     limit: Limit = 20,

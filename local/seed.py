@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 
 from common import clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.table.table import Table
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
@@ -161,7 +161,7 @@ def seed(desk: Desk) -> list[str]:
                 desk.clients(username)
                 done.append(f"account of {username}")
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
-    listings = Market(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
+    listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
     missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
     if missing:
         with desk.http(OPERATOR) as http:

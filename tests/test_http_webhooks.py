@@ -162,14 +162,6 @@ class TestWhatIsNotTheBanks:
     def test_signed_with_another_secret(self, refusing: Doors, untouched: World) -> None:
         assert refused(refusing.bank(untouched.told, secret=STRANGER))
 
-    def test_with_a_byte_of_the_body_changed(self, refusing: Doors, untouched: World) -> None:
-        signed = refusing.signed(untouched.told)
-        for place in range(0, len(untouched.told), 7):
-            tampered = bytearray(untouched.told)
-            tampered[place] ^= 1
-            answer = refusing.ask("POST", "/webhooks/baas", headers=signed, body=bytes(tampered))
-            assert refused(answer), place
-
     def test_with_no_body(self, refusing: Doors, untouched: World) -> None:
         signed = refusing.signed(untouched.told)
         for nothing in (None, b""):

@@ -20,6 +20,7 @@ from common.domain.payouts.model import (
     KINDS,
     WITHDRAWAL,
     Attempt,
+    EventOutcome,
     Kind,
     Payout,
     has_attempts_left,
@@ -86,7 +87,7 @@ def is_possible(command: str, case: Case) -> bool:
 
 
 def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
-    """Is a sale at the exchange, or has one turned up there that was given up?"""
+    """Is its order at the exchange, or has it turned up there after it was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
 
@@ -105,7 +106,7 @@ def machine_decides(case: Case) -> bool:
 
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
-    return outcome == "PARKED"
+    return outcome == EventOutcome.PARKED
 
 
 def _may_fail(case: Case) -> bool:

@@ -11,7 +11,6 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
 from common import aws, clock, http, keys
-from common.acts import OperatorOutcome
 from common.domain.acts import PossibleAct
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
@@ -26,8 +25,9 @@ from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import Proposal, Terms
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
-from common.machines import Execution as Ran
+from common.machines import MachineExecution
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import (
@@ -273,17 +273,17 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
 def work(
-    context: Annotated[str | None, OneOf(*keys.WORK)] = None,
+    context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
     overdue: bool = False,
     limit: Limit = LIMIT_DEFAULT,
 ) -> WorkList:
     caller(app).must_be_operator()
-    lists = keys.WORK if context is None else (context,)
-    found = operations().work(lists, overdue_only=overdue, limit=limit)
+    backlogs = keys.BACKLOGS if context is None else (context,)
+    found = operations().work(backlogs, overdue_only=overdue, limit=limit)
     return WorkList(
         items=[
             WaitingView(
-                context=w.context,
+                context=w.backlog,
                 id=w.id,
                 waits_for=w.waits_for,
                 due_at=w.due_at,
@@ -415,7 +415,7 @@ def _acts(acts: Sequence[PossibleAct]) -> list[ActView]:
     return [ActView(command=act.command, route=act.route, does=act.does, asks=list(act.asks)) for act in acts]
 
 
-def _execution(ran: Ran | None) -> ExecutionView | None:
+def _execution(ran: MachineExecution | None) -> ExecutionView | None:
     if ran is None:
         return None
     steps = [StepView(at=step.at, what=step.what) for step in ran.steps]

@@ -45,7 +45,7 @@ class NotProposable(Conflict):
 class Waiting:
     """Something unfinished: what it waits for, and since when it should have moved."""
 
-    context: str
+    backlog: str
     id: str
     waits_for: str
     due_at: datetime

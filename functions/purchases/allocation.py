@@ -23,7 +23,7 @@ from common.domain.catalogue.model import Asset, Quote
 from common.domain.ledger.model import USD
 from common.market import MarketRules
 from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity
-from functions.purchases.model import Batch, Bought, Member, Plan, Status, nothing
+from functions.purchases.model import Batch, BatchResult, Member, Plan, Status, nothing
 
 BPS = Decimal(10_000)
 DESK = "~desk"  # the desk's own part of a batch, when it tops up; behind every order's id
@@ -43,7 +43,7 @@ class Share:
         return Status.COMPLETED if self.allocated.amount else Status.FAILED
 
 
-def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | Bought:
+def plan(batch: Batch, members: Sequence[Member], asset: Asset, quote: Quote, rules: MarketRules) -> Plan | BatchResult:
     """What to ask the exchange for; or why that is nothing."""
     wants = _wants(batch, members, quote.price, asset.precision)
     total = _sum(w.amount for w in wants.values()) if any(wants[m.order_id].amount for m in members) else Decimal(0)

@@ -20,7 +20,6 @@ from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
-PLACE_DUE = timedelta(minutes=1)
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over
 
@@ -264,7 +263,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Bought:
+class BatchResult:
     """What a batch has come to, fees included. `fee_in_asset` was kept by the exchange out of what it executed."""
 
     executed: Quantity
@@ -304,20 +303,20 @@ class Batch:
     shard: int | None = None  # of the pool it was; a direct purchase has none
     generation: int | None = None
     plan: Plan | None = None
-    bought: Bought | None = None
+    bought: BatchResult | None = None
     waits: bool = True
     needs_person: bool = False
 
 
-def nothing(asset_id: str, reason: str) -> Bought:
-    return Bought(executed=Quantity(0, asset_id), gross=ZERO, reason=reason)
+def nothing(asset_id: str, reason: str) -> BatchResult:
+    return BatchResult(executed=Quantity(0, asset_id), gross=ZERO, reason=reason)
 
 
-def bought(fill: Fill, asked: Quantity) -> Bought:
+def bought(fill: Fill, asked: Quantity) -> BatchResult:
     """What the exchange has finally executed of a batch's order."""
     asset_id = asked.asset_id
     part = "" if fill.executed == asked else f"the exchange has executed {fill.executed} of {asked} ({fill.state})"
-    return Bought(
+    return BatchResult(
         executed=fill.executed,
         gross=fill.gross,
         fee=fill.fee,

@@ -212,7 +212,9 @@ def test_what_the_bank_has_paid_is_said_by_one_and_confirmed_by_another(desk: De
     done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes")
     assert done.out.startswith(f"{proposed}: PROPOSED → CONFIRMED\n✓ Done: is FILLED: ")
     assert ask("work", "list").out == "Nothing is unfinished.\n"
-    assert "otto and olga TARGET_TXN_PENDING → FILLED: attempt 1: the bank has paid" in ask("work", "show", order_id).words
+    assert (
+        "otto and olga TARGET_TXN_PENDING → FILLED: attempt 1: the bank has paid" in ask("work", "show", order_id).words
+    )
 
 
 def test_what_was_proposed_by_mistake_is_dismissed(desk: Desk, ann: Owner, ask: Ask) -> None:

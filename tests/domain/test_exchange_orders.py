@@ -74,23 +74,23 @@ class Stale(Conflict):
 class Thing:
     """A parent that writes down what it is told, where that may follow what it was told before."""
 
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("accepted", f"{order.status} {order.exchange_order_id}", order.updated_at, "asked")]
+    def on_accepted(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked")]
 
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("refused", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_refused(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("refused", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("never", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_never(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit([tell("final", f"{fill.executed} of {order.quantity} for {fill.gross}", at, "accepted")])
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted")])
 
-    def on_turned_up(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("turned up", f"{order.status} {order.exchange_order_id}", order.updated_at, *GIVEN_UP)]
+    def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("turned up", f"{child.status} {child.exchange_order_id}", child.updated_at, *GIVEN_UP)]
 
-    def on_absent(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("absent", order.status, order.updated_at, "never", "lost")]
+    def on_absent(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("absent", child.status, child.updated_at, "never", "lost")]
 
 
 def tell(word: str, why: str, at: datetime, *after: str) -> Write:
@@ -181,7 +181,7 @@ def at(desk: Desk, status: Status) -> ExchangeOrder:
     if status in (ABSENT, TURNED_UP, DEALT_WITH):
         order = look_again(desk.at_exchange, order, THING)
     if status is DEALT_WITH:
-        desk.table.write(store.close(order, replace(order, status=DEALT_WITH)))
+        desk.table.write(store.follow_up(order, replace(order, status=DEALT_WITH)))
     assert there(desk).status is status
     return there(desk)
 
@@ -362,11 +362,11 @@ def test_a_cancellation_waits_until_the_exchange_has_ended_the_order(desk: Desk)
 
 def test_a_parent_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
     class Recounting(Thing):
-        def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
             stale = Write.check(ThingItem(ID, "THING"), when=ThingItem.told == "", otherwise=Stale("not so"))
             with pytest.raises(Stale):
                 commit([stale])
-            super().on_final(order, fill, at, commit)
+            super().on_final(child, fill, at, commit)
 
     assert desk.at_exchange.poll(place(desk, FILLS), Recounting()).status is there(desk).status is FINAL
     assert told(desk)[0] == "final"
@@ -623,7 +623,7 @@ def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
         case Status.FINAL:
             return store.end(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
         case _:
-            return store.close(replace(order, status=before), moved)
+            return store.follow_up(replace(order, status=before), moved)
 
 
 @pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in sorted(TRANSITIONS[a])], ids=str)
@@ -641,7 +641,7 @@ def test_a_move_that_the_table_of_states_does_not_have_is_never_made(desk: Desk)
     for before, after in product(Status, Status):
         if after not in TRANSITIONS[before]:
             with pytest.raises(AssertionError):
-                store.close(replace(draft(desk), status=before), replace(draft(desk), status=after))
+                store.follow_up(replace(draft(desk), status=before), replace(draft(desk), status=after))
 
 
 def test_an_order_that_should_be_there_and_is_not_is_missed(desk: Desk) -> None:

@@ -233,9 +233,3 @@ def test_what_a_crash_left_undone_is_found_and_repaired_before_the_retry() -> No
     assert any(violation.plan == {0: CrashAfter()} for violation in left.violations), left
     repaired = crash_matrix(lambda faults: orders_with_a_machine(faults, swept=True))
     assert not repaired.violations, repaired
-
-
-def test_the_report_is_readable() -> None:
-    report = str(crash_matrix(scenario(lambda payouts: payouts.pay)))
-    assert report.splitlines()[0].endswith("0 violations; undisturbed it answered 'receipt of O1'")
-    assert "#1 bank.pay: answered" in report

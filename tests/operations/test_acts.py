@@ -12,7 +12,6 @@ from dataclasses import replace
 import pytest
 
 from common import keys
-from common.acts import OperatorOutcome
 from common.domain import acts
 from common.domain.acts import ACTS, Case
 from common.domain.clients import ClientStatus
@@ -26,6 +25,7 @@ from common.gateways.bank import State
 from common.gateways.exchange import ExchangeOrderUnknown
 from common.keys import PrimaryKey
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import SellOrderNotOpen
 from functions.operations.model import NotProposable
@@ -94,7 +94,7 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
 
 def check(desk: Desk, seen: Seen) -> None:
     """Of everything in the table that an id names, and of every event of the bank."""
-    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.work}
+    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog}
     for item in desk.dynamo.items():
         row, key = rows.get(item["SK"]["S"]), PrimaryKey(item["PK"]["S"], item["SK"]["S"])
         if row is None:
@@ -139,7 +139,7 @@ def undisturbed(desk: Desk) -> Desk:
 def orders_in_the_book(desk: Desk, ann: Owner) -> None:
     cancelled, failed, *_ = [desk.buy(ann, "1", order_price="90") for _ in range(3)]
     desk.orders.cancel(ann, cancelled.order_id)
-    desk.orders.fail(failed.order_id, "delisted", "olga")
+    desk.orders.fail(failed.order_id, "delisted", "olga", dry_run=False)
 
 
 def cash_out(desk: Desk, ann: Owner) -> str:
@@ -172,7 +172,7 @@ def pending(begin: Callable[[Desk, Owner], str]) -> Scene:
         desk.world.machines.run()
         desk.world.machines.restart()
         check(desk, Counter())
-        desk.interventions.redrive(thing_id, "the host was restarted", "olga")
+        desk.interventions.redrive(thing_id, "the host was restarted", "olga", dry_run=False)
         desk.world.machines.run()
         desk.world.simulated.decide(f"{thing_id}-01", "complete")
 
@@ -308,7 +308,7 @@ def events_of_the_bank(desk: Desk, ann: Owner) -> None:
     for n in range(2):
         desk.events.receive(an_event(desk, f"W{'A' * 25}-01", event_id=f"evt_{n}"))
     desk.events.park("evt_strange", "{}", "the bank's event is not understood")
-    desk.interventions.dismiss("evt_1", "a test", "olga")
+    desk.interventions.dismiss("evt_1", "a test", "olga", dry_run=False)
 
 
 def proposals(desk: Desk, ann: Owner) -> None:

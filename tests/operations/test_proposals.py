@@ -11,12 +11,11 @@ from typing import Any
 import pytest
 
 from common import keys
-from common.acts import OperatorOutcome
-from common.domain.payouts.events import Taken
-from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus
+from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
 from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
 from common.gateways.bank import Adjustment, State
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.operations.model import NothingKnown, NotProposable
 from tests.desk import Desk
@@ -363,13 +362,13 @@ class TestPayouts:
     def test_the_bank_that_says_the_same_later_agrees(self, desk: Desk, ann: Owner, paid: str) -> None:
         order_id = awaiting(desk, ann)
         early = an_event(desk, f"{order_id}-01", amount=Money("99.00"), event_id="evt_early")
-        assert desk.events.receive(early) is Taken.PARKED
+        assert desk.events.receive(early) is EventOutcome.PARKED
         decided(desk, order_id, paid=paid)
         agrees = paid == "99.00"
-        replayed = desk.interventions.replay("evt_early", "looked it up", "olga")
-        assert replayed.after == (Taken.AGREES if agrees else Taken.PARKED)
+        replayed = desk.interventions.replay("evt_early", "looked it up", "olga", dry_run=False)
+        assert replayed.after == (EventOutcome.AGREES if agrees else EventOutcome.PARKED)
         late = an_event(desk, f"{order_id}-01", amount=Money(paid), event_id="evt_late")
-        assert desk.events.receive(late) is Taken.AGREES
+        assert desk.events.receive(late) is EventOutcome.AGREES
 
     @pytest.mark.parametrize(
         ("state", "amount"), [(State.FAILED, "99.00"), (State.COMPLETED, "99.90"), (State.FAILED, "99.90")]
@@ -380,7 +379,7 @@ class TestPayouts:
         order_id = awaiting(desk, ann)
         decided(desk, order_id)
         event = an_event(desk, f"{order_id}-01", state, amount=Money(amount))
-        assert desk.events.receive(event) is Taken.PARKED
+        assert desk.events.receive(event) is EventOutcome.PARKED
         assert counted["BankContradictions"] == 1
         assert "of which $99.00 count" in desk.events.known(event.event_id).why
         assert status(desk, order_id) == "FILLED"
@@ -395,7 +394,7 @@ class TestPayouts:
         desk.clock.forward(seconds=ABANDONED_SECONDS)
         decided(desk, order_id, paid="0.00")
         desk.world.machines.run()
-        desk.interventions.redrive(order_id, "the bank is asked again", "olga")
+        desk.interventions.redrive(order_id, "the bank is asked again", "olga", dry_run=False)
         desk.events.receive(an_event(desk, f"{order_id}-01", amount=Money(amount)))
         why = f"the bank says that it has paid ${amount} of attempt 1, of which $0.00 count"
         assert waits_for_person(desk, order_id) == f"an operator: {why}"
@@ -419,7 +418,8 @@ class TestPayouts:
         assert (status(desk, order_id), dollars(desk, ann)[1]) == ("TARGET_TXN_PENDING", Money("99.90"))
         decided(desk, order_id, paid="98.90")
         (parked,) = desk.operations.parked(9)
-        assert desk.interventions.replay(parked.webhook_id, "it was its fee", "olga").after == Taken.AGREES
+        replayed = desk.interventions.replay(parked.webhook_id, "it was its fee", "olga", dry_run=False)
+        assert replayed.after == EventOutcome.AGREES
         desk.run(days=1)
         assert (status(desk, order_id), dollars(desk, ann)[1]) == ("FILLED", Money(0))
-        assert desk.operations.work(keys.WORK, overdue_only=False, limit=9) == []
+        assert desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=9) == []

@@ -26,7 +26,7 @@ def full(members: int, cents: int) -> Desk:
     desk = Desk()
     desk.list_exchange_asset(price_age_max_seconds=1_000_000, min_notional=str(Decimal(members * cents) / 100))
     owners = [desk.customer(f"user-{n}", usd="1000.00") for n in range(OWNERS)]
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     for n in range(members):
         desk.purchase(owners[n % OWNERS], f"0.{cents:02d}", key=f"k{n}")
     return desk

@@ -33,6 +33,16 @@ class PayoutUnclear(Unavailable):
     """What the bank says of an attempt does not fit what it was asked. Nothing is decided on it."""
 
 
+class EventOutcome(StrEnum):
+    """What became of a bank's event."""
+
+    APPLIED = "APPLIED"  # it decided an attempt
+    AGREES = "AGREES"  # the attempt was decided so already
+    REPEATED = "REPEATED"  # it was taken before
+    PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
+    DISMISSED = "DISMISSED"  # a person has looked at a parked one
+
+
 class AttemptStatus(StrEnum):
     PENDING = "PENDING"
     COMPLETED = "COMPLETED"

@@ -118,7 +118,7 @@ class Payouts:
         """End the wait of the machine that has given this token, whose attempt is decided. Raises
         MachinesUnavailable."""
         if attempt is not None and attempt.status is AttemptStatus.COMPLETED:
-            self.machines.succeed(token, {"order_id": attempt.order_id, "stage": Stage.PAID, **paid_facts(attempt)})
+            self.machines.succeed(token, {"id": attempt.order_id, "stage": Stage.PAID, **paid_facts(attempt)})
         else:
             cause = "there is no attempt" if attempt is None else f"attempt {attempt.number} is {attempt.status}"
             why = "" if attempt is None or attempt.failure_code is None else f": {attempt.failure_code}"

@@ -17,6 +17,7 @@ from common.domain.payouts.model import (
     AWAIT_SECONDS,
     Attempt,
     AttemptStatus,
+    EventOutcome,
     Kind,
     Payout,
     PayoutNotFound,
@@ -24,7 +25,7 @@ from common.domain.payouts.model import (
     kind_of,
     named,
 )
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -33,7 +34,6 @@ from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
-PARKED_OUTCOME = "PARKED"
 STRANGE_MAX = 500  # characters
 NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
 EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
@@ -242,7 +242,7 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, w
     if payout.disputed or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
-        due_at = next_at + timedelta(seconds=60)
+        due_at = next_at + work.SOON
         actions = work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
     return Write.update(
         _order(payout),
@@ -359,7 +359,7 @@ def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
 
 
 def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:
-    return timeline.record(payout.order_id, Event(at, payout.status, after, reason, actor))
+    return timeline.record(payout.order_id, TimelineEvent(at, payout.status, after, reason, actor))
 
 
 def _unsettled(payout: Payout) -> PayoutUnsettled:
@@ -420,7 +420,7 @@ def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
 
 def park(event: BankEvent, why: str, now: datetime) -> Write:
     """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
-    item = _event_item(event, PARKED_OUTCOME, why, now)
+    item = _event_item(event, EventOutcome.PARKED, why, now)
     work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
     return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
@@ -429,7 +429,7 @@ def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
     """Keep what the bank has signed and we do not understand, for a person. Refused with EventSeen."""
     item = BankEventItem(
         *keys.BANK_EVENT(webhook_id=webhook_id),
-        outcome=PARKED_OUTCOME,
+        outcome=EventOutcome.PARKED,
         why=why,
         strange=body[:STRANGE_MAX],
         created_at=now,
@@ -447,7 +447,7 @@ def still_parked(webhook_id: str, why: str, now: datetime) -> Write:
         item.why.set(why),
         item.waits_for.set(why),
         item.updated_at.set(now),
-        when=item.outcome == PARKED_OUTCOME,
+        when=item.outcome == EventOutcome.PARKED,
         otherwise=EventDecided("the event is not parked any more"),
     )
 
@@ -462,16 +462,16 @@ def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
         item.expires.set(_expiry(now)),
         item.updated_at.set(now),
         *work.done(),
-        when=item.outcome == PARKED_OUTCOME,
+        when=item.outcome == EventOutcome.PARKED,
         otherwise=EventDecided("the event is not parked any more"),
     )
 
 
 def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
     """The parked events, oldest first."""
-    for waiting in work.due(table, keys.BANK_EVENT.waits_in, now):
+    for waiting in work.due(table, keys.BANK_EVENT.backlog, now):
         item = table.get(BankEventItem, keys.PrimaryKey(waiting.PK, waiting.SK), consistent=True)
-        if item is not None and item.outcome == PARKED_OUTCOME:
+        if item is not None and item.outcome == EventOutcome.PARKED:
             yield item
 
 

@@ -6,7 +6,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.acts import OperatorOutcome
 from common.domain import acts, audit, proposals, timeline, work
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
@@ -14,9 +13,10 @@ from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
 from common.domain.proposals import AlreadyProposed, Proposal, ProposalDecided, Status, Terms
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.domain.work import Redriven
 from common.keys import PrimaryKey
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
@@ -62,10 +62,11 @@ class Proposals:
         before = None if known is None else known.status
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
+            event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
             try:
                 self.operations.table.write(
                     proposals.propose(proposal),
-                    timeline.record(proposal.id, Event(at, before, proposal.status, f"{proposal}: {reason}", operator)),
+                    timeline.record(proposal.id, event),
                     _tell(subject_id, subject.item.status, told, operator, at),
                     audit.entry(AuditEntry(at, operator, command, subject_id, told)),
                 )
@@ -137,7 +138,7 @@ class Proposals:
         try:
             self.operations.table.write(
                 *writes,
-                timeline.record(after.id, Event(at, before.status, after.status, reason, by)),
+                timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
         except (AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
@@ -170,7 +171,7 @@ class Proposals:
 def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
     """An event of the life of what a proposal is about, which does not move it."""
     assert status is not None
-    return timeline.record(subject_id, Event(at, status, status, told, operator))
+    return timeline.record(subject_id, TimelineEvent(at, status, status, told, operator))
 
 
 def _proposed_already(proposal: Proposal) -> OperatorOutcome:
