@@ -22,11 +22,13 @@ from tests.console.run import Said
 from tests.console.run import desk as said
 from tests.desk import Desk
 from tests.doors import Doors, Token, opened
+from tests.seen import awaiting
 
 Ask = Callable[..., Said]
 
 TOKENS = {
     "olga": Token("olga", "sub-olga", ("operators",)),
+    "otto": Token("otto", "sub-otto", ("operators",)),
     "ann": Token("ann", "sub-ann"),
 }
 
@@ -170,6 +172,45 @@ def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
     assert ask("work", "redrive", order_id, *BECAUSE, "--yes").code == 1  # it runs
     desk.run()
     assert desk.offramp.order(ann, order_id).status == "FILLED"
+
+
+def test_what_the_bank_has_paid_is_said_by_one_and_confirmed_by_another(desk: Desk, ann: Owner, ask: Ask) -> None:
+    order_id = awaiting(desk, ann)
+    shown = ask("work", "show", order_id)
+    assert f'desk work decide-payout {order_id} --paid "…" --reference "…" --reason "…"' in shown.out
+
+    words = ("work", "decide-payout", order_id, "--paid", "99.00", "--reference", "statement 47, line 11", *BECAUSE)
+    dry = ask(*words, by="otto")
+    assert (dry.code, "Nothing was done yet." in dry.out) == (0, True)
+    said = ask(*words, "--yes", by="otto")
+    proposed, _, then = said.out.partition(": nothing → PROPOSED\n✓ Done: ")
+    confirms = "another operator than otto confirms it; then it is FILLED: the bank has paid $99.00 of attempt 1"
+    assert then.startswith(confirms)
+
+    found = ask("work", "list", "--context", "proposals")
+    assert f"another operator than otto: work decide-payout {order_id}: attempt 1, paid 99.00" in found.words
+    explained = ask("work", "show", proposed).words
+    assert f"to do work decide-payout {order_id}\nattempt 1\npaid 99.00\nreference statement 47, line 11" in explained
+    assert "proposed by otto: wire 4711 went out by hand" in explained
+    assert f'desk proposals confirm {proposed} --reason "…"' in explained
+
+    own = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
+    assert (own.code, "otto has proposed it: another operator confirms it" in own.err) == (1, True)
+    assert desk.operations.story(order_id).status == "TARGET_TXN_PENDING"
+    done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes")
+    assert done.out.startswith(f"{proposed}: PROPOSED → CONFIRMED\n✓ Done: is FILLED: ")
+    assert ask("work", "list").out == "Nothing is unfinished.\n"
+    assert (
+        "otto and olga TARGET_TXN_PENDING → FILLED: attempt 1: the bank has paid" in ask("work", "show", order_id).words
+    )
+
+
+def test_what_was_proposed_by_mistake_is_dismissed(desk: Desk, ann: Owner, ask: Ask) -> None:
+    words = ("work", "decide-payout", awaiting(desk, ann), "--paid", "9.00", "--reference", "line 11", *BECAUSE)
+    proposed = ask(*words, "--yes", "--json").json["id"]
+    assert "With --yes: nothing is done: work decide-payout" in ask("proposals", "dismiss", proposed, *BECAUSE).out
+    assert "PROPOSED → DISMISSED\n✓ Done: " in ask("proposals", "dismiss", proposed, *BECAUSE, "--yes").out
+    assert "desk proposals" not in ask("work", "show", proposed).out
 
 
 def test_a_sale_that_nobody_buys_is_voided(desk: Desk, ann: Owner, ask: Ask) -> None:

@@ -23,7 +23,7 @@ from tests.console.run import Said, desk, token
 from tests.gateways.wire import row
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
-BATCH = "B" + "A" * 25
+BATCH, PROPOSAL = "B" + "A" * 25, "E" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
@@ -32,8 +32,8 @@ def outcome(thing_id: str) -> dict[str, Any]:
     return row("id before after done says", thing_id, "PENDING", "FILLED", True, "the held $9.90 count as paid")
 
 
-ACTS_OF_EVENTS = [
-    {"command": f"parked {verb}", "route": f"POST /operations/parked/evt_1/{verb}", "does": verb}
+ACTS_OF_EVENTS: list[dict[str, Any]] = [
+    {"command": f"parked {verb}", "route": f"POST /operations/parked/evt_1/{verb}", "does": verb, "asks": []}
     for verb in ("replay", "dismiss")
 ]
 EVENT = {
@@ -52,7 +52,7 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
     return {
         **row("id kind status waits_for", thing_id, "sell_order", "TARGET_TXN_PENDING", "an operator"),
         **row("waits_since due_at needs_person pool batch", WHEN, WHEN, True, None, None),
-        **row("members events calls execution execution_before acts", [], [], [], None, None, []),
+        **row("members events calls execution execution_before proposal acts", [], [], [], None, None, None, []),
         **more,
     }
 
@@ -65,6 +65,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     },
     ("GET", f"/operations/work/{ID}"): story(),
     ("POST", f"/operations/work/{ID}/redrive"): outcome(ID),
+    ("POST", f"/operations/work/{ID}/decide-payout"): outcome(ID),
+    **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
         for verb in ("retry-payout", "mark-filled", "credit-usd", "abandon-attempt", "void")
@@ -147,6 +149,9 @@ LOOKS = [
 BECAUSE = ("--reason", "wire 4711")
 ACTS = [
     ("work", "redrive", ID, *BECAUSE),
+    ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
+    ("proposals", "confirm", PROPOSAL, *BECAUSE),
+    ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),
     ("offramp", "mark-filled", ID, *BECAUSE),
     ("offramp", "credit-usd", ID, *BECAUSE),
@@ -508,10 +513,10 @@ def test_a_shell_is_told_how_a_command_goes_on() -> None:
 
 
 def test_what_may_be_done_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> None:
-    act = {"command": "offramp dance", "route": "POST /…", "does": "what nobody has thought of yet"}
+    act = {"command": "offramp dance", "route": "POST /…", "does": "what nobody has thought of yet", "asks": ["with"]}
     fake.answers["GET", f"/operations/work/{ID}"] = story(acts=[act])
     said = fake.says("work", "show", ID)
-    assert f'desk offramp dance {ID} --reason "…" what nobody has thought of yet' in said.words
+    assert f'desk offramp dance {ID} --with "…" --reason "…" what nobody has thought of yet' in said.words
     assert fake.says("work", "show", ID, "--json").json == story(acts=[act])
     fake.answers["GET", f"/operations/work/{ID}"] = story()
     assert "--reason" not in fake.says("work", "show", ID).out

@@ -516,6 +516,10 @@ class TestParkedEvents:
 def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None:
     """What waits anywhere is found by an operator who asks for everything, and so is every machine's dead."""
     ann = trader(desk)
+    desk.world.simulated.set_outcome("pending", times=1)
+    asked = desk.accounts.withdraw(ann, "p", Money(1), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    desk.proposals.propose("work decide-payout", asked, {"paid": "1.00"}, "line 11", "late", "otto", dry_run=False)
     desk.buy(ann, "2")
     desk.buy(ann, "1", order_price="90")
     desk.cash_out(ann, "1")
