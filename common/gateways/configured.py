@@ -31,7 +31,8 @@ def exchange() -> Exchange:
 
 @cache
 def tickers() -> Tickers:
-    """The exchange as anybody may ask it: without its key, and without the packages that only its orders need."""
+    """The exchange as anybody may ask it: without its key, and without the packages that only its orders need. Of an
+    AlphaPoint exchange the first OMS, since its number is in the key: they have one."""
     here = settings()
     if here.exchange == "binance":
         from common.gateways.exchange.ccxt import BinanceTickers
