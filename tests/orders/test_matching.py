@@ -135,6 +135,20 @@ def test_a_hundred_busy_accounts_do_not_keep_others_from_expiring(desk: Desk) ->
     assert status(desk, mine) is Status.CANCELLED
 
 
+def test_a_busy_account_with_very_many_orders_does_not_keep_others_for_ever(desk: Desk) -> None:
+    """A round has time for a tenth of its orders."""
+    mallory, ann = desk.customer("mallory"), desk.customer("ann")
+    for _ in range(100):
+        resting(desk, mallory, "BUY", "9", "0.2")
+    mine = resting(desk, ann, "BUY", "9")
+    desk.clock.forward(days=31)
+    busy(desk, "mallory")
+    for minute in range(60):
+        desk.clock.at = desk.clock.at.replace(minute=minute, second=0)
+        desk.book.expire(seconds(desk, 10 * REQUEST.total_seconds()))
+    assert status(desk, mine) is Status.CANCELLED
+
+
 def test_a_busy_account_is_done_with_as_soon_as_it_is_quiet(desk: Desk) -> None:
     mallory = desk.customer("mallory")
     orders = [resting(desk, mallory, "BUY", "99") for _ in range(3)]
