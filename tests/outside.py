@@ -62,6 +62,7 @@ class Outside:
         self.client: Any = self.machines
         self.process: Callable[[], None] = lambda: None  # called before each task: it is a process of its own
         self.remaining_time: Callable[[], int] = lambda: 60_000  # of a task, in milliseconds
+        self.passes: Callable[[], None] = lambda: None  # called before the bank decides: what it does besides
         self.deliver_event: Callable[[BankEvents, BankEvent], object] = lambda events, event: events.receive(event)
 
     def bid(self, price: str, quantity: str) -> None:
@@ -102,6 +103,7 @@ class Outside:
 
     def deliver(self, events: BankEvents) -> None:
         """The bank decides what is due, and its webhooks come."""
+        self.passes()
         self.simulated.settle()
         for event in self.simulated.take_events():
             self.deliver_event(events, event)

@@ -46,13 +46,25 @@ QUANTITIES = ("1", "0.5", "2.00001", "0.123456789", "1.444", "1.666", "1.555", "
 
 def unfair(desk: Desk, items: Iterable[Raw]) -> Iterator[str]:
     """What is wrong with purchases, in words: between the desk and its exchange, and among the members."""
+    kinds = _kinds(items)
+    yield from _unfair_orders(desk, kinds)
+    yield from _unfair_generations(kinds)
+    yield from _unfair_members(kinds)
+
+
+def unfair_among_members(items: Iterable[Raw]) -> Iterator[str]:
+    """The same where the exchange lies: only what does not depend on it."""
+    kinds = _kinds(items)
+    yield from _unfair_generations(kinds)
+    yield from _unfair_members(kinds)
+
+
+def _kinds(items: Iterable[Raw]) -> dict[str, list[dict[str, Any]]]:
     kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for item in items:
         plain = {name: _plain(value) for name, value in item.items()}
         kinds[plain["entity_type"]].append(plain)
-    yield from _unfair_orders(desk, kinds)
-    yield from _unfair_generations(kinds)
-    yield from _unfair_members(kinds)
+    return kinds
 
 
 def _unfair_orders(desk: Desk, kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:

@@ -1,0 +1,209 @@
+"""What the exchange and the bank of a test have really done, and whether the desk's books are true to it.
+
+Nothing here asks the product. Of each sale, by what its orders at the exchange executed, and of each payout, by what
+the bank has booked:
+
+    paid but not earned     the bank has paid more than was earned, or has paid what went to the balance, too
+    not his                 a customer's coins or dollars went, and he has not got what they came to
+
+The desk hears only what it is told. What no one can find out may cost it so much, and no more: for what is executed, a
+price from the limit to `BAND` above the market's, and a fee of up to `FEE` of that, paid or got back; each sum to the
+cent. Whoever is told that more was executed than was has the coins for it. A bank that denies a credit for good and
+pays it, or says that it has paid and has not, breaks its word: that is counted, and a person must know it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from decimal import ROUND_FLOOR, Decimal
+from fractions import Fraction
+from typing import Any
+
+from common import keys
+from common.gateways.exchange import client_order_id
+from tests.books import SOLD, UNPAID, Raw
+from tests.desk import Desk
+from tests.liars import LyingBank, LyingExchange
+from tests.outside import ACCOUNT, Outside
+
+BAND, FEE = Fraction(1000, 10_000), Fraction(200, 10_000)  # as the desk's own: the catalogue's, and the settings'
+CENT = Decimal("0.01")
+
+
+@dataclass
+class Executed:
+    """What the exchange has executed of all orders that were placed for one of ours, and its fees."""
+
+    quantity: Decimal = Decimal(0)
+    gross: Decimal = Decimal(0)
+    fee: Decimal = Decimal(0)
+    coins: Decimal = Decimal(0)  # of the quantity, for the exchange
+    open: bool = False
+    shaded: bool = False
+    overstated: bool = False
+
+    @property
+    def net(self) -> Decimal:
+        return self.gross - self.fee
+
+
+@dataclass
+class Truth:
+    world: Outside
+    exchange: LyingExchange
+    bank: LyingBank | None = None
+    broken: Counter[str] = field(default_factory=Counter)  # words of the bank, by what they came to
+
+    def executed(self, order_id: str, count: int) -> Executed:
+        """Of the orders 1 to `count` that were placed for it."""
+        found = Executed()
+        ids = self.client_order_ids(order_id, count)
+        for order in self.world.venue.history(ACCOUNT):
+            if order.client_order_id not in ids:
+                continue
+            found.quantity += order.executed
+            found.gross += order.gross
+            trades = self.world.venue.trades(ACCOUNT, order.symbol, order_id=order.order_id)
+            found.fee += sum((t.fee for t in trades if t.fee_asset == "USDT"), Decimal(0))
+            found.coins += sum((t.fee for t in trades if t.fee_asset == order.symbol.removesuffix("USDT")), Decimal(0))
+            found.open = found.open or not order.status.over
+        found.shaded, found.overstated = bool(ids & self.exchange.shaded), bool(ids & self.exchange.overstated)
+        return found
+
+    def client_order_ids(self, order_id: str, count: int) -> set[str]:
+        """Of the orders 1 to `count` that were placed for it."""
+        return {client_order_id(order_id, str(n + 1)) for n in range(count)}
+
+    def paid(self, order_id: str) -> Decimal:
+        return self.booked(f"{order_id}-")
+
+    def booked(self, reference: str) -> Decimal:
+        """What the bank has paid under all references that begin so."""
+        return sum((credit.amount.usd for credit in self.world.simulated.credits(reference)), Decimal(0))
+
+    def check(self, items: Iterable[Raw]) -> None:
+        found = list(self.violations(items))
+        assert not found, "\n".join(found)
+
+    def violations(self, items: Iterable[Raw]) -> Iterator[str]:
+        kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for item in items:
+            plain = {name: _plain(value) for name, value in item.items()}
+            kinds[plain["entity_type"]].append(plain)
+        spent: dict[str, Decimal] = defaultdict(Decimal)
+        for line in kinds["asset_transaction"]:
+            if line["transaction_type"] == "WITHDRAW":
+                spent[line["order_id"]] += line["total_amount"]
+        beyond: dict[str, Decimal] = defaultdict(Decimal)
+        for line in kinds["desk_transaction"]:
+            if line["PK"] == "DESK#USD" and line["amount"] < 0:
+                beyond[line["order_id"]] -= line["amount"]
+        for sale in kinds["sell_order"]:
+            yield from self._not_earned(sale)
+        for order in (*kinds["sell_order"], *kinds["withdrawal"]):
+            if "total_amount" in order:
+                yield from self._mispaid(order, spent[order["PK"]], beyond[order["PK"]])
+        members: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for purchase in kinds["purchase"]:
+            members[purchase["batch_id"]].append(purchase)
+        by_hand = {order["PK"] for order in kinds["exchange_order"] if "evidence_at" in order}
+        for batch in kinds["batch"]:
+            yield from self._not_bought(batch, members[batch["PK"]], by_hand=batch["PK"] in by_hand)
+
+    def _not_earned(self, sale: dict[str, Any]) -> Iterator[str]:
+        """What was credited for a sale, against what was executed."""
+        if sale["status"] not in SOLD:
+            return
+        order_id, booked, credited = sale["PK"], sale["executed_quantity"], sale["total_amount"]
+        true = self.executed(order_id, int(sale["exchange_orders"]))
+        if booked > true.quantity and not true.overstated:
+            yield f"paid but not earned: {order_id} has booked {booked} sold, the exchange has executed {true.quantity}"
+        if not (true.shaded or true.overstated):
+            earned = max(Decimal(0), true.net.quantize(CENT, ROUND_FLOOR))
+            if (booked, credited) != (true.quantity, earned):
+                yield f"{order_id} has booked {booked} for ${credited}, executed were {true.quantity} for ${earned} net"
+            return
+        most = Fraction(booked) * max(Fraction(sale["limit_price"]), Fraction(sale["price"]) * (1 + BAND)) * (1 + FEE)
+        least = Fraction(booked) * Fraction(sale["limit_price"]) * (1 - FEE)
+        if credited > most + Fraction(CENT) * 2:
+            yield f"paid but not earned: {order_id} was told ${credited} for {booked}, ${float(most)} can be"
+        if credited < least - Fraction(CENT) * 3:
+            yield f"not his: {order_id} was told ${credited} for {booked}, ${float(least)} is the least that can be"
+
+    def _not_bought(self, batch: dict[str, Any], members: list[dict[str, Any]], *, by_hand: bool) -> Iterator[str]:
+        """What the members of a batch have got and paid, against what was executed. What operators say of an order
+        tells no fee in coins."""
+        if batch["status"] != "ALLOCATED":
+            return
+        batch_id, booked, true = batch["PK"], batch["executed_quantity"], self.executed(batch["PK"], 1)
+        if booked > true.quantity and not true.overstated:
+            yield f"got but not bought: {batch_id} has booked {booked}, the exchange has executed {true.quantity}"
+        got = sum((p.get("executed_quantity", Decimal(0)) for p in members), Decimal(0))
+        paid = sum((p.get("total_amount", Decimal(0)) for p in members), Decimal(0))
+        if not booked:
+            if got or paid:
+                yield f"{batch_id} has brought nothing, its members got {got} for ${paid}"
+            return
+        told = batch["gross_amount"], batch.get("fee_amount", Decimal(0)), batch.get("fee_in_asset", Decimal(0))
+        if not (true.shaded or true.overstated):
+            coins = Decimal(0) if by_hand else true.coins
+            if (booked, *told) != (true.quantity, true.gross, true.fee, coins):
+                yield f"{batch_id} has booked {booked} for {told}, {true} was executed"
+        elif got > max(booked, true.quantity) - true.coins + booked * Decimal(FEE.numerator) / FEE.denominator:
+            yield f"got but not bought: {batch_id} gave {got}, {true} was executed"
+        price = Fraction(batch["price"])
+        least = Fraction(got) * min(Fraction(batch["limit_price"]), price * (1 - BAND)) * (1 - FEE)
+        if paid < least - Fraction(CENT) * (len(members) + 2):
+            yield f"got but not paid: {batch_id} gave {got} for ${paid}, ${float(least)} is the least that can be"
+
+    def _mispaid(self, order: dict[str, Any], spent: Decimal, beyond: Decimal) -> Iterator[str]:
+        """What the bank has paid, against what has left the customer's balance for it, or is still held."""
+        assert self.bank is not None
+        order_id, due, paid = order["PK"], order["total_amount"], self.paid(order["PK"])
+        left = due if order["status"] in UNPAID else spent + beyond
+        if paid > left:
+            if not self._has(order, self.bank.denied):
+                yield f"paid but not earned: the bank has paid ${paid} of {order_id}, for which ${left} were the customer's"
+            self.broken["denied and paid"] += 1
+        if order["status"] not in UNPAID and paid < spent:
+            if not self._has(order, self.bank.claimed):
+                yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
+            self.broken["claimed and not paid"] += 1
+
+    def _has(self, order: dict[str, Any], references: set[str]) -> bool:
+        return any(f"{order['PK']}-{n + 1:02d}" in references for n in range(int(order.get("attempts", 0))))
+
+
+def holds(items: Iterable[Raw]) -> dict[str, str]:
+    """What is held, in words, by the id of what it is held for."""
+    found: dict[str, str] = {}
+    sent = set()
+    for item in (items := list(items)):
+        if item["entity_type"]["S"] == "exchange_order" and item["status"]["S"] == "SENT":
+            sent.add((item["PK"]["S"], item["SK"]["S"]))
+    for item in items:
+        plain = {name: _plain(value) for name, value in item.items()}
+        kind, held = plain["entity_type"], plain["PK"]
+        if kind in ("sell_order", "withdrawal") and plain["status"] in UNPAID:
+            found[held] = f"{plain['status']}, ${plain['total_amount']}"
+        if kind == "sell_order":
+            asked = plain["status"] == "NEW" and (held, f"VENUE#{plain['exchange_orders']}") in sent
+            if asked or plain["status"] == "BASE_TXN_PENDING":
+                found[held] = f"{plain['status']}, {plain['quantity']} {plain['asset_id']}"
+        if kind == "purchase" and plain["status"] == "PENDING":
+            found[plain["batch_id"]] = f"{held}, ${plain['held_amount']}"
+    return found
+
+
+def held_and_unknown(desk: Desk) -> dict[str, str]:
+    """What is held for something that neither waits for a person, nor has been due for so long that one is told."""
+    waiting = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=1000)
+    known = {each.id for each in waiting if each.needs_person}
+    return {held: what for held, what in holds(desk.dynamo.items()).items() if held not in known}
+
+
+def _plain(value: Any) -> Any:
+    ((kind, content),) = value.items()
+    return Decimal(content) if kind == "N" else content
