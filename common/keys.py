@@ -31,6 +31,7 @@ table of this page, and the table that is deployed.
 | book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                    |           |                    |                                    |
 | audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                    |           |                    |                                    |
 | cursor            | CURSOR#{name}               | CURSOR                  |                    |           |                    |                                    |
+| ban               | OUTSIDE#{system}            | BAN                     |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -219,6 +220,7 @@ PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
+BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
 SCHEMA = [
     USER,
@@ -246,6 +248,7 @@ SCHEMA = [
     BOOK_ENTRY,
     AUDIT_ENTRY,
     CURSOR,
+    BAN,
 ]
 
 WORK = tuple(sorted({row.work for row in SCHEMA if row.work}))  # the lists of open work

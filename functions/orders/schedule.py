@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -13,10 +12,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common import aws, clock
 from common.domain.catalogue.store import Market
 from common.errors import Conflict, Unavailable
-from common.gateways.prices import Prices
-from common.gateways.prices.coingecko import CoinGeckoPrices
+from common.gateways import configured
 from common.log import count, log, metrics
-from common.settings import settings
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.orders.service import marks
@@ -28,7 +25,7 @@ RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this mi
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    marked, filled = marks.refresh(market(), _oracle), 0
+    marked, filled = marks.refresh(market(), configured.prices), 0
     listings = list(market().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
@@ -56,12 +53,6 @@ def _counted(**numbers: int) -> dict[str, int]:
     log.info("done", extra=numbers)
     metrics.flush_metrics()
     return numbers
-
-
-def _oracle(listed: Mapping[str, str]) -> Prices:
-    here = settings()
-    key = aws.secret(here.price_oracle_key_secret).decode() if here.price_oracle_key_secret else None
-    return CoinGeckoPrices(here.price_oracle_url, ids=listed, api_key=key)
 
 
 @cache

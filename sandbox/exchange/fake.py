@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from threading import RLock
 from typing import Literal, TypeVar
 
@@ -57,9 +59,15 @@ class FakeExchange:
         self._refusals = 0
         self._failures: Counter[Operation] = Counter()
         self._drops: Counter[Operation] = Counter()
+        self._banned_until: datetime | None = None
         self._lock = RLock()
 
     # Controls
+
+    def ban(self, seconds: float) -> None:
+        """From now on, for so long, every call is told to wait for what is left of it, and nothing is done."""
+        with self._lock:
+            self._banned_until = self._venue.now() + timedelta(seconds=seconds)
 
     def refuse_next(self, times: int = 1) -> None:
         """The next `times` orders are refused."""
@@ -113,6 +121,11 @@ class FakeExchange:
             self.calls[operation] += 1
             if self.down:
                 raise ExchangeUnavailable(f"{self._name} is down", what="connection")
+            if self._banned_until is not None:
+                seconds = ceil((self._banned_until - self._venue.now()).total_seconds())
+                if seconds > 0:
+                    said = f"{self._name} says that we ask too often"
+                    raise ExchangeUnavailable(said, what="rate_limit", retry_after_seconds=seconds)
             if _due(self._failures, operation):
                 raise ExchangeUnavailable(f"{self._name} was not reached", what="connection")
             lost = _due(self._drops, operation)

@@ -313,8 +313,9 @@ def test_what_was_executed_is_written_down_once_it_is_final(desk: Desk, side: Si
 
 def test_an_order_that_is_not_filled_is_polled_until_it_is_overdue(desk: Desk) -> None:
     order = place(desk)
-    desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(milliseconds=2)
+    desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(seconds=1)
     refuses(desk, ExchangeOrderNotFilled, poll, order)
+    desk.clock.forward(seconds=1)
     refuses(desk, ExchangeOrderOverdue, poll, order)
     assert (there(desk), desk.at_exchange.executed(order)) == (order, Quantity(0, "SOL"))
     desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")

@@ -7,6 +7,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
 from common.domain.catalogue.model import Quote
+from common.gateways import configured
 from common.money import Price
 from functions.orders import schedule
 from functions.orders.model import Order, Status
@@ -29,7 +30,7 @@ def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     found.set_price("btc", "100")
     monkeypatch.setattr(schedule, "market", lambda: desk.market)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
-    monkeypatch.setattr(schedule, "_oracle", lambda _: found)
+    monkeypatch.setattr(configured, "prices", lambda _: found)
     monkeypatch.setattr(clock, "now", desk.clock)
     return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.errors import Conflict, Denied, NotFound, Unavailable
 from common.money import Money
@@ -15,9 +15,22 @@ class BankUnavailable(Unavailable):
     """The bank did not answer, or not with a decision. Whether it has booked is unknown: ask by reference, or send
     the same again under the same reference."""
 
+    @property
+    def ours(self) -> bool:
+        """Whether the bank does not let us in: our key, our address, or what we may do."""
+        return self.facts.get("what") == "denied"
+
 
 class BankRefused(Conflict):
-    """The bank's definite no to a credit: nothing was booked under this reference and nothing will be."""
+    """The bank's definite no to a credit: nothing was booked under this reference and nothing will be.
+
+    ours: its cause is the desk's and not the credit's, so that the next credit meets it too: the desk's own account is
+        empty, over its limit, or may not pay.
+    """
+
+    def __init__(self, detail: str, *, ours: bool = False, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.ours = ours
 
 
 class AdjustmentUnknown(NotFound):

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
 from common.market import MarketRules
@@ -27,9 +27,22 @@ class ExchangeUnavailable(Unavailable):
     """The exchange did not answer, or not understandably. After `place` the outcome is unknown: `find` it, never
     place again. Everything else is safe to ask again."""
 
+    @property
+    def ours(self) -> bool:
+        """Whether the exchange does not let us in: our key, its rights or our address."""
+        return self.facts.get("what") == "refused"
+
 
 class ExchangeRefused(Conflict):
-    """The exchange's definite no: the order does not exist and never will."""
+    """The exchange's definite no: the order does not exist and never will.
+
+    ours: its cause is the desk's and not the order's, so that the next order meets it too: funds or a quota of the
+        desk's account are used up, or the account or its key may not do this.
+    """
+
+    def __init__(self, detail: str, *, ours: bool = False, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.ours = ours
 
 
 class ExchangeOrderUnknown(NotFound):
