@@ -170,7 +170,7 @@ def redrive(desk: Desk, ann: Owner, asked: str) -> str | None:
         return desk.operations.story(asked).status
 
 
-def give_an_attempt_up(desk: Desk, ann: Owner, asked: str) -> str:
+def abandon_an_attempt(desk: Desk, ann: Owner, asked: str) -> str:
     try:
         return desk.by_hand("abandon", asked, *REASON).after or ""
     except PayoutUnsettled:  # the answer was lost, and it was done
@@ -238,7 +238,7 @@ USE_CASES: dict[str, UseCase] = {
     "reject what the bank has rejected": use_case(by_hand("give_back"), rejected_by_the_bank),
     "try again what the bank has rejected": use_case(by_hand("retry"), rejected_by_the_bank),
     "redrive": use_case(redrive, withdraw),
-    "give an attempt up": use_case(give_an_attempt_up, undecided_by_the_bank),
+    "abandon an attempt": use_case(abandon_an_attempt, undecided_by_the_bank),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),

@@ -15,7 +15,7 @@ from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import (
-    SALE,
+    CASH_OUT,
     WITHDRAWAL,
     Attempt,
     Kind,
@@ -73,7 +73,7 @@ def possible(thing_id: str, case: Case) -> list[PossibleAct]:
     ]
 
 
-def may_void_sale(status: str, *, needs_person: bool) -> bool:
+def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
     """Is a sale at the exchange, or has one turned up there that was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
@@ -101,8 +101,8 @@ def _may_fail(case: Case) -> bool:
     return case.status == "PENDING"
 
 
-def _may_void_sale(case: Case) -> bool:
-    return case.status is not None and may_void_sale(case.status, needs_person=case.needs_person)
+def _may_void_sell_order(case: Case) -> bool:
+    return case.status is not None and may_void_sell_order(case.status, needs_person=case.needs_person)
 
 
 def _may_void_batch(case: Case) -> bool:
@@ -113,19 +113,19 @@ def _may_redrive(case: Case) -> bool:
     return case.waits and machine_decides(case) and not case.runs
 
 
-def _is_settled(case: Case) -> bool:
+def _is_decidable(case: Case) -> bool:
     return case.payout is not None and is_decidable(case.payout, case.latest)
 
 
 def _may_retry(case: Case) -> bool:
-    return case.payout is not None and _is_settled(case) and has_attempts_left(case.payout)
+    return case.payout is not None and _is_decidable(case) and has_attempts_left(case.payout)
 
 
 def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
 
 
-def _may_settle_event(case: Case) -> bool:
+def _may_decide_event(case: Case) -> bool:
     return is_parked(case.status)
 
 
@@ -138,27 +138,27 @@ def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
     """What is decided about a payout that the bank has rejected."""
     return (
         _of_payout(kind, things, "retry-payout", "one more attempt to pay to the bank", _may_retry),
-        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_settled),
-        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_settled),
+        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_decidable),
+        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable),
     )
 
 
 def _of_event(verb: str, does: str) -> Act:
-    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_settle_event)
+    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_decide_event)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
-    *_of_payouts(SALE, "sell-orders"),
+    *_of_payouts(CASH_OUT, "sell-orders"),
     *_of_payouts(WITHDRAWAL, "withdrawals"),
     Act(
         keys.SELL_ORDER,
         "offramp void",
         "POST /operations/sell-orders/{id}/void",
         "end a sale of which nothing was executed, and give the coins back",
-        _may_void_sale,
+        _may_void_sell_order,
     ),
     Act(
         keys.BATCH,
@@ -169,7 +169,7 @@ ACTS: tuple[Act, ...] = (
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
-    _of_payout(SALE, "sell-orders", *_ABANDON),
+    _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     _of_event("replay", "try to place it again"),
     _of_event("dismiss", "nothing is to be done about it"),

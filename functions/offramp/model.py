@@ -247,7 +247,7 @@ def _check_rules(rules: MarketRules, quantity: Quantity, limit_price: Price) -> 
 
 
 @dataclass(frozen=True)
-class Sold:
+class SaleResult:
     """What a sale has come to for the customer."""
 
     fill: Fill
@@ -286,7 +286,7 @@ def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
         executed=fill.executed,
         gross=fill.gross,
         fee=fill.fee,
-        total_amount=Sold(fill).proceeds,
+        total_amount=SaleResult(fill).proceeds,
         resolved_at=now,
         updated_at=now,
         reason=part or None,

@@ -146,7 +146,7 @@ def refuse(order: SellOrder, why: str, at: datetime) -> Write:
     )
 
 
-def miss(order: SellOrder, exchange_order: ExchangeOrder) -> Write:
+def wait_to_look_again(order: SellOrder, exchange_order: ExchangeOrder) -> Write:
     """The exchange does not have the order: the intent waits for the last look. Refused with OrderMoved."""
     assert exchange_order.reason is not None
     item, at = SellOrderItem, exchange_order.updated_at

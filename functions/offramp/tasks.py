@@ -30,5 +30,5 @@ def cancel_sell_order(event: Event, _: LambdaContext) -> Answer:
     return step(event, offramp().cancel, missing=MISSING, then=Stage.SOLD)
 
 
-def look_for_late_order(event: Event, _: LambdaContext) -> Answer:
+def look_again(event: Event, _: LambdaContext) -> Answer:
     return step(event, offramp().look_again, missing=MISSING, then=Stage.DONE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -16,11 +17,11 @@ from common.gateways import configured
 from common.log import count, log, metrics
 from common.table.table import Table
 from common.table.transaction import Patience
+from common.time_left import more_time
 from functions.orders.service import marks
 from functions.orders.service.book import Book
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
-RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -32,7 +33,7 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
     for listing in listings[first:] + listings[:first]:
         try:
-            filled += book().match(listing, lambda: _time_left(context))
+            filled += book().match(listing, _more_time(context))
         except (Conflict, Unavailable) as refusal:
             log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
@@ -40,11 +41,12 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Cancel what is past its time."""
-    return _counted(expired=book().expire(lambda: _time_left(context)))
+    return _counted(expired=book().expire(_more_time(context)))
 
 
-def _time_left(context: LambdaContext) -> bool:
-    return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
+def _more_time(context: LambdaContext) -> Callable[[], bool]:
+    # A transaction begun with less time than this might not be finished.
+    return more_time(context, reserve_milliseconds=15_000)
 
 
 def _counted(**numbers: int) -> dict[str, int]:

@@ -39,7 +39,7 @@ class PayoutActs:
     def retry(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Allow one more attempt, and start the machine: it makes the attempt once the pause after the last rejection
         is over, and there is none after the fifth. Raises PayoutUnsettled also when there were too many."""
-        payout = self._settled(kind, order_id)
+        payout = self._decidable(kind, order_id)
         if not has_attempts_left(payout):
             raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
         after = kind.paying if payout.attempts else kind.ready
@@ -57,7 +57,7 @@ class PayoutActs:
         if payout.status == kind.paid:
             return _so_already(payout)
         at, owner, amount = self.payouts.now(), payout.owner, payout.amount
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         writes = [
             *store.close(payout, kind.paid, at, reason),
             ledger.settle(owner, amount, amount, at),
@@ -72,7 +72,7 @@ class PayoutActs:
         payout = self._payout(kind, order_id)
         if payout.status == kind.returned:
             return _so_already(payout)
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         at, amount = self.payouts.now(), payout.amount
         writes = [
             *store.close(payout, kind.returned, at, reason),
@@ -89,16 +89,16 @@ class PayoutActs:
         sending it must have ended, the bank is asked once more, and what it still does not know is rejected."""
         payout = self._payout(kind, order_id)
         attempt = self._latest(payout)
-        nothing = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
+        nothing = PayoutUnsettled("there is no pending attempt that could be abandoned", id=order_id)
         if attempt is None or not is_abandonable(attempt):
             raise nothing
         at = self.payouts.now()
         due_at = at + timedelta(seconds=ABANDONED_SECONDS) + SOON
-        told = f"a last look at the bank for attempt {attempt.number}, given up"
+        told = f"a last look at the bank for attempt {attempt.number}, abandoned"
         writes = [
             store.abandon(attempt, at, nothing),
             store.go_on(payout, at, due_at, told),
-            store.event(payout, payout.status, f"attempt {attempt.number} given up: {reason}", operator, at),
+            store.event(payout, payout.status, f"attempt {attempt.number} abandoned: {reason}", operator, at),
         ]
         says = f"attempt {attempt.number} is sent no more; if the bank still does not know it in two minutes, rejected"
         return self._do(payout, payout.status, says, "abandon-attempt", writes, reason, operator, dry_run=dry_run)
@@ -134,12 +134,12 @@ class PayoutActs:
             raise PayoutNotFound(f"it is no {kind.name}", id=order_id)
         return payout
 
-    def _settled(self, kind: Kind, order_id: str) -> Payout:
+    def _decidable(self, kind: Kind, order_id: str) -> Payout:
         payout = self._payout(kind, order_id)
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         return payout
 
-    def _must_be_settled(self, payout: Payout) -> None:
+    def _must_be_decidable(self, payout: Payout) -> None:
         latest = self._latest(payout)
         if not is_decidable(payout, latest):
             raise PayoutUnsettled(

@@ -142,7 +142,7 @@ class Purchase:
     updated_at: datetime
     quote_amount: Money | None = None  # asked for by dollars
     max_price: Price | None = None
-    expires_at: datetime | None = None  # when its pool is given up, if it has not filled by then
+    expires_at: datetime | None = None  # when its pool expires, if it has not filled by then
     shard: int | None = None
     generation: int | None = None
     executed: Quantity | None = None

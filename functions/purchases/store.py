@@ -259,7 +259,7 @@ def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> W
     return _close(pool, at, total_min=(minimum - amount).usd)
 
 
-def give_up(pool: Pool, at: datetime) -> Write:
+def expire(pool: Pool, at: datetime) -> Write:
     """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
     return _close(pool, at, read=_Read(pool.total.usd, Decimal(pool.members)))
 

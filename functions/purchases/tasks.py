@@ -6,11 +6,11 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.exchange_orders.service import ExchangeOrderNotFound
 from common.tasks import Answer, Event, step
+from common.time_left import more_time
 from functions.purchases.model import BatchNotFound, Stage
 from functions.purchases.wiring import batches
 
 MISSING = (BatchNotFound, ExchangeOrderNotFound)
-RESERVE_MILLISECONDS = 8_000  # a share begun with less time than this might not be finished
 
 
 def read_batch(event: Event, _: LambdaContext) -> Answer:
@@ -36,11 +36,9 @@ def cancel_batch(event: Event, _: LambdaContext) -> Answer:
 
 
 def allocate_batch(event: Event, context: LambdaContext) -> Answer:
-    def more_time() -> bool:
-        return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
-
-    return step(event, lambda id_: batches().allocate(id_, more_time), missing=MISSING, then=Stage.DONE)
+    more = more_time(context)
+    return step(event, lambda id_: batches().allocate(id_, more), missing=MISSING, then=Stage.DONE)
 
 
-def look_for_late_order(event: Event, _: LambdaContext) -> Answer:
+def look_again(event: Event, _: LambdaContext) -> Answer:
     return step(event, batches().look_again, missing=MISSING, then=Stage.DONE)

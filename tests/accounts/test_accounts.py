@@ -387,7 +387,7 @@ def test_deposits_and_withdrawals_are_listed_newest_first_and_between_dates(desk
     assert [str(line.total_amount) for line in middle.items] == ["4.00", "3.00", "2.00"]
 
 
-def test_machines_pay_a_withdrawal_or_give_up_and_only_operators_do_more() -> None:
+def test_machines_pay_a_withdrawal_or_fail_it_and_only_operators_do_more() -> None:
     moves = {(a, b) for a, after in TRANSITIONS.items() for b in after}
     assert moves - OPERATORS_ONLY == {(Status.PENDING, Status.COMPLETED), (Status.PENDING, Status.PAYOUT_FAILED)}
     assert moves > OPERATORS_ONLY

@@ -14,7 +14,7 @@ from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIM
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import SellOrderNotFound, Sold, Status
+from functions.offramp.model import SaleResult, SellOrderNotFound, Status
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
@@ -266,7 +266,7 @@ def test_a_sale_that_brought_less_than_a_cent_is_filled_without_a_payout(desk: D
 
 
 def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
-    sold = Sold(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
+    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
     assert (sold.proceeds, sold.left_over) == (Money(0), Money("-0.25"))
 
 

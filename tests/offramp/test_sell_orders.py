@@ -23,7 +23,7 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
 )
 from common.domain.clients import ClientBlocked, ClientKind, ClientNotFound
-from common.domain.exchange_orders.model import LATE_LOOK_SECONDS
+from common.domain.exchange_orders.model import LAST_LOOK_SECONDS
 from common.domain.ledger.model import AccountNotFound, InsufficientAsset
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
@@ -559,9 +559,9 @@ def test_what_never_arrived_is_tried_again_only_after_the_last_look(desk: Desk, 
             desk.offramp.sell(ann, "k", terms())
         assert told.value.facts["retry_after_seconds"] == 60
     desk.run()
-    assert desk.clock.at - sent_at >= timedelta(seconds=70 + LATE_LOOK_SECONDS)
+    assert desk.clock.at - sent_at >= timedelta(seconds=70 + LAST_LOOK_SECONDS)
     (execution,) = executions(desk, order_id)
-    last = ["WaitForLateOrder", "LookForLateOrder", "NothingToDo"]
+    last = ["WaitToLookAgain", "LookAgain", "NothingToDo"]
     assert (execution.status, execution.visited[-3:]) == ("SUCCEEDED", last)
     assert (status(desk, order_id), "open_work" in raw(desk, order_id, "SELL_ORDER")) == (Status.NEW, False)
     desk.mark("BTC", "100")
@@ -580,7 +580,7 @@ def test_an_order_that_turns_up_after_all_waits_for_a_person(desk: Desk, ann: Ow
     desk.run(until=lambda: coins(desk, ann) == (10, 0))
     order_id, exchange_order_id = intent(desk), way.arrives()
     desk.run()
-    assert (at_the_exchange(desk)[0].status, counted["LateFills"]) == (AtTheExchange.CANCELED, 1)
+    assert (at_the_exchange(desk)[0].status, counted["OrdersTurnedUp"]) == (AtTheExchange.CANCELED, 1)
     assert exchange_order_id in (waits_for_person(desk, order_id) or "")
     assert raw(desk, order_id, "VENUE#1")["status"] == "TURNED_UP"
     assert (status(desk, order_id), coins(desk, ann), overdue(desk)) == (Status.NEW, (10, 0), [order_id])

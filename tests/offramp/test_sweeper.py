@@ -260,8 +260,8 @@ def test_a_restart_of_the_machines_during_any_task_is_no_loss(desk: Desk, ann: O
     ("life", "state"),
     [
         *(("not filled", "PollSellOrder"), ("not filled", "CancelSellOrder"), ("lost", "ResolveSellOrder")),
-        *(("never arrived", "ResolveSellOrder"), ("never arrived", "WaitForLateOrder")),
-        *(("never arrived", "LookForLateOrder"), ("undisturbed", "CreatePayout"), ("undisturbed", "AwaitPayout")),
+        *(("never arrived", "ResolveSellOrder"), ("never arrived", "WaitToLookAgain")),
+        *(("never arrived", "LookAgain"), ("undisturbed", "CreatePayout"), ("undisturbed", "AwaitPayout")),
         *(("undisturbed", "CheckPayout"), ("rejected", "BackOff")),
     ],
 )

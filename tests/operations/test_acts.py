@@ -167,7 +167,7 @@ def pending(begin: Callable[[Desk, Owner], str]) -> Scene:
     return scene
 
 
-def given_up(begin: Callable[[Desk, Owner], str]) -> Scene:
+def abandoned(begin: Callable[[Desk, Owner], str]) -> Scene:
     """An attempt never reaches the bank, and its client is blocked."""
 
     def scene(desk: Desk, ann: Owner) -> None:
@@ -321,7 +321,7 @@ SCENES: dict[str, Scene] = {
             ("rejected, paid", rejected(begin, "mark_paid")),
             ("rejected, given back", rejected(begin, "give_back")),
             ("pending", pending(begin)),
-            ("given up", given_up(begin)),
+            ("abandoned", abandoned(begin)),
             ("blocked", blocked(begin)),
             ("disputed", disputed(begin)),
         )

@@ -16,7 +16,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
-    SALE,
+    CASH_OUT,
     AttemptStatus,
     Payout,
     PayoutNotFound,
@@ -447,7 +447,7 @@ def test_two_that_give_a_payout_up_at_once_give_it_up_once(desk: Desk, ann: Owne
     assert (stages, counted["PayoutsFailed"]) == ([Stage.FAILED, Stage.FAILED], 1)
 
 
-def test_a_payout_is_not_given_up_once_one_more_attempt_is_asked_for(desk: Desk, ann: Owner) -> None:
+def test_a_payout_does_not_fail_once_one_more_attempt_is_asked_for(desk: Desk, ann: Owner) -> None:
     desk.world.simulated.set_outcome(Outcome.REFUSE, times=5)
     order_id = desk.cash_out(ann, "1").order_id
     desk.offramp.poll(order_id)
@@ -501,10 +501,10 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
 ) -> None:
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
-    payout = Payout("S1", SALE, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
+    payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
     stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
     if number == ATTEMPTS_MAX:
-        assert stage is Stage.SEND  # which gives it up
+        assert stage is Stage.SEND  # which fails it
         return
     assert stage is Stage.BACK_OFF
     assert wait_seconds >= back_off(number, BACK_OFF).total_seconds() == 60 * 2 ** (number - 1)

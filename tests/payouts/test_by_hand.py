@@ -303,14 +303,14 @@ def unsent(desk: Desk, ann: Owner) -> str:
     return order.order_id
 
 
-def test_an_attempt_that_is_given_up_and_never_reached_the_bank_is_rejected(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_and_never_reached_the_bank_is_rejected(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     refused(desk, PayoutUnsettled, "give_back", order_id)
     move(desk, "abandon", order_id)
-    given_up = desk.clock.at
+    abandoned_at = desk.clock.at
     desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
-    assert desk.clock.at - given_up >= timedelta(seconds=ABANDONED_SECONDS)
-    assert attempts(desk, order_id)[0].failure_code == "given up by an operator; it never reached the bank"
+    assert desk.clock.at - abandoned_at >= timedelta(seconds=ABANDONED_SECONDS)
+    assert attempts(desk, order_id)[0].failure_code == "abandoned by an operator; it never reached the bank"
     desk.run()
     assert desk.world.simulated.records() == []
     assert move(desk, "give_back", order_id).after == Status.FILLED
@@ -318,7 +318,7 @@ def test_an_attempt_that_is_given_up_and_never_reached_the_bank_is_rejected(desk
     assert [entry.action for entry in audited(desk)][:2] == ["offramp credit-usd", "offramp abandon-attempt"]
 
 
-def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
     (attempt,) = attempts(desk, order_id)
@@ -328,7 +328,7 @@ def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(d
     assert len(paid(desk, order_id)) == 1
 
 
-def test_an_attempt_that_is_given_up_is_sent_by_nobody_any_more(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_is_sent_by_nobody_any_more(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
@@ -339,7 +339,7 @@ def test_an_attempt_that_is_given_up_is_sent_by_nobody_any_more(desk: Desk, ann:
     assert paid(desk, order_id) == [(f"{order_id}-02", Money("99.90"))]
 
 
-def test_only_a_pending_attempt_is_given_up_and_only_once(desk: Desk, ann: Owner) -> None:
+def test_only_a_pending_attempt_is_abandoned_and_only_once(desk: Desk, ann: Owner) -> None:
     refused(desk, PayoutUnsettled, "abandon", payout_failed(desk, ann))
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)

@@ -329,7 +329,7 @@ def test_after_a_late_success_what_the_bank_does_not_know_is_not_sent_again(desk
     assert waits_for_person(desk, order_id)
 
 
-def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(desk: Desk, ann: Owner) -> None:
+def test_a_success_after_the_payout_has_failed_is_parked_and_shown_beside_it(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     late = contradicting(desk.world.simulated.event_of(f"{order_id}-05"))
     assert desk.events.receive(late) == "PARKED"

@@ -14,7 +14,7 @@ import pytest
 from common.acts import OperatorOutcome
 from common.domain.catalogue.model import PriceUnavailable
 from common.domain.exchange_orders.model import (
-    LATE_LOOK_SECONDS,
+    LAST_LOOK_SECONDS,
     POLL_LIMIT,
     ExchangeOrder,
 )
@@ -385,7 +385,7 @@ def test_an_order_that_never_arrived_is_refunded_after_two_looks(desk: Desk, thr
     assert desk.clock.at >= look_at
     assert (desk.world.fake.calls["find"], batch(desk, three[0]).waits, waiting(desk)) == (finds + 1, False, [])
     (execution,) = executions(desk, three[0].batch_id)
-    assert [name for name in execution.visited if "Late" in name] == ["WaitForLateOrder", "LookForLateOrder"]
+    assert [name for name in execution.visited if "LookAgain" in name] == ["WaitToLookAgain", "LookAgain"]
     assert waits_for_person(desk, three[0].batch_id) is None
 
 
@@ -570,9 +570,7 @@ def test_a_pool_of_an_inactive_asset_is_refunded_and_not_topped_up(desk: Desk, a
 
 
 @pytest.mark.parametrize("usd", ["4", "6"], ids=["who waits", "who fills it"])
-def test_who_joins_as_his_pool_is_given_up_is_in_the_next_generation(
-    desk: Desk, ann: Owner, bob: Owner, usd: str
-) -> None:
+def test_who_joins_as_his_pool_expires_is_in_the_next_generation(desk: Desk, ann: Owner, bob: Owner, usd: str) -> None:
     first = desk.purchase(ann, "4")
     desk.clock.forward(hours=24)
     desk.mark("SOL", "100")
@@ -625,7 +623,7 @@ def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: 
 def test_the_sweeper_starts_what_was_never_started(desk: Desk, ann: Owner, bob: Owner) -> None:
     desk.world.client = Unreachable()
     direct, pooled = desk.purchase(ann, "10"), [desk.purchase(ann, "4"), desk.purchase(bob, "6")]
-    given_up = desk.purchase(bob, "1")
+    expired = desk.purchase(bob, "1")
     desk.clock.forward(hours=24)
     assert desk.close_pools() == 1
     desk.world.client = desk.world.machines
@@ -635,7 +633,7 @@ def test_the_sweeper_starts_what_was_never_started(desk: Desk, ann: Owner, bob: 
     assert desk.sweeper.sweep(lambda: True).started == 3
     desk.run()
     assert {look(desk, p).status for p in (direct, *pooled)} == {Status.COMPLETED}
-    assert (look(desk, given_up).status, waiting(desk)) == (Status.FAILED, [])
+    assert (look(desk, expired).status, waiting(desk)) == (Status.FAILED, [])
     assert (dollars(desk, ann), dollars(desk, bob)) == ((Money(986), ZERO), (Money(994), ZERO))
 
 
@@ -902,7 +900,7 @@ def test_a_voided_order_that_turns_up_is_for_a_person(desk: Desk, ann: Owner) ->
     desk.run()
     refunded(desk, [asked], "not bought: because")
     assert waits_for_person(desk, asked.batch_id)
-    assert desk.clock.at - asked.created_at >= timedelta(seconds=LATE_LOOK_SECONDS)
+    assert desk.clock.at - asked.created_at >= timedelta(seconds=LAST_LOOK_SECONDS)
     void(desk, asked)
     assert (waiting(desk), audited(desk)) == ([], [("batches void", asked.batch_id)] * 2)
 

@@ -1,5 +1,5 @@
-"""Many at once on one pool: who joins it, leaves it, fills it and gives it up. Every closed generation is exactly one
-batch, whatever the order of their requests."""
+"""Many at once on one pool: who joins it, leaves it, fills it and lets it expire. Every closed generation is exactly
+one batch, whatever the order of their requests."""
 
 from __future__ import annotations
 

@@ -246,7 +246,7 @@ def test_a_hot_pool_has_shards_each_of_which_fills_by_itself(desk: Desk, ann: Ow
     desk.run()
 
 
-def test_shards_that_an_asset_has_no_more_are_given_up_at_their_deadline(desk: Desk, ann: Owner) -> None:
+def test_shards_that_an_asset_has_no_more_expire_at_their_deadline(desk: Desk, ann: Owner) -> None:
     desk.list_exchange_asset(pool_shards=4)
     asked = next(p for p in (desk.purchase(ann, "1") for _ in range(50)) if p.shard == 3)
     desk.list_exchange_asset(pool_shards=1)
@@ -665,7 +665,7 @@ def test_a_purchase_of_a_closed_pool_is_not_cancelled(desk: Desk, ann: Owner, bo
     assert told.value.facts == {"id": asked.order_id, "order_status": "COMPLETED" if ran else "PENDING"}
 
 
-def test_a_purchase_of_a_pool_that_was_given_up_is_not_cancelled(desk: Desk, ann: Owner) -> None:
+def test_a_purchase_of_a_pool_that_has_expired_is_not_cancelled(desk: Desk, ann: Owner) -> None:
     asked = desk.purchase(ann, "4")
     desk.clock.forward(hours=25)
     assert desk.close_pools() == 1

@@ -104,7 +104,7 @@ class Asset:
     slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought at the exchange; the desk pays
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
-    pool_top_up: bool = False  # at the deadline: the desk adds what is missing, instead of giving it up
+    pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunds
 
     def check_keeps_decimals(self, before: Asset) -> None:
         """Of an asset that is changed to this one. Raises PrecisionLowered."""

@@ -16,7 +16,7 @@ from common.owner import Owner
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
-# An attempt that a person has given up is sent by nobody any more; whoever was sending it then has ended by now.
+# An attempt that a person has abandoned is sent by nobody any more; whoever was sending it then has ended by now.
 ABANDONED_SECONDS = 120
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
@@ -75,7 +75,7 @@ class Kind:
     returned: str  # its dollars went to the customer's balance instead
 
 
-SALE = Kind(
+CASH_OUT = Kind(
     name="cash-out",
     row=keys.SELL_ORDER,
     command="offramp",
@@ -99,7 +99,7 @@ WITHDRAWAL = Kind(
     failed="PAYOUT_FAILED",
     returned="REJECTED",
 )
-KINDS = (SALE, WITHDRAWAL)
+KINDS = (CASH_OUT, WITHDRAWAL)
 
 
 @dataclass(frozen=True)
@@ -179,7 +179,7 @@ def has_attempts_left(payout: Payout) -> bool:
 
 
 def is_abandonable(attempt: Attempt) -> bool:
-    """Is it pending, and has nobody given it up yet?"""
+    """Is it pending, and has nobody abandoned it yet?"""
     return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
 
 

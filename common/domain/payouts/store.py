@@ -242,7 +242,7 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str
     )
 
 
-def give_up(payout: Payout, at: datetime, why: str) -> list[Write]:
+def fail(payout: Payout, at: datetime, why: str) -> list[Write]:
     """The last attempt was rejected: the order has failed and waits for a person. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
     order = Write.update(
@@ -308,7 +308,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
 
 def abandon(attempt: Attempt, at: datetime, otherwise: Refusal) -> Write:
     """A person says that a pending attempt never reached the bank: nobody sends it any more. Refused with `otherwise`
-    when it is decided, or given up already."""
+    when it is decided, or abandoned already."""
     item = AttemptItem
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),

@@ -31,10 +31,10 @@ from functions.offramp.model import (
     Status,
     Terms,
 )
-from functions.offramp.service.sale import Sale, accepted
+from functions.offramp.service.selling import Selling, accepted
 from functions.offramp.store import OrderMoved
 
-SALE_MACHINE, PAYOUT_MACHINE = keys.SELL_ORDER.machines
+SELL_MACHINE, PAYOUT_MACHINE = keys.SELL_ORDER.machines
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Offramp:
             ledger.hold_asset(order.owner, order.quantity, order.updated_at),
             store.event(order, None, asked_for, CUSTOMER, order.updated_at),
         ]
-        sent = self.at_exchange.place(draft, Sale(self.table, order), intent)
+        sent = self.at_exchange.place(draft, Selling(self.table, order), intent)
         if sent.status is AtExchange.SENT and self._seconds() - began > model.LOOK_UP_BEGUN_SECONDS_MAX:
             raise _unresolved(order)
         return self._answered(order, sent)
@@ -127,11 +127,11 @@ class Offramp:
         has not said so, or not yet."""
         if exchange_order.status is AtExchange.SENT:
             try:
-                exchange_order = self.at_exchange.look(exchange_order, Sale(self.table, order))
+                exchange_order = self.at_exchange.look(exchange_order, Selling(self.table, order))
             except (ExchangeOrderUnknown, ExchangeUnavailable):
                 raise _unresolved(order) from None
         if exchange_order.status is AtExchange.OPEN:
-            self.machines.begin(SALE_MACHINE, order.order_id)
+            self.machines.begin(SELL_MACHINE, order.order_id)
             return accepted(order, exchange_order)
         if exchange_order.status is AtExchange.REFUSED:
             raise _refused(exchange_order.reason or "")
@@ -187,7 +187,7 @@ class Offramp:
         if order.status is Status.NEW and order.waits:
             exchange_order = self._exchange_order(order)
             if exchange_order.status is AtExchange.SENT:
-                self.at_exchange.resolve(exchange_order, Sale(self.table, order))
+                self.at_exchange.resolve(exchange_order, Selling(self.table, order))
         return self._standing(store.existing(self.table, order_id))
 
     def poll(self, order_id: str) -> Standing:
@@ -201,7 +201,7 @@ class Offramp:
             return self._sold(order_id)
         exchange_order = self._exchange_order(order)
         try:
-            self.at_exchange.poll(exchange_order, Sale(self.table, order))
+            self.at_exchange.poll(exchange_order, Selling(self.table, order))
         except (ExchangeOrderNotFilled, ExchangeUnavailable):
             self._expect_fill(order, exchange_order)
             raise
@@ -225,7 +225,7 @@ class Offramp:
         order = store.existing(self.table, order_id)
         if order.status is not Status.BASE_TXN_PENDING:
             return self._sold(order_id)
-        self.at_exchange.cancel(self._exchange_order(order), Sale(self.table, order))
+        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order))
         return self._sold(order_id)
 
     def _sold(self, order_id: str) -> Standing:
@@ -243,7 +243,7 @@ class Offramp:
         if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.waits:
             exchange_order = self._exchange_order(order)
             if exchange_order.status is not AtExchange.SENT:
-                self.at_exchange.look_again(exchange_order, Sale(self.table, order))
+                self.at_exchange.look_again(exchange_order, Selling(self.table, order))
         return self._standing(store.existing(self.table, order_id))
 
     def _exchange_order(self, order: SellOrder) -> ExchangeOrder:

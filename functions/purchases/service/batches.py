@@ -286,7 +286,7 @@ class Batches:
             why = "the exchange does not know the order any more"
             lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
             says = "its members are refunded, and were anything bought, it is the desk's"
-            return after, says, [*writes, exchange_orders.resolve(lost)]
+            return after, says, [*writes, exchange_orders.give_up(lost)]
         raise not_stuck
 
 

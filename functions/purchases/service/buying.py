@@ -1,4 +1,4 @@
-"""A batch as the owner of its exchange order."""
+"""A batch as the parent of its exchange order."""
 
 from __future__ import annotations
 
@@ -40,10 +40,10 @@ class Buying:
     def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         commit(decided(self.batch, model.bought(fill, order.quantity), at))
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
+    def on_turned_up(self, order: ExchangeOrder) -> list[Write]:
         return [store.turned_up(self.batch, f"order {order.exchange_order_id}", order.updated_at)]
 
-    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
+    def on_absent(self, order: ExchangeOrder) -> list[Write]:
         return [store.looked(self.batch, order.updated_at)]
 
 

@@ -215,12 +215,12 @@ class Purchases:
                 break
             if keys.row_of(waiting.key) is keys.POOL:
                 try:
-                    closed += self._give_up(waiting.key, now)
+                    closed += self._expire(waiting.key, now)
                 except Refusal as refusal:
                     log.warning("pool not closed now", extra={"pool": waiting.PK, "why": refusal.detail})
         return closed
 
-    def _give_up(self, key: keys.PrimaryKey, now: datetime) -> bool:
+    def _expire(self, key: keys.PrimaryKey, now: datetime) -> bool:
         asset_id, shard = store.pool_at(key)
         pool = store.pool(self.table, asset_id, shard)
         if pool.due_at is None or pool.due_at > now:
@@ -237,7 +237,7 @@ class Purchases:
             batch = replace(batch, status=BatchStatus.DECIDED, bought=model.nothing(asset_id, why))
         try:
             self.table.write(
-                store.give_up(pool, at),
+                store.expire(pool, at),
                 store.insert_batch(batch),
                 store.batch_event(batch.batch_id, None, batch.status, why, CLOCK, at),
             )

@@ -1,4 +1,4 @@
-"""A sell order as the owner of its exchange order: what each move there means for the customer's coins and dollars."""
+"""A sell order as the parent of its exchange order: what each move there means for the customer's coins and dollars."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from functions.offramp.model import SellOrder, Status
 
 
 @dataclass(frozen=True)
-class Sale:
+class Selling:
     """`order` is as it was read; each write stands under the condition that it still is."""
 
     table: Table
@@ -35,7 +35,7 @@ class Sale:
         return [store.refuse(self.order, order.reason, order.updated_at), *self._give_back(order)]
 
     def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [store.miss(self.order, order), *self._give_back(order)]
+        return [store.wait_to_look_again(self.order, order), *self._give_back(order)]
 
     def _give_back(self, order: ExchangeOrder) -> list[Write]:
         at = order.updated_at
@@ -55,7 +55,7 @@ class Sale:
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
-        owner, at, sold = after.owner, after.updated_at, model.Sold(fill)
+        owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
         if sold.left_over != ZERO:
             writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", after.order_id, at))
         if sold.proceeds != ZERO:
@@ -67,10 +67,10 @@ class Sale:
 
         ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
+    def on_turned_up(self, order: ExchangeOrder) -> list[Write]:
         return [store.turned_up(self.order, f"order {order.exchange_order_id}", order.updated_at)]
 
-    def on_last_look(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_absent(self, order: ExchangeOrder) -> Sequence[Write]:
         return [store.looked(self.order, order.updated_at)]
 
 
