@@ -20,6 +20,7 @@ from common.gateways.exchange import (
     Side,
     State,
     Ticket,
+    not_believed,
 )
 from common.market import MarketRules
 from common.money import EXACT, Money, Quantity
@@ -59,6 +60,7 @@ class FakeExchange:
         self._refusals = 0
         self._failures: Counter[Operation] = Counter()
         self._drops: Counter[Operation] = Counter()
+        self._mix_ups: Counter[Operation] = Counter()
         self._banned_until: datetime | None = None
         self._lock = RLock()
 
@@ -84,6 +86,11 @@ class FakeExchange:
         with self._lock:
             self._drops[operation] += times
 
+    def mix_up_next(self, operation: Operation, times: int = 1) -> None:
+        """The next `times` calls find another of the account's orders in that market, which is no answer."""
+        with self._lock:
+            self._mix_ups[operation] += times
+
     # The port
 
     @property
@@ -104,11 +111,12 @@ class FakeExchange:
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.order`."""
-        return self._call("order", lambda: self._exchange_order(asset_id, order_id=_id(exchange_order_id)))
+        order_id = _id(exchange_order_id)
+        return self._call("order", lambda: self._exchange_order(asset_id, "order", order_id=order_id))
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.find`."""
-        return self._call("find", lambda: self._exchange_order(asset_id, client_order_id=client_order_id))
+        return self._call("find", lambda: self._exchange_order(asset_id, "find", client_order_id=client_order_id))
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `common.gateways.exchange.Exchange.cancel`."""
@@ -173,14 +181,20 @@ class FakeExchange:
                 case Reason.DUPLICATE_ORDER:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case _:
-                    raise ExchangeRefused(refused.detail, reason=str(refused.reason)) from refused
+                    ours = refused.reason is Reason.INSUFFICIENT_BALANCE
+                    raise ExchangeRefused(refused.detail, ours=ours, reason=str(refused.reason)) from refused
         return str(order.order_id)
 
     def _exchange_order(
-        self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None
+        self, asset_id: str, operation: Operation, *, order_id: int | None = None, client_order_id: str | None = None
     ) -> OrderReport:
         with self._venue.lock:  # an order and its trades of one moment
             order = self._found(asset_id, order_id, client_order_id)
+            if _due(self._mix_ups, operation):
+                mine = self._venue.history(self._account, order.symbol)
+                order = next((other for other in mine if other.order_id != order.order_id), order)
+            if order_id not in (None, order.order_id) or client_order_id not in (None, order.client_order_id):
+                raise not_believed(f"order {order.order_id} was not asked for")
             fees: dict[str, Decimal] = {}
             for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
                 if trade.fee:

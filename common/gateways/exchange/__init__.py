@@ -15,12 +15,14 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
+from common.log import count, log
 from common.market import MarketRules
-from common.money import Money, Price, Quantity
+from common.money import FRACTION_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
 # came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
 NEVER_PLACED_SECONDS = 60
+TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold it, and sums
 
 
 class ExchangeUnavailable(Unavailable):
@@ -53,6 +55,26 @@ class MarketUnknown(NotFound):
     """The exchange has no market for the asset, or it is closed."""
 
 
+def not_believed(why: str) -> ExchangeUnavailable:
+    """What the exchange tells can not be: it is about another order than was asked for, or of an amount that no order
+    has. It is counted, and not used. Asking again is safe."""
+    count("FillsNotBelieved")
+    log.error("not believed", extra={"told": why})
+    return ExchangeUnavailable(f"what the exchange tells can not be: {why}", what="not_believed")
+
+
+def can_be_told(amount: Decimal) -> bool:
+    """Whether an exchange's amount, of either sign, is one that can be written down: at most 15 digits before the
+    point and 18 after it."""
+    if not amount:
+        return True
+    return (
+        amount.is_finite()
+        and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
+        and fraction_digits(amount) <= FRACTION_DIGITS_MAX
+    )
+
+
 class Side(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
@@ -82,14 +104,16 @@ class Ticket:
 
 @dataclass(frozen=True)
 class OrderReport:
-    """An order as the exchange has it now.
+    """An order as the exchange has it now. Raises ExchangeUnavailable when made of amounts that can not be: no adapter
+    can hand out such a thing.
 
-    `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere` those in
-    other assets, by asset. Once `state` is final, all of them are.
+    `client_order_id` is what the exchange tells, and None where it keeps another form of ours, from which there is no
+    way back. `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere`
+    those in other assets, by asset; a negative one is a rebate. Once `state` is final, all of them are.
     """
 
     exchange_order_id: str
-    client_order_id: str
+    client_order_id: str | None
     side: Side
     quantity: Quantity
     state: State
@@ -97,6 +121,12 @@ class OrderReport:
     gross: Money
     fee: Money
     fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        amounts = (self.quantity.amount, self.executed.amount, self.gross.usd)
+        fees = (self.fee.usd, *self.fees_elsewhere.values())
+        if min(amounts) < 0 or not all(map(can_be_told, (*amounts, *fees))):
+            raise not_believed(f"order {self.exchange_order_id} has an amount below zero, or of more digits than any")
 
     @property
     def final(self) -> bool:
