@@ -57,7 +57,7 @@ class FakeExchange:
         self._account = account
         self._quote = quote
         self._name = name
-        self._refusals = 0
+        self._refusals: list[bool] = []  # whose fault each is
         self._failures: Counter[Operation] = Counter()
         self._drops: Counter[Operation] = Counter()
         self._mix_ups: Counter[Operation] = Counter()
@@ -71,10 +71,10 @@ class FakeExchange:
         with self._lock:
             self._banned_until = self._venue.now() + timedelta(seconds=seconds)
 
-    def refuse_next(self, times: int = 1) -> None:
-        """The next `times` orders are refused."""
+    def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
+        """The next `times` orders are refused; ours: since the account has no funds."""
         with self._lock:
-            self._refusals += times
+            self._refusals += [ours] * times
 
     def fail_before_next(self, operation: Operation, times: int = 1) -> None:
         """The next `times` calls raise ExchangeUnavailable, and nothing has been done."""
@@ -162,8 +162,9 @@ class FakeExchange:
         asset_id = ticket.quantity.asset_id
         symbol = self._symbol(asset_id)
         if self._refusals:
-            self._refusals -= 1
-            raise ExchangeRefused(f"{self._name} was told to refuse this order", reason="REFUSED")
+            ours = self._refusals.pop(0)
+            why = "account has insufficient balance" if ours else "was told to refuse this order"
+            raise ExchangeRefused(f"{self._name} {why}", ours=ours, reason="REFUSED")
         try:
             order = self._venue.place(
                 self._account,

@@ -400,8 +400,13 @@ def test_a_fill_is_within_the_quantity_and_within_a_cent_of_the_limit(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"executed": Quantity("1.001", "SOL")}, {"gross": Money("100.02")}, {"quantity": Quantity(2, "SOL")}],
-    ids=["more than was asked", "above the limit", "another order"],
+    [
+        {"executed": Quantity("1.001", "SOL")},
+        {"gross": Money("100.02")},
+        {"quantity": Quantity(2, "SOL")},
+        {"client_order_id": "somebodyelsesorder"},
+    ],
+    ids=["more than was asked", "above the limit", "another order", "of another name"],
 )
 @pytest.mark.parametrize("act", [poll, cancel], ids=named)
 def test_a_fill_that_can_not_be_is_never_booked(

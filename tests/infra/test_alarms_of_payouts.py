@@ -54,6 +54,7 @@ RULES = (
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
+    Rule("DeskRefused", "DeskRefused", "desk-refused"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
     Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),

@@ -269,8 +269,8 @@ class CcxtExchange:
         self._must_be(order, symbol, exchange_order_id=exchange_order_id)
         return order
 
+    @staticmethod
     def _must_be(
-        self,
         order: Mapping[str, Any],
         symbol: str,
         *,
@@ -278,7 +278,7 @@ class CcxtExchange:
         client_order_id: str | None = None,
     ) -> None:
         """Another order is no answer. Raises ExchangeUnavailable."""
-        wanted = {"symbol": self._client.markets[symbol]["id"]}
+        wanted = {"symbol": symbol.replace("/", "")}  # as it was asked for when the market was read
         told = {"symbol": _text(order.get("info"), "symbol")}
         if exchange_order_id is not None:
             wanted["id"], told["id"] = exchange_order_id.lstrip("0"), _text(order, "id")

@@ -29,7 +29,7 @@ class Buying:
         ]
 
     def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return self._nothing(order, f"not bought: the exchange refused: {order.reason}")
+        return self._nothing(order, f"not bought: {order.reason}")
 
     def on_never(self, order: ExchangeOrder) -> list[Write]:
         return self._nothing(order, f"not bought: {order.reason}")
