@@ -15,7 +15,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -33,6 +33,7 @@ from common.table.table import Query, Table
 from common.table.transaction import Write
 
 SHARDS = 4
+SOON = timedelta(minutes=1)  # by then a machine that runs has taken its next step
 _PERSON = "person-"
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -40,7 +41,7 @@ _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 class OpenWork(Item):
     """An item that may wait. It waits while it has `open_work`."""
 
-    open_work = UnicodeAttribute(null=True)  # {list}#{shard}, or {list}#person-{shard}
+    open_work = UnicodeAttribute(null=True)  # {backlog}#{shard}, or {backlog}#person-{shard}
     due_at = InstantAttribute(null=True)  # by when it should have moved
     waits_for = UnicodeAttribute(null=True)
     waits_since = InstantAttribute(null=True)
@@ -86,6 +87,12 @@ def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:
     item.waits_since = item.created_at
     if row.machines:
         item.machine, item.generation = row.machines[0], Decimal(1)
+
+
+def wait_for_person(item: OpenWork, row: Key, *, waits_for: str) -> None:
+    """The item, which is about to be put, begins to wait for a person, who should come at once."""
+    item.open_work, item.due_at, item.waits_for = partition(row, item.PK, _PERSON), item.created_at, waits_for
+    item.waits_since = item.created_at
 
 
 class Wait(NamedTuple):
@@ -136,19 +143,19 @@ def done() -> list[Action]:
     ]
 
 
-def due(table: Table, listed: str, until: datetime) -> Iterator[WaitingItem]:
-    """What of one list (`keys.WORK`) should have moved by `until`, oldest first, without what waits for a person."""
-    return _due(table, listed, until, "")
+def due(table: Table, backlog: str, until: datetime) -> Iterator[WaitingItem]:
+    """What of one backlog should have moved by `until`, oldest first, without what waits for a person."""
+    return _due(table, backlog, until, "")
 
 
-def for_people(table: Table, listed: str) -> Iterator[WaitingItem]:
-    """What of one list waits for a person, oldest first."""
-    return _due(table, listed, _ANY_TIME, _PERSON)
+def for_people(table: Table, backlog: str) -> Iterator[WaitingItem]:
+    """What of one backlog waits for a person, oldest first."""
+    return _due(table, backlog, _ANY_TIME, _PERSON)
 
 
-def _due(table: Table, listed: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
+def _due(table: Table, backlog: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
     def of(shard: int) -> Iterator[WaitingItem]:
-        return table.all(WaitingItem, _waiting(f"{listed}#{whom}{shard}", until))
+        return table.all(WaitingItem, _waiting(f"{backlog}#{whom}{shard}", until))
 
     return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
 
@@ -229,8 +236,10 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
 
 
 def partition(row: Key, pk: str, whom: str = "") -> str:
-    return _partition(row.waits_in, pk, whom)
+    """The value of `open_work` with which an item of this row waits, for `whom`."""
+    assert row.backlog, f"a {row.entity} never waits"
+    return _partition(row.backlog, pk, whom)
 
 
-def _partition(listed: str, pk: str, whom: str = "") -> str:
-    return f"{listed}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"
+def _partition(backlog: str, pk: str, whom: str = "") -> str:
+    return f"{backlog}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"

@@ -102,8 +102,7 @@ class Gate:
     """A gateway whose methods ask only while there is no ban, and whose refusals are listened to.
 
     While there is one, `unavailable` is raised, with `what` = rate_limit and `retry_after_seconds`, and nothing
-    is sent. What refuses for a cause that is the desk's (`ours`) is counted: nobody's order is to blame, and a person
-    has to mend it.
+    is sent. What an outside system says that a person has to mend (its refusal has an `alarm`) is counted.
     """
 
     def __init__(self, gateway: object, unavailable: type[Unavailable], ban: Ban) -> None:
@@ -136,9 +135,9 @@ class Gate:
     def _listen(self, no: Refusal) -> None:
         if isinstance(no, self._unavailable) and "retry_after_seconds" in no.facts:
             self._ban.told(no.facts["retry_after_seconds"])
-        if getattr(no, "ours", False):
-            count("DeskRefused")
-            log.error("refused for a cause of ours", extra={"system": self._ban.system, "why": no.detail})
+        if alarm := getattr(no, "alarm", None):
+            count(alarm)
+            log.error("outside needs a person", extra={"alarm": alarm, "system": self._ban.system, "why": no.detail})
 
 
 def gated(gateway: G, unavailable: type[Unavailable], ban: Ban) -> G:

@@ -17,7 +17,6 @@ from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, pl
 from common.owner import Owner
 
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
-POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled
 LOOK_UP_BEGUN_SECONDS_MAX = 14  # of a request's 29: a look-up takes up to 12
 BPS = Decimal(10_000)
 

@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws, clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
 from common.gateways import configured
 from common.log import count, log, metrics
@@ -26,8 +26,8 @@ EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this 
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    marked, filled = marks.refresh(market(), configured.prices), 0
-    listings = list(market().fresh().values())
+    marked, filled = marks.refresh(catalogue(), configured.prices), 0
+    listings = list(catalogue().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
@@ -58,8 +58,8 @@ def _counted(**numbers: int) -> dict[str, int]:
 
 
 @cache
-def market() -> Market:
-    return Market(_table(), clock.now)
+def catalogue() -> Catalogue:
+    return Catalogue(_table(), clock.now)
 
 
 @cache

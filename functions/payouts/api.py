@@ -8,10 +8,10 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from common import http
-from common.acts import OperatorOutcome
 from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, Kind
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
+from common.operator_outcome import OperatorOutcome
 from common.wire import OperatorAct, OperatorOutcomeView
 from functions.payouts.wiring import acts
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from common.acts import OperatorOutcome
 from common.domain import audit, limits, work
 from common.domain.audit import AuditEntry
 from common.domain.ledger import store as ledger
@@ -24,9 +23,8 @@ from common.domain.payouts.model import (
     is_decidable,
 )
 from common.domain.payouts.service import Payouts
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
-
-SOON = timedelta(minutes=1)  # by then the machine of a retried payout should have moved it
 
 
 @dataclass(frozen=True)
@@ -46,7 +44,7 @@ class PayoutActs:
         says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
         at = self.payouts.now()
         writes = [
-            *store.retry(payout, at, at + SOON),
+            *store.retry(payout, at, at + work.SOON),
             store.event(payout, after, f"one more attempt: {reason}", operator, at),
         ]
         return self._do(payout, after, says, "retry-payout", writes, reason, operator, dry_run=dry_run)
@@ -93,7 +91,7 @@ class PayoutActs:
         if attempt is None or not is_abandonable(attempt):
             raise nothing
         at = self.payouts.now()
-        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + SOON
+        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + work.SOON
         told = f"a last look at the bank for attempt {attempt.number}, abandoned"
         writes = [
             store.abandon(attempt, at, nothing),

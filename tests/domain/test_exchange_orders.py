@@ -74,23 +74,23 @@ class Stale(Conflict):
 class Thing:
     """A parent that writes down what it is told, where that may follow what it was told before."""
 
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("accepted", f"{order.status} {order.exchange_order_id}", order.updated_at, "asked")]
+    def on_accepted(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked")]
 
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("refused", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_refused(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("refused", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("never", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_never(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit([tell("final", f"{fill.executed} of {order.quantity} for {fill.gross}", at, "accepted")])
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted")])
 
-    def on_turned_up(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("turned up", f"{order.status} {order.exchange_order_id}", order.updated_at, *GIVEN_UP)]
+    def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("turned up", f"{child.status} {child.exchange_order_id}", child.updated_at, *GIVEN_UP)]
 
-    def on_absent(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("absent", order.status, order.updated_at, "never", "lost")]
+    def on_absent(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("absent", child.status, child.updated_at, "never", "lost")]
 
 
 def tell(word: str, why: str, at: datetime, *after: str) -> Write:
@@ -114,6 +114,13 @@ Act = Callable[[ExchangeOrders, ExchangeOrder, Thing], ExchangeOrder]
 
 def named(given: Act | Status) -> str:
     return given.value if isinstance(given, Status) else given.__name__
+
+
+EVERY_LOOK = pytest.mark.parametrize(
+    ("act", "status"),
+    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
+    ids=named,
+)
 
 
 def told(desk: Desk) -> tuple[str, str, int]:
@@ -181,7 +188,7 @@ def at(desk: Desk, status: Status) -> ExchangeOrder:
     if status in (ABSENT, TURNED_UP, DEALT_WITH):
         order = look_again(desk.at_exchange, order, THING)
     if status is DEALT_WITH:
-        desk.table.write(store.close(order, replace(order, status=DEALT_WITH)))
+        desk.table.write(store.follow_up(order, replace(order, status=DEALT_WITH)))
     assert there(desk).status is status
     return there(desk)
 
@@ -363,11 +370,11 @@ def test_a_cancellation_waits_until_the_exchange_has_ended_the_order(desk: Desk)
 
 def test_a_parent_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
     class Recounting(Thing):
-        def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
             stale = Write.check(ThingItem(ID, "THING"), when=ThingItem.told == "", otherwise=Stale("not so"))
             with pytest.raises(Stale):
                 commit([stale])
-            super().on_final(order, fill, at, commit)
+            super().on_final(child, fill, at, commit)
 
     assert desk.at_exchange.poll(place(desk, FILLS), Recounting()).status is there(desk).status is FINAL
     assert told(desk)[0] == "final"
@@ -452,11 +459,7 @@ def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk)
 # Another exchange, or none
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act: Act, status: Status) -> None:
     """Another is not even asked, though it may know an order of that id; and one that does not answer tells nothing."""
     order = at(desk, status)
@@ -544,11 +547,7 @@ def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) ->
     assert (first.status, second.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 @pytest.mark.parametrize("wrong", ["side", "quantity", "exchange_order_id"])
 def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, status: Status, wrong: str) -> None:
     order = at(desk, status)
@@ -629,7 +628,7 @@ def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
         case Status.FINAL:
             return store.end(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
         case _:
-            return store.close(replace(order, status=before), moved)
+            return store.follow_up(replace(order, status=before), moved)
 
 
 @pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in sorted(TRANSITIONS[a])], ids=str)
@@ -647,7 +646,7 @@ def test_a_move_that_the_table_of_states_does_not_have_is_never_made(desk: Desk)
     for before, after in product(Status, Status):
         if after not in TRANSITIONS[before]:
             with pytest.raises(AssertionError):
-                store.close(replace(draft(desk), status=before), replace(draft(desk), status=after))
+                store.follow_up(replace(draft(desk), status=before), replace(draft(desk), status=after))
 
 
 def test_an_order_that_should_be_there_and_is_not_is_missed(desk: Desk) -> None:

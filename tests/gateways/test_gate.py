@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, MarketUnknown
+from common.errors import Refusal
+from common.gateways.bank import BankRefused, BankUnavailable
+from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, MarketUnknown, not_believed
 from common.gateways.gate import BELIEVED_MAX, READ_SECONDS, Ban, gated
 from tests.desk import Desk
 
@@ -188,17 +190,31 @@ def test_a_ban_that_can_not_be_read_or_written_stops_nobody(
     assert refused(process()) is system.says
 
 
-# What is the desk's own fault
+# What a person has to mend
+
+ALARMS: list[tuple[Refusal, str | None]] = [
+    (ExchangeRefused("no", ours=True), "DeskRefused"),
+    (ExchangeUnavailable("not let in", what="refused"), "DeskRefused"),
+    (not_believed("another order"), "FillsNotBelieved"),
+    (BankRefused("no", ours=True), "DeskRefused"),
+    (BankUnavailable("not let in", what="denied"), "DeskRefused"),
+    (BankUnavailable("another adjustment", what="not_believed"), "BankMismatch"),
+    (ExchangeRefused("no"), None),
+    (BankRefused("no"), None),
+    (ExchangeUnavailable("silent", what="timeout"), None),
+    (BankUnavailable("silent"), None),
+    (MarketUnknown("none"), None),
+]
 
 
-def test_a_refusal_for_a_cause_of_ours_is_counted(
-    process: Callable[[], System], system: System, counted: Counter[str]
+@pytest.mark.parametrize(("no", "alarm"), ALARMS, ids=str)
+def test_what_a_person_has_to_mend_is_counted(
+    process: Callable[[], System], system: System, counted: Counter[str], no: Refusal, alarm: str | None
 ) -> None:
-    for no, times in ((ExchangeRefused("no", ours=True), 1), (ExchangeRefused("no"), 1), (MarketUnknown("none"), 1)):
-        system.says = no
-        with pytest.raises(type(no)):
-            process().ask("x")
-        assert counted["DeskRefused"] == times
+    system.says = no
+    with pytest.raises(type(no)):
+        process().ask("x")
+    assert counted == ({} if alarm is None else {alarm: 1})
 
 
 # All of the desk

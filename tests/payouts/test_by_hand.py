@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.acts import OperatorOutcome
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.errors import Refusal
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status
 from functions.operations.model import NotDriven
@@ -371,7 +371,7 @@ def test_what_only_an_act_can_decide_is_not_redriven(desk: Desk, ann: Owner, dis
         desk.run()
     before = desk.dynamo.items()
     with pytest.raises(NotDriven):
-        desk.interventions.redrive(order_id, "perhaps that helps", "olga")
+        desk.interventions.redrive(order_id, "perhaps that helps", "olga", dry_run=False)
     assert desk.dynamo.items() == before
     desk.run(days=0.02)
     assert (desk.dynamo.items(), len(executions(desk, order_id))) == (before, 1)
@@ -385,11 +385,11 @@ def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
     others: list[str] = []
     before_next_write(
         desk,
-        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg").id),
+        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg", dry_run=False).id),
         containing="generation",
     )
     try:
-        desk.interventions.redrive(order.order_id, "unblocked", "olga")
+        desk.interventions.redrive(order.order_id, "unblocked", "olga", dry_run=False)
     except Refusal:
         assert others
     desk.run()
@@ -409,6 +409,6 @@ def test_a_disputed_payout_whose_attempt_nobody_asks_for_is_redriven(desk: Desk,
     told(desk, f"{order.order_id}-02", "complete")
     with pytest.raises(PayoutUnsettled):
         move(desk, "mark_paid", order.order_id)
-    desk.interventions.redrive(order.order_id, "ask the bank", "olga")
+    desk.interventions.redrive(order.order_id, "ask the bank", "olga", dry_run=False)
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])

@@ -48,32 +48,33 @@ class ExchangeOrderNotFound(NotFound):
 
 
 class ParentOrder(Protocol):
-    """What an exchange order is placed for: a sell order, a batch. Each method is told the exchange order as it is
-    after a move (`on_final` as it was before it, and the fill) and answers with what that means for the parent: the
-    writes land together with the move, and are refused with ExchangeOrderMoved where the parent has moved on."""
+    """What an exchange order is placed for: a sell order, a batch. Each method is told the exchange order, the child,
+    as it is after a move (`on_final` as it was before it, and the fill) and answers with what that means for the
+    parent: the writes land together with the move, and are refused with ExchangeOrderMoved where the parent has moved
+    on."""
 
-    def on_accepted(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_accepted(self, child: ExchangeOrder) -> Sequence[Write]:
         """The exchange has the order."""
         ...
 
-    def on_refused(self, order: ExchangeOrder) -> Sequence[Write]:
-        """The exchange's definite no, which `order.reason` tells."""
+    def on_refused(self, child: ExchangeOrder) -> Sequence[Write]:
+        """The exchange's definite no, which `child.reason` tells."""
         ...
 
-    def on_never(self, order: ExchangeOrder) -> Sequence[Write]:
-        """The exchange does not have the order; a last look follows at `order.look_at`."""
+    def on_never(self, child: ExchangeOrder) -> Sequence[Write]:
+        """The exchange does not have the order; a last look follows at `child.look_at`."""
         ...
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         """The exchange has ended the order. `commit` the writes; a sale whose cost has moved computes and commits
         again."""
         ...
 
-    def on_turned_up(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_turned_up(self, child: ExchangeOrder) -> Sequence[Write]:
         """The exchange has an order that it did not have: a person must look."""
         ...
 
-    def on_absent(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_absent(self, child: ExchangeOrder) -> Sequence[Write]:
         """The last look did not find it."""
         ...
 
@@ -124,8 +125,8 @@ class ExchangeOrders:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
-            told = replace(refused, reason=_told_to_customers(no))
-            return self._moved(told, [*parent.on_refused(told), store.give_up(refused)])
+            shown = replace(refused, reason=_shown_to_customers(no))
+            return self._moved(shown, [*parent.on_refused(shown), store.give_up(refused)])
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
@@ -193,7 +194,7 @@ class ExchangeOrders:
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
             absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-            return self._moved(absent, [*parent.on_absent(absent), store.close(order, absent)])
+            return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
         if not seen.final:
             self._cancel_at_exchange(order, seen)
         if order.status is Status.TURNED_UP:
@@ -280,7 +281,7 @@ class ExchangeOrders:
     def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
         _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._moved(after, [*parent.on_turned_up(after), store.close(order, after)])
+        return self._moved(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
@@ -304,7 +305,7 @@ class ExchangeOrders:
         return after
 
 
-def _told_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
+def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
     """The exchange's own words, unless they are about the desk's account: those are for operators, in the story."""
     if isinstance(no, ExchangeRefused) and no.ours:
         return "the desk could not place the order; nothing was charged"

@@ -96,8 +96,9 @@ def end(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     return _move(Status.OPEN, replace(order, status=Status.FINAL, updated_at=at), filled=filled)
 
 
-def close(before: ExchangeOrder, after: ExchangeOrder) -> Write:
-    """The last look found nothing (ABSENT), or the order (TURNED_UP), or a person has seen to it (DEALT_WITH)."""
+def follow_up(before: ExchangeOrder, after: ExchangeOrder) -> Write:
+    """What became of an order that was given up: the last look found nothing (ABSENT), or the order (TURNED_UP), or a
+    person has dealt with it (DEALT_WITH)."""
     return _move(before.status, after, exchange_order_id=after.exchange_order_id)
 
 

@@ -16,9 +16,9 @@ class BankUnavailable(Unavailable):
     the same again under the same reference."""
 
     @property
-    def ours(self) -> bool:
-        """Whether the bank does not let us in: our key, our address, or what we may do."""
-        return self.facts.get("what") == "denied"
+    def alarm(self) -> str | None:
+        """The metric that wakes a person: the bank does not let us in, or tells what can not be."""
+        return {"denied": "DeskRefused", "not_believed": "BankMismatch"}.get(self.facts.get("what", ""))
 
 
 class BankRefused(Conflict):
@@ -31,6 +31,10 @@ class BankRefused(Conflict):
     def __init__(self, detail: str, *, ours: bool = False, **facts: Any) -> None:
         super().__init__(detail, **facts)
         self.ours = ours
+
+    @property
+    def alarm(self) -> str | None:
+        return "DeskRefused" if self.ours else None
 
 
 class AdjustmentUnknown(NotFound):

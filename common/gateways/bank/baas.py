@@ -51,7 +51,6 @@ from common.gateways.bank import (
     State,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
-from common.log import count, log
 from common.money import INTEGER_DIGITS_MAX, Money, fraction_digits
 
 BODY_BYTES_MAX = 64 * 1024
@@ -287,8 +286,6 @@ def _in_our_words(trouble: NoAnswer | _NoDecision | _Garbage) -> BankUnavailable
         case _NoDecision(status=status):
             detail, what = f"the bank does not let us ask this (HTTP {status}): check its address and our key", "denied"
         case _NotBelieved():
-            count("BankMismatch")
-            log.error("the bank's answer does not fit", extra={"told": str(trouble)})
             detail, what = f"what the bank tells can not be: {trouble}", "not_believed"
         case _Garbage() | NoAnswer(what="garbage"):
             detail, what = f"the bank's answer can not be believed: {trouble}", "garbage"

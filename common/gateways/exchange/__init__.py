@@ -15,7 +15,6 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
-from common.log import count, log
 from common.market import MarketRules
 from common.money import FRACTION_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
@@ -30,9 +29,9 @@ class ExchangeUnavailable(Unavailable):
     place again. Everything else is safe to ask again."""
 
     @property
-    def ours(self) -> bool:
-        """Whether the exchange does not let us in: our key, its rights or our address."""
-        return self.facts.get("what") == "refused"
+    def alarm(self) -> str | None:
+        """The metric that wakes a person: the exchange does not let us in, or tells what can not be."""
+        return {"refused": "DeskRefused", "not_believed": "FillsNotBelieved"}.get(self.facts.get("what", ""))
 
 
 class ExchangeRefused(Conflict):
@@ -46,6 +45,10 @@ class ExchangeRefused(Conflict):
         super().__init__(detail, **facts)
         self.ours = ours
 
+    @property
+    def alarm(self) -> str | None:
+        return "DeskRefused" if self.ours else None
+
 
 class ExchangeOrderUnknown(NotFound):
     """The exchange does not know the order. Just after `place` that may be too early to tell."""
@@ -57,9 +60,7 @@ class MarketUnknown(NotFound):
 
 def not_believed(why: str) -> ExchangeUnavailable:
     """What the exchange tells can not be: it is about another order than was asked for, or of an amount that no order
-    has. It is counted, and not used. Asking again is safe."""
-    count("FillsNotBelieved")
-    log.error("not believed", extra={"told": why})
+    has. It is not used. Asking again is safe."""
     return ExchangeUnavailable(f"what the exchange tells can not be: {why}", what="not_believed")
 
 

@@ -129,8 +129,7 @@ class AlphaPointExchange:
     clock: aware times; for the nonce, and for the age of the instruments. monotonic: for the time that is left.
 
     A found order bears the client order id that it was found by, since it bears that id's number; one that was asked
-    for by the exchange's id bears none, as there is no way back from a number. Min notional is 0: AlphaPoint has no
-    such rule.
+    for by the exchange's id bears none, as there is no way back from a number. Min notional is 0: there is none here.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -227,8 +226,7 @@ class AlphaPointExchange:
 
         entry = _only(number, self._open(until))
         if entry is None:
-            asked = {"ClientOrderId": number, "Depth": PAGE}  # an exchange that does not filter tells the others too
-            pages = self._pages("GetOrdersHistory", asked, until)
+            pages = self._pages("GetOrdersHistory", {"ClientOrderId": number, "Depth": PAGE}, until)  # or not filtered
             entry = next(filter(None, (_only(number, page) for page in pages)), None)
         if entry is None:
             trade = _only(number, self._entries("GetAccountTrades", {"StartIndex": 0, "Count": PAGE}, until))
@@ -306,11 +304,9 @@ class AlphaPointExchange:
             return self._status(exchange_order_id, until)
         except ExchangeOrderUnknown:
             number = _order_number(exchange_order_id)
-            asked = {"OriginalOrderId": number, "Depth": PAGE}  # an exchange that does not filter tells the others too
-            for page in self._pages("GetOrdersHistory", asked, until):
-                for entry in page:
-                    if _id(entry, "OrderId") == number:
-                        return entry
+            pages = self._pages("GetOrdersHistory", {"OriginalOrderId": number, "Depth": PAGE}, until)
+            for entry in (entry for page in pages for entry in page if _id(entry, "OrderId") == number):
+                return entry
             raise
 
     def _traded(self, trade: Entry, number: int, until: float) -> Entry:

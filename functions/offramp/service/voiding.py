@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.acts import OperatorOutcome
 from common.domain import acts, audit
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger import store as ledger
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.offramp import model, store
 from functions.offramp.model import SellOrder, SellOrderNotOpen, Status
@@ -61,7 +61,7 @@ class Voiding:
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),
-            exchange_orders.close(exchange_order, dealt_with),
+            exchange_orders.follow_up(exchange_order, dealt_with),
             store.event(order, order.status, reason, operator, at),
         ]
         says = "nothing of it is looked for any more"

@@ -10,7 +10,8 @@ from datetime import datetime
 from common import keys
 from common.domain import work
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.events import BankEvents, Taken
+from common.domain.payouts.events import BankEvents
+from common.domain.payouts.model import EventOutcome
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.errors import Refusal
 from common.keys import PrimaryKey
@@ -36,14 +37,15 @@ class Sweeper:
         Any round may be cut short; the next one does the rest.
         """
         now, found = self.now(), Counter[str]()
-        for listed in keys.WORK:
-            if listed not in (*keys.DRIVEN, keys.BANK_EVENT.work):
+        for listed in keys.BACKLOGS:
+            if listed not in (*keys.DRIVEN, keys.BANK_EVENT.backlog):
                 found["overdue"] += sum(1 for _ in work.due(self.table, listed, now - model.OVERDUE_AFTER))
         for listed in keys.DRIVEN:
             for waiting in work.due(self.table, listed, now):
                 if not more_time():
                     break
                 self._one(waiting.PK, lambda: self._sweep(waiting.key, now, found))  # noqa: B023
+        for listed in keys.FOR_PEOPLE:
             found["needs_person"] += sum(1 for _ in work.for_people(self.table, listed))
         for key in self._dead(now):
             if more_time():
@@ -79,7 +81,7 @@ class Sweeper:
 
     def _place_again(self, event: BankEventItem, found: Counter[str]) -> None:
         try:
-            placed = self.events.replay(event.webhook_id, SWEEPER) is not Taken.PARKED
+            placed = self.events.replay(event.webhook_id, SWEEPER) is not EventOutcome.PARKED
         except EventDecided:  # by an operator meanwhile
             placed = True
         if placed:
