@@ -21,6 +21,9 @@ from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
+from common.gateways.bank import BankUnavailable
+from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.gate import Ban, gated
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
@@ -119,7 +122,10 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
+        ban = Ban(self.table, "bank", self.clock)
+        return Payouts(
+            self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self.machines, self.clock, BACK_OFF
+        )
 
     @property
     def events(self) -> BankEvents:
@@ -135,7 +141,8 @@ class Desk:
 
     @property
     def at_exchange(self) -> ExchangeOrders:
-        return ExchangeOrders(self.table, lambda: self.world.exchange, self.clock)
+        ban = Ban(self.table, "fake", self.clock)
+        return ExchangeOrders(self.table, lambda: gated(self.world.exchange, ExchangeUnavailable, ban), self.clock)
 
     @property
     def offramp(self) -> Offramp:
