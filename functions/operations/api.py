@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import date
+from decimal import Decimal
 from functools import cache
 from typing import Annotated, Literal
 
@@ -26,12 +27,13 @@ from common.domain.proposals import Proposal, Terms
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
-from common.money import Money
+from common.money import Money, plain
 from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
+    AmountOrZero,
     Dollars,
     DollarsOrZero,
     InstantText,
@@ -211,6 +213,15 @@ class ParkedList(View):
     items: list[ParkedView]
 
 
+class OrderDecisionRequest(OperatorAct):
+    """What the exchange has executed of the order that it does not tell of."""
+
+    executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
+    gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
+    fee: Annotated[DollarsOrZero, Field(description="of the exchange, in dollars")] = Decimal(0)
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
 class PayoutDecisionRequest(OperatorAct):
     """What the bank has paid of the pending attempt."""
 
@@ -304,6 +315,12 @@ def story(thing_id: ThingId) -> StoryView:
 @app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
 def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
     return _done(interventions().redrive, thing_id, body)
+
+
+@app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
+def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
+    told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
+    return _propose("work decide-order", thing_id, told, body.reference, body)
 
 
 @app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
