@@ -148,18 +148,6 @@ def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: O
     assert json.dumps(list(desk.dynamo.items()), sort_keys=True) == before
 
 
-def test_when_the_bank_pays_again_one_more_attempt_is_enough(desk: Desk, ann: Owner, ask: Ask) -> None:
-    order_id = _stuck(desk, ann)
-    desk.world.simulated.set_outcome("complete")
-    retried = ask("offramp", "retry-payout", order_id, *BECAUSE, "--yes")
-    assert "SELL_PAYOUT_FAILED → TARGET_TXN_PENDING\n✓ Done: attempt 6" in retried.out
-    desk.run()
-    shown = ask("work", "show", order_id)
-    assert "olga SELL_PAYOUT_FAILED → TARGET_TXN_PENDING: one more attempt: wire 4711" in shown.words
-    ran = f"before {order_id}: SUCCEEDED\nexecution {order_id}-2: SUCCEEDED"
-    assert shown.words.endswith(f"status FILLED\nwaits for nothing\n{ran}")
-
-
 def test_a_payout_that_a_blocked_client_stopped_goes_on_when_he_is_active_again(
     desk: Desk, ann: Owner, ask: Ask
 ) -> None:
@@ -250,29 +238,6 @@ def test_a_withdrawal_whose_payout_failed_is_explained_and_given_back(desk: Desk
     assert desk.accounts.balance(ann).held == Money(0)
     again = ask("withdrawals", "complete", thing_id, *BECAUSE, "--yes")
     assert (again.code, f"desk work show {thing_id}" in again.err) == (1, True)
-
-
-def test_a_withdrawal_is_retried_and_completed(desk: Desk, ann: Owner, ask: Ask) -> None:
-    desk.world.simulated.set_outcome("fail")
-    first, second = (desk.accounts.withdraw(ann, key, Money(40), "ann-bank").made.transfer_id for key in "ab")
-    desk.run()
-    desk.world.simulated.set_outcome("complete")
-    assert ask("withdrawals", "retry-payout", first, *BECAUSE, "--yes").code == 0
-    assert ask("withdrawals", "complete", second, *BECAUSE, "--yes").code == 0
-    desk.run()
-    assert ask("work", "list").out == "Nothing is unfinished.\n"
-    assert "waits for nothing" in ask("work", "show", first).words
-
-
-def test_an_order_in_the_book_is_ended(desk: Desk, ann: Owner, ask: Ask) -> None:
-    order_id = desk.buy(ann, "1", order_price="90").order_id
-    shown = ask("work", "show", order_id)
-    assert "a person is not needed" in shown.words
-    assert f"desk orders fail {order_id}" in shown.out
-    assert ask("orders", "fail", order_id, *BECAUSE).code == 0
-    assert desk.accounts.balance(ann).held == Money(90)
-    assert "✓ Done: is FAILED" in ask("orders", "fail", order_id, *BECAUSE, "--yes").out
-    assert desk.accounts.balance(ann).held == Money(0)
 
 
 def test_an_event_that_belongs_to_nothing_is_shown_and_put_away(desk: Desk, ann: Owner, ask: Ask) -> None:

@@ -86,6 +86,20 @@ def test_an_impossible_asset_is_refused(desk: Desk) -> None:
         desk.interventions.save_asset(asset("USD"), "by mistake", "olga", dry_run=False)
 
 
+def test_an_asset_bought_at_the_exchange_has_the_decimals_of_its_fees(desk: Desk) -> None:
+    """One that has fewer, of old, may be switched off; one of the desk's own book needs none."""
+    bought = replace(asset(), execution=Execution.EXCHANGE)
+    for coarse in (replace(bought, precision=7), replace(bought, precision=0)):
+        with pytest.raises(ImpossibleAsset, match="its precision is to be 8 or more"):
+            desk.interventions.save_asset(coarse, "by mistake", "olga", dry_run=False)
+    for fine in (
+        replace(bought, precision=0, active=False),
+        bought,
+        replace(asset("COIN"), precision=0),
+    ):
+        assert desk.interventions.save_asset(fine, "ticket 4716", "olga", dry_run=False).done
+
+
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
     ann = trader(desk)
     order = desk.buy(ann, "1", order_price="90")
