@@ -1,4 +1,4 @@
-"""HTTP for operators: the catalogue, clients, events of the bank, the audit, the books; in `work` what is unfinished."""
+"""HTTP for operators: the catalogue, clients, events of the bank, audit and books; in `work` what is unfinished."""
 
 from __future__ import annotations
 
