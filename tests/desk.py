@@ -57,6 +57,7 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
+STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -174,7 +175,7 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.clock)
+        return Operations(self.table, self.machines, self.clock, STUCK_AFTER)
 
     @property
     def interventions(self) -> Interventions:
@@ -186,7 +187,7 @@ class Desk:
 
     @property
     def sweeper(self) -> Sweeper:
-        return Sweeper(self.table, self.machines, self.events, self.clock)
+        return Sweeper(self.table, self.machines, self.events, self.clock, STUCK_AFTER)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
