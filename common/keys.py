@@ -32,6 +32,7 @@ table of this page, and the table that is deployed.
 | audit_entry       | AUDIT#{date}                | {at}#{audit_id}                |                    |           |                    |                                    |
 | proposal          | {proposal_id}               | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
 | cursor            | CURSOR#{name}               | CURSOR                         |                    |           |                    |                                    |
+| ban               | OUTSIDE#{system}            | BAN                            |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -215,6 +216,7 @@ BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
+BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
 SCHEMA = [
     USER,
@@ -243,6 +245,7 @@ SCHEMA = [
     AUDIT_ENTRY,
     PROPOSAL,
     CURSOR,
+    BAN,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))

@@ -177,6 +177,28 @@ _act(parked, "parked", "replay", "Try to place an event again.")
 _act(parked, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
 
 
+@work.command("decide-order")
+def decide_order(
+    context: typer.Context,
+    thing_id: Id,
+    executed: Annotated[
+        str,
+        typer.Option("--executed", metavar="Q", help="Of the asset; 0: nothing, and never will.", show_default=False),
+    ],
+    gross: Annotated[
+        str, typer.Option("--gross", metavar="USD", help="For how many dollars, before its fee.", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    fee: Annotated[str, typer.Option("--fee", metavar="USD", help="Of the exchange, in dollars.")] = "0",
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what the exchange has executed of an order that it does not tell of; another operator confirms it."""
+    told = {"executed": executed, "gross": gross, "fee": fee, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-order", told, yes)
+
+
 @work.command("decide-payout")
 def decide_payout(
     context: typer.Context,

@@ -42,6 +42,7 @@ from functions.offramp.model import (
 )
 from functions.operations.model import (
     AccountBusy,
+    EvidenceNotBelieved,
     ImpossibleAsset,
     NotDriven,
     NothingKnown,
@@ -270,6 +271,18 @@ TOLD: dict[str, Told] = {
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
+    ),
+    "decide_order": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable, EvidenceNotBelieved),
+        examples={
+            "nothing": {
+                "executed": "0",
+                "gross": "0.00",
+                "reference": "letter of November 3rd",
+                "reason": "the exchange has closed its doors",
+            }
+        },
     ),
     "decide_payout": Told(
         {200: "proposed, or it was already: another operator confirms it"},

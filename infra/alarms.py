@@ -114,6 +114,7 @@ class Watch(Construct):
         parked = _ours("WorkParked", "Maximum")
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
+        desk_refused = _ours("DeskRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -128,6 +129,12 @@ class Watch(Construct):
             not_believed,
             "fills-not-believed",
             "What the exchange says of an order can not be. It is not written down, and the order waits.",
+        )
+        self._alarm(
+            "DeskRefused",
+            desk_refused,
+            "desk-refused",
+            "The exchange or the bank refuses the desk itself: its funds, its limits, its key or its rights.",
         )
         self._alarm(
             "BankContradictions",
@@ -163,6 +170,7 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 
     def _machines(

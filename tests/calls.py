@@ -25,7 +25,10 @@ class World:
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
     stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
     `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
-    of one that is not placed yet. `proposal` is another operator's, of what the bank has paid for `stuck`.
+    of one that is not placed yet.
+
+    Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
+    which the bank does not decide, `proposal` says what it has paid.
     """
 
     desk: Desk
@@ -42,6 +45,8 @@ class World:
     unanswered: str
     purchase: str
     batch: str
+    overdue: str
+    claimed: str
     proposal: str
 
     @property
@@ -63,6 +68,8 @@ class World:
         desk.buy(ann, "3", "AI")
         desk.sell(ann, "0.5")
         desk.buy(bob, "1")
+        overdue = desk.cash_out(bob, "0.0555").order_id
+        desk.world.machines.kill(desk.world.machines.executions[-1].arn)
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -73,6 +80,7 @@ class World:
             desk.mark(asset_id, price)
         bank.set_outcome("pending")
         unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
+        claimed = desk.cash_out(bob, "0.2").order_id
         desk.world.machines.run()
         (execution,) = [e for e in desk.world.machines.executions if e.name == stuck and e.running]
         desk.world.machines.kill(execution.arn)
@@ -100,7 +108,9 @@ class World:
             unanswered=unanswered,
             purchase=desk.purchase(ann, "4").order_id,
             batch=desk.purchase(ann, "20").batch_id,
-            proposal=_proposed(desk, stuck),
+            overdue=overdue,
+            claimed=claimed,
+            proposal=_proposed(desk, claimed),
         )
 
 
@@ -195,6 +205,10 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
+    Route("POST", "/operations/work/{thing_id}/decide-order"): Call(
+        body={"executed": "0.05", "gross": "5.00", "fee": "0.01", "reference": "order 47", **_BECAUSE},
+        thing="overdue",
+    ),
     Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
         body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
     ),

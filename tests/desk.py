@@ -21,6 +21,9 @@ from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
+from common.gateways.bank import BankUnavailable
+from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.gate import Ban, gated
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
@@ -54,6 +57,7 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
+STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -119,7 +123,10 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
+        ban = Ban(self.table, "bank", self.clock)
+        return Payouts(
+            self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self.machines, self.clock, BACK_OFF
+        )
 
     @property
     def events(self) -> BankEvents:
@@ -135,7 +142,8 @@ class Desk:
 
     @property
     def at_exchange(self) -> ExchangeOrders:
-        return ExchangeOrders(self.table, lambda: self.world.exchange, self.clock)
+        ban = Ban(self.table, "fake", self.clock)
+        return ExchangeOrders(self.table, lambda: gated(self.world.exchange, ExchangeUnavailable, ban), self.clock)
 
     @property
     def offramp(self) -> Offramp:
@@ -167,7 +175,7 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.clock)
+        return Operations(self.table, self.machines, self.clock, STUCK_AFTER)
 
     @property
     def interventions(self) -> Interventions:
@@ -179,7 +187,7 @@ class Desk:
 
     @property
     def sweeper(self) -> Sweeper:
-        return Sweeper(self.table, self.machines, self.events, self.clock)
+        return Sweeper(self.table, self.machines, self.events, self.clock, STUCK_AFTER)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""

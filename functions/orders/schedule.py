@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
 from typing import Any, TypeVar
@@ -14,10 +14,7 @@ from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
 from common.gateways import configured
-from common.gateways.prices import Prices
-from common.gateways.prices.coingecko import CoinGeckoPrices
 from common.log import count, flush, log, metrics
-from common.settings import settings
 from common.table.table import Table
 from common.table.transaction import Patience
 from common.time_left import more_time
@@ -34,7 +31,7 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
     Each minute another asset is the first: time may not last for all.
     """
-    refreshed = marks.refresh(catalogue(), _oracle)
+    refreshed = marks.refresh(catalogue(), configured.prices)
     jumped = dict(_in_rotation(refreshed.jumped.items()))
     marked = refreshed.marked + marks.confirm(catalogue(), jumped, configured.tickers, _share(context, 2))
     filled, listings = 0, _in_rotation(catalogue().fresh().values())
@@ -77,12 +74,6 @@ def _counted(**numbers: int) -> dict[str, int]:
     log.info("done", extra=numbers)
     flush()
     return numbers
-
-
-def _oracle(listed: Mapping[str, str]) -> Prices:
-    here = settings()
-    key = aws.secret(here.price_oracle_key_secret).decode() if here.price_oracle_key_secret else None
-    return CoinGeckoPrices(here.price_oracle_url, ids=listed, api_key=key)
 
 
 @cache

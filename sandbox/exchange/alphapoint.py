@@ -174,7 +174,7 @@ class AlphaPointFace:
                 return self._faults.around(
                     _OPERATIONS.get(function, Operation.OTHER),
                     lambda: self._carried_out(function, request),
-                    lambda fault: _failed(function, fault),
+                    lambda fault: self._failed(function, fault, request),
                 )
             case path:
                 raise NoSuchPath(f"nothing answers /{'/'.join(path)} here; there is /AP/ and a function's name")
@@ -184,6 +184,15 @@ class AlphaPointFace:
             return Answer(200, _json(self._answer(function, request)))
         except Refused as no:
             return Answer(no.status, _json(_no(no.code, no.message)))
+
+    def _failed(self, function: str, fault: Fault, request: Request) -> Answer:
+        """A fault that is an answer."""
+        if fault is Fault.ANOTHER and function == "GetOrderStatus":
+            caller, order_id = self._caller(request), _whole(_asked(request), "orderid")
+            others = [order for order in self._booked(caller) if order.order_id != order_id]
+            if others:
+                return Answer(200, _json(self._told_orders(caller, others[:1])[0]))
+        return _failed(function, fault)
 
     def _answer(self, function: str, request: Request) -> Any:
         method = "POST" if function in self._changing else "GET"

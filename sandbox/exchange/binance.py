@@ -200,7 +200,7 @@ class BinanceFace:
             return self._faults.around(
                 route.operation,
                 lambda: self._carried_out(route, asked),
-                lambda fault: _failed(fault, route.operation),
+                lambda fault: self._failed(fault, route, asked),
             )
         except Refused as refused:
             return refused.answer
@@ -212,6 +212,15 @@ class BinanceFace:
             return refused.answer
         except VenueRefused as refused:
             return _in_binances_words(refused).answer
+
+    def _failed(self, fault: Fault, route: Route, asked: Asked) -> Answer:
+        """A fault that is an answer."""
+        if fault is Fault.ANOTHER and route.carry_out == self._order:
+            ours = self._found(asked, Refused(-2013, "Order does not exist."))
+            for order in self._venue.history(asked.account, ours.symbol):
+                if order.order_id != ours.order_id:
+                    return as_json(_queried(order))
+        return _failed(fault, route.operation)
 
     # Who asks, and what
 

@@ -22,6 +22,7 @@ PARTS = {
     "n": "0",
     "audit_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
     "name": "reconcile",
+    "system": "binance",
     "attempt": "01",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",

@@ -42,7 +42,11 @@ Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
 
 
-TERMS: Mapping[str, Terms] = {"work decide-payout": {"paid": "1.00"}}  # what is proposed, by the command
+# What is proposed, by the command.
+TERMS: Mapping[str, Terms] = {
+    "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
+    "work decide-payout": {"paid": "1.00"},
+}
 
 
 def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOutcome:
@@ -478,9 +482,11 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         desk.events.receive(an_event(desk, reference, event_id="evt_early", amount=Money(40)))
         desk.world.machines.run()
         return "evt_early"
-    if command == "offramp void":
+    if command in ("offramp void", "work decide-order"):
         desk.world.nobody_buys()
-        return cash_out(desk, ann)
+        thing_id = cash_out(desk, ann)
+        desk.clock.forward(minutes=2)
+        return thing_id
     if command.endswith(("redrive", "abandon-attempt", "decide-payout")) or of == "proposals":
         desk.world.simulated.set_outcome("pending")
         thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)

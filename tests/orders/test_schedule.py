@@ -28,7 +28,7 @@ def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     found.set_price("btc", "100")
     monkeypatch.setattr(schedule, "catalogue", lambda: desk.catalogue)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
-    monkeypatch.setattr(schedule, "_oracle", lambda _: found)
+    monkeypatch.setattr(configured, "prices", lambda _: found)
     monkeypatch.setattr(configured, "tickers", lambda: desk.world.exchange)
     monkeypatch.setattr(clock, "now", desk.clock)
     return found

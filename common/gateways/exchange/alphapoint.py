@@ -13,7 +13,7 @@
     CancelOrder       {OMSId, AccountId, OrderId}: a generic answer, which says that it was received
     GetOrderStatus    OMSId, AccountId, OrderId: an order, in some versions an array of one
     GetOpenOrders     OMSId, AccountId: all that are open
-    GetOrdersHistory  OMSId, AccountId, ClientOrderId, Depth, StartIndex: the newest first
+    GetOrdersHistory  OMSId, AccountId, ClientOrderId | OriginalOrderId, Depth, StartIndex: the newest first
     GetAccountTrades  OMSId, AccountId, StartIndex, Count (at most 200): the newest first
     GetInstruments, GetProducts   OMSId; public, so without the four headers
     GetLevel1         OMSId, InstrumentId; public: BestBid, BestOffer, 0 where there is none
@@ -61,6 +61,8 @@ from common.gateways.exchange import (
     State,
     Ticker,
     Ticket,
+    can_be_told,
+    not_believed,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.market import MarketRules
@@ -234,8 +236,8 @@ class AlphaPointExchange(AlphaPointTickers):
     oms_id, account_id, user_id: the numbers that the exchange knows us by.
     clock: for the nonce, too.
 
-    A found order bears the client order id that it was found by; of one that was asked for by the exchange's id only
-    AlphaPoint's number is known, and stands there as text. Min notional is 0: AlphaPoint has no such rule.
+    A found order bears the client order id that it was found by, since it bears that id's number; one that was asked
+    for by the exchange's id bears none, as there is no way back from a number. Min notional is 0: there is none here.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -314,8 +316,7 @@ class AlphaPointExchange(AlphaPointTickers):
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
         until = self._until()
-        entry = self._status(exchange_order_id, until)
-        return self._exchange_order(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
+        return self._exchange_order(asset_id, self._known(exchange_order_id, until), None, until)
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`.
@@ -330,12 +331,11 @@ class AlphaPointExchange(AlphaPointTickers):
 
         entry = _only(number, self._open(until))
         if entry is None:
-            asked = {"ClientOrderId": number, "Depth": PAGE}  # an exchange that does not filter tells the others too
-            pages = self._pages("GetOrdersHistory", asked, until)
+            pages = self._pages("GetOrdersHistory", {"ClientOrderId": number, "Depth": PAGE}, until)  # or not filtered
             entry = next(filter(None, (_only(number, page) for page in pages)), None)
         if entry is None:
             trade = _only(number, self._entries("GetAccountTrades", {"StartIndex": 0, "Count": PAGE}, until))
-            entry = trade and self._traded(trade, until)
+            entry = trade and self._traded(trade, number, until)
         if entry is None:
             entry = _only(number, self._open(until))
         if entry is None:
@@ -347,7 +347,7 @@ class AlphaPointExchange(AlphaPointTickers):
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. A refused cancellation is no error when the order is over."""
         until = self._until()
-        before = self._status(exchange_order_id, until)
+        before = self._known(exchange_order_id, until)
         self._in_market(asset_id, before, until)
         if _state(before) is not State.WORKING:
             return
@@ -357,7 +357,7 @@ class AlphaPointExchange(AlphaPointTickers):
                 raise _garbled("neither yes nor no")
         except ExchangeUnavailable as trouble:
             refused = isinstance(trouble.__cause__, _Said)
-            if not refused or _state(self._status(exchange_order_id, until)) is State.WORKING:
+            if not refused or _state(self._known(exchange_order_id, until)) is State.WORKING:
                 raise
 
     # What the exchange tells
@@ -379,18 +379,34 @@ class AlphaPointExchange(AlphaPointTickers):
         number = _order_number(exchange_order_id)
         answer = self._ask_as_us("GetOrderStatus", self._ours | {"OrderId": number}, until)
         entries = _array(answer if isinstance(answer, list) else [answer])
-        if len(entries) != 1 or _id(entries[0], "OrderId") != number:
-            raise _garbled("not the order that was asked for")
+        if len(entries) != 1:
+            raise _garbled("not one order")
+        if _id(entries[0], "OrderId") != number:
+            raise not_believed(f"asked for order {number}, told of {_id(entries[0], 'OrderId')}")
         return entries[0]
 
-    def _traded(self, trade: Entry, until: float) -> Entry:
+    def _known(self, exchange_order_id: str, until: float) -> Entry:
+        """An order, also one that GetOrderStatus has forgotten and the history has not. Raises ExchangeOrderUnknown."""
+        try:
+            return self._status(exchange_order_id, until)
+        except ExchangeOrderUnknown:
+            number = _order_number(exchange_order_id)
+            pages = self._pages("GetOrdersHistory", {"OriginalOrderId": number, "Depth": PAGE}, until)
+            for entry in (entry for page in pages for entry in page if _id(entry, "OrderId") == number):
+                return entry
+            raise
+
+    def _traded(self, trade: Entry, number: int, until: float) -> Entry:
         """The order of a trade. That it exists is certain: so it is never unknown."""
         try:
-            return self._status(str(_id(trade, "OrderId")), until)
+            entry = self._status(str(_id(trade, "OrderId")), until)
         except ExchangeOrderUnknown as lost:
             raise _garbled("a trade of an order that it does not know") from lost
+        if _number(entry, "ClientOrderId") != number:
+            raise not_believed(f"asked for ClientOrderId {number}, told of {_number(entry, 'ClientOrderId')}")
+        return entry
 
-    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> OrderReport:
+    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str | None, until: float) -> OrderReport:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
         report = _report(entry, asset_id, client_order_id, self._account_id)
@@ -405,7 +421,7 @@ class AlphaPointExchange(AlphaPointTickers):
         """The order's trades, once these make up what was executed."""
         trades: dict[int, Entry] = {}
         pages = self._pages("GetAccountTrades", {"Count": PAGE}, until)
-        while (traded := _total(_amount(trade, "Quantity") for trade in trades.values())) < executed:
+        while (traded := _total(_told(trade, "Quantity") for trade in trades.values())) < executed:
             page = next(pages, [])
             if not page:
                 break
@@ -526,15 +542,17 @@ def _rules(instrument: Entry) -> MarketRules:
     return MarketRules(quantity_step, price_step, min_quantity, min_notional=ZERO)
 
 
-def _report(entry: Entry, asset_id: str, client_order_id: str, account_id: int) -> OrderReport:
+def _report(entry: Entry, asset_id: str, client_order_id: str | None, account_id: int) -> OrderReport:
     """An order in our words, without its fees: those are its trades'."""
     order_id, account = _id(entry, "OrderId"), _id(entry, "Account")
     state, side = _state(entry), entry.get("side")
-    whole, executed, gross = (_amount(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
-    if account != account_id or side not in ("Buy", "Sell"):
-        raise _garbled("an order that is not ours, or of no side")
+    whole, executed, gross = (_told(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
+    if side not in ("Buy", "Sell"):
+        raise _garbled("an order of no side")
+    if account != account_id:
+        raise not_believed(f"order {order_id} is of account {account}, which is not ours")
     if executed > whole or (executed > 0) != (gross > 0) or (state is State.FULLY_EXECUTED and executed != whole):
-        raise _garbled(f"an order of {whole}, {executed} executed for {gross}, that is {state}")
+        raise not_believed(f"order {order_id} of {whole}, {executed} executed for {gross}, that is {state}")
     return OrderReport(
         exchange_order_id=str(order_id),
         client_order_id=client_order_id,
@@ -551,7 +569,7 @@ def _fees(trades: Iterable[Entry]) -> dict[int, Decimal]:
     """Product id → the fees of these trades in it."""
     fees: dict[int, Decimal] = {}
     for trade in trades:
-        if fee := _number(trade, "Fee"):
+        if fee := _told(trade, "Fee", signed=True):
             product = _id(trade, "FeeProductId")
             fees[product] = EXACT.add(fees.get(product, Decimal(0)), fee)
     return fees
@@ -579,6 +597,17 @@ def _amount(entry: Entry, name: str) -> Decimal:
     if value < 0:
         raise _garbled(f"{name} is negative")
     return value
+
+
+def _told(entry: Entry, name: str, *, signed: bool = False) -> Decimal:
+    """An amount of an order or a trade; one that can not be is not believed."""
+    value = entry.get(name.lower())
+    if isinstance(value, float) or (isinstance(value, Decimal) and not can_be_told(value)):  # floats: NaN, Infinity
+        raise not_believed(f"{name} is {str(value)[:80]}")
+    number = _number(entry, name)
+    if number < 0 and not signed:
+        raise not_believed(f"{name} is {plain(number)}")
+    return number
 
 
 def _id(entry: Entry, name: str) -> int:
@@ -613,7 +642,7 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         20   Not Authorized            this account may not trade that
         100  Invalid Request           but not "Invalid Response", which AlphaPoint's documents also give to 100: then
                                        somebody behind the gate did answer, and nobody knows what
-        101  Operation Failed          Not_Enough_Funds and its like
+        101  Operation Failed          Not_Enough_Funds and its like: `ours`, as is 20
         104  Resource Not Found        no such instrument or account
         106  Operation Not Supported
     and not with 102 Server Error, another code or none: what failed, and when, is not said.
@@ -636,7 +665,9 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         facts["retry_after_seconds"] = trouble.retry_after_seconds
     match trouble:
         case _Said() if function == "SendOrder" and _definite(trouble):
-            return ExchangeRefused(f"the exchange refuses the order: {trouble}", reason=trouble.message)
+            return ExchangeRefused(
+                f"the exchange refuses the order: {trouble}", ours=_ours(trouble), reason=trouble.message
+            )
         case _Said(code=104) if function == "GetOrderStatus":
             return ExchangeOrderUnknown("the exchange does not know the order")
         case _Said(code=20):
@@ -658,6 +689,12 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         case _:
             detail, what = "the connection to the exchange broke before its answer was whole", "connection"
     return ExchangeUnavailable(detail, what=what, **facts)
+
+
+def _ours(said: _Said) -> bool:
+    """Whether the desk's account is refused, and not this order: its rights, its funds, its limits."""
+    words = said.message.casefold().replace("_", " ")
+    return said.code == 20 or (said.code == 101 and words.startswith(("not enough", "insufficient", "exceed")))
 
 
 def _definite(said: _Said) -> bool:

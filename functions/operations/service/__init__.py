@@ -71,6 +71,7 @@ class Operations:
     table: Table
     machines: Machines
     now: Callable[[], datetime]
+    stuck_after: timedelta
 
     def work(self, backlogs: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
@@ -85,7 +86,7 @@ class Operations:
                     waits_for=item.waits_for,
                     due_at=item.due_at,
                     overdue=item.due_at <= now,
-                    needs_person=item.needs_person,
+                    needs_person=item.needs_person or self._is_stuck(item.due_at, now),
                 )
 
         found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
@@ -109,7 +110,7 @@ class Operations:
             waits_for=item.waits_for,
             waits_since=item.waits_since,
             due_at=item.due_at,
-            needs_person=item.needs_person,
+            needs_person=item.needs_person or self._is_stuck(item.due_at, self.now()),
             pool=item.pool,
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
@@ -120,6 +121,10 @@ class Operations:
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
+
+    def _is_stuck(self, due_at: datetime | None, now: datetime) -> bool:
+        """Has no machine moved it for so long beyond its time that a person should look?"""
+        return due_at is not None and due_at <= now - self.stuck_after
 
     def known(self, thing_id: str) -> KnownItem:
         """Raises NothingKnown."""
@@ -146,6 +151,7 @@ class Operations:
             status=item.status,
             now=self.now(),
             waits=item.open_work is not None,
+            due_at=item.due_at,
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
