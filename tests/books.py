@@ -56,7 +56,11 @@ class _Books:
         for kind in kinds:
             for item in self.by_kind[kind]:
                 for name, value in item.items():
-                    if isinstance(value, Decimal) and value < 0 and name != "realised_gain":
+                    if (
+                        isinstance(value, Decimal)
+                        and value < 0
+                        and name not in ("realised_gain", "fee_amount", "fee_in_asset")
+                    ):
                         yield f"{item['PK']} {item['SK']} {name} is {value}"
 
     def unbalanced(self) -> Iterable[str]:

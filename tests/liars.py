@@ -7,7 +7,8 @@ out by anybody who hears only them; each of those is written down here, so that 
     shaded     a price or a fee that can be: within the band of the market, and 2 % of what was executed
     overstated more executed than was, at a price that can be
     denied     a credit that the bank says it never will book, or has FAILED, and pays
-    claimed    a credit that the bank says it has paid, and has not
+    claimed    a credit that the bank says it has paid, and has not, or not so much
+    beyond     what the bank books of its own, more than it was asked for
 """
 
 from __future__ import annotations
@@ -167,6 +168,7 @@ EXCHANGE_LIES = (
     "another order",
     "it knows no order",
     "it refuses what it takes",
+    "it takes and does not answer",
     "it takes what it does not have",
     "it takes it as another order",
     "it does not cancel",
@@ -202,6 +204,8 @@ class LyingExchange:
         self._taken.append(told)
         if self._lies("it refuses what it takes"):
             raise ExchangeRefused("the exchange refuses the order", reason="REFUSED")
+        if self._lies("it takes and does not answer"):
+            raise ExchangeUnavailable("no answer")
         return told
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
@@ -255,6 +259,7 @@ BANK_LIES = (
     "another reference",
     "amounts that can not be written",
     "it refuses what it has booked",
+    "it books and does not answer",
     "it books later",
     "it books another amount",
     "it knows no credit",
@@ -275,6 +280,7 @@ class LyingBank:
         self._of, self._books, self._chance, self._now, self._tell = of, books, chance, now, tell
         self.denied: set[str] = set()  # references
         self.claimed: set[str] = set()
+        self.beyond: dict[str, Money] = {}  # what it books of its own, more than it was asked for
         self._later: list[tuple[datetime, tuple[Any, ...]]] = []
         self.habits = _habits(chance, BANK_LIES, now(), "the bank", tell)
 
@@ -295,14 +301,13 @@ class LyingBank:
             self._book_later(asked)
             raise BankUnavailable("no answer")
         if not known and self._lies("it books another amount"):
-            asked = (
-                reference_id,
-                account_id,
-                amount + Money(self._chance.choice(["-0.01", "-0.50", "7"])),
-                description,
-            )
-            asked = asked if asked[2] > ZERO else (reference_id, account_id, Money("0.01"), description)
-        return self._told(self._of.credit(*asked))
+            booked = max(Money("0.01"), amount + Money(self._chance.choice(["-0.01", "-0.50", "7"])))
+            self.beyond[reference_id] = max(ZERO, booked - amount)
+            asked = (reference_id, account_id, booked, description)
+        told = self._of.credit(*asked)
+        if self._lies("it books and does not answer"):
+            raise BankUnavailable("no answer")
+        return self._told(told)
 
     def find(self, reference_id: str) -> Adjustment:
         self._answers()
@@ -370,7 +375,7 @@ class LyingBank:
         """Which of its words are false. What is PENDING now may still come to what it says."""
         if told.state is State.FAILED and true.state is not State.FAILED:
             self.denied.add(true.reference_id)
-        if told.state is State.COMPLETED and true.state is not State.COMPLETED:
+        if told.state is State.COMPLETED and (true.state, true.amount) != (told.state, told.amount):
             self.claimed.add(true.reference_id)
 
     def _references(self) -> Sequence[str]:
@@ -385,8 +390,8 @@ class LyingBank:
 
 
 def _habits(chance: Random, lies: Sequence[str], now: datetime, whose: str, tell: Tell) -> list[Habit]:
-    """None, one, or two."""
-    chosen = [Habit.of(chance, lie, now) for lie in chance.sample(lies, chance.choice([0, 1, 1, 2]))]
+    """None, or up to three."""
+    chosen = [Habit.of(chance, lie, now) for lie in chance.sample(lies, chance.choice([0, 1, 1, 2, 3]))]
     for habit in chosen:
         tell(f"{whose} lies: {habit}")
     return chosen

@@ -4,13 +4,13 @@ exchange and the bank really did, as a statement or a telephone tells them. They
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
-from decimal import Decimal
+from random import Random
 from typing import Any
 
 from common import keys
 from common.errors import Refusal
 from common.gateways.bank import State
+from common.gateways.exchange import client_order_id
 from common.money import Money, plain
 from functions.operations.service import Story
 from sandbox.bank.bank import Outcome
@@ -24,10 +24,12 @@ ROUNDS = 12
 
 
 class Operators:
-    """`passes` lets some minutes pass."""
+    """Each takes what he finds possible. `passes` lets some minutes pass."""
 
-    def __init__(self, desk: Desk, truth: Truth, tell: Callable[[str], None], passes: Callable[[], None]) -> None:
-        self.desk, self.truth, self._tell, self._passes = desk, truth, tell, passes
+    def __init__(
+        self, desk: Desk, truth: Truth, chance: Random, tell: Callable[[str], None], passes: Callable[[], None]
+    ) -> None:
+        self.desk, self.truth, self._chance, self._tell, self._passes = desk, truth, chance, tell, passes
         self._redriven: set[str] = set()
 
     def see_to_everything(self) -> None:
@@ -45,13 +47,15 @@ class Operators:
 
     def _see_to(self, thing_id: str) -> None:
         if keys.item_named(thing_id) is None:  # an event of the bank
-            return self._see_to_event(thing_id)
+            self._see_to_event(thing_id)
+            return
         story = self.desk.operations.story(thing_id)
         acts = {act.command for act in story.acts}
-        for act in (self._redrive, self._approve, self._decide_order, self._void, self._decide_payout, self._settle):
-            if act(story, acts):
-                return None
-        return None
+        ways = [self._redrive, self._approve, self._decide_order, self._void, self._decide_payout, self._settle]
+        self._chance.shuffle(ways)
+        for way in ways:
+            if way(story, acts):
+                return
 
     def _see_to_event(self, webhook_id: str) -> None:
         for act in (self.desk.interventions.replay, self.desk.interventions.dismiss):
@@ -134,9 +138,9 @@ class Operators:
         return True
 
     def _end_at_exchange(self, thing_id: str) -> None:
-        ids = self.truth.client_order_ids(thing_id, self._placed(thing_id))
+        placed = client_order_id(thing_id, str(self._placed(thing_id)))
         for order in self.desk.world.venue.open_orders(ACCOUNT):
-            if order.client_order_id in ids:
+            if order.client_order_id == placed:
                 self.desk.world.venue.cancel(ACCOUNT, order.symbol, order_id=order.order_id)
 
     def _placed(self, thing_id: str) -> int:

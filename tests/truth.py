@@ -9,13 +9,13 @@ the bank has booked:
 The desk hears only what it is told. What no one can find out may cost it so much, and no more: for what is executed, a
 price from the limit to `BAND` above the market's, and a fee of up to `FEE` of that, paid or got back; each sum to the
 cent. Whoever is told that more was executed than was has the coins for it. A bank that denies a credit for good and
-pays it, or says that it has paid and has not, breaks its word: that is counted, and a person must know it.
+pays it, says that it has paid and has not, or pays more than it was asked for, breaks its word: that is counted.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
@@ -30,11 +30,20 @@ from tests.outside import ACCOUNT, Outside
 
 BAND, FEE = Fraction(1000, 10_000), Fraction(200, 10_000)  # as the desk's own: the catalogue's, and the settings'
 CENT = Decimal("0.01")
+KINDS = {
+    "sell_order",
+    "withdrawal",
+    "asset_transaction",
+    "desk_transaction",
+    "purchase",
+    "batch",
+    "exchange_order",
+}
 
 
 @dataclass
 class Executed:
-    """What the exchange has executed of all orders that were placed for one of ours, and its fees."""
+    """What the exchange has executed of an order that was placed for one of ours, and its fees."""
 
     quantity: Decimal = Decimal(0)
     gross: Decimal = Decimal(0)
@@ -56,10 +65,10 @@ class Truth:
     bank: LyingBank | None = None
     broken: Counter[str] = field(default_factory=Counter)  # words of the bank, by what they came to
 
-    def executed(self, order_id: str, count: int) -> Executed:
-        """Of the orders 1 to `count` that were placed for it."""
+    def executed(self, order_id: str, number: int) -> Executed:
+        """Of the order that was placed for it as `number`. What was placed before and given up is nobody's."""
         found = Executed()
-        ids = self.client_order_ids(order_id, count)
+        ids = {client_order_id(order_id, str(number))}
         for order in self.world.venue.history(ACCOUNT):
             if order.client_order_id not in ids:
                 continue
@@ -71,10 +80,6 @@ class Truth:
             found.open = found.open or not order.status.over
         found.shaded, found.overstated = bool(ids & self.exchange.shaded), bool(ids & self.exchange.overstated)
         return found
-
-    def client_order_ids(self, order_id: str, count: int) -> set[str]:
-        """Of the orders 1 to `count` that were placed for it."""
-        return {client_order_id(order_id, str(n + 1)) for n in range(count)}
 
     def paid(self, order_id: str) -> Decimal:
         return self.booked(f"{order_id}-")
@@ -88,10 +93,7 @@ class Truth:
         assert not found, "\n".join(found)
 
     def violations(self, items: Iterable[Raw]) -> Iterator[str]:
-        kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
-        for item in items:
-            plain = {name: _plain(value) for name, value in item.items()}
-            kinds[plain["entity_type"]].append(plain)
+        kinds = _by_kind(items)
         spent: dict[str, Decimal] = defaultdict(Decimal)
         for line in kinds["asset_transaction"]:
             if line["transaction_type"] == "WITHDRAW":
@@ -162,10 +164,11 @@ class Truth:
         """What the bank has paid, against what has left the customer's balance for it, or is still held."""
         assert self.bank is not None
         order_id, due, paid = order["PK"], order["total_amount"], self.paid(order["PK"])
-        left = due if order["status"] in UNPAID else spent + beyond
+        its_own = sum((more.usd for ref, more in self.bank.beyond.items() if ref.startswith(order_id)), Decimal(0))
+        left = due + its_own if order["status"] in UNPAID else spent + max(beyond, its_own)
         if paid > left:
             if not self._has(order, self.bank.denied):
-                yield f"paid but not earned: the bank has paid ${paid} of {order_id}, for which ${left} were the customer's"
+                yield f"paid but not earned: the bank has paid ${paid} of {order_id}, and ${left} were to be paid"
             self.broken["denied and paid"] += 1
         if order["status"] not in UNPAID and paid < spent:
             if not self._has(order, self.bank.claimed):
@@ -179,22 +182,32 @@ class Truth:
 def holds(items: Iterable[Raw]) -> dict[str, str]:
     """What is held, in words, by the id of what it is held for."""
     found: dict[str, str] = {}
-    sent = set()
-    for item in (items := list(items)):
-        if item["entity_type"]["S"] == "exchange_order" and item["status"]["S"] == "SENT":
-            sent.add((item["PK"]["S"], item["SK"]["S"]))
-    for item in items:
-        plain = {name: _plain(value) for name, value in item.items()}
-        kind, held = plain["entity_type"], plain["PK"]
-        if kind in ("sell_order", "withdrawal") and plain["status"] in UNPAID:
-            found[held] = f"{plain['status']}, ${plain['total_amount']}"
-        if kind == "sell_order":
-            asked = plain["status"] == "NEW" and (held, f"VENUE#{plain['exchange_orders']}") in sent
-            if asked or plain["status"] == "BASE_TXN_PENDING":
-                found[held] = f"{plain['status']}, {plain['quantity']} {plain['asset_id']}"
-        if kind == "purchase" and plain["status"] == "PENDING":
-            found[plain["batch_id"]] = f"{held}, ${plain['held_amount']}"
+    kinds = _by_kind(items)
+    sent = {(order["PK"], order["SK"]) for order in kinds["exchange_order"] if order["status"] == "SENT"}
+    for order in (*kinds["sell_order"], *kinds["withdrawal"]):
+        if order["status"] in UNPAID:
+            found[order["PK"]] = f"{order['status']}, ${order['total_amount']}"
+    for sale in kinds["sell_order"]:
+        asked = sale["status"] == "NEW" and (sale["PK"], f"VENUE#{sale['exchange_orders']}") in sent
+        if asked or sale["status"] == "BASE_TXN_PENDING":
+            found[sale["PK"]] = f"{sale['status']}, {sale['quantity']} {sale['asset_id']}"
+    for purchase in kinds["purchase"]:
+        if purchase["status"] == "PENDING":
+            found[purchase["batch_id"]] = f"{purchase['PK']}, ${purchase['held_amount']}"
     return found
+
+
+def settle(desk: Desk, passes: Callable[..., None]) -> None:
+    """Let hours pass in which nothing new is asked for. Raises AssertionError when something is held in the end that no
+    person knows of. What a machine moves again each time is not known by its age: so it comes out here, too."""
+    for _ in range(6):
+        desk.clock.forward(hours=5)
+        passes(minutes=3)
+        unknown = held_and_unknown(desk)
+        if not unknown:
+            return
+        passes(minutes=20)
+    raise AssertionError(f"held, and nobody knows: {unknown}")
 
 
 def held_and_unknown(desk: Desk) -> dict[str, str]:
@@ -202,6 +215,14 @@ def held_and_unknown(desk: Desk) -> dict[str, str]:
     waiting = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=1000)
     known = {each.id for each in waiting if each.needs_person}
     return {held: what for held, what in holds(desk.dynamo.items()).items() if held not in known}
+
+
+def _by_kind(items: Iterable[Raw]) -> dict[str, list[dict[str, Any]]]:
+    kinds: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for item in items:
+        if item["entity_type"]["S"] in KINDS:
+            kinds[item["entity_type"]["S"]].append({name: _plain(value) for name, value in item.items()})
+    return kinds
 
 
 def _plain(value: Any) -> Any:
