@@ -6,7 +6,8 @@ out by anybody who hears only them; each of those is written down here, so that 
 
     shaded     a price or a fee that can be: within the band of the market, and 2 % of what was executed
     overstated more executed than was, at a price that can be
-    denied     a credit that the bank says it never will book, or has FAILED, and pays
+    denied     a credit that the bank says it never will book, or has FAILED, and pays; the refusal of what was sent
+               before is no such word, unless it says, too, that it does not know it
     claimed    a credit that the bank says it has paid, and has not, or not so much
     beyond     what the bank books of its own, more than it was asked for
 """
@@ -237,9 +238,9 @@ class LyingExchange:
 
     def _believably(self, true: OrderReport, told: OrderReport) -> OrderReport:
         if told.executed.amount > true.executed.amount:
-            self.overstated.add(true.client_order_id)
+            self.overstated.add(str(true.client_order_id))
         if (told.gross, told.fee) != (true.gross, true.fee):
-            self.shaded.add(true.client_order_id)
+            self.shaded.add(str(true.client_order_id))
         return told
 
     def _answers(self) -> None:
@@ -278,24 +279,31 @@ class LyingBank:
 
     def __init__(self, of: Any, books: SimulatedBank, chance: Random, now: Callable[[], datetime], tell: Tell) -> None:
         self._of, self._books, self._chance, self._now, self._tell = of, books, chance, now, tell
-        self.denied: set[str] = set()  # references
+        self._denied: set[str] = set()  # references
+        self._refused: set[str] = set()
+        self._unknown: set[str] = set()
         self.claimed: set[str] = set()
         self.beyond: dict[str, Money] = {}  # what it books of its own, more than it was asked for
         self._later: list[tuple[datetime, tuple[Any, ...]]] = []
         self.habits = _habits(chance, BANK_LIES, now(), "the bank", tell)
 
+    @property
+    def denied(self) -> set[str]:
+        return self._denied | (self._refused & self._unknown)
+
     def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
         self._answers()
         known, asked = reference_id in self._references(), (reference_id, account_id, amount, description)
         if known and self._lies("it refuses what it has booked"):
+            self._refused.add(reference_id)
             raise BankRefused("the bank refuses the credit")
         if not known and self._lies("it refuses and books"):
             self._book(asked)
-            self.denied.add(reference_id)
+            self._denied.add(reference_id)
             raise BankRefused("the bank refuses the credit")
         if not known and self._lies("it refuses and books later"):
             self._book_later(asked)
-            self.denied.add(reference_id)
+            self._denied.add(reference_id)
             raise BankRefused("the bank refuses the credit")
         if not known and self._lies("it books later"):
             self._book_later(asked)
@@ -313,6 +321,7 @@ class LyingBank:
         self._answers()
         found = self._of.find(reference_id)
         if self._lies("it knows no credit"):
+            self._unknown.add(reference_id)
             raise AdjustmentUnknown("the bank knows nothing under this reference")
         return self._told(found)
 
@@ -374,7 +383,7 @@ class LyingBank:
     def _note(self, true: Adjustment, told: Adjustment) -> None:
         """Which of its words are false. What is PENDING now may still come to what it says."""
         if told.state is State.FAILED and true.state is not State.FAILED:
-            self.denied.add(true.reference_id)
+            self._denied.add(true.reference_id)
         if told.state is State.COMPLETED and (true.state, true.amount) != (told.state, told.amount):
             self.claimed.add(true.reference_id)
 

@@ -56,7 +56,7 @@ class LyingLife(Life):
         exchange = LyingExchange(world.exchange, lies, now, self._tell)
         bank = LyingBank(world.bank, world.simulated, lies, now, self._tell)
         world.exchange, world.bank, world.passes = exchange, bank, bank.pass_time
-        self.truth = Truth(world, exchange, bank)
+        self.truth, self.bank = Truth(world, exchange, bank), bank
         world.deliver_event = self._told_event
         if self.chance.random() < 0.5:
             self.faults.choose = by_chance(seed, RATES)
@@ -98,7 +98,7 @@ class LyingLife(Life):
             self._insist(lambda: desk.accounts.withdraw(owner, key, amount, f"{name}-bank"))
 
     def _told_event(self, events: BankEvents, event: BankEvent) -> None:
-        for told in self.truth.bank.tells(event):
+        for told in self.bank.tells(event):
             self._deliver(events, told)
 
     def _check(self) -> None:
