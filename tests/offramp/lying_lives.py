@@ -10,6 +10,7 @@ person knows of; and what two operators can do with true evidence ends all of it
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from functools import cache, partial
 from random import Random
 
@@ -96,6 +97,12 @@ class LyingLife(Life):
             amount = Money(f"{chance.randint(1, 50)}.{chance.randint(0, 50):02d}")  # above .50 cents are magic
             self._tell(f"{name} withdraws ${amount}")
             self._insist(lambda: desk.accounts.withdraw(owner, key, amount, f"{name}-bank"))
+
+    def _pass(self, **time: float) -> None:
+        """Time passes, too, where nothing moves by itself."""
+        until = self.desk.clock.at + timedelta(**time)
+        super()._pass(**time)
+        self.desk.clock.at = max(self.desk.clock.at, until)
 
     def _told_event(self, events: BankEvents, event: BankEvent) -> None:
         for told in self.bank.tells(event):
