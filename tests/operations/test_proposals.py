@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 
 from common import keys
+from common.domain import work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
 from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from common.table.transaction import Write
 from functions.operations.model import EvidenceNotBelieved, NothingKnown, NotProposable
 from tests.desk import Desk
 from tests.seen import (
@@ -86,6 +89,12 @@ class TestProposing:
         assert waiting.waits_for == (
             f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}"
         )
+
+    def test_is_counted_by_the_sweeper_among_what_needs_a_person(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 0
+        propose(desk, order_id)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 1
 
     def test_is_told_in_the_audit_and_in_both_lives(self, desk: Desk, ann: Owner) -> None:
         order_id = awaiting(desk, ann)
@@ -510,6 +519,29 @@ class TestOrders:
         assert status(desk, order_id) == "BASE_TXN_FAILED"
         assert exchange_orders.find(desk.table, order_id, 1).evidence is None  # type: ignore[union-attr]
         assert len(audited(desk)) == 1
+
+    def test_what_the_exchange_says_it_has_at_that_moment_counts(self, desk: Desk, ann: Owner) -> None:
+        """The sale goes on as it was, but its exchange order is another matter now."""
+        desk.world.nobody_buys()
+        desk.world.fake.drop_answer_next("place")
+        desk.world.fake.fail_before_next("find")
+        with pytest.raises(Unavailable):
+            desk.cash_out(ann, "1")
+        order_id = intent(desk)
+        desk.clock.forward(minutes=2)
+        proposed = propose_order(desk, order_id, executed="0", gross="0.00", fee="0.00").id
+        before_next_write(desk, lambda: desk.offramp.resolve(order_id))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        assert status(desk, order_id) == "BASE_TXN_PENDING"
+
+    def test_what_waits_for_a_person_is_its_machines_again(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        key = keys.SELL_ORDER(order_id=order_id)
+        stopped = work.needs_person(keys.SELL_ORDER, order_id, now=desk.clock(), waits_for="an operator: a test")
+        desk.table.write(Write.update(Unfinished(*key), *stopped))
+        confirm(desk, propose_order(desk, order_id).id)
+        assert waits_for_person(desk, order_id) is None
 
     def test_is_of_the_exchange_order_that_was_meant(self, desk: Desk, ann: Owner) -> None:
         """A sale that the exchange refused was asked for again, and is another order there."""
