@@ -13,6 +13,7 @@ from common.domain.catalogue.model import (
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
+    NothingToConfirm,
     PrecisionExceeded,
     PrecisionLowered,
     PriceMoved,
@@ -310,6 +311,12 @@ TOLD: dict[str, Told] = {
         {200: "dismissed, or what else became of it before"},
         (EventNotFound,),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
+    ),
+    "stopped_prices": Told(_FOUND),
+    "confirm_price": Told(
+        {200: "it is the price, or it was already"},
+        (AssetNotFound, NothingToConfirm),
+        examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
     ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},

@@ -59,6 +59,7 @@ class World:
         desk = Desk()
         desk.list_asset("BTC", "100")
         desk.list_asset("AI", "10")
+        desk.list_asset("ETH", "100")
         desk.list_exchange_asset("SOL", "100")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
@@ -91,6 +92,7 @@ class World:
         (event,) = bank.take_events()
         desk.events.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
         desk.buy(bob, "1", order_price="90")
+        desk.jump("ETH", "75.25")
         return cls(
             desk=desk,
             bought=bought.order_id,
@@ -132,6 +134,7 @@ class Call:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     thing: str = "pending"  # what of the world an id in the path names
+    asset_id: str = "BTC"
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
@@ -212,6 +215,8 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
     Route("GET", "/operations/parked"): Call(),
+    Route("GET", "/operations/prices"): Call(),
+    Route("POST", "/operations/prices/{asset_id}/confirm"): Call(body={"price": "75.25", **_BECAUSE}, asset_id="ETH"),
     Route("POST", "/operations/parked/{webhook_id}/replay"): Call(body=_BECAUSE),
     Route("POST", "/operations/parked/{webhook_id}/dismiss"): Call(body=_BECAUSE),
     Route("PUT", "/operations/clients/{client_id}/crypto"): Call(
@@ -245,7 +250,7 @@ def path(route: Route, world: World, **parts: str) -> str:
     """The route's path with the call's own things in it, or with others."""
     named = getattr(world, CALLS[route].thing)
     given = {
-        "asset_id": "BTC",
+        "asset_id": CALLS[route].asset_id,
         "username": "ann",
         "month": "2026-11",
         "webhook_id": PARKED,

@@ -110,7 +110,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
-        *("quantity", "quote_amount"),
+        *("price", "quantity", "quote_amount"),
         *MAY_BE_NOTHING,
     }
     assert [field.name for field in TIMES] == ["expires_at"]

@@ -33,6 +33,9 @@ from common.domain.payouts.model import (
 from common.domain.proposals import Status as Proposed
 from common.keys import Key
 
+PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
+PRICE_TRADED = "TRADED"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -109,6 +112,10 @@ def machine_decides(case: Case) -> bool:
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
     return outcome == EventOutcome.PARKED
+
+
+def _may_confirm_price(case: Case) -> bool:
+    return case.status == PRICE_STOPPED
 
 
 def _may_fail(case: Case) -> bool:
@@ -217,6 +224,14 @@ ACTS: tuple[Act, ...] = (
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    Act(
+        keys.PRICE,
+        "prices confirm",
+        "POST /operations/prices/{id}/confirm",
+        "the market is there: trading goes on from this price",
+        _may_confirm_price,
+        asks=("price",),
+    ),
     *(Act(row, *_DECIDE_ORDER, asks=("executed", "gross", "reference")) for row in (keys.SELL_ORDER, keys.BATCH)),
     *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
     _of_proposal("confirm", "do what another operator has proposed"),

@@ -17,16 +17,18 @@ from common.domain.catalogue.model import (
     SLIPPAGE_MAX_BPS,
     Asset,
     Execution,
+    Listing,
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
 from common.http import caller
 from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
-from common.money import Money
+from common.money import Money, Price
 from common.pages import LIMIT_DEFAULT, Cursors
 from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
+    Amount,
     Dollars,
     InstantText,
     OperatorAct,
@@ -108,6 +110,28 @@ class ParkedList(View):
     items: list[ParkedView]
 
 
+class StoppedPriceView(View):
+    """The price of an asset that is not traded, since its source has jumped away from it."""
+
+    asset_id: str
+    stopped_at: InstantText
+    price: str = Field(description="the latest that was believed")
+    price_source: str
+    price_as_of: InstantText
+    unconfirmed_price: str = Field(description="where the source has jumped to")
+    unconfirmed_source: str
+    unconfirmed_as_of: InstantText
+    acts: list[ActView]
+
+
+class StoppedPriceList(View):
+    items: list[StoppedPriceView]
+
+
+class PriceConfirmation(OperatorAct):
+    price: Amount = Field(description="the `unconfirmed_price`, when it was found elsewhere, too")
+
+
 class CryptoClientRequest(OperatorAct):
     username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
     status: ClientStatus = ClientStatus.ACTIVE
@@ -177,6 +201,21 @@ def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
     return done(interventions().dismiss, webhook_id, body)
 
 
+@app.get("/operations/prices", tags=["operators"], summary="Prices that have jumped, longest ago first")
+def stopped_prices() -> StoppedPriceList:
+    """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
+    price, or the source comes back."""
+    caller(app).must_be_operator()
+    return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
+
+
+@app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Believe a price that has jumped")
+def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    act, price = interventions().confirm_price, Price(body.price)
+    return OperatorOutcomeView.of(act(asset_id, price, body.reason, operator, dry_run=body.dry_run))
+
+
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
 def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> OperatorOutcomeView:
     return _save(ClientKind.CRYPTO, client_id, body, None)
@@ -226,6 +265,23 @@ def _parked(item: BankEventItem) -> ParkedView:
         at=item.at,
         parked_at=item.created_at,
         acts=act_views(operations().acts_on(item)),
+    )
+
+
+def _stopped(listing: Listing) -> StoppedPriceView:
+    assert listing.quote is not None
+    assert listing.jump is not None
+    latest, jumped = listing.quote, listing.jump.quote
+    return StoppedPriceView(
+        asset_id=listing.asset.asset_id,
+        stopped_at=listing.jump.since,
+        price=str(latest.price),
+        price_source=latest.source,
+        price_as_of=latest.as_of,
+        unconfirmed_price=str(jumped.price),
+        unconfirmed_source=jumped.source,
+        unconfirmed_as_of=jumped.as_of,
+        acts=act_views(operations().acts_on_price(listing)),
     )
 
 

@@ -14,6 +14,8 @@ from common.domain import acts, audit, clients, timeline, work
 from common.domain import proposals as proposals_store
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Listing
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, Books
@@ -34,6 +36,11 @@ from functions.operations.store import KnownItem
 
 FAR = timedelta(days=3650)
 RUNNING = "RUNNING"
+
+
+def price_status(listing: Listing) -> str:
+    """Of an asset's price, as operators are told it."""
+    return acts.PRICE_TRADED if listing.jump is None else acts.PRICE_STOPPED
 
 
 @dataclass(frozen=True)
@@ -173,6 +180,22 @@ class Operations:
     def acts_on(self, event: BankEventItem) -> list[PossibleAct]:
         """What may be done about an event of the bank."""
         return acts.possible(event.webhook_id, Case(keys.BANK_EVENT, event.outcome, self.now()))
+
+    def listing(self, asset_id: str) -> Listing:
+        """An asset with its price, as they are now. Raises AssetNotFound."""
+        catalogue = Catalogue(self.table, self.now)
+        catalogue.fresh()
+        return catalogue.listing(asset_id)
+
+    def stopped(self) -> list[Listing]:
+        """The assets that are not traded because their price has jumped, the longest stopped first."""
+        jumped = [(listing.jump, listing) for listing in Catalogue(self.table, self.now).fresh().values()]
+        found = [(jump.since, listing) for jump, listing in jumped if jump is not None]
+        return [listing for _, listing in sorted(found, key=lambda pair: pair[0])]
+
+    def acts_on_price(self, listing: Listing) -> list[PossibleAct]:
+        """What may be done about the price of an asset."""
+        return acts.possible(listing.asset.asset_id, Case(keys.PRICE, price_status(listing), self.now()))
 
     def client(self, kind: ClientKind, client_id: str) -> Client:
         """Raises ClientNotFound."""
