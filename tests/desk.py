@@ -54,6 +54,7 @@ from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
+PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -118,7 +119,7 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
+        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF, PAYOUT_MAX)
 
     @property
     def events(self) -> BankEvents:

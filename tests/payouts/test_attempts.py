@@ -31,7 +31,7 @@ from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
-from tests.desk import BACK_OFF, Desk
+from tests.desk import BACK_OFF, PAYOUT_MAX, Desk
 from tests.seen import (
     around,
     attempts,
@@ -502,17 +502,17 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
     payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
-    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
+    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF, PAYOUT_MAX)
     if number == ATTEMPTS_MAX:
         assert stage is Stage.SEND  # which fails it
         return
     assert stage is Stage.BACK_OFF
     assert wait_seconds >= back_off(number, BACK_OFF).total_seconds() == 60 * 2 ** (number - 1)
     later = now + back_off(number, BACK_OFF)
-    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF)[0] is Stage.BACK_OFF
-    assert next_stage(payout, rejected, later, BACK_OFF)[0] is Stage.SEND
+    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF, PAYOUT_MAX)[0] is Stage.BACK_OFF
+    assert next_stage(payout, rejected, later, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
     one_more = replace(payout, attempts_max=number)
-    assert next_stage(one_more, rejected, now, BACK_OFF)[0] is Stage.SEND
+    assert next_stage(one_more, rejected, now, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
 
 
 @pytest.mark.parametrize(

@@ -113,9 +113,18 @@ KINDS = (CASH_OUT, WITHDRAWAL)
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Two operators have said that a payout may be sent, of this amount and no other."""
+
+    amount: Money
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Payout:
     """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
-    it is marked as waiting for one."""
+    it is marked as waiting for one; `awaits_approval`: for two, who approve it."""
 
     order_id: str
     kind: Kind
@@ -129,12 +138,19 @@ class Payout:
     disputed: bool
     created_at: datetime
     needs_person: bool = False
+    waits_for: str | None = None
     reason: str | None = None
+    awaits_approval: bool = False
+    approval: Approval | None = None
 
     @property
     def open(self) -> bool:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
+
+    def may_be_sent(self, payout_max: Money) -> bool:
+        """One beyond `payout_max` may only when two operators have approved it, of just this amount."""
+        return self.amount <= payout_max or (self.approval is not None and self.approval.amount == self.amount)
 
 
 @dataclass(frozen=True)
@@ -173,14 +189,19 @@ def back_off(attempts: int, first: timedelta) -> timedelta:
 
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
-    """Has it failed, or is it disputed? Then only an operator's act leads on, no machine."""
+    """Has it failed, is it disputed, or is it to be approved? Then only an operator's act leads on, no machine."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
-    return payout.status == payout.kind.failed or (payout.disputed and not pending)
+    return payout.status == payout.kind.failed or (payout.disputed and not pending) or is_approvable(payout)
 
 
 def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
     """May a person decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
+
+
+def is_approvable(payout: Payout) -> bool:
+    """Does it wait for two operators to approve it?"""
+    return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)
 
 
 def has_attempts_left(payout: Payout) -> bool:
@@ -193,7 +214,9 @@ def is_abandonable(attempt: Attempt) -> bool:
     return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
 
 
-def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
+def next_stage(
+    payout: Payout, latest: Attempt | None, now: datetime, first: timedelta, payout_max: Money
+) -> tuple[Stage, int]:
     """What is to be done about a payout, and after how many seconds; `first` is the pause after one rejection. The
     table alone decides it, so any machine may ask at any time."""
     if payout.status == payout.kind.paid:
@@ -208,13 +231,15 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
         return Stage.CHECK, 0
     if payout.disputed:
         return Stage.STOPPED, 0
+    if latest is not None and latest.number >= payout.attempts_max:
+        return Stage.SEND, 0  # there it fails
+    if not payout.may_be_sent(payout_max):
+        return Stage.STOPPED, 0
     if latest is None:
         return Stage.SEND, 0
     assert latest.decided_at is not None
     left = (latest.decided_at + back_off(latest.number, first) - now).total_seconds()
-    if latest.number >= payout.attempts_max or left <= 0:
-        return Stage.SEND, 0
-    return Stage.BACK_OFF, int(left) + 1
+    return (Stage.SEND, 0) if left <= 0 else (Stage.BACK_OFF, int(left) + 1)
 
 
 def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
@@ -224,6 +249,8 @@ def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
         told |= {"attempt": f"{latest.number}: {latest.status}", "reference": latest.reference_id}
         if latest.status is AttemptStatus.REJECTED and not told["reason"]:
             told["reason"] = f"attempt {latest.number} rejected: {latest.failure_code}"
+    if payout.needs_person and payout.waits_for is not None:
+        told["reason"] = payout.waits_for
     return told
 
 

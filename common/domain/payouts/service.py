@@ -29,7 +29,7 @@ from common.domain.timeline import BANK, MACHINE
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, State
 from common.log import count, log
 from common.machines import ElsewhereNow, Machines, Standing
-from common.money import ZERO
+from common.money import ZERO, Money
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -41,6 +41,7 @@ class Payouts:
     machines: Machines
     now: Callable[[], datetime]
     back_off: timedelta  # after the first rejection; doubled after each further one
+    payout_max: Money  # what is beyond it is sent when two operators have approved it
 
     # All of it may be asked at any time, and again. Each raises PayoutNotFound, Busy.
 
@@ -49,9 +50,11 @@ class Payouts:
         this way last."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)
-        if stage in (Stage.FAILED, Stage.STOPPED) and not payout.needs_person:
-            self._stop(payout, "its payout is disputed" if payout.disputed else "its payout has failed")
+        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
+        if stage is Stage.FAILED and not payout.needs_person:
+            return self._stop(payout, "its payout has failed")
+        if stage is Stage.STOPPED and not payout.needs_person:
+            return self._stop(payout, "its payout is disputed") if payout.disputed else self._ask_approval(payout)
         return Standing(stage, wait_seconds, facts(payout, latest))
 
     def create(self, order_id: str) -> Standing:
@@ -62,7 +65,7 @@ class Payouts:
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, _ = next_stage(payout, latest, self.now(), self.back_off)
+        stage, _ = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
         if stage is not Stage.SEND:
             return self.read(order_id)
         if latest is not None and latest.number >= payout.attempts_max:
@@ -86,7 +89,7 @@ class Payouts:
         reason = f"attempt {attempt.number} to pay ${attempt.amount}, reference {attempt.reference_id}"
         begun = store.event(payout, payout.kind.paying, reason, MACHINE, attempt.created_at)
         try:
-            self.table.write(*store.begin(payout, attempt), begun)
+            self.table.write(*store.begin(payout, attempt, self.payout_max), begun)
         except AttemptMoved:
             return self.read(payout.order_id)
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
@@ -152,13 +155,19 @@ class Payouts:
             return self._stop(payout, "the customer's account has changed since the attempt was begun")
         return self._send(payout, attempt)
 
-    def _stop(self, payout: Payout, why: str) -> Standing:
+    def _stop(self, payout: Payout, why: str, *, for_approval: bool = False) -> Standing:
         """Leave it to a person."""
         try:
-            self.table.write(store.stop(payout, self.now(), why))
+            self.table.write(store.stop(payout, self.now(), why, for_approval=for_approval))
         except AttemptMoved:
             log.info("moved meanwhile", extra={"order_id": payout.order_id})
         return self.read(payout.order_id)
+
+    def _ask_approval(self, payout: Payout) -> Standing:
+        """Leave it to two persons."""
+        why = f"its payout of ${payout.amount} is over ${self.payout_max}: two approve it, `work approve-payout`"
+        count("PayoutsToApprove")
+        return self._stop(payout, why, for_approval=True)
 
     def _account(self, payout: Payout) -> str | None:
         """The account to pay to. None, and the order waits for a person, when a client may not be used."""

@@ -15,6 +15,7 @@ from common.domain import timeline, work
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
+    Approval,
     Attempt,
     AttemptStatus,
     EventOutcome,
@@ -53,6 +54,10 @@ class PayableItem(work.OpenWork):
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
     disputed = BooleanAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    awaits_approval = BooleanAttribute(null=True)
+    approved_amount = DecimalAttribute(null=True)
+    approved_by = UnicodeAttribute(null=True)
+    approved_at = InstantAttribute(null=True)
 
 
 class AnyPayableItem(PayableItem, AnyItem): ...
@@ -125,8 +130,17 @@ def payout(table: Table, order_id: str) -> Payout:
         disputed=bool(item.disputed),
         created_at=item.created_at,
         needs_person=item.needs_person,
+        waits_for=item.waits_for,
         reason=item.reason,
+        awaits_approval=bool(item.awaits_approval),
+        approval=_approval(item),
     )
+
+
+def _approval(item: PayableItem) -> Approval | None:
+    if item.approved_amount is None or item.approved_by is None or item.approved_at is None:
+        return None
+    return Approval(Money(item.approved_amount), item.approved_by, item.approved_at)
 
 
 def attempts(table: Table, order_id: str) -> Iterator[Attempt]:
@@ -154,8 +168,9 @@ def by_reference(table: Table, reference_id: str) -> Attempt | None:
 # Attempts
 
 
-def begin(payout: Payout, attempt: Attempt) -> list[Write]:
-    """Write the next attempt, before the bank is called. Refused with AttemptMoved."""
+def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
+    """Write the next attempt, before the bank is called. Refused with AttemptMoved, also when it is beyond
+    `payout_max` and not approved."""
     item, kind, at = PayableItem, payout.kind, attempt.created_at
     order = Write.update(
         _order(payout),
@@ -169,7 +184,9 @@ def begin(payout: Payout, attempt: Attempt) -> list[Write]:
             due_at=at + _SHOULD_MOVE,
             waits_for=f"the bank to pay attempt {attempt.number}",
         ),
-        when=item.status.is_in(kind.ready, kind.paying) & _as_read(payout),
+        when=item.status.is_in(kind.ready, kind.paying)
+        & _as_read(payout)
+        & ((item.total_amount <= payout_max.usd) | (item.approved_amount == item.total_amount)),
         otherwise=AttemptMoved("the order has moved"),
     )
     written = AttemptItem(
@@ -257,13 +274,14 @@ def fail(payout: Payout, at: datetime, why: str) -> list[Write]:
     return [order, *_still_rejected(payout)]
 
 
-def stop(payout: Payout, at: datetime, why: str) -> Write:
-    """Leave the order as it is and ask for a person. Refused with AttemptMoved."""
+def stop(payout: Payout, at: datetime, why: str, *, for_approval: bool = False) -> Write:
+    """Leave the order as it is and ask for a person; `for_approval` for two. Refused with AttemptMoved."""
     item = PayableItem
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
         *_asks(payout, at, why),
+        *([item.awaits_approval.set(True)] if for_approval else []),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
@@ -287,6 +305,27 @@ def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
 
 
 # By hand
+
+
+def approve(payout: Payout, at: datetime, by: str) -> list[Write]:
+    """Two operators (`by`) approve a payout that waits for it, of the amount that was read: its machine may send it.
+    Refused with PayoutUnsettled."""
+    item, kind = PayableItem, payout.kind
+    order = Write.update(
+        _order(payout),
+        item.approved_amount.set(payout.amount.usd),
+        item.approved_by.set(by),
+        item.approved_at.set(at),
+        item.awaits_approval.remove(),
+        item.updated_at.set(at),
+        *work.waits(kind.row, payout.order_id, now=at, due_at=at + work.SOON, waits_for="the next attempt, approved"),
+        when=item.status.is_in(kind.ready, kind.paying)
+        & (item.total_amount == payout.amount.usd)
+        & item.awaits_approval.exists()
+        & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, event(payout, payout.status, f"approved: ${payout.amount} may be paid", by, at)]
 
 
 def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
