@@ -18,6 +18,10 @@ AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
 # An attempt that a person has abandoned is sent by nobody any more; whoever was sending it then has ended by now.
 ABANDONED_SECONDS = 120
+# What was sent to the bank so long ago is booked by now, or never will be: whoever was sending it has ended after
+# ABANDONED_SECONDS, and the bank has the rest, eight minutes, to book what it has taken or to drop it.
+NEVER_BOOKED_SECONDS = 600
+SECOND_LOOK_SECONDS = 10  # between the two looks after which the bank has not booked it
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
 
@@ -168,10 +172,38 @@ class Attempt:
     failure_code: str | None = None
     token: str | None = None
     abandoned_at: datetime | None = None  # a person says that it never reached the bank
+    repeats: int = 0  # how often it was sent, or was about to be sent, once more
+    repeated_at: datetime | None = None  # the last time
+    repeat_refused_at: datetime | None = None  # the first time
+    missed_at: datetime | None = None  # when the bank, asked late enough, first did not know it
 
     @property
     def reference_id(self) -> str:
         return f"{self.order_id}-{self.number:02d}"
+
+    @property
+    def sent_at(self) -> datetime:
+        """The last time that it may have been sent."""
+        return self.repeated_at or self.created_at
+
+
+class Miss(StrEnum):
+    """What it means that the bank does not know an attempt."""
+
+    TOO_EARLY = "TOO_EARLY"  # what was sent may still be booked
+    FIRST = "FIRST"  # late enough: to be written down
+    SECOND = "SECOND"  # nothing that was sent has been booked, or will be
+
+
+def miss(attempt: Attempt, asked_at: datetime) -> Miss:
+    """What it means that the bank, asked at `asked_at`, did not know an attempt."""
+    if asked_at < attempt.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS):
+        return Miss.TOO_EARLY
+    if attempt.missed_at is None:
+        return Miss.FIRST
+    if asked_at < attempt.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
+        return Miss.TOO_EARLY
+    return Miss.SECOND
 
 
 def named(reference_id: str) -> tuple[str, int] | None:

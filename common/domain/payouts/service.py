@@ -15,12 +15,14 @@ from common.domain.payouts.model import (
     ABANDONED_SECONDS,
     Attempt,
     AttemptStatus,
+    Miss,
     Payout,
     PayoutUnclear,
     PayoutUnsettled,
     Stage,
     back_off,
     facts,
+    miss,
     next_stage,
     paid_facts,
 )
@@ -93,7 +95,7 @@ class Payouts:
         except AttemptMoved:
             return self.read(payout.order_id)
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
-        return self._send(paying, attempt)
+        return self._send(paying, attempt, alone=True)
 
     def _nothing_to_pay(self, payout: Payout) -> Standing:
         at, why = self.now(), "less than a cent: there is nothing to pay"
@@ -135,12 +137,13 @@ class Payouts:
         attempt = store.latest(self.table, payout)
         if attempt is None or attempt.status is not AttemptStatus.PENDING:
             return self.read(order_id)
+        asked_at = self.now()
         try:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            return self._unknown(payout, attempt)
+            return self._unknown(payout, attempt, asked_at)
 
-    def _unknown(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _unknown(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
         """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
         if attempt.abandoned_at is not None:
             if self.now() < attempt.abandoned_at + timedelta(seconds=ABANDONED_SECONDS):
@@ -148,12 +151,35 @@ class Payouts:
             return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
+        if attempt.repeat_refused_at is not None:
+            self._must_be_unbooked(attempt, asked_at)
         account_id = self._account(payout)
         if account_id is None:
             return self.read(payout.order_id)
         if account_id != attempt.account_id:
             return self._stop(payout, "the customer's account has changed since the attempt was begun")
-        return self._send(payout, attempt)
+        return self._send_again(payout, attempt)
+
+    def _must_be_unbooked(self, attempt: Attempt, asked_at: datetime) -> None:
+        """Nothing of what was sent has been booked, nor will it be, as two late looks say. Raises PayoutUnclear."""
+        missed = miss(attempt, asked_at)
+        if missed is Miss.FIRST:
+            try:
+                self.table.write(store.missed(attempt, asked_at))
+            except AttemptMoved:
+                log.info("moved meanwhile", extra={"order_id": attempt.order_id})
+        if missed is not Miss.SECOND:
+            raise PayoutUnclear("the bank has refused to have the attempt again, and may still book what it was sent")
+
+    def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
+        """Under the same reference. Of what was sent before, nothing will be booked any more if the bank has refused a
+        repeat already; otherwise nobody knows."""
+        repeat = replace(attempt, repeats=attempt.repeats + 1, repeated_at=self.now())
+        try:
+            self.table.write(store.repeat(attempt, repeat.sent_at))
+        except AttemptMoved:
+            return self.read(payout.order_id)
+        return self._send(payout, repeat, alone=attempt.repeat_refused_at is not None)
 
     def _stop(self, payout: Payout, why: str, *, for_approval: bool = False) -> Standing:
         """Leave it to a person."""
@@ -180,13 +206,26 @@ class Payouts:
             self._stop(payout, refusal.detail)
             return None
 
-    def _send(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _send(self, payout: Payout, attempt: Attempt, *, alone: bool) -> Standing:
+        """`alone`: no other sending of this attempt can be booked any more. Only then is the bank's refusal one of the
+        attempt: it may refuse a repeat because it is just booking what it was sent before."""
         description = f"{payout.kind.name} {payout.order_id}"
         try:
             told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
         except BankRefused as no:
-            return self._decided(payout, attempt, None, no.detail)
+            if alone:
+                return self._decided(payout, attempt, None, no.detail)
+            self._repeat_refused(payout, attempt, no.detail)
+            raise PayoutUnclear("the bank refuses to have the attempt again: it may be booking the one before") from no
         return self._judge(payout, attempt, told)
+
+    def _repeat_refused(self, payout: Payout, attempt: Attempt, why: str) -> None:
+        at, said = self.now(), f"attempt {attempt.number} may be booked; sent again, it was refused: {why}"
+        try:
+            told = store.event(payout, payout.status, said, BANK, at)
+            self.table.write(store.refuse_repeat(attempt, at), told)
+        except AttemptMoved:
+            log.info("decided meanwhile, or known", extra={"order_id": payout.order_id})
 
     def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
         if not fits(attempt, told):

@@ -72,6 +72,10 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     adjustment_id = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
     abandoned_at = InstantAttribute(null=True)
+    repeats = DecimalAttribute(null=True)
+    repeated_at = InstantAttribute(null=True)
+    repeat_refused_at = InstantAttribute(null=True)
+    missed_at = InstantAttribute(null=True)
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -212,9 +216,54 @@ def store_token(attempt: Attempt, token: str, at: datetime) -> Write:
     )
 
 
-def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
-    """End a pending attempt. Refused with AttemptMoved."""
+def repeat(attempt: Attempt, at: datetime) -> Write:
+    """The attempt is about to be sent once more. Refused with AttemptMoved when it is decided or abandoned, or somebody
+    else has sent it since it was read."""
     item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.repeats.set(Decimal(attempt.repeats + 1)),
+        item.repeated_at.set(at),
+        item.missed_at.remove(),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.abandoned_at.does_not_exist() & _sent_as_read(attempt),
+        otherwise=AttemptMoved("the attempt is decided, abandoned, or sent by somebody else"),
+    )
+
+
+def refuse_repeat(attempt: Attempt, at: datetime) -> Write:
+    """The bank has refused an attempt that may have been sent before. Refused with AttemptMoved when that is known, or
+    the attempt is decided."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.repeat_refused_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.repeat_refused_at.does_not_exist(),
+        otherwise=AttemptMoved("the attempt is decided, or this is known"),
+    )
+
+
+def missed(attempt: Attempt, at: datetime) -> Write:
+    """The bank, asked late enough, does not know an attempt. Refused with AttemptMoved when it is decided, or was sent
+    since it was read."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.missed_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & _sent_as_read(attempt),
+        otherwise=AttemptMoved("the attempt is decided, or sent by somebody else"),
+    )
+
+
+def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
+    """End a pending attempt, as the bank's `adjustment` says; where it has none, only as long as nobody has sent the
+    attempt since it was read. Refused with AttemptMoved."""
+    item = AttemptItem
+    rule: Condition = item.status == AttemptStatus.PENDING
+    if adjustment is None:
+        rule &= _sent_as_read(attempt)
     actions: list[Action] = [item.status.set(status), item.decided_at.set(at), item.updated_at.set(at)]
     if adjustment is not None:
         actions.append(item.adjustment_id.set(adjustment.adjustment_id))
@@ -223,9 +272,16 @@ def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Ad
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
         *actions,
-        when=item.status == AttemptStatus.PENDING,
-        otherwise=AttemptMoved("the attempt is decided"),
+        when=rule,
+        otherwise=AttemptMoved("the attempt is decided, or sent by somebody else"),
     )
+
+
+def _sent_as_read(attempt: Attempt) -> Condition:
+    """Nobody has sent it, or was about to, since it was read."""
+    repeats = AttemptItem.repeats
+    rule: Condition = repeats == Decimal(attempt.repeats) if attempt.repeats else repeats.does_not_exist()
+    return rule
 
 
 def pay(payout: Payout, number: int, at: datetime) -> Write:
@@ -572,4 +628,8 @@ def _attempt(item: AttemptItem) -> Attempt:
         failure_code=item.failure_code,
         token=item.token,
         abandoned_at=item.abandoned_at,
+        repeats=int(item.repeats or 0),
+        repeated_at=item.repeated_at,
+        repeat_refused_at=item.repeat_refused_at,
+        missed_at=item.missed_at,
     )
