@@ -76,6 +76,7 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     repeated_at = InstantAttribute(null=True)
     repeat_refused_at = InstantAttribute(null=True)
     missed_at = InstantAttribute(null=True)
+    paid_amount = DecimalAttribute(null=True)  # where two operators say it
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -257,9 +258,17 @@ def missed(attempt: Attempt, at: datetime) -> Write:
     )
 
 
-def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
+def decide(
+    attempt: Attempt,
+    status: AttemptStatus,
+    at: datetime,
+    adjustment: Adjustment | None,
+    why: str,
+    *,
+    paid: Money | None = None,
+) -> Write:
     """End a pending attempt, as the bank's `adjustment` says; where it has none, only as long as nobody has sent the
-    attempt since it was read. Refused with AttemptMoved."""
+    attempt since it was read. `paid` where that is what two operators say. Refused with AttemptMoved."""
     item = AttemptItem
     rule: Condition = item.status == AttemptStatus.PENDING
     if adjustment is None:
@@ -269,6 +278,8 @@ def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Ad
         actions.append(item.adjustment_id.set(adjustment.adjustment_id))
     if status is AttemptStatus.REJECTED:
         actions.append(item.failure_code.set(why))
+    if paid is not None:
+        actions.append(item.paid_amount.set(paid.usd))
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
         *actions,
@@ -297,11 +308,11 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
     )
 
 
-def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str) -> Write:
-    """The order waits for its next attempt. Refused with AttemptMoved."""
+def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str) -> Write:
+    """The order waits for its next attempt; without a time for it, for a person before. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
-    waits_for = f"the attempt after {number}, which the bank rejected: {why}"
-    if payout.disputed:
+    waits_for = f"the attempt after {number}, which was rejected: {why}"
+    if payout.disputed or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
         due_at = next_at + work.SOON
@@ -632,4 +643,5 @@ def _attempt(item: AttemptItem) -> Attempt:
         repeated_at=item.repeated_at,
         repeat_refused_at=item.repeat_refused_at,
         missed_at=item.missed_at,
+        paid=None if item.paid_amount is None else Money(item.paid_amount),
     )
