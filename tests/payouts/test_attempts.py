@@ -191,21 +191,80 @@ def test_a_bank_that_refuses_at_last_after_its_silence_has_rejected_one_attempt(
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
 
 
-def test_a_credit_for_another_account_or_amount_decides_nothing(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+# What the bank tells does not fit
+
+MISFITS = {
+    "a cent more": ({"amount": Money("99.91")}, "$99.91 instead of $99.90"),
+    "a fee less": ({"amount": Money("98.90")}, "$98.90 instead of $99.90"),
+    "less than a cent more": ({"amount": Money("99.901")}, "$99.901 instead of $99.90"),
+    "nothing": ({"amount": Money(0)}, "$0.00 instead of $99.90"),
+    "negative": ({"amount": Money("-99.90")}, "$-99.90 instead of $99.90"),
+    "beyond all money": ({"amount": Money("9" * 41)}, f"${'9' * 41}.00 instead of $99.90"),
+    "another account": ({"account_id": "acc-eve"}, "another account"),
+    "another reference": ({"reference_id": "pay-1"}, "reference pay-1"),
+}
+
+
+def tells(desk: Desk, **wrong: Any) -> None:
+    """The bank's answers are so, and its webhooks are lost."""
+
     def other(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
-        return replace(real(*asked), amount=Money("99.91"))
+        return replace(real(*asked), **wrong)
 
     desk.world.bank = around(desk.world.simulated, credit=other, find=other)
-    order = desk.cash_out(ann, "1")
-    began = desk.clock.at
     desk.world.deliver_event = lambda *_: None
-    desk.run(until=lambda: desk.clock.at >= began + timedelta(minutes=30))
-    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
-    assert counted["BankMismatch"] > 0
-    assert overdue(desk) == [order.order_id]
+
+
+@pytest.mark.parametrize(("wrong", "says"), MISFITS.values(), ids=MISFITS)
+def test_an_answer_that_does_not_fit_decides_nothing_and_waits_for_a_person(
+    desk: Desk, ann: Owner, counted: Counter[str], wrong: dict[str, Any], says: str
+) -> None:
+    """Each redrive asks again; what then fits decides."""
+    tells(desk, **wrong)
+    order_id = desk.cash_out(ann, "1").order_id
+    for asked in (1, 2):
+        desk.run()
+        assert (status(desk, order_id), decided(desk, order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
+        why = waits_for_person(desk, order_id) or ""
+        assert why.startswith(f"an operator: the bank tells of {says} for {order_id}-01, adjustment adj_")
+        assert (counted["BankMismatch"], overdue(desk)) == (asked, [order_id])
+        execution = executions(desk, order_id)[-1]
+        assert (execution.error, execution.cause) == ("WaitsForOperator", why)
+        told_last = desk.operations.story(order_id).events[-1]
+        assert why == f"an operator: {told_last.reason}"
+        if asked == 2:
+            desk.world.bank = desk.world.simulated
+        desk.interventions.redrive(order_id, "the bank has looked at it", "olga", dry_run=False)
+    desk.run()
+    assert (status(desk, order_id), counted["BankMismatch"]) == (Status.FILLED, 2)
+
+
+@pytest.mark.parametrize(("says", "decisions"), [("complete", ["COMPLETED"]), ("fail", ["REJECTED", "COMPLETED"])])
+def test_a_right_event_decides_what_waits_for_a_person(desk: Desk, ann: Owner, says: str, decisions: list[str]) -> None:
+    deliver_event = desk.world.deliver_event
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    tells(desk, amount=Money("98.90"))
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run()
+    assert waits_for_person(desk, order_id)
+    desk.world.bank, desk.world.deliver_event = desk.world.simulated, deliver_event
+    assert desk.events.receive(told(desk, f"{order_id}-01", says)) == "APPLIED"
+    assert waits_for_person(desk, order_id) is None
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, decisions)
+
+
+def test_an_answer_that_does_not_fit_stops_nothing_that_is_decided_meanwhile(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.world.bank = around(
+        desk.world.simulated, find=lambda real, *asked: replace(real(*asked), amount=Money("98.90"))
+    )
+    before_next_write(desk, lambda: desk.events.receive(told(desk, f"{order_id}-01", "fail")))
+    assert desk.payouts.check(order_id).stage is Stage.BACK_OFF
+    assert waits_for_person(desk, order_id) is None
     desk.world.bank = desk.world.simulated
     desk.run()
-    assert status(desk, order.order_id) == Status.FILLED
+    assert decided(desk, order_id) == ["REJECTED", "COMPLETED"]
 
 
 # The wait for the webhook

@@ -227,13 +227,22 @@ class Payouts:
             log.info("decided meanwhile, or known", extra={"order_id": payout.order_id})
 
     def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
-        if not fits(attempt, told):
-            count("BankMismatch")
-            log.error("the bank's answer does not fit", extra={"order_id": payout.order_id, "told": str(told)})
-            raise PayoutUnclear("the bank's adjustment is of another account or amount than the attempt")
+        doubt = misfit(attempt, told)
+        if doubt is not None:
+            return self._doubted(payout, attempt, doubt)
         if told.state is State.PENDING:
             return Standing(Stage.AWAIT, facts=facts(payout, attempt))
         return self._decided(payout, attempt, told, told.failure_code or "the bank says FAILED")
+
+    def _doubted(self, payout: Payout, attempt: Attempt, why: str) -> Standing:
+        """Nothing is decided by what does not fit: a person has to ask the bank. What fits, later, still decides."""
+        warn_of_misfit(attempt.reference_id, why)
+        if not payout.needs_person:
+            try:
+                self.table.write(*store.doubt(payout, attempt, self.now(), why))
+            except AttemptMoved:
+                log.info("moved meanwhile", extra={"order_id": payout.order_id})
+        return self.read(payout.order_id)
 
     def _decided(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> Standing:
         try:
@@ -278,6 +287,20 @@ class Payouts:
         return self.read(payout.order_id)
 
 
-def fits(attempt: Attempt, told: Adjustment) -> bool:
-    """Is what the bank tells about this attempt?"""
-    return (told.account_id, told.amount) == (attempt.account_id, attempt.amount)
+def misfit(attempt: Attempt, told: Adjustment) -> str | None:
+    """What is wrong with what the bank tells of this attempt, without the account's number; None if it fits."""
+    wrong = []
+    if told.reference_id != attempt.reference_id:
+        wrong.append(f"reference {told.reference_id}")
+    if told.account_id != attempt.account_id:
+        wrong.append("another account")
+    if told.amount != attempt.amount:
+        wrong.append(f"${told.amount} instead of ${attempt.amount}")
+    if not wrong:
+        return None
+    return f"the bank tells of {', '.join(wrong)} for {attempt.reference_id}, adjustment {told.adjustment_id}"
+
+
+def warn_of_misfit(reference_id: str, why: str) -> None:
+    count("BankMismatch")
+    log.error("what the bank tells does not fit", extra={"reference_id": reference_id, "why": why})

@@ -26,7 +26,7 @@ from common.domain.payouts.model import (
     kind_of,
     named,
 )
-from common.domain.timeline import TimelineEvent
+from common.domain.timeline import BANK, TimelineEvent
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -352,6 +352,17 @@ def stop(payout: Payout, at: datetime, why: str, *, for_approval: bool = False) 
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
+
+
+def doubt(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Write]:
+    """What the bank tells of a pending attempt does not fit it: ask for a person. Refused with AttemptMoved."""
+    item = AttemptItem
+    pending = Write.check(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        when=item.status == AttemptStatus.PENDING,
+        otherwise=AttemptMoved("the attempt is decided"),
+    )
+    return [stop(payout, at, why), pending, event(payout, payout.status, why, BANK, at)]
 
 
 def dispute(payout: Payout, at: datetime, why: str) -> Write:
