@@ -128,7 +128,8 @@ class Approval:
 @dataclass(frozen=True)
 class Payout:
     """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
-    it is marked as waiting for one; `awaits_approval`: for two, who approve it."""
+    it is marked as waiting for one; `awaits_approval`: for two, who approve it. `returned`: its dollars went to the
+    customer's balance instead."""
 
     order_id: str
     kind: Kind
@@ -146,6 +147,7 @@ class Payout:
     reason: str | None = None
     awaits_approval: bool = False
     approval: Approval | None = None
+    returned: bool = False
 
     @property
     def open(self) -> bool:

@@ -58,6 +58,7 @@ class PayableItem(work.OpenWork):
     approved_amount = DecimalAttribute(null=True)
     approved_by = UnicodeAttribute(null=True)
     approved_at = InstantAttribute(null=True)
+    returned = BooleanAttribute(null=True)
 
 
 class AnyPayableItem(PayableItem, AnyItem): ...
@@ -139,6 +140,7 @@ def payout(table: Table, order_id: str) -> Payout:
         reason=item.reason,
         awaits_approval=bool(item.awaits_approval),
         approval=_approval(item),
+        returned=bool(item.returned),
     )
 
 
@@ -448,8 +450,9 @@ def go_on(payout: Payout, at: datetime, due_at: datetime, waits_for: str) -> Wri
     )
 
 
-def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
-    """End the order by hand. Refused with PayoutUnsettled, also while an attempt may still be paid."""
+def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool = False) -> list[Write]:
+    """End the order by hand; `returned` where its dollars go to the customer's balance. Refused with PayoutUnsettled,
+    also while an attempt may still be paid."""
     item = PayableItem
     order = Write.update(
         _order(payout),
@@ -457,6 +460,7 @@ def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
         item.reason.set(why),
         item.disputed.remove(),
         item.updated_at.set(at),
+        *([item.returned.set(True)] if returned else []),
         *work.done(),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=_unsettled(payout),
