@@ -26,7 +26,7 @@ from common.domain.payouts.model import (
     next_stage,
 )
 from common.domain.payouts.model import Attempt as PayoutAttempt
-from common.gateways.bank import Adjustment
+from common.gateways.bank import Adjustment, BankUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status
@@ -252,6 +252,22 @@ def test_a_right_event_decides_what_waits_for_a_person(desk: Desk, ann: Owner, s
     assert waits_for_person(desk, order_id) is None
     desk.run()
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, decisions)
+
+
+def test_an_answer_that_can_not_be_waits_for_a_person(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+    """Such as the bank's adapter does not even pass on: an amount below zero."""
+    order_id = awaiting(desk, ann)
+
+    def find(*_: Any) -> Adjustment:
+        raise BankUnavailable("what the bank tells can not be: amount is '-99.90'", what="not_believed")
+
+    desk.world.bank = around(desk.world.simulated, find=find)
+    desk.run()
+    why = f"an operator: what the bank tells can not be: amount is '-99.90'; asked for {order_id}-01"
+    assert (waits_for_person(desk, order_id), counted["BankMismatch"]) == (why, 1)
+    desk.world.bank = desk.world.simulated
+    assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert (status(desk, order_id), waits_for_person(desk, order_id)) == (Status.FILLED, None)
 
 
 def test_an_answer_that_does_not_fit_stops_nothing_that_is_decided_meanwhile(desk: Desk, ann: Owner) -> None:

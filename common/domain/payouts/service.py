@@ -27,7 +27,7 @@ from common.domain.payouts.model import (
 )
 from common.domain.payouts.store import AttemptMoved
 from common.domain.timeline import BANK, MACHINE
-from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, State
+from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.log import count, log
 from common.machines import ElsewhereNow, Machines, Standing
 from common.money import ZERO, Money
@@ -141,6 +141,10 @@ class Payouts:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
             return self._unknown(payout, attempt, asked_at)
+        except BankUnavailable as silent:
+            if not silent.not_believed:
+                raise
+            return self._doubted(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
 
     def _unknown(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
         """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
@@ -229,6 +233,7 @@ class Payouts:
     def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
         doubt = misfit(attempt, told)
         if doubt is not None:
+            warn_of_misfit(attempt.reference_id, doubt)
             return self._doubted(payout, attempt, doubt)
         if told.state is State.PENDING:
             return Standing(Stage.AWAIT, facts=facts(payout, attempt))
@@ -236,7 +241,6 @@ class Payouts:
 
     def _doubted(self, payout: Payout, attempt: Attempt, why: str) -> Standing:
         """Nothing is decided by what does not fit: a person has to ask the bank. What fits, later, still decides."""
-        warn_of_misfit(attempt.reference_id, why)
         if not payout.needs_person:
             try:
                 self.table.write(*store.doubt(payout, attempt, self.now(), why))
