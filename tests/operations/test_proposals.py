@@ -595,3 +595,55 @@ def gone(desk: Desk) -> Any:
         raise ExchangeUnavailable("the exchange can not be reached", what="connection")
 
     return around(desk.world.fake, order=silent, find=silent, cancel=silent, place=silent)
+
+
+class TestApprovals:
+    @pytest.fixture
+    def order_id(self, desk: Desk) -> str:
+        """Of a cash-out of $10,089.90, whose payout is over the limit."""
+        rich = desk.customer("rich", usd="11000.00")
+        desk.clients(rich)
+        desk.buy(rich, "101")
+        order_id = desk.cash_out(rich, "101").order_id
+        desk.run()
+        return order_id
+
+    def approve(self, desk: Desk, order_id: str, by: str = "otto", *, dry_run: bool = False) -> OperatorOutcome:
+        return desk.proposals.propose("work approve-payout", order_id, {}, None, "called back", by, dry_run=dry_run)
+
+    def test_a_payout_over_the_limit_is_paid_when_another_operator_confirms_it(self, desk: Desk, order_id: str) -> None:
+        acts = [act.command for act in desk.operations.story(order_id).acts]
+        assert acts[0] == "work approve-payout"
+        proposed = self.approve(desk, order_id)
+        assert proposed.says == (
+            "another operator than otto confirms it; then it may be paid: $10089.90 to the client rich-bank of rich"
+        )
+        desk.run(days=1)
+        assert attempts(desk, order_id) == []
+        with pytest.raises(OwnProposal):
+            confirm(desk, proposed.id, "otto")
+        confirm(desk, proposed.id)
+        desk.run()
+        assert status(desk, order_id) == "FILLED"
+        told = [event for event in desk.operations.story(order_id).events if event.actor == "otto and olga"]
+        assert [event.reason for event in told] == ["approved: $10089.90 may be paid"]
+
+    def test_a_proposal_without_a_reference_has_none(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id)
+        story = desk.operations.story(proposed.id)
+        assert story.proposal is not None
+        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90")
+        assert confirm(desk, proposed.id).done
+        desk.run()
+
+    def test_what_went_to_the_balance_meanwhile_is_not_approved(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id).id
+        before_next_write(desk, lambda: desk.by_hand("give_back", order_id, dry_run=False))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        with pytest.raises(NotProposable, match="it is FILLED"):
+            confirm(desk, proposed)
+
+    def test_only_what_is_over_the_limit_is_approved(self, desk: Desk, ann: Owner) -> None:
+        with pytest.raises(NotProposable):
+            self.approve(desk, awaiting(desk, ann))
