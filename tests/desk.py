@@ -59,6 +59,7 @@ from tests.outside import ARN_PREFIX, Outside
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
 STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
+PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -125,7 +126,12 @@ class Desk:
     def payouts(self) -> Payouts:
         ban = Ban(self.table, "bank", self.clock)
         return Payouts(
-            self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self.machines, self.clock, BACK_OFF
+            self.table,
+            lambda: gated(self.world.bank, BankUnavailable, ban),
+            self.machines,
+            self.clock,
+            BACK_OFF,
+            PAYOUT_MAX,
         )
 
     @property
