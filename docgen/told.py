@@ -10,6 +10,7 @@ from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
+    AssetMoved,
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
@@ -19,7 +20,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
@@ -253,7 +254,7 @@ TOLD: dict[str, Told] = {
     # operations
     "save_asset": Told(
         {200: "written, or it was so already"},
-        (ImpossibleAsset, PrecisionLowered),
+        (ImpossibleAsset, PrecisionLowered, AssetMoved),
         examples={
             "bitcoin": {
                 "name": "Bitcoin",
@@ -325,12 +326,12 @@ TOLD: dict[str, Told] = {
     ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
