@@ -6,8 +6,8 @@ out by anybody who hears only them; each of those is written down here, so that 
 
     shaded     a price or a fee that can be: within the band of the market, and 2 % of what was executed
     overstated more executed than was, at a price that can be
-    denied     a credit that the bank says it never will book, or has FAILED, and pays; the refusal of what was sent
-               before is no such word, unless it says, too, that it does not know it
+    denied     a credit that the bank says has FAILED, and pays; or that it refused when it was sent first, or, sent
+               again, after it had said ten minutes after the last sending that it did not know it
     claimed    a credit that the bank says it has paid, and has not, or not so much
     beyond     what the bank books of its own, more than it was asked for
 """
@@ -35,6 +35,7 @@ from common.gateways.exchange import State as OrderState
 from common.money import EXACT, ZERO, Money, Quantity
 from sandbox.bank.bank import SimulatedBank
 
+NEVER_BOOKED = timedelta(minutes=10)  # after which a bank that knows nothing says that it never will book it
 FOR_EVER = timedelta(days=365)
 UNWRITABLE = (Decimal("1E+25"), Decimal("1E-25"), Decimal("123456789012345678.1"), Decimal("0.1234567890123456789"))
 STRANGE_MONEY = (Decimal("1E+20"), Decimal("0.001"), Decimal(-5), Decimal(0), Decimal("1E-20"))
@@ -259,11 +260,12 @@ BANK_LIES = (
     "another account",
     "another reference",
     "amounts that can not be written",
-    "it refuses what it has booked",
+    "it refuses what it was sent before",
     "it books and does not answer",
     "it books later",
     "it books another amount",
     "it knows no credit",
+    "its webhooks do not come",
     "it says the opposite, too",
     "it refuses and books",
     "it refuses and books later",
@@ -279,32 +281,28 @@ class LyingBank:
 
     def __init__(self, of: Any, books: SimulatedBank, chance: Random, now: Callable[[], datetime], tell: Tell) -> None:
         self._of, self._books, self._chance, self._now, self._tell = of, books, chance, now, tell
-        self._denied: set[str] = set()  # references
-        self._refused: set[str] = set()
-        self._unknown: set[str] = set()
+        self.denied: set[str] = set()  # references
         self.claimed: set[str] = set()
         self.beyond: dict[str, Money] = {}  # what it books of its own, more than it was asked for
+        self._sent: dict[str, datetime] = {}  # references, and when they were sent last
+        self._unknown: set[str] = set()  # references that it did not know when it was late enough to say so
         self._later: list[tuple[datetime, tuple[Any, ...]]] = []
         self.habits = _habits(chance, BANK_LIES, now(), "the bank", tell)
 
-    @property
-    def denied(self) -> set[str]:
-        return self._denied | (self._refused & self._unknown)
-
     def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
         self._answers()
-        known, asked = reference_id in self._references(), (reference_id, account_id, amount, description)
-        if known and self._lies("it refuses what it has booked"):
-            self._refused.add(reference_id)
+        known, sent = reference_id in self._references(), reference_id in self._sent
+        self._sent[reference_id] = self._now()
+        asked = (reference_id, account_id, amount, description)
+        if sent and self._lies("it refuses what it was sent before"):
+            if reference_id in self._unknown:
+                self.denied.add(reference_id)
             raise BankRefused("the bank refuses the credit")
-        if not known and self._lies("it refuses and books"):
-            self._book(asked)
-            self._denied.add(reference_id)
-            raise BankRefused("the bank refuses the credit")
-        if not known and self._lies("it refuses and books later"):
-            self._book_later(asked)
-            self._denied.add(reference_id)
-            raise BankRefused("the bank refuses the credit")
+        for lie, book in (("it refuses and books", self._book), ("it refuses and books later", self._book_later)):
+            if not sent and self._lies(lie):
+                book(asked)
+                self.denied.add(reference_id)
+                raise BankRefused("the bank refuses the credit")
         if not known and self._lies("it books later"):
             self._book_later(asked)
             raise BankUnavailable("no answer")
@@ -319,15 +317,19 @@ class LyingBank:
 
     def find(self, reference_id: str) -> Adjustment:
         self._answers()
-        found = self._of.find(reference_id)
-        if self._lies("it knows no credit"):
-            self._unknown.add(reference_id)
-            raise AdjustmentUnknown("the bank knows nothing under this reference")
+        try:
+            found = self._of.find(reference_id)
+            if self._lies("it knows no credit"):
+                raise AdjustmentUnknown("the bank knows nothing under this reference")
+        except AdjustmentUnknown:
+            if self._now() >= self._sent[reference_id] + NEVER_BOOKED:
+                self._unknown.add(reference_id)
+            raise
         return self._told(found)
 
     def tells(self, event: BankEvent) -> Iterator[BankEvent]:
         """What its webhooks make of a true event."""
-        if self._lies(GONE):
+        if self._lies(GONE) or self._lies("its webhooks do not come"):
             return
         if self._lies("it says the opposite, too"):
             done = event.adjustment.state is State.COMPLETED
@@ -383,7 +385,7 @@ class LyingBank:
     def _note(self, true: Adjustment, told: Adjustment) -> None:
         """Which of its words are false. What is PENDING now may still come to what it says."""
         if told.state is State.FAILED and true.state is not State.FAILED:
-            self._denied.add(true.reference_id)
+            self.denied.add(true.reference_id)
         if told.state is State.COMPLETED and (true.state, true.amount) != (told.state, told.amount):
             self.claimed.add(true.reference_id)
 
@@ -398,9 +400,21 @@ class LyingBank:
         return any(habit.lie == lie and habit.has(self._chance, self._now()) for habit in self.habits)
 
 
+TOGETHER = (
+    ("it books later", "it refuses what it was sent before", "its webhooks do not come"),
+    ("it books and does not answer", "it knows no credit", "it refuses what it was sent before"),
+    ("it takes and does not answer", "another order"),
+    ("it takes and does not answer", "it knows no order", "it does not cancel"),
+)
+
+
 def _habits(chance: Random, lies: Sequence[str], now: datetime, whose: str, tell: Tell) -> list[Habit]:
-    """None, or up to three."""
-    chosen = [Habit.of(chance, lie, now) for lie in chance.sample(lies, chance.choice([0, 1, 1, 2, 3]))]
+    """None, or up to three; or some that go together."""
+    together = chance.choice(TOGETHER)
+    if chance.random() < 0.15 and set(together) <= set(lies):
+        chosen = [Habit.of(chance, lie, now) for lie in together]
+    else:
+        chosen = [Habit.of(chance, lie, now) for lie in chance.sample(lies, chance.choice([0, 1, 1, 2, 3]))]
     for habit in chosen:
         tell(f"{whose} lies: {habit}")
     return chosen
