@@ -20,10 +20,12 @@ from functions.offramp.model import SellOrder, Status
 
 @dataclass(frozen=True)
 class Sale:
-    """`order` is as it was read; each write stands under the condition that it still is."""
+    """`order` is as it was read; each write stands under the condition that it still is. `also` is written with what
+    ends it at the exchange."""
 
     table: Table
     order: SellOrder
+    also: Sequence[Write] = ()
 
     def on_accepted(self, order: ExchangeOrder) -> list[Write]:
         at, after = order.updated_at, accepted(self.order, order)
@@ -50,8 +52,8 @@ class Sale:
         event = store.event(after, self.order.status, told, EXCHANGE, at)
         if after.status is Status.BASE_TXN_FAILED:
             back = ledger.release_asset(self.order.owner, self.order.quantity, at)
-            return commit([store.fail(self.order, after), event, back])
-        return self._book(after, fill, [store.sell(self.order, after), event], commit)
+            return commit([store.fail(self.order, after), event, back, *self.also])
+        return self._book(after, fill, [store.sell(self.order, after), event, *self.also], commit)
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
