@@ -10,6 +10,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
+COUNTED_MAX = 1_000  # of what waits in a list: to count a hundred thousand would take the time of a round
 RECONCILE_TRIES_MAX = 5
 
 
@@ -64,7 +65,8 @@ class OutsideCall:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a round of the sweeper has found and done. What waits for a person is not counted as overdue."""
+    """What a round of the sweeper has found and done. What waits for a person is not counted as overdue. A round that
+    was cut short has counted what it came to, and no list is counted further than COUNTED_MAX: there may be more."""
 
     overdue: int
     started: int

@@ -22,12 +22,12 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.operations.model import OutsideCall
 
-RECONCILE = "reconcile"
+RECONCILE, SWEEP = "reconcile", "sweep"
 UNANSWERED = "begun; it has not answered yet"
 
 
 class CursorItem(Item, discriminator=keys.CURSOR.entity):
-    position = JSONAttribute(null=True)  # where the scan goes on; none: at the beginning
+    position = JSONAttribute(null=True)  # where a round goes on; none: at the beginning
 
 
 class KnownItem(Unfinished):
@@ -148,3 +148,13 @@ def cursor(table: Table) -> Position | None:
 def move_cursor(position: Position | None, at: datetime) -> Write:
     item = CursorItem(*keys.CURSOR(name=RECONCILE), position=position, created_at=at, updated_at=at)
     return Write.put(item)
+
+
+def places(table: Table) -> dict[str, Position]:
+    """Behind what the sweeper goes on in each partition of the index; where it names none, at the beginning."""
+    item = table.get(CursorItem, keys.CURSOR(name=SWEEP), consistent=True)
+    return {} if item is None else item.position
+
+
+def move_places(places: dict[str, Position], at: datetime) -> Write:
+    return Write.put(CursorItem(*keys.CURSOR(name=SWEEP), position=places, created_at=at, updated_at=at))
