@@ -20,7 +20,13 @@ from common.domain.catalogue.model import (
 )
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
-from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.domain.ledger.model import (
+    AccountExists,
+    AccountNotFound,
+    InsufficientAsset,
+    InsufficientFunds,
+    UnreadableLine,
+)
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
@@ -38,7 +44,15 @@ from functions.offramp.model import (
     SellOrderNotFound,
     SellOrderNotOpen,
 )
-from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingKnown, NothingWaits, StillRunning
+from functions.operations.model import (
+    AccountBusy,
+    ImpossibleAsset,
+    NotDriven,
+    NothingKnown,
+    NothingWaits,
+    StillAddingUp,
+    StillRunning,
+)
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
 from functions.purchases.model import (
     AmountTooSmall,
@@ -292,5 +306,9 @@ TOLD: dict[str, Told] = {
     ),
     "client": Told(_FOUND, (ClientNotFound,)),
     "audit": Told(_FOUND),
-    "reconcile": Told(_FOUND, (AccountNotFound, AccountBusy), examples={"one account": {"username": "ann"}}),
+    "reconcile": Told(
+        _FOUND,
+        (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
+        examples={"one account": {"username": "ann"}},
+    ),
 }

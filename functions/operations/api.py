@@ -40,7 +40,7 @@ from common.wire import (
     View,
 )
 from functions.operations.service import Story
-from functions.operations.wiring import interventions, operations
+from functions.operations.wiring import interventions, operations, reconciliation
 
 app = http.api()
 
@@ -326,7 +326,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = operations().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(operations().owner(body.username))
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 

@@ -9,20 +9,23 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
-from functions.operations.wiring import operations, sweeper
+from functions.operations.wiring import reconciliation, sweeper
 
 EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
 RESERVE_MILLISECONDS = 8_000
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be."""
-    accounts, drift = operations().reconcile_all(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
-    count("Reconciled", accounts)
-    count("Drift", drift)
-    log.info("reconciled", extra={"accounts": accounts, "drift": drift})
+    """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be,
+    `BooksUnreadable` that of accounts that can not be added up."""
+    found = reconciliation().round(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    count("Reconciled", found.accounts)
+    count("Drift", found.drift)
+    count("BooksUnreadable", found.unreadable)
+    numbers = asdict(found)
+    log.info("reconciled", extra=numbers)
     metrics.flush_metrics()
-    return {"accounts": accounts, "drift": drift}
+    return numbers
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

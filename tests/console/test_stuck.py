@@ -296,7 +296,11 @@ def test_pools_and_what_waits_in_them_are_found_and_shown(desk: Desk, ann: Owner
 
 def test_a_wrong_list_is_told_with_those_that_there_are(ask: Ask) -> None:
     said = ask("work", "list", "--context", "nonsense")
-    assert (said.code, "'accounts', 'batches', 'offramp'" in said.err, "'purchases'" in said.err) == (2, True, True)
+    assert (said.code, "'accounts', 'batches', 'books', 'offramp'" in said.err, "'purchases'" in said.err) == (
+        2,
+        True,
+        True,
+    )
 
 
 def test_an_attempt_that_was_perhaps_never_sent_is_not_told_as_sent(desk: Desk, ann: Owner, ask: Ask) -> None:

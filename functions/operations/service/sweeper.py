@@ -104,10 +104,10 @@ class _Round:
     def _counted(self) -> Iterator[Act]:
         """What nobody sees to one by one is counted from the index, no further than is quickly done."""
         table, overdue = self.sweeper.table, self.at - model.OVERDUE_AFTER
+        for listed in keys.FOR_PEOPLE:
+            self.found["needs_person"] += work.number_for_people(table, listed, at_most=model.COUNTED_MAX)
         for listed in keys.WORK:
-            if listed in keys.DRIVEN:
-                self.found["needs_person"] += work.number_for_people(table, listed, at_most=model.COUNTED_MAX)
-            elif listed != keys.BANK_EVENT.work:
+            if listed not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.work):
                 self.found["overdue"] += work.number_due(table, listed, overdue, at_most=model.COUNTED_MAX)
         yield from ()
 
