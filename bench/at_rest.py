@@ -30,7 +30,13 @@ from tests.infra.conftest import synthesised
 MINUTES = 30 * 24 * 60
 UNITS = ("write_units", "read_units")
 ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
-SERVICES = ("book", "market", "operations", "purchases", "sweeper")  # what the schedules ask: each a property of a desk
+SERVICES = (
+    "book",
+    "catalogue",
+    "operations",
+    "purchases",
+    "sweeper",
+)  # what the schedules ask: each a property of a desk
 
 
 @dataclass(frozen=True)

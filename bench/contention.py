@@ -63,8 +63,8 @@ def ours(writers: int, stall_percent: int) -> Result:
     desk = Desk(world.dynamo, client=world.client, patience=patience)
     desk.list_asset("BTC", str(PRICE), price_age_max_seconds=86_400, max_notional="10000000")
     ann = desk.customer(usd=None)
-    desk.accounts.credit("ann", "funds", Money(FUNDS), "bench", "olga")
-    desk.market_is_cached()
+    desk.accounts.credit("ann", "funds", Money(FUNDS), "bench", "olga", dry_run=False)
+    desk.catalogue_is_cached()
     done = world.run(
         writers, lambda key: desk.buy(ann, "1", key=key), Unavailable, lambda: desk.accounts.balance(ann).total.usd
     )

@@ -36,7 +36,7 @@ class Growth:
 def _desk() -> tuple[Desk, Owner]:
     desk = Desk()
     desk.list_asset("BTC", "100", max_notional="1000000000", **AGES)
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     ann = desk.customer(usd="1000000.00")
     desk.clients(ann)
     return desk, ann
@@ -50,7 +50,7 @@ def _book(crossed: int) -> Callable[[int], tuple[Desk, Callable[[], object]]]:
         for n in range(size):
             desk.buy(ann, "0.1", order_price="99" if n < crossed else "50")
         desk.mark("BTC", "99")
-        book, listing = desk.book, desk.market.fresh()["BTC"]
+        book, listing = desk.book, desk.catalogue.fresh()["BTC"]
         return desk, lambda: book.match(listing, lambda: True)
 
     return prepare
@@ -60,7 +60,7 @@ def _pool(size: int) -> tuple[Desk, Callable[[], object]]:
     """The round that gives each member its share, when the exchange has bought for all."""
     desk, ann = _desk()
     desk.list_exchange_asset(min_notional=str(size), **AGES)
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     for _ in range(size):
         desk.purchase(ann, "1")
     allocate = desk.batches.allocate
@@ -74,11 +74,11 @@ def _portfolio(size: int) -> tuple[Desk, Callable[[], object]]:
     desk, ann = _desk()
     for n in range(size):
         desk.list_asset(f"A{n}", "100", **AGES)
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     for n in range(size):
         desk.buy(ann, "1", f"A{n}")
     orders = desk.orders
-    orders.market.listings()  # prices are cached
+    orders.catalogue.listings()  # prices are cached
     return desk, lambda: orders.portfolio(ann)
 
 

@@ -205,7 +205,7 @@ def cpu(say: Say) -> Cpu:
 def used(life: Life) -> Usage:
     desk, ann = _world()
     live = life.prepare(desk, ann)
-    desk.orders.market.listings()  # the catalogue and prices are cached, as in a warm function
+    desk.orders.catalogue.listings()  # the catalogue and prices are cached, as in a warm function
     counted = _Counted(desk)
     with Meter(desk.dynamo).measure() as cost:
         ended = live()
@@ -230,7 +230,7 @@ def _world() -> tuple[Desk, Owner]:
     desk = Desk()
     desk.list_asset("BTC", "100", price_age_max_seconds=10_000_000)
     desk.list_exchange_asset("SOL", "100", price_age_max_seconds=10_000_000)
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     ann = desk.customer(usd="1000000.00")
     desk.clients(ann)
     return desk, ann

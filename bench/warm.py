@@ -64,9 +64,9 @@ def main() -> None:
     )
     now = datetime.now(UTC)
     asset = Asset("BTC", "Bitcoin", 8, Money(1), Money(1_000_000), Execution.INSTANT, True, "bitcoin", 86_400)
-    market = api.orders().market
-    market._listings, market._seen_at = {"BTC": Listing(asset, Quote(Price("67000.1"), "bench", now))}, now
-    market.now = lambda: now  # the view stays warm
+    catalogue = api.orders().catalogue
+    catalogue._listings, catalogue._seen_at = {"BTC": Listing(asset, Quote(Price("67000.1"), "bench", now))}, now
+    catalogue.now = lambda: now  # the view stays warm
     claims = {
         "iss": os.environ["TOKEN_ISSUER"],
         "token_use": "access",

@@ -1,10 +1,10 @@
 """The registry: every kind of item in the one table, a row each. Nothing else spells a key, a prefix or an index key.
 
-A row tells an entity's keys and indexes, what its ids begin with, the list of open work that it waits in, and the state
-machines that move it. From the rows are derived: the lists of open work, the machines, the item that an id names, the
+A row tells an entity's keys and indexes, what its ids begin with, the backlog of open work that it waits in, and the
+state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity            | PK                          | SK                      | ids                | waits in  | machines           | indexes                            |
+| entity            | PK                          | SK                      | ids                | backlog   | machines           | indexes                            |
 |-------------------|-----------------------------|-------------------------|--------------------|-----------|--------------------|------------------------------------|
 | user              | {username}                  | USER                    |                    |           |                    |                                    |
 | balance           | {username}                  | BALANCE                 |                    |           |                    |                                    |
@@ -31,6 +31,7 @@ table of this page, and the table that is deployed.
 | price             | PRICE                       | {asset_id}              |                    |           |                    |                                    |
 | book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                    |           |                    |                                    |
 | audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                    |           |                    |                                    |
+| proposal          | {proposal_id}               | PROPOSAL                | E…                 | proposals |                    | OpenWork                           |
 | cursor            | CURSOR#{name}               | CURSOR                  |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
@@ -107,7 +108,7 @@ class Key:
     indexes: tuple[Index, ...] = ()
     id_prefix: str | None = None  # the upper-case letter that its ids begin with
     id: str | None = None  # how an operator names it, where that is no part of the key
-    work: str | None = None  # the list of open work that it waits in
+    backlog: str = ""  # of open work, that its items wait in; "" for what never waits
     machines: tuple[str, ...] = ()  # those that move it, in their order
 
     def __call__(self, **parts: str) -> PrimaryKey:
@@ -117,12 +118,6 @@ class Key:
     def partition(self, **parts: str) -> str:
         """The partition key alone."""
         return _filled(self.pk, parts)
-
-    @property
-    def waits_in(self) -> str:
-        """The list of open work that its items wait in."""
-        assert self.work is not None, f"a {self.entity} never waits"
-        return self.work
 
     @property
     def prefix(self) -> str:
@@ -174,7 +169,7 @@ ASSET_BALANCE = Key("asset_balance", pk="{username}", sk="ASSET#{asset_id}")
 LIMIT_COUNTER = Key("limit_counter", pk="{username}", sk="LIMIT#{kind}#{date}")
 ASSET_TRANSACTION = Key("asset_transaction", pk="TRANS#{username}#{asset_id}", sk="{created_at}#{order_id}")
 DESK_TRANSACTION = Key("desk_transaction", pk="DESK#{asset_id}", sk="{created_at}#{order_id}")
-ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", work="orders")
+ORDER = Key("order", pk="{order_id}", sk="ORDER", indexes=ORDER_INDEXES, id_prefix="O", backlog="orders")
 DEPOSIT = Key("deposit", pk="{order_id}", sk="DEPOSIT", id_prefix="D")
 WITHDRAWAL = Key(
     "withdrawal",
@@ -182,7 +177,7 @@ WITHDRAWAL = Key(
     sk="WITHDRAWAL",
     indexes=(OPEN_WORK,),
     id_prefix="W",
-    work="accounts",
+    backlog="accounts",
     machines=("payout",),
 )
 SELL_ORDER = Key(
@@ -191,12 +186,12 @@ SELL_ORDER = Key(
     sk="SELL_ORDER",
     indexes=ORDER_INDEXES,
     id_prefix="S",
-    work="offramp",
+    backlog="offramp",
     machines=("sell-order", "payout"),
 )
-PURCHASE = Key("purchase", pk="{order_id}", sk="PURCHASE", indexes=ORDER_INDEXES, id_prefix="P", work="purchases")
+PURCHASE = Key("purchase", pk="{order_id}", sk="PURCHASE", indexes=ORDER_INDEXES, id_prefix="P", backlog="purchases")
 POOL = Key(
-    "pool", pk="POOL#{asset_id}#{shard}", sk="HEAD", indexes=(OPEN_WORK,), id="{asset_id}:{shard}", work="purchases"
+    "pool", pk="POOL#{asset_id}#{shard}", sk="HEAD", indexes=(OPEN_WORK,), id="{asset_id}:{shard}", backlog="purchases"
 )
 BATCH = Key(
     "batch",
@@ -204,15 +199,15 @@ BATCH = Key(
     sk="BATCH",
     indexes=(OPEN_WORK,),
     id_prefix="B",
-    work="batches",
+    backlog="batches",
     machines=("purchase",),
 )
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
-BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), work="parked")
-RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), work="books")
+BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
+RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
@@ -220,6 +215,7 @@ ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
+PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 
 SCHEMA = [
@@ -248,12 +244,14 @@ SCHEMA = [
     PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,
+    PROPOSAL,
     CURSOR,
 ]
 
-WORK = tuple(sorted({row.work for row in SCHEMA if row.work}))  # the lists of open work
-DRIVEN = tuple(sorted({row.work for row in SCHEMA if row.work and row.machines}))  # those that machines move
-FOR_PEOPLE = (*DRIVEN, RECONCILIATION.waits_in)  # those in which something may wait for a person alone
+BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
+DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
+# Those in which something may wait for a person: what its machine leaves to one, proposals, and books that differ.
+FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 
@@ -261,7 +259,7 @@ _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 def row_of(key: PrimaryKey) -> Key:
     """The row of something that may wait. Raises ValueError."""
     for row in SCHEMA:
-        if row.work is not None and _parts(row.pk, key.pk) is not None and _parts(row.sk, key.sk) is not None:
+        if row.backlog and _parts(row.pk, key.pk) is not None and _parts(row.sk, key.sk) is not None:
             return row
     raise ValueError(f"{key} is nothing that waits")
 
@@ -277,14 +275,14 @@ def item_named(thing_id: str) -> PrimaryKey | None:
 
 def as_markdown() -> str:
     """The two tables at the top of this module, drawn from SCHEMA and INDEXES: a test compares them."""
-    entities = [("entity", PK, SK, "ids", "waits in", "machines", "indexes")]
+    entities = [("entity", PK, SK, "ids", "backlog", "machines", "indexes")]
     entities += [
         (
             k.entity,
             k.pk,
             k.sk,
             k.id or (f"{k.id_prefix}…" if k.id_prefix else ""),
-            k.work or "",
+            k.backlog,
             ", ".join(k.machines),
             ", ".join(i.name.removesuffix("Index") for i in k.indexes),
         )

@@ -36,7 +36,7 @@ class MachinesUnavailable(Unavailable):
 
 
 @dataclass(frozen=True)
-class Execution:
+class MachineExecution:
     """What became of one execution, and what happened in it."""
 
     name: str
@@ -77,7 +77,7 @@ class Machines:
         To start what runs with the same input is a success too, and is answered with the time when it was started.
         Raises MachinesUnavailable.
         """
-        arn, given = f"{self.arn_prefix}{machine}", json.dumps({"order_id": thing_id})
+        arn, given = f"{self.arn_prefix}{machine}", json.dumps({"id": thing_id})
         try:
             started_at = self.client.start_execution(stateMachineArn=arn, name=name, input=given)["startDate"]
             return since is None or started_at >= since - CLOCKS_DIFFER
@@ -144,7 +144,7 @@ class Machines:
                 return
             asked["nextToken"] = page["nextToken"]
 
-    def execution(self, machine: str, name: str) -> Execution | None:
+    def execution(self, machine: str, name: str) -> MachineExecution | None:
         """None when there has been none of that name. Raises MachinesUnavailable."""
         arn = self._execution_arn(machine, name)
         try:
@@ -153,7 +153,9 @@ class Machines:
             return None
         asked: dict[str, Any] = {"executionArn": arn, "maxResults": HISTORY_EVENTS_MAX, "reverseOrder": True}
         newest_first = self._ask("get_execution_history", **asked)["events"]
-        return Execution(name, status, [step for event in reversed(newest_first) if (step := _step(event)) is not None])
+        return MachineExecution(
+            name, status, [step for event in reversed(newest_first) if (step := _step(event)) is not None]
+        )
 
     def _execution_arn(self, machine: str, name: str) -> str:
         return f"{self.arn_prefix.replace(':stateMachine:', ':execution:')}{machine}:{name}"

@@ -1,6 +1,6 @@
 """What the tasks of all state machines have in common: an id comes in, where the thing stands goes out.
 
-A task is asked for {"order_id"} and answers {"order_id", "stage", "wait_seconds", "status", "reason", …}: the table's
+A task is asked for {"id"} and answers {"id", "stage", "wait_seconds", "status", "reason", …}: the table's
 word for what is next, and what a person wants to read in the console. Refusals that a machine retries or catches reach
 it by their class names.
 """
@@ -14,13 +14,13 @@ from common.errors import NotFound
 from common.log import flush, log
 from common.machines import ElsewhereNow, Standing
 
-Event = dict[str, Any]
+LambdaEvent = dict[str, Any]
 Answer = dict[str, Any]
 DONE = "DONE"  # nothing is to be done
 
 
 def step(
-    event: Event, ask: Callable[[str], Standing], *, missing: tuple[type[NotFound], ...], then: str | None = None
+    event: LambdaEvent, ask: Callable[[str], Standing], *, missing: tuple[type[NotFound], ...], then: str | None = None
 ) -> Answer:
     """Ask what concerns the thing of the event. `then` is what comes next on the machine's straight line.
 
@@ -28,8 +28,8 @@ def step(
     well, or the machine would go round for ever.
     Raises ElsewhereNow, when something else is next; what `ask` raises.
     """
-    thing_id = event["order_id"]
-    with log.append_context_keys(order_id=thing_id):
+    thing_id = event["id"]
+    with log.append_context_keys(id=thing_id):
         try:
             standing = ask(thing_id)
         except missing as gone:
@@ -42,4 +42,4 @@ def step(
     if then is not None and standing.stage != then:
         said = facts["status"], facts["reason"] or f"next is {standing.stage}"
         raise ElsewhereNow(": ".join(word for word in said if word), id=thing_id)
-    return {"order_id": thing_id, "stage": standing.stage, "wait_seconds": standing.wait_seconds, **facts}
+    return {"id": thing_id, "stage": standing.stage, "wait_seconds": standing.wait_seconds, **facts}

@@ -23,9 +23,9 @@ from pydantic import (
 from pydantic_core import CoreSchema, core_schema
 
 from common import clock
-from common.acts import OperatorOutcome
 from common.keys import ASSET_ID_PATTERN
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
+from common.operator_outcome import OperatorOutcome
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
@@ -79,6 +79,10 @@ def _amount_schema(example: str) -> WithJsonSchema:
 Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), _amount_schema("0.5")]
 Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
+]
+DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
+Reference = Annotated[
+    str, Field(min_length=3, max_length=100, pattern=r"^[\x20-\x7e]+$", examples=["statement 47, line 11"])
 ]
 Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
 ClientId = Annotated[str, Field(pattern=CLIENT_ID_PATTERN, examples=["ann-main"])]

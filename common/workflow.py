@@ -133,9 +133,7 @@ class Line:
             comment=comment,
             lambda_function=self._called(function),
             integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN,
-            payload=sfn.TaskInput.from_object(
-                {"order_id": sfn.JsonPath.string_at("$.order_id"), "token": sfn.JsonPath.task_token}
-            ),
+            payload=sfn.TaskInput.from_object({"id": sfn.JsonPath.string_at("$.id"), "token": sfn.JsonPath.task_token}),
             task_timeout=sfn.Timeout.duration(Duration.seconds(seconds)),
             retry_on_service_exceptions=False,
         )
@@ -166,7 +164,7 @@ class Line:
             state_name=name,
             comment=comment,
             lambda_function=self._called(function),
-            payload=sfn.TaskInput.from_object({"order_id": sfn.JsonPath.string_at("$.order_id")}),
+            payload=sfn.TaskInput.from_object({"id": sfn.JsonPath.string_at("$.id")}),
             payload_response_only=True,
             retry_on_service_exceptions=False,  # all retries are listed here
         )

@@ -30,6 +30,7 @@ from common.domain.ledger.model import (
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
+from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -50,6 +51,7 @@ from functions.operations.model import (
     NotDriven,
     NothingKnown,
     NothingWaits,
+    NotProposable,
     StillAddingUp,
     StillRunning,
 )
@@ -274,6 +276,23 @@ TOLD: dict[str, Told] = {
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
+    ),
+    "decide_payout": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={
+            "less the bank's fee": {"paid": "49.00", "reference": "statement 47, line 11", **_BY_HAND},
+        },
+    ),
+    "confirm": Told(
+        {200: "done, or it was already"},
+        (ProposalNotFound, ProposalDecided, OwnProposal, NotProposable),
+        examples={"seen": {"reason": "line 11 of statement 47 says so"}},
+    ),
+    "dismiss_proposal": Told(
+        {200: "dismissed, or it was already"},
+        (ProposalNotFound, ProposalDecided),
+        examples={"mistaken": {"reason": "line 11 is of another payout"}},
     ),
     "parked": Told(_FOUND),
     "replay": Told(

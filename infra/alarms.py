@@ -122,14 +122,14 @@ class Watch(Construct):
             ("Bugs, holds missing, drift, books unreadable: always 0", [bugs, hold_missing, drift, unreadable]),
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
-            ("Orders filled and expired, pools given up", _all("OrdersFilled", "OrdersExpired", "PoolsGivenUp")),
+            ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal", [reconciled]),
         ]
 
     def _payouts(self) -> list[Graph]:
         overdue, needs_person = _ours("WorkOverdue", "Maximum"), _ours("WorkNeedsPerson", "Maximum")
         parked = _ours("WorkParked", "Maximum")
-        failed, late_fills, not_believed = _ours("PayoutsFailed"), _ours("LateFills"), _ours("FillsNotBelieved")
+        failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
         self._alarm(
             "PayoutsFailed",
@@ -137,7 +137,9 @@ class Watch(Construct):
             "payouts-failed",
             "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
         )
-        self._alarm("LateFills", late_fills, "late-fills", "The exchange has an order whose hold was given back.")
+        self._alarm(
+            "OrdersTurnedUp", turned_up, "orders-turned-up", "The exchange has an order whose hold was given back."
+        )
         self._alarm(
             "FillsNotBelieved",
             not_believed,
@@ -176,7 +178,7 @@ class Watch(Construct):
         return [
             ("Unfinished work: overdue, for a person, parked", [overdue, needs_person, parked]),
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
-            ("Payouts failed, fills late or not believed: always 0", [failed, late_fills, not_believed]),
+            ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
         ]
 

@@ -52,7 +52,7 @@ def _each(*actions: str, of: tuple[str, ...] = keys.MACHINES) -> dict[str, froze
 
 
 _EXCHANGE = frozenset({Secret.EXCHANGE_KEY})
-_ASKS_EXCHANGE = Grant(  # the tasks that ask the exchange and settle what it did
+_ASKS_EXCHANGE = Grant(  # the tasks that ask the exchange and book what it did
     table=frozenset({GET, PUT, UPDATE}),
     secrets=_EXCHANGE,
 )
@@ -104,7 +104,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "offramp.read_sell_order": Grant(table=frozenset({GET})),
     "offramp.resolve_sell_order": _ASKS_EXCHANGE,
-    "offramp.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
+    "offramp.look_again": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
     "offramp.poll_sell_order": _SELLS,
     "offramp.cancel_sell_order": _SELLS,
     "payouts.api": Grant(
@@ -136,5 +136,5 @@ GRANTS: dict[str, Grant] = {
     "purchases.poll_batch": _ASKS_EXCHANGE,
     "purchases.cancel_batch": _ASKS_EXCHANGE,
     "purchases.allocate_batch": Grant(table=frozenset({GET, QUERY, PUT, UPDATE})),
-    "purchases.look_for_late_order": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
+    "purchases.look_again": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
 }

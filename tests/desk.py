@@ -11,12 +11,11 @@ from decimal import Decimal
 from typing import Any
 
 from common import keys
-from common.acts import OperatorOutcome
 from common.clock import text
 from common.domain import clients
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset, Execution, Quote
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
@@ -25,6 +24,7 @@ from common.domain.payouts.service import Payouts
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -36,6 +36,7 @@ from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.proposals import Proposals
 from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
@@ -92,11 +93,11 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
-        self._market: Market | None = None
+        self._catalogue: Catalogue | None = None
 
-    def market_is_cached(self) -> None:
-        """From now on one view of the market is kept, as in a warm function."""
-        self._market = Market(self.table, self.clock)
+    def catalogue_is_cached(self) -> None:
+        """From now on one view of the catalogue is kept, as in a warm function."""
+        self._catalogue = Catalogue(self.table, self.clock)
 
     @property
     def table(self) -> Table:
@@ -130,8 +131,8 @@ class Desk:
         return PayoutActs(self.payouts)
 
     @property
-    def market(self) -> Market:
-        return self._market or Market(self.table, self.clock)
+    def catalogue(self) -> Catalogue:
+        return self._catalogue or Catalogue(self.table, self.clock)
 
     @property
     def at_exchange(self) -> ExchangeOrders:
@@ -139,7 +140,7 @@ class Desk:
 
     @property
     def offramp(self) -> Offramp:
-        return Offramp(self.table, self.market, self.at_exchange, self.machines, self.clock)
+        return Offramp(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
 
     @property
     def voiding(self) -> Voiding:
@@ -147,11 +148,11 @@ class Desk:
 
     @property
     def purchases(self) -> Purchases:
-        return Purchases(self.table, self.market, self.machines, self.clock)
+        return Purchases(self.table, self.catalogue, self.machines, self.clock)
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.table, self.market, self.at_exchange, self.machines, self.clock)
+        return Batches(self.table, self.catalogue, self.at_exchange, self.machines, self.clock)
 
     @property
     def accounts(self) -> Accounts:
@@ -159,7 +160,7 @@ class Desk:
 
     @property
     def orders(self) -> Orders:
-        return Orders(self.table, self.market, self.clock)
+        return Orders(self.table, self.catalogue, self.clock)
 
     @property
     def book(self) -> Book:
@@ -172,6 +173,10 @@ class Desk:
     @property
     def interventions(self) -> Interventions:
         return Interventions(self.operations, self.events)
+
+    @property
+    def proposals(self) -> Proposals:
+        return Proposals(self.operations, self.events)
 
     @property
     def reconciliation(self) -> Reconciliation:
@@ -319,7 +324,7 @@ class Desk:
         return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
-        return self.book.match(self.market.listing(asset_id), lambda: True)
+        return self.book.match(self.catalogue.listing(asset_id), lambda: True)
 
     def expire(self) -> int:
         return self.book.expire(lambda: True)

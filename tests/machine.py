@@ -1,7 +1,7 @@
 """Runs a state machine in this process: its real definition, plain functions for its tasks, no waiting.
 
     definition = definition_of(template, "SellOrder")
-    seen = run(definition, {"order_id": "O1"}, {"poll_sell_order": poll_sell_order, …})
+    seen = run(definition, {"id": "O1"}, {"poll_sell_order": poll_sell_order, …})
     assert seen.status == "SUCCEEDED" and seen.waits_seconds == [60, 120]
 
 moto 5.2.5 interprets the definition. What waits there (Retry, Wait, a task token that nobody sends back) is

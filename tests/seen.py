@@ -171,7 +171,7 @@ def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = Cli
     """Or unblock: an operator changes one of the owner's clients."""
     name, account_id = ("crypto", None) if kind is ClientKind.CRYPTO else ("bank", f"acc-{owner.username}")
     client = Client(f"{owner.username}-{name}", kind, owner, status, desk.clock(), account_id)
-    desk.interventions.save_client(client, "ticket 4716", "olga")
+    desk.interventions.save_client(client, "ticket 4716", "olga", dry_run=False)
 
 
 def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:

@@ -29,7 +29,7 @@ from tests.harness.meter import Meter
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
 STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
 
-# requests, write units, read units: DESIGN §3's promises, which the golden file must stay inside.
+# requests, write units, read units: what is promised of a call, which the golden file must stay inside.
 PROMISES: dict[str, tuple[int, float, float]] = {
     "buy": (1, 10, 0),
     "buy, first of an asset": (1, 10, 0),
@@ -91,7 +91,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.buy(ann, "2")
             desk.place(ann, side, "1", order_price="90" if side == "BUY" else "110")
             desk.mark("BTC", "90" if side == "BUY" else "110")
-            book, quote = desk.book, desk.market.fresh()["BTC"].quote
+            book, quote = desk.book, desk.catalogue.fresh()["BTC"].quote
             assert quote is not None
             (resting,) = list(_crossed(desk, quote.price))
             return lambda: book.fill(resting, quote)
@@ -109,12 +109,12 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
     def portfolio(desk: Desk, ann: Owner) -> Callable[[], Any]:
         for n in range(10):
             desk.list_asset(f"A{n}", "1234.123456789", precision=18)
-            desk.orders.market.fresh()
+            desk.orders.catalogue.fresh()
             desk.buy(ann, "1.123456789012345678", f"A{n}")
             desk.sell(ann, "0.023456789012345678", f"A{n}")
             desk.sell(ann, "0.1", f"A{n}", order_price="2000")
         orders = desk.orders
-        orders.market.listings()  # prices are cached
+        orders.catalogue.listings()  # prices are cached
         return lambda: orders.portfolio(ann)
 
     def page(read: Callable[[Desk, Owner], Any]) -> Callable[[Desk, Owner], Callable[[], Any]]:
@@ -347,7 +347,7 @@ class Measured:
 @cache
 def measured() -> Measured:
     """Every scenario on a desk of its own, whose table lets botocore's validator look at each request: the product's
-    clients do not ask it. The market view is fresh: catalogue and prices are cached in a warm
+    clients do not ask it. The view of the catalogue is fresh: assets and prices are cached in a warm
     function, and their two queries are shared by all requests of five seconds."""
     found = Measured()
     for name, prepare in _scenarios().items():
@@ -355,11 +355,11 @@ def measured() -> Measured:
         recorder = Recorder(desk.dynamo)
         desk.client = recorder
         desk.list_asset("BTC", "100")
-        desk.market_is_cached()
+        desk.catalogue_is_cached()
         ann = desk.customer(usd="100000.00")
         desk.clients(ann)
         act = prepare(desk, ann)
-        desk.orders.market.listings()
+        desk.orders.catalogue.listings()
         recorder.asked.clear()
         with Meter(desk.dynamo).measure() as cost:
             act()
@@ -382,7 +382,7 @@ def test_every_call_asks_the_table_in_its_golden_words() -> None:
 
 
 @pytest.mark.parametrize("name", PROMISES)
-def test_the_golden_budget_keeps_the_promise_of_the_design(name: str) -> None:
+def test_the_golden_budget_is_within_what_is_promised(name: str) -> None:
     promised = dict(zip(("requests", "write_units", "read_units"), PROMISES[name], strict=True))
     kept = json.loads(GOLDEN.read_text())[name]
     assert all(float(kept[what]) <= limit for what, limit in promised.items()), (kept, promised)

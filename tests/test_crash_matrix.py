@@ -15,8 +15,7 @@ import pytest
 
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
-from common.domain.payouts.events import Taken
-from common.domain.payouts.model import PayoutUnsettled
+from common.domain.payouts.model import EventOutcome, PayoutUnsettled
 from common.gateways.bank import BankEvent
 from common.money import Money, Price
 from common.owner import Owner
@@ -159,18 +158,18 @@ def expire(desk: Desk, ann: Owner, _: Any) -> int:
 
 
 def end_by_hand(desk: Desk, ann: Owner, order_id: str) -> str | None:
-    return desk.orders.fail(order_id, "delisted", "olga").after
+    return desk.orders.fail(order_id, "delisted", "olga", dry_run=False).after
 
 
 def redrive(desk: Desk, ann: Owner, asked: str) -> str | None:
     """Of what was never started: in this world no execution runs until somebody starts one."""
     try:
-        return desk.interventions.redrive(asked, *REASON).after
+        return desk.interventions.redrive(asked, *REASON, dry_run=False).after
     except StillRunning:  # the answer was lost, and it was done
         return desk.operations.story(asked).status
 
 
-def give_an_attempt_up(desk: Desk, ann: Owner, asked: str) -> str:
+def abandon_an_attempt(desk: Desk, ann: Owner, asked: str) -> str:
     try:
         return desk.by_hand("abandon", asked, *REASON).after or ""
     except PayoutUnsettled:  # the answer was lost, and it was done
@@ -182,18 +181,18 @@ def by_hand(act: str) -> Callable[[Desk, Owner, str], Any]:
     return lambda desk, _, asked: desk.by_hand(act, asked, *REASON).after
 
 
-def hear(desk: Desk, ann: Owner, said: BankEvent) -> Taken:
+def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
     return desk.events.receive(said)
 
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return desk.interventions.save_client(client, *REASON).after
+    return desk.interventions.save_client(client, *REASON, dry_run=False).after
 
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", 120)
-    return desk.interventions.save_asset(asset, *REASON).after
+    return desk.interventions.save_asset(asset, *REASON, dry_run=False).after
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
@@ -227,7 +226,7 @@ USE_CASES: dict[str, UseCase] = {
     "open an account": use_case(lambda desk, *_: desk.accounts.open(Owner("new", "sub-new"))[0].owner),
     "deposit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(5)).made.transfer_id),
     "deposit over the limit": use_case(lambda desk, ann, _: desk.accounts.deposit(ann, "k", Money(999_999))),
-    "credit": use_case(lambda desk, *_: desk.accounts.credit("ann", "k", Money(5), *REASON).id),
+    "credit": use_case(lambda desk, *_: desk.accounts.credit("ann", "k", Money(5), *REASON, dry_run=False).id),
     "withdraw": use_case(lambda desk, ann, _: withdraw(desk, ann)),
     "withdraw to a client that was blocked since": use_case(
         lambda desk, ann, _: withdraw(desk, ann), withdrawn_to_a_client_that_was_blocked_since
@@ -238,16 +237,16 @@ USE_CASES: dict[str, UseCase] = {
     "reject what the bank has rejected": use_case(by_hand("give_back"), rejected_by_the_bank),
     "try again what the bank has rejected": use_case(by_hand("retry"), rejected_by_the_bank),
     "redrive": use_case(redrive, withdraw),
-    "give an attempt up": use_case(give_an_attempt_up, undecided_by_the_bank),
+    "abandon an attempt": use_case(abandon_an_attempt, undecided_by_the_bank),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),
     "replay an event": use_case(
-        lambda desk, _, said: desk.interventions.replay(said.event_id, *REASON).after,
+        lambda desk, _, said: desk.interventions.replay(said.event_id, *REASON, dry_run=False).after,
         event("complete", known=False, received=True),
     ),
     "dismiss an event": use_case(
-        lambda desk, _, said: desk.interventions.dismiss(said.event_id, *REASON).after,
+        lambda desk, _, said: desk.interventions.dismiss(said.event_id, *REASON, dry_run=False).after,
         event("complete", known=False, received=True),
     ),
     "retry the payout of a sale": use_case(by_hand("retry"), unpaid_sale),
@@ -260,9 +259,9 @@ USE_CASES: dict[str, UseCase] = {
 IN_PAIRS = ("buy", "sell", "cancel a sale", "withdraw", "pay", "hear that it is paid")
 # An answer that is lost was perhaps an answer: the repeat then finds it done.
 REPEATS: dict[str, set[Any]] = {
-    "hear that it is paid": {Taken.APPLIED, Taken.REPEATED},
-    "hear that it is rejected": {Taken.APPLIED, Taken.REPEATED},
-    "hear of nothing": {Taken.PARKED, Taken.REPEATED},
+    "hear that it is paid": {EventOutcome.APPLIED, EventOutcome.REPEATED},
+    "hear that it is rejected": {EventOutcome.APPLIED, EventOutcome.REPEATED},
+    "hear of nothing": {EventOutcome.PARKED, EventOutcome.REPEATED},
 }
 
 

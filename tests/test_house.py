@@ -54,3 +54,17 @@ def test_no_class_of_what_ships_has_more_than_300_lines() -> None:
     assert len(classes) > 300
     lengths = [(at, node.name, (node.end_lineno or 0) - node.lineno + 1) for at, node in classes]
     assert [found for found in lengths if found[2] > CLASS_LENGTH] == []
+
+
+def test_whether_an_act_is_a_dry_run_is_always_said() -> None:
+    """A default would carry out, or leave undone, what its caller forgot to say."""
+    services = [found for found in defined("functions") if "/service" in found[0]]
+    functions = [(at, node) for at, node in services if isinstance(node, ast.FunctionDef)]
+    acts = [(at, node) for at, node in functions if "dry_run" in ast.unparse(node.args)]
+    assert len(acts) > 10
+    assert [(at, node.name) for at, node in acts if not _is_required(node.args, "dry_run")] == []
+
+
+def _is_required(given: ast.arguments, name: str) -> bool:
+    """Is it a keyword without a default?"""
+    return (name, None) in zip((arg.arg for arg in given.kwonlyargs), given.kw_defaults, strict=True)

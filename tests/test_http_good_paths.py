@@ -200,38 +200,6 @@ class TestCashOuts:
         assert {order["order_id"] for order in cancelled} == {world.pending, world.sale}
         assert ann.get(f"/crypto/order/sell/{world.unsold}").json["status"] == "BASE_TXN_PENDING"
 
-    @pytest.mark.parametrize(
-        ("act", "after", "free"),
-        [
-            ("retry-payout", "TARGET_TXN_PENDING", "0.00"),
-            ("mark-filled", "FILLED", "0.00"),
-            ("credit-usd", "FILLED", "19.98"),
-        ],
-    )
-    def test_an_operator_acts_once_after_being_told_what_it_would_do(
-        self, doors: Doors, world: World, act: str, after: str, free: str
-    ) -> None:
-        ann, olga, at = doors.customer(), doors.operator(), f"/operations/sell-orders/{world.unpaid}/{act}"
-        balance, before = Decimal(ann.get("/balance").json["current_balance"]), world.desk.dynamo.items()
-        dry = olga.post(at, {"reason": "ticket 4713", "dry_run": True}).json
-        assert (dry["done"], dry["before"], dry["after"]) == (False, "SELL_PAYOUT_FAILED", after)
-        assert world.desk.dynamo.items() == before
-        done = olga.post(at, {"reason": "ticket 4713"}).json
-        assert (done["done"], done["before"], done["says"]) == (True, "SELL_PAYOUT_FAILED", dry["says"])
-        assert (done["id"], done["after"]) == (world.unpaid, after)
-        order = ann.get(f"/crypto/order/sell/{world.unpaid}").json
-        assert order["status"] == after
-        assert Decimal(ann.get("/balance").json["current_balance"]) == balance + Decimal(free)
-        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["operator"], entry["subject"], entry["detail"]) == ("olga", world.unpaid, "ticket 4713")
-        once = world.desk.dynamo.items()
-        again = olga.post(at, {"reason": "ticket 4713"})
-        if after == "FILLED":
-            assert (again.json["done"], again.json["before"], again.json["after"]) == (False, after, after)
-            assert world.desk.dynamo.items() == once
-        else:  # its machine may pay it at any moment, and has not yet begun
-            assert (again.status, again.json["after"]) == (200, after)
-
 
 class TestOrders:
     def test_an_order_at_the_market_is_done_in_its_request(self, doors: Doors) -> None:
@@ -337,85 +305,14 @@ class TestOperators:
         waiting = olga.get("/operations/work").json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        assert {item["context"] for item in waiting} == {*keys.WORK} - {keys.RECONCILIATION.work}  # all books balance
+        assert {item["context"] for item in waiting} == {*keys.BACKLOGS} - {
+            keys.RECONCILIATION.backlog
+        }  # books balance
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, PARKED}
+        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal}
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
-
-    def test_the_story_of_a_cash_out_is_told_to_its_last_call(self, doors: Doors, world: World) -> None:
-        olga = doors.operator()
-        told = olga.get(f"/operations/work/{world.unpaid}").json
-        assert (told["status"], told["needs_person"]) == ("SELL_PAYOUT_FAILED", True)
-        assert told["waits_for"].startswith("an operator: 5 payout attempts were rejected")
-        moves = [(event["before"], event["after"]) for event in told["events"]]
-        assert moves[:4] == [
-            (None, "NEW"),
-            ("NEW", "BASE_TXN_PENDING"),
-            ("BASE_TXN_PENDING", "BASE_TXN_COMPLETED"),
-            ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING"),
-        ]
-        assert moves[-1] == ("TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
-        assert [call["of"] for call in told["calls"]] == ["fake", *["bank"] * 5]
-        assert [call["our_id"] for call in told["calls"]][1:] == [f"{world.unpaid}-0{n}" for n in range(1, 6)]
-        assert (told["execution"]["name"], told["execution"]["status"]) == (world.unpaid, "FAILED")
-        steps = [step["what"] for step in told["execution"]["steps"]]
-        assert steps[:4] == ["CreatePayout", "ReadPayout", "NextStep", "BackOff"]
-        sold = told["execution_before"]
-        assert (sold["name"], sold["status"]) == (world.unpaid, "SUCCEEDED")
-        assert [step["what"] for step in sold["steps"]] == ["PollSellOrder", "Sold"]
-
-    def test_an_event_that_could_not_be_placed_is_shown_until_somebody_has_looked(self, doors: Doors) -> None:
-        olga, because = doors.operator(), {"reason": "a test of the bank's"}
-        (parked,) = olga.get("/operations/parked").json["items"]
-        assert (parked["webhook_id"], parked["why"]) == (PARKED, "no attempt has this reference")
-        assert (parked["amount"], parked["state"], parked["failure_code"]) == ("20.00", "COMPLETED", None)
-        at = f"/operations/parked/{PARKED}"
-        still = {"id": PARKED, "before": "PARKED", "after": "PARKED", "done": False, "says": parked["why"]}
-        assert olga.post(f"{at}/replay", because).json == still
-        assert olga.get("/operations/parked").json["items"] == [parked]
-        for act, before, done in (("dismiss", "PARKED", True), ("dismiss", "DISMISSED", False)):
-            told = olga.post(f"{at}/{act}", because).json
-            assert (told["before"], told["after"], told["done"]) == (before, "DISMISSED", done)
-        assert olga.post(f"{at}/replay", because).json["after"] == "DISMISSED"
-        assert olga.get("/operations/parked").json["items"] == []
-        assert olga.post("/operations/parked/evt_unheard_of/replay", because).problem == "EventNotFound"
-        (entry,) = olga.get("/operations/audit", date="2026-11-21").json["items"]
-        assert (entry["action"], entry["subject"]) == ("parked dismiss", PARKED)
-
-    def test_a_client_that_is_blocked_is_paid_nothing_more(self, doors: Doors) -> None:
-        ann, olga, at = doors.customer(), doors.operator(), "/operations/clients/ann-bank/banking"
-        body = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
-        done = olga.put(at, {**body, "reason": "ticket 4716"}).json
-        assert (done["id"], done["before"], done["after"], done["done"]) == ("ann-bank", "ACTIVE", "BLOCKED", True)
-        assert done["says"] == "status from ACTIVE to BLOCKED, account_id from acc-ann to acc-2"
-        saved = olga.get(at).json
-        assert saved == {"client_id": "ann-bank", "kind": "BANKING", **body, "updated_at": saved["updated_at"]}
-        asked = {"amount": "1.00", "banking_client_id": "ann-bank"}
-        assert ann.post("/balance/withdrawals", asked).problem == "ClientBlocked"
-        assert ann.post("/crypto/order/sell", TestCashOuts.ASKED).problem == "ClientBlocked"
-        assert olga.put(at, {**body, "status": "ACTIVE", "reason": "ticket 4716"}).json["after"] == "ACTIVE"
-        assert olga.get(at).json["status"] == "ACTIVE"
-        assert ann.post("/balance/withdrawals", asked).status == 202
-
-    def test_a_client_stays_its_owners(self, doors: Doors) -> None:
-        olga = doors.operator()
-        because = {"reason": "ticket 4716"}
-        for at, body in (
-            ("/operations/clients/ann-crypto/crypto", because),
-            ("/operations/clients/ann-bank/banking", {"account_id": "acc-bob", **because}),
-        ):
-            before = olga.get(at).json
-            assert olga.put(at, {"username": "bob", **body}).problem == "ClientTaken"
-            assert olga.put(at, {"username": "nobody", **body}).problem == "AccountNotFound"
-            assert olga.get(at).json == before
-        assert olga.get("/operations/clients/ann-crypto/banking").problem == "ClientNotFound"
-
-    def test_an_asset_keeps_its_decimals(self, doors: Doors) -> None:
-        body = CALLS[Route("PUT", "/operations/catalogue/{asset_id}")].body or {}
-        refused = doors.operator().put("/operations/catalogue/BTC", {**body, "precision": 7})
-        assert (refused.status, refused.problem) == (409, "PrecisionLowered")
 
 
 ACTS = [route for route in every_route() if route.path.startswith(OPERATIONS) and route.method != "GET"]
@@ -452,6 +349,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
     "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
     "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
+    "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
+    "/operations/proposals/{proposal_id}/dismiss": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),

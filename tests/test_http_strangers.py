@@ -154,18 +154,6 @@ def test_operations_are_for_operators(doors: Doors, world: World, route: Route, 
     assert world.desk.dynamo.items() == before
 
 
-def test_the_body_can_not_say_who_asks(doors: Doors, world: World) -> None:
-    before = world.desk.dynamo.items()
-    for at, body in (
-        ("/balance/deposits", {"amount": "1.00"}),
-        ("/balance/withdrawals", {"amount": "1.00", "banking_client_id": "ann-bank"}),
-        ("/crypto/order/sell", {**_SALE, "crypto_client_id": "ann-crypto", "banking_client_id": "ann-bank"}),
-    ):
-        answer = doors.as_(BOB).post(at, {**body, "username": "ann"})
-        assert (answer.status, answer.problem) == (422, "InvalidRequest")
-    assert world.desk.dynamo.items() == before
-
-
 def test_the_same_key_of_two_people_is_two_of_whatever_they_ask_for(doors: Doors) -> None:
     for at, body, named_by in (
         ("/orders", {"asset_id": "BTC", "order_type": "BUY", "quantity": "0.5"}, "order_id"),

@@ -2,7 +2,8 @@
 possible, and is the one by which the service of that act refuses.
 
 Two acts ask the exchange besides, and may be refused by what it answers: `offramp void` of a sale that is there, when
-some of it is executed; `batches void` of an overdue batch, when the exchange still knows its order.
+some of it is executed; `batches void` of an overdue batch, when the exchange still knows its order. `proposals confirm`
+looks at what the proposal is about, which may have moved since, and at who confirms it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,20 @@ from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import (
-    SALE,
+    CASH_OUT,
+    KINDS,
     WITHDRAWAL,
     Attempt,
+    EventOutcome,
     Kind,
     Payout,
     has_attempts_left,
     is_abandonable,
     is_decidable,
+    is_decidable_by_evidence,
     needs_decision,
 )
+from common.domain.proposals import Status as Proposed
 from common.keys import Key
 
 
@@ -53,28 +58,36 @@ class Act:
     route: str
     does: str
     is_possible: Callable[[Case], bool]
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PossibleAct:
-    """An act that is possible now, and the route by which this item's is asked for."""
+    """An act that is possible now, and the route by which this item's is asked for. `asks` are what it has to be told
+    besides a reason."""
 
     command: str
     route: str
     does: str
+    asks: tuple[str, ...] = ()
 
 
 def possible(thing_id: str, case: Case) -> list[PossibleAct]:
     """The likeliest first."""
     return [
-        PossibleAct(act.command, act.route.format(id=thing_id), act.does)
+        PossibleAct(act.command, act.route.format(id=thing_id), act.does, act.asks)
         for act in ACTS
         if act.row is case.row and act.is_possible(case)
     ]
 
 
-def may_void_sale(status: str, *, needs_person: bool) -> bool:
-    """Is a sale at the exchange, or has one turned up there that was given up?"""
+def is_possible(command: str, case: Case) -> bool:
+    """Would it be listed?"""
+    return any(act.command == command and act.row is case.row and act.is_possible(case) for act in ACTS)
+
+
+def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
+    """Is its order at the exchange, or has it turned up there after it was given up?"""
     return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
 
 
@@ -93,7 +106,7 @@ def machine_decides(case: Case) -> bool:
 
 def is_parked(outcome: str | None) -> bool:
     """Could an event of the bank not be placed?"""
-    return outcome == "PARKED"
+    return outcome == EventOutcome.PARKED
 
 
 def _may_fail(case: Case) -> bool:
@@ -101,8 +114,8 @@ def _may_fail(case: Case) -> bool:
     return case.status == "PENDING"
 
 
-def _may_void_sale(case: Case) -> bool:
-    return case.status is not None and may_void_sale(case.status, needs_person=case.needs_person)
+def _may_void_sell_order(case: Case) -> bool:
+    return case.status is not None and may_void_sell_order(case.status, needs_person=case.needs_person)
 
 
 def _may_void_batch(case: Case) -> bool:
@@ -113,19 +126,27 @@ def _may_redrive(case: Case) -> bool:
     return case.waits and machine_decides(case) and not case.runs
 
 
-def _is_settled(case: Case) -> bool:
+def _is_decidable(case: Case) -> bool:
     return case.payout is not None and is_decidable(case.payout, case.latest)
 
 
 def _may_retry(case: Case) -> bool:
-    return case.payout is not None and _is_settled(case) and has_attempts_left(case.payout)
+    return case.payout is not None and _is_decidable(case) and has_attempts_left(case.payout)
 
 
 def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
 
 
-def _may_settle_event(case: Case) -> bool:
+def _may_decide_payout(case: Case) -> bool:
+    return case.payout is not None and is_decidable_by_evidence(case.payout, case.latest)
+
+
+def _may_decide_proposal(case: Case) -> bool:
+    return case.status == Proposed.PROPOSED
+
+
+def _may_decide_event(case: Case) -> bool:
     return is_parked(case.status)
 
 
@@ -138,27 +159,38 @@ def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
     """What is decided about a payout that the bank has rejected."""
     return (
         _of_payout(kind, things, "retry-payout", "one more attempt to pay to the bank", _may_retry),
-        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_settled),
-        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_settled),
+        _of_payout(kind, things, kind.mark_paid, "the customer has the dollars by another way", _is_decidable),
+        _of_payout(kind, things, kind.give_back, "the dollars go to the customer's balance here", _is_decidable),
     )
 
 
+def _of_proposal(verb: str, does: str) -> Act:
+    route = f"POST /operations/proposals/{{id}}/{verb}"
+    return Act(keys.PROPOSAL, f"proposals {verb}", route, does, _may_decide_proposal)
+
+
 def _of_event(verb: str, does: str) -> Act:
-    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_settle_event)
+    return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_decide_event)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
+_DECIDE_PAYOUT = (
+    "work decide-payout",
+    "POST /operations/work/{id}/decide-payout",
+    "with a second operator: what the bank has paid of the pending attempt",
+    _may_decide_payout,
+)
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
-    *_of_payouts(SALE, "sell-orders"),
+    *_of_payouts(CASH_OUT, "sell-orders"),
     *_of_payouts(WITHDRAWAL, "withdrawals"),
     Act(
         keys.SELL_ORDER,
         "offramp void",
         "POST /operations/sell-orders/{id}/void",
         "end a sale of which nothing was executed, and give the coins back",
-        _may_void_sale,
+        _may_void_sell_order,
     ),
     Act(
         keys.BATCH,
@@ -169,8 +201,11 @@ ACTS: tuple[Act, ...] = (
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
-    _of_payout(SALE, "sell-orders", *_ABANDON),
+    _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
+    _of_proposal("confirm", "do what another operator has proposed"),
+    _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),
     _of_event("dismiss", "nothing is to be done about it"),
 )

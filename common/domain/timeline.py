@@ -26,7 +26,7 @@ CUSTOMER, CLOCK, MACHINE = "customer", "the clock", "the machine"
 MARKET, EXCHANGE, BANK = "the market", "the exchange", "the bank"
 
 
-class EventItem(Item, discriminator=keys.EVENT.entity):
+class TimelineEventItem(Item, discriminator=keys.EVENT.entity):
     before = UnicodeAttribute(null=True)
     after = UnicodeAttribute()
     reason = UnicodeAttribute()
@@ -34,7 +34,7 @@ class EventItem(Item, discriminator=keys.EVENT.entity):
 
 
 @dataclass(frozen=True)
-class Event:
+class TimelineEvent:
     """A move from one status to another; the first has none before it."""
 
     at: datetime
@@ -44,11 +44,11 @@ class Event:
     actor: str
 
 
-def record(order_id: str, event: Event) -> Write:
+def record(order_id: str, event: TimelineEvent) -> Write:
     # A beginning and an end can fall into one microsecond; the beginning is then still the first.
     first = "0" if event.before is None else "1"
     said = terms(before=event.before, after=event.after, reason=event.reason, actor=event.actor)
-    item = EventItem(
+    item = TimelineEventItem(
         *keys.EVENT(order_id=order_id, at=text(event.at), n=f"{first}-{said}"),
         before=event.before,
         after=event.after,
@@ -60,12 +60,12 @@ def record(order_id: str, event: Event) -> Write:
     return Write.put(item)
 
 
-def of(table: Table, order_id: str) -> Iterator[Event]:
+def of(table: Table, order_id: str) -> Iterator[TimelineEvent]:
     """Oldest first."""
-    for item in table.all(EventItem, _of(order_id)):
-        yield Event(item.created_at, item.before, item.after, item.reason, item.actor)
+    for item in table.all(TimelineEventItem, _of(order_id)):
+        yield TimelineEvent(item.created_at, item.before, item.after, item.reason, item.actor)
 
 
 @prepared
 def _of(order_id: str) -> Query:
-    return Query(partition(order_id) & EventItem.SK.startswith(keys.EVENT.prefix), consistent=True)
+    return Query(partition(order_id) & TimelineEventItem.SK.startswith(keys.EVENT.prefix), consistent=True)

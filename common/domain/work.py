@@ -1,7 +1,7 @@
 """Unfinished work is visible: whatever waits for something is in OpenWorkIndex until it is done.
 
 The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only. Each
-shard of a list is a partition of the index, in the order of `due_at`.
+shard of a backlog is a partition of the index, in the order of `due_at`.
 It is late like any index: it says where to look, the item decides. `due_at` is set when the wait begins and is not
 moved in a loop. What waits for a person has partitions of its own, so that it never stands in the sweeper's way.
 
@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import heapq
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import NamedTuple
 
@@ -35,6 +35,7 @@ from common.table.table import Page, Position, Query, Table
 from common.table.transaction import Write
 
 SHARDS = 4
+SOON = timedelta(minutes=1)  # by then a machine that runs has taken its next step
 _PERSON = "person-"
 _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 
@@ -42,7 +43,7 @@ _ANY_TIME = datetime.max.replace(tzinfo=UTC)
 class OpenWork(Item):
     """An item that may wait. It waits while it has `open_work`."""
 
-    open_work = UnicodeAttribute(null=True)  # {list}#{shard}, or {list}#person-{shard}
+    open_work = UnicodeAttribute(null=True)  # {backlog}#{shard}, or {backlog}#person-{shard}
     due_at = InstantAttribute(null=True)  # by when it should have moved
     waits_for = UnicodeAttribute(null=True)
     waits_since = InstantAttribute(null=True)
@@ -90,10 +91,10 @@ def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:
         item.machine, item.generation = row.machines[0], Decimal(1)
 
 
-def wait_for_person(item: OpenWork, row: Key, *, now: datetime, waits_for: str) -> None:
-    """The item, which is about to be put, waits for a person, who should come at once."""
-    item.open_work, item.due_at, item.waits_for = partition(row, item.PK, _PERSON), now, waits_for
-    item.waits_since = now
+def wait_for_person(item: OpenWork, row: Key, *, waits_for: str) -> None:
+    """The item, which is about to be put, begins to wait for a person, who should come at once."""
+    item.open_work, item.due_at, item.waits_for = partition(row, item.PK, _PERSON), item.created_at, waits_for
+    item.waits_since = item.created_at
 
 
 class Wait(NamedTuple):
@@ -144,24 +145,24 @@ def done() -> list[Action]:
     ]
 
 
-def due(table: Table, listed: str, until: datetime) -> Iterator[WaitingItem]:
-    """What of one list (`keys.WORK`) should have moved by `until`, oldest first, without what waits for a person."""
-    return _due(table, listed, until, "")
+def due(table: Table, backlog: str, until: datetime) -> Iterator[WaitingItem]:
+    """What of one backlog should have moved by `until`, oldest first, without what waits for a person."""
+    return _due(table, backlog, until, "")
 
 
-def for_people(table: Table, listed: str) -> Iterator[WaitingItem]:
-    """What of one list waits for a person, oldest first."""
-    return _due(table, listed, _ANY_TIME, _PERSON)
+def for_people(table: Table, backlog: str) -> Iterator[WaitingItem]:
+    """What of one backlog waits for a person, oldest first."""
+    return _due(table, backlog, _ANY_TIME, _PERSON)
 
 
-def _due(table: Table, listed: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
-    shards = [table.all(WaitingItem, _waiting(open_work, until)) for open_work in partitions(listed, whom)]
+def _due(table: Table, backlog: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
+    shards = [table.all(WaitingItem, _waiting(open_work, until)) for open_work in partitions(backlog, whom)]
     return heapq.merge(*shards, key=lambda item: (item.due_at, item.PK))
 
 
-def partitions(listed: str, whom: str = "") -> list[str]:
-    """Those of the index that hold a list, without what waits for a person."""
-    return [f"{listed}#{whom}{shard}" for shard in range(SHARDS)]
+def partitions(backlog: str, whom: str = "") -> list[str]:
+    """Those of the index that hold a backlog, without what waits for a person."""
+    return [f"{backlog}#{whom}{shard}" for shard in range(SHARDS)]
 
 
 def due_page(table: Table, open_work: str, until: datetime, *, limit: int, after: Position | None) -> Page[WaitingItem]:
@@ -180,14 +181,14 @@ def place(waiting: WaitingItem) -> Position:
     }
 
 
-def number_due(table: Table, listed: str, until: datetime, *, at_most: int) -> int:
-    """How much of one list should have moved by `until`, counted no further than `at_most`."""
-    return _number(table, partitions(listed), until, at_most)
+def number_due(table: Table, backlog: str, until: datetime, *, at_most: int) -> int:
+    """How much of one backlog should have moved by `until`, counted no further than `at_most`."""
+    return _number(table, partitions(backlog), until, at_most)
 
 
-def number_for_people(table: Table, listed: str, *, at_most: int) -> int:
-    """How much of one list waits for a person, counted no further than `at_most`."""
-    return _number(table, partitions(listed, _PERSON), _ANY_TIME, at_most)
+def number_for_people(table: Table, backlog: str, *, at_most: int) -> int:
+    """How much of one backlog waits for a person, counted no further than `at_most`."""
+    return _number(table, partitions(backlog, _PERSON), _ANY_TIME, at_most)
 
 
 def _number(table: Table, open_works: list[str], until: datetime, at_most: int) -> int:
@@ -274,8 +275,10 @@ def _next_generation(item: Unfinished, generation: int, now: datetime) -> Write:
 
 
 def partition(row: Key, pk: str, whom: str = "") -> str:
-    return _partition(row.waits_in, pk, whom)
+    """The value of `open_work` with which an item of this row waits, for `whom`."""
+    assert row.backlog, f"a {row.entity} never waits"
+    return _partition(row.backlog, pk, whom)
 
 
-def _partition(listed: str, pk: str, whom: str = "") -> str:
-    return f"{listed}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"
+def _partition(backlog: str, pk: str, whom: str = "") -> str:
+    return f"{backlog}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"

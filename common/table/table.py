@@ -97,6 +97,10 @@ class Table:
     def transaction(self) -> Transaction:
         return Transaction(self.client, self.name, self.patience)
 
+    def seconds(self) -> float:
+        """What a stopwatch shows: the clock that a transaction's patience runs by, for whoever limits several."""
+        return self.patience.monotonic()
+
     def write(self, *writes: Write) -> None:
         """Writes that land together or not at all: a whole transaction. Raises what Transaction raises."""
         with self.transaction() as tx:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from common import keys
@@ -11,8 +11,6 @@ from common.errors import Denied, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
 from common.owner import Owner
-
-WITHDRAWAL_DUE = timedelta(minutes=1)  # by then its machine should have begun to pay it
 
 
 class UserNotFound(NotFound):

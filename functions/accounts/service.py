@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.acts import OperatorOutcome
 from common.domain import audit, clients, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
@@ -18,6 +17,7 @@ from common.domain.timeline import CUSTOMER
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import ZERO, Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
@@ -81,7 +81,7 @@ class Accounts:
         return self._move(made, self.rules.deposit_limit, ledger.credit(owner, amount, made.created_at), _line(made))
 
     def credit(
-        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str, *, dry_run: bool = False
+        self, username: str, idempotency_key: str, amount: Money, reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
         """An operator credits dollars that came to the bank, beside the daily limit. Audited.
 

@@ -8,7 +8,7 @@ from common import keys
 from common.domain import timeline, work
 from common.domain.ledger.model import AccountExists, AccountNotFound
 from common.domain.payouts.store import PayableItem
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money
 from common.owner import Owner
@@ -16,7 +16,6 @@ from common.table.items import DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts.model import (
-    WITHDRAWAL_DUE,
     Status,
     Transfer,
     TransferKind,
@@ -110,7 +109,9 @@ def insert(transfer: Transfer) -> Write:
 
 
 def event(transfer: Transfer, before: Status | None, reason: str, actor: str) -> Write:
-    return timeline.record(transfer.transfer_id, Event(transfer.updated_at, before, transfer.status, reason, actor))
+    return timeline.record(
+        transfer.transfer_id, TimelineEvent(transfer.updated_at, before, transfer.status, reason, actor)
+    )
 
 
 def find(table: Table, transfer: Transfer) -> Transfer | None:
@@ -140,7 +141,7 @@ def _item(transfer: Transfer) -> Item:
         item = WithdrawalItem(*_key(transfer.kind, transfer.transfer_id))
         item.banking_client_id = transfer.banking_client_id
         item.created_at = transfer.created_at
-        due_at = transfer.created_at + WITHDRAWAL_DUE
+        due_at = transfer.created_at + work.SOON
         work.wait(item, keys.WITHDRAWAL, due_at=due_at, waits_for="its first payout attempt")
     item.username = transfer.owner.username
     item.sub = transfer.owner.sub

@@ -17,7 +17,6 @@ from common.money import CENT, EXACT, ROUNDING, ZERO, Money, Price, Quantity, pl
 from common.owner import Owner
 
 RESOLVE_DUE = timedelta(minutes=1)  # an intent that the request left open is looked up then
-POLL_DUE = timedelta(minutes=1)  # the machine has begun by then, and says when it should be filled
 LOOK_UP_BEGUN_SECONDS_MAX = 14  # of a request's 29: a look-up takes up to 12
 BPS = Decimal(10_000)
 
@@ -247,7 +246,7 @@ def _check_rules(rules: MarketRules, quantity: Quantity, limit_price: Price) -> 
 
 
 @dataclass(frozen=True)
-class Sold:
+class SaleResult:
     """What a sale has come to for the customer."""
 
     fill: Fill
@@ -286,7 +285,7 @@ def sold(order: SellOrder, fill: Fill, now: datetime) -> SellOrder:
         executed=fill.executed,
         gross=fill.gross,
         fee=fill.fee,
-        total_amount=Sold(fill).proceeds,
+        total_amount=SaleResult(fill).proceeds,
         resolved_at=now,
         updated_at=now,
         reason=part or None,

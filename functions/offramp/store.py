@@ -15,14 +15,14 @@ from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.payouts.store import PayableItem
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, RawItem
 from common.table.table import Query, Table
 from common.table.transaction import Write
-from functions.offramp.model import POLL_DUE, RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
+from functions.offramp.model import RESOLVE_DUE, SellOrder, SellOrderNotFound, Status
 
 LAST_LOOK = "a last look whether the exchange has the order after all"
 PAYOUT_MACHINE = keys.SELL_ORDER.machines[1]
@@ -127,7 +127,7 @@ def accept(order: SellOrder, at: datetime) -> Write:
         item.ASSET_ID.set(keys.USER_ORDERS(asset_id=asset_id, created_at=created_at, order_id=order.order_id)),
         item.timeline_at.set(keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id)),
         item.updated_at.set(at),
-        *_waits(order, at, at + POLL_DUE, "the exchange to execute the sale"),
+        *_waits(order, at, at + work.SOON, "the exchange to execute the sale"),
         when=_as_read(order),
         otherwise=OrderMoved("the intent has moved"),
     )
@@ -146,7 +146,7 @@ def refuse(order: SellOrder, why: str, at: datetime) -> Write:
     )
 
 
-def miss(order: SellOrder, exchange_order: ExchangeOrder) -> Write:
+def wait_to_look_again(order: SellOrder, exchange_order: ExchangeOrder) -> Write:
     """The exchange does not have the order: the intent waits for the last look. Refused with OrderMoved."""
     assert exchange_order.reason is not None
     item, at = SellOrderItem, exchange_order.updated_at
@@ -213,7 +213,7 @@ def sell(order: SellOrder, after: SellOrder) -> Write:
         item.resolved_at.set(at),
         item.updated_at.set(at),
         *([] if after.reason is None else [item.reason.set(after.reason)]),
-        *_waits(order, at, at + POLL_DUE, "its first payout attempt"),
+        *_waits(order, at, at + work.SOON, "its first payout attempt"),
         *work.hand_over(PAYOUT_MACHINE),
         when=_as_read(order),
         otherwise=OrderMoved("the sale is decided"),
@@ -240,7 +240,7 @@ def fail(order: SellOrder, after: SellOrder, look_at: datetime | None = None) ->
 
 
 def event(order: SellOrder, before: Status | None, reason: str, actor: str, at: datetime) -> Write:
-    return timeline.record(order.order_id, Event(at, before, order.status, reason, actor))
+    return timeline.record(order.order_id, TimelineEvent(at, before, order.status, reason, actor))
 
 
 # Mapping

@@ -5,30 +5,30 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.exchange_orders.service import ExchangeOrderNotFound
-from common.tasks import Answer, Event, step
+from common.tasks import Answer, LambdaEvent, step
 from functions.offramp.model import SellOrderNotFound, Stage
 from functions.offramp.wiring import offramp
 
 MISSING = (SellOrderNotFound, ExchangeOrderNotFound)
 
 
-def read_sell_order(event: Event, _: LambdaContext) -> Answer:
+def read_sell_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
     return step(event, offramp().read, missing=MISSING)
 
 
-def resolve_sell_order(event: Event, _: LambdaContext) -> Answer:
+def resolve_sell_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, offramp().resolve, missing=MISSING, then=Stage.POLL)
 
 
-def poll_sell_order(event: Event, _: LambdaContext) -> Answer:
+def poll_sell_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The first of every execution."""
     return step(event, offramp().poll, missing=MISSING, then=Stage.SOLD)
 
 
-def cancel_sell_order(event: Event, _: LambdaContext) -> Answer:
+def cancel_sell_order(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, offramp().cancel, missing=MISSING, then=Stage.SOLD)
 
 
-def look_for_late_order(event: Event, _: LambdaContext) -> Answer:
+def look_again(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, offramp().look_again, missing=MISSING, then=Stage.DONE)

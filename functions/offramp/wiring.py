@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from common import aws, clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from functions.offramp.service import Offramp
@@ -16,7 +16,7 @@ from functions.offramp.service.voiding import Voiding
 def offramp() -> Offramp:
     table = aws.table()
     at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
-    return Offramp(table, Market(table, clock.now), at_exchange, aws.machines(), clock.now)
+    return Offramp(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)
 
 
 def voiding() -> Voiding:

@@ -4,7 +4,7 @@
 
     ReadSellOrder ─▶ NextStep ─┬─ RESOLVE ────▶ ResolveSellOrder (again and again) ─▶ PollSellOrder
                                ├─ POLL ───────▶ PollSellOrder
-                               ├─ LOOK_AGAIN ─▶ WaitForLateOrder ─▶ LookForLateOrder ─▶ NothingToDo
+                               ├─ LOOK_AGAIN ─▶ WaitToLookAgain ─▶ LookAgain ─▶ NothingToDo
                                ├─ SOLD, DONE ─▶ Sold, NothingToDo
                                └─ STOPPED ────▶ WaitsForOperator
 
@@ -33,7 +33,7 @@ class Tasks:
     resolve_sell_order: aws_lambda.IFunction
     poll_sell_order: aws_lambda.IFunction
     cancel_sell_order: aws_lambda.IFunction
-    look_for_late_order: aws_lambda.IFunction
+    look_again: aws_lambda.IFunction
 
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
@@ -48,7 +48,7 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
         resolve=tasks.resolve_sell_order,
         poll=tasks.poll_sell_order,
         cancel=tasks.cancel_sell_order,
-        look_again=tasks.look_for_late_order,
+        look_again=tasks.look_again,
         then=sold,
         nothing=nothing,
     )

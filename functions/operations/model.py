@@ -8,7 +8,6 @@ from datetime import datetime, timedelta
 
 from common.domain.ledger.model import AssetTransaction, Books
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.table.table import Page, Position
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
@@ -46,11 +45,15 @@ class StillRunning(Conflict):
     """Its machine runs: there is nothing to redrive."""
 
 
+class NotProposable(Conflict):
+    """It is not where two operators could decide this about it, or has moved since it was proposed."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """Something unfinished: what it waits for, and since when it should have moved."""
 
-    context: str
+    backlog: str
     id: str
     waits_for: str
     due_at: datetime
@@ -102,16 +105,16 @@ class AddedUp:
     since: datetime | None
     until: datetime
     assets: Sequence[str]
-    position: Position | None = None
+    position: dict[str, dict[str, str]] | None = None  # a key of the table
 
-    def plus(self, page: Page[AssetTransaction]) -> AddedUp:
-        """With the next page of the first asset."""
+    def plus(self, lines: Sequence[AssetTransaction], after: dict[str, dict[str, str]] | None) -> AddedUp:
+        """With the next lines of the first asset; no more follow where `after` is None."""
         return replace(
             self,
-            books=self.books.plus(page.items),
-            lines=self.lines + len(page.items),
-            assets=self.assets if page.after is not None else self.assets[1:],
-            position=page.after,
+            books=self.books.plus(lines),
+            lines=self.lines + len(lines),
+            assets=self.assets if after is not None else self.assets[1:],
+            position=after,
         )
 
     def on_to(self, until: datetime, assets: Sequence[str]) -> AddedUp:

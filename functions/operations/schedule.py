@@ -9,16 +9,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
+from common.time_left import more_time
 from functions.operations.wiring import reconciliation, sweeper
 
 EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
-RESERVE_MILLISECONDS = 8_000
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be,
     `BooksUnreadable` that of accounts that can not be added up."""
-    found = reconciliation().round(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    found = reconciliation().round(more_time(context))
     count("Reconciled", found.accounts)
     count("Drift", found.drift)
     count("BooksUnreadable", found.unreadable)
@@ -31,7 +31,7 @@ def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Start machines that a crash has left unstarted or dead, take parked events that can be placed by now, and count
     what is overdue or parked."""
-    swept = sweeper().sweep(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
+    swept = sweeper().sweep(more_time(context))
     numbers = asdict(swept)
     for name, number in numbers.items():
         count("Work" + "".join(part.capitalize() for part in name.split("_")), number)

@@ -219,7 +219,8 @@ def found(owner: Owner, before: ReconciliationItem | None, why: str, at: datetim
     """An account waits for a person, since it was found the first time."""
     item = _reconciliation(owner, before, at)
     if item.open_work is None:
-        work.wait_for_person(item, keys.RECONCILIATION, now=at, waits_for=why)
+        work.wait_for_person(item, keys.RECONCILIATION, waits_for=why)
+        item.due_at = item.waits_since = at
     item.waits_for, item.added_up = why, None
     return Write.put(item)
 

@@ -17,7 +17,7 @@ from pydantic import Field
 
 from common import aws, clock, http
 from common.domain.catalogue.model import Listing
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.ledger.model import AssetTransaction, Holding, Position, PriceStatus
 from common.http import IdempotencyKey, answer, caller
 from common.idempotency import Replayable
@@ -195,13 +195,13 @@ class TransactionPage(View):
 @app.get("/assets", tags=["catalogue"], summary="What can be traded, at what price")
 def assets() -> AssetList:
     caller(app)
-    return AssetList(items=[_asset(listing) for _, listing in sorted(orders().market.listings().items())])
+    return AssetList(items=[_asset(listing) for _, listing in sorted(orders().catalogue.listings().items())])
 
 
 @app.get("/assets/<asset_id>", tags=["catalogue"], summary="One asset")
 def asset(asset_id: AssetInPath) -> AssetView:
     caller(app)
-    return _asset(orders().market.listing(asset_id))
+    return _asset(orders().catalogue.listing(asset_id))
 
 
 @app.get("/assets/<asset_id>/transactions", tags=["holdings"], summary="Your trades of one asset, newest first")
@@ -459,7 +459,7 @@ def _csv(lines: Iterable[TransactionView]) -> str:
 
 @cache
 def orders() -> Orders:
-    return Orders(aws.table(), Market(aws.table(), clock.now), clock.now)
+    return Orders(aws.table(), Catalogue(aws.table(), clock.now), clock.now)
 
 
 @cache

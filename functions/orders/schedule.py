@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -11,7 +11,7 @@ from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import aws, clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
 from common.gateways.prices import Prices
 from common.gateways.prices.coingecko import CoinGeckoPrices
@@ -19,23 +19,23 @@ from common.log import count, log, metrics
 from common.settings import settings
 from common.table.table import Table
 from common.table.transaction import Patience
+from common.time_left import more_time
 from functions.orders.service import marks
 from functions.orders.service.book import Book
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
-RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    marked, filled = marks.refresh(market(), _oracle), 0
-    listings = list(market().fresh().values())
+    marked, filled = marks.refresh(catalogue(), _oracle), 0
+    listings = list(catalogue().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
     first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
     for listing in listings[first:] + listings[:first]:
         try:
-            filled += book().match(listing, lambda: _time_left(context))
+            filled += book().match(listing, _more_time(context))
         except (Conflict, Unavailable) as refusal:
             log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
@@ -43,11 +43,12 @@ def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Cancel what is past its time."""
-    return _counted(expired=book().expire(lambda: _time_left(context)))
+    return _counted(expired=book().expire(_more_time(context)))
 
 
-def _time_left(context: LambdaContext) -> bool:
-    return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
+def _more_time(context: LambdaContext) -> Callable[[], bool]:
+    # A transaction begun with less time than this might not be finished.
+    return more_time(context, reserve_milliseconds=15_000)
 
 
 def _counted(**numbers: int) -> dict[str, int]:
@@ -65,8 +66,8 @@ def _oracle(listed: Mapping[str, str]) -> Prices:
 
 
 @cache
-def market() -> Market:
-    return Market(_table(), clock.now)
+def catalogue() -> Catalogue:
+    return Catalogue(_table(), clock.now)
 
 
 @cache

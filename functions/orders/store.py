@@ -14,7 +14,7 @@ from pynamodb.expressions.update import Action
 from common import keys
 from common.clock import text
 from common.domain import timeline, work
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.money import Money, Price, Quantity
 from common.owner import Owner
@@ -162,7 +162,7 @@ def _book_key(order: Order) -> keys.PrimaryKey:
 
 
 def event(order: Order, before: Status | None, reason: str, actor: str) -> Write:
-    return timeline.record(order.order_id, Event(order.updated_at, before, order.status, reason, actor))
+    return timeline.record(order.order_id, TimelineEvent(order.updated_at, before, order.status, reason, actor))
 
 
 def find(table: Table, order_id: str) -> Order | None:

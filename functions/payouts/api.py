@@ -8,10 +8,10 @@ from typing import Annotated
 from aws_lambda_powertools.event_handler.openapi.params import Path
 
 from common import http
-from common.acts import OperatorOutcome
-from common.domain.payouts.model import SALE, WITHDRAWAL, Kind
+from common.domain.payouts.model import CASH_OUT, WITHDRAWAL, Kind
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN
+from common.operator_outcome import OperatorOutcome
 from common.wire import OperatorAct, OperatorOutcomeView
 from functions.payouts.wiring import acts
 
@@ -22,22 +22,22 @@ OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
 @app.post("/operations/sell-orders/<order_id>/retry-payout", tags=["operators"], summary="One more payout attempt")
 def retry_payout(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().retry, SALE, order_id, body)
+    return _done(acts().retry, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/mark-filled", tags=["operators"], summary="Paid by another way")
 def mark_filled(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().mark_paid, SALE, order_id, body)
+    return _done(acts().mark_paid, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/credit-usd", tags=["operators"], summary="Pay to the balance here")
 def credit_usd(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().give_back, SALE, order_id, body)
+    return _done(acts().give_back, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/sell-orders/<order_id>/abandon-attempt", tags=["operators"], summary="It never reached the bank")
 def abandon_attempt(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(acts().abandon, SALE, order_id, body)
+    return _done(acts().abandon, CASH_OUT, order_id, body)
 
 
 @app.post("/operations/withdrawals/<transfer_id>/retry-payout", tags=["operators"], summary="One more payout attempt")

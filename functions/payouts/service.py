@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import timedelta
 
-from common.acts import OperatorOutcome
 from common.domain import audit, limits, work
 from common.domain.audit import AuditEntry
 from common.domain.ledger import store as ledger
@@ -24,9 +23,8 @@ from common.domain.payouts.model import (
     is_decidable,
 )
 from common.domain.payouts.service import Payouts
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
-
-SOON = timedelta(minutes=1)  # by then the machine of a retried payout should have moved it
 
 
 @dataclass(frozen=True)
@@ -39,14 +37,14 @@ class PayoutActs:
     def retry(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Allow one more attempt, and start the machine: it makes the attempt once the pause after the last rejection
         is over, and there is none after the fifth. Raises PayoutUnsettled also when there were too many."""
-        payout = self._settled(kind, order_id)
+        payout = self._decidable(kind, order_id)
         if not has_attempts_left(payout):
             raise PayoutUnsettled("there were too many attempts: pay another way", id=order_id)
         after = kind.paying if payout.attempts else kind.ready
         says = f"attempt {payout.attempts + 1} to pay ${payout.amount} to the customer's bank"
         at = self.payouts.now()
         writes = [
-            *store.retry(payout, at, at + SOON),
+            *store.retry(payout, at, at + work.SOON),
             store.event(payout, after, f"one more attempt: {reason}", operator, at),
         ]
         return self._do(payout, after, says, "retry-payout", writes, reason, operator, dry_run=dry_run)
@@ -57,7 +55,7 @@ class PayoutActs:
         if payout.status == kind.paid:
             return _so_already(payout)
         at, owner, amount = self.payouts.now(), payout.owner, payout.amount
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         writes = [
             *store.close(payout, kind.paid, at, reason),
             ledger.settle(owner, amount, amount, at),
@@ -72,7 +70,7 @@ class PayoutActs:
         payout = self._payout(kind, order_id)
         if payout.status == kind.returned:
             return _so_already(payout)
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         at, amount = self.payouts.now(), payout.amount
         writes = [
             *store.close(payout, kind.returned, at, reason),
@@ -89,16 +87,16 @@ class PayoutActs:
         sending it must have ended, the bank is asked once more, and what it still does not know is rejected."""
         payout = self._payout(kind, order_id)
         attempt = self._latest(payout)
-        nothing = PayoutUnsettled("there is no pending attempt that could be given up", id=order_id)
+        nothing = PayoutUnsettled("there is no pending attempt that could be abandoned", id=order_id)
         if attempt is None or not is_abandonable(attempt):
             raise nothing
         at = self.payouts.now()
-        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + SOON
-        told = f"a last look at the bank for attempt {attempt.number}, given up"
+        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + work.SOON
+        told = f"a last look at the bank for attempt {attempt.number}, abandoned"
         writes = [
             store.abandon(attempt, at, nothing),
             store.go_on(payout, at, due_at, told),
-            store.event(payout, payout.status, f"attempt {attempt.number} given up: {reason}", operator, at),
+            store.event(payout, payout.status, f"attempt {attempt.number} abandoned: {reason}", operator, at),
         ]
         says = f"attempt {attempt.number} is sent no more; if the bank still does not know it in two minutes, rejected"
         return self._do(payout, payout.status, says, "abandon-attempt", writes, reason, operator, dry_run=dry_run)
@@ -134,12 +132,12 @@ class PayoutActs:
             raise PayoutNotFound(f"it is no {kind.name}", id=order_id)
         return payout
 
-    def _settled(self, kind: Kind, order_id: str) -> Payout:
+    def _decidable(self, kind: Kind, order_id: str) -> Payout:
         payout = self._payout(kind, order_id)
-        self._must_be_settled(payout)
+        self._must_be_decidable(payout)
         return payout
 
-    def _must_be_settled(self, payout: Payout) -> None:
+    def _must_be_decidable(self, payout: Payout) -> None:
         latest = self._latest(payout)
         if not is_decidable(payout, latest):
             raise PayoutUnsettled(

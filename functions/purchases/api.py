@@ -60,7 +60,7 @@ class PurchaseView(View):
     price_as_of: InstantText
     status: Status
     batch_id: str = Field(description="the batch that it is bought with: one order at the exchange for all its members")
-    expires_at: InstantText | None = Field(description="when its pool is given up, if it has not filled by then")
+    expires_at: InstantText | None = Field(description="when its pool expires, if it has not filled by then")
     executed_quantity: str | None = Field(description="what was bought for you")
     total_amount: str | None = Field(description="what you paid for it")
     refunded_amount: str | None = Field(description="what went back of what was held")

@@ -15,12 +15,11 @@ from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, 
 from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import EXACT, ROUNDING, ZERO, Money, Price, Quantity
+from common.money import EXACT, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
 PLACE_LIMIT = timedelta(hours=1)  # a batch that could not even be sent by then is refunded
-PLACE_DUE = timedelta(minutes=1)
 ALLOCATE_DUE = timedelta(minutes=2)
 MEMBER_DUE = timedelta(hours=1)  # after its pool's deadline a purchase should be over
 
@@ -142,7 +141,7 @@ class Purchase:
     updated_at: datetime
     quote_amount: Money | None = None  # asked for by dollars
     max_price: Price | None = None
-    expires_at: datetime | None = None  # when its pool is given up, if it has not filled by then
+    expires_at: datetime | None = None  # when its pool expires, if it has not filled by then
     shard: int | None = None
     generation: int | None = None
     executed: Quantity | None = None
@@ -264,7 +263,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Bought:
+class BatchResult:
     """What a batch has come to, fees included. `fee_in_asset` was kept by the exchange out of what it executed."""
 
     executed: Quantity
@@ -283,11 +282,9 @@ class Bought:
         net = EXACT.subtract(self.executed.amount, self.fee_in_asset)
         return Quantity(max(Decimal(0), net), self.executed.asset_id)
 
-    def before_fee(self, part: Quantity) -> Decimal:
-        """What the exchange has executed for a part of what was received: its fee in coins is the customer's."""
-        if not part.amount:
-            return Decimal(0)
-        return ROUNDING.divide(EXACT.multiply(part.amount, self.executed.amount), self.received.amount)
+    def cost_at_most(self, price: Price) -> Money:
+        """What it has cost, or what was executed costs at the price, whichever is less."""
+        return max(ZERO, min(self.cost, Money(EXACT.multiply(price.usd_per_unit, self.executed.amount))))
 
 
 @dataclass(frozen=True)
@@ -304,20 +301,20 @@ class Batch:
     shard: int | None = None  # of the pool it was; a direct purchase has none
     generation: int | None = None
     plan: Plan | None = None
-    bought: Bought | None = None
+    bought: BatchResult | None = None
     waits: bool = True
     needs_person: bool = False
 
 
-def nothing(asset_id: str, reason: str) -> Bought:
-    return Bought(executed=Quantity(0, asset_id), gross=ZERO, reason=reason)
+def nothing(asset_id: str, reason: str) -> BatchResult:
+    return BatchResult(executed=Quantity(0, asset_id), gross=ZERO, reason=reason)
 
 
-def bought(fill: Fill, asked: Quantity) -> Bought:
+def bought(fill: Fill, asked: Quantity) -> BatchResult:
     """What the exchange has finally executed of a batch's order."""
     asset_id = asked.asset_id
     part = "" if fill.executed == asked else f"the exchange has executed {fill.executed} of {asked} ({fill.state})"
-    return Bought(
+    return BatchResult(
         executed=fill.executed,
         gross=fill.gross,
         fee=fill.fee,

@@ -7,16 +7,16 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
+from common.time_left import more_time
 from functions.purchases.wiring import purchases
 
 EVERY_MINUTES = {"close_pools": 1}  # the functions of this module, and how often they run
-RESERVE_MILLISECONDS = 8_000
 
 
 def close_pools(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     """Any round may be cut short; the next one does the rest."""
-    closed = purchases().close_overdue_pools(lambda: context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS)
-    count("PoolsGivenUp", closed)
+    closed = purchases().close_overdue_pools(more_time(context))
+    count("PoolsExpired", closed)
     log.info("done", extra={"closed": closed})
     metrics.flush_metrics()
     return {"closed": closed}

@@ -17,7 +17,7 @@ from common.clock import text
 from common.domain import timeline, work
 from common.domain.catalogue.model import Quote
 from common.domain.exchange_orders.model import ExchangeOrderMoved
-from common.domain.timeline import EXCHANGE, Event
+from common.domain.timeline import EXCHANGE, TimelineEvent
 from common.domain.work import OpenWork
 from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
@@ -29,11 +29,10 @@ from common.table.transaction import Write
 from functions.purchases.allocation import Share
 from functions.purchases.model import (
     ALLOCATE_DUE,
-    PLACE_DUE,
     Batch,
     BatchNotFound,
+    BatchResult,
     BatchStatus,
-    Bought,
     Member,
     Plan,
     Pool,
@@ -259,7 +258,7 @@ def join_and_close(pool: Pool, amount: Money, minimum: Money, at: datetime) -> W
     return _close(pool, at, total_min=(minimum - amount).usd)
 
 
-def give_up(pool: Pool, at: datetime) -> Write:
+def expire(pool: Pool, at: datetime) -> Write:
     """Close a pool at its deadline, as it was read. Refused with PoolMoved."""
     return _close(pool, at, read=_Read(pool.total.usd, Decimal(pool.members)))
 
@@ -349,7 +348,7 @@ def insert_batch(batch: Batch) -> Write:
         updated_at=batch.updated_at,
     )
     waits_for = "to be placed at the exchange" if found is None else "its members to be refunded"
-    work.wait(item, keys.BATCH, due_at=batch.created_at + PLACE_DUE, waits_for=waits_for)
+    work.wait(item, keys.BATCH, due_at=batch.created_at + work.SOON, waits_for=waits_for)
     return Write.insert(item, otherwise=BatchMoved("the batch is there"))
 
 
@@ -401,7 +400,7 @@ def accept(batch: Batch, at: datetime, due_at: datetime) -> Write:
     return move.refused_with(BatchMoved("the batch is not waiting for the exchange to take it"))
 
 
-def decide(batch: Batch, bought: Bought, at: datetime) -> Write:
+def decide(batch: Batch, bought: BatchResult, at: datetime) -> Write:
     """What the batch has come to, perhaps nothing. Refused with BatchMoved."""
     wait = _wait(batch, at, at + ALLOCATE_DUE, "its members to get their shares")
     told = _Told(
@@ -420,7 +419,7 @@ def finish(batch: Batch, at: datetime, look_at: datetime | None = None) -> Write
     """Every member has its share. With `look_at` the batch waits for the last look at the exchange, for an order that
     was not there. Refused with BatchMoved."""
     last = "a last look whether the exchange has it after all"
-    wait = None if look_at is None else _wait(batch, at, look_at + PLACE_DUE, last)
+    wait = None if look_at is None else _wait(batch, at, look_at + work.SOON, last)
     move = _move(_key(batch), BatchStatus.DECIDED, BatchStatus.ALLOCATED, at, wait)
     return move.refused_with(BatchMoved("the batch is allocated"))
 
@@ -560,13 +559,13 @@ def _give(
 def event(
     order_id: str, before: Status | None, after: Status, reason: str, at: datetime, actor: str = EXCHANGE
 ) -> Write:
-    return timeline.record(order_id, Event(at, before, after, reason, actor))
+    return timeline.record(order_id, TimelineEvent(at, before, after, reason, actor))
 
 
 def batch_event(
     batch_id: str, before: BatchStatus | None, after: BatchStatus, why: str, by: str, at: datetime
 ) -> Write:
-    return timeline.record(batch_id, Event(at, before, after, why, by))
+    return timeline.record(batch_id, TimelineEvent(at, before, after, why, by))
 
 
 # Mapping
@@ -680,7 +679,7 @@ def _batch_of(item: BatchItem) -> Batch:
         plan = Plan(quote, int(item.precision), units(item.quantity), Price(item.limit_price))
     if item.executed_quantity is not None:
         assert item.gross_amount is not None
-        found = Bought(
+        found = BatchResult(
             executed=units(item.executed_quantity),
             gross=Money(item.gross_amount),
             fee=Money(item.fee_amount or 0),

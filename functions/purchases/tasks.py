@@ -5,42 +5,40 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.domain.exchange_orders.service import ExchangeOrderNotFound
-from common.tasks import Answer, Event, step
+from common.tasks import Answer, LambdaEvent, step
+from common.time_left import more_time
 from functions.purchases.model import BatchNotFound, Stage
 from functions.purchases.wiring import batches
 
 MISSING = (BatchNotFound, ExchangeOrderNotFound)
-RESERVE_MILLISECONDS = 8_000  # a share begun with less time than this might not be finished
 
 
-def read_batch(event: Event, _: LambdaContext) -> Answer:
+def read_batch(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The hub's: any generation may start at any time and does what is next, or nothing."""
     return step(event, batches().read, missing=MISSING)
 
 
-def place_batch(event: Event, _: LambdaContext) -> Answer:
+def place_batch(event: LambdaEvent, _: LambdaContext) -> Answer:
     """The first of every execution."""
     return step(event, batches().place, missing=MISSING, then=Stage.POLL)
 
 
-def resolve_batch(event: Event, _: LambdaContext) -> Answer:
+def resolve_batch(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, batches().resolve, missing=MISSING, then=Stage.POLL)
 
 
-def poll_batch(event: Event, _: LambdaContext) -> Answer:
+def poll_batch(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, batches().poll, missing=MISSING, then=Stage.ALLOCATE)
 
 
-def cancel_batch(event: Event, _: LambdaContext) -> Answer:
+def cancel_batch(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, batches().cancel_order, missing=MISSING, then=Stage.ALLOCATE)
 
 
-def allocate_batch(event: Event, context: LambdaContext) -> Answer:
-    def more_time() -> bool:
-        return context.get_remaining_time_in_millis() > RESERVE_MILLISECONDS
-
-    return step(event, lambda id_: batches().allocate(id_, more_time), missing=MISSING, then=Stage.DONE)
+def allocate_batch(event: LambdaEvent, context: LambdaContext) -> Answer:
+    more = more_time(context)
+    return step(event, lambda id_: batches().allocate(id_, more), missing=MISSING, then=Stage.DONE)
 
 
-def look_for_late_order(event: Event, _: LambdaContext) -> Answer:
+def look_again(event: LambdaEvent, _: LambdaContext) -> Answer:
     return step(event, batches().look_again, missing=MISSING, then=Stage.DONE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from common import aws, clock
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
 from functions.purchases.service.batches import Batches
@@ -15,11 +15,11 @@ from functions.purchases.service.purchasing import Purchases
 @cache
 def purchases() -> Purchases:
     table = aws.table()
-    return Purchases(table, Market(table, clock.now), aws.machines(), clock.now)
+    return Purchases(table, Catalogue(table, clock.now), aws.machines(), clock.now)
 
 
 @cache
 def batches() -> Batches:
     table = aws.table()
     at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
-    return Batches(table, Market(table, clock.now), at_exchange, aws.machines(), clock.now)
+    return Batches(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)

@@ -6,7 +6,7 @@
                            ├─ RESOLVE ────▶ ResolveBatch (again and again) ─▶ PollBatch
                            ├─ POLL ───────▶ PollBatch
                            ├─ ALLOCATE ───▶ AllocateBatch (as many members as there is time for)
-                           ├─ LOOK_AGAIN ─▶ WaitForLateOrder ─▶ LookForLateOrder ─▶ Bought
+                           ├─ LOOK_AGAIN ─▶ WaitToLookAgain ─▶ LookAgain ─▶ Bought
                            ├─ DONE ───────▶ Bought
                            └─ STOPPED ────▶ WaitsForOperator
 
@@ -38,7 +38,7 @@ class Tasks:
     poll_batch: aws_lambda.IFunction
     cancel_batch: aws_lambda.IFunction
     allocate_batch: aws_lambda.IFunction
-    look_for_late_order: aws_lambda.IFunction
+    look_again: aws_lambda.IFunction
 
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
@@ -56,7 +56,7 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
         resolve=tasks.resolve_batch,
         poll=tasks.poll_batch,
         cancel=tasks.cancel_batch,
-        look_again=tasks.look_for_late_order,
+        look_again=tasks.look_again,
         then=allocate,
         nothing=bought,
     )

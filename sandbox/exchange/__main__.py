@@ -35,7 +35,7 @@ EXAMPLES = f"""\
 ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}):
 
   /api/v3/depth?symbol=BTCUSDT&limit=5                              as Binance has it
-  /api/v3/ticker/bookTicker
+  /api/v3/exchangeInfo
   /AP/GetInstruments?OMSId=1                                        as AlphaPoint has it
   /sandbox/state                                                    everything it knows
   -X POST   /sandbox/faults  -d '{{"kind": "timeout_after", "on": "place"}}'    done, and nobody told

@@ -25,7 +25,7 @@ class Entry:
     side: str
     kind: Kind
     time_in_force: TimeInForce
-    price: Decimal | None
+    price: Decimal
     quantity: Decimal
     at: datetime
     updated_at: datetime
@@ -34,7 +34,6 @@ class Entry:
     gross: Decimal = NOTHING
     status: Status = Status.NEW
     reason: str = ""
-    quote_quantity: Decimal | None = None
     doomed: bool = False  # accepted, and REJECTED at the next look
     aside: bool = False  # open, but not in the book: nobody trades with it
     trades: list[Trade] = field(default_factory=list)
@@ -60,7 +59,6 @@ class Entry:
             self.reason,
             self.at,
             self.updated_at,
-            self.quote_quantity,
         )
 
 

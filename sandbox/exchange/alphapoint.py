@@ -4,10 +4,9 @@
     Nonce, APIKey, UserId, Signature      of everything but what is public:
                                           hex HMAC-SHA256(secret, Nonce + UserId + APIKey)
 
-    public   Ping, GetInstruments, GetProducts, GetLevel1, GetL2Snapshot
-    GET      GetUserAccounts, GetAccountPositions, GetOrderStatus, GetOpenOrders, GetOrderHistory, GetOrdersHistory,
-             GetAccountTrades, GetTradesHistory
-    POST     SendOrder, CancelOrder, CancelAllOrders, GetOrderHistoryByOrderId
+    public   GetInstruments, GetProducts
+    GET      GetUserAccounts, GetOrderStatus, GetOpenOrders, GetOrdersHistory, GetAccountTrades
+    POST     SendOrder, CancelOrder
 
 Errors come with HTTP 200: {"result": false, "errormsg": "Resource Not Found", "errorcode": 104, "detail": null}, and
 SendOrder's own as {"status": "Rejected", "errormsg": "Not_Enough_Funds", "errorcode": 101}. Amounts are JSON numbers
@@ -80,17 +79,13 @@ _REJECTIONS = {
 _OPERATIONS = {
     "SendOrder": Operation.PLACE,
     "CancelOrder": Operation.CANCEL,
-    "CancelAllOrders": Operation.CANCEL,
     "GetOrderStatus": Operation.ORDER,
     "GetOpenOrders": Operation.ORDER,
-    "GetOrderHistory": Operation.ORDER,
     "GetOrdersHistory": Operation.ORDER,
-    "GetOrderHistoryByOrderId": Operation.ORDER,
     "GetAccountTrades": Operation.ORDER,
-    "GetTradesHistory": Operation.ORDER,
 }
 _TIMES_IN_FORCE = {1: TimeInForce.GTC, 3: TimeInForce.IOC, 4: TimeInForce.FOK}
-_KINDS = {1: Kind.MARKET, 2: Kind.LIMIT}
+_LIMIT = 2  # OrderType
 
 T = TypeVar("T")
 Asked = Mapping[str, Any]  # parameters, their names in small letters
@@ -156,27 +151,19 @@ class AlphaPointFace:
         self._product_ids: dict[str, int] = {}
         self._unbooked: dict[int, int] = {}  # order id → looks that still find nothing
         self._public: dict[str, Callable[[Asked], Any]] = {
-            "Ping": lambda _: {"msg": "PONG"},
             "GetInstruments": self._instruments,
             "GetProducts": self._products_told,
-            "GetLevel1": self._level1,
-            "GetL2Snapshot": self._level2,
         }
         self._reading: dict[str, Callable[[Credential, Asked], Any]] = {
             "GetUserAccounts": lambda caller, _: [caller.account_id],
-            "GetAccountPositions": self._positions,
             "GetOrderStatus": self._order_status,
             "GetOpenOrders": self._open_orders,
-            "GetOrderHistory": lambda caller, _: self._told_orders(caller, self._booked(caller)),
             "GetOrdersHistory": self._orders_history,
             "GetAccountTrades": self._account_trades,
-            "GetTradesHistory": self._trades_history,
         }
         self._changing: dict[str, Callable[[Credential, Asked], Any]] = {
             "SendOrder": self._send_order,
             "CancelOrder": self._cancel_order,
-            "CancelAllOrders": self._cancel_all,
-            "GetOrderHistoryByOrderId": self._order_history_by_id,
         }
 
     def decide(self, request: Request) -> Answer:
@@ -266,46 +253,7 @@ class AlphaPointFace:
             for asset, product_id in self._products().items()
         ]
 
-    def _level1(self, asked: Asked) -> dict[str, Any]:
-        symbol = self._symbol(asked)
-        bids, asks = self._venue.depth(symbol.name, 1)
-        bid, ask = next(iter(bids), (Decimal(0), Decimal(0))), next(iter(asks), (Decimal(0), Decimal(0)))
-        return {
-            "OMSId": self._oms_id,
-            "InstrumentId": symbol.symbol_id,
-            "BestBid": bid[0],
-            "BidQty": bid[1],
-            "BestOffer": ask[0],
-            "AskQty": ask[1],
-            "LastTradedPx": self._venue.last_price(symbol.name) or Decimal(0),
-        }
-
-    def _level2(self, asked: Asked) -> list[list[Any]]:
-        symbol = self._symbol(asked)
-        last = self._venue.last_price(symbol.name) or Decimal(0)
-        levels = self._venue.depth(symbol.name, _count(asked, "depth", 100))
-        return [
-            [0, 1, 0, 0, last, 1, price, symbol.symbol_id, quantity, side]
-            for side, half in enumerate(levels)
-            for price, quantity in half
-        ]
-
     # Reading
-
-    def _positions(self, caller: Credential, _: Asked) -> list[dict[str, Any]]:
-        return [
-            {
-                "OMSId": self._oms_id,
-                "AccountId": caller.account_id,
-                "ProductSymbol": asset,
-                "ProductId": self._product(asset),
-                "Amount": free + locked,
-                "Hold": locked,
-                "PendingDeposits": Decimal(0),
-                "PendingWithdraws": Decimal(0),
-            }
-            for asset, (free, locked) in self._venue.balances(caller.account).items()
-        ]
 
     def _order_status(self, caller: Credential, asked: Asked) -> Any:
         order_id = _whole(asked, "orderid")
@@ -328,27 +276,15 @@ class AlphaPointFace:
             orders = [order for order in orders if order.symbol == self._symbol(asked).name]
         return self._told_orders(caller, _page(orders, asked, "depth", len(orders)))
 
-    def _order_history_by_id(self, caller: Credential, asked: Asked) -> list[dict[str, Any]]:
-        order_id = _whole(asked, "orderid")
-        return self._told_orders(caller, [order for order in self._booked(caller) if order.order_id == order_id])
-
     def _account_trades(self, caller: Credential, asked: Asked) -> list[dict[str, Any]]:
         return self._told_trades(caller, _page(self._trades(caller), asked, "count", TRADES_MAX)[:TRADES_MAX])
-
-    def _trades_history(self, caller: Credential, asked: Asked) -> list[dict[str, Any]]:
-        trades = self._trades(caller)
-        if asked.get("orderid"):
-            trades = [trade for trade in trades if trade.order_id == _whole(asked, "orderid")]
-        if asked.get("instrumentid"):
-            trades = [trade for trade in trades if trade.symbol == self._symbol(asked).name]
-        return self._told_trades(caller, _page(trades, asked, "depth", len(trades)))
 
     # Changing
 
     def _send_order(self, caller: Credential, asked: Asked) -> dict[str, Any]:
         symbol, side, number = self._symbol(asked), _whole(asked, "side"), _whole(asked, "clientorderid", 0)
-        kind, time_in_force = _KINDS.get(_whole(asked, "ordertype")), _TIMES_IN_FORCE.get(_whole(asked, "timeinforce"))
-        if kind is None or time_in_force is None:
+        time_in_force = _TIMES_IN_FORCE.get(_whole(asked, "timeinforce"))
+        if _whole(asked, "ordertype") != _LIMIT or time_in_force is None:
             raise Refused(106, "Operation Not Supported")
         if side not in (0, 1) or not 0 <= number < 2**63:
             raise _invalid()
@@ -357,9 +293,9 @@ class AlphaPointFace:
                 caller.account,
                 symbol.name,
                 "SELL" if side else "BUY",
-                kind,
+                Kind.LIMIT,
                 quantity=_amount(asked, "quantity"),
-                price=_amount(asked, "limitprice") if kind is Kind.LIMIT else None,
+                price=_amount(asked, "limitprice"),
                 time_in_force=time_in_force,
                 client_order_id=str(number) if number else "",
                 dedupe=False,
@@ -379,14 +315,6 @@ class AlphaPointFace:
                 self._venue.cancel(caller.account, order.symbol, order_id=order.order_id)
                 return _yes()
         raise _not_found()
-
-    def _cancel_all(self, caller: Credential, asked: Asked) -> dict[str, Any]:
-        """Of one instrument, or of all. ccxt misspells it, and writes it as text."""
-        one = str(asked.get("instrumentid") or asked.get("intrumentid") or "")
-        for symbol in self._venue.symbols.values():
-            if one in ("", str(symbol.symbol_id)):
-                self._venue.cancel_all(caller.account, symbol.name)
-        return _yes()
 
     # What the venue knows, in AlphaPoint's words
 
@@ -429,13 +357,13 @@ class AlphaPointFace:
             {
                 "Side": order.side.capitalize(),
                 "OrderId": order.order_id,
-                "Price": order.price or Decimal(0),
+                "Price": order.price,
                 "Quantity": Decimal(0) if order.status.over else order.quantity - order.executed,
                 "DisplayQuantity": order.quantity,
                 "Instrument": self._venue.symbols[order.symbol].symbol_id,
                 "Account": caller.account_id,
                 "AccountName": caller.account,
-                "OrderType": "Market" if order.kind is Kind.MARKET else "Limit",
+                "OrderType": "Limit",
                 "ClientOrderId": _number_of(order),
                 "OrderState": _STATES[order.status],
                 "ReceiveTime": _milliseconds(order.at),
@@ -476,7 +404,7 @@ class AlphaPointFace:
                 "ClientOrderId": _number_of(orders[trade.order_id]),
                 "InstrumentId": self._venue.symbols[trade.symbol].symbol_id,
                 "Side": trade.side.capitalize(),
-                "OrderType": "Market" if orders[trade.order_id].kind is Kind.MARKET else "Limit",
+                "OrderType": "Limit",
                 "Quantity": trade.quantity,
                 "RemainingQuantity": Decimal(0),
                 "Price": trade.price,

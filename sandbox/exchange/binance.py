@@ -1,9 +1,8 @@
 """Binance's spot wire in front of the venue, so that clients of Binance work unchanged but for their URL.
 
-    public   GET ping, time, exchangeInfo, depth, trades, aggTrades, ticker/24hr, ticker/price,
-             ticker/bookTicker                                                                     /api/v3/…
-    signed   POST, GET, DELETE order; GET, DELETE openOrders; GET allOrders, account, myTrades     /api/v3/…
-             GET /sapi/v1/capital/config/getall, and /sapi/v1/margin/allPairs, …/isolated/allPairs: none
+    public   GET ping, time, exchangeInfo, depth                            /api/v3/…
+    signed   POST, GET, DELETE order; GET openOrders, account, myTrades     /api/v3/…
+             GET capital/config/getall                                      /sapi/v1/…
 
     X-MBX-APIKEY: …                          parameters in the query or in a form; those of the query count
     timestamp=1767225600000&recvWindow=5000  the request is good from then on for so many ms (5000 unless it says)
@@ -17,9 +16,9 @@ order sent.").
 
 Not told by Binance's documents, so our own reading: what is checked first (key, parameters, time, signature, faults,
 the rest); HTTP 401 for -2014 and -2015; -1131; "Market is closed." with -1013; that an order that was cancelled keeps
-its name; a limit over the maximum is -1130. Not here: stop orders, order lists, test orders, websockets, weights. The
-public trades are those that an account of ours was part of and still knows; so are the sums of ticker/24hr. An order
-that met another of its account's is EXPIRED, not EXPIRED_IN_MATCH.
+its name; a limit over the maximum is -1130. Not here: what neither the desk nor its market making asks for, such as
+tickers, market and stop orders, order lists, test orders, websockets, weights. An order that met another of its
+account's is EXPIRED, not EXPIRED_IN_MATCH.
 
 Source: github.com/binance/binance-spot-api-docs @a5e0bc3: rest-api.md, errors.md, filters.md, enums.md.
 """
@@ -33,13 +32,13 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import Decimal
 from itertools import count
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from common import clock
-from common.money import EXACT, ROUNDING, fraction_digits, plain
+from common.money import fraction_digits
 from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults, Operation
 from sandbox.exchange.venue import (
     BUY,
@@ -73,8 +72,8 @@ _ALPHABETS = {
     "symbol": r"^[A-Z0-9-_.]{1,20}$",
     "newClientOrderId": r"^[.A-Z\:/a-z0-9_-]{1,36}$",
     "origClientOrderId": r"^[.A-Z\:/a-z0-9_-]{1,36}$",
-    **dict.fromkeys(("orderId", "fromId", "limit", "startTime", "endTime", "timestamp"), r"^[0-9]{1,20}$"),
-    **dict.fromkeys(("quantity", "quoteOrderQty", "price", "recvWindow"), r"^([0-9]{1,20})(\.[0-9]{1,20})?$"),
+    **dict.fromkeys(("orderId", "fromId", "limit", "timestamp"), r"^[0-9]{1,20}$"),
+    **dict.fromkeys(("quantity", "price", "recvWindow"), r"^([0-9]{1,20})(\.[0-9]{1,20})?$"),
 }
 _ALWAYS_SIGNED = ("timestamp", "signature")
 _FILTERS = {Reason.LOT_SIZE: "LOT_SIZE", Reason.PRICE_FILTER: "PRICE_FILTER", Reason.MIN_NOTIONAL: "NOTIONAL"}
@@ -109,10 +108,6 @@ def _missing(name: str) -> Refused:
     return Refused(-1102, f"Mandatory parameter '{name}' was not sent, was empty/null, or malformed.")
 
 
-def _not_required(name: str) -> Refused:
-    return Refused(-1106, f"Parameter '{name}' sent when not required.")
-
-
 @dataclass(frozen=True)
 class Asked:
     """The parameters of one request, in the form that Binance asks for, and whose they are."""
@@ -134,10 +129,8 @@ class Asked:
     def whole(self, name: str) -> int | None:
         return int(self.values[name]) if name in self.values else None
 
-    def amount(self, name: str) -> Decimal | None:
-        if name not in self.values:
-            return None
-        amount = Decimal(self.values[name])
+    def amount(self, name: str) -> Decimal:
+        amount = Decimal(self.needed(name))
         if fraction_digits(amount) > PRECISION:
             raise Refused(-1111, f"Parameter '{name}' has too much precision.")
         return amount
@@ -147,13 +140,6 @@ class Asked:
         if not 1 <= limit <= LIMIT_MAX:
             raise Refused(-1130, "Data sent for parameter 'limit' is not valid.")
         return limit
-
-    def between(self) -> Callable[[datetime], bool]:
-        """Whether a time is within startTime and endTime, both included."""
-        first, last = self.whole("startTime"), self.whole("endTime")
-        if first is not None and last is not None and not 0 <= last - first <= 24 * 3_600_000:
-            raise Refused(-1127, "More than 24 hours between startTime and endTime.")
-        return lambda at: (first is None or first <= _ms(at)) and (last is None or _ms(at) <= last)
 
 
 @dataclass(frozen=True)
@@ -182,39 +168,25 @@ class BinanceFace:
         self._faults = faults
         self._clock = clock
         self._names = count(1)
-        symbol, symbols, limit, window = (
-            "symbol",
-            ("symbol", "symbols", "symbolStatus"),
-            "limit",
-            ("startTime", "endTime"),
-        )
+        symbol, limit = "symbol", "limit"
         order, either = Operation.ORDER, ("orderId", "origClientOrderId")
         self._routes = {
             "GET /api/v3/ping": Route(lambda _: {}),
             "GET /api/v3/time": Route(lambda _: {"serverTime": _ms(self._clock())}),
-            "GET /api/v3/exchangeInfo": _public(self._exchange_info, *symbols, "permissions", "showPermissionSets"),
+            "GET /api/v3/exchangeInfo": _public(self._exchange_info, symbol),
             "GET /api/v3/depth": _public(self._depth, symbol, limit),
-            "GET /api/v3/trades": _public(self._public_trades, symbol, limit),
-            "GET /api/v3/aggTrades": _public(self._aggregate_trades, symbol, "fromId", *window, limit),
-            "GET /api/v3/ticker/24hr": _public(self._each(self._day), *symbols, "type"),
-            "GET /api/v3/ticker/price": _public(self._each(self._price), *symbols),
-            "GET /api/v3/ticker/bookTicker": _public(self._each(self._best), *symbols),
             "POST /api/v3/order": _signed(
                 self._place,
                 Operation.PLACE,
-                *(symbol, "side", "type", "timeInForce", "quantity", "quoteOrderQty", "price"),
+                *(symbol, "side", "type", "timeInForce", "quantity", "price"),
                 *("newClientOrderId", "newOrderRespType", "selfTradePreventionMode"),
             ),
             "GET /api/v3/order": _signed(self._order, order, symbol, *either),
             "DELETE /api/v3/order": _signed(self._cancel, Operation.CANCEL, symbol, *either, "newClientOrderId"),
             "GET /api/v3/openOrders": _signed(self._open_orders, order, symbol),
-            "DELETE /api/v3/openOrders": _signed(self._cancel_all, Operation.CANCEL, symbol),
-            "GET /api/v3/allOrders": _signed(self._all_orders, order, symbol, "orderId", *window, limit),
-            "GET /api/v3/myTrades": _signed(self._my_trades, order, symbol, "orderId", "fromId", *window, limit),
+            "GET /api/v3/myTrades": _signed(self._my_trades, order, symbol, "orderId", "fromId", limit),
             "GET /api/v3/account": _signed(self._account, Operation.OTHER, "omitZeroBalances"),
             "GET /sapi/v1/capital/config/getall": _signed(self._coins, Operation.OTHER),
-            "GET /sapi/v1/margin/allPairs": _signed(lambda _: [], Operation.OTHER),
-            "GET /sapi/v1/margin/isolated/allPairs": _signed(lambda _: [], Operation.OTHER),
         }
 
     def decide(self, request: Request) -> Answer:
@@ -298,7 +270,10 @@ class BinanceFace:
     # Markets
 
     def _exchange_info(self, asked: Asked) -> Any:
+        """Of the market that is named, or of all."""
         status = "BREAK" if self._venue.maintenance else "TRADING"
+        symbols = self._venue.symbols
+        chosen = [self._symbol(asked.needed("symbol"))] if "symbol" in asked else symbols.values()
         return {
             "timezone": "UTC",
             "serverTime": _ms(self._clock()),
@@ -307,87 +282,14 @@ class BinanceFace:
                 {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
             ],
             "exchangeFilters": [],
-            "symbols": [_symbol_info(symbol, status) for symbol in self._chosen(asked)],
+            "symbols": [_symbol_info(symbol, status) for symbol in chosen],
         }
-
-    def _chosen(self, asked: Asked) -> list[Symbol]:
-        """Those that `symbol` or `symbols` name, or all."""
-        if "symbol" in asked and "symbols" in asked:
-            raise Refused(-1128, "Combination of optional parameters invalid.")
-        if "symbol" in asked:
-            return [self._symbol(asked.needed("symbol"))]
-        if "symbols" in asked:
-            try:
-                names = json.loads(asked.needed("symbols"))
-            except (ValueError, RecursionError):
-                names = None
-            if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-                raise Refused(-1100, "Illegal characters found in parameter 'symbols'.")
-            return [self._symbol(name) for name in names]
-        return list(self._venue.symbols.values())
 
     def _symbol(self, name: str) -> Symbol:
         symbol = self._venue.symbols.get(name)
         if symbol is None:
             raise Refused(-1121, "Invalid symbol.")
         return symbol
-
-    def _each(self, tell: Callable[[Symbol, Asked], Any]) -> Callable[[Asked], Any]:
-        """One told when one was asked for, otherwise all of them."""
-
-        def told(asked: Asked) -> Any:
-            chosen = [tell(symbol, asked) for symbol in self._chosen(asked)]
-            return chosen[0] if "symbol" in asked else chosen
-
-        return told
-
-    def _price(self, symbol: Symbol, _: Asked) -> Any:
-        return {"symbol": symbol.name, "price": _amount(self._venue.last_price(symbol.name) or Decimal(0))}
-
-    def _best(self, symbol: Symbol, _: Asked) -> dict[str, Any]:
-        bids, asks = self._venue.depth(symbol.name, 1)
-        (bid, bid_quantity), (ask, ask_quantity) = (
-            side[0] if side else (Decimal(0), Decimal(0)) for side in (bids, asks)
-        )
-        return {
-            "symbol": symbol.name,
-            "bidPrice": _amount(bid),
-            "bidQty": _amount(bid_quantity),
-            "askPrice": _amount(ask),
-            "askQty": _amount(ask_quantity),
-        }
-
-    def _day(self, symbol: Symbol, asked: Asked) -> Any:
-        now = self._clock()
-        trades = [trade for trade in self._trades_of_all(symbol.name) if now - trade.at <= timedelta(days=1)]
-        prices = [trade.price for trade in trades] or [self._venue.last_price(symbol.name) or Decimal(0)]
-        volume, quote_volume = _total(trade.quantity for trade in trades), _total(t.quote_quantity for t in trades)
-        first, last = prices[0], prices[-1]
-        told = {
-            "symbol": symbol.name,
-            "openPrice": _amount(first),
-            "highPrice": _amount(max(prices)),
-            "lowPrice": _amount(min(prices)),
-            "lastPrice": _amount(last),
-            "volume": _amount(volume),
-            "quoteVolume": _amount(quote_volume),
-            "openTime": _ms(now - timedelta(days=1)),
-            "closeTime": _ms(now),
-            "firstId": trades[0].trade_id if trades else -1,
-            "lastId": trades[-1].trade_id if trades else -1,
-            "count": len(trades),
-        }
-        if asked.text("type") == "MINI":
-            return told
-        change = EXACT.subtract(last, first)
-        return told | {
-            "priceChange": _amount(change),
-            "priceChangePercent": plain(_rounded(EXACT.multiply(change, Decimal(100)), first, 3)),
-            "weightedAvgPrice": _amount(_rounded(quote_volume, volume, PRECISION)),
-            "prevClosePrice": _amount(first),
-            "lastQty": _amount(trades[-1].quantity if trades else Decimal(0)),
-            **self._best(symbol, asked),
-        }
 
     def _depth(self, asked: Asked) -> Any:
         symbol = self._symbol(asked.needed("symbol"))
@@ -399,47 +301,6 @@ class BinanceFace:
             "asks": [[_amount(price), _amount(quantity)] for price, quantity in asks],
         }
 
-    def _public_trades(self, asked: Asked) -> Any:
-        symbol, limit = self._symbol(asked.needed("symbol")), asked.limit()
-        return [
-            {
-                "id": trade.trade_id,
-                "price": _amount(trade.price),
-                "qty": _amount(trade.quantity),
-                "quoteQty": _amount(trade.quote_quantity),
-                "time": _ms(trade.at),
-                "isBuyerMaker": (trade.side == BUY) is trade.maker,
-                "isBestMatch": True,
-            }
-            for trade in self._trades_of_all(symbol.name)[-limit:]
-        ]
-
-    def _aggregate_trades(self, asked: Asked) -> Any:
-        """Each trade is one by itself here."""
-        symbol, limit, within = self._symbol(asked.needed("symbol")), asked.limit(), asked.between()
-        trades = [trade for trade in self._trades_of_all(symbol.name) if within(trade.at)]
-        return [
-            {
-                "a": trade.trade_id,
-                "p": _amount(trade.price),
-                "q": _amount(trade.quantity),
-                "f": trade.trade_id,
-                "l": trade.trade_id,
-                "T": _ms(trade.at),
-                "m": (trade.side == BUY) is trade.maker,
-                "M": True,
-            }
-            for trade in _page(trades, lambda trade: trade.trade_id, asked, "fromId", limit)
-        ]
-
-    def _trades_of_all(self, symbol: str) -> list[Trade]:
-        """Each once, the oldest first."""
-        known: dict[int, Trade] = {}
-        with self._venue.lock:
-            for account in self._venue.accounts:
-                known |= {trade.trade_id: trade for trade in self._venue.trades(account, symbol)}
-        return [known[trade_id] for trade_id in sorted(known)]
-
     # Orders
 
     def _place(self, asked: Asked) -> Any:
@@ -447,29 +308,18 @@ class BinanceFace:
         if side not in (BUY, SELL):
             raise Refused(-1117, "Invalid side.")
         kind = _one_of(Kind, asked.needed("type"), Refused(-1116, "Invalid orderType."))
-        quantity, budget, price = asked.amount("quantity"), asked.amount("quoteOrderQty"), asked.amount("price")
-        needed = {
-            Kind.LIMIT: ("timeInForce", "quantity", "price"),
-            Kind.LIMIT_MAKER: ("quantity", "price"),
-            Kind.MARKET: (),
-        }
-        for name in needed[kind]:
-            asked.needed(name)
-        optional = ("quantity", "quoteOrderQty") if kind is Kind.MARKET else ()
-        for name in ("timeInForce", "quantity", "quoteOrderQty", "price"):
-            if name in asked and name not in (*needed[kind], *optional):
-                raise _not_required(name)
-        if quantity is None and budget is None:
-            raise Refused(-1102, "Param 'quantity' or 'quoteOrderQty' must be sent, but both were empty/null!")
-        if quantity is not None and budget is not None:
-            raise Refused(-1128, "Combination of optional parameters invalid.")
+        if kind is Kind.LIMIT:
+            asked.needed("timeInForce")
+        elif "timeInForce" in asked:
+            raise Refused(-1106, "Parameter 'timeInForce' sent when not required.")
+        quantity, price = asked.amount("quantity"), asked.amount("price")
         until = _one_of(TimeInForce, asked.text("timeInForce") or "GTC", Refused(-1115, "Invalid timeInForce."))
         told = asked.text("newOrderRespType") or ("ACK" if kind is Kind.LIMIT_MAKER else "FULL")
         if told not in ("ACK", "RESULT", "FULL"):
             raise Refused(-1130, "Data sent for parameter 'newOrderRespType' is not valid.")
-        if (quantity or 0) > QUANTITY_MAX:
+        if quantity > QUANTITY_MAX:
             raise Refused(-1013, "Filter failure: LOT_SIZE")
-        if (price or 0) > PRICE_MAX:
+        if price > PRICE_MAX:
             raise Refused(-1013, "Filter failure: PRICE_FILTER")
         with self._venue.lock:  # the order and its fills of one moment
             order = self._venue.place(
@@ -478,7 +328,6 @@ class BinanceFace:
                 side,
                 kind,
                 quantity=quantity,
-                quote_quantity=budget,
                 price=price,
                 time_in_force=until,
                 client_order_id=asked.text("newClientOrderId") or self._name(),
@@ -518,28 +367,15 @@ class BinanceFace:
             ended = self._venue.cancel(asked.account, order.symbol, order_id=order.order_id)
         return _cancelled(ended, asked.text("newClientOrderId") or self._name())
 
-    def _cancel_all(self, asked: Asked) -> Any:
-        ended = self._venue.cancel_all(asked.account, self._symbol(asked.needed("symbol")).name)
-        if not ended:
-            raise Refused(-2011, "Unknown order sent.")
-        name = self._name()
-        return [_cancelled(order, name) for order in ended]
-
     def _open_orders(self, asked: Asked) -> Any:
         symbol = self._symbol(asked.needed("symbol")).name if "symbol" in asked else None
         return [_queried(order) for order in self._venue.open_orders(asked.account, symbol)]
 
-    def _all_orders(self, asked: Asked) -> Any:
-        symbol, limit, within = self._symbol(asked.needed("symbol")), asked.limit(), asked.between()
-        orders = [order for order in reversed(self._venue.history(asked.account, symbol.name)) if within(order.at)]
-        return [_queried(order) for order in _page(orders, lambda order: order.order_id, asked, "orderId", limit)]
-
     def _my_trades(self, asked: Asked) -> Any:
-        symbol, limit, within = self._symbol(asked.needed("symbol")), asked.limit(), asked.between()
-        if ("startTime" in asked or "endTime" in asked) and ("orderId" in asked or "fromId" in asked):
-            raise Refused(-1128, "Combination of optional parameters invalid.")
+        """From an id on the first ones; otherwise the newest."""
+        symbol, limit, since = self._symbol(asked.needed("symbol")), asked.limit(), asked.whole("fromId")
         trades = self._venue.trades(asked.account, symbol.name, order_id=asked.whole("orderId"))
-        trades = [trade for trade in trades if within(trade.at)]
+        page = trades[-limit:] if since is None else [trade for trade in trades if trade.trade_id >= since][:limit]
         return [
             {
                 "symbol": trade.symbol,
@@ -556,7 +392,7 @@ class BinanceFace:
                 "isMaker": trade.maker,
                 "isBestMatch": True,
             }
-            for trade in _page(trades, lambda trade: trade.trade_id, asked, "fromId", limit)
+            for trade in page
         ]
 
     # Money
@@ -666,7 +502,7 @@ def _symbol_info(symbol: Symbol, status: str) -> dict[str, Any]:
     ]
     precisions = ("baseAssetPrecision", "quotePrecision", "quoteAssetPrecision")
     commissions = ("baseCommissionPrecision", "quoteCommissionPrecision")
-    allowed = {"icebergAllowed": False, "ocoAllowed": False, "otoAllowed": False, "quoteOrderQtyMarketAllowed": True}
+    allowed = {"icebergAllowed": False, "ocoAllowed": False, "otoAllowed": False, "quoteOrderQtyMarketAllowed": False}
     return {
         "symbol": symbol.name,
         "status": status,
@@ -694,10 +530,10 @@ def _common(order: Order) -> dict[str, Any]:
         "orderId": order.order_id,
         "orderListId": -1,
         "clientOrderId": order.client_order_id,
-        "price": _ZERO if order.price is None else _amount(order.price),
+        "price": _amount(order.price),
         "origQty": _amount(order.quantity),
         "executedQty": _amount(order.executed),
-        "origQuoteOrderQty": _ZERO if order.quote_quantity is None else _amount(order.quote_quantity),
+        "origQuoteOrderQty": _ZERO,
         "cummulativeQuoteQty": _amount(order.gross),
         "status": str(order.status),
         "timeInForce": str(order.time_in_force),
@@ -748,14 +584,6 @@ def _cancelled(order: Order, name: str) -> dict[str, Any]:
     }
 
 
-def _page(found: list[T], id_of: Callable[[T], int], asked: Asked, from_name: str, limit: int) -> list[T]:
-    """Ascending: from an id, or a time, on the first ones; otherwise the newest."""
-    since = asked.whole(from_name)
-    if since is not None:
-        return [one for one in found if id_of(one) >= since][:limit]
-    return found[:limit] if "startTime" in asked else found[-limit:]
-
-
 def _one_of(kind: type[T], text: str, refused: Refused) -> T:
     try:
         return kind(text)  # type: ignore[call-arg]
@@ -766,19 +594,6 @@ def _one_of(kind: type[T], text: str, refused: Refused) -> T:
 def _amount(value: Decimal) -> str:
     """With 8 decimals, or all that it has."""
     return format(value, f".{max(PRECISION, fraction_digits(value))}f")
-
-
-def _rounded(value: Decimal, by: Decimal, digits: int) -> Decimal:
-    if not by:
-        return Decimal(0)
-    return ROUNDING.divide(value, by).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_EVEN, ROUNDING)
-
-
-def _total(amounts: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total
 
 
 def _ms(at: datetime) -> int:

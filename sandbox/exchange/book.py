@@ -36,7 +36,7 @@ class Ending(StrEnum):
 
     FILLED = "FILLED"  # there is none
     RESTS = "RESTS"
-    EXPIRES = "EXPIRES"  # IOC, or no price was named: nobody is left to trade with
+    EXPIRES = "EXPIRES"  # IOC: nobody is left to trade with
     NOT_FILLABLE = "NOT_FILLABLE"  # FOK: nothing trades
     WOULD_TAKE = "WOULD_TAKE"  # post only: nothing trades
     SELF_TRADE = "SELF_TRADE"  # the next to trade with is its own owner's
@@ -62,9 +62,9 @@ class Plan(NamedTuple):
     order_id: int
     owner: str
     buys: bool
-    tick: int | None
+    tick: int
     fills: list[Fill]  # in the order of their happening
-    lots_left: int  # 0 where only a budget was given
+    lots_left: int
     ending: Ending
 
 
@@ -130,43 +130,38 @@ class Book:
         owner: str,
         *,
         buys: bool,
-        tick: int | None = None,
-        lots: int | None = None,
-        budget: int | None = None,
+        tick: int,
+        lots: int,
         time_in_force: TimeInForce = TimeInForce.GTC,
         post_only: bool = False,
     ) -> Plan:
         """What would happen to this order now.
 
-        tick: trade at this price or better; None trades at any, and does not rest (MARKET).
-        lots, budget: one of them. A budget is in ticks × lots, and is used up as far as whole lots go: at the price
-        where it buys none any more the order is FILLED.
+        tick: trade at this price or better.
         Raises ValueError for an order that makes no sense, or an id that rests already.
         """
-        if (lots is None) == (budget is None) or any(given is not None and given < 1 for given in (lots, budget, tick)):
-            raise ValueError(f"{lots} lots, a budget of {budget}, at tick {tick}: one of lots and budget, all above 0")
-        if (tick is None and post_only) or (tick is not None and budget is not None):
-            raise ValueError("only an order with a price can be post only, only one without can have a budget")
+        if lots < 1 or tick < 1:
+            raise ValueError(f"{lots} lots at tick {tick}: both are above 0")
         if order_id in self._orders:
             raise ValueError(f"order {order_id} rests already")
         half = self._asks if buys else self._bids
-        worst = None if tick is None else half.key(tick)
-        if post_only and worst is not None:
+        worst = half.key(tick)
+        if post_only:
             takes = bool(half.keys) and half.keys[-1] >= worst
             ending = Ending.WOULD_TAKE if takes else Ending.RESTS
-            return Plan(order_id, owner, buys, tick, [], lots or 0, ending)
-        fills, left, met_himself = _meet(half, owner, worst, lots, budget)
+            return Plan(order_id, owner, buys, tick, [], lots, ending)
+        fills, left, met_himself = _meet(half, owner, worst, lots)
         if left == 0:
             ending = Ending.FILLED
         elif time_in_force is TimeInForce.FOK:
-            fills, left, ending = [], lots or 0, Ending.NOT_FILLABLE
+            fills, left, ending = [], lots, Ending.NOT_FILLABLE
         elif met_himself:
             ending = Ending.SELF_TRADE
-        elif tick is None or time_in_force is TimeInForce.IOC:
+        elif time_in_force is TimeInForce.IOC:
             ending = Ending.EXPIRES
         else:
             ending = Ending.RESTS
-        return Plan(order_id, owner, buys, tick, fills, 0 if lots is None else left, ending)
+        return Plan(order_id, owner, buys, tick, fills, left, ending)
 
     def carry_out(self, plan: Plan) -> None:
         other = self._asks if plan.buys else self._bids
@@ -174,7 +169,7 @@ class Book:
             other.take(maker, lots)
             if not maker.lots:
                 del self._orders[maker.order_id]
-        if plan.ending is Ending.RESTS and plan.tick is not None:
+        if plan.ending is Ending.RESTS:
             self.rest(Resting(plan.order_id, plan.owner, plan.buys, plan.tick, plan.lots_left))
 
     def rest(self, order: Resting) -> None:
@@ -189,11 +184,6 @@ class Book:
         (self._bids if order.buys else self._asks).take(order, lots)
         return lots
 
-    def best(self, *, bids: bool) -> int | None:
-        """The tick of the highest bid, or of the lowest ask."""
-        half = self._bids if bids else self._asks
-        return abs(half.keys[-1]) if half.keys else None
-
     def levels(self, *, bids: bool, limit: int | None = None) -> list[tuple[int, int]]:
         """(tick, lots) of the first `limit` prices, the best first."""
         half = self._bids if bids else self._asks
@@ -205,26 +195,18 @@ class Book:
         return [order for _, level in half.best_first() for order in level.orders.values()]
 
 
-def _meet(
-    half: _Half, owner: str, worst: int | None, lots: int | None, budget: int | None
-) -> tuple[list[Fill], int, bool]:
-    """(fills, what is left of lots or budget, whether it stopped at an order of the same owner).
-
-    A budget too small for another lot is used up: 0 is left.
-    """
+def _meet(half: _Half, owner: str, worst: int, lots: int) -> tuple[list[Fill], int, bool]:
+    """(fills, what is left of the lots, whether it stopped at an order of the same owner)."""
     fills: list[Fill] = []
-    left = lots if lots is not None else budget or 0
     for key, level in half.best_first():
-        if worst is not None and key < worst:
+        if key < worst:
             break
         for maker in level.orders.values():
             if maker.owner == owner:
-                return fills, left, True
-            take = min(maker.lots, left if lots is not None else left // maker.tick)
-            if not take:
-                return fills, 0, False
+                return fills, lots, True
+            take = min(maker.lots, lots)
             fills.append(Fill(maker, take))
-            left -= take if lots is not None else take * maker.tick
-            if take < maker.lots or not left:
+            lots -= take
+            if not lots:
                 return fills, 0, False
-    return fills, left, False
+    return fills, lots, False

@@ -1,4 +1,4 @@
-"""What a market asks of an order, in the words of Binance's filters, and what the order may cost."""
+"""What a market asks of an order, in the words of Binance's filters."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from decimal import Decimal
 from typing import NamedTuple
 
 from common.money import EXACT, ROUNDING, plain
-from sandbox.exchange.book import Book, Plan
-from sandbox.exchange.orders import SELL, Reason, Symbol, VenueRefused
+from sandbox.exchange.book import Book
+from sandbox.exchange.orders import Reason, Symbol, VenueRefused
 
 _DIGITS_MAX = 20  # before the point: more than any amount has
 
@@ -26,45 +26,22 @@ class Market:
     def quantity(self, lots: int) -> Decimal:
         return EXACT.multiply(lots, self.symbol.quantity_step)
 
-    def quote(self, ticks_by_lots: int) -> Decimal:
-        return EXACT.multiply(ticks_by_lots, EXACT.multiply(self.symbol.price_step, self.symbol.quantity_step))
-
 
 class Terms(NamedTuple):
-    """An order in the whole steps of its market: with lots or, in their place, a budget in ticks × lots."""
+    """An order in the whole steps of its market."""
 
-    lots: int | None
-    budget: int | None
-    tick: int | None  # None for any price
+    lots: int
+    tick: int
 
 
-def terms_of(
-    market: Market,
-    side: str,
-    quantity: Decimal | None,
-    quote_quantity: Decimal | None,
-    price: Decimal | None,
-    *,
-    however_small: bool,
-) -> Terms:
-    """An order at any price is worth what its first trade would make of it, or else what the market's last one did.
-
-    Raises VenueRefused for the first of LOT_SIZE, PRICE_FILTER, MIN_NOTIONAL.
-    """
-    lots = None if quantity is None else _lots_of(market.symbol, quantity)
-    tick = None if price is None else _tick_of(market.symbol, price)
-    budget = None if quote_quantity is None else _budget_of(market, quote_quantity)
-    notional = quote_quantity
-    if quantity is not None:
-        if price is None:
-            best = market.book.best(bids=side == SELL)
-            price = market.last_price if best is None else market.price(best)
-        # Without a price nobody can tell, and there is nobody to trade with.
-        notional = None if price is None else EXACT.multiply(price, quantity)
-    if notional is not None and notional < market.symbol.min_notional and not however_small:
+def terms_of(market: Market, quantity: Decimal, price: Decimal, *, however_small: bool) -> Terms:
+    """Raises VenueRefused for the first of LOT_SIZE, PRICE_FILTER, MIN_NOTIONAL."""
+    terms = Terms(_lots_of(market.symbol, quantity), _tick_of(market.symbol, price))
+    notional = EXACT.multiply(price, quantity)
+    if notional < market.symbol.min_notional and not however_small:
         said = f"{plain(notional)} {market.symbol.quote}; it must be at least {market.symbol.min_notional}"
         raise VenueRefused(Reason.MIN_NOTIONAL, said)
-    return Terms(lots, budget, tick)
+    return terms
 
 
 def _lots_of(symbol: Symbol, quantity: Decimal) -> int:
@@ -82,32 +59,6 @@ def _tick_of(symbol: Symbol, price: Decimal) -> int:
     if tick is None:
         raise VenueRefused(Reason.PRICE_FILTER, f"a price of {price}; it must be a multiple of {symbol.price_step}")
     return tick
-
-
-def _budget_of(market: Market, quote_quantity: Decimal) -> int:
-    """Rounded down. Raises VenueRefused(MIN_NOTIONAL) for less than one."""
-    budget = int(ROUNDING.divide_int(quote_quantity, market.quote(1))) if _sensible(quote_quantity) else 0
-    if not budget:
-        raise VenueRefused(Reason.MIN_NOTIONAL, f"an amount of {quote_quantity} {market.symbol.quote}")
-    return budget
-
-
-def needs_of(
-    market: Market,
-    side: str,
-    quantity: Decimal,
-    quote_quantity: Decimal | None,
-    price: Decimal | None,
-    plan: Plan,
-) -> Decimal:
-    """What the order may cost at most, in what it pays with. One by quote quantity sells what the plan says."""
-    if side == SELL:
-        return quantity
-    if quote_quantity is not None:
-        return quote_quantity
-    if price is not None:
-        return EXACT.multiply(price, quantity)
-    return market.quote(sum(maker.tick * lots for maker, lots in plan.fills))
 
 
 def steps_in(value: Decimal, step: Decimal) -> int | None:

@@ -16,7 +16,6 @@ SELL = "SELL"
 class Kind(StrEnum):
     LIMIT = "LIMIT"
     LIMIT_MAKER = "LIMIT_MAKER"  # post only
-    MARKET = "MARKET"
 
 
 class Status(StrEnum):
@@ -91,7 +90,7 @@ class Trade:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order as it was when one asked. One by quote quantity has the quantity that it came to."""
+    """An order as it was when one asked."""
 
     order_id: int
     client_order_id: str  # "" when none was given
@@ -100,7 +99,7 @@ class Order:
     side: str  # BUY or SELL
     kind: Kind
     time_in_force: TimeInForce
-    price: Decimal | None  # None for MARKET
+    price: Decimal
     quantity: Decimal
     executed: Decimal
     gross: Decimal  # quote, before fees
@@ -108,7 +107,6 @@ class Order:
     reason: str  # why it ended before it was filled, for people; "" otherwise
     at: datetime
     updated_at: datetime
-    quote_quantity: Decimal | None = None  # what was asked to be spent or earned, when that was asked
 
 
 class Reason(StrEnum):

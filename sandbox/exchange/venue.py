@@ -4,8 +4,6 @@ An order is refused (VenueRefused, nothing has changed) or accepted, and then it
 
     LIMIT         trades with whom it meets at its price or better; the rest rests (GTC), or is EXPIRED (IOC, FOK)
     LIMIT_MAKER   rests; refused (WOULD_TAKE) where it would trade at once
-    MARKET        trades at any price, for a quantity or for an amount of quote; without anybody left to trade with
-                  it is EXPIRED with what it got
 
 An account does not trade with itself: an order that meets another of its account's is EXPIRED with what it got
 before (see `book`). What an order may need is locked when it is accepted, and what it does not need any more is
@@ -15,7 +13,7 @@ what was deposited of it, always. Order ids and trade ids ascend, with gaps chos
 trade too.
 
 With `Venue(magic=True)` a test or a person chooses what becomes of an order by the last three significant digits of its
-quantity (0.00777, 1.777 and 7770 are all …777), if it is a customer's and has a price:
+quantity (0.00777, 1.777 and 7770 are all …777), if it is a customer's:
 
     …777  fills at once and in full, at its own price, against the house
     …666  is accepted and at once CANCELED, with nothing filled
@@ -40,7 +38,7 @@ from typing import Any
 from common.money import EXACT, ROUNDING, plain
 from sandbox.exchange.accounts import NOTHING, Account, Entry
 from sandbox.exchange.book import Ending, Plan, Resting, TimeInForce
-from sandbox.exchange.filters import Market, needs_of, steps_in, terms_of
+from sandbox.exchange.filters import Market, steps_in, terms_of
 from sandbox.exchange.orders import (
     BUY,
     FREE,
@@ -231,36 +229,28 @@ class Venue:
         side: str,
         kind: Kind,
         *,
-        quantity: Decimal | None = None,
-        quote_quantity: Decimal | None = None,
-        price: Decimal | None = None,
+        quantity: Decimal,
+        price: Decimal,
         time_in_force: TimeInForce = TimeInForce.GTC,
         client_order_id: str = "",
         dedupe: bool | None = None,
     ) -> Order:
         """Answers the order as it is after it has met the book.
 
-        quote_quantity: only MARKET, in place of `quantity`: spend or earn as much of it as whole lots allow.
         dedupe: None is as the venue does.
 
         Raises AccountUnknown; VenueRefused for the first of: MARKET_CLOSED, UNKNOWN_SYMBOL, LOT_SIZE, PRICE_FILTER,
-        MIN_NOTIONAL, DUPLICATE_ORDER, LOT_SIZE (an amount of quote is too small for the smallest quantity),
-        WOULD_TAKE, INSUFFICIENT_BALANCE; ValueError when both or none of the quantities are given, or a price is
-        missing or too much.
+        MIN_NOTIONAL, DUPLICATE_ORDER, WOULD_TAKE, INSUFFICIENT_BALANCE; ValueError for a side that there is not.
         """
         if side not in (BUY, SELL):
             raise ValueError(f"side is {side!r}; it must be {BUY} or {SELL}")
-        if (quantity is None) == (quote_quantity is None) or (quote_quantity is not None and kind is not Kind.MARKET):
-            raise ValueError("an order has a quantity, or, when it is MARKET, a quote_quantity in its place")
-        if (price is None) != (kind is Kind.MARKET):
-            raise ValueError("every order has a price but a MARKET order")
         with self.lock:
             owner = self._looking(account)
             if self.maintenance:
                 raise VenueRefused(Reason.MARKET_CLOSED, "the venue is under maintenance")
             market = self._market(symbol)
             # What the market's own accounts have left may be small too.
-            terms = terms_of(market, side, quantity, quote_quantity, price, however_small=owner.endless)
+            terms = terms_of(market, quantity, price, however_small=owner.endless)
             if self.dedupe if dedupe is None else dedupe:
                 _refuse_namesake(owner, client_order_id)
             order_id = self._next_order_id()
@@ -270,17 +260,12 @@ class Venue:
                 buys=side == BUY,
                 tick=terms.tick,
                 lots=terms.lots,
-                budget=terms.budget,
                 time_in_force=time_in_force,
                 post_only=kind is Kind.LIMIT_MAKER,
             )
-            magic = _magic(terms.tick, quantity) if self.magic and not owner.endless else None
+            magic = _magic(quantity) if self.magic and not owner.endless else None
             if plan.ending is Ending.WOULD_TAKE and magic is None:
                 raise VenueRefused(Reason.WOULD_TAKE, f"at {price} it would trade at once")
-            if quantity is None:
-                quantity = market.quantity(sum(lots for _, lots in plan.fills))
-                if quantity < market.symbol.min_quantity and plan.ending is Ending.FILLED:
-                    raise VenueRefused(Reason.LOT_SIZE, f"{quote_quantity} {market.symbol.quote} is less than a lot")
             now = self._clock()
             entry = Entry(
                 order_id,
@@ -294,8 +279,7 @@ class Venue:
                 quantity,
                 now,
                 now,
-                needs_of(market, side, quantity, quote_quantity, price, plan),
-                quote_quantity=quote_quantity,
+                quantity if side == SELL else EXACT.multiply(price, quantity),
             )
             if not owner.lock(entry.pays_with, entry.locked):
                 free = plain(owner.free.get(entry.pays_with, NOTHING))
@@ -306,7 +290,7 @@ class Venue:
             if magic is None:
                 self._carry_out(market, entry, plan)
             else:
-                self._conjure(market, entry, terms.lots or 0, magic)
+                self._conjure(market, entry, terms.lots, magic)
             return entry.snapshot()
 
     def cancel(
@@ -437,7 +421,7 @@ class Venue:
             account.doomed.append(entry)
         if not entry.aside:
             symbol, left = entry.symbol, EXACT.subtract(entry.quantity, entry.executed)
-            lots, tick = steps_in(left, symbol.quantity_step), steps_in(entry.price or NOTHING, symbol.price_step)
+            lots, tick = steps_in(left, symbol.quantity_step), steps_in(entry.price, symbol.price_step)
             if lots is None or tick is None:
                 raise ValueError(f"order {entry.order_id} has {left} left at {entry.price}, which are no whole steps")
             self._markets[symbol.name].book.rest(Resting(entry.order_id, entry.account, entry.side == BUY, tick, lots))
@@ -497,7 +481,7 @@ class Venue:
             self._close(entry, Status.FILLED)
         elif plan.ending is Ending.RESTS:
             owed = market.quantity(plan.lots_left)
-            if entry.side == BUY and entry.price is not None:
+            if entry.side == BUY:
                 owed = EXACT.multiply(entry.price, owed)
             self._accounts[entry.account].unlock(entry, all_but=owed)
         else:
@@ -574,7 +558,7 @@ class Venue:
 
     def _with_the_house(self, market: Market, taker: Entry, lots: int) -> None:
         """Trade with the house past the book, at the taker's own price. The market's last price does not change."""
-        if not lots or taker.price is None:
+        if not lots:
             return
         quantity = market.quantity(lots)
         side, needs = (SELL, quantity) if taker.side == BUY else (BUY, EXACT.multiply(taker.price, quantity))
@@ -616,9 +600,7 @@ def _fee(exactly: Decimal) -> Decimal:
     return exactly.quantize(FEE_STEP, ROUND_DOWN, ROUNDING)
 
 
-def _magic(tick: int | None, quantity: Decimal | None) -> str | None:
-    if tick is None or quantity is None:
-        return None
+def _magic(quantity: Decimal) -> str | None:
     digits = plain(quantity).replace(".", "").rstrip("0")[-3:]
     return digits if digits in _MAGIC else None
 

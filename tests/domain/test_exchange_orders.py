@@ -16,7 +16,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.model import (
-    LATE_LOOK_SECONDS,
+    LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
     ExchangeOrder,
@@ -53,10 +53,10 @@ RESTS, FILLS = "1.555", "1"  # quantities: what rests until it is cancelled, and
 SENT, OPEN, FINAL, REFUSED, NEVER, LOST, ABSENT, TURNED_UP, DEALT_WITH = Status
 
 
-# An owner
+# A parent
 
 
-class ThingItem(Item, discriminator="owner_of_an_exchange_order"):
+class ThingItem(Item, discriminator="parent_of_an_exchange_order"):
     told = UnicodeAttribute()
     why = UnicodeAttribute()
     times = DecimalAttribute()
@@ -72,25 +72,25 @@ class Stale(Conflict):
 
 @dataclass(frozen=True)
 class Thing:
-    """An owner that writes down what it is told, where that may follow what it was told before."""
+    """A parent that writes down what it is told, where that may follow what it was told before."""
 
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("accepted", f"{order.status} {order.exchange_order_id}", order.updated_at, "asked")]
+    def on_accepted(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked")]
 
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("refused", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_refused(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("refused", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("never", f"{order.status}: {order.reason}", order.updated_at, "asked")]
+    def on_never(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit([tell("final", f"{fill.executed} of {order.quantity} for {fill.gross}", at, "accepted")])
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted")])
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("late", f"{order.status} {order.exchange_order_id}", order.updated_at, *GIVEN_UP)]
+    def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("turned up", f"{child.status} {child.exchange_order_id}", child.updated_at, *GIVEN_UP)]
 
-    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
-        return [tell("absent", order.status, order.updated_at, "never", "lost")]
+    def on_absent(self, child: ExchangeOrder) -> list[Write]:
+        return [tell("absent", child.status, child.updated_at, "never", "lost")]
 
 
 def tell(word: str, why: str, at: datetime, *after: str) -> Write:
@@ -116,8 +116,15 @@ def named(given: Act | Status) -> str:
     return given.value if isinstance(given, Status) else given.__name__
 
 
+EVERY_LOOK = pytest.mark.parametrize(
+    ("act", "status"),
+    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
+    ids=named,
+)
+
+
 def told(desk: Desk) -> tuple[str, str, int]:
-    """What the owner was told last, in detail, and how many times it was told anything, its own asking included."""
+    """What the parent was told last, in detail, and how many times it was told anything, its own asking included."""
     thing = raw(desk, ID, "THING")
     return thing["told"], thing["why"], int(thing["times"])
 
@@ -160,7 +167,7 @@ def give_up(desk: Desk) -> ExchangeOrder:
 def lose(desk: Desk, order: ExchangeOrder) -> None:
     """An operator gives up what the exchange has forgotten."""
     lost = replace(order, status=LOST, reason="it has forgotten it", resolved_at=desk.clock())
-    desk.table.write(tell("lost", "", desk.clock(), "accepted"), store.resolve(lost))
+    desk.table.write(tell("lost", "", desk.clock(), "accepted"), store.give_up(lost))
 
 
 def at(desk: Desk, status: Status) -> ExchangeOrder:
@@ -181,7 +188,7 @@ def at(desk: Desk, status: Status) -> ExchangeOrder:
     if status in (ABSENT, TURNED_UP, DEALT_WITH):
         order = look_again(desk.at_exchange, order, THING)
     if status is DEALT_WITH:
-        desk.table.write(store.close(order, replace(order, status=DEALT_WITH)))
+        desk.table.write(store.follow_up(order, replace(order, status=DEALT_WITH)))
     assert there(desk).status is status
     return there(desk)
 
@@ -225,7 +232,7 @@ def test_an_order_is_written_down_before_the_exchange_is_asked(desk: Desk) -> No
 def test_an_order_that_is_placed_already_is_not_placed_again(desk: Desk) -> None:
     place(desk)
     before = desk.dynamo.items()
-    with pytest.raises(HasOne):  # the owner's own refusal comes first
+    with pytest.raises(HasOne):  # the parent's own refusal comes first
         place(desk)
     with pytest.raises(ExchangeOrderMoved):
         desk.at_exchange.place(draft(desk), THING, [])
@@ -269,7 +276,7 @@ def test_two_looks_that_miss_an_order_make_it_never_placed(desk: Desk) -> None:
     never = resolve(desk.at_exchange, there(desk), THING)
     why = "the exchange never had the order"
     assert (never, never.status, never.reason) == (there(desk), NEVER, why)
-    assert never.look_at == desk.clock.at + timedelta(seconds=LATE_LOOK_SECONDS)
+    assert never.look_at == desk.clock.at + timedelta(seconds=LAST_LOOK_SECONDS)
     assert told(desk) == ("never", f"NEVER: {why}", 2)
 
 
@@ -360,13 +367,13 @@ def test_a_cancellation_waits_until_the_exchange_has_ended_the_order(desk: Desk)
     assert (there(desk), cancel(desk.at_exchange, order, THING).status) == (order, FINAL)
 
 
-def test_an_owner_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
+def test_a_parent_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
     class Recounting(Thing):
-        def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
             stale = Write.check(ThingItem(ID, "THING"), when=ThingItem.told == "", otherwise=Stale("not so"))
             with pytest.raises(Stale):
                 commit([stale])
-            super().on_final(order, fill, at, commit)
+            super().on_final(child, fill, at, commit)
 
     assert desk.at_exchange.poll(place(desk, FILLS), Recounting()).status is there(desk).status is FINAL
     assert told(desk)[0] == "final"
@@ -446,11 +453,7 @@ def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk)
 # Another exchange, or none
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act: Act, status: Status) -> None:
     """Another is not even asked, though it may know an order of that id; and one that does not answer tells nothing."""
     order = at(desk, status)
@@ -466,7 +469,7 @@ def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act
     assert (desk.dynamo.items(), another.calls.total()) == (before, 0)
 
 
-# The last look, and what comes late
+# The last look, and what turns up
 
 
 @pytest.mark.parametrize("status", [NEVER, LOST])
@@ -491,7 +494,7 @@ def test_an_order_that_the_last_look_finds_is_ended_and_told(desk: Desk, status:
     (placed,) = at_the_exchange(desk)
     assert (placed.status, desk.world.fake.calls["cancel"]) == (AtTheExchange.CANCELED, 0 if ended else 1)
     assert (found.status, found.exchange_order_id, found) == (TURNED_UP, str(placed.order_id), there(desk))
-    assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
+    assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
 
 
 @pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
@@ -505,7 +508,7 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
         desk.world.exchange = desk.world.fake
         if status is REFUSED:
             refused = replace(there(desk), status=REFUSED, reason="no money", resolved_at=desk.clock())
-            desk.table.write(*THING.on_refused(refused), store.resolve(refused))
+            desk.table.write(*THING.on_refused(refused), store.give_up(refused))
         else:
             never = give_up(desk)
             if status is ABSENT:
@@ -519,7 +522,7 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
     (placed,) = at_the_exchange(desk)
     assert (order.status, order) == (TURNED_UP, there(desk))
     assert placed.status == (AtTheExchange.NEW if silent else AtTheExchange.CANCELED)
-    assert told(desk)[:2] == ("late", f"TURNED_UP {placed.order_id}")
+    assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
 
 
 def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) -> None:
@@ -538,11 +541,7 @@ def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) ->
     assert (first.status, second.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 @pytest.mark.parametrize("wrong", ["side", "quantity", "exchange_order_id"])
 def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, status: Status, wrong: str) -> None:
     order = at(desk, status)
@@ -561,7 +560,7 @@ def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, sta
     assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
 
 
-def test_an_owner_that_is_not_ready_for_a_late_order_has_the_last_look(desk: Desk) -> None:
+def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> None:
     order = at(desk, NEVER)
     arrives(desk, order)
     desk.table.write(tell("busy", "", desk.clock(), "never"))
@@ -606,7 +605,7 @@ def test_who_misses_an_order_that_another_has_moved_changes_nothing(desk: Desk, 
     assert desk.dynamo.items() == before
 
 
-def test_an_owner_that_has_moved_on_keeps_its_order_where_it_was(desk: Desk) -> None:
+def test_a_parent_that_has_moved_on_keeps_its_order_where_it_was(desk: Desk) -> None:
     order = place(desk, FILLS)
     desk.table.write(tell("gone", "", desk.clock(), "accepted"))
     before = desk.dynamo.items()
@@ -619,11 +618,11 @@ def move(order: ExchangeOrder, before: Status, after: Status) -> Write:
         case Status.OPEN:
             return store.accept(moved)
         case Status.REFUSED | Status.NEVER | Status.LOST:
-            return store.resolve(moved)
+            return store.give_up(moved)
         case Status.FINAL:
-            return store.settle(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
+            return store.end(order, Fill("CANCELED", Quantity(0, "SOL"), ZERO, ZERO), NOON)
         case _:
-            return store.close(replace(order, status=before), moved)
+            return store.follow_up(replace(order, status=before), moved)
 
 
 @pytest.mark.parametrize(("before", "after"), [(a, b) for a in Status for b in sorted(TRANSITIONS[a])], ids=str)
@@ -641,7 +640,7 @@ def test_a_move_that_the_table_of_states_does_not_have_is_never_made(desk: Desk)
     for before, after in product(Status, Status):
         if after not in TRANSITIONS[before]:
             with pytest.raises(AssertionError):
-                store.close(replace(draft(desk), status=before), replace(draft(desk), status=after))
+                store.follow_up(replace(draft(desk), status=before), replace(draft(desk), status=after))
 
 
 def test_an_order_that_should_be_there_and_is_not_is_missed(desk: Desk) -> None:

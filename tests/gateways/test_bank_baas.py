@@ -217,10 +217,6 @@ def test_only_an_empty_list_says_that_nothing_was_booked() -> None:
     assert unknown.value.facts == {"reference_id": "pay-1"}
 
 
-def test_a_wrong_address_never_looks_like_never_booked() -> None:
-    assert unavailable(http({"data": []}, "404 Not Found"), look_up).facts == {"what": "denied"}
-
-
 # The definite no
 
 
@@ -274,9 +270,3 @@ def test_half_a_no_decides_nothing(status: str) -> None:
 def test_a_call_ends_within_ten_seconds_unless_told_otherwise() -> None:
     seconds = {name: value.default for name, value in signature(BaasBank).parameters.items()}
     assert seconds["connect_seconds"] + seconds["read_seconds"] < 10
-
-
-# TLS
-
-
-# Settings

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import pytest
@@ -80,20 +79,6 @@ def test_a_repeat_answers_with_the_first_as_it_is_now_and_books_nothing(world: W
     world.simulated.settle()
     assert world.pay() == world.bank.find("pay-1")
     assert len(world.simulated.records()) == 1
-
-
-def test_different_references_are_different_credits(world: World) -> None:
-    assert world.pay("pay-1").adjustment_id != world.pay("pay-2").adjustment_id
-    world.simulated.settle()
-    assert world.simulated.credited("a-1") == Money("20.00")
-
-
-def test_many_who_send_one_reference_at_once_make_one_credit(world: World) -> None:
-    with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: world.pay().adjustment_id, range(32)))
-    assert len(set(made)) == 1
-    world.simulated.settle()
-    assert world.simulated.credited("a-1") == TEN
 
 
 @pytest.mark.parametrize(("account_id", "amount"), [("a-2", TEN), ("a-1", Money("10.01")), ("a-1", Money("100"))])

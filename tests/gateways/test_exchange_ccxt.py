@@ -457,33 +457,6 @@ def test_what_an_earlier_call_was_told_says_nothing_about_this_one(stub: Stub, a
             stub.exchange.find("BTC", OURS)
 
 
-def test_callers_at_one_time_are_each_told_what_became_of_their_own_order(stub: Stub) -> None:
-    def decide(request: Request) -> Answer:
-        if request.method == "GET":
-            return Answer(200, info(request.query.removeprefix("symbol=").removesuffix("USDT")))
-        name = stub.parameters(request)["newClientOrderId"]
-        if name.endswith("refused"):
-            return NO_ORDER[0]
-        if name.endswith("dropped"):
-            raise Drop
-        return Answer(200, order(orderId=int(name)))
-
-    def ask(n: int) -> str:
-        name = f"{n + 1}{('', 'refused', 'dropped')[n % 3]}"
-        ticket = Ticket(Side.SELL, Quantity("1", f"A{n % 7}"), Price("100"), name)
-        try:
-            return exchange.place(ticket)
-        except ExchangeRefused:
-            return f"{n + 1}refused"
-        except ExchangeUnavailable as unavailable:
-            return f"{n + 1}dropped" if unavailable.facts == {"what": "connection"} else str(unavailable)
-
-    with serve(decide, name="binance") as face, ThreadPoolExecutor(8) as threads:
-        exchange = CcxtExchange(face.url, api_key="k", secret="s")
-        told = list(threads.map(ask, range(60)))
-    assert told == [f"{n + 1}{('', 'refused', 'dropped')[n % 3]}" for n in range(60)]
-
-
 def test_an_answer_is_that_of_the_caller_who_asked(stub: Stub) -> None:
     """While one waits, and is told nothing in the end, another is refused."""
     asked, refused = Event(), Event()

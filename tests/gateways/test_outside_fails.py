@@ -220,7 +220,7 @@ def test_a_status_that_decides_nothing_leaves_all_open(call: Call, status: str) 
     assert elsewhere.heads == []
 
 
-@pytest.mark.parametrize(("said", "seconds"), [("119", 119), ("0", 0), ("soon", None), ("-5", None), ("9" * 10, None)])
+@pytest.mark.parametrize(("said", "seconds"), [("119", 119), ("0", 0), ("soon", None), ("-5", None), ("9" * 7, None)])
 @pytest.mark.parametrize("status", ["429", "503"])
 @each_system
 def test_the_wait_is_told_when_it_is_told_in_seconds(call: Call, status: str, said: str, seconds: int | None) -> None:

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.harness.expressions import IllegalExpression, condition, update
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import TableSpec
 
@@ -251,10 +250,3 @@ def test_names_and_values_are_exactly_those_that_are_used(text: str | None, give
     expression = {} if text is None else {"ConditionExpression": text}
     with refused("", message):
         table().delete_item(TableName="desk", Key=KEY, **given, **expression)
-
-
-def test_a_text_is_read_once() -> None:
-    assert condition("n = :n") is condition("n = :n")
-    assert update("SET n = :n") is update("SET n = :n")
-    with pytest.raises(IllegalExpression):
-        condition("n =")

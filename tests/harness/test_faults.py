@@ -12,7 +12,6 @@ from tests.harness.faults import (
     Crash,
     CrashAfter,
     CrashBefore,
-    Endless,
     FailBefore,
     Fault,
     Faults,
@@ -209,15 +208,6 @@ def test_a_bank_behind_a_boundary_fails_in_its_callers_words() -> None:
     assert faults.calls[0].arguments == {"0": "p-1"}
 
 
-def test_table_and_bank_are_numbered_in_one_sequence() -> None:
-    world = World(call_1=CrashBefore())
-    pay = world.faults.boundary("bank.pay", lambda: None)
-    world.put()
-    with pytest.raises(Crash):
-        pay()
-    assert [call.operation for call in world.faults.calls] == ["PutItem", "bank.pay"]
-
-
 def test_chance_is_the_same_for_the_same_seed() -> None:
     def outcomes(seed: int) -> list[str]:
         faults = Faults(by_chance(seed, {FailBefore(): 0.2, AnswerLost(): 0.2, LateIndex(): 0.5}))
@@ -233,18 +223,3 @@ def test_chance_is_the_same_for_the_same_seed() -> None:
 
     assert outcomes(1) == outcomes(1) != outcomes(2)
     assert {"FailBefore()" in call for call in outcomes(1)} == {True, False}
-
-
-def test_a_program_that_calls_for_ever_is_ended() -> None:
-    faults = Faults(calls_max=50)
-    client = faults.client(InMemoryDynamoDB(TABLE))
-
-    def stubborn() -> None:
-        while True:
-            try:
-                client.put_item(TableName="desk", Item=order(1))
-            except Exception:
-                continue
-
-    with pytest.raises(Endless):
-        stubborn()

@@ -1,6 +1,5 @@
 """The in-memory table does what AWS documents, in a botocore client's words."""
 
-import time
 from collections.abc import Callable, Iterator
 from enum import StrEnum
 from functools import partial
@@ -446,11 +445,3 @@ def test_lateness_looks_back_only_as_far_as_the_journal_goes(client: Client) -> 
     put(client, *[order(2)] * JOURNAL_LENGTH)
     with client.behind(item_writes=JOURNAL_LENGTH + 5):
         assert "Item" in client.get_item(TableName="desk", Key=KEY)
-
-
-def test_thousands_of_transactions_take_a_second(client: Client) -> None:
-    begun = time.process_time()
-    for number in range(2_000):
-        client.transact_write_items(TransactItems=[insert(4 * number + part) for part in range(4)])
-    assert time.process_time() - begun < 2
-    assert len(client.items()) == 8_000

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import random
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, ParamValidationError
+from botocore.exceptions import ParamValidationError
 from botocore.model import StringShape
 from botocore.validate import ParamValidator
 
@@ -19,9 +17,7 @@ from tests.harness.executions import Execution
 from tests.harness.faults import Crash, Endless
 from tests.harness.machine_rig import (
     END,
-    SELL,
     A,
-    NotFilled,
     Rig,
     catch,
     machine,
@@ -74,16 +70,6 @@ def test_what_is_late_goes_on_from_the_present() -> None:
     rig.service.run()
     assert rig.after(86_400) == 1
     assert rig.service.next_at() == rig.clock.now() + timedelta(seconds=15)
-
-
-def test_a_wait_until_a_time_ends_then_or_at_once_when_it_is_past() -> None:
-    at = "2026-01-01T00:01:30Z"
-    rig = Rig()
-    rig.start(rig.deploy(machine(X=wait(Timestamp=at, Next="Y"), Y=wait(TimestampPath="$.at"))), {"at": at})
-    rig.service.run()
-    assert rig.service.next_at() == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
-    rig.after(100)
-    assert rig.service.executions[0].waits_seconds == [90, 0]
 
 
 def test_a_task_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
@@ -269,16 +255,6 @@ def test_a_token_is_gone_when_its_task_has_failed_be_it_for_a_retry_or_caught() 
             rig.service.send_task_success(taskToken=rig.tokens[-1], output="1")
     rig.after(60)
     assert (execution.visited, execution.error) == (["X", "Y", "Z"], "States.Runtime")
-
-
-def test_a_token_is_only_in_the_context_of_its_own_state() -> None:
-    rig = Rig()
-    later = task("echo", Parameters={"token.$": "$$.Task.Token"})
-    execution = rig.start(rig.deploy(machine(Pay=token_task("keep", Next="Later"), Later=later)))
-    rig.service.run()
-    rig.service.send_task_success(taskToken=rig.tokens[0], output="1")
-    rig.service.run()
-    assert (execution.visited, execution.error) == (["Pay", "Later"], "States.Runtime")
 
 
 def test_what_is_wrong_with_what_is_sent_is_refused_and_the_token_stays() -> None:
@@ -563,31 +539,3 @@ def test_answers_have_the_members_that_botocore_knows_and_no_other() -> None:
 
 
 # Many lives
-
-
-def lives(seed: int, count: int) -> list[tuple[Any, ...]]:
-    """That many sales with everything that goes wrong by chance: what became of each."""
-    dice, rig = random.Random(seed), Rig()
-
-    def poll(event: Any, _: Any) -> Any:
-        if (thrown := dice.random()) < 0.4:
-            raise Crash("gone") if thrown < 0.1 else NotFilled("open")
-        return {**event, "size": dice.choice(["large", "small"]), "cool_seconds": dice.randrange(100)}
-
-    arn = rig.deploy(SELL, poll=poll, pay=rig.keep)
-    for number in range(count):
-        rig.start(arn, {"order_id": f"O{number}", "quantity": 1})
-        if dice.random() < 0.05:
-            rig.service.restart()
-        rig.after(dice.randrange(120))
-        while rig.tokens and dice.random() < 0.7:
-            with contextlib.suppress(ClientError):
-                rig.service.send_task_success(taskToken=rig.tokens.pop(dice.randrange(len(rig.tokens))), output="1")
-    rig.to_the_end()
-    return [(x.status, x.error, x.visited, x.waits_seconds, x.stopped) for x in rig.service.executions]
-
-
-def test_many_lives_are_the_same_every_time() -> None:
-    first = lives(7, 300)
-    assert first == lives(7, 300) != lives(8, 300)
-    assert {None, "GaveUp", "States.ServiceRestart"} <= {error for _, error, *_ in first}

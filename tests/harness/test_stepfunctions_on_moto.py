@@ -29,7 +29,7 @@ from tests.harness.machine_rig import (
     token_task,
     wait,
 )
-from tests.machine import REGION, Run, definition_of
+from tests.machine import REGION, Run
 from tests.machine import run as run_on_moto
 
 Tasks = Mapping[str, Callable[[Any, Any], Any]]
@@ -283,40 +283,3 @@ def test_a_token_may_be_sent_back_before_its_task_returns_as_on_moto() -> None:
 
 
 # Definitions, out of a template
-
-FUNCTION = {"Type": "AWS::Lambda::Function", "Properties": {"Handler": "functions.offramp.tasks.poll"}}
-JOINED = (
-    '{"StartAt":"Poll","States":{"Poll":{"Type":"Task","Resource":"', {"Fn::GetAtt": ["Poll1A2B", "Arn"]},
-    '","Next":"Again"},"Again":{"Type":"Task","TimeoutSeconds":60,"Resource":"arn:', {"Ref": "AWS::Partition"},
-    ':states:::lambda:invoke.waitForTaskToken","Parameters":{"FunctionName":"', {"Ref": "PollAlias"},
-    '","Payload.$":"$"},"End":true}}}',
-)  # fmt: skip
-TEMPLATE = {
-    "Resources": {
-        "Poll1A2B": FUNCTION,
-        "PollAlias": {"Type": "AWS::Lambda::Alias", "Properties": {"FunctionName": {"Ref": "Poll1A2B"}}},
-        "SellOrder77": {
-            "Type": "AWS::StepFunctions::StateMachine",
-            "Properties": {"DefinitionString": {"Fn::Join": ["", list(JOINED)]}},
-        },
-        "Ticker88": {"Type": "AWS::StepFunctions::StateMachine", "Properties": {"DefinitionString": "{}"}},
-    }
-}
-
-
-def test_a_template_gives_the_definition_with_the_names_of_its_tasks() -> None:
-    states = definition_of(TEMPLATE, "SellOrder")["States"]
-    assert states["Poll"]["Resource"] == "poll"
-    assert states["Again"]["Resource"] == "arn:aws:states:::lambda:invoke.waitForTaskToken"
-    assert states["Again"]["Parameters"]["FunctionName"] == "poll"
-
-
-def test_a_prefix_that_fits_no_machine_is_refused() -> None:
-    with pytest.raises(AssertionError, match="0 machines begin with Purchase"):
-        definition_of(TEMPLATE, "Purchase")
-
-
-def test_the_definition_of_a_template_runs_as_on_moto() -> None:
-    definition = definition_of(TEMPLATE, "SellOrder")
-    seen = same(definition, {"n": 1}, lambda: {"poll": lambda event, _: {"n": event["n"] + 1}}, told="paid")
-    assert (seen.visited, seen.output) == (["Poll", "Again"], {"paid": True})

@@ -50,7 +50,7 @@ class Rule:
 
 RULES = (
     Rule("PayoutsFailed", "PayoutsFailed", "payouts-failed"),
-    Rule("LateFills", "LateFills", "late-fills"),
+    Rule("OrdersTurnedUp", "OrdersTurnedUp", "orders-turned-up"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
     Rule("Drift", "Drift", "drift", statistic="Maximum"),

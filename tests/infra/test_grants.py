@@ -327,8 +327,8 @@ def payouts_in_the_way(recorder: Recorder) -> None:
             desk.events.receive(event)
         with patch.object(payouts_tasks, "payouts", lambda desk=desk: desk.payouts):
             awaited = recorder.as_("payouts.await_payout", payouts_tasks.await_payout)
-            awaited({"order_id": thing, "token": "late"}, None)
-            awaited({"order_id": thing[:1] + "A" * 25, "token": "lost"}, None)
+            awaited({"id": thing, "token": "late"}, None)
+            awaited({"id": thing[:1] + "A" * 25, "token": "lost"}, None)
 
 
 def decided_sales(recorder: Recorder) -> None:
@@ -347,7 +347,7 @@ def decided_sales(recorder: Recorder) -> None:
         item = withdrawn(desk, f"{order_id}-01")
         desk.events.receive(event)
         desk.dynamo.put_item(TableName="desk", Item=item)
-        recorder.as_(function, desk.interventions.replay)(event.event_id, "ticket 4713", "olga")
+        recorder.as_(function, desk.interventions.replay)(event.event_id, "ticket 4713", "olga", dry_run=False)
 
 
 def handed_over(recorder: Recorder) -> None:
@@ -360,7 +360,7 @@ def handed_over(recorder: Recorder) -> None:
             if function == "offramp.api":
                 asked = partial(recorder.as_(function, desk.offramp.cancel), order_id)
             else:
-                asked = partial(getattr(offramp_tasks, function.partition(".")[2]), {"order_id": order_id}, Context())
+                asked = partial(getattr(offramp_tasks, function.partition(".")[2]), {"id": order_id}, Context())
             asked()
             desk.world.machines.restart()
             asked()
@@ -383,7 +383,7 @@ def redriven_too_late(recorder: Recorder) -> None:
     assert item is not None
     desk.table.write(work.redriven(item, desk.clock()))
     with patch.object(payouts_tasks, "payouts", lambda: desk.payouts):
-        payouts_tasks.read_payout({"order_id": order_id}, Context())
+        payouts_tasks.read_payout({"id": order_id}, Context())
     found = work.find(desk.table, keys.SELL_ORDER(order_id=order_id))
     assert found is not None
     assert found.needs_person
@@ -451,7 +451,7 @@ def rounds(recorder: Recorder) -> None:
         return oracle
 
     with (
-        patch.object(orders_schedule, "market", lambda: desk.market),
+        patch.object(orders_schedule, "catalogue", lambda: desk.catalogue),
         patch.object(orders_schedule, "book", lambda: desk.book),
         patch.object(orders_schedule, "_oracle", priced),
     ):

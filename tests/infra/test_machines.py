@@ -322,35 +322,8 @@ def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it() -> None:
     assert caught["Next"] == "CheckPayout"
 
 
-@EACH
-def test_every_task_gets_what_it_reads_of_its_event(machine: str) -> None:
-    """A member that a task reads and the state does not send would be a KeyError in every execution."""
-    read = {
-        function.name: _members(function)
-        for of in (offramp_tasks, payouts_tasks, purchases_tasks)
-        for function in _functions(of)
-    }
-    for name, state in task_states(machine):
-        parameters = state["Parameters"]
-        sent = parameters["Payload"] if ":" in state["Resource"] else parameters
-        assert {member.removesuffix(".$") for member in sent} >= read[function_of(state)], name
-
-
 def _functions(module: Any) -> list[ast.FunctionDef]:
     return [node for node in ast.parse(inspect.getsource(module)).body if isinstance(node, ast.FunctionDef)]
-
-
-def _members(function: ast.FunctionDef) -> set[str]:
-    """Of the event: `event["token"]`; `step` reads the id."""
-    found = {
-        node.slice.value
-        for node in ast.walk(function)
-        if isinstance(node, ast.Subscript)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "event"
-        and isinstance(node.slice, ast.Constant)
-    }
-    return {"order_id", *map(str, found)}
 
 
 def test_a_function_ends_before_a_state_could_think_it_dead() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Any
@@ -11,10 +10,9 @@ from typing import Any
 import pytest
 
 from common.domain.exchange_orders.model import POLL_DELAY_SECONDS_MAX, POLL_LIMIT, Fill
-from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.money import Money, Quantity
 from common.owner import Owner
-from functions.offramp.model import SellOrderNotFound, Sold, Status
+from functions.offramp.model import SaleResult, Status
 from sandbox.exchange.orders import Fees
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
@@ -22,7 +20,6 @@ from tests.harness.executions import Execution
 from tests.outside import ACCOUNT, ARN_PREFIX
 from tests.seen import (
     SYMBOL,
-    around,
     at_the_exchange,
     attempts,
     awaiting,
@@ -159,26 +156,6 @@ def test_what_is_not_filled_in_time_is_cancelled_and_what_was_is_paid(desk: Desk
     assert "CancelSellOrder" in execution.visited
 
 
-def test_a_cancellation_is_asked_for_until_the_order_has_ended(desk: Desk, ann: Owner) -> None:
-    """It fails, is unknown, is not answered, and takes its time before it is done."""
-    answers = iter([ExchangeUnavailable("no answer"), ExchangeOrderUnknown("no such order"), None, None])
-
-    def cancel(real: Callable[..., None], *asked: Any) -> None:
-        answer = next(answers, real)
-        if isinstance(answer, Exception):
-            raise answer
-        if answer is real:
-            real(*asked)
-
-    desk.world.exchange = around(desk.world.fake, cancel=cancel)
-    desk.world.fake.drop_answer_next("cancel")
-    order = desk.cash_out(ann, "1.555")
-    desk.run()
-    assert (status(desk, order.order_id), coins(desk, ann)) == (Status.BASE_TXN_FAILED, (10, 0))
-    (execution,) = executions(desk, order.order_id)
-    assert execution.visited.count("CancelSellOrder") == 1
-
-
 # The exchange is silent: nothing is decided on a guess
 
 
@@ -266,7 +243,7 @@ def test_a_sale_that_brought_less_than_a_cent_is_filled_without_a_payout(desk: D
 
 
 def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
-    sold = Sold(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
+    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
     assert (sold.proceeds, sold.left_over) == (Money(0), Money("-0.25"))
 
 
@@ -275,7 +252,7 @@ def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
 
 def start(desk: Desk, order_id: str, name: str | None = None, machine: str = "sell-order") -> Execution:
     """Somebody starts a machine by hand, and it runs as far as it goes now."""
-    given = json.dumps({"order_id": order_id})
+    given = json.dumps({"id": order_id})
     arn = f"{ARN_PREFIX}{machine}"
     desk.world.machines.start_execution(stateMachineArn=arn, name=name or order_id, input=given)
     desk.world.machines.run()
@@ -331,14 +308,6 @@ def test_what_is_asked_at_another_time_than_its_own_only_says_what_is_next(desk:
     for task in (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again):
         assert [task(thing).stage for thing in (over, unsold, failed, paying)] == ["SOLD", "DONE", "SOLD", "SOLD"]
     assert (desk.dynamo.items(), desk.world.fake.calls.total()) == (before, asked)
-
-
-def test_nothing_is_asked_about_an_order_that_does_not_exist(desk: Desk) -> None:
-    offramp, nobodys = desk.offramp, "S" + "A" * 25
-    for task in (offramp.read, offramp.resolve, offramp.poll, offramp.cancel, offramp.look_again):
-        with pytest.raises(SellOrderNotFound):
-            task(nobodys)
-    assert desk.world.fake.calls.total() == 0
 
 
 def test_an_order_has_one_execution_at_a_time_however_often_it_is_started(desk: Desk, ann: Owner) -> None:

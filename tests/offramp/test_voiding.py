@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from common.acts import OperatorOutcome
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable, OrderReport
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import SaleRefused, SaleUnresolved, SellOrderNotFound, SellOrderNotOpen, Status
 from sandbox.exchange.orders import Status as AtTheExchange
@@ -214,7 +214,7 @@ def test_an_order_that_turned_up_and_is_redriven_waits_for_a_person_again(desk: 
     desk.run(until=lambda: coins(desk, ann) == (10, 0))
     way.arrives()
     desk.run()
-    desk.interventions.redrive(intent(desk), "is it really there?", "olga")
+    desk.interventions.redrive(intent(desk), "is it really there?", "olga", dry_run=False)
     desk.run()
     assert waits_for_person(desk, intent(desk))
     assert len(executions(desk, intent(desk))) == 2

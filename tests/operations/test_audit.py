@@ -8,12 +8,12 @@ import pytest
 
 from common.domain import audit, timeline
 from common.domain.audit import AuditEntry
-from common.domain.timeline import BANK, CLOCK, Event
+from common.domain.timeline import BANK, CLOCK, TimelineEvent
 from common.table.transaction import Busy
 from tests.desk import NOON, Desk
 
 ENTRY = AuditEntry(NOON, "olga", "offramp void", "S1", "ticket 4711")
-EVENT = Event(NOON, "PENDING", "PENDING", "attempt 1 rejected", BANK)
+EVENT = TimelineEvent(NOON, "PENDING", "PENDING", "attempt 1 rejected", BANK)
 
 
 @pytest.mark.parametrize("other", [{"operator": "oleg"}, {"action": "work redrive"}, {"detail": "ticket 4712"}])

@@ -14,8 +14,8 @@ from common import keys
 from common.domain.catalogue.model import Asset, Execution, PrecisionLowered
 from common.domain.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
 from common.domain.ledger.model import AccountNotFound
-from common.domain.payouts.events import EventNotFound, Taken
-from common.domain.payouts.model import ATTEMPTS_MAX
+from common.domain.payouts.events import EventNotFound
+from common.domain.payouts.model import ATTEMPTS_MAX, EventOutcome
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
 from common.money import Money
@@ -55,12 +55,12 @@ class Unreachable:
 
 
 def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> None:
-    market = desk.orders.market
-    assert "OP" not in market.listings()
-    done = desk.interventions.save_asset(asset(), "a new coin", "olga")
+    catalogue = desk.orders.catalogue
+    assert "OP" not in catalogue.listings()
+    done = desk.interventions.save_asset(asset(), "a new coin", "olga", dry_run=False)
     assert (done.before, done.after, done.done) == (None, "ACTIVE", True)
     desk.clock.forward(seconds=5)
-    assert market.listings()["OP"].asset == asset()
+    assert catalogue.listings()["OP"].asset == asset()
     (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.operator, entry.action, entry.subject) == ("olga", "catalogue save", "OP")
     assert "estimate_band_bps 200" in entry.detail
@@ -70,7 +70,7 @@ def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> 
 def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
     """And what is so already changes nothing, and leaves no entry."""
     for saved in (asset(), asset(), replace(asset(), min_notional=Money(5), active=False)):
-        done = desk.interventions.save_asset(saved, "ticket 4716", "olga")
+        done = desk.interventions.save_asset(saved, "ticket 4716", "olga", dry_run=False)
     assert (done.before, done.after) == ("ACTIVE", "INACTIVE")
     assert done.says == "min_notional from 1.00 to 5.00, active from True to False"
     changed, new = desk.operations.audit("2026-11-21", limit=10, after=None).items
@@ -80,9 +80,23 @@ def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
     with pytest.raises(ImpossibleAsset):
-        desk.interventions.save_asset(asset(low="10", high="9.99"), "by mistake", "olga")
+        desk.interventions.save_asset(asset(low="10", high="9.99"), "by mistake", "olga", dry_run=False)
     with pytest.raises(ImpossibleAsset):
-        desk.interventions.save_asset(asset("USD"), "by mistake", "olga")
+        desk.interventions.save_asset(asset("USD"), "by mistake", "olga", dry_run=False)
+
+
+def test_an_asset_bought_at_the_exchange_has_the_decimals_of_its_fees(desk: Desk) -> None:
+    """One that has fewer, of old, may be switched off; one of the desk's own book needs none."""
+    bought = replace(asset(), execution=Execution.EXCHANGE)
+    for coarse in (replace(bought, precision=7), replace(bought, precision=0)):
+        with pytest.raises(ImpossibleAsset, match="its precision is to be 8 or more"):
+            desk.interventions.save_asset(coarse, "by mistake", "olga", dry_run=False)
+    for fine in (
+        replace(bought, precision=0, active=False),
+        bought,
+        replace(asset("COIN"), precision=0),
+    ):
+        assert desk.interventions.save_asset(fine, "ticket 4716", "olga", dry_run=False).done
 
 
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
@@ -97,7 +111,7 @@ def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
     assert desk.operations.work(both, overdue_only=True, limit=10) == []
     desk.clock.forward(days=2)
     (late,) = desk.operations.work(both, overdue_only=True, limit=10)
-    assert (late.id, late.overdue, late.context) == (withdrawal.transfer_id, True, "accounts")
+    assert (late.id, late.overdue, late.backlog) == (withdrawal.transfer_id, True, "accounts")
     desk.by_hand("give_back", withdrawal.transfer_id, "unknown bank", "olga")
     assert [w.id for w in desk.operations.work(both, overdue_only=False, limit=10)] == [order.order_id]
 
@@ -105,7 +119,7 @@ def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
 def test_an_operator_ends_an_order_that_can_not_be_carried_out(desk: Desk) -> None:
     ann = desk.customer(usd="100.00")
     order = desk.buy(ann, "1", order_price="90")
-    done = desk.orders.fail(order.order_id, "asset delisted", "olga")
+    done = desk.orders.fail(order.order_id, "asset delisted", "olga", dry_run=False)
     assert (done.before, done.after, done.done) == ("PENDING", "FAILED", True)
     failed = desk.orders.order(ann, order.order_id)
     assert (failed.status, failed.reason) == (Status.FAILED, "asset delisted")
@@ -122,10 +136,10 @@ def test_who_has_no_account_has_no_books(desk: Desk) -> None:
 
 
 def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
-    desk.interventions.save_asset(asset(), "a new coin", "olga")
+    desk.interventions.save_asset(asset(), "a new coin", "olga", dry_run=False)
     with pytest.raises(PrecisionLowered):
-        desk.interventions.save_asset(replace(asset(), precision=2), "by mistake", "olga")
-    desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga")
+        desk.interventions.save_asset(replace(asset(), precision=2), "by mistake", "olga", dry_run=False)
+    desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga", dry_run=False)
 
 
 class TestClients:
@@ -135,7 +149,7 @@ class TestClients:
         account = "acc-1" if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
         client = replace(client, **more)
-        assert desk.interventions.save_client(client, "ticket 4716", "olga").after == client.status
+        assert desk.interventions.save_client(client, "ticket 4716", "olga", dry_run=False).after == client.status
         return client
 
     @pytest.mark.parametrize("kind", ClientKind)
@@ -150,7 +164,7 @@ class TestClients:
         entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert (entry.operator, entry.action, entry.subject) == ("olga", "clients save", "main")
         assert entry.detail == f"{kind}, status from ACTIVE to BLOCKED: ticket 4716"
-        again = desk.interventions.save_client(blocked, "ticket 4716", "olga")
+        again = desk.interventions.save_client(blocked, "ticket 4716", "olga", dry_run=False)
         assert (again.before, again.after, again.done) == ("BLOCKED", "BLOCKED", False)
 
     def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:
@@ -198,7 +212,7 @@ class TestStories:
         bought = desk.operations.story(first.order_id)
         assert (bought.kind, bought.pool, bought.batch, bought.members) == ("purchase", "SOL:0", first.batch_id, [])
         with pytest.raises(NotDriven):
-            desk.interventions.redrive(first.batch_id, "by mistake", "olga")
+            desk.interventions.redrive(first.batch_id, "by mistake", "olga", dry_run=False)
 
     def test_of_a_closed_batch_tell_its_pool_and_members_and_the_pool_is_empty(self, desk: Desk) -> None:
         ann = trader(desk)
@@ -302,7 +316,7 @@ class TestRedriving:
 
     def test_goes_on_from_the_table_under_the_next_name(self, desk: Desk) -> None:
         asked = self.dead(desk)
-        done = desk.interventions.redrive(asked, "the host was restarted", "olga")
+        done = desk.interventions.redrive(asked, "the host was restarted", "olga", dry_run=False)
         assert (done.before, done.after, done.done) == ("PENDING", "PENDING", True)
         story = desk.operations.story(asked)
         assert story.execution is not None
@@ -324,14 +338,14 @@ class TestRedriving:
             (running.transfer_id, StillRunning),
         ):
             with pytest.raises(refusal):
-                desk.interventions.redrive(thing_id, "by mistake", "olga")
+                desk.interventions.redrive(thing_id, "by mistake", "olga", dry_run=False)
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
 
     def test_writes_nothing_where_step_functions_can_not_say_whether_it_runs(self, desk: Desk) -> None:
         asked = self.dead(desk)
         before, desk.world.client = desk.dynamo.items(), Unreachable()
         with pytest.raises(MachinesUnavailable):
-            desk.interventions.redrive(asked, "the host was restarted", "olga")
+            desk.interventions.redrive(asked, "the host was restarted", "olga", dry_run=False)
         assert desk.dynamo.items() == before
         desk.world.client = desk.world.machines
 
@@ -390,21 +404,21 @@ EARLY = BankEvent("evt_early", Adjustment("adj_1", f"W{'A' * 25}-01", "acc-ann",
 class TestParkedEvents:
     def test_are_listed_oldest_first_until_they_are_dismissed(self, desk: Desk) -> None:
         for n in range(3):
-            assert desk.events.receive(replace(EARLY, event_id=f"evt_{n}")) is Taken.PARKED
+            assert desk.events.receive(replace(EARLY, event_id=f"evt_{n}")) is EventOutcome.PARKED
         assert [item.PK for item in desk.operations.parked(10)] == [f"HOOK#evt_{n}" for n in range(3)]
         assert [item.PK for item in desk.operations.parked(2)] == ["HOOK#evt_0", "HOOK#evt_1"]
-        done = desk.interventions.dismiss("evt_1", "a test of theirs", "olga")
+        done = desk.interventions.dismiss("evt_1", "a test of theirs", "olga", dry_run=False)
         assert (done.before, done.after, done.done) == ("PARKED", "DISMISSED", True)
         assert [item.PK for item in desk.operations.parked(10)] == ["HOOK#evt_0", "HOOK#evt_2"]
         for act in (desk.interventions.dismiss, desk.interventions.replay):
-            again = act("evt_1", "again", "otto")
+            again = act("evt_1", "again", "otto", dry_run=False)
             assert (again.before, again.after, again.done) == ("DISMISSED", "DISMISSED", False)
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert (entry.operator, entry.action, entry.subject) == ("olga", "parked dismiss", "evt_1")
 
     def test_that_still_can_not_be_placed_stay_and_leave_no_entry(self, desk: Desk) -> None:
         desk.events.receive(EARLY)
-        replayed = desk.interventions.replay("evt_early", "let us see", "olga")
+        replayed = desk.interventions.replay("evt_early", "let us see", "olga", dry_run=False)
         assert (replayed.after, replayed.done, replayed.says) == ("PARKED", False, "no attempt has this reference")
         assert len(desk.operations.parked(10)) == 1
         assert desk.operations.audit("2026-11-21", limit=10, after=None).items == []
@@ -412,8 +426,10 @@ class TestParkedEvents:
     @pytest.mark.parametrize("act", ["replay", "dismiss"])
     def test_are_decided_by_one_of_two_operators_at_once(self, desk: Desk, act: str) -> None:
         desk.events.receive(EARLY)
-        before_next_write(desk, lambda: desk.interventions.dismiss("evt_early", "a test of theirs", "oleg"))
-        told = getattr(desk.interventions, act)("evt_early", "let us see", "olga")
+        before_next_write(
+            desk, lambda: desk.interventions.dismiss("evt_early", "a test of theirs", "oleg", dry_run=False)
+        )
+        told = getattr(desk.interventions, act)("evt_early", "let us see", "olga", dry_run=False)
         assert (told.before, told.after, told.done) == ("DISMISSED", "DISMISSED", False)
         (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert entry.operator == "oleg"
@@ -421,7 +437,7 @@ class TestParkedEvents:
     def test_that_were_never_sent_are_not_found(self, desk: Desk) -> None:
         for act in (desk.interventions.replay, desk.interventions.dismiss):
             with pytest.raises(EventNotFound):
-                act("evt_unheard_of", "by mistake", "olga")
+                act("evt_unheard_of", "by mistake", "olga", dry_run=False)
 
     def test_wait_in_the_list_of_work(self, desk: Desk) -> None:
         desk.events.receive(EARLY)
@@ -432,6 +448,10 @@ class TestParkedEvents:
 def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None:
     """What waits anywhere is found by an operator who asks for everything, and so is every machine's dead."""
     ann = trader(desk)
+    desk.world.simulated.set_outcome("pending", times=1)
+    asked = desk.accounts.withdraw(ann, "p", Money(1), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    desk.proposals.propose("work decide-payout", asked, {"paid": "1.00"}, "line 11", "late", "otto", dry_run=False)
     desk.buy(ann, "2")
     desk.buy(ann, "1", order_price="90")
     desk.cash_out(ann, "1")
@@ -445,9 +465,9 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.reconciliation.round(lambda: True)
     desk.dynamo.put_item(TableName="desk", Item=line)
     waiting = {item["open_work"]["S"].partition("#")[0] for item in desk.dynamo.items() if "open_work" in item}
-    assert waiting == set(keys.WORK)
+    assert waiting == set(keys.BACKLOGS)
     assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(keys.MACHINES)
-    listed = desk.operations.work(keys.WORK, overdue_only=False, limit=100)
+    listed = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=100)
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
 
 

@@ -80,7 +80,7 @@ class Slow:
 
     def start(self, thing_id: str) -> str:
         arn: str = self.desk.world.machines.start_execution(
-            stateMachineArn=f"{ARN_PREFIX}payout", name=thing_id, input=f'{{"order_id": "{thing_id}"}}'
+            stateMachineArn=f"{ARN_PREFIX}payout", name=thing_id, input=f'{{"id": "{thing_id}"}}'
         )["executionArn"]
         return arn
 

@@ -13,8 +13,7 @@ import pytest
 
 from common.domain.ledger.model import InsufficientAsset, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
-from common.domain.payouts.events import Taken
-from common.domain.payouts.model import PayoutUnsettled, Stage
+from common.domain.payouts.model import EventOutcome, PayoutUnsettled, Stage
 from common.errors import Unavailable
 from common.idempotency import Replayable
 from common.money import Money
@@ -81,7 +80,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     desk, interleaver = shared(at_random(7), faults=faults)
     ann = desk.customer(usd="1000000.00")
     desk.buy(ann, "500")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     writers, each = 32, deep(everyday=16, full=63)  # 2,016 orders
     kept: list[Replayable[Order]] = []
 
@@ -109,7 +108,7 @@ def test_no_sale_starves_among_buyers_and_sellers_of_the_same_asset(choose: Choi
     desk, interleaver = shared(choose)
     ann = desk.customer(usd="1000000.00")
     desk.buy(ann, "100")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
 
     def buyer(n: int) -> Callable[[], object]:
         return lambda: [desk.buy(ann, "1", key=f"b{n}-{i}") for i in range(20)]
@@ -128,7 +127,7 @@ def test_no_sale_starves_among_buyers_and_sellers_of_the_same_asset(choose: Choi
 def test_one_key_sent_by_eight_at_once_is_one_order(seed: int) -> None:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="1000.00")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     outcomes = interleaver.run(*[lambda: desk.place(ann, "BUY", "1", key="k")] * 8)
     placed = [outcome.result() for outcome in outcomes]
     assert Counter(p.replayed for p in placed) == {False: 1, True: 7}
@@ -142,7 +141,7 @@ def test_the_last_dollars_are_spent_once(seed: int) -> None:
     desk, interleaver = shared(at_random(seed))
     ann = desk.customer(usd="250.00")
     desk.clients(ann)
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     outcomes = interleaver.run(
         *(partial(desk.buy, ann, "1", key=f"b{n}") for n in range(3)),
         lambda: desk.accounts.withdraw(ann, "w", Money(100), "ann-bank"),
@@ -159,7 +158,7 @@ def test_the_last_units_are_sold_once_and_take_all_the_cost_with_them(seed: int)
     ann = desk.customer(usd="1000.00")
     desk.mark("BTC", "33.333333")
     desk.buy(ann, "3")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     sales = interleaver.run(*(partial(desk.sell, ann, "1", key=f"s{n}") for n in range(5)))
     assert sum(outcome.error is None for outcome in sales) == 3
     _, (btc,) = desk.orders.holdings(ann)
@@ -255,8 +254,8 @@ def test_an_attempt_that_two_webhooks_and_a_look_up_decide_is_decided_once(seed:
         lambda: desk.payouts.wait(asked, "a token that is gone"),
     )
     taken = [outcome.result() for outcome in outcomes[:3]]
-    assert taken.count(Taken.APPLIED) <= 1
-    assert Taken.PARKED not in taken
+    assert taken.count(EventOutcome.APPLIED) <= 1
+    assert EventOutcome.PARKED not in taken
     assert outcomes[3].result().stage is Stage.PAID
     assert outcomes[4].error is None
     assert desk.accounts.withdrawal(ann, asked).status == "COMPLETED"
@@ -270,7 +269,7 @@ def test_the_last_coins_are_sold_here_or_cashed_out_and_not_both(seed: int) -> N
     ann = desk.customer(usd="1000.00")
     desk.clients(ann)
     desk.buy(ann, "1")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     outcomes = interleaver.run(
         lambda: desk.sell(ann, "1", key="s"),
         lambda: desk.sell(ann, "1", key="l", order_price="110"),

@@ -199,7 +199,7 @@ def test_matching_that_runs_out_of_time_goes_on_in_the_next_round(desk: Desk) ->
         desk.buy(ann, "1", order_price="90")
     desk.mark("BTC", "90")
     time_left = iter([True, True, False])
-    assert desk.book.match(desk.market.listing("BTC"), lambda: next(time_left)) == 2
+    assert desk.book.match(desk.catalogue.listing("BTC"), lambda: next(time_left)) == 2
     assert desk.match() == 3
 
 

@@ -17,7 +17,7 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
     Quote,
 )
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.ledger.model import AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money, Price
@@ -220,7 +220,7 @@ def test_a_price_from_the_future_is_not_traded_on(desk: Desk) -> None:
 
 def test_all_processes_change_the_price_at_one_instant_however_old_their_views(desk: Desk) -> None:
     """Otherwise a customer buys from the one that is behind and sells to the one that is not."""
-    views = [Market(desk.table, desk.clock) for _ in range(3)]
+    views = [Catalogue(desk.table, desk.clock) for _ in range(3)]
     with desk.table.transaction() as tx:
         tx.add(catalogue.mark("BTC", Quote(Price(105), "test", desk.clock()), desk.clock.at))
     marked_at, seen = desk.clock.at, set()

@@ -27,7 +27,7 @@ def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     """The schedule's door opened onto the desk of the test and a market that the test moves."""
     found = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
     found.set_price("btc", "100")
-    monkeypatch.setattr(schedule, "market", lambda: desk.market)
+    monkeypatch.setattr(schedule, "catalogue", lambda: desk.catalogue)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
     monkeypatch.setattr(schedule, "_oracle", lambda _: found)
     monkeypatch.setattr(clock, "now", desk.clock)
@@ -70,8 +70,8 @@ def test_a_source_whose_time_goes_back_does_not_bring_the_old_price_back(desk: D
     desk.clock.forward(minutes=1)
     oracle.set_price("btc", "99", age_seconds=100)
     assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
-    assert desk.market.listing("BTC").quote is not None
-    assert str(desk.market.listing("BTC").quote.price) == "100"  # type: ignore[union-attr]
+    assert desk.catalogue.listing("BTC").quote is not None
+    assert str(desk.catalogue.listing("BTC").quote.price) == "100"  # type: ignore[union-attr]
 
 
 def test_a_round_without_time_left_fills_nothing_and_the_next_one_does(desk: Desk, oracle: Oracle) -> None:
@@ -104,7 +104,7 @@ def test_a_slip_of_the_source_is_not_traded_on_a_jump_is_after_minutes(desk: Des
 
 def test_a_quote_from_the_future_is_left_out_and_does_not_block_the_asset(desk: Desk, oracle: Oracle) -> None:
     ahead = Quote(Price(100), "test", desk.clock.at + timedelta(days=3650))
-    assert not desk.market.listing("BTC").believable(ahead, desk.clock.at)
+    assert not desk.catalogue.listing("BTC").believable(ahead, desk.clock.at)
 
 
 def test_one_broken_order_does_not_stand_in_the_way_of_the_others(

@@ -16,7 +16,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
-    SALE,
+    CASH_OUT,
     AttemptStatus,
     Payout,
     PayoutNotFound,
@@ -340,12 +340,12 @@ def test_a_client_who_was_blocked_meanwhile_is_not_paid_until_a_person_redrives(
     (execution,) = executions(desk, order.order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
 
-    desk.interventions.redrive(order.order_id, "still blocked, as it turns out", "olga")
+    desk.interventions.redrive(order.order_id, "still blocked, as it turns out", "olga", dry_run=False)
     desk.run()
     assert (attempts(desk, order.order_id), client_id in (waits_for_person(desk, order.order_id) or "")) == ([], True)
 
     block(desk, ann, kind, ClientStatus.ACTIVE)
-    desk.interventions.redrive(order.order_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(order.order_id, "unblocked after a call", "olga", dry_run=False)
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["COMPLETED"])
     assert [e.name for e in executions(desk, order.order_id)] == [
@@ -372,7 +372,7 @@ def test_a_client_who_is_blocked_after_an_attempt_is_sent_nothing_more(
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.TARGET_TXN_PENDING, before)
     assert (desk.world.simulated.records(), bool(waits_for_person(desk, order_id))) == ([], True)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
-    desk.interventions.redrive(order_id, "unblocked after a call", "olga")
+    desk.interventions.redrive(order_id, "unblocked after a call", "olga", dry_run=False)
     desk.run()
     assert decided(desk, order_id) == ["REJECTED"] * (not silent) + ["COMPLETED"]
 
@@ -382,7 +382,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
-    desk.interventions.save_client(moved, "he has moved", "olga")
+    desk.interventions.save_client(moved, "he has moved", "olga", dry_run=False)
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert "account has changed" in (waits_for_person(desk, order.order_id) or "")
@@ -447,7 +447,7 @@ def test_two_that_give_a_payout_up_at_once_give_it_up_once(desk: Desk, ann: Owne
     assert (stages, counted["PayoutsFailed"]) == ([Stage.FAILED, Stage.FAILED], 1)
 
 
-def test_a_payout_is_not_given_up_once_one_more_attempt_is_asked_for(desk: Desk, ann: Owner) -> None:
+def test_a_payout_does_not_fail_once_one_more_attempt_is_asked_for(desk: Desk, ann: Owner) -> None:
     desk.world.simulated.set_outcome(Outcome.REFUSE, times=5)
     order_id = desk.cash_out(ann, "1").order_id
     desk.offramp.poll(order_id)
@@ -501,10 +501,10 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
 ) -> None:
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
-    payout = Payout("S1", SALE, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
+    payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
     stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
     if number == ATTEMPTS_MAX:
-        assert stage is Stage.SEND  # which gives it up
+        assert stage is Stage.SEND  # which fails it
         return
     assert stage is Stage.BACK_OFF
     assert wait_seconds >= back_off(number, BACK_OFF).total_seconds() == 60 * 2 ** (number - 1)
@@ -530,6 +530,6 @@ def test_the_order_item_tells_what_it_waits_for(desk: Desk, ann: Owner) -> None:
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     code = attempts(desk, order_id)[0].failure_code
     waits_for = raw(desk, order_id, "SELL_ORDER")["waits_for"]
-    assert waits_for == f"the attempt after 1, which the bank rejected: {code}"
+    assert waits_for == f"the attempt after 1, which was rejected: {code}"
     desk.run()
     assert raw(desk, order_id, "SELL_ORDER").keys().isdisjoint({"waits_for", "open_work", "due_at"})

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from common.acts import OperatorOutcome
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.errors import Refusal
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status
 from functions.operations.model import NotDriven
@@ -303,14 +303,14 @@ def unsent(desk: Desk, ann: Owner) -> str:
     return order.order_id
 
 
-def test_an_attempt_that_is_given_up_and_never_reached_the_bank_is_rejected(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_and_never_reached_the_bank_is_rejected(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     refused(desk, PayoutUnsettled, "give_back", order_id)
     move(desk, "abandon", order_id)
-    given_up = desk.clock.at
+    abandoned_at = desk.clock.at
     desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
-    assert desk.clock.at - given_up >= timedelta(seconds=ABANDONED_SECONDS)
-    assert attempts(desk, order_id)[0].failure_code == "given up by an operator; it never reached the bank"
+    assert desk.clock.at - abandoned_at >= timedelta(seconds=ABANDONED_SECONDS)
+    assert attempts(desk, order_id)[0].failure_code == "abandoned by an operator; it never reached the bank"
     desk.run()
     assert desk.world.simulated.records() == []
     assert move(desk, "give_back", order_id).after == Status.FILLED
@@ -318,7 +318,7 @@ def test_an_attempt_that_is_given_up_and_never_reached_the_bank_is_rejected(desk
     assert [entry.action for entry in audited(desk)][:2] == ["offramp credit-usd", "offramp abandon-attempt"]
 
 
-def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_and_that_the_bank_knows_after_all_is_paid(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
     (attempt,) = attempts(desk, order_id)
@@ -328,7 +328,7 @@ def test_an_attempt_that_is_given_up_and_that_the_bank_knows_after_all_is_paid(d
     assert len(paid(desk, order_id)) == 1
 
 
-def test_an_attempt_that_is_given_up_is_sent_by_nobody_any_more(desk: Desk, ann: Owner) -> None:
+def test_an_attempt_that_is_abandoned_is_sent_by_nobody_any_more(desk: Desk, ann: Owner) -> None:
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
     block(desk, ann, ClientKind.BANKING, ClientStatus.ACTIVE)
@@ -339,7 +339,7 @@ def test_an_attempt_that_is_given_up_is_sent_by_nobody_any_more(desk: Desk, ann:
     assert paid(desk, order_id) == [(f"{order_id}-02", Money("99.90"))]
 
 
-def test_only_a_pending_attempt_is_given_up_and_only_once(desk: Desk, ann: Owner) -> None:
+def test_only_a_pending_attempt_is_abandoned_and_only_once(desk: Desk, ann: Owner) -> None:
     refused(desk, PayoutUnsettled, "abandon", payout_failed(desk, ann))
     order_id = unsent(desk, ann)
     move(desk, "abandon", order_id)
@@ -371,7 +371,7 @@ def test_what_only_an_act_can_decide_is_not_redriven(desk: Desk, ann: Owner, dis
         desk.run()
     before = desk.dynamo.items()
     with pytest.raises(NotDriven):
-        desk.interventions.redrive(order_id, "perhaps that helps", "olga")
+        desk.interventions.redrive(order_id, "perhaps that helps", "olga", dry_run=False)
     assert desk.dynamo.items() == before
     desk.run(days=0.02)
     assert (desk.dynamo.items(), len(executions(desk, order_id))) == (before, 1)
@@ -385,11 +385,11 @@ def test_two_redrives_at_once_are_one_execution(desk: Desk, ann: Owner) -> None:
     others: list[str] = []
     before_next_write(
         desk,
-        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg").id),
+        lambda: others.append(desk.interventions.redrive(order.order_id, "unblocked", "oleg", dry_run=False).id),
         containing="generation",
     )
     try:
-        desk.interventions.redrive(order.order_id, "unblocked", "olga")
+        desk.interventions.redrive(order.order_id, "unblocked", "olga", dry_run=False)
     except Refusal:
         assert others
     desk.run()
@@ -409,6 +409,6 @@ def test_a_disputed_payout_whose_attempt_nobody_asks_for_is_redriven(desk: Desk,
     told(desk, f"{order.order_id}-02", "complete")
     with pytest.raises(PayoutUnsettled):
         move(desk, "mark_paid", order.order_id)
-    desk.interventions.redrive(order.order_id, "ask the bank", "olga")
+    desk.interventions.redrive(order.order_id, "ask the bank", "olga", dry_run=False)
     desk.run()
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])

@@ -215,7 +215,10 @@ def test_an_event_for_an_order_in_another_state_is_parked(desk: Desk, ann: Owner
     assert outcome(desk, event)[1] == f"the order is {other}"
     assert [i for i in desk.dynamo.items() if i not in before and not i["PK"]["S"].startswith("HOOK#")] == []
     set_status(desk, order_id, "TARGET_TXN_PENDING")
-    assert desk.interventions.replay(event.event_id, "the table is as it was again", "olga").after == "APPLIED"
+    assert (
+        desk.interventions.replay(event.event_id, "the table is as it was again", "olga", dry_run=False).after
+        == "APPLIED"
+    )
     assert status(desk, order_id) == Status.FILLED
 
 
@@ -252,7 +255,7 @@ def test_after_a_success_that_follows_a_failure_nobody_pays_again(
     assert overdue(desk) == [order_id]
     (execution,) = executions(desk, order_id)
     assert (execution.status, execution.error) == ("FAILED", "WaitsForOperator")
-    assert desk.interventions.replay(contradicting(event).event_id, "again?", "olga").after == "PARKED"
+    assert desk.interventions.replay(contradicting(event).event_id, "again?", "olga", dry_run=False).after == "PARKED"
     desk.by_hand("mark_paid", order_id, "the bank did pay attempt 1", "olga", dry_run=False)
     assert (status(desk, order_id), dollars(desk, ann)) == (Status.FILLED, (Money(1000), Money(0)))
 
@@ -329,7 +332,7 @@ def test_after_a_late_success_what_the_bank_does_not_know_is_not_sent_again(desk
     assert waits_for_person(desk, order_id)
 
 
-def test_a_success_after_the_payout_was_given_up_is_parked_and_shown_beside_it(desk: Desk, ann: Owner) -> None:
+def test_a_success_after_the_payout_has_failed_is_parked_and_shown_beside_it(desk: Desk, ann: Owner) -> None:
     order_id = payout_failed(desk, ann)
     late = contradicting(desk.world.simulated.event_of(f"{order_id}-05"))
     assert desk.events.receive(late) == "PARKED"
@@ -344,11 +347,14 @@ def test_what_is_not_understood_stays_parked_until_a_person_dismisses_it(desk: D
     for taken in ("PARKED", "REPEATED"):
         assert desk.events.park("evt_strange", "[" * 1000, "no JSON") == taken
     desk.sweep()
-    assert desk.interventions.replay("evt_strange", "it is no clearer", "olga").after == "PARKED"
+    assert desk.interventions.replay("evt_strange", "it is no clearer", "olga", dry_run=False).after == "PARKED"
     (parked,) = desk.operations.parked(10)
     assert parked.strange == "[" * 500
     for _ in range(2):
-        assert desk.interventions.dismiss("evt_strange", "told by another event", "olga").after == "DISMISSED"
+        assert (
+            desk.interventions.dismiss("evt_strange", "told by another event", "olga", dry_run=False).after
+            == "DISMISSED"
+        )
     item = raw(desk, "HOOK#evt_strange", "SEEN")
     assert (item["outcome"], item["why"]) == ("DISMISSED", "told by another event")
     assert (desk.operations.parked(10), desk.events.park("evt_strange", "[", "no JSON")) == ([], "REPEATED")
@@ -362,5 +368,5 @@ def test_a_parked_event_is_kept_for_ever_and_a_taken_one_for_ninety_days(desk: D
     kept_until = raw(desk, f"HOOK#{taken.event_id}", "SEEN")["expires"]
     assert abs(float(kept_until) - (desk.clock.at + timedelta(days=90)).timestamp()) < 5
     assert "expires" not in raw(desk, f"HOOK#{parked.event_id}", "SEEN")
-    desk.interventions.dismiss(parked.event_id, "not ours", "olga")
+    desk.interventions.dismiss(parked.event_id, "not ours", "olga", dry_run=False)
     assert "expires" in raw(desk, f"HOOK#{parked.event_id}", "SEEN")

@@ -115,7 +115,7 @@ def _unfair_generations(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]
             continue
         early = [p["PK"] for p in inside if instant(p["expires_at"]) > instant(batch["created_at"]) + MOMENT]
         if early:
-            yield f"{batch['PK']} was given up before the time of {early}"
+            yield f"{batch['PK']} has expired before the time of {early}"
 
 
 def _unfair_members(kinds: dict[str, list[dict[str, Any]]]) -> Iterator[str]:
@@ -174,7 +174,7 @@ def _plain(value: Any) -> Any:
 
 
 def next_deadline(desk: Desk) -> datetime | None:
-    """When the next pool is given up."""
+    """When the next pool expires."""
     items = desk.dynamo.items(having="open_work")
     return min((instant(i["due_at"]["S"]) for i in items if i["PK"]["S"].startswith("POOL#")), default=None)
 

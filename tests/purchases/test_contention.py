@@ -1,5 +1,5 @@
-"""Many at once on one pool: who joins it, leaves it, fills it and gives it up. Every closed generation is exactly one
-batch, whatever the order of their requests."""
+"""Many at once on one pool: who joins it, leaves it, fills it and lets it expire. Every closed generation is exactly
+one batch, whatever the order of their requests."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from common.domain.catalogue.model import Listing
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import Exchange, Ticket
 from common.owner import Owner
@@ -36,7 +36,7 @@ AMOUNTS = ("2.00", "3.00", "5.99", "6.00", "9.99")
 
 @dataclass(frozen=True)
 class Before:
-    """A table in which some have already joined, the time then, their purchases by name, the market."""
+    """A table in which some have already joined, the time then, their purchases by name, the catalogue."""
 
     dynamo: InMemoryDynamoDB
     at: datetime
@@ -50,7 +50,7 @@ def before(inside: tuple[str, ...], top_up: bool) -> Before:
     desk.list_exchange_asset(price_age_max_seconds=1_000_000, pool_deadline_seconds=DEADLINE, pool_top_up=top_up)
     owners = {name: desk.customer(name, usd="100.00") for name in NAMES}
     asked = {name: desk.purchase(owners[name], "4.00", key="before").order_id for name in inside}
-    return Before(desk.dynamo, desk.clock.at, asked, desk.purchases.market.listings())
+    return Before(desk.dynamo, desk.clock.at, asked, desk.purchases.catalogue.listings())
 
 
 class Meeting:
@@ -78,10 +78,10 @@ class Meeting:
 
 
 def desk_of(of: Before, seconds: float = 0) -> Desk:
-    """On a copy of that table, some time later, with a view of the market as in a warm function."""
+    """On a copy of that table, some time later, with a view of the catalogue as in a warm function."""
     desk = Desk(of.dynamo.copy(), Clock(of.at))
     desk.clock.forward(seconds=seconds)
-    desk._market = Market(desk.table, desk.clock, of.listings, desk.clock.at)
+    desk._catalogue = Catalogue(desk.table, desk.clock, of.listings, desk.clock.at)
     return desk
 
 
@@ -156,7 +156,7 @@ def interleaved(of: Before, interleaver: Interleaver, seconds: float = 0) -> Des
     desk.outside = Outside(desk.clock)
     interleaver.watch(desk.dynamo)
     desk.patience = Patience(monotonic=interleaver.monotonic, sleep=interleaver.sleep, jitter=Random(1).random)
-    desk._market = Market(desk.table, desk.clock, of.listings, desk.clock.at)
+    desk._catalogue = Catalogue(desk.table, desk.clock, of.listings, desk.clock.at)
     return desk
 
 
@@ -227,7 +227,7 @@ def test_two_hundred_who_join_at_once_make_twenty_batches_of_ten() -> None:
     names = [f"user-{n}" for n in range(200)]
     for name in names:
         desk.customer(name, usd="10.00")
-    desk.market_is_cached()
+    desk.catalogue_is_cached()
     asked = [outcome.result() for outcome in interleaver.run(*(insisting(joins(desk, name, "3.00")) for name in names))]
     desk.dynamo.pause = None
     fair(desk)

@@ -25,12 +25,6 @@ class Orders:
         self.book.carry_out(plan)
         return plan
 
-    def buy(self, owner: str, lots: int, tick: int | None, **terms: Any) -> Plan:
-        return self.place(owner, buys=True, lots=lots, tick=tick, **terms)
-
-    def sell(self, owner: str, lots: int, tick: int | None, **terms: Any) -> Plan:
-        return self.place(owner, buys=False, lots=lots, tick=tick, **terms)
-
     def rests(self) -> list[tuple[int, str, bool, int, int]]:
         orders = self.book.resting(bids=True) + self.book.resting(bids=False)
         return [(order.order_id, order.owner, order.buys, order.tick, order.lots) for order in orders]
@@ -46,46 +40,14 @@ def fills(plan: Plan) -> list[tuple[int, int, int]]:
     return [(maker.order_id, maker.tick, lots) for maker, lots in plan.fills]
 
 
-def test_of_a_cancelled_order_nothing_is_left_in_the_book(orders: Orders) -> None:
-    """The others keep their places."""
-    for owner in ("alice", "bob", "carol"):
-        orders.sell(owner, 2, 100)
-    assert orders.book.cancel(2) == 2
-    assert fills(orders.buy("dave", 4, None)) == [(1, 100, 2), (3, 100, 2)]
-    for gone in (1, 2, 99):
-        with pytest.raises(KeyError):
-            orders.book.cancel(gone)
-        assert orders.book.plan(gone, "erin", buys=True, lots=1, tick=1).ending is Ending.RESTS, "nothing is left of it"
-
-
-def test_levels_are_sums_the_best_first(orders: Orders) -> None:
-    for lots, tick in [(1, 99), (2, 98), (3, 99), (5, 97)]:
-        orders.buy("alice", lots, tick)
-    for lots, tick in [(1, 101), (2, 103), (3, 101)]:
-        orders.sell("bob", lots, tick)
-    orders.sell("carol", 2, 99)
-    assert orders.book.levels(bids=True) == [(99, 2), (98, 2), (97, 5)]
-    assert orders.book.levels(bids=True, limit=2) == [(99, 2), (98, 2)]
-    assert orders.book.levels(bids=False) == [(101, 4), (103, 2)]
-    assert orders.book.levels(bids=False, limit=0) == []
-    assert (orders.book.best(bids=True), orders.book.best(bids=False)) == (99, 101)
-    assert (Book().best(bids=True), Book().best(bids=False)) == (None, None)
-
-
-@pytest.mark.parametrize(
-    "terms",
-    [
-        *({}, {"lots": 0, "tick": 1}, {"lots": -1, "tick": 1}, {"lots": 1, "tick": 0}, {"budget": 0}),
-        *({"lots": 1, "budget": 1}, {"tick": 1, "budget": 1}, {"lots": 1, "post_only": True}),
-    ],
-)
-def test_an_order_that_makes_no_sense_is_a_bug(terms: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"above 0|only an order"):
-        Book().plan(1, "alice", buys=True, **terms)
+@pytest.mark.parametrize(("lots", "tick"), [(0, 1), (-1, 1), (1, 0)])
+def test_an_order_that_makes_no_sense_is_a_bug(lots: int, tick: int) -> None:
+    with pytest.raises(ValueError, match="above 0"):
+        Book().plan(1, "alice", buys=True, lots=lots, tick=tick)
 
 
 def test_an_id_rests_once(orders: Orders) -> None:
-    orders.buy("alice", 1, 100)
+    orders.place("alice", buys=True, lots=1, tick=100)
     with pytest.raises(ValueError, match="order 1 rests already"):
         orders.book.plan(1, "alice", buys=True, lots=1, tick=99)
 
@@ -101,16 +63,13 @@ class Naive:
     def __init__(self) -> None:
         self.orders: list[list[Any]] = []  # [id, owner, buys, tick, lots], the oldest first
 
-    def next_to_trade(self, buys: bool, tick: int | None) -> list[Any] | None:
-        others = [
-            o for o in self.orders if o[2] is not buys and (tick is None or (o[3] <= tick if buys else o[3] >= tick))
-        ]
+    def next_to_trade(self, buys: bool, tick: int) -> list[Any] | None:
+        others = [o for o in self.orders if o[2] is not buys and (o[3] <= tick if buys else o[3] >= tick)]
         return min(others, key=lambda o: o[3] if buys else -o[3], default=None)  # of equals, min takes the first
 
     def place(self, order_id: int, owner: str, buys: bool, **terms: Any) -> tuple[Counter[tuple[int, int]], Ending]:
         """(lots of each trade by id and tick of the order that rested, what becomes of the rest)."""
-        tick, budget, time_in_force = (terms.get(name) for name in ("tick", "budget", "time_in_force"))
-        left = terms["lots"] if budget is None else budget
+        tick, left, time_in_force = terms["tick"], terms["lots"], terms.get("time_in_force")
         before, trades = [[*o] for o in self.orders], Counter[tuple[int, int]]()
         if "post_only" in terms and self.next_to_trade(buys, tick) is not None:
             return trades, Ending.WOULD_TAKE
@@ -118,15 +77,12 @@ class Naive:
         while left:
             met = self.next_to_trade(buys, tick)
             if met is None:
-                ending = Ending.EXPIRES if tick is None or time_in_force is TimeInForce.IOC else Ending.RESTS
+                ending = Ending.EXPIRES if time_in_force is TimeInForce.IOC else Ending.RESTS
                 break
             if met[1] == owner:
                 ending = Ending.SELF_TRADE
                 break
-            price = 1 if budget is None else met[3]
-            if left < price:
-                break
-            left -= price
+            left -= 1
             met[4] -= 1
             trades[met[0], met[3]] += 1
             self.orders = [o for o in self.orders if o[4]]
@@ -147,8 +103,6 @@ TICKS, LOTS = st.integers(1, 6), st.integers(1, 7)
 TERMS = st.one_of(
     st.fixed_dictionaries({"tick": TICKS, "lots": LOTS, "time_in_force": st.sampled_from(TimeInForce)}),
     st.fixed_dictionaries({"tick": TICKS, "lots": LOTS, "post_only": st.just(True)}),
-    st.fixed_dictionaries({"lots": LOTS}),
-    st.fixed_dictionaries({"budget": st.integers(1, 30)}),
 )
 PLACED = st.tuples(st.sampled_from(OWNERS), st.booleans(), TERMS)
 CANCELLED = st.integers(0, 10)  # how old the order is
@@ -169,7 +123,7 @@ def test_any_orders_do_the_same_as_in_a_naive_book(steps: list[Any]) -> None:
             trades, ending = naive.place(mine.ids, owner, buys, **terms)
             assert ({(maker.order_id, maker.tick): lots for maker, lots in plan.fills}, plan.ending) == (trades, ending)
             assert fills(plan) == [(*key, lots) for key, lots in trades.items()], "in the order of their happening"
-            assert plan.lots_left == (terms["lots"] - sum(trades.values()) if "lots" in terms else 0)
+            assert plan.lots_left == terms["lots"] - sum(trades.values())
         assert mine.rests() == naive.rests()
         for bids in (True, False):
             sums = Counter[int]()

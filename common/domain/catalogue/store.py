@@ -61,7 +61,7 @@ class PriceItem(Item, discriminator=keys.PRICE.entity):
 
 
 @dataclass
-class Market:
+class Catalogue:
     """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS`."""
 
     table: Table

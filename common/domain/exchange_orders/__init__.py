@@ -9,5 +9,5 @@
 An exchange order is written before the exchange is asked, with the id that the exchange will know it by, and the
 exchange is asked once. What is not answered is looked up by that id. The exchange never had the order if two looks, at
 least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows. Every move is
-conditional on the state before it and lands together with what it means for the order's owner (`service.Owner`).
+conditional on the state before it and lands together with what it means for the parent order (`service.ParentOrder`).
 """

@@ -12,7 +12,7 @@ from common.errors import Refusal, Unavailable
 from common.money import CENT, EXACT, Money, Price, Quantity
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
-LATE_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
+LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
 POLL_INTERVAL_SECONDS = 5
 POLL_BACK_OFF_RATE = 1.5
 POLL_DELAY_SECONDS_MAX = 60
@@ -34,7 +34,7 @@ class ExchangeOrderOverdue(Unavailable):
 
 
 class ExchangeOrderMoved(Refusal):
-    """The exchange order, or its owner, is not as it was read: read again."""
+    """The exchange order, or its parent, is not as it was read: read again."""
 
 
 class Status(StrEnum):
@@ -101,7 +101,7 @@ class ExchangeOrder:
     @property
     def look_at(self) -> datetime:
         """When to look once more for an order that was not there."""
-        return (self.resolved_at or self.sent_at) + timedelta(seconds=LATE_LOOK_SECONDS)
+        return (self.resolved_at or self.sent_at) + timedelta(seconds=LAST_LOOK_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -122,21 +122,21 @@ def believable(order: ExchangeOrder, executed: Quantity, gross: Money) -> bool:
     return executed.amount <= order.quantity.amount and within
 
 
-class Missing(StrEnum):
-    """What it means that the exchange does not know an order."""
+class Miss(StrEnum):
+    """What it means that a look did not find an order at the exchange."""
 
-    TOO_EARLY = "TOO_EARLY"  # it may still come to know it
-    ONCE = "ONCE"  # late enough, for the first time: to be written down
-    NEVER_PLACED = "NEVER_PLACED"  # twice: the order never came to be
+    TOO_EARLY = "TOO_EARLY"  # the exchange may still come to know it
+    FIRST = "FIRST"  # late enough: to be written down
+    SECOND = "SECOND"  # the order was never placed
 
 
-def missing(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int) -> Missing:
+def miss(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int) -> Miss:
     """What it means that the exchange, asked at `asked_at`, did not know the order. An order that it does not know
     `never_placed_seconds` after sending was not placed, if a second look agrees."""
     if asked_at < order.sent_at + timedelta(seconds=never_placed_seconds):
-        return Missing.TOO_EARLY
+        return Miss.TOO_EARLY
     if order.missed_at is None:
-        return Missing.ONCE
+        return Miss.FIRST
     if asked_at < order.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Missing.TOO_EARLY
-    return Missing.NEVER_PLACED
+        return Miss.TOO_EARLY
+    return Miss.SECOND

@@ -1,4 +1,4 @@
-"""The life of an order at the exchange: placed once, looked up, polled, cancelled, and looked for when missing."""
+"""The life of an order at the exchange: placed once, looked up, polled, cancelled, and looked for again if missed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderOverdue,
     ExchangeOrderUnresolved,
     Fill,
-    Missing,
+    Miss,
     Status,
     believable,
-    missing,
+    miss,
 )
 from common.errors import NotFound
 from common.gateways.exchange import (
@@ -47,33 +47,34 @@ class ExchangeOrderNotFound(NotFound):
     """An order has no exchange order where it should have one."""
 
 
-class Owner(Protocol):
-    """What an exchange order is placed for. Each method is told the exchange order as it is after a move (`on_final` as
-    it was before it, and the fill) and answers with what that means for the owner: the writes land together with the
-    move, and are refused with ExchangeOrderMoved where the owner has moved on."""
+class ParentOrder(Protocol):
+    """What an exchange order is placed for: a sell order, a batch. Each method is told the exchange order, the child,
+    as it is after a move (`on_final` as it was before it, and the fill) and answers with what that means for the
+    parent: the writes land together with the move, and are refused with ExchangeOrderMoved where the parent has moved
+    on."""
 
-    def on_accepted(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_accepted(self, child: ExchangeOrder) -> Sequence[Write]:
         """The exchange has the order."""
         ...
 
-    def on_refused(self, order: ExchangeOrder) -> Sequence[Write]:
-        """The exchange's definite no, which `order.reason` tells."""
+    def on_refused(self, child: ExchangeOrder) -> Sequence[Write]:
+        """The exchange's definite no, which `child.reason` tells."""
         ...
 
-    def on_never(self, order: ExchangeOrder) -> Sequence[Write]:
-        """The exchange does not have the order; a last look follows at `order.look_at`."""
+    def on_never(self, child: ExchangeOrder) -> Sequence[Write]:
+        """The exchange does not have the order; a last look follows at `child.look_at`."""
         ...
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         """The exchange has ended the order. `commit` the writes; a sale whose cost has moved computes and commits
         again."""
         ...
 
-    def on_late(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_turned_up(self, child: ExchangeOrder) -> Sequence[Write]:
         """The exchange has an order that it did not have: a person must look."""
         ...
 
-    def on_last_look(self, order: ExchangeOrder) -> Sequence[Write]:
+    def on_absent(self, child: ExchangeOrder) -> Sequence[Write]:
         """The last look did not find it."""
         ...
 
@@ -112,7 +113,7 @@ class ExchangeOrders:
             raise ExchangeOrderNotFound(f"its exchange order {number} is missing", id=order_id)
         return found
 
-    def place(self, order: ExchangeOrder, owner: Owner, intent: Sequence[Write]) -> ExchangeOrder:
+    def place(self, order: ExchangeOrder, parent: ParentOrder, intent: Sequence[Write]) -> ExchangeOrder:
         """Write the intent and the order, then ask the exchange, once. The order as it is then: OPEN, REFUSED, or still
         SENT, when the exchange did not answer.
 
@@ -123,21 +124,21 @@ class ExchangeOrders:
         try:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
-            refused = self._resolved(order, Status.REFUSED, no.detail)
-            return self._moved(refused, [*owner.on_refused(refused), store.resolve(refused)])
+            refused = self._given_up(order, Status.REFUSED, no.detail)
+            return self._moved(refused, [*parent.on_refused(refused), store.give_up(refused)])
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
-        return self._accepted(order, owner, told)
+        return self._accepted(order, parent, told)
 
-    def look(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Look once for a SENT order: the order as it is then.
 
         Raises ExchangeOrderUnknown, ExchangeUnavailable, Busy.
         """
-        return self._accepted(order, owner, self._report(order).exchange_order_id)
+        return self._accepted(order, parent, self._report(order).exchange_order_id)
 
-    def resolve(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def resolve(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Find out whether the exchange has a SENT order. The order was never placed if two look-ups, at least 60 s
         after sending and 10 s apart, do not find it.
 
@@ -145,29 +146,29 @@ class ExchangeOrders:
         """
         asked_at = self.now()
         try:
-            return self.look(order, owner)
+            return self.look(order, parent)
         except ExchangeOrderUnknown:
-            found = missing(order, asked_at, NEVER_PLACED_SECONDS)
-        if found is Missing.NEVER_PLACED:
-            never = self._resolved(order, Status.NEVER, "the exchange never had the order")
-            return self._moved(never, [*owner.on_never(never), store.resolve(never)])
-        if found is Missing.ONCE:
+            missed = miss(order, asked_at, NEVER_PLACED_SECONDS)
+        if missed is Miss.SECOND:
+            never = self._given_up(order, Status.NEVER, "the exchange never had the order")
+            return self._moved(never, [*parent.on_never(never), store.give_up(never)])
+        if missed is Miss.FIRST:
             self._moved(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
 
-    def poll(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def poll(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Ask the exchange for the fill of an OPEN order, and write it down when it is final.
 
         Raises ExchangeOrderNotFilled; ExchangeOrderOverdue: not filled in time; ExchangeUnavailable, Busy.
         """
         seen = self._seen(order)
         if seen.final:
-            return self._final(order, owner, seen)
+            return self._final(order, parent, seen)
         if self.now() >= order.overdue_at:
             raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
         raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
 
-    def cancel(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def cancel(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Cancel what the exchange has not filled of an OPEN order, and write down what it had.
 
         Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable, Busy.
@@ -178,9 +179,9 @@ class ExchangeOrders:
             seen = self._seen(order)
         if not seen.final:
             raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
-        return self._final(order, owner, seen)
+        return self._final(order, parent, seen)
 
-    def look_again(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def look_again(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """The last look for a NEVER or LOST order. What turns up is cancelled, and a person's; so is what has TURNED_UP
         already.
 
@@ -190,21 +191,22 @@ class ExchangeOrders:
             seen = self._report(order)
         except ExchangeOrderUnknown:
             if order.status is Status.TURNED_UP:
-                return self._still_late(order, owner)
+                return self._still_turned_up(order, parent)
             absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-            return self._moved(absent, [*owner.on_last_look(absent), store.close(order, absent)])
+            return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
         if not seen.final:
             self._cancel_at_exchange(order, seen)
         if order.status is Status.TURNED_UP:
-            return self._still_late(order, owner)
-        return self._late(order, owner, seen.exchange_order_id)
+            return self._still_turned_up(order, parent)
+        return self._turned_up(order, parent, seen.exchange_order_id)
 
     def executed(self, order: ExchangeOrder) -> Quantity:
         """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable."""
         return self._seen(order).executed
 
     def is_lost(self, order: ExchangeOrder) -> bool:
-        """Has the exchange forgotten an order that it had accepted? Only late, and when it knows neither id of it.
+        """Has the exchange forgotten an order that it had accepted? Not before it is overdue, and only when it knows
+        neither id of it.
 
         Raises ExchangeUnavailable.
         """
@@ -250,42 +252,42 @@ class ExchangeOrders:
         except ExchangeOrderUnknown as unknown:
             raise _contradiction(order) from unknown
 
-    def _accepted(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
+    def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
-        now = self._moved(opened, [*owner.on_accepted(opened), store.accept(opened)])
-        if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its owner was told that it is not there
-            now = self._late(now, owner, exchange_order_id)
+        now = self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+        if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
+            now = self._turned_up(now, parent, exchange_order_id)
         elif now.exchange_order_id == exchange_order_id:
             return now
         else:  # somebody has found another one by our id
-            _count_late(now, exchange_order_id)
-        self._end_late(now, exchange_order_id)
+            _count_turned_up(now, exchange_order_id)
+        self._cancel_turned_up(now, exchange_order_id)
         return now
 
-    def _final(self, order: ExchangeOrder, owner: Owner, seen: OrderReport) -> ExchangeOrder:
+    def _final(self, order: ExchangeOrder, parent: ParentOrder, seen: OrderReport) -> ExchangeOrder:
         fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
         try:
-            owner.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.settle(order, fill, at)))
+            parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
         except ExchangeOrderMoved:
-            log.info("settled meanwhile", extra={"order_id": order.order_id})
+            log.info("ended meanwhile", extra={"order_id": order.order_id})
             return self.existing(order.order_id, order.number)
         return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
-    def _resolved(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
+    def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
         return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
 
-    def _late(self, order: ExchangeOrder, owner: Owner, exchange_order_id: str) -> ExchangeOrder:
-        _count_late(order, exchange_order_id)
-        late = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._moved(late, [*owner.on_late(late), store.close(order, late)])
+    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+        _count_turned_up(order, exchange_order_id)
+        after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
+        return self._moved(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
 
-    def _still_late(self, order: ExchangeOrder, owner: Owner) -> ExchangeOrder:
+    def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
-        return self._moved(again, [*owner.on_late(again), store.still_late(again)])
+        return self._moved(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
 
-    def _end_late(self, order: ExchangeOrder, exchange_order_id: str) -> None:
+    def _cancel_turned_up(self, order: ExchangeOrder, exchange_order_id: str) -> None:
         """What rests would fill for nobody. Asked once: a person looks at the order anyway."""
         try:
             self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
@@ -318,8 +320,8 @@ def _not_believed(order: ExchangeOrder, told: OrderReport) -> ExchangeUnavailabl
     return ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
 
 
-def _count_late(order: ExchangeOrder, exchange_order_id: str) -> None:
-    count("LateFills")
+def _count_turned_up(order: ExchangeOrder, exchange_order_id: str) -> None:
+    count("OrdersTurnedUp")
     log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
 
 

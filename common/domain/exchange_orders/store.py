@@ -81,27 +81,28 @@ def miss(order: ExchangeOrder, at: datetime) -> Write:
     )
 
 
-def resolve(resolved: ExchangeOrder) -> Write:
+def give_up(order: ExchangeOrder) -> Write:
     """It is waited for no more: it is REFUSED, NEVER or LOST."""
-    assert resolved.reason is not None
-    assert resolved.resolved_at is not None
-    before = Status.OPEN if resolved.status is Status.LOST else Status.SENT
-    return _move(before, resolved, given_up=_GivenUp(resolved.reason, resolved.resolved_at))
+    assert order.reason is not None
+    assert order.resolved_at is not None
+    before = Status.OPEN if order.status is Status.LOST else Status.SENT
+    return _move(before, order, given_up=_GivenUp(order.reason, order.resolved_at))
 
 
-def settle(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
-    """What it has come to."""
+def end(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
+    """The exchange has ended it: it is FINAL, and this is what it has come to."""
     elsewhere = ", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))
     filled = _Filled(fill.state, fill.executed.amount, fill.gross.usd, fill.fee.usd, elsewhere)
     return _move(Status.OPEN, replace(order, status=Status.FINAL, updated_at=at), filled=filled)
 
 
-def close(before: ExchangeOrder, after: ExchangeOrder) -> Write:
-    """The last look found nothing (ABSENT), or the order (TURNED_UP), or a person has seen to it (DEALT_WITH)."""
+def follow_up(before: ExchangeOrder, after: ExchangeOrder) -> Write:
+    """What became of an order that was given up: the last look found nothing (ABSENT), or the order (TURNED_UP), or a
+    person has dealt with it (DEALT_WITH)."""
     return _move(before.status, after, exchange_order_id=after.exchange_order_id)
 
 
-def still_late(order: ExchangeOrder) -> Write:
+def still_turned_up(order: ExchangeOrder) -> Write:
     """What has TURNED_UP still needs a person."""
     item = ExchangeOrderItem
     return Write.update(

@@ -1,7 +1,7 @@
 """The states that a machine gets for an order at the exchange.
 
 Resolve… (again and again) ─▶ Poll… (again and again; too late: Cancel…) ─▶ what follows
-WaitForLateOrder ─▶ LookForLateOrder ─▶ nothing
+WaitToLookAgain ─▶ LookAgain ─▶ nothing
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from common.workflow import Line, Retry
 
 @dataclass(frozen=True)
 class States:
-    """Where the hub leads for an order that was sent, is open, or was missing."""
+    """Where the hub leads for an order that was sent, is open, or was not found."""
 
     resolve: sfn.IChainable
     poll: sfn.IChainable
@@ -43,7 +43,7 @@ def states(
     then: sfn.IChainable,
     nothing: sfn.IChainable,
 ) -> States:
-    """`of` names the owner in the states' names; `then` follows the fill, `nothing` the last look."""
+    """`of` names the parent in the states' names; `then` follows the fill, `nothing` the last look."""
     cancels = line.task(
         f"Cancel{of}",
         cancel,
@@ -66,8 +66,8 @@ def states(
         then=polls,
         retry=_again(ExchangeOrderUnresolved),
     )
-    looks = line.task("LookForLateOrder", look_again, "Has the order turned up after all?", then=nothing)
-    wait = line.wait("WaitForLateOrder", "Ten minutes, for an order that the exchange did not have")
+    looks = line.task("LookAgain", look_again, "Has the order turned up after all?", then=nothing)
+    wait = line.wait("WaitToLookAgain", "Ten minutes, for an order that the exchange did not have")
     return States(resolves, polls, wait.next(looks))
 
 

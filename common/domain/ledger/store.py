@@ -374,9 +374,8 @@ def sell(
 ) -> None:
     """Read the holding, compute the sale, and `commit` it in a transaction with `debit_asset` or `settle_asset`; again
     when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
-    monotonic = table.patience.monotonic
-    began, now = monotonic(), holding(table, owner, quantity.asset_id)
-    while monotonic() - began < seconds_max:
+    began, now = table.seconds(), holding(table, owner, quantity.asset_id)
+    while table.seconds() - began < seconds_max:
         try:
             return commit(sale(now, quantity, proceeds))
         except HoldingMoved as moved:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from common.domain.payouts import store
-from common.domain.payouts.model import AttemptStatus, PayoutNotFound, PayoutUnclear, named
+from common.domain.payouts.model import AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
 from common.domain.payouts.service import Payouts, fits
 from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
 from common.gateways.bank import BankEvent, State
 from common.log import count, log
 from common.machines import MachinesUnavailable
+from common.money import ZERO
 from common.table.transaction import Write
 
 TRIES_MAX = 5  # each failed try means that somebody else has moved the same payout
@@ -23,21 +23,11 @@ class EventNotFound(NotFound):
     """The bank has sent no event of this id."""
 
 
-class Taken(StrEnum):
-    """What became of a bank's event."""
-
-    APPLIED = "APPLIED"  # it decided an attempt
-    AGREES = "AGREES"  # the attempt was decided so already
-    REPEATED = "REPEATED"  # it was taken before
-    PARKED = "PARKED"  # it can not be placed; a person or the sweeper will look
-    DISMISSED = "DISMISSED"  # a person has looked at a parked one
-
-
 @dataclass(frozen=True)
 class Meaning:
     """What an event means, as the table stands now: what becomes of it, why, and what is written beside it."""
 
-    taken: Taken
+    outcome: EventOutcome
     why: str
     writes: Sequence[Write] = ()
     contradicts: bool = False  # the bank has said the opposite before
@@ -47,35 +37,35 @@ class Meaning:
 class BankEvents:
     payouts: Payouts
 
-    def receive(self, event: BankEvent) -> Taken:
+    def receive(self, event: BankEvent) -> EventOutcome:
         """Take an event of the bank, once for each event id. What decides an attempt does so in the transaction that
         keeps the id; what can not be placed is parked, never dropped. Afterwards the waiting machine is told.
 
         Raises Busy: nothing is known to be written, the bank sends it again.
         """
 
-        def first(outcome: Taken, why: str) -> Write:
-            if outcome is Taken.PARKED:
+        def first(outcome: EventOutcome, why: str) -> Write:
+            if outcome is EventOutcome.PARKED:
                 return store.park(event, why, self.payouts.now())
             return store.take(event, outcome, why, self.payouts.now())
 
         try:
-            taken = self._place(event, first)
+            outcome = self._place(event, first)
         except EventSeen:
-            taken = Taken.REPEATED  # its machine may not have been told
-        if taken is Taken.PARKED:
+            outcome = EventOutcome.REPEATED  # its machine may not have been told
+        if outcome is EventOutcome.PARKED:
             count("EventsParked")
-        self._nudge(event.adjustment.reference_id)
-        return taken
+        self.nudge(event.adjustment.reference_id)
+        return outcome
 
-    def park(self, webhook_id: str, body: str, why: str) -> Taken:
+    def park(self, webhook_id: str, body: str, why: str) -> EventOutcome:
         """Keep what is signed and not understood, once for each event id. Raises Busy."""
         try:
             self.payouts.table.write(store.park_strange(webhook_id, body, why, self.payouts.now()))
         except EventSeen:
-            return Taken.REPEATED
+            return EventOutcome.REPEATED
         count("EventsParked")
-        return Taken.PARKED
+        return EventOutcome.PARKED
 
     def known(self, webhook_id: str) -> BankEventItem:
         """Raises EventNotFound."""
@@ -87,48 +77,50 @@ class BankEvents:
     def outlook(self, parked: BankEventItem) -> Meaning:
         """What would become of a parked event, were it replayed now."""
         event = store.event_of(parked)
-        return Meaning(Taken.PARKED, parked.why) if event is None else self._meaning(event)
+        return Meaning(EventOutcome.PARKED, parked.why) if event is None else self._meaning(event)
 
-    def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> Taken:
+    def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> EventOutcome:
         """Try to place a parked event again. It stays parked, without the entry, when it still can not be placed.
 
         Raises EventNotFound; EventDecided, when somebody else has decided it at the same moment; Busy.
         """
         item = self.known(webhook_id)
         event = store.event_of(item)
-        if item.outcome != store.PARKED_OUTCOME or event is None:
-            return Taken(item.outcome)
+        if item.outcome != EventOutcome.PARKED or event is None:
+            return EventOutcome(item.outcome)
 
-        def first(outcome: Taken, why: str) -> Write:
-            if outcome is Taken.PARKED:
+        def first(outcome: EventOutcome, why: str) -> Write:
+            if outcome is EventOutcome.PARKED:
                 return store.still_parked(webhook_id, why, self.payouts.now())
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
 
-        taken = self._place(event, first, () if entry is None else (entry,))
-        self._nudge(event.adjustment.reference_id)
-        return taken
+        outcome = self._place(event, first, () if entry is None else (entry,))
+        self.nudge(event.adjustment.reference_id)
+        return outcome
 
     def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
         """A person has looked at a parked event and says that nothing is to be done.
 
         Raises EventDecided, when it is parked no more; Busy.
         """
-        self.payouts.table.write(store.unpark(webhook_id, Taken.DISMISSED, reason, self.payouts.now()), entry)
+        self.payouts.table.write(store.unpark(webhook_id, EventOutcome.DISMISSED, reason, self.payouts.now()), entry)
 
-    def _place(self, event: BankEvent, first: Callable[[Taken, str], Write], also: Sequence[Write] = ()) -> Taken:
+    def _place(
+        self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()
+    ) -> EventOutcome:
         """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
         for _ in range(TRIES_MAX):
             meaning = self._meaning(event)
-            taken, why, reference_id = meaning.taken, meaning.why, event.adjustment.reference_id
+            outcome, why, reference_id = meaning.outcome, meaning.why, event.adjustment.reference_id
             if meaning.contradicts:
                 count("BankContradictions")
                 log.error("the bank contradicts itself", extra={"reference_id": reference_id, "why": why})
             try:
                 self.payouts.table.write(
-                    first(taken, why), *meaning.writes, *(also if taken is not Taken.PARKED else ())
+                    first(outcome, why), *meaning.writes, *(also if outcome is not EventOutcome.PARKED else ())
                 )
-                log.info("bank event", extra={"reference_id": reference_id, "taken": taken})
-                return taken
+                log.info("bank event", extra={"reference_id": reference_id, "outcome": outcome})
+                return outcome
             except AttemptMoved:
                 continue  # somebody has decided it in between: read again
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
@@ -143,24 +135,27 @@ class BankEvents:
             payout = None
         attempt = store.by_reference(self.payouts.table, told.reference_id)
         if payout is None or attempt is None:
-            return Meaning(Taken.PARKED, store.NO_ATTEMPT)
-        if not fits(attempt, told):
-            return Meaning(Taken.PARKED, "the attempt is for another account or amount")
+            return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
+        if attempt.paid is None and not fits(attempt, told):
+            return Meaning(EventOutcome.PARKED, "the attempt is for another account or amount")
         if attempt.status is AttemptStatus.PENDING:
             if payout.status != payout.kind.paying:
-                return Meaning(Taken.PARKED, f"the order is {payout.status}")
+                return Meaning(EventOutcome.PARKED, f"the order is {payout.status}")
             if told.state is State.COMPLETED:
-                return Meaning(Taken.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
+                return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
             why = told.failure_code or "the bank says FAILED"
-            return Meaning(Taken.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
-        if (attempt.status is AttemptStatus.COMPLETED) is (told.state is State.COMPLETED):
-            return Meaning(Taken.AGREES, f"the attempt was {attempt.status} already")
+            return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
+        paid = told.amount if told.state is State.COMPLETED else ZERO
+        if (told.account_id, paid) == (attempt.account_id, attempt.booked):
+            return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already")
         why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
+        if attempt.paid is not None:
+            why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
         # Money may have gone where we think it has not: no further attempt until a person has looked.
         stopped = [store.dispute(payout, self.payouts.now(), why)] if payout.open and not payout.disputed else []
-        return Meaning(Taken.PARKED, why, stopped, contradicts=True)
+        return Meaning(EventOutcome.PARKED, why, stopped, contradicts=True)
 
-    def _nudge(self, reference_id: str) -> None:
+    def nudge(self, reference_id: str) -> None:
         """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
         stored later is sent back by whoever stores it."""
         attempt = store.by_reference(self.payouts.table, reference_id)

@@ -12,7 +12,6 @@ from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
 from common.domain.payouts.model import (
-    ABANDONED_SECONDS,
     Attempt,
     AttemptStatus,
     Payout,
@@ -55,8 +54,8 @@ class Payouts:
         return Standing(stage, wait_seconds, facts(payout, latest))
 
     def create(self, order_id: str) -> Standing:
-        """Begin the next attempt and send it to the bank, when it is time for one; after the last rejected one, give
-        the payout up. The attempt is in the table, PENDING, before the bank is called.
+        """Begin the next attempt and send it to the bank, when it is time for one; after the last rejected one, fail
+        the payout. The attempt is in the table, PENDING, before the bank is called.
 
         Raises BankUnavailable: the attempt stays and is asked for by its reference.
         """
@@ -66,7 +65,7 @@ class Payouts:
         if stage is not Stage.SEND:
             return self.read(order_id)
         if latest is not None and latest.number >= payout.attempts_max:
-            return self._give_up(payout, latest)
+            return self._fail(payout, latest)
         if payout.amount == ZERO:
             return self._nothing_to_pay(payout)
         return self._begin(payout)
@@ -119,7 +118,7 @@ class Payouts:
         """End the wait of the machine that has given this token, whose attempt is decided. Raises
         MachinesUnavailable."""
         if attempt is not None and attempt.status is AttemptStatus.COMPLETED:
-            self.machines.succeed(token, {"order_id": attempt.order_id, "stage": Stage.PAID, **paid_facts(attempt)})
+            self.machines.succeed(token, {"id": attempt.order_id, "stage": Stage.PAID, **paid_facts(attempt)})
         else:
             cause = "there is no attempt" if attempt is None else f"attempt {attempt.number} is {attempt.status}"
             why = "" if attempt is None or attempt.failure_code is None else f": {attempt.failure_code}"
@@ -135,14 +134,14 @@ class Payouts:
         try:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            return self._missing(payout, attempt)
+            return self._unknown(payout, attempt)
 
-    def _missing(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _unknown(self, payout: Payout, attempt: Attempt) -> Standing:
         """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
         if attempt.abandoned_at is not None:
-            if self.now() < attempt.abandoned_at + timedelta(seconds=ABANDONED_SECONDS):
-                raise PayoutUnclear("the attempt was given up just now and may still be on its way to the bank")
-            return self._decided(payout, attempt, None, "given up by an operator; it never reached the bank")
+            if not attempt.is_sent_by_nobody(self.now()):
+                raise PayoutUnclear("the attempt was abandoned just now and may still be on its way to the bank")
+            return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
         account_id = self._account(payout)
@@ -219,11 +218,11 @@ class Payouts:
             store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),
         ]
 
-    def _give_up(self, payout: Payout, latest: Attempt) -> Standing:
+    def _fail(self, payout: Payout, latest: Attempt) -> Standing:
         why = f"{latest.number} payout attempts were rejected, the last one: {latest.failure_code}"
         at = self.now()
         try:
-            self.table.write(*store.give_up(payout, at, why), store.event(payout, payout.kind.failed, why, MACHINE, at))
+            self.table.write(*store.fail(payout, at, why), store.event(payout, payout.kind.failed, why, MACHINE, at))
             count("PayoutsFailed")
             log.error("payout failed", extra={"order_id": payout.order_id, "why": why})
         except AttemptMoved:

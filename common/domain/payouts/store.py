@@ -17,6 +17,7 @@ from common.domain.payouts.model import (
     AWAIT_SECONDS,
     Attempt,
     AttemptStatus,
+    EventOutcome,
     Kind,
     Payout,
     PayoutNotFound,
@@ -24,7 +25,7 @@ from common.domain.payouts.model import (
     kind_of,
     named,
 )
-from common.domain.timeline import Event
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -33,7 +34,6 @@ from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
-PARKED_OUTCOME = "PARKED"
 STRANGE_MAX = 500  # characters
 NO_ATTEMPT = "no attempt has this reference"  # it may appear yet
 EVENT_KEPT = timedelta(days=90)  # far beyond the bank's retries, and its settlement of disputes
@@ -67,6 +67,7 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     adjustment_id = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
     abandoned_at = InstantAttribute(null=True)
+    paid_amount = DecimalAttribute(null=True)  # where two operators say it
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -195,14 +196,24 @@ def store_token(attempt: Attempt, token: str, at: datetime) -> Write:
     )
 
 
-def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
-    """End a pending attempt. Refused with AttemptMoved."""
+def decide(
+    attempt: Attempt,
+    status: AttemptStatus,
+    at: datetime,
+    adjustment: Adjustment | None,
+    why: str,
+    *,
+    paid: Money | None = None,
+) -> Write:
+    """End a pending attempt; `paid` where that is what two operators say. Refused with AttemptMoved."""
     item = AttemptItem
     actions: list[Action] = [item.status.set(status), item.decided_at.set(at), item.updated_at.set(at)]
     if adjustment is not None:
         actions.append(item.adjustment_id.set(adjustment.adjustment_id))
     if status is AttemptStatus.REJECTED:
         actions.append(item.failure_code.set(why))
+    if paid is not None:
+        actions.append(item.paid_amount.set(paid.usd))
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
         *actions,
@@ -224,14 +235,14 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
     )
 
 
-def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str) -> Write:
-    """The order waits for its next attempt. Refused with AttemptMoved."""
+def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str) -> Write:
+    """The order waits for its next attempt; without a time for it, for a person before. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
-    waits_for = f"the attempt after {number}, which the bank rejected: {why}"
-    if payout.disputed:
+    waits_for = f"the attempt after {number}, which was rejected: {why}"
+    if payout.disputed or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
-        due_at = next_at + timedelta(seconds=60)
+        due_at = next_at + work.SOON
         actions = work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
     return Write.update(
         _order(payout),
@@ -242,7 +253,7 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str
     )
 
 
-def give_up(payout: Payout, at: datetime, why: str) -> list[Write]:
+def fail(payout: Payout, at: datetime, why: str) -> list[Write]:
     """The last attempt was rejected: the order has failed and waits for a person. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
     order = Write.update(
@@ -308,7 +319,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
 
 def abandon(attempt: Attempt, at: datetime, otherwise: Refusal) -> Write:
     """A person says that a pending attempt never reached the bank: nobody sends it any more. Refused with `otherwise`
-    when it is decided, or given up already."""
+    when it is decided, or abandoned already."""
     item = AttemptItem
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
@@ -348,7 +359,7 @@ def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
 
 
 def event(payout: Payout, after: str, reason: str, actor: str, at: datetime) -> Write:
-    return timeline.record(payout.order_id, Event(at, payout.status, after, reason, actor))
+    return timeline.record(payout.order_id, TimelineEvent(at, payout.status, after, reason, actor))
 
 
 def _unsettled(payout: Payout) -> PayoutUnsettled:
@@ -409,7 +420,7 @@ def take(event: BankEvent, outcome: str, why: str, now: datetime) -> Write:
 
 def park(event: BankEvent, why: str, now: datetime) -> Write:
     """Keep an event that can not be placed, for a person or the sweeper. Refused with EventSeen."""
-    item = _event_item(event, PARKED_OUTCOME, why, now)
+    item = _event_item(event, EventOutcome.PARKED, why, now)
     work.wait(item, keys.BANK_EVENT, due_at=now, waits_for=why)
     return Write.insert(item, otherwise=EventSeen("the event was taken before"))
 
@@ -418,7 +429,7 @@ def park_strange(webhook_id: str, body: str, why: str, now: datetime) -> Write:
     """Keep what the bank has signed and we do not understand, for a person. Refused with EventSeen."""
     item = BankEventItem(
         *keys.BANK_EVENT(webhook_id=webhook_id),
-        outcome=PARKED_OUTCOME,
+        outcome=EventOutcome.PARKED,
         why=why,
         strange=body[:STRANGE_MAX],
         created_at=now,
@@ -436,7 +447,7 @@ def still_parked(webhook_id: str, why: str, now: datetime) -> Write:
         item.why.set(why),
         item.waits_for.set(why),
         item.updated_at.set(now),
-        when=item.outcome == PARKED_OUTCOME,
+        when=item.outcome == EventOutcome.PARKED,
         otherwise=EventDecided("the event is not parked any more"),
     )
 
@@ -451,14 +462,14 @@ def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
         item.expires.set(_expiry(now)),
         item.updated_at.set(now),
         *work.done(),
-        when=item.outcome == PARKED_OUTCOME,
+        when=item.outcome == EventOutcome.PARKED,
         otherwise=EventDecided("the event is not parked any more"),
     )
 
 
 def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
     """The parked events, oldest first."""
-    for waiting in work.due(table, keys.BANK_EVENT.waits_in, now):
+    for waiting in work.due(table, keys.BANK_EVENT.backlog, now):
         item = parked_event(table, waiting.key)
         if item is not None:
             yield item
@@ -467,7 +478,7 @@ def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
 def parked_event(table: Table, key: keys.PrimaryKey) -> BankEventItem | None:
     """The event here, which the index says is parked; None when it is parked no more."""
     item = table.get(BankEventItem, key, consistent=True)
-    return item if item is not None and item.outcome == PARKED_OUTCOME else None
+    return item if item is not None and item.outcome == EventOutcome.PARKED else None
 
 
 def bank_event(table: Table, webhook_id: str) -> BankEventItem | None:
@@ -539,4 +550,5 @@ def _attempt(item: AttemptItem) -> Attempt:
         failure_code=item.failure_code,
         token=item.token,
         abandoned_at=item.abandoned_at,
+        paid=None if item.paid_amount is None else Money(item.paid_amount),
     )

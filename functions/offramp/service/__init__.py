@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.domain import clients
-from common.domain.catalogue.store import Market
+from common.domain import clients, work
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import ClientKind
 from common.domain.exchange_orders.model import POLL_LIMIT, ExchangeOrder, ExchangeOrderNotFilled
 from common.domain.exchange_orders.model import Status as AtExchange
@@ -31,16 +31,16 @@ from functions.offramp.model import (
     Status,
     Terms,
 )
-from functions.offramp.service.sale import Sale, accepted
+from functions.offramp.service.selling import Selling, accepted
 from functions.offramp.store import OrderMoved
 
-SALE_MACHINE, PAYOUT_MACHINE = keys.SELL_ORDER.machines
+SELL_MACHINE, PAYOUT_MACHINE = keys.SELL_ORDER.machines
 
 
 @dataclass(frozen=True)
 class Offramp:
     table: Table
-    market: Market
+    catalogue: Catalogue
     at_exchange: ExchangeOrders
     machines: Machines
     now: Callable[[], datetime]
@@ -63,7 +63,7 @@ class Offramp:
             SaleRefused: the exchange says no, nothing is held any more;
             SaleUnresolved: the exchange has not said yes or no, the coins stay held until it is known.
         """
-        began, order_id = self._seconds(), model.order_id(owner, idempotency_key)
+        began, order_id = self.table.seconds(), model.order_id(owner, idempotency_key)
         try:
             order = self._intended(owner, order_id, asked)
         except Refusal:
@@ -83,7 +83,7 @@ class Offramp:
             (ClientKind.BANKING, asked.banking_client_id),
         ):
             clients.usable(self.table, kind, client_id, owner)
-        listing, now = self.market.listing(asked.asset_id), self.now()
+        listing, now = self.catalogue.listing(asked.asset_id), self.now()
         quote = listing.tradable_quote(now)
         rules = self.at_exchange.rules(asked.asset_id)
         return model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
@@ -99,7 +99,7 @@ class Offramp:
             raise _refused(known.reason or "", retry_after_seconds=60)
         order = replace(fresh, exchange_orders=known.exchange_orders + 1)
         try:
-            return Replayable(self._place(order, store.ask_again(order), self._seconds()))
+            return Replayable(self._place(order, store.ask_again(order), self.table.seconds()))
         except OrderMoved:
             raise Busy("the same sale is being asked for elsewhere; send it again", retry_after_seconds=1) from None
 
@@ -117,8 +117,8 @@ class Offramp:
             ledger.hold_asset(order.owner, order.quantity, order.updated_at),
             store.event(order, None, asked_for, CUSTOMER, order.updated_at),
         ]
-        sent = self.at_exchange.place(draft, Sale(self.table, order), intent)
-        if sent.status is AtExchange.SENT and self._seconds() - began > model.LOOK_UP_BEGUN_SECONDS_MAX:
+        sent = self.at_exchange.place(draft, Selling(self.table, order), intent)
+        if sent.status is AtExchange.SENT and self.table.seconds() - began > model.LOOK_UP_BEGUN_SECONDS_MAX:
             raise _unresolved(order)
         return self._answered(order, sent)
 
@@ -127,11 +127,11 @@ class Offramp:
         has not said so, or not yet."""
         if exchange_order.status is AtExchange.SENT:
             try:
-                exchange_order = self.at_exchange.look(exchange_order, Sale(self.table, order))
+                exchange_order = self.at_exchange.look(exchange_order, Selling(self.table, order))
             except (ExchangeOrderUnknown, ExchangeUnavailable):
                 raise _unresolved(order) from None
         if exchange_order.status is AtExchange.OPEN:
-            self.machines.begin(SALE_MACHINE, order.order_id)
+            self.machines.begin(SELL_MACHINE, order.order_id)
             return accepted(order, exchange_order)
         if exchange_order.status is AtExchange.REFUSED:
             raise _refused(exchange_order.reason or "")
@@ -187,7 +187,7 @@ class Offramp:
         if order.status is Status.NEW and order.waits:
             exchange_order = self._exchange_order(order)
             if exchange_order.status is AtExchange.SENT:
-                self.at_exchange.resolve(exchange_order, Sale(self.table, order))
+                self.at_exchange.resolve(exchange_order, Selling(self.table, order))
         return self._standing(store.existing(self.table, order_id))
 
     def poll(self, order_id: str) -> Standing:
@@ -201,7 +201,7 @@ class Offramp:
             return self._sold(order_id)
         exchange_order = self._exchange_order(order)
         try:
-            self.at_exchange.poll(exchange_order, Sale(self.table, order))
+            self.at_exchange.poll(exchange_order, Selling(self.table, order))
         except (ExchangeOrderNotFilled, ExchangeUnavailable):
             self._expect_fill(order, exchange_order)
             raise
@@ -209,7 +209,7 @@ class Offramp:
 
     def _expect_fill(self, order: SellOrder, exchange_order: ExchangeOrder) -> None:
         """A machine polls the order: it is due when polling should have ended, however often that begins."""
-        due_at = exchange_order.sent_at + POLL_LIMIT + model.POLL_DUE
+        due_at = exchange_order.sent_at + POLL_LIMIT + work.SOON
         if order.due_at != due_at:
             try:
                 self.table.write(store.expect_fill(order, self.now(), due_at))
@@ -225,7 +225,7 @@ class Offramp:
         order = store.existing(self.table, order_id)
         if order.status is not Status.BASE_TXN_PENDING:
             return self._sold(order_id)
-        self.at_exchange.cancel(self._exchange_order(order), Sale(self.table, order, also))
+        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order, also))
         return self._sold(order_id)
 
     def _sold(self, order_id: str) -> Standing:
@@ -243,14 +243,11 @@ class Offramp:
         if order.status in (Status.NEW, Status.BASE_TXN_FAILED) and order.waits:
             exchange_order = self._exchange_order(order)
             if exchange_order.status is not AtExchange.SENT:
-                self.at_exchange.look_again(exchange_order, Sale(self.table, order))
+                self.at_exchange.look_again(exchange_order, Selling(self.table, order))
         return self._standing(store.existing(self.table, order_id))
 
     def _exchange_order(self, order: SellOrder) -> ExchangeOrder:
         return self.at_exchange.existing(order.order_id, order.exchange_orders)
-
-    def _seconds(self) -> float:
-        return self.table.patience.monotonic()
 
 
 def _unresolved(order: SellOrder) -> SaleUnresolved:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from common.acts import OperatorOutcome
 from common.domain import acts, audit
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger import store as ledger
+from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.offramp import model, store
 from functions.offramp.model import SellOrder, SellOrderNotOpen, Status
@@ -34,10 +34,10 @@ class Voiding:
         order = store.existing(self.offramp.table, order_id)
         if order.status is Status.BASE_TXN_FAILED and not order.waits:
             return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
-        if not acts.may_void_sale(order.status, needs_person=order.needs_person):
+        if not acts.may_void_sell_order(order.status, needs_person=order.needs_person):
             raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
         if order.status is not Status.BASE_TXN_PENDING:
-            return self._void_late(order, reason, operator, dry_run=dry_run)
+            return self._void_turned_up(order, reason, operator, dry_run=dry_run)
         exchange_order = self._exchange_order(order)
         if self.offramp.at_exchange.is_lost(exchange_order):
             return self._void_lost(order, exchange_order, reason, operator, dry_run=dry_run)
@@ -54,12 +54,12 @@ class Voiding:
         says = f"is {after.status}, {after.executed} of it were sold"
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
-    def _void_late(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+    def _void_turned_up(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         exchange_order, at = self._exchange_order(order), self.offramp.now()
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),
-            exchange_orders.close(exchange_order, dealt_with),
+            exchange_orders.follow_up(exchange_order, dealt_with),
             store.event(order, order.status, reason, operator, at),
         ]
         says = "nothing of it is looked for any more"
@@ -74,7 +74,7 @@ class Voiding:
         after = model.unsold(order, why, at)
         writes = [
             store.fail(order, after, look_at=lost.look_at),
-            exchange_orders.resolve(lost),
+            exchange_orders.give_up(lost),
             ledger.release_asset(order.owner, order.quantity, at),
             store.event(after, order.status, f"void: {reason}", operator, at),
         ]

@@ -11,6 +11,7 @@ from itertools import islice
 
 from common import keys
 from common.domain import acts, audit, clients, timeline, work
+from common.domain import proposals as proposals_store
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind
@@ -18,9 +19,10 @@ from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.store import BankEventItem
-from common.domain.timeline import Event
+from common.domain.proposals import Proposal
+from common.domain.timeline import TimelineEvent
 from common.domain.work import WaitingItem
-from common.machines import Execution, Machines
+from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
@@ -46,10 +48,11 @@ class Story:
     pool: str | None  # that it is, or waits or has waited in
     batch: str | None  # that it is, that it is bought with, or that the open generation of a pool will be
     members: Sequence[str]  # of a batch, or of a pool's open generation
-    events: Sequence[Event]
+    events: Sequence[TimelineEvent]
     calls: Sequence[OutsideCall]
-    execution: Execution | None
-    execution_before: Execution | None  # of the machine that has handed it over
+    execution: MachineExecution | None
+    execution_before: MachineExecution | None  # of the machine that has handed it over
+    proposal: Proposal | None  # that it is
     acts: Sequence[PossibleAct]  # the likeliest first
 
 
@@ -59,15 +62,15 @@ class Operations:
     machines: Machines
     now: Callable[[], datetime]
 
-    def work(self, lists: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
+    def work(self, backlogs: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
         now = self.now()
         until = now if overdue_only else now + FAR
 
-        def waiting(listed: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
+        def waiting(backlog: str, items: Iterator[WaitingItem]) -> Iterator[Waiting]:
             for item in items:
                 yield Waiting(
-                    context=listed,
+                    backlog=backlog,
                     id=keys.row_of(item.key).id_of(item.key),
                     waits_for=item.waits_for,
                     due_at=item.due_at,
@@ -75,8 +78,8 @@ class Operations:
                     needs_person=item.needs_person,
                 )
 
-        found = [waiting(listed, work.due(self.table, listed, until)) for listed in lists]
-        found += [waiting(listed, work.for_people(self.table, listed)) for listed in lists if listed in keys.FOR_PEOPLE]
+        found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
+        found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.FOR_PEOPLE]
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
 
     def story(self, thing_id: str) -> Story:
@@ -104,6 +107,7 @@ class Operations:
             calls=list(store.calls(self.table, thing_id)),
             execution=execution,
             execution_before=self._execution_before(item),
+            proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
 
@@ -126,7 +130,7 @@ class Operations:
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
-        placed = store.exchange_order(self.table, item.PK) if item.row is keys.BATCH else None
+        placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         return Case(
             row=item.row,
             status=item.status,
@@ -138,14 +142,14 @@ class Operations:
             exchange_order=placed,
         )
 
-    def execution(self, item: KnownItem) -> Execution | None:
+    def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
         return None if item.machine is None else self._execution(item.machine, item.PK, item.generation)
 
-    def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> Execution | None:
+    def _execution(self, machine: str, thing_id: str, generation: Decimal | None) -> MachineExecution | None:
         return self.machines.execution(machine, work.execution_name(thing_id, int(generation or 1)))
 
-    def _execution_before(self, item: KnownItem) -> Execution | None:
+    def _execution_before(self, item: KnownItem) -> MachineExecution | None:
         """The last one of the machine that has handed the item over."""
         if item.machine is None or item.generation_before is None:
             return None

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from common.acts import OperatorOutcome
 from common.domain import acts, audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import Asset
+from common.domain.catalogue.model import FEE_PRECISION, Asset
 from common.domain.clients import Client
 from common.domain.ledger.model import USD
-from common.domain.payouts.events import BankEvents, Taken
+from common.domain.payouts.events import BankEvents
+from common.domain.payouts.model import EventOutcome
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
+from common.operator_outcome import OperatorOutcome
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
 
@@ -23,7 +24,7 @@ class Interventions:
     operations: Operations
     events: BankEvents
 
-    def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def redrive(self, thing_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Start the next execution of what a machine moves, also of what waits for a person. It goes on from the table.
 
         Raises NothingKnown; NothingWaits; NotDriven; StillRunning; Redriven (another operator was first);
@@ -49,7 +50,7 @@ class Interventions:
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
-    def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
 
         Raises EventNotFound, Busy.
@@ -59,16 +60,18 @@ class Interventions:
             return _decided(event)
         if dry_run:
             expected = self.events.outlook(event)
-            return OperatorOutcome(webhook_id, Taken.PARKED, expected.taken, done=False, says=expected.why)
+            return OperatorOutcome(webhook_id, EventOutcome.PARKED, expected.outcome, done=False, says=expected.why)
         entry = audit.entry(AuditEntry(self.operations.now(), operator, "parked replay", webhook_id, reason))
         try:
-            taken = self.events.replay(webhook_id, operator, entry)
+            outcome = self.events.replay(webhook_id, operator, entry)
         except EventDecided:
             return _decided(self.events.known(webhook_id))
         says = self.events.known(webhook_id).why
-        return OperatorOutcome(webhook_id, Taken.PARKED, taken, done=taken is not Taken.PARKED, says=says)
+        return OperatorOutcome(
+            webhook_id, EventOutcome.PARKED, outcome, done=outcome is not EventOutcome.PARKED, says=says
+        )
 
-    def dismiss(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def dismiss(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Nothing is to be done about a parked event. A repeat changes nothing.
 
         Raises EventNotFound, Busy.
@@ -83,9 +86,9 @@ class Interventions:
             except EventDecided:
                 return _decided(self.events.known(webhook_id))
         says = f"nothing is done about it: {event.why}"
-        return OperatorOutcome(webhook_id, Taken.PARKED, Taken.DISMISSED, done=not dry_run, says=says)
+        return OperatorOutcome(webhook_id, EventOutcome.PARKED, EventOutcome.DISMISSED, done=not dry_run, says=says)
 
-    def save_asset(self, asset: Asset, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def save_asset(self, asset: Asset, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Write an asset of the catalogue, new or changed, as a whole. Traders see it within five seconds.
         A repeat changes nothing.
 
@@ -95,6 +98,11 @@ class Interventions:
             raise model.ImpossibleAsset("USD is what assets are priced in")
         if asset.min_notional > asset.max_notional:
             raise model.ImpossibleAsset("min_notional is above max_notional")
+        if asset.active and asset.too_coarse:  # it may always be switched off
+            raise model.ImpossibleAsset(
+                f"{asset.asset_id} is bought at the exchange, whose fee in coins has up to {FEE_PRECISION} decimals: "
+                f"its precision is to be {FEE_PRECISION} or more"
+            )
         before = catalogue.find(self.operations.table, asset.asset_id)
         if before is not None:
             asset.check_keeps_decimals(before)
@@ -108,7 +116,7 @@ class Interventions:
             self.operations.table.write(catalogue.save(asset, now), audit.entry(entry))
         return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
 
-    def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Write a client, new or changed. A repeat changes nothing. Raises ClientTaken, Busy."""
         before = clients.existing(self.operations.table, client.kind, client.client_id)
         if before is not None and before.owner != client.owner:

@@ -128,7 +128,7 @@ class _Account:
     def _add_page(self, added: AddedUp) -> None:
         table, asset_id = self.reconciliation.table, added.assets[0]
         page = ledger.page_of_lines(table, self.owner, asset_id, added.since, added.until, after=added.position)
-        self._added = added.plus(page)
+        self._added = added.plus(page.items, page.after)
 
     def _between_two_looks(self, added: AddedUp) -> Reconciled | None:
         before, books, lines = self._balances(), added.books, added.lines

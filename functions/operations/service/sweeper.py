@@ -25,7 +25,8 @@ from common import keys
 from common.clock import text
 from common.domain import work
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.events import BankEvents, Taken
+from common.domain.payouts.events import BankEvents
+from common.domain.payouts.model import EventOutcome
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.domain.work import WaitingItem
 from common.errors import Refusal
@@ -92,23 +93,23 @@ class _Round:
 
     def queues(self) -> Iterator[Iterator[Act]]:
         yield self._counted()
-        for listed in keys.DRIVEN:
-            machines = [machine for row in keys.SCHEMA if row.work == listed for machine in row.machines]
-            for open_work in work.partitions(listed):
+        for backlog in keys.DRIVEN:
+            machines = [machine for row in keys.SCHEMA if row.backlog == backlog for machine in row.machines]
+            for open_work in work.partitions(backlog):
                 yield self._due(open_work, machines)
         for machine in keys.MACHINES:
             yield self._dead(machine)
-        for open_work in work.partitions(keys.BANK_EVENT.waits_in):
+        for open_work in work.partitions(keys.BANK_EVENT.backlog):
             yield self._parked(open_work)
 
     def _counted(self) -> Iterator[Act]:
         """What nobody sees to one by one is counted from the index, no further than is quickly done."""
         table, overdue = self.sweeper.table, self.at - model.OVERDUE_AFTER
-        for listed in keys.FOR_PEOPLE:
-            self.found["needs_person"] += work.number_for_people(table, listed, at_most=model.COUNTED_MAX)
-        for listed in keys.WORK:
-            if listed not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.work):
-                self.found["overdue"] += work.number_due(table, listed, overdue, at_most=model.COUNTED_MAX)
+        for backlog in keys.FOR_PEOPLE:
+            self.found["needs_person"] += work.number_for_people(table, backlog, at_most=model.COUNTED_MAX)
+        for backlog in keys.BACKLOGS:
+            if backlog not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
+                self.found["overdue"] += work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
         yield from ()
 
     def _due(self, open_work: str, machines: Sequence[str]) -> Iterator[Act]:
@@ -213,7 +214,7 @@ class _Round:
 
     def _place_again(self, event: BankEventItem) -> bool:
         try:
-            return self.sweeper.events.replay(event.webhook_id, SWEEPER) is not Taken.PARKED
+            return self.sweeper.events.replay(event.webhook_id, SWEEPER) is not EventOutcome.PARKED
         except EventDecided:  # by an operator meanwhile
             return True
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
-from common.acts import OperatorOutcome
 from common.domain import audit
 from common.domain.audit import AuditEntry
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, AssetTransaction, Balance, Holding, Mark, Portfolio, portfolio
 from common.domain.timeline import CUSTOMER
 from common.errors import Refusal
 from common.idempotency import Replayable
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
@@ -31,7 +31,7 @@ CANCEL_ALL_SECONDS_MAX = 15  # then the rest is for the next request
 @dataclass(frozen=True)
 class Orders:
     table: Table
-    market: Market
+    catalogue: Catalogue
     now: Callable[[], datetime]
 
     @property
@@ -71,7 +71,7 @@ class Orders:
         return Replayable(order)
 
     def _priced(self, owner: Owner, order_id: str, asked: Terms) -> Order:
-        listing, now = self.market.listing(asked.asset_id), self.now()
+        listing, now = self.catalogue.listing(asked.asset_id), self.now()
         if asked.is_limit:
             listing.must_be_active()
             return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
@@ -119,20 +119,19 @@ class Orders:
 
         Raises Busy, perhaps with a part of the page cancelled: the same request does the rest.
         """
-        seconds = self.table.patience.monotonic
-        began = seconds()
+        began = self.table.seconds()
         page = self.orders(owner, asset_id=asset_id, limit=model.CANCEL_ALL_BATCH, after=after)
         cancelled = []
         for order in page.items:
             if isinstance(order, OtherOrder) or order.status is not Status.PENDING:
                 continue
-            if seconds() - began > CANCEL_ALL_SECONDS_MAX:
+            if self.table.seconds() - began > CANCEL_ALL_SECONDS_MAX:
                 raise Busy("cancelling takes long; send the same request again for the rest", retry_after_seconds=1)
             with suppress(OrderNotPending):  # the index was late: it had filled or expired
                 cancelled.append(self.book.close(order, Status.CANCELLED, "cancelled by the customer", CUSTOMER))
         return Page(cancelled, page.after)
 
-    def fail(self, order_id: str, reason: str, operator: str, *, dry_run: bool = False) -> OperatorOutcome:
+    def fail(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """An operator ends a resting order that can not be carried out, and gives the hold back. Audited. A repeat
         changes nothing.
 
@@ -163,7 +162,7 @@ class Orders:
         return portfolio(balance, holdings, self._marks(holdings))
 
     def _marks(self, holdings: Sequence[Holding]) -> dict[str, Mark]:
-        now, listings = self.now(), self.market.listings()
+        now, listings = self.now(), self.catalogue.listings()
         marks = {}
         for holding in holdings:
             listing = listings.get(holding.asset_id)

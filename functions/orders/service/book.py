@@ -95,7 +95,7 @@ class Book:
     def expire(self, more_time: Callable[[], bool]) -> int:
         """Cancel the resting orders whose time is over; returns how many."""
         expired = 0
-        for waiting in work.due(self.table, keys.ORDER.waits_in, self.now()):
+        for waiting in work.due(self.table, keys.ORDER.backlog, self.now()):
             if not more_time():
                 log.warning("out of time while expiring orders")
                 break

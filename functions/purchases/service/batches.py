@@ -7,11 +7,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common import keys
-from common.acts import OperatorOutcome
 from common.domain import acts, audit, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Asset, AssetInactive, PriceUnavailable, Quote
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
@@ -23,17 +22,17 @@ from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Side
 from common.log import log
 from common.machines import Machines, Standing
+from common.operator_outcome import OperatorOutcome
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.purchases import allocation, model, store
 from functions.purchases.allocation import Share
 from functions.purchases.model import (
-    PLACE_DUE,
     PLACE_LIMIT,
     Batch,
     BatchNotStuck,
+    BatchResult,
     BatchStatus,
-    Bought,
     Member,
     Plan,
     Stage,
@@ -46,7 +45,7 @@ from functions.purchases.store import AlreadyAllocated, BatchMoved
 @dataclass(frozen=True)
 class Batches:
     table: Table
-    market: Market
+    catalogue: Catalogue
     at_exchange: ExchangeOrders
     machines: Machines
     now: Callable[[], datetime]
@@ -94,7 +93,7 @@ class Batches:
             return self._standing(store.batch(self.table, batch_id))
         plan = self._plan(batch)
         try:
-            if isinstance(plan, Bought):
+            if isinstance(plan, BatchResult):
                 self.table.write(*decided(batch, plan, self.now()))
             else:
                 self._place(batch, plan)
@@ -107,16 +106,16 @@ class Batches:
         at, placed = order.sent_at, BatchStatus.PLACED
         why = f"{plan.quantity} at ${plan.limit_price} or less, price ${plan.quote.price} of {plan.quote.source}"
         intent = [
-            store.place(batch, plan, at, at + PLACE_DUE),
+            store.place(batch, plan, at, at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, placed, why, MACHINE, at),
         ]
         self.at_exchange.place(order, Buying(replace(batch, status=placed, plan=plan)), intent)
 
-    def _plan(self, batch: Batch) -> Plan | Bought:
+    def _plan(self, batch: Batch) -> Plan | BatchResult:
         """Raises PriceUnavailable, ExchangeUnavailable, unless it is too late for them."""
         members = store.members(self.table, batch.batch_id)
         try:
-            listing, now = self.market.listing(batch.asset_id), self.now()
+            listing, now = self.catalogue.listing(batch.asset_id), self.now()
             listing.must_be_active()
             quote = self._told(batch, listing.asset, now) or listing.tradable_quote(now)
             return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.rules(batch.asset_id))
@@ -272,7 +271,7 @@ class Batches:
         if order is not None and order.status is AtExchange.TURNED_UP:
             dealt_with = replace(order, status=AtExchange.DEALT_WITH, updated_at=at)
             seen_to = store.batch_event(batch.batch_id, batch.status, batch.status, reason, operator, at)
-            writes = [store.looked(batch, at), exchange_orders.close(order, dealt_with), seen_to]
+            writes = [store.looked(batch, at), exchange_orders.follow_up(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
         found = model.nothing(batch.asset_id, f"not bought: {reason}")
         after, told = BatchStatus.DECIDED, f"void: {reason}"
@@ -286,7 +285,7 @@ class Batches:
             why = "the exchange does not know the order any more"
             lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
             says = "its members are refunded, and were anything bought, it is the desk's"
-            return after, says, [*writes, exchange_orders.resolve(lost)]
+            return after, says, [*writes, exchange_orders.give_up(lost)]
         raise not_stuck
 
 

@@ -1,53 +1,54 @@
-"""A batch as the owner of its exchange order."""
+"""A batch as the parent of its exchange order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.domain import work
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.timeline import EXCHANGE
 from common.table.transaction import Write
 from functions.purchases import model, store
-from functions.purchases.model import PLACE_DUE, Batch, BatchStatus, Bought
+from functions.purchases.model import Batch, BatchResult, BatchStatus
 
 
 @dataclass(frozen=True)
 class Buying:
-    """What each move of its exchange order means for the members' dollars of a batch. `batch` is as it was read; each
-    write stands under the condition that it still is."""
+    """What each move of its exchange order, its `child`, means for the members' dollars of a batch. `batch` is as it
+    was read; each write stands under the condition that it still is."""
 
     batch: Batch
 
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        batch, at = self.batch, order.updated_at
-        why = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
+    def on_accepted(self, child: ExchangeOrder) -> list[Write]:
+        batch, at = self.batch, child.updated_at
+        why = f"{child.exchange} has it as {child.exchange_order_id}, client order id {child.client_order_id}"
         return [
-            store.accept(batch, at, order.overdue_at + PLACE_DUE),
+            store.accept(batch, at, child.overdue_at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
         ]
 
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        return self._nothing(order, f"not bought: the exchange refused: {order.reason}")
+    def on_refused(self, child: ExchangeOrder) -> list[Write]:
+        return self._nothing(child, f"not bought: the exchange refused: {child.reason}")
 
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return self._nothing(order, f"not bought: {order.reason}")
+    def on_never(self, child: ExchangeOrder) -> list[Write]:
+        return self._nothing(child, f"not bought: {child.reason}")
 
-    def _nothing(self, order: ExchangeOrder, why: str) -> list[Write]:
-        return decided(self.batch, model.nothing(self.batch.asset_id, why), order.updated_at)
+    def _nothing(self, child: ExchangeOrder, why: str) -> list[Write]:
+        return decided(self.batch, model.nothing(self.batch.asset_id, why), child.updated_at)
 
-    def on_final(self, order: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit(decided(self.batch, model.bought(fill, order.quantity), at))
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        commit(decided(self.batch, model.bought(fill, child.quantity), at))
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
-        return [store.turned_up(self.batch, f"order {order.exchange_order_id}", order.updated_at)]
+    def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
+        return [store.turned_up(self.batch, f"order {child.exchange_order_id}", child.updated_at)]
 
-    def on_last_look(self, order: ExchangeOrder) -> list[Write]:
-        return [store.looked(self.batch, order.updated_at)]
+    def on_absent(self, child: ExchangeOrder) -> list[Write]:
+        return [store.looked(self.batch, child.updated_at)]
 
 
-def decided(batch: Batch, found: Bought, at: datetime) -> list[Write]:
+def decided(batch: Batch, found: BatchResult, at: datetime) -> list[Write]:
     told = found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}"
     return [
         store.decide(batch, found, at),

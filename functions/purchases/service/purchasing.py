@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from common import keys
 from common.domain import work
 from common.domain.catalogue.model import Asset, Execution
-from common.domain.catalogue.store import Market
+from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.ledger import store as ledger
 from common.domain.timeline import CLOCK, CUSTOMER
@@ -40,7 +40,7 @@ class PoolState:
 @dataclass(frozen=True)
 class Purchases:
     table: Table
-    market: Market
+    catalogue: Catalogue
     machines: Machines
     now: Callable[[], datetime]
 
@@ -72,7 +72,7 @@ class Purchases:
             return Replayable(repeat.purchase.repeated(asked), replayed=True)
 
     def _intended(self, owner: Owner, order_id: str, asked: Terms) -> tuple[Purchase, Asset]:
-        listing, now = self.market.listing(asked.asset_id), self.now()
+        listing, now = self.catalogue.listing(asked.asset_id), self.now()
         quote = listing.tradable_quote(now)
         return model.purchase(owner, order_id, asked, listing.asset, quote, now), listing.asset
 
@@ -195,7 +195,7 @@ class Purchases:
 
     def pools(self) -> list[PoolState]:
         """Every pool of an active asset, a moment old."""
-        assets = [listing.asset for listing in self.market.listings().values()]
+        assets = [listing.asset for listing in self.catalogue.listings().values()]
         return [
             PoolState(
                 asset, [store.pool(self.table, asset.asset_id, n, consistent=False) for n in range(asset.pool_shards)]
@@ -207,25 +207,25 @@ class Purchases:
     # What the clock asks
 
     def close_overdue_pools(self, more_time: Callable[[], bool]) -> int:
-        """Close every pool that has not filled by its deadline: its members are refunded, or the desk adds what is
-        missing where the asset says so. Any round may be cut short. Returns how many were closed."""
+        """Close every pool that has not filled by its deadline: its members are refunded, or the desk adds what it
+        lacks where the asset says so. Any round may be cut short. Returns how many were closed."""
         closed, now = 0, self.now()
-        for waiting in work.due(self.table, keys.POOL.waits_in, now):
+        for waiting in work.due(self.table, keys.POOL.backlog, now):
             if not more_time():
                 break
             if keys.row_of(waiting.key) is keys.POOL:
                 try:
-                    closed += self._give_up(waiting.key, now)
+                    closed += self._expire(waiting.key, now)
                 except Refusal as refusal:
                     log.warning("pool not closed now", extra={"pool": waiting.PK, "why": refusal.detail})
         return closed
 
-    def _give_up(self, key: keys.PrimaryKey, now: datetime) -> bool:
+    def _expire(self, key: keys.PrimaryKey, now: datetime) -> bool:
         asset_id, shard = store.pool_at(key)
         pool = store.pool(self.table, asset_id, shard)
         if pool.due_at is None or pool.due_at > now:
             return False
-        at, asset = self.now(), self.market.listing(asset_id).asset
+        at, asset = self.now(), self.catalogue.listing(asset_id).asset
         batch = self._closed(pool, at)
         if pool.total >= asset.min_notional:
             why = "the deadline of its pool, which is full since the minimum was lowered"
@@ -237,7 +237,7 @@ class Purchases:
             batch = replace(batch, status=BatchStatus.DECIDED, bought=model.nothing(asset_id, why))
         try:
             self.table.write(
-                store.give_up(pool, at),
+                store.expire(pool, at),
                 store.insert_batch(batch),
                 store.batch_event(batch.batch_id, None, batch.status, why, CLOCK, at),
             )

@@ -1,4 +1,4 @@
-"""A sell order as the owner of its exchange order: what each move there means for the customer's coins and dollars."""
+"""A sell order as the parent of its exchange order: what each move there means for the customer's coins and dollars."""
 
 from __future__ import annotations
 
@@ -19,31 +19,31 @@ from functions.offramp.model import SellOrder, Status
 
 
 @dataclass(frozen=True)
-class Sale:
-    """`order` is as it was read; each write stands under the condition that it still is. `also` is written with what
-    ends it at the exchange."""
+class Selling:
+    """What each move of its exchange order, its `child`, means for a sell order. `order` is as it was read; each write
+    stands under the condition that it still is. `also` is written with what ends the child."""
 
     table: Table
     order: SellOrder
     also: Sequence[Write] = ()
 
-    def on_accepted(self, order: ExchangeOrder) -> list[Write]:
-        at, after = order.updated_at, accepted(self.order, order)
-        reason = f"{order.exchange} has it as {order.exchange_order_id}, client order id {order.client_order_id}"
+    def on_accepted(self, child: ExchangeOrder) -> list[Write]:
+        at, after = child.updated_at, accepted(self.order, child)
+        reason = f"{child.exchange} has it as {child.exchange_order_id}, client order id {child.client_order_id}"
         return [store.accept(self.order, at), store.event(after, self.order.status, reason, EXCHANGE, at)]
 
-    def on_refused(self, order: ExchangeOrder) -> list[Write]:
-        assert order.reason is not None
-        return [store.refuse(self.order, order.reason, order.updated_at), *self._give_back(order)]
+    def on_refused(self, child: ExchangeOrder) -> list[Write]:
+        assert child.reason is not None
+        return [store.refuse(self.order, child.reason, child.updated_at), *self._give_back(child)]
 
-    def on_never(self, order: ExchangeOrder) -> list[Write]:
-        return [store.miss(self.order, order), *self._give_back(order)]
+    def on_never(self, child: ExchangeOrder) -> list[Write]:
+        return [store.wait_to_look_again(self.order, child), *self._give_back(child)]
 
-    def _give_back(self, order: ExchangeOrder) -> list[Write]:
-        at = order.updated_at
+    def _give_back(self, child: ExchangeOrder) -> list[Write]:
+        at = child.updated_at
         return [
             ledger.release_asset(self.order.owner, self.order.quantity, at),
-            store.event(self.order, self.order.status, f"not sold: {order.reason}", EXCHANGE, at),
+            store.event(self.order, self.order.status, f"not sold: {child.reason}", EXCHANGE, at),
         ]
 
     def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
@@ -57,7 +57,7 @@ class Sale:
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
-        owner, at, sold = after.owner, after.updated_at, model.Sold(fill)
+        owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
         if sold.left_over != ZERO:
             writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", after.order_id, at))
         if sold.proceeds != ZERO:
@@ -69,11 +69,11 @@ class Sale:
 
         ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
 
-    def on_late(self, order: ExchangeOrder) -> list[Write]:
-        return [store.turned_up(self.order, f"order {order.exchange_order_id}", order.updated_at)]
+    def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
+        return [store.turned_up(self.order, f"order {child.exchange_order_id}", child.updated_at)]
 
-    def on_last_look(self, order: ExchangeOrder) -> Sequence[Write]:
-        return [store.looked(self.order, order.updated_at)]
+    def on_absent(self, child: ExchangeOrder) -> Sequence[Write]:
+        return [store.looked(self.order, child.updated_at)]
 
 
 def accepted(order: SellOrder, exchange_order: ExchangeOrder) -> SellOrder:

@@ -1,4 +1,4 @@
-"""What operators do by hand, and what they are told of it."""
+"""What operators are told of an act of theirs. Which acts there are: `common.domain.acts`."""
 
 from __future__ import annotations
 
