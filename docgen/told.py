@@ -13,6 +13,7 @@ from common.domain.catalogue.model import (
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
+    NothingToConfirm,
     PrecisionExceeded,
     PrecisionLowered,
     PriceMoved,
@@ -47,6 +48,7 @@ from functions.offramp.model import (
 )
 from functions.operations.model import (
     AccountBusy,
+    EvidenceNotBelieved,
     ImpossibleAsset,
     NotDriven,
     NothingKnown,
@@ -277,6 +279,18 @@ TOLD: dict[str, Told] = {
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
     ),
+    "decide_order": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable, EvidenceNotBelieved),
+        examples={
+            "nothing": {
+                "executed": "0",
+                "gross": "0.00",
+                "reference": "letter of November 3rd",
+                "reason": "the exchange has closed its doors",
+            }
+        },
+    ),
     "decide_payout": Told(
         {200: "proposed, or it was already: another operator confirms it"},
         (NothingKnown, NotProposable),
@@ -304,6 +318,12 @@ TOLD: dict[str, Told] = {
         {200: "dismissed, or what else became of it before"},
         (EventNotFound,),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
+    ),
+    "stopped_prices": Told(_FOUND),
+    "confirm_price": Told(
+        {200: "it is the price, or it was already"},
+        (AssetNotFound, NothingToConfirm),
+        examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
     ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},

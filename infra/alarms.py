@@ -116,12 +116,15 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
-            "PriceJump", price_jump, "price-jump", "The price source gave a price that is not believed; it is not used."
+            "PriceJump",
+            price_jump,
+            "price-jump",
+            "A price has jumped. Its asset is not traded until the exchange or an operator confirms the new one.",
         )
         return [
             ("Bugs, holds missing, drift, books unreadable: always 0", [bugs, hold_missing, drift, unreadable]),
             ("Age of the oldest price, seconds", [price_age]),
-            ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
+            ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal", [reconciled]),
         ]
@@ -131,6 +134,7 @@ class Watch(Construct):
         parked = _ours("WorkParked", "Maximum")
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
+        desk_refused = _ours("DeskRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
@@ -145,6 +149,12 @@ class Watch(Construct):
             not_believed,
             "fills-not-believed",
             "What the exchange says of an order can not be. It is not written down, and the order waits.",
+        )
+        self._alarm(
+            "DeskRefused",
+            desk_refused,
+            "desk-refused",
+            "The exchange or the bank refuses the desk itself: its funds, its limits, its key or its rights.",
         )
         self._alarm(
             "BankContradictions",
@@ -180,6 +190,7 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 
     def _machines(

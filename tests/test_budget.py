@@ -21,7 +21,8 @@ from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
-from functions.orders.model import Status
+from functions.orders import store
+from functions.orders.model import Side, Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
@@ -93,7 +94,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.mark("BTC", "90" if side == "BUY" else "110")
             book, quote = desk.book, desk.catalogue.fresh()["BTC"].quote
             assert quote is not None
-            (resting,) = list(_crossed(desk, quote.price))
+            (resting,) = list(store.crossed(desk.table, "BTC", Side(side), quote.price))
             return lambda: book.fill(resting, quote)
 
         return prepared
@@ -218,6 +219,11 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def confirmed(desk: Desk) -> Callable[[], Any]:
+        desk.jump("BTC", "75")
+        act = desk.interventions.confirm_price
+        return lambda: act("BTC", Price(75), "seen elsewhere", "olga", dry_run=False)
+
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()
         purchase = desk.purchase(ann, "3")
@@ -280,6 +286,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         ),
         "a cash-out from the request to FILLED": whole_life,
         "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.sweeper.sweep(lambda: True),
+        "a price, confirmed by hand": lambda desk, _: confirmed(desk),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
@@ -312,12 +319,6 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 def _one(desk: Desk, ann: Owner) -> Callable[[], Any]:
     order = desk.buy(ann, "1")
     return lambda: desk.orders.order(ann, order.order_id)
-
-
-def _crossed(desk: Desk, price: Price) -> Any:
-    from functions.orders import store
-
-    return store.crossed(desk.table, "BTC", price)
 
 
 @dataclass

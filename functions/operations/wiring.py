@@ -18,7 +18,7 @@ from functions.operations.service.sweeper import Sweeper
 
 @cache
 def operations() -> Operations:
-    return Operations(aws.table(), aws.machines(), clock.now)
+    return Operations(aws.table(), aws.machines(), clock.now, settings().stuck_after)
 
 
 @cache
@@ -38,7 +38,7 @@ def reconciliation() -> Reconciliation:
 
 @cache
 def sweeper() -> Sweeper:
-    return Sweeper(aws.table(), aws.machines(), _events(), clock.now)
+    return Sweeper(aws.table(), aws.machines(), _events(), clock.now, settings().stuck_after)
 
 
 def _events() -> BankEvents:

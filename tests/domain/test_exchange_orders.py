@@ -320,8 +320,9 @@ def test_what_was_executed_is_written_down_once_it_is_final(desk: Desk, side: Si
 
 def test_an_order_that_is_not_filled_is_polled_until_it_is_overdue(desk: Desk) -> None:
     order = place(desk)
-    desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(milliseconds=2)
+    desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(seconds=1)
     refuses(desk, ExchangeOrderNotFilled, poll, order)
+    desk.clock.forward(seconds=1)
     refuses(desk, ExchangeOrderOverdue, poll, order)
     assert (there(desk), desk.at_exchange.executed(order)) == (order, Quantity(0, "SOL"))
     desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
@@ -406,8 +407,13 @@ def test_a_fill_is_within_the_quantity_and_within_a_cent_of_the_limit(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"executed": Quantity("1.001", "SOL")}, {"gross": Money("100.02")}, {"quantity": Quantity(2, "SOL")}],
-    ids=["more than was asked", "above the limit", "another order"],
+    [
+        {"executed": Quantity("1.001", "SOL")},
+        {"gross": Money("100.02")},
+        {"quantity": Quantity(2, "SOL")},
+        {"client_order_id": "somebodyelsesorder"},
+    ],
+    ids=["more than was asked", "above the limit", "another order", "of another name"],
 )
 @pytest.mark.parametrize("act", [poll, cancel], ids=named)
 def test_a_fill_that_can_not_be_is_never_booked(

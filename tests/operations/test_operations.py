@@ -31,7 +31,7 @@ from functions.operations.model import (
 )
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
-from tests.desk import NOON, Desk
+from tests.desk import NOON, STUCK_AFTER, Desk
 from tests.seen import around, before_next_write
 
 
@@ -364,7 +364,7 @@ class TestTheSweeper:
     def test_counts_resting_orders_that_should_have_expired(self, desk: Desk) -> None:
         desk.buy(desk.customer(), "1", order_price="90")
         desk.clock.forward(days=31)
-        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0, needs_person=1)
         desk.expire()
 
     def test_is_not_kept_by_what_waits_for_a_person_from_what_it_could_start(self, desk: Desk) -> None:
@@ -469,6 +469,27 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(keys.MACHINES)
     listed = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=100)
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
+
+
+@pytest.mark.parametrize("begin", ["a withdrawal", "an order in the book"])
+def test_what_nothing_has_moved_for_hours_needs_a_person(desk: Desk, begin: str) -> None:
+    """Whoever should move it, and whatever it says itself; nothing is written for it."""
+    ann = trader(desk)
+    if begin == "a withdrawal":
+        thing_id = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made.transfer_id
+    else:
+        thing_id = desk.buy(ann, "1", order_price="90").order_id
+    due_at = desk.operations.story(thing_id).due_at
+    assert due_at is not None
+    before = desk.dynamo.items()
+    for late, needs_person in ((STUCK_AFTER - timedelta(seconds=1), False), (STUCK_AFTER, True)):
+        desk.clock.at = due_at + late
+        (listed,) = desk.operations.work(keys.BACKLOGS, overdue_only=True, limit=9)
+        assert (listed.id, listed.needs_person) == (thing_id, needs_person)
+        assert desk.operations.story(thing_id).needs_person is needs_person
+        swept = desk.sweeper.sweep(lambda: True)
+        assert (swept.overdue, swept.needs_person) == (1, int(needs_person))
+    assert desk.dynamo.items() == before
 
 
 def test_every_attempt_beyond_the_usual_ones_is_an_operators(desk: Desk) -> None:

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Refusal, Unavailable
-from common.money import CENT, EXACT, Money, Price, Quantity
+from common.money import CENT, EXACT, ZERO, Money, Price, Quantity
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
@@ -67,6 +67,19 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What two operators say that an order has come to, as the exchange has told them in what `reference` names. It is
+    taken where the exchange itself gives no answer that can be believed."""
+
+    executed: Quantity
+    gross: Money
+    fee: Money
+    reference: str
+    operators: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class ExchangeOrder:
     """One order at the exchange, of `order_id`, the order or batch that it is placed for. An order may have several,
     one after another (`number`), of which at most one exists at the exchange.
@@ -89,6 +102,7 @@ class ExchangeOrder:
     missed_at: datetime | None = None  # when the exchange, asked late enough, first did not have it
     resolved_at: datetime | None = None  # when it stopped being waited for
     reason: str | None = None  # why it is REFUSED, NEVER or LOST
+    evidence: Evidence | None = None
 
     @property
     def overdue_at(self) -> datetime:
@@ -120,6 +134,18 @@ def believable(order: ExchangeOrder, executed: Quantity, gross: Money) -> bool:
     at_limit = EXACT.multiply(order.limit_price.usd_per_unit, executed.amount)
     within = gross.usd <= at_limit + CENT if order.buys else gross.usd >= at_limit - CENT
     return executed.amount <= order.quantity.amount and within
+
+
+def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
+    """May two operators say what has become of it? Only while the exchange is still asked for it."""
+    return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
+
+
+def is_evidence_believable(order: ExchangeOrder, given: Evidence) -> bool:
+    """As what the exchange itself says: with nothing executed there is neither a gross amount nor a fee."""
+    if not given.executed.amount:
+        return given.gross == given.fee == ZERO
+    return believable(order, given.executed, given.gross) and given.fee <= given.gross
 
 
 class Miss(StrEnum):

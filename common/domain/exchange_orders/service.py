@@ -125,7 +125,8 @@ class ExchangeOrders:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
-            return self._moved(refused, [*parent.on_refused(refused), store.give_up(refused)])
+            shown = replace(refused, reason=_shown_to_customers(no))
+            return self._moved(shown, [*parent.on_refused(shown), store.give_up(refused)])
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
@@ -304,12 +305,21 @@ class ExchangeOrders:
         return after
 
 
+def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
+    """The exchange's own words, unless they are about the desk's account: those are for operators, in the story."""
+    if isinstance(no, ExchangeRefused) and no.ours:
+        return "the desk could not place the order; nothing was charged"
+    return no.detail
+
+
 def _of(order: ExchangeOrder, told: OrderReport) -> OrderReport:
     """Raises ExchangeUnavailable: it is another order than ours."""
     side = Side.BUY if order.buys else Side.SELL
     if (told.side, told.quantity) != (side, order.quantity):
         raise _not_believed(order, told)
     if order.exchange_order_id not in (None, told.exchange_order_id):
+        raise _not_believed(order, told)
+    if told.client_order_id not in (None, order.client_order_id):
         raise _not_believed(order, told)
     return told
 

@@ -12,8 +12,8 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
-from common.domain.exchange_orders.model import TRANSITIONS, ExchangeOrder, ExchangeOrderMoved, Fill, Status
-from common.money import Price, Quantity, plain
+from common.domain.exchange_orders.model import TRANSITIONS, Evidence, ExchangeOrder, ExchangeOrderMoved, Fill, Status
+from common.money import Money, Price, Quantity, plain
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Table
@@ -38,6 +38,12 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     fees_elsewhere = UnicodeAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    evidence_executed = DecimalAttribute(null=True)
+    evidence_gross = DecimalAttribute(null=True)
+    evidence_fee = DecimalAttribute(null=True)
+    evidence_reference = UnicodeAttribute(null=True)
+    evidence_operators = UnicodeAttribute(null=True)
+    evidence_at = InstantAttribute(null=True)
 
 
 def find(table: Table, order_id: str, number: int) -> ExchangeOrder | None:
@@ -110,6 +116,23 @@ def still_turned_up(order: ExchangeOrder) -> Write:
         item.updated_at.set(order.updated_at),
         when=item.status == Status.TURNED_UP,
         otherwise=ExchangeOrderMoved("a person has dealt with it"),
+    )
+
+
+def evidence(order: ExchangeOrder, given: Evidence) -> Write:
+    """What two operators say that it has come to, in place of what others have said before."""
+    item = ExchangeOrderItem
+    return Write.update(
+        _item(order),
+        item.evidence_executed.set(given.executed.amount),
+        item.evidence_gross.set(given.gross.usd),
+        item.evidence_fee.set(given.fee.usd),
+        item.evidence_reference.set(given.reference),
+        item.evidence_operators.set(given.operators),
+        item.evidence_at.set(given.at),
+        item.updated_at.set(given.at),
+        when=item.status == order.status,
+        otherwise=ExchangeOrderMoved("the exchange order has moved"),
     )
 
 
@@ -193,4 +216,23 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         missed_at=item.missed_at,
         resolved_at=item.resolved_at,
         reason=item.reason,
+        evidence=_evidence_of(item),
+    )
+
+
+def _evidence_of(item: ExchangeOrderItem) -> Evidence | None:
+    if item.evidence_at is None:
+        return None
+    assert item.evidence_executed is not None
+    assert item.evidence_gross is not None
+    assert item.evidence_fee is not None
+    assert item.evidence_reference is not None
+    assert item.evidence_operators is not None
+    return Evidence(
+        executed=Quantity(item.evidence_executed, item.asset_id),
+        gross=Money(item.evidence_gross),
+        fee=Money(item.evidence_fee),
+        reference=item.evidence_reference,
+        operators=item.evidence_operators,
+        at=item.evidence_at,
     )

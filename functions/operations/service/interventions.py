@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from common.domain import acts, audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import FEE_PRECISION, Asset
+from common.domain.catalogue.model import FEE_PRECISION, Asset, Listing, NothingToConfirm
 from common.domain.clients import Client
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
+from common.money import Price
 from common.operator_outcome import OperatorOutcome
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
@@ -116,6 +117,31 @@ class Interventions:
             self.operations.table.write(catalogue.save(asset, now), audit.entry(entry))
         return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
 
+    def confirm_price(
+        self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        """The market is at a price to which an asset's source has jumped: trading goes on from there. A repeat changes
+        nothing.
+
+        Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
+        """
+        listing = self.operations.listing(asset_id)
+        if listing.jump is None or listing.jump.quote.price != price:
+            return _is_confirmed(listing, price)
+        if not dry_run:
+            now = self.operations.now()
+            entry = AuditEntry(now, operator, "prices confirm", asset_id, f"${price}: {reason}")
+            try:
+                self.operations.table.write(catalogue.confirm(asset_id, listing.jump.quote, now), audit.entry(entry))
+            except NothingToConfirm:
+                moved = self.operations.listing(asset_id)
+                if moved.jump is not None:
+                    raise
+                return _is_confirmed(moved, price)
+        assert listing.quote is not None
+        says = f"${price} is the price after ${listing.quote.price}, and trading goes on"
+        return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
+
     def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Write a client, new or changed. A repeat changes nothing. Raises ClientTaken, Busy."""
         before = clients.existing(self.operations.table, client.kind, client.client_id)
@@ -135,6 +161,17 @@ class Interventions:
 def _traded(asset: Asset) -> str:
     """The status of an asset, as operators are told it."""
     return "ACTIVE" if asset.active else "INACTIVE"
+
+
+def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
+    """Raises NothingToConfirm."""
+    asset_id, jump = listing.asset.asset_id, listing.jump
+    if jump is not None:
+        waits = jump.quote.price
+        raise NothingToConfirm(f"${waits} waits to be confirmed, not ${price}", id=asset_id, price=str(waits))
+    if listing.quote is None or listing.quote.price != price:
+        raise NothingToConfirm(f"the price of {asset_id} has not jumped", id=asset_id)
+    return OperatorOutcome.repeat(asset_id, acts.PRICE_TRADED, f"${price} is the price already; nothing to do")
 
 
 def _told(client: Client) -> dict[str, object]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from itertools import islice
 
@@ -51,6 +51,7 @@ class Sweeper:
     machines: Machines
     events: BankEvents
     now: Callable[[], datetime]
+    stuck_after: timedelta
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
         """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
@@ -104,12 +105,14 @@ class _Round:
 
     def _counted(self) -> Iterator[Act]:
         """What nobody sees to one by one is counted from the index, no further than is quickly done."""
-        table, overdue = self.sweeper.table, self.at - model.OVERDUE_AFTER
+        table, overdue, stuck = self.sweeper.table, self.at - model.OVERDUE_AFTER, self.at - self.sweeper.stuck_after
         for backlog in keys.FOR_PEOPLE:
             self.found["needs_person"] += work.number_for_people(table, backlog, at_most=model.COUNTED_MAX)
         for backlog in keys.BACKLOGS:
             if backlog not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
-                self.found["overdue"] += work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
+                late = work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
+                self.found["overdue"] += late
+                self.found["needs_person"] += late and work.number_due(table, backlog, stuck, at_most=model.COUNTED_MAX)
         yield from ()
 
     def _due(self, open_work: str, machines: Sequence[str]) -> Iterator[Act]:
@@ -120,8 +123,8 @@ class _Round:
                 # An execution of the machine before the present one counts, too: it ends within its next wait.
                 if waiting.PK not in self.running:
                     yield self._one(waiting.PK, partial(self._sweep, waiting.key))
-                elif waiting.due_at <= self.at - model.OVERDUE_AFTER:
-                    self.found["overdue"] += 1
+                else:
+                    self._count(waiting.due_at)
                 self.places[open_work] = work.place(waiting)
         self.places.pop(open_work, None)
 
@@ -193,9 +196,14 @@ class _Round:
         item = work.find(self.sweeper.table, key)  # the index is late
         if item is None or item.due_at is None or item.due_at > self.at:
             return
-        if item.due_at <= self.at - model.OVERDUE_AFTER:
-            self.found["overdue"] += 1
+        if not item.needs_person:
+            self._count(item.due_at)
         self.found["started"] += work.drive(self.sweeper.table, self.sweeper.machines, item, self.at)
+
+    def _count(self, due_at: datetime) -> None:
+        """What should have moved; if that is long ago, a person is needed whatever it says itself."""
+        self.found["overdue"] += due_at <= self.at - model.OVERDUE_AFTER
+        self.found["needs_person"] += due_at <= self.at - self.sweeper.stuck_after
 
     def _restart(self, key: PrimaryKey) -> None:
         item = work.find(self.sweeper.table, key)

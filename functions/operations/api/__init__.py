@@ -1,8 +1,7 @@
-"""HTTP for operators: the catalogue, unfinished work, the audit, and the books."""
+"""HTTP for operators: the catalogue, clients, events of the bank, audit and books; in `work` what is unfinished."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cache
 from typing import Annotated, Literal
@@ -10,8 +9,7 @@ from typing import Annotated, Literal
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
 
-from common import aws, clock, http, keys
-from common.domain.acts import PossibleAct
+from common import aws, clock, http
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
     POOL_DEADLINE_SECONDS,
@@ -19,40 +17,32 @@ from common.domain.catalogue.model import (
     SLIPPAGE_MAX_BPS,
     Asset,
     Execution,
+    Listing,
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
-from common.domain.proposals import Proposal, Terms
 from common.http import caller
-from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
-from common.machines import MachineExecution
-from common.money import Money
-from common.operator_outcome import OperatorOutcome
-from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
+from common.money import Money, Price
+from common.pages import LIMIT_DEFAULT, Cursors
 from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
+    Amount,
     Dollars,
-    DollarsOrZero,
     InstantText,
-    OneOf,
     OperatorAct,
     OperatorOutcomeView,
-    Reference,
     RequestBody,
     View,
 )
-from functions.operations.service import Story
-from functions.operations.wiring import interventions, operations, proposals, reconciliation
-
-app = http.api()
+from functions.operations.api import work  # noqa: F401  # its routes
+from functions.operations.api.door import ActView, Limit, act_views, app, done
+from functions.operations.wiring import interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
 WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
-ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
-Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Day = Annotated[
     str,
     StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
@@ -99,97 +89,6 @@ class ReconciledView(View):
     differences: list[str]
 
 
-class WaitingView(View):
-    context: str
-    id: str
-    waits_for: str
-    due_at: InstantText
-    overdue: bool
-    needs_person: bool
-
-
-class WorkList(View):
-    items: list[WaitingView]
-
-
-class EventView(View):
-    at: InstantText
-    before: str | None
-    after: str
-    reason: str
-    actor: str
-
-
-class OutsideCallView(View):
-    """Something asked of an outside system, under our id and theirs. It is written down before it is asked: what has
-    no answer was perhaps never sent."""
-
-    at: InstantText
-    of: str
-    our_id: str
-    their_id: str | None
-    state: str | None
-    says: str | None
-
-
-class StepView(View):
-    at: InstantText
-    what: str
-
-
-class ExecutionView(View):
-    """The latest execution of its state machine: the states it entered, and what failed in them."""
-
-    name: str
-    status: str
-    steps: list[StepView]
-
-
-class ActView(View):
-    """What may be done by hand now."""
-
-    command: str = Field(description="of the operators' command line, and of the audit")
-    route: str = Field(description="the same over HTTP")
-    does: str
-    asks: list[str] = Field(description="what it is told besides a reason")
-
-
-class ProposalView(View):
-    """What an operator has proposed to do, and another one confirms."""
-
-    command: str
-    subject: str = Field(description="the id of what it is about")
-    terms: dict[str, str] = Field(description="what is said to have happened")
-    reference: str | None = Field(description="where that can be looked up")
-    reason: str
-    proposed_by: str
-    proposed_at: InstantText
-    decided_by: str | None
-    decided_at: InstantText | None
-
-
-class StoryView(View):
-    """`waits_for` is null for what is finished. A batch that is not closed yet is told as the pool whose open
-    generation it is."""
-
-    id: str
-    kind: str = Field(description="such as sell_order or withdrawal")
-    status: str | None
-    waits_for: str | None
-    waits_since: InstantText | None
-    due_at: InstantText | None
-    needs_person: bool
-    pool: str | None = Field(description="that it is, or waits or has waited in")
-    batch: str | None = Field(description="that it is bought with, or that the open generation of a pool will be")
-    members: list[str] = Field(description="of a batch, or of a pool's open generation: its purchases")
-    events: list[EventView]
-    calls: list[OutsideCallView]
-    execution: ExecutionView | None
-    execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
-    proposal: ProposalView | None = Field(description="that it is")
-    acts: list[ActView] = Field(description="what may be done by hand now, the likeliest first")
-
-
 class ParkedView(View):
     """An event of the bank that could not be placed. What we do not understand is told as it begins, in `strange`."""
 
@@ -211,11 +110,26 @@ class ParkedList(View):
     items: list[ParkedView]
 
 
-class PayoutDecisionRequest(OperatorAct):
-    """What the bank has paid of the pending attempt."""
+class StoppedPriceView(View):
+    """The price of an asset that is not traded, since its source has jumped away from it."""
 
-    paid: Annotated[DollarsOrZero, Field(description="by the bank; 0: nothing, and it never will")]
-    reference: Annotated[Reference, Field(description="where that can be looked up")]
+    asset_id: str
+    stopped_at: InstantText
+    price: str = Field(description="the latest that was believed")
+    price_source: str
+    price_as_of: InstantText
+    unconfirmed_price: str = Field(description="where the source has jumped to")
+    unconfirmed_source: str
+    unconfirmed_as_of: InstantText
+    acts: list[ActView]
+
+
+class StoppedPriceList(View):
+    items: list[StoppedPriceView]
+
+
+class PriceConfirmation(OperatorAct):
+    price: Amount = Field(description="the `unconfirmed_price`, when it was found elsewhere, too")
 
 
 class CryptoClientRequest(OperatorAct):
@@ -271,56 +185,6 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
     return OperatorOutcomeView.of(interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run))
 
 
-@app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
-def work(
-    context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
-    overdue: bool = False,
-    limit: Limit = LIMIT_DEFAULT,
-) -> WorkList:
-    caller(app).must_be_operator()
-    backlogs = keys.BACKLOGS if context is None else (context,)
-    found = operations().work(backlogs, overdue_only=overdue, limit=limit)
-    return WorkList(
-        items=[
-            WaitingView(
-                context=w.backlog,
-                id=w.id,
-                waits_for=w.waits_for,
-                due_at=w.due_at,
-                overdue=w.overdue,
-                needs_person=w.needs_person,
-            )
-            for w in found
-        ]
-    )
-
-
-@app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of what an id names")
-def story(thing_id: ThingId) -> StoryView:
-    caller(app).must_be_operator()
-    return _story(operations().story(thing_id))
-
-
-@app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
-def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(interventions().redrive, thing_id, body)
-
-
-@app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
-def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOutcomeView:
-    return _propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
-
-
-@app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
-def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(proposals().confirm, proposal_id, body)
-
-
-@app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
-def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(proposals().dismiss, proposal_id, body)
-
-
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
 def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
     caller(app).must_be_operator()
@@ -329,12 +193,27 @@ def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
 
 @app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
 def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(interventions().replay, webhook_id, body)
+    return done(interventions().replay, webhook_id, body)
 
 
 @app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
 def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
-    return _done(interventions().dismiss, webhook_id, body)
+    return done(interventions().dismiss, webhook_id, body)
+
+
+@app.get("/operations/prices", tags=["operators"], summary="Prices that have jumped, longest ago first")
+def stopped_prices() -> StoppedPriceList:
+    """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
+    price, or the source comes back."""
+    caller(app).must_be_operator()
+    return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
+
+
+@app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Believe a price that has jumped")
+def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    act, price = interventions().confirm_price, Price(body.price)
+    return OperatorOutcomeView.of(act(asset_id, price, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
@@ -372,72 +251,6 @@ def reconcile(body: ReconcileRequest) -> ReconciledView:
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
-def _done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct) -> OperatorOutcomeView:
-    operator = caller(app).must_be_operator()
-    return OperatorOutcomeView.of(act(thing_id, body.reason, operator, dry_run=body.dry_run))
-
-
-def _propose(
-    command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct
-) -> OperatorOutcomeView:
-    operator = caller(app).must_be_operator()
-    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
-    return OperatorOutcomeView.of(outcome)
-
-
-def _story(story: Story) -> StoryView:
-    return StoryView(
-        id=story.id,
-        kind=story.kind,
-        status=story.status,
-        waits_for=story.waits_for,
-        waits_since=story.waits_since,
-        due_at=story.due_at,
-        needs_person=story.needs_person,
-        pool=story.pool,
-        batch=story.batch,
-        members=list(story.members),
-        events=[
-            EventView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in story.events
-        ],
-        calls=[
-            OutsideCallView(at=c.at, of=c.of, our_id=c.our_id, their_id=c.their_id, state=c.state, says=c.says)
-            for c in story.calls
-        ],
-        execution=_execution(story.execution),
-        execution_before=_execution(story.execution_before),
-        proposal=_proposal(story.proposal),
-        acts=_acts(story.acts),
-    )
-
-
-def _acts(acts: Sequence[PossibleAct]) -> list[ActView]:
-    return [ActView(command=act.command, route=act.route, does=act.does, asks=list(act.asks)) for act in acts]
-
-
-def _execution(ran: MachineExecution | None) -> ExecutionView | None:
-    if ran is None:
-        return None
-    steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
-    return ExecutionView(name=ran.name, status=ran.status, steps=steps)
-
-
-def _proposal(proposal: Proposal | None) -> ProposalView | None:
-    if proposal is None:
-        return None
-    return ProposalView(
-        command=proposal.command,
-        subject=proposal.subject,
-        terms=dict(proposal.terms),
-        reference=proposal.reference,
-        reason=proposal.reason,
-        proposed_by=proposal.proposed_by,
-        proposed_at=proposal.proposed_at,
-        decided_by=proposal.decided_by,
-        decided_at=proposal.decided_at,
-    )
-
-
 def _parked(item: BankEventItem) -> ParkedView:
     return ParkedView(
         webhook_id=item.webhook_id,
@@ -451,7 +264,24 @@ def _parked(item: BankEventItem) -> ParkedView:
         failure_code=item.failure_code,
         at=item.at,
         parked_at=item.created_at,
-        acts=_acts(operations().acts_on(item)),
+        acts=act_views(operations().acts_on(item)),
+    )
+
+
+def _stopped(listing: Listing) -> StoppedPriceView:
+    assert listing.quote is not None
+    assert listing.jump is not None
+    latest, jumped = listing.quote, listing.jump.quote
+    return StoppedPriceView(
+        asset_id=listing.asset.asset_id,
+        stopped_at=listing.jump.since,
+        price=str(latest.price),
+        price_source=latest.source,
+        price_as_of=latest.as_of,
+        unconfirmed_price=str(jumped.price),
+        unconfirmed_source=jumped.source,
+        unconfirmed_as_of=jumped.as_of,
+        acts=act_views(operations().acts_on_price(listing)),
     )
 
 
