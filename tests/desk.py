@@ -94,6 +94,7 @@ class Desk:
     client: Any = None
     patience: Patience | None = None
     rules: Rules = RULES
+    payout_max: Money = PAYOUT_MAX
     outside: Outside | None = None  # made when it is first asked for: most tests need none
 
     def __post_init__(self) -> None:
@@ -132,7 +133,7 @@ class Desk:
             self.machines,
             self.clock,
             BACK_OFF,
-            PAYOUT_MAX,
+            self.payout_max,
         )
 
     @property

@@ -26,7 +26,7 @@ from common.gateways.exchange import client_order_id
 from tests.books import SOLD, UNPAID, Raw
 from tests.desk import Desk
 from tests.liars import LyingBank, LyingExchange
-from tests.outside import ACCOUNT, Outside
+from tests.outside import ACCOUNT
 
 BAND, FEE = Fraction(1000, 10_000), Fraction(200, 10_000)  # as the desk's own: the catalogue's, and the settings'
 CENT = Decimal("0.01")
@@ -60,7 +60,7 @@ class Executed:
 
 @dataclass
 class Truth:
-    world: Outside
+    desk: Desk
     exchange: LyingExchange
     bank: LyingBank | None = None
     broken: Counter[str] = field(default_factory=Counter)  # words of the bank, by what they came to
@@ -69,12 +69,12 @@ class Truth:
         """Of the order that was placed for it as `number`. What was placed before and given up is nobody's."""
         found = Executed()
         ids = {client_order_id(order_id, str(number))}
-        for order in self.world.venue.history(ACCOUNT):
+        for order in self.desk.world.venue.history(ACCOUNT):
             if order.client_order_id not in ids:
                 continue
             found.quantity += order.executed
             found.gross += order.gross
-            trades = self.world.venue.trades(ACCOUNT, order.symbol, order_id=order.order_id)
+            trades = self.desk.world.venue.trades(ACCOUNT, order.symbol, order_id=order.order_id)
             found.fee += sum((t.fee for t in trades if t.fee_asset == "USDT"), Decimal(0))
             found.coins += sum((t.fee for t in trades if t.fee_asset == order.symbol.removesuffix("USDT")), Decimal(0))
             found.open = found.open or not order.status.over
@@ -86,7 +86,7 @@ class Truth:
 
     def booked(self, reference: str) -> Decimal:
         """What the bank has paid under all references that begin so."""
-        return sum((credit.amount.usd for credit in self.world.simulated.credits(reference)), Decimal(0))
+        return sum((credit.amount.usd for credit in self.desk.world.simulated.credits(reference)), Decimal(0))
 
     def check(self, items: Iterable[Raw]) -> None:
         found = list(self.violations(items))
@@ -174,6 +174,10 @@ class Truth:
             if not self._has(order, self.bank.claimed):
                 yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
             self.broken["claimed and not paid"] += 1
+        if due > self.desk.payout_max.usd and order.get("approved_amount") != due:
+            asked = [r for r in self.desk.world.simulated.records() if r.terms.reference_id.startswith(order_id)]
+            if asked:
+                yield f"{order_id} was sent to the bank, ${due}, and nobody has approved it"
 
     def _has(self, order: dict[str, Any], references: set[str]) -> bool:
         return any(f"{order['PK']}-{n + 1:02d}" in references for n in range(int(order.get("attempts", 0))))

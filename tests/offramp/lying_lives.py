@@ -57,10 +57,13 @@ class LyingLife(Life):
         exchange = LyingExchange(world.exchange, lies, now, self._tell)
         bank = LyingBank(world.bank, world.simulated, lies, now, self._tell)
         world.exchange, world.bank, world.passes = exchange, bank, bank.pass_time
-        self.truth, self.bank = Truth(world, exchange, bank), bank
+        self.truth, self.bank = Truth(self.desk, exchange, bank), bank
         world.deliver_event = self._told_event
         if self.chance.random() < 0.5:
             self.faults.choose = by_chance(seed, RATES)
+        if self.chance.random() < 0.2:
+            self.desk.payout_max = Money(40)
+            self._tell("a payout over $40 waits for two operators")
 
     def live(self) -> None:
         """Raises AssertionError when something that always holds does not."""

@@ -29,7 +29,7 @@ class LyingLife(Life):
         super().__init__(seed)
         world = self.desk.world
         exchange = LyingExchange(world.exchange, Random(f"lies {seed}"), self.desk.clock, self._tell)
-        world.exchange, self.truth = exchange, Truth(world, exchange)
+        world.exchange, self.truth = exchange, Truth(self.desk, exchange)
         if self.chance.random() < 0.5:
             self.faults.heal()
 
