@@ -174,6 +174,7 @@ EXCHANGE_LIES = (
     "it takes what it does not have",
     "it takes it as another order",
     "it does not cancel",
+    "it does not answer what is to be cancelled",
     GONE,
     GONE,
 )
@@ -218,6 +219,8 @@ class LyingExchange:
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         self._answers()
+        if self._lies("it does not answer what is to be cancelled"):
+            raise ExchangeUnavailable("no answer")
         if not self._lies("it does not cancel"):
             self._of.cancel(asset_id, exchange_order_id)
 
@@ -322,7 +325,7 @@ class LyingBank:
             if self._lies("it knows no credit"):
                 raise AdjustmentUnknown("the bank knows nothing under this reference")
         except AdjustmentUnknown:
-            if self._now() >= self._sent[reference_id] + NEVER_BOOKED:
+            if reference_id in self._sent and self._now() >= self._sent[reference_id] + NEVER_BOOKED:
                 self._unknown.add(reference_id)
             raise
         return self._told(found)

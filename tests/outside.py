@@ -14,6 +14,7 @@ from typing import Any
 from unittest.mock import patch
 
 from common.domain.payouts.events import BankEvents
+from common.errors import Refusal
 from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
 from sandbox.bank.bank import Outcome, SimulatedBank
@@ -62,6 +63,7 @@ class Outside:
         self.client: Any = self.machines
         self.process: Callable[[], None] = lambda: None  # called before each task: it is a process of its own
         self.remaining_time: Callable[[], int] = lambda: 60_000  # of a task, in milliseconds
+        self.bugs: list[str] = []  # what tasks have failed with that is no refusal
         self.passes: Callable[[], None] = lambda: None  # called before the bank decides: what it does besides
         self.deliver_event: Callable[[BankEvents, BankEvent], object] = lambda events, event: events.receive(event)
 
@@ -96,8 +98,14 @@ class Outside:
 
         def asked(event: Any, _: Any) -> Any:
             self.process()
-            with patch.object(tasks, name, service):
-                return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
+            try:
+                with patch.object(tasks, name, service):
+                    return task(event, SimpleNamespace(get_remaining_time_in_millis=self.remaining_time))
+            except Refusal:
+                raise
+            except Exception as bug:
+                self.bugs.append(f"{of} {event}: {bug!r}")
+                raise
 
         return asked
 

@@ -93,6 +93,7 @@ class Truth:
         assert not found, "\n".join(found)
 
     def violations(self, items: Iterable[Raw]) -> Iterator[str]:
+        yield from self.desk.world.bugs
         kinds = _by_kind(items)
         spent: dict[str, Decimal] = defaultdict(Decimal)
         for line in kinds["asset_transaction"]:
