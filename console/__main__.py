@@ -302,9 +302,7 @@ def client_save(
     """Write a client, new or changed. What is not given stays as it is."""
     path = ("operations", "clients", client_id, kind)
     with _desk(context, json_) as desk:
-        body = {
-            name: known for name, known in _client(desk, path).items() if name in ("status", "account_id") and known
-        }
+        body = {name: known for name, known in _client(desk, path).items() if name == "account_id" and known}
         given = {"username": username, "status": status, "account_id": account}
         body |= {name: value for name, value in given.items() if value is not None}
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))

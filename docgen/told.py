@@ -10,6 +10,7 @@ from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
+    AssetMoved,
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
@@ -19,9 +20,15 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
-from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.domain.ledger.model import (
+    AccountExists,
+    AccountNotFound,
+    InsufficientAsset,
+    InsufficientFunds,
+    UnreadableLine,
+)
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
@@ -48,6 +55,7 @@ from functions.operations.model import (
     NothingKnown,
     NothingWaits,
     NotProposable,
+    StillAddingUp,
     StillRunning,
 )
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
@@ -253,7 +261,7 @@ TOLD: dict[str, Told] = {
     # operations
     "save_asset": Told(
         {200: "written, or it was so already"},
-        (ImpossibleAsset, PrecisionLowered),
+        (ImpossibleAsset, PrecisionLowered, AssetMoved),
         examples={
             "bitcoin": {
                 "name": "Bitcoin",
@@ -325,12 +333,12 @@ TOLD: dict[str, Told] = {
     ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
@@ -343,5 +351,9 @@ TOLD: dict[str, Told] = {
     ),
     "client": Told(_FOUND, (ClientNotFound,)),
     "audit": Told(_FOUND),
-    "reconcile": Told(_FOUND, (AccountNotFound, AccountBusy), examples={"one account": {"username": "ann"}}),
+    "reconcile": Told(
+        _FOUND,
+        (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
+        examples={"one account": {"username": "ann"}},
+    ),
 }

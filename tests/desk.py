@@ -40,6 +40,7 @@ from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
+from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
@@ -192,6 +193,10 @@ class Desk:
         return Proposals(self.operations, self.events)
 
     @property
+    def reconciliation(self) -> Reconciliation:
+        return Reconciliation(self.table, self.clock)
+
+    @property
     def sweeper(self) -> Sweeper:
         return Sweeper(self.table, self.machines, self.events, self.clock, STUCK_AFTER)
 
@@ -213,7 +218,7 @@ class Desk:
             pool_top_up=rules.get("pool_top_up", False),
         )
         with self._direct().transaction() as tx:
-            tx.add(catalogue.save(asset, self.clock()))
+            tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))
         if price is not None:
             self.mark(asset_id, price)
         return asset
@@ -244,12 +249,12 @@ class Desk:
     def clients(self, owner: Owner, status: ClientStatus = ClientStatus.ACTIVE) -> None:
         """The owner may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`), at the account
         `acc-{username}`."""
-        name = owner.username
-        with self._direct().transaction() as tx:
-            tx.add(
-                clients.save(Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock())),
-                clients.save(Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}")),
-            )
+        name, table = owner.username, self._direct()
+        for client in (
+            Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock()),
+            Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}"),
+        ):
+            table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
         """Sell at the exchange; the estimate is at $100 a unit unless said."""

@@ -49,9 +49,7 @@ class Voiding:
         if dry_run:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
-        entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
-        self.offramp.table.write(audit.entry(entry))
-        self.offramp.cancel(order_id)
+        self.offramp.cancel(order_id, audit.entry(AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
