@@ -160,6 +160,7 @@ OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
 
 _act(work, "work", "redrive", "Start its machine again; it goes on from the table.")
+_act(work, "work", "approve-payout", "Propose to pay what is over the limit; another operator confirms it.")
 _act(offramp, "sell-orders", "retry-payout", ONE_MORE)
 _act(offramp, "sell-orders", "mark-filled", OTHERWISE)
 _act(offramp, "sell-orders", "credit-usd", "The dollars go to the customer's balance here, instead of the bank.")

@@ -273,6 +273,11 @@ TOLD: dict[str, Told] = {
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
     ),
+    "approve_payout": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={"known": {"reason": "the customer was called back, ticket 4717"}},
+    ),
     "decide_order": Told(
         {200: "proposed, or it was already: another operator confirms it"},
         (NothingKnown, NotProposable, EvidenceNotBelieved),

@@ -83,7 +83,10 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     },
     ("GET", f"/operations/work/{ID}"): story(),
     ("POST", f"/operations/work/{ID}/redrive"): outcome(ID),
-    **{("POST", f"/operations/work/{ID}/{verb}"): outcome(ID) for verb in ("decide-order", "decide-payout")},
+    **{
+        ("POST", f"/operations/work/{ID}/{verb}"): outcome(ID)
+        for verb in ("approve-payout", "decide-order", "decide-payout")
+    },
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -170,6 +173,7 @@ LOOKS = [
 BECAUSE = ("--reason", "wire 4711")
 ACTS = [
     ("work", "redrive", ID, *BECAUSE),
+    ("work", "approve-payout", ID, *BECAUSE),
     ("work", "decide-order", ID, "--executed", "0.1", "--gross", "9.00", "--reference", "order 4711", *BECAUSE),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),

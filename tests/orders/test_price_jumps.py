@@ -179,7 +179,7 @@ def test_a_quote_from_the_future_is_left_out_and_stops_nothing(
         def latest(self, _: Collection[str]) -> dict[str, Quotation]:
             return {"BTC": Quotation("BTC", Price(75), desk.clock.at + timedelta(seconds=31), "test")}
 
-    monkeypatch.setattr(schedule, "_oracle", lambda _: Ahead())
+    monkeypatch.setattr(configured, "prices", lambda _: Ahead())
     assert a_round(desk, oracle)["marked"] == 0
     assert (counted["PriceJump"], stands_still(desk)) == (1, False)
 

@@ -39,7 +39,7 @@ class Sweeper:
         """
         now, found = self.now(), Counter[str]()
         for listed in keys.BACKLOGS:
-            if listed not in (*keys.DRIVEN, keys.BANK_EVENT.backlog):
+            if listed not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
                 for waiting in work.due(self.table, listed, now - model.OVERDUE_AFTER):
                     self._count(waiting.due_at, now, found)
         for listed in keys.DRIVEN:
