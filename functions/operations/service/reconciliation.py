@@ -181,6 +181,10 @@ class _Round:
     unreadable: int = 0
     over: set[Owner] = field(default_factory=set)
     under_way: list[_Account] = field(default_factory=list)
+    saved: tuple[Position | None, list[Owner]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saved = self.behind, list(self.aside)
 
     def those_put_aside(self) -> Iterator[Act]:
         """One after the other, each a part at a time, until it is over."""
@@ -263,4 +267,7 @@ class _Round:
         self._save()
 
     def _save(self) -> None:
-        self.reconciliation.table.write(store.move_on(self.behind, self.aside, self.reconciliation.now()))
+        now = self.behind, list(self.aside)
+        if now != self.saved:
+            self.reconciliation.table.write(store.move_on(self.behind, self.aside, self.reconciliation.now()))
+            self.saved = now
