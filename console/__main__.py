@@ -160,6 +160,7 @@ OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
 
 _act(work, "work", "redrive", "Start its machine again; it goes on from the table.")
+_act(work, "work", "approve-payout", "Propose to pay what is over the limit; another operator confirms it.")
 _act(offramp, "sell-orders", "retry-payout", ONE_MORE)
 _act(offramp, "sell-orders", "mark-filled", OTHERWISE)
 _act(offramp, "sell-orders", "credit-usd", "The dollars go to the customer's balance here, instead of the bank.")
@@ -301,9 +302,7 @@ def client_save(
     """Write a client, new or changed. What is not given stays as it is."""
     path = ("operations", "clients", client_id, kind)
     with _desk(context, json_) as desk:
-        body = {
-            name: known for name, known in _client(desk, path).items() if name in ("status", "account_id") and known
-        }
+        body = {name: known for name, known in _client(desk, path).items() if name == "account_id" and known}
         given = {"username": username, "status": status, "account_id": account}
         body |= {name: value for name, value in given.items() if value is not None}
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))

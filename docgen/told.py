@@ -10,6 +10,7 @@ from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
+    AssetMoved,
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
@@ -19,7 +20,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
     AccountExists,
@@ -260,7 +261,7 @@ TOLD: dict[str, Told] = {
     # operations
     "save_asset": Told(
         {200: "written, or it was so already"},
-        (ImpossibleAsset, PrecisionLowered),
+        (ImpossibleAsset, PrecisionLowered, AssetMoved),
         examples={
             "bitcoin": {
                 "name": "Bitcoin",
@@ -278,6 +279,11 @@ TOLD: dict[str, Told] = {
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
+    ),
+    "approve_payout": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={"known": {"reason": "the customer was called back, ticket 4717"}},
     ),
     "decide_order": Told(
         {200: "proposed, or it was already: another operator confirms it"},
@@ -327,12 +333,12 @@ TOLD: dict[str, Told] = {
     ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {

@@ -133,6 +133,7 @@ class Watch(Construct):
         overdue, needs_person = _ours("WorkOverdue", "Maximum"), _ours("WorkNeedsPerson", "Maximum")
         parked = _ours("WorkParked", "Maximum")
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
+        to_approve = _ours("PayoutsToApprove")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
         desk_refused = _ours("DeskRefused")
         self._alarm(
@@ -140,6 +141,12 @@ class Watch(Construct):
             failed,
             "payouts-failed",
             "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
+        )
+        self._alarm(
+            "PayoutsToApprove",
+            to_approve,
+            "payouts-to-approve",
+            "A payout is over the limit: nothing of it is sent until two operators have approved it.",
         )
         self._alarm(
             "OrdersTurnedUp", turned_up, "orders-turned-up", "The exchange has an order whose hold was given back."
@@ -189,6 +196,7 @@ class Watch(Construct):
             ("Unfinished work: overdue, for a person, parked", [overdue, needs_person, parked]),
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
+            ("Payouts over the limit, for two operators to approve", [to_approve]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]

@@ -28,7 +28,7 @@ class World:
     of one that is not placed yet.
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
-    which the bank does not decide, `proposal` says what it has paid.
+    which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
     """
 
     desk: Desk
@@ -47,6 +47,7 @@ class World:
     batch: str
     overdue: str
     claimed: str
+    large: str
     proposal: str
 
     @property
@@ -70,6 +71,10 @@ class World:
         desk.buy(bob, "1")
         overdue = desk.cash_out(bob, "0.0555").order_id
         desk.world.machines.kill(desk.world.machines.executions[-1].arn)
+        dora = desk.customer("dora", usd="11000.00")
+        desk.clients(dora)
+        desk.buy(dora, "101")
+        large = desk.cash_out(dora, "101").order_id
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -110,6 +115,7 @@ class World:
             batch=desk.purchase(ann, "20").batch_id,
             overdue=overdue,
             claimed=claimed,
+            large=large,
             proposal=_proposed(desk, claimed),
         )
 
@@ -205,6 +211,7 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
+    Route("POST", "/operations/work/{thing_id}/approve-payout"): Call(body=_BECAUSE, thing="large"),
     Route("POST", "/operations/work/{thing_id}/decide-order"): Call(
         body={"executed": "0.05", "gross": "5.00", "fee": "0.01", "reference": "order 47", **_BECAUSE},
         thing="overdue",

@@ -60,6 +60,7 @@ from tests.outside import ARN_PREFIX, Outside
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
 STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
+PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -126,7 +127,12 @@ class Desk:
     def payouts(self) -> Payouts:
         ban = Ban(self.table, "bank", self.clock)
         return Payouts(
-            self.table, lambda: gated(self.world.bank, BankUnavailable, ban), self.machines, self.clock, BACK_OFF
+            self.table,
+            lambda: gated(self.world.bank, BankUnavailable, ban),
+            self.machines,
+            self.clock,
+            BACK_OFF,
+            PAYOUT_MAX,
         )
 
     @property
@@ -212,7 +218,7 @@ class Desk:
             pool_top_up=rules.get("pool_top_up", False),
         )
         with self._direct().transaction() as tx:
-            tx.add(catalogue.save(asset, self.clock()))
+            tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))
         if price is not None:
             self.mark(asset_id, price)
         return asset
@@ -243,12 +249,12 @@ class Desk:
     def clients(self, owner: Owner, status: ClientStatus = ClientStatus.ACTIVE) -> None:
         """The owner may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`), at the account
         `acc-{username}`."""
-        name = owner.username
-        with self._direct().transaction() as tx:
-            tx.add(
-                clients.save(Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock())),
-                clients.save(Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}")),
-            )
+        name, table = owner.username, self._direct()
+        for client in (
+            Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock()),
+            Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}"),
+        ):
+            table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
         """Sell at the exchange; the estimate is at $100 a unit unless said."""

@@ -219,6 +219,21 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def proposed(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """One operator says what the bank has paid of a withdrawal that it has pending."""
+        desk.world.simulated.set_outcome("pending")
+        asked = desk.accounts.withdraw(ann, "k", Money(5), "ann-bank").made.transfer_id
+        desk.world.machines.run()
+        act, told = desk.proposals.propose, {"paid": "4.50"}
+        return lambda: act("work decide-payout", asked, told, "line 11", "its fee", "olga", dry_run=False)
+
+    def proposal(decide: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            proposal_id = proposed(desk, ann)().id
+            return lambda: getattr(desk.proposals, decide)(proposal_id, "line 11 says so", "otto", dry_run=False)
+
+        return prepared
+
     def confirmed(desk: Desk) -> Callable[[], Any]:
         desk.jump("BTC", "75")
         act = desk.interventions.confirm_price
@@ -258,6 +273,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "withdrawal, rejected by hand": withdrawn(
             lambda desk, asked: desk.acts.give_back(WITHDRAWAL, asked, "no bank", "olga", dry_run=False)
         ),
+        "proposal, made": proposed,
+        "proposal, confirmed": proposal("confirm"),
+        "proposal, dismissed": proposal("dismiss"),
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
         "cash-out, refused by the exchange": refused_by_the_exchange,

@@ -329,7 +329,7 @@ class TestOperators:
             keys.RECONCILIATION.backlog
         }  # books balance
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal, world.overdue}
+        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal, world.overdue, world.large}
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
@@ -370,6 +370,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
     "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
     "/operations/prices/{asset_id}/confirm": ({}, {"price": "15"}, "NothingToConfirm"),
+    "/operations/work/{thing_id}/approve-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/work/{thing_id}/decide-order": ({}, {"executed": "0.06"}, "EvidenceNotBelieved"),
     "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),

@@ -26,6 +26,7 @@ from common.domain.payouts.model import (
     Payout,
     has_attempts_left,
     is_abandonable,
+    is_approvable,
     is_decidable,
     is_decidable_by_evidence,
     needs_decision,
@@ -153,6 +154,10 @@ def _may_decide_order(case: Case) -> bool:
     return late and case.exchange_order is not None and is_order_decidable_by_evidence(case.exchange_order)
 
 
+def _may_approve(case: Case) -> bool:
+    return case.payout is not None and is_approvable(case.payout)
+
+
 def _may_decide_payout(case: Case) -> bool:
     return case.payout is not None and is_decidable_by_evidence(case.payout, case.latest)
 
@@ -189,6 +194,12 @@ def _of_event(verb: str, does: str) -> Act:
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
+_APPROVE = (
+    "work approve-payout",
+    "POST /operations/work/{id}/approve-payout",
+    "with a second operator: it may be sent, over the limit as it is",
+    _may_approve,
+)
 _DECIDE_ORDER = (
     "work decide-order",
     "POST /operations/work/{id}/decide-order",
@@ -204,6 +215,7 @@ _DECIDE_PAYOUT = (
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
+    *(Act(kind.row, *_APPROVE) for kind in KINDS),
     *_of_payouts(CASH_OUT, "sell-orders"),
     *_of_payouts(WITHDRAWAL, "withdrawals"),
     Act(

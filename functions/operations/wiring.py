@@ -8,6 +8,7 @@ from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
+from common.money import Money
 from common.settings import settings
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
@@ -42,5 +43,6 @@ def sweeper() -> Sweeper:
 
 
 def _events() -> BankEvents:
-    back_off = settings().payout_back_off
-    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off))
+    here = settings()
+    back_off, payout_max = here.payout_back_off, Money(here.payout_max_usd)
+    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off, payout_max))

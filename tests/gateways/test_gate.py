@@ -62,7 +62,12 @@ def refused(gate: System) -> ExchangeUnavailable:
 def test_a_gateway_behind_its_gate_answers_as_before(process: Callable[[], System], system: System) -> None:
     gate = process()
     assert (gate.name, gate.ask("x"), gate.ask("x", twice=True)) == ("system", "x", "xx")
-    for no in (ExchangeUnavailable("silent", what="timeout"), ExchangeRefused("no"), MarketUnknown("none"), KeyError()):
+    for no in (
+        ExchangeUnavailable("silent", what="timeout"),
+        ExchangeRefused("no", ours=False),
+        MarketUnknown("none"),
+        KeyError(),
+    ):
         system.says = no
         with pytest.raises(type(no)) as raised:
             gate.ask("x")
@@ -193,13 +198,13 @@ def test_a_ban_that_can_not_be_read_or_written_stops_nobody(
 # What a person has to mend
 
 ALARMS: list[tuple[Refusal, str | None]] = [
-    (ExchangeRefused("no", ours=True), "DeskRefused"),
+    (ExchangeRefused("no"), "DeskRefused"),
     (ExchangeUnavailable("not let in", what="refused"), "DeskRefused"),
     (not_believed("another order"), "FillsNotBelieved"),
     (BankRefused("no", ours=True), "DeskRefused"),
     (BankUnavailable("not let in", what="denied"), "DeskRefused"),
     (BankUnavailable("another adjustment", what="not_believed"), "BankMismatch"),
-    (ExchangeRefused("no"), None),
+    (ExchangeRefused("no", ours=False), None),
     (BankRefused("no"), None),
     (ExchangeUnavailable("silent", what="timeout"), None),
     (BankUnavailable("silent"), None),

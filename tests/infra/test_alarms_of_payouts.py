@@ -50,6 +50,7 @@ class Rule:
 
 RULES = (
     Rule("PayoutsFailed", "PayoutsFailed", "payouts-failed"),
+    Rule("PayoutsToApprove", "PayoutsToApprove", "payouts-to-approve"),
     Rule("OrdersTurnedUp", "OrdersTurnedUp", "orders-turned-up"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),

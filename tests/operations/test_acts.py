@@ -44,6 +44,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    "work approve-payout": {},
     "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
     "work decide-payout": {"paid": "1.00"},
 }
@@ -347,11 +348,24 @@ def proposed(desk: Desk, thing_id: str, paid: str) -> str:
     return told.id
 
 
+def approved(desk: Desk, ann: Owner) -> None:
+    """A payout that is over the limit."""
+    rich = desk.customer("rich", usd="11000.00")
+    desk.clients(rich)
+    desk.buy(rich, "101")
+    thing_id = desk.cash_out(rich, "101").order_id
+    desk.world.machines.run()
+    check(desk, Counter())
+    told = desk.proposals.propose("work approve-payout", thing_id, {}, None, "he was called", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+
+
 SCENES: dict[str, Scene] = {
     "orders in the book": orders_in_the_book,
     "a price that jumps": price_that_jumps,
     "an event of the bank": events_of_the_bank,
     "proposals": proposals,
+    "a payout over the limit": approved,
     "a sale that never arrives": sale_that_never_arrives,
     "a sale that turns up": sale_that_turns_up,
     "a sale that nobody buys": sale_that_nobody_buys,
@@ -482,6 +496,12 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         desk.events.receive(an_event(desk, reference, event_id="evt_early", amount=Money(40)))
         desk.world.machines.run()
         return "evt_early"
+    if command == "work approve-payout":
+        desk.accounts.deposit(ann, "more", Money(11_000))
+        desk.buy(ann, "101")
+        thing_id = desk.cash_out(ann, "101").order_id
+        desk.world.machines.run()
+        return thing_id
     if command in ("offramp void", "work decide-order"):
         desk.world.nobody_buys()
         thing_id = cash_out(desk, ann)

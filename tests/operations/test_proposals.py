@@ -12,17 +12,20 @@ from typing import Any
 import pytest
 
 from common import keys
+from common.domain import work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
 from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from common.table.transaction import Write
 from functions.operations.model import EvidenceNotBelieved, NothingKnown, NotProposable
 from tests.desk import Desk
 from tests.seen import (
@@ -86,6 +89,12 @@ class TestProposing:
         assert waiting.waits_for == (
             f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}"
         )
+
+    def test_is_counted_by_the_sweeper_among_what_needs_a_person(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 0
+        propose(desk, order_id)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 1
 
     def test_is_told_in_the_audit_and_in_both_lives(self, desk: Desk, ann: Owner) -> None:
         order_id = awaiting(desk, ann)
@@ -511,6 +520,29 @@ class TestOrders:
         assert exchange_orders.find(desk.table, order_id, 1).evidence is None  # type: ignore[union-attr]
         assert len(audited(desk)) == 1
 
+    def test_what_the_exchange_says_it_has_at_that_moment_counts(self, desk: Desk, ann: Owner) -> None:
+        """The sale goes on as it was, but its exchange order is another matter now."""
+        desk.world.nobody_buys()
+        desk.world.fake.drop_answer_next("place")
+        desk.world.fake.fail_before_next("find")
+        with pytest.raises(Unavailable):
+            desk.cash_out(ann, "1")
+        order_id = intent(desk)
+        desk.clock.forward(minutes=2)
+        proposed = propose_order(desk, order_id, executed="0", gross="0.00", fee="0.00").id
+        before_next_write(desk, lambda: desk.offramp.resolve(order_id))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        assert status(desk, order_id) == "BASE_TXN_PENDING"
+
+    def test_what_waits_for_a_person_is_its_machines_again(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        key = keys.SELL_ORDER(order_id=order_id)
+        stopped = work.needs_person(keys.SELL_ORDER, order_id, now=desk.clock(), waits_for="an operator: a test")
+        desk.table.write(Write.update(Unfinished(*key), *stopped))
+        confirm(desk, propose_order(desk, order_id).id)
+        assert waits_for_person(desk, order_id) is None
+
     def test_is_of_the_exchange_order_that_was_meant(self, desk: Desk, ann: Owner) -> None:
         """A sale that the exchange refused was asked for again, and is another order there."""
         desk.world.fake.fail_before_next("place")
@@ -563,3 +595,55 @@ def gone(desk: Desk) -> Any:
         raise ExchangeUnavailable("the exchange can not be reached", what="connection")
 
     return around(desk.world.fake, order=silent, find=silent, cancel=silent, place=silent)
+
+
+class TestApprovals:
+    @pytest.fixture
+    def order_id(self, desk: Desk) -> str:
+        """Of a cash-out of $10,089.90, whose payout is over the limit."""
+        rich = desk.customer("rich", usd="11000.00")
+        desk.clients(rich)
+        desk.buy(rich, "101")
+        order_id = desk.cash_out(rich, "101").order_id
+        desk.run()
+        return order_id
+
+    def approve(self, desk: Desk, order_id: str, by: str = "otto", *, dry_run: bool = False) -> OperatorOutcome:
+        return desk.proposals.propose("work approve-payout", order_id, {}, None, "called back", by, dry_run=dry_run)
+
+    def test_a_payout_over_the_limit_is_paid_when_another_operator_confirms_it(self, desk: Desk, order_id: str) -> None:
+        acts = [act.command for act in desk.operations.story(order_id).acts]
+        assert acts[0] == "work approve-payout"
+        proposed = self.approve(desk, order_id)
+        assert proposed.says == (
+            "another operator than otto confirms it; then it may be paid: $10089.90 to the client rich-bank of rich"
+        )
+        desk.run(days=1)
+        assert attempts(desk, order_id) == []
+        with pytest.raises(OwnProposal):
+            confirm(desk, proposed.id, "otto")
+        confirm(desk, proposed.id)
+        desk.run()
+        assert status(desk, order_id) == "FILLED"
+        told = [event for event in desk.operations.story(order_id).events if event.actor == "otto and olga"]
+        assert [event.reason for event in told] == ["approved: $10089.90 may be paid"]
+
+    def test_a_proposal_without_a_reference_has_none(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id)
+        story = desk.operations.story(proposed.id)
+        assert story.proposal is not None
+        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90")
+        assert confirm(desk, proposed.id).done
+        desk.run()
+
+    def test_what_went_to_the_balance_meanwhile_is_not_approved(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id).id
+        before_next_write(desk, lambda: desk.by_hand("give_back", order_id, dry_run=False))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        with pytest.raises(NotProposable, match="it is FILLED"):
+            confirm(desk, proposed)
+
+    def test_only_what_is_over_the_limit_is_approved(self, desk: Desk, ann: Owner) -> None:
+        with pytest.raises(NotProposable):
+            self.approve(desk, awaiting(desk, ann))

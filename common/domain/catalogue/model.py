@@ -70,6 +70,10 @@ class PriceIsNewer(Conflict):
     one that waits to be confirmed."""
 
 
+class AssetMoved(Conflict):
+    """Another operator has changed the asset since it was read: look at it again."""
+
+
 def precision_lowered(asset: Asset) -> PrecisionLowered:
     return PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held")
 

@@ -16,6 +16,7 @@ from common.domain.catalogue.model import (
     POOL_DEADLINE_SECONDS,
     SLIPPAGE_MAX_BPS,
     Asset,
+    AssetMoved,
     AssetNotFound,
     Execution,
     Jump,
@@ -23,7 +24,6 @@ from common.domain.catalogue.model import (
     NothingToConfirm,
     PriceIsNewer,
     Quote,
-    precision_lowered,
 )
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
@@ -125,15 +125,23 @@ def _jump(item: PriceItem) -> Jump | None:
     return Jump(Quote(Price(item.jumped_price), item.jumped_source, item.jumped_as_of), item.stopped_at)
 
 
-def find(table: Table, asset_id: str) -> Asset | None:
+def find(table: Table, asset_id: str) -> SavedAsset | None:
     """The asset as it is now; None when there is none."""
     item = table.get(AssetItem, keys.ASSET(asset_id=asset_id), consistent=True)
-    return None if item is None else _asset(item)
+    return None if item is None else SavedAsset(_asset(item), item.updated_at)
 
 
-def save(asset: Asset, at: datetime) -> Write:
-    """Write an asset as a whole, new or changed. Refused with PrecisionLowered: what is held in the lost decimals
-    could never be sold."""
+@dataclass(frozen=True)
+class SavedAsset:
+    """An asset as an operator has written it, and when."""
+
+    asset: Asset
+    saved_at: datetime
+
+
+def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
+    """Write an asset as a whole, new or changed; it keeps the decimals of the one before. Refused with AssetMoved when
+    it is not as it was read, `before`."""
     item = AssetItem
     return Write.update(
         AssetItem(*keys.ASSET(asset_id=asset.asset_id)),
@@ -154,8 +162,8 @@ def save(asset: Asset, at: datetime) -> Write:
         item.pool_top_up.set(asset.pool_top_up),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
-        otherwise=precision_lowered(asset),
+        when=item.PK.does_not_exist() if before is None else item.updated_at == before.saved_at,
+        otherwise=AssetMoved(f"another operator has changed {asset.asset_id}; look at it again", id=asset.asset_id),
     )
 
 

@@ -20,6 +20,11 @@ class BankUnavailable(Unavailable):
         """The metric that wakes a person: the bank does not let us in, or tells what can not be."""
         return {"denied": "DeskRefused", "not_believed": "BankMismatch"}.get(self.facts.get("what", ""))
 
+    @property
+    def not_believed(self) -> bool:
+        """Has the bank told what can not be?"""
+        return self.facts.get("what") == "not_believed"
+
 
 class BankRefused(Conflict):
     """The bank's definite no to a credit: nothing was booked under this reference and nothing will be.

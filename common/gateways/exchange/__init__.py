@@ -38,10 +38,11 @@ class ExchangeRefused(Conflict):
     """The exchange's definite no: the order does not exist and never will.
 
     ours: its cause is the desk's and not the order's, so that the next order meets it too: funds or a quota of the
-        desk's account are used up, or the account or its key may not do this.
+        desk's account are used up, or the account or its key may not do this. So is every cause that an adapter does
+        not know to be the order's.
     """
 
-    def __init__(self, detail: str, *, ours: bool = False, **facts: Any) -> None:
+    def __init__(self, detail: str, *, ours: bool = True, **facts: Any) -> None:
         super().__init__(detail, **facts)
         self.ours = ours
 

@@ -290,7 +290,8 @@ class AlphaPointExchange(AlphaPointTickers):
         rules = _rules(market)
         for name, value, step in (("quantity", quantity, rules.quantity_step), ("price", price, rules.price_step)):
             if value <= 0 or EXACT.remainder(value, step):
-                raise ExchangeRefused(f"the {name} {plain(value)} is not a multiple of {plain(step)}; nothing was sent")
+                wrong = f"the {name} {plain(value)} is not a multiple of {plain(step)}; nothing was sent"
+                raise ExchangeRefused(wrong, ours=False)
         order = self._ours | {
             "InstrumentId": _id(market, "InstrumentId"),
             "TimeInForce": 1,

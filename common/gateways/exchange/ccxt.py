@@ -217,7 +217,7 @@ class CcxtExchange:
             (self._ask("market", self._client.price_to_precision, symbol, plain(price)), price),
         ):
             if Decimal(text) != asked:  # never seen; but ccxt formats a number once more before it sends it
-                raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}")
+                raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}", ours=False)
         order = self._ask(
             "place",
             self._client.create_order,
@@ -554,7 +554,9 @@ def _refuse_unless_multiple(what: str, number: Decimal, step: Decimal) -> None:
     """Raises ExchangeRefused."""
     if number <= 0 or ROUNDING.remainder(number, step) != 0:
         raise ExchangeRefused(
-            f"the {what} is {plain(number)}; it must be a multiple of {plain(step)}, above 0", step=plain(step)
+            f"the {what} is {plain(number)}; it must be a multiple of {plain(step)}, above 0",
+            ours=False,
+            step=plain(step),
         )
 
 

@@ -59,7 +59,9 @@ class AssetRequest(OperatorAct):
     min_notional: Dollars
     max_notional: Dollars
     execution: Execution = Execution.INSTANT
-    active: Annotated[bool, Field(strict=True)] = True
+    active: Annotated[
+        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is traded")
+    ] = None
     price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
     price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
     estimate_band_bps: Annotated[
@@ -134,7 +136,7 @@ class PriceConfirmation(OperatorAct):
 
 class CryptoClientRequest(OperatorAct):
     username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
-    status: ClientStatus = ClientStatus.ACTIVE
+    status: ClientStatus | None = Field(default=None, description="left out, it stays as it is; a new client is ACTIVE")
 
 
 class BankingClientRequest(CryptoClientRequest):
@@ -173,7 +175,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
         min_notional=Money(body.min_notional),
         max_notional=Money(body.max_notional),
         execution=body.execution,
-        active=body.active,
+        active=body.active is not False,
         price_source_id=body.price_source_id,
         price_age_max_seconds=body.price_age_max_seconds,
         estimate_band_bps=body.estimate_band_bps,
@@ -182,7 +184,10 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
         pool_deadline_seconds=body.pool_deadline_seconds,
         pool_top_up=body.pool_top_up,
     )
-    return OperatorOutcomeView.of(interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run))
+    keep_active = body.active is None
+    return OperatorOutcomeView.of(
+        interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run, keep_active=keep_active)
+    )
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -288,8 +293,11 @@ def _stopped(listing: Listing) -> StoppedPriceView:
 def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
-    saved = Client(client_id, kind, owner, body.status, clock.now(), account_id)
-    return OperatorOutcomeView.of(interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run))
+    keep_status = body.status is None
+    saved = Client(client_id, kind, owner, body.status or ClientStatus.ACTIVE, clock.now(), account_id)
+    return OperatorOutcomeView.of(
+        interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run, keep_status=keep_status)
+    )
 
 
 def _client(client: Client) -> ClientView:

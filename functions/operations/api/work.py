@@ -177,6 +177,11 @@ def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOut
     return _propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
 
 
+@app.post("/operations/work/<thing_id>/approve-payout", tags=["operators"], summary="Propose that it be paid")
+def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    return _propose("work approve-payout", thing_id, {}, None, body)
+
+
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
 def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
     return done(proposals().confirm, proposal_id, body)

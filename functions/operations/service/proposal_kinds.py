@@ -13,6 +13,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
 from common.domain.exchange_orders.model import ExchangeOrder, is_evidence_believable
 from common.domain.payouts import evidence as payout_evidence
+from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Payout
 from common.domain.payouts.model import Evidence as BankEvidence
 from common.domain.proposals import Proposal, Terms
@@ -134,7 +135,30 @@ class PayoutDecision:
         return subject.case.payout, subject.case.latest
 
 
+class PayoutApproval:
+    """That a payout over the limit may be sent, of just the amount that it has."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"amount": str(self._of(subject).amount), **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        payout = self._of(subject)
+        if str(payout.amount) != terms["amount"]:
+            raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
+        return f"may be paid: ${payout.amount} to the client {payout.banking_client_id} of {payout.owner.username}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        return payouts.approve(self._of(subject), confirmed.decided_at, confirmed.operators)
+
+    @staticmethod
+    def _of(subject: Subject) -> Payout:
+        assert subject.case.payout is not None
+        return subject.case.payout
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),
 }

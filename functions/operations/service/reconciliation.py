@@ -70,7 +70,7 @@ class Reconciliation:
     def round(self, more_time: Callable[[], bool]) -> RoundReconciled:
         """Account after account while there is time, beginning where the last round ended; those that were put aside
         have half of the time. What keeps all from going on is raised at the end."""
-        this, seconds = _Round(self, *store.reconciled_so_far(self.table)), self.table.patience.monotonic
+        this, seconds = _Round(self, *store.reconciled_so_far(self.table)), self.table.seconds
         failures = take_turns([this.those_put_aside(), this.others()], more_time, seconds)
         failures += take_turns([this.those_put_aside()], more_time, seconds)  # those of just now, too
         this.end()

@@ -84,7 +84,7 @@ class _Round:
         self.places, self.saved_at = dict(self.saved), self.seconds()
 
     def seconds(self) -> float:
-        return self.sweeper.table.patience.monotonic()
+        return self.sweeper.table.seconds()
 
     def save(self) -> None:
         self.saved_at = self.seconds()
