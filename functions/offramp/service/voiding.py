@@ -49,9 +49,12 @@ class Voiding:
         if dry_run:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
-        self.offramp.cancel(order_id, audit.entry(AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)))
+        entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
+        self.offramp.cancel(order_id, audit.entry(entry))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
+        if not audit.is_written(self.offramp.table, entry):
+            return OperatorOutcome.repeat(order_id, after.status, f"{says}: it was ended by another meanwhile")
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
     def _void_turned_up(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
