@@ -126,6 +126,7 @@ class SellOrder:
     attempts: int = 0
     reason: str | None = None
     due_at: datetime | None = None  # by when it should have moved
+    waits_for: str | None = None
 
     def repeated(self, asked: Terms) -> SellOrder:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
@@ -149,7 +150,7 @@ def facts(order: SellOrder) -> dict[str, str]:
     """What a person reads of an order in its machine's history."""
     told = {
         "status": order.status.value,
-        "reason": order.reason or "",
+        "reason": (order.waits_for if order.needs_person else order.reason) or "",
         "order": f"{order.quantity} at ${order.limit_price} or more",
         "price": f"${order.quote.price} of {order.quote.source}",
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Refusal, Unavailable
-from common.money import CENT, EXACT, Money, Price, Quantity
+from common.money import CENT, EXACT, FRACTION_DIGITS_MAX, ZERO, Money, Price, Quantity, fraction_digits, plain
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
@@ -18,6 +19,9 @@ POLL_BACK_OFF_RATE = 1.5
 POLL_DELAY_SECONDS_MAX = 60
 POLLS_MAX = 60
 POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
+FEE_MAX_BPS = 200  # of what is executed; unless a setting says otherwise
+TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold sums of it
+BPS = Decimal(10_000)
 
 
 class ExchangeOrderUnresolved(Unavailable):
@@ -67,6 +71,24 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What is believed of a fill, as it was decided when the order was placed: an average price from `lowest` to
+    `highest`, and fees, paid or got back, of up to `fee_max_bps` basis points of what was executed."""
+
+    lowest: Price
+    highest: Price
+    fee_max_bps: int
+
+    @classmethod
+    def of(cls, limit: Price, price: Price, band_bps: int, fee_max_bps: int, *, buys: bool) -> Bounds:
+        """On one side the limit, which the exchange has to keep; on the other `band_bps` from the price at placement:
+        the exchange fills better than the limit, but not by any price."""
+        band = -band_bps if buys else band_bps
+        edge = Price(EXACT.multiply(price.usd_per_unit, (BPS + band) / BPS))
+        return cls(min(edge, limit), limit, fee_max_bps) if buys else cls(limit, max(edge, limit), fee_max_bps)
+
+
+@dataclass(frozen=True)
 class ExchangeOrder:
     """One order at the exchange, of `order_id`, the order or batch that it is placed for. An order may have several,
     one after another (`number`), of which at most one exists at the exchange.
@@ -81,6 +103,7 @@ class ExchangeOrder:
     buys: bool
     quantity: Quantity
     limit_price: Price
+    bounds: Bounds
     sent_at: datetime
     updated_at: datetime
     status: Status = Status.SENT
@@ -106,20 +129,50 @@ class ExchangeOrder:
 
 @dataclass(frozen=True)
 class Fill:
-    """What the exchange has finally executed of an order, and its fees."""
+    """What was executed of an order, and its fees. `by` are the operators who say so, where the exchange does not."""
 
     state: str
     executed: Quantity
     gross: Money
     fee: Money
     fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+    by: str | None = None
 
 
-def believable(order: ExchangeOrder, executed: Quantity, gross: Money) -> bool:
-    """Can an order of ours have been filled so? Not for more than was asked, nor beyond its limit."""
-    at_limit = EXACT.multiply(order.limit_price.usd_per_unit, executed.amount)
-    within = gross.usd <= at_limit + CENT if order.buys else gross.usd >= at_limit - CENT
-    return executed.amount <= order.quantity.amount and within
+def doubt(order: ExchangeOrder, told: Fill) -> str | None:
+    """Why an order of ours can not have been filled so; None when it can: not for more than was asked, nor for more or
+    less than its bounds, nor for a fee beyond them, nor for anything that can not be written down. What was not
+    executed has neither a price nor a fee. A fee in a third asset is believed: nobody here knows its price."""
+    executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
+    if not all(map(_can_be_written, (executed, gross, told.fee.usd, *told.fees_elsewhere.values()))):
+        return "it tells an amount of more digits than any"
+    if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
+        return "it tells a fee in something that is no asset"
+    if not 0 <= executed <= order.quantity.amount:
+        return f"it tells {told.executed} executed of {order.quantity}"
+    if not executed:
+        free = told.gross == ZERO and told.fee == ZERO and not any(told.fees_elsewhere.values())
+        return None if free else f"it tells ${told.gross} and a fee for nothing executed"
+    low, high = (EXACT.multiply(edge.usd_per_unit, executed) for edge in (bounds.lowest, bounds.highest))
+    if not low - CENT <= gross <= high + CENT:
+        return f"it tells ${told.gross} for {told.executed}, and ${bounds.lowest} to ${bounds.highest} a unit can be"
+    share = bounds.fee_max_bps / BPS
+    if abs(told.fee.usd) > EXACT.multiply(gross, share) + CENT:
+        return f"it tells a fee of ${told.fee} on ${told.gross}, and {bounds.fee_max_bps} basis points can be"
+    in_kind = told.fees_elsewhere.get(order.quantity.asset_id, Decimal(0))
+    if abs(in_kind) > EXACT.multiply(executed, share):
+        return f"it tells a fee of {plain(in_kind)} on {told.executed}, and {bounds.fee_max_bps} basis points can be"
+    return None
+
+
+_ASSET = re.compile(r"[A-Za-z0-9._-]{1,20}")
+
+
+def _can_be_written(amount: Decimal) -> bool:
+    if not amount:
+        return True
+    in_range = amount.is_finite() and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
+    return in_range and fraction_digits(amount) <= FRACTION_DIGITS_MAX
 
 
 class Miss(StrEnum):

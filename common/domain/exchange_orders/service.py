@@ -9,7 +9,9 @@ from typing import Protocol
 
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.model import (
+    FEE_MAX_BPS,
     POLL_LIMIT,
+    Bounds,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -18,10 +20,10 @@ from common.domain.exchange_orders.model import (
     Fill,
     Miss,
     Status,
-    believable,
+    doubt,
     miss,
 )
-from common.errors import NotFound
+from common.errors import NotFound, Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
     Exchange,
@@ -45,6 +47,14 @@ Commit = Callable[[Sequence[Write]], None]
 
 class ExchangeOrderNotFound(NotFound):
     """An order has no exchange order where it should have one."""
+
+
+class _NotBelieved(Exception):
+    """What the exchange tells of an order of ours can not be."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
 
 
 class ParentOrder(Protocol):
@@ -78,30 +88,41 @@ class ParentOrder(Protocol):
         """The last look did not find it."""
         ...
 
+    def on_stopped(self, child: ExchangeOrder, why: str) -> Sequence[Write]:
+        """What the exchange says of the order can not be, or not be written down. It stays as it is: a person must
+        look. Their redrive asks the exchange again."""
+        ...
+
 
 @dataclass(frozen=True)
 class ExchangeOrders:
-    """`exchange` is made when it is first needed: loading one takes time."""
+    """`exchange` is made when it is first needed: loading one takes time. A fee of more than `fee_max_bps` of what is
+    executed is not believed."""
 
     table: Table
     exchange: Callable[[], Exchange]
     now: Callable[[], datetime]
+    fee_max_bps: int = FEE_MAX_BPS
 
     def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
         return self.exchange().rules(asset_id)
 
-    def draft(self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price) -> ExchangeOrder:
-        """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`."""
-        at = self.now()
+    def draft(
+        self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price, *, price: Price, band_bps: int
+    ) -> ExchangeOrder:
+        """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`. It is believed to
+        fill between its limit and the other end of the band around the asset's `price`."""
+        at, buys = self.now(), side is Side.BUY
         return ExchangeOrder(
             order_id=order_id,
             number=number,
             client_order_id=client_order_id(order_id, str(number)),
             exchange=self.exchange().name,
-            buys=side is Side.BUY,
+            buys=buys,
             quantity=quantity,
             limit_price=limit,
+            bounds=Bounds.of(limit, price, band_bps, self.fee_max_bps, buys=buys),
             sent_at=at,
             updated_at=at,
         )
@@ -125,18 +146,18 @@ class ExchangeOrders:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
-            return self._moved(refused, [*parent.on_refused(refused), store.give_up(refused)])
+            return self._give_up(order, parent, refused, parent.on_refused)
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
         return self._accepted(order, parent, told)
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
-        """Look once for a SENT order: the order as it is then.
+        """Look once for a SENT order: the order as it is then, SENT still where what is told of it is not believed.
 
         Raises ExchangeOrderUnknown, ExchangeUnavailable, Busy.
         """
-        return self._accepted(order, parent, self._report(order).exchange_order_id)
+        return self._asked(order, parent, lambda seen: self._accepted(order, parent, seen.exchange_order_id))
 
     def resolve(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Find out whether the exchange has a SENT order. The order was never placed if two look-ups, at least 60 s
@@ -151,7 +172,7 @@ class ExchangeOrders:
             missed = miss(order, asked_at, NEVER_PLACED_SECONDS)
         if missed is Miss.SECOND:
             never = self._given_up(order, Status.NEVER, "the exchange never had the order")
-            return self._moved(never, [*parent.on_never(never), store.give_up(never)])
+            return self._give_up(order, parent, never, parent.on_never)
         if missed is Miss.FIRST:
             self._moved(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
@@ -161,25 +182,31 @@ class ExchangeOrders:
 
         Raises ExchangeOrderNotFilled; ExchangeOrderOverdue: not filled in time; ExchangeUnavailable, Busy.
         """
-        seen = self._seen(order)
-        if seen.final:
-            return self._final(order, parent, seen)
-        if self.now() >= order.overdue_at:
-            raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
-        raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
+
+        def polled(seen: OrderReport) -> ExchangeOrder:
+            if seen.final:
+                return self._final(order, parent, _fill(seen))
+            if self.now() >= order.overdue_at:
+                raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
+            raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
+
+        return self._asked_of_open(order, parent, polled)
 
     def cancel(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Cancel what the exchange has not filled of an OPEN order, and write down what it had.
 
         Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable, Busy.
         """
-        seen = self._seen(order)
-        if not seen.final:
-            self._cancel_at_exchange(order, seen)
-            seen = self._seen(order)
-        if not seen.final:
-            raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
-        return self._final(order, parent, seen)
+
+        def cancelled(seen: OrderReport) -> ExchangeOrder:
+            if not seen.final:
+                self._cancel_at_exchange(order, seen)
+                seen = self._report(order)
+            if not seen.final:
+                raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
+            return self._final(order, parent, _fill(seen))
+
+        return self._asked_of_open(order, parent, cancelled)
 
     def look_again(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """The last look for a NEVER or LOST order. What turns up is cancelled, and a person's; so is what has TURNED_UP
@@ -187,22 +214,30 @@ class ExchangeOrders:
 
         Raises ExchangeUnavailable, Busy.
         """
+
+        def found(seen: OrderReport) -> ExchangeOrder:
+            if not seen.final:
+                self._cancel_at_exchange(order, seen)
+            if order.status is Status.TURNED_UP:
+                return self._still_turned_up(order, parent)
+            return self._turned_up(order, parent, seen.exchange_order_id)
+
         try:
-            seen = self._report(order)
+            return self._asked(order, parent, found)
         except ExchangeOrderUnknown:
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
-            absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-            return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
-        if not seen.final:
-            self._cancel_at_exchange(order, seen)
-        if order.status is Status.TURNED_UP:
-            return self._still_turned_up(order, parent)
-        return self._turned_up(order, parent, seen.exchange_order_id)
+            return self._absent(order, parent)
 
     def executed(self, order: ExchangeOrder) -> Quantity:
-        """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable."""
-        return self._seen(order).executed
+        """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable, also when what it says is
+        not believed."""
+        try:
+            return self._report(order).executed
+        except ExchangeOrderUnknown as unknown:
+            raise _contradiction(order) from unknown
+        except _NotBelieved as lie:
+            raise _unbelievable(order, lie) from lie
 
     def is_lost(self, order: ExchangeOrder) -> bool:
         """Has the exchange forgotten an order that it had accepted? Not before it is overdue, and only when it knows
@@ -216,12 +251,34 @@ class ExchangeOrders:
             self._report(order)
         except ExchangeOrderUnknown:
             return True
+        except _NotBelieved as lie:
+            raise _unbelievable(order, lie) from lie
         return False
 
+    def _asked(
+        self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
+    ) -> ExchangeOrder:
+        """What `then` makes of what the exchange says of the order; what is not believed is a person's to look at, and
+        changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable."""
+        try:
+            return then(self._report(order))
+        except _NotBelieved as lie:
+            return self._stopped(order, parent, lie.why)
+
+    def _asked_of_open(
+        self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
+    ) -> ExchangeOrder:
+        """As `_asked`. The exchange has told us of the order: that is never taken back on its word alone. Raises
+        ExchangeUnavailable."""
+        try:
+            return self._asked(order, parent, then)
+        except ExchangeOrderUnknown as unknown:
+            raise _contradiction(order) from unknown
+
     def _report(self, order: ExchangeOrder) -> OrderReport:
-        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none;
+        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none; _NotBelieved;
         ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
-        had means nothing, or when it tells of another order."""
+        had means nothing."""
         exchange, asset_id = self.exchange(), order.quantity.asset_id
         if exchange.name != order.exchange:
             raise ExchangeUnavailable(
@@ -229,21 +286,10 @@ class ExchangeOrders:
             )
         if order.exchange_order_id is not None:
             try:
-                return _of(order, exchange.order(asset_id, order.exchange_order_id))
+                return _believed(order, exchange.order(asset_id, order.exchange_order_id))
             except ExchangeOrderUnknown:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return _of(order, exchange.find(asset_id, order.client_order_id))
-
-    def _seen(self, order: ExchangeOrder) -> OrderReport:
-        """An OPEN order as it is now. Raises ExchangeUnavailable, also when the exchange does not know the order any
-        more (it has told us of it: never take that back on its word) or tells what can not be."""
-        try:
-            seen = self._report(order)
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
-        if not believable(order, seen.executed, seen.gross):
-            raise _not_believed(order, seen)
-        return seen
+        return _believed(order, exchange.find(asset_id, order.client_order_id))
 
     def _cancel_at_exchange(self, order: ExchangeOrder, seen: OrderReport) -> None:
         """Raises ExchangeUnavailable."""
@@ -264,14 +310,45 @@ class ExchangeOrders:
         self._cancel_turned_up(now, exchange_order_id)
         return now
 
-    def _final(self, order: ExchangeOrder, parent: ParentOrder, seen: OrderReport) -> ExchangeOrder:
-        fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
+    def _final(self, order: ExchangeOrder, parent: ParentOrder, fill: Fill) -> ExchangeOrder:
+        def end() -> ExchangeOrder:
+            at = self.now()
+            try:
+                parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
+            except ExchangeOrderMoved:
+                log.info("ended meanwhile", extra={"order_id": order.order_id})
+                return self.existing(order.order_id, order.number)
+            return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+
+        return self._written(order, parent, end)
+
+    def _give_up(
+        self,
+        order: ExchangeOrder,
+        parent: ParentOrder,
+        after: ExchangeOrder,
+        means: Callable[[ExchangeOrder], Sequence[Write]],
+    ) -> ExchangeOrder:
+        return self._written(order, parent, lambda: self._moved(after, [*means(after), store.give_up(after)]))
+
+    def _written(self, order: ExchangeOrder, parent: ParentOrder, write: Callable[[], ExchangeOrder]) -> ExchangeOrder:
+        """What can not be written down (its hold is not there, its account is another's, an amount has no room) would
+        fail again for ever: a person must look."""
         try:
-            parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
-        except ExchangeOrderMoved:
-            log.info("ended meanwhile", extra={"order_id": order.order_id})
-            return self.existing(order.order_id, order.number)
-        return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+            return write()
+        except Unavailable:
+            raise
+        except (Refusal, ArithmeticError) as no:
+            why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
+            log.error("not written", extra={"order_id": order.order_id, "why": why})
+            return self._stopped(order, parent, f"what has become of it can not be written down: {why}")
+
+    def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
+        return self._moved(order, parent.on_stopped(order, why))
+
+    def _absent(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
+        absent = replace(order, status=Status.ABSENT, updated_at=self.now())
+        return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
 
     def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
@@ -304,20 +381,32 @@ class ExchangeOrders:
         return after
 
 
-def _of(order: ExchangeOrder, told: OrderReport) -> OrderReport:
-    """Raises ExchangeUnavailable: it is another order than ours."""
+def _believed(order: ExchangeOrder, told: OrderReport) -> OrderReport:
+    """Raises _NotBelieved: it is another order than ours, or can not be filled so."""
     side = Side.BUY if order.buys else Side.SELL
     if (told.side, told.quantity) != (side, order.quantity):
-        raise _not_believed(order, told)
+        raise _not_believed(order, told, f"it tells of another order, to {told.side} {told.quantity}")
     if order.exchange_order_id not in (None, told.exchange_order_id):
-        raise _not_believed(order, told)
+        raise _not_believed(order, told, f"it tells of its order {told.exchange_order_id}")
+    why = doubt(order, _fill(told))
+    if why is not None:
+        raise _not_believed(order, told, why)
     return told
 
 
-def _not_believed(order: ExchangeOrder, told: OrderReport) -> ExchangeUnavailable:
+def _fill(told: OrderReport) -> Fill:
+    return Fill(told.state, told.executed, told.gross, told.fee, told.fees_elsewhere)
+
+
+def _not_believed(order: ExchangeOrder, told: OrderReport, why: str) -> _NotBelieved:
     count("FillsNotBelieved")
-    log.error("not believed", extra={"order_id": order.order_id, "told": str(told)})
-    return ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
+    log.error("not believed", extra={"order_id": order.order_id, "why": why, "told": str(told)})
+    name = f"order {order.exchange_order_id}" if order.exchange_order_id else f"client order id {order.client_order_id}"
+    return _NotBelieved(f"what {order.exchange} says of {name} is not believed: {why}")
+
+
+def _unbelievable(order: ExchangeOrder, lie: _NotBelieved) -> ExchangeUnavailable:
+    return ExchangeUnavailable(lie.why, id=order.order_id)
 
 
 def _count_turned_up(order: ExchangeOrder, exchange_order_id: str) -> None:

@@ -12,7 +12,16 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
-from common.domain.exchange_orders.model import TRANSITIONS, ExchangeOrder, ExchangeOrderMoved, Fill, Status
+from common.domain.catalogue.model import FILL_BAND_BPS
+from common.domain.exchange_orders.model import (
+    FEE_MAX_BPS,
+    TRANSITIONS,
+    Bounds,
+    ExchangeOrder,
+    ExchangeOrderMoved,
+    Fill,
+    Status,
+)
 from common.money import Price, Quantity, plain
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
@@ -27,6 +36,9 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     asset_id = UnicodeAttribute()
     quantity = DecimalAttribute()
     limit_price = DecimalAttribute()
+    lowest_price = DecimalAttribute(null=True)  # these came later: orders written before have bounds by their limit
+    highest_price = DecimalAttribute(null=True)
+    fee_max_bps = DecimalAttribute(null=True)
     sent_at = InstantAttribute()
     status = UnicodeAttribute()
     exchange_order_id = UnicodeAttribute(null=True)
@@ -55,6 +67,9 @@ def insert(order: ExchangeOrder) -> Write:
         asset_id=order.quantity.asset_id,
         quantity=order.quantity.amount,
         limit_price=order.limit_price.usd_per_unit,
+        lowest_price=order.bounds.lowest.usd_per_unit,
+        highest_price=order.bounds.highest.usd_per_unit,
+        fee_max_bps=Decimal(order.bounds.fee_max_bps),
         sent_at=order.sent_at,
         status=order.status,
         created_at=order.sent_at,
@@ -185,6 +200,7 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         buys=item.buys,
         quantity=Quantity(item.quantity, item.asset_id),
         limit_price=Price(item.limit_price),
+        bounds=_bounds_of(item),
         sent_at=item.sent_at,
         updated_at=item.updated_at,
         status=Status(item.status),
@@ -194,3 +210,10 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         resolved_at=item.resolved_at,
         reason=item.reason,
     )
+
+
+def _bounds_of(item: ExchangeOrderItem) -> Bounds:
+    limit = Price(item.limit_price)
+    if item.lowest_price is None or item.highest_price is None or item.fee_max_bps is None:
+        return Bounds.of(limit, limit, FILL_BAND_BPS, FEE_MAX_BPS, buys=item.buys)
+    return Bounds(Price(item.lowest_price), Price(item.highest_price), int(item.fee_max_bps))

@@ -10,7 +10,7 @@ from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
-from common.domain.timeline import EXCHANGE
+from common.domain.timeline import EXCHANGE, MACHINE
 from common.money import ZERO
 from common.table.table import Table
 from common.table.transaction import Write
@@ -73,6 +73,11 @@ class Selling:
 
     def on_absent(self, child: ExchangeOrder) -> Sequence[Write]:
         return [store.looked(self.order, child.updated_at)]
+
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        order, at = self.order, child.updated_at
+        told = [] if order.needs_person else [store.event(order, order.status, f"stopped: {why}", MACHINE, at)]
+        return [store.stop(order, why, at), *told]
 
 
 def accepted(order: SellOrder, exchange_order: ExchangeOrder) -> SellOrder:

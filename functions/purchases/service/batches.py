@@ -102,7 +102,15 @@ class Batches:
         return self._standing(store.batch(self.table, batch_id))
 
     def _place(self, batch: Batch, plan: Plan) -> None:
-        order = self.at_exchange.draft(batch.batch_id, store.EXCHANGE_ORDER, Side.BUY, plan.quantity, plan.limit_price)
+        order = self.at_exchange.draft(
+            batch.batch_id,
+            store.EXCHANGE_ORDER,
+            Side.BUY,
+            plan.quantity,
+            plan.limit_price,
+            price=plan.quote.price,
+            band_bps=self.catalogue.listing(batch.asset_id).asset.fill_band_bps,
+        )
         at, placed = order.sent_at, BatchStatus.PLACED
         why = f"{plan.quantity} at ${plan.limit_price} or less, price ${plan.quote.price} of {plan.quote.source}"
         intent = [

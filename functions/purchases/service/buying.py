@@ -8,7 +8,7 @@ from datetime import datetime
 from common.domain import work
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
-from common.domain.timeline import EXCHANGE
+from common.domain.timeline import EXCHANGE, MACHINE
 from common.table.transaction import Write
 from functions.purchases import model, store
 from functions.purchases.model import Batch, BatchResult, BatchStatus
@@ -46,6 +46,11 @@ class Buying:
 
     def on_absent(self, child: ExchangeOrder) -> list[Write]:
         return [store.looked(self.batch, child.updated_at)]
+
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        batch, at = self.batch, child.updated_at
+        event = store.batch_event(batch.batch_id, batch.status, batch.status, f"stopped: {why}", MACHINE, at)
+        return [store.stop(batch, why, at), *([] if batch.needs_person else [event])]
 
 
 def decided(batch: Batch, found: BatchResult, at: datetime) -> list[Write]:
