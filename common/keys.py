@@ -30,6 +30,7 @@ table of this page, and the table that is deployed.
 | price             | PRICE                       | {asset_id}              |                    |           |                    |                                    |
 | book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                    |           |                    |                                    |
 | audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                    |           |                    |                                    |
+| proposal          | {proposal_id}               | PROPOSAL                | E…                 | proposals |                    | OpenWork                           |
 | cursor            | CURSOR#{name}               | CURSOR                  |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
@@ -212,6 +213,7 @@ ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
+PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 
 SCHEMA = [
@@ -239,11 +241,14 @@ SCHEMA = [
     PRICE,
     BOOK_ENTRY,
     AUDIT_ENTRY,
+    PROPOSAL,
     CURSOR,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
+# Those in which something may wait for a person: what its machine leaves to one, and proposals.
+FOR_PEOPLE = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and (row.machines or row is PROPOSAL)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

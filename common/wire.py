@@ -80,6 +80,10 @@ Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive)
 Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
 ]
+DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
+Reference = Annotated[
+    str, Field(min_length=3, max_length=100, pattern=r"^[\x20-\x7e]+$", examples=["statement 47, line 11"])
+]
 Reason = Annotated[str, Field(min_length=3, max_length=200, pattern=r"^[\x20-\x7e]+$", examples=["wire 4711 received"])]
 ClientId = Annotated[str, Field(pattern=CLIENT_ID_PATTERN, examples=["ann-main"])]
 AssetId = Annotated[str, Field(pattern=ASSET_ID_PATTERN, examples=["BTC"])]

@@ -38,6 +38,7 @@ offramp = _verbs("Decide by hand about a cash-out that is stuck. A dry run unles
 withdrawals = _verbs("Decide by hand about a withdrawal that is stuck. A dry run unless --yes.")
 orders = _verbs("Decide by hand about an order that can not be carried out. A dry run unless --yes.")
 batches = _verbs("Decide by hand about a batch of purchases that is stuck. A dry run unless --yes.")
+proposals = _verbs("What another operator has proposed. A dry run unless --yes.")
 parked = _verbs("Events of the bank that could not be placed.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
@@ -46,6 +47,7 @@ for name, verbs in (
     ("withdrawals", withdrawals),
     ("orders", orders),
     ("batches", batches),
+    ("proposals", proposals),
     ("parked", parked),
     ("clients", clients),
 ):
@@ -67,6 +69,12 @@ Json = Annotated[bool, typer.Option("--json", help="Print the API's answer, one 
 Yes = Annotated[bool, typer.Option("--yes", help="Do it. Without, the desk only says what it would do.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why, for the audit.", show_default=False)]
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `desk work list` or `desk parked list` shows it.")]
+Reference = Annotated[
+    str,
+    typer.Option(
+        "--reference", metavar="TEXT", help="Where it can be looked up: a statement's line.", show_default=False
+    ),
+]
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="Such as ann-bank.")]
 Limit = Annotated[int, typer.Option(min=1, max=PAGE, help="How many at most.")]
 
@@ -161,8 +169,35 @@ _act(withdrawals, "withdrawals", "reject", "The dollars go back to the customer'
 _act(withdrawals, "withdrawals", "abandon-attempt", NEVER_CAME)
 _act(orders, "orders", "fail", "End a resting order that can not be carried out, and give its hold back.")
 _act(batches, "batches", "void", "Refund a batch that can not be bought; or be done with an order that turned up.")
+_act(proposals, "proposals", "confirm", "Do what another operator has proposed.")
+_act(proposals, "proposals", "dismiss", "Nothing is to be done about what was proposed, also by yourself.")
 _act(parked, "parked", "replay", "Try to place an event again.")
 _act(parked, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
+
+
+@work.command("decide-payout")
+def decide_payout(
+    context: typer.Context,
+    thing_id: Id,
+    paid: Annotated[
+        str,
+        typer.Option("--paid", metavar="USD", help="By the bank; 0: nothing, and it never will.", show_default=False),
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what the bank has paid of a pending attempt that it does not end; another operator confirms it."""
+    _propose(context, json_, thing_id, "decide-payout", {"paid": paid, "reference": reference, "reason": reason}, yes)
+
+
+def _propose(
+    context: typer.Context, as_json: bool, thing_id: str, verb: str, told: Mapping[str, str], yes: bool
+) -> None:
+    path = ("operations", "work", thing_id, verb)
+    with _desk(context, as_json) as desk:
+        _do(desk, as_json, Request("POST", path, {**told, "dry_run": not yes}, changes=yes))
 
 
 def _do(desk: Api, as_json: bool, request: Request) -> None:

@@ -136,6 +136,8 @@ def stands(told: View, now: datetime) -> RenderableType:
     for name in ("pool", "batch"):
         if told[name] not in (None, told["id"]):
             shown[name] = text(told[name])
+    if told["proposal"] is not None:
+        shown |= _proposed(told["proposal"])
     if told["members"]:
         shown["members"] = text(", ".join(told["members"]))
     shown["waits for"] = text(told["waits_for"] or "nothing")
@@ -153,6 +155,18 @@ def stands(told: View, now: datetime) -> RenderableType:
     return facts(shown)
 
 
+def _proposed(told: View) -> Mapping[str, RenderableType]:
+    """What two operators decide."""
+    shown: dict[str, RenderableType] = {"to do": text(f"{told['command']} {told['subject']}", "bold")}
+    shown |= {name: text(value) for name, value in told["terms"].items()}
+    if told["reference"] is not None:
+        shown["reference"] = text(told["reference"])
+    shown["proposed by"] = text(f"{told['proposed_by']}: {told['reason']}")
+    if told["decided_by"] is not None:
+        shown["decided by"] = text(told["decided_by"])
+    return shown
+
+
 def acts(possible: Sequence[View], thing_id: str) -> Iterator[RenderableType]:
     """What may be done by hand, as commands."""
     if not possible:
@@ -163,7 +177,8 @@ def acts(possible: Sequence[View], thing_id: str) -> Iterator[RenderableType]:
     table.add_column(no_wrap=True)
     table.add_column(style="dim", overflow="fold")
     for act in possible:
-        table.add_row(text(f'  desk {act["command"]} {thing_id} --reason "…"'), text(act["does"]))
+        told = "".join(f' --{name} "…"' for name in (*act["asks"], "reason"))
+        table.add_row(text(f"  desk {act['command']} {thing_id}{told}"), text(act["does"]))
     yield table
 
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
+from common.domain import proposals
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from docgen.code import modules, says
@@ -31,6 +32,7 @@ def states() -> str:
         )
     )
     drawn.append(_diagram("batches", says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
+    drawn.append(_diagram("proposals", says(proposals.Proposal), proposals.TRANSITIONS, proposals.OPERATORS_ONLY))
     drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 

@@ -24,6 +24,7 @@ from common.domain.ledger.model import AccountExists, AccountNotFound, Insuffici
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
+from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
@@ -38,7 +39,15 @@ from functions.offramp.model import (
     SellOrderNotFound,
     SellOrderNotOpen,
 )
-from functions.operations.model import AccountBusy, ImpossibleAsset, NotDriven, NothingKnown, NothingWaits, StillRunning
+from functions.operations.model import (
+    AccountBusy,
+    ImpossibleAsset,
+    NotDriven,
+    NothingKnown,
+    NothingWaits,
+    NotProposable,
+    StillRunning,
+)
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
 from functions.purchases.model import (
     AmountTooSmall,
@@ -260,6 +269,23 @@ TOLD: dict[str, Told] = {
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
+    ),
+    "decide_payout": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={
+            "less the bank's fee": {"paid": "49.00", "reference": "statement 47, line 11", **_BY_HAND},
+        },
+    ),
+    "confirm": Told(
+        {200: "done, or it was already"},
+        (ProposalNotFound, ProposalDecided, OwnProposal, NotProposable),
+        examples={"seen": {"reason": "line 11 of statement 47 says so"}},
+    ),
+    "dismiss_proposal": Told(
+        {200: "dismissed, or it was already"},
+        (ProposalNotFound, ProposalDecided),
+        examples={"mistaken": {"reason": "line 11 is of another payout"}},
     ),
     "parked": Told(_FOUND),
     "replay": Told(

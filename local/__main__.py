@@ -19,7 +19,7 @@ from infra.bundle import CanNotBundle
 from local.deployment import DeploymentFailed
 from local.environment import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, PORT, PRICES_PORT, LocalEnvironment
 from local.processes import DidNotStart, PortTaken
-from local.seed import CUSTOMERS, OPERATOR, PASSWORD, Desk, SeedingFailed
+from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
 from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
 
 app = typer.Typer(
@@ -93,7 +93,7 @@ def status(json_: Json = False) -> None:
 
 
 @app.command()
-def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, or whom you signed up")]) -> None:
+def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or whom you signed up")]) -> None:
     """Print an access token, good for an hour."""
     desk = _running_desk()
     try:
@@ -101,7 +101,7 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, or whom 
     except ClientError as error:
         if error.response["Error"]["Code"] not in ("UserNotFoundException", "NotAuthorizedException"):
             raise
-        known = ", ".join((*CUSTOMERS, OPERATOR))
+        known = ", ".join((*CUSTOMERS, *OPERATORS))
         _fail(
             f"there is no token for {username!r}: ask for {known}, or whom you signed up with the password {PASSWORD}",
             False,
@@ -167,7 +167,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
         "table_name": desk.deployment.table_name,
-        "users": [*CUSTOMERS, OPERATOR],
+        "users": [*CUSTOMERS, *OPERATORS],
         "password": PASSWORD,
     }
 
@@ -183,7 +183,7 @@ def _welcome(desk: Desk) -> None:
         f"Prices      {desk.environment.prices_url}/sandbox/state",
         f"Exchange    {desk.environment.exchange_url}/sandbox/state",
         f"Bank        {desk.environment.bank_url}/sandbox/state",
-        f"Users       {', '.join(CUSTOMERS)}, and {OPERATOR} (operator); password of all: {PASSWORD}",
+        f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",
         "",

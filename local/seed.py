@@ -1,4 +1,4 @@
-"""What a new local stack has in it: a catalogue with prices, two customers with accounts, and an operator.
+"""What a new local stack has in it: a catalogue with prices, two customers with accounts, and two operators.
 
 Everything goes in by the doors that anybody uses: the user pool, the HTTP API, the schedule's function. What is
 there already is left as it is, so seeding twice changes nothing.
@@ -26,6 +26,7 @@ from sandbox.exchange.desk import DESK_AT_BINANCE
 PASSWORD = "LocalStack-only-1234"  # of everybody, here
 CUSTOMERS = ("ann", "bob")
 OPERATOR = "olga"
+OPERATORS = (OPERATOR, "otto")  # what one of them proposes, the other one confirms
 TEND_MARKET = "cryptodesk-orders-tend-market"
 
 Rules = Mapping[str, Any]
@@ -55,7 +56,7 @@ CATALOGUE: dict[str, Rules] = {
     "ETH": _asset("Ether", 18, "ethereum"),
     "SOL": _asset("Solana", 9, "solana", **_AT_THE_EXCHANGE),
     "OP": _asset("Optimism", 18, "optimism"),
-    "DOGE": _asset("Dogecoin, whole ones only", 0, "dogecoin", **_AT_THE_EXCHANGE, pool_deadline_seconds=60),
+    "DOGE": _asset("Dogecoin", 8, "dogecoin", **_AT_THE_EXCHANGE, pool_deadline_seconds=60),
     "LTC": _asset("Litecoin", 8, "litecoin", active=False),
 }
 PRICES_BESIDES = {"optimism": "1.83"}  # what the price source does not begin with
@@ -150,8 +151,8 @@ class Desk:
 def seed(desk: Desk) -> list[str]:
     """Put in what is missing, and tell what that was. Raises SeedingFailed."""
     done = []
-    for username in (*CUSTOMERS, OPERATOR):
-        desk.sign_up(username, operator=username == OPERATOR)
+    for username in (*CUSTOMERS, *OPERATORS):
+        desk.sign_up(username, operator=username in OPERATORS)
     if desk.furnish():
         done.append("keys of the exchange and the bank")
     for username in CUSTOMERS:

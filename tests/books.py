@@ -156,6 +156,8 @@ class _Books:
         desk: dict[str, Decimal] = defaultdict(Decimal)
         for line in self.by_kind["desk_transaction"]:
             desk[line["order_id"]] += line["amount"]
+        for order_id, beyond in self._paid_beyond().items():
+            desk[order_id] += beyond
         for sale in self.by_kind["sell_order"]:
             if sale["status"] not in SOLD:
                 continue
@@ -166,7 +168,9 @@ class _Books:
             if sale["executed_quantity"] > sale["quantity"]:
                 yield f"{sale['PK']} sold more than was asked"
         yield from (
-            f"the desk has {amount} of {order}, which is no sale" for order, amount in desk.items() if order[0] != "B"
+            f"the desk has {amount} of {order}, which is no sale"
+            for order, amount in desk.items()
+            if amount and order[0] != "B"
         )
 
     def misbought(self) -> Iterable[str]:
@@ -247,6 +251,15 @@ class _Books:
             if of_order and of_order[-1]["status"] == "PENDING" and order["status"] not in UNPAID:
                 yield f"{order['PK']} is {order['status']} while an attempt may still be paid"
         yield from (f"attempts of nothing: {order_id}" for order_id in attempts)
+
+    def _paid_beyond(self) -> dict[str, Decimal]:
+        """Of each payout, what the bank has paid beyond it, as two operators say."""
+        said = {
+            item["PK"]: item["paid_amount"] - item["amount"]
+            for item in self.by_kind["payout_attempt"]
+            if "paid_amount" in item
+        }
+        return {order_id: beyond for order_id, beyond in said.items() if beyond > 0}
 
     def _holds_coins(self, sale: dict[str, Any]) -> bool:
         """A sale's coins are held until its exchange order is over."""

@@ -25,7 +25,7 @@ class World:
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
     stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
     `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
-    of one that is not placed yet.
+    of one that is not placed yet. `proposal` is another operator's, of what the bank has paid for `stuck`.
     """
 
     desk: Desk
@@ -42,6 +42,7 @@ class World:
     unanswered: str
     purchase: str
     batch: str
+    proposal: str
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -97,7 +98,15 @@ class World:
             unanswered=unanswered,
             purchase=desk.purchase(ann, "4").order_id,
             batch=desk.purchase(ann, "20").batch_id,
+            proposal=_proposed(desk, stuck),
         )
+
+
+def _proposed(desk: Desk, order_id: str) -> str:
+    told = desk.proposals.propose(
+        "work decide-payout", order_id, {"paid": "19.00"}, "line 11", "a fee", "otto", dry_run=False
+    )
+    return told.id
 
 
 def _of_nothing(credit: Adjustment) -> Adjustment:
@@ -183,6 +192,11 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
+    Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
+        body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
+    ),
+    Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
+    Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
     Route("GET", "/operations/parked"): Call(),
     Route("POST", "/operations/parked/{webhook_id}/replay"): Call(body=_BECAUSE),
     Route("POST", "/operations/parked/{webhook_id}/dismiss"): Call(body=_BECAUSE),
@@ -223,7 +237,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
-        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id"), named),
+        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -36,6 +36,7 @@ from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.proposals import Proposals
 from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
@@ -171,6 +172,10 @@ class Desk:
     @property
     def interventions(self) -> Interventions:
         return Interventions(self.operations, self.events)
+
+    @property
+    def proposals(self) -> Proposals:
+        return Proposals(self.operations, self.events)
 
     @property
     def sweeper(self) -> Sweeper:

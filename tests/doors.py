@@ -55,7 +55,7 @@ ROUTES: Mapping[Route, str] = {
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
     *("accounts", "acts", "batches", "events", "interventions"),
-    *("offramp", "operations", "orders", "purchases", "voiding"),
+    *("offramp", "operations", "orders", "proposals", "purchases", "voiding"),
 )
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is

@@ -94,9 +94,12 @@ TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
 EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
 
+MAY_BE_NOTHING = {"paid"}  # what has come of something may be nothing
+NOTHING = ("0", "0.0", "0.00")
+
 NOT_AMOUNTS: list[Any] = [
     *("NaN", "nan", "sNaN", "Infinity", "-Infinity", "inf", "1e400", "1e-400", "1E1", "1e1", "0x10", "1_000"),
-    *("-1", "-0", "+1", "0", "0.0", "0.00", "00", "01", "1.", ".5", ".", "1,000", "1.2.3", "1 000", "$1", "1USD"),
+    *("-1", "-0", "+1", *NOTHING, "00", "01", "1.", ".5", ".", "1,000", "1.2.3", "1 000", "$1", "1USD"),
     *("", " ", " 1", "1 ", "1\n", "\t1", "1\0", "\ufeff1", "1\u200b", "\u22121", "½", "²", "一"),
     *("12345678901", "0.1234567890123456789", "٣", "٠.١", "１", "1.٥", "9" * 5000, "0." + "1" * 5000),
     *(1, 0, -1, 1.5, True, False, [], ["1"], {}, {"value": "1"}),
@@ -108,6 +111,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
         *("quantity", "quote_amount"),
+        *MAY_BE_NOTHING,
     }
     assert [field.name for field in TIMES] == ["expires_at"]
     assert WITH_BODY == sorted({field.route for field in FIELDS})
@@ -116,13 +120,15 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
 @pytest.mark.parametrize("amount", NOT_AMOUNTS, ids=lambda amount: repr(amount)[:30])
 def test_what_is_no_amount_is_refused_wherever_there_is_one(bad: Bad, amount: Any) -> None:
     for field in AMOUNTS:
+        if amount in NOTHING and field.name in MAY_BE_NOTHING:
+            continue
         answer = bad.body(field.route, in_place(field, amount))
         assert about(answer, f"body.{field.name}"), (of_field(field), answer.text)
 
 
 @pytest.mark.parametrize("amount", ["1.001", "0.009", "0.011", "9999999999.999", "0.000000000000000001"])
 def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
-    names = ("amount", "quote_amount", "estimated_amount", "min_notional", "max_notional")
+    names = ("amount", "quote_amount", "estimated_amount", "min_notional", "max_notional", "paid")
     dollars = [field for field in AMOUNTS if field.name in names]
     for field in dollars:
         answer = bad.body(field.route, in_place(field, amount))
@@ -464,19 +470,14 @@ class TestTerms:
         [
             ({"asset_id": "XYZ", "order_type": "BUY", "quantity": "1"}, 404, "AssetNotFound"),
             ({"asset_id": "USD", "order_type": "BUY", "quantity": "1"}, 404, "AssetNotFound"),
-            ({"asset_id": "BTC", "order_type": "BUY", "quantity": "0.123456789"}, 422, "PrecisionExceeded"),
             ({"asset_id": "BTC", "order_type": "BUY", "quantity": "0.0099"}, 422, "BelowMinimum"),
-            ({"asset_id": "BTC", "order_type": "BUY", "quote_amount": "0.99"}, 422, "BelowMinimum"),
-            ({"asset_id": "BTC", "order_type": "BUY", "quantity": "10000.00000001"}, 422, "AboveMaximum"),
             ({"asset_id": "BTC", "order_type": "BUY", "quantity": "10000"}, 409, "InsufficientFunds"),
             (
                 {"asset_id": "BTC", "order_type": "BUY", "quantity": "10", "order_price": "1000"},
                 409,
                 "InsufficientFunds",
             ),
-            ({"asset_id": "BTC", "order_type": "SELL", "quantity": "10"}, 409, "InsufficientAsset"),
             ({"asset_id": "BTC", "order_type": "SELL", "quantity": "10", "order_price": "1"}, 409, "InsufficientAsset"),
-            ({"asset_id": "BTC", "order_type": "BUY", "quantity": "1", "max_price": "99"}, 409, "PriceMoved"),
         ],
         ids=lambda value: str(value),
     )
@@ -546,5 +547,5 @@ def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> Non
     """What was refused above was refused for what was bad about it: the rest of it was good."""
     for route in every_route():
         assert called(doors, world, route, entitled(doors, route).token).status < 300 or route.path.endswith(
-            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout")
+            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "{proposal_id}/dismiss")
         )

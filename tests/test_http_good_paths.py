@@ -307,7 +307,7 @@ class TestOperators:
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
         assert {item["context"] for item in waiting} == set(keys.BACKLOGS)
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, PARKED}
+        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal}
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
@@ -347,6 +347,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
     "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
     "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
+    "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
+    "/operations/proposals/{proposal_id}/dismiss": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/parked/{webhook_id}/dismiss": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),
     "/operations/catalogue/{asset_id}": ({}, {"precision": 7}, "PrecisionLowered"),

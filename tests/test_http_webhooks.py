@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -84,20 +84,6 @@ class TestWhatTheBankTells:
     def test_is_signed_with_either_secret_while_it_is_replaced(self, doors: Doors, world: World, secret: str) -> None:
         assert doors.bank(world.told, secret=secret).json == {"taken": "APPLIED"}
 
-    def test_may_be_told_again_under_another_id_which_changes_nothing(self, doors: Doors, world: World) -> None:
-        doors.bank(world.told)
-        life = doors.operator().get(f"/operations/work/{world.paying}").json["events"]
-        assert doors.bank(world.told, event_id="evt_2").json == {"taken": "AGREES"}
-        assert doors.operator().get(f"/operations/work/{world.paying}").json["events"] == life
-
-    def test_wakes_the_machine_that_waits_for_it(self, doors: Doors, world: World) -> None:
-        doors.bank(world.told)
-        before = world.desk.clock.at
-        world.desk.world.machines.run()
-        told = doors.operator().get(f"/operations/work/{world.paying}").json
-        assert (told["execution"]["status"], told["execution"]["steps"][-1]["what"]) == ("SUCCEEDED", "Paid")
-        assert world.desk.clock.at - before < timedelta(minutes=1)
-
     def test_may_come_as_base64_as_api_gateway_sends_any_body_it_likes(self, doors: Doors, world: World) -> None:
         assert as_base64(doors, world, world.told).json == {"taken": "APPLIED"}
 
@@ -106,19 +92,6 @@ class TestWhatTheBankTells:
         token = Token("eve", "sub-eve")
         answer = doors.ask("POST", "/webhooks/baas", token=token, headers=signed, body=world.told)
         assert answer.json == {"taken": "APPLIED"}
-
-    def test_of_nothing_that_we_know_is_parked(self, doors: Doors, world: World) -> None:
-        nothing = changed(world, reference_id=f"W{'B' * 25}-01")
-        assert doors.bank(nothing).json == {"taken": "PARKED"}
-        assert "evt_of_a_test" in {e["webhook_id"] for e in doors.operator().get("/operations/parked").json["items"]}
-
-    @pytest.mark.parametrize("other", [{"amount": "20.01"}, {"amount": "2000.00"}, {"account_id": "acc-eve"}], ids=str)
-    def test_of_another_amount_or_account_is_parked_and_decides_nothing(
-        self, doors: Doors, world: World, other: Mapping[str, str]
-    ) -> None:
-        assert doors.bank(changed(world, **other)).json == {"taken": "PARKED"}
-        assert withdrawal(doors, world) == "PENDING"
-        assert doors.bank(world.told, event_id="evt_true").json == {"taken": "APPLIED"}
 
     @pytest.mark.parametrize(
         "strange",

@@ -2,7 +2,8 @@
 possible, and is the one by which the service of that act refuses.
 
 Two acts ask the exchange besides, and may be refused by what it answers: `offramp void` of a sale that is there, when
-some of it is executed; `batches void` of an overdue batch, when the exchange still knows its order.
+some of it is executed; `batches void` of an overdue batch, when the exchange still knows its order. `proposals confirm`
+looks at what the proposal is about, which may have moved since, and at who confirms it.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import (
     CASH_OUT,
+    KINDS,
     WITHDRAWAL,
     Attempt,
     EventOutcome,
@@ -24,8 +26,10 @@ from common.domain.payouts.model import (
     has_attempts_left,
     is_abandonable,
     is_decidable,
+    is_decidable_by_evidence,
     needs_decision,
 )
+from common.domain.proposals import Status as Proposed
 from common.keys import Key
 
 
@@ -54,24 +58,32 @@ class Act:
     route: str
     does: str
     is_possible: Callable[[Case], bool]
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class PossibleAct:
-    """An act that is possible now, and the route by which this item's is asked for."""
+    """An act that is possible now, and the route by which this item's is asked for. `asks` are what it has to be told
+    besides a reason."""
 
     command: str
     route: str
     does: str
+    asks: tuple[str, ...] = ()
 
 
 def possible(thing_id: str, case: Case) -> list[PossibleAct]:
     """The likeliest first."""
     return [
-        PossibleAct(act.command, act.route.format(id=thing_id), act.does)
+        PossibleAct(act.command, act.route.format(id=thing_id), act.does, act.asks)
         for act in ACTS
         if act.row is case.row and act.is_possible(case)
     ]
+
+
+def is_possible(command: str, case: Case) -> bool:
+    """Would it be listed?"""
+    return any(act.command == command and act.row is case.row and act.is_possible(case) for act in ACTS)
 
 
 def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
@@ -126,6 +138,14 @@ def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
 
 
+def _may_decide_payout(case: Case) -> bool:
+    return case.payout is not None and is_decidable_by_evidence(case.payout, case.latest)
+
+
+def _may_decide_proposal(case: Case) -> bool:
+    return case.status == Proposed.PROPOSED
+
+
 def _may_decide_event(case: Case) -> bool:
     return is_parked(case.status)
 
@@ -144,11 +164,22 @@ def _of_payouts(kind: Kind, things: str) -> tuple[Act, ...]:
     )
 
 
+def _of_proposal(verb: str, does: str) -> Act:
+    route = f"POST /operations/proposals/{{id}}/{verb}"
+    return Act(keys.PROPOSAL, f"proposals {verb}", route, does, _may_decide_proposal)
+
+
 def _of_event(verb: str, does: str) -> Act:
     return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_decide_event)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
+_DECIDE_PAYOUT = (
+    "work decide-payout",
+    "POST /operations/work/{id}/decide-payout",
+    "with a second operator: what the bank has paid of the pending attempt",
+    _may_decide_payout,
+)
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
@@ -172,6 +203,9 @@ ACTS: tuple[Act, ...] = (
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
+    _of_proposal("confirm", "do what another operator has proposed"),
+    _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),
     _of_event("dismiss", "nothing is to be done about it"),
 )

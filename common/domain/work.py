@@ -89,6 +89,12 @@ def wait(item: OpenWork, row: Key, *, due_at: datetime, waits_for: str) -> None:
         item.machine, item.generation = row.machines[0], Decimal(1)
 
 
+def wait_for_person(item: OpenWork, row: Key, *, waits_for: str) -> None:
+    """The item, which is about to be put, begins to wait for a person, who should come at once."""
+    item.open_work, item.due_at, item.waits_for = partition(row, item.PK, _PERSON), item.created_at, waits_for
+    item.waits_since = item.created_at
+
+
 class Wait(NamedTuple):
     """What an item is to wait for, as prepared statements take it: `begin` gives the actions."""
 

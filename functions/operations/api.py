@@ -23,8 +23,9 @@ from common.domain.catalogue.model import (
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.store import BankEventItem
+from common.domain.proposals import Proposal, Terms
 from common.http import caller
-from common.keys import ASSET_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
+from common.keys import ASSET_ID_PATTERN, ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -33,15 +34,17 @@ from common.settings import settings
 from common.wire import (
     CLIENT_ID_PATTERN,
     Dollars,
+    DollarsOrZero,
     InstantText,
     OneOf,
     OperatorAct,
     OperatorOutcomeView,
+    Reference,
     RequestBody,
     View,
 )
 from functions.operations.service import Story
-from functions.operations.wiring import interventions, operations
+from functions.operations.wiring import interventions, operations, proposals
 
 app = http.api()
 
@@ -49,6 +52,7 @@ AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
 WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
+ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 Day = Annotated[
     str,
@@ -152,6 +156,21 @@ class ActView(View):
     command: str = Field(description="of the operators' command line, and of the audit")
     route: str = Field(description="the same over HTTP")
     does: str
+    asks: list[str] = Field(description="what it is told besides a reason")
+
+
+class ProposalView(View):
+    """What an operator has proposed to do, and another one confirms."""
+
+    command: str
+    subject: str = Field(description="the id of what it is about")
+    terms: dict[str, str] = Field(description="what is said to have happened")
+    reference: str | None = Field(description="where that can be looked up")
+    reason: str
+    proposed_by: str
+    proposed_at: InstantText
+    decided_by: str | None
+    decided_at: InstantText | None
 
 
 class StoryView(View):
@@ -172,6 +191,7 @@ class StoryView(View):
     calls: list[OutsideCallView]
     execution: ExecutionView | None
     execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
+    proposal: ProposalView | None = Field(description="that it is")
     acts: list[ActView] = Field(description="what may be done by hand now, the likeliest first")
 
 
@@ -194,6 +214,13 @@ class ParkedView(View):
 
 class ParkedList(View):
     items: list[ParkedView]
+
+
+class PayoutDecisionRequest(OperatorAct):
+    """What the bank has paid of the pending attempt."""
+
+    paid: Annotated[DollarsOrZero, Field(description="by the bank; 0: nothing, and it never will")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
 class CryptoClientRequest(OperatorAct):
@@ -285,6 +312,21 @@ def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
     return _done(interventions().redrive, thing_id, body)
 
 
+@app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
+def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOutcomeView:
+    return _propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
+
+
+@app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
+def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(proposals().confirm, proposal_id, body)
+
+
+@app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
+def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    return _done(proposals().dismiss, proposal_id, body)
+
+
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
 def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
     caller(app).must_be_operator()
@@ -341,6 +383,14 @@ def _done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct)
     return OperatorOutcomeView.of(act(thing_id, body.reason, operator, dry_run=body.dry_run))
 
 
+def _propose(
+    command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct
+) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
+    return OperatorOutcomeView.of(outcome)
+
+
 def _story(story: Story) -> StoryView:
     return StoryView(
         id=story.id,
@@ -362,12 +412,13 @@ def _story(story: Story) -> StoryView:
         ],
         execution=_execution(story.execution),
         execution_before=_execution(story.execution_before),
+        proposal=_proposal(story.proposal),
         acts=_acts(story.acts),
     )
 
 
 def _acts(acts: Sequence[PossibleAct]) -> list[ActView]:
-    return [ActView(command=act.command, route=act.route, does=act.does) for act in acts]
+    return [ActView(command=act.command, route=act.route, does=act.does, asks=list(act.asks)) for act in acts]
 
 
 def _execution(ran: MachineExecution | None) -> ExecutionView | None:
@@ -375,6 +426,22 @@ def _execution(ran: MachineExecution | None) -> ExecutionView | None:
         return None
     steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
     return ExecutionView(name=ran.name, status=ran.status, steps=steps)
+
+
+def _proposal(proposal: Proposal | None) -> ProposalView | None:
+    if proposal is None:
+        return None
+    return ProposalView(
+        command=proposal.command,
+        subject=proposal.subject,
+        terms=dict(proposal.terms),
+        reference=proposal.reference,
+        reason=proposal.reason,
+        proposed_by=proposal.proposed_by,
+        proposed_at=proposal.proposed_at,
+        decided_by=proposal.decided_by,
+        decided_at=proposal.decided_at,
+    )
 
 
 def _parked(item: BankEventItem) -> ParkedView:

@@ -37,6 +37,10 @@ class StillRunning(Conflict):
     """Its machine runs: there is nothing to redrive."""
 
 
+class NotProposable(Conflict):
+    """It is not where two operators could decide this about it, or has moved since it was proposed."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """Something unfinished: what it waits for, and since when it should have moved."""

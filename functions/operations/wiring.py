@@ -11,6 +11,7 @@ from common.gateways import configured
 from common.settings import settings
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
+from functions.operations.service.proposals import Proposals
 from functions.operations.service.sweeper import Sweeper
 
 
@@ -22,6 +23,11 @@ def operations() -> Operations:
 @cache
 def interventions() -> Interventions:
     return Interventions(operations(), _events())
+
+
+@cache
+def proposals() -> Proposals:
+    return Proposals(operations(), _events())
 
 
 @cache

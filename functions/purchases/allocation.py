@@ -5,11 +5,12 @@ What the customer gives is dollars, and they are his limit. A batch buys for all
     wanted     of a member: what his dollars buy at the price when the batch is placed, and never more than he asked for
     quantity   of the order: the sum, down to the exchange's step; limit: the price and `slippage_max_bps`
     allocated  what was executed, by what is wanted, by largest remainder in the asset's smallest unit: sums exactly
-    charged    what it cost, by what is allocated, by largest remainder in cents; but never above the price of the
-               placement, since the slippage is the desk's to bear; the rest of his dollars goes back
+    charged    for what is allocated, what the order cost a unit, and never above the price of the placement, since the
+               slippage is the desk's to bear; by largest remainder in cents; the rest of his dollars goes back
 
-The exchange's fee is the customer's: one in coins makes his part smaller, one in dollars belongs to the cost, as far
-as his dollars reach. Fees in other assets, and fractions of a cent and of a unit, are the desk's.
+The exchange's fee is the customer's: one in coins makes his part smaller and is paid for with it, one in dollars is a
+part of the cost; a rebate is a fee below zero. Fees in other assets are the desk's, and so is whatever can not be cut
+into whole units, with its cost.
 """
 
 from __future__ import annotations
@@ -31,12 +32,11 @@ DESK = "~desk"  # the desk's own part of a batch, when it tops up; behind every 
 
 @dataclass(frozen=True)
 class Share:
-    """A member's part. `charged` is what he pays, `cost` what it has cost: the desk pays the difference."""
+    """A member's part, and what he pays for it."""
 
     order_id: str
     allocated: Quantity
     charged: Money
-    cost: Money
 
     @property
     def status(self) -> Status:
@@ -64,22 +64,34 @@ def shares(batch: Batch, members: Sequence[Member]) -> list[Share]:
     out. The same members and the same purchase give the same shares, always."""
     assert batch.bought is not None
     found, asset_id = batch.bought, batch.asset_id
-    if batch.plan is None or not found.executed.amount:
-        return [Share(m.order_id, Quantity(0, asset_id), ZERO, ZERO) for m in _ordered(members)]
-    unit = Decimal(1).scaleb(-batch.plan.precision)
-    wants = _wants(batch, members, batch.plan.quote.price, batch.plan.precision)
-    units = int(ROUNDING.divide(found.received.amount, unit))
-    allocated = largest_remainder(units, {who: int(ROUNDING.divide(w.amount, unit)) for who, w in wants.items()})
-    cents = int(found.cost.usd.quantize(CENT, ROUND_CEILING, ROUNDING) / CENT)
-    cost = largest_remainder(cents, allocated)
+    if batch.plan is None or not found.received.amount:
+        return [Share(m.order_id, Quantity(0, asset_id), ZERO) for m in _ordered(members)]
+    price, precision = batch.plan.quote.price, batch.plan.precision
+    wants = {who: _units(w, precision) for who, w in _wants(batch, members, price, precision).items()}
+    units = min(_units(found.received, precision), sum(wants.values()))
+    allocated = largest_remainder(units, wants)
+    bill = _Bill(found.received, found.cost_at_most(price))
+    cents = largest_remainder(bill.cents_for(_quantity(units, precision, asset_id)), allocated)
     result = []
     for member in _ordered(members):
         who = member.order_id
-        got = Quantity(EXACT.multiply(unit, Decimal(allocated[who])), asset_id)
-        paid = Money(EXACT.multiply(CENT, Decimal(cost[who])))
-        most = _most(_reach(member, wants[who], batch.plan.quote.price, found.fee), found.before_fee(got), wants[who])
-        result.append(Share(who, got, min(paid, most), paid))
+        got = _quantity(allocated[who], precision, asset_id)
+        due = Money(EXACT.multiply(CENT, Decimal(min(cents[who], bill.cents_for(got)))))
+        result.append(Share(who, got, min(due, member.held)))
     return result
+
+
+@dataclass(frozen=True)
+class _Bill:
+    """What was received, and what members pay for all of it."""
+
+    received: Quantity
+    total: Money
+
+    def cents_for(self, part: Quantity) -> int:
+        """What a part of what was received costs, up to the cent."""
+        usd = ROUNDING.divide(ROUNDING.multiply(self.total.usd, part.amount), self.received.amount)
+        return int(ROUNDING.divide(usd, CENT).to_integral_value(ROUND_CEILING))
 
 
 def largest_remainder(total: int, weights: Mapping[str, int]) -> dict[str, int]:
@@ -106,19 +118,13 @@ def _ordered(members: Sequence[Member]) -> list[Member]:
     return sorted(members, key=lambda m: m.order_id)
 
 
-def _reach(member: Member, wanted: Quantity, price: Price, fee: Money) -> Money:
-    """What a member's dollars are good for: all of them, or what he wants costs at the price, and the fee of it."""
-    if member.quantity is None:
-        return member.held
-    return min(member.held, price.cost_of(wanted) + Money(fee.usd.quantize(CENT, ROUND_CEILING, ROUNDING)))
+def _units(quantity: Quantity, precision: int) -> int:
+    """How many whole ones of the smallest unit."""
+    return int(ROUNDING.scaleb(quantity.amount, Decimal(precision)))
 
 
-def _most(held: Money, got: Decimal, wanted: Quantity) -> Money:
-    """The most that a part of what was wanted may cost the customer: as big a part of what he gave, up to the cent."""
-    if not got:
-        return ZERO
-    part = ROUNDING.divide(ROUNDING.multiply(held.usd, got), wanted.amount)
-    return min(held, Money(part.quantize(CENT, ROUND_CEILING, ROUNDING)))
+def _quantity(units: int, precision: int, asset_id: str) -> Quantity:
+    return Quantity(EXACT.scaleb(Decimal(units), Decimal(-precision)), asset_id)
 
 
 def why_not_all(member: Member, share: Share, batch: Batch) -> str | None:
@@ -129,6 +135,8 @@ def why_not_all(member: Member, share: Share, batch: Batch) -> str | None:
     price = batch.plan.quote.price
     if member.max_price is not None and price > member.max_price:
         return f"not bought: the price of ${price} is above max_price ${member.max_price}"
+    if not member.wanted(price, batch.asset_id, batch.plan.precision).amount:
+        return f"not bought: ${member.held} does not buy the smallest unit of {batch.asset_id} at ${price}"
     if not share.allocated.amount:
         return "not bought: nothing of what the exchange has executed fell to it"
     if member.quantity is not None and share.allocated.amount < member.quantity.amount:

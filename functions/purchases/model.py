@@ -15,7 +15,7 @@ from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, 
 from common.domain.exchange_orders.model import Fill
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import EXACT, ROUNDING, ZERO, Money, Price, Quantity
+from common.money import EXACT, ZERO, Money, Price, Quantity
 from common.owner import Owner
 from functions.purchases.strategy import Strategy, strategy
 
@@ -282,11 +282,9 @@ class BatchResult:
         net = EXACT.subtract(self.executed.amount, self.fee_in_asset)
         return Quantity(max(Decimal(0), net), self.executed.asset_id)
 
-    def before_fee(self, part: Quantity) -> Decimal:
-        """What the exchange has executed for a part of what was received: its fee in coins is the customer's."""
-        if not part.amount:
-            return Decimal(0)
-        return ROUNDING.divide(EXACT.multiply(part.amount, self.executed.amount), self.received.amount)
+    def cost_at_most(self, price: Price) -> Money:
+        """What it has cost, or what was executed costs at the price, whichever is less."""
+        return max(ZERO, min(self.cost, Money(EXACT.multiply(price.usd_per_unit, self.executed.amount))))
 
 
 @dataclass(frozen=True)

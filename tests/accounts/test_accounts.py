@@ -22,7 +22,7 @@ from functions.accounts.model import (
 )
 from functions.accounts.service import Rules
 from tests.desk import NOON, Desk
-from tests.seen import audited, before_next_write, dollars, executions, moves, paid
+from tests.seen import executions, moves, paid
 
 
 def client(desk: Desk, username: str = "ann", usd: str | None = "100.00") -> Owner:
@@ -269,23 +269,6 @@ def test_a_rejection_gives_the_limit_of_the_withdrawals_own_day_back() -> None:
     with pytest.raises(DailyLimitExceeded):
         withdraw(desk, ann, "0.01", "c")
     desk.check()
-
-
-@pytest.mark.parametrize("mine", ["mark_paid", "give_back"])
-@pytest.mark.parametrize("others", ["mark_paid", "give_back"])
-def test_of_two_operators_at_once_one_decides(desk: Desk, mine: str, others: str) -> None:
-    """The other is told that it is so already, if it is what he wanted."""
-    ann, asked = rejecting(desk, ATTEMPTS_MAX)
-    before_next_write(desk, lambda: desk.by_hand(others, asked.transfer_id, "ticket 1", "oleg"))
-    if mine == others:
-        assert not desk.by_hand(mine, asked.transfer_id, "ticket 2", "olga").done
-    else:
-        with pytest.raises(PayoutUnsettled):
-            desk.by_hand(mine, asked.transfer_id, "ticket 2", "olga")
-    paid_elsewhere = others == "mark_paid"
-    assert status(desk, asked) is (Status.COMPLETED if paid_elsewhere else Status.REJECTED)
-    assert dollars(desk, ann) == (Money(70) if paid_elsewhere else Money(100), Money(0))
-    assert [entry.operator for entry in audited(desk)] == ["oleg"]
 
 
 def rejecting(desk: Desk, times: int) -> tuple[Owner, Transfer]:

@@ -26,6 +26,7 @@ PARTS = {
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
+    "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }
 
@@ -90,7 +91,8 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(("order_id", "batch_id"), _id(row))))
+    ids = ("order_id", "batch_id", "proposal_id")
+    key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
     assert keys.item_named(row.id_of(key)) == (None if row is keys.BANK_EVENT else key)  # the bank's ids are its own
 

@@ -201,109 +201,49 @@ def test_calls_at_the_same_moment_get_their_own_values() -> None:
 # What can not
 
 
-def _branches(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == ("a" if value else "b"))
+def _check(key: PrimaryKey, name: Any) -> Write:
+    return Write.check(ThingItem(*key), when=ThingItem.name == name)
 
 
-def _defaults(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == (value or "b"))
+def _update(key: PrimaryKey, action: Any, when: Any = None) -> Write:
+    return Write.update(ThingItem(*key), action, when=when)
 
 
-def _compares(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == ("a" if value == "a" else "b"))
-
-
-def _compares_the_other_way(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == ("a" if "a" != value else "b"))
-
-
-def _orders(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == min(value, "b"))
-
-
-def _looks_up(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == {"a": "b"}.get(value, "c"))
-
-
-def _matches(key: PrimaryKey, value: Any) -> Write:
+def _match(value: Any) -> str:
     match value:
         case "a":
-            return Write.check(ThingItem(*key), when=ThingItem.name == "a")
-    return Write.check(ThingItem(*key), when=ThingItem.name == "b")
+            return "a"
+    return "b"
 
 
-def _formats(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == f"it is {value}")
+NEEDS_ITS_VALUE: dict[str, Callable[[PrimaryKey, Any], Write]] = {
+    "branches": lambda key, value: _check(key, "a" if value else "b"),
+    "defaults": lambda key, value: _check(key, value or "b"),
+    "compares": lambda key, value: _check(key, "a" if value == "a" else "b"),
+    "compares the other way": lambda key, value: _check(key, "a" if "a" != value else "b"),
+    "orders": lambda key, value: _check(key, min(value, "b")),
+    "looks up": lambda key, value: _check(key, {"a": "b"}.get(value, "c")),
+    "matches": lambda key, value: _check(key, _match(value)),
+    "formats": lambda key, value: _check(key, f"it is {value}"),
+    "writes out": lambda key, value: _check(key, str(value)),
+    "reads a member": lambda key, value: _check(key, value.upper()),
+    "counts": lambda key, value: _check(key, "a" if len(value) > 1 else "b"),
+    "negates": lambda key, value: _update(key, ThingItem.amount.add(-value)),
+    "adds": lambda key, value: _update(key, ThingItem.amount.add(value + 1)),
+    "lists": lambda key, value: _update(key, ThingItem.parts.set([value])),
+    "appends": lambda key, value: _update(key, ThingItem.parts.set(value)),
+    "documents": lambda key, value: _update(key, ThingItem.position.set(value)),
+    "holds a list": lambda key, value: _update(key, ThingItem.parts.set(["a"]), ThingItem.name == value),
+    "refuses": lambda key, value: Write.check(
+        ThingItem(*key), when=ThingItem.name == value, otherwise=Conflict("one for all calls")
+    ),
+}
 
 
-def _writes_out(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == str(value))
-
-
-def _negates(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.amount.add(-value))
-
-
-def _adds(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.amount.add(value + 1))
-
-
-def _reads_a_member(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == value.upper())
-
-
-def _counts(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == ("a" if len(value) > 1 else "b"))
-
-
-def _lists(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.parts.set([value]))
-
-
-def _appends(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.parts.set(value))
-
-
-def _holds_a_list(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.parts.set(["a"]), when=ThingItem.name == value)
-
-
-def _documents(key: PrimaryKey, value: Any) -> Write:
-    return Write.update(ThingItem(*key), ThingItem.position.set(value))
-
-
-def _refuses(key: PrimaryKey, value: Any) -> Write:
-    return Write.check(ThingItem(*key), when=ThingItem.name == value, otherwise=Conflict("one for all calls"))
-
-
-@pytest.mark.parametrize(
-    "declare",
-    [
-        _branches,
-        _defaults,
-        _compares,
-        _compares_the_other_way,
-        _orders,
-        _looks_up,
-        _matches,
-        _formats,
-        _writes_out,
-        _negates,
-        _adds,
-        _reads_a_member,
-        _counts,
-        _lists,
-        _appends,
-        _holds_a_list,
-        _documents,
-        _refuses,
-    ],
-)
+@pytest.mark.parametrize("declare", NEEDS_ITS_VALUE)
 @pytest.mark.parametrize("value", ["a", Decimal(0), ["a", "b"], {"a": 1}], ids=repr)
-def test_a_function_that_needs_a_value_is_refused_at_every_call(
-    declare: Callable[[PrimaryKey, Any], Write], value: Any
-) -> None:
-    statement = prepared(declare)
+def test_a_function_that_needs_a_value_is_refused_at_every_call(declare: str, value: Any) -> None:
+    statement = prepared(NEEDS_ITS_VALUE[declare])
     for _ in range(2):
         with pytest.raises((TypeError, AttributeError, ValueError)):
             statement(KEY, value)

@@ -20,69 +20,39 @@ from console.__main__ import app
 from local.environment import LocalEnvironment
 from sandbox.serving import Answer, Drop, Request, as_json, serve
 from tests.console.run import Said, desk, token
+from tests.gateways.wire import row
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
-BATCH = "B" + "A" * 25
+BATCH, PROPOSAL = "B" + "A" * 25, "E" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
 
 def outcome(thing_id: str) -> dict[str, Any]:
-    return {
-        "id": thing_id,
-        "before": "PENDING",
-        "after": "FILLED",
-        "done": True,
-        "says": "the held $9.90 count as paid",
-    }
+    return row("id before after done says", thing_id, "PENDING", "FILLED", True, "the held $9.90 count as paid")
 
 
-ACTS_OF_EVENTS = [
-    {"command": f"parked {verb}", "route": f"POST /operations/parked/evt_1/{verb}", "does": verb}
+ACTS_OF_EVENTS: list[dict[str, Any]] = [
+    {"command": f"parked {verb}", "route": f"POST /operations/parked/evt_1/{verb}", "does": verb, "asks": []}
     for verb in ("replay", "dismiss")
 ]
 EVENT = {
-    "webhook_id": "evt_1",
-    "why": "there is no such attempt",
-    "reference_id": f"{ID}-01",
-    "adjustment_id": "adj_1",
-    "account_id": "acc-ann",
-    "amount": "99.90",
-    "state": "FAILED",
-    "failure_code": "ACCOUNT_CLOSED",
-    "at": WHEN,
-    "parked_at": WHEN,
-    "strange": None,
-    "acts": ACTS_OF_EVENTS,
+    **row("webhook_id why reference_id adjustment_id", "evt_1", "there is no such attempt", f"{ID}-01", "adj_1"),
+    **row("account_id amount state failure_code", "acc-ann", "99.90", "FAILED", "ACCOUNT_CLOSED"),
+    **row("at parked_at strange acts", WHEN, WHEN, None, ACTS_OF_EVENTS),
 }
 CLIENT = {
-    "client_id": "ann-bank",
-    "kind": "BANKING",
-    "username": "ann",
-    "status": "BLOCKED",
-    "account_id": "acc-ann",
-    "updated_at": WHEN,
+    **row("client_id kind username status", "ann-bank", "BANKING", "ann", "BLOCKED"),
+    **row("account_id updated_at", "acc-ann", WHEN),
 }
 
 
 def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
     """Of what waits for a person."""
     return {
-        "id": thing_id,
-        "kind": "sell_order",
-        "status": "TARGET_TXN_PENDING",
-        "waits_for": "an operator",
-        "waits_since": WHEN,
-        "due_at": WHEN,
-        "needs_person": True,
-        "pool": None,
-        "batch": None,
-        "members": [],
-        "events": [],
-        "calls": [],
-        "execution": None,
-        "execution_before": None,
-        "acts": [],
+        **row("id kind status waits_for", thing_id, "sell_order", "TARGET_TXN_PENDING", "an operator"),
+        **row("waits_since due_at needs_person pool batch", WHEN, WHEN, True, None, None),
+        **row("members events calls execution execution_before proposal acts", [], [], [], None, None, None, []),
         **more,
     }
 
@@ -90,18 +60,13 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/work"): {
         "items": [
-            {
-                "context": "offramp",
-                "id": ID,
-                "waits_for": "an operator",
-                "due_at": WHEN,
-                "overdue": True,
-                "needs_person": True,
-            }
+            row("context id waits_for due_at overdue needs_person", "offramp", ID, "an operator", WHEN, True, True)
         ]
     },
     ("GET", f"/operations/work/{ID}"): story(),
     ("POST", f"/operations/work/{ID}/redrive"): outcome(ID),
+    ("POST", f"/operations/work/{ID}/decide-payout"): outcome(ID),
+    **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
         for verb in ("retry-payout", "mark-filled", "credit-usd", "abandon-attempt", "void")
@@ -184,6 +149,9 @@ LOOKS = [
 BECAUSE = ("--reason", "wire 4711")
 ACTS = [
     ("work", "redrive", ID, *BECAUSE),
+    ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
+    ("proposals", "confirm", PROPOSAL, *BECAUSE),
+    ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),
     ("offramp", "mark-filled", ID, *BECAUSE),
     ("offramp", "credit-usd", ID, *BECAUSE),
@@ -410,14 +378,7 @@ def test_a_move_that_was_made_already_is_not_told_as_done(fake: FakeDesk) -> Non
 
 
 def test_what_others_wrote_is_shown_as_it_is_and_in_one_line(fake: FakeDesk) -> None:
-    call = {
-        "at": WHEN,
-        "of": "bank",
-        "our_id": "x",
-        "their_id": None,
-        "state": "[red]NO[/]",
-        "says": "a\x1b[2J\nb\\[b]",
-    }
+    call = row("at of our_id their_id state says", WHEN, "bank", "x", None, "[red]NO[/]", "a\x1b[2J\nb\\[b]")
     fake.answers["GET", f"/operations/work/{ID}"] = story(calls=[call])
     said = fake.says("work", "show", ID)
     assert "x: [red]NO[/], a·[2J·b\\[b]" in said.out
@@ -552,10 +513,10 @@ def test_a_shell_is_told_how_a_command_goes_on() -> None:
 
 
 def test_what_may_be_done_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> None:
-    act = {"command": "offramp dance", "route": "POST /…", "does": "what nobody has thought of yet"}
+    act = {"command": "offramp dance", "route": "POST /…", "does": "what nobody has thought of yet", "asks": ["with"]}
     fake.answers["GET", f"/operations/work/{ID}"] = story(acts=[act])
     said = fake.says("work", "show", ID)
-    assert f'desk offramp dance {ID} --reason "…" what nobody has thought of yet' in said.words
+    assert f'desk offramp dance {ID} --with "…" --reason "…" what nobody has thought of yet' in said.words
     assert fake.says("work", "show", ID, "--json").json == story(acts=[act])
     fake.answers["GET", f"/operations/work/{ID}"] = story()
     assert "--reason" not in fake.says("work", "show", ID).out

@@ -10,6 +10,7 @@ import pytest
 from openapi_spec_validator import validate
 
 from common import keys
+from common.domain import proposals
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.errors import Refusal
@@ -121,6 +122,7 @@ def test_schemas_of_one_name_are_one_schema_unless_they_differ() -> None:
         ("offramp", "NEW", offramp.TRANSITIONS, offramp.OPERATORS_ONLY),
         ("orders", "PENDING", orders.TRANSITIONS, orders.OPERATORS_ONLY),
         ("exchange orders", "SENT", exchange_orders.TRANSITIONS, exchange_orders.OPERATORS_ONLY),
+        ("proposals", "PROPOSED", proposals.TRANSITIONS, proposals.OPERATORS_ONLY),
         ("payout attempts", "PENDING", payouts.ATTEMPT_TRANSITIONS, set()),
     ],
 )
@@ -141,7 +143,8 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
 
 def test_the_machines_of_the_model_are_all_drawn() -> None:
     titles = [line.removeprefix("## ") for line in states.states().splitlines() if line.startswith("## ")]
-    assert titles == ["accounts", "offramp", "orders", "purchases", "exchange orders", "batches", "payout attempts"]
+    of_contexts = ["accounts", "offramp", "orders", "purchases"]
+    assert titles == [*of_contexts, "exchange orders", "batches", "proposals", "payout attempts"]
 
 
 def test_a_stale_document_is_found_and_named(

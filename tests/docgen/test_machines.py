@@ -14,27 +14,15 @@ from infra.bundle import ROOT
 PAGE = (ROOT / machines.PAGE).read_text()
 EACH = pytest.mark.parametrize("name", machines.definitions())
 PLACE = "<!-- machine: line -->\n<!-- end -->\n"
-ELSEWHERE = {"ErrorEquals": ["ElsewhereNow"], "Next": "ReadBatch"}
-PATIENT = {"ErrorEquals": ["Busy"], "IntervalSeconds": 5, "BackoffRate": 2, "MaxDelaySeconds": 300, "MaxAttempts": 40}
-
-
-def _task(then: str, **more: Any) -> dict[str, Any]:
-    return {"Type": "Task", "Resource": "work", "Next": then, "Retry": [PATIENT], "Catch": [ELSEWHERE], **more}
-
-
-# A straight line with a hub beside it.
+# What no machine has today. How those are drawn, the page itself shows.
 LINE: dict[str, Any] = {
     "Comment": "Buys, and shares out.",
-    "StartAt": "PlaceBatch",
+    "StartAt": "Work",
     "States": {
-        "PlaceBatch": _task("PollBatch", Comment="Ask the exchange, once."),
-        "PollBatch": _task("AllocateBatch", Retry=[PATIENT, {"ErrorEquals": ["NotYet"]}]),
-        "AllocateBatch": _task("Bought", Catch=[ELSEWHERE, {"ErrorEquals": ["NoMember", "Odd"], "Next": "Stopped"}]),
-        "ReadBatch": _task("NextStep", Catch=[{"ErrorEquals": ["States.ALL"], "Next": "Stopped"}]),
+        "Work": {"Type": "Task", "Resource": "work", "Next": "NextStep", "Retry": [{"ErrorEquals": ["NotYet"]}]},
         "NextStep": {
             "Type": "Choice",
             "Choices": [
-                {"Variable": "$.stage", "StringEquals": "PLACE", "Next": "PlaceBatch"},
                 {
                     "And": [{"Variable": "$.n", "NumericEquals": 1}, {"Not": {"Variable": "$.b", "IsNull": True}}],
                     "Next": "Soon",
@@ -42,8 +30,7 @@ LINE: dict[str, Any] = {
             ],
             "Default": "Stopped",
         },
-        "Soon": {"Type": "Wait", "TimestampPath": "$.at", "Next": "PollBatch"},
-        "Bought": {"Type": "Succeed"},
+        "Soon": {"Type": "Wait", "TimestampPath": "$.at", "Next": "Work"},
         "Stopped": {"Type": "Fail", "CausePath": "$.reason"},
     },
 }
@@ -57,35 +44,10 @@ def _arrows(page: str) -> list[str]:
     return [line.strip() for line in page.splitlines() if "-->" in line and line.startswith("    ")]
 
 
-def test_every_way_between_states_is_an_arrow_with_what_it_is_taken_on() -> None:
-    assert _arrows(_line()) == [
-        "[*] --> PlaceBatch",
-        "PlaceBatch --> PollBatch",
-        "PollBatch --> AllocateBatch",
-        "AllocateBatch --> Bought",
-        "AllocateBatch --> Stopped : NoMember, Odd",
-        "ReadBatch --> NextStep",
-        "ReadBatch --> Stopped : States.ALL",
-        "NextStep --> PlaceBatch : PLACE",
-        "NextStep --> Soon : $.n NumericEquals 1 and not $.b IsNull True",
-        "NextStep --> Stopped : otherwise",
-        "Soon --> PollBatch",
-        "Bought --> [*]",
-        "Stopped --> [*]",
-    ]
-
-
-def test_what_many_states_catch_alike_is_a_sentence_and_no_arrow() -> None:
-    said = "`ElsewhereNow` leads to `ReadBatch`, from `PlaceBatch`, `PollBatch`, `AllocateBatch`.\n"
-    assert said in _line()
-
-
-def test_the_table_tells_what_a_state_does_in_the_words_of_its_comment() -> None:
+def test_choices_waits_and_defaults_of_other_forms_are_told_too() -> None:
+    assert "NextStep --> Soon : $.n NumericEquals 1 and not $.b IsNull True" in _arrows(_line())
     rows = _line().splitlines()
-    assert "Buys, and shares out." in rows
-    assert "| `PlaceBatch` | `work`: Ask the exchange, once. | **A** |" in rows
-    assert "| `PollBatch` | `work` | **A**; `NotYet` after 1 s × 2, 3 times |" in rows
-    assert "**A** in the table: after 5 s × 2 up to 300 s, 40 times, on `Busy`." in rows
+    assert "| `Work` | `work` | `NotYet` after 1 s × 2, 3 times |" in rows
     assert "| `Soon` | waits until `$.at` |  |" in rows
     assert "| `Stopped` | the execution fails, with the cause in `$.reason` |  |" in rows
 

@@ -116,6 +116,13 @@ def named(given: Act | Status) -> str:
     return given.value if isinstance(given, Status) else given.__name__
 
 
+EVERY_LOOK = pytest.mark.parametrize(
+    ("act", "status"),
+    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
+    ids=named,
+)
+
+
 def told(desk: Desk) -> tuple[str, str, int]:
     """What the parent was told last, in detail, and how many times it was told anything, its own asking included."""
     thing = raw(desk, ID, "THING")
@@ -446,11 +453,7 @@ def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk)
 # Another exchange, or none
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act: Act, status: Status) -> None:
     """Another is not even asked, though it may know an order of that id; and one that does not answer tells nothing."""
     order = at(desk, status)
@@ -538,11 +541,7 @@ def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) ->
     assert (first.status, second.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
 
 
-@pytest.mark.parametrize(
-    ("act", "status"),
-    [(look, SENT), (resolve, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER), (look_again, LOST)],
-    ids=named,
-)
+@EVERY_LOOK
 @pytest.mark.parametrize("wrong", ["side", "quantity", "exchange_order_id"])
 def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, status: Status, wrong: str) -> None:
     order = at(desk, status)

@@ -81,12 +81,6 @@ def test_a_repeat_answers_with_the_first_as_it_is_now_and_books_nothing(world: W
     assert len(world.simulated.records()) == 1
 
 
-def test_different_references_are_different_credits(world: World) -> None:
-    assert world.pay("pay-1").adjustment_id != world.pay("pay-2").adjustment_id
-    world.simulated.settle()
-    assert world.simulated.credited("a-1") == Money("20.00")
-
-
 @pytest.mark.parametrize(("account_id", "amount"), [("a-2", TEN), ("a-1", Money("10.01")), ("a-1", Money("100"))])
 def test_of_a_reference_with_other_terms_the_first_credit_stands(world: World, account_id: str, amount: Money) -> None:
     """What becomes of the second request is undecided."""

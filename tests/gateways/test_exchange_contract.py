@@ -150,6 +150,16 @@ def buy(quantity: str, price: str, asset_id: str = "BTC", name: str = OURS) -> T
     return Ticket(Side.BUY, Quantity(quantity, asset_id), Price(price), name)
 
 
+def unknown(world: World, asset_id: str, exchange_order_id: str) -> None:
+    """To every question, by either id."""
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.order(asset_id, exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.cancel(asset_id, exchange_order_id)
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find(asset_id, OURS)
+
+
 def test_an_exchange_has_a_name(world: World) -> None:
     assert world.exchange.name
 
@@ -298,25 +308,12 @@ def test_every_end_of_an_order_is_told(world: World, digits: str, state: State, 
 
 @pytest.mark.parametrize("exchange_order_id", ["4711", "0", "-1", "1.0", "x", "", "9" * 40, "١"])
 def test_an_order_that_is_not_there_is_unknown(world: World, exchange_order_id: str) -> None:
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.order("BTC", exchange_order_id)
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.cancel("BTC", exchange_order_id)
-
-
-def test_an_order_that_was_never_placed_is_not_found(world: World) -> None:
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.find("BTC", OURS)
+    unknown(world, "BTC", exchange_order_id)
 
 
 def test_an_order_is_one_of_its_own_market_only(world: World) -> None:
     exchange_order_id = world.exchange.place(sell("1", "100"))
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.order("ETH", exchange_order_id)
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.cancel("ETH", exchange_order_id)
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.find("ETH", OURS)
+    unknown(world, "ETH", exchange_order_id)
     assert world.exchange.order("BTC", exchange_order_id).state is State.WORKING
 
 
@@ -324,12 +321,7 @@ def test_somebody_elses_order_is_unknown(world: World) -> None:
     theirs = world.venue.place(
         MAKER, "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal(1), price=Decimal(100), client_order_id=OURS
     )
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.order("BTC", str(theirs.order_id))
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.cancel("BTC", str(theirs.order_id))
-    with pytest.raises(ExchangeOrderUnknown):
-        world.exchange.find("BTC", OURS)
+    unknown(world, "BTC", str(theirs.order_id))
     assert len(world.venue.open_orders(MAKER)) == 1
 
 

@@ -126,13 +126,6 @@ def test_hundreds_of_assets_are_quoted_in_one_answer(world: World) -> None:
     assert {a: q.price for a, q in latest.items()} == {a: Price(Decimal(n + 1).scaleb(-9)) for n, a in enumerate(MANY)}
 
 
-def test_a_price_that_moved_is_seen_at_the_next_question(world: World) -> None:
-    world.oracle.set_price("bitcoin", "67000.10")
-    assert world.prices.latest(["BTC"])["BTC"].price == Price("67000.10")
-    world.oracle.move("bitcoin", "1.05")
-    assert world.prices.latest(["BTC"])["BTC"].price == Price("70350.105")
-
-
 FACTS = {
     Fault.RATE_LIMIT: {"what": "rate_limit", "retry_after_seconds": RETRY_AFTER_SECONDS},
     Fault.SERVER_ERROR: {"what": "source_error"},

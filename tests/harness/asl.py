@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
-from tests.harness.asl_data import Fill, Path, Test, condition, instant, number, result_path, template
+from tests.harness.asl_data import Fill, Path, Test, condition, number, result_path, template
 
 ALL = "States.ALL"
 TASK_FAILED = "States.TaskFailed"
@@ -94,11 +93,10 @@ class Choice(State):
 
 @dataclass(frozen=True)
 class Wait(State):
-    """For so many seconds, or until a time; either may be a path."""
+    """For so many seconds."""
 
     type: ClassVar[str] = "Wait"
-    seconds: float | Path | None
-    until: datetime | Path | None
+    seconds: float | Path
 
 
 @dataclass(frozen=True)
@@ -135,7 +133,7 @@ FLOW = COMMON | {"Next", "End"}
 FIELDS: Mapping[str, Collection[str]] = {
     "Task": FLOW | {"Resource", "Parameters", "ResultPath", "Retry", "Catch", "TimeoutSeconds"},
     "Choice": COMMON | {"Choices", "Default"},
-    "Wait": FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
+    "Wait": FLOW | {"Seconds", "SecondsPath"},
     "Succeed": COMMON,
     "Fail": COMMON | {"Error", "ErrorPath", "Cause", "CausePath"},
 }
@@ -143,7 +141,7 @@ RETRIER = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxD
 CATCHER = {"ErrorEquals", "ResultPath", "Next", "Comment"}
 ELSEWHERE = {
     *("HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Assign", "Arguments", "Output", "ResultSelector"),
-    *("InputPath", "OutputPath", "TimeoutSeconds", "TimeoutSecondsPath"),
+    *("InputPath", "OutputPath", "TimeoutSeconds", "TimeoutSecondsPath", "Timestamp", "TimestampPath"),
 }
 SECONDS_MAX = 99_999_999
 
@@ -225,8 +223,7 @@ def _state(name: str, fields: Any) -> State:
         rules = tuple((condition(rule), rule["Next"]) for rule in given)
         return Choice(name, None, rules, fields.get("Default"))
     if kind == "Wait":
-        seconds, until = _wait(fields)
-        return Wait(name, following, seconds, until)
+        return Wait(name, following, _wait(fields))
     if kind == "Succeed":
         return Succeed(name, None)
     return Fail(name, None, _said(fields, "Error"), _said(fields, "Cause"))
@@ -308,19 +305,12 @@ def _listed(fields: Mapping[str, Any], name: str, read: Callable[[Any], Handler]
     return handlers
 
 
-def _wait(fields: Mapping[str, Any]) -> tuple[float | Path | None, datetime | Path | None]:
-    said = [name for name in ("Seconds", "SecondsPath", "Timestamp", "TimestampPath") if name in fields]
-    if len(said) != 1:
-        raise ValueError(f"a Wait needs one of Seconds, SecondsPath, Timestamp and TimestampPath, and has {said}")
-    value = fields[said[0]]
-    if said[0] == "Seconds":
-        return _seconds("Seconds", value, least=0), None
-    if said[0] == "Timestamp":
-        if (until := instant(value)) is None:
-            raise ValueError(f"Timestamp should be like 2026-11-21T12:00:00Z, but is {value!r}")
-        return None, until
-    path = Path.read(value, said[0])
-    return (path, None) if said[0] == "SecondsPath" else (None, path)
+def _wait(fields: Mapping[str, Any]) -> float | Path:
+    if ("Seconds" in fields) == ("SecondsPath" in fields):
+        raise ValueError("a Wait needs either Seconds or SecondsPath")
+    if "Seconds" in fields:
+        return _seconds("Seconds", fields["Seconds"], least=0)
+    return Path.read(fields["SecondsPath"], "SecondsPath")
 
 
 def _seconds(name: str, value: Any, *, least: int) -> float:

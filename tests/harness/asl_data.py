@@ -14,7 +14,6 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 RUNTIME = "States.Runtime"
@@ -131,16 +130,6 @@ def _member(name: str, part: Any) -> tuple[str, Fill]:
     if isinstance(part, str) and part.startswith("States."):
         raise NotImplementedError(f"{name}: intrinsic functions ({part})")
     return name.removesuffix(".$"), Path.read(part, name).find
-
-
-def instant(value: Any) -> datetime | None:
-    """A time as the language writes it, `2026-11-21T12:00:00Z`, or None."""
-    if not isinstance(value, str) or not re.match(r"\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$", value):
-        return None
-    try:
-        return datetime.fromisoformat(value)
-    except ValueError:
-        return None
 
 
 def number(value: Any) -> int | float | None:

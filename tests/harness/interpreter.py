@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 
 from tests.harness import asl
-from tests.harness.asl_data import RUNTIME, Failure, Path, instant, runtime, write
+from tests.harness.asl_data import RUNTIME, Failure, Path, runtime, write
 from tests.harness.executions import FAILED, SUCCEEDED, Execution, Stage, Token
 from tests.harness.faults import Crash
 
@@ -77,10 +77,7 @@ class Interpreter:
         self._go(x, now, x.raw, following)
 
     def _wait(self, x: Execution, state: asl.Wait, now: datetime) -> None:
-        if state.seconds is not None:
-            seconds = _seconds(x, state.seconds)
-        else:
-            seconds = max(0.0, (_until(x, state.until) - now).total_seconds())
+        seconds = _seconds(x, state.seconds)
         x.waits_seconds.append(seconds)
         self._sleep(x, Stage.WAITED, now + timedelta(seconds=seconds))
 
@@ -245,16 +242,6 @@ def _seconds(x: Execution, seconds: float | Path) -> float:
     if type(found) is not int or not 0 <= found <= asl.SECONDS_MAX:
         raise runtime(f"The {seconds.field} parameter is no number of seconds: {seconds.text} == {write(found)}")
     return found
-
-
-def _until(x: Execution, until: datetime | Path | None) -> datetime:
-    assert until is not None
-    if not isinstance(until, Path):
-        return until
-    found = until.find(x.raw, x.context)
-    if (at := instant(found)) is None:
-        raise runtime(f"The {until.field} parameter is no timestamp: {until.text} == {write(found)}")
-    return at
 
 
 # The history of a task

@@ -21,14 +21,13 @@ class InsufficientFunds(Exception): ...
 
 
 class Bank:
-    """Pays once for each reference, or, careless, as often as it is asked."""
+    """Pays once for each reference."""
 
-    def __init__(self, *, careless: bool = False) -> None:
-        self.careless = careless
+    def __init__(self) -> None:
         self.paid: list[tuple[str, int]] = []
 
     def pay(self, reference: str, amount: int) -> str:
-        if self.careless or reference not in dict(self.paid):
+        if reference not in dict(self.paid):
             self.paid.append((reference, amount))
         return f"receipt of {reference}"
 
@@ -152,17 +151,6 @@ def test_a_new_reference_for_each_try_is_found() -> None:
     report = crash_matrix(scenario(lambda payouts: payouts.pay_under_a_new_reference), same=lambda a, b: a == b)
     assert "paid 8, debited 4" in problems(report)
     assert any(violation.plan == {1: CrashAfter()} for violation in report.violations), report
-
-
-def test_a_bank_that_does_not_know_a_repeat_is_found() -> None:
-    report = crash_matrix(scenario(lambda payouts: payouts.pay, bank=None))
-    assert not report.violations
-
-    def careless(faults: Faults) -> Scene:
-        payouts = Payouts(faults, bank=Bank(careless=True))
-        return Scene(payouts.pay, payouts.check)
-
-    assert "paid 8, debited 4" in problems(crash_matrix(careless))
 
 
 def test_a_write_without_an_idempotency_record_is_found_by_the_mere_repeat() -> None:

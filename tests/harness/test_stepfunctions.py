@@ -72,16 +72,6 @@ def test_what_is_late_goes_on_from_the_present() -> None:
     assert rig.service.next_at() == rig.clock.now() + timedelta(seconds=15)
 
 
-def test_a_wait_until_a_time_ends_then_or_at_once_when_it_is_past() -> None:
-    at = "2026-01-01T00:01:30Z"
-    rig = Rig()
-    rig.start(rig.deploy(machine(X=wait(Timestamp=at, Next="Y"), Y=wait(TimestampPath="$.at"))), {"at": at})
-    rig.service.run()
-    assert rig.service.next_at() == datetime(2026, 1, 1, 0, 1, 30, tzinfo=UTC)
-    rig.after(100)
-    assert rig.service.executions[0].waits_seconds == [90, 0]
-
-
 def test_a_task_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
     rig = Rig()
 

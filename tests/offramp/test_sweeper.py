@@ -147,19 +147,6 @@ def test_where_step_functions_does_not_answer_a_round_does_what_it_can(desk: Des
     desk.run()
 
 
-def test_a_round_that_is_cut_short_leaves_the_rest_to_the_next(desk: Desk, ann: Owner) -> None:
-    desk.world.client = around(desk.world.machines, start_execution=unreachable)
-    made = [desk.cash_out(ann, "1").order_id for _ in range(5)]
-    desk.world.client = desk.world.machines
-    desk.clock.forward(minutes=1)
-    looks = iter([True, True])
-    swept = desk.sweeper.sweep(lambda: next(looks, False))
-    assert swept.started == 2
-    sweep(desk)
-    assert sorted(e.name for e in desk.world.machines.executions) == sorted(made)
-    desk.run()
-
-
 @pytest.mark.parametrize("says", ["complete", "fail"])
 def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner, says: str) -> None:
     """The order is over by now, or has more time: the next attempt follows in a minute."""

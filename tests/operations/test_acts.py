@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -19,6 +19,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import ATTEMPTS_EVER
+from common.domain.proposals import Terms
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import State
 from common.gateways.exchange import ExchangeOrderUnknown
@@ -27,6 +28,7 @@ from common.money import Money
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import SellOrderNotOpen
+from functions.operations.model import NotProposable
 from functions.purchases.model import BatchNotStuck
 from sandbox.bank.bank import Operation
 from tests.depth import deep
@@ -38,6 +40,9 @@ from tests.seen import OnItsWay, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
+
+
+TERMS: Mapping[str, Terms] = {"work decide-payout": {"paid": "1.00"}}  # what is proposed, by the command
 
 
 def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOutcome:
@@ -57,9 +62,14 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         "batches void": desk.batches.void,
         "orders fail": desk.orders.fail,
         "work redrive": desk.interventions.redrive,
+        "proposals confirm": desk.proposals.confirm,
+        "proposals dismiss": desk.proposals.dismiss,
         "parked replay": desk.interventions.replay,
         "parked dismiss": desk.interventions.dismiss,
     }
+    if command in TERMS:
+        given, reference = TERMS[command], "line 11"
+        return desk.proposals.propose(command, thing_id, given, reference, "by hand", "olga", dry_run=dry_run)
     return acts_of[command](thing_id, "by hand", "olga", dry_run=dry_run)
 
 
@@ -73,6 +83,8 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
         placed = exchange_orders.find(desk.table, thing_id, 1)
         overdue = command == "batches void" and placed is not None and placed.may_be_lost(desk.clock.at)
         return listed and overdue
+    except NotProposable:  # what it is about has moved since
+        return listed and command == "proposals confirm"
     except Unavailable:  # the exchange does not answer
         return listed
     except Refusal:
@@ -299,9 +311,29 @@ def events_of_the_bank(desk: Desk, ann: Owner) -> None:
     desk.interventions.dismiss("evt_1", "a test", "olga", dry_run=False)
 
 
+def proposals(desk: Desk, ann: Owner) -> None:
+    """Of what the bank has paid: one is dismissed, another one confirmed, and a third one can not be any more."""
+    desk.world.simulated.set_outcome("pending", times=1)
+    thing_id = withdraw(desk, ann)
+    desk.world.machines.run()
+    dismissed, confirmed, _ = [proposed(desk, thing_id, paid) for paid in ("38.00", "39.00", "37.00")]
+    check(desk, Counter())
+    desk.proposals.dismiss(dismissed, "of another one", "olga", dry_run=False)
+    check(desk, Counter())
+    desk.proposals.confirm(confirmed, "so it is", "olga", dry_run=False)
+
+
+def proposed(desk: Desk, thing_id: str, paid: str) -> str:
+    told = desk.proposals.propose(
+        "work decide-payout", thing_id, {"paid": paid}, "line 11", "its fee", "otto", dry_run=False
+    )
+    return told.id
+
+
 SCENES: dict[str, Scene] = {
     "orders in the book": orders_in_the_book,
     "an event of the bank": events_of_the_bank,
+    "proposals": proposals,
     "a sale that never arrives": sale_that_never_arrives,
     "a sale that turns up": sale_that_turns_up,
     "a sale that nobody buys": sale_that_nobody_buys,
@@ -432,12 +464,12 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if command == "offramp void":
         desk.world.nobody_buys()
         return cash_out(desk, ann)
-    if command.endswith(("redrive", "abandon-attempt")):
+    if command.endswith(("redrive", "abandon-attempt", "decide-payout")) or of == "proposals":
         desk.world.simulated.set_outcome("pending")
         thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)
         desk.world.machines.run()
         desk.world.machines.restart()
-        return thing_id
+        return proposed(desk, thing_id, "39.00") if of == "proposals" else thing_id
     desk.world.simulated.set_outcome("fail", times=5)
     thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)
     desk.run()
@@ -451,5 +483,5 @@ def test_an_act_is_audited_in_the_words_of_its_command(desk: Desk, command: str)
     desk.buy(ann, "10")
     thing_id = stuck(desk, ann, command)
     assert ask(desk, command, thing_id, dry_run=False).done
-    (entry,) = desk.operations.audit("2026-11-21", limit=10, after=None).items
+    entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
     assert (entry.action, entry.subject, entry.operator) == (command, thing_id, "olga")

@@ -86,6 +86,20 @@ def test_an_impossible_asset_is_refused(desk: Desk) -> None:
         desk.interventions.save_asset(asset("USD"), "by mistake", "olga", dry_run=False)
 
 
+def test_an_asset_bought_at_the_exchange_has_the_decimals_of_its_fees(desk: Desk) -> None:
+    """One that has fewer, of old, may be switched off; one of the desk's own book needs none."""
+    bought = replace(asset(), execution=Execution.EXCHANGE)
+    for coarse in (replace(bought, precision=7), replace(bought, precision=0)):
+        with pytest.raises(ImpossibleAsset, match="its precision is to be 8 or more"):
+            desk.interventions.save_asset(coarse, "by mistake", "olga", dry_run=False)
+    for fine in (
+        replace(bought, precision=0, active=False),
+        bought,
+        replace(asset("COIN"), precision=0),
+    ):
+        assert desk.interventions.save_asset(fine, "ticket 4716", "olga", dry_run=False).done
+
+
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
     ann = trader(desk)
     order = desk.buy(ann, "1", order_price="90")
@@ -502,6 +516,10 @@ class TestParkedEvents:
 def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None:
     """What waits anywhere is found by an operator who asks for everything, and so is every machine's dead."""
     ann = trader(desk)
+    desk.world.simulated.set_outcome("pending", times=1)
+    asked = desk.accounts.withdraw(ann, "p", Money(1), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    desk.proposals.propose("work decide-payout", asked, {"paid": "1.00"}, "line 11", "late", "otto", dry_run=False)
     desk.buy(ann, "2")
     desk.buy(ann, "1", order_price="90")
     desk.cash_out(ann, "1")

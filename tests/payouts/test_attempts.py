@@ -530,6 +530,6 @@ def test_the_order_item_tells_what_it_waits_for(desk: Desk, ann: Owner) -> None:
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     code = attempts(desk, order_id)[0].failure_code
     waits_for = raw(desk, order_id, "SELL_ORDER")["waits_for"]
-    assert waits_for == f"the attempt after 1, which the bank rejected: {code}"
+    assert waits_for == f"the attempt after 1, which was rejected: {code}"
     desk.run()
     assert raw(desk, order_id, "SELL_ORDER").keys().isdisjoint({"waits_for", "open_work", "due_at"})

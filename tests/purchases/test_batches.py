@@ -360,6 +360,21 @@ def test_what_can_not_be_cut_into_the_assets_units_is_the_desks(desk: Desk, ann:
     assert desks_own(desk) == {}
 
 
+def test_where_a_fee_cuts_the_last_unit_nobody_pays_for_more_than_he_gets() -> None:
+    """Two want a tenth each, and less the fee one is there: he pays for one, and the other gets everything back."""
+    desk = Desk()
+    desk.list_exchange_asset(precision=1, min_notional="30")
+    ann, bob = desk.customer("ann"), desk.customer("bob")
+    first, second = desk.purchase(ann, "16"), desk.purchase(bob, "18")
+    desk.run()
+    after, without = look(desk, first), look(desk, second)
+    assert (after.executed, after.total_amount, after.reason) == (Quantity("0.1", "SOL"), Money("10.02"), None)
+    assert dollars(desk, ann) == (Money("989.98"), ZERO)
+    assert (without.status, dollars(desk, bob)) == (Status.FAILED, FREE)
+    assert desks_own(desk) == {"USD": Decimal("-9.98"), "SOL": Decimal("0.0998")}
+    desk.check()
+
+
 # The exchange refuses, or does not answer
 
 

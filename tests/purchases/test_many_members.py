@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
@@ -11,7 +10,7 @@ import pytest
 from tests.depth import deep
 from tests.desk import Desk
 from tests.faulty import FaultyDesk
-from tests.harness.faults import AnswerLost, Call, CrashAfter, CrashBefore, Fault, Faults, by_chance, never, planned
+from tests.harness.faults import Call, CrashAfter, Fault, Faults, never, planned
 from tests.harness.memory import InMemoryDynamoDB
 from tests.lives import Forgetful
 from tests.purchases.lives import fair, unfinished
@@ -100,26 +99,3 @@ def test_members_are_credited_once_though_every_process_soon_dies(members: int, 
     desk.check()
     allocated(desk, members)
     assert desk.tasks >= members / writes
-
-
-def test_many_are_credited_once_though_processes_die_at_random() -> None:
-    """They have little time, too."""
-    rates: dict[Fault, float] = {CrashBefore(): 0.01, CrashAfter(): 0.02, AnswerLost(): 0.01}
-    desk = desk_of(MANY, 1, Faults(by_chance(7, rates), calls=Forgetful()))
-    left = [0]
-
-    def process() -> None:
-        desk.process()
-        left[0] = 60_000
-        processes.append(desk.clock.at)
-
-    def remaining_time() -> int:
-        left[0] -= 500
-        return left[0]
-
-    processes: list[datetime] = []
-    desk.world.process, desk.world.remaining_time = process, remaining_time
-    desk.run(days=1)
-    desk.check()
-    assert len(processes) > MANY / 50
-    allocated(desk, MANY)

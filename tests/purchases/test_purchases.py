@@ -460,33 +460,20 @@ def test_the_same_key_and_terms_are_the_same_purchase_for_ever(desk: Desk, ann: 
     assert (over.replayed, over.made) == (True, look(desk, first.made))
 
 
-def changed_price(desk: Desk) -> None:
-    desk.mark("SOL", "119")
-
-
-def inactive(desk: Desk) -> None:
-    desk.list_exchange_asset(active=False)
-
-
-def stale(desk: Desk) -> None:
-    desk.clock.forward(hours=1)
-
-
-def sold_here(desk: Desk) -> None:
-    desk.list_exchange_asset(execution=Execution.INSTANT)
-
-
-def smaller(desk: Desk) -> None:
-    desk.list_exchange_asset(max_notional="1", min_notional="1")
+SINCE: dict[str, Callable[[Desk], object]] = {
+    "another price": lambda desk: desk.mark("SOL", "119"),
+    "inactive": lambda desk: desk.list_exchange_asset(active=False),
+    "stale": lambda desk: desk.clock.forward(hours=1),
+    "sold here": lambda desk: desk.list_exchange_asset(execution=Execution.INSTANT),
+    "smaller": lambda desk: desk.list_exchange_asset(max_notional="1", min_notional="1"),
+}
 
 
 @pytest.mark.parametrize("usd", ["4", "20"], ids=["pooled", "direct"])
-@pytest.mark.parametrize("changes", [changed_price, inactive, stale, sold_here, smaller], ids=lambda f: f.__name__)
-def test_a_repeat_gets_the_same_answer_whatever_has_changed(
-    desk: Desk, ann: Owner, usd: str, changes: Callable[[Desk], None]
-) -> None:
+@pytest.mark.parametrize("since", SINCE)
+def test_a_repeat_gets_the_same_answer_whatever_has_changed(desk: Desk, ann: Owner, usd: str, since: str) -> None:
     first = desk.purchase(ann, usd, max_price="110", key="k")
-    changes(desk)
+    SINCE[since](desk)
     before = desk.dynamo.items()
     assert desk.purchase(ann, usd, max_price="110", key="k") == first
     assert desk.dynamo.items() == before
@@ -518,7 +505,7 @@ def test_the_same_key_with_other_terms_is_refused(desk: Desk, ann: Owner, other:
     with refused(desk, IdempotencyKeyReused) as told:
         desk.purchase(ann, **other, key="k")
     assert told.value.facts == {"id": first.order_id}
-    inactive(desk)
+    desk.list_exchange_asset(active=False)
     with refused(desk, IdempotencyKeyReused):
         desk.purchase(ann, **other, key="k")
 

@@ -117,14 +117,6 @@ def test_the_credit_after_those_ordered_to_fail_is_paid(bank: SimulatedBank, cen
     assert bank.state()["outcomes"] == []
 
 
-def test_a_repeat_uses_up_no_order(bank: SimulatedBank) -> None:
-    bank.set_outcome("fail", times=2)
-    for reference_id in ("pay-1", "pay-1", "pay-1", "pay-2", "pay-3"):
-        pay(bank, reference_id)
-    bank.settle()
-    assert [record.state for record in bank.records()] == [State.FAILED, State.FAILED, State.COMPLETED]
-
-
 def test_an_order_counts_for_credits_after_it_only(bank: SimulatedBank) -> None:
     pay(bank)
     bank.set_outcome("fail")

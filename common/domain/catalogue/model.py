@@ -11,6 +11,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 PRECISION_MAX = 18
+FEE_PRECISION = 8  # decimals of a fee that an exchange takes in the coin it has bought
 PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %
 ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
@@ -107,6 +108,11 @@ class Asset:
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunding it
+
+    @property
+    def too_coarse(self) -> bool:
+        """Is it bought at an exchange, and has too few decimals for what a fee in coins leaves of it?"""
+        return self.execution is Execution.EXCHANGE and self.precision < FEE_PRECISION
 
     def check_keeps_decimals(self, before: Asset) -> None:
         """Of an asset that is changed to this one. Raises PrecisionLowered."""

@@ -13,6 +13,7 @@ from common.errors import NotFound
 from common.gateways.bank import BankEvent, State
 from common.log import count, log
 from common.machines import MachinesUnavailable
+from common.money import ZERO
 from common.table.transaction import Write
 
 TRIES_MAX = 5  # each failed try means that somebody else has moved the same payout
@@ -54,7 +55,7 @@ class BankEvents:
             outcome = EventOutcome.REPEATED  # its machine may not have been told
         if outcome is EventOutcome.PARKED:
             count("EventsParked")
-        self._nudge(event.adjustment.reference_id)
+        self.nudge(event.adjustment.reference_id)
         return outcome
 
     def park(self, webhook_id: str, body: str, why: str) -> EventOutcome:
@@ -94,7 +95,7 @@ class BankEvents:
             return store.unpark(webhook_id, outcome, f"replayed by {actor}: {why}", self.payouts.now())
 
         outcome = self._place(event, first, () if entry is None else (entry,))
-        self._nudge(event.adjustment.reference_id)
+        self.nudge(event.adjustment.reference_id)
         return outcome
 
     def dismiss(self, webhook_id: str, reason: str, entry: Write) -> None:
@@ -135,7 +136,7 @@ class BankEvents:
         attempt = store.by_reference(self.payouts.table, told.reference_id)
         if payout is None or attempt is None:
             return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
-        if not fits(attempt, told):
+        if attempt.paid is None and not fits(attempt, told):
             return Meaning(EventOutcome.PARKED, "the attempt is for another account or amount")
         if attempt.status is AttemptStatus.PENDING:
             if payout.status != payout.kind.paying:
@@ -144,14 +145,17 @@ class BankEvents:
                 return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
             why = told.failure_code or "the bank says FAILED"
             return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
-        if (attempt.status is AttemptStatus.COMPLETED) is (told.state is State.COMPLETED):
+        paid = told.amount if told.state is State.COMPLETED else ZERO
+        if (told.account_id, paid) == (attempt.account_id, attempt.booked):
             return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already")
         why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
+        if attempt.paid is not None:
+            why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
         # Money may have gone where we think it has not: no further attempt until a person has looked.
         stopped = [store.dispute(payout, self.payouts.now(), why)] if payout.open and not payout.disputed else []
         return Meaning(EventOutcome.PARKED, why, stopped, contradicts=True)
 
-    def _nudge(self, reference_id: str) -> None:
+    def nudge(self, reference_id: str) -> None:
         """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
         stored later is sent back by whoever stores it."""
         attempt = store.by_reference(self.payouts.table, reference_id)

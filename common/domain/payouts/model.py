@@ -10,7 +10,7 @@ from enum import StrEnum
 from common import keys
 from common.errors import Conflict, NotFound, Unavailable
 from common.keys import Key
-from common.money import Money
+from common.money import ZERO, Money
 from common.owner import Owner
 
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
@@ -152,10 +152,32 @@ class Attempt:
     failure_code: str | None = None
     token: str | None = None
     abandoned_at: datetime | None = None  # a person says that it never reached the bank
+    paid: Money | None = None  # by the bank, where that is what two operators say
 
     @property
     def reference_id(self) -> str:
         return f"{self.order_id}-{self.number:02d}"
+
+    @property
+    def booked(self) -> Money:
+        """What the bank has paid of it, for all that is known."""
+        if self.paid is not None:
+            return self.paid
+        return self.amount if self.status is AttemptStatus.COMPLETED else ZERO
+
+    def is_sent_by_nobody(self, now: datetime) -> bool:
+        """Has a person abandoned it, so long ago that whoever was sending it has ended?"""
+        return self.abandoned_at is not None and now >= self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What two operators say that the bank has paid of an attempt: nothing, and never will, or so much, as it says
+    itself in what `reference` names."""
+
+    paid: Money
+    reference: str
+    operators: str
 
 
 def named(reference_id: str) -> tuple[str, int] | None:
@@ -191,6 +213,12 @@ def has_attempts_left(payout: Payout) -> bool:
 def is_abandonable(attempt: Attempt) -> bool:
     """Is it pending, and has nobody abandoned it yet?"""
     return attempt.status is AttemptStatus.PENDING and attempt.abandoned_at is None
+
+
+def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
+    """May two operators say what has become of it? Only while the bank has not."""
+    pending = latest is not None and latest.status is AttemptStatus.PENDING
+    return pending and payout.status == payout.kind.paying
 
 
 def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
@@ -233,7 +261,7 @@ def paid_facts(attempt: Attempt) -> dict[str, str]:
     return {
         "status": "" if kind is None else kind.paid,
         "reason": "",
-        "amount": f"${attempt.amount}",
+        "amount": f"${attempt.booked}",
         "attempt": f"{attempt.number}: {attempt.status}",
         "reference": attempt.reference_id,
         "adjustment": attempt.adjustment_id or "",

@@ -12,7 +12,6 @@ from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
 from common.domain.payouts.model import (
-    ABANDONED_SECONDS,
     Attempt,
     AttemptStatus,
     Payout,
@@ -140,7 +139,7 @@ class Payouts:
     def _unknown(self, payout: Payout, attempt: Attempt) -> Standing:
         """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
         if attempt.abandoned_at is not None:
-            if self.now() < attempt.abandoned_at + timedelta(seconds=ABANDONED_SECONDS):
+            if not attempt.is_sent_by_nobody(self.now()):
                 raise PayoutUnclear("the attempt was abandoned just now and may still be on its way to the bank")
             return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:

@@ -67,6 +67,7 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     adjustment_id = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
     abandoned_at = InstantAttribute(null=True)
+    paid_amount = DecimalAttribute(null=True)  # where two operators say it
 
 
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
@@ -195,14 +196,24 @@ def store_token(attempt: Attempt, token: str, at: datetime) -> Write:
     )
 
 
-def decide(attempt: Attempt, status: AttemptStatus, at: datetime, adjustment: Adjustment | None, why: str) -> Write:
-    """End a pending attempt. Refused with AttemptMoved."""
+def decide(
+    attempt: Attempt,
+    status: AttemptStatus,
+    at: datetime,
+    adjustment: Adjustment | None,
+    why: str,
+    *,
+    paid: Money | None = None,
+) -> Write:
+    """End a pending attempt; `paid` where that is what two operators say. Refused with AttemptMoved."""
     item = AttemptItem
     actions: list[Action] = [item.status.set(status), item.decided_at.set(at), item.updated_at.set(at)]
     if adjustment is not None:
         actions.append(item.adjustment_id.set(adjustment.adjustment_id))
     if status is AttemptStatus.REJECTED:
         actions.append(item.failure_code.set(why))
+    if paid is not None:
+        actions.append(item.paid_amount.set(paid.usd))
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
         *actions,
@@ -224,11 +235,11 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
     )
 
 
-def pause(payout: Payout, number: int, at: datetime, next_at: datetime, why: str) -> Write:
-    """The order waits for its next attempt. Refused with AttemptMoved."""
+def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str) -> Write:
+    """The order waits for its next attempt; without a time for it, for a person before. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
-    waits_for = f"the attempt after {number}, which the bank rejected: {why}"
-    if payout.disputed:
+    waits_for = f"the attempt after {number}, which was rejected: {why}"
+    if payout.disputed or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
     else:
         due_at = next_at + work.SOON
@@ -533,4 +544,5 @@ def _attempt(item: AttemptItem) -> Attempt:
         failure_code=item.failure_code,
         token=item.token,
         abandoned_at=item.abandoned_at,
+        paid=None if item.paid_amount is None else Money(item.paid_amount),
     )

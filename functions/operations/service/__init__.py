@@ -11,6 +11,7 @@ from itertools import islice
 
 from common import keys
 from common.domain import acts, audit, clients, timeline, work
+from common.domain import proposals as proposals_store
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind
@@ -19,6 +20,7 @@ from common.domain.ledger.model import USD, Books
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.store import BankEventItem
+from common.domain.proposals import Proposal
 from common.domain.timeline import TimelineEvent
 from common.domain.work import WaitingItem
 from common.errors import NotFound, Unavailable
@@ -53,6 +55,7 @@ class Story:
     calls: Sequence[OutsideCall]
     execution: MachineExecution | None
     execution_before: MachineExecution | None  # of the machine that has handed it over
+    proposal: Proposal | None  # that it is
     acts: Sequence[PossibleAct]  # the likeliest first
 
 
@@ -79,7 +82,7 @@ class Operations:
                 )
 
         found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
-        found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.DRIVEN]
+        found += [waiting(each, work.for_people(self.table, each)) for each in backlogs if each in keys.FOR_PEOPLE]
         return list(islice(heapq.merge(*found, key=lambda w: w.due_at), limit))
 
     def story(self, thing_id: str) -> Story:
@@ -107,6 +110,7 @@ class Operations:
             calls=list(store.calls(self.table, thing_id)),
             execution=execution,
             execution_before=self._execution_before(item),
+            proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
 
@@ -129,7 +133,7 @@ class Operations:
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
-        placed = store.exchange_order(self.table, item.PK) if item.row is keys.BATCH else None
+        placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         return Case(
             row=item.row,
             status=item.status,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.domain import acts, audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import Asset
+from common.domain.catalogue.model import FEE_PRECISION, Asset
 from common.domain.clients import Client
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
@@ -98,6 +98,11 @@ class Interventions:
             raise model.ImpossibleAsset("USD is what assets are priced in")
         if asset.min_notional > asset.max_notional:
             raise model.ImpossibleAsset("min_notional is above max_notional")
+        if asset.active and asset.too_coarse:  # it may always be switched off
+            raise model.ImpossibleAsset(
+                f"{asset.asset_id} is bought at the exchange, whose fee in coins has up to {FEE_PRECISION} decimals: "
+                f"its precision is to be {FEE_PRECISION} or more"
+            )
         before = catalogue.find(self.operations.table, asset.asset_id)
         if before is not None:
             asset.check_keeps_decimals(before)

@@ -45,6 +45,7 @@ class Sweeper:
                 if not more_time():
                     break
                 self._one(waiting.PK, lambda: self._sweep(waiting.key, now, found))  # noqa: B023
+        for listed in keys.FOR_PEOPLE:
             found["needs_person"] += sum(1 for _ in work.for_people(self.table, listed))
         for key in self._dead(now):
             if more_time():

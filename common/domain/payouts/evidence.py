@@ -1,0 +1,58 @@
+"""What two operators say that the bank has done with an attempt, where the bank itself does not say what can be
+believed: it booked another amount, or has it pending for ever."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from common.domain import limits
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import TransactionType
+from common.domain.payouts import store
+from common.domain.payouts.model import WITHDRAWAL, Attempt, AttemptStatus, Evidence, Payout
+from common.gateways.bank import Adjustment, State
+from common.money import ZERO
+from common.table.transaction import Write
+
+
+def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
+    """What it means for a pending attempt and its order. Each is refused with AttemptMoved where it is not as read."""
+    if evidence.paid == ZERO:
+        return _never_paid(payout, attempt, evidence, at)
+    return _paid(payout, attempt, evidence, at)
+
+
+def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
+    """What the bank has not paid of the hold goes to the customer's balance; what it has paid beyond it is the desk's
+    to bear. Of a withdrawal, the day's limit goes back with the dollars."""
+    owner, held, spent = payout.owner, payout.amount, min(evidence.paid, payout.amount)
+    told = Adjustment(
+        adjustment_id=evidence.reference,
+        reference_id=attempt.reference_id,
+        account_id=attempt.account_id,
+        amount=evidence.paid,
+        state=State.COMPLETED,
+    )
+    reason = f"attempt {attempt.number}: the bank has paid ${evidence.paid}, reference {evidence.reference}"
+    writes = [
+        store.decide(attempt, AttemptStatus.COMPLETED, at, told, "", paid=evidence.paid),
+        store.pay(payout, attempt.number, at),
+        ledger.settle(owner, held, spent, at),
+        ledger.journal(ledger.dollars(owner, TransactionType.WITHDRAW, spent, payout.order_id, at)),
+        store.event(payout, payout.kind.paid, reason, evidence.operators, at),
+    ]
+    if evidence.paid > held:
+        writes.append(ledger.desk_line(held - evidence.paid, "paid by the bank beyond it", payout.order_id, at))
+    if spent < held and payout.kind is WITHDRAWAL:
+        writes.append(limits.give_back(owner, limits.Limited.WITHDRAWAL, held - spent, payout.created_at, at))
+    return writes
+
+
+def _never_paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
+    """No machine begins the next attempt: a person says where the dollars go."""
+    why = f"never paid, as {evidence.operators} say, reference {evidence.reference}"
+    return [
+        store.decide(attempt, AttemptStatus.REJECTED, at, None, why, paid=ZERO),
+        store.pause(payout, attempt.number, at, None, why),
+        store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", evidence.operators, at),
+    ]

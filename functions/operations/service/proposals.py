@@ -1,0 +1,184 @@
+"""What takes two operators: one proposes it, another one confirms it. Each of these acts is audited in the transaction
+that does it, and the life of what it is about tells it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from common.domain import acts, audit, proposals, timeline, work
+from common.domain.audit import AuditEntry
+from common.domain.exchange_orders.model import ExchangeOrderMoved
+from common.domain.payouts.events import BankEvents
+from common.domain.payouts.model import PayoutUnsettled
+from common.domain.payouts.store import AttemptMoved
+from common.domain.proposals import AlreadyProposed, Proposal, ProposalDecided, Status, Terms
+from common.domain.timeline import TimelineEvent
+from common.domain.work import Redriven
+from common.keys import PrimaryKey
+from common.operator_outcome import OperatorOutcome
+from common.table.transaction import Write
+from functions.operations.model import NotProposable
+from functions.operations.service import Operations
+from functions.operations.service.proposal_kinds import KINDS, Subject
+
+
+@dataclass(frozen=True)
+class Proposals:
+    operations: Operations
+    events: BankEvents
+
+    def propose(
+        self,
+        command: str,
+        subject_id: str,
+        given: Terms,
+        reference: str | None,
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        """Propose an act (`command`) upon what this id names. What is proposed already is told so.
+
+        Raises NothingKnown; NotProposable; Busy.
+        """
+        kind, subject, at = KINDS[command], self._subject(command, subject_id), self.operations.now()
+        terms = kind.terms(subject, given)
+        says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
+        proposal = Proposal(
+            id=proposals.proposal_id(command, subject_id, terms, reference),
+            command=command,
+            subject=subject_id,
+            terms=terms,
+            reference=reference,
+            reason=reason,
+            proposed_by=operator,
+            proposed_at=at,
+        )
+        known = proposals.find(self.operations.table, proposal.id)
+        if known is not None and known.status is Status.PROPOSED:
+            return _proposed_already(known)
+        before = None if known is None else known.status
+        if not dry_run:
+            told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
+            event = TimelineEvent(at, before, proposal.status, f"{proposal}: {reason}", operator)
+            try:
+                self.operations.table.write(
+                    proposals.propose(proposal),
+                    timeline.record(proposal.id, event),
+                    _tell(subject_id, subject.item.status, told, operator, at),
+                    audit.entry(AuditEntry(at, operator, command, subject_id, told)),
+                )
+            except AlreadyProposed as there:
+                return _proposed_already(there.proposal)
+        return OperatorOutcome(proposal.id, before, proposal.status, done=not dry_run, says=says)
+
+    def confirm(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Do what another operator has proposed. A repeat changes nothing.
+
+        Raises ProposalNotFound; ProposalDecided: it was dismissed; NotProposable: it is not possible any more;
+        OwnProposal; Busy.
+        """
+        proposal = proposals.existing(self.operations.table, proposal_id)
+        if proposal.status is Status.CONFIRMED:
+            return _decided_already(proposal)
+        if proposal.status is not Status.PROPOSED:
+            raise proposals.decided(proposal)
+        kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject)
+        says = kind.says(subject, proposal.terms)
+        if dry_run:
+            own = proposal.why_not_confirmed(operator)
+            if own is not None:
+                raise own
+            return OperatorOutcome(proposal_id, proposal.status, Status.CONFIRMED, done=False, says=says)
+        confirmed = self._decided(proposal, Status.CONFIRMED, operator)
+        try:
+            writes = [proposals.confirm(confirmed), *kind.writes(subject, confirmed)]
+            self._write(proposal, confirmed, "proposals confirm", reason, writes)
+        except ProposalDecided:
+            return self._meanwhile(confirmed)
+        self._go_on(subject)
+        return OperatorOutcome(proposal_id, proposal.status, confirmed.status, done=True, says=says)
+
+    def dismiss(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Nothing is done about a proposal, as any operator may say. A repeat changes nothing.
+
+        Raises ProposalNotFound; ProposalDecided: it was confirmed; Busy.
+        """
+        proposal = proposals.existing(self.operations.table, proposal_id)
+        if proposal.status is Status.DISMISSED:
+            return _decided_already(proposal)
+        if proposal.status is not Status.PROPOSED:
+            raise proposals.decided(proposal)
+        dismissed = self._decided(proposal, Status.DISMISSED, operator)
+        if not dry_run:
+            item = self.operations.known(proposal.subject)
+            assert dismissed.decided_at is not None
+            told = f"dismissed, what was proposed as {proposal_id}: {reason}"
+            writes = [
+                proposals.dismiss(dismissed),
+                _tell(proposal.subject, item.status, told, operator, dismissed.decided_at),
+            ]
+            try:
+                self._write(proposal, dismissed, "proposals dismiss", reason, writes)
+            except ProposalDecided:
+                return self._meanwhile(dismissed)
+        says = f"nothing is done: {proposal}"
+        return OperatorOutcome(proposal_id, proposal.status, dismissed.status, done=not dry_run, says=says)
+
+    def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
+        return replace(proposal, status=status, decided_by=operator, decided_at=self.operations.now())
+
+    def _write(self, before: Proposal, after: Proposal, command: str, reason: str, writes: list[Write]) -> None:
+        """`writes`, and what is told of them."""
+        assert after.decided_by is not None
+        assert after.decided_at is not None
+        by, at = after.decided_by, after.decided_at
+        try:
+            self.operations.table.write(
+                *writes,
+                timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
+                audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
+            )
+        except (AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
+            raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
+
+    def _meanwhile(self, wanted: Proposal) -> OperatorOutcome:
+        """Another operator was first: with the same, or with the contrary. Raises ProposalDecided."""
+        proposal = proposals.existing(self.operations.table, wanted.id)
+        if proposal.status is not wanted.status:
+            raise proposals.decided(proposal)
+        return _decided_already(proposal)
+
+    def _go_on(self, subject: Subject) -> None:
+        """Tell the machine that waits for the decided attempt, and see to it that one runs if it has to."""
+        if subject.case.latest is not None:
+            self.events.nudge(subject.case.latest.reference_id)
+        key = PrimaryKey(subject.item.PK, subject.item.SK)
+        work.drive_now(self.operations.table, self.operations.machines, key, self.operations.now())
+
+    def _subject(self, command: str, subject_id: str) -> Subject:
+        """Raises NothingKnown, NotProposable."""
+        item = self.operations.known(subject_id)
+        subject = Subject(item, self.operations.case(item))
+        if not acts.is_possible(command, subject.case):
+            waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
+            raise NotProposable(f"it is {item.status} and {waits}: that is not for `{command}`", id=subject_id)
+        return subject
+
+
+def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
+    """An event of the life of what a proposal is about, which does not move it."""
+    assert status is not None
+    return timeline.record(subject_id, TimelineEvent(at, status, status, told, operator))
+
+
+def _proposed_already(proposal: Proposal) -> OperatorOutcome:
+    says = f"is proposed already, by {proposal.proposed_by}: another operator confirms it"
+    return OperatorOutcome.repeat(proposal.id, proposal.status, says)
+
+
+def _decided_already(proposal: Proposal) -> OperatorOutcome:
+    says = f"was {proposal.status.lower()} by {proposal.decided_by} already; nothing to do"
+    return OperatorOutcome.repeat(proposal.id, proposal.status, says)

@@ -1,0 +1,425 @@
+"""What takes two operators: proposed by one, confirmed by another, and written only where nothing has moved since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from common import keys
+from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
+from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.gateways.bank import Adjustment, State
+from common.money import Money
+from common.operator_outcome import OperatorOutcome
+from common.owner import Owner
+from functions.operations.model import NothingKnown, NotProposable
+from tests.desk import Desk
+from tests.seen import (
+    an_event,
+    around,
+    attempts,
+    audited,
+    awaiting,
+    before_next_write,
+    desks_own,
+    dollars,
+    executions,
+    status,
+    waits_for_person,
+)
+
+LINE = "statement 47, line 11"
+PAYOUT = "work decide-payout"
+
+
+def propose(
+    desk: Desk, thing_id: str, by: str = "otto", *, paid: str = "99.00", dry_run: bool = False
+) -> OperatorOutcome:
+    """That the bank has paid so much."""
+    return desk.proposals.propose(PAYOUT, thing_id, {"paid": paid}, LINE, "its own fee", by, dry_run=dry_run)
+
+
+def confirm(desk: Desk, proposal_id: str, by: str = "olga", *, dry_run: bool = False) -> OperatorOutcome:
+    return desk.proposals.confirm(proposal_id, "looked it up", by, dry_run=dry_run)
+
+
+def dismiss(desk: Desk, proposal_id: str, by: str = "olga", *, dry_run: bool = False) -> OperatorOutcome:
+    return desk.proposals.dismiss(proposal_id, "another payout's", by, dry_run=dry_run)
+
+
+def decided(desk: Desk, thing_id: str, paid: str = "99.00") -> OperatorOutcome:
+    return confirm(desk, propose(desk, thing_id, paid=paid).id)
+
+
+def withdrawing(desk: Desk, owner: Owner) -> str:
+    """The id of a withdrawal of $40.00 that the bank has pending for ever."""
+    desk.world.simulated.set_outcome("pending", times=1)
+    asked: str = desk.accounts.withdraw(owner, next(desk.keys), Money(40), "ann-bank").made.transfer_id
+    desk.world.machines.run()
+    return asked
+
+
+class TestProposing:
+    def test_waits_for_another_operator_and_moves_nothing(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        told = propose(desk, order_id)
+        assert (told.before, told.after, told.done) == (None, "PROPOSED", True)
+        assert told.says == (
+            "another operator than otto confirms it; then it is FILLED: the bank has paid $99.00 of attempt 1, "
+            "and $0.90 are free on the customer's balance"
+        )
+        assert (status(desk, order_id), dollars(desk, ann)[1]) == ("TARGET_TXN_PENDING", Money("99.90"))
+        (waiting,) = desk.operations.work(("proposals",), overdue_only=True, limit=9)
+        assert (waiting.id, waiting.needs_person) == (told.id, True)
+        assert waiting.waits_for == (
+            f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}"
+        )
+
+    def test_is_told_in_the_audit_and_in_both_lives(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id).id
+        (entry,) = audited(desk)
+        assert (entry.operator, entry.action, entry.subject) == ("otto", PAYOUT, order_id)
+        told = f"proposed as {proposed}, attempt 1, paid 99.00, reference {LINE}: its own fee"
+        assert entry.detail == told
+        *_, event = desk.operations.story(order_id).events
+        assert (event.before, event.after, event.reason, event.actor) == (*["TARGET_TXN_PENDING"] * 2, told, "otto")
+        story = desk.operations.story(proposed)
+        assert (story.kind, story.status, story.needs_person) == ("proposal", "PROPOSED", True)
+        assert story.proposal is not None
+        assert (story.proposal.subject, story.proposal.terms) == (order_id, {"attempt": "1", "paid": "99.00"})
+        assert (story.proposal.reference, story.proposal.reason) == (LINE, "its own fee")
+        assert [act.command for act in story.acts] == ["proposals confirm", "proposals dismiss"]
+        assert [(e.before, e.after, e.actor) for e in story.events] == [(None, "PROPOSED", "otto")]
+
+    def test_twice_is_once_whoever_asks(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed, items = propose(desk, order_id), None
+        for by in ("otto", "olga"):
+            items = items or desk.dynamo.items()
+            again = propose(desk, order_id, by)
+            assert (again.id, again.before, again.done) == (proposed.id, "PROPOSED", False)
+            assert again.says == "is proposed already, by otto: another operator confirms it"
+            assert desk.dynamo.items() == items
+
+    def test_at_the_same_moment_twice_is_once(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        before_next_write(desk, lambda: propose(desk, order_id, "olga"))
+        told = propose(desk, order_id)
+        assert (told.done, told.says) == (False, "is proposed already, by olga: another operator confirms it")
+        with pytest.raises(OwnProposal):
+            confirm(desk, told.id, "olga")
+
+    def test_something_else_has_another_id(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        ids = {propose(desk, order_id).id, propose(desk, order_id, paid="98.00").id}
+        other = desk.proposals.propose(PAYOUT, order_id, {"paid": "99.00"}, "line 12", "a fee", "otto", dry_run=False)
+        assert len(ids | {other.id}) == 3
+
+    def test_is_for_what_the_bank_has_not_decided(self, desk: Desk, ann: Owner) -> None:
+        sold = desk.cash_out(ann, "1").order_id
+        for thing_id in (sold, desk.buy(ann, "1", order_price="90").order_id):
+            with pytest.raises(NotProposable):
+                propose(desk, thing_id)
+        desk.run(until=lambda: status(desk, sold) == "FILLED")
+        with pytest.raises(NotProposable, match="it is FILLED and waits for nothing"):
+            propose(desk, sold)
+        with pytest.raises(NothingKnown):
+            propose(desk, "S" + "A" * 25)
+        assert audited(desk) == []
+
+    def test_a_dry_run_says_the_same_and_writes_nothing(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        before = desk.dynamo.items()
+        dry = propose(desk, order_id, dry_run=True)
+        assert desk.dynamo.items() == before
+        assert propose(desk, order_id) == replace(dry, done=True)
+
+
+class TestConfirming:
+    def test_does_what_was_proposed_and_is_told(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        free, _ = dollars(desk, ann)
+        proposed = propose(desk, order_id).id
+        done = confirm(desk, proposed)
+        assert (done.id, done.before, done.after, done.done) == (proposed, "PROPOSED", "CONFIRMED", True)
+        assert status(desk, order_id) == "FILLED"
+        assert dollars(desk, ann) == (free + Money("0.90"), Money(0))
+        entry, _ = audited(desk)
+        assert (entry.operator, entry.action, entry.subject) == ("olga", "proposals confirm", proposed)
+        assert entry.detail == f"{PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}: looked it up"
+        *_, event = desk.operations.story(order_id).events
+        assert (event.after, event.actor) == ("FILLED", "otto and olga")
+        assert event.reason == f"attempt 1: the bank has paid $99.00, reference {LINE}"
+        story = desk.operations.story(proposed)
+        assert (story.status, story.waits_for, story.acts) == ("CONFIRMED", None, [])
+        assert story.proposal is not None
+        assert story.proposal.decided_by == "olga"
+        assert [(e.before, e.after, e.actor) for e in story.events][1:] == [("PROPOSED", "CONFIRMED", "olga")]
+
+    def test_takes_another_operator(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id, "olga").id
+        before = desk.dynamo.items()
+        for dry_run in (True, False):
+            with pytest.raises(OwnProposal, match="olga has proposed it: another operator confirms it"):
+                confirm(desk, proposed, "olga", dry_run=dry_run)
+        assert desk.dynamo.items() == before
+
+    def test_what_became_his_own_meanwhile_is_refused_by_the_write(self, desk: Desk, ann: Owner) -> None:
+        """Another operator's proposal was dismissed, and proposed again by the one who confirms."""
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id, "otto").id
+
+        def again() -> None:
+            dismiss(desk, proposed)
+            propose(desk, order_id, "olga")
+
+        before_next_write(desk, again)
+        with pytest.raises(OwnProposal):
+            confirm(desk, proposed, "olga")
+        assert status(desk, order_id) == "TARGET_TXN_PENDING"
+
+    def test_a_dry_run_says_the_same_and_writes_nothing(self, desk: Desk, ann: Owner) -> None:
+        proposed = propose(desk, awaiting(desk, ann)).id
+        before = desk.dynamo.items()
+        dry = confirm(desk, proposed, dry_run=True)
+        assert desk.dynamo.items() == before
+        assert confirm(desk, proposed) == replace(dry, done=True)
+
+    def test_again_changes_nothing(self, desk: Desk, ann: Owner) -> None:
+        proposed = propose(desk, awaiting(desk, ann)).id
+        confirm(desk, proposed)
+        before = desk.dynamo.items()
+        again = confirm(desk, proposed, "otto")
+        assert (again.before, again.after, again.done) == ("CONFIRMED", "CONFIRMED", False)
+        assert again.says == "was confirmed by olga already; nothing to do"
+        with pytest.raises(ProposalDecided, match="it was confirmed by olga already"):
+            dismiss(desk, proposed)
+        assert desk.dynamo.items() == before
+
+    @pytest.mark.parametrize("first", [confirm, dismiss])
+    def test_of_two_at_the_same_moment_one_decides(self, desk: Desk, ann: Owner, first: Any) -> None:
+        proposed = propose(desk, awaiting(desk, ann)).id
+        before_next_write(desk, lambda: first(desk, proposed, "oleg"))
+        if first is confirm:
+            told = confirm(desk, proposed)
+            assert (told.done, told.says) == (False, "was confirmed by oleg already; nothing to do")
+        else:
+            with pytest.raises(ProposalDecided, match="it was dismissed by oleg already"):
+                confirm(desk, proposed)
+        assert [entry.operator for entry in audited(desk)] == ["oleg", "otto"]
+
+    def test_is_refused_once_the_bank_has_decided(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id).id
+        desk.world.simulated.decide(f"{order_id}-01", "complete")
+        desk.run()
+        before = desk.dynamo.items()
+        for dry_run in (True, False):
+            with pytest.raises(NotProposable, match="it is FILLED"):
+                confirm(desk, proposed, dry_run=dry_run)
+        assert desk.dynamo.items() == before
+
+    def test_is_refused_when_the_bank_decides_at_that_moment(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id).id
+        event = an_event(desk, f"{order_id}-01")
+        before_next_write(desk, lambda: desk.events.receive(event))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        assert len(audited(desk)) == 1
+        assert desk.operations.story(proposed).status == "PROPOSED"
+
+    def test_is_of_the_attempt_that_was_meant(self, desk: Desk, ann: Owner) -> None:
+        """What was proposed for the first attempt is not done to the second one."""
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id).id
+        desk.world.simulated.set_outcome("pending", times=1)
+        desk.world.simulated.decide(f"{order_id}-01", "fail")
+        desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
+        with pytest.raises(NotProposable, match="it was about attempt 1, and now attempt 2 is"):
+            confirm(desk, proposed)
+        desk.world.simulated.decide(f"{order_id}-02", "complete")
+        desk.run()
+
+    def test_what_nobody_has_proposed_is_not_found(self, desk: Desk) -> None:
+        for act in (confirm, dismiss):
+            with pytest.raises(ProposalNotFound):
+                act(desk, "E" + "A" * 25)
+
+
+class TestDismissing:
+    @pytest.mark.parametrize("by", ["otto", "olga"])
+    def test_is_for_any_operator_and_moves_nothing(self, desk: Desk, ann: Owner, by: str) -> None:
+        order_id = awaiting(desk, ann)
+        proposed = propose(desk, order_id).id
+        before = desk.dynamo.items()
+        dry = dismiss(desk, proposed, by, dry_run=True)
+        assert desk.dynamo.items() == before
+        done = dismiss(desk, proposed, by)
+        assert (done, done.after) == (replace(dry, done=True), "DISMISSED")
+        assert status(desk, order_id) == "TARGET_TXN_PENDING"
+        assert desk.operations.work(("proposals",), overdue_only=False, limit=9) == []
+        assert (audited(desk)[0].action, audited(desk)[0].operator) == ("proposals dismiss", by)
+        *_, event = desk.operations.story(order_id).events
+        assert event.reason == f"dismissed, what was proposed as {proposed}: another payout's"
+        assert dismiss(desk, proposed).says == f"was dismissed by {by} already; nothing to do"
+        with pytest.raises(ProposalDecided, match=f"it was dismissed by {by} already"):
+            confirm(desk, proposed)
+
+    def test_at_the_moment_of_a_confirmation_is_refused(self, desk: Desk, ann: Owner) -> None:
+        proposed = propose(desk, awaiting(desk, ann)).id
+        before_next_write(desk, lambda: confirm(desk, proposed))
+        with pytest.raises(ProposalDecided, match="it was confirmed by olga already"):
+            dismiss(desk, proposed, "otto")
+
+    def test_what_was_dismissed_may_be_proposed_again(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        first = propose(desk, order_id).id
+        dismiss(desk, first)
+        again = propose(desk, order_id, "olga")
+        assert (again.id, again.before, again.done) == (first, "DISMISSED", True)
+        with pytest.raises(OwnProposal):
+            confirm(desk, first, "olga")
+        assert confirm(desk, first, "otto").done
+        assert status(desk, order_id) == "FILLED"
+
+
+class TestPayouts:
+    @pytest.mark.parametrize(
+        ("paid", "free", "desks"), [("99.90", "0.00", "0"), ("99.00", "0.90", "0"), ("101.00", "0.00", "-1.10")]
+    )
+    def test_what_the_bank_has_paid_is_spent_the_rest_is_the_customers_or_the_desks(
+        self, desk: Desk, ann: Owner, paid: str, free: str, desks: str
+    ) -> None:
+        order_id = awaiting(desk, ann)
+        before, _ = dollars(desk, ann)
+        told = decided(desk, order_id, paid=paid)
+        assert dollars(desk, ann) == (before + Money(free), Money(0))
+        assert desks_own(desk) == Decimal(desks)
+        assert f"the bank has paid ${paid} of attempt 1" in told.says
+        assert (f"${free} are free on the customer's balance" in told.says) is (free != "0.00")
+        assert ("$1.10 beyond it at the desk's own cost" in told.says) is (desks != "0")
+        (attempt,) = attempts(desk, order_id)
+        assert (attempt.status, attempt.adjustment_id, attempt.booked) == ("COMPLETED", LINE, Money(paid))
+        line, *_ = desk.orders.history(ann, "USD", limit=1, after=None).items
+        assert (line.order_id, line.total_amount) == (order_id, min(Money(paid), Money("99.90")))
+
+    def test_the_machine_that_waits_for_the_bank_is_told(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        decided(desk, order_id)
+        (execution,) = executions(desk, order_id)
+        desk.world.machines.run()
+        assert execution.status == "SUCCEEDED"
+
+    def test_of_a_withdrawal_the_days_limit_goes_back_with_the_rest(self, desk: Desk, ann: Owner) -> None:
+        thing_id = withdrawing(desk, ann)
+        assert decided(desk, thing_id, paid="38.50").says.endswith("and $1.50 are free on the customer's balance")
+        (counter,) = [item for item in desk.dynamo.items() if item["SK"]["S"].startswith("LIMIT#WITHDRAWAL")]
+        assert counter["used"]["N"] == "38.5"
+        assert status(desk, thing_id) == "COMPLETED"
+
+    @pytest.mark.parametrize("begin", [awaiting, withdrawing])
+    def test_nothing_was_paid_only_where_nobody_sends_it_any_more(
+        self, desk: Desk, ann: Owner, begin: Callable[[Desk, Owner], str]
+    ) -> None:
+        thing_id = begin(desk, ann)
+        with pytest.raises(NotProposable, match="abandon-attempt` first"):
+            propose(desk, thing_id, paid="0.00")
+        desk.by_hand("abandon", thing_id)
+        desk.clock.forward(seconds=ABANDONED_SECONDS - 1)
+        with pytest.raises(NotProposable, match="may still be on its way"):
+            propose(desk, thing_id, paid="0.00")
+        desk.clock.forward(seconds=1)
+        assert "is rejected, as never paid" in propose(desk, thing_id, paid="0.00").says
+
+    def test_what_was_never_paid_goes_where_an_operator_says(self, desk: Desk, ann: Owner) -> None:
+        """No machine sends it again: the bank has not said what is in its way."""
+        order_id = awaiting(desk, ann)
+        desk.by_hand("abandon", order_id)
+        desk.clock.forward(seconds=ABANDONED_SECONDS)
+        decided(desk, order_id, paid="0.00")
+        assert attempts(desk, order_id)[0].status is AttemptStatus.REJECTED
+        waits_for = waits_for_person(desk, order_id)
+        assert waits_for is not None
+        assert waits_for.endswith(f"never paid, as otto and olga say, reference {LINE}")
+        desk.run(days=1)
+        assert len(attempts(desk, order_id)) == 1
+        assert [act.command for act in desk.operations.story(order_id).acts][:3] == [
+            *("offramp retry-payout", "offramp mark-filled", "offramp credit-usd")
+        ]
+        free, _ = dollars(desk, ann)
+        desk.by_hand("give_back", order_id)
+        assert dollars(desk, ann) == (free + Money("99.90"), Money(0))
+
+    @pytest.mark.parametrize("paid", ["99.00", "99.90"])
+    def test_the_bank_that_says_the_same_later_agrees(self, desk: Desk, ann: Owner, paid: str) -> None:
+        order_id = awaiting(desk, ann)
+        early = an_event(desk, f"{order_id}-01", amount=Money("99.00"), event_id="evt_early")
+        assert desk.events.receive(early) is EventOutcome.PARKED
+        decided(desk, order_id, paid=paid)
+        agrees = paid == "99.00"
+        replayed = desk.interventions.replay("evt_early", "looked it up", "olga", dry_run=False)
+        assert replayed.after == (EventOutcome.AGREES if agrees else EventOutcome.PARKED)
+        late = an_event(desk, f"{order_id}-01", amount=Money(paid), event_id="evt_late")
+        assert desk.events.receive(late) is EventOutcome.AGREES
+
+    @pytest.mark.parametrize(
+        ("state", "amount"), [(State.FAILED, "99.00"), (State.COMPLETED, "99.90"), (State.FAILED, "99.90")]
+    )
+    def test_the_bank_that_says_something_else_later_contradicts(
+        self, desk: Desk, ann: Owner, state: State, amount: str, counted: Counter[str]
+    ) -> None:
+        order_id = awaiting(desk, ann)
+        decided(desk, order_id)
+        event = an_event(desk, f"{order_id}-01", state, amount=Money(amount))
+        assert desk.events.receive(event) is EventOutcome.PARKED
+        assert counted["BankContradictions"] == 1
+        assert "of which $99.00 count" in desk.events.known(event.event_id).why
+        assert status(desk, order_id) == "FILLED"
+
+    @pytest.mark.parametrize("amount", ["99.90", "99.00"])
+    def test_the_bank_that_has_paid_what_was_never_paid_stops_the_payout(
+        self, desk: Desk, ann: Owner, amount: str
+    ) -> None:
+        """Whatever it has paid: until a person has looked, nobody sends the dollars anywhere."""
+        order_id = awaiting(desk, ann)
+        desk.by_hand("abandon", order_id)
+        desk.clock.forward(seconds=ABANDONED_SECONDS)
+        decided(desk, order_id, paid="0.00")
+        desk.world.machines.run()
+        desk.interventions.redrive(order_id, "the bank is asked again", "olga", dry_run=False)
+        desk.events.receive(an_event(desk, f"{order_id}-01", amount=Money(amount)))
+        why = f"the bank says that it has paid ${amount} of attempt 1, of which $0.00 count"
+        assert waits_for_person(desk, order_id) == f"an operator: {why}"
+        desk.run(days=1)
+        assert len(attempts(desk, order_id)) == 1
+
+    def test_a_bank_that_books_less_than_it_was_sent_is_settled_in_three_acts(self, desk: Desk, ann: Owner) -> None:
+        """It keeps its fee: its answers are not believed, its event is parked, and the hold stays for ever."""
+        real = desk.world.simulated
+
+        def less(ask: Callable[..., Adjustment], *asked: Any) -> Adjustment:
+            told = ask(*asked)
+            return replace(told, amount=told.amount - Money(1))
+
+        desk.world.bank = around(real, credit=less, find=less)
+        desk.world.deliver_event = lambda events, event: events.receive(
+            replace(event, adjustment=replace(event.adjustment, amount=event.adjustment.amount - Money(1)))
+        )
+        order_id = desk.cash_out(ann, "1").order_id
+        desk.run(days=3)
+        assert (status(desk, order_id), dollars(desk, ann)[1]) == ("TARGET_TXN_PENDING", Money("99.90"))
+        decided(desk, order_id, paid="98.90")
+        (parked,) = desk.operations.parked(9)
+        replayed = desk.interventions.replay(parked.webhook_id, "it was its fee", "olga", dry_run=False)
+        assert replayed.after == EventOutcome.AGREES
+        desk.run(days=1)
+        assert (status(desk, order_id), dollars(desk, ann)[1]) == ("FILLED", Money(0))
+        assert desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=9) == []
