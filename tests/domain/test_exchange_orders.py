@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from common.domain.exchange_orders.model import (
     LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
+    Bounds,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -26,7 +28,7 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderUnresolved,
     Fill,
     Status,
-    believable,
+    doubt,
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
 from common.errors import Conflict, Refusal
@@ -41,7 +43,7 @@ from common.gateways.exchange import (
 )
 from common.money import ZERO, Money, Price, Quantity
 from common.table.items import DecimalAttribute, Item
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import NOON, Desk
@@ -75,22 +77,25 @@ class Thing:
     """A parent that writes down what it is told, where that may follow what it was told before."""
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked")]
+        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked", "stopped")]
 
     def on_refused(self, child: ExchangeOrder) -> list[Write]:
         return [tell("refused", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
     def on_never(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked")]
+        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked", "stopped")]
 
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted")])
+        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted", "stopped")])
 
     def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
         return [tell("turned up", f"{child.status} {child.exchange_order_id}", child.updated_at, *GIVEN_UP)]
 
     def on_absent(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("absent", child.status, child.updated_at, "never", "lost")]
+        return [tell("absent", child.status, child.updated_at, "never", "lost", "stopped")]
+
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        return [tell("stopped", why, child.updated_at, *ASKED_FOR)]
 
 
 def tell(word: str, why: str, at: datetime, *after: str) -> Write:
@@ -105,8 +110,9 @@ def intent(at: datetime) -> Write:
     return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=HasOne("it has an order"))
 
 
-GIVEN_UP = ("refused", "never", "lost", "absent")
 THING = Thing()
+GIVEN_UP = ("refused", "never", "lost", "absent", "stopped")
+ASKED_FOR = ("asked", "accepted", "never", "lost", "turned up", "stopped")
 look, resolve, poll = ExchangeOrders.look, ExchangeOrders.resolve, ExchangeOrders.poll
 cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
 Act = Callable[[ExchangeOrders, ExchangeOrder, Thing], ExchangeOrder]
@@ -134,16 +140,17 @@ def told(desk: Desk) -> tuple[str, str, int]:
 
 def draft(desk: Desk, quantity: str = RESTS, limit: str = "100", side: Side = Side.BUY) -> ExchangeOrder:
     asset_id = "SOL" if side is Side.BUY else "BTC"
-    return desk.at_exchange.draft(ID, 1, side, Quantity(quantity, asset_id), Price(limit))
+    quantity_of = Quantity(quantity, asset_id)
+    return desk.at_exchange.draft(ID, 1, side, quantity_of, Price(limit), price=Price(100), band_bps=1_000)
 
 
 def place(desk: Desk, quantity: str = RESTS, side: Side = Side.BUY) -> ExchangeOrder:
     return desk.at_exchange.place(draft(desk, quantity, side=side), THING, [intent(desk.clock())])
 
 
-def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder) -> None:
+def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder, parent: Thing = THING) -> None:
     with pytest.raises(kind):
-        act(desk.at_exchange, order, THING)
+        act(desk.at_exchange, order, parent)
 
 
 def there(desk: Desk) -> ExchangeOrder:
@@ -226,7 +233,9 @@ def test_an_order_is_written_down_before_the_exchange_is_asked(desk: Desk) -> No
     assert item.keys().isdisjoint({"exchange_order_id", "order_state"})
     assert (order, order.status) == (there(desk), OPEN)
     assert told(desk) == ("accepted", f"OPEN {order.exchange_order_id}", 2)
-    assert desk.at_exchange.draft(ID, 2, Side.BUY, order.quantity, order.limit_price).client_order_id != ours
+    assert (item["lowest_price"], item["highest_price"], item["fee_max_bps"]) == (90, 100, 200)
+    another = desk.at_exchange.draft(ID, 2, Side.BUY, order.quantity, Price(100), price=Price(100), band_bps=1_000)
+    assert another.client_order_id != ours
 
 
 def test_an_order_that_is_placed_already_is_not_placed_again(desk: Desk) -> None:
@@ -382,43 +391,176 @@ def test_a_parent_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
 # What can not be
 
 
+def filled(
+    side: Side, executed: str, gross: str, fee: str = "0", elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> Fill:
+    asset_id = "SOL" if side is Side.BUY else "BTC"
+    fees = {asset: Decimal(amount) for asset, amount in elsewhere.items()}
+    return Fill("FULLY_EXECUTED", Quantity(executed, asset_id), Money(gross), Money(fee), fees)
+
+
 @pytest.mark.parametrize(
-    ("buys", "executed", "gross", "can_be"),
+    ("side", "executed", "gross", "can_be"),
     [
-        (True, "1", "100.01", True),
-        (True, "1", "100.0100001", False),
-        (True, "1", "1", True),
-        (True, "1.00000001", "100", False),
-        (True, "0", "0", True),
-        (True, "0", "0.02", False),
-        (False, "1", "99.99", True),
-        (False, "1", "99.9899999", False),
-        (False, "1", "10000", True),
-        (False, "1.00000001", "1000", False),
+        (Side.BUY, "1", "100.01", True),
+        (Side.BUY, "1", "100.0100001", False),
+        (Side.BUY, "1", "89.99", True),
+        (Side.BUY, "1", "89.9899999", False),
+        (Side.BUY, "1", "0", False),
+        (Side.BUY, "1.00000001", "100", False),
+        (Side.BUY, "-1", "-100", False),
+        (Side.BUY, "0", "0", True),
+        (Side.BUY, "0", "0.01", False),
+        (Side.SELL, "1", "99.99", True),
+        (Side.SELL, "1", "99.9899999", False),
+        (Side.SELL, "1", "110.01", True),
+        (Side.SELL, "1", "110.0100001", False),
+        (Side.SELL, "1", "1000000", False),
+        (Side.SELL, "1.00000001", "100", False),
     ],
 )
-def test_a_fill_is_within_the_quantity_and_within_a_cent_of_the_limit(
-    desk: Desk, buys: bool, executed: str, gross: str, can_be: bool
+def test_a_fill_is_within_the_quantity_and_within_a_cent_of_its_bounds(
+    desk: Desk, side: Side, executed: str, gross: str, can_be: bool
 ) -> None:
-    order = draft(desk, "1", side=Side.BUY if buys else Side.SELL)
-    assert believable(order, Quantity(executed, order.quantity.asset_id), Money(gross)) is can_be
+    """The limit of $100 on one side, on the other the band of 10 % around the price of $100."""
+    assert (doubt(draft(desk, "1", side=side), filled(side, executed, gross)) is None) is can_be
 
 
+@pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
-    "changed",
-    [{"executed": Quantity("1.001", "SOL")}, {"gross": Money("100.02")}, {"quantity": Quantity(2, "SOL")}],
-    ids=["more than was asked", "above the limit", "another order"],
+    ("fee", "elsewhere", "can_be"),
+    [
+        ("2.01", {}, True),
+        ("-2.01", {}, True),
+        ("2.0100001", {}, False),
+        ("-2.0100001", {}, False),
+        ("250", {}, False),
+        ("0", {"OWN": "0.02"}, True),
+        ("0", {"OWN": "-0.02"}, True),
+        ("0", {"OWN": "0.0200001"}, False),
+        ("0", {"OWN": "-0.0200001"}, False),
+        ("0", {"BNB": "7"}, True),
+        ("0", {"B#B": "7"}, False),
+    ],
 )
-@pytest.mark.parametrize("act", [poll, cancel], ids=named)
-def test_a_fill_that_can_not_be_is_never_booked(
-    desk: Desk, counted: Counter[str], act: Act, changed: dict[str, Any]
+def test_a_fee_is_within_two_percent_of_what_was_executed(
+    desk: Desk, side: Side, fee: str, elsewhere: dict[str, str], can_be: bool
 ) -> None:
+    order = draft(desk, "1", side=side)
+    fees = {asset.replace("OWN", order.quantity.asset_id): amount for asset, amount in elsewhere.items()}
+    assert (doubt(order, filled(side, "1", "100", fee, fees)) is None) is can_be
+
+
+@pytest.mark.parametrize(("fee", "elsewhere"), [("0.01", {}), ("-0.01", {}), ("0", {"SOL": "1"}), ("0", {"BNB": "1"})])
+def test_what_was_not_executed_has_no_fee(desk: Desk, fee: str, elsewhere: dict[str, str]) -> None:
+    assert doubt(draft(desk, "1"), filled(Side.BUY, "0", "0", fee, elsewhere)) is not None
+
+
+@pytest.mark.parametrize("absurd", ["1E-19", "1E+15", "1E-999999", "1E+999999"])
+@pytest.mark.parametrize("of", ["executed", "gross", "fee", "elsewhere"])
+def test_an_amount_that_can_not_be_written_down_is_not_believed(desk: Desk, of: str, absurd: str) -> None:
+    told = {"executed": "1", "gross": "100", "fee": "0", of: absurd}
+    fees = {"BNB": told.pop("elsewhere")} if of == "elsewhere" else {}
+    why = doubt(draft(desk, "1"), filled(Side.BUY, told["executed"], told["gross"], told["fee"], fees))
+    assert why == "it tells an amount of more digits than any"
+
+
+def test_the_limit_bounds_a_fill_also_where_the_band_does_not_reach_it() -> None:
+    limit, price = Price(120), Price(100)
+    assert Bounds.of(limit, price, 1_000, 200, buys=False) == Bounds(limit, limit, 200)
+    assert Bounds.of(Price(80), price, 1_000, 200, buys=True) == Bounds(Price(80), Price(80), 200)
+
+
+UNBELIEVABLE: Mapping[str, dict[str, Any]] = {
+    "more than was asked": {"executed": Quantity("1.001", "SOL")},
+    "above the limit": {"gross": Money("100.02")},
+    "for nothing": {"gross": ZERO},
+    "another order": {"quantity": Quantity(2, "SOL")},
+    "a fee of all": {"fee": Money("99.995")},
+}
+
+
+@pytest.mark.parametrize("changed", UNBELIEVABLE.values(), ids=UNBELIEVABLE)
+@EVERY_LOOK
+def test_what_can_not_be_is_a_persons_at_once_and_changes_nothing(
+    desk: Desk, counted: Counter[str], act: Act, status: Status, changed: dict[str, Any]
+) -> None:
+    """And when it is asked again, what can be is believed."""
+    order = filled_at(desk, status)
+
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), **changed)
+
+    desk.world.exchange = around(desk.world.fake, order=lie, find=lie)
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    word, why, _ = told(desk)
+    assert (word, counted["FillsNotBelieved"], desk.world.fake.calls["cancel"]) == ("stopped", 1, 0)
+    assert why.startswith("what fake says of ")
+    if status is OPEN:
+        with pytest.raises(ExchangeUnavailable):
+            desk.at_exchange.executed(order)
+    desk.world.exchange = desk.world.fake
+    assert act(desk.at_exchange, order, THING).status in (OPEN, FINAL, TURNED_UP)
+
+
+def filled_at(desk: Desk, status: Status) -> ExchangeOrder:
+    """An order that is so, which the exchange has filled."""
+    if status in (SENT, NEVER):
+        desk.world.fake.fail_before_next("place")
     order = place(desk, FILLS)
-    desk.world.exchange = around(desk.world.fake, order=lambda real, *asked: replace(real(*asked), **changed))
-    refuses(desk, ExchangeUnavailable, act, order)
-    with pytest.raises(ExchangeUnavailable):
-        desk.at_exchange.executed(order)
-    assert (there(desk), told(desk)[0], counted["FillsNotBelieved"]) == (order, "accepted", 2)
+    if status is NEVER:
+        order = give_up(desk)
+    elif status is LOST:
+        lose(desk, order)
+    if status in (SENT, NEVER):
+        arrives(desk, order)
+    return there(desk)
+
+
+def test_what_comes_of_a_cancellation_and_can_not_be_is_a_persons(desk: Desk) -> None:
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        seen = real(*asked)
+        return replace(seen, executed=seen.quantity) if seen.final else seen
+
+    order = place(desk)
+    desk.world.exchange = around(desk.world.fake, order=lie)
+    assert cancel(desk.at_exchange, order, THING) == order == there(desk)
+    assert told(desk)[0] == "stopped"
+
+
+class Unwritable(Thing):
+    """Its account is not as it was, or an amount has no room in it."""
+
+    def __init__(self, trouble: Exception) -> None:
+        self._trouble = trouble
+
+    def _no(self, *_: Any) -> list[Write]:
+        raise self._trouble
+
+    on_final = on_refused = on_never = _no  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("trouble", [Stale("no hold"), Inexact("no room")], ids=["a hold is missing", "no room"])
+@pytest.mark.parametrize(("act", "status"), [(poll, OPEN), (cancel, OPEN), (resolve, SENT)], ids=named)
+def test_what_can_not_be_written_down_is_a_persons_at_once(
+    desk: Desk, act: Act, status: Status, trouble: Exception
+) -> None:
+    order = place(desk, FILLS) if status is OPEN else at(desk, SENT)
+    if status is SENT:
+        desk.clock.forward(seconds=61)
+        refuses(desk, ExchangeOrderUnresolved, resolve, order)
+        desk.clock.forward(seconds=11)
+        order = there(desk)
+    assert act(desk.at_exchange, order, Unwritable(trouble)) == order == there(desk)
+    word, why, _ = told(desk)
+    said = trouble.detail if isinstance(trouble, Stale) else "Inexact in its amounts"
+    assert (word, why) == ("stopped", f"what has become of it can not be written down: {said}")
+
+
+def test_what_is_busy_is_asked_again_and_no_persons(desk: Desk) -> None:
+    order = place(desk, FILLS)
+    refuses(desk, Busy, poll, order, Unwritable(Busy("others write")))
+    assert (there(desk), told(desk)[0]) == (order, "accepted")
 
 
 # Both ids
@@ -555,9 +697,8 @@ def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, sta
         return replace(real(*asked), **{wrong: others[wrong]})
 
     desk.world.exchange = around(desk.world.fake, order=another, find=another)
-    before = desk.dynamo.items()
-    refuses(desk, ExchangeUnavailable, act, order)
-    assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    assert (told(desk)[0], desk.world.fake.calls["cancel"]) == ("stopped", 0)
 
 
 def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> None:

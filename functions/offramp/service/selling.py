@@ -57,8 +57,7 @@ class Selling:
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
         owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
-        if sold.left_over != ZERO:
-            writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", after.order_id, at))
+        writes += [ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk]
         if sold.proceeds != ZERO:
             writes.append(ledger.credit_held(owner, sold.proceeds, at))
 

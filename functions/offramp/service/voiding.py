@@ -34,11 +34,11 @@ class Voiding:
         order = store.existing(self.offramp.table, order_id)
         if order.status is Status.BASE_TXN_FAILED and not order.waits:
             return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
-        if not acts.may_void_sell_order(order.status, needs_person=order.needs_person):
-            raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
-        if order.status is not Status.BASE_TXN_PENDING:
-            return self._void_turned_up(order, reason, operator, dry_run=dry_run)
         exchange_order = self._exchange_order(order)
+        if not acts.may_void_sell_order(order.status, exchange_order):
+            raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
+        if exchange_order.status is AtExchange.TURNED_UP:
+            return self._void_turned_up(order, exchange_order, reason, operator, dry_run=dry_run)
         if self.offramp.at_exchange.is_lost(exchange_order):
             return self._void_lost(order, exchange_order, reason, operator, dry_run=dry_run)
         executed = self.offramp.at_exchange.executed(exchange_order)
@@ -56,8 +56,10 @@ class Voiding:
         says = f"is {after.status}, {after.executed} of it were sold"
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
-    def _void_turned_up(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        exchange_order, at = self._exchange_order(order), self.offramp.now()
+    def _void_turned_up(
+        self, order: SellOrder, exchange_order: ExchangeOrder, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        at = self.offramp.now()
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),
