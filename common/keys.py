@@ -204,6 +204,8 @@ BATCH = Key(
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
+# An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
+EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
@@ -232,6 +234,7 @@ SCHEMA = [
     BATCH,
     MEMBER,
     EXCHANGE_ORDER,
+    EXCHANGE_ORDER_ID,
     PAYOUT_ATTEMPT,
     BANK_EVENT,
     EVENT,

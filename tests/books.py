@@ -179,8 +179,15 @@ class _Books:
         )
 
     def misfilled(self) -> Iterable[str]:
-        """What is booked of an order at the exchange is within the bounds that it was placed with."""
+        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's."""
+        claimed = {
+            item["PK"]: (item["order_id"], f"VENUE#{item['number']}") for item in self.by_kind["exchange_order_id"]
+        }
         for order in self.by_kind["exchange_order"]:
+            there = order.get("exchange_order_id")
+            claim = f"VENUE#{order['exchange']}#{order['asset_id']}#{there}"
+            if there is not None and claimed.get(claim) != (order["PK"], order["SK"]):
+                yield f"{order['PK']} {order['SK']} is order {there} at the exchange, which is {claimed.get(claim)}'s"
             if order["status"] != "FINAL":
                 continue
             name, executed, gross = f"{order['PK']} {order['SK']}", order["executed_quantity"], order["gross_amount"]

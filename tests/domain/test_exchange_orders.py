@@ -701,6 +701,48 @@ def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, sta
     assert (told(desk)[0], desk.world.fake.calls["cancel"]) == ("stopped", 0)
 
 
+@pytest.mark.parametrize(("act", "status"), [(look, SENT), (resolve, SENT), (look_again, NEVER)], ids=named)
+def test_an_order_that_is_another_of_ours_is_not_believed(
+    desk: Desk, counted: Counter[str], act: Act, status: Status
+) -> None:
+    """It is not cancelled either: it is not this order's to end."""
+    order = at(desk, status)
+    exchange_order_id = arrives(desk, order)
+    another = replace(order, order_id="Y" + "A" * 25, exchange_order_id=exchange_order_id)
+    desk.table.write(store.claim(another))
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    word, why, _ = told(desk)
+    assert (word, counted["FillsNotBelieved"], desk.world.fake.calls["cancel"]) == ("stopped", 1, 0)
+    assert f"its order {exchange_order_id} is that of {another.order_id}" in why
+
+
+def test_an_order_is_not_placed_as_another_of_ours(desk: Desk) -> None:
+    another = replace(draft(desk), order_id="Y" + "A" * 25, exchange_order_id="77")
+    desk.table.write(store.claim(another))
+    desk.world.exchange = around(desk.world.fake, place=lambda *_: "77")
+    assert place(desk).status is there(desk).status is SENT
+    assert (told(desk)[0], desk.world.fake.calls["cancel"]) == ("stopped", 0)
+
+
+@pytest.mark.parametrize("told_id", ["", "7#7", "7" * 65])
+def test_what_can_be_no_id_is_not_believed(desk: Desk, told_id: str) -> None:
+    desk.world.exchange = around(desk.world.fake, place=lambda *_: told_id)
+    assert place(desk).status is there(desk).status is SENT
+    assert told(desk)[0] == "stopped"
+
+
+def test_the_exchange_counts_the_orders_of_each_market_from_one(desk: Desk) -> None:
+    """The same number in another market, or at another exchange, is another order."""
+    order = replace(draft(desk), exchange_order_id="77")
+    others = [{"quantity": Quantity(1, "BTC")}, {"exchange": "another"}, {"exchange_order_id": "78"}]
+    for n, other in enumerate(others):
+        desk.table.write(store.claim(replace(order, order_id=f"Y{n}", **other)))
+    desk.table.write(store.claim(order))
+    desk.table.write(store.claim(order))  # it is ours already
+    with pytest.raises(store.ExchangeOrderTaken):
+        desk.table.write(store.claim(replace(order, number=2)))
+
+
 def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> None:
     order = at(desk, NEVER)
     arrives(desk, order)

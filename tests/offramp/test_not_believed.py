@@ -50,7 +50,7 @@ def test_a_sale_that_can_not_have_brought_that_pays_nothing(
         "WaitsForOperator",
     )
     why = waits_for_person(desk, order.order_id) or ""
-    assert why.startswith("an operator: what fake says of order ")
+    assert why.startswith("an operator: what fake says of client order id ")
     assert str(next(iter(told.values()))) in why
     assert (execution.cause, counted["FillsNotBelieved"]) == (why, 1)
     assert (status(desk, order.order_id), coins(desk, ann), dollars(desk, ann)) == (
@@ -123,6 +123,45 @@ def test_a_sale_whose_hold_is_missing_is_a_persons(desk: Desk, ann: Owner) -> No
     redrive(desk, order.order_id)
     desk.run()
     assert (status(desk, order.order_id), len(paid(desk, order.order_id))) == (Status.FILLED, 1)
+
+
+@pytest.mark.parametrize("answers", ["place", "find"])
+def test_an_order_at_the_exchange_is_not_paid_to_two(desk: Desk, ann: Owner, answers: str) -> None:
+    """Asked for bob's order, or for placing it, the exchange tells of ann's, which is of the same size."""
+    bob = desk.customer("bob", usd="2000.00")
+    desk.clients(bob)
+    desk.buy(bob, "10")
+    first = desk.cash_out(ann, "1")
+    anns = desk.at_exchange.existing(first.order_id, 1)
+
+    def hers(real: Callable[..., Any], *asked: Any) -> Any:
+        if answers == "place":
+            real(*asked)
+            return anns.exchange_order_id
+        assert anns.exchange_order_id is not None
+        return replace(desk.world.fake.order("BTC", anns.exchange_order_id), client_order_id=asked[1])
+
+    if answers == "find":
+        desk.world.fake.drop_answer_next("place")
+    desk.world.exchange = around(desk.world.fake, **{answers: hers})
+    if answers == "find":
+        with pytest.raises(SaleUnresolved):
+            desk.cash_out(bob, "1")
+    else:  # the look that follows finds his own
+        desk.cash_out(bob, "1")
+    (second,) = [
+        i["PK"]["S"] for i in desk.dynamo.items() if i.get("username") == {"S": "bob"} and i["SK"]["S"] == "SELL_ORDER"
+    ]
+    if answers == "find":
+        assert f"its order {anns.exchange_order_id} is that of {first.order_id}" in (
+            waits_for_person(desk, second) or ""
+        )
+        desk.run()
+        assert (status(desk, second), coins(desk, bob), paid(desk, second)) == (Status.NEW, (9, 1), [])
+        desk.world.exchange = desk.world.fake
+        redrive(desk, second)
+    desk.run()
+    assert [len(paid(desk, order_id)) for order_id in (first.order_id, second)] == [1, 1]
 
 
 def test_a_fee_in_the_coins_that_were_sold_is_the_desks_to_bear(desk: Desk, ann: Owner) -> None:

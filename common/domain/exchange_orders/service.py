@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -23,6 +24,7 @@ from common.domain.exchange_orders.model import (
     doubt,
     miss,
 )
+from common.domain.exchange_orders.store import ExchangeOrderTaken
 from common.errors import NotFound, Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
@@ -42,6 +44,7 @@ from common.money import Price, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
 
+_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")  # of an order, as exchanges make them
 Commit = Callable[[Sequence[Write]], None]
 
 
@@ -150,7 +153,10 @@ class ExchangeOrders:
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
-        return self._accepted(order, parent, told)
+        try:
+            return self._accepted(order, parent, told)
+        except _NotBelieved as lie:
+            return self._stopped(order, parent, lie.why)
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Look once for a SENT order: the order as it is then, SENT still where what is told of it is not believed.
@@ -217,6 +223,7 @@ class ExchangeOrders:
 
         def found(seen: OrderReport) -> ExchangeOrder:
             if not seen.final:
+                self._claimed(replace(order, exchange_order_id=seen.exchange_order_id), [])
                 self._cancel_at_exchange(order, seen)
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
@@ -299,8 +306,9 @@ class ExchangeOrders:
             raise _contradiction(order) from unknown
 
     def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+        """Raises _NotBelieved: the exchange's order is another one of ours."""
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
-        now = self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+        now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
             now = self._turned_up(now, parent, exchange_order_id)
         elif now.exchange_order_id == exchange_order_id:
@@ -344,7 +352,7 @@ class ExchangeOrders:
             return self._stopped(order, parent, f"what has become of it can not be written down: {why}")
 
     def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
-        return self._moved(order, parent.on_stopped(order, why))
+        return self._moved(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
 
     def _absent(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         absent = replace(order, status=Status.ABSENT, updated_at=self.now())
@@ -357,7 +365,16 @@ class ExchangeOrders:
     def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
         _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._moved(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
+        return self._claimed(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
+
+    def _claimed(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
+        """Write a move by which the exchange's order becomes ours. Raises _NotBelieved: it is another one of ours."""
+        if not _ID.fullmatch(after.exchange_order_id or ""):
+            raise _not_believed(after, f"{after.exchange_order_id!r} is no id")
+        try:
+            return self._moved(after, [store.claim(after), *writes])
+        except ExchangeOrderTaken as taken:
+            raise _not_believed(after, taken.detail) from taken
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
@@ -385,12 +402,12 @@ def _believed(order: ExchangeOrder, told: OrderReport) -> OrderReport:
     """Raises _NotBelieved: it is another order than ours, or can not be filled so."""
     side = Side.BUY if order.buys else Side.SELL
     if (told.side, told.quantity) != (side, order.quantity):
-        raise _not_believed(order, told, f"it tells of another order, to {told.side} {told.quantity}")
+        raise _not_believed(order, f"it tells of another order, to {told.side} {told.quantity}", told)
     if order.exchange_order_id not in (None, told.exchange_order_id):
-        raise _not_believed(order, told, f"it tells of its order {told.exchange_order_id}")
+        raise _not_believed(order, f"it tells of its order {told.exchange_order_id}", told)
     why = doubt(order, _fill(told))
     if why is not None:
-        raise _not_believed(order, told, why)
+        raise _not_believed(order, why, told)
     return told
 
 
@@ -398,11 +415,10 @@ def _fill(told: OrderReport) -> Fill:
     return Fill(told.state, told.executed, told.gross, told.fee, told.fees_elsewhere)
 
 
-def _not_believed(order: ExchangeOrder, told: OrderReport, why: str) -> _NotBelieved:
+def _not_believed(order: ExchangeOrder, why: str, told: OrderReport | None = None) -> _NotBelieved:
     count("FillsNotBelieved")
     log.error("not believed", extra={"order_id": order.order_id, "why": why, "told": str(told)})
-    name = f"order {order.exchange_order_id}" if order.exchange_order_id else f"client order id {order.client_order_id}"
-    return _NotBelieved(f"what {order.exchange} says of {name} is not believed: {why}")
+    return _NotBelieved(f"what {order.exchange} says of client order id {order.client_order_id} is not believed: {why}")
 
 
 def _unbelievable(order: ExchangeOrder, lie: _NotBelieved) -> ExchangeUnavailable:

@@ -22,8 +22,9 @@ from common.domain.exchange_orders.model import (
     Fill,
     Status,
 )
+from common.errors import Refusal
 from common.money import Price, Quantity, plain
-from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Table
 from common.table.transaction import Write
@@ -50,6 +51,15 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     fees_elsewhere = UnicodeAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+
+
+class ExchangeOrderIdItem(Item, discriminator=keys.EXCHANGE_ORDER_ID.entity):
+    order_id = UnicodeAttribute()
+    number = DecimalAttribute()
+
+
+class ExchangeOrderTaken(Refusal):
+    """The exchange's order is another one of ours."""
 
 
 def find(table: Table, order_id: str, number: int) -> ExchangeOrder | None:
@@ -79,8 +89,32 @@ def insert(order: ExchangeOrder) -> Write:
     return Write.insert(item, otherwise=there)
 
 
+def claim(order: ExchangeOrder) -> Write:
+    """The exchange's order is this one of ours, and no other's. Refused with ExchangeOrderTaken. Goes first: whoever
+    comes second may not touch an order that is another's."""
+    exchange_order_id = order.exchange_order_id
+    assert exchange_order_id is not None
+    item = ExchangeOrderIdItem
+    asset_id = order.quantity.asset_id
+    key = keys.EXCHANGE_ORDER_ID(exchange=order.exchange, asset_id=asset_id, exchange_order_id=exchange_order_id)
+    ours = item(
+        *key,
+        order_id=order.order_id,
+        number=Decimal(order.number),
+        created_at=order.updated_at,
+        updated_at=order.updated_at,
+    )
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        whose = ExchangeOrderIdItem.from_raw_data(dict(old)).order_id
+        return ExchangeOrderTaken(f"its order {exchange_order_id} is that of {whose}", id=order.order_id)
+
+    same = (item.order_id == order.order_id) & (item.number == Decimal(order.number))
+    return Write.put(ours, when=item.PK.does_not_exist() | same, otherwise=taken)
+
+
 def accept(opened: ExchangeOrder) -> Write:
-    assert opened.exchange_order_id is not None
     return _move(Status.SENT, opened, exchange_order_id=opened.exchange_order_id)
 
 
