@@ -4,34 +4,35 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity            | PK                          | SK                      | ids                | backlog   | machines           | indexes                            |
-|-------------------|-----------------------------|-------------------------|--------------------|-----------|--------------------|------------------------------------|
-| user              | {username}                  | USER                    |                    |           |                    |                                    |
-| balance           | {username}                  | BALANCE                 |                    |           |                    |                                    |
-| asset_balance     | {username}                  | ASSET#{asset_id}        |                    |           |                    |                                    |
-| limit_counter     | {username}                  | LIMIT#{kind}#{date}     |                    |           |                    |                                    |
-| asset_transaction | TRANS#{username}#{asset_id} | {created_at}#{order_id} |                    |           |                    |                                    |
-| desk_transaction  | DESK#{asset_id}             | {created_at}#{order_id} |                    |           |                    |                                    |
-| order             | {order_id}                  | ORDER                   | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
-| deposit           | {order_id}                  | DEPOSIT                 | D…                 |           |                    |                                    |
-| withdrawal        | {order_id}                  | WITHDRAWAL              | W…                 | accounts  | payout             | OpenWork                           |
-| sell_order        | {order_id}                  | SELL_ORDER              | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase          | {order_id}                  | PURCHASE                | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
-| pool              | POOL#{asset_id}#{shard}     | HEAD                    | {asset_id}:{shard} | purchases |                    | OpenWork                           |
-| batch             | {batch_id}                  | BATCH                   | B…                 | batches   | purchase           | OpenWork                           |
-| member            | {batch_id}                  | MEMBER#{order_id}       |                    |           |                    |                                    |
-| exchange_order    | {order_id}                  | VENUE#{n}               |                    |           |                    |                                    |
-| payout_attempt    | {order_id}                  | PAYOUT#{attempt}        |                    |           |                    |                                    |
-| bank_event        | HOOK#{webhook_id}           | SEEN                    |                    | parked    |                    | OpenWork                           |
-| event             | {order_id}                  | EVENT#{at}#{n}          |                    |           |                    |                                    |
-| crypto_client     | CLIENT#{client_id}          | CRYPTO                  |                    |           |                    |                                    |
-| banking_client    | CLIENT#{client_id}          | BANKING                 |                    |           |                    |                                    |
-| asset             | CATALOGUE                   | ASSET#{asset_id}        |                    |           |                    |                                    |
-| price             | PRICE                       | {asset_id}              |                    |           |                    |                                    |
-| book_entry        | BOOK#{asset_id}#{side}      | {price}#{order_id}      |                    |           |                    |                                    |
-| audit_entry       | AUDIT#{date}                | {at}#{audit_id}         |                    |           |                    |                                    |
-| proposal          | {proposal_id}               | PROPOSAL                | E…                 | proposals |                    | OpenWork                           |
-| cursor            | CURSOR#{name}               | CURSOR                  |                    |           |                    |                                    |
+| entity            | PK                                              | SK                      | ids                | backlog   | machines           | indexes                            |
+|-------------------|-------------------------------------------------|-------------------------|--------------------|-----------|--------------------|------------------------------------|
+| user              | {username}                                      | USER                    |                    |           |                    |                                    |
+| balance           | {username}                                      | BALANCE                 |                    |           |                    |                                    |
+| asset_balance     | {username}                                      | ASSET#{asset_id}        |                    |           |                    |                                    |
+| limit_counter     | {username}                                      | LIMIT#{kind}#{date}     |                    |           |                    |                                    |
+| asset_transaction | TRANS#{username}#{asset_id}                     | {created_at}#{order_id} |                    |           |                    |                                    |
+| desk_transaction  | DESK#{asset_id}                                 | {created_at}#{order_id} |                    |           |                    |                                    |
+| order             | {order_id}                                      | ORDER                   | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
+| deposit           | {order_id}                                      | DEPOSIT                 | D…                 |           |                    |                                    |
+| withdrawal        | {order_id}                                      | WITHDRAWAL              | W…                 | accounts  | payout             | OpenWork                           |
+| sell_order        | {order_id}                                      | SELL_ORDER              | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase          | {order_id}                                      | PURCHASE                | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
+| pool              | POOL#{asset_id}#{shard}                         | HEAD                    | {asset_id}:{shard} | purchases |                    | OpenWork                           |
+| batch             | {batch_id}                                      | BATCH                   | B…                 | batches   | purchase           | OpenWork                           |
+| member            | {batch_id}                                      | MEMBER#{order_id}       |                    |           |                    |                                    |
+| exchange_order    | {order_id}                                      | VENUE#{n}               |                    |           |                    |                                    |
+| exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                    |                    |           |                    |                                    |
+| payout_attempt    | {order_id}                                      | PAYOUT#{attempt}        |                    |           |                    |                                    |
+| bank_event        | HOOK#{webhook_id}                               | SEEN                    |                    | parked    |                    | OpenWork                           |
+| event             | {order_id}                                      | EVENT#{at}#{n}          |                    |           |                    |                                    |
+| crypto_client     | CLIENT#{client_id}                              | CRYPTO                  |                    |           |                    |                                    |
+| banking_client    | CLIENT#{client_id}                              | BANKING                 |                    |           |                    |                                    |
+| asset             | CATALOGUE                                       | ASSET#{asset_id}        |                    |           |                    |                                    |
+| price             | PRICE                                           | {asset_id}              |                    |           |                    |                                    |
+| book_entry        | BOOK#{asset_id}#{side}                          | {price}#{order_id}      |                    |           |                    |                                    |
+| audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}         |                    |           |                    |                                    |
+| proposal          | {proposal_id}                                   | PROPOSAL                | E…                 | proposals |                    | OpenWork                           |
+| cursor            | CURSOR#{name}                                   | CURSOR                  |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
