@@ -21,6 +21,7 @@ from common.domain.exchange_orders.model import (
     POLL_LIMIT,
     TRANSITIONS,
     Bounds,
+    Evidence,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -29,6 +30,7 @@ from common.domain.exchange_orders.model import (
     Fill,
     Status,
     doubt,
+    is_decidable_by_evidence,
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
 from common.errors import Conflict, Refusal
@@ -85,6 +87,9 @@ class Thing:
     def on_never(self, child: ExchangeOrder) -> list[Write]:
         return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked", "stopped")]
 
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> list[Write]:
+        return [tell("lost", f"{why}, by {by}", child.updated_at, "accepted", "stopped")]
+
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted", "stopped")])
 
@@ -118,8 +123,8 @@ cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
 Act = Callable[[ExchangeOrders, ExchangeOrder, Thing], ExchangeOrder]
 
 
-def named(given: Act | Status) -> str:
-    return given.value if isinstance(given, Status) else given.__name__
+def named(given: Act | str) -> str:
+    return str(given) if isinstance(given, str) else given.__name__
 
 
 EVERY_LOOK = pytest.mark.parametrize(
@@ -156,6 +161,10 @@ def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder, par
 def there(desk: Desk) -> ExchangeOrder:
     """The order as the table has it."""
     return desk.at_exchange.existing(ID, 1)
+
+
+def is_lost(desk: Desk, order: ExchangeOrder) -> bool:
+    return desk.at_exchange.answers.is_lost(order, desk.clock())
 
 
 def arrives(desk: Desk, order: ExchangeOrder) -> str:
@@ -332,7 +341,7 @@ def test_an_order_that_is_not_filled_is_polled_until_it_is_overdue(desk: Desk) -
     desk.clock.at = order.sent_at + POLL_LIMIT - timedelta(milliseconds=2)
     refuses(desk, ExchangeOrderNotFilled, poll, order)
     refuses(desk, ExchangeOrderOverdue, poll, order)
-    assert (there(desk), desk.at_exchange.executed(order)) == (order, Quantity(0, "SOL"))
+    assert (there(desk), desk.at_exchange.answers.executed(order)) == (order, Quantity(0, "SOL"))
     desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
     assert poll(desk.at_exchange, order, THING).status is FINAL  # late or not
 
@@ -346,7 +355,7 @@ def test_what_has_not_filled_is_cancelled_and_what_has_counts(desk: Desk) -> Non
     desk.world.nobody_sells()
     desk.world.ask("100", "0.3")
     order = place(desk, "1.5")
-    assert desk.at_exchange.executed(order) == Quantity("0.3", "SOL")
+    assert desk.at_exchange.answers.executed(order) == Quantity("0.3", "SOL")
     assert cancel(desk.at_exchange, order, THING).status is FINAL
     (placed,) = at_the_exchange(desk)
     assert (placed.status, told(desk)) == (AtTheExchange.CANCELED, ("final", "0.3 SOL of 1.5 SOL for 30.00", 3))
@@ -498,7 +507,7 @@ def test_what_can_not_be_is_a_persons_at_once_and_changes_nothing(
     assert why.startswith("what fake says of ")
     if status is OPEN:
         with pytest.raises(ExchangeUnavailable):
-            desk.at_exchange.executed(order)
+            desk.at_exchange.answers.executed(order)
     desk.world.exchange = desk.world.fake
     assert act(desk.at_exchange, order, THING).status in (OPEN, FINAL, TURNED_UP)
 
@@ -574,9 +583,9 @@ def test_an_order_that_is_known_by_one_of_its_ids_is_known(
     order = at(desk, status)
     forgets(desk, forgotten)
     refuses(desk, ExchangeOrderNotFilled, poll, order)
-    assert desk.at_exchange.executed(order) == Quantity(0, "SOL")
+    assert desk.at_exchange.answers.executed(order) == Quantity(0, "SOL")
     desk.clock.at = order.overdue_at
-    assert not desk.at_exchange.is_lost(order)
+    assert not is_lost(desk, order)
     assert act(desk.at_exchange, order, THING).status is there(desk).status is after
 
 
@@ -585,8 +594,8 @@ def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk)
     order = place(desk)
     forgets(desk, "order", "find")
     desk.clock.at = order.overdue_at - timedelta(milliseconds=2)
-    assert [desk.at_exchange.is_lost(order), desk.at_exchange.is_lost(order)] == [False, True]
-    assert not any(desk.at_exchange.is_lost(replace(order, status=other)) for other in Status if other is not OPEN)
+    assert [is_lost(desk, order), is_lost(desk, order)] == [False, True]
+    assert not any(is_lost(desk, replace(order, status=other)) for other in Status if other is not OPEN)
     for act in (poll, cancel):
         refuses(desk, ExchangeUnavailable, act, order)
     assert (there(desk), told(desk)[0]) == (order, "accepted")
@@ -607,7 +616,7 @@ def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act
         refuses(desk, ExchangeUnavailable, act, order)
         if status is OPEN:
             with pytest.raises(ExchangeUnavailable):
-                desk.at_exchange.is_lost(order)
+                is_lost(desk, order)
     assert (desk.dynamo.items(), another.calls.total()) == (before, 0)
 
 
@@ -734,7 +743,11 @@ def test_what_can_be_no_id_is_not_believed(desk: Desk, told_id: str) -> None:
 def test_the_exchange_counts_the_orders_of_each_market_from_one(desk: Desk) -> None:
     """The same number in another market, or at another exchange, is another order."""
     order = replace(draft(desk), exchange_order_id="77")
-    others = [{"quantity": Quantity(1, "BTC")}, {"exchange": "another"}, {"exchange_order_id": "78"}]
+    others: list[dict[str, Any]] = [
+        {"quantity": Quantity(1, "BTC")},
+        {"exchange": "another"},
+        {"exchange_order_id": "78"},
+    ]
     for n, other in enumerate(others):
         desk.table.write(store.claim(replace(order, order_id=f"Y{n}", **other)))
     desk.table.write(store.claim(order))
@@ -750,6 +763,193 @@ def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> 
     assert look(desk.at_exchange, replace(order, status=SENT), THING).status is there(desk).status is NEVER
     desk.table.write(tell("never", "", desk.clock(), "busy"))
     assert look_again(desk.at_exchange, order, THING).status is TURNED_UP
+
+
+# Evidence
+
+
+def evident(desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1") -> Evidence:
+    """What two operators say, now."""
+    nothing = executed == "0"
+    brought = gross or ("0" if nothing else "100")
+    asset_id = there(desk).quantity.asset_id
+    costs = Money("0" if nothing else fee)
+    return Evidence(Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+
+
+def give(desk: Desk, evidence: Evidence) -> ExchangeOrder:
+    desk.table.write(store.evidence(there(desk), evidence))
+    assert there(desk).evidence == evidence
+    return there(desk)
+
+
+def gone(desk: Desk) -> None:
+    """The exchange never answers again."""
+    desk.world.exchange = around(desk.world.fake, order=unavailable, find=unavailable, cancel=unavailable)
+
+
+def unfaithful(desk: Desk) -> None:
+    """What the exchange says of its orders can not be."""
+
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), quantity=Quantity(99, "SOL"))
+
+    desk.world.exchange = around(desk.world.fake, order=lie, find=lie)
+
+
+def forgetful(desk: Desk) -> None:
+    forgets(desk, "order", "find")
+
+
+NO_ANSWER = pytest.mark.parametrize(
+    "exchange", [gone, unfaithful, forgetful], ids=["silent", "not believed", "unknown"]
+)
+
+
+@NO_ANSWER
+@pytest.mark.parametrize(
+    ("act", "status", "executed", "after"),
+    [
+        (resolve, SENT, "0", NEVER),
+        (resolve, SENT, "1", OPEN),
+        (poll, OPEN, "0", LOST),
+        (poll, OPEN, "1", FINAL),
+        (cancel, OPEN, "0", LOST),
+        (cancel, OPEN, "1", FINAL),
+        (look_again, NEVER, "0", ABSENT),
+        (look_again, NEVER, "1", TURNED_UP),
+        (look_again, LOST, "0", ABSENT),
+        (look_again, LOST, "1", TURNED_UP),
+    ],
+    ids=named,
+)
+def test_evidence_decides_where_the_exchange_gives_no_answer_to_believe(
+    desk: Desk, exchange: Callable[[Desk], None], act: Act, status: Status, executed: str, after: Status
+) -> None:
+    order = filled_at(desk, status)
+    exchange(desk)
+    order = give(desk, evident(desk, executed))
+    moved = act(desk.at_exchange, order, THING)
+    assert (moved.status, moved) == (after, there(desk))
+    word, why, _ = told(desk)
+    expected = {
+        OPEN: "accepted",
+        LOST: "lost",
+        FINAL: "final",
+        NEVER: "never",
+        ABSENT: "absent",
+        TURNED_UP: "turned up",
+    }
+    assert word == expected[after]
+    if after is LOST:
+        assert why == "0 SOL executed, as olga and oleg say by statement 7, by olga and oleg"
+    if after is FINAL:
+        item = raw(desk, ID, "VENUE#1")
+        assert (item["executed_quantity"], item["gross_amount"], item["fee_amount"]) == (1, 100, Decimal("0.1"))
+        assert (item["order_state"], item["fees_elsewhere"]) == ("BY_EVIDENCE", "")
+
+
+@pytest.mark.parametrize("executed", ["0", "0.5"])
+@pytest.mark.parametrize(
+    ("act", "status", "after"),
+    [(resolve, SENT, OPEN), (poll, OPEN, FINAL), (cancel, OPEN, FINAL), (look_again, NEVER, TURNED_UP)],
+    ids=named,
+)
+def test_what_the_exchange_says_and_can_be_wins_over_evidence(
+    desk: Desk, act: Act, status: Status, after: Status, executed: str
+) -> None:
+    order = filled_at(desk, status)
+    give(desk, evident(desk, executed, None if executed == "0" else "50"))
+    assert act(desk.at_exchange, there(desk), THING).status is there(desk).status is after
+    assert order.status is status
+    if after is FINAL:
+        assert raw(desk, ID, "VENUE#1")["order_state"] == "FULLY_EXECUTED"
+
+
+def test_what_the_exchange_is_still_working_on_is_not_decided_by_evidence(desk: Desk) -> None:
+    order = place(desk)
+    give(desk, evident(desk, "0"))
+    refuses(desk, ExchangeOrderNotFilled, poll, there(desk))
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+    refuses(desk, ExchangeUnavailable, cancel, there(desk))
+    assert there(desk).status is order.status is OPEN
+
+
+def test_an_order_that_was_never_answered_is_filled_by_evidence_alone(desk: Desk) -> None:
+    """Two steps: as if the exchange had told of it, then of its fill. The exchange has no id for it."""
+    filled_at(desk, SENT)
+    gone(desk)
+    order = give(desk, evident(desk))
+    opened = resolve(desk.at_exchange, order, THING)
+    assert (opened.status, opened.exchange_order_id, told(desk)[1]) == (OPEN, None, "OPEN None")
+    assert poll(desk.at_exchange, opened, THING).status is there(desk).status is FINAL
+
+
+def test_the_id_of_an_order_that_only_evidence_knew_of_is_claimed_late(desk: Desk) -> None:
+    """The exchange is back, and tells of the fill and its own id."""
+    at(desk, SENT)
+    gone(desk)
+    opened = resolve(desk.at_exchange, give(desk, evident(desk)), THING)
+    desk.world.exchange = desk.world.fake
+    desk.world.fake.place(Ticket(Side.BUY, opened.quantity, opened.limit_price, opened.client_order_id))
+    (placed,) = at_the_exchange(desk)
+    assert cancel(desk.at_exchange, opened, THING) == there(desk)
+    assert (there(desk).status, there(desk).exchange_order_id) == (FINAL, str(placed.order_id))
+    with pytest.raises(store.ExchangeOrderTaken):
+        desk.table.write(store.claim(replace(there(desk), order_id="Y" + "A" * 25)))
+
+
+@pytest.mark.parametrize(("act", "status"), [(resolve, SENT), (poll, OPEN)], ids=named)
+def test_what_evidence_has_ended_is_still_looked_for_once_more(desk: Desk, act: Act, status: Status) -> None:
+    """The exchange may contradict it; and newer evidence ends that look too, where it stays silent."""
+    order = filled_at(desk, status)
+    gone(desk)
+    order = act(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    refuses(desk, ExchangeUnavailable, look_again, there(desk))
+    assert there(desk).status is order.status
+    again = give(desk, evident(desk, "0"))
+    assert look_again(desk.at_exchange, again, THING).status is there(desk).status is ABSENT
+
+
+def test_an_exchange_that_is_back_contradicts_evidence_in_the_last_look(desk: Desk) -> None:
+    filled_at(desk, OPEN)
+    gone(desk)
+    lost = poll(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    desk.world.exchange = desk.world.fake
+    assert look_again(desk.at_exchange, lost, THING).status is there(desk).status is TURNED_UP
+
+
+def test_an_order_that_is_another_of_ours_is_decided_by_evidence(desk: Desk) -> None:
+    order = at(desk, SENT)
+    taken = replace(order, order_id="Y" + "A" * 25, exchange_order_id=arrives(desk, order))
+    desk.table.write(store.claim(taken))
+    assert resolve(desk.at_exchange, give(desk, evident(desk, "0")), THING).status is there(desk).status is NEVER
+
+
+@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "1", "0"), ("1", "100", "50")])
+def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: str, gross: str, fee: str) -> None:
+    order = place(desk, FILLS)
+    gone(desk)
+    give(desk, evident(desk, executed, gross, fee))
+    assert poll(desk.at_exchange, there(desk), THING).status is order.status is there(desk).status
+    assert told(desk)[1].startswith("what olga and oleg say of it is not believed: it tells ")
+
+
+@pytest.mark.parametrize("status", Status)
+def test_evidence_is_given_only_of_what_is_still_asked_for(desk: Desk, status: Status) -> None:
+    order = at(desk, status)
+    decidable = status in (SENT, OPEN, NEVER, LOST)
+    assert is_decidable_by_evidence(order) is decidable
+    if not decidable:
+        with pytest.raises(AssertionError):
+            store.evidence(order, evident(desk))
+        return
+    given = store.evidence(order, evident(desk))
+    after = {SENT: NEVER, OPEN: LOST, NEVER: ABSENT, LOST: ABSENT}[status]
+    moved = replace(order, status=after, reason="so", resolved_at=NOON)
+    desk.table.write(store.follow_up(order, moved) if after is ABSENT else store.give_up(moved))
+    with pytest.raises(ExchangeOrderMoved):
+        desk.table.write(given)
 
 
 # Somebody was first

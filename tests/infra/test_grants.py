@@ -311,15 +311,20 @@ def unanswered_sales(recorder: Recorder) -> None:
 
 def turned_up(recorder: Recorder) -> None:
     """The last look finds an order that the exchange did not have."""
-    for prepared, asset_id in ((trading, "BTC"), (buying, "SOL")):
-        desk, ann = prepared(recorder)
-        way = OnItsWay(desk)
-        with suppress(SaleUnresolved):
-            desk.cash_out(ann, "1") if asset_id == "BTC" else desk.purchase(ann, "20")
-        desk.run(until=lambda desk=desk: "NEVER" in repr(desk.dynamo.items()))
-        way.arrives()
-        desk.run()
-        assert "TURNED_UP" in repr(desk.dynamo.items())
+    desk, ann = trading(recorder)
+    _turned_up(desk, lambda: desk.cash_out(ann, "1"))
+    another, bob = buying(recorder)
+    _turned_up(another, lambda: another.purchase(bob, "20"))
+
+
+def _turned_up(desk: Desk, ask: Callable[[], object]) -> None:
+    way = OnItsWay(desk)
+    with suppress(SaleUnresolved):
+        ask()
+    desk.run(until=lambda: "NEVER" in repr(desk.dynamo.items()))
+    way.arrives()
+    desk.run()
+    assert "TURNED_UP" in repr(desk.dynamo.items())
 
 
 def payouts_in_the_way(recorder: Recorder) -> None:

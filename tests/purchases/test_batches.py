@@ -855,7 +855,7 @@ def test_a_forgotten_order_is_voided_by_a_person_when_it_is_late_enough(desk: De
     assert (done.done, done.after) == (True, BatchStatus.DECIDED)
     assert exchange_order(desk, asked).status is AtExchange.LOST
     desk.run()
-    refunded(desk, [asked], "not bought: because")
+    refunded(desk, [asked], "not bought: the exchange does not know the order any more")
     assert waiting(desk) == []
 
 
@@ -866,7 +866,7 @@ def test_a_voided_order_that_turns_up_is_for_a_person(desk: Desk, ann: Owner) ->
     void(desk, asked)
     desk.world.exchange = desk.world.fake
     desk.run()
-    refunded(desk, [asked], "not bought: because")
+    refunded(desk, [asked], "not bought: the exchange does not know the order any more")
     assert waits_for_person(desk, asked.batch_id)
     assert desk.clock.at - asked.created_at >= timedelta(seconds=LAST_LOOK_SECONDS)
     void(desk, asked)

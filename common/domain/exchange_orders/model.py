@@ -22,6 +22,10 @@ POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
 FEE_MAX_BPS = 200  # of what is executed; unless a setting says otherwise
 TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold sums of it
 BPS = Decimal(10_000)
+# Why an order is LOST, or NEVER, in words that a customer may read.
+FORGOTTEN = "the exchange does not know the order any more"
+NOT_EXECUTED = "nothing of it was executed"
+BY_EVIDENCE = "BY_EVIDENCE"  # in place of the exchange's word for where an order stands
 
 
 class ExchangeOrderUnresolved(Unavailable):
@@ -89,6 +93,37 @@ class Bounds:
 
 
 @dataclass(frozen=True)
+class Fill:
+    """What was executed of an order, and its fees. `by` are the operators who say so, where the exchange does not."""
+
+    state: str
+    executed: Quantity
+    gross: Money
+    fee: Money
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+    by: str | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What two operators say became of an order. It decides where the exchange gives no answer that can be believed."""
+
+    executed: Quantity
+    gross: Money
+    fee: Money
+    reference: str  # a statement's number, a letter: what it is taken from
+    operators: str
+    at: datetime
+
+    @property
+    def fill(self) -> Fill:
+        return Fill(BY_EVIDENCE, self.executed, self.gross, self.fee, by=self.operators)
+
+    def __str__(self) -> str:
+        return f"{self.executed} executed, as {self.operators} say by {self.reference}"
+
+
+@dataclass(frozen=True)
 class ExchangeOrder:
     """One order at the exchange, of `order_id`, the order or batch that it is placed for. An order may have several,
     one after another (`number`), of which at most one exists at the exchange.
@@ -112,6 +147,12 @@ class ExchangeOrder:
     missed_at: datetime | None = None  # when the exchange, asked late enough, first did not have it
     resolved_at: datetime | None = None  # when it stopped being waited for
     reason: str | None = None  # why it is REFUSED, NEVER or LOST
+    evidence: Evidence | None = None
+
+    @property
+    def name(self) -> str:
+        """How the exchange calls it; or who says that it exists, where the exchange does not."""
+        return f"order {self.exchange_order_id}" if self.exchange_order_id else f"an order, {self.evidence},"
 
     @property
     def overdue_at(self) -> datetime:
@@ -126,17 +167,18 @@ class ExchangeOrder:
         """When to look once more for an order that was not there."""
         return (self.resolved_at or self.sent_at) + timedelta(seconds=LAST_LOOK_SECONDS)
 
+    @property
+    def deciding_evidence(self) -> Evidence | None:
+        """What decides if the exchange does not. What has made it NEVER or LOST does not end its last look too."""
+        given = self.evidence
+        if given is None or not is_decidable_by_evidence(self):
+            return None
+        return given if self.resolved_at is None or given.at > self.resolved_at else None
 
-@dataclass(frozen=True)
-class Fill:
-    """What was executed of an order, and its fees. `by` are the operators who say so, where the exchange does not."""
 
-    state: str
-    executed: Quantity
-    gross: Money
-    fee: Money
-    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
-    by: str | None = None
+def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
+    """Is it still asked for what has become of it?"""
+    return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
 
 
 def doubt(order: ExchangeOrder, told: Fill) -> str | None:

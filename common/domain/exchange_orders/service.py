@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
 from common.domain.exchange_orders import store
+from common.domain.exchange_orders.answers import Answers, NotBelieved, contradiction, fill, id_told, not_believed
 from common.domain.exchange_orders.model import (
     FEE_MAX_BPS,
+    FORGOTTEN,
+    NOT_EXECUTED,
     POLL_LIMIT,
     Bounds,
+    Evidence,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -44,20 +47,11 @@ from common.money import Price, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
 
-_ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")  # of an order, as exchanges make them
 Commit = Callable[[Sequence[Write]], None]
 
 
 class ExchangeOrderNotFound(NotFound):
     """An order has no exchange order where it should have one."""
-
-
-class _NotBelieved(Exception):
-    """What the exchange tells of an order of ours can not be."""
-
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
 
 
 class ParentOrder(Protocol):
@@ -75,7 +69,12 @@ class ParentOrder(Protocol):
         ...
 
     def on_never(self, child: ExchangeOrder) -> Sequence[Write]:
-        """The exchange does not have the order; a last look follows at `child.look_at`."""
+        """The exchange does not have the order, or so `child.evidence` says; a last look follows at `child.look_at`."""
+        ...
+
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> Sequence[Write]:
+        """The exchange has forgotten an order that it had, as operators say, `by` whom; nothing of it is executed. A
+        last look follows at `child.look_at`."""
         ...
 
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
@@ -106,6 +105,10 @@ class ExchangeOrders:
     exchange: Callable[[], Exchange]
     now: Callable[[], datetime]
     fee_max_bps: int = FEE_MAX_BPS
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(self.exchange)
 
     def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
@@ -154,8 +157,8 @@ class ExchangeOrders:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
         try:
-            return self._accepted(order, parent, told)
-        except _NotBelieved as lie:
+            return self._accepted(order, parent, id_told(order, told))
+        except NotBelieved as lie:
             return self._stopped(order, parent, lie.why)
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
@@ -191,7 +194,7 @@ class ExchangeOrders:
 
         def polled(seen: OrderReport) -> ExchangeOrder:
             if seen.final:
-                return self._final(order, parent, _fill(seen))
+                return self._final(order, parent, fill(seen), seen.exchange_order_id)
             if self.now() >= order.overdue_at:
                 raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
             raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
@@ -206,11 +209,11 @@ class ExchangeOrders:
 
         def cancelled(seen: OrderReport) -> ExchangeOrder:
             if not seen.final:
-                self._cancel_at_exchange(order, seen)
-                seen = self._report(order)
+                self.answers.cancel(order, seen)
+                seen = self.answers.report(order)
             if not seen.final:
                 raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
-            return self._final(order, parent, _fill(seen))
+            return self._final(order, parent, fill(seen), seen.exchange_order_id)
 
         return self._asked_of_open(order, parent, cancelled)
 
@@ -224,7 +227,7 @@ class ExchangeOrders:
         def found(seen: OrderReport) -> ExchangeOrder:
             if not seen.final:
                 self._claimed(replace(order, exchange_order_id=seen.exchange_order_id), [])
-                self._cancel_at_exchange(order, seen)
+                self.answers.cancel(order, seen)
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
             return self._turned_up(order, parent, seen.exchange_order_id)
@@ -236,41 +239,51 @@ class ExchangeOrders:
                 return self._still_turned_up(order, parent)
             return self._absent(order, parent)
 
-    def executed(self, order: ExchangeOrder) -> Quantity:
-        """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable, also when what it says is
-        not believed."""
-        try:
-            return self._report(order).executed
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
-        except _NotBelieved as lie:
-            raise _unbelievable(order, lie) from lie
-
-    def is_lost(self, order: ExchangeOrder) -> bool:
-        """Has the exchange forgotten an order that it had accepted? Not before it is overdue, and only when it knows
-        neither id of it.
-
-        Raises ExchangeUnavailable.
-        """
-        if not order.may_be_lost(self.now()):
-            return False
-        try:
-            self._report(order)
-        except ExchangeOrderUnknown:
-            return True
-        except _NotBelieved as lie:
-            raise _unbelievable(order, lie) from lie
-        return False
+    def lost(self, order: ExchangeOrder, parent: ParentOrder, why: str, by: str) -> list[Write]:
+        """The writes after which an OPEN order is LOST, as operators say."""
+        lost = self._given_up(order, Status.LOST, FORGOTTEN)
+        return [*parent.on_lost(lost, why, by), store.give_up(lost)]
 
     def _asked(
         self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
     ) -> ExchangeOrder:
-        """What `then` makes of what the exchange says of the order; what is not believed is a person's to look at, and
-        changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable."""
+        """What `then` makes of what the exchange says of the order. Where that can not be believed, or it says
+        nothing, evidence decides; without any, what is not believed is a person's to look at, and changes nothing.
+        Raises ExchangeOrderUnknown, ExchangeUnavailable."""
+        seen, evidence = None, order.deciding_evidence
         try:
-            return then(self._report(order))
-        except _NotBelieved as lie:
-            return self._stopped(order, parent, lie.why)
+            seen = self.answers.report(order)
+            return then(seen)
+        except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable) as trouble:
+            if evidence is not None and (seen is None or isinstance(trouble, NotBelieved)):
+                return self._decided(order, parent, evidence)
+            if isinstance(trouble, NotBelieved):
+                return self._stopped(order, parent, trouble.why)
+            raise
+
+    def _decided(self, order: ExchangeOrder, parent: ParentOrder, evidence: Evidence) -> ExchangeOrder:
+        """What evidence makes of the order. What it says of one that was given up is the desk's: its hold is gone."""
+        executed, told = bool(evidence.executed.amount), str(evidence)
+        log.warning("decided by evidence", extra={"order_id": order.order_id, "evidence": told})
+        why = doubt(order, evidence.fill)
+        if why is not None:
+            return self._stopped(order, parent, f"what {evidence.operators} say of it is not believed: {why}")
+        match order.status:
+            case Status.SENT if executed:  # the poll that follows writes down the fill
+                opened = replace(order, status=Status.OPEN, updated_at=self.now())
+                return self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+            case Status.SENT:
+                never = self._given_up(order, Status.NEVER, NOT_EXECUTED)
+                return self._give_up(order, parent, never, parent.on_never)
+            case Status.OPEN if executed:
+                return self._final(order, parent, evidence.fill)
+            case Status.OPEN:
+                lost = self._given_up(order, Status.LOST, NOT_EXECUTED)
+                return self._give_up(order, parent, lost, lambda child: parent.on_lost(child, told, evidence.operators))
+            case _ if executed:
+                return self._turned_up(order, parent, order.exchange_order_id)
+            case _:
+                return self._absent(order, parent)
 
     def _asked_of_open(
         self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
@@ -280,33 +293,10 @@ class ExchangeOrders:
         try:
             return self._asked(order, parent, then)
         except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
-
-    def _report(self, order: ExchangeOrder) -> OrderReport:
-        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none; _NotBelieved;
-        ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
-        had means nothing."""
-        exchange, asset_id = self.exchange(), order.quantity.asset_id
-        if exchange.name != order.exchange:
-            raise ExchangeUnavailable(
-                f"the order is at {order.exchange}, and this desk trades at {exchange.name}", id=order.order_id
-            )
-        if order.exchange_order_id is not None:
-            try:
-                return _believed(order, exchange.order(asset_id, order.exchange_order_id))
-            except ExchangeOrderUnknown:
-                log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return _believed(order, exchange.find(asset_id, order.client_order_id))
-
-    def _cancel_at_exchange(self, order: ExchangeOrder, seen: OrderReport) -> None:
-        """Raises ExchangeUnavailable."""
-        try:
-            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
+            raise contradiction(order) from unknown
 
     def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
-        """Raises _NotBelieved: the exchange's order is another one of ours."""
+        """Raises NotBelieved: the exchange's order is another one of ours."""
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
         now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
@@ -318,15 +308,23 @@ class ExchangeOrders:
         self._cancel_turned_up(now, exchange_order_id)
         return now
 
-    def _final(self, order: ExchangeOrder, parent: ParentOrder, fill: Fill) -> ExchangeOrder:
+    def _final(
+        self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
+    ) -> ExchangeOrder:
+        """`exchange_order_id` is how the exchange names it, if it does; of an order that only evidence knew of, that is
+        news."""
+        named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
+        claim = [] if named == order else [store.claim(named)]
+
         def end() -> ExchangeOrder:
             at = self.now()
+            end = store.end(named, fill, at)
             try:
-                parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
+                parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
             except ExchangeOrderMoved:
                 log.info("ended meanwhile", extra={"order_id": order.order_id})
                 return self.existing(order.order_id, order.number)
-            return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+            return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
         return self._written(order, parent, end)
 
@@ -362,19 +360,19 @@ class ExchangeOrders:
         at = self.now()
         return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
 
-    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str | None) -> ExchangeOrder:
+        """`exchange_order_id` is None where only evidence knows of it."""
         _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._claimed(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
+        writes = [*parent.on_turned_up(after), store.follow_up(order, after)]
+        return self._moved(after, writes) if exchange_order_id is None else self._claimed(after, writes)
 
     def _claimed(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move by which the exchange's order becomes ours. Raises _NotBelieved: it is another one of ours."""
-        if not _ID.fullmatch(after.exchange_order_id or ""):
-            raise _not_believed(after, f"{after.exchange_order_id!r} is no id")
+        """Write a move by which the exchange's order becomes ours. Raises NotBelieved: it is another one of ours."""
         try:
             return self._moved(after, [store.claim(after), *writes])
         except ExchangeOrderTaken as taken:
-            raise _not_believed(after, taken.detail) from taken
+            raise not_believed(after, taken.detail) from taken
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
@@ -398,37 +396,6 @@ class ExchangeOrders:
         return after
 
 
-def _believed(order: ExchangeOrder, told: OrderReport) -> OrderReport:
-    """Raises _NotBelieved: it is another order than ours, or can not be filled so."""
-    side = Side.BUY if order.buys else Side.SELL
-    if (told.side, told.quantity) != (side, order.quantity):
-        raise _not_believed(order, f"it tells of another order, to {told.side} {told.quantity}", told)
-    if order.exchange_order_id not in (None, told.exchange_order_id):
-        raise _not_believed(order, f"it tells of its order {told.exchange_order_id}", told)
-    why = doubt(order, _fill(told))
-    if why is not None:
-        raise _not_believed(order, why, told)
-    return told
-
-
-def _fill(told: OrderReport) -> Fill:
-    return Fill(told.state, told.executed, told.gross, told.fee, told.fees_elsewhere)
-
-
-def _not_believed(order: ExchangeOrder, why: str, told: OrderReport | None = None) -> _NotBelieved:
-    count("FillsNotBelieved")
-    log.error("not believed", extra={"order_id": order.order_id, "why": why, "told": str(told)})
-    return _NotBelieved(f"what {order.exchange} says of client order id {order.client_order_id} is not believed: {why}")
-
-
-def _unbelievable(order: ExchangeOrder, lie: _NotBelieved) -> ExchangeUnavailable:
-    return ExchangeUnavailable(lie.why, id=order.order_id)
-
-
-def _count_turned_up(order: ExchangeOrder, exchange_order_id: str) -> None:
+def _count_turned_up(order: ExchangeOrder, exchange_order_id: str | None) -> None:
     count("OrdersTurnedUp")
     log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
-
-
-def _contradiction(order: ExchangeOrder) -> ExchangeUnavailable:
-    return ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id)

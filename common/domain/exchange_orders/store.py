@@ -17,13 +17,15 @@ from common.domain.exchange_orders.model import (
     FEE_MAX_BPS,
     TRANSITIONS,
     Bounds,
+    Evidence,
     ExchangeOrder,
     ExchangeOrderMoved,
     Fill,
     Status,
+    is_decidable_by_evidence,
 )
 from common.errors import Refusal
-from common.money import Price, Quantity, plain
+from common.money import Money, Price, Quantity, plain
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Table
@@ -51,6 +53,12 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     fees_elsewhere = UnicodeAttribute(null=True)
     resolved_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    evidence_executed = DecimalAttribute(null=True)
+    evidence_gross = DecimalAttribute(null=True)
+    evidence_fee = DecimalAttribute(null=True)
+    evidence_reference = UnicodeAttribute(null=True)
+    evidence_operators = UnicodeAttribute(null=True)
+    evidence_at = InstantAttribute(null=True)
 
 
 class ExchangeOrderIdItem(Item, discriminator=keys.EXCHANGE_ORDER_ID.entity):
@@ -118,6 +126,24 @@ def accept(opened: ExchangeOrder) -> Write:
     return _move(Status.SENT, opened, exchange_order_id=opened.exchange_order_id)
 
 
+def evidence(order: ExchangeOrder, given: Evidence) -> Write:
+    """What operators say became of the order, in place of what they said before. Refused with ExchangeOrderMoved."""
+    assert is_decidable_by_evidence(order), f"nothing is to be decided of an order that is {order.status}"
+    item = ExchangeOrderItem
+    return Write.update(
+        _item(order),
+        item.evidence_executed.set(given.executed.amount),
+        item.evidence_gross.set(given.gross.usd),
+        item.evidence_fee.set(given.fee.usd),
+        item.evidence_reference.set(given.reference),
+        item.evidence_operators.set(given.operators),
+        item.evidence_at.set(given.at),
+        item.updated_at.set(given.at),
+        when=item.status == order.status,
+        otherwise=ExchangeOrderMoved("the exchange order has moved"),
+    )
+
+
 def miss(order: ExchangeOrder, at: datetime) -> Write:
     """The exchange, asked late enough, did not have the order, for the first time."""
     item = ExchangeOrderItem
@@ -142,7 +168,8 @@ def end(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     """The exchange has ended it: it is FINAL, and this is what it has come to."""
     elsewhere = ", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))
     filled = _Filled(fill.state, fill.executed.amount, fill.gross.usd, fill.fee.usd, elsewhere)
-    return _move(Status.OPEN, replace(order, status=Status.FINAL, updated_at=at), filled=filled)
+    ended = replace(order, status=Status.FINAL, updated_at=at)
+    return _move(Status.OPEN, ended, exchange_order_id=order.exchange_order_id, filled=filled)
 
 
 def follow_up(before: ExchangeOrder, after: ExchangeOrder) -> Write:
@@ -243,6 +270,25 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         missed_at=item.missed_at,
         resolved_at=item.resolved_at,
         reason=item.reason,
+        evidence=_evidence_of(item),
+    )
+
+
+def _evidence_of(item: ExchangeOrderItem) -> Evidence | None:
+    if item.evidence_at is None:
+        return None
+    assert item.evidence_executed is not None
+    assert item.evidence_gross is not None
+    assert item.evidence_fee is not None
+    assert item.evidence_reference is not None
+    assert item.evidence_operators is not None
+    return Evidence(
+        Quantity(item.evidence_executed, item.asset_id),
+        Money(item.evidence_gross),
+        Money(item.evidence_fee),
+        item.evidence_reference,
+        item.evidence_operators,
+        item.evidence_at,
     )
 
 

@@ -220,7 +220,7 @@ class Offramp:
     def _expect_fill(self, order: SellOrder, exchange_order: ExchangeOrder) -> None:
         """A machine polls the order: it is due when polling should have ended, however often that begins."""
         due_at = exchange_order.sent_at + POLL_LIMIT + work.SOON
-        if order.due_at != due_at:
+        if order.due_at != due_at and not order.needs_person:
             try:
                 self.table.write(store.expect_fill(order, self.now(), due_at))
             except OrderMoved:
