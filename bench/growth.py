@@ -50,8 +50,9 @@ def _book(crossed: int) -> Callable[[int], tuple[Desk, Callable[[], object]]]:
         for n in range(size):
             desk.buy(ann, "0.1", order_price="99" if n < crossed else "50")
         desk.mark("BTC", "99")
-        book, listing = desk.book, desk.catalogue.fresh()["BTC"]
-        return desk, lambda: book.match(listing, lambda: True)
+        book, catalogue = desk.book, desk.catalogue
+        catalogue.fresh()
+        return desk, lambda: book.match(catalogue, "BTC", lambda: True)
 
     return prepare
 

@@ -4,35 +4,36 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity            | PK                                              | SK                      | ids                | backlog   | machines           | indexes                            |
-|-------------------|-------------------------------------------------|-------------------------|--------------------|-----------|--------------------|------------------------------------|
-| user              | {username}                                      | USER                    |                    |           |                    |                                    |
-| balance           | {username}                                      | BALANCE                 |                    |           |                    |                                    |
-| asset_balance     | {username}                                      | ASSET#{asset_id}        |                    |           |                    |                                    |
-| limit_counter     | {username}                                      | LIMIT#{kind}#{date}     |                    |           |                    |                                    |
-| asset_transaction | TRANS#{username}#{asset_id}                     | {created_at}#{order_id} |                    |           |                    |                                    |
-| desk_transaction  | DESK#{asset_id}                                 | {created_at}#{order_id} |                    |           |                    |                                    |
-| order             | {order_id}                                      | ORDER                   | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
-| deposit           | {order_id}                                      | DEPOSIT                 | D…                 |           |                    |                                    |
-| withdrawal        | {order_id}                                      | WITHDRAWAL              | W…                 | accounts  | payout             | OpenWork                           |
-| sell_order        | {order_id}                                      | SELL_ORDER              | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase          | {order_id}                                      | PURCHASE                | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
-| pool              | POOL#{asset_id}#{shard}                         | HEAD                    | {asset_id}:{shard} | purchases |                    | OpenWork                           |
-| batch             | {batch_id}                                      | BATCH                   | B…                 | batches   | purchase           | OpenWork                           |
-| member            | {batch_id}                                      | MEMBER#{order_id}       |                    |           |                    |                                    |
-| exchange_order    | {order_id}                                      | VENUE#{n}               |                    |           |                    |                                    |
-| exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                    |                    |           |                    |                                    |
-| payout_attempt    | {order_id}                                      | PAYOUT#{attempt}        |                    |           |                    |                                    |
-| bank_event        | HOOK#{webhook_id}                               | SEEN                    |                    | parked    |                    | OpenWork                           |
-| event             | {order_id}                                      | EVENT#{at}#{n}          |                    |           |                    |                                    |
-| crypto_client     | CLIENT#{client_id}                              | CRYPTO                  |                    |           |                    |                                    |
-| banking_client    | CLIENT#{client_id}                              | BANKING                 |                    |           |                    |                                    |
-| asset             | CATALOGUE                                       | ASSET#{asset_id}        |                    |           |                    |                                    |
-| price             | PRICE                                           | {asset_id}              |                    |           |                    |                                    |
-| book_entry        | BOOK#{asset_id}#{side}                          | {price}#{order_id}      |                    |           |                    |                                    |
-| audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}         |                    |           |                    |                                    |
-| proposal          | {proposal_id}                                   | PROPOSAL                | E…                 | proposals |                    | OpenWork                           |
-| cursor            | CURSOR#{name}                                   | CURSOR                  |                    |           |                    |                                    |
+| entity            | PK                                              | SK                             | ids                | backlog   | machines           | indexes                            |
+|-------------------|-------------------------------------------------|--------------------------------|--------------------|-----------|--------------------|------------------------------------|
+| user              | {username}                                      | USER                           |                    |           |                    |                                    |
+| balance           | {username}                                      | BALANCE                        |                    |           |                    |                                    |
+| asset_balance     | {username}                                      | ASSET#{asset_id}               |                    |           |                    |                                    |
+| limit_counter     | {username}                                      | LIMIT#{kind}#{date}            |                    |           |                    |                                    |
+| asset_transaction | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}        |                    |           |                    |                                    |
+| desk_transaction  | DESK#{asset_id}                                 | {created_at}#{order_id}        |                    |           |                    |                                    |
+| order             | {order_id}                                      | ORDER                          | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
+| deposit           | {order_id}                                      | DEPOSIT                        | D…                 |           |                    |                                    |
+| withdrawal        | {order_id}                                      | WITHDRAWAL                     | W…                 | accounts  | payout             | OpenWork                           |
+| sell_order        | {order_id}                                      | SELL_ORDER                     | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase          | {order_id}                                      | PURCHASE                       | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
+| pool              | POOL#{asset_id}#{shard}                         | HEAD                           | {asset_id}:{shard} | purchases |                    | OpenWork                           |
+| batch             | {batch_id}                                      | BATCH                          | B…                 | batches   | purchase           | OpenWork                           |
+| member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
+| exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
+| exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
+| payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
+| bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
+| event             | {order_id}                                      | EVENT#{at}#{n}                 |                    |           |                    |                                    |
+| crypto_client     | CLIENT#{client_id}                              | CRYPTO                         |                    |           |                    |                                    |
+| banking_client    | CLIENT#{client_id}                              | BANKING                        |                    |           |                    |                                    |
+| asset             | CATALOGUE                                       | ASSET#{asset_id}               |                    |           |                    |                                    |
+| price             | PRICE                                           | {asset_id}                     |                    |           |                    |                                    |
+| book_entry        | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |           |                    |                                    |
+| audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}                |                    |           |                    |                                    |
+| proposal          | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
+| cursor            | CURSOR#{name}                                   | CURSOR                         |                    |           |                    |                                    |
+| ban               | OUTSIDE#{system}                                | BAN                            |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -214,10 +215,11 @@ CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
 ASSET = Key("asset", pk="CATALOGUE", sk="ASSET#{asset_id}")
 PRICE = Key("price", pk="PRICE", sk="{asset_id}")
-BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{side}", sk="{price}#{order_id}")
+BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
+BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
 SCHEMA = [
     USER,
@@ -247,6 +249,7 @@ SCHEMA = [
     AUDIT_ENTRY,
     PROPOSAL,
     CURSOR,
+    BAN,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))

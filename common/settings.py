@@ -24,6 +24,8 @@ class Settings:
     customer_deposits: bool  # may a customer credit himself? local and staging only
     deposit_limit_usd: Decimal  # a user, a day
     withdrawal_limit_usd: Decimal  # a user, a day
+    payout_max_usd: Decimal  # a payout beyond it is sent when two operators have approved it
+    stuck_after: timedelta  # what no machine has moved for so long beyond its time needs a person
     payout_back_off: timedelta  # after the first payout that the bank rejects; doubled after each further one
     cursor_key_secret: str  # Secrets Manager id of the key that signs cursors
     price_oracle_url: str
@@ -54,6 +56,8 @@ class Settings:
             customer_deposits=needed("CUSTOMER_DEPOSITS") == "yes",
             deposit_limit_usd=Decimal(needed("DEPOSIT_LIMIT_USD")),
             withdrawal_limit_usd=Decimal(needed("WITHDRAWAL_LIMIT_USD")),
+            payout_max_usd=Decimal(needed("PAYOUT_MAX_USD")),
+            stuck_after=timedelta(hours=int(needed("STUCK_HOURS"))),
             payout_back_off=timedelta(seconds=int(needed("PAYOUT_BACK_OFF_SECONDS"))),
             cursor_key_secret=needed("CURSOR_KEY_SECRET"),
             price_oracle_url=needed("PRICE_ORACLE_URL"),

@@ -80,6 +80,7 @@ Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive)
 Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
 ]
+AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), _amount_schema("0.5")]
 DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
 Reference = Annotated[
     str, Field(min_length=3, max_length=100, pattern=r"^[\x20-\x7e]+$", examples=["statement 47, line 11"])

@@ -40,6 +40,7 @@ orders = _verbs("Decide by hand about an order that can not be carried out. A dr
 batches = _verbs("Decide by hand about a batch of purchases that is stuck. A dry run unless --yes.")
 proposals = _verbs("What another operator has proposed. A dry run unless --yes.")
 parked = _verbs("Events of the bank that could not be placed.")
+prices = _verbs("Prices that have jumped: while they are not confirmed their assets are not traded.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -49,6 +50,7 @@ for name, verbs in (
     ("batches", batches),
     ("proposals", proposals),
     ("parked", parked),
+    ("prices", prices),
     ("clients", clients),
 ):
     app.add_typer(verbs, name=name)
@@ -158,6 +160,7 @@ OTHERWISE = "The customer has the dollars by another way."
 NEVER_CAME = "The pending payout attempt never reached the bank: it is sent no more, and rejected if the bank agrees."
 
 _act(work, "work", "redrive", "Start its machine again; it goes on from the table.")
+_act(work, "work", "approve-payout", "Propose to pay what is over the limit; another operator confirms it.")
 _act(offramp, "sell-orders", "retry-payout", ONE_MORE)
 _act(offramp, "sell-orders", "mark-filled", OTHERWISE)
 _act(offramp, "sell-orders", "credit-usd", "The dollars go to the customer's balance here, instead of the bank.")
@@ -173,6 +176,28 @@ _act(proposals, "proposals", "confirm", "Do what another operator has proposed."
 _act(proposals, "proposals", "dismiss", "Nothing is to be done about what was proposed, also by yourself.")
 _act(parked, "parked", "replay", "Try to place an event again.")
 _act(parked, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
+
+
+@work.command("decide-order")
+def decide_order(
+    context: typer.Context,
+    thing_id: Id,
+    executed: Annotated[
+        str,
+        typer.Option("--executed", metavar="Q", help="Of the asset; 0: nothing, and never will.", show_default=False),
+    ],
+    gross: Annotated[
+        str, typer.Option("--gross", metavar="USD", help="For how many dollars, before its fee.", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    fee: Annotated[str, typer.Option("--fee", metavar="USD", help="Of the exchange, in dollars.")] = "0",
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what the exchange has executed of an order that it does not tell of; another operator confirms it."""
+    told = {"executed": executed, "gross": gross, "fee": fee, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-order", told, yes)
 
 
 @work.command("decide-payout")
@@ -221,6 +246,36 @@ def parked_list(context: typer.Context, limit: Limit = 20, json_: Json = False) 
     _show(json_, found, output.events(items), "", hint, *output.acts(items[0]["acts"], "EVENT"))
 
 
+# Prices that have jumped
+
+
+@prices.command("list")
+def prices_list(context: typer.Context, json_: Json = False) -> None:
+    """Assets that are not traded since their price has jumped, the longest stopped first."""
+    with _desk(context, json_) as desk:
+        found = desk.get("operations", "prices")
+    items = found["items"]
+    if not items:
+        _show(json_, found, "No price has jumped.")
+        return
+    _show(json_, found, output.stopped_prices(items, now()), *output.acts(items[0]["acts"], items[0]["asset_id"]))
+
+
+@prices.command("confirm")
+def price_confirm(
+    context: typer.Context,
+    asset_id: Annotated[str, typer.Argument(metavar="ASSET", help="As `desk prices list` shows it.")],
+    price: Annotated[str, typer.Option(help="The one it has jumped to, found elsewhere, too.", show_default=False)],
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """The market is there: trading goes on from this price."""
+    body = {"price": price, "reason": reason, "dry_run": not yes}
+    with _desk(context, json_) as desk:
+        _do(desk, json_, Request("POST", ("operations", "prices", asset_id, "confirm"), body, changes=yes))
+
+
 # Who may sell and be paid
 
 
@@ -247,9 +302,7 @@ def client_save(
     """Write a client, new or changed. What is not given stays as it is."""
     path = ("operations", "clients", client_id, kind)
     with _desk(context, json_) as desk:
-        body = {
-            name: known for name, known in _client(desk, path).items() if name in ("status", "account_id") and known
-        }
+        body = {name: known for name, known in _client(desk, path).items() if name == "account_id" and known}
         given = {"username": username, "status": status, "account_id": account}
         body |= {name: value for name, value in given.items() if value is not None}
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))

@@ -227,6 +227,22 @@ def events(items: Sequence[View]) -> RenderableType:
     return table
 
 
+def stopped_prices(items: Sequence[View], now: datetime) -> RenderableType:
+    table = rows("asset", "price", "as of (UTC)", "has jumped to", "says", "stopped (UTC)", "")
+    for item in items:
+        stopped = instant(item["stopped_at"])
+        table.add_row(
+            text(item["asset_id"]),
+            text(f"${item['price']}"),
+            clock(instant(item["price_as_of"])),
+            text(f"${item['unconfirmed_price']}"),
+            text(item["unconfirmed_source"]),
+            clock(stopped),
+            text(relative(stopped, now)),
+        )
+    return table
+
+
 def audit(items: Sequence[View]) -> RenderableType:
     table = rows("at (UTC)", "operator", "did", "to", "because")
     for item in items:

@@ -10,15 +10,17 @@ from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
     AssetInactive,
+    AssetMoved,
     AssetNotFound,
     BelowMinimum,
     ContradictoryTerms,
+    NothingToConfirm,
     PrecisionExceeded,
     PrecisionLowered,
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientNotFound, ClientTaken
+from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
@@ -41,6 +43,7 @@ from functions.offramp.model import (
 )
 from functions.operations.model import (
     AccountBusy,
+    EvidenceNotBelieved,
     ImpossibleAsset,
     NotDriven,
     NothingKnown,
@@ -251,7 +254,7 @@ TOLD: dict[str, Told] = {
     # operations
     "save_asset": Told(
         {200: "written, or it was so already"},
-        (ImpossibleAsset, PrecisionLowered),
+        (ImpossibleAsset, PrecisionLowered, AssetMoved),
         examples={
             "bitcoin": {
                 "name": "Bitcoin",
@@ -269,6 +272,23 @@ TOLD: dict[str, Told] = {
         {200: "its next execution has started"},
         (NothingKnown, NothingWaits, NotDriven, StillRunning, Redriven, MachinesUnavailable),
         examples=_BANK_IS_BACK,
+    ),
+    "approve_payout": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={"known": {"reason": "the customer was called back, ticket 4717"}},
+    ),
+    "decide_order": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable, EvidenceNotBelieved),
+        examples={
+            "nothing": {
+                "executed": "0",
+                "gross": "0.00",
+                "reference": "letter of November 3rd",
+                "reason": "the exchange has closed its doors",
+            }
+        },
     ),
     "decide_payout": Told(
         {200: "proposed, or it was already: another operator confirms it"},
@@ -298,14 +318,20 @@ TOLD: dict[str, Told] = {
         (EventNotFound,),
         examples={"a test of the bank's": {"reason": "the bank says it was a test"}},
     ),
+    "stopped_prices": Told(_FOUND),
+    "confirm_price": Told(
+        {200: "it is the price, or it was already"},
+        (AssetNotFound, NothingToConfirm),
+        examples={"a crash": {"price": "75.25", "reason": "the market is there: two other exchanges say so"}},
+    ),
     "save_crypto_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={"may sell": {"username": "ann", "reason": "his papers are complete"}},
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken),
+        (AccountNotFound, ClientTaken, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {

@@ -96,12 +96,15 @@ class Watch(Construct):
             missing=aws_cloudwatch.TreatMissingData.BREACHING,
         )
         self._alarm(
-            "PriceJump", price_jump, "price-jump", "The price source gave a price that is not believed; it is not used."
+            "PriceJump",
+            price_jump,
+            "price-jump",
+            "A price has jumped. Its asset is not traded until the exchange or an operator confirms the new one.",
         )
         return [
             ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
             ("Age of the oldest price, seconds", [price_age]),
-            ("Prices written, not believed, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
+            ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
             ("Accounts held against their journal", _all("Reconciled")),
         ]
@@ -110,12 +113,20 @@ class Watch(Construct):
         overdue, needs_person = _ours("WorkOverdue", "Maximum"), _ours("WorkNeedsPerson", "Maximum")
         parked = _ours("WorkParked", "Maximum")
         failed, turned_up, not_believed = _ours("PayoutsFailed"), _ours("OrdersTurnedUp"), _ours("FillsNotBelieved")
+        to_approve = _ours("PayoutsToApprove")
         contradictions, mismatch = _ours("BankContradictions"), _ours("BankMismatch")
+        desk_refused = _ours("DeskRefused")
         self._alarm(
             "PayoutsFailed",
             failed,
             "payouts-failed",
             "The bank rejected the last attempt of a payout. A customer waits for dollars that a person has to send.",
+        )
+        self._alarm(
+            "PayoutsToApprove",
+            to_approve,
+            "payouts-to-approve",
+            "A payout is over the limit: nothing of it is sent until two operators have approved it.",
         )
         self._alarm(
             "OrdersTurnedUp", turned_up, "orders-turned-up", "The exchange has an order whose hold was given back."
@@ -125,6 +136,12 @@ class Watch(Construct):
             not_believed,
             "fills-not-believed",
             "What the exchange says of an order can not be. It is not written down, and the order waits.",
+        )
+        self._alarm(
+            "DeskRefused",
+            desk_refused,
+            "desk-refused",
+            "The exchange or the bank refuses the desk itself: its funds, its limits, its key or its rights.",
         )
         self._alarm(
             "BankContradictions",
@@ -159,7 +176,9 @@ class Watch(Construct):
             ("Unfinished work: overdue, for a person, parked", [overdue, needs_person, parked]),
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
+            ("Payouts over the limit, for two operators to approve", [to_approve]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
+            ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
 
     def _machines(

@@ -14,6 +14,8 @@
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
+| payout_max_usd         | 10000                  | 10000: a payout beyond it waits for two operators |
+| stuck_hours            | 4                      | 4                          |
 | payout_back_off_seconds | 1                     | 60, after the first rejection; doubled after each |
 | log_level              | INFO                   | INFO; in production WARNING |
 | trace_functions        | cannot                 | no: X-Ray follows the state machines only |
@@ -62,6 +64,8 @@ class Environment:
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
+    payout_max_usd: str = "10000"
+    stuck_hours: str = "4"
     payout_back_off_seconds: str = "60"
     log_level: LogLevel = LogLevel.INFO
     trace_functions: bool = False  # X-Ray samples requests to APIs, too: Lambda's rate cannot be changed
@@ -99,6 +103,8 @@ class Environment:
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,
+            payout_max_usd=context("payout_max_usd") or cls.payout_max_usd,
+            stuck_hours=context("stuck_hours") or cls.stuck_hours,
             payout_back_off_seconds=context("payout_back_off_seconds") or _PAYOUT_BACK_OFF[name],
             log_level=_one_of(LogLevel, "log_level", log_level),
             trace_functions=context("trace_functions") == "yes",

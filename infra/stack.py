@@ -121,6 +121,8 @@ def _variables(
         "CUSTOMER_DEPOSITS": "yes" if environment.customer_deposits else "no",
         "DEPOSIT_LIMIT_USD": environment.deposit_limit_usd,
         "WITHDRAWAL_LIMIT_USD": environment.withdrawal_limit_usd,
+        "PAYOUT_MAX_USD": environment.payout_max_usd,
+        "STUCK_HOURS": environment.stuck_hours,
         "PAYOUT_BACK_OFF_SECONDS": environment.payout_back_off_seconds,
         "PRICE_ORACLE_URL": environment.price_oracle_url,
         "EXCHANGE": environment.exchange,

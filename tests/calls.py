@@ -25,7 +25,10 @@ class World:
     the bank, which has decided it: `told` is what its webhook says. Of the cash-outs `cashed_out` is filled, `unsold`
     stays open at the exchange, the bank has rejected all payouts of `unpaid` and has never decided those of
     `unanswered` and `stuck`, of which the machine has died. `purchase` waits in a pool, `batch` is
-    of one that is not placed yet. `proposal` is another operator's, of what the bank has paid for `stuck`.
+    of one that is not placed yet.
+
+    Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
+    which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
     """
 
     desk: Desk
@@ -42,6 +45,9 @@ class World:
     unanswered: str
     purchase: str
     batch: str
+    overdue: str
+    claimed: str
+    large: str
     proposal: str
 
     @property
@@ -54,6 +60,7 @@ class World:
         desk = Desk()
         desk.list_asset("BTC", "100")
         desk.list_asset("AI", "10")
+        desk.list_asset("ETH", "100")
         desk.list_exchange_asset("SOL", "100")
         ann, bob = desk.customer("ann", usd="5000.00"), desk.customer("bob", usd="500.00")
         for owner in (ann, bob):
@@ -62,6 +69,12 @@ class World:
         desk.buy(ann, "3", "AI")
         desk.sell(ann, "0.5")
         desk.buy(bob, "1")
+        overdue = desk.cash_out(bob, "0.0555").order_id
+        desk.world.machines.kill(desk.world.machines.executions[-1].arn)
+        dora = desk.customer("dora", usd="11000.00")
+        desk.clients(dora)
+        desk.buy(dora, "101")
+        large = desk.cash_out(dora, "101").order_id
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -72,6 +85,7 @@ class World:
             desk.mark(asset_id, price)
         bank.set_outcome("pending")
         unanswered, stuck = (desk.cash_out(ann, quantity).order_id for quantity in ("0.1", "0.2"))
+        claimed = desk.cash_out(bob, "0.2").order_id
         desk.world.machines.run()
         (execution,) = [e for e in desk.world.machines.executions if e.name == stuck and e.running]
         desk.world.machines.kill(execution.arn)
@@ -83,6 +97,7 @@ class World:
         (event,) = bank.take_events()
         desk.events.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
         desk.buy(bob, "1", order_price="90")
+        desk.jump("ETH", "75.25")
         return cls(
             desk=desk,
             bought=bought.order_id,
@@ -98,7 +113,10 @@ class World:
             unanswered=unanswered,
             purchase=desk.purchase(ann, "4").order_id,
             batch=desk.purchase(ann, "20").batch_id,
-            proposal=_proposed(desk, stuck),
+            overdue=overdue,
+            claimed=claimed,
+            large=large,
+            proposal=_proposed(desk, claimed),
         )
 
 
@@ -122,6 +140,7 @@ class Call:
     body: Mapping[str, Any] | None = None
     query: Mapping[str, str] = field(default_factory=dict)
     thing: str = "pending"  # what of the world an id in the path names
+    asset_id: str = "BTC"
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
@@ -192,12 +211,19 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/work"): Call(),
     Route("GET", "/operations/work/{thing_id}"): Call(thing="stuck"),
     Route("POST", "/operations/work/{thing_id}/redrive"): Call(body=_BECAUSE, thing="stuck"),
+    Route("POST", "/operations/work/{thing_id}/approve-payout"): Call(body=_BECAUSE, thing="large"),
+    Route("POST", "/operations/work/{thing_id}/decide-order"): Call(
+        body={"executed": "0.05", "gross": "5.00", "fee": "0.01", "reference": "order 47", **_BECAUSE},
+        thing="overdue",
+    ),
     Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
         body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
     ),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
     Route("GET", "/operations/parked"): Call(),
+    Route("GET", "/operations/prices"): Call(),
+    Route("POST", "/operations/prices/{asset_id}/confirm"): Call(body={"price": "75.25", **_BECAUSE}, asset_id="ETH"),
     Route("POST", "/operations/parked/{webhook_id}/replay"): Call(body=_BECAUSE),
     Route("POST", "/operations/parked/{webhook_id}/dismiss"): Call(body=_BECAUSE),
     Route("PUT", "/operations/clients/{client_id}/crypto"): Call(
@@ -231,7 +257,7 @@ def path(route: Route, world: World, **parts: str) -> str:
     """The route's path with the call's own things in it, or with others."""
     named = getattr(world, CALLS[route].thing)
     given = {
-        "asset_id": "BTC",
+        "asset_id": CALLS[route].asset_id,
         "username": "ann",
         "month": "2026-11",
         "webhook_id": PARKED,

@@ -21,6 +21,9 @@ from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
+from common.gateways.bank import BankUnavailable
+from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.gate import Ban, gated
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import Money, Price
@@ -54,7 +57,9 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
+STUCK_AFTER = timedelta(hours=4)
 BACK_OFF = timedelta(minutes=1)  # after the first payout that the bank rejects
+PAYOUT_MAX = Money(10_000)  # a payout beyond it waits for two operators
 RULES = Rules(customer_deposits=True, deposit_limit=Money(1_000_000), withdrawal_limit=Money(10_000))
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -119,7 +124,15 @@ class Desk:
 
     @property
     def payouts(self) -> Payouts:
-        return Payouts(self.table, lambda: self.world.bank, self.machines, self.clock, BACK_OFF)
+        ban = Ban(self.table, "bank", self.clock)
+        return Payouts(
+            self.table,
+            lambda: gated(self.world.bank, BankUnavailable, ban),
+            self.machines,
+            self.clock,
+            BACK_OFF,
+            PAYOUT_MAX,
+        )
 
     @property
     def events(self) -> BankEvents:
@@ -135,7 +148,8 @@ class Desk:
 
     @property
     def at_exchange(self) -> ExchangeOrders:
-        return ExchangeOrders(self.table, lambda: self.world.exchange, self.clock)
+        ban = Ban(self.table, "fake", self.clock)
+        return ExchangeOrders(self.table, lambda: gated(self.world.exchange, ExchangeUnavailable, ban), self.clock)
 
     @property
     def offramp(self) -> Offramp:
@@ -167,7 +181,7 @@ class Desk:
 
     @property
     def operations(self) -> Operations:
-        return Operations(self.table, self.machines, self.clock)
+        return Operations(self.table, self.machines, self.clock, STUCK_AFTER)
 
     @property
     def interventions(self) -> Interventions:
@@ -179,7 +193,7 @@ class Desk:
 
     @property
     def sweeper(self) -> Sweeper:
-        return Sweeper(self.table, self.machines, self.events, self.clock)
+        return Sweeper(self.table, self.machines, self.events, self.clock, STUCK_AFTER)
 
     def list_asset(self, asset_id: str = "BTC", price: str | None = "100", **rules: Any) -> Asset:
         """An asset of the catalogue, written straight to the table, with a fresh price unless None."""
@@ -200,16 +214,22 @@ class Desk:
             pool_top_up=rules.get("pool_top_up", False),
         )
         with self._direct().transaction() as tx:
-            tx.add(catalogue.save(asset, self.clock()))
+            tx.add(catalogue.save(asset, self.clock(), catalogue.find(self._direct(), asset_id)))
         if price is not None:
             self.mark(asset_id, price)
         return asset
 
-    def mark(self, asset_id: str, price: str) -> None:
-        """The market is here now."""
+    def mark(self, asset_id: str, price: str, notice: timedelta = timedelta(0)) -> None:
+        """The market is here now, or is known to be when the notice is over."""
         now = self.clock()
         with self._direct().transaction() as tx:
-            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice=timedelta(0)))
+            tx.add(catalogue.mark(asset_id, Quote(Price(price), "test", now), now, notice))
+
+    def jump(self, asset_id: str, price: str) -> None:
+        """The source has jumped to this price."""
+        now = self.clock()
+        with self._direct().transaction() as tx:
+            tx.add(catalogue.stop(asset_id, Quote(Price(price), "test", now), now))
 
     def _direct(self) -> Table:
         return Table(self.dynamo, TABLE.name)  # type: ignore[arg-type]
@@ -225,12 +245,12 @@ class Desk:
     def clients(self, owner: Owner, status: ClientStatus = ClientStatus.ACTIVE) -> None:
         """The owner may sell coins (client `{username}-crypto`) and be paid (`{username}-bank`), at the account
         `acc-{username}`."""
-        name = owner.username
-        with self._direct().transaction() as tx:
-            tx.add(
-                clients.save(Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock())),
-                clients.save(Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}")),
-            )
+        name, table = owner.username, self._direct()
+        for client in (
+            Client(f"{name}-crypto", ClientKind.CRYPTO, owner, status, self.clock()),
+            Client(f"{name}-bank", ClientKind.BANKING, owner, status, self.clock(), f"acc-{name}"),
+        ):
+            table.write(clients.save(client, clients.existing(table, client.kind, client.client_id)))
 
     def cash_out(self, owner: Owner, quantity: str = "1", estimate: str | None = None, **more: Any) -> SellOrder:
         """Sell at the exchange; the estimate is at $100 a unit unless said."""
@@ -320,7 +340,7 @@ class Desk:
         return self.place(owner, "SELL", quantity, asset_id, **more).made
 
     def match(self, asset_id: str = "BTC") -> int:
-        return self.book.match(self.catalogue.listing(asset_id), lambda: True)
+        return self.book.match(self.catalogue, asset_id, lambda: True)
 
     def expire(self) -> int:
         return self.book.expire(lambda: True)

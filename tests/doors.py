@@ -16,6 +16,7 @@ import contextlib
 import importlib
 import itertools
 import json
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -46,6 +47,14 @@ APIS: Mapping[str, Any] = {
     for context in contexts()
     for door in context.routes
 }
+
+
+def modules_of(api: Any) -> list[Any]:
+    """The modules of a function: a package tells its routes in several."""
+    names = [module.name for module in pkgutil.iter_modules(getattr(api, "__path__", ()))]
+    return [api, *(importlib.import_module(f"{api.__name__}.{name}") for name in names)]
+
+
 ROUTES: Mapping[Route, str] = {
     route: f"{context.name}.{door}"
     for context in contexts()
@@ -369,10 +378,10 @@ def opened(desk: Desk, watch: Callable[[Route, Answer], None] | None = None) -> 
         assert kept is not None
         patch.setitem(kept, "now", desk.clock)
         patch.setattr(configured, "webhook_secrets", lambda: WEBHOOK_SECRETS)
-        for api in APIS.values():
+        for module in (module for api in APIS.values() for module in modules_of(api)):
             for name in SERVICES:
-                if hasattr(api, name):
-                    patch.setattr(api, name, cache(partial(getattr, desk, name)))
-            if hasattr(api, "cursors"):
-                patch.setattr(api, "cursors", cache(lambda: Cursors(lambda: CURSOR_KEY, desk.clock)))
+                if callable(getattr(module, name, None)):
+                    patch.setattr(module, name, cache(partial(getattr, desk, name)))
+            if hasattr(module, "cursors"):
+                patch.setattr(module, "cursors", cache(lambda: Cursors(lambda: CURSOR_KEY, desk.clock)))
         yield Doors(desk, watch)

@@ -72,7 +72,8 @@ class FaultyDesk(Desk):
             lambda: ReadTimeoutError(endpoint_url=ENDPOINT),
         )
         lost = lambda: ExchangeUnavailable("no answer")  # noqa: E731
-        exchange = Faulty(faults, "exchange", world.fake, ("rules", "place", "order", "find", "cancel"), lost, lost)
+        asked = ("ticker", "rules", "place", "order", "find", "cancel")
+        exchange = Faulty(faults, "exchange", world.fake, asked, lost, lost)
         silent = lambda: BankUnavailable("no answer")  # noqa: E731
         bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent)
         world.exchange, world.bank = exchange, bank

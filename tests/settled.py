@@ -13,6 +13,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "CUSTOMER_DEPOSITS": "yes",
     "DEPOSIT_LIMIT_USD": "10000",
     "WITHDRAWAL_LIMIT_USD": "10000",
+    "PAYOUT_MAX_USD": "10000",
+    "STUCK_HOURS": "4",
     "PAYOUT_BACK_OFF_SECONDS": "60",
     "CURSOR_KEY_SECRET": "cursor-key",
     "PRICE_ORACLE_URL": "http://127.0.0.1:1",

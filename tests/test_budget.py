@@ -21,7 +21,8 @@ from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
-from functions.orders.model import Status
+from functions.orders import store
+from functions.orders.model import Side, Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
@@ -93,7 +94,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
             desk.mark("BTC", "90" if side == "BUY" else "110")
             book, quote = desk.book, desk.catalogue.fresh()["BTC"].quote
             assert quote is not None
-            (resting,) = list(_crossed(desk, quote.price))
+            (resting,) = list(store.crossed(desk.table, "BTC", Side(side), quote.price))
             return lambda: book.fill(resting, quote)
 
         return prepared
@@ -218,6 +219,26 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def proposed(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """One operator says what the bank has paid of a withdrawal that it has pending."""
+        desk.world.simulated.set_outcome("pending")
+        asked = desk.accounts.withdraw(ann, "k", Money(5), "ann-bank").made.transfer_id
+        desk.world.machines.run()
+        act, told = desk.proposals.propose, {"paid": "4.50"}
+        return lambda: act("work decide-payout", asked, told, "line 11", "its fee", "olga", dry_run=False)
+
+    def proposal(decide: str) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            proposal_id = proposed(desk, ann)().id
+            return lambda: getattr(desk.proposals, decide)(proposal_id, "line 11 says so", "otto", dry_run=False)
+
+        return prepared
+
+    def confirmed(desk: Desk) -> Callable[[], Any]:
+        desk.jump("BTC", "75")
+        act = desk.interventions.confirm_price
+        return lambda: act("BTC", Price(75), "seen elsewhere", "olga", dry_run=False)
+
     def leaves(desk: Desk, ann: Owner) -> Callable[[], Any]:
         desk.list_exchange_asset()
         purchase = desk.purchase(ann, "3")
@@ -252,6 +273,9 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "withdrawal, rejected by hand": withdrawn(
             lambda desk, asked: desk.acts.give_back(WITHDRAWAL, asked, "no bank", "olga", dry_run=False)
         ),
+        "proposal, made": proposed,
+        "proposal, confirmed": proposal("confirm"),
+        "proposal, dismissed": proposal("dismiss"),
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
         "cash-out, refused by the exchange": refused_by_the_exchange,
@@ -280,6 +304,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         ),
         "a cash-out from the request to FILLED": whole_life,
         "a round of the sweeper that finds nothing": lambda desk, _: lambda: desk.sweeper.sweep(lambda: True),
+        "a price, confirmed by hand": lambda desk, _: confirmed(desk),
         "balance": lambda desk, ann: lambda: desk.accounts.balance(ann),
         "buy": buy,
         "buy, first of an asset": lambda desk, ann: lambda: desk.buy(ann, "1"),
@@ -312,12 +337,6 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 def _one(desk: Desk, ann: Owner) -> Callable[[], Any]:
     order = desk.buy(ann, "1")
     return lambda: desk.orders.order(ann, order.order_id)
-
-
-def _crossed(desk: Desk, price: Price) -> Any:
-    from functions.orders import store
-
-    return store.crossed(desk.table, "BTC", price)
 
 
 @dataclass

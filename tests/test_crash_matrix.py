@@ -18,6 +18,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.model import EventOutcome, PayoutUnsettled
 from common.gateways.bank import BankEvent
 from common.money import Money, Price
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.transaction import Patience
 from functions.operations.model import StillRunning
@@ -104,6 +105,16 @@ def undecided_by_the_bank(quiet: Desk, ann: Owner) -> str:
     asked = withdraw(quiet, ann)
     quiet.world.machines.run()
     return asked
+
+
+def proposed(quiet: Desk, ann: Owner) -> str:
+    """The id of what another operator says that the bank has paid."""
+    return propose(quiet, ann, undecided_by_the_bank(quiet, ann), "otto").id
+
+
+def propose(desk: Desk, _: Owner, asked: str, by: str = "olga") -> OperatorOutcome:
+    told = {"paid": "4.50"}
+    return desk.proposals.propose("work decide-payout", asked, told, "line 11", "its fee", by, dry_run=False)
 
 
 def unpaid_sale(quiet: Desk, ann: Owner) -> str:
@@ -238,6 +249,15 @@ USE_CASES: dict[str, UseCase] = {
     "try again what the bank has rejected": use_case(by_hand("retry"), rejected_by_the_bank),
     "redrive": use_case(redrive, withdraw),
     "abandon an attempt": use_case(abandon_an_attempt, undecided_by_the_bank),
+    "propose what the bank has paid": use_case(
+        lambda desk, ann, asked: propose(desk, ann, asked).id, undecided_by_the_bank
+    ),
+    "confirm a proposal": use_case(
+        lambda desk, _, asked: desk.proposals.confirm(asked, *REASON, dry_run=False).after, proposed
+    ),
+    "dismiss a proposal": use_case(
+        lambda desk, _, asked: desk.proposals.dismiss(asked, *REASON, dry_run=False).after, proposed
+    ),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),

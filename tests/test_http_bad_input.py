@@ -94,7 +94,7 @@ TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
 EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
 
-MAY_BE_NOTHING = {"paid"}  # what has come of something may be nothing
+MAY_BE_NOTHING = {"executed", "fee", "gross", "paid"}  # what has come of something may be nothing
 NOTHING = ("0", "0.0", "0.00")
 
 NOT_AMOUNTS: list[Any] = [
@@ -110,7 +110,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     """Else the tests below would hold for nothing."""
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
-        *("quantity", "quote_amount"),
+        *("price", "quantity", "quote_amount"),
         *MAY_BE_NOTHING,
     }
     assert [field.name for field in TIMES] == ["expires_at"]
@@ -128,7 +128,7 @@ def test_what_is_no_amount_is_refused_wherever_there_is_one(bad: Bad, amount: An
 
 @pytest.mark.parametrize("amount", ["1.001", "0.009", "0.011", "9999999999.999", "0.000000000000000001"])
 def test_dollars_have_two_decimals(bad: Bad, amount: str) -> None:
-    names = ("amount", "quote_amount", "estimated_amount", "min_notional", "max_notional", "paid")
+    names = ("amount", "quote_amount", "estimated_amount", "min_notional", "max_notional", "gross", "fee", "paid")
     dollars = [field for field in AMOUNTS if field.name in names]
     for field in dollars:
         answer = bad.body(field.route, in_place(field, amount))

@@ -77,7 +77,7 @@ def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route:
         assert answer.status == CALLS[route].status
     if route.method == "POST":
         world.desk.world.client = world.desk.world.machines
-        for order_id in (world.unanswered, world.stuck):
+        for order_id in (world.unanswered, world.stuck, world.claimed):
             world.desk.world.simulated.decide(f"{order_id}-01", "complete")
         world.desk.run()
         world.desk.check()

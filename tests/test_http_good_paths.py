@@ -265,6 +265,26 @@ class TestHoldings:
         assert {p["price_status"] for p in told["asset_balances"]} == {"STALE"}
         assert doors.customer().get("/assets/BTC").json["price_status"] == "STALE"
 
+    def test_a_price_that_has_jumped_is_told_and_not_traded_on(self, doors: Doors) -> None:
+        ann, olga = doors.customer(), doors.operator()
+        told = ann.get("/assets/ETH").json
+        assert (told["price"], told["price_status"], told["unconfirmed_price"]) == ("100", "STALE", "75.25")
+        assert ann.get("/assets/BTC").json["unconfirmed_price"] is None
+        asked = {"asset_id": "ETH", "order_type": "BUY", "quantity": "1"}
+        refused = ann.post("/orders", asked)
+        assert (refused.status, refused.problem, refused.headers["retry-after"]) == (503, "PriceUnavailable", "60")
+        (stopped,) = olga.get("/operations/prices").json["items"]
+        assert (stopped["asset_id"], stopped["price"], stopped["unconfirmed_price"]) == ("ETH", "100", "75.25")
+        (act,) = stopped["acts"]
+        assert (act["command"], act["route"], act["asks"]) == (
+            "prices confirm",
+            "POST /operations/prices/ETH/confirm",
+            ["price"],
+        )
+        body = {"price": "75.25", "reason": "seen elsewhere"}
+        assert olga.post("/operations/prices/ETH/confirm", body).json["after"] == "TRADED"
+        assert olga.get("/operations/prices").json["items"] == []
+
     def test_the_trades_of_one_asset_are_its_own_newest_first(self, doors: Doors) -> None:
         told = doors.customer().get("/assets/BTC/transactions").json["items"]
         trades = [(line["transaction_type"], line["quantity"]) for line in told]
@@ -308,7 +328,7 @@ class TestOperators:
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
         assert {item["context"] for item in waiting} == set(keys.BACKLOGS)
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal}
+        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal, world.overdue, world.large}
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
@@ -348,6 +368,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/batches/{batch_id}/void": ({"batch_id": f"B{'A' * 25}"}, {}, "BatchNotFound"),
     "/operations/orders/{order_id}/fail": ({"order_id": "bought"}, {}, "OrderNotPending"),
     "/operations/work/{thing_id}/redrive": ({"thing_id": "withdrawal"}, {}, "StillRunning"),
+    "/operations/prices/{asset_id}/confirm": ({}, {"price": "15"}, "NothingToConfirm"),
+    "/operations/work/{thing_id}/approve-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
+    "/operations/work/{thing_id}/decide-order": ({}, {"executed": "0.06"}, "EvidenceNotBelieved"),
     "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/proposals/{proposal_id}/dismiss": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),

@@ -15,6 +15,7 @@ from datetime import datetime
 from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
+from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
 from common.domain.payouts.model import (
     CASH_OUT,
     KINDS,
@@ -25,12 +26,16 @@ from common.domain.payouts.model import (
     Payout,
     has_attempts_left,
     is_abandonable,
+    is_approvable,
     is_decidable,
     is_decidable_by_evidence,
     needs_decision,
 )
 from common.domain.proposals import Status as Proposed
 from common.keys import Key
+
+PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
+PRICE_TRADED = "TRADED"
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class Case:
     status: str | None
     now: datetime
     waits: bool = False
+    due_at: datetime | None = None
     needs_person: bool = False
     runs: bool = False
     payout: Payout | None = None
@@ -109,6 +115,10 @@ def is_parked(outcome: str | None) -> bool:
     return outcome == EventOutcome.PARKED
 
 
+def _may_confirm_price(case: Case) -> bool:
+    return case.status == PRICE_STOPPED
+
+
 def _may_fail(case: Case) -> bool:
     """Does an order rest in the book? Its own table of transitions refuses everything else."""
     return case.status == "PENDING"
@@ -136,6 +146,16 @@ def _may_retry(case: Case) -> bool:
 
 def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
+
+
+def _may_decide_order(case: Case) -> bool:
+    """Does its exchange order wait for longer than it should, or for a person?"""
+    late = case.waits and (case.needs_person or (case.due_at is not None and case.due_at <= case.now))
+    return late and case.exchange_order is not None and is_order_decidable_by_evidence(case.exchange_order)
+
+
+def _may_approve(case: Case) -> bool:
+    return case.payout is not None and is_approvable(case.payout)
 
 
 def _may_decide_payout(case: Case) -> bool:
@@ -174,6 +194,18 @@ def _of_event(verb: str, does: str) -> Act:
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
+_APPROVE = (
+    "work approve-payout",
+    "POST /operations/work/{id}/approve-payout",
+    "with a second operator: it may be sent, over the limit as it is",
+    _may_approve,
+)
+_DECIDE_ORDER = (
+    "work decide-order",
+    "POST /operations/work/{id}/decide-order",
+    "with a second operator: what the exchange has executed of its order",
+    _may_decide_order,
+)
 _DECIDE_PAYOUT = (
     "work decide-payout",
     "POST /operations/work/{id}/decide-payout",
@@ -183,6 +215,7 @@ _DECIDE_PAYOUT = (
 _ABANDON = ("abandon-attempt", "the bank never got the pending attempt: it is sent no more", _may_abandon)
 
 ACTS: tuple[Act, ...] = (
+    *(Act(kind.row, *_APPROVE) for kind in KINDS),
     *_of_payouts(CASH_OUT, "sell-orders"),
     *_of_payouts(WITHDRAWAL, "withdrawals"),
     Act(
@@ -203,6 +236,15 @@ ACTS: tuple[Act, ...] = (
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
+    Act(
+        keys.PRICE,
+        "prices confirm",
+        "POST /operations/prices/{id}/confirm",
+        "the market is there: trading goes on from this price",
+        _may_confirm_price,
+        asks=("price",),
+    ),
+    *(Act(row, *_DECIDE_ORDER, asks=("executed", "gross", "reference")) for row in (keys.SELL_ORDER, keys.BATCH)),
     *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

@@ -11,6 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.condition import Condition
 
 from common import keys
 from common.errors import Conflict, NotFound
@@ -30,6 +31,10 @@ class ClientBlocked(Conflict):
 
 class ClientTaken(Conflict):
     """A client stays its owner's: make another one for another owner."""
+
+
+class ClientMoved(Conflict):
+    """Another operator has changed the client since it was read: look at it again."""
 
 
 class ClientStatus(StrEnum):
@@ -114,8 +119,8 @@ def usable(table: Table, kind: ClientKind, client_id: str, owner: Owner) -> Clie
     return client.must_be_active()
 
 
-def save(client: Client) -> Write:
-    """Write a client as a whole, new or changed. Refused with ClientTaken when it is another owner's."""
+def save(client: Client, before: Client | None) -> Write:
+    """Write a client as a whole, new or changed. Refused with ClientMoved when it is not as it was read, `before`."""
     row, item = _ROWS[client.kind]
     key, at, owner = row(client_id=client.client_id), client.updated_at, client.owner
     actions = [
@@ -131,9 +136,18 @@ def save(client: Client) -> Write:
     return Write.update(
         item(*key),
         *actions,
-        when=item.PK.does_not_exist() | ((item.username == owner.username) & (item.sub == owner.sub)),
-        otherwise=taken(client),
+        when=item.PK.does_not_exist() if before is None else _as_read(item, before),
+        otherwise=ClientMoved(
+            f"another operator has changed the client {client.client_id}; look at it again", client_id=client.client_id
+        ),
     )
+
+
+def _as_read(item: type[CryptoClientItem] | type[BankingClientItem], before: Client) -> Condition:
+    rule: Condition = (
+        (item.username == before.owner.username) & (item.sub == before.owner.sub) & (item.status == before.status)
+    )
+    return rule if before.account_id is None else rule & (BankingClientItem.account_id == before.account_id)
 
 
 def taken(client: Client) -> ClientTaken:

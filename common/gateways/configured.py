@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from common import aws
-from common.gateways.bank import Bank
-from common.gateways.exchange import Exchange
+from common import aws, clock
+from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
+from common.gateways.gate import Ban, gated
+from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.settings import MissingSetting, settings
 
 
 @cache
 def exchange() -> Exchange:
+    return gated(_exchange(), ExchangeUnavailable, _ban(settings().exchange))
+
+
+def _exchange() -> Exchange:
     """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
     here = settings()
     key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
@@ -26,21 +32,64 @@ def exchange() -> Exchange:
         from common.gateways.exchange.alphapoint import AlphaPointExchange
 
         return AlphaPointExchange(here.exchange_url, quote=here.exchange_quote, **key)
-    raise MissingSetting(f"EXCHANGE is {here.exchange!r}; it is binance or alphapoint")
+    raise _unknown(here.exchange)
+
+
+@cache
+def tickers() -> Tickers:
+    return gated(_tickers(), ExchangeUnavailable, _ban(settings().exchange))
+
+
+def _tickers() -> Tickers:
+    """The exchange as anybody may ask it: without its key, and without the packages that only its orders need. Of an
+    AlphaPoint exchange the first OMS, since its number is in the key: they have one."""
+    here = settings()
+    if here.exchange == "binance":
+        from common.gateways.exchange.ccxt import BinanceTickers
+
+        return BinanceTickers(here.exchange_url, quote=here.exchange_quote)
+    if here.exchange == "alphapoint":
+        from common.gateways.exchange.alphapoint import AlphaPointTickers
+
+        return AlphaPointTickers(here.exchange_url, quote=here.exchange_quote)
+    raise _unknown(here.exchange)
 
 
 @cache
 def bank() -> Bank:
+    return gated(_bank(), BankUnavailable, _ban("bank"))
+
+
+def _bank() -> Bank:
     from common.gateways.bank.baas import BaasBank
 
     here = settings()
     return BaasBank(here.bank_url, aws.secret(_needed("BANK_KEY_SECRET", here.bank_key_secret)).decode())
 
 
+def prices(ids: Mapping[str, str]) -> Prices:
+    """`ids`: our asset id → the source's."""
+    from common.gateways.prices.coingecko import CoinGeckoPrices
+
+    here = settings()
+    key = aws.secret(here.price_oracle_key_secret).decode() if here.price_oracle_key_secret else None
+    source = CoinGeckoPrices(here.price_oracle_url, ids=ids, api_key=key)
+    return gated(source, PriceSourceUnavailable, _ban("coingecko"))
+
+
+@cache
+def _ban(system: str) -> Ban:
+    return Ban(aws.table(), system, clock.now)
+
+
 def webhook_secrets() -> Sequence[str]:
     """Of the bank's webhooks, split at spaces: while a key is being replaced there are two."""
     here = settings()
     return aws.secret(_needed("BANK_WEBHOOK_SECRET", here.bank_webhook_secret)).decode().split()
+
+
+def _unknown(exchange: str) -> MissingSetting:
+    return MissingSetting(f"EXCHANGE is {exchange!r}; it is binance or alphapoint")
 
 
 def _needed(name: str, secret_id: str | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -93,6 +93,11 @@ class Table:
     client: DynamoDBClient
     name: str
     patience: Patience = PATIENCE
+
+    @property
+    def impatient(self) -> Table:
+        """The same table, whose transactions wait for nobody: they are tried once."""
+        return replace(self, patience=replace(self.patience, budget_seconds=0))
 
     def transaction(self) -> Transaction:
         return Transaction(self.client, self.name, self.patience)

@@ -37,6 +37,11 @@ class StillRunning(Conflict):
     """Its machine runs: there is nothing to redrive."""
 
 
+class EvidenceNotBelieved(Rejected):
+    """No order of ours can have come to this at the exchange: not to more than was asked, nor beyond its limit, nor at
+    such a fee."""
+
+
 class NotProposable(Conflict):
     """It is not where two operators could decide this about it, or has moved since it was proposed."""
 

@@ -8,6 +8,7 @@ from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
+from common.money import Money
 from common.settings import settings
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
@@ -17,7 +18,7 @@ from functions.operations.service.sweeper import Sweeper
 
 @cache
 def operations() -> Operations:
-    return Operations(aws.table(), aws.machines(), clock.now)
+    return Operations(aws.table(), aws.machines(), clock.now, settings().stuck_after)
 
 
 @cache
@@ -32,9 +33,10 @@ def proposals() -> Proposals:
 
 @cache
 def sweeper() -> Sweeper:
-    return Sweeper(aws.table(), aws.machines(), _events(), clock.now)
+    return Sweeper(aws.table(), aws.machines(), _events(), clock.now, settings().stuck_after)
 
 
 def _events() -> BankEvents:
-    back_off = settings().payout_back_off
-    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off))
+    here = settings()
+    back_off, payout_max = here.payout_back_off, Money(here.payout_max_usd)
+    return BankEvents(Payouts(aws.table(), configured.bank, aws.machines(), clock.now, back_off, payout_max))

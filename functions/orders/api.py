@@ -118,6 +118,9 @@ class AssetView(View):
     price_source: str | None
     price_as_of: InstantText | None
     price_age_seconds: int | None
+    unconfirmed_price: str | None = Field(
+        description="where the price has jumped to; nothing is traded until that is confirmed"
+    )
 
 
 class AssetList(View):
@@ -403,6 +406,7 @@ def _asset(listing: Listing) -> AssetView:
         price_source=None if quote is None else quote.source,
         price_as_of=None if quote is None else quote.as_of,
         price_age_seconds=None if quote is None else int(quote.age_seconds(now)),
+        unconfirmed_price=None if listing.jump is None else str(listing.jump.quote.price),
     )
 
 

@@ -8,10 +8,10 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common import keys
-from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, PriceMoved, Quote, check_size
+from common.domain.catalogue.model import Asset, ContradictoryTerms, Execution, Listing, PriceMoved, Quote, check_size
 from common.errors import Conflict, NotFound, Rejected
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
-from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
+from common.money import EXACT, FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, Money, Price, Quantity
 from common.owner import Owner
 
 ORDER_LIFETIME_DEFAULT = timedelta(days=30)
@@ -249,9 +249,8 @@ def filled(order: Order, quote: Quote, now: datetime) -> Order:
 
     Raises AmountTooLarge.
     """
-    assert order.order_price is not None
+    assert crosses(order, quote.price)
     buying = order.order_type is Side.BUY
-    assert quote.price <= order.order_price if buying else quote.price >= order.order_price
     total = quote.price.cost_of(order.quantity) if buying else quote.price.proceeds_of(order.quantity)
     check_size(order.quantity.amount, total.usd)
     return replace(
@@ -280,6 +279,25 @@ def check_execution(asset: Asset) -> None:
         raise BoughtElsewhere(f"{asset.asset_id} is bought at an exchange: POST /purchases", route="POST /purchases")
 
 
-def book_price(price: Price) -> str:
-    """The price as text whose order is the order of prices: 10 digits, a point, 18 digits."""
-    return f"{price.usd_per_unit:0{INTEGER_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"
+def tradable_quote(listing: Listing, side: Side, now: datetime) -> Quote:
+    """What the desk trades at with a buyer, or with a seller. Raises AssetInactive, PriceUnavailable."""
+    return listing.tradable_ask(now) if side is Side.BUY else listing.tradable_bid(now)
+
+
+def crosses(order: Order, price: Price) -> bool:
+    """Has the market crossed the limit of this order, at this price?"""
+    assert order.order_price is not None
+    return price <= order.order_price if order.order_type is Side.BUY else price >= order.order_price
+
+
+def is_over(order: Order, now: datetime) -> bool:
+    """Is its time over, whether or not the clock has come to cancel it?"""
+    return order.expires_at is not None and order.expires_at <= now
+
+
+def book_rank(side: Side, price: Price) -> str:
+    """The price as text whose order is the order in which resting orders are filled, the best price first: 10 digits, a
+    point, 18 digits. A buyer's is what his price lacks to 10^10, since the highest is the best."""
+    usd = price.usd_per_unit
+    number = EXACT.subtract(Decimal(10) ** INTEGER_DIGITS_MAX, usd) if side is Side.BUY else usd
+    return f"{number:0{INTEGER_DIGITS_MAX + 1 + FRACTION_DIGITS_MAX}.{FRACTION_DIGITS_MAX}f}"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 from aws_lambda_powertools.metrics import MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,10 +13,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.errors import Conflict, Unavailable
-from common.gateways.prices import Prices
-from common.gateways.prices.coingecko import CoinGeckoPrices
-from common.log import count, log, metrics
-from common.settings import settings
+from common.gateways import configured
+from common.log import count, flush, log, metrics
 from common.table.table import Table
 from common.table.transaction import Patience
 from common.time_left import more_time
@@ -24,20 +22,27 @@ from functions.orders.service import marks
 from functions.orders.service.book import Book
 
 EVERY_MINUTES = {"tend_market": 1, "expire_orders": 1}  # the functions of this module, and how often they run
+T = TypeVar("T")
+RESERVE_MILLISECONDS = 15_000  # a transaction begun with less time than this might not be finished
 
 
 def tend_market(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest."""
-    marked, filled = marks.refresh(catalogue(), _oracle), 0
-    listings = list(catalogue().fresh().values())
+    """Fetch prices, write them down, fill what they cross. Any round may be cut short; the next one does the rest.
+
+    Each minute another asset is the first: time may not last for all.
+    """
+    refreshed = marks.refresh(catalogue(), configured.prices)
+    jumped = dict(_in_rotation(refreshed.jumped.items()))
+    marked = refreshed.marked + marks.confirm(catalogue(), jumped, configured.tickers, _share(context, 2))
+    filled, listings = 0, _in_rotation(catalogue().fresh().values())
     oldest = max((x.quote.age_seconds(clock.now()) for x in listings if x.asset.active and x.quote), default=0.0)
     metrics.add_metric(name="PriceAgeSeconds", unit=MetricUnit.Seconds, value=oldest)
-    first = clock.now().minute % max(len(listings), 1)  # another asset is first each minute: time may not last for all
-    for listing in listings[first:] + listings[:first]:
+    for turn, listing in enumerate(listings):
+        asset_id = listing.asset.asset_id
         try:
-            filled += book().match(listing, _more_time(context))
+            filled += book().match(catalogue(), asset_id, _share(context, len(listings) - turn))
         except (Conflict, Unavailable) as refusal:
-            log.info("not matched", extra={"asset_id": listing.asset.asset_id, "why": refusal.detail})
+            log.info("not matched", extra={"asset_id": asset_id, "why": refusal.detail})
     return _counted(marked=marked, filled=filled)
 
 
@@ -47,22 +52,28 @@ def expire_orders(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 
 def _more_time(context: LambdaContext) -> Callable[[], bool]:
-    # A transaction begun with less time than this might not be finished.
-    return more_time(context, reserve_milliseconds=15_000)
+    return more_time(context, reserve_milliseconds=RESERVE_MILLISECONDS)
+
+
+def _share(context: LambdaContext, of: int) -> Callable[[], bool]:
+    """The same of an equal part of the time that is left now. What one leaves is for those after it."""
+    left = context.get_remaining_time_in_millis()
+    return more_time(context, reserve_milliseconds=left - (left - RESERVE_MILLISECONDS) // of)
+
+
+def _in_rotation(all_of_them: Iterable[T]) -> list[T]:
+    """With another one first each minute."""
+    items = list(all_of_them)
+    first = clock.now().minute % max(len(items), 1)
+    return items[first:] + items[:first]
 
 
 def _counted(**numbers: int) -> dict[str, int]:
     for name, number in numbers.items():
         count(f"Orders{name.capitalize()}", number)
     log.info("done", extra=numbers)
-    metrics.flush_metrics()
+    flush()
     return numbers
-
-
-def _oracle(listed: Mapping[str, str]) -> Prices:
-    here = settings()
-    key = aws.secret(here.price_oracle_key_secret).decode() if here.price_oracle_key_secret else None
-    return CoinGeckoPrices(here.price_oracle_url, ids=listed, api_key=key)
 
 
 @cache

@@ -22,7 +22,7 @@ from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
-from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_price
+from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_rank
 
 
 class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
@@ -52,7 +52,10 @@ class AnyOrderItem(AnyItem, OrderItem):
 
 
 class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
-    """A pending order as the book needs it. All of it is fixed when the order is placed, so a fill reads no order."""
+    """A pending order as the book needs it. All of it is fixed when the order is placed, so a fill reads no order.
+
+    A half of the book is sorted by price, the best first, and at one price by time, the oldest first.
+    """
 
     order_id = UnicodeAttribute()
     username = UnicodeAttribute()
@@ -64,6 +67,9 @@ class BookEntryItem(Item, discriminator=keys.BOOK_ENTRY.entity):
     expires_at = InstantAttribute()
     hold = DecimalAttribute(null=True)
     terms = UnicodeAttribute()
+
+
+_HALVES = {Side.BUY: "BIDS", Side.SELL: "ASKS"}
 
 
 class AlreadyPlaced(Refusal):
@@ -155,8 +161,9 @@ def _book_key(order: Order) -> keys.PrimaryKey:
     assert order.order_price is not None
     return keys.BOOK_ENTRY(
         asset_id=order.quantity.asset_id,
-        side=order.order_type,
-        price=book_price(order.order_price),
+        half=_HALVES[order.order_type],
+        rank=book_rank(order.order_type, order.order_price),
+        created_at=text(order.created_at),
         order_id=order.order_id,
     )
 
@@ -178,25 +185,17 @@ def get(table: Table, owner: Owner, order_id: str) -> Order:
     return order
 
 
-def crossed(table: Table, asset_id: str, price: Price) -> Iterator[Order]:
-    """The resting orders that the market has crossed at `price`, and no others: the book is sorted by price."""
-    here = book_price(price)
-    buyers = _buyers(keys.BOOK_ENTRY.partition(asset_id=asset_id, side=Side.BUY), here)
-    sellers = _sellers(
-        keys.BOOK_ENTRY.partition(asset_id=asset_id, side=Side.SELL), here + "$"
-    )  # "$" is what follows "#"
-    for query in (buyers, sellers):
-        yield from map(_resting, table.all(BookEntryItem, query))
+def crossed(table: Table, asset_id: str, side: Side, price: Price) -> Iterator[Order]:
+    """The resting orders of one side that the market has crossed at `price`, and no others: the best price first, and
+    the oldest first at one price."""
+    half = keys.BOOK_ENTRY.partition(asset_id=asset_id, half=_HALVES[side])
+    beyond = book_rank(side, price) + "$"  # what follows "#"
+    return map(_resting, table.all(BookEntryItem, _before(half, beyond)))
 
 
 @prepared
-def _buyers(side: str, here: str) -> Query:
-    return Query(partition(side) & (Item.SK >= here), newest_first=True)  # the best price first
-
-
-@prepared
-def _sellers(side: str, beyond: str) -> Query:
-    return Query(partition(side) & (Item.SK < beyond))
+def _before(half: str, beyond: str) -> Query:
+    return Query(partition(half) & (Item.SK < beyond))
 
 
 def _resting(entry: BookEntryItem) -> Order:

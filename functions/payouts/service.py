@@ -14,6 +14,7 @@ from common.domain.payouts.model import (
     ABANDONED_SECONDS,
     WITHDRAWAL,
     Attempt,
+    AttemptStatus,
     Kind,
     Payout,
     PayoutNotFound,
@@ -52,8 +53,8 @@ class PayoutActs:
     def mark_paid(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """The customer has the dollars by another way: the hold is spent."""
         payout = self._payout(kind, order_id)
-        if payout.status == kind.paid:
-            return _so_already(payout)
+        if payout.status in (kind.paid, kind.returned):
+            return self._so_already(payout, returned=False)
         at, owner, amount = self.payouts.now(), payout.owner, payout.amount
         self._must_be_decidable(payout)
         writes = [
@@ -63,24 +64,30 @@ class PayoutActs:
             store.event(payout, kind.paid, reason, operator, at),
         ]
         says = f"is {kind.paid}; the held ${amount} count as paid"
-        return self._do(payout, kind.paid, says, kind.mark_paid, writes, reason, operator, dry_run=dry_run)
+        try:
+            return self._do(payout, kind.paid, says, kind.mark_paid, writes, reason, operator, dry_run=dry_run)
+        except PayoutUnsettled:
+            return self._closed_meanwhile(payout, returned=False)
 
     def give_back(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """The dollars go to the customer's balance here; of a withdrawal, the day's limit goes back, too."""
         payout = self._payout(kind, order_id)
-        if payout.status == kind.returned:
-            return _so_already(payout)
+        if payout.status in (kind.paid, kind.returned):
+            return self._so_already(payout, returned=True)
         self._must_be_decidable(payout)
         at, amount = self.payouts.now(), payout.amount
         writes = [
-            *store.close(payout, kind.returned, at, reason),
+            *store.close(payout, kind.returned, at, reason, returned=True),
             ledger.release(payout.owner, amount, at),
             store.event(payout, kind.returned, reason, operator, at),
         ]
         if kind is WITHDRAWAL:
             writes.append(limits.give_back(payout.owner, limits.Limited.WITHDRAWAL, amount, payout.created_at, at))
         says = f"is {kind.returned}; the held ${amount} are free on the customer's balance"
-        return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)
+        try:
+            return self._do(payout, kind.returned, says, kind.give_back, writes, reason, operator, dry_run=dry_run)
+        except PayoutUnsettled:
+            return self._closed_meanwhile(payout, returned=True)
 
     def abandon(self, kind: Kind, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person says that the pending attempt never reached the bank. From now on nobody sends it; when whoever was
@@ -116,15 +123,27 @@ class PayoutActs:
         order_id, now = payout.order_id, self.payouts.now()
         if not dry_run:
             entry = AuditEntry(now, operator, f"{payout.kind.command} {verb}", order_id, reason)
-            try:
-                self.payouts.table.write(*writes, audit.entry(entry))
-            except PayoutUnsettled:
-                moved = self._payout(payout.kind, order_id)
-                if moved.open or moved.status != after:
-                    raise
-                return OperatorOutcome.repeat(order_id, after, f"was made {after} by another operator meanwhile")
+            self.payouts.table.write(*writes, audit.entry(entry))
             work.drive_now(self.payouts.table, self.payouts.machines, payout.kind.row(order_id=order_id), now)
         return OperatorOutcome(order_id, payout.status, after, done=not dry_run, says=says + _warning(payout))
+
+    def _closed_meanwhile(self, before: Payout, *, returned: bool) -> OperatorOutcome:
+        """Another operator was first. Raises PayoutUnsettled: it was not with the same."""
+        payout = self._payout(before.kind, before.order_id)
+        if payout.open:
+            self._must_be_decidable(payout)
+            raise PayoutUnsettled("others have moved the order; look at it again", id=payout.order_id)
+        return self._so_already(payout, returned=returned)
+
+    def _so_already(self, payout: Payout, *, returned: bool) -> OperatorOutcome:
+        """Its dollars were returned to the customer's balance already, or have reached him by another way than an
+        attempt. Raises PayoutUnsettled: something else has become of them."""
+        latest = self._latest(payout)
+        paid = latest is not None and latest.status is AttemptStatus.COMPLETED
+        says = f"is {payout.status} already: {_what_became(payout, latest if paid else None)}"
+        if paid or payout.returned is not returned:
+            raise PayoutUnsettled(f"the order {says}", id=payout.order_id, order_status=payout.status)
+        return OperatorOutcome.repeat(payout.order_id, payout.status, f"{says}; nothing to do")
 
     def _payout(self, kind: Kind, order_id: str) -> Payout:
         payout = store.payout(self.payouts.table, order_id)
@@ -151,8 +170,12 @@ class PayoutActs:
         return store.latest(self.payouts.table, payout)
 
 
-def _so_already(payout: Payout) -> OperatorOutcome:
-    return OperatorOutcome.repeat(payout.order_id, payout.status, f"is {payout.status} already; nothing to do")
+def _what_became(payout: Payout, paid_by: Attempt | None) -> str:
+    """Of the dollars of a payout that is over."""
+    if paid_by is not None:
+        return f"the bank has paid ${paid_by.booked} of attempt {paid_by.number}"
+    where = "are on the customer's balance" if payout.returned else "count as paid by another way"
+    return f"${payout.amount} {where} ({payout.reason})"
 
 
 def _warning(payout: Payout) -> str:

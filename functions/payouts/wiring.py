@@ -8,13 +8,17 @@ from common import aws, clock
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.service import Payouts
 from common.gateways import configured
+from common.money import Money
 from common.settings import settings
 from functions.payouts.service import PayoutActs
 
 
 @cache
 def payouts() -> Payouts:
-    return Payouts(aws.table(), configured.bank, aws.machines(), clock.now, settings().payout_back_off)
+    here = settings()
+    return Payouts(
+        aws.table(), configured.bank, aws.machines(), clock.now, here.payout_back_off, Money(here.payout_max_usd)
+    )
 
 
 def events() -> BankEvents:

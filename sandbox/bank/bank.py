@@ -71,6 +71,7 @@ class Fault(StrEnum):
     """What can go wrong with a call, as the port and as the wire show it."""
 
     REFUSE = "refuse"  # the next credit that is new is refused: 422
+    NO_FUNDS = "no_funds"  # likewise, since the account that it would be paid from is empty
     RATE_LIMIT = "429"  # with Retry-After
     SERVER_ERROR = "500"
     TIMEOUT_BEFORE = "timeout_before"  # nothing is booked; the connection stays open and nothing comes
@@ -78,8 +79,12 @@ class Fault(StrEnum):
     DROP_BEFORE = "drop_before"  # nothing is booked; the connection is closed without an answer
     DROP_AFTER = "drop_after"  # booked; the connection is closed
     MAINTENANCE = "maintenance"  # 503, with Retry-After and a web page
+    ANOTHER = "another"  # the answer tells of another adjustment than was asked for, where there is one; done it is
 
 
+REFUSED = "the account does not take this credit"
+NO_FUNDS = "insufficient funds in the account that it is paid from"
+_REFUSALS = {Fault.REFUSE: REFUSED, Fault.NO_FUNDS: NO_FUNDS}
 _AFTER = {Fault.TIMEOUT_AFTER, Fault.DROP_AFTER}
 
 
@@ -235,10 +240,13 @@ class SimulatedBank:
         except Faulted as met:
             raise _in_our_words(met.fault) from met
         match decided:
+            case Booked(record) if record.terms != terms:
+                raise BankUnavailable("told of another adjustment", what="not_believed")
             case Booked(record):
                 return record.adjustment()
             case Refused(words):
-                raise BankRefused(f"the bank refuses the credit: {words}", bank_said=words)
+                ours = words == NO_FUNDS
+                raise BankRefused(f"the bank refuses the credit: {words}", ours=ours, bank_said=words)
             case KeyTaken(words):
                 raise BankUnavailable(words, what="conflict")
 
@@ -250,6 +258,8 @@ class SimulatedBank:
             raise _in_our_words(met.fault) from met
         if record is None:
             raise AdjustmentUnknown("the bank knows nothing under this reference", reference_id=reference_id)
+        if record.terms.reference_id != reference_id:
+            raise BankUnavailable("told of another adjustment", what="not_believed")
         return record.adjustment()
 
     # The bank, as the face asks it
@@ -258,18 +268,25 @@ class SimulatedBank:
         """One request for a credit under an idempotency key. Raises Faulted."""
         with self._lock:
             fault = self._meet(Operation.CREDIT, new=key not in self._books)
-            decided = self._decide(key, terms, refuse=fault is Fault.REFUSE)
+            decided = self._decide(key, terms, refusal=_REFUSALS.get(fault) if fault else None)
             if fault in _AFTER:
                 raise Faulted(fault)
+            if fault is Fault.ANOTHER and isinstance(decided, Booked):
+                return replace(decided, record=self._another(decided.record))
             return decided
 
     def look_up(self, reference_id: str) -> Record | None:
         """Raises Faulted."""
         with self._lock:
-            fault = self._meet(Operation.FIND, new=False)
+            fault, found = self._meet(Operation.FIND, new=False), self._record(reference_id)
+            if fault is Fault.ANOTHER:
+                return None if found is None else self._another(found)
             if fault is not None:
                 raise Faulted(fault)
-            return self._record(reference_id)
+            return found
+
+    def _another(self, record: Record) -> Record:
+        return next((other for other in self.records() if other != record), record)
 
     def look_up_id(self, adjustment_id: str) -> Record | None:
         """Raises Faulted."""
@@ -285,14 +302,14 @@ class SimulatedBank:
         if self.down:
             raise Faulted(Fault.DROP_BEFORE)
         for n, (fault, on) in enumerate(self._faults):
-            if on in {operation, Operation.ANY} and (new or fault is not Fault.REFUSE):
+            if on in {operation, Operation.ANY} and (new or fault not in _REFUSALS):
                 del self._faults[n]
-                if fault in _AFTER or fault is Fault.REFUSE:
+                if fault in {*_AFTER, *_REFUSALS, Fault.ANOTHER}:
                     return fault
                 raise Faulted(fault)
         return None
 
-    def _decide(self, key: str, terms: Terms, *, refuse: bool) -> Booked | Refused | KeyTaken:
+    def _decide(self, key: str, terms: Terms, *, refusal: str | None) -> Booked | Refused | KeyTaken:
         kept = self._books.get(key)
         if kept is not None and kept.terms != terms:
             return KeyTaken(f"the key {key} was used with other terms")
@@ -305,10 +322,10 @@ class SimulatedBank:
             return KeyTaken(f"the reference {terms.reference_id} was used under another key")
         words = terms.violation()
         if words is None:
-            silent, outcome = (False, Outcome.REFUSE) if refuse else self._outcome(terms)
+            silent, outcome = (False, Outcome.REFUSE) if refusal else self._outcome(terms)
             if outcome is not Outcome.REFUSE:
                 return Booked(self._book(key, terms, outcome, silent), replayed=False)
-            words = "the account does not take this credit"
+            words = refusal or REFUSED
         self._books[key] = _Refusal(terms, words)
         return Refused(words, replayed=False)
 
@@ -464,8 +481,8 @@ class SimulatedBank:
             raise IllegalOrder(
                 f"kind is {kind!r}, of {', '.join(Fault)}; on is {on!r}, of {', '.join(Operation)}"
             ) from None
-        if fault is Fault.REFUSE and operation is Operation.FIND:
-            raise IllegalOrder("a look-up can not be refused; refuse is for credit")
+        if fault in _REFUSALS and operation is Operation.FIND:
+            raise IllegalOrder(f"a look-up can not be refused; {fault} is for credit")
         if not 1 <= times <= FAULTS_MAX:
             raise IllegalOrder(f"times is {times}; it must be from 1 to {FAULTS_MAX}")
         with self._lock:

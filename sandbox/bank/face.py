@@ -16,8 +16,8 @@ For people and tests; an error says what to do:
     POST   /sandbox/decide           {"reference_id": "…", "outcome": "complete" | "fail"}   one that is PENDING, now
     PUT    /sandbox/settle           {"seconds": 1}   from a booking to its outcome
     POST   /sandbox/faults           {"kind": "…", "on": "credit" | "find" | "any", "times": 1}   only kind is needed
-                                     kinds: refuse, 429, 500, timeout_before, timeout_after, drop_before, drop_after,
-                                     maintenance; after: it is booked, and the answer is lost
+                                     kinds: refuse, no_funds, 429, 500, timeout_before, timeout_after, drop_before,
+                                     drop_after, maintenance, another; after: it is booked, and the answer is lost
     DELETE /sandbox/faults           those still to come
     PUT    /sandbox/webhooks         {"target_url": "…", "mode": "…", "times": 1, "delay_seconds": 5, "compress": 60}
                                      modes: normal, duplicate, reorder, delay, lose, wrong_signature, old_timestamp

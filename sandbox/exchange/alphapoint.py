@@ -4,7 +4,7 @@
     Nonce, APIKey, UserId, Signature      of everything but what is public:
                                           hex HMAC-SHA256(secret, Nonce + UserId + APIKey)
 
-    public   GetInstruments, GetProducts
+    public   GetInstruments, GetProducts, GetLevel1
     GET      GetUserAccounts, GetOrderStatus, GetOpenOrders, GetOrdersHistory, GetAccountTrades
     POST     SendOrder, CancelOrder
 
@@ -153,6 +153,7 @@ class AlphaPointFace:
         self._public: dict[str, Callable[[Asked], Any]] = {
             "GetInstruments": self._instruments,
             "GetProducts": self._products_told,
+            "GetLevel1": self._level1,
         }
         self._reading: dict[str, Callable[[Credential, Asked], Any]] = {
             "GetUserAccounts": lambda caller, _: [caller.account_id],
@@ -173,7 +174,7 @@ class AlphaPointFace:
                 return self._faults.around(
                     _OPERATIONS.get(function, Operation.OTHER),
                     lambda: self._carried_out(function, request),
-                    lambda fault: _failed(function, fault),
+                    lambda fault: self._failed(function, fault, request),
                 )
             case path:
                 raise NoSuchPath(f"nothing answers /{'/'.join(path)} here; there is /AP/ and a function's name")
@@ -183,6 +184,15 @@ class AlphaPointFace:
             return Answer(200, _json(self._answer(function, request)))
         except Refused as no:
             return Answer(no.status, _json(_no(no.code, no.message)))
+
+    def _failed(self, function: str, fault: Fault, request: Request) -> Answer:
+        """A fault that is an answer."""
+        if fault is Fault.ANOTHER and function == "GetOrderStatus":
+            caller, order_id = self._caller(request), _whole(_asked(request), "orderid")
+            others = [order for order in self._booked(caller) if order.order_id != order_id]
+            if others:
+                return Answer(200, _json(self._told_orders(caller, others[:1])[0]))
+        return _failed(function, fault)
 
     def _answer(self, function: str, request: Request) -> Any:
         method = "POST" if function in self._changing else "GET"
@@ -252,6 +262,20 @@ class AlphaPointFace:
             }
             for asset, product_id in self._products().items()
         ]
+
+    def _level1(self, asked: Asked) -> dict[str, Any]:
+        symbol = self._symbol(asked)
+        bids, asks = self._venue.depth(symbol.name, 1)
+        nobody = (Decimal(0), Decimal(0))
+        bid, ask = next(iter(bids), nobody), next(iter(asks), nobody)
+        return {
+            "OMSId": self._oms_id,
+            "InstrumentId": symbol.symbol_id,
+            "BestBid": bid[0],
+            "BidQty": bid[1],
+            "BestOffer": ask[0],
+            "AskQty": ask[1],
+        }
 
     # Reading
 

@@ -1,6 +1,6 @@
 """Binance's spot wire in front of the venue, so that clients of Binance work unchanged but for their URL.
 
-    public   GET ping, time, exchangeInfo, depth                            /api/v3/…
+    public   GET ping, time, exchangeInfo, depth, ticker/bookTicker         /api/v3/…
     signed   POST, GET, DELETE order; GET openOrders, account, myTrades     /api/v3/…
              GET capital/config/getall                                      /sapi/v1/…
 
@@ -17,7 +17,7 @@ order sent.").
 Not told by Binance's documents, so our own reading: what is checked first (key, parameters, time, signature, faults,
 the rest); HTTP 401 for -2014 and -2015; -1131; "Market is closed." with -1013; that an order that was cancelled keeps
 its name; a limit over the maximum is -1130. Not here: what neither the desk nor its market making asks for, such as
-tickers, market and stop orders, order lists, test orders, websockets, weights. An order that met another of its
+other tickers, market and stop orders, order lists, test orders, websockets, weights. An order that met another of its
 account's is EXPIRED, not EXPIRED_IN_MATCH.
 
 Source: github.com/binance/binance-spot-api-docs @a5e0bc3: rest-api.md, errors.md, filters.md, enums.md.
@@ -175,6 +175,7 @@ class BinanceFace:
             "GET /api/v3/time": Route(lambda _: {"serverTime": _ms(self._clock())}),
             "GET /api/v3/exchangeInfo": _public(self._exchange_info, symbol),
             "GET /api/v3/depth": _public(self._depth, symbol, limit),
+            "GET /api/v3/ticker/bookTicker": _public(self._book_ticker, symbol, "symbolStatus"),
             "POST /api/v3/order": _signed(
                 self._place,
                 Operation.PLACE,
@@ -199,7 +200,7 @@ class BinanceFace:
             return self._faults.around(
                 route.operation,
                 lambda: self._carried_out(route, asked),
-                lambda fault: _failed(fault, route.operation),
+                lambda fault: self._failed(fault, route, asked),
             )
         except Refused as refused:
             return refused.answer
@@ -211,6 +212,15 @@ class BinanceFace:
             return refused.answer
         except VenueRefused as refused:
             return _in_binances_words(refused).answer
+
+    def _failed(self, fault: Fault, route: Route, asked: Asked) -> Answer:
+        """A fault that is an answer."""
+        if fault is Fault.ANOTHER and route.carry_out == self._order:
+            ours = self._found(asked, Refused(-2013, "Order does not exist."))
+            for order in self._venue.history(asked.account, ours.symbol):
+                if order.order_id != ours.order_id:
+                    return as_json(_queried(order))
+        return _failed(fault, route.operation)
 
     # Who asks, and what
 
@@ -271,7 +281,6 @@ class BinanceFace:
 
     def _exchange_info(self, asked: Asked) -> Any:
         """Of the market that is named, or of all."""
-        status = "BREAK" if self._venue.maintenance else "TRADING"
         symbols = self._venue.symbols
         chosen = [self._symbol(asked.needed("symbol"))] if "symbol" in asked else symbols.values()
         return {
@@ -282,8 +291,13 @@ class BinanceFace:
                 {"rateLimitType": "ORDERS", "interval": "SECOND", "intervalNum": 10, "limit": 100},
             ],
             "exchangeFilters": [],
-            "symbols": [_symbol_info(symbol, status) for symbol in chosen],
+            "symbols": [_symbol_info(symbol, self._status) for symbol in chosen],
         }
+
+    @property
+    def _status(self) -> str:
+        """Of every market."""
+        return "BREAK" if self._venue.maintenance else "TRADING"
 
     def _symbol(self, name: str) -> Symbol:
         symbol = self._venue.symbols.get(name)
@@ -299,6 +313,22 @@ class BinanceFace:
             "lastUpdateId": _ms(self._clock()),
             "bids": [[_amount(price), _amount(quantity)] for price, quantity in bids],
             "asks": [[_amount(price), _amount(quantity)] for price, quantity in asks],
+        }
+
+    def _book_ticker(self, asked: Asked) -> Any:
+        """Of the market that is named."""
+        symbol = self._symbol(asked.needed("symbol"))
+        if asked.text("symbolStatus") not in (None, self._status):
+            raise Refused(-1220, "The symbol's status does not match the requested symbolStatus.")
+        bids, asks = self._venue.depth(symbol.name, 1)
+        nobody = (Decimal(0), Decimal(0))
+        (bid, bid_quantity), (ask, ask_quantity) = next(iter(bids), nobody), next(iter(asks), nobody)
+        return {
+            "symbol": symbol.name,
+            "bidPrice": _amount(bid),
+            "bidQty": _amount(bid_quantity),
+            "askPrice": _amount(ask),
+            "askQty": _amount(ask_quantity),
         }
 
     # Orders

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from decimal import Decimal
+from math import ceil
 from threading import RLock
 from typing import Literal, TypeVar
 
@@ -17,15 +19,17 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
+    not_believed,
 )
 from common.market import MarketRules
-from common.money import EXACT, Money, Quantity
+from common.money import EXACT, Money, Price, Quantity
 from sandbox.exchange.accounts import NOTHING
 from sandbox.exchange.orders import Kind, Order, OrderUnknown, Reason, Status, Symbol, VenueRefused
 from sandbox.exchange.venue import Venue
 
-Operation = Literal["rules", "place", "order", "find", "cancel"]
+Operation = Literal["ticker", "rules", "place", "order", "find", "cancel"]
 _T = TypeVar("_T")
 
 _STATES = {
@@ -54,17 +58,24 @@ class FakeExchange:
         self._account = account
         self._quote = quote
         self._name = name
-        self._refusals = 0
+        self._refusals: list[bool] = []  # whose fault each is
         self._failures: Counter[Operation] = Counter()
         self._drops: Counter[Operation] = Counter()
+        self._mix_ups: Counter[Operation] = Counter()
+        self._banned_until: datetime | None = None
         self._lock = RLock()
 
     # Controls
 
-    def refuse_next(self, times: int = 1) -> None:
-        """The next `times` orders are refused."""
+    def ban(self, seconds: float) -> None:
+        """From now on, for so long, every call is told to wait for what is left of it, and nothing is done."""
         with self._lock:
-            self._refusals += times
+            self._banned_until = self._venue.now() + timedelta(seconds=seconds)
+
+    def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
+        """The next `times` orders are refused; ours: since the account has no funds."""
+        with self._lock:
+            self._refusals += [ours] * times
 
     def fail_before_next(self, operation: Operation, times: int = 1) -> None:
         """The next `times` calls raise ExchangeUnavailable, and nothing has been done."""
@@ -76,11 +87,20 @@ class FakeExchange:
         with self._lock:
             self._drops[operation] += times
 
+    def mix_up_next(self, operation: Operation, times: int = 1) -> None:
+        """The next `times` calls find another of the account's orders in that market, which is no answer."""
+        with self._lock:
+            self._mix_ups[operation] += times
+
     # The port
 
     @property
     def name(self) -> str:
         return self._name
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `common.gateways.exchange.Tickers.ticker`."""
+        return self._call("ticker", lambda: self._ticker(asset_id))
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `common.gateways.exchange.Exchange.rules`."""
@@ -96,11 +116,12 @@ class FakeExchange:
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.order`."""
-        return self._call("order", lambda: self._exchange_order(asset_id, order_id=_id(exchange_order_id)))
+        order_id = _id(exchange_order_id)
+        return self._call("order", lambda: self._exchange_order(asset_id, "order", order_id=order_id))
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `common.gateways.exchange.Exchange.find`."""
-        return self._call("find", lambda: self._exchange_order(asset_id, client_order_id=client_order_id))
+        return self._call("find", lambda: self._exchange_order(asset_id, "find", client_order_id=client_order_id))
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `common.gateways.exchange.Exchange.cancel`."""
@@ -113,6 +134,11 @@ class FakeExchange:
             self.calls[operation] += 1
             if self.down:
                 raise ExchangeUnavailable(f"{self._name} is down", what="connection")
+            if self._banned_until is not None:
+                seconds = ceil((self._banned_until - self._venue.now()).total_seconds())
+                if seconds > 0:
+                    said = f"{self._name} says that we ask too often"
+                    raise ExchangeUnavailable(said, what="rate_limit", retry_after_seconds=seconds)
             if _due(self._failures, operation):
                 raise ExchangeUnavailable(f"{self._name} was not reached", what="connection")
             lost = _due(self._drops, operation)
@@ -133,6 +159,12 @@ class FakeExchange:
             raise MarketUnknown(f"{self._name} has no open market for {asset_id} in {self._quote}", asset_id=asset_id)
         return symbol
 
+    def _ticker(self, asset_id: str) -> Ticker:
+        bids, asks = self._venue.depth(self._symbol(asset_id).name, 1)
+        if not bids or not asks:
+            raise MarketUnknown(f"nobody buys, or nobody sells, {asset_id} at {self._name} now", asset_id=asset_id)
+        return Ticker(bid=Price(bids[0][0]), ask=Price(asks[0][0]))
+
     def _rules(self, asset_id: str) -> MarketRules:
         symbol = self._symbol(asset_id)
         return MarketRules(symbol.quantity_step, symbol.price_step, symbol.min_quantity, Money(symbol.min_notional))
@@ -141,8 +173,9 @@ class FakeExchange:
         asset_id = ticket.quantity.asset_id
         symbol = self._symbol(asset_id)
         if self._refusals:
-            self._refusals -= 1
-            raise ExchangeRefused(f"{self._name} was told to refuse this order", reason="REFUSED")
+            ours = self._refusals.pop(0)
+            why = "account has insufficient balance" if ours else "was told to refuse this order"
+            raise ExchangeRefused(f"{self._name} {why}", ours=ours, reason="REFUSED")
         try:
             order = self._venue.place(
                 self._account,
@@ -160,14 +193,20 @@ class FakeExchange:
                 case Reason.DUPLICATE_ORDER:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case _:
-                    raise ExchangeRefused(refused.detail, reason=str(refused.reason)) from refused
+                    ours = refused.reason is Reason.INSUFFICIENT_BALANCE
+                    raise ExchangeRefused(refused.detail, ours=ours, reason=str(refused.reason)) from refused
         return str(order.order_id)
 
     def _exchange_order(
-        self, asset_id: str, *, order_id: int | None = None, client_order_id: str | None = None
+        self, asset_id: str, operation: Operation, *, order_id: int | None = None, client_order_id: str | None = None
     ) -> OrderReport:
         with self._venue.lock:  # an order and its trades of one moment
             order = self._found(asset_id, order_id, client_order_id)
+            if _due(self._mix_ups, operation):
+                mine = self._venue.history(self._account, order.symbol)
+                order = next((other for other in mine if other.order_id != order.order_id), order)
+            if order_id not in (None, order.order_id) or client_order_id not in (None, order.client_order_id):
+                raise not_believed(f"order {order.order_id} was not asked for")
             fees: dict[str, Decimal] = {}
             for trade in self._venue.trades(self._account, order.symbol, order_id=order.order_id):
                 if trade.fee:

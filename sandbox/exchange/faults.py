@@ -32,6 +32,7 @@ class Fault(StrEnum):
     TIMEOUT_BEFORE = "timeout_before"  # the connection stays open and nothing comes; nothing is done
     TIMEOUT_AFTER = "timeout_after"  # likewise, but it is done
     DROP_AFTER = "drop_after"  # it is done, and the connection is closed without an answer
+    ANOTHER = "another"  # who asks for one order is told of another of his in that market; all else is as a 500
 
 
 ANY = "any"
@@ -101,7 +102,8 @@ class Faults:
     def around(self, operation: Operation, carry_out: Callable[[], Answer], tell: Callable[[Fault], Answer]) -> Answer:
         """Carry an operation out, or meet the next fault that was ordered for it.
 
-        tell: how the face says REFUSE, RATE_LIMIT, SERVER_ERROR and MAINTENANCE. What `carry_out` raises is raised.
+        tell: how the face says REFUSE, RATE_LIMIT, SERVER_ERROR, MAINTENANCE and ANOTHER. What `carry_out` raises is
+            raised.
         Raises Hang, Drop, which `serving` makes true.
         """
         match self._next(operation):

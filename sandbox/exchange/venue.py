@@ -131,6 +131,9 @@ class Venue:
         self._trade_id = 0
         self._accounts = {name: Account(name, endless=name == HOUSE, fees=FREE) for name in (EXCHANGE, HOUSE)}
 
+    def now(self) -> datetime:
+        return self._clock()
+
     @property
     def maintenance(self) -> bool:
         return self._maintenance

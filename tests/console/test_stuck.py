@@ -260,6 +260,26 @@ def test_an_event_that_belongs_to_nothing_is_shown_and_put_away(desk: Desk, ann:
     assert (unknown.code, "the bank has sent no such event" in unknown.err) == (1, True)
 
 
+def test_a_price_that_has_jumped_is_shown_and_confirmed(desk: Desk, ann: Owner, ask: Ask) -> None:
+    assert ask("prices", "list").out == "No price has jumped.\n"
+    desk.jump("BTC", "75.25")
+    desk.clock.forward(minutes=4)
+    shown = ask("prices", "list")
+    assert re.search(r"^BTC \$100 2026-11-21 .* \$75\.25 test 2026-11-21 .* 4 min ago$", shown.words, re.MULTILINE)
+    assert 'desk prices confirm BTC --price "…" --reason "…"' in shown.out
+    other = ask("prices", "confirm", "BTC", "--price", "75", *BECAUSE, "--yes")
+    assert (other.code, "$75.25 waits to be confirmed, not $75" in other.err) == (1, True)
+    confirming = ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE)
+    assert ask(*confirming).out == (
+        "BTC: STOPPED → TRADED\nWith --yes: $75.25 is the price after $100, and trading goes on.\n"
+        "Nothing was done yet.\n"
+    )
+    assert ask(*confirming, "--yes").out.endswith("✓ Done: $75.25 is the price after $100, and trading goes on.\n")
+    assert "is the price already" in ask(*confirming, "--yes").out
+    assert ask("prices", "list").out == "No price has jumped.\n"
+    assert "prices confirm BTC" in ask("audit").words
+
+
 def test_a_customer_and_a_stranger_are_sent_away(desk: Desk, ann: Owner, ask: Ask) -> None:
     order_id = _stuck(desk, ann)
     customer = ask("offramp", "mark-filled", order_id, *BECAUSE, "--yes", by="ann")

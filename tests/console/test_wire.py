@@ -41,6 +41,24 @@ EVENT = {
     **row("account_id amount state failure_code", "acc-ann", "99.90", "FAILED", "ACCOUNT_CLOSED"),
     **row("at parked_at strange acts", WHEN, WHEN, None, ACTS_OF_EVENTS),
 }
+STOPPED = {
+    "asset_id": "BTC",
+    "stopped_at": WHEN,
+    "price": "100",
+    "price_source": "coingecko",
+    "price_as_of": WHEN,
+    "unconfirmed_price": "75.25",
+    "unconfirmed_source": "coingecko",
+    "unconfirmed_as_of": WHEN,
+    "acts": [
+        {
+            "command": "prices confirm",
+            "route": "POST /operations/prices/BTC/confirm",
+            "does": "believe it",
+            "asks": ["price"],
+        }
+    ],
+}
 CLIENT = {
     **row("client_id kind username status", "ann-bank", "BANKING", "ann", "BLOCKED"),
     **row("account_id updated_at", "acc-ann", WHEN),
@@ -65,7 +83,10 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     },
     ("GET", f"/operations/work/{ID}"): story(),
     ("POST", f"/operations/work/{ID}/redrive"): outcome(ID),
-    ("POST", f"/operations/work/{ID}/decide-payout"): outcome(ID),
+    **{
+        ("POST", f"/operations/work/{ID}/{verb}"): outcome(ID)
+        for verb in ("approve-payout", "decide-order", "decide-payout")
+    },
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -78,6 +99,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/batches/{BATCH}/void"): outcome(BATCH),
     ("POST", f"/operations/orders/{ORDER}/fail"): outcome(ORDER),
     ("GET", "/operations/parked"): {"items": [EVENT]},
+    ("GET", "/operations/prices"): {"items": [STOPPED]},
+    ("POST", "/operations/prices/BTC/confirm"): outcome("BTC"),
     ("POST", "/operations/parked/evt_1/replay"): outcome("evt_1"),
     ("POST", "/operations/parked/evt_1/dismiss"): outcome("evt_1"),
     ("GET", "/operations/clients/ann-bank/banking"): CLIENT,
@@ -142,6 +165,7 @@ LOOKS = [
     ("work", "list"),
     ("work", "show", ID),
     ("parked", "list"),
+    ("prices", "list"),
     ("clients", "show", "ann-bank", "banking"),
     ("audit",),
     ("reconcile", "ann"),
@@ -149,6 +173,8 @@ LOOKS = [
 BECAUSE = ("--reason", "wire 4711")
 ACTS = [
     ("work", "redrive", ID, *BECAUSE),
+    ("work", "approve-payout", ID, *BECAUSE),
+    ("work", "decide-order", ID, "--executed", "0.1", "--gross", "9.00", "--reference", "order 4711", *BECAUSE),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
@@ -163,6 +189,7 @@ ACTS = [
     ("withdrawals", "abandon-attempt", WITHDRAWAL, *BECAUSE),
     ("orders", "fail", ORDER, *BECAUSE),
     ("batches", "void", BATCH, *BECAUSE),
+    ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE),
     ("parked", "replay", "evt_1", *BECAUSE),
     ("parked", "dismiss", "evt_1", *BECAUSE),
     ("clients", "save", "ann-bank", "banking", "--username", "ann", "--status", "ACTIVE", *BECAUSE),
@@ -414,10 +441,11 @@ def test_books_that_differ_end_with_a_code(fake: FakeDesk) -> None:
 
 
 def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:
+    """Its status is the desk's to keep: another operator may be blocking it."""
     fake.says("clients", "save", "ann-bank", "banking", "--username", "ann", "--account", "acc-2", *BECAUSE, "--yes")
     (written,) = fake.changed
-    kept = {"username": "ann", "account_id": "acc-2", "status": "BLOCKED"}
-    assert json.loads(written.body) == {**kept, "reason": "wire 4711", "dry_run": False}
+    given = {"username": "ann", "account_id": "acc-2"}
+    assert json.loads(written.body) == {**given, "reason": "wire 4711", "dry_run": False}
 
 
 def test_of_a_new_client_only_what_is_given_is_sent(fake: FakeDesk) -> None:

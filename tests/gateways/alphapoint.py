@@ -31,6 +31,12 @@ ETH = instrument(9, "ETH", products=(2, 5))
 INSTRUMENTS = json.dumps([BTC, ETH])
 
 
+LEVEL_1 = (
+    f'{{"OMSId":1,"InstrumentId":8,"BestBid":19010.5{DIGITS},"BidQty":0.5{DIGITS},'
+    f'"BestOffer":19010.6{DIGITS},"AskQty":0.25{DIGITS},"LastTradedPx":19010.5{DIGITS}}}'
+)
+
+
 def order(**told: object) -> str:
     """As GetOrderStatus tells it: a sale, partly executed; Quantity is what is left. Values are JSON."""
     fields = {

@@ -34,6 +34,11 @@ def info(base: str = "BTC", quote: str = "USDT", status: str = "TRADING", symbol
     return json.dumps({"timezone": "UTC", "serverTime": 1767225600000, "symbols": [told]})
 
 
+TICKER = json.dumps(
+    row("symbol bidPrice bidQty askPrice askQty", "BTCUSDT", "19010.50000000", "0.5", "19010.60000000", "0.25")
+)
+
+
 def order(status: str = "NEW", executed: str = "0.00000000", **told: object) -> str:
     """As GET /api/v3/order tells it."""
     whole = {

@@ -173,25 +173,27 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_an_adjustment_that_is_none_is_not_believed(wrong: dict[str, Any]) -> None:
-    assert unavailable(http(GOOD | wrong)).facts == {"what": "garbage"}
-    assert unavailable(found(GOOD | wrong), look_up).facts == {"what": "garbage"}
+    impossible = wrong.keys() & {"direction", "currency"} or isinstance(wrong.get("amount"), str)
+    facts = {"what": "not_believed" if impossible else "garbage"}
+    assert unavailable(http(GOOD | wrong)).facts == facts
+    assert unavailable(found(GOOD | wrong), look_up).facts == facts
 
 
 @pytest.mark.parametrize("missing", ["id", "reference_id", "account_id", "direction", "amount", "currency", "status"])
 def test_an_adjustment_with_something_missing_is_not_believed(missing: str) -> None:
     answer = {name: value for name, value in GOOD.items() if name != missing}
-    assert unavailable(http(answer)).facts == {"what": "garbage"}
+    assert unavailable(http(answer)).facts["what"] in ("garbage", "not_believed")
 
 
 @pytest.mark.parametrize(
     "other", [{"reference_id": "pay-2"}, {"account_id": "a-2"}, {"amount": "123.46"}, {"amount": "1.00"}], ids=str
 )
 def test_an_answer_about_something_else_is_not_believed(other: dict[str, Any]) -> None:
-    assert unavailable(http(GOOD | other, "200 OK")).facts == {"what": "garbage"}
+    assert unavailable(http(GOOD | other, "200 OK")).facts == {"what": "not_believed"}
 
 
 def test_a_look_up_answered_with_another_reference_is_not_believed() -> None:
-    assert unavailable(found(GOOD | {"reference_id": "pay-2"}), look_up).facts == {"what": "garbage"}
+    assert unavailable(found(GOOD | {"reference_id": "pay-2"}), look_up).facts == {"what": "not_believed"}
 
 
 BODIES = [
@@ -218,6 +220,24 @@ def test_only_an_empty_list_says_that_nothing_was_booked() -> None:
 
 
 # The definite no
+
+
+@pytest.mark.parametrize(
+    ("said", "ours"),
+    [
+        *(("insufficient funds in the account that it is paid from", True), ("INSUFFICIENT_FUNDS", True)),
+        *(("the account is closed", False), ("the account has a limit", False), ("", False)),
+    ],
+)
+def test_that_the_desks_account_is_empty_is_told_from_a_no_to_the_credit(said: str, ours: bool) -> None:
+    with Wire(http({"error": said}, "422 Unprocessable Entity")) as bank, pytest.raises(BankRefused) as refusal:
+        credit(bank.url)
+    assert refusal.value.ours is ours
+
+
+@pytest.mark.parametrize(("status", "ours"), [("401 Unauthorized", True), ("403 Forbidden", True), ("500 Oh", False)])
+def test_a_bank_that_does_not_let_us_in_is_ours_to_mend(status: str, ours: bool) -> None:
+    assert unavailable(http({"error": "who?"}, status)).alarm == ("DeskRefused" if ours else None)
 
 
 @pytest.mark.parametrize("status", ["400 Bad Request", "422 Unprocessable Entity"])

@@ -106,6 +106,16 @@ def test_a_refused_credit_has_the_banks_words_and_is_not_booked(world: World) ->
         world.bank.find("pay-1")
 
 
+def test_that_the_desks_account_is_empty_is_told_from_a_no_to_the_credit(world: World) -> None:
+    world.simulated.refuse_next()
+    world.simulated.fail_next(Fault.NO_FUNDS, Operation.CREDIT)
+    for reference_id, ours in (("pay-1", False), ("pay-2", True), ("pay-2", True)):
+        with pytest.raises(BankRefused) as refusal:
+            world.pay(reference_id)
+        assert refusal.value.ours is ours
+    assert world.simulated.records() == []
+
+
 def test_what_was_refused_once_is_never_booked_under_its_reference(world: World) -> None:
     world.simulated.refuse_next()
     for _ in range(3):
@@ -181,6 +191,18 @@ def test_looking_changes_nothing(world: World) -> None:
     assert world.simulated.state() == before
 
 
+def test_another_adjustment_is_never_taken_for_the_one_that_was_asked_for(world: World) -> None:
+    """What was done is done: the next look-up tells."""
+    world.pay("pay-1")
+    for operation, ask in ((Operation.CREDIT, world.pay), (Operation.FIND, world.bank.find)):
+        world.simulated.fail_next(Fault.ANOTHER, operation)
+        with pytest.raises(BankUnavailable) as refusal:
+            ask("pay-2")
+        assert refusal.value.facts == {"what": "not_believed"}
+    assert world.bank.find("pay-2").reference_id == "pay-2"
+    assert [record.terms.reference_id for record in world.simulated.records()] == ["pay-1", "pay-2"]
+
+
 # Faults
 
 FACTS = {
@@ -197,7 +219,7 @@ SLOW = {Fault.TIMEOUT_BEFORE, Fault.TIMEOUT_AFTER}
 
 
 def test_every_fault_is_told_here() -> None:
-    assert FACTS.keys() == {*Fault} - {Fault.REFUSE}
+    assert FACTS.keys() == {*Fault} - {Fault.REFUSE, Fault.NO_FUNDS, Fault.ANOTHER}
 
 
 @pytest.mark.parametrize("fault", FACTS)

@@ -205,9 +205,9 @@ def test_what_is_public_is_asked_without_our_key() -> None:
 
 def test_nonces_ascend_within_a_millisecond_and_when_the_clock_goes_back() -> None:
     times = iter([NOW, NOW, NOW + timedelta(microseconds=999), NOW - timedelta(hours=1), NOW + timedelta(seconds=1)])
-    with scripted({"GetOrderStatus": NOT_FOUND}, clock=lambda: next(times)) as (exchange, script):
+    with scripted({"GetOrderStatus": Answer(500, "")}, clock=lambda: next(times)) as (exchange, script):
         for _ in range(5):
-            with pytest.raises(ExchangeOrderUnknown):
+            with pytest.raises(ExchangeUnavailable):
                 exchange.order("BTC", "1")
     nonces = [int(asked.headers["Nonce"]) - NOW_MS for asked in script.asked]
     assert nonces == [0, 1, 2, 3, 1000]
@@ -215,10 +215,10 @@ def test_nonces_ascend_within_a_millisecond_and_when_the_clock_goes_back() -> No
 
 def test_threads_share_no_nonce() -> None:
     def ask(_: int) -> None:
-        with pytest.raises(ExchangeOrderUnknown):
+        with pytest.raises(ExchangeUnavailable):
             exchange.order("BTC", "1")
 
-    with scripted({"GetOrderStatus": NOT_FOUND}) as (exchange, script), ThreadPoolExecutor(8) as threads:
+    with scripted({"GetOrderStatus": Answer(500, "")}) as (exchange, script), ThreadPoolExecutor(8) as threads:
         list(threads.map(ask, range(40)))
     assert {int(asked.headers["Nonce"]) - NOW_MS for asked in script.asked} == set(range(40))
 
@@ -271,6 +271,20 @@ def test_a_definite_no_is_a_refusal(answer: str) -> None:
     with scripted({"SendOrder": answer}) as (exchange, script), pytest.raises(ExchangeRefused):
         exchange.place(SELL)
     assert script.functions == ["SendOrder"]
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "ours"),
+    [
+        *(("Not_Enough_Funds", 101, True), ("Insufficient funds", 101, True), ("Exceeds_Daily_Limit", 101, True)),
+        *(("Not Authorized", 20, True), ("Operation Failed", 101, False), ("Invalid_Quantity", 100, False)),
+    ],
+)
+def test_a_refusal_of_the_desks_account_is_told_from_one_of_the_order(message: str, code: int, ours: bool) -> None:
+    rejected = json.dumps({"status": "Rejected", "errormsg": message, "errorcode": code})
+    with scripted({"SendOrder": rejected}) as (exchange, _), pytest.raises(ExchangeRefused) as refusal:
+        exchange.place(SELL)
+    assert refusal.value.ours is ours
 
 
 @pytest.mark.parametrize("again", [INSTRUMENTS, Answer(500, ""), "", json.dumps([BTC | {"QuantityIncrement": None}])])
@@ -432,7 +446,7 @@ def test_an_order_is_told_alone_or_in_an_array_of_one(wrapped: bool) -> None:
     with scripted({"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))}) as (exchange, _):
         assert exchange.order("BTC", "2543565231") == OrderReport(
             exchange_order_id="2543565231",
-            client_order_id=str(NUMBER),
+            client_order_id=None,
             side=Side.SELL,
             quantity=Quantity("0.345", "BTC"),
             state=State.WORKING,
@@ -483,19 +497,24 @@ def test_an_order_in_a_market_that_has_gone_is_not_called_unknown() -> None:
 
 
 UNREADABLE: dict[str, tuple[object, ...]] = {  # None: left out
-    "OrderId": (2543565232, '"2543565231"'),
-    "Account": (450, None),
+    "OrderId": ('"2543565231"',),
+    "Account": (None,),
     "Side": ('"Short"', 0, "[]"),
-    "OrderState": ('"Sleeping"', 1, "{}", None, '"FullyExecuted"'),
+    "OrderState": ('"Sleeping"', 1, "{}", None),
     "Instrument": (10, None),
-    "ClientOrderId": (None,),
-    "QuantityExecuted": (
-        *(None, '"0.123"', "true", "NaN", "Infinity", "-0.123", "0.346", 0),
-        *("1e999999999", "1e-29", "1e9999999999999999999999"),
-    ),
-    "OrigQuantity": ("0.122", None),
-    "GrossValueExecuted": (None, 0, -1, "2345." + "0" * 28 + "1", "1" + "0" * 28),
+    "QuantityExecuted": (None, '"0.123"', "true", "1e9999999999999999999999"),
+    "OrigQuantity": (None,),
+    "GrossValueExecuted": (None,),
 }
+NOT_BELIEVED: dict[str, tuple[object, ...]] = {
+    "OrderId": (2543565232,),
+    "Account": (450,),
+    "OrderState": ('"FullyExecuted"',),
+    "QuantityExecuted": ("NaN", "Infinity", "-0.123", "0.346", 0, "1e999999999", "1e-19", "1e-999999999"),
+    "OrigQuantity": ("0.122", "1" + "0" * 15, "1" * 39),
+    "GrossValueExecuted": (0, -1, "2345." + "0" * 18 + "1", "1" + "0" * 15),
+}
+BAD_FEES = ("NaN", "1e-19", "1e15", "-1e15", "1e999999999")
 
 
 @pytest.mark.parametrize(
@@ -511,6 +530,19 @@ UNREADABLE: dict[str, tuple[object, ...]] = {  # None: left out
 def test_an_order_that_can_not_be_read_is_not_unknown(answer: Scripted) -> None:
     """Nor anything else."""
     unavailable(looked_up, {"GetOrderStatus": answer, "GetAccountTrades": array(trade(1))})
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        *({"GetOrderStatus": order(**{name: value})} for name, values in NOT_BELIEVED.items() for value in values),
+        *({"GetAccountTrades": array(trade(1, Fee=fee))} for fee in BAD_FEES),
+        *({"GetAccountTrades": array(trade(1, Quantity=quantity))} for quantity in ("-0.123", "1e-19", "NaN")),
+    ],
+)
+def test_what_can_not_be_is_not_believed(answers: Answers) -> None:
+    said = {"GetOrderStatus": order(), "GetAccountTrades": array(trade(1)), **answers}
+    assert unavailable(looked_up, said)[0] == {"what": "not_believed"}
 
 
 # Fees
@@ -529,13 +561,13 @@ def test_a_fee_in_a_product_traded_nowhere_is_named_by_the_products() -> None:
 
 
 def test_quantities_and_fees_of_all_trades_are_added_exactly() -> None:
-    first = trade(1, Quantity="0.0000000000000000000000000001", Fee="0.0000000000000000000000000001")
+    first = trade(1, Quantity="0.000000000000000001", Fee="0.000000000000000001")
     second = trade(2, Quantity="9999999999", Fee="9999999999")
     third = trade(3, Quantity="0.003", Fee="0.5", FeeProductId=1)
-    executed = "9999999999.0030000000000000000000000001"
+    executed = "9999999999.003000000000000001"
     whole = order(OrigQuantity="9" * 10 + ".5", QuantityExecuted=executed)
     assert fees_of(first, second, third, GetOrderStatus=whole) == (
-        Money("9999999999.0000000000000000000000000001"),
+        Money("9999999999.000000000000000001"),
         {"BTC": Decimal("0.5")},
     )
 
@@ -644,6 +676,50 @@ def test_an_order_that_fills_while_we_look_is_found() -> None:
     with scripted(answers) as (exchange, _):
         seen = exchange.find("BTC", OURS)
     assert (seen.state, seen.executed) == (State.FULLY_EXECUTED, Quantity("0.123", "BTC"))
+
+
+def test_a_trade_that_leads_to_another_order_finds_nothing() -> None:
+    """Its number is ours and the order's is not: it may be anybody's."""
+    trades, other = array(trade(1)), order(ClientOrderId=NUMBER - 1)
+    answers = {**UNKNOWN_TO_ALL, "GetAccountTrades": trades, "GetOrderStatus": other}
+    assert unavailable(found, answers)[0] == {"what": "not_believed"}
+
+
+# Forgotten by GetOrderStatus
+
+OVER = order(OrderState='"Canceled"')
+
+
+def test_an_order_that_only_the_history_knows_is_told() -> None:
+    others = array(order(OrderId=7, ClientOrderId=7, **UNTOUCHED))
+    pages: list[Scripted] = [others, array(OVER)]
+    answers: Answers = {"GetOrderStatus": NOT_FOUND, "GetOrdersHistory": pages, "GetAccountTrades": array(trade(1))}
+    with scripted(answers) as (exchange, script):
+        seen = looked_up(exchange)
+    assert (seen.exchange_order_id, seen.state, seen.executed) == (
+        "2543565231",
+        State.CANCELED,
+        Quantity("0.123", "BTC"),
+    )
+    first = next(asked for asked in script.asked if asked.function == "GetOrdersHistory")
+    assert (first.query["OriginalOrderId"], first.query["Depth"]) == ("2543565231", "200")
+
+
+def test_an_order_that_the_history_does_not_know_either_is_unknown() -> None:
+    answers = {"GetOrderStatus": NOT_FOUND, "GetOrdersHistory": NOTHING}
+    for ask in (looked_up, cancelled):
+        with scripted(answers) as (exchange, _), pytest.raises(ExchangeOrderUnknown):
+            ask(exchange)
+
+
+def test_an_order_is_not_unknown_where_the_history_was_not_read() -> None:
+    unavailable(looked_up, {"GetOrderStatus": NOT_FOUND, "GetOrdersHistory": Answer(500, "")})
+
+
+def test_an_order_that_only_the_history_knows_is_over_and_left_alone() -> None:
+    with scripted({"GetOrderStatus": NOT_FOUND, "GetOrdersHistory": array(OVER)}) as (exchange, script):
+        cancelled(exchange)
+    assert script.functions == ["GetOrderStatus", "GetOrdersHistory"]
 
 
 def test_an_order_with_a_trade_is_never_unknown() -> None:

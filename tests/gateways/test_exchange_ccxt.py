@@ -330,14 +330,25 @@ def test_of_orders_in_a_market_that_is_gone_nothing_is_known(stub: Stub, answer:
 
 # What becomes of an order that is placed
 
-NO_ORDER = [
+OURS_TO_MEND = [  # the desk's account and key, whatever the order is
     said(-2010, "Account has insufficient balance for requested action."),
     said(-1010, "Account has insufficient balance for requested action."),
     said(-2010, "This symbol is not permitted for this account."),
     said(-2010, "This symbol is restricted for this account."),
     said(-2010, "This account may not place or cancel orders."),
     said(-2010, "This action is disabled on this account."),
+    said(-2010, "Rest API trading is not enabled."),
     said(-2010, "Filter failure: MAX_NUM_ORDERS"),
+    said(-1013, "Filter failure: EXCHANGE_MAX_NUM_ORDERS"),
+    said(-1013, "Filter failure: MAX_POSITION"),
+    said(-1022, "Signature for this request is not valid."),
+    said(-1002, "You are not authorized to execute this request.", 401),
+    said(-2014, "API-key format invalid.", 401),
+    said(-2015, "Invalid API-key, IP, or permissions for action.", 401),
+    said(-2015, "Invalid API-key, IP, or permissions for action."),
+]
+NO_ORDER = [
+    *OURS_TO_MEND,
     said(-2010, "Iceberg orders are not supported for this symbol."),
     said(-1013, "Filter failure: LOT_SIZE"),
     said(-1013, "Filter failure: PRICE_FILTER"),
@@ -384,11 +395,8 @@ MAYBE: list[tuple[Scripted, str]] = [
     (said(-1016, "This service is no longer available.", 503), "exchange_error"),
     (said(-1021, "Timestamp for this request is outside of the recvWindow."), "clock"),
     (said(-1021, "Timestamp for this request was 1000ms ahead of the server's time."), "clock"),
-    (said(-1022, "Signature for this request is not valid."), "refused"),
-    (said(-1002, "You are not authorized to execute this request.", 401), "refused"),
-    (said(-2014, "API-key format invalid.", 401), "refused"),
-    (said(-2015, "Invalid API-key, IP, or permissions for action.", 401), "refused"),
-    (said(-2015, "Invalid API-key, IP, or permissions for action."), "refused"),
+    (said(0, "", 401), "refused"),
+    (Answer(401, ""), "refused"),
     (Answer(403, "<html>Request blocked: LOT_SIZE</html>", content_type="text/html"), "refused"),
     (said(-1003, "Too many requests queued.", 429), "rate_limit"),
     (said(-1003, "Way too much request weight used; IP banned until 1767225600000.", 418), "rate_limit"),
@@ -416,6 +424,7 @@ def test_what_can_not_go_together_with_an_order_is_a_refusal(stub: Stub, answer:
     with pytest.raises(ExchangeRefused) as refused:
         stub.exchange.place(SELL)
     told = json.loads(answer.body)
+    assert refused.value.ours is (answer in OURS_TO_MEND)
     assert refused.value.facts == {"reason": told["msg"], "code": told["code"]}
     assert told["msg"] in refused.value.detail
 
@@ -616,16 +625,70 @@ def test_a_page_that_comes_again_is_not_counted_again(stub: Stub) -> None:
 @pytest.mark.parametrize(
     "answer",
     [
-        *("{}", "[]", order("AGREED"), order(status=""), order("FILLED", "0.34400000"), order("NEW", "0.34600000")),
-        *(order("NEW", executed) for executed in ("-0.10000000", "NaN", "1E+70", "lots")),
+        *("{}", "[]", order("AGREED"), order(status="")),
+        *(order("NEW", executed) for executed in ("NaN", "Infinity", "lots")),  # ccxt gives up
+        *(order("NEW", "1E+999999999"), order().replace('"0.00000000"', "1E-999999999", 1)),  # ccxt never would
         *(order(origQty=None), order(origQty=0.345), order("CANCELED", executedQty=None), order(executedQty=0)),
-        *(order(side="SHORT"), order(orderId=None), order(orderId=29)),
+        *(order(side="SHORT"), order(orderId=None), order(symbol=None)),
     ],
 )
 def test_an_order_that_can_not_be_read_is_no_order(stub: Stub, answer: str) -> None:
     stub.script("GET order", answer)
     stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000")]))
     assert what_of(lambda: stub.exchange.order("BTC", "28")) == "garbage"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(order("FILLED", "0.34400000"), order("NEW", "0.34600000")),
+        *(order("NEW", executed) for executed in ("-0.10000000", "1E-5", "1E+70", "1E+999")),
+        order("NEW", executed="0.0000000000000000001"),
+        order("NEW", origQty="1000000000000000.00000000"),
+        order("NEW", origQty="1" * 39),
+        *(order(orderId=29), order(symbol="ETHUSDT")),
+    ],
+)
+def test_an_order_that_can_not_be_is_not_believed(stub: Stub, answer: str) -> None:
+    stub.script("GET order", answer)
+    stub.script("GET myTrades", "[]")
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "not_believed"
+
+
+@pytest.mark.parametrize("other", [{"clientOrderId": "somebodyelsesorder"}, {"symbol": "ETHUSDT"}])
+def test_another_order_is_not_taken_for_ours(stub: Stub, other: dict[str, str]) -> None:
+    stub.script("GET order", order(**other))
+    assert what_of(lambda: stub.exchange.find("BTC", OURS)) == "not_believed"
+    stub.script("POST order", order(**other))
+    assert what_of(lambda: stub.exchange.place(SELL)) == "not_believed"
+
+
+@pytest.mark.parametrize("other", [{"orderId": 29}, {"symbol": "ETHUSDT"}])
+def test_the_end_of_another_order_is_not_that_of_ours(stub: Stub, other: dict[str, Any]) -> None:
+    stub.script("DELETE order", order("CANCELED", **other))
+    assert what_of(lambda: stub.exchange.cancel("BTC", "28")) == "not_believed"
+
+
+def test_an_order_found_by_binances_id_bears_the_name_that_it_tells(stub: Stub) -> None:
+    stub.script("GET order", order(clientOrderId="whoever"))
+    assert stub.exchange.order("BTC", "28").client_order_id == "whoever"
+
+
+AMOUNTS = ("-0.34500000", "1E-5", "1E+99", "0.0000000000000000001", "1000000000000000", "9" * 39)
+
+
+@pytest.mark.parametrize("told", [{name: amount} for name in ("qty", "quoteQty", "commission") for amount in AMOUNTS])
+def test_trades_of_amounts_that_can_not_be_are_not_believed(stub: Stub, told: dict[str, Any]) -> None:
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps([trade(1, "0.34500000", "6558.62250000") | told]))
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "not_believed"
+
+
+def test_trades_that_add_up_to_more_than_can_be_are_not_believed(stub: Stub) -> None:
+    trades = [trade(n, "0.17250000", "999999999999999") for n in (1, 2)]
+    stub.script("GET order", order("FILLED", "0.34500000"))
+    stub.script("GET myTrades", json.dumps(trades))
+    assert what_of(lambda: stub.exchange.order("BTC", "28")) == "not_believed"
 
 
 UNREADABLE = {

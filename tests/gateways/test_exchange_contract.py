@@ -21,24 +21,26 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
+    Tickers,
     Ticket,
     client_order_id,
 )
-from common.gateways.exchange.alphapoint import AlphaPointExchange
-from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.alphapoint import AlphaPointExchange, AlphaPointTickers
+from common.gateways.exchange.ccxt import BinanceTickers, CcxtExchange
 from common.market import MarketRules
 from common.money import ZERO, Money, Price, Quantity
 from sandbox.exchange import alphapoint
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.fake import Operation as FakeOperation
-from sandbox.exchange.faults import Fault, Faults
+from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults
 from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
 from sandbox.serving import serve
 
 DESK, MAKER = "desk", "maker"
 OURS = client_order_id("contract")
-OPERATIONS: list[FakeOperation] = ["rules", "place", "order", "find", "cancel"]
+OPERATIONS: list[FakeOperation] = ["ticker", "rules", "place", "order", "find", "cancel"]
 
 
 @dataclass(frozen=True)
@@ -46,9 +48,12 @@ class Doors:
     """An exchange, and how to make things go wrong in front of it."""
 
     exchange: Exchange
+    tickers: Tickers  # the same without a key
     refuse_next: Callable[[], None]
     fail_before_next: Callable[[FakeOperation], None]  # nothing is done
     drop_answer_next: Callable[[FakeOperation], None]  # it is done, and nobody told
+    mix_up_next: Callable[[FakeOperation], None]  # it tells of another order
+    ban: Callable[[], None]  # the next call is told how long to wait
 
 
 @dataclass(frozen=True)
@@ -71,19 +76,30 @@ class World:
 @contextmanager
 def _fake(venue: Venue) -> Iterator[Doors]:
     fake = FakeExchange(venue, DESK)
-    yield Doors(fake, fake.refuse_next, fake.fail_before_next, fake.drop_answer_next)
+    yield Doors(
+        fake,
+        fake,
+        fake.refuse_next,
+        fake.fail_before_next,
+        fake.drop_answer_next,
+        fake.mix_up_next,
+        lambda: fake.ban(RETRY_AFTER_SECONDS),
+    )
 
 
 @contextmanager
 def _binance(venue: Venue) -> Iterator[Doors]:
     faults, keys = Faults(), Credential(DESK, api_key="key", secret="secret")
-    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
     with serve(BinanceFace(venue, [keys], faults).decide, name="binance") as face:
         yield Doors(
             CcxtExchange(face.url, api_key=keys.api_key, secret=keys.secret),
+            BinanceTickers(face.url),
             refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
             fail_before_next=lambda operation: faults.fail_next(Fault.SERVER_ERROR, on[operation]),
             drop_answer_next=lambda operation: faults.fail_next(Fault.DROP_AFTER, on[operation]),
+            mix_up_next=lambda operation: faults.fail_next(Fault.ANOTHER, on[operation]),
+            ban=lambda: faults.fail_next(Fault.RATE_LIMIT),
         )
 
 
@@ -91,7 +107,7 @@ def _binance(venue: Venue) -> Iterator[Doors]:
 def _alphapoint(venue: Venue) -> Iterator[Doors]:
     faults = Faults()
     keys = alphapoint.Credential(DESK, api_key="key", secret="secret", account_id=449, user_id=446)
-    on = {"rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
+    on = {"ticker": "any", "rules": "any", "place": "place", "order": "order", "find": "order", "cancel": "cancel"}
     later = timedelta()
 
     def fail_next(kind: Fault, operation: FakeOperation) -> None:
@@ -111,9 +127,12 @@ def _alphapoint(venue: Venue) -> Iterator[Doors]:
                 secret=keys.secret,
                 clock=lambda: now() + later,
             ),
+            AlphaPointTickers(f"{face.url}/AP"),
             refuse_next=lambda: faults.fail_next(Fault.REFUSE, "place"),
             fail_before_next=lambda operation: fail_next(Fault.SERVER_ERROR, operation),
             drop_answer_next=lambda operation: fail_next(Fault.DROP_AFTER, operation),
+            mix_up_next=lambda operation: fail_next(Fault.ANOTHER, operation),
+            ban=lambda: faults.fail_next(Fault.RATE_LIMIT),
         )
 
 
@@ -189,6 +208,49 @@ def test_a_market_that_is_closed_is_none_to_place_in(world: World, known_before:
     world.venue.maintenance = False
     with pytest.raises(ExchangeOrderUnknown):
         world.exchange.find("BTC", OURS)
+
+
+# The ticker
+
+
+@pytest.fixture(params=["with a key", "without"])
+def tickers(request: pytest.FixtureRequest, world: World) -> Tickers:
+    """An exchange, and what anybody sees of it."""
+    return world.exchange if request.param == "with a key" else world.doors.tickers
+
+
+def test_a_ticker_is_the_best_bid_and_the_best_offer(world: World, tickers: Tickers) -> None:
+    for side, price in ((BUY, "99.97"), (BUY, "99.99"), (SELL, "100.01"), (SELL, "100.03")):
+        world.offer(side, "1", price)
+    assert tickers.ticker("BTC") == Ticker(bid=Price("99.99"), ask=Price("100.01"))
+    world.exchange.place(sell("1", "99.99"))
+    assert tickers.ticker("BTC").bid == Price("99.97"), "it is of now"
+
+
+def test_a_ticker_is_exact(world: World, tickers: Tickers) -> None:
+    world.offer(BUY, "1000000000", "0.12345678", symbol="PEPEUSDT")
+    world.offer(SELL, "1", "98765432.87654321", symbol="PEPEUSDT")
+    assert tickers.ticker("PEPE") == Ticker(bid=Price("0.12345678"), ask=Price("98765432.87654321"))
+
+
+@pytest.mark.parametrize("sides", [[], [BUY], [SELL]])
+def test_where_nobody_buys_or_nobody_sells_there_is_no_ticker(world: World, tickers: Tickers, sides: list[str]) -> None:
+    for side in sides:
+        world.offer(side, "1", "100")
+    with pytest.raises(MarketUnknown):
+        tickers.ticker("BTC")
+
+
+def test_a_market_that_is_not_there_or_closed_has_no_ticker(world: World, tickers: Tickers) -> None:
+    world.offer(BUY, "1", "99")
+    world.offer(SELL, "1", "101")
+    assert tickers.ticker("BTC")
+    for asset_id in ("XYZ", "USDT", "BT"):
+        with pytest.raises(MarketUnknown):
+            tickers.ticker(asset_id)
+    world.venue.maintenance = True
+    with pytest.raises(MarketUnknown):
+        tickers.ticker("BTC")
 
 
 # Orders
@@ -325,6 +387,53 @@ def test_somebody_elses_order_is_unknown(world: World) -> None:
     assert len(world.venue.open_orders(MAKER)) == 1
 
 
+# What can not be
+
+
+@pytest.mark.parametrize("operation", ["order", "find"])
+def test_another_order_is_never_taken_for_the_one_that_was_asked_for(world: World, operation: FakeOperation) -> None:
+    """An exchange that lists its orders, among which the adapter looks, can not be mixed up in `find`."""
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    world.exchange.place(sell("1", "100", name="anotheranotheranot"))
+    world.doors.mix_up_next(operation)
+    lists = isinstance(world.exchange, AlphaPointExchange) and operation == "find"
+    with pytest.raises(ExchangeUnavailable) as refusal:
+        _ask(world, operation, exchange_order_id)
+    assert refusal.value.facts["what"] == ("exchange_error" if lists else "not_believed")
+    told = _ask(world, operation, exchange_order_id)
+    assert isinstance(told, OrderReport)
+    assert told.exchange_order_id == exchange_order_id
+    assert told.client_order_id in (OURS, None)
+
+
+def test_an_order_is_told_under_the_name_that_the_exchange_knows(world: World) -> None:
+    exchange_order_id = world.exchange.place(sell("1", "100"))
+    lists = isinstance(world.exchange, AlphaPointExchange)
+    assert world.exchange.order("BTC", exchange_order_id).client_order_id == (None if lists else OURS)
+    assert world.exchange.find("BTC", OURS).client_order_id == OURS
+
+
+@pytest.mark.parametrize(("price", "believed"), [("99999999", True), ("100000000", False)])
+def test_an_amount_of_more_digits_than_can_be_written_down_is_not_believed(
+    world: World, price: str, believed: bool
+) -> None:
+    world.venue.deposit(MAKER, "USDT", Decimal(10**16))
+    world.offer(BUY, "10000000", price, symbol="PEPEUSDT")
+    ticket = sell("10000000", price, asset_id="PEPE")
+    if believed:
+        assert world.placed(ticket).gross == Money(Decimal(price) * 10**7)
+        return
+    exchange_order_id = world.exchange.place(ticket)
+    asks: list[Callable[[], object]] = [
+        lambda: world.exchange.order("PEPE", exchange_order_id),
+        lambda: world.exchange.find("PEPE", OURS),
+    ]
+    for ask in asks:
+        with pytest.raises(ExchangeUnavailable) as refusal:
+            ask()
+        assert refusal.value.facts["what"] == "not_believed"
+
+
 # Cancelling
 
 
@@ -345,11 +454,14 @@ def test_to_cancel_twice_is_to_cancel_once(world: World) -> None:
 # Refusals
 
 
+MORE_THAN_THERE_IS = [sell("100.00001", "100"), buy("1001", "100000000")]
+
+
 @pytest.mark.parametrize(
     "ticket",
     [
-        pytest.param(sell("100.00001", "100"), id="more than there is"),
-        pytest.param(buy("100", "10000000000.01"), id="more dollars than there are"),
+        pytest.param(MORE_THAN_THERE_IS[0], id="more than there is"),
+        pytest.param(MORE_THAN_THERE_IS[1], id="more dollars than there are"),
         pytest.param(sell("0.000015", "67187.30"), id="quantity off its step"),
         pytest.param(sell("1", "100.005"), id="price off its step"),
         pytest.param(sell("0", "100"), id="nothing"),
@@ -361,6 +473,7 @@ def test_an_order_that_can_not_be_is_refused_and_does_not_exist(world: World, ti
     with pytest.raises(ExchangeRefused) as refused:
         world.exchange.place(ticket)
     assert refused.value.detail
+    assert refused.value.ours is (ticket in MORE_THAN_THERE_IS), "the desk's funds are the desk's matter"
     assert world.venue.history(DESK) == []
     with pytest.raises(ExchangeOrderUnknown):
         world.exchange.find("BTC", OURS)
@@ -392,6 +505,8 @@ def test_a_repeat_of_an_order_is_never_called_a_refusal(world: World) -> None:
 
 def _ask(world: World, operation: FakeOperation, exchange_order_id: str) -> object:
     match operation:
+        case "ticker":
+            return world.exchange.ticker("BTC")
         case "rules":
             return world.exchange.rules("ETH")
         case "place":
@@ -411,6 +526,7 @@ def test_after_a_call_without_an_answer_the_next_is_answered(
     world: World, operation: FakeOperation, done: bool
 ) -> None:
     """The call itself finds the exchange unavailable."""
+    world.offer(BUY, "1", "90")
     exchange_order_id = world.exchange.place(sell("1", "100"))
     (world.doors.drop_answer_next if done else world.doors.fail_before_next)(operation)
     with pytest.raises(ExchangeUnavailable) as unavailable:
@@ -418,6 +534,14 @@ def test_after_a_call_without_an_answer_the_next_is_answered(
     assert unavailable.value.detail
     if operation != "place":
         _ask(world, operation, exchange_order_id)
+
+
+def test_who_asks_too_often_is_told_how_long_to_wait(world: World) -> None:
+    world.doors.ban()
+    with pytest.raises(ExchangeUnavailable) as unavailable:
+        world.exchange.find("BTC", OURS)
+    assert unavailable.value.facts["what"] == "rate_limit"
+    assert unavailable.value.facts["retry_after_seconds"] == RETRY_AFTER_SECONDS
 
 
 def test_an_order_whose_answer_was_lost_is_found(world: World) -> None:

@@ -115,6 +115,10 @@ def _rules(exchange: Exchange) -> object:
     return exchange.rules("BTC")
 
 
+def _ticker(exchange: Exchange) -> object:
+    return exchange.ticker("BTC")
+
+
 def _place(exchange: Exchange) -> object:
     return exchange.place(binance.SELL)
 
@@ -146,12 +150,14 @@ CALLS = [
     Call(BANK, "find", lambda bank: bank.find("pay-1"), {"data": [GOOD]}),
     Call(PRICES, "latest", _latest, '{"bitcoin":{"usd":67187.3,"last_updated_at":1711356300}}'),
     Call(BINANCE, "rules", _rules, MARKET),
+    Call(BINANCE, "ticker", _ticker, binance.TICKER),
     Call(BINANCE, "place", _place, binance.order(), (MARKET,)),
     Call(BINANCE, "order", _order, FILLED, (MARKET,), (TRADES,)),
     Call(BINANCE, "order, its trades", _order, TRADES, (MARKET, FILLED)),
     Call(BINANCE, "find", _find, FILLED, (MARKET,), (TRADES,)),
     Call(BINANCE, "cancel", _cancel, binance.order("CANCELED"), (MARKET,)),
     Call(ALPHAPOINT, "rules", _rules, LISTED),
+    Call(ALPHAPOINT, "ticker", _ticker, alphapoint.LEVEL_1, (LISTED,)),
     Call(ALPHAPOINT, "place", _place, alphapoint.ACCEPTED, (LISTED,)),
     Call(ALPHAPOINT, "order", _order, WORKING, (), (LISTED, TRADED)),
     Call(ALPHAPOINT, "order, its market", _order, LISTED, (WORKING,), (TRADED,)),

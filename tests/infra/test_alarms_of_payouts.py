@@ -50,10 +50,12 @@ class Rule:
 
 RULES = (
     Rule("PayoutsFailed", "PayoutsFailed", "payouts-failed"),
+    Rule("PayoutsToApprove", "PayoutsToApprove", "payouts-to-approve"),
     Rule("OrdersTurnedUp", "OrdersTurnedUp", "orders-turned-up"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
+    Rule("DeskRefused", "DeskRefused", "desk-refused"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
     Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
@@ -116,6 +118,11 @@ def _counted() -> set[str]:
                 match node:
                     case ast.Call(func=ast.Name(id="count"), args=[ast.Constant(value=str(name)), *_]):
                         found.add(name)
+                    case ast.FunctionDef(name="alarm"):  # what the gate of the gateways counts
+                        words = (str(node.value) for node in ast.walk(node) if isinstance(node, ast.Constant))
+                        found |= {word for word in words if re.fullmatch("[A-Z][a-z]+[A-Z][A-Za-z]+", word)}
+                    case ast.Call(func=ast.Name(id="count"), args=[ast.Name(id="alarm")]):
+                        pass
                     case ast.Call(func=ast.Name(id="count"), args=[computed, *_]):
                         (prefix,) = re.findall("'(Work|Orders)'", ast.dump(computed))
                         found |= {prefix + name.title().replace("_", "") for name in _endings(prefix, path)}

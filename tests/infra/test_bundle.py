@@ -26,9 +26,10 @@ from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
 from infra.grants import GRANTS, Secret
+from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
-from sandbox.exchange.venue import Symbol, Venue
+from sandbox.exchange.venue import Kind, Symbol, Venue
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
 from tests.doors import NEXT_SECRET
@@ -457,6 +458,32 @@ def test_an_order_is_placed_with_nothing_but_the_asset(embedded: Assets) -> None
     keys = Credential("desk", api_key="key", secret="secret")
     with serve(BinanceFace(venue, [keys], Faults()).decide, name="binance") as face:
         assert _run(embedded.with_exchange, code.format(url=face.url)).split() == ["WORKING", "CANCELED"]
+
+
+def test_a_ticker_is_asked_for_without_the_exchanges_packages_and_key(embedded: Assets) -> None:
+    """By the function that refreshes prices, which has neither."""
+    assert embedded.for_grant(GRANTS["orders.tend_market"]) is embedded.plain
+    venue = Venue(clock.now)
+    step = Decimal("0.00001")
+    venue.list_symbol(Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), step, step, Decimal(5), 1))
+    venue.open_account("maker", {"BTC": Decimal(1), "USDT": Decimal(1000)})
+    for side, price in (("BUY", "99"), ("SELL", "101")):
+        venue.place("maker", "BTCUSDT", side, Kind.LIMIT, quantity=Decimal(1), price=Decimal(price))
+    code = (
+        "import sys; sys.path.insert(0, '')\n"
+        "from common.gateways import configured\n"
+        "ticker = configured.tickers().ticker('BTC')\n"
+        "print(ticker.bid, ticker.ask)\n"
+    )
+    faces = {
+        "binance": BinanceFace(venue, [], Faults()).decide,
+        "alphapoint": AlphaPointFace(venue, [], Faults()).decide,
+    }
+    for exchange, decide in faces.items():
+        with serve(decide, name=exchange) as face:
+            url = f"{face.url}/AP" if exchange == "alphapoint" else face.url
+            environment = {**settled.ENVIRONMENT, "EXCHANGE": exchange, "EXCHANGE_URL": url}
+            assert _run(embedded.plain, code, **environment).split() == ["99", "101"]
 
 
 def test_a_package_that_has_changed_stops_the_build(tmp_path: Path) -> None:

@@ -474,7 +474,7 @@ def rounds(recorder: Recorder) -> None:
     with (
         patch.object(orders_schedule, "catalogue", lambda: desk.catalogue),
         patch.object(orders_schedule, "book", lambda: desk.book),
-        patch.object(orders_schedule, "_oracle", priced),
+        patch.object(configured, "prices", priced),
     ):
         for price in ("98", "102", "100"):
             oracle.set_price("btc", price)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -378,9 +379,11 @@ def test_every_alarm_names_its_runbook_and_tells_somebody(synth: Synth, environm
         assert alarm["AlarmActions"]
 
 
-def test_no_runbook_is_without_its_alarm(staging: Synthesised) -> None:
+def test_every_runbook_is_that_of_an_alarm_or_where_one_leads(staging: Synthesised) -> None:
+    pages = {str(path.relative_to(ROOT)): path.read_text() for path in (ROOT / RUNBOOKS).glob("*.md")}
     named = {alarm["AlarmDescription"].partition("Runbook: ")[2] for alarm in staging.of("CloudWatch::Alarm").values()}
-    assert named == {str(path.relative_to(ROOT)) for path in (ROOT / RUNBOOKS).glob("*.md")}
+    led_to = {f"{RUNBOOKS}/{page}" for alarm in named for page in re.findall(r"\]\(([a-z-]+\.md)\)", pages[alarm])}
+    assert named | led_to == set(pages)
 
 
 def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: Synthesised) -> None:

@@ -102,7 +102,7 @@ def test_a_sale_whose_look_up_is_not_believed_stays_held(desk: Desk, ann: Owner)
         desk.cash_out(ann, "1", key="k")
     with pytest.raises(SellOrderNotOpen):
         desk.voiding.void(order_id, "ticket 4711", "olga", dry_run=False)
-    assert [act.command for act in desk.operations.story(order_id).acts] == ["work redrive"]
+    assert [act.command for act in desk.operations.story(order_id).acts] == ["work redrive", "work decide-order"]
     desk.run()
     assert (status(desk, order_id), coins(desk, ann), executions(desk, order_id)) == (Status.NEW, (9, 1), [])
     desk.world.exchange = desk.world.fake

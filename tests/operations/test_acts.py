@@ -42,7 +42,12 @@ Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
 
 
-TERMS: Mapping[str, Terms] = {"work decide-payout": {"paid": "1.00"}}  # what is proposed, by the command
+# What is proposed, by the command.
+TERMS: Mapping[str, Terms] = {
+    "work approve-payout": {},
+    "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
+    "work decide-payout": {"paid": "1.00"},
+}
 
 
 def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOutcome:
@@ -67,6 +72,11 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
         "parked replay": desk.interventions.replay,
         "parked dismiss": desk.interventions.dismiss,
     }
+    if command == "prices confirm":
+        listing = desk.operations.listing(thing_id)
+        quote = listing.quote if listing.jump is None else listing.jump.quote
+        assert quote is not None
+        return desk.interventions.confirm_price(thing_id, quote.price, "by hand", "olga", dry_run=dry_run)
     if command in TERMS:
         given, reference = TERMS[command], "line 11"
         return desk.proposals.propose(command, thing_id, given, reference, "by hand", "olga", dry_run=dry_run)
@@ -93,15 +103,18 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
 
 
 def check(desk: Desk, seen: Seen) -> None:
-    """Of everything in the table that an id names, and of every event of the bank."""
+    """Of everything in the table that an id names, of every event of the bank, and of every price."""
     rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog}
     for item in desk.dynamo.items():
-        row, key = rows.get(item["SK"]["S"]), PrimaryKey(item["PK"]["S"], item["SK"]["S"])
+        key = PrimaryKey(item["PK"]["S"], item["SK"]["S"])
+        row = keys.PRICE if key.pk == keys.PRICE.pk else rows.get(key.sk)
         if row is None:
             continue
-        thing_id = row.id_of(key)
+        thing_id = key.sk if row is keys.PRICE else row.id_of(key)
         if row is keys.BANK_EVENT:
             offered = desk.operations.acts_on(desk.events.known(thing_id))
+        elif row is keys.PRICE:
+            offered = desk.operations.acts_on_price(desk.operations.listing(thing_id))
         else:
             offered = list(desk.operations.story(thing_id).acts)
         listed = [act.command for act in offered]
@@ -134,6 +147,11 @@ def undisturbed(desk: Desk) -> Desk:
 
 
 # Scenes
+
+
+def price_that_jumps(desk: Desk, ann: Owner) -> None:
+    desk.clock.forward(seconds=6)
+    desk.jump("BTC", "75")
 
 
 def orders_in_the_book(desk: Desk, ann: Owner) -> None:
@@ -330,10 +348,24 @@ def proposed(desk: Desk, thing_id: str, paid: str) -> str:
     return told.id
 
 
+def approved(desk: Desk, ann: Owner) -> None:
+    """A payout that is over the limit."""
+    rich = desk.customer("rich", usd="11000.00")
+    desk.clients(rich)
+    desk.buy(rich, "101")
+    thing_id = desk.cash_out(rich, "101").order_id
+    desk.world.machines.run()
+    check(desk, Counter())
+    told = desk.proposals.propose("work approve-payout", thing_id, {}, None, "he was called", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+
+
 SCENES: dict[str, Scene] = {
     "orders in the book": orders_in_the_book,
+    "a price that jumps": price_that_jumps,
     "an event of the bank": events_of_the_bank,
     "proposals": proposals,
+    "a payout over the limit": approved,
     "a sale that never arrives": sale_that_never_arrives,
     "a sale that turns up": sale_that_turns_up,
     "a sale that nobody buys": sale_that_nobody_buys,
@@ -451,6 +483,9 @@ def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
 def stuck(desk: Desk, ann: Owner, command: str) -> str:
     """The id of something that this may be done to."""
     of = command.partition(" ")[0]
+    if of == "prices":
+        desk.jump("BTC", "75")
+        return "BTC"
     if of == "orders":
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
@@ -461,9 +496,17 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
         desk.events.receive(an_event(desk, reference, event_id="evt_early", amount=Money(40)))
         desk.world.machines.run()
         return "evt_early"
-    if command == "offramp void":
+    if command == "work approve-payout":
+        desk.accounts.deposit(ann, "more", Money(11_000))
+        desk.buy(ann, "101")
+        thing_id = desk.cash_out(ann, "101").order_id
+        desk.world.machines.run()
+        return thing_id
+    if command in ("offramp void", "work decide-order"):
         desk.world.nobody_buys()
-        return cash_out(desk, ann)
+        thing_id = cash_out(desk, ann)
+        desk.clock.forward(minutes=2)
+        return thing_id
     if command.endswith(("redrive", "abandon-attempt", "decide-payout")) or of == "proposals":
         desk.world.simulated.set_outcome("pending")
         thing_id = (cash_out if of == "offramp" else withdraw)(desk, ann)

@@ -11,14 +11,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import EndpointConnectionError
 
 from common import keys
-from common.domain.catalogue.model import Asset, Execution, PrecisionLowered
-from common.domain.clients import Client, ClientKind, ClientNotFound, ClientStatus, ClientTaken
+from common.domain.catalogue.model import Asset, AssetMoved, Execution, PrecisionLowered
+from common.domain.clients import Client, ClientKind, ClientMoved, ClientNotFound, ClientStatus, ClientTaken
 from common.domain.ledger.model import AccountNotFound
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import ATTEMPTS_MAX, EventOutcome
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.machines import MachinesUnavailable
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.operations import schedule
 from functions.operations.model import (
@@ -32,8 +33,8 @@ from functions.operations.model import (
 )
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
-from tests.desk import NOON, Desk
-from tests.seen import around, before_next_write
+from tests.desk import NOON, STUCK_AFTER, Desk
+from tests.seen import around, before_next_write, block
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -202,6 +203,31 @@ def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
     desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga", dry_run=False)
 
 
+def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk) -> None:
+    """Neither by who has not seen it, nor by who says nothing of it."""
+
+    def save(changed: Asset, *, keep_active: bool = False) -> OperatorOutcome:
+        return desk.interventions.save_asset(changed, "4716", "olga", dry_run=False, keep_active=keep_active)
+
+    save(asset(), keep_active=True)
+    off, other = replace(asset(), active=False), replace(asset(), name="Optimism 2")
+    for keep_active in (False, True):
+        before_next_write(desk, lambda: save(off))
+        with pytest.raises(AssetMoved):
+            save(other, keep_active=keep_active)
+        assert desk.orders.catalogue.listing("OP").asset == off
+        save(asset())
+    save(off)
+    save(other, keep_active=True)
+    assert desk.orders.catalogue.listing("OP").asset == replace(other, active=False)
+
+
+def test_an_asset_is_new_once(desk: Desk) -> None:
+    before_next_write(desk, lambda: desk.interventions.save_asset(asset(), "a new coin", "oleg", dry_run=False))
+    with pytest.raises(AssetMoved):
+        desk.interventions.save_asset(asset(high="9"), "a new coin", "olga", dry_run=False)
+
+
 def test_a_reconciliation_cut_short_goes_on_behind_the_last_account(desk: Desk) -> None:
     for name in ("ann", "bob", "carl"):
         desk.customer(name)
@@ -234,6 +260,43 @@ class TestClients:
         assert entry.detail == f"{kind}, status from ACTIVE to BLOCKED: ticket 4716"
         again = desk.interventions.save_client(blocked, "ticket 4716", "olga", dry_run=False)
         assert (again.before, again.after, again.done) == ("BLOCKED", "BLOCKED", False)
+
+    @pytest.mark.parametrize("kind", ClientKind)
+    def test_keep_their_status_unless_one_is_given(self, desk: Desk, kind: ClientKind) -> None:
+        ann = desk.customer()
+        new = Client("main", kind, ann, ClientStatus.ACTIVE, desk.clock(), "acc-1" if kind is self.BANKING else None)
+        blocked = replace(new, status=ClientStatus.BLOCKED)
+        for given, keep, after in ((new, True, "ACTIVE"), (blocked, False, "BLOCKED"), (new, True, "BLOCKED")):
+            done = desk.interventions.save_client(given, "ticket 4716", "olga", dry_run=False, keep_status=keep)
+            assert done.after == after
+        assert desk.operations.client(kind, "main").status is ClientStatus.BLOCKED
+
+    @pytest.mark.parametrize("keep", [False, True], ids=["ACTIVE given", "none given"])
+    def test_are_not_unblocked_by_who_has_not_seen_them_blocked(self, desk: Desk, keep: bool) -> None:
+        ann = trader(desk)
+        moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-2")
+        before_next_write(desk, lambda: block(desk, ann, self.BANKING))
+        with pytest.raises(ClientMoved):
+            desk.interventions.save_client(moved, "a new account", "oleg", dry_run=False, keep_status=keep)
+        client = desk.operations.client(self.BANKING, "ann-bank")
+        assert (client.status, client.account_id) == (ClientStatus.BLOCKED, "acc-ann")
+
+    def test_are_not_paid_to_an_account_of_before(self, desk: Desk) -> None:
+        """Who blocks a client does not write back the account that he has read."""
+        ann = trader(desk)
+        moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-2")
+        before_next_write(desk, lambda: desk.interventions.save_client(moved, "a new account", "oleg", dry_run=False))
+        with pytest.raises(ClientMoved):
+            block(desk, ann, self.BANKING)
+        assert desk.operations.client(self.BANKING, "ann-bank").account_id == "acc-2"
+
+    @pytest.mark.parametrize("kind", ClientKind)
+    def test_are_new_once(self, desk: Desk, kind: ClientKind) -> None:
+        ann, bob = desk.customer("ann"), desk.customer("bob")
+        before_next_write(desk, lambda: self.saved(desk, bob, kind))
+        with pytest.raises(ClientMoved):
+            self.saved(desk, ann, kind)
+        assert desk.operations.client(kind, "main").owner == bob
 
     def test_of_two_kinds_may_have_one_id_and_are_two(self, desk: Desk) -> None:
         ann, bob = desk.customer("ann"), desk.customer("bob")
@@ -432,7 +495,7 @@ class TestTheSweeper:
     def test_counts_resting_orders_that_should_have_expired(self, desk: Desk) -> None:
         desk.buy(desk.customer(), "1", order_price="90")
         desk.clock.forward(days=31)
-        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0)
+        assert desk.sweeper.sweep(lambda: True) == Swept(overdue=1, started=0, parked=0, replayed=0, needs_person=1)
         desk.expire()
 
     def test_is_not_kept_by_what_waits_for_a_person_from_what_it_could_start(self, desk: Desk) -> None:
@@ -533,6 +596,27 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(keys.MACHINES)
     listed = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=100)
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
+
+
+@pytest.mark.parametrize("begin", ["a withdrawal", "an order in the book"])
+def test_what_nothing_has_moved_for_hours_needs_a_person(desk: Desk, begin: str) -> None:
+    """Whoever should move it, and whatever it says itself; nothing is written for it."""
+    ann = trader(desk)
+    if begin == "a withdrawal":
+        thing_id = desk.accounts.withdraw(ann, "w", Money(1), "ann-bank").made.transfer_id
+    else:
+        thing_id = desk.buy(ann, "1", order_price="90").order_id
+    due_at = desk.operations.story(thing_id).due_at
+    assert due_at is not None
+    before = desk.dynamo.items()
+    for late, needs_person in ((STUCK_AFTER - timedelta(seconds=1), False), (STUCK_AFTER, True)):
+        desk.clock.at = due_at + late
+        (listed,) = desk.operations.work(keys.BACKLOGS, overdue_only=True, limit=9)
+        assert (listed.id, listed.needs_person) == (thing_id, needs_person)
+        assert desk.operations.story(thing_id).needs_person is needs_person
+        swept = desk.sweeper.sweep(lambda: True)
+        assert (swept.overdue, swept.needs_person) == (1, int(needs_person))
+    assert desk.dynamo.items() == before
 
 
 def test_every_attempt_beyond_the_usual_ones_is_an_operators(desk: Desk) -> None:

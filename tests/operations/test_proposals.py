@@ -5,19 +5,28 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from common import keys
+from common.domain import work
+from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import Evidence
+from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
 from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.work import Unfinished
+from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
-from common.money import Money
+from common.gateways.exchange import ExchangeUnavailable
+from common.money import Money, Quantity
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
-from functions.operations.model import NothingKnown, NotProposable
+from common.table.transaction import Write
+from functions.operations.model import EvidenceNotBelieved, NothingKnown, NotProposable
 from tests.desk import Desk
 from tests.seen import (
     an_event,
@@ -29,6 +38,7 @@ from tests.seen import (
     desks_own,
     dollars,
     executions,
+    intent,
     status,
     waits_for_person,
 )
@@ -79,6 +89,12 @@ class TestProposing:
         assert waiting.waits_for == (
             f"another operator than otto: {PAYOUT} {order_id}: attempt 1, paid 99.00, reference {LINE}"
         )
+
+    def test_is_counted_by_the_sweeper_among_what_needs_a_person(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 0
+        propose(desk, order_id)
+        assert desk.sweeper.sweep(lambda: True).needs_person == 1
 
     def test_is_told_in_the_audit_and_in_both_lives(self, desk: Desk, ann: Owner) -> None:
         order_id = awaiting(desk, ann)
@@ -423,3 +439,211 @@ class TestPayouts:
         desk.run(days=1)
         assert (status(desk, order_id), dollars(desk, ann)[1]) == ("FILLED", Money(0))
         assert desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=9) == []
+
+
+class TestOrders:
+    def open_for_long(self, desk: Desk, owner: Owner) -> str:
+        """The id of a cash-out of 1 BTC at a limit of $98, of which the exchange has not told for hours."""
+        desk.world.nobody_buys()
+        order_id = desk.cash_out(owner, "1").order_id
+        desk.world.exchange = gone(desk)
+        desk.run(days=0.1)
+        return order_id
+
+    def test_what_was_executed_is_kept_with_the_order_and_its_machine_goes_on(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        desk.world.machines.restart()
+        proposed = propose_order(desk, order_id)
+        assert proposed.says.endswith(
+            "then it goes on with 0.4 BTC executed for $39.50, fee $0.04, unless the exchange itself says what can be "
+            "believed"
+        )
+        ran = len(executions(desk, order_id))
+        assert confirm(desk, proposed.id).done
+        order = exchange_orders.find(desk.table, order_id, 1)
+        assert order is not None
+        assert order.evidence == Evidence(
+            executed=Quantity(Decimal("0.4"), "BTC"),
+            gross=Money("39.50"),
+            fee=Money("0.04"),
+            reference=LINE,
+            operators="otto and olga",
+            at=order.updated_at,
+        )
+        assert (order.status, status(desk, order_id)) == (AtExchange.OPEN, "BASE_TXN_PENDING")
+        *_, event = desk.operations.story(order_id).events
+        assert (event.actor, event.reason) == (
+            "otto and olga",
+            f"the exchange has executed 0.4 BTC for $39.50, reference {LINE}",
+        )
+        assert len(executions(desk, order_id)) == ran + 1
+
+    def test_is_for_what_is_over_its_time_or_waits_for_a_person(self, desk: Desk, ann: Owner) -> None:
+        desk.world.nobody_buys()
+        order_id = desk.cash_out(ann, "1").order_id
+        due_at = desk.operations.story(order_id).due_at
+        assert due_at is not None
+        desk.clock.at = due_at - timedelta(seconds=1)
+        with pytest.raises(NotProposable, match="it is BASE_TXN_PENDING"):
+            propose_order(desk, order_id)
+        desk.clock.at = due_at
+        propose_order(desk, order_id)
+
+    @pytest.mark.parametrize(
+        ("executed", "gross", "fee"),
+        [
+            ("1.00000001", "100.00", "0.00"),  # more than was asked
+            ("0.5", "48.98", "0.00"),  # below its limit
+            ("0", "0.01", "0.00"),  # nothing, for something
+            ("0", "0.00", "0.01"),
+            ("0.5", "50.00", "50.01"),
+        ],
+    )
+    def test_what_no_order_can_have_come_to_is_not_believed(
+        self, desk: Desk, ann: Owner, executed: str, gross: str, fee: str
+    ) -> None:
+        order_id = self.open_for_long(desk, ann)
+        before = desk.dynamo.items()
+        for dry_run in (True, False):
+            with pytest.raises(EvidenceNotBelieved, match="can have come to"):
+                propose_order(desk, order_id, executed=executed, gross=gross, fee=fee, dry_run=dry_run)
+        assert desk.dynamo.items() == before
+
+    def test_what_the_exchange_decides_at_that_moment_counts(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        proposed = propose_order(desk, order_id).id
+        desk.world.exchange = desk.world.fake
+        before_next_write(desk, lambda: desk.offramp.cancel(order_id))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        assert status(desk, order_id) == "BASE_TXN_FAILED"
+        assert exchange_orders.find(desk.table, order_id, 1).evidence is None  # type: ignore[union-attr]
+        assert len(audited(desk)) == 1
+
+    def test_what_the_exchange_says_it_has_at_that_moment_counts(self, desk: Desk, ann: Owner) -> None:
+        """The sale goes on as it was, but its exchange order is another matter now."""
+        desk.world.nobody_buys()
+        desk.world.fake.drop_answer_next("place")
+        desk.world.fake.fail_before_next("find")
+        with pytest.raises(Unavailable):
+            desk.cash_out(ann, "1")
+        order_id = intent(desk)
+        desk.clock.forward(minutes=2)
+        proposed = propose_order(desk, order_id, executed="0", gross="0.00", fee="0.00").id
+        before_next_write(desk, lambda: desk.offramp.resolve(order_id))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        assert status(desk, order_id) == "BASE_TXN_PENDING"
+
+    def test_what_waits_for_a_person_is_its_machines_again(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        key = keys.SELL_ORDER(order_id=order_id)
+        stopped = work.needs_person(keys.SELL_ORDER, order_id, now=desk.clock(), waits_for="an operator: a test")
+        desk.table.write(Write.update(Unfinished(*key), *stopped))
+        confirm(desk, propose_order(desk, order_id).id)
+        assert waits_for_person(desk, order_id) is None
+
+    def test_is_of_the_exchange_order_that_was_meant(self, desk: Desk, ann: Owner) -> None:
+        """A sale that the exchange refused was asked for again, and is another order there."""
+        desk.world.fake.fail_before_next("place")
+        with pytest.raises(Unavailable):
+            desk.cash_out(ann, "1", key="k")
+        order_id = intent(desk)
+        desk.clock.forward(minutes=2)
+        proposed = propose_order(desk, order_id, executed="0", gross="0.00", fee="0.00").id
+        desk.world.nobody_buys()
+        desk.run(until=lambda: desk.operations.story(order_id).waits_for is None)
+        desk.mark("BTC", "100")
+        desk.cash_out(ann, "1", key="k")
+        desk.clock.forward(minutes=2)
+        with pytest.raises(NotProposable, match="it was about exchange order 1, and now it is 2"):
+            confirm(desk, proposed)
+
+    def test_a_batch_is_decided_as_a_sale_is(self, desk: Desk) -> None:
+        desk.list_exchange_asset()
+        desk.world.nobody_sells()
+        batch_id = desk.purchase(desk.customer("bob"), "20").batch_id
+        desk.run(days=0.001)
+        desk.world.exchange = gone(desk)
+        desk.run(days=0.1)
+        confirm(desk, propose_order(desk, batch_id, executed="0.1", gross="10.00", fee="0.01").id)
+        order = exchange_orders.find(desk.table, batch_id, 1)
+        assert order is not None
+        assert order.evidence is not None
+        assert order.evidence.executed == Quantity(Decimal("0.1"), "SOL")
+
+
+def propose_order(
+    desk: Desk,
+    thing_id: str,
+    by: str = "otto",
+    *,
+    executed: str = "0.4",
+    gross: str = "39.50",
+    fee: str = "0.04",
+    dry_run: bool = False,
+) -> OperatorOutcome:
+    """That the exchange has executed so much."""
+    told = {"executed": executed, "gross": gross, "fee": fee}
+    return desk.proposals.propose("work decide-order", thing_id, told, LINE, "its books", by, dry_run=dry_run)
+
+
+def gone(desk: Desk) -> Any:
+    """The exchange, which never answers again."""
+
+    def silent(*_: Any) -> Any:
+        raise ExchangeUnavailable("the exchange can not be reached", what="connection")
+
+    return around(desk.world.fake, order=silent, find=silent, cancel=silent, place=silent)
+
+
+class TestApprovals:
+    @pytest.fixture
+    def order_id(self, desk: Desk) -> str:
+        """Of a cash-out of $10,089.90, whose payout is over the limit."""
+        rich = desk.customer("rich", usd="11000.00")
+        desk.clients(rich)
+        desk.buy(rich, "101")
+        order_id = desk.cash_out(rich, "101").order_id
+        desk.run()
+        return order_id
+
+    def approve(self, desk: Desk, order_id: str, by: str = "otto", *, dry_run: bool = False) -> OperatorOutcome:
+        return desk.proposals.propose("work approve-payout", order_id, {}, None, "called back", by, dry_run=dry_run)
+
+    def test_a_payout_over_the_limit_is_paid_when_another_operator_confirms_it(self, desk: Desk, order_id: str) -> None:
+        acts = [act.command for act in desk.operations.story(order_id).acts]
+        assert acts[0] == "work approve-payout"
+        proposed = self.approve(desk, order_id)
+        assert proposed.says == (
+            "another operator than otto confirms it; then it may be paid: $10089.90 to the client rich-bank of rich"
+        )
+        desk.run(days=1)
+        assert attempts(desk, order_id) == []
+        with pytest.raises(OwnProposal):
+            confirm(desk, proposed.id, "otto")
+        confirm(desk, proposed.id)
+        desk.run()
+        assert status(desk, order_id) == "FILLED"
+        told = [event for event in desk.operations.story(order_id).events if event.actor == "otto and olga"]
+        assert [event.reason for event in told] == ["approved: $10089.90 may be paid"]
+
+    def test_a_proposal_without_a_reference_has_none(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id)
+        story = desk.operations.story(proposed.id)
+        assert story.proposal is not None
+        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90")
+        assert confirm(desk, proposed.id).done
+        desk.run()
+
+    def test_what_went_to_the_balance_meanwhile_is_not_approved(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id).id
+        before_next_write(desk, lambda: desk.by_hand("give_back", order_id, dry_run=False))
+        with pytest.raises(NotProposable, match="it has moved meanwhile"):
+            confirm(desk, proposed)
+        with pytest.raises(NotProposable, match="it is FILLED"):
+            confirm(desk, proposed)
+
+    def test_only_what_is_over_the_limit_is_approved(self, desk: Desk, ann: Owner) -> None:
+        with pytest.raises(NotProposable):
+            self.approve(desk, awaiting(desk, ann))

@@ -3,19 +3,23 @@ coins are conserved."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 
+from common.domain.catalogue.model import PriceUnavailable
+from common.domain.catalogue.store import NOTICE
 from common.domain.payouts.model import PayoutUnsettled
 from common.errors import Refusal
-from common.money import Money
+from common.money import Money, Price
 from common.owner import Owner
 from functions.accounts.model import Status as Paid
-from functions.orders.model import Status
+from functions.orders.model import Order, Side, Status
 from tests.depth import deep
 from tests.desk import Desk
 
@@ -95,8 +99,41 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
 
     @rule(asset=assets, price=prices)
     def the_market_moves(self, asset: str, price: str) -> None:
+        self.desk.clock.forward(seconds=6)
         self.desk.mark(asset, price)
         self.desk.match(asset)
+
+    @rule(asset=assets, price=prices)
+    def a_price_is_about_to_count(self, asset: str, price: str) -> None:
+        """What is filled before it does is filled at the worse one."""
+        self.desk.clock.forward(seconds=6)
+        now = self.desk.catalogue.listing(asset).quote
+        assert now is not None
+        known, before = (Price(price), now.price), self._completed()
+        self.desk.mark(asset, price, NOTICE)
+        with suppress(PriceUnavailable):  # the one before is too old
+            self.desk.match(asset)
+        for order in self._completed().values():
+            if order.order_id not in before:
+                worse = max(known) if order.order_type is Side.BUY else min(known)
+                assert order.price_per_unit == worse
+
+    @rule(asset=assets, price=prices, user=users, side=st.sampled_from(["BUY", "SELL"]))
+    def a_price_jumps(self, asset: str, price: str, user: str, side: str) -> None:
+        """Nothing is traded any more, until the market moves."""
+        self.desk.jump(asset, price)
+        before = self._completed()
+        with pytest.raises(PriceUnavailable):
+            self.desk.match(asset)
+        assert self._attempt(lambda: self.desk.place(self.owners[user], side, "1", asset)) is None
+        assert self._completed() == before
+
+    def _completed(self) -> dict[str, Order]:
+        """Every order that is, by its id."""
+        items = [item for item in self.desk.dynamo.items() if item.get("entity_type") == {"S": "order"}]
+        named = {str(item["PK"]["S"]): self.owners[item["username"]["S"]] for item in items}
+        orders = (self.desk.orders.order(owner, order_id) for order_id, owner in named.items())
+        return {order.order_id: order for order in orders if order.status is Status.COMPLETED}
 
     @rule(days=st.sampled_from([1, 31]))
     def time_passes(self, days: int) -> None:

@@ -18,8 +18,9 @@ from functions.orders.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
     OrderNotPending,
+    Side,
     Status,
-    book_price,
+    book_rank,
 )
 from tests.desk import Desk
 
@@ -73,10 +74,12 @@ def test_only_orders_that_the_market_has_crossed_are_read(desk: Desk) -> None:
     assert desk.match() == 3  # sales at 101 to 103
 
 
-def test_the_book_sorts_by_price_as_a_number() -> None:
+@pytest.mark.parametrize("side", Side)
+def test_the_book_sorts_by_price_as_a_number_the_best_first(side: Side) -> None:
     prices = ["0.000000000000000001", "0.5", "9.99", "10", "100", "9999999999.999999999999999999"]
-    written = [book_price(Price(p)) for p in prices]
-    assert written == sorted(written)
+    written = [book_rank(side, Price(p)) for p in prices]
+    assert written == sorted(written, reverse=side is Side.BUY)
+    assert len(set(written)) == len(prices)
     assert {len(w) for w in written} == {29}
 
 
@@ -199,7 +202,7 @@ def test_matching_that_runs_out_of_time_goes_on_in_the_next_round(desk: Desk) ->
         desk.buy(ann, "1", order_price="90")
     desk.mark("BTC", "90")
     time_left = iter([True, True, False])
-    assert desk.book.match(desk.catalogue.listing("BTC"), lambda: next(time_left)) == 2
+    assert desk.book.match(desk.catalogue, "BTC", lambda: next(time_left)) == 2
     assert desk.match() == 3
 
 

@@ -214,8 +214,8 @@ def test_a_price_from_the_future_is_not_traded_on(desk: Desk) -> None:
     asset, now = desk.list_asset("AI"), desk.clock.at
     ahead = Listing(asset, Quote(Price(100), "test", now + timedelta(seconds=31)))
     with pytest.raises(PriceUnavailable, match="from the future"):
-        ahead.tradable_quote(now)
-    assert Listing(asset, Quote(Price(100), "test", now + timedelta(seconds=30))).tradable_quote(now)
+        ahead.tradable_ask(now)
+    assert Listing(asset, Quote(Price(100), "test", now + timedelta(seconds=30))).tradable_ask(now)
 
 
 def test_all_processes_change_the_price_at_one_instant_however_old_their_views(desk: Desk) -> None:

@@ -1,12 +1,11 @@
 """What the clock does: prices, fills and expiry, however the round is disturbed."""
 
-from datetime import timedelta
-
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
 from common.domain.catalogue.model import Quote
+from common.gateways import configured
 from common.money import Price
 from functions.orders import schedule
 from functions.orders.model import Order, Status
@@ -25,11 +24,12 @@ class Context(LambdaContext):
 @pytest.fixture
 def oracle(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Oracle:
     """The schedule's door opened onto the desk of the test and a market that the test moves."""
-    found = Oracle(desk.clock, seed=1, ids={"BTC": "btc"})
+    found = Oracle(desk.clock, seed=1, ids={"BTC": "btc", "AAA": "aaa"})
     found.set_price("btc", "100")
     monkeypatch.setattr(schedule, "catalogue", lambda: desk.catalogue)
     monkeypatch.setattr(schedule, "book", lambda: desk.book)
-    monkeypatch.setattr(schedule, "_oracle", lambda _: found)
+    monkeypatch.setattr(configured, "prices", lambda _: found)
+    monkeypatch.setattr(configured, "tickers", lambda: desk.world.exchange)
     monkeypatch.setattr(clock, "now", desk.clock)
     return found
 
@@ -87,24 +87,6 @@ def test_what_is_past_its_time_is_cancelled_by_the_clock(desk: Desk, oracle: Ora
     desk.clock.forward(days=31)
     assert schedule.expire_orders({}, Context()) == {"expired": 1}
     assert desk.orders.order(ann, order.order_id).status is Status.CANCELLED
-
-
-def test_a_slip_of_the_source_is_not_traded_on_a_jump_is_after_minutes(desk: Desk, oracle: Oracle) -> None:
-    ann = desk.customer()
-    desk.buy(ann, "1", order_price="90")
-    oracle.set_price("btc", "1")
-    for _ in range(2):
-        desk.clock.forward(seconds=50)
-        assert schedule.tend_market({}, Context()) == {"marked": 0, "filled": 0}
-    desk.clock.forward(minutes=1)  # the latest price is older than its 120 s: nothing is traded any more
-    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 0}
-    desk.clock.forward(seconds=6)
-    assert schedule.tend_market({}, Context()) == {"marked": 1, "filled": 1}
-
-
-def test_a_quote_from_the_future_is_left_out_and_does_not_block_the_asset(desk: Desk, oracle: Oracle) -> None:
-    ahead = Quote(Price(100), "test", desk.clock.at + timedelta(days=3650))
-    assert not desk.catalogue.listing("BTC").believable(ahead, desk.clock.at)
 
 
 def test_one_broken_order_does_not_stand_in_the_way_of_the_others(

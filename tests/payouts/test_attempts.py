@@ -26,12 +26,12 @@ from common.domain.payouts.model import (
     next_stage,
 )
 from common.domain.payouts.model import Attempt as PayoutAttempt
-from common.gateways.bank import Adjustment
+from common.gateways.bank import Adjustment, BankUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
-from tests.desk import BACK_OFF, Desk
+from tests.desk import BACK_OFF, PAYOUT_MAX, Desk
 from tests.seen import (
     around,
     attempts,
@@ -191,21 +191,96 @@ def test_a_bank_that_refuses_at_last_after_its_silence_has_rejected_one_attempt(
     assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
 
 
-def test_a_credit_for_another_account_or_amount_decides_nothing(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+# What the bank tells does not fit
+
+MISFITS = {
+    "a cent more": ({"amount": Money("99.91")}, "$99.91 instead of $99.90"),
+    "a fee less": ({"amount": Money("98.90")}, "$98.90 instead of $99.90"),
+    "less than a cent more": ({"amount": Money("99.901")}, "$99.901 instead of $99.90"),
+    "nothing": ({"amount": Money(0)}, "$0.00 instead of $99.90"),
+    "negative": ({"amount": Money("-99.90")}, "$-99.90 instead of $99.90"),
+    "beyond all money": ({"amount": Money("9" * 41)}, f"${'9' * 41}.00 instead of $99.90"),
+    "another account": ({"account_id": "acc-eve"}, "another account"),
+    "another reference": ({"reference_id": "pay-1"}, "reference pay-1"),
+}
+
+
+def tells(desk: Desk, **wrong: Any) -> None:
+    """The bank's answers are so, and its webhooks are lost."""
+
     def other(real: Callable[..., Adjustment], *asked: Any) -> Adjustment:
-        return replace(real(*asked), amount=Money("99.91"))
+        return replace(real(*asked), **wrong)
 
     desk.world.bank = around(desk.world.simulated, credit=other, find=other)
-    order = desk.cash_out(ann, "1")
-    began = desk.clock.at
     desk.world.deliver_event = lambda *_: None
-    desk.run(until=lambda: desk.clock.at >= began + timedelta(minutes=30))
-    assert (status(desk, order.order_id), decided(desk, order.order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
-    assert counted["BankMismatch"] > 0
-    assert overdue(desk) == [order.order_id]
+
+
+@pytest.mark.parametrize(("wrong", "says"), MISFITS.values(), ids=MISFITS)
+def test_an_answer_that_does_not_fit_decides_nothing_and_waits_for_a_person(
+    desk: Desk, ann: Owner, counted: Counter[str], wrong: dict[str, Any], says: str
+) -> None:
+    """Each redrive asks again; what then fits decides."""
+    tells(desk, **wrong)
+    order_id = desk.cash_out(ann, "1").order_id
+    for asked in (1, 2):
+        desk.run()
+        assert (status(desk, order_id), decided(desk, order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
+        why = waits_for_person(desk, order_id) or ""
+        assert why.startswith(f"an operator: the bank tells of {says} for {order_id}-01, adjustment adj_")
+        assert (counted["BankMismatch"], overdue(desk)) == (asked, [order_id])
+        execution = executions(desk, order_id)[-1]
+        assert (execution.error, execution.cause) == ("WaitsForOperator", why)
+        told_last = desk.operations.story(order_id).events[-1]
+        assert why == f"an operator: {told_last.reason}"
+        if asked == 2:
+            desk.world.bank = desk.world.simulated
+        desk.interventions.redrive(order_id, "the bank has looked at it", "olga", dry_run=False)
+    desk.run()
+    assert (status(desk, order_id), counted["BankMismatch"]) == (Status.FILLED, 2)
+
+
+@pytest.mark.parametrize(("says", "decisions"), [("complete", ["COMPLETED"]), ("fail", ["REJECTED", "COMPLETED"])])
+def test_a_right_event_decides_what_waits_for_a_person(desk: Desk, ann: Owner, says: str, decisions: list[str]) -> None:
+    deliver_event = desk.world.deliver_event
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    tells(desk, amount=Money("98.90"))
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run()
+    assert waits_for_person(desk, order_id)
+    desk.world.bank, desk.world.deliver_event = desk.world.simulated, deliver_event
+    assert desk.events.receive(told(desk, f"{order_id}-01", says)) == "APPLIED"
+    assert waits_for_person(desk, order_id) is None
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, decisions)
+
+
+def test_an_answer_that_can_not_be_waits_for_a_person(desk: Desk, ann: Owner, counted: Counter[str]) -> None:
+    """Such as the bank's adapter does not even pass on: an amount below zero."""
+    order_id = awaiting(desk, ann)
+
+    def find(*_: Any) -> Adjustment:
+        raise BankUnavailable("what the bank tells can not be: amount is '-99.90'", what="not_believed")
+
+    desk.world.bank = around(desk.world.simulated, find=find)
+    desk.run()
+    why = f"an operator: what the bank tells can not be: amount is '-99.90'; asked for {order_id}-01"
+    assert (waits_for_person(desk, order_id), counted["BankMismatch"]) == (why, 1)
+    desk.world.bank = desk.world.simulated
+    assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert (status(desk, order_id), waits_for_person(desk, order_id)) == (Status.FILLED, None)
+
+
+def test_an_answer_that_does_not_fit_stops_nothing_that_is_decided_meanwhile(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.world.bank = around(
+        desk.world.simulated, find=lambda real, *asked: replace(real(*asked), amount=Money("98.90"))
+    )
+    before_next_write(desk, lambda: desk.events.receive(told(desk, f"{order_id}-01", "fail")))
+    assert desk.payouts.check(order_id).stage is Stage.BACK_OFF
+    assert waits_for_person(desk, order_id) is None
     desk.world.bank = desk.world.simulated
     desk.run()
-    assert status(desk, order.order_id) == Status.FILLED
+    assert decided(desk, order_id) == ["REJECTED", "COMPLETED"]
 
 
 # The wait for the webhook
@@ -502,17 +577,17 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
     payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
-    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
+    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF, PAYOUT_MAX)
     if number == ATTEMPTS_MAX:
         assert stage is Stage.SEND  # which fails it
         return
     assert stage is Stage.BACK_OFF
     assert wait_seconds >= back_off(number, BACK_OFF).total_seconds() == 60 * 2 ** (number - 1)
     later = now + back_off(number, BACK_OFF)
-    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF)[0] is Stage.BACK_OFF
-    assert next_stage(payout, rejected, later, BACK_OFF)[0] is Stage.SEND
+    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF, PAYOUT_MAX)[0] is Stage.BACK_OFF
+    assert next_stage(payout, rejected, later, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
     one_more = replace(payout, attempts_max=number)
-    assert next_stage(one_more, rejected, now, BACK_OFF)[0] is Stage.SEND
+    assert next_stage(one_more, rejected, now, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
 
 
 @pytest.mark.parametrize(

@@ -185,23 +185,69 @@ def test_an_event_that_came_before_its_attempt_is_replayed_by_the_sweeper(desk: 
 
 
 @pytest.mark.parametrize(
-    "changed",
-    [{"amount": Money("99.91")}, {"amount": Money("9.99")}, {"account_id": "acc-eve"}],
+    ("changed", "says"),
+    [
+        ({"amount": Money("99.91")}, "$99.91 instead of $99.90"),
+        ({"amount": Money("9.99")}, "$9.99 instead of $99.90"),
+        ({"account_id": "acc-eve"}, "another account"),
+    ],
     ids=["a cent more", "less", "another account"],
 )
 @pytest.mark.parametrize("state", [State.COMPLETED, State.FAILED])
-def test_an_event_of_another_account_or_amount_is_parked(
-    desk: Desk, ann: Owner, changed: dict[str, Any], state: State
+def test_an_event_that_does_not_fit_is_parked_and_its_order_waits_for_a_person(
+    desk: Desk, ann: Owner, counted: Counter[str], changed: dict[str, Any], says: str, state: State
 ) -> None:
+    """What fits, later, decides."""
     order_id = awaiting(desk, ann)
     event = an_event(desk, f"{order_id}-01", state, **changed)
     assert desk.events.receive(event) == "PARKED"
-    assert outcome(desk, event)[1] == "the attempt is for another account or amount"
+    why = f"the bank tells of {says} for {order_id}-01, adjustment adj_1"
+    assert (outcome(desk, event)[1], waits_for_person(desk, order_id)) == (why, f"an operator: {why}")
+    assert (desk.operations.story(order_id).events[-1].reason, counted["BankMismatch"]) == (why, 1)
     assert (status(desk, order_id), decided(desk, order_id)) == (Status.TARGET_TXN_PENDING, ["PENDING"])
     desk.sweep()
     assert outcome(desk, event)[0] == "PARKED"
     assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
+    assert (status(desk, order_id), waits_for_person(desk, order_id)) == (Status.FILLED, None)
+
+
+def test_an_early_event_that_does_not_fit_its_attempt_stops_it(desk: Desk, ann: Owner) -> None:
+    order_id = awaiting(desk, ann)
+    desk.events.receive(an_event(desk, f"{order_id}-02", amount=Money("99.91")))
+    desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))
+    desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
+    desk.sweep()
+    assert "$99.91 instead of $99.90" in (waits_for_person(desk, order_id) or "")
+    desk.world.simulated.decide(f"{order_id}-02", "complete")
+    desk.run()
     assert status(desk, order_id) == Status.FILLED
+
+
+def test_a_success_of_another_amount_after_a_failure_stops_the_next_attempt(
+    desk: Desk, ann: Owner, counted: Counter[str]
+) -> None:
+    """Money has gone, however much; a failure of another amount has moved none, and stops nothing."""
+    order_id = awaiting(desk, ann)
+    desk.events.receive(told(desk, f"{order_id}-01", "fail"))
+    assert desk.events.receive(an_event(desk, f"{order_id}-01", State.FAILED, amount=Money("98.90"))) == "PARKED"
+    assert (waits_for_person(desk, order_id), counted["BankMismatch"]) == (None, 1)
+    assert desk.events.receive(an_event(desk, f"{order_id}-01", amount=Money("98.90"))) == "PARKED"
+    assert "$98.90 instead of $99.90" in (waits_for_person(desk, order_id) or "")
+    assert counted["BankContradictions"] == 1
+    desk.run()
+    assert decided(desk, order_id) == ["REJECTED"]
+
+
+def test_a_success_of_another_amount_after_a_success_contradicts_it(
+    desk: Desk, ann: Owner, counted: Counter[str]
+) -> None:
+    order_id = awaiting(desk, ann)
+    desk.events.receive(told(desk, f"{order_id}-01", "complete"))
+    desk.run()
+    item = raw(desk, order_id, "SELL_ORDER")
+    assert desk.events.receive(an_event(desk, f"{order_id}-01", amount=Money("199.80"))) == "PARKED"
+    assert (raw(desk, order_id, "SELL_ORDER"), counted["BankContradictions"]) == (item, 1)
 
 
 @pytest.mark.parametrize("other", ["FILLED", "BASE_TXN_COMPLETED", "SELL_PAYOUT_FAILED", "BASE_TXN_FAILED"])

@@ -368,7 +368,7 @@ def test_where_a_fee_cuts_the_last_unit_nobody_pays_for_more_than_he_gets() -> N
 def test_a_refusal_refunds_everybody_and_says_why(desk: Desk, three: list[Purchase]) -> None:
     desk.world.fake.refuse_next()
     desk.run()
-    refunded(desk, three, "not bought: the exchange refused: fake was told to refuse this order")
+    refunded(desk, three, "not bought: fake was told to refuse this order")
     assert (at_the_exchange(desk), waiting(desk)) == ([], [])
     assert raw(desk, three[0].batch_id, "VENUE#1")["status"] == "REFUSED"
 
@@ -547,7 +547,7 @@ def test_a_top_up_of_an_order_that_is_refused_costs_the_desk_nothing(desk: Desk,
     desk.close_pools()
     desk.world.fake.refuse_next()
     desk.run()
-    refunded(desk, [asked], "not bought: the exchange refused: fake was told to refuse this order")
+    refunded(desk, [asked], "not bought: fake was told to refuse this order")
 
 
 def test_a_top_up_buys_nothing_when_no_member_wants_anything_at_the_price(desk: Desk, ann: Owner) -> None:

@@ -342,7 +342,7 @@ def test_an_array_of_one_is_the_order_too() -> None:
 
 
 def test_an_accepted_order_is_unknown_until_it_is_booked() -> None:
-    with running(looks_unbooked=2) as world:
+    with running(looks_unbooked=3) as world:
         exchange = world.adapter()
         exchange_order_id = exchange.place(SALE)
         assert world.ask("GetOpenOrders") == []

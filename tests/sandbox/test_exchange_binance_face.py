@@ -213,6 +213,17 @@ def test_the_book_is_told_best_first(world: World) -> None:
     assert told["asks"] == [["100.25000000", "0.50000000"], ["100.50000000", "0.50000000"]]
     assert isinstance(told["lastUpdateId"], int)
     assert len(world.get("depth", symbol="BTCUSDT", limit=1).json["bids"]) == 1
+    assert world.get("ticker/bookTicker", symbol="BTCUSDT").json == row(
+        "symbol bidPrice bidQty askPrice askQty", "BTCUSDT", "99.75000000", "0.50000000", "100.25000000", "0.50000000"
+    )
+
+
+def test_a_ticker_is_refused_of_a_market_in_another_status(world: World) -> None:
+    asked = {"symbol": "BTCUSDT", "symbolStatus": "TRADING"}
+    assert world.get("ticker/bookTicker", **asked).status == 200
+    world.venue.maintenance = True
+    assert world.get("ticker/bookTicker", **asked).json["code"] == -1220
+    assert world.get("ticker/bookTicker", **asked | {"symbolStatus": "BREAK"}).status == 200
 
 
 # Orders

@@ -12,7 +12,8 @@ from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_di
 
 PRECISION_MAX = 18
 FEE_PRECISION = 8  # decimals of a fee that an exchange takes in the coin it has bought
-PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %
+PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %. What moves further has jumped
+CONFIRMED_WITHIN_BPS = 500  # how near both sides of an exchange's market are to a price that they confirm
 ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
@@ -53,7 +54,12 @@ class PriceMoved(Conflict):
 
 
 class PriceUnavailable(Unavailable):
-    """There is no price for the asset, or the latest is too old to trade on. Try again in a minute."""
+    """There is no price for the asset, the latest is too old to trade on, or it has jumped and that is not confirmed
+    yet. Try again in a minute."""
+
+
+class NothingToConfirm(Conflict):
+    """The asset's price has not jumped, or to another one than the one that is confirmed."""
 
 
 class PrecisionLowered(Conflict):
@@ -61,7 +67,12 @@ class PrecisionLowered(Conflict):
 
 
 class PriceIsNewer(Conflict):
-    """The table has a younger price than the one offered, or one that does not count yet; it stays."""
+    """The table has a younger price than the one offered, or one that does not count yet; it stays. So does a younger
+    one that waits to be confirmed."""
+
+
+class AssetMoved(Conflict):
+    """Another operator has changed the asset since it was read: look at it again."""
 
 
 def precision_lowered(asset: Asset) -> PrecisionLowered:
@@ -147,6 +158,15 @@ class Asset:
 
 
 @dataclass(frozen=True)
+class Jump:
+    """A quote that is too far from the latest to be believed: trading stands still until somebody else confirms it, or
+    the source comes back."""
+
+    quote: Quote
+    since: datetime  # trading stands still
+
+
+@dataclass(frozen=True)
 class Listing:
     """An asset with its latest quote, if there is one.
 
@@ -154,46 +174,68 @@ class Listing:
     views of the table differ by seconds, change the price at one instant, and nobody trades on two prices at once:
 
         marked at 0 s ─── every process has seen it by 5 s ─── all of them use it from 6 s
+
+    Who has seen it before that knows two prices, and trades at the one that is worse for the customer: otherwise the
+    desk would fill orders at a price of which it knows that it is over.
+
+    While there is a `jump` nothing is traded.
     """
 
     asset: Asset
     quote: Quote | None
     before: Quote | None = None
     effective_at: datetime | None = None
+    jump: Jump | None = None
 
     def quote_at(self, now: datetime) -> Quote | None:
         """The quote that counts now; None when there has never been one."""
         return self.before if self.effective_at is not None and now < self.effective_at else self.quote
 
     def stale(self, now: datetime) -> bool:
-        """Too old, or from a future that no difference of clocks explains."""
+        """Too old, left behind by a jump, or from a future that no difference of clocks explains."""
         quote = self.quote_at(now)
         if quote is None:
             return False
-        return not -CLOCKS_APART_SECONDS_MAX <= quote.age_seconds(now) <= self.asset.price_age_max_seconds
+        return (
+            self.jump is not None
+            or not -CLOCKS_APART_SECONDS_MAX <= quote.age_seconds(now) <= self.asset.price_age_max_seconds
+        )
 
-    def believable(self, quote: Quote, now: datetime) -> bool:
-        """May this be the next quote? Not if it is from the future, and not if it has jumped by more than
-        `PRICE_MOVE_MAX_BPS` from the latest. A jump that is real is believed when the latest has grown too old to
-        trade on: a slip of the source stops trading for minutes, and is never traded on."""
-        if quote.age_seconds(now) < -CLOCKS_APART_SECONDS_MAX:
-            return False
-        latest = self.quote
-        if latest is None or latest.age_seconds(now) > self.asset.price_age_max_seconds:
-            return True
-        return quote.price.differs_bps(latest.price) <= PRICE_MOVE_MAX_BPS
+    def is_jump(self, quote: Quote) -> bool:
+        """Has the source moved by more than `PRICE_MOVE_MAX_BPS` from the latest price, however old that is? It may be
+        the market or a slip of the source, and lasting does not tell them apart."""
+        return self.quote is not None and _far(quote, self.quote)
+
+    def is_another_jump(self, quote: Quote) -> bool:
+        """Is this jump to another price than the one that waits to be confirmed?"""
+        return self.jump is None or _far(quote, self.jump.quote)
 
     def must_be_active(self) -> None:
         """Raises AssetInactive."""
         if not self.asset.active:
             raise AssetInactive(f"{self.asset.asset_id} is not traded at present")
 
-    def tradable_quote(self, now: datetime) -> Quote:
-        """Raises AssetInactive, PriceUnavailable."""
+    def tradable_ask(self, now: datetime) -> Quote:
+        """What a customer buys at: the higher of the quotes that we know. Raises AssetInactive, PriceUnavailable."""
+        return max(self._tradable(now), key=lambda quote: quote.price)
+
+    def tradable_bid(self, now: datetime) -> Quote:
+        """What a customer sells at: the lower of the quotes that we know. Raises AssetInactive, PriceUnavailable."""
+        return min(self._tradable(now), key=lambda quote: quote.price)
+
+    def _tradable(self, now: datetime) -> list[Quote]:
+        """The quote that counts now, and the one that will. Raises AssetInactive, PriceUnavailable."""
         self.must_be_active()
         quote = self.quote_at(now)
         if quote is None:
             raise PriceUnavailable(f"there is no price for {self.asset.asset_id} yet", retry_after_seconds=60)
+        if self.jump is not None:
+            raise PriceUnavailable(
+                f"the price of {self.asset.asset_id} has jumped to {self.jump.quote.price}, which is not confirmed yet",
+                price=str(quote.price),
+                unconfirmed_price=str(self.jump.quote.price),
+                retry_after_seconds=60,
+            )
         if self.stale(now):
             raise PriceUnavailable(
                 f"the latest price of {self.asset.asset_id} is too old to trade on, or from the future",
@@ -201,4 +243,19 @@ class Listing:
                 age_max_seconds=self.asset.price_age_max_seconds,
                 retry_after_seconds=60,
             )
-        return quote
+        return [quote] if self.quote is None else [quote, self.quote]
+
+
+def is_from_future(quote: Quote, now: datetime) -> bool:
+    """Is it younger than any difference of clocks explains?"""
+    return quote.age_seconds(now) < -CLOCKS_APART_SECONDS_MAX
+
+
+def is_confirmed(price: Price, *, bid: Price, ask: Price) -> bool:
+    """Do people at an exchange buy and sell at this price, or near it? A market whose sides are far apart confirms
+    nothing."""
+    return all(price.differs_bps(side) <= CONFIRMED_WITHIN_BPS for side in (bid, ask))
+
+
+def _far(quote: Quote, other: Quote) -> bool:
+    return quote.price.differs_bps(other.price) > PRICE_MOVE_MAX_BPS

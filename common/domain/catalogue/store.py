@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from pynamodb.attributes import UnicodeAttribute
+from pynamodb.expressions.update import Action
 
 from common import keys
 from common.domain.catalogue.model import (
@@ -16,12 +17,14 @@ from common.domain.catalogue.model import (
     POOL_DEADLINE_SECONDS,
     SLIPPAGE_MAX_BPS,
     Asset,
+    AssetMoved,
     AssetNotFound,
     Execution,
+    Jump,
     Listing,
+    NothingToConfirm,
     PriceIsNewer,
     Quote,
-    precision_lowered,
 )
 from common.money import Money, Price
 from common.table.items import BooleanAttribute, DecimalAttribute, InstantAttribute, Item
@@ -60,6 +63,10 @@ class PriceItem(Item, discriminator=keys.PRICE.entity):
     price_before = DecimalAttribute()
     source_before = UnicodeAttribute()
     as_of_before = InstantAttribute()
+    jumped_price = DecimalAttribute(null=True)  # while one waits to be confirmed
+    jumped_source = UnicodeAttribute(null=True)
+    jumped_as_of = InstantAttribute(null=True)
+    stopped_at = InstantAttribute(null=True)
 
 
 @dataclass
@@ -107,18 +114,36 @@ def _listing(asset: Asset, item: PriceItem | None) -> Listing:
         quote=Quote(Price(item.price), item.source, item.as_of),
         before=Quote(Price(item.price_before), item.source_before, item.as_of_before),
         effective_at=item.effective_at,
+        jump=_jump(item),
     )
 
 
-def find(table: Table, asset_id: str) -> Asset | None:
+def _jump(item: PriceItem) -> Jump | None:
+    if item.jumped_price is None:
+        return None
+    assert item.jumped_source is not None
+    assert item.jumped_as_of is not None
+    assert item.stopped_at is not None
+    return Jump(Quote(Price(item.jumped_price), item.jumped_source, item.jumped_as_of), item.stopped_at)
+
+
+def find(table: Table, asset_id: str) -> SavedAsset | None:
     """The asset as it is now; None when there is none."""
     item = table.get(AssetItem, keys.ASSET(asset_id=asset_id), consistent=True)
-    return None if item is None else _asset(item)
+    return None if item is None else SavedAsset(_asset(item), item.updated_at)
 
 
-def save(asset: Asset, at: datetime) -> Write:
-    """Write an asset as a whole, new or changed. Refused with PrecisionLowered: what is held in the lost decimals
-    could never be sold."""
+@dataclass(frozen=True)
+class SavedAsset:
+    """An asset as an operator has written it, and when."""
+
+    asset: Asset
+    saved_at: datetime
+
+
+def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
+    """Write an asset as a whole, new or changed; it keeps the decimals of the one before. Refused with AssetMoved when
+    it is not as it was read, `before`."""
     item = AssetItem
     return Write.update(
         AssetItem(*keys.ASSET(asset_id=asset.asset_id)),
@@ -140,15 +165,17 @@ def save(asset: Asset, at: datetime) -> Write:
         item.pool_top_up.set(asset.pool_top_up),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        when=item.precision.does_not_exist() | (item.precision <= Decimal(asset.precision)),
-        otherwise=precision_lowered(asset),
+        when=item.PK.does_not_exist() if before is None else item.updated_at == before.saved_at,
+        otherwise=AssetMoved(f"another operator has changed {asset.asset_id}; look at it again", id=asset.asset_id),
     )
 
 
 def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) -> Write:
-    """Set the next price, which counts after `notice`. Prices move forward in their own time only, and one at a time.
+    """Set the next price, which counts after `notice`; trading goes on, if a jump had stopped it. Prices move forward
+    in their own time only, and one at a time.
 
-    Refused with PriceIsNewer: the table has a younger one, or one that does not count yet.
+    Refused with PriceIsNewer: the table has a younger one, be it that it waits to be confirmed, or one that does not
+    count yet.
     """
     key = keys.PRICE(asset_id=asset_id)
     return _mark(
@@ -168,8 +195,19 @@ def _mark(
     effective_at: datetime,
 ) -> Write:
     item = PriceItem
+    youngest = (item.as_of <= as_of) & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= as_of))
     return Write.update(
         item(*key),
+        *_next(asset_id, price, source, as_of, at, effective_at),
+        when=item.as_of.does_not_exist() | (youngest & (item.effective_at <= at)),
+    )
+
+
+def _next(
+    asset_id: str, price: Decimal, source: str, as_of: datetime, at: datetime, effective_at: datetime
+) -> list[Action]:
+    item = PriceItem
+    return [
         item.entity_type.set(item),
         item.asset_id.set(asset_id),
         item.price_before.set(item.price | price),
@@ -181,7 +219,42 @@ def _mark(
         item.as_of.set(as_of),
         item.created_at.set(item.created_at | at),
         item.updated_at.set(at),
-        when=item.as_of.does_not_exist() | ((item.as_of <= as_of) & (item.effective_at <= at)),
+        item.jumped_price.remove(),
+        item.jumped_source.remove(),
+        item.jumped_as_of.remove(),
+        item.stopped_at.remove(),
+    ]
+
+
+def stop(asset_id: str, jumped: Quote, at: datetime) -> Write:
+    """Trade nothing of the asset any more, until this quote is confirmed or the source has come back.
+
+    Refused with PriceIsNewer: the table has a younger quote.
+    """
+    item = PriceItem
+    return Write.update(
+        item(*keys.PRICE(asset_id=asset_id)),
+        item.jumped_price.set(jumped.price.usd_per_unit),
+        item.jumped_source.set(jumped.source),
+        item.jumped_as_of.set(jumped.as_of),
+        item.stopped_at.set(item.stopped_at | at),
+        item.updated_at.set(at),
+        when=(item.as_of <= jumped.as_of) & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= jumped.as_of)),
+        otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
+    )
+
+
+def confirm(asset_id: str, jumped: Quote, at: datetime) -> Write:
+    """Take the quote that waits to be confirmed for the price; trading goes on from there.
+
+    Refused with NothingToConfirm: another one waits, or none.
+    """
+    item, price = PriceItem, jumped.price.usd_per_unit
+    return Write.update(
+        item(*keys.PRICE(asset_id=asset_id)),
+        *_next(asset_id, price, jumped.source, jumped.as_of, at, at + NOTICE),
+        when=(item.jumped_price == price) & (item.jumped_as_of == jumped.as_of) & (item.effective_at <= at),
+        otherwise=NothingToConfirm(f"${jumped.price} waits no more, or another price is about to count", id=asset_id),
     )
 
 

@@ -33,6 +33,15 @@ class Answers:
         """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none; NotBelieved;
         ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
         had means nothing."""
+        try:
+            return _believed(order, self._told(order))
+        except ExchangeUnavailable as trouble:
+            if trouble.facts.get("what") != "not_believed":
+                raise
+            raise NotBelieved(trouble.detail) from trouble  # the adapter has seen it, and it is counted
+
+    def _told(self, order: ExchangeOrder) -> OrderReport:
+        """Whatever the exchange tells, by either id."""
         exchange, asset_id = self.exchange(), order.quantity.asset_id
         if exchange.name != order.exchange:
             raise ExchangeUnavailable(
@@ -40,10 +49,10 @@ class Answers:
             )
         if order.exchange_order_id is not None:
             try:
-                return _believed(order, exchange.order(asset_id, order.exchange_order_id))
+                return exchange.order(asset_id, order.exchange_order_id)
             except ExchangeOrderUnknown:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return _believed(order, exchange.find(asset_id, order.client_order_id))
+        return exchange.find(asset_id, order.client_order_id)
 
     def cancel(self, order: ExchangeOrder, seen: OrderReport) -> None:
         """Raises ExchangeUnavailable."""
@@ -87,6 +96,8 @@ def _believed(order: ExchangeOrder, told: OrderReport) -> OrderReport:
         raise not_believed(order, f"it tells of another order, to {told.side} {told.quantity}", told)
     if order.exchange_order_id not in (None, exchange_order_id):
         raise not_believed(order, f"it tells of its order {exchange_order_id}", told)
+    if told.client_order_id not in (None, order.client_order_id):
+        raise not_believed(order, f"it tells of client order id {told.client_order_id}", told)
     why = doubt(order, fill(told))
     if why is not None:
         raise not_believed(order, why, told)

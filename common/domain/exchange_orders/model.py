@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Refusal, Unavailable
-from common.money import CENT, EXACT, FRACTION_DIGITS_MAX, ZERO, Money, Price, Quantity, fraction_digits, plain
+from common.money import CENT, EXACT, ZERO, Money, Price, Quantity, plain
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
@@ -20,7 +20,6 @@ POLL_DELAY_SECONDS_MAX = 60
 POLLS_MAX = 60
 POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
 FEE_MAX_BPS = 200  # of what is executed; unless a setting says otherwise
-TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold sums of it
 BPS = Decimal(10_000)
 # Why an order is LOST, or NEVER, in words that a customer may read.
 FORGOTTEN = "the exchange does not know the order any more"
@@ -177,17 +176,15 @@ class ExchangeOrder:
 
 
 def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
-    """Is it still asked for what has become of it?"""
+    """May two operators say what has become of it? Only while the exchange is still asked for it."""
     return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
 
 
 def doubt(order: ExchangeOrder, told: Fill) -> str | None:
     """Why an order of ours can not have been filled so; None when it can: not for more than was asked, nor for more or
-    less than its bounds, nor for a fee beyond them, nor for anything that can not be written down. What was not
-    executed has neither a price nor a fee. A fee in a third asset is believed: nobody here knows its price."""
+    less than its bounds, nor for a fee beyond them. What was not executed has neither a price nor a fee. A fee in a
+    third asset is believed: nobody here knows its price."""
     executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
-    if not all(map(_can_be_written, (executed, gross, told.fee.usd, *told.fees_elsewhere.values()))):
-        return "it tells an amount of more digits than any"
     if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
         return "it tells a fee in something that is no asset"
     if not 0 <= executed <= order.quantity.amount:
@@ -208,13 +205,6 @@ def doubt(order: ExchangeOrder, told: Fill) -> str | None:
 
 
 _ASSET = re.compile(r"[A-Za-z0-9._-]{1,20}")
-
-
-def _can_be_written(amount: Decimal) -> bool:
-    if not amount:
-        return True
-    in_range = amount.is_finite() and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
-    return in_range and fraction_digits(amount) <= FRACTION_DIGITS_MAX
 
 
 class Miss(StrEnum):

@@ -152,7 +152,8 @@ class ExchangeOrders:
             told = self.exchange().place(Ticket(side, order.quantity, order.limit_price, order.client_order_id))
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
-            return self._give_up(order, parent, refused, parent.on_refused)
+            shown = replace(refused, reason=_shown_to_customers(no))
+            return self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
@@ -394,6 +395,13 @@ class ExchangeOrders:
             log.info("moved meanwhile", extra={"order_id": after.order_id})
             return self.existing(after.order_id, after.number)
         return after
+
+
+def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
+    """The exchange's own words, unless they are about the desk's account: those are for operators, in the story."""
+    if isinstance(no, ExchangeRefused) and no.ours:
+        return "the desk could not place the order; nothing was charged"
+    return no.detail
 
 
 def _count_turned_up(order: ExchangeOrder, exchange_order_id: str | None) -> None:

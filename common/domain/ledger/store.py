@@ -356,12 +356,13 @@ def sell(
     """Read the holding, compute the sale, and `commit` it in a transaction with `debit_asset` or `settle_asset`; again
     when another sale came in between. Raises what `commit` raises; Busy, after `seconds_max` of others' sales."""
     began, now = table.seconds(), holding(table, owner, quantity.asset_id)
-    while table.seconds() - began < seconds_max:
+    while True:
         try:
             return commit(sale(now, quantity, proceeds))
         except HoldingMoved as moved:
             now = moved.holding
-    raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
+        if table.seconds() - began >= seconds_max:
+            raise Busy("other sales of the same asset keep coming in between; send it again", retry_after_seconds=1)
 
 
 def hold_asset(owner: Owner, quantity: Quantity, at: datetime) -> Write:

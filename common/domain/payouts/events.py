@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from common.domain.payouts import store
 from common.domain.payouts.model import AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
-from common.domain.payouts.service import Payouts, fits
+from common.domain.payouts.service import Payouts, misfit, warn_of_misfit
 from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
 from common.gateways.bank import BankEvent, State
@@ -31,6 +31,7 @@ class Meaning:
     why: str
     writes: Sequence[Write] = ()
     contradicts: bool = False  # the bank has said the opposite before
+    misfits: bool = False  # it is of another account or amount
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class BankEvents:
             if meaning.contradicts:
                 count("BankContradictions")
                 log.error("the bank contradicts itself", extra={"reference_id": reference_id, "why": why})
+            if meaning.misfits:
+                warn_of_misfit(reference_id, why)
             try:
                 self.payouts.table.write(
                     first(outcome, why), *meaning.writes, *(also if outcome is not EventOutcome.PARKED else ())
@@ -136,19 +139,23 @@ class BankEvents:
         attempt = store.by_reference(self.payouts.table, told.reference_id)
         if payout is None or attempt is None:
             return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
-        if attempt.paid is None and not fits(attempt, told):
-            return Meaning(EventOutcome.PARKED, "the attempt is for another account or amount")
+        doubt = misfit(attempt, told) if attempt.paid is None else None
         if attempt.status is AttemptStatus.PENDING:
             if payout.status != payout.kind.paying:
                 return Meaning(EventOutcome.PARKED, f"the order is {payout.status}")
+            if doubt is not None:
+                asked = [] if payout.needs_person else store.doubt(payout, attempt, self.payouts.now(), doubt)
+                return Meaning(EventOutcome.PARKED, doubt, asked, misfits=True)
             if told.state is State.COMPLETED:
                 return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
             why = told.failure_code or "the bank says FAILED"
             return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
         paid = told.amount if told.state is State.COMPLETED else ZERO
-        if (told.account_id, paid) == (attempt.account_id, attempt.booked):
+        if doubt is not None and paid == attempt.booked == ZERO:
+            return Meaning(EventOutcome.PARKED, doubt, misfits=True)
+        if doubt is None and (told.account_id, paid) == (attempt.account_id, attempt.booked):
             return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already")
-        why = f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
+        why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:
             why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
         # Money may have gone where we think it has not: no further attempt until a person has looked.

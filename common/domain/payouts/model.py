@@ -18,6 +18,10 @@ AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
 # An attempt that a person has abandoned is sent by nobody any more; whoever was sending it then has ended by now.
 ABANDONED_SECONDS = 120
+# What was sent to the bank so long ago is booked by now, or never will be: whoever was sending it has ended after
+# ABANDONED_SECONDS, and the bank has the rest, eight minutes, to book what it has taken or to drop it.
+NEVER_BOOKED_SECONDS = 600
+SECOND_LOOK_SECONDS = 10  # between the two looks after which the bank has not booked it
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
 
@@ -113,9 +117,19 @@ KINDS = (CASH_OUT, WITHDRAWAL)
 
 
 @dataclass(frozen=True)
+class Approval:
+    """Two operators have said that a payout may be sent, of this amount and no other."""
+
+    amount: Money
+    by: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Payout:
     """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
-    it is marked as waiting for one."""
+    it is marked as waiting for one; `awaits_approval`: for two, who approve it. `returned`: its dollars went to the
+    customer's balance instead."""
 
     order_id: str
     kind: Kind
@@ -129,12 +143,20 @@ class Payout:
     disputed: bool
     created_at: datetime
     needs_person: bool = False
+    waits_for: str | None = None
     reason: str | None = None
+    awaits_approval: bool = False
+    approval: Approval | None = None
+    returned: bool = False
 
     @property
     def open(self) -> bool:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
+
+    def may_be_sent(self, payout_max: Money) -> bool:
+        """One beyond `payout_max` may only when two operators have approved it, of just this amount."""
+        return self.amount <= payout_max or (self.approval is not None and self.approval.amount == self.amount)
 
 
 @dataclass(frozen=True)
@@ -152,11 +174,20 @@ class Attempt:
     failure_code: str | None = None
     token: str | None = None
     abandoned_at: datetime | None = None  # a person says that it never reached the bank
+    repeats: int = 0  # how often it was sent, or was about to be sent, once more
+    repeated_at: datetime | None = None  # the last time
+    repeat_refused_at: datetime | None = None  # the first time
+    missed_at: datetime | None = None  # when the bank, asked late enough, first did not know it
     paid: Money | None = None  # by the bank, where that is what two operators say
 
     @property
     def reference_id(self) -> str:
         return f"{self.order_id}-{self.number:02d}"
+
+    @property
+    def sent_at(self) -> datetime:
+        """The last time that it may have been sent."""
+        return self.repeated_at or self.created_at
 
     @property
     def booked(self) -> Money:
@@ -180,6 +211,25 @@ class Evidence:
     operators: str
 
 
+class Miss(StrEnum):
+    """What it means that the bank does not know an attempt."""
+
+    TOO_EARLY = "TOO_EARLY"  # what was sent may still be booked
+    FIRST = "FIRST"  # late enough: to be written down
+    SECOND = "SECOND"  # nothing that was sent has been booked, or will be
+
+
+def miss(attempt: Attempt, asked_at: datetime) -> Miss:
+    """What it means that the bank, asked at `asked_at`, did not know an attempt."""
+    if asked_at < attempt.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS):
+        return Miss.TOO_EARLY
+    if attempt.missed_at is None:
+        return Miss.FIRST
+    if asked_at < attempt.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
+        return Miss.TOO_EARLY
+    return Miss.SECOND
+
+
 def named(reference_id: str) -> tuple[str, int] | None:
     """Order and number of the attempt that a reference names; None for what is no reference of ours."""
     match = _REFERENCE.fullmatch(reference_id)
@@ -195,14 +245,19 @@ def back_off(attempts: int, first: timedelta) -> timedelta:
 
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
-    """Has it failed, or is it disputed? Then only an operator's act leads on, no machine."""
+    """Has it failed, is it disputed, or is it to be approved? Then only an operator's act leads on, no machine."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
-    return payout.status == payout.kind.failed or (payout.disputed and not pending)
+    return payout.status == payout.kind.failed or (payout.disputed and not pending) or is_approvable(payout)
 
 
 def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
     """May a person decide it? Only while its dollars may still go somewhere, and the bank can not pay any attempt."""
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
+
+
+def is_approvable(payout: Payout) -> bool:
+    """Does it wait for two operators to approve it?"""
+    return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)
 
 
 def has_attempts_left(payout: Payout) -> bool:
@@ -221,7 +276,9 @@ def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
     return pending and payout.status == payout.kind.paying
 
 
-def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
+def next_stage(
+    payout: Payout, latest: Attempt | None, now: datetime, first: timedelta, payout_max: Money
+) -> tuple[Stage, int]:
     """What is to be done about a payout, and after how many seconds; `first` is the pause after one rejection. The
     table alone decides it, so any machine may ask at any time."""
     if payout.status == payout.kind.paid:
@@ -236,13 +293,15 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
         return Stage.CHECK, 0
     if payout.disputed:
         return Stage.STOPPED, 0
+    if latest is not None and latest.number >= payout.attempts_max:
+        return Stage.SEND, 0  # there it fails
+    if not payout.may_be_sent(payout_max):
+        return Stage.STOPPED, 0
     if latest is None:
         return Stage.SEND, 0
     assert latest.decided_at is not None
     left = (latest.decided_at + back_off(latest.number, first) - now).total_seconds()
-    if latest.number >= payout.attempts_max or left <= 0:
-        return Stage.SEND, 0
-    return Stage.BACK_OFF, int(left) + 1
+    return (Stage.SEND, 0) if left <= 0 else (Stage.BACK_OFF, int(left) + 1)
 
 
 def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
@@ -252,6 +311,8 @@ def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
         told |= {"attempt": f"{latest.number}: {latest.status}", "reference": latest.reference_id}
         if latest.status is AttemptStatus.REJECTED and not told["reason"]:
             told["reason"] = f"attempt {latest.number} rejected: {latest.failure_code}"
+    if payout.needs_person and payout.waits_for is not None:
+        told["reason"] = payout.waits_for
     return told
 
 

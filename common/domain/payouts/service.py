@@ -14,21 +14,23 @@ from common.domain.payouts import store
 from common.domain.payouts.model import (
     Attempt,
     AttemptStatus,
+    Miss,
     Payout,
     PayoutUnclear,
     PayoutUnsettled,
     Stage,
     back_off,
     facts,
+    miss,
     next_stage,
     paid_facts,
 )
 from common.domain.payouts.store import AttemptMoved
 from common.domain.timeline import BANK, MACHINE
-from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, State
+from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.log import count, log
 from common.machines import ElsewhereNow, Machines, Standing
-from common.money import ZERO
+from common.money import ZERO, Money
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -40,6 +42,7 @@ class Payouts:
     machines: Machines
     now: Callable[[], datetime]
     back_off: timedelta  # after the first rejection; doubled after each further one
+    payout_max: Money  # what is beyond it is sent when two operators have approved it
 
     # All of it may be asked at any time, and again. Each raises PayoutNotFound, Busy.
 
@@ -48,9 +51,11 @@ class Payouts:
         this way last."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)
-        if stage in (Stage.FAILED, Stage.STOPPED) and not payout.needs_person:
-            self._stop(payout, "its payout is disputed" if payout.disputed else "its payout has failed")
+        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
+        if stage is Stage.FAILED and not payout.needs_person:
+            return self._stop(payout, "its payout has failed")
+        if stage is Stage.STOPPED and not payout.needs_person:
+            return self._stop(payout, "its payout is disputed") if payout.disputed else self._ask_approval(payout)
         return Standing(stage, wait_seconds, facts(payout, latest))
 
     def create(self, order_id: str) -> Standing:
@@ -61,7 +66,7 @@ class Payouts:
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, _ = next_stage(payout, latest, self.now(), self.back_off)
+        stage, _ = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
         if stage is not Stage.SEND:
             return self.read(order_id)
         if latest is not None and latest.number >= payout.attempts_max:
@@ -85,11 +90,11 @@ class Payouts:
         reason = f"attempt {attempt.number} to pay ${attempt.amount}, reference {attempt.reference_id}"
         begun = store.event(payout, payout.kind.paying, reason, MACHINE, attempt.created_at)
         try:
-            self.table.write(*store.begin(payout, attempt), begun)
+            self.table.write(*store.begin(payout, attempt, self.payout_max), begun)
         except AttemptMoved:
             return self.read(payout.order_id)
         paying = replace(payout, status=payout.kind.paying, attempts=attempt.number)
-        return self._send(paying, attempt)
+        return self._send(paying, attempt, alone=True)
 
     def _nothing_to_pay(self, payout: Payout) -> Standing:
         at, why = self.now(), "less than a cent: there is nothing to pay"
@@ -131,12 +136,17 @@ class Payouts:
         attempt = store.latest(self.table, payout)
         if attempt is None or attempt.status is not AttemptStatus.PENDING:
             return self.read(order_id)
+        asked_at = self.now()
         try:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            return self._unknown(payout, attempt)
+            return self._unknown(payout, attempt, asked_at)
+        except BankUnavailable as silent:
+            if not silent.not_believed:
+                raise
+            return self._doubted(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
 
-    def _unknown(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _unknown(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
         """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
         if attempt.abandoned_at is not None:
             if not attempt.is_sent_by_nobody(self.now()):
@@ -144,20 +154,49 @@ class Payouts:
             return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
+        if attempt.repeat_refused_at is not None:
+            self._must_be_unbooked(attempt, asked_at)
         account_id = self._account(payout)
         if account_id is None:
             return self.read(payout.order_id)
         if account_id != attempt.account_id:
             return self._stop(payout, "the customer's account has changed since the attempt was begun")
-        return self._send(payout, attempt)
+        return self._send_again(payout, attempt)
 
-    def _stop(self, payout: Payout, why: str) -> Standing:
+    def _must_be_unbooked(self, attempt: Attempt, asked_at: datetime) -> None:
+        """Nothing of what was sent has been booked, nor will it be, as two late looks say. Raises PayoutUnclear."""
+        missed = miss(attempt, asked_at)
+        if missed is Miss.FIRST:
+            try:
+                self.table.write(store.missed(attempt, asked_at))
+            except AttemptMoved:
+                log.info("moved meanwhile", extra={"order_id": attempt.order_id})
+        if missed is not Miss.SECOND:
+            raise PayoutUnclear("the bank has refused to have the attempt again, and may still book what it was sent")
+
+    def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
+        """Under the same reference. Of what was sent before, nothing will be booked any more if the bank has refused a
+        repeat already; otherwise nobody knows."""
+        repeat = replace(attempt, repeats=attempt.repeats + 1, repeated_at=self.now())
+        try:
+            self.table.write(store.repeat(attempt, repeat.sent_at))
+        except AttemptMoved:
+            return self.read(payout.order_id)
+        return self._send(payout, repeat, alone=attempt.repeat_refused_at is not None)
+
+    def _stop(self, payout: Payout, why: str, *, for_approval: bool = False) -> Standing:
         """Leave it to a person."""
         try:
-            self.table.write(store.stop(payout, self.now(), why))
+            self.table.write(store.stop(payout, self.now(), why, for_approval=for_approval))
         except AttemptMoved:
             log.info("moved meanwhile", extra={"order_id": payout.order_id})
         return self.read(payout.order_id)
+
+    def _ask_approval(self, payout: Payout) -> Standing:
+        """Leave it to two persons."""
+        why = f"its payout of ${payout.amount} is over ${self.payout_max}: two approve it, `work approve-payout`"
+        count("PayoutsToApprove")
+        return self._stop(payout, why, for_approval=True)
 
     def _account(self, payout: Payout) -> str | None:
         """The account to pay to. None, and the order waits for a person, when a client may not be used."""
@@ -170,22 +209,44 @@ class Payouts:
             self._stop(payout, refusal.detail)
             return None
 
-    def _send(self, payout: Payout, attempt: Attempt) -> Standing:
+    def _send(self, payout: Payout, attempt: Attempt, *, alone: bool) -> Standing:
+        """`alone`: no other sending of this attempt can be booked any more. Only then is the bank's refusal one of the
+        attempt: it may refuse a repeat because it is just booking what it was sent before."""
         description = f"{payout.kind.name} {payout.order_id}"
         try:
             told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
         except BankRefused as no:
-            return self._decided(payout, attempt, None, no.detail)
+            if alone:
+                return self._decided(payout, attempt, None, no.detail)
+            self._repeat_refused(payout, attempt, no.detail)
+            raise PayoutUnclear("the bank refuses to have the attempt again: it may be booking the one before") from no
         return self._judge(payout, attempt, told)
 
+    def _repeat_refused(self, payout: Payout, attempt: Attempt, why: str) -> None:
+        at, said = self.now(), f"attempt {attempt.number} may be booked; sent again, it was refused: {why}"
+        try:
+            told = store.event(payout, payout.status, said, BANK, at)
+            self.table.write(store.refuse_repeat(attempt, at), told)
+        except AttemptMoved:
+            log.info("decided meanwhile, or known", extra={"order_id": payout.order_id})
+
     def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
-        if not fits(attempt, told):
-            count("BankMismatch")
-            log.error("the bank's answer does not fit", extra={"order_id": payout.order_id, "told": str(told)})
-            raise PayoutUnclear("the bank's adjustment is of another account or amount than the attempt")
+        doubt = misfit(attempt, told)
+        if doubt is not None:
+            warn_of_misfit(attempt.reference_id, doubt)
+            return self._doubted(payout, attempt, doubt)
         if told.state is State.PENDING:
             return Standing(Stage.AWAIT, facts=facts(payout, attempt))
         return self._decided(payout, attempt, told, told.failure_code or "the bank says FAILED")
+
+    def _doubted(self, payout: Payout, attempt: Attempt, why: str) -> Standing:
+        """Nothing is decided by what does not fit: a person has to ask the bank. What fits, later, still decides."""
+        if not payout.needs_person:
+            try:
+                self.table.write(*store.doubt(payout, attempt, self.now(), why))
+            except AttemptMoved:
+                log.info("moved meanwhile", extra={"order_id": payout.order_id})
+        return self.read(payout.order_id)
 
     def _decided(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> Standing:
         try:
@@ -230,6 +291,20 @@ class Payouts:
         return self.read(payout.order_id)
 
 
-def fits(attempt: Attempt, told: Adjustment) -> bool:
-    """Is what the bank tells about this attempt?"""
-    return (told.account_id, told.amount) == (attempt.account_id, attempt.amount)
+def misfit(attempt: Attempt, told: Adjustment) -> str | None:
+    """What is wrong with what the bank tells of this attempt, without the account's number; None if it fits."""
+    wrong = []
+    if told.reference_id != attempt.reference_id:
+        wrong.append(f"reference {told.reference_id}")
+    if told.account_id != attempt.account_id:
+        wrong.append("another account")
+    if told.amount != attempt.amount:
+        wrong.append(f"${told.amount} instead of ${attempt.amount}")
+    if not wrong:
+        return None
+    return f"the bank tells of {', '.join(wrong)} for {attempt.reference_id}, adjustment {told.adjustment_id}"
+
+
+def warn_of_misfit(reference_id: str, why: str) -> None:
+    count("BankMismatch")
+    log.error("what the bank tells does not fit", extra={"reference_id": reference_id, "why": why})

@@ -15,6 +15,7 @@ from common.domain import timeline, work
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
+    Approval,
     Attempt,
     AttemptStatus,
     EventOutcome,
@@ -25,7 +26,7 @@ from common.domain.payouts.model import (
     kind_of,
     named,
 )
-from common.domain.timeline import TimelineEvent
+from common.domain.timeline import BANK, TimelineEvent
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -53,6 +54,11 @@ class PayableItem(work.OpenWork):
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
     disputed = BooleanAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    awaits_approval = BooleanAttribute(null=True)
+    approved_amount = DecimalAttribute(null=True)
+    approved_by = UnicodeAttribute(null=True)
+    approved_at = InstantAttribute(null=True)
+    returned = BooleanAttribute(null=True)
 
 
 class AnyPayableItem(PayableItem, AnyItem): ...
@@ -67,6 +73,10 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     adjustment_id = UnicodeAttribute(null=True)
     failure_code = UnicodeAttribute(null=True)
     abandoned_at = InstantAttribute(null=True)
+    repeats = DecimalAttribute(null=True)
+    repeated_at = InstantAttribute(null=True)
+    repeat_refused_at = InstantAttribute(null=True)
+    missed_at = InstantAttribute(null=True)
     paid_amount = DecimalAttribute(null=True)  # where two operators say it
 
 
@@ -126,8 +136,18 @@ def payout(table: Table, order_id: str) -> Payout:
         disputed=bool(item.disputed),
         created_at=item.created_at,
         needs_person=item.needs_person,
+        waits_for=item.waits_for,
         reason=item.reason,
+        awaits_approval=bool(item.awaits_approval),
+        approval=_approval(item),
+        returned=bool(item.returned),
     )
+
+
+def _approval(item: PayableItem) -> Approval | None:
+    if item.approved_amount is None or item.approved_by is None or item.approved_at is None:
+        return None
+    return Approval(Money(item.approved_amount), item.approved_by, item.approved_at)
 
 
 def attempts(table: Table, order_id: str) -> Iterator[Attempt]:
@@ -155,8 +175,9 @@ def by_reference(table: Table, reference_id: str) -> Attempt | None:
 # Attempts
 
 
-def begin(payout: Payout, attempt: Attempt) -> list[Write]:
-    """Write the next attempt, before the bank is called. Refused with AttemptMoved."""
+def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
+    """Write the next attempt, before the bank is called. Refused with AttemptMoved, also when it is beyond
+    `payout_max` and not approved."""
     item, kind, at = PayableItem, payout.kind, attempt.created_at
     order = Write.update(
         _order(payout),
@@ -170,7 +191,9 @@ def begin(payout: Payout, attempt: Attempt) -> list[Write]:
             due_at=at + _SHOULD_MOVE,
             waits_for=f"the bank to pay attempt {attempt.number}",
         ),
-        when=item.status.is_in(kind.ready, kind.paying) & _as_read(payout),
+        when=item.status.is_in(kind.ready, kind.paying)
+        & _as_read(payout)
+        & ((item.total_amount <= payout_max.usd) | (item.approved_amount == item.total_amount)),
         otherwise=AttemptMoved("the order has moved"),
     )
     written = AttemptItem(
@@ -196,6 +219,47 @@ def store_token(attempt: Attempt, token: str, at: datetime) -> Write:
     )
 
 
+def repeat(attempt: Attempt, at: datetime) -> Write:
+    """The attempt is about to be sent once more. Refused with AttemptMoved when it is decided or abandoned, or somebody
+    else has sent it since it was read."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.repeats.set(Decimal(attempt.repeats + 1)),
+        item.repeated_at.set(at),
+        item.missed_at.remove(),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.abandoned_at.does_not_exist() & _sent_as_read(attempt),
+        otherwise=AttemptMoved("the attempt is decided, abandoned, or sent by somebody else"),
+    )
+
+
+def refuse_repeat(attempt: Attempt, at: datetime) -> Write:
+    """The bank has refused an attempt that may have been sent before. Refused with AttemptMoved when that is known, or
+    the attempt is decided."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.repeat_refused_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & item.repeat_refused_at.does_not_exist(),
+        otherwise=AttemptMoved("the attempt is decided, or this is known"),
+    )
+
+
+def missed(attempt: Attempt, at: datetime) -> Write:
+    """The bank, asked late enough, does not know an attempt. Refused with AttemptMoved when it is decided, or was sent
+    since it was read."""
+    item = AttemptItem
+    return Write.update(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        item.missed_at.set(at),
+        item.updated_at.set(at),
+        when=(item.status == AttemptStatus.PENDING) & _sent_as_read(attempt),
+        otherwise=AttemptMoved("the attempt is decided, or sent by somebody else"),
+    )
+
+
 def decide(
     attempt: Attempt,
     status: AttemptStatus,
@@ -205,8 +269,12 @@ def decide(
     *,
     paid: Money | None = None,
 ) -> Write:
-    """End a pending attempt; `paid` where that is what two operators say. Refused with AttemptMoved."""
+    """End a pending attempt, as the bank's `adjustment` says; where it has none, only as long as nobody has sent the
+    attempt since it was read. `paid` where that is what two operators say. Refused with AttemptMoved."""
     item = AttemptItem
+    rule: Condition = item.status == AttemptStatus.PENDING
+    if adjustment is None:
+        rule &= _sent_as_read(attempt)
     actions: list[Action] = [item.status.set(status), item.decided_at.set(at), item.updated_at.set(at)]
     if adjustment is not None:
         actions.append(item.adjustment_id.set(adjustment.adjustment_id))
@@ -217,9 +285,16 @@ def decide(
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
         *actions,
-        when=item.status == AttemptStatus.PENDING,
-        otherwise=AttemptMoved("the attempt is decided"),
+        when=rule,
+        otherwise=AttemptMoved("the attempt is decided, or sent by somebody else"),
     )
+
+
+def _sent_as_read(attempt: Attempt) -> Condition:
+    """Nobody has sent it, or was about to, since it was read."""
+    repeats = AttemptItem.repeats
+    rule: Condition = repeats == Decimal(attempt.repeats) if attempt.repeats else repeats.does_not_exist()
+    return rule
 
 
 def pay(payout: Payout, number: int, at: datetime) -> Write:
@@ -268,16 +343,28 @@ def fail(payout: Payout, at: datetime, why: str) -> list[Write]:
     return [order, *_still_rejected(payout)]
 
 
-def stop(payout: Payout, at: datetime, why: str) -> Write:
-    """Leave the order as it is and ask for a person. Refused with AttemptMoved."""
+def stop(payout: Payout, at: datetime, why: str, *, for_approval: bool = False) -> Write:
+    """Leave the order as it is and ask for a person; `for_approval` for two. Refused with AttemptMoved."""
     item = PayableItem
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
         *_asks(payout, at, why),
+        *([item.awaits_approval.set(True)] if for_approval else []),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=AttemptMoved("the order has moved"),
     )
+
+
+def doubt(payout: Payout, attempt: Attempt, at: datetime, why: str) -> list[Write]:
+    """What the bank tells of a pending attempt does not fit it: ask for a person. Refused with AttemptMoved."""
+    item = AttemptItem
+    pending = Write.check(
+        AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
+        when=item.status == AttemptStatus.PENDING,
+        otherwise=AttemptMoved("the attempt is decided"),
+    )
+    return [stop(payout, at, why), pending, event(payout, payout.status, why, BANK, at)]
 
 
 def dispute(payout: Payout, at: datetime, why: str) -> Write:
@@ -298,6 +385,27 @@ def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
 
 
 # By hand
+
+
+def approve(payout: Payout, at: datetime, by: str) -> list[Write]:
+    """Two operators (`by`) approve a payout that waits for it, of the amount that was read: its machine may send it.
+    Refused with PayoutUnsettled."""
+    item, kind = PayableItem, payout.kind
+    order = Write.update(
+        _order(payout),
+        item.approved_amount.set(payout.amount.usd),
+        item.approved_by.set(by),
+        item.approved_at.set(at),
+        item.awaits_approval.remove(),
+        item.updated_at.set(at),
+        *work.waits(kind.row, payout.order_id, now=at, due_at=at + work.SOON, waits_for="the next attempt, approved"),
+        when=item.status.is_in(kind.ready, kind.paying)
+        & (item.total_amount == payout.amount.usd)
+        & item.awaits_approval.exists()
+        & _as_read(payout),
+        otherwise=_unsettled(payout),
+    )
+    return [order, event(payout, payout.status, f"approved: ${payout.amount} may be paid", by, at)]
 
 
 def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
@@ -342,8 +450,9 @@ def go_on(payout: Payout, at: datetime, due_at: datetime, waits_for: str) -> Wri
     )
 
 
-def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
-    """End the order by hand. Refused with PayoutUnsettled, also while an attempt may still be paid."""
+def close(payout: Payout, status: str, at: datetime, why: str, *, returned: bool = False) -> list[Write]:
+    """End the order by hand; `returned` where its dollars go to the customer's balance. Refused with PayoutUnsettled,
+    also while an attempt may still be paid."""
     item = PayableItem
     order = Write.update(
         _order(payout),
@@ -351,6 +460,7 @@ def close(payout: Payout, status: str, at: datetime, why: str) -> list[Write]:
         item.reason.set(why),
         item.disputed.remove(),
         item.updated_at.set(at),
+        *([item.returned.set(True)] if returned else []),
         *work.done(),
         when=(item.status == payout.status) & _as_read(payout) & _limit_as_read(payout),
         otherwise=_unsettled(payout),
@@ -544,5 +654,9 @@ def _attempt(item: AttemptItem) -> Attempt:
         failure_code=item.failure_code,
         token=item.token,
         abandoned_at=item.abandoned_at,
+        repeats=int(item.repeats or 0),
+        repeated_at=item.repeated_at,
+        repeat_refused_at=item.repeat_refused_at,
+        missed_at=item.missed_at,
         paid=None if item.paid_amount is None else Money(item.paid_amount),
     )

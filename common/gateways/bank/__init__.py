@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.errors import Conflict, Denied, NotFound, Unavailable
 from common.money import Money
@@ -15,9 +15,31 @@ class BankUnavailable(Unavailable):
     """The bank did not answer, or not with a decision. Whether it has booked is unknown: ask by reference, or send
     the same again under the same reference."""
 
+    @property
+    def alarm(self) -> str | None:
+        """The metric that wakes a person: the bank does not let us in, or tells what can not be."""
+        return {"denied": "DeskRefused", "not_believed": "BankMismatch"}.get(self.facts.get("what", ""))
+
+    @property
+    def not_believed(self) -> bool:
+        """Has the bank told what can not be?"""
+        return self.facts.get("what") == "not_believed"
+
 
 class BankRefused(Conflict):
-    """The bank's definite no to a credit: nothing was booked under this reference and nothing will be."""
+    """The bank's definite no to a credit: nothing was booked under this reference and nothing will be.
+
+    ours: its cause is the desk's and not the credit's, so that the next credit meets it too: the desk's own account is
+        empty, over its limit, or may not pay.
+    """
+
+    def __init__(self, detail: str, *, ours: bool = False, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.ours = ours
+
+    @property
+    def alarm(self) -> str | None:
+        return "DeskRefused" if self.ours else None
 
 
 class AdjustmentUnknown(NotFound):

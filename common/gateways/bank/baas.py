@@ -10,7 +10,7 @@
          "currency": "USD", "status": "PENDING" | "COMPLETED" | "FAILED", "failure_code": null | "…",
          "created_at": "…", "updated_at": "…"}
     200 the same with `Idempotent-Replayed: true`: what the first request under this key has become
-    400, 422 {"error": "why"}   the definite no
+    400, 422 {"error": "why"}   the definite no; "insufficient funds …" are the desk's, of the account that it pays from
     409                         the key was used with other terms
 
     GET {base_url}/v1/adjustments?reference_id=…
@@ -89,6 +89,10 @@ class _Garbage(Exception):
     """An answer or event that is not what the top of this module shows."""
 
 
+class _NotBelieved(_Garbage):
+    """It can be read, and can not be: it is about something else than was asked, or of an impossible amount."""
+
+
 class BaasBank:
     """The port `Bank`.
 
@@ -106,7 +110,8 @@ class BaasBank:
                               "bank_error"  the bank says that it has a fault, or is not ready
                               "denied"      our key, our address, or what we may do is wrong: a person has to look
                               "conflict"    the reference was used with other terms: a person has to look
-                              "garbage"     an answer that can not be read, or is about something else than was asked
+                              "garbage"     an answer that can not be read
+                              "not_believed"  one that can not be: about something else than was asked, or of no amount
         retry_after_seconds   when the bank said how long to wait: a whole number, otherwise absent
     and BankRefused has `bank_said`, at most 200 characters.
     """
@@ -151,11 +156,14 @@ class BaasBank:
             )
             if answer.status in {400, 422}:
                 said = _words(answer)
-                raise BankRefused(f"the bank refuses the credit: {said or 'it does not say why'}", bank_said=said)
+                ours = said.casefold().replace("_", " ").startswith("insufficient funds")
+                raise BankRefused(
+                    f"the bank refuses the credit: {said or 'it does not say why'}", ours=ours, bank_said=said
+                )
             adjustment = _adjustment(_answered(answer), self._currency)
             asked = (reference_id, account_id, amount)
             if (adjustment.reference_id, adjustment.account_id, adjustment.amount) != asked:
-                raise _Garbage("it is about another reference, account or amount than was asked for")
+                raise _NotBelieved("it is about another reference, account or amount than was asked for")
             return adjustment
         except (NoAnswer, _NoDecision, _Garbage) as trouble:
             raise _in_our_words(trouble) from trouble
@@ -175,7 +183,7 @@ class BaasBank:
                 raise AdjustmentUnknown("the bank knows nothing under this reference", reference_id=reference_id)
             adjustment = _adjustment(found[0], self._currency)
             if adjustment.reference_id != reference_id:
-                raise _Garbage("it is about another reference than was asked for")
+                raise _NotBelieved("it is about another reference than was asked for")
             return adjustment
         except (NoAnswer, _NoDecision, _Garbage) as trouble:
             raise _in_our_words(trouble) from trouble
@@ -232,13 +240,15 @@ def _adjustment(given: Any, currency: str) -> Adjustment:
     """Raises _Garbage."""
     if not isinstance(given, dict):
         raise _Garbage("an adjustment is not a JSON object")
-    amount = _text(given, "amount", _AMOUNT)
-    if Decimal(amount) == 0:
-        raise _Garbage("amount is zero")
+    amount = given.get("amount")
+    if not isinstance(amount, str):
+        raise _Garbage("amount is not text")
+    if not _AMOUNT.fullmatch(amount) or Decimal(amount) == 0:
+        raise _NotBelieved(f"amount is {amount[:80]!r}")
     if given.get("direction") != "CREDIT":
-        raise _Garbage("direction is not CREDIT")
+        raise _NotBelieved("direction is not CREDIT")
     if given.get("currency") != currency:
-        raise _Garbage(f"currency is not {currency}")
+        raise _NotBelieved(f"currency is not {currency}")
     status, failure_code = given.get("status"), given.get("failure_code")
     if not isinstance(status, str) or status not in [*State]:
         raise _Garbage(f"status is not one of {', '.join(State)}")
@@ -275,6 +285,8 @@ def _in_our_words(trouble: NoAnswer | _NoDecision | _Garbage) -> BankUnavailable
             detail, what = f"the bank has a fault (HTTP {status})", "bank_error"
         case _NoDecision(status=status):
             detail, what = f"the bank does not let us ask this (HTTP {status}): check its address and our key", "denied"
+        case _NotBelieved():
+            detail, what = f"what the bank tells can not be: {trouble}", "not_believed"
         case _Garbage() | NoAnswer(what="garbage"):
             detail, what = f"the bank's answer can not be believed: {trouble}", "garbage"
         case NoAnswer(what="timeout"):

@@ -12,24 +12,43 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 from common.errors import Conflict, NotFound, Unavailable
 from common.market import MarketRules
-from common.money import Money, Price, Quantity
+from common.money import FRACTION_DIGITS_MAX, Money, Price, Quantity, fraction_digits
 
 # An order that `find` does not know this long after `place` was called, and does not know at a second look, never
 # came to be: an adapter's time-outs (under 12 s together), the validity of its requests (5 s), and a margin.
 NEVER_PLACED_SECONDS = 60
+TOLD_INTEGER_DIGITS_MAX = 15  # of an amount that is believed; with FRACTION_DIGITS_MAX the table can hold it, and sums
 
 
 class ExchangeUnavailable(Unavailable):
     """The exchange did not answer, or not understandably. After `place` the outcome is unknown: `find` it, never
     place again. Everything else is safe to ask again."""
 
+    @property
+    def alarm(self) -> str | None:
+        """The metric that wakes a person: the exchange does not let us in, or tells what can not be."""
+        return {"refused": "DeskRefused", "not_believed": "FillsNotBelieved"}.get(self.facts.get("what", ""))
+
 
 class ExchangeRefused(Conflict):
-    """The exchange's definite no: the order does not exist and never will."""
+    """The exchange's definite no: the order does not exist and never will.
+
+    ours: its cause is the desk's and not the order's, so that the next order meets it too: funds or a quota of the
+        desk's account are used up, or the account or its key may not do this. So is every cause that an adapter does
+        not know to be the order's.
+    """
+
+    def __init__(self, detail: str, *, ours: bool = True, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.ours = ours
+
+    @property
+    def alarm(self) -> str | None:
+        return "DeskRefused" if self.ours else None
 
 
 class ExchangeOrderUnknown(NotFound):
@@ -38,6 +57,24 @@ class ExchangeOrderUnknown(NotFound):
 
 class MarketUnknown(NotFound):
     """The exchange has no market for the asset, or it is closed."""
+
+
+def not_believed(why: str) -> ExchangeUnavailable:
+    """What the exchange tells can not be: it is about another order than was asked for, or of an amount that no order
+    has. It is not used. Asking again is safe."""
+    return ExchangeUnavailable(f"what the exchange tells can not be: {why}", what="not_believed")
+
+
+def can_be_told(amount: Decimal) -> bool:
+    """Whether an exchange's amount, of either sign, is one that can be written down: at most 15 digits before the
+    point and 18 after it."""
+    if not amount:
+        return True
+    return (
+        amount.is_finite()
+        and -FRACTION_DIGITS_MAX <= amount.adjusted() < TOLD_INTEGER_DIGITS_MAX
+        and fraction_digits(amount) <= FRACTION_DIGITS_MAX
+    )
 
 
 class Side(StrEnum):
@@ -69,14 +106,16 @@ class Ticket:
 
 @dataclass(frozen=True)
 class OrderReport:
-    """An order as the exchange has it now.
+    """An order as the exchange has it now. Raises ExchangeUnavailable when made of amounts that can not be: no adapter
+    can hand out such a thing.
 
-    `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere` those in
-    other assets, by asset. Once `state` is final, all of them are.
+    `client_order_id` is what the exchange tells, and None where it keeps another form of ours, from which there is no
+    way back. `gross` is what was executed, in dollars, before any fee; `fee` the fees in dollars, `fees_elsewhere`
+    those in other assets, by asset; a negative one is a rebate. Once `state` is final, all of them are.
     """
 
     exchange_order_id: str
-    client_order_id: str
+    client_order_id: str | None
     side: Side
     quantity: Quantity
     state: State
@@ -85,12 +124,37 @@ class OrderReport:
     fee: Money
     fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        amounts = (self.quantity.amount, self.executed.amount, self.gross.usd)
+        fees = (self.fee.usd, *self.fees_elsewhere.values())
+        if min(amounts) < 0 or not all(map(can_be_told, (*amounts, *fees))):
+            raise not_believed(f"order {self.exchange_order_id} has an amount below zero, or of more digits than any")
+
     @property
     def final(self) -> bool:
         return self.state is not State.WORKING
 
 
-class Exchange(Protocol):
+@dataclass(frozen=True)
+class Ticker:
+    """The best prices in a market now: somebody buys at `bid` and sells at `ask`."""
+
+    bid: Price
+    ask: Price
+
+
+class Tickers(Protocol):
+    """What anybody may ask an exchange, without a key. It changes nothing: every call is safe to make again."""
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """Of the asset's market in dollars, as it is now.
+
+        Raises MarketUnknown, also where nobody buys, or nobody sells; ExchangeUnavailable.
+        """
+        ...
+
+
+class Exchange(Tickers, Protocol):
     """Every method may raise ExchangeUnavailable; all but `place` are then safe to call again."""
 
     @property

@@ -13,9 +13,10 @@
     CancelOrder       {OMSId, AccountId, OrderId}: a generic answer, which says that it was received
     GetOrderStatus    OMSId, AccountId, OrderId: an order, in some versions an array of one
     GetOpenOrders     OMSId, AccountId: all that are open
-    GetOrdersHistory  OMSId, AccountId, ClientOrderId, Depth, StartIndex: the newest first
+    GetOrdersHistory  OMSId, AccountId, ClientOrderId | OriginalOrderId, Depth, StartIndex: the newest first
     GetAccountTrades  OMSId, AccountId, StartIndex, Count (at most 200): the newest first
     GetInstruments, GetProducts   OMSId; public, so without the four headers
+    GetLevel1         OMSId, InstrumentId; public: BestBid, BestOffer, 0 where there is none
 
     an order          OrderId, ClientOrderId, Account, Instrument, Side "Buy" | "Sell", OrderState, OrigQuantity,
                       Quantity (what is left of it), QuantityExecuted, GrossValueExecuted (quote, before fees)
@@ -44,6 +45,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import reduce
 from threading import Lock
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlencode
 
@@ -57,11 +59,14 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
+    can_be_told,
+    not_believed,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport, header_value
 from common.market import MarketRules
-from common.money import EXACT, ZERO, Money, Quantity, fraction_digits, plain
+from common.money import EXACT, ZERO, Money, Price, Quantity, fraction_digits, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
 PAGE = 200  # orders or trades
@@ -116,18 +121,123 @@ class _Listing:
     products: dict[int, str]  # id → symbol: those of the instruments, and what else was asked for
 
 
-class AlphaPointExchange:
-    """The port `Exchange`, kept by an AlphaPoint exchange.
+class AlphaPointTickers:
+    """The port `Tickers`, kept by an AlphaPoint exchange: what it tells anybody, without a key.
 
     base_url: up to and with `/AP`, for example https://apws.zipmex.com:8443/AP
-    oms_id, account_id, user_id: the numbers that the exchange knows us by.
     quote: the product that counts as dollars, "USDT" or "USD".
     connect_seconds, read_seconds: of one call. Every method ends within OPERATION_SECONDS_MAX, however many calls it
         makes and whatever holds them up (`common.gateways.transport`).
-    clock: aware times; for the nonce, and for the age of the instruments. monotonic: for the time that is left.
+    clock: aware times; for the age of the instruments. monotonic: for the time that is left.
 
-    A found order bears the client order id that it was found by; of one that was asked for by the exchange's id only
-    AlphaPoint's number is known, and stands there as text. Min notional is 0: AlphaPoint has no such rule.
+    Raises ValueError for a base_url or time-out that can not be one.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        *,
+        oms_id: int = 1,
+        quote: str = "USDT",
+        connect_seconds: float = 1.0,
+        read_seconds: float = 3.0,
+        clock: Callable[[], datetime] = now,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
+            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=BODY_BYTES_MAX,
+        )
+        self._oms = {"OMSId": oms_id}
+        self._quote = quote
+        self._clock = clock
+        self._monotonic = monotonic
+        self._listing: _Listing | None = None
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        until = self._until()
+        self._listing = None  # a market that has closed in the last minutes has no ticker
+        instrument_id = _id(self._market(asset_id, until), "InstrumentId")
+        told = self._ask("GetLevel1", self._oms | {"InstrumentId": instrument_id}, until)
+        if not isinstance(told, dict) or _id(told, "InstrumentId") != instrument_id:
+            raise _garbled("a ticker that was not asked for")
+        bid, ask = _amount(told, "BestBid"), _amount(told, "BestOffer")
+        if not bid or not ask:
+            raise MarketUnknown(f"nobody buys, or nobody sells, {asset_id} at the exchange now", asset_id=asset_id)
+        return Ticker(Price(bid), Price(ask))
+
+    def _market(self, asset_id: str, until: float) -> Entry:
+        """The instrument in which the asset is traded. Raises MarketUnknown."""
+        for entry in self._listed(until).instruments.values():
+            running = entry.get("sessionstatus") == "Running" and entry.get("isdisable") is not True
+            if running and _pair(entry) == (asset_id, self._quote):
+                return entry
+        raise MarketUnknown(f"{asset_id} is not traded for {self._quote} at the exchange now", asset_id=asset_id)
+
+    def _listed(self, until: float) -> _Listing:
+        if self._listing is None or self._clock() - self._listing.at > INSTRUMENTS_AGE_MAX:
+            at = self._clock()
+            told = _array(self._ask("GetInstruments", self._oms, until))
+            entries = [entry for entry in told if all(_pair(entry))]  # blanks have no symbols
+            products = {_id(e, "Product1"): e["product1symbol"] for e in entries}
+            products |= {_id(e, "Product2"): e["product2symbol"] for e in entries}
+            self._listing = _Listing(at, {_id(e, "InstrumentId"): e for e in entries}, products)
+        return self._listing
+
+    # The wire
+
+    def _until(self) -> float:
+        """When the operation that begins now is over."""
+        return self._monotonic() + OPERATION_SECONDS_MAX
+
+    def _ask(
+        self,
+        function: str,
+        asked: Mapping[str, Any],
+        until: float,
+        signature: Mapping[str, str] = MappingProxyType({}),
+        *,
+        post: bool = False,
+    ) -> Any:
+        """One call and its answer. Raises what `_in_our_words` says."""
+        try:
+            answer = _parsed(self._send(function, asked, until, signature, post))
+            if isinstance(answer, dict) and (answer.get("result") is False or answer.get("status") == "Rejected"):
+                raise _Said(answer)
+        except (NoAnswer, _NotAnswered, _Said) as trouble:
+            raise _in_our_words(function, trouble) from trouble
+        return answer
+
+    def _send(
+        self, function: str, asked: Mapping[str, Any], until: float, signature: Mapping[str, str], post: bool
+    ) -> Answer:
+        """Raises NoAnswer, _NotAnswered."""
+        answer = self._transport.ask(
+            "POST" if post else "GET",
+            f"{self._transport.path}/{function}" + ("" if post else f"?{urlencode(asked)}"),
+            {**signature, "Content-Type": "application/json"} if post else signature,
+            _written(asked) if post else None,
+            seconds=until - self._monotonic(),
+            believed={200},
+        )
+        if answer.status != 200:
+            raise _NotAnswered(answer)
+        return answer
+
+
+class AlphaPointExchange(AlphaPointTickers):
+    """The port `Exchange`, kept by an AlphaPoint exchange.
+
+    oms_id, account_id, user_id: the numbers that the exchange knows us by.
+    clock: for the nonce, too.
+
+    A found order bears the client order id that it was found by, since it bears that id's number; one that was asked
+    for by the exchange's id bears none, as there is no way back from a number. Min notional is 0: there is none here.
 
     Raises ValueError for a base_url, key or time-out that can not be one.
     """
@@ -151,25 +261,22 @@ class AlphaPointExchange:
     ) -> None:
         if not secret:
             raise ValueError("the exchange's secret is empty")
-        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
-        self._transport = Transport(
+        super().__init__(
             base_url,
+            oms_id=oms_id,
+            quote=quote,
             connect_seconds=connect_seconds,
             read_seconds=read_seconds,
-            body_bytes_max=BODY_BYTES_MAX,
+            clock=clock,
+            monotonic=monotonic,
         )
-        self._ours = {"OMSId": oms_id, "AccountId": account_id}
+        self._ours = self._oms | {"AccountId": account_id}
         self._account_id = account_id
         self._user_id = str(user_id)
         self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret.encode()
-        self._quote = quote
-        self._clock = clock
-        self._monotonic = monotonic
         self._nonce = 0
         self._nonce_lock = Lock()
-        self._listing: _Listing | None = None
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
@@ -183,7 +290,8 @@ class AlphaPointExchange:
         rules = _rules(market)
         for name, value, step in (("quantity", quantity, rules.quantity_step), ("price", price, rules.price_step)):
             if value <= 0 or EXACT.remainder(value, step):
-                raise ExchangeRefused(f"the {name} {plain(value)} is not a multiple of {plain(step)}; nothing was sent")
+                wrong = f"the {name} {plain(value)} is not a multiple of {plain(step)}; nothing was sent"
+                raise ExchangeRefused(wrong, ours=False)
         order = self._ours | {
             "InstrumentId": _id(market, "InstrumentId"),
             "TimeInForce": 1,
@@ -196,7 +304,7 @@ class AlphaPointExchange:
             "LimitPrice": price,
         }
         try:
-            answer = self._ask("SendOrder", order, until, post=True)
+            answer = self._ask_as_us("SendOrder", order, until, post=True)
         except ExchangeRefused:
             self._listing = None  # a market that has closed meanwhile is MarketUnknown
             with suppress(ExchangeUnavailable):
@@ -209,8 +317,7 @@ class AlphaPointExchange:
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
         until = self._until()
-        entry = self._status(exchange_order_id, until)
-        return self._exchange_order(asset_id, entry, plain(_number(entry, "ClientOrderId")), until)
+        return self._exchange_order(asset_id, self._known(exchange_order_id, until), None, until)
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`.
@@ -225,12 +332,11 @@ class AlphaPointExchange:
 
         entry = _only(number, self._open(until))
         if entry is None:
-            asked = {"ClientOrderId": number, "Depth": PAGE}  # an exchange that does not filter tells the others too
-            pages = self._pages("GetOrdersHistory", asked, until)
+            pages = self._pages("GetOrdersHistory", {"ClientOrderId": number, "Depth": PAGE}, until)  # or not filtered
             entry = next(filter(None, (_only(number, page) for page in pages)), None)
         if entry is None:
             trade = _only(number, self._entries("GetAccountTrades", {"StartIndex": 0, "Count": PAGE}, until))
-            entry = trade and self._traded(trade, until)
+            entry = trade and self._traded(trade, number, until)
         if entry is None:
             entry = _only(number, self._open(until))
         if entry is None:
@@ -242,28 +348,20 @@ class AlphaPointExchange:
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. A refused cancellation is no error when the order is over."""
         until = self._until()
-        before = self._status(exchange_order_id, until)
+        before = self._known(exchange_order_id, until)
         self._in_market(asset_id, before, until)
         if _state(before) is not State.WORKING:
             return
         try:
-            answer = self._ask("CancelOrder", self._ours | {"OrderId": _id(before, "OrderId")}, until, post=True)
+            answer = self._ask_as_us("CancelOrder", self._ours | {"OrderId": _id(before, "OrderId")}, until, post=True)
             if not isinstance(answer, dict) or answer.get("result") is not True:
                 raise _garbled("neither yes nor no")
         except ExchangeUnavailable as trouble:
             refused = isinstance(trouble.__cause__, _Said)
-            if not refused or _state(self._status(exchange_order_id, until)) is State.WORKING:
+            if not refused or _state(self._known(exchange_order_id, until)) is State.WORKING:
                 raise
 
     # What the exchange tells
-
-    def _market(self, asset_id: str, until: float) -> Entry:
-        """The instrument in which the asset is traded. Raises MarketUnknown."""
-        for entry in self._listed(until).instruments.values():
-            running = entry.get("sessionstatus") == "Running" and entry.get("isdisable") is not True
-            if running and _pair(entry) == (asset_id, self._quote):
-                return entry
-        raise MarketUnknown(f"{asset_id} is not traded for {self._quote} at the exchange now", asset_id=asset_id)
 
     def _in_market(self, asset_id: str, entry: Entry, until: float) -> Entry:
         """The instrument of an order, also one that is closed. Raises ExchangeOrderUnknown: it is another asset's."""
@@ -274,36 +372,42 @@ class AlphaPointExchange:
             raise ExchangeOrderUnknown(f"the order is not one in {asset_id}", asset_id=asset_id)
         return instrument
 
-    def _listed(self, until: float) -> _Listing:
-        if self._listing is None or self._clock() - self._listing.at > INSTRUMENTS_AGE_MAX:
-            at = self._clock()
-            told = _array(self._ask("GetInstruments", {"OMSId": self._ours["OMSId"]}, until, signed=False))
-            entries = [entry for entry in told if all(_pair(entry))]  # blanks have no symbols
-            products = {_id(e, "Product1"): e["product1symbol"] for e in entries}
-            products |= {_id(e, "Product2"): e["product2symbol"] for e in entries}
-            self._listing = _Listing(at, {_id(e, "InstrumentId"): e for e in entries}, products)
-        return self._listing
-
     def _open(self, until: float) -> list[Entry]:
         return self._entries("GetOpenOrders", {}, until)
 
     def _status(self, exchange_order_id: str, until: float) -> Entry:
         """Raises ExchangeOrderUnknown."""
         number = _order_number(exchange_order_id)
-        answer = self._ask("GetOrderStatus", self._ours | {"OrderId": number}, until)
+        answer = self._ask_as_us("GetOrderStatus", self._ours | {"OrderId": number}, until)
         entries = _array(answer if isinstance(answer, list) else [answer])
-        if len(entries) != 1 or _id(entries[0], "OrderId") != number:
-            raise _garbled("not the order that was asked for")
+        if len(entries) != 1:
+            raise _garbled("not one order")
+        if _id(entries[0], "OrderId") != number:
+            raise not_believed(f"asked for order {number}, told of {_id(entries[0], 'OrderId')}")
         return entries[0]
 
-    def _traded(self, trade: Entry, until: float) -> Entry:
+    def _known(self, exchange_order_id: str, until: float) -> Entry:
+        """An order, also one that GetOrderStatus has forgotten and the history has not. Raises ExchangeOrderUnknown."""
+        try:
+            return self._status(exchange_order_id, until)
+        except ExchangeOrderUnknown:
+            number = _order_number(exchange_order_id)
+            pages = self._pages("GetOrdersHistory", {"OriginalOrderId": number, "Depth": PAGE}, until)
+            for entry in (entry for page in pages for entry in page if _id(entry, "OrderId") == number):
+                return entry
+            raise
+
+    def _traded(self, trade: Entry, number: int, until: float) -> Entry:
         """The order of a trade. That it exists is certain: so it is never unknown."""
         try:
-            return self._status(str(_id(trade, "OrderId")), until)
+            entry = self._status(str(_id(trade, "OrderId")), until)
         except ExchangeOrderUnknown as lost:
             raise _garbled("a trade of an order that it does not know") from lost
+        if _number(entry, "ClientOrderId") != number:
+            raise not_believed(f"asked for ClientOrderId {number}, told of {_number(entry, 'ClientOrderId')}")
+        return entry
 
-    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str, until: float) -> OrderReport:
+    def _exchange_order(self, asset_id: str, entry: Entry, client_order_id: str | None, until: float) -> OrderReport:
         """An order in our words. Raises ExchangeOrderUnknown when it is another asset's."""
         instrument = self._in_market(asset_id, entry, until)
         report = _report(entry, asset_id, client_order_id, self._account_id)
@@ -318,7 +422,7 @@ class AlphaPointExchange:
         """The order's trades, once these make up what was executed."""
         trades: dict[int, Entry] = {}
         pages = self._pages("GetAccountTrades", {"Count": PAGE}, until)
-        while (traded := _total(_amount(trade, "Quantity") for trade in trades.values())) < executed:
+        while (traded := _total(_told(trade, "Quantity") for trade in trades.values())) < executed:
             page = next(pages, [])
             if not page:
                 break
@@ -333,7 +437,7 @@ class AlphaPointExchange:
         """Its symbol. A fee may be in a product that is traded nowhere."""
         products = self._listed(until).products
         if product_id not in products:
-            told = _array(self._ask("GetProducts", {"OMSId": self._ours["OMSId"]}, until, signed=False))
+            told = _array(self._ask("GetProducts", self._oms, until))
             products |= {_id(entry, "ProductId"): str(entry.get("product")) for entry in told}
         return products.get(product_id, str(product_id))
 
@@ -359,41 +463,12 @@ class AlphaPointExchange:
 
     # The wire
 
-    def _until(self) -> float:
-        """When the operation that begins now is over."""
-        return self._monotonic() + OPERATION_SECONDS_MAX
-
     def _entries(self, function: str, asked: dict[str, int], until: float) -> list[Entry]:
-        return _array(self._ask(function, self._ours | asked, until))
+        return _array(self._ask_as_us(function, self._ours | asked, until))
 
-    def _ask(
-        self, function: str, asked: Mapping[str, Any], until: float, *, post: bool = False, signed: bool = True
-    ) -> Any:
-        """One call and its answer. Raises what `_in_our_words` says."""
-        try:
-            answer = _parsed(self._send(function, asked, until, post, signed))
-            if isinstance(answer, dict) and (answer.get("result") is False or answer.get("status") == "Rejected"):
-                raise _Said(answer)
-        except (NoAnswer, _NotAnswered, _Said) as trouble:
-            raise _in_our_words(function, trouble) from trouble
-        return answer
-
-    def _send(self, function: str, asked: Mapping[str, Any], until: float, post: bool, signed: bool) -> Answer:
-        """Raises NoAnswer, _NotAnswered."""
-        headers = self._signature() if signed else {}
-        if post:
-            headers["Content-Type"] = "application/json"
-        answer = self._transport.ask(
-            "POST" if post else "GET",
-            f"{self._transport.path}/{function}" + ("" if post else f"?{urlencode(asked)}"),
-            headers,
-            _written(asked) if post else None,
-            seconds=until - self._monotonic(),
-            believed={200},
-        )
-        if answer.status != 200:
-            raise _NotAnswered(answer)
-        return answer
+    def _ask_as_us(self, function: str, asked: Mapping[str, Any], until: float, *, post: bool = False) -> Any:
+        """One signed call and its answer."""
+        return self._ask(function, asked, until, self._signature(), post=post)
 
     def _signature(self) -> dict[str, str]:
         with self._nonce_lock:
@@ -468,15 +543,17 @@ def _rules(instrument: Entry) -> MarketRules:
     return MarketRules(quantity_step, price_step, min_quantity, min_notional=ZERO)
 
 
-def _report(entry: Entry, asset_id: str, client_order_id: str, account_id: int) -> OrderReport:
+def _report(entry: Entry, asset_id: str, client_order_id: str | None, account_id: int) -> OrderReport:
     """An order in our words, without its fees: those are its trades'."""
     order_id, account = _id(entry, "OrderId"), _id(entry, "Account")
     state, side = _state(entry), entry.get("side")
-    whole, executed, gross = (_amount(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
-    if account != account_id or side not in ("Buy", "Sell"):
-        raise _garbled("an order that is not ours, or of no side")
+    whole, executed, gross = (_told(entry, n) for n in ("OrigQuantity", "QuantityExecuted", "GrossValueExecuted"))
+    if side not in ("Buy", "Sell"):
+        raise _garbled("an order of no side")
+    if account != account_id:
+        raise not_believed(f"order {order_id} is of account {account}, which is not ours")
     if executed > whole or (executed > 0) != (gross > 0) or (state is State.FULLY_EXECUTED and executed != whole):
-        raise _garbled(f"an order of {whole}, {executed} executed for {gross}, that is {state}")
+        raise not_believed(f"order {order_id} of {whole}, {executed} executed for {gross}, that is {state}")
     return OrderReport(
         exchange_order_id=str(order_id),
         client_order_id=client_order_id,
@@ -493,7 +570,7 @@ def _fees(trades: Iterable[Entry]) -> dict[int, Decimal]:
     """Product id → the fees of these trades in it."""
     fees: dict[int, Decimal] = {}
     for trade in trades:
-        if fee := _number(trade, "Fee"):
+        if fee := _told(trade, "Fee", signed=True):
             product = _id(trade, "FeeProductId")
             fees[product] = EXACT.add(fees.get(product, Decimal(0)), fee)
     return fees
@@ -521,6 +598,17 @@ def _amount(entry: Entry, name: str) -> Decimal:
     if value < 0:
         raise _garbled(f"{name} is negative")
     return value
+
+
+def _told(entry: Entry, name: str, *, signed: bool = False) -> Decimal:
+    """An amount of an order or a trade; one that can not be is not believed."""
+    value = entry.get(name.lower())
+    if isinstance(value, float) or (isinstance(value, Decimal) and not can_be_told(value)):  # floats: NaN, Infinity
+        raise not_believed(f"{name} is {str(value)[:80]}")
+    number = _number(entry, name)
+    if number < 0 and not signed:
+        raise not_believed(f"{name} is {plain(number)}")
+    return number
 
 
 def _id(entry: Entry, name: str) -> int:
@@ -555,7 +643,7 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         20   Not Authorized            this account may not trade that
         100  Invalid Request           but not "Invalid Response", which AlphaPoint's documents also give to 100: then
                                        somebody behind the gate did answer, and nobody knows what
-        101  Operation Failed          Not_Enough_Funds and its like
+        101  Operation Failed          Not_Enough_Funds and its like: `ours`, as is 20
         104  Resource Not Found        no such instrument or account
         106  Operation Not Supported
     and not with 102 Server Error, another code or none: what failed, and when, is not said.
@@ -578,7 +666,9 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         facts["retry_after_seconds"] = trouble.retry_after_seconds
     match trouble:
         case _Said() if function == "SendOrder" and _definite(trouble):
-            return ExchangeRefused(f"the exchange refuses the order: {trouble}", reason=trouble.message)
+            return ExchangeRefused(
+                f"the exchange refuses the order: {trouble}", ours=_ours(trouble), reason=trouble.message
+            )
         case _Said(code=104) if function == "GetOrderStatus":
             return ExchangeOrderUnknown("the exchange does not know the order")
         case _Said(code=20):
@@ -600,6 +690,12 @@ def _in_our_words(function: str, trouble: NoAnswer | _NotAnswered | _Said) -> Re
         case _:
             detail, what = "the connection to the exchange broke before its answer was whole", "connection"
     return ExchangeUnavailable(detail, what=what, **facts)
+
+
+def _ours(said: _Said) -> bool:
+    """Whether the desk's account is refused, and not this order: its rights, its funds, its limits."""
+    words = said.message.casefold().replace("_", " ")
+    return said.code == 20 or (said.code == 101 and words.startswith(("not enough", "insufficient", "exceed")))
 
 
 def _definite(said: _Said) -> bool:

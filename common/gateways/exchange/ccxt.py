@@ -1,6 +1,7 @@
-"""Orders at Binance, spot, by way of ccxt's own `binance`.
+"""Orders at Binance, spot, by way of ccxt's own `binance`; its tickers without ccxt, which is not everywhere.
 
     GET    {base_url}/api/v3/exchangeInfo    symbol: a market's rules; public
+    GET    {base_url}/api/v3/ticker/bookTicker  symbol, symbolStatus TRADING; public
     POST   {base_url}/api/v3/order           symbol, side, type LIMIT, timeInForce GTC, quantity, price,
                                              newClientOrderId
     GET    {base_url}/api/v3/order           symbol, orderId | origClientOrderId
@@ -24,6 +25,7 @@ import importlib
 import importlib.util
 import json
 import logging
+import re
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +37,7 @@ from io import BytesIO
 from threading import Lock, local
 from types import ModuleType
 from typing import Any, Literal
+from urllib.parse import urlencode
 
 from urllib3.util import parse_url
 
@@ -48,17 +51,21 @@ from common.gateways.exchange import (
     OrderReport,
     Side,
     State,
+    Ticker,
     Ticket,
+    can_be_told,
+    not_believed,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
 from common.market import MarketRules
-from common.money import EXACT, ROUNDING, Money, Quantity, plain
+from common.money import EXACT, ROUNDING, Money, Price, Quantity, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
 RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 MARKET_AGE_MAX = timedelta(minutes=10)
 TRADES_PAGE = 1000
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
+TICKER_BYTES_MAX = 64 * 1024
 
 # ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
 # (not in use today) canceling. For PENDING_NEW, an order of a list that waits for another, it has none.
@@ -75,20 +82,61 @@ _STATES = {
 About = Literal["market", "place", "order"]  # what is asked: rules, a new order, an order's state or its end
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
+_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)  # how Binance writes an amount
+_ENDLESS = re.compile(rb'[":,\[\s][-+]?[0-9.]+[eE][-+]?[0-9]{4,}["\s,\]}]')  # a number that ccxt would write out
 _CLOSED = "Market is closed."
+_NOT_LET_IN = {-1002, -1022, -2014, -2015}  # our key, its rights or our address
 # Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
-# among them: there is one.
-_NO_ORDER = (
+# among them: there is one. Of these, the first are about the desk's account, whatever the order is.
+_OURS = (
     "Account has insufficient balance for requested action.",
-    "Filter failure: ",
-    "Price * QTY is zero or less.",
+    "Filter failure: EXCHANGE_MAX_NUM_",
+    "Filter failure: MAX_NUM_",
+    "Filter failure: MAX_POSITION",
     "This action is disabled on this account.",
     "This account may not place or cancel orders.",
     "This symbol is not permitted for this account.",
     "This symbol is restricted for this account.",
-    "Unsupported order combination",
     "Rest API trading is not enabled.",
 )
+_NO_ORDER = (*_OURS, "Filter failure: ", "Price * QTY is zero or less.", "Unsupported order combination")
+
+
+class BinanceTickers:
+    """The port `Tickers`, kept by Binance. It needs neither a key nor ccxt.
+
+    Raises ValueError for a base_url or time-out that can not be one.
+    """
+
+    def __init__(
+        self, base_url: str, *, quote: str = "USDT", connect_seconds: float = 1.0, read_seconds: float = 3.0
+    ) -> None:
+        self._transport = Transport(
+            base_url,
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+            body_bytes_max=TICKER_BYTES_MAX,
+        )
+        self._quote = quote
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        symbol = f"{asset_id}{self._quote}"
+        target = f"/api/v3/ticker/bookTicker?{urlencode({'symbol': symbol, 'symbolStatus': 'TRADING'})}"
+        answer = None
+        try:
+            answer = self._transport.ask("GET", f"{self._transport.path}{target}", {})
+            if answer.status != 200 or answer.is_page:
+                raise ValueError("no ticker")
+            told = json.loads(answer.body)
+        except (NoAnswer, ValueError, RecursionError) as trouble:
+            raise _in_our_words("market", trouble, answer) from trouble
+        if _text(told, "symbol") != symbol:
+            raise _garbled("a ticker that was not asked for")
+        bid, ask = _decimal(told, "bidPrice"), _decimal(told, "askPrice")
+        if not bid or not ask:
+            raise MarketUnknown(f"nobody buys, or nobody sells, in {symbol} now", asset_id=asset_id, quote=self._quote)
+        return Ticker(Price(bid), Price(ask))
 
 
 class CcxtExchange:
@@ -134,6 +182,9 @@ class CcxtExchange:
             body_bytes_max=BODY_BYTES_MAX,
             unpacks=True,
         )
+        self._tickers = BinanceTickers(
+            base_url, quote=quote, connect_seconds=connect_seconds, read_seconds=read_seconds
+        )
         self._base_url = base_url.rstrip("/")
         self._api_key = header_value("the exchange's API key", api_key)
         self._secret = secret
@@ -143,6 +194,10 @@ class CcxtExchange:
         self._call = _Call()
         self._reading = Lock()
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
+
+    def ticker(self, asset_id: str) -> Ticker:
+        """See `Tickers.ticker`."""
+        return self._tickers.ticker(asset_id)
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
@@ -162,7 +217,7 @@ class CcxtExchange:
             (self._ask("market", self._client.price_to_precision, symbol, plain(price)), price),
         ):
             if Decimal(text) != asked:  # never seen; but ccxt formats a number once more before it sends it
-                raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}")
+                raise ExchangeRefused(f"not placed: {plain(asked)} would have been sent as {text}", ours=False)
         order = self._ask(
             "place",
             self._client.create_order,
@@ -173,14 +228,16 @@ class CcxtExchange:
             plain(price),
             {"newClientOrderId": ticket.client_order_id, "timeInForce": "GTC"},
         )
-        return _text(order, "id")
+        exchange_order_id = _text(order, "id")
+        self._must_be(order, symbol, client_order_id=ticket.client_order_id)
+        return exchange_order_id
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
         self._begin()
         symbol = self._listed(asset_id)
         order = self._fetched(symbol, exchange_order_id)
-        return self._exchange_order(asset_id, symbol, order, _text(order, "clientOrderId"))
+        return self._exchange_order(asset_id, symbol, order)
 
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`. Binance looks among all orders but those that ended without a fill 90 days ago: it has
@@ -188,7 +245,8 @@ class CcxtExchange:
         self._begin()
         symbol = self._listed(asset_id)
         order = self._ask("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
-        return self._exchange_order(asset_id, symbol, order, client_order_id)
+        self._must_be(order, symbol, client_order_id=client_order_id)
+        return self._exchange_order(asset_id, symbol, order)
 
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. Binance says "Unknown order sent." of an order that is over, too: a look tells them
@@ -197,7 +255,8 @@ class CcxtExchange:
         symbol = self._listed(asset_id)
         _must_be_number(exchange_order_id)
         try:
-            _named(exchange_order_id, self._ask("order", self._client.cancel_order, exchange_order_id, symbol))
+            order = self._ask("order", self._client.cancel_order, exchange_order_id, symbol)
+            self._must_be(order, symbol, exchange_order_id=exchange_order_id)
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("code") != -2011 or _state(self._fetched(symbol, exchange_order_id)) is State.WORKING:
                 raise
@@ -254,20 +313,40 @@ class CcxtExchange:
     def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
         """Raises ExchangeOrderUnknown."""
         _must_be_number(exchange_order_id)
-        return _named(exchange_order_id, self._ask("order", self._client.fetch_order, exchange_order_id, symbol))
+        order: Mapping[str, Any] = self._ask("order", self._client.fetch_order, exchange_order_id, symbol)
+        self._must_be(order, symbol, exchange_order_id=exchange_order_id)
+        return order
 
-    def _exchange_order(
-        self, asset_id: str, symbol: str, order: Mapping[str, Any], client_order_id: str
-    ) -> OrderReport:
+    @staticmethod
+    def _must_be(
+        order: Mapping[str, Any],
+        symbol: str,
+        *,
+        exchange_order_id: str | None = None,
+        client_order_id: str | None = None,
+    ) -> None:
+        """Another order is no answer. Raises ExchangeUnavailable."""
+        wanted = {"symbol": symbol.replace("/", "")}  # as it was asked for when the market was read
+        told = {"symbol": _text(order.get("info"), "symbol")}
+        if exchange_order_id is not None:
+            wanted["id"], told["id"] = exchange_order_id.lstrip("0"), _text(order, "id")
+        if client_order_id is not None:
+            wanted["clientOrderId"], told["clientOrderId"] = client_order_id, _text(order, "clientOrderId")
+        if told != wanted:
+            raise not_believed(f"asked for {wanted}, told of {told}")
+
+    def _exchange_order(self, asset_id: str, symbol: str, order: Mapping[str, Any]) -> OrderReport:
         """An order in our words, once its trades are there."""
         exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
-        whole, executed = _decimal(order.get("info"), "origQty"), _decimal(order.get("info"), "executedQty")
-        if side is None or executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
-            raise _garbled(f"an order of {whole}, {executed} executed, that is {state}")
+        whole, executed = _amount(order.get("info"), "origQty"), _amount(order.get("info"), "executedQty")
+        if side is None:
+            raise _garbled("an order of no side")
+        if executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
+            raise not_believed(f"order {exchange_order_id} of {whole}, {executed} executed, that is {state}")
         gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
         return OrderReport(
             exchange_order_id=exchange_order_id,
-            client_order_id=client_order_id,
+            client_order_id=_text(order, "clientOrderId"),
             side=side,
             quantity=Quantity(whole, asset_id),
             state=state,
@@ -292,12 +371,14 @@ class CcxtExchange:
                 "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
             )
             for trade in page:
-                if _text(trade, "order") != exchange_order_id or _whole(trade, "id") < from_id:
+                if _text(trade, "order") != exchange_order_id:
+                    raise not_believed(f"a trade of another order among those of {exchange_order_id}")
+                if _whole(trade, "id") < from_id:
                     raise _garbled("a trade that was not asked for")
                 told = trade.get("info")
-                quantity = EXACT.add(quantity, _decimal(told, "qty"))
-                gross = EXACT.add(gross, _decimal(told, "quoteQty"))
-                currency, fee = _text(trade.get("fee"), "currency"), _decimal(told, "commission")
+                quantity = EXACT.add(quantity, _amount(told, "qty"))
+                gross = EXACT.add(gross, _amount(told, "quoteQty"))
+                currency, fee = _text(trade.get("fee"), "currency"), _amount(told, "commission")
                 fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
             if quantity == executed:
                 return gross, fees
@@ -405,6 +486,8 @@ class _Door:
         answer = self._transport.ask(request.method, request.path_url, request.headers, body, seconds=left)
         if answer.status < 300 and (answer.is_page or not answer.body.lstrip().startswith((b"{", b"["))):
             raise OutcomeUnknown("garbage", "neither a JSON object nor an array")  # ccxt takes it for an empty one
+        if _ENDLESS.search(answer.body):
+            raise OutcomeUnknown("garbage", "a number with an endless exponent")
         self._call.answer = answer
         response = importlib.import_module("requests").Response()
         response.status_code = answer.status
@@ -435,22 +518,23 @@ def _whole(entry: Any, name: str) -> int:
 
 
 def _decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
-    """A number that is not negative, digit by digit."""
+    """A number that is not negative, digit by digit. ccxt writes a step of 0.00000001 as 1e-8."""
     text = _text(entry, name, default)
     try:
         value = Decimal(text)
     except ArithmeticError:
         value = Decimal("NaN")
-    if not value.is_finite() or value.is_signed() or len(plain(value)) > 60:
+    if value.is_signed() or not can_be_told(value):
         raise _garbled(f"{name} is {text[:80]!r}")
-    return Decimal(plain(value))
+    return Decimal(plain(value)) if value else Decimal(0)
 
 
-def _named(exchange_order_id: str, order: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The order, when it is the one that was asked about."""
-    if _text(order, "id") != exchange_order_id.lstrip("0"):
-        raise _garbled("not the order that was asked for")
-    return order
+def _amount(entry: Any, name: str) -> Decimal:
+    """An amount of an order or a trade, as Binance writes it: digits and a point. Another is not believed."""
+    text = _text(entry, name)
+    if not _PLAIN.fullmatch(text) or not can_be_told(Decimal(text)):
+        raise not_believed(f"{name} is {text[:80]!r}")
+    return Decimal(plain(Decimal(text)))
 
 
 def _state(order: Mapping[str, Any]) -> State:
@@ -470,7 +554,9 @@ def _refuse_unless_multiple(what: str, number: Decimal, step: Decimal) -> None:
     """Raises ExchangeRefused."""
     if number <= 0 or ROUNDING.remainder(number, step) != 0:
         raise ExchangeRefused(
-            f"the {what} is {plain(number)}; it must be a multiple of {plain(step)}, above 0", step=plain(step)
+            f"the {what} is {plain(number)}; it must be a multiple of {plain(step)}, above 0",
+            ours=False,
+            step=plain(step),
         )
 
 
@@ -516,12 +602,14 @@ def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Re
     its value. ccxt's own classes do not tell the two apart ("Duplicate order sent." is an InvalidOrder, as is a price
     off the grid), so what decides is HTTP 4xx with Binance's code and message.
 
-    **No order exists**, and this one never will:
+    **No order exists**, and this one never will (ExchangeRefused says, too, whether the cause is `ours`):
 
         -1013, -1014, -1020         rejected at the gate: "didn't reach the Matching Engine". A filter, a combination
         -1100 … -1199               the request itself is malformed; -1121, or "Market is closed.": MarketUnknown
         -1010, -2010                the matching engine's no, with a message of `_NO_ORDER` (funds, filters, what the
                                     account may trade), or "… not supported for this symbol"
+        -1002, -1022, -2014, -2015  rejected at the gate over our key, its rights or our address: `ours`. -2015 also
+                                    comes in a temporary ban, of a key that is good
 
     **It may exist**, so ExchangeUnavailable:
 
@@ -535,23 +623,28 @@ def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Re
     fails over it. The look-up that follows does not find the order; or it meets the same trouble until somebody has
     mended it, which is visible as work that is overdue:
 
-        -1002, -1022, -2014, -2015, 401    our key, its rights or our address (`what` = refused). -2015 also comes in a
-                                           temporary ban, of a key that is good
+        401, without such a code           our key, its rights or our address (`what` = refused)
         -1021                              our clock (`what` = clock), or the way there took longer than recvWindow
         429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
         403, -1008, -1016                  a firewall's page; overload; maintenance
 
-    For rules, too, -1121 is MarketUnknown. For an order's state or cancellation -2013 and -2026 (archived without a
-    fill) are ExchangeOrderUnknown; -1121 is not, as the market may be gone and the order filled.
+    For rules and tickers, too, -1121 is MarketUnknown, as is -1220: the market does not trade now. For an order's state
+    or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
+    be gone and the order filled.
     """
     said = _said(answer)
     if said is not None and 400 <= said.status < 500:
+        if about == "market" and said.code == -1220:
+            return MarketUnknown("the market is closed at the exchange now")
         if about != "order" and (said.code == -1121 or (said.code == -1100 and "'symbol'" in said.message)):
             return MarketUnknown("the exchange has no such market")
         if about == "place" and said.code in {-1010, -1013, -2010} and said.message == _CLOSED:
             return MarketUnknown("the market is closed at the exchange now")
         if about == "place" and _definite(said):
-            return ExchangeRefused(f"the exchange refuses the order: {said}", reason=said.message, code=said.code)
+            ours = said.code in _NOT_LET_IN or said.message.startswith(_OURS)
+            return ExchangeRefused(
+                f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code
+            )
         if about == "order" and said.code in {-2013, -2026}:
             return ExchangeOrderUnknown("the exchange does not know the order")
     return _unavailable(trouble, said)
@@ -561,7 +654,7 @@ def _definite(said: _Said) -> bool:
     """No order exists: see `_in_our_words`."""
     if said.code in {-1010, -2010}:
         return said.message.startswith(_NO_ORDER) or "not supported for this symbol" in said.message
-    return said.code in {-1013, -1014, -1020} or -1199 <= said.code <= -1100
+    return said.code in {-1013, -1014, -1020, *_NOT_LET_IN} or -1199 <= said.code <= -1100
 
 
 def _unavailable(trouble: Exception, said: _Said | None) -> ExchangeUnavailable:

@@ -84,7 +84,7 @@ class Offramp:
         ):
             clients.usable(self.table, kind, client_id, owner)
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
-        quote = listing.tradable_quote(now)
+        quote = listing.tradable_bid(now)
         rules = self.at_exchange.rules(asked.asset_id)
         return model.sell_order(owner, order_id, asked, listing.asset, quote, rules, now)
 

@@ -14,6 +14,8 @@ from common.domain import acts, audit, clients, timeline, work
 from common.domain import proposals as proposals_store
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Listing
+from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD, Books
@@ -34,6 +36,11 @@ from functions.operations.store import KnownItem
 
 FAR = timedelta(days=3650)
 RUNNING = "RUNNING"
+
+
+def price_status(listing: Listing) -> str:
+    """Of an asset's price, as operators are told it."""
+    return acts.PRICE_TRADED if listing.jump is None else acts.PRICE_STOPPED
 
 
 @dataclass(frozen=True)
@@ -64,6 +71,7 @@ class Operations:
     table: Table
     machines: Machines
     now: Callable[[], datetime]
+    stuck_after: timedelta
 
     def work(self, backlogs: Sequence[str], *, overdue_only: bool, limit: int) -> list[Waiting]:
         """What is unfinished, longest overdue first; a moment old, as any index is."""
@@ -78,7 +86,7 @@ class Operations:
                     waits_for=item.waits_for,
                     due_at=item.due_at,
                     overdue=item.due_at <= now,
-                    needs_person=item.needs_person,
+                    needs_person=item.needs_person or self._is_stuck(item.due_at, now),
                 )
 
         found = [waiting(backlog, work.due(self.table, backlog, until)) for backlog in backlogs]
@@ -102,7 +110,7 @@ class Operations:
             waits_for=item.waits_for,
             waits_since=item.waits_since,
             due_at=item.due_at,
-            needs_person=item.needs_person,
+            needs_person=item.needs_person or self._is_stuck(item.due_at, self.now()),
             pool=item.pool,
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
@@ -113,6 +121,10 @@ class Operations:
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
+
+    def _is_stuck(self, due_at: datetime | None, now: datetime) -> bool:
+        """Has no machine moved it for so long beyond its time that a person should look?"""
+        return due_at is not None and due_at <= now - self.stuck_after
 
     def known(self, thing_id: str) -> KnownItem:
         """Raises NothingKnown."""
@@ -139,6 +151,7 @@ class Operations:
             status=item.status,
             now=self.now(),
             waits=item.open_work is not None,
+            due_at=item.due_at,
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
@@ -167,6 +180,22 @@ class Operations:
     def acts_on(self, event: BankEventItem) -> list[PossibleAct]:
         """What may be done about an event of the bank."""
         return acts.possible(event.webhook_id, Case(keys.BANK_EVENT, event.outcome, self.now()))
+
+    def listing(self, asset_id: str) -> Listing:
+        """An asset with its price, as they are now. Raises AssetNotFound."""
+        catalogue = Catalogue(self.table, self.now)
+        catalogue.fresh()
+        return catalogue.listing(asset_id)
+
+    def stopped(self) -> list[Listing]:
+        """The assets that are not traded because their price has jumped, the longest stopped first."""
+        jumped = [(listing.jump, listing) for listing in Catalogue(self.table, self.now).fresh().values()]
+        found = [(jump.since, listing) for jump, listing in jumped if jump is not None]
+        return [listing for _, listing in sorted(found, key=lambda pair: pair[0])]
+
+    def acts_on_price(self, listing: Listing) -> list[PossibleAct]:
+        """What may be done about the price of an asset."""
+        return acts.possible(listing.asset.asset_id, Case(keys.PRICE, price_status(listing), self.now()))
 
     def client(self, kind: ClientKind, client_id: str) -> Client:
         """Raises ClientNotFound."""

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from common.domain import acts, audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import FEE_PRECISION, Asset
+from common.domain.catalogue.model import FEE_PRECISION, Asset, Listing, NothingToConfirm
 from common.domain.clients import Client
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
+from common.money import Price
 from common.operator_outcome import OperatorOutcome
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
@@ -88,12 +89,18 @@ class Interventions:
         says = f"nothing is done about it: {event.why}"
         return OperatorOutcome(webhook_id, EventOutcome.PARKED, EventOutcome.DISMISSED, done=not dry_run, says=says)
 
-    def save_asset(self, asset: Asset, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Write an asset of the catalogue, new or changed, as a whole. Traders see it within five seconds.
-        A repeat changes nothing.
+    def save_asset(
+        self, asset: Asset, reason: str, operator: str, *, dry_run: bool, keep_active: bool = False
+    ) -> OperatorOutcome:
+        """Write an asset of the catalogue, new or changed, as a whole; `keep_active`: whether it is traded stays as it
+        is. Traders see it within five seconds. A repeat changes nothing.
 
-        Raises ImpossibleAsset, PrecisionLowered, Busy.
+        Raises ImpossibleAsset, PrecisionLowered, AssetMoved, Busy.
         """
+        saved = catalogue.find(self.operations.table, asset.asset_id)
+        before = None if saved is None else saved.asset
+        if keep_active and before is not None:
+            asset = replace(asset, active=before.active)
         if asset.asset_id == USD:
             raise model.ImpossibleAsset("USD is what assets are priced in")
         if asset.min_notional > asset.max_notional:
@@ -103,7 +110,6 @@ class Interventions:
                 f"{asset.asset_id} is bought at the exchange, whose fee in coins has up to {FEE_PRECISION} decimals: "
                 f"its precision is to be {FEE_PRECISION} or more"
             )
-        before = catalogue.find(self.operations.table, asset.asset_id)
         if before is not None:
             asset.check_keeps_decimals(before)
         status = None if before is None else _traded(before)
@@ -113,14 +119,44 @@ class Interventions:
         if not dry_run:
             now = self.operations.now()
             entry = AuditEntry(now, operator, "catalogue save", asset.asset_id, f"{says}: {reason}")
-            self.operations.table.write(catalogue.save(asset, now), audit.entry(entry))
+            self.operations.table.write(catalogue.save(asset, now, saved), audit.entry(entry))
         return OperatorOutcome(asset.asset_id, status, _traded(asset), done=not dry_run, says=says)
 
-    def save_client(self, client: Client, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        """Write a client, new or changed. A repeat changes nothing. Raises ClientTaken, Busy."""
+    def confirm_price(
+        self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        """The market is at a price to which an asset's source has jumped: trading goes on from there. A repeat changes
+        nothing.
+
+        Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
+        """
+        listing = self.operations.listing(asset_id)
+        if listing.jump is None or listing.jump.quote.price != price:
+            return _is_confirmed(listing, price)
+        if not dry_run:
+            now = self.operations.now()
+            entry = AuditEntry(now, operator, "prices confirm", asset_id, f"${price}: {reason}")
+            try:
+                self.operations.table.write(catalogue.confirm(asset_id, listing.jump.quote, now), audit.entry(entry))
+            except NothingToConfirm:
+                moved = self.operations.listing(asset_id)
+                if moved.jump is not None:
+                    raise
+                return _is_confirmed(moved, price)
+        assert listing.quote is not None
+        says = f"${price} is the price after ${listing.quote.price}, and trading goes on"
+        return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
+
+    def save_client(
+        self, client: Client, reason: str, operator: str, *, dry_run: bool, keep_status: bool = False
+    ) -> OperatorOutcome:
+        """Write a client, new or changed; `keep_status`: of one that is there the status stays as it is. A repeat
+        changes nothing. Raises ClientTaken, ClientMoved, Busy."""
         before = clients.existing(self.operations.table, client.kind, client.client_id)
         if before is not None and before.owner != client.owner:
             raise clients.taken(client)
+        if keep_status and before is not None:
+            client = replace(client, status=before.status)
         status = None if before is None else before.status
         says = model.changes(None if before is None else _told(before), _told(client))
         if not says:
@@ -128,13 +164,24 @@ class Interventions:
         if not dry_run:
             told = f"{client.kind}, {says}: {reason}"
             entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
-            self.operations.table.write(clients.save(client), audit.entry(entry))
+            self.operations.table.write(clients.save(client, before), audit.entry(entry))
         return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
 
 
 def _traded(asset: Asset) -> str:
     """The status of an asset, as operators are told it."""
     return "ACTIVE" if asset.active else "INACTIVE"
+
+
+def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
+    """Raises NothingToConfirm."""
+    asset_id, jump = listing.asset.asset_id, listing.jump
+    if jump is not None:
+        waits = jump.quote.price
+        raise NothingToConfirm(f"${waits} waits to be confirmed, not ${price}", id=asset_id, price=str(waits))
+    if listing.quote is None or listing.quote.price != price:
+        raise NothingToConfirm(f"the price of {asset_id} has not jumped", id=asset_id)
+    return OperatorOutcome.repeat(asset_id, acts.PRICE_TRADED, f"${price} is the price already; nothing to do")
 
 
 def _told(client: Client) -> dict[str, object]:

@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Protocol
 
+from common.domain import timeline, work
 from common.domain.acts import Case
+from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
+from common.domain.exchange_orders.model import ExchangeOrder, doubt
 from common.domain.payouts import evidence as payout_evidence
-from common.domain.payouts.model import Attempt, Evidence, Payout
+from common.domain.payouts import store as payouts
+from common.domain.payouts.model import Attempt, Payout
+from common.domain.payouts.model import Evidence as BankEvidence
 from common.domain.proposals import Proposal, Terms
-from common.money import ZERO, Money
+from common.domain.timeline import TimelineEvent
+from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
-from functions.operations.model import NotProposable
+from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.store import KnownItem
 
 
@@ -35,12 +43,54 @@ class Kind(Protocol):
         ...
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        """What would be done. Raises NotProposable: it is not possible any more, or not with these terms."""
+        """What would be done. Raises NotProposable: it is not possible any more, or not with these terms;
+        EvidenceNotBelieved."""
         ...
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         """Each under the condition that the subject is as it was read; one of them is an event of its life."""
         ...
+
+
+class OrderDecision:
+    """What the exchange has executed of an order that it does not tell of."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"exchange_order": str(self._of(subject).number), **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        order = self._of(subject)
+        number, evidence = terms["exchange_order"], self._evidence(order, terms)
+        if str(order.number) != number:
+            raise NotProposable(f"it was about exchange order {number}, and now it is {order.number}", id=subject.id)
+        why = doubt(order, evidence.fill)
+        if why is not None:
+            raise EvidenceNotBelieved(f"no order of {order.quantity} can have come to that: {why}", id=subject.id)
+        told = f"{evidence.executed} executed for ${evidence.gross}, fee ${evidence.fee}"
+        return f"goes on with {told}, unless the exchange itself says what can be believed"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        order, item, at = self._of(subject), subject.item, confirmed.decided_at
+        assert at is not None
+        assert item.status is not None
+        evidence = self._evidence(order, confirmed.terms)
+        evidence = replace(evidence, reference=confirmed.reference or "", operators=confirmed.operators, at=at)
+        told = f"the exchange has executed {evidence.executed} for ${evidence.gross}, reference {evidence.reference}"
+        return [
+            exchange_orders.evidence(order, evidence),
+            work.redriven(item, at),
+            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, evidence.operators)),
+        ]
+
+    @staticmethod
+    def _evidence(order: ExchangeOrder, terms: Terms) -> ExchangeEvidence:
+        executed = Quantity(Decimal(terms["executed"]), order.quantity.asset_id)
+        return ExchangeEvidence(executed, Money(terms["gross"]), Money(terms["fee"]), "", "", order.updated_at)
+
+    @staticmethod
+    def _of(subject: Subject) -> ExchangeOrder:
+        assert subject.case.exchange_order is not None
+        return subject.case.exchange_order
 
 
 class PayoutDecision:
@@ -72,7 +122,7 @@ class PayoutDecision:
         payout, attempt = self._of(subject)
         assert confirmed.reference is not None
         assert confirmed.decided_at is not None
-        evidence = Evidence(Money(confirmed.terms["paid"]), confirmed.reference, confirmed.operators)
+        evidence = BankEvidence(Money(confirmed.terms["paid"]), confirmed.reference, confirmed.operators)
         return payout_evidence.decided(payout, attempt, evidence, confirmed.decided_at)
 
     @staticmethod
@@ -82,6 +132,30 @@ class PayoutDecision:
         return subject.case.payout, subject.case.latest
 
 
+class PayoutApproval:
+    """That a payout over the limit may be sent, of just the amount that it has."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"amount": str(self._of(subject).amount), **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        payout = self._of(subject)
+        if str(payout.amount) != terms["amount"]:
+            raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
+        return f"may be paid: ${payout.amount} to the client {payout.banking_client_id} of {payout.owner.username}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        assert confirmed.decided_at is not None
+        return payouts.approve(self._of(subject), confirmed.decided_at, confirmed.operators)
+
+    @staticmethod
+    def _of(subject: Subject) -> Payout:
+        assert subject.case.payout is not None
+        return subject.case.payout
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    "work approve-payout": PayoutApproval(),
+    "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),
 }

@@ -41,7 +41,7 @@ class Proposals:
     ) -> OperatorOutcome:
         """Propose an act (`command`) upon what this id names. What is proposed already is told so.
 
-        Raises NothingKnown; NotProposable; Busy.
+        Raises NothingKnown; NotProposable; EvidenceNotBelieved; Busy.
         """
         kind, subject, at = KINDS[command], self._subject(command, subject_id), self.operations.now()
         terms = kind.terms(subject, given)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from common import keys
 from common.domain import work
@@ -30,6 +30,7 @@ class Sweeper:
     machines: Machines
     events: BankEvents
     now: Callable[[], datetime]
+    stuck_after: timedelta
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
         """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
@@ -38,8 +39,9 @@ class Sweeper:
         """
         now, found = self.now(), Counter[str]()
         for listed in keys.BACKLOGS:
-            if listed not in (*keys.DRIVEN, keys.BANK_EVENT.backlog):
-                found["overdue"] += sum(1 for _ in work.due(self.table, listed, now - model.OVERDUE_AFTER))
+            if listed not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
+                for waiting in work.due(self.table, listed, now - model.OVERDUE_AFTER):
+                    self._count(waiting.due_at, now, found)
         for listed in keys.DRIVEN:
             for waiting in work.due(self.table, listed, now):
                 if not more_time():
@@ -70,9 +72,14 @@ class Sweeper:
         item = work.find(self.table, key)  # the index is late
         if item is None or item.due_at is None or item.due_at > now:
             return
-        if item.due_at <= now - model.OVERDUE_AFTER:
-            found["overdue"] += 1
+        if not item.needs_person:
+            self._count(item.due_at, now, found)
         found["started"] += work.drive(self.table, self.machines, item, now)
+
+    def _count(self, due_at: datetime, now: datetime, found: Counter[str]) -> None:
+        """What should have moved; if that is long ago, a person is needed whatever it says itself."""
+        found["overdue"] += due_at <= now - model.OVERDUE_AFTER
+        found["needs_person"] += due_at <= now - self.stuck_after
 
     def _restart(self, key: PrimaryKey, found: Counter[str]) -> None:
         item = work.find(self.table, key)

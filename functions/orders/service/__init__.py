@@ -75,7 +75,8 @@ class Orders:
         if asked.is_limit:
             listing.must_be_active()
             return model.limit_order(owner, order_id, asked, listing.asset, listing.quote_at(now), now)
-        return model.market_order(owner, order_id, asked, listing.asset, listing.tradable_quote(now), now)
+        quote = model.tradable_quote(listing, asked.order_type, now)
+        return model.market_order(owner, order_id, asked, listing.asset, quote, now)
 
     def order(self, owner: Owner, order_id: str) -> Order:
         """Raises OrderNotFound."""

@@ -22,7 +22,8 @@ def trade(table: Table, order: Order, first: Write, *also: Write) -> None:
         table.write(first, take(owner, sale, at), ledger.credit(owner, total, at), line, *also)
 
     if order.order_type is Side.SELL:
-        return ledger.sell(table, owner, quantity, total, commit)
+        seconds_max = min(ledger.SALE_SECONDS_MAX, table.patience.budget_seconds)
+        return ledger.sell(table, owner, quantity, total, commit, seconds_max=seconds_max)
     if order.order_price is None:
         paid = ledger.debit(owner, total, at)
     else:

@@ -125,7 +125,7 @@ class Batches:
         try:
             listing, now = self.catalogue.listing(batch.asset_id), self.now()
             listing.must_be_active()
-            quote = self._told(batch, listing.asset, now) or listing.tradable_quote(now)
+            quote = self._told(batch, listing.asset, now) or listing.tradable_ask(now)
             return allocation.plan(batch, members, listing.asset, quote, self.at_exchange.rules(batch.asset_id))
         except (AssetInactive, MarketUnknown) as no:
             return model.nothing(batch.asset_id, f"not bought: {no.detail}")

@@ -30,7 +30,7 @@ class Buying:
         ]
 
     def on_refused(self, child: ExchangeOrder) -> list[Write]:
-        return self._nothing(child, f"not bought: the exchange refused: {child.reason}")
+        return self._nothing(child, f"not bought: {child.reason}")
 
     def on_never(self, child: ExchangeOrder) -> list[Write]:
         evidence = child.evidence

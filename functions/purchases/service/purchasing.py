@@ -73,7 +73,7 @@ class Purchases:
 
     def _intended(self, owner: Owner, order_id: str, asked: Terms) -> tuple[Purchase, Asset]:
         listing, now = self.catalogue.listing(asked.asset_id), self.now()
-        quote = listing.tradable_quote(now)
+        quote = listing.tradable_ask(now)
         return model.purchase(owner, order_id, asked, listing.asset, quote, now), listing.asset
 
     def _alone(self, purchase: Purchase) -> Purchase:

@@ -1,0 +1,325 @@
+"""HTTP for operators: the catalogue, clients, events of the bank, audit and books; in `work` what is unfinished."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import AfterValidator, Field, StringConstraints
+
+from common import aws, clock, http
+from common.domain.catalogue.model import (
+    ESTIMATE_BAND_BPS,
+    FILL_BAND_BPS,
+    POOL_DEADLINE_SECONDS,
+    PRECISION_MAX,
+    SLIPPAGE_MAX_BPS,
+    Asset,
+    Execution,
+    Listing,
+)
+from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts.store import BankEventItem
+from common.http import caller
+from common.keys import ASSET_ID_PATTERN, USERNAME_PATTERN
+from common.money import Money, Price
+from common.pages import LIMIT_DEFAULT, Cursors
+from common.settings import settings
+from common.wire import (
+    CLIENT_ID_PATTERN,
+    Amount,
+    Dollars,
+    InstantText,
+    OperatorAct,
+    OperatorOutcomeView,
+    RequestBody,
+    View,
+)
+from functions.operations.api import work  # noqa: F401  # its routes
+from functions.operations.api.door import ActView, Limit, act_views, app, done
+from functions.operations.wiring import interventions, operations
+
+AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
+ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
+WebhookId = Annotated[str, Path(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+Day = Annotated[
+    str,
+    StringConstraints(pattern="^[0-9]{4}-[0-9]{2}-[0-9]{2}$"),
+    AfterValidator(lambda written: date.fromisoformat(written).isoformat()),
+    Query(examples=["2026-11-21"]),
+]
+
+
+class AssetRequest(OperatorAct):
+    """The rules of an asset, all of them."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")]
+    precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True, description="decimals of a quantity")]
+    min_notional: Dollars
+    max_notional: Dollars
+    execution: Execution = Execution.INSTANT
+    active: Annotated[
+        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is traded")
+    ] = None
+    price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
+    price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
+    estimate_band_bps: Annotated[
+        int, Field(ge=1, le=5_000, strict=True, description="how far an estimate may be from the price")
+    ] = ESTIMATE_BAND_BPS
+    slippage_max_bps: Annotated[
+        int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
+    ] = SLIPPAGE_MAX_BPS
+    fill_band_bps: Annotated[
+        int,
+        Field(ge=1, le=5_000, strict=True, description="how much better than the price a fill may be and is believed"),
+    ] = FILL_BAND_BPS
+    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
+    pool_deadline_seconds: Annotated[
+        int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
+    ] = POOL_DEADLINE_SECONDS
+    pool_top_up: Annotated[
+        bool, Field(strict=True, description="then the desk adds what is missing, instead of giving the dollars back")
+    ] = False
+
+
+class ReconcileRequest(RequestBody):
+    username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
+
+
+class ReconciledView(View):
+    """`differences` is empty when the balances are what the journal adds up to."""
+
+    username: str
+    lines: int
+    differences: list[str]
+
+
+class ParkedView(View):
+    """An event of the bank that could not be placed. What we do not understand is told as it begins, in `strange`."""
+
+    webhook_id: str
+    why: str
+    strange: str | None
+    reference_id: str | None
+    adjustment_id: str | None
+    account_id: str | None
+    amount: str | None
+    state: str | None
+    failure_code: str | None
+    at: InstantText | None
+    parked_at: InstantText
+    acts: list[ActView]
+
+
+class ParkedList(View):
+    items: list[ParkedView]
+
+
+class StoppedPriceView(View):
+    """The price of an asset that is not traded, since its source has jumped away from it."""
+
+    asset_id: str
+    stopped_at: InstantText
+    price: str = Field(description="the latest that was believed")
+    price_source: str
+    price_as_of: InstantText
+    unconfirmed_price: str = Field(description="where the source has jumped to")
+    unconfirmed_source: str
+    unconfirmed_as_of: InstantText
+    acts: list[ActView]
+
+
+class StoppedPriceList(View):
+    items: list[StoppedPriceView]
+
+
+class PriceConfirmation(OperatorAct):
+    price: Amount = Field(description="the `unconfirmed_price`, when it was found elsewhere, too")
+
+
+class CryptoClientRequest(OperatorAct):
+    username: Annotated[str, StringConstraints(pattern=USERNAME_PATTERN)]
+    status: ClientStatus | None = Field(default=None, description="left out, it stays as it is; a new client is ACTIVE")
+
+
+class BankingClientRequest(CryptoClientRequest):
+    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+
+
+class ClientView(View):
+    client_id: str
+    kind: str = Field(description="CRYPTO or BANKING")
+    username: str
+    status: str
+    account_id: str | None
+    updated_at: InstantText
+
+
+class AuditEntryView(View):
+    at: InstantText
+    operator: str
+    action: str
+    subject: str
+    detail: str
+
+
+class AuditPage(View):
+    items: list[AuditEntryView]
+    cursor: str | None
+
+
+@app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Write an asset of the catalogue")
+def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    asset = Asset(
+        asset_id=asset_id,
+        name=body.name,
+        precision=body.precision,
+        min_notional=Money(body.min_notional),
+        max_notional=Money(body.max_notional),
+        execution=body.execution,
+        active=body.active is not False,
+        price_source_id=body.price_source_id,
+        price_age_max_seconds=body.price_age_max_seconds,
+        estimate_band_bps=body.estimate_band_bps,
+        slippage_max_bps=body.slippage_max_bps,
+        fill_band_bps=body.fill_band_bps,
+        pool_shards=body.pool_shards,
+        pool_deadline_seconds=body.pool_deadline_seconds,
+        pool_top_up=body.pool_top_up,
+    )
+    keep_active = body.active is None
+    return OperatorOutcomeView.of(
+        interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run, keep_active=keep_active)
+    )
+
+
+@app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
+def parked(limit: Limit = LIMIT_DEFAULT) -> ParkedList:
+    caller(app).must_be_operator()
+    return ParkedList(items=[_parked(item) for item in operations().parked(limit)])
+
+
+@app.post("/operations/parked/<webhook_id>/replay", tags=["operators"], summary="Try to place an event again")
+def replay(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().replay, webhook_id, body)
+
+
+@app.post("/operations/parked/<webhook_id>/dismiss", tags=["operators"], summary="Nothing is to be done about an event")
+def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().dismiss, webhook_id, body)
+
+
+@app.get("/operations/prices", tags=["operators"], summary="Prices that have jumped, longest ago first")
+def stopped_prices() -> StoppedPriceList:
+    """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
+    price, or the source comes back."""
+    caller(app).must_be_operator()
+    return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
+
+
+@app.post("/operations/prices/<asset_id>/confirm", tags=["operators"], summary="Believe a price that has jumped")
+def confirm_price(asset_id: AssetInPath, body: PriceConfirmation) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    act, price = interventions().confirm_price, Price(body.price)
+    return OperatorOutcomeView.of(act(asset_id, price, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.put("/operations/clients/<client_id>/crypto", tags=["operators"], summary="Who may sell coins")
+def save_crypto_client(client_id: ClientInPath, body: CryptoClientRequest) -> OperatorOutcomeView:
+    return _save(ClientKind.CRYPTO, client_id, body, None)
+
+
+@app.put("/operations/clients/<client_id>/banking", tags=["operators"], summary="Who is paid, and where")
+def save_banking_client(client_id: ClientInPath, body: BankingClientRequest) -> OperatorOutcomeView:
+    return _save(ClientKind.BANKING, client_id, body, body.account_id)
+
+
+@app.get("/operations/clients/<client_id>/<kind>", tags=["operators"], summary="A client")
+def client(client_id: ClientInPath, kind: Literal["crypto", "banking"]) -> ClientView:
+    caller(app).must_be_operator()
+    return _client(operations().client(ClientKind(kind.upper()), client_id))
+
+
+@app.get("/operations/audit", tags=["operators"], summary="What operators did on one day (UTC), newest first")
+def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> AuditPage:
+    operator = caller(app).must_be_operator()
+    listed = f"GET /operations/audit {operator} {date}"
+    page = operations().audit(date, limit=limit, after=cursors().read(listed, cursor))
+    items = [
+        AuditEntryView(at=e.at, operator=e.operator, action=e.action, subject=e.subject, detail=e.detail)
+        for e in page.items
+    ]
+    return AuditPage(items=items, cursor=cursors().write(listed, page.after))
+
+
+@app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
+def reconcile(body: ReconcileRequest) -> ReconciledView:
+    caller(app).must_be_operator()
+    found = operations().reconcile(operations().owner(body.username))
+    return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
+
+
+def _parked(item: BankEventItem) -> ParkedView:
+    return ParkedView(
+        webhook_id=item.webhook_id,
+        why=item.why,
+        strange=item.strange,
+        reference_id=item.reference_id,
+        adjustment_id=item.adjustment_id,
+        account_id=item.account_id,
+        amount=None if item.amount is None else str(Money(item.amount)),
+        state=item.state,
+        failure_code=item.failure_code,
+        at=item.at,
+        parked_at=item.created_at,
+        acts=act_views(operations().acts_on(item)),
+    )
+
+
+def _stopped(listing: Listing) -> StoppedPriceView:
+    assert listing.quote is not None
+    assert listing.jump is not None
+    latest, jumped = listing.quote, listing.jump.quote
+    return StoppedPriceView(
+        asset_id=listing.asset.asset_id,
+        stopped_at=listing.jump.since,
+        price=str(latest.price),
+        price_source=latest.source,
+        price_as_of=latest.as_of,
+        unconfirmed_price=str(jumped.price),
+        unconfirmed_source=jumped.source,
+        unconfirmed_as_of=jumped.as_of,
+        acts=act_views(operations().acts_on_price(listing)),
+    )
+
+
+def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    owner = operations().owner(body.username)
+    keep_status = body.status is None
+    saved = Client(client_id, kind, owner, body.status or ClientStatus.ACTIVE, clock.now(), account_id)
+    return OperatorOutcomeView.of(
+        interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run, keep_status=keep_status)
+    )
+
+
+def _client(client: Client) -> ClientView:
+    return ClientView(
+        client_id=client.client_id,
+        kind=client.kind,
+        username=client.owner.username,
+        status=client.status,
+        account_id=client.account_id,
+        updated_at=client.updated_at,
+    )
+
+
+@cache
+def cursors() -> Cursors:
+    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
+
+
+handler = http.serve(app, interventions)

@@ -1,0 +1,38 @@
+"""What the routes of operators have in common, whatever they are about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Query
+from pydantic import Field
+
+from common import http
+from common.domain.acts import PossibleAct
+from common.http import caller
+from common.operator_outcome import OperatorOutcome
+from common.pages import LIMIT_MAX
+from common.wire import OperatorAct, OperatorOutcomeView, View
+
+app = http.api()
+
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+
+
+class ActView(View):
+    """What may be done by hand now."""
+
+    command: str = Field(description="of the operators' command line, and of the audit")
+    route: str = Field(description="the same over HTTP")
+    does: str
+    asks: list[str] = Field(description="what it is told besides a reason")
+
+
+def done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(act(thing_id, body.reason, operator, dry_run=body.dry_run))
+
+
+def act_views(acts: Sequence[PossibleAct]) -> list[ActView]:
+    return [ActView(command=act.command, route=act.route, does=act.does, asks=list(act.asks)) for act in acts]

@@ -1,0 +1,249 @@
+"""Unfinished work: the list of it, each thing's life, and what one operator does about it, or two."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common import keys
+from common.domain.proposals import Proposal, Terms
+from common.http import caller
+from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
+from common.machines import MachineExecution
+from common.money import Money, plain
+from common.pages import LIMIT_DEFAULT
+from common.wire import (
+    AmountOrZero,
+    DollarsOrZero,
+    InstantText,
+    OneOf,
+    OperatorAct,
+    OperatorOutcomeView,
+    Reference,
+    View,
+)
+from functions.operations.api.door import ActView, Limit, act_views, app, done
+from functions.operations.service import Story
+from functions.operations.wiring import interventions, operations, proposals
+
+ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
+ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+
+
+class WaitingView(View):
+    context: str
+    id: str
+    waits_for: str
+    due_at: InstantText
+    overdue: bool
+    needs_person: bool
+
+
+class WorkList(View):
+    items: list[WaitingView]
+
+
+class EventView(View):
+    at: InstantText
+    before: str | None
+    after: str
+    reason: str
+    actor: str
+
+
+class OutsideCallView(View):
+    """Something asked of an outside system, under our id and theirs. It is written down before it is asked: what has
+    no answer was perhaps never sent."""
+
+    at: InstantText
+    of: str
+    our_id: str
+    their_id: str | None
+    state: str | None
+    says: str | None
+
+
+class StepView(View):
+    at: InstantText
+    what: str
+
+
+class ExecutionView(View):
+    """The latest execution of its state machine: the states it entered, and what failed in them."""
+
+    name: str
+    status: str
+    steps: list[StepView]
+
+
+class ProposalView(View):
+    """What an operator has proposed to do, and another one confirms."""
+
+    command: str
+    subject: str = Field(description="the id of what it is about")
+    terms: dict[str, str] = Field(description="what is said to have happened")
+    reference: str | None = Field(description="where that can be looked up")
+    reason: str
+    proposed_by: str
+    proposed_at: InstantText
+    decided_by: str | None
+    decided_at: InstantText | None
+
+
+class StoryView(View):
+    """`waits_for` is null for what is finished. A batch that is not closed yet is told as the pool whose open
+    generation it is."""
+
+    id: str
+    kind: str = Field(description="such as sell_order or withdrawal")
+    status: str | None
+    waits_for: str | None
+    waits_since: InstantText | None
+    due_at: InstantText | None
+    needs_person: bool
+    pool: str | None = Field(description="that it is, or waits or has waited in")
+    batch: str | None = Field(description="that it is bought with, or that the open generation of a pool will be")
+    members: list[str] = Field(description="of a batch, or of a pool's open generation: its purchases")
+    events: list[EventView]
+    calls: list[OutsideCallView]
+    execution: ExecutionView | None
+    execution_before: ExecutionView | None = Field(description="of the machine that has handed it over")
+    proposal: ProposalView | None = Field(description="that it is")
+    acts: list[ActView] = Field(description="what may be done by hand now, the likeliest first")
+
+
+class OrderDecisionRequest(OperatorAct):
+    """What the exchange has executed of the order that it does not tell of."""
+
+    executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
+    gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
+    fee: Annotated[DollarsOrZero, Field(description="of the exchange, in dollars")] = Decimal(0)
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+class PayoutDecisionRequest(OperatorAct):
+    """What the bank has paid of the pending attempt."""
+
+    paid: Annotated[DollarsOrZero, Field(description="by the bank; 0: nothing, and it never will")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+@app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
+def work(
+    context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
+    overdue: bool = False,
+    limit: Limit = LIMIT_DEFAULT,
+) -> WorkList:
+    caller(app).must_be_operator()
+    backlogs = keys.BACKLOGS if context is None else (context,)
+    found = operations().work(backlogs, overdue_only=overdue, limit=limit)
+    return WorkList(
+        items=[
+            WaitingView(
+                context=w.backlog,
+                id=w.id,
+                waits_for=w.waits_for,
+                due_at=w.due_at,
+                overdue=w.overdue,
+                needs_person=w.needs_person,
+            )
+            for w in found
+        ]
+    )
+
+
+@app.get("/operations/work/<thing_id>", tags=["operators"], summary="The life of what an id names")
+def story(thing_id: ThingId) -> StoryView:
+    caller(app).must_be_operator()
+    return _story(operations().story(thing_id))
+
+
+@app.post("/operations/work/<thing_id>/redrive", tags=["operators"], summary="Start its machine again")
+def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().redrive, thing_id, body)
+
+
+@app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
+def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
+    told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
+    return _propose("work decide-order", thing_id, told, body.reference, body)
+
+
+@app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
+def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOutcomeView:
+    return _propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
+
+
+@app.post("/operations/work/<thing_id>/approve-payout", tags=["operators"], summary="Propose that it be paid")
+def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
+    return _propose("work approve-payout", thing_id, {}, None, body)
+
+
+@app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
+def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(proposals().confirm, proposal_id, body)
+
+
+@app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
+def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(proposals().dismiss, proposal_id, body)
+
+
+def _propose(
+    command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct
+) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
+    return OperatorOutcomeView.of(outcome)
+
+
+def _story(story: Story) -> StoryView:
+    return StoryView(
+        id=story.id,
+        kind=story.kind,
+        status=story.status,
+        waits_for=story.waits_for,
+        waits_since=story.waits_since,
+        due_at=story.due_at,
+        needs_person=story.needs_person,
+        pool=story.pool,
+        batch=story.batch,
+        members=list(story.members),
+        events=[
+            EventView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in story.events
+        ],
+        calls=[
+            OutsideCallView(at=c.at, of=c.of, our_id=c.our_id, their_id=c.their_id, state=c.state, says=c.says)
+            for c in story.calls
+        ],
+        execution=_execution(story.execution),
+        execution_before=_execution(story.execution_before),
+        proposal=_proposal(story.proposal),
+        acts=act_views(story.acts),
+    )
+
+
+def _execution(ran: MachineExecution | None) -> ExecutionView | None:
+    if ran is None:
+        return None
+    steps = [StepView(at=step.at, what=step.what) for step in ran.steps]
+    return ExecutionView(name=ran.name, status=ran.status, steps=steps)
+
+
+def _proposal(proposal: Proposal | None) -> ProposalView | None:
+    if proposal is None:
+        return None
+    return ProposalView(
+        command=proposal.command,
+        subject=proposal.subject,
+        terms=dict(proposal.terms),
+        reference=proposal.reference,
+        reason=proposal.reason,
+        proposed_by=proposal.proposed_by,
+        proposed_at=proposal.proposed_at,
+        decided_by=proposal.decided_by,
+        decided_at=proposal.decided_at,
+    )

@@ -1,0 +1,138 @@
+"""A payout beyond the limit is sent when two operators have approved it, and not before."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import replace
+
+import pytest
+
+from common.domain.payouts import store
+from common.domain.payouts.model import Attempt, AttemptStatus, PayoutUnsettled, Stage, is_approvable
+from common.money import Money
+from common.owner import Owner
+from functions.offramp.model import Status
+from functions.operations.model import NotDriven
+from sandbox.bank.bank import Operation
+from tests.desk import PAYOUT_MAX, Desk
+from tests.seen import (
+    attempts,
+    before_next_write,
+    begin,
+    decided,
+    dollars,
+    executions,
+    moves,
+    overdue,
+    paid,
+    status,
+    waits_for_person,
+)
+
+
+@pytest.fixture
+def order_id(desk: Desk) -> str:
+    """A cash-out of $10,089.90, which waits to be approved."""
+    rich = desk.customer("rich", "100000")
+    desk.clients(rich)
+    desk.buy(rich, "101")
+    order = desk.cash_out(rich, "101")
+    desk.run()
+    return order.order_id
+
+
+def approve(desk: Desk, order_id: str) -> None:
+    payout = store.payout(desk.table, order_id)
+    desk.table.write(*store.approve(payout, desk.clock(), "olga and ivan"))
+
+
+def test_a_payout_beyond_the_limit_waits_for_two_before_its_first_attempt(
+    desk: Desk, counted: Counter[str], order_id: str
+) -> None:
+    payout = store.payout(desk.table, order_id)
+    assert payout.amount > PAYOUT_MAX
+    assert (payout.status, attempts(desk, order_id), desk.world.simulated.calls[Operation.CREDIT]) == (
+        Status.BASE_TXN_COMPLETED,
+        [],
+        0,
+    )
+    why = f"an operator: its payout of ${payout.amount} is over $10000.00: two approve it, `work approve-payout`"
+    assert (waits_for_person(desk, order_id), overdue(desk)) == (why, [order_id])
+    assert (is_approvable(payout), counted["PayoutsToApprove"]) == (True, 1)
+    (execution,) = executions(desk, order_id)
+    assert (execution.status, execution.error, execution.cause) == ("FAILED", "WaitsForOperator", why)
+    with pytest.raises(NotDriven):
+        desk.interventions.redrive(order_id, "no machine approves it", "olga", dry_run=False)
+    desk.clock.forward(days=1)
+    desk.sweep()
+    desk.world.machines.run()
+    assert begin(desk, order_id) is Stage.STOPPED
+    assert attempts(desk, order_id) == []
+
+
+def test_an_approved_payout_is_paid_and_its_life_tells_who_has_approved_it(desk: Desk, order_id: str) -> None:
+    amount = store.payout(desk.table, order_id).amount
+    approve(desk, order_id)
+    approval = store.payout(desk.table, order_id).approval
+    assert approval is not None
+    assert (approval.amount, approval.by) == (amount, "olga and ivan")
+    told = desk.operations.story(order_id).events[-1]
+    assert (told.reason, told.actor) == (f"approved: ${amount} may be paid", "olga and ivan")
+    desk.run()
+    assert (status(desk, order_id), paid(desk, order_id)) == (Status.FILLED, [(f"{order_id}-01", amount)])
+    assert moves(desk, order_id)[-1] == ("TARGET_TXN_PENDING", "FILLED")
+
+
+def test_an_approval_is_good_for_every_attempt(desk: Desk, order_id: str) -> None:
+    desk.world.simulated.set_outcome("refuse", times=2)
+    approve(desk, order_id)
+    desk.run()
+    assert decided(desk, order_id) == ["REJECTED", "REJECTED", "COMPLETED"]
+
+
+def test_of_two_approvals_at_once_one_is_written(desk: Desk, order_id: str) -> None:
+    before_next_write(desk, lambda: approve(desk, order_id))
+    with pytest.raises(PayoutUnsettled):
+        approve(desk, order_id)
+    desk.run()
+    with pytest.raises(PayoutUnsettled):
+        approve(desk, order_id)
+
+
+def test_an_approval_is_of_the_amount_that_was_read(desk: Desk, order_id: str) -> None:
+    payout = store.payout(desk.table, order_id)
+    with pytest.raises(PayoutUnsettled):
+        desk.table.write(*store.approve(replace(payout, amount=Money("10089.89")), desk.clock(), "olga and ivan"))
+
+
+def test_what_nobody_has_asked_to_approve_can_not_be_approved(desk: Desk, ann: Owner) -> None:
+    order = desk.cash_out(ann, "1")
+    with pytest.raises(PayoutUnsettled):
+        approve(desk, order.order_id)
+    desk.run()
+    assert status(desk, order.order_id) == Status.FILLED
+
+
+def test_an_attempt_beyond_the_limit_is_not_written_whatever_was_read(desk: Desk, order_id: str) -> None:
+    """The write carries the rule: a machine of before the limit begins none."""
+    before = desk.dynamo.items()
+    unlimited = replace(desk.payouts, payout_max=Money(1_000_000))
+    payout = store.payout(desk.table, order_id)
+    at = desk.clock()
+    attempt = Attempt(order_id, 1, payout.amount, "acc-rich", AttemptStatus.PENDING, at)
+    with pytest.raises(store.AttemptMoved):
+        desk.table.write(*store.begin(payout, attempt, PAYOUT_MAX))
+    assert desk.dynamo.items() == before
+    desk.table.write(*store.begin(payout, attempt, unlimited.payout_max))
+    desk.run()
+
+
+def test_dollars_that_are_not_approved_may_go_to_the_customers_balance(desk: Desk, order_id: str) -> None:
+    amount, rich = store.payout(desk.table, order_id).amount, Owner("rich", "sub-rich")
+    free, held = dollars(desk, rich)
+    assert held == amount
+    desk.by_hand("give_back", order_id, "nobody knows this account", "olga", dry_run=False)
+    assert dollars(desk, rich) == (free + amount, Money(0))
+    assert not is_approvable(store.payout(desk.table, order_id))
+    with pytest.raises(PayoutUnsettled):
+        approve(desk, order_id)
