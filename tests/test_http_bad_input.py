@@ -499,6 +499,8 @@ class TestTerms:
             ("price_age_max_seconds", 86_401),
             ("estimate_band_bps", 0),
             ("estimate_band_bps", 5_001),
+            ("fill_band_bps", 0),
+            ("fill_band_bps", 5_001),
         ):
             assert about(bad.body(route, {**good, name: value}), f"body.{name}")
 
