@@ -680,6 +680,21 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
     assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
 
 
+def test_an_order_that_turned_up_and_rests_is_ended_by_the_next_look(desk: Desk) -> None:
+    """Its cancellation was asked for once, and not answered. A person has had it looked for again."""
+    never = at(desk, NEVER)
+    arrives(desk, never)
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+    turned_up = look(desk.at_exchange, replace(never, status=SENT), THING)
+    (placed,) = at_the_exchange(desk)
+    assert (turned_up.status, placed.status) == (TURNED_UP, AtTheExchange.NEW)
+    refuses(desk, ExchangeUnavailable, look_again, there(desk))
+    desk.world.exchange = desk.world.fake
+    assert look_again(desk.at_exchange, there(desk), THING).status is there(desk).status is TURNED_UP
+    (placed,) = at_the_exchange(desk)
+    assert (placed.status, told(desk)[0]) == (AtTheExchange.CANCELED, "turned up")
+
+
 def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) -> None:
     """Somebody has found another one by our id, while the answer to the order that we sent was on its way."""
 

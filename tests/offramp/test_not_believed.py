@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from common.gateways.exchange import OrderReport
+from common.gateways.exchange import ExchangeUnavailable, OrderReport
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from functions.offramp.model import SaleUnresolved, SellOrderNotOpen, Status
@@ -109,6 +109,20 @@ def test_a_sale_whose_look_up_is_not_believed_stays_held(desk: Desk, ann: Owner)
     redrive(desk, order_id)
     desk.run()
     assert (moves(desk, order_id)[-1][1], len(paid(desk, order_id))) == (Status.FILLED, 1)
+
+
+def test_a_stray_look_does_not_take_a_sale_from_the_person_it_waits_for(desk: Desk, ann: Owner) -> None:
+    lies(desk, gross=ZERO)
+    order = desk.cash_out(ann, "1")
+    desk.world.machines.run()
+    desk.clock.forward(hours=1)
+    desk.world.exchange, desk.world.fake.down = desk.world.fake, True
+    with pytest.raises(ExchangeUnavailable):
+        desk.offramp.poll(order.order_id)
+    assert waits_for_person(desk, order.order_id)
+    desk.world.fake.down = False
+    assert desk.offramp.poll(order.order_id).stage == "SOLD"  # and what can be is believed, whoever asks
+    desk.run()
 
 
 def test_a_sale_whose_hold_is_missing_is_a_persons(desk: Desk, ann: Owner) -> None:
