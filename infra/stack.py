@@ -133,6 +133,7 @@ def _variables(
         "EXCHANGE": environment.exchange,
         "EXCHANGE_URL": environment.exchange_url,
         "EXCHANGE_QUOTE": environment.exchange_quote,
+        "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
         "BANK_URL": environment.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,

@@ -214,6 +214,7 @@ class Desk:
             price_source_id=asset_id.lower(),
             price_age_max_seconds=rules.get("price_age_max_seconds", 120),
             slippage_max_bps=rules.get("slippage_max_bps", 100),
+            fill_band_bps=rules.get("fill_band_bps", 1_000),
             pool_shards=rules.get("pool_shards", 1),
             pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
             pool_top_up=rules.get("pool_top_up", False),

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common import keys
-from common.domain.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
+from common.domain.catalogue.model import ESTIMATE_BAND_BPS, FILL_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
@@ -306,6 +306,7 @@ class TestOperators:
         defaults = {
             "estimate_band_bps": ESTIMATE_BAND_BPS,
             "slippage_max_bps": SLIPPAGE_MAX_BPS,
+            "fill_band_bps": FILL_BAND_BPS,
             "pool_shards": 1,
             "pool_deadline_seconds": POOL_DEADLINE_SECONDS,
             "pool_top_up": False,

@@ -35,9 +35,8 @@ class AuditEntry:
 
 def entry(done: AuditEntry) -> Write:
     """Two acts of one microsecond leave two entries. Of two that say the very same, the second is refused with Busy."""
-    at, said = text(done.at), terms(operator=done.operator, action=done.action, detail=done.detail)
     item = AuditEntryItem(
-        *keys.AUDIT_ENTRY(date=at[:10], at=at, audit_id=f"{done.subject}-{said}"),
+        *_key(done),
         operator=done.operator,
         action=done.action,
         subject=done.subject,
@@ -48,6 +47,16 @@ def entry(done: AuditEntry) -> Write:
     return Write.insert(
         item, otherwise=Busy("the same act is done at this moment; send it again", retry_after_seconds=1)
     )
+
+
+def is_written(table: Table, done: AuditEntry) -> bool:
+    """Has the act been done by this operator, and not by another who came before him?"""
+    return table.get(AuditEntryItem, _key(done), consistent=True) is not None
+
+
+def _key(done: AuditEntry) -> keys.PrimaryKey:
+    at, said = text(done.at), terms(operator=done.operator, action=done.action, detail=done.detail)
+    return keys.AUDIT_ENTRY(date=at[:10], at=at, audit_id=f"{done.subject}-{said}")
 
 
 def entries(table: Table, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:

@@ -27,6 +27,8 @@ PARTS = {
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
+    "exchange": "binance",
+    "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }

@@ -203,7 +203,7 @@ def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(
     ):
         event = an_event(desk, reference, event_id=f"evt_{n}", amount=Money(amount))
         assert desk.events.receive(event) == "PARKED"
-    assert sweep(desk) == Swept(0, 0, 3, 0)
+    assert sweep(desk) == Swept(0, 0, 3, 0, needs_person=1)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
     desk.run(until=lambda: len(attempts(desk, order_id)) == 2)

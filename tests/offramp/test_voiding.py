@@ -167,7 +167,9 @@ def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(d
 def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     before_next_write(desk, lambda: void(desk, order.order_id, operator="oleg"), containing="order_state")
-    assert void(desk, order.order_id).after == Status.BASE_TXN_FAILED
+    told = void(desk, order.order_id)
+    assert (told.after, told.done) == (Status.BASE_TXN_FAILED, False)
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
     assert coins(desk, ann) == (10, 0)
 
 

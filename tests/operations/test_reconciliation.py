@@ -298,6 +298,24 @@ def test_a_table_that_is_silent_about_one_account_does_not_stop_the_others(desk:
     assert desk.reconciliation.round(lambda: True) == RoundReconciled(accounts=3, drift=0, unreadable=0)
 
 
+def test_an_account_of_which_nothing_can_be_written_down_does_not_stop_the_others(own_desk: Desk) -> None:
+    desk = own_desk
+    trader(desk, "ann", 2 * PAGE)
+    for name in ("bob", "carl"):
+        desk.customer(name)
+    spoil(desk, "bob")
+
+    def refuse(real: Callable[..., Any], **asked: Any) -> Any:
+        if "RECONCILIATION" in str(asked) and "carl" not in str(asked):
+            raise ValueError("an item is too large")
+        return real(**asked)
+
+    desk.client = around(desk.dynamo, transact_write_items=refuse)
+    found = [desk.reconciliation.round(parts(3)) for _ in range(6)]
+    assert sum(each.accounts for each in found) >= 2
+    assert sum(each.unreadable for each in found) >= 2
+
+
 def test_a_round_that_is_killed_goes_on_behind_the_last_account(desk: Desk) -> None:
     for name in ("ann", "bob", "carl"):
         desk.customer(name)

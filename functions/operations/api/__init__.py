@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from common import aws, clock, http
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
+    FILL_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
     SLIPPAGE_MAX_BPS,
@@ -70,6 +71,10 @@ class AssetRequest(OperatorAct):
     slippage_max_bps: Annotated[
         int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
     ] = SLIPPAGE_MAX_BPS
+    fill_band_bps: Annotated[
+        int,
+        Field(ge=1, le=5_000, strict=True, description="how much better than the price a fill may be and is believed"),
+    ] = FILL_BAND_BPS
     pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
     pool_deadline_seconds: Annotated[
         int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
@@ -180,6 +185,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
         price_age_max_seconds=body.price_age_max_seconds,
         estimate_band_bps=body.estimate_band_bps,
         slippage_max_bps=body.slippage_max_bps,
+        fill_band_bps=body.fill_band_bps,
         pool_shards=body.pool_shards,
         pool_deadline_seconds=body.pool_deadline_seconds,
         pool_top_up=body.pool_top_up,

@@ -21,7 +21,6 @@ else is wrong with an account is a finding: it waits for a person, and the other
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -181,6 +180,10 @@ class _Round:
     unreadable: int = 0
     over: set[Owner] = field(default_factory=set)
     under_way: list[_Account] = field(default_factory=list)
+    saved: tuple[Position | None, list[Owner]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.saved = self.behind, list(self.aside)
 
     def those_put_aside(self) -> Iterator[Act]:
         """One after the other, each a part at a time, until it is over."""
@@ -198,9 +201,9 @@ class _Round:
         while True:
             page = store.accounts(self.reconciliation.table, self.behind)
             for owner in page.items:
+                self.behind = store.behind(owner)  # if time runs out in it, it is put aside
                 if owner not in self.aside and owner not in self.over:
                     yield from self._a_part_of(_Account(self.reconciliation, owner))
-                self.behind = store.behind(owner)
                 self._save()
             self.behind = page.after
             self._save()
@@ -227,13 +230,7 @@ class _Round:
             self._put_aside(account)
             account.over = True
         except Exception as fault:
-            if not isinstance(fault, Refusal):
-                count("Bugs")
-            log.exception("not reconciled", extra={"username": username})
-            self.unreadable += 1
-            with suppress(Unavailable):
-                account.settle(fault.detail if isinstance(fault, Refusal) else f"{type(fault).__name__}: {fault}")
-            self._no_longer_aside(account)
+            self._found_fault(account, fault)
 
     def _told(self, account: _Account, found: Reconciled) -> None:
         if found.differences:
@@ -243,11 +240,26 @@ class _Round:
         self.drift += len(found.differences)
         self._no_longer_aside(account)
 
+    def _found_fault(self, account: _Account, fault: Exception) -> None:
+        if not isinstance(fault, Refusal):
+            count("Bugs")
+        log.error("not reconciled", extra={"username": account.owner.username}, exc_info=fault)
+        self.unreadable += 1
+        try:
+            account.settle(fault.detail if isinstance(fault, Refusal) else f"{type(fault).__name__}: {fault}")
+        except Exception:
+            log.exception("not listed", extra={"username": account.owner.username})
+        self._no_longer_aside(account)
+
     def _put_aside(self, account: _Account) -> None:
-        with suppress(Unavailable):
-            account.put_aside()
         if account.owner not in self.aside and len(self.aside) < ASIDE_MAX:
             self.aside.append(account.owner)
+        try:
+            account.put_aside()
+        except Unavailable as unavailable:
+            log.info("not kept", extra={"username": account.owner.username, "why": unavailable.detail})
+        except Exception as fault:
+            self._found_fault(account, fault)
 
     def _no_longer_aside(self, account: _Account) -> None:
         account.over = True
@@ -258,9 +270,12 @@ class _Round:
     def end(self) -> None:
         """What time has run out for is put aside, too."""
         for account in self.under_way:
-            if account.parts and not account.over:
+            if not account.over:
                 self._put_aside(account)
         self._save()
 
     def _save(self) -> None:
-        self.reconciliation.table.write(store.move_on(self.behind, self.aside, self.reconciliation.now()))
+        now = self.behind, list(self.aside)
+        if now != self.saved:
+            self.reconciliation.table.write(store.move_on(self.behind, self.aside, self.reconciliation.now()))
+            self.saved = now
