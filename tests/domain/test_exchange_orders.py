@@ -17,6 +17,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from common.domain.exchange_orders import store
 from common.domain.exchange_orders.model import (
+    CANCEL_SECONDS,
     LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
@@ -33,13 +34,14 @@ from common.domain.exchange_orders.model import (
     is_decidable_by_evidence,
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
-from common.errors import Conflict, Refusal
+from common.errors import Conflict, Refusal, Unavailable
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeUnavailable,
     MarketUnknown,
     OrderReport,
     Side,
+    State,
     Ticket,
     client_order_id,
 )
@@ -892,6 +894,55 @@ def test_what_the_exchange_is_still_working_on_is_not_decided_by_evidence(desk: 
     desk.world.exchange = around(desk.world.fake, cancel=unavailable)
     refuses(desk, ExchangeUnavailable, cancel, there(desk))
     assert there(desk).status is order.status is OPEN
+
+
+def cancels_nothing(desk: Desk) -> None:
+    def cancel(real: Callable[..., None], *asked: Any) -> None:
+        """It says that it did."""
+
+    desk.world.exchange = around(desk.world.fake, cancel=cancel)
+
+
+def answers_no_cancel(desk: Desk) -> None:
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+
+
+def works_for_ever(desk: Desk) -> None:
+    """It says so, of what is filled."""
+
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), state=State.WORKING)
+
+    desk.world.exchange = around(desk.world.fake, order=lie, find=lie)
+
+
+@pytest.mark.parametrize(
+    ("exchange", "executed", "after"),
+    [(cancels_nothing, "0", LOST), (answers_no_cancel, "0", LOST), (works_for_ever, "1", FINAL)],
+    ids=named,
+)
+def test_what_the_exchange_does_not_end_is_decided_by_evidence_in_the_end(
+    desk: Desk, exchange: Callable[[Desk], None], executed: str, after: Status
+) -> None:
+    """It has a minute to cancel the order from when operators say that it is over, and until it is overdue."""
+    order = place(desk) if executed == "0" else filled_at(desk, OPEN)
+    exchange(desk)
+    desk.clock.at = order.overdue_at + timedelta(seconds=1)
+    give(desk, evident(desk, executed))
+    given_at = desk.clock.at
+    desk.clock.at = given_at + timedelta(seconds=CANCEL_SECONDS - 2)
+    refuses(desk, Unavailable, cancel, there(desk))
+    desk.clock.at = given_at + timedelta(seconds=CANCEL_SECONDS)
+    assert cancel(desk.at_exchange, there(desk), THING).status is there(desk).status is after
+
+
+def test_what_is_not_overdue_is_not_decided_by_evidence_while_it_works(desk: Desk) -> None:
+    order = place(desk)
+    answers_no_cancel(desk)
+    give(desk, evident(desk, "0"))
+    desk.clock.at = order.overdue_at - timedelta(seconds=1)
+    for act in (poll, cancel):
+        refuses(desk, Unavailable, act, there(desk))
 
 
 def test_an_order_that_was_never_answered_is_filled_by_evidence_alone(desk: Desk) -> None:

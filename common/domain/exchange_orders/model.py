@@ -18,6 +18,7 @@ POLL_INTERVAL_SECONDS = 5
 POLL_BACK_OFF_RATE = 1.5
 POLL_DELAY_SECONDS_MAX = 60
 POLLS_MAX = 60
+CANCEL_SECONDS = 60  # from when operators say that an order is over until the exchange must have cancelled it
 POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
 FEE_MAX_BPS = 200  # of what is executed; unless a setting says otherwise
 BPS = Decimal(10_000)
@@ -173,6 +174,13 @@ class ExchangeOrder:
         if given is None or not is_decidable_by_evidence(self):
             return None
         return given if self.resolved_at is None or given.at > self.resolved_at else None
+
+    def should_have_ended(self, now: datetime) -> bool:
+        """Has the exchange had time enough to cancel it, since operators have said that it is over?"""
+        given = self.deciding_evidence
+        if self.status is not Status.OPEN or given is None:
+            return False
+        return now >= max(self.overdue_at, given.at + timedelta(seconds=CANCEL_SECONDS))
 
 
 def is_decidable_by_evidence(order: ExchangeOrder) -> bool:

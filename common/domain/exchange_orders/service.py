@@ -248,15 +248,16 @@ class ExchangeOrders:
     def _asked(
         self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
     ) -> ExchangeOrder:
-        """What `then` makes of what the exchange says of the order. Where that can not be believed, or it says
-        nothing, evidence decides; without any, what is not believed is a person's to look at, and changes nothing.
-        Raises ExchangeOrderUnknown, ExchangeUnavailable."""
+        """What `then` makes of what the exchange says of the order. Where that can not be believed, it says nothing, or
+        goes on with what it was to end, evidence decides; without any, what is not believed is a person's to look at,
+        and changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable, and what `then` does."""
         seen, evidence = None, order.deciding_evidence
         try:
             seen = self.answers.report(order)
             return then(seen)
-        except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable) as trouble:
-            if evidence is not None and (seen is None or isinstance(trouble, NotBelieved)):
+        except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable, ExchangeOrderNotFilled) as trouble:
+            goes_on = seen is not None and not seen.final and order.should_have_ended(self.now())
+            if evidence is not None and (seen is None or goes_on or isinstance(trouble, NotBelieved)):
                 return self._decided(order, parent, evidence)
             if isinstance(trouble, NotBelieved):
                 return self._stopped(order, parent, trouble.why)
