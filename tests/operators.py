@@ -34,8 +34,6 @@ class Operators:
 
     def see_to_everything(self) -> None:
         """Until nothing is unfinished any more, or nothing of what they do leads on."""
-        if self.truth.bank is not None:
-            self.truth.bank.book_all()
         for _ in range(ROUNDS):
             waiting = [(i["PK"]["S"], i["SK"]["S"]) for i in self.desk.dynamo.items(having="open_work")]
             if not waiting:
@@ -49,6 +47,8 @@ class Operators:
         if keys.item_named(thing_id) is None:  # an event of the bank
             self._see_to_event(thing_id)
             return
+        if self.truth.bank is not None:  # whoever asks it hears of what is on its way, too
+            self.truth.bank.book_all()
         story = self.desk.operations.story(thing_id)
         acts = {act.command for act in story.acts}
         ways = [self._redrive, self._approve, self._decide_order, self._void, self._decide_payout, self._settle]

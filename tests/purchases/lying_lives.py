@@ -36,12 +36,11 @@ class LyingLife(Life):
     def live(self) -> None:
         """Raises AssertionError when something that always holds does not."""
         chance = self.chance
-        for step in range(chance.randint(1, 2)):
+        for step in range(chance.choice([1, 1, 1, 2])):
             self._market_moves()
             for one in range(chance.choice([1, 2, 3])):
                 self._something(f"{self.seed}-{step}-{one}")
             self._pass(minutes=chance.choice([0, 1, 40]))
-            self._check()
         self.faults.heal()
         self._pass(minutes=40)
         self.desk.clock.forward(hours=25)
