@@ -9,7 +9,6 @@ out by anybody who hears only them; each of those is written down here, so that 
     denied     a credit that the bank says has FAILED, and pays; or that it refused when it was sent first, or, sent
                again, after it had said ten minutes after the last sending that it did not know it
     claimed    a credit that the bank says it has paid, and has not, or not so much
-    beyond     what the bank books of its own, more than it was asked for
 """
 
 from __future__ import annotations
@@ -267,6 +266,7 @@ BANK_LIES = (
     "it books and does not answer",
     "it books later",
     "it books another amount",
+    "it books to another account",
     "it knows no credit",
     "its webhooks do not come",
     "it says the opposite, too",
@@ -286,7 +286,7 @@ class LyingBank:
         self._of, self._books, self._chance, self._now, self._tell = of, books, chance, now, tell
         self.denied: set[str] = set()  # references
         self.claimed: set[str] = set()
-        self.beyond: dict[str, Money] = {}  # what it books of its own, more than it was asked for
+        self.asked: dict[str, tuple[str, Money]] = {}  # account and amount, by reference
         self._sent: dict[str, datetime] = {}  # references, and when they were sent last
         self._unknown: set[str] = set()  # references that it did not know when it was late enough to say so
         self._later: list[tuple[datetime, tuple[Any, ...]]] = []
@@ -295,7 +295,7 @@ class LyingBank:
     def credit(self, reference_id: str, account_id: str, amount: Money, description: str) -> Adjustment:
         self._answers()
         known, sent = reference_id in self._references(), reference_id in self._sent
-        self._sent[reference_id] = self._now()
+        self._sent[reference_id], self.asked[reference_id] = self._now(), (account_id, amount)
         asked = (reference_id, account_id, amount, description)
         if sent and self._lies("it refuses what it was sent before"):
             if reference_id in self._unknown:
@@ -311,8 +311,9 @@ class LyingBank:
             raise BankUnavailable("no answer")
         if not known and self._lies("it books another amount"):
             booked = max(Money("0.01"), amount + Money(self._chance.choice(["-0.01", "-0.50", "7"])))
-            self.beyond[reference_id] = max(ZERO, booked - amount)
             asked = (reference_id, account_id, booked, description)
+        if not known and self._lies("it books to another account"):
+            asked = (reference_id, "acc-of-a-stranger", asked[2], description)
         told = self._of.credit(*asked)
         if self._lies("it books and does not answer"):
             raise BankUnavailable("no answer")

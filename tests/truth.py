@@ -85,8 +85,16 @@ class Truth:
         return self.booked(f"{order_id}-")
 
     def booked(self, reference: str) -> Decimal:
-        """What the bank has paid under all references that begin so."""
-        return sum((credit.amount.usd for credit in self.desk.world.simulated.credits(reference)), Decimal(0))
+        """What the bank has paid, to the account that it was to, under all references that begin so."""
+        return sum((amount for amount, _ in self._credits(reference)), Decimal(0))
+
+    def _credits(self, reference: str) -> Iterator[tuple[Decimal, Decimal]]:
+        """What was paid, and what of it the bank was not asked for."""
+        assert self.bank is not None
+        for credit in self.desk.world.simulated.credits(reference):
+            account_id, amount = self.bank.asked[credit.reference_id]
+            if credit.account_id == account_id:
+                yield credit.amount.usd, max(Decimal(0), (credit.amount - amount).usd)
 
     def check(self, items: Iterable[Raw]) -> None:
         found = list(self.violations(items))
@@ -165,7 +173,7 @@ class Truth:
         """What the bank has paid, against what has left the customer's balance for it, or is still held."""
         assert self.bank is not None
         order_id, due, paid = order["PK"], order["total_amount"], self.paid(order["PK"])
-        its_own = sum((more.usd for ref, more in self.bank.beyond.items() if ref.startswith(order_id)), Decimal(0))
+        its_own = sum((more for _, more in self._credits(f"{order_id}-")), Decimal(0))
         left = due + its_own if order["status"] in UNPAID else spent + max(beyond, its_own)
         if paid > left:
             if not self._has(order, self.bank.denied):
