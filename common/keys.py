@@ -24,6 +24,7 @@ table of this page, and the table that is deployed.
 | exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
 | payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
 | bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
+| reconciliation    | {username}                                      | RECONCILIATION                 |                    | books     |                    | OpenWork                           |
 | event             | {order_id}                                      | EVENT#{at}#{n}                 |                    |           |                    |                                    |
 | crypto_client     | CLIENT#{client_id}                              | CRYPTO                         |                    |           |                    |                                    |
 | banking_client    | CLIENT#{client_id}                              | BANKING                        |                    |           |                    |                                    |
@@ -210,6 +211,7 @@ EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
+RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
@@ -240,6 +242,7 @@ SCHEMA = [
     EXCHANGE_ORDER_ID,
     PAYOUT_ATTEMPT,
     BANK_EVENT,
+    RECONCILIATION,
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,
@@ -254,8 +257,8 @@ SCHEMA = [
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
-# Those in which something may wait for a person: what its machine leaves to one, and proposals.
-FOR_PEOPLE = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and (row.machines or row is PROPOSAL)}))
+# Those in which something may wait for a person: what its machine leaves to one, proposals, and books that differ.
+FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

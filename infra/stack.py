@@ -75,6 +75,11 @@ class CryptodeskStack(Stack):
             functions=self.functions,
             machines=self.machines,
             tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],
+            every_minutes={
+                f"{context.name}.{name}": minutes
+                for context in contexts
+                for name, minutes in context.every_minutes.items()
+            },
         )
 
         CfnOutput(self, "ApiId", value=self.http_api.api.api_id)

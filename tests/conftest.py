@@ -1,6 +1,8 @@
 """What every test has: a settled environment without AWS, and a desk when it asks for one."""
 
 import gc
+import io
+import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +15,7 @@ from tests.settled import ENVIRONMENT
 os.environ |= {**ENVIRONMENT, "MPLBACKEND": "agg"}
 
 # After the environment, which the logger reads when it is made.
-from common.log import metrics
+from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
 from tests.desk import Desk
@@ -61,3 +63,16 @@ def counted(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
     monkeypatch.setattr(metrics, "add_metric", add)
     return seen
+
+
+@pytest.fixture
+def lines() -> Iterator[io.BytesIO]:
+    """What is logged, as the log's reader gets it: UTF-8."""
+    written = io.BytesIO()
+    (handler,) = log.handlers
+    assert isinstance(handler, logging.StreamHandler)
+    before = handler.setStream(io.TextIOWrapper(written, encoding="utf-8", write_through=True))
+    log.setLevel("INFO")
+    yield written
+    handler.setStream(before)
+    log.setLevel("CRITICAL")

@@ -40,6 +40,7 @@ from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
+from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
@@ -190,6 +191,10 @@ class Desk:
     @property
     def proposals(self) -> Proposals:
         return Proposals(self.operations, self.events)
+
+    @property
+    def reconciliation(self) -> Reconciliation:
+        return Reconciliation(self.table, self.clock)
 
     @property
     def sweeper(self) -> Sweeper:

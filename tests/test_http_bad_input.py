@@ -549,5 +549,5 @@ def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> Non
     """What was refused above was refused for what was bad about it: the rest of it was good."""
     for route in every_route():
         assert called(doors, world, route, entitled(doors, route).token).status < 300 or route.path.endswith(
-            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "{proposal_id}/dismiss")
+            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "/mark-filled", "{proposal_id}/dismiss")
         )

@@ -2,7 +2,6 @@
 
 import io
 import json
-import logging
 from collections.abc import Iterator
 from typing import Any
 
@@ -127,19 +126,6 @@ def test_an_answer_that_has_not_its_form_is_our_bug_and_not_the_callers(
     with opened(world.desk) as doors:
         answer = doors.customer().get("/assets/BTC")
     assert (answer.status, answer.problem) == (500, "InternalError")
-
-
-@pytest.fixture
-def lines() -> Iterator[io.BytesIO]:
-    """What is logged, as the log's reader gets it: UTF-8."""
-    written = io.BytesIO()
-    (handler,) = log.handlers
-    assert isinstance(handler, logging.StreamHandler)
-    before = handler.setStream(io.TextIOWrapper(written, encoding="utf-8", write_through=True))
-    log.setLevel("INFO")
-    yield written
-    handler.setStream(before)
-    log.setLevel("CRITICAL")
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,24 @@ class TestWhatTheBankTells:
         told = doors.operator().post("/operations/parked/evt_of_a_test/dismiss", {"reason": "the bank was asked"})
         assert told.json["after"] == "DISMISSED"
 
+    @pytest.mark.parametrize(
+        "amount",
+        [
+            *("0", "0.00", "-20.00", "20.001", "20.00000000000000000001", "1e1", "1" * 16, "9" * 41, "NaN", "", None),
+            *("19.99", "20.01", "9999999999.99"),
+        ],
+    )
+    def test_of_an_amount_that_can_not_be_or_is_another_is_parked_and_moves_nothing(
+        self, doors: Doors, world: World, amount: str | None
+    ) -> None:
+        """Once; what the bank tells rightly, later, is applied."""
+        taken = [doors.bank(changed(world, amount=amount), event_id="evt_wrong").json["taken"] for _ in range(2)]
+        assert taken == ["PARKED", "REPEATED"]
+        assert withdrawal(doors, world) == "PENDING"
+        assert "evt_wrong" in {e["webhook_id"] for e in doors.operator().get("/operations/parked").json["items"]}
+        assert doors.bank(world.told).json == {"taken": "APPLIED"}
+        assert withdrawal(doors, world) == "COMPLETED"
+
     @pytest.mark.parametrize("event_id", ["evt.1", "é", "x" * 65, "evt#1", "HOOK#x", "a b"])
     def test_under_an_id_that_no_key_can_hold_is_kept_under_one_that_can_be(
         self, doors: Doors, world: World, event_id: str

@@ -485,7 +485,7 @@ def rounds(recorder: Recorder) -> None:
         desk.clock.forward(days=40)
         recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
     with (
-        patch.object(operations_schedule, "operations", lambda: desk.operations),
+        patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache, partial
 from random import Random
 from typing import Any
@@ -19,7 +19,7 @@ from typing import Any
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
 from common.domain.payouts.events import BankEvents
 from common.errors import Refusal, Unavailable
-from common.gateways.bank import BankEvent
+from common.gateways.bank import Adjustment, BankEvent, BankRefused, BankUnavailable
 from common.money import Money
 from common.owner import Owner
 from tests.desk import Desk
@@ -45,6 +45,37 @@ def beginning() -> Desk:
     return desk
 
 
+class SlowBank:
+    """One that takes some credits, answers nothing, and books them within eight minutes; what it is sent of them
+    meanwhile it refuses, as in process."""
+
+    def __init__(self, desk: Desk, chance: Random, told: Callable[[str], None]) -> None:
+        self._desk, self._chance, self._told, self._bank = desk, chance, told, desk.world.bank
+        self._in_process: dict[str, tuple[datetime, tuple[Any, ...]]] = {}
+
+    def credit(self, reference_id: str, *terms: Any) -> Adjustment:
+        self.book()
+        if reference_id in self._in_process:
+            raise BankRefused("the bank refuses the credit: in process", bank_said="in process")
+        if self._chance.random() < 0.1 and self._desk.world.simulated.look_up(reference_id) is None:
+            seconds = self._chance.choice([1, 20, 60, 480])
+            self._in_process[reference_id] = self._desk.clock.at + timedelta(seconds=seconds), terms
+            self._told(f"the bank takes {reference_id}, and books it in {seconds} s")
+            raise BankUnavailable("no answer", what="timeout")
+        return self._bank.credit(reference_id, *terms)
+
+    def find(self, reference_id: str) -> Adjustment:
+        self.book()
+        return self._bank.find(reference_id)
+
+    def book(self) -> None:
+        for reference_id, (due_at, terms) in list(self._in_process.items()):
+            if due_at <= self._desk.clock.at:
+                del self._in_process[reference_id]
+                with suppress(BankRefused):  # nobody hears it
+                    self._desk.world.simulated.credit(reference_id, *terms)
+
+
 class Life:
     """One seed: a desk, and what its people, its exchange and its bank do."""
 
@@ -55,6 +86,8 @@ class Life:
         self.told: list[str] = []
         self.late: list[BankEvent] = []
         self.desk.world.deliver_event = self._deliver
+        self.slow_bank = SlowBank(self.desk, self.chance, self._tell)
+        self.desk.world.bank = self.slow_bank
         self.faults.choose = by_chance(seed, RATES)
 
     def live(self) -> None:
@@ -68,6 +101,8 @@ class Life:
         self._deliver_late()
         self._pass(days=4)
         self._operators()
+        self._pass(days=4)
+        self.slow_bank.book()
         self._pass(days=4)
         self.desk.check()
         self._all_is_over()

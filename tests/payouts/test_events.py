@@ -5,6 +5,7 @@ How its events come through the door is for `tests/test_http_webhooks.py`.
 
 from __future__ import annotations
 
+import io
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
@@ -209,6 +210,22 @@ def test_an_event_that_does_not_fit_is_parked_and_its_order_waits_for_a_person(
     assert outcome(desk, event)[0] == "PARKED"
     assert desk.events.receive(told(desk, f"{order_id}-01", "complete")) == "APPLIED"
     assert (status(desk, order_id), waits_for_person(desk, order_id)) == (Status.FILLED, None)
+
+
+def test_no_line_of_the_log_tells_an_account(desk: Desk, ann: Owner, lines: io.BytesIO) -> None:
+    """Neither what was sent to nor what the bank tells of, by its answer or its event."""
+    order_id = awaiting(desk, ann)
+    desk.events.receive(an_event(desk, f"{order_id}-01", account_id="acc-eve"))
+    desk.world.bank = around(
+        desk.world.simulated, find=lambda real, *asked: replace(real(*asked), account_id="acc-eve")
+    )
+    desk.payouts.check(order_id)
+    desk.world.bank = desk.world.simulated
+    desk.events.receive(contradicting(told(desk, f"{order_id}-01", "complete")))
+    desk.events.receive(desk.world.simulated.event_of(f"{order_id}-01"))
+    desk.run()
+    assert b"another account" in lines.getvalue()
+    assert b"acc-" not in lines.getvalue()
 
 
 def test_an_early_event_that_does_not_fit_its_attempt_stops_it(desk: Desk, ann: Owner) -> None:

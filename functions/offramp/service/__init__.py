@@ -226,16 +226,16 @@ class Offramp:
             except OrderMoved:
                 return
 
-    def cancel(self, order_id: str) -> Standing:
-        """Cancel what the exchange has not filled in time, and write down what it had: a partial fill is kept and
-        paid. Where even that is unknown the order stays as it is.
+    def cancel(self, order_id: str, *also: Write) -> Standing:
+        """Cancel what the exchange has not filled in time, and write down what it had, and `also`: a partial fill is
+        kept and paid. Where even that is unknown the order stays as it is.
 
         Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable.
         """
         order = store.existing(self.table, order_id)
         if order.status is not Status.BASE_TXN_PENDING:
             return self._sold(order_id)
-        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order))
+        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order, also))
         return self._sold(order_id)
 
     def _sold(self, order_id: str) -> Standing:

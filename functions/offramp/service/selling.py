@@ -21,10 +21,11 @@ from functions.offramp.model import SellOrder, Status
 @dataclass(frozen=True)
 class Selling:
     """What each move of its exchange order, its `child`, means for a sell order. `order` is as it was read; each write
-    stands under the condition that it still is."""
+    stands under the condition that it still is. `also` is written with what ends the child."""
 
     table: Table
     order: SellOrder
+    also: Sequence[Write] = ()
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
         at, after = child.updated_at, accepted(self.order, child)
@@ -61,8 +62,8 @@ class Selling:
         event = store.event(after, self.order.status, told, fill.by or EXCHANGE, at)
         if after.status is Status.BASE_TXN_FAILED:
             back = ledger.release_asset(self.order.owner, self.order.quantity, at)
-            return commit([store.fail(self.order, after), event, back])
-        return self._book(after, fill, [store.sell(self.order, after), event], commit)
+            return commit([store.fail(self.order, after), event, back, *self.also])
+        return self._book(after, fill, [store.sell(self.order, after), event, *self.also], commit)
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""

@@ -50,10 +50,11 @@ class Voiding:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
         entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
-        self.offramp.table.write(audit.entry(entry))
-        self.offramp.cancel(order_id)
+        self.offramp.cancel(order_id, audit.entry(entry))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
+        if not audit.is_written(self.offramp.table, entry):
+            return OperatorOutcome.repeat(order_id, after.status, f"{says}: it was ended by another meanwhile")
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
     def _void_turned_up(

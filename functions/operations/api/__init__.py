@@ -39,7 +39,7 @@ from common.wire import (
 )
 from functions.operations.api import work  # noqa: F401  # its routes
 from functions.operations.api.door import ActView, Limit, act_views, app, done
-from functions.operations.wiring import interventions, operations
+from functions.operations.wiring import interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
@@ -258,7 +258,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = operations().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(operations().owner(body.username))
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
