@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -124,4 +125,4 @@ def test_evidence_is_bounded_as_what_the_exchange_says(
         decide(desk, order_id, executed, gross, fee)
     desk.world.exchange = desk.world.fake
     desk.run()
-    assert (len(paid(desk, order_id)), desks_own(desk), dollars(desk, ann)[1]) == (1, 0, ZERO)
+    assert (len(paid(desk, order_id)), desks_own(desk), dollars(desk, ann)[1]) == (1, Decimal(0), ZERO)

@@ -298,7 +298,7 @@ def test_a_table_that_is_silent_about_one_account_does_not_stop_the_others(desk:
     assert desk.reconciliation.round(lambda: True) == RoundReconciled(accounts=3, drift=0, unreadable=0)
 
 
-def test_an_account_of_which_nothing_can_be_written_down_does_not_stop_the_others(own_desk: Desk) -> None:
+def test_an_account_whose_finding_can_not_be_written_does_not_stop_others(own_desk: Desk) -> None:
     desk = own_desk
     trader(desk, "ann", 2 * PAGE)
     for name in ("bob", "carl"):

@@ -153,7 +153,8 @@ class ExchangeOrders:
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
             shown = replace(refused, reason=_shown_to_customers(no))
-            return self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
+            now = self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
+            return shown if now is refused else now
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
