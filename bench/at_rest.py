@@ -33,8 +33,8 @@ ASSETS = ("BTC", "ETH", "SOL", "ADA", "XRP")
 SERVICES = (
     "book",
     "catalogue",
-    "operations",
     "purchases",
+    "reconciliation",
     "sweeper",
 )  # what the schedules ask: each a property of a desk
 

@@ -4,35 +4,37 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity            | PK                          | SK                             | ids                | backlog   | machines           | indexes                            |
-|-------------------|-----------------------------|--------------------------------|--------------------|-----------|--------------------|------------------------------------|
-| user              | {username}                  | USER                           |                    |           |                    |                                    |
-| balance           | {username}                  | BALANCE                        |                    |           |                    |                                    |
-| asset_balance     | {username}                  | ASSET#{asset_id}               |                    |           |                    |                                    |
-| limit_counter     | {username}                  | LIMIT#{kind}#{date}            |                    |           |                    |                                    |
-| asset_transaction | TRANS#{username}#{asset_id} | {created_at}#{order_id}        |                    |           |                    |                                    |
-| desk_transaction  | DESK#{asset_id}             | {created_at}#{order_id}        |                    |           |                    |                                    |
-| order             | {order_id}                  | ORDER                          | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
-| deposit           | {order_id}                  | DEPOSIT                        | D…                 |           |                    |                                    |
-| withdrawal        | {order_id}                  | WITHDRAWAL                     | W…                 | accounts  | payout             | OpenWork                           |
-| sell_order        | {order_id}                  | SELL_ORDER                     | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase          | {order_id}                  | PURCHASE                       | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
-| pool              | POOL#{asset_id}#{shard}     | HEAD                           | {asset_id}:{shard} | purchases |                    | OpenWork                           |
-| batch             | {batch_id}                  | BATCH                          | B…                 | batches   | purchase           | OpenWork                           |
-| member            | {batch_id}                  | MEMBER#{order_id}              |                    |           |                    |                                    |
-| exchange_order    | {order_id}                  | VENUE#{n}                      |                    |           |                    |                                    |
-| payout_attempt    | {order_id}                  | PAYOUT#{attempt}               |                    |           |                    |                                    |
-| bank_event        | HOOK#{webhook_id}           | SEEN                           |                    | parked    |                    | OpenWork                           |
-| event             | {order_id}                  | EVENT#{at}#{n}                 |                    |           |                    |                                    |
-| crypto_client     | CLIENT#{client_id}          | CRYPTO                         |                    |           |                    |                                    |
-| banking_client    | CLIENT#{client_id}          | BANKING                        |                    |           |                    |                                    |
-| asset             | CATALOGUE                   | ASSET#{asset_id}               |                    |           |                    |                                    |
-| price             | PRICE                       | {asset_id}                     |                    |           |                    |                                    |
-| book_entry        | BOOK#{asset_id}#{half}      | {rank}#{created_at}#{order_id} |                    |           |                    |                                    |
-| audit_entry       | AUDIT#{date}                | {at}#{audit_id}                |                    |           |                    |                                    |
-| proposal          | {proposal_id}               | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
-| cursor            | CURSOR#{name}               | CURSOR                         |                    |           |                    |                                    |
-| ban               | OUTSIDE#{system}            | BAN                            |                    |           |                    |                                    |
+| entity            | PK                                              | SK                             | ids                | backlog   | machines           | indexes                            |
+|-------------------|-------------------------------------------------|--------------------------------|--------------------|-----------|--------------------|------------------------------------|
+| user              | {username}                                      | USER                           |                    |           |                    |                                    |
+| balance           | {username}                                      | BALANCE                        |                    |           |                    |                                    |
+| asset_balance     | {username}                                      | ASSET#{asset_id}               |                    |           |                    |                                    |
+| limit_counter     | {username}                                      | LIMIT#{kind}#{date}            |                    |           |                    |                                    |
+| asset_transaction | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}        |                    |           |                    |                                    |
+| desk_transaction  | DESK#{asset_id}                                 | {created_at}#{order_id}        |                    |           |                    |                                    |
+| order             | {order_id}                                      | ORDER                          | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
+| deposit           | {order_id}                                      | DEPOSIT                        | D…                 |           |                    |                                    |
+| withdrawal        | {order_id}                                      | WITHDRAWAL                     | W…                 | accounts  | payout             | OpenWork                           |
+| sell_order        | {order_id}                                      | SELL_ORDER                     | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase          | {order_id}                                      | PURCHASE                       | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
+| pool              | POOL#{asset_id}#{shard}                         | HEAD                           | {asset_id}:{shard} | purchases |                    | OpenWork                           |
+| batch             | {batch_id}                                      | BATCH                          | B…                 | batches   | purchase           | OpenWork                           |
+| member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
+| exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
+| exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
+| payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
+| bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
+| reconciliation    | {username}                                      | RECONCILIATION                 |                    | books     |                    | OpenWork                           |
+| event             | {order_id}                                      | EVENT#{at}#{n}                 |                    |           |                    |                                    |
+| crypto_client     | CLIENT#{client_id}                              | CRYPTO                         |                    |           |                    |                                    |
+| banking_client    | CLIENT#{client_id}                              | BANKING                        |                    |           |                    |                                    |
+| asset             | CATALOGUE                                       | ASSET#{asset_id}               |                    |           |                    |                                    |
+| price             | PRICE                                           | {asset_id}                     |                    |           |                    |                                    |
+| book_entry        | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |           |                    |                                    |
+| audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}                |                    |           |                    |                                    |
+| proposal          | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
+| cursor            | CURSOR#{name}                                   | CURSOR                         |                    |           |                    |                                    |
+| ban               | OUTSIDE#{system}                                | BAN                            |                    |           |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -205,8 +207,11 @@ BATCH = Key(
 MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 # VENUE and HOOK are older words for an order at the exchange and an event of the bank; stored keys stay.
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
+# An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
+EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
+RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
 CRYPTO_CLIENT = Key("crypto_client", pk="CLIENT#{client_id}", sk="CRYPTO")
 BANKING_CLIENT = Key("banking_client", pk="CLIENT#{client_id}", sk="BANKING")
@@ -234,8 +239,10 @@ SCHEMA = [
     BATCH,
     MEMBER,
     EXCHANGE_ORDER,
+    EXCHANGE_ORDER_ID,
     PAYOUT_ATTEMPT,
     BANK_EVENT,
+    RECONCILIATION,
     EVENT,
     CRYPTO_CLIENT,
     BANKING_CLIENT,
@@ -250,8 +257,8 @@ SCHEMA = [
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
-# Those in which something may wait for a person: what its machine leaves to one, and proposals.
-FOR_PEOPLE = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and (row.machines or row is PROPOSAL)}))
+# Those in which something may wait for a person: what its machine leaves to one, proposals, and books that differ.
+FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

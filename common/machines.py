@@ -6,9 +6,9 @@ The table is the truth and a machine only moves it: starting twice is starting o
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import BotoCoreError, ClientError
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _TOKEN_GONE = {"TaskTimedOut", "InvalidToken", "TaskDoesNotExist"}
 _DEAD = ("FAILED", "TIMED_OUT", "ABORTED")
 HISTORY_EVENTS_MAX = 1000  # the newest
+LISTED_MAX = 1000  # executions, with one call
+CLOCKS_DIFFER = timedelta(seconds=1)
 
 
 class ElsewhereNow(Conflict):
@@ -68,16 +70,17 @@ class Machines:
     client: SFNClient
     arn_prefix: str
 
-    def start(self, machine: str, name: str, thing_id: str) -> bool | None:
-        """See to it that an execution runs: True when it was started, or (AWS does not tell) ran with the same input;
-        False when it runs already; None when one of that name has ended.
+    def start(self, machine: str, name: str, thing_id: str, *, since: datetime | None = None) -> bool | None:
+        """See to it that an execution runs: True when it was started, by us or `since` then by another; False when it
+        ran already; None when one of that name has ended.
 
+        To start what runs with the same input is a success too, and is answered with the time when it was started.
         Raises MachinesUnavailable.
         """
         arn, given = f"{self.arn_prefix}{machine}", json.dumps({"id": thing_id})
         try:
-            self.client.start_execution(stateMachineArn=arn, name=name, input=given)
-            return True
+            started_at = self.client.start_execution(stateMachineArn=arn, name=name, input=given)["startDate"]
+            return since is None or started_at >= since - CLOCKS_DIFFER
         except ClientError as error:
             if error.response["Error"]["Code"] != "ExecutionAlreadyExists":
                 raise _unavailable(error) from error
@@ -116,18 +119,30 @@ class Machines:
         except BotoCoreError as error:
             raise _unavailable(error) from error
 
+    def running(self, machine: str) -> Iterator[list[str]]:
+        """The names of the executions that run, a page with each call, newest first; those of the last moments may be
+        missing or have ended. Raises MachinesUnavailable."""
+        for page in self._executions(machine, "RUNNING"):
+            yield [execution["name"] for execution in page]
+
     def died(self, machine: str, since: datetime) -> Iterator[str]:
         """The names of executions that ended without success since then, newest first. Raises MachinesUnavailable."""
         for status in _DEAD:
-            asked: dict[str, Any] = {"stateMachineArn": f"{self.arn_prefix}{machine}", "statusFilter": status}
-            while True:
-                page = self._ask("list_executions", **asked, maxResults=100)
-                recent = [e for e in page["executions"] if e.get("stopDate") is None or e["stopDate"] >= since]
+            for page in self._executions(machine, status):
+                recent = [e for e in page if e.get("stopDate") is None or e["stopDate"] >= since]
                 yield from (execution["name"] for execution in recent)
                 # They come by their start, newest first; one that ran for days may be further back: it is overdue.
-                if not recent or "nextToken" not in page:
+                if not recent:
                     break
-                asked["nextToken"] = page["nextToken"]
+
+    def _executions(self, machine: str, status: str) -> Iterator[Sequence[Mapping[str, Any]]]:
+        asked: dict[str, Any] = {"stateMachineArn": f"{self.arn_prefix}{machine}", "statusFilter": status}
+        while True:
+            page = self._ask("list_executions", **asked, maxResults=LISTED_MAX)
+            yield page["executions"]
+            if "nextToken" not in page:
+                return
+            asked["nextToken"] = page["nextToken"]
 
     def execution(self, machine: str, name: str) -> MachineExecution | None:
         """None when there has been none of that name. Raises MachinesUnavailable."""

@@ -34,6 +34,7 @@ class Settings:
     exchange: str  # binance (any that speaks its spot form) or alphapoint
     exchange_url: str
     exchange_quote: str  # what stands for a dollar there
+    exchange_fee_max_bps: int  # a fee above it, of what is executed, is not believed
     exchange_key_secret: str | None  # Secrets Manager ids
     bank_url: str
     bank_key_secret: str | None
@@ -65,6 +66,7 @@ class Settings:
             exchange=needed("EXCHANGE"),
             exchange_url=needed("EXCHANGE_URL"),
             exchange_quote=needed("EXCHANGE_QUOTE"),
+            exchange_fee_max_bps=int(needed("EXCHANGE_FEE_MAX_BPS")),
             exchange_key_secret=environment.get("EXCHANGE_KEY_SECRET") or None,
             bank_url=needed("BANK_URL"),
             bank_key_secret=environment.get("BANK_KEY_SECRET") or None,

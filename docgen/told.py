@@ -22,7 +22,13 @@ from common.domain.catalogue.model import (
 )
 from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
-from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientAsset, InsufficientFunds
+from common.domain.ledger.model import (
+    AccountExists,
+    AccountNotFound,
+    InsufficientAsset,
+    InsufficientFunds,
+    UnreadableLine,
+)
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
@@ -49,6 +55,7 @@ from functions.operations.model import (
     NothingKnown,
     NothingWaits,
     NotProposable,
+    StillAddingUp,
     StillRunning,
 )
 from functions.orders.model import BoughtElsewhere, ExpiryOutOfRange, HoldingNotFound, OrderNotFound, OrderNotPending
@@ -344,5 +351,9 @@ TOLD: dict[str, Told] = {
     ),
     "client": Told(_FOUND, (ClientNotFound,)),
     "audit": Told(_FOUND),
-    "reconcile": Told(_FOUND, (AccountNotFound, AccountBusy), examples={"one account": {"username": "ann"}}),
+    "reconcile": Told(
+        _FOUND,
+        (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
+        examples={"one account": {"username": "ann"}},
+    ),
 }

@@ -31,7 +31,10 @@ MINUTE = Duration.minutes(1)
 PRICE_AGE_SECONDS_MAX = 300
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
+FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
+RECONCILED_WITHIN = Duration.hours(1)
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
+BELOW = aws_cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
 
 Graph = tuple[str, Sequence[aws_cloudwatch.IMetric]]
 
@@ -50,8 +53,10 @@ class Watch(Construct):
         functions: Mapping[str, aws_lambda.IFunction],
         machines: Mapping[str, aws_stepfunctions.IStateMachine],
         tasks: Collection[str],
+        every_minutes: Mapping[str, int],
     ) -> None:
-        """`tasks` are those of the functions that machines call."""
+        """`tasks` are those of the functions that machines call, `every_minutes` says how often those of the clock
+        run."""
         super().__init__(scope, "Watch")
         self.alarms: list[aws_cloudwatch.Alarm] = []
         self.topic = aws_sns.Topic(self, "Alarms", enforce_ssl=True)
@@ -71,12 +76,13 @@ class Watch(Construct):
                 *self._books_and_prices(),
                 *self._payouts(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
-                *self._platform(table, api, missed, functions, tasks),
+                *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
         )
 
     def _books_and_prices(self) -> list[Graph]:
         bugs, hold_missing, drift = _ours("Bugs"), _ours("HoldMissing"), _ours("Drift", "Maximum")
+        unreadable, reconciled = _ours("BooksUnreadable", "Maximum"), _ours("Reconciled")
         price_age, price_jump = _ours("PriceAgeSeconds", "Maximum"), _ours("PriceJump")
         self._alarm("Bugs", bugs, "bug", "A request or a round met something that nobody had thought of.")
         self._alarm(
@@ -86,6 +92,20 @@ class Watch(Construct):
             "An order in the book has no hold behind it; it was not filled.",
         )
         self._alarm("Drift", drift, "drift", "Balances are not what their journal adds up to. Money is wrong.")
+        self._alarm(
+            "BooksUnreadable",
+            unreadable,
+            "books-unreadable",
+            "The journal of an account can not be added up. Nobody knows whether its balances are right.",
+        )
+        self._alarm(
+            "NoneReconciled",
+            reconciled.with_(period=RECONCILED_WITHIN),
+            "none-reconciled",
+            "For an hour no account was held against its journal.",
+            below=1,
+            missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
         self._alarm(
             "PriceAge",
             price_age,
@@ -102,11 +122,11 @@ class Watch(Construct):
             "A price has jumped. Its asset is not traded until the exchange or an operator confirms the new one.",
         )
         return [
-            ("Bugs, holds missing, drift: always 0", [bugs, hold_missing, drift]),
+            ("Bugs, holds missing, drift, books unreadable: always 0", [bugs, hold_missing, drift, unreadable]),
             ("Age of the oldest price, seconds", [price_age]),
             ("Prices written, jumped, not had", _all("OrdersMarked", "PriceJump", "PriceSourceUnavailable")),
             ("Orders filled, orders and pools expired", _all("OrdersFilled", "OrdersExpired", "PoolsExpired")),
-            ("Accounts held against their journal", _all("Reconciled")),
+            ("Accounts held against their journal", [reconciled]),
         ]
 
     def _payouts(self) -> list[Graph]:
@@ -162,7 +182,7 @@ class Watch(Construct):
             "Events of the bank can not be placed or read, and wait for a person.",
         )
         self._alarm(
-            "WorkNeedsPerson", needs_person, "needs-person", "Orders or withdrawals wait for an operator to decide."
+            "WorkNeedsPerson", needs_person, "needs-person", "Orders, withdrawals or accounts wait for an operator."
         )
         self._alarm(
             "WorkOverdue",
@@ -216,6 +236,7 @@ class Watch(Construct):
         missed: aws_sqs.IQueue,
         functions: Mapping[str, aws_lambda.IFunction],
         tasks: Collection[str],
+        every_minutes: Mapping[str, int],
     ) -> list[Graph]:
         missed_rounds = missed.metric_approximate_number_of_messages_visible(period=MINUTE, statistic="Maximum")
         server_errors = api.metric_server_error(period=MINUTE, statistic="Sum")
@@ -228,14 +249,24 @@ class Watch(Construct):
         for name, metric in errors.items():
             if name in tasks:
                 continue  # it ends in an exception to be asked again; its machine knows when that is too much
+            # It may run seldom: the failures that are waited for need not come minute after minute.
+            within = max(WITHIN_MINUTES, OF_ROUNDS * every_minutes.get(name, 1))
             self._alarm(
                 f"Errors{_title(name)}",
                 metric,
                 "function-errors",
-                f"{name} ended in an exception, ran out of time, or could not start.",
-                minutes=2,  # one failed round of a schedule is mended by the next
+                f"{name} ended in an exception, ran out of time, or could not start, twice in {within} minutes.",
+                minutes=within,
+                of_them=FAILED_ROUNDS,
             )
-        self._alarm("ServerErrors", server_errors, "server-errors", "The API answered 5xx to somebody.", minutes=2)
+        self._alarm(
+            "ServerErrors",
+            server_errors,
+            "server-errors",
+            f"The API answered 5xx to somebody, in two of {WITHIN_MINUTES} minutes.",
+            minutes=WITHIN_MINUTES,
+            of_them=2,
+        )
         for kind, metric in throttled.items():
             says = f"DynamoDB refuses {kind.lower()}s: a hot key, or a limit."
             self._alarm(f"{kind}sThrottled", metric, "table-throttled", says)
@@ -266,18 +297,20 @@ class Watch(Construct):
         says: str,
         *,
         above: int = 0,
+        below: int | None = None,
         minutes: int = 1,
         of_them: int | None = None,
         missing: aws_cloudwatch.TreatMissingData = aws_cloudwatch.TreatMissingData.NOT_BREACHING,
     ) -> None:
-        """Rings when the metric is above that in each of the last `minutes`, or in `of_them` of these."""
+        """Rings when the metric is above that, or `below` that, in each of the last `minutes` (or longer periods of the
+        metric), or in `of_them` of these."""
         alarm = aws_cloudwatch.Alarm(
             self,
             name,
             alarm_description=f"{says} Runbook: {RUNBOOKS}/{runbook}.md",
             metric=metric,
-            comparison_operator=ABOVE,
-            threshold=above,
+            comparison_operator=ABOVE if below is None else BELOW,
+            threshold=above if below is None else below,
             evaluation_periods=minutes,
             datapoints_to_alarm=of_them,
             treat_missing_data=missing,

@@ -59,6 +59,7 @@ class Environment:
     exchange: str = "binance"
     exchange_url: str = "https://api.binance.com"
     exchange_quote: str = "USDT"
+    exchange_fee_max_bps: str = "200"
     bank_url: str = "https://bank.invalid"  # nobody's: until the bank's is told, payouts wait
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
@@ -97,6 +98,7 @@ class Environment:
             exchange=context("exchange") or cls.exchange,
             exchange_url=context("exchange_url") or cls.exchange_url,
             exchange_quote=context("exchange_quote") or cls.exchange_quote,
+            exchange_fee_max_bps=context("exchange_fee_max_bps") or cls.exchange_fee_max_bps,
             bank_url=context("bank_url") or cls.bank_url,
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,

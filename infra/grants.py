@@ -104,7 +104,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "offramp.read_sell_order": Grant(table=frozenset({GET})),
     "offramp.resolve_sell_order": _ASKS_EXCHANGE,
-    "offramp.look_again": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
+    "offramp.look_again": _ASKS_EXCHANGE,
     "offramp.poll_sell_order": _SELLS,
     "offramp.cancel_sell_order": _SELLS,
     "payouts.api": Grant(
@@ -136,5 +136,5 @@ GRANTS: dict[str, Grant] = {
     "purchases.poll_batch": _ASKS_EXCHANGE,
     "purchases.cancel_batch": _ASKS_EXCHANGE,
     "purchases.allocate_batch": Grant(table=frozenset({GET, QUERY, PUT, UPDATE})),
-    "purchases.look_again": Grant(table=frozenset({GET, UPDATE}), secrets=_EXCHANGE),
+    "purchases.look_again": _ASKS_EXCHANGE,
 }

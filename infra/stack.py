@@ -75,6 +75,11 @@ class CryptodeskStack(Stack):
             functions=self.functions,
             machines=self.machines,
             tasks=[f"{context.name}.{task}" for context in contexts for task in context.tasks],
+            every_minutes={
+                f"{context.name}.{name}": minutes
+                for context in contexts
+                for name, minutes in context.every_minutes.items()
+            },
         )
 
         CfnOutput(self, "ApiId", value=self.http_api.api.api_id)
@@ -128,6 +133,7 @@ def _variables(
         "EXCHANGE": environment.exchange,
         "EXCHANGE_URL": environment.exchange_url,
         "EXCHANGE_QUOTE": environment.exchange_quote,
+        "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
         "BANK_URL": environment.bank_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,

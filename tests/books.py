@@ -11,6 +11,7 @@ from typing import Any
 
 UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
 SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
+CENT = Decimal("0.01")
 UNFINISHED = (*UNPAID, "NEW", "BASE_TXN_PENDING")
 
 Raw = Mapping[str, Mapping[str, Any]]
@@ -26,6 +27,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.unjournaled(),
         *books.misplaced(),
         *books.missold(),
+        *books.misfilled(),
         *books.misbought(),
         *books.mispaid(),
     ]
@@ -152,26 +154,50 @@ class _Books:
             yield f"the book has {book}, pending are {pending}"
 
     def missold(self) -> Iterable[str]:
-        """Of every sale: what it brought, less the fee, is what is paid and the desk's fraction of a cent."""
-        desk: dict[str, Decimal] = defaultdict(Decimal)
+        """Of every sale: what it brought, less the fee, is what is paid and the desk's fraction of a cent; fees in
+        other assets, and in the coins themselves, are the desk's."""
+        desk: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for line in self.by_kind["desk_transaction"]:
-            desk[line["order_id"]] += line["amount"]
+            desk[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
         for order_id, beyond in self._paid_beyond().items():
-            desk[order_id] += beyond
+            desk[order_id, "USD"] += beyond
         for sale in self.by_kind["sell_order"]:
             if sale["status"] not in SOLD:
                 continue
-            there = sale["total_amount"] + desk.pop(sale["PK"], Decimal(0))
+            for asset_id, fee in self._fees_elsewhere(sale["PK"], int(sale["exchange_orders"])):
+                desk[sale["PK"], asset_id] += fee
+            there = sale["total_amount"] + desk.pop((sale["PK"], "USD"), Decimal(0))
             if sale["gross_amount"] - sale["fee_amount"] != there:
                 net = f"{sale['gross_amount']} - {sale['fee_amount']}"
                 yield f"{sale['PK']} brought {net}, and {there} is accounted for"
             if sale["executed_quantity"] > sale["quantity"]:
                 yield f"{sale['PK']} sold more than was asked"
         yield from (
-            f"the desk has {amount} of {order}, which is no sale"
-            for order, amount in desk.items()
+            f"the desk has {amount} {asset_id} of {order}, which is not of a sale"
+            for (order, asset_id), amount in desk.items()
             if amount and order[0] != "B"
         )
+
+    def misfilled(self) -> Iterable[str]:
+        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's."""
+        claimed = {
+            item["PK"]: (item["order_id"], f"VENUE#{item['number']}") for item in self.by_kind["exchange_order_id"]
+        }
+        for order in self.by_kind["exchange_order"]:
+            there = order.get("exchange_order_id")
+            claim = f"VENUE#{order['exchange']}#{order['asset_id']}#{there}"
+            if there is not None and claimed.get(claim) != (order["PK"], order["SK"]):
+                yield f"{order['PK']} {order['SK']} is order {there} at the exchange, which is {claimed.get(claim)}'s"
+            if order["status"] != "FINAL":
+                continue
+            name, executed, gross = f"{order['PK']} {order['SK']}", order["executed_quantity"], order["gross_amount"]
+            if not 0 <= executed <= order["quantity"]:
+                yield f"{name} has executed {executed} of {order['quantity']}"
+            low, high = order["lowest_price"] * executed, order["highest_price"] * executed
+            if not low - CENT <= gross <= high + CENT or (not executed and gross):
+                yield f"{name} is booked for {gross}: {low} to {high} can be"
+            if abs(order["fee_amount"]) > gross * order["fee_max_bps"] / 10_000 + CENT:
+                yield f"{name} is booked with a fee of {order['fee_amount']} on {gross}"
 
     def misbought(self) -> Iterable[str]:
         """Every pending purchase is a member of one batch or of the pool's open generation, whose total it is. Of each
@@ -260,6 +286,13 @@ class _Books:
             if "paid_amount" in item
         }
         return {order_id: beyond for order_id, beyond in said.items() if beyond > 0}
+
+    def _fees_elsewhere(self, order_id: str, number: int) -> Iterable[tuple[str, Decimal]]:
+        """Of an order at the exchange: `"0.1 BNB, 2 SOL"`."""
+        (order,) = [o for o in self.by_kind["exchange_order"] if (o["PK"], o["SK"]) == (order_id, f"VENUE#{number}")]
+        for fee in filter(None, order["fees_elsewhere"].split(", ")):
+            amount, asset_id = fee.split(" ")
+            yield asset_id, Decimal(amount)
 
     def _holds_coins(self, sale: dict[str, Any]) -> bool:
         """A sale's coins are held until its exchange order is over."""

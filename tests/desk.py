@@ -40,6 +40,7 @@ from functions.offramp.service.voiding import Voiding
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
+from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 from functions.orders.model import Order, Side, Terms
 from functions.orders.service import Orders
@@ -192,6 +193,10 @@ class Desk:
         return Proposals(self.operations, self.events)
 
     @property
+    def reconciliation(self) -> Reconciliation:
+        return Reconciliation(self.table, self.clock)
+
+    @property
     def sweeper(self) -> Sweeper:
         return Sweeper(self.table, self.machines, self.events, self.clock, STUCK_AFTER)
 
@@ -208,6 +213,7 @@ class Desk:
             price_source_id=asset_id.lower(),
             price_age_max_seconds=rules.get("price_age_max_seconds", 120),
             slippage_max_bps=rules.get("slippage_max_bps", 100),
+            fill_band_bps=rules.get("fill_band_bps", 1_000),
             pool_shards=rules.get("pool_shards", 1),
             pool_deadline_seconds=rules.get("pool_deadline_seconds", 86_400),
             pool_top_up=rules.get("pool_top_up", False),

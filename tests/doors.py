@@ -64,7 +64,7 @@ ROUTES: Mapping[Route, str] = {
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
     *("accounts", "acts", "batches", "events", "interventions"),
-    *("offramp", "operations", "orders", "proposals", "purchases", "voiding"),
+    *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
 )
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
@@ -18,7 +18,7 @@ from common.gateways.bank import Bank, BankEvent, State
 from common.gateways.exchange import Exchange
 from sandbox.bank.bank import Outcome, SimulatedBank
 from sandbox.exchange.fake import FakeExchange
-from sandbox.exchange.orders import Symbol
+from sandbox.exchange.orders import Order, Symbol
 from sandbox.exchange.venue import Venue
 from tests.harness import asl
 from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
@@ -113,7 +113,7 @@ class Outside:
         machine = self.machines.next_at()
         return min([*moments, *([machine] if machine else [])], default=None)
 
-    def violations(self, items: Iterable[Mapping[str, Mapping[str, Any]]]) -> list[str]:
+    def violations(self, items: Collection[Mapping[str, Mapping[str, Any]]]) -> list[str]:
         """What the exchange and the bank have done is what the desk has booked, and for each order at most once."""
         found: list[str] = []
         booked: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
@@ -134,7 +134,9 @@ class Outside:
             if kind == "batch" and "executed_quantity" in item:
                 booked["BUY", item["asset_id"]["S"]] += Decimal(item["executed_quantity"]["N"])
         executed: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-        for order in self.venue.history(ACCOUNT):
+        orders = self.venue.history(ACCOUNT)
+        found += self._booked_otherwise(items, {order.client_order_id: order for order in orders})
+        for order in orders:
             if order.status.over:
                 executed[order.side, order.symbol.removesuffix("USDT")] += order.executed
         for (side, asset_id), quantity in booked.items():
@@ -142,3 +144,16 @@ class Outside:
                 done = executed[side, asset_id]
                 found.append(f"{side} {asset_id}: the exchange has executed {done}, the desk has booked {quantity}")
         return found
+
+    def _booked_otherwise(
+        self, items: Iterable[Mapping[str, Mapping[str, Any]]], there: Mapping[str, Order]
+    ) -> Iterable[str]:
+        """Every order at the exchange has executed what is booked of it, for as much."""
+        for item in items:
+            if item["entity_type"]["S"] != "exchange_order" or item["status"]["S"] != "FINAL":
+                continue
+            booked = Decimal(item["executed_quantity"]["N"]), Decimal(item["gross_amount"]["N"])
+            order = there.get(item["client_order_id"]["S"])
+            done = None if order is None else (order.executed, order.gross)
+            if booked != done:
+                yield f"{item['PK']['S']}: the exchange has executed {done}, the desk has booked {booked}"

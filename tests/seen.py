@@ -67,9 +67,9 @@ def raw(desk: Desk, pk: str, sk: str) -> dict[str, Any]:
     return {name: _plain(value) for name, value in found.items()}
 
 
-def desks_own(desk: Desk) -> Decimal:
-    """What the desk itself has been left of sales, in dollars."""
-    lines = [item for item in desk.dynamo.items() if item["PK"]["S"] == "DESK#USD"]
+def desks_own(desk: Desk, asset_id: str = "USD") -> Decimal:
+    """What the desk itself has been left of sales, or has borne."""
+    lines = [item for item in desk.dynamo.items() if item["PK"]["S"] == f"DESK#{asset_id}"]
     return sum((Decimal(line["amount"]["N"]) for line in lines), Decimal(0))
 
 

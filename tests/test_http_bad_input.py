@@ -499,6 +499,8 @@ class TestTerms:
             ("price_age_max_seconds", 86_401),
             ("estimate_band_bps", 0),
             ("estimate_band_bps", 5_001),
+            ("fill_band_bps", 0),
+            ("fill_band_bps", 5_001),
         ):
             assert about(bad.body(route, {**good, name: value}), f"body.{name}")
 
@@ -547,5 +549,5 @@ def test_every_request_of_a_world_still_works(doors: Doors, world: World) -> Non
     """What was refused above was refused for what was bad about it: the rest of it was good."""
     for route in every_route():
         assert called(doors, world, route, entitled(doors, route).token).status < 300 or route.path.endswith(
-            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "{proposal_id}/dismiss")
+            ("/cancel", "/fail", "/reject", "/complete", "/retry-payout", "/mark-filled", "{proposal_id}/dismiss")
         )

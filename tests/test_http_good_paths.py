@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from common import keys
-from common.domain.catalogue.model import ESTIMATE_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
+from common.domain.catalogue.model import ESTIMATE_BAND_BPS, FILL_BAND_BPS, POOL_DEADLINE_SECONDS, SLIPPAGE_MAX_BPS
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
@@ -306,6 +306,7 @@ class TestOperators:
         defaults = {
             "estimate_band_bps": ESTIMATE_BAND_BPS,
             "slippage_max_bps": SLIPPAGE_MAX_BPS,
+            "fill_band_bps": FILL_BAND_BPS,
             "pool_shards": 1,
             "pool_deadline_seconds": POOL_DEADLINE_SECONDS,
             "pool_top_up": False,
@@ -325,7 +326,9 @@ class TestOperators:
         waiting = olga.get("/operations/work").json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
-        assert {item["context"] for item in waiting} == set(keys.BACKLOGS)
+        assert {item["context"] for item in waiting} == {*keys.BACKLOGS} - {
+            keys.RECONCILIATION.backlog
+        }  # books balance
         for_people = olga.get("/operations/work", overdue="true").json["items"]
         assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal, world.overdue, world.large}
         world.desk.clock.forward(days=2)

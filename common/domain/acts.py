@@ -92,9 +92,9 @@ def is_possible(command: str, case: Case) -> bool:
     return any(act.command == command and act.row is case.row and act.is_possible(case) for act in ACTS)
 
 
-def may_void_sell_order(status: str, *, needs_person: bool) -> bool:
+def may_void_sell_order(status: str, order: ExchangeOrder | None) -> bool:
     """Is its order at the exchange, or has it turned up there after it was given up?"""
-    return status == "BASE_TXN_PENDING" or (status in ("NEW", "BASE_TXN_FAILED") and needs_person)
+    return status == "BASE_TXN_PENDING" or (order is not None and order.status is AtExchange.TURNED_UP)
 
 
 def may_void_batch(status: str, order: ExchangeOrder | None, now: datetime) -> bool:
@@ -125,7 +125,7 @@ def _may_fail(case: Case) -> bool:
 
 
 def _may_void_sell_order(case: Case) -> bool:
-    return case.status is not None and may_void_sell_order(case.status, needs_person=case.needs_person)
+    return case.status is not None and may_void_sell_order(case.status, case.exchange_order)
 
 
 def _may_void_batch(case: Case) -> bool:

@@ -9,9 +9,10 @@ from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
 from common.clock import text
+from common.idempotency import terms
 from common.table.items import Item
 from common.table.table import Page, Position, Query, Table, partition
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 
 
 class AuditEntryItem(Item, discriminator=keys.AUDIT_ENTRY.entity):
@@ -33,9 +34,9 @@ class AuditEntry:
 
 
 def entry(done: AuditEntry) -> Write:
-    at = text(done.at)
+    """Two acts of one microsecond leave two entries. Of two that say the very same, the second is refused with Busy."""
     item = AuditEntryItem(
-        *keys.AUDIT_ENTRY(date=at[:10], at=at, audit_id=done.subject),
+        *_key(done),
         operator=done.operator,
         action=done.action,
         subject=done.subject,
@@ -43,7 +44,19 @@ def entry(done: AuditEntry) -> Write:
         created_at=done.at,
         updated_at=done.at,
     )
-    return Write.put(item)
+    return Write.insert(
+        item, otherwise=Busy("the same act is done at this moment; send it again", retry_after_seconds=1)
+    )
+
+
+def is_written(table: Table, done: AuditEntry) -> bool:
+    """Has the act been done by this operator, and not by another who came before him?"""
+    return table.get(AuditEntryItem, _key(done), consistent=True) is not None
+
+
+def _key(done: AuditEntry) -> keys.PrimaryKey:
+    at, said = text(done.at), terms(operator=done.operator, action=done.action, detail=done.detail)
+    return keys.AUDIT_ENTRY(date=at[:10], at=at, audit_id=f"{done.subject}-{said}")
 
 
 def entries(table: Table, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:

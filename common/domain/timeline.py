@@ -2,7 +2,7 @@
 
     {order_id}   EVENT#{at}#{n}   from, to, why, by whom
 
-so a whole timeline is one query.
+so a whole timeline is one query. Two moves of one microsecond are two events: `n` tells them apart.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from pynamodb.attributes import UnicodeAttribute
 
 from common import keys
 from common.clock import text
+from common.idempotency import terms
 from common.table.items import Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
@@ -45,9 +46,10 @@ class TimelineEvent:
 
 def record(order_id: str, event: TimelineEvent) -> Write:
     # A beginning and an end can fall into one microsecond; the beginning is then still the first.
-    n = "0" if event.before is None else "1"
+    first = "0" if event.before is None else "1"
+    said = terms(before=event.before, after=event.after, reason=event.reason, actor=event.actor)
     item = TimelineEventItem(
-        *keys.EVENT(order_id=order_id, at=text(event.at), n=n),
+        *keys.EVENT(order_id=order_id, at=text(event.at), n=f"{first}-{said}"),
         before=event.before,
         after=event.after,
         reason=event.reason,

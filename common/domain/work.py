@@ -1,6 +1,7 @@
 """Unfinished work is visible: whatever waits for something is in OpenWorkIndex until it is done.
 
-The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only.
+The index is sharded from the start, since a throttled index throttles its table, and holds keys and reason only. Each
+shard of a backlog is a partition of the index, in the order of `due_at`.
 It is late like any index: it says where to look, the item decides. `due_at` is set when the wait begins and is not
 moved in a loop. What waits for a person has partitions of its own, so that it never stands in the sweeper's way.
 
@@ -23,13 +24,14 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
+from common.clock import text
 from common.errors import Conflict, Unavailable
 from common.keys import Key, PrimaryKey
 from common.log import log
 from common.machines import Machines
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
-from common.table.table import Query, Table
+from common.table.table import Page, Position, Query, Table
 from common.table.transaction import Write
 
 SHARDS = 4
@@ -154,10 +156,47 @@ def for_people(table: Table, backlog: str) -> Iterator[WaitingItem]:
 
 
 def _due(table: Table, backlog: str, until: datetime, whom: str) -> Iterator[WaitingItem]:
-    def of(shard: int) -> Iterator[WaitingItem]:
-        return table.all(WaitingItem, _waiting(f"{backlog}#{whom}{shard}", until))
+    shards = [table.all(WaitingItem, _waiting(open_work, until)) for open_work in partitions(backlog, whom)]
+    return heapq.merge(*shards, key=lambda item: (item.due_at, item.PK))
 
-    return heapq.merge(*map(of, range(SHARDS)), key=lambda item: (item.due_at, item.PK))
+
+def partitions(backlog: str, whom: str = "") -> list[str]:
+    """Those of the index that hold a backlog, without what waits for a person."""
+    return [f"{backlog}#{whom}{shard}" for shard in range(SHARDS)]
+
+
+def due_page(table: Table, open_work: str, until: datetime, *, limit: int, after: Position | None) -> Page[WaitingItem]:
+    """A page of one partition of the index: what should have moved by `until`, oldest first."""
+    return table.page(WaitingItem, _waiting(open_work, until), limit=limit, after=after)
+
+
+def place(waiting: WaitingItem) -> Position:
+    """Where a page of the index goes on that has come to this item, there still or not."""
+    due_at = text(waiting.due_at)
+    return {
+        "open_work": {"S": waiting.open_work},
+        "due_at": {"S": due_at},
+        "PK": {"S": waiting.PK},
+        "SK": {"S": waiting.SK},
+    }
+
+
+def number_due(table: Table, backlog: str, until: datetime, *, at_most: int) -> int:
+    """How much of one backlog should have moved by `until`, counted no further than `at_most`."""
+    return _number(table, partitions(backlog), until, at_most)
+
+
+def number_for_people(table: Table, backlog: str, *, at_most: int) -> int:
+    """How much of one backlog waits for a person, counted no further than `at_most`."""
+    return _number(table, partitions(backlog, _PERSON), _ANY_TIME, at_most)
+
+
+def _number(table: Table, open_works: list[str], until: datetime, at_most: int) -> int:
+    found = 0
+    for open_work in open_works:
+        if found < at_most:
+            found += len(due_page(table, open_work, until, limit=at_most - found, after=None).items)
+    return found
 
 
 @prepared
@@ -177,7 +216,7 @@ def find(table: Table, key: PrimaryKey) -> Unfinished | None:
 
 
 def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> bool:
-    """See to it that the machine of an unfinished item runs; True when this started it.
+    """See to it that the machine of an unfinished item runs; True when it was started, now or since `now`.
 
     Does nothing to what no machine moves, or only a person. Raises MachinesUnavailable, Busy.
     """
@@ -185,7 +224,7 @@ def drive(table: Table, machines: Machines, item: Unfinished, now: datetime) -> 
         return False
     generation = int(item.generation or 1)
     while True:
-        started = machines.start(item.machine, execution_name(item.PK, generation), item.PK)
+        started = machines.start(item.machine, execution_name(item.PK, generation), item.PK, since=now)
         if started is not None:
             return started
         # An execution of this name has ended: the next generation.

@@ -10,6 +10,7 @@ from enum import StrEnum
 from common import keys
 from common.domain.catalogue.model import Asset, Quote, check_size
 from common.domain.exchange_orders.model import Fill
+from common.domain.ledger.model import USD
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.market import MarketRules
@@ -126,6 +127,7 @@ class SellOrder:
     attempts: int = 0
     reason: str | None = None
     due_at: datetime | None = None  # by when it should have moved
+    waits_for: str | None = None
 
     def repeated(self, asked: Terms) -> SellOrder:
         """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
@@ -149,7 +151,7 @@ def facts(order: SellOrder) -> dict[str, str]:
     """What a person reads of an order in its machine's history."""
     told = {
         "status": order.status.value,
-        "reason": order.reason or "",
+        "reason": (order.waits_for if order.needs_person else order.reason) or "",
         "order": f"{order.quantity} at ${order.limit_price} or more",
         "price": f"${order.quote.price} of {order.quote.source}",
     }
@@ -261,9 +263,12 @@ class SaleResult:
         return max(ZERO, _cents(self.net.usd, ROUND_FLOOR))
 
     @property
-    def left_over(self) -> Money:
-        """The fraction of a cent, which is the desk's. Fees in other assets are the desk's, too, to bear."""
-        return self.net - self.proceeds
+    def left_to_the_desk(self) -> list[Money | Quantity]:
+        """What of the sale is the desk's, by asset and never nothing: the fraction of a cent, and fees in other assets
+        or in the coins that were sold, which it bears."""
+        left = {other: -fee for other, fee in sorted(self.fill.fees_elsewhere.items())}
+        left[USD] = EXACT.add(left.get(USD, Decimal(0)), (self.net - self.proceeds).usd)
+        return [Money(part) if of == USD else Quantity(part, of) for of, part in left.items() if part]
 
 
 def unsold(order: SellOrder, reason: str, now: datetime) -> SellOrder:

@@ -183,6 +183,17 @@ def turned_up(order: SellOrder, told: str, at: datetime) -> Write:
     )
 
 
+def stop(order: SellOrder, why: str, at: datetime) -> Write:
+    """Its exchange order can not be believed, or not be written down: a person must look. Refused with OrderMoved."""
+    return Write.update(
+        _order(order),
+        SellOrderItem.updated_at.set(at),
+        *work.needs_person(keys.SELL_ORDER, order.order_id, now=at, waits_for=f"an operator: {why}"),
+        when=_as_read(order) & SellOrderItem.open_work.exists(),
+        otherwise=OrderMoved("the order has moved"),
+    )
+
+
 # The sale
 
 
@@ -318,4 +329,5 @@ def order_of(item: SellOrderItem) -> SellOrder:
         attempts=int(item.attempts or 0),
         reason=item.reason,
         due_at=item.due_at,
+        waits_for=item.waits_for,
     )

@@ -8,6 +8,7 @@ from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
+from common.settings import settings
 from functions.offramp.service import Offramp
 from functions.offramp.service.voiding import Voiding
 
@@ -15,7 +16,7 @@ from functions.offramp.service.voiding import Voiding
 @cache
 def offramp() -> Offramp:
     table = aws.table()
-    at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
+    at_exchange = ExchangeOrders(table, configured.exchange, clock.now, settings().exchange_fee_max_bps)
     return Offramp(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)
 
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from common.domain.ledger.model import AssetTransaction, Books
 from common.errors import Conflict, NotFound, Rejected, Unavailable
 
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
+COUNTED_MAX = 1_000  # of what waits in a list: to count a hundred thousand would take the time of a round
 RECONCILE_TRIES_MAX = 5
+# A line is written within a minute after the time it bears: of what is older than this, no line comes any more.
+SETTLED_AFTER = timedelta(minutes=5)
 
 
 class ImpossibleAsset(Rejected):
@@ -19,6 +23,10 @@ class ImpossibleAsset(Rejected):
 
 class AccountBusy(Unavailable):
     """The account was written while its books were read, each time. Ask again when it is quieter."""
+
+
+class StillAddingUp(Unavailable):
+    """The journal is too long for one request. What is added up is kept: ask again, and it goes on from there."""
 
 
 class NothingKnown(NotFound):
@@ -73,7 +81,8 @@ class OutsideCall:
 
 @dataclass(frozen=True)
 class Swept:
-    """What a round of the sweeper has found and done. What waits for a person is not counted as overdue."""
+    """What a round of the sweeper has found and done. What waits for a person is not counted as overdue. A round that
+    was cut short has counted what it came to, and no list is counted further than COUNTED_MAX: there may be more."""
 
     overdue: int
     started: int
@@ -89,6 +98,43 @@ class Reconciled:
     username: str
     lines: int
     differences: Sequence[str]
+
+
+@dataclass(frozen=True)
+class AddedUp:
+    """How far the journal of an account is added up: every line before `since`, and those from `since` to `until` of
+    all assets but these, the first of which goes on behind `position`."""
+
+    books: Books
+    lines: int
+    since: datetime | None
+    until: datetime
+    assets: Sequence[str]
+    position: dict[str, dict[str, str]] | None = None  # a key of the table
+
+    def plus(self, lines: Sequence[AssetTransaction], after: dict[str, dict[str, str]] | None) -> AddedUp:
+        """With the next lines of the first asset; no more follow where `after` is None."""
+        return replace(
+            self,
+            books=self.books.plus(lines),
+            lines=self.lines + len(lines),
+            assets=self.assets if after is not None else self.assets[1:],
+            position=after,
+        )
+
+    def on_to(self, until: datetime, assets: Sequence[str]) -> AddedUp:
+        """With the lines from `until` to a later time still to be added, of all assets."""
+        return replace(self, since=self.until, until=until, assets=assets)
+
+
+@dataclass(frozen=True)
+class RoundReconciled:
+    """How many accounts were held against their journals; how many differences were found; how many accounts can not
+    be added up, each for a reason that a person must see."""
+
+    accounts: int
+    drift: int
+    unreadable: int
 
 
 def changes(before: Mapping[str, object] | None, after: Mapping[str, object]) -> str:

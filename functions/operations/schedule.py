@@ -10,19 +10,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, log, metrics
 from common.time_left import more_time
-from functions.operations.wiring import operations, sweeper
+from functions.operations.wiring import reconciliation, sweeper
 
 EVERY_MINUTES = {"sweep": 1, "reconcile": 15}  # the functions of this module, and how often they run
 
 
 def reconcile(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
-    """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be."""
-    accounts, drift = operations().reconcile_all(more_time(context))
-    count("Reconciled", accounts)
-    count("Drift", drift)
-    log.info("reconciled", extra={"accounts": accounts, "drift": drift})
+    """Go on where the last round stopped. `Drift` is the number of balances that are not what they should be,
+    `BooksUnreadable` that of accounts that can not be added up."""
+    found = reconciliation().round(more_time(context))
+    count("Reconciled", found.accounts)
+    count("Drift", found.drift)
+    count("BooksUnreadable", found.unreadable)
+    numbers = asdict(found)
+    log.info("reconciled", extra=numbers)
     metrics.flush_metrics()
-    return {"accounts": accounts, "drift": drift}
+    return numbers
 
 
 def sweep(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:

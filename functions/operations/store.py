@@ -1,33 +1,56 @@
-"""What stories are told of, in whichever context; where the reconciliation goes on, and the accounts there are."""
+"""What stories are told of, in whichever context; where rounds go on, the accounts there are, and what was found of
+them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
+from decimal import Decimal
+from typing import Self
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from common import keys
-from common.domain import pools
+from common.clock import instant, text
+from common.domain import pools, work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.domain.ledger.store import BalanceItem
+from common.domain.ledger.model import Books
 from common.domain.payouts.model import AttemptStatus
 from common.domain.work import Unfinished
 from common.keys import Key, PrimaryKey
+from common.money import Money
 from common.owner import Owner
-from common.table.items import AnyItem, DecimalAttribute, Item
+from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
-from functions.operations.model import OutsideCall
+from functions.operations.model import AddedUp, OutsideCall
 
-RECONCILE = "reconcile"
+RECONCILE, SWEEP = "reconcile", "sweep"
 UNANSWERED = "begun; it has not answered yet"
 
 
 class CursorItem(Item, discriminator=keys.CURSOR.entity):
-    position = JSONAttribute(null=True)  # where the scan goes on; none: at the beginning
+    position = JSONAttribute(null=True)  # where a round goes on; none: at the beginning
+
+
+class ReconciliationItem(work.OpenWork, discriminator=keys.RECONCILIATION.entity):
+    """How far an account's journal is added up, and what was found of it. Most accounts have none: they are added up
+    at once, and balance."""
+
+    sub = UnicodeAttribute()
+    added_up = JSONAttribute(null=True)
+
+
+class AccountItem(AnyItem):
+    """Whose balance it is, whatever is wrong with the rest of it."""
+
+    sub = UnicodeAttribute(null=True)
+
+    @classmethod
+    def from_raw_data(cls, data: RawItem) -> Self:
+        return super().from_raw_data({name: data[name] for name in ("PK", "SK", "sub") if "S" in data.get(name, ())})
 
 
 class KnownItem(Unfinished):
@@ -129,9 +152,9 @@ def _at_bank(item: OutsideCallItem) -> OutsideCall:
 
 
 def accounts(table: Table, after: Position | None) -> Page[Owner]:
-    """A page of a scan."""
-    page = table.scan(BalanceItem, keys.BALANCE, after=after)
-    return page.of(lambda item: Owner(item.PK, item.sub))
+    """A page of a scan. One of whom nobody knows whose it is has no `sub`."""
+    page = table.scan(AccountItem, keys.BALANCE, after=after)
+    return page.of(lambda item: Owner(item.PK, item.sub or ""))
 
 
 def behind(owner: Owner) -> Position:
@@ -140,11 +163,87 @@ def behind(owner: Owner) -> Position:
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
 
 
-def cursor(table: Table) -> Position | None:
+def reconciled_so_far(table: Table) -> tuple[Position | None, list[Owner]]:
+    """Behind which account the scan goes on, and which are put aside."""
     item = table.get(CursorItem, keys.CURSOR(name=RECONCILE), consistent=True)
-    return None if item is None else item.position
+    position = {} if item is None else item.position or {}
+    return position.get("behind"), [Owner(*told) for told in position.get("aside", [])]
 
 
-def move_cursor(position: Position | None, at: datetime) -> Write:
-    item = CursorItem(*keys.CURSOR(name=RECONCILE), position=position, created_at=at, updated_at=at)
+def move_on(behind: Position | None, aside: list[Owner], at: datetime) -> Write:
+    position = {"behind": behind, "aside": [(owner.username, owner.sub) for owner in aside]}
+    return Write.put(CursorItem(*keys.CURSOR(name=RECONCILE), position=position, created_at=at, updated_at=at))
+
+
+def reconciliation(table: Table, owner: Owner) -> ReconciliationItem | None:
+    return table.get(ReconciliationItem, keys.RECONCILIATION(username=owner.username), consistent=True)
+
+
+def added_up(item: ReconciliationItem | None, owner: Owner) -> AddedUp | None:
+    """None also of the journal of somebody else, who had the username before."""
+    if item is None or item.added_up is None or item.sub != owner.sub:
+        return None
+    told = item.added_up
+    return AddedUp(
+        books=Books(Money(told["usd"]), {asset: _five(sums) for asset, sums in told["sums"].items()}),
+        lines=told["lines"],
+        since=None if told["since"] is None else instant(told["since"]),
+        until=instant(told["until"]),
+        assets=told["assets"],
+        position=told["position"],
+    )
+
+
+def _five(sums: list[str]) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]:
+    a, b, c, d, e = map(Decimal, sums)
+    return a, b, c, d, e
+
+
+def keep(owner: Owner, before: ReconciliationItem | None, added: AddedUp, at: datetime) -> Write:
+    """Until the account's turn comes again. What was found of it before stays so long."""
+    told = {
+        "usd": str(added.books.usd.usd),
+        "sums": {asset_id: list(map(str, sums)) for asset_id, sums in added.books.assets.items()},
+        "lines": added.lines,
+        "since": None if added.since is None else text(added.since),
+        "until": text(added.until),
+        "assets": list(added.assets),
+        "position": added.position,
+    }
+    item = _reconciliation(owner, before, at)
+    item.added_up = told
     return Write.put(item)
+
+
+def found(owner: Owner, before: ReconciliationItem | None, why: str, at: datetime) -> Write:
+    """An account waits for a person, since it was found the first time."""
+    item = _reconciliation(owner, before, at)
+    if item.open_work is None:
+        work.wait_for_person(item, keys.RECONCILIATION, waits_for=why)
+        item.due_at = item.waits_since = at
+    item.waits_for, item.added_up = why, None
+    return Write.put(item)
+
+
+def balanced(owner: Owner, before: ReconciliationItem, at: datetime) -> Write:
+    """Nothing is wrong with the account, and nothing of it is added up any more."""
+    key = keys.RECONCILIATION(username=owner.username)
+    return Write.put(ReconciliationItem(*key, sub=owner.sub, created_at=before.created_at, updated_at=at))
+
+
+def _reconciliation(owner: Owner, before: ReconciliationItem | None, at: datetime) -> ReconciliationItem:
+    values = {} if before is None else {**before.attribute_values}
+    values |= {"sub": owner.sub, "updated_at": at, "created_at": values.get("created_at", at)}
+    known = {"PK", "SK", "entity_type"}
+    key = keys.RECONCILIATION(username=owner.username)
+    return ReconciliationItem(*key, **{name: value for name, value in values.items() if name not in known})
+
+
+def places(table: Table) -> dict[str, Position]:
+    """Behind what the sweeper goes on in each partition of the index; where it names none, at the beginning."""
+    item = table.get(CursorItem, keys.CURSOR(name=SWEEP), consistent=True)
+    return {} if item is None else item.position
+
+
+def move_places(places: dict[str, Position], at: datetime) -> Write:
+    return Write.put(CursorItem(*keys.CURSOR(name=SWEEP), position=places, created_at=at, updated_at=at))

@@ -13,6 +13,7 @@ from common.settings import settings
 from functions.operations.service import Operations
 from functions.operations.service.interventions import Interventions
 from functions.operations.service.proposals import Proposals
+from functions.operations.service.reconciliation import Reconciliation
 from functions.operations.service.sweeper import Sweeper
 
 
@@ -29,6 +30,11 @@ def interventions() -> Interventions:
 @cache
 def proposals() -> Proposals:
     return Proposals(operations(), _events())
+
+
+@cache
+def reconciliation() -> Reconciliation:
+    return Reconciliation(aws.table(), clock.now)
 
 
 @cache

@@ -304,6 +304,7 @@ class Batch:
     bought: BatchResult | None = None
     waits: bool = True
     needs_person: bool = False
+    waits_for: str | None = None
 
 
 def nothing(asset_id: str, reason: str) -> BatchResult:
@@ -334,4 +335,6 @@ def facts(batch: Batch) -> dict[str, str]:
         told["executed"] = str(batch.bought.executed)
         told |= {"gross": f"${batch.bought.gross}", "fee": f"${batch.bought.fee}"}
         told["reason"] = batch.bought.reason or ""
+    if batch.needs_person:
+        told["reason"] = batch.waits_for or ""
     return told

@@ -507,14 +507,15 @@ def turned_up(batch: Batch, told: str, at: datetime) -> Write:
 
 
 def stop(batch: Batch, why: str, at: datetime) -> Write:
-    """Some members can not be given their shares. Refused with BatchMoved."""
+    """Some members can not be given their shares; or its exchange order can not be believed, or not be written down: a
+    person must look. Refused with BatchMoved."""
     item = BatchItem
     return Write.update(
         _batch(batch.batch_id),
         item.updated_at.set(at),
         *work.needs_person(keys.BATCH, batch.batch_id, now=at, waits_for=f"an operator: {why}"),
-        when=item.status == BatchStatus.DECIDED,
-        otherwise=BatchMoved("the batch is allocated"),
+        when=(item.status == batch.status) & item.open_work.exists(),
+        otherwise=BatchMoved("the batch has moved"),
     )
 
 
@@ -701,6 +702,7 @@ def _batch_of(item: BatchItem) -> Batch:
         bought=found,
         waits=item.open_work is not None,
         needs_person=item.needs_person,
+        waits_for=item.waits_for,
     )
 
 

@@ -8,6 +8,7 @@ from common import aws, clock
 from common.domain.catalogue.store import Catalogue
 from common.domain.exchange_orders.service import ExchangeOrders
 from common.gateways import configured
+from common.settings import settings
 from functions.purchases.service.batches import Batches
 from functions.purchases.service.purchasing import Purchases
 
@@ -21,5 +22,5 @@ def purchases() -> Purchases:
 @cache
 def batches() -> Batches:
     table = aws.table()
-    at_exchange = ExchangeOrders(table, configured.exchange, clock.now)
+    at_exchange = ExchangeOrders(table, configured.exchange, clock.now, settings().exchange_fee_max_bps)
     return Batches(table, Catalogue(table, clock.now), at_exchange, aws.machines(), clock.now)

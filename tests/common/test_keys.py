@@ -27,6 +27,8 @@ PARTS = {
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
+    "exchange": "binance",
+    "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }
@@ -95,7 +97,8 @@ def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
     ids = ("order_id", "batch_id", "proposal_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
-    assert keys.item_named(row.id_of(key)) == (None if row is keys.BANK_EVENT else key)  # the bank's ids are its own
+    # The bank's ids are its own, and an account is named by its username.
+    assert keys.item_named(row.id_of(key)) == (None if row in (keys.BANK_EVENT, keys.RECONCILIATION) else key)
 
 
 def _id(row: keys.Key) -> str:

@@ -127,7 +127,8 @@ def test_afterwards_the_audit_and_the_books_tell_the_same(desk: Desk, ann: Owner
     assert f"olga offramp credit-usd {order_id} wire 4711 went out by hand" in audit.words
     assert "add up to every balance" in ask("reconcile", "ann").out
     again = ask("offramp", "credit-usd", order_id, *BECAUSE, "--yes")
-    assert (again.code, again.out) == (0, f"{order_id}: FILLED\nNothing was done: is FILLED already; nothing to do.\n")
+    done = "is FILLED already: $99.90 are on the customer's balance (wire 4711 went out by hand); nothing to do"
+    assert (again.code, again.out) == (0, f"{order_id}: FILLED\nNothing was done: {done}.\n")
 
 
 def test_a_dry_run_says_what_would_be_done_and_writes_nothing(desk: Desk, ann: Owner, ask: Ask) -> None:
@@ -322,7 +323,11 @@ def test_pools_and_what_waits_in_them_are_found_and_shown(desk: Desk, ann: Owner
 
 def test_a_wrong_list_is_told_with_those_that_there_are(ask: Ask) -> None:
     said = ask("work", "list", "--context", "nonsense")
-    assert (said.code, "'accounts', 'batches', 'offramp'" in said.err, "'purchases'" in said.err) == (2, True, True)
+    assert (said.code, "'accounts', 'batches', 'books', 'offramp'" in said.err, "'purchases'" in said.err) == (
+        2,
+        True,
+        True,
+    )
 
 
 def test_an_attempt_that_was_perhaps_never_sent_is_not_told_as_sent(desk: Desk, ann: Owner, ask: Ask) -> None:

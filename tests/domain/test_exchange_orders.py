@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,6 +20,8 @@ from common.domain.exchange_orders.model import (
     LAST_LOOK_SECONDS,
     POLL_LIMIT,
     TRANSITIONS,
+    Bounds,
+    Evidence,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -26,7 +29,8 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderUnresolved,
     Fill,
     Status,
-    believable,
+    doubt,
+    is_decidable_by_evidence,
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
 from common.errors import Conflict, Refusal
@@ -41,7 +45,7 @@ from common.gateways.exchange import (
 )
 from common.money import ZERO, Money, Price, Quantity
 from common.table.items import DecimalAttribute, Item
-from common.table.transaction import Write
+from common.table.transaction import Busy, Write
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import NOON, Desk
@@ -75,22 +79,28 @@ class Thing:
     """A parent that writes down what it is told, where that may follow what it was told before."""
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked")]
+        return [tell("accepted", f"{child.status} {child.exchange_order_id}", child.updated_at, "asked", "stopped")]
 
     def on_refused(self, child: ExchangeOrder) -> list[Write]:
         return [tell("refused", f"{child.status}: {child.reason}", child.updated_at, "asked")]
 
     def on_never(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked")]
+        return [tell("never", f"{child.status}: {child.reason}", child.updated_at, "asked", "stopped")]
+
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> list[Write]:
+        return [tell("lost", f"{why}, by {by}", child.updated_at, "accepted", "stopped")]
 
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted")])
+        commit([tell("final", f"{fill.executed} of {child.quantity} for {fill.gross}", at, "accepted", "stopped")])
 
     def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
         return [tell("turned up", f"{child.status} {child.exchange_order_id}", child.updated_at, *GIVEN_UP)]
 
     def on_absent(self, child: ExchangeOrder) -> list[Write]:
-        return [tell("absent", child.status, child.updated_at, "never", "lost")]
+        return [tell("absent", child.status, child.updated_at, "never", "lost", "stopped")]
+
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        return [tell("stopped", why, child.updated_at, *ASKED_FOR)]
 
 
 def tell(word: str, why: str, at: datetime, *after: str) -> Write:
@@ -105,15 +115,16 @@ def intent(at: datetime) -> Write:
     return Write.put(item, when=ThingItem.PK.does_not_exist(), otherwise=HasOne("it has an order"))
 
 
-GIVEN_UP = ("refused", "never", "lost", "absent")
 THING = Thing()
+GIVEN_UP = ("refused", "never", "lost", "absent", "stopped")
+ASKED_FOR = ("asked", "accepted", "never", "lost", "turned up", "stopped")
 look, resolve, poll = ExchangeOrders.look, ExchangeOrders.resolve, ExchangeOrders.poll
 cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
 Act = Callable[[ExchangeOrders, ExchangeOrder, Thing], ExchangeOrder]
 
 
-def named(given: Act | Status) -> str:
-    return given.value if isinstance(given, Status) else given.__name__
+def named(given: Act | str) -> str:
+    return str(given) if isinstance(given, str) else given.__name__
 
 
 EVERY_LOOK = pytest.mark.parametrize(
@@ -134,21 +145,26 @@ def told(desk: Desk) -> tuple[str, str, int]:
 
 def draft(desk: Desk, quantity: str = RESTS, limit: str = "100", side: Side = Side.BUY) -> ExchangeOrder:
     asset_id = "SOL" if side is Side.BUY else "BTC"
-    return desk.at_exchange.draft(ID, 1, side, Quantity(quantity, asset_id), Price(limit))
+    quantity_of = Quantity(quantity, asset_id)
+    return desk.at_exchange.draft(ID, 1, side, quantity_of, Price(limit), price=Price(100), band_bps=1_000)
 
 
 def place(desk: Desk, quantity: str = RESTS, side: Side = Side.BUY) -> ExchangeOrder:
     return desk.at_exchange.place(draft(desk, quantity, side=side), THING, [intent(desk.clock())])
 
 
-def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder) -> None:
+def refuses(desk: Desk, kind: type[Refusal], act: Act, order: ExchangeOrder, parent: Thing = THING) -> None:
     with pytest.raises(kind):
-        act(desk.at_exchange, order, THING)
+        act(desk.at_exchange, order, parent)
 
 
 def there(desk: Desk) -> ExchangeOrder:
     """The order as the table has it."""
     return desk.at_exchange.existing(ID, 1)
+
+
+def is_lost(desk: Desk, order: ExchangeOrder) -> bool:
+    return desk.at_exchange.answers.is_lost(order, desk.clock())
 
 
 def arrives(desk: Desk, order: ExchangeOrder) -> str:
@@ -226,7 +242,9 @@ def test_an_order_is_written_down_before_the_exchange_is_asked(desk: Desk) -> No
     assert item.keys().isdisjoint({"exchange_order_id", "order_state"})
     assert (order, order.status) == (there(desk), OPEN)
     assert told(desk) == ("accepted", f"OPEN {order.exchange_order_id}", 2)
-    assert desk.at_exchange.draft(ID, 2, Side.BUY, order.quantity, order.limit_price).client_order_id != ours
+    assert (item["lowest_price"], item["highest_price"], item["fee_max_bps"]) == (90, 100, 200)
+    another = desk.at_exchange.draft(ID, 2, Side.BUY, order.quantity, Price(100), price=Price(100), band_bps=1_000)
+    assert another.client_order_id != ours
 
 
 def test_an_order_that_is_placed_already_is_not_placed_again(desk: Desk) -> None:
@@ -324,7 +342,7 @@ def test_an_order_that_is_not_filled_is_polled_until_it_is_overdue(desk: Desk) -
     refuses(desk, ExchangeOrderNotFilled, poll, order)
     desk.clock.forward(seconds=1)
     refuses(desk, ExchangeOrderOverdue, poll, order)
-    assert (there(desk), desk.at_exchange.executed(order)) == (order, Quantity(0, "SOL"))
+    assert (there(desk), desk.at_exchange.answers.executed(order)) == (order, Quantity(0, "SOL"))
     desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
     assert poll(desk.at_exchange, order, THING).status is FINAL  # late or not
 
@@ -338,7 +356,7 @@ def test_what_has_not_filled_is_cancelled_and_what_has_counts(desk: Desk) -> Non
     desk.world.nobody_sells()
     desk.world.ask("100", "0.3")
     order = place(desk, "1.5")
-    assert desk.at_exchange.executed(order) == Quantity("0.3", "SOL")
+    assert desk.at_exchange.answers.executed(order) == Quantity("0.3", "SOL")
     assert cancel(desk.at_exchange, order, THING).status is FINAL
     (placed,) = at_the_exchange(desk)
     assert (placed.status, told(desk)) == (AtTheExchange.CANCELED, ("final", "0.3 SOL of 1.5 SOL for 30.00", 3))
@@ -383,48 +401,179 @@ def test_a_parent_whose_reckoning_is_stale_commits_again(desk: Desk) -> None:
 # What can not be
 
 
-@pytest.mark.parametrize(
-    ("buys", "executed", "gross", "can_be"),
-    [
-        (True, "1", "100.01", True),
-        (True, "1", "100.0100001", False),
-        (True, "1", "1", True),
-        (True, "1.00000001", "100", False),
-        (True, "0", "0", True),
-        (True, "0", "0.02", False),
-        (False, "1", "99.99", True),
-        (False, "1", "99.9899999", False),
-        (False, "1", "10000", True),
-        (False, "1.00000001", "1000", False),
-    ],
-)
-def test_a_fill_is_within_the_quantity_and_within_a_cent_of_the_limit(
-    desk: Desk, buys: bool, executed: str, gross: str, can_be: bool
-) -> None:
-    order = draft(desk, "1", side=Side.BUY if buys else Side.SELL)
-    assert believable(order, Quantity(executed, order.quantity.asset_id), Money(gross)) is can_be
+def filled(
+    side: Side, executed: str, gross: str, fee: str = "0", elsewhere: Mapping[str, str] = MappingProxyType({})
+) -> Fill:
+    asset_id = "SOL" if side is Side.BUY else "BTC"
+    fees = {asset: Decimal(amount) for asset, amount in elsewhere.items()}
+    return Fill("FULLY_EXECUTED", Quantity(executed, asset_id), Money(gross), Money(fee), fees)
 
 
 @pytest.mark.parametrize(
-    "changed",
+    ("side", "executed", "gross", "can_be"),
     [
-        {"executed": Quantity("1.001", "SOL")},
-        {"gross": Money("100.02")},
-        {"quantity": Quantity(2, "SOL")},
-        {"client_order_id": "somebodyelsesorder"},
+        (Side.BUY, "1", "100.01", True),
+        (Side.BUY, "1", "100.0100001", False),
+        (Side.BUY, "1", "89.99", True),
+        (Side.BUY, "1", "89.9899999", False),
+        (Side.BUY, "1", "0", False),
+        (Side.BUY, "1.00000001", "100", False),
+        (Side.BUY, "-1", "-100", False),
+        (Side.BUY, "0", "0", True),
+        (Side.BUY, "0", "0.01", False),
+        (Side.SELL, "1", "99.99", True),
+        (Side.SELL, "1", "99.9899999", False),
+        (Side.SELL, "1", "110.01", True),
+        (Side.SELL, "1", "110.0100001", False),
+        (Side.SELL, "1", "1000000", False),
+        (Side.SELL, "1.00000001", "100", False),
     ],
-    ids=["more than was asked", "above the limit", "another order", "of another name"],
 )
-@pytest.mark.parametrize("act", [poll, cancel], ids=named)
-def test_a_fill_that_can_not_be_is_never_booked(
-    desk: Desk, counted: Counter[str], act: Act, changed: dict[str, Any]
+def test_a_fill_is_within_the_quantity_and_within_a_cent_of_its_bounds(
+    desk: Desk, side: Side, executed: str, gross: str, can_be: bool
 ) -> None:
+    """The limit of $100 on one side, on the other the band of 10 % around the price of $100."""
+    assert (doubt(draft(desk, "1", side=side), filled(side, executed, gross)) is None) is can_be
+
+
+@pytest.mark.parametrize("side", Side)
+@pytest.mark.parametrize(
+    ("fee", "elsewhere", "can_be"),
+    [
+        ("2.01", {}, True),
+        ("-2.01", {}, True),
+        ("2.0100001", {}, False),
+        ("-2.0100001", {}, False),
+        ("250", {}, False),
+        ("0", {"OWN": "0.02"}, True),
+        ("0", {"OWN": "-0.02"}, True),
+        ("0", {"OWN": "0.0200001"}, False),
+        ("0", {"OWN": "-0.0200001"}, False),
+        ("0", {"BNB": "7"}, True),
+        ("0", {"B#B": "7"}, False),
+    ],
+)
+def test_a_fee_is_within_two_percent_of_what_was_executed(
+    desk: Desk, side: Side, fee: str, elsewhere: dict[str, str], can_be: bool
+) -> None:
+    order = draft(desk, "1", side=side)
+    fees = {asset.replace("OWN", order.quantity.asset_id): amount for asset, amount in elsewhere.items()}
+    assert (doubt(order, filled(side, "1", "100", fee, fees)) is None) is can_be
+
+
+@pytest.mark.parametrize(("fee", "elsewhere"), [("0.01", {}), ("-0.01", {}), ("0", {"SOL": "1"}), ("0", {"BNB": "1"})])
+def test_what_was_not_executed_has_no_fee(desk: Desk, fee: str, elsewhere: dict[str, str]) -> None:
+    assert doubt(draft(desk, "1"), filled(Side.BUY, "0", "0", fee, elsewhere)) is not None
+
+
+@pytest.mark.parametrize("absurd", ["1E-19", "1E+15", "1E-999999", "1E+999999"])
+def test_an_amount_that_can_not_be_written_down_is_a_persons(desk: Desk, absurd: str) -> None:
+    """An adapter can not even hand it out."""
     order = place(desk, FILLS)
-    desk.world.exchange = around(desk.world.fake, order=lambda real, *asked: replace(real(*asked), **changed))
-    refuses(desk, ExchangeUnavailable, act, order)
-    with pytest.raises(ExchangeUnavailable):
-        desk.at_exchange.executed(order)
-    assert (there(desk), told(desk)[0], counted["FillsNotBelieved"]) == (order, "accepted", 2)
+    desk.world.exchange = around(
+        desk.world.fake, order=lambda real, *asked: replace(real(*asked), fees_elsewhere={"BNB": Decimal(absurd)})
+    )
+    assert poll(desk.at_exchange, order, THING) == order == there(desk)
+    assert (told(desk)[0], "of more digits than any" in told(desk)[1]) == ("stopped", True)
+
+
+def test_the_limit_bounds_a_fill_also_where_the_band_does_not_reach_it() -> None:
+    limit, price = Price(120), Price(100)
+    assert Bounds.of(limit, price, 1_000, 200, buys=False) == Bounds(limit, limit, 200)
+    assert Bounds.of(Price(80), price, 1_000, 200, buys=True) == Bounds(Price(80), Price(80), 200)
+
+
+UNBELIEVABLE: Mapping[str, dict[str, Any]] = {
+    "more than was asked": {"executed": Quantity("1.001", "SOL")},
+    "above the limit": {"gross": Money("100.02")},
+    "for nothing": {"gross": ZERO},
+    "another order": {"quantity": Quantity(2, "SOL")},
+    "of another name": {"client_order_id": "somebodyelsesorder"},
+    "a fee of all": {"fee": Money("99.995")},
+}
+
+
+@pytest.mark.parametrize("changed", UNBELIEVABLE.values(), ids=UNBELIEVABLE)
+@EVERY_LOOK
+def test_what_can_not_be_is_a_persons_at_once_and_changes_nothing(
+    desk: Desk, counted: Counter[str], act: Act, status: Status, changed: dict[str, Any]
+) -> None:
+    """And when it is asked again, what can be is believed."""
+    order = filled_at(desk, status)
+
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), **changed)
+
+    desk.world.exchange = around(desk.world.fake, order=lie, find=lie)
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    word, why, _ = told(desk)
+    assert (word, counted["FillsNotBelieved"], desk.world.fake.calls["cancel"]) == ("stopped", 1, 0)
+    assert why.startswith("what fake says of ")
+    if status is OPEN:
+        with pytest.raises(ExchangeUnavailable):
+            desk.at_exchange.answers.executed(order)
+    desk.world.exchange = desk.world.fake
+    assert act(desk.at_exchange, order, THING).status in (OPEN, FINAL, TURNED_UP)
+
+
+def filled_at(desk: Desk, status: Status) -> ExchangeOrder:
+    """An order that is so, which the exchange has filled."""
+    if status in (SENT, NEVER):
+        desk.world.fake.fail_before_next("place")
+    order = place(desk, FILLS)
+    if status is NEVER:
+        order = give_up(desk)
+    elif status is LOST:
+        lose(desk, order)
+    if status in (SENT, NEVER):
+        arrives(desk, order)
+    return there(desk)
+
+
+def test_what_comes_of_a_cancellation_and_can_not_be_is_a_persons(desk: Desk) -> None:
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        seen = real(*asked)
+        return replace(seen, executed=seen.quantity) if seen.final else seen
+
+    order = place(desk)
+    desk.world.exchange = around(desk.world.fake, order=lie)
+    assert cancel(desk.at_exchange, order, THING) == order == there(desk)
+    assert told(desk)[0] == "stopped"
+
+
+class Unwritable(Thing):
+    """Its account is not as it was, or an amount has no room in it."""
+
+    def __init__(self, trouble: Exception) -> None:
+        self._trouble = trouble
+
+    def _no(self, *_: Any) -> list[Write]:
+        raise self._trouble
+
+    on_final = on_refused = on_never = _no  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("trouble", [Stale("no hold"), Inexact("no room")], ids=["a hold is missing", "no room"])
+@pytest.mark.parametrize(("act", "status"), [(poll, OPEN), (cancel, OPEN), (resolve, SENT)], ids=named)
+def test_what_can_not_be_written_down_is_a_persons_at_once(
+    desk: Desk, act: Act, status: Status, trouble: Exception
+) -> None:
+    order = place(desk, FILLS) if status is OPEN else at(desk, SENT)
+    if status is SENT:
+        desk.clock.forward(seconds=61)
+        refuses(desk, ExchangeOrderUnresolved, resolve, order)
+        desk.clock.forward(seconds=11)
+        order = there(desk)
+    assert act(desk.at_exchange, order, Unwritable(trouble)) == order == there(desk)
+    word, why, _ = told(desk)
+    said = trouble.detail if isinstance(trouble, Stale) else "Inexact in its amounts"
+    assert (word, why) == ("stopped", f"what has become of it can not be written down: {said}")
+
+
+def test_what_is_busy_is_asked_again_and_no_persons(desk: Desk) -> None:
+    order = place(desk, FILLS)
+    refuses(desk, Busy, poll, order, Unwritable(Busy("others write")))
+    assert (there(desk), told(desk)[0]) == (order, "accepted")
 
 
 # Both ids
@@ -438,9 +587,9 @@ def test_an_order_that_is_known_by_one_of_its_ids_is_known(
     order = at(desk, status)
     forgets(desk, forgotten)
     refuses(desk, ExchangeOrderNotFilled, poll, order)
-    assert desk.at_exchange.executed(order) == Quantity(0, "SOL")
+    assert desk.at_exchange.answers.executed(order) == Quantity(0, "SOL")
     desk.clock.at = order.overdue_at
-    assert not desk.at_exchange.is_lost(order)
+    assert not is_lost(desk, order)
     assert act(desk.at_exchange, order, THING).status is there(desk).status is after
 
 
@@ -449,8 +598,8 @@ def test_an_order_is_lost_when_it_is_overdue_and_known_by_neither_id(desk: Desk)
     order = place(desk)
     forgets(desk, "order", "find")
     desk.clock.at = order.overdue_at - timedelta(milliseconds=2)
-    assert [desk.at_exchange.is_lost(order), desk.at_exchange.is_lost(order)] == [False, True]
-    assert not any(desk.at_exchange.is_lost(replace(order, status=other)) for other in Status if other is not OPEN)
+    assert [is_lost(desk, order), is_lost(desk, order)] == [False, True]
+    assert not any(is_lost(desk, replace(order, status=other)) for other in Status if other is not OPEN)
     for act in (poll, cancel):
         refuses(desk, ExchangeUnavailable, act, order)
     assert (there(desk), told(desk)[0]) == (order, "accepted")
@@ -471,7 +620,7 @@ def test_only_the_exchange_that_an_order_was_sent_to_tells_of_it(desk: Desk, act
         refuses(desk, ExchangeUnavailable, act, order)
         if status is OPEN:
             with pytest.raises(ExchangeUnavailable):
-                desk.at_exchange.is_lost(order)
+                is_lost(desk, order)
     assert (desk.dynamo.items(), another.calls.total()) == (before, 0)
 
 
@@ -531,6 +680,21 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
     assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
 
 
+def test_an_order_that_turned_up_and_rests_is_ended_by_the_next_look(desk: Desk) -> None:
+    """Its cancellation was asked for once, and not answered. A person has had it looked for again."""
+    never = at(desk, NEVER)
+    arrives(desk, never)
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+    turned_up = look(desk.at_exchange, replace(never, status=SENT), THING)
+    (placed,) = at_the_exchange(desk)
+    assert (turned_up.status, placed.status) == (TURNED_UP, AtTheExchange.NEW)
+    refuses(desk, ExchangeUnavailable, look_again, there(desk))
+    desk.world.exchange = desk.world.fake
+    assert look_again(desk.at_exchange, there(desk), THING).status is there(desk).status is TURNED_UP
+    (placed,) = at_the_exchange(desk)
+    assert (placed.status, told(desk)[0]) == (AtTheExchange.CANCELED, "turned up")
+
+
 def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) -> None:
     """Somebody has found another one by our id, while the answer to the order that we sent was on its way."""
 
@@ -561,9 +725,54 @@ def test_what_is_told_of_another_order_is_not_believed(desk: Desk, act: Act, sta
         return replace(real(*asked), **{wrong: others[wrong]})
 
     desk.world.exchange = around(desk.world.fake, order=another, find=another)
-    before = desk.dynamo.items()
-    refuses(desk, ExchangeUnavailable, act, order)
-    assert (desk.dynamo.items(), desk.world.fake.calls["cancel"]) == (before, 0)
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    assert (told(desk)[0], desk.world.fake.calls["cancel"]) == ("stopped", 0)
+
+
+@pytest.mark.parametrize(("act", "status"), [(look, SENT), (resolve, SENT), (look_again, NEVER)], ids=named)
+def test_an_order_that_is_another_of_ours_is_not_believed(
+    desk: Desk, counted: Counter[str], act: Act, status: Status
+) -> None:
+    """It is not cancelled either: it is not this order's to end."""
+    order = at(desk, status)
+    exchange_order_id = arrives(desk, order)
+    another = replace(order, order_id="Y" + "A" * 25, exchange_order_id=exchange_order_id)
+    desk.table.write(store.claim(another))
+    assert act(desk.at_exchange, order, THING) == order == there(desk)
+    word, why, _ = told(desk)
+    assert (word, counted["FillsNotBelieved"], desk.world.fake.calls["cancel"]) == ("stopped", 1, 0)
+    assert f"its order {exchange_order_id} is that of {another.order_id}" in why
+
+
+def test_an_order_is_not_placed_as_another_of_ours(desk: Desk) -> None:
+    another = replace(draft(desk), order_id="Y" + "A" * 25, exchange_order_id="77")
+    desk.table.write(store.claim(another))
+    desk.world.exchange = around(desk.world.fake, place=lambda *_: "77")
+    assert place(desk).status is there(desk).status is SENT
+    assert (told(desk)[0], desk.world.fake.calls["cancel"]) == ("stopped", 0)
+
+
+@pytest.mark.parametrize("told_id", ["", "7#7", "7" * 65])
+def test_what_can_be_no_id_is_not_believed(desk: Desk, told_id: str) -> None:
+    desk.world.exchange = around(desk.world.fake, place=lambda *_: told_id)
+    assert place(desk).status is there(desk).status is SENT
+    assert told(desk)[0] == "stopped"
+
+
+def test_the_exchange_counts_the_orders_of_each_market_from_one(desk: Desk) -> None:
+    """The same number in another market, or at another exchange, is another order."""
+    order = replace(draft(desk), exchange_order_id="77")
+    others: list[dict[str, Any]] = [
+        {"quantity": Quantity(1, "BTC")},
+        {"exchange": "another"},
+        {"exchange_order_id": "78"},
+    ]
+    for n, other in enumerate(others):
+        desk.table.write(store.claim(replace(order, order_id=f"Y{n}", **other)))
+    desk.table.write(store.claim(order))
+    desk.table.write(store.claim(order))  # it is ours already
+    with pytest.raises(store.ExchangeOrderTaken):
+        desk.table.write(store.claim(replace(order, number=2)))
 
 
 def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> None:
@@ -573,6 +782,193 @@ def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> 
     assert look(desk.at_exchange, replace(order, status=SENT), THING).status is there(desk).status is NEVER
     desk.table.write(tell("never", "", desk.clock(), "busy"))
     assert look_again(desk.at_exchange, order, THING).status is TURNED_UP
+
+
+# Evidence
+
+
+def evident(desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1") -> Evidence:
+    """What two operators say, now."""
+    nothing = executed == "0"
+    brought = gross or ("0" if nothing else "100")
+    asset_id = there(desk).quantity.asset_id
+    costs = Money("0" if nothing else fee)
+    return Evidence(Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+
+
+def give(desk: Desk, evidence: Evidence) -> ExchangeOrder:
+    desk.table.write(store.evidence(there(desk), evidence))
+    assert there(desk).evidence == evidence
+    return there(desk)
+
+
+def gone(desk: Desk) -> None:
+    """The exchange never answers again."""
+    desk.world.exchange = around(desk.world.fake, order=unavailable, find=unavailable, cancel=unavailable)
+
+
+def unfaithful(desk: Desk) -> None:
+    """What the exchange says of its orders can not be."""
+
+    def lie(real: Callable[..., OrderReport], *asked: Any) -> OrderReport:
+        return replace(real(*asked), quantity=Quantity(99, "SOL"))
+
+    desk.world.exchange = around(desk.world.fake, order=lie, find=lie)
+
+
+def forgetful(desk: Desk) -> None:
+    forgets(desk, "order", "find")
+
+
+NO_ANSWER = pytest.mark.parametrize(
+    "exchange", [gone, unfaithful, forgetful], ids=["silent", "not believed", "unknown"]
+)
+
+
+@NO_ANSWER
+@pytest.mark.parametrize(
+    ("act", "status", "executed", "after"),
+    [
+        (resolve, SENT, "0", NEVER),
+        (resolve, SENT, "1", OPEN),
+        (poll, OPEN, "0", LOST),
+        (poll, OPEN, "1", FINAL),
+        (cancel, OPEN, "0", LOST),
+        (cancel, OPEN, "1", FINAL),
+        (look_again, NEVER, "0", ABSENT),
+        (look_again, NEVER, "1", TURNED_UP),
+        (look_again, LOST, "0", ABSENT),
+        (look_again, LOST, "1", TURNED_UP),
+    ],
+    ids=named,
+)
+def test_evidence_decides_where_the_exchange_gives_no_answer_to_believe(
+    desk: Desk, exchange: Callable[[Desk], None], act: Act, status: Status, executed: str, after: Status
+) -> None:
+    order = filled_at(desk, status)
+    exchange(desk)
+    order = give(desk, evident(desk, executed))
+    moved = act(desk.at_exchange, order, THING)
+    assert (moved.status, moved) == (after, there(desk))
+    word, why, _ = told(desk)
+    expected = {
+        OPEN: "accepted",
+        LOST: "lost",
+        FINAL: "final",
+        NEVER: "never",
+        ABSENT: "absent",
+        TURNED_UP: "turned up",
+    }
+    assert word == expected[after]
+    if after is LOST:
+        assert why == "0 SOL executed, as olga and oleg say by statement 7, by olga and oleg"
+    if after is FINAL:
+        item = raw(desk, ID, "VENUE#1")
+        assert (item["executed_quantity"], item["gross_amount"], item["fee_amount"]) == (1, 100, Decimal("0.1"))
+        assert (item["order_state"], item["fees_elsewhere"]) == ("BY_EVIDENCE", "")
+
+
+@pytest.mark.parametrize("executed", ["0", "0.5"])
+@pytest.mark.parametrize(
+    ("act", "status", "after"),
+    [(resolve, SENT, OPEN), (poll, OPEN, FINAL), (cancel, OPEN, FINAL), (look_again, NEVER, TURNED_UP)],
+    ids=named,
+)
+def test_what_the_exchange_says_and_can_be_wins_over_evidence(
+    desk: Desk, act: Act, status: Status, after: Status, executed: str
+) -> None:
+    order = filled_at(desk, status)
+    give(desk, evident(desk, executed, None if executed == "0" else "50"))
+    assert act(desk.at_exchange, there(desk), THING).status is there(desk).status is after
+    assert order.status is status
+    if after is FINAL:
+        assert raw(desk, ID, "VENUE#1")["order_state"] == "FULLY_EXECUTED"
+
+
+def test_what_the_exchange_is_still_working_on_is_not_decided_by_evidence(desk: Desk) -> None:
+    order = place(desk)
+    give(desk, evident(desk, "0"))
+    refuses(desk, ExchangeOrderNotFilled, poll, there(desk))
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+    refuses(desk, ExchangeUnavailable, cancel, there(desk))
+    assert there(desk).status is order.status is OPEN
+
+
+def test_an_order_that_was_never_answered_is_filled_by_evidence_alone(desk: Desk) -> None:
+    """Two steps: as if the exchange had told of it, then of its fill. The exchange has no id for it."""
+    filled_at(desk, SENT)
+    gone(desk)
+    order = give(desk, evident(desk))
+    opened = resolve(desk.at_exchange, order, THING)
+    assert (opened.status, opened.exchange_order_id, told(desk)[1]) == (OPEN, None, "OPEN None")
+    assert poll(desk.at_exchange, opened, THING).status is there(desk).status is FINAL
+
+
+def test_the_id_of_an_order_that_only_evidence_knew_of_is_claimed_late(desk: Desk) -> None:
+    """The exchange is back, and tells of the fill and its own id."""
+    at(desk, SENT)
+    gone(desk)
+    opened = resolve(desk.at_exchange, give(desk, evident(desk)), THING)
+    desk.world.exchange = desk.world.fake
+    desk.world.fake.place(Ticket(Side.BUY, opened.quantity, opened.limit_price, opened.client_order_id))
+    (placed,) = at_the_exchange(desk)
+    assert cancel(desk.at_exchange, opened, THING) == there(desk)
+    assert (there(desk).status, there(desk).exchange_order_id) == (FINAL, str(placed.order_id))
+    with pytest.raises(store.ExchangeOrderTaken):
+        desk.table.write(store.claim(replace(there(desk), order_id="Y" + "A" * 25)))
+
+
+@pytest.mark.parametrize(("act", "status"), [(resolve, SENT), (poll, OPEN)], ids=named)
+def test_what_evidence_has_ended_is_still_looked_for_once_more(desk: Desk, act: Act, status: Status) -> None:
+    """The exchange may contradict it; and newer evidence ends that look too, where it stays silent."""
+    order = filled_at(desk, status)
+    gone(desk)
+    order = act(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    refuses(desk, ExchangeUnavailable, look_again, there(desk))
+    assert there(desk).status is order.status
+    again = give(desk, evident(desk, "0"))
+    assert look_again(desk.at_exchange, again, THING).status is there(desk).status is ABSENT
+
+
+def test_an_exchange_that_is_back_contradicts_evidence_in_the_last_look(desk: Desk) -> None:
+    filled_at(desk, OPEN)
+    gone(desk)
+    lost = poll(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    desk.world.exchange = desk.world.fake
+    assert look_again(desk.at_exchange, lost, THING).status is there(desk).status is TURNED_UP
+
+
+def test_an_order_that_is_another_of_ours_is_decided_by_evidence(desk: Desk) -> None:
+    order = at(desk, SENT)
+    taken = replace(order, order_id="Y" + "A" * 25, exchange_order_id=arrives(desk, order))
+    desk.table.write(store.claim(taken))
+    assert resolve(desk.at_exchange, give(desk, evident(desk, "0")), THING).status is there(desk).status is NEVER
+
+
+@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "1", "0"), ("1", "100", "50")])
+def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: str, gross: str, fee: str) -> None:
+    order = place(desk, FILLS)
+    gone(desk)
+    give(desk, evident(desk, executed, gross, fee))
+    assert poll(desk.at_exchange, there(desk), THING).status is order.status is there(desk).status
+    assert told(desk)[1].startswith("what olga and oleg say of it is not believed: it tells ")
+
+
+@pytest.mark.parametrize("status", Status)
+def test_evidence_is_given_only_of_what_is_still_asked_for(desk: Desk, status: Status) -> None:
+    order = at(desk, status)
+    decidable = status in (SENT, OPEN, NEVER, LOST)
+    assert is_decidable_by_evidence(order) is decidable
+    if not decidable:
+        with pytest.raises(AssertionError):
+            store.evidence(order, evident(desk))
+        return
+    given = store.evidence(order, evident(desk))
+    after = {SENT: NEVER, OPEN: LOST, NEVER: ABSENT, LOST: ABSENT}[status]
+    moved = replace(order, status=after, reason="so", resolved_at=NOON)
+    desk.table.write(store.follow_up(order, moved) if after is ABSENT else store.give_up(moved))
+    with pytest.raises(ExchangeOrderMoved):
+        desk.table.write(given)
 
 
 # Somebody was first

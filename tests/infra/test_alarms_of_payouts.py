@@ -54,6 +54,8 @@ RULES = (
     Rule("OrdersTurnedUp", "OrdersTurnedUp", "orders-turned-up"),
     Rule("BankContradictions", "BankContradictions", "bank-contradictions"),
     Rule("BankMismatch", "BankMismatch", "bank-mismatch"),
+    Rule("Drift", "Drift", "drift", statistic="Maximum"),
+    Rule("BooksUnreadable", "BooksUnreadable", "books-unreadable", statistic="Maximum"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
@@ -72,6 +74,25 @@ def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised
     assert alarm["TreatMissingData"] == ("breaching" if rule.silence_rings else "notBreaching")
     assert alarm["AlarmDescription"].endswith(f"Runbook: {RUNBOOKS}/{rule.runbook}.md")
     assert alarm["AlarmActions"]
+
+
+def test_an_alarm_over_a_function_of_the_clock_can_ring(staging: Synthesised) -> None:
+    """The failures that it waits for have the time to come: a function that runs every 15 minutes can not fail in two
+    minutes after each other."""
+    every = {f"{c.name}.{name}": minutes for c in contexts() for name, minutes in c.every_minutes.items()}
+    alarms = _alarms(staging)
+    for name, minutes in every.items():
+        alarm = alarms["Errors" + "".join(part.capitalize() for part in name.replace(".", "_").split("_"))]
+        failures = alarm.get("DatapointsToAlarm", alarm["EvaluationPeriods"])
+        assert alarm["Period"] * alarm["EvaluationPeriods"] >= 60 * minutes * failures
+        assert failures == 2
+
+
+def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> None:
+    alarm = _alarms(staging)["NoneReconciled"]
+    assert (alarm["MetricName"], alarm["Statistic"], alarm["TreatMissingData"]) == ("Reconciled", "Sum", "breaching")
+    assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("LessThanThreshold", 1)
+    assert alarm["Period"] * alarm["EvaluationPeriods"] == 3600
 
 
 def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:

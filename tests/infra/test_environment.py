@@ -42,8 +42,10 @@ def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
         "https://api.binance.com",
         "USDT",
     )
+    assert _read().exchange_fee_max_bps == "200"
     assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
     told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
+    told |= {"exchange_fee_max_bps": "50"}
     read = _read(environment="production", **told)
     assert {name: getattr(read, name) for name in told} == told
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from itertools import product
@@ -23,6 +23,7 @@ from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
 from functions.offramp import tasks as offramp_tasks
+from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
 from functions.orders import schedule as orders_schedule
 from functions.payouts import tasks as payouts_tasks
@@ -53,6 +54,7 @@ from sandbox.prices.oracle import Oracle
 from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
+from tests.seen import OnItsWay
 
 TASKS = {"offramp": offramp_tasks, "payouts": payouts_tasks, "purchases": purchases_tasks}
 _OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
@@ -307,6 +309,24 @@ def unanswered_sales(recorder: Recorder) -> None:
         desk.run()
 
 
+def turned_up(recorder: Recorder) -> None:
+    """The last look finds an order that the exchange did not have."""
+    desk, ann = trading(recorder)
+    _turned_up(desk, lambda: desk.cash_out(ann, "1"))
+    another, bob = buying(recorder)
+    _turned_up(another, lambda: another.purchase(bob, "20"))
+
+
+def _turned_up(desk: Desk, ask: Callable[[], object]) -> None:
+    way = OnItsWay(desk)
+    with suppress(SaleUnresolved):
+        ask()
+    desk.run(until=lambda: "NEVER" in repr(desk.dynamo.items()))
+    way.arrives()
+    desk.run()
+    assert "TURNED_UP" in repr(desk.dynamo.items())
+
+
 def payouts_in_the_way(recorder: Recorder) -> None:
     """A client is blocked; the bank contradicts itself; a decision comes before the token is kept."""
     desk, ann = trading(recorder)
@@ -431,6 +451,7 @@ def pools_at_their_deadline(recorder: Recorder) -> None:
 LIVES = (
     sales,
     unanswered_sales,
+    turned_up,
     payouts_in_the_way,
     decided_sales,
     handed_over,
@@ -464,7 +485,7 @@ def rounds(recorder: Recorder) -> None:
         desk.clock.forward(days=40)
         recorder.as_("orders.expire_orders", orders_schedule.expire_orders)({}, Context())
     with (
-        patch.object(operations_schedule, "operations", lambda: desk.operations),
+        patch.object(operations_schedule, "reconciliation", lambda: desk.reconciliation),
         patch.object(operations_schedule, "sweeper", lambda: desk.sweeper),
     ):
         sweep = recorder.as_("operations.sweep", operations_schedule.sweep)

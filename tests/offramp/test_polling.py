@@ -192,7 +192,7 @@ def test_an_order_that_is_late_is_overdue_only_when_it_should_have_been_over(des
 # To the last digit
 
 
-@pytest.mark.parametrize("bps", ["0", "1", "10", "33.333333", "250"])
+@pytest.mark.parametrize("bps", ["0", "1", "10", "33.333333", "200"])
 @pytest.mark.parametrize(
     ("price", "quantity"), [("100", "1"), ("99.97", "0.33334"), ("98.01", "1.00001"), ("101.99", "7.65432")]
 )
@@ -227,24 +227,35 @@ def test_a_fee_in_a_third_asset_is_the_desks_to_bear(desk: Desk, ann: Owner) -> 
     filled = desk.offramp.order(ann, order.order_id)
     assert (filled.gross, filled.fee, filled.total_amount) == (Money(300), Money(0), Money(300))
     assert raw(desk, order.order_id, "VENUE#1")["fees_elsewhere"] == "0.0005 BNB"
-    assert desks_own(desk) == 0
+    assert (desks_own(desk), desks_own(desk, "BNB")) == (Decimal(0), Decimal("-0.0005"))
 
 
 def test_a_sale_that_brought_less_than_a_cent_is_filled_without_a_payout(desk: Desk, ann: Owner) -> None:
-    desk.world.venue.set_fees(Fees(Decimal("9999.5"), Decimal("9999.5")))
+    desk.world.nobody_buys()
+    desk.world.bid("100", "1.00005")
+    desk.cash_out(ann, "1")
     order = desk.cash_out(ann, "1")
     desk.run()
     filled = desk.offramp.order(ann, order.order_id)
     assert (filled.status, filled.total_amount) == (Status.FILLED, Money(0))
     assert filled.reason == "less than a cent: there is nothing to pay"
-    assert (attempts(desk, order.order_id), desk.world.simulated.records()) == ([], [])
-    assert desks_own(desk) == Decimal("0.005")
-    assert (coins(desk, ann), dollars(desk, ann), overdue(desk)) == ((9, 0), (Money(1000), Money(0)), [])
+    assert (attempts(desk, order.order_id), paid(desk, order.order_id)) == ([], [])
+    assert desks_own(desk) == Decimal("0.004995")
+    left = (9 - Decimal("0.00005"), 0)
+    assert (coins(desk, ann), dollars(desk, ann), overdue(desk)) == (left, (Money(1000), Money(0)), [])
 
 
 def test_a_fee_beyond_the_gross_costs_the_desk_and_not_the_customer() -> None:
-    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("1.00"), Money("1.25")))
-    assert (sold.proceeds, sold.left_over) == (Money(0), Money("-0.25"))
+    """Beyond it is a cent at most: a fee is rounded up to it."""
+    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity("0.0000001", "BTC"), Money("0.00001"), Money("0.01")))
+    assert (sold.proceeds, sold.left_to_the_desk) == (Money(0), [Money("-0.00999")])
+
+
+def test_fees_in_other_assets_and_the_coins_themselves_are_the_desks_to_bear() -> None:
+    fees = {"BTC": Decimal("0.001"), "BNB": Decimal("-0.2"), "USD": Decimal("0.003")}
+    sold = SaleResult(Fill("FULLY_EXECUTED", Quantity(1, "BTC"), Money("100.005"), Money(0), fees))
+    assert sold.proceeds == Money(100)
+    assert sold.left_to_the_desk == [Quantity("0.2", "BNB"), Quantity("-0.001", "BTC"), Money("0.002")]
 
 
 # One machine for an order; whatever else it finds, it ends silently

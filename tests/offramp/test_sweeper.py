@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from common.clock import instant
 from common.domain.clients import ClientKind
 from common.domain.payouts.model import AWAIT_SECONDS
 from common.money import Money
@@ -158,6 +159,23 @@ def test_the_item_decides_and_not_the_index_which_is_late(desk: Desk, ann: Owner
         assert sweep(desk) == Swept(0, 0, 0, 0)
     desk.run()
     assert status(desk, order_id) == Status.FILLED
+
+
+def test_neither_a_restart_nor_a_redrive_moves_the_last_look(desk: Desk, ann: Owner) -> None:
+    """Ten minutes after the exchange did not have the order, whatever is written in between."""
+    desk.world.fake.fail_before_next("place")
+    with suppress(SaleUnresolved):
+        desk.cash_out(ann, "1")
+    order_id = intent(desk)
+    desk.run(until=lambda: coins(desk, ann) == (10, 0))
+    given_up_at = raw(desk, order_id, "VENUE#1")["resolved_at"]
+    for _ in range(2):
+        desk.clock.forward(minutes=4)
+        desk.world.machines.restart()
+        desk.interventions.redrive(order_id, "the host was restarted", "olga", dry_run=False)
+    desk.run()
+    looked_at = raw(desk, order_id, "VENUE#1")["updated_at"]
+    assert 600 <= (instant(looked_at) - instant(given_up_at)).total_seconds() < 605
 
 
 # What waits for a person

@@ -100,6 +100,24 @@ def test_nothing_is_voided_while_the_exchange_does_not_say_what_it_has_executed(
     desk.run()
 
 
+def test_a_void_that_the_exchange_does_not_carry_out_leaves_no_entry(desk: Desk, ann: Owner) -> None:
+    """And once it does, the entry is written with what the void has ended."""
+
+    def silent(*_: Any) -> None:
+        raise ExchangeUnavailable("no answer", what="timeout")
+
+    order = desk.cash_out(ann, "1.555")
+    desk.world.exchange = around(desk.world.fake, cancel=silent)
+    before = desk.dynamo.items()
+    with pytest.raises(ExchangeUnavailable):
+        void(desk, order.order_id)
+    assert (desk.dynamo.items(), audited(desk)) == (before, [])
+    desk.world.exchange = desk.world.fake
+    assert void(desk, order.order_id).done
+    assert [entry.action for entry in audited(desk)] == ["offramp void"]
+    desk.run()
+
+
 @pytest.mark.parametrize("executed", ["1", "0.4"])
 def test_a_sale_that_is_filled_while_it_is_voided_is_sold(desk: Desk, ann: Owner, executed: str) -> None:
     desk.world.nobody_buys()
@@ -149,7 +167,9 @@ def test_an_order_that_turned_up_is_voided_by_the_person_who_has_dealt_with_it(d
 def test_of_two_who_void_at_once_one_cancels_and_the_coins_come_back_once(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1.555")
     before_next_write(desk, lambda: void(desk, order.order_id, operator="oleg"), containing="order_state")
-    assert void(desk, order.order_id).after == Status.BASE_TXN_FAILED
+    told = void(desk, order.order_id)
+    assert (told.after, told.done) == (Status.BASE_TXN_FAILED, False)
+    assert [entry.operator for entry in audited(desk)] == ["oleg"]
     assert coins(desk, ann) == (10, 0)
 
 

@@ -167,6 +167,20 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         else:
             assert open_ or story.status == {"mark_paid": "COMPLETED", "give_back": "REJECTED"}.get(act)
 
+    @rule(user=users, amount=dollars, more=st.sampled_from(["-0.01", "0.00", "1.10"]))
+    def two_operators_say_what_the_bank_has_paid(self, user: str, amount: Money, more: str) -> None:
+        """Of what it has pending, whatever it says later. A cent less than asked is the customer's again."""
+        transfer_id = str(self.withdraw(user, amount) or "")
+        if not transfer_id:
+            return
+        self.desk.world.simulated.set_outcome("pending")
+        self.desk.world.machines.run()
+        paid, act = max(Money("0.01"), amount + Money(more)), self.desk.proposals
+        told = {"paid": str(paid)}
+        said = act.propose("work decide-payout", transfer_id, told, "line 11", "its books", "olga", dry_run=False)
+        act.confirm(said.id, "line 11 says so", "otto", dry_run=False)
+        self.leaving[transfer_id] = (self.owners[user], min(paid, amount))
+
     @rule(user=users, quantity=st.sampled_from(["1", "0.33333", "2.444", "1.666"]), limit=st.integers(80, 120))
     def cash_out(self, user: str, quantity: str, limit: int) -> None:
         estimate = str((Decimal(quantity) * limit).quantize(Decimal("0.01")))
@@ -223,7 +237,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             assert {a: owned.get(a, Decimal(0)) for a in ("BTC", "AI")} == {
                 a: self.coins[name, a] for a in ("BTC", "AI")
             }
-            assert self.desk.operations.reconcile(owner).differences == []
+            assert self.desk.reconciliation.reconcile(owner).differences == []
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase

@@ -16,6 +16,7 @@ PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %. What moves furth
 CONFIRMED_WITHIN_BPS = 500  # how near both sides of an exchange's market are to a price that they confirm
 ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
+FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
 CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
@@ -114,6 +115,7 @@ class Asset:
     price_age_max_seconds: int
     estimate_band_bps: int = ESTIMATE_BAND_BPS  # how far an estimate may be from the price, in basis points
     slippage_max_bps: int = SLIPPAGE_MAX_BPS  # how far above the price it may be bought at the exchange; the desk pays
+    fill_band_bps: int = FILL_BAND_BPS  # how much better than the price the exchange may fill and be believed
     pool_shards: int = 1  # more where its pool is hot
     pool_deadline_seconds: int = POOL_DEADLINE_SECONDS
     pool_top_up: bool = False  # at the deadline: the desk adds what it lacks, instead of refunding it

@@ -13,6 +13,7 @@ from pynamodb.expressions.update import Action
 from common import keys
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
+    FILL_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     SLIPPAGE_MAX_BPS,
     Asset,
@@ -47,6 +48,7 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
     price_age_max_seconds = DecimalAttribute()
     estimate_band_bps = DecimalAttribute(null=True)  # these came later: assets written before have the defaults
     slippage_max_bps = DecimalAttribute(null=True)
+    fill_band_bps = DecimalAttribute(null=True)
     pool_shards = DecimalAttribute(null=True)
     pool_deadline_seconds = DecimalAttribute(null=True)
     pool_top_up = BooleanAttribute(null=True)
@@ -157,6 +159,7 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
         item.price_age_max_seconds.set(Decimal(asset.price_age_max_seconds)),
         item.estimate_band_bps.set(Decimal(asset.estimate_band_bps)),
         item.slippage_max_bps.set(Decimal(asset.slippage_max_bps)),
+        item.fill_band_bps.set(Decimal(asset.fill_band_bps)),
         item.pool_shards.set(Decimal(asset.pool_shards)),
         item.pool_deadline_seconds.set(Decimal(asset.pool_deadline_seconds)),
         item.pool_top_up.set(asset.pool_top_up),
@@ -268,6 +271,7 @@ def _asset(item: AssetItem) -> Asset:
         price_age_max_seconds=int(item.price_age_max_seconds),
         estimate_band_bps=_whole(item.estimate_band_bps, ESTIMATE_BAND_BPS),
         slippage_max_bps=_whole(item.slippage_max_bps, SLIPPAGE_MAX_BPS),
+        fill_band_bps=_whole(item.fill_band_bps, FILL_BAND_BPS),
         pool_shards=_whole(item.pool_shards, 1),
         pool_deadline_seconds=_whole(item.pool_deadline_seconds, POOL_DEADLINE_SECONDS),
         pool_top_up=bool(item.pool_top_up),

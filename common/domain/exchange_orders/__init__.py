@@ -8,6 +8,8 @@
 
 An exchange order is written before the exchange is asked, with the id that the exchange will know it by, and the
 exchange is asked once. What is not answered is looked up by that id. The exchange never had the order if two looks, at
-least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows. Every move is
+least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows. What an exchange
+says is believed within the bounds that were stored with the order, and what is not is a person's at once; evidence that
+operators give decides where the exchange gives no answer that can be believed. Every move is
 conditional on the state before it and lands together with what it means for the parent order (`service.ParentOrder`).
 """

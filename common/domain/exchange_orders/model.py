@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,7 +10,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common.errors import Refusal, Unavailable
-from common.money import CENT, EXACT, ZERO, Money, Price, Quantity
+from common.money import CENT, EXACT, ZERO, Money, Price, Quantity, plain
 
 SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
 LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
@@ -18,6 +19,12 @@ POLL_BACK_OFF_RATE = 1.5
 POLL_DELAY_SECONDS_MAX = 60
 POLLS_MAX = 60
 POLL_LIMIT = timedelta(minutes=30)  # then what is not filled is cancelled
+FEE_MAX_BPS = 200  # of what is executed; unless a setting says otherwise
+BPS = Decimal(10_000)
+# Why an order is LOST, or NEVER, in words that a customer may read.
+FORGOTTEN = "the exchange does not know the order any more"
+NOT_EXECUTED = "nothing of it was executed"
+BY_EVIDENCE = "BY_EVIDENCE"  # in place of the exchange's word for where an order stands
 
 
 class ExchangeOrderUnresolved(Unavailable):
@@ -67,16 +74,52 @@ OPERATORS_ONLY: set[tuple[Status, Status]] = {
 
 
 @dataclass(frozen=True)
+class Bounds:
+    """What is believed of a fill, as it was decided when the order was placed: an average price from `lowest` to
+    `highest`, and fees, paid or got back, of up to `fee_max_bps` basis points of what was executed."""
+
+    lowest: Price
+    highest: Price
+    fee_max_bps: int
+
+    @classmethod
+    def of(cls, limit: Price, price: Price, band_bps: int, fee_max_bps: int, *, buys: bool) -> Bounds:
+        """On one side the limit, which the exchange has to keep; on the other `band_bps` from the price at placement:
+        the exchange fills better than the limit, but not by any price."""
+        band = -band_bps if buys else band_bps
+        edge = Price(EXACT.multiply(price.usd_per_unit, (BPS + band) / BPS))
+        return cls(min(edge, limit), limit, fee_max_bps) if buys else cls(limit, max(edge, limit), fee_max_bps)
+
+
+@dataclass(frozen=True)
+class Fill:
+    """What was executed of an order, and its fees. `by` are the operators who say so, where the exchange does not."""
+
+    state: str
+    executed: Quantity
+    gross: Money
+    fee: Money
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
+    by: str | None = None
+
+
+@dataclass(frozen=True)
 class Evidence:
-    """What two operators say that an order has come to, as the exchange has told them in what `reference` names. It is
-    taken where the exchange itself gives no answer that can be believed."""
+    """What two operators say became of an order. It decides where the exchange gives no answer that can be believed."""
 
     executed: Quantity
     gross: Money
     fee: Money
-    reference: str
+    reference: str  # a statement's number, a letter: what it is taken from
     operators: str
     at: datetime
+
+    @property
+    def fill(self) -> Fill:
+        return Fill(BY_EVIDENCE, self.executed, self.gross, self.fee, by=self.operators)
+
+    def __str__(self) -> str:
+        return f"{self.executed} executed, as {self.operators} say by {self.reference}"
 
 
 @dataclass(frozen=True)
@@ -94,6 +137,7 @@ class ExchangeOrder:
     buys: bool
     quantity: Quantity
     limit_price: Price
+    bounds: Bounds
     sent_at: datetime
     updated_at: datetime
     status: Status = Status.SENT
@@ -103,6 +147,11 @@ class ExchangeOrder:
     resolved_at: datetime | None = None  # when it stopped being waited for
     reason: str | None = None  # why it is REFUSED, NEVER or LOST
     evidence: Evidence | None = None
+
+    @property
+    def name(self) -> str:
+        """How the exchange calls it; or who says that it exists, where the exchange does not."""
+        return f"order {self.exchange_order_id}" if self.exchange_order_id else f"an order, {self.evidence},"
 
     @property
     def overdue_at(self) -> datetime:
@@ -117,23 +166,13 @@ class ExchangeOrder:
         """When to look once more for an order that was not there."""
         return (self.resolved_at or self.sent_at) + timedelta(seconds=LAST_LOOK_SECONDS)
 
-
-@dataclass(frozen=True)
-class Fill:
-    """What the exchange has finally executed of an order, and its fees."""
-
-    state: str
-    executed: Quantity
-    gross: Money
-    fee: Money
-    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
-
-
-def believable(order: ExchangeOrder, executed: Quantity, gross: Money) -> bool:
-    """Can an order of ours have been filled so? Not for more than was asked, nor beyond its limit."""
-    at_limit = EXACT.multiply(order.limit_price.usd_per_unit, executed.amount)
-    within = gross.usd <= at_limit + CENT if order.buys else gross.usd >= at_limit - CENT
-    return executed.amount <= order.quantity.amount and within
+    @property
+    def deciding_evidence(self) -> Evidence | None:
+        """What decides if the exchange does not. What has made it NEVER or LOST does not end its last look too."""
+        given = self.evidence
+        if given is None or not is_decidable_by_evidence(self):
+            return None
+        return given if self.resolved_at is None or given.at > self.resolved_at else None
 
 
 def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
@@ -141,11 +180,31 @@ def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
     return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
 
 
-def is_evidence_believable(order: ExchangeOrder, given: Evidence) -> bool:
-    """As what the exchange itself says: with nothing executed there is neither a gross amount nor a fee."""
-    if not given.executed.amount:
-        return given.gross == given.fee == ZERO
-    return believable(order, given.executed, given.gross) and given.fee <= given.gross
+def doubt(order: ExchangeOrder, told: Fill) -> str | None:
+    """Why an order of ours can not have been filled so; None when it can: not for more than was asked, nor for more or
+    less than its bounds, nor for a fee beyond them. What was not executed has neither a price nor a fee. A fee in a
+    third asset is believed: nobody here knows its price."""
+    executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
+    if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
+        return "it tells a fee in something that is no asset"
+    if not 0 <= executed <= order.quantity.amount:
+        return f"it tells {told.executed} executed of {order.quantity}"
+    if not executed:
+        free = told.gross == ZERO and told.fee == ZERO and not any(told.fees_elsewhere.values())
+        return None if free else f"it tells ${told.gross} and a fee for nothing executed"
+    low, high = (EXACT.multiply(edge.usd_per_unit, executed) for edge in (bounds.lowest, bounds.highest))
+    if not low - CENT <= gross <= high + CENT:
+        return f"it tells ${told.gross} for {told.executed}, and ${bounds.lowest} to ${bounds.highest} a unit can be"
+    share = bounds.fee_max_bps / BPS
+    if abs(told.fee.usd) > EXACT.multiply(gross, share) + CENT:
+        return f"it tells a fee of ${told.fee} on ${told.gross}, and {bounds.fee_max_bps} basis points can be"
+    in_kind = told.fees_elsewhere.get(order.quantity.asset_id, Decimal(0))
+    if abs(in_kind) > EXACT.multiply(executed, share):
+        return f"it tells a fee of {plain(in_kind)} on {told.executed}, and {bounds.fee_max_bps} basis points can be"
+    return None
+
+
+_ASSET = re.compile(r"[A-Za-z0-9._-]{1,20}")
 
 
 class Miss(StrEnum):

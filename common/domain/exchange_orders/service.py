@@ -8,8 +8,14 @@ from datetime import datetime
 from typing import Protocol
 
 from common.domain.exchange_orders import store
+from common.domain.exchange_orders.answers import Answers, NotBelieved, contradiction, fill, id_told, not_believed
 from common.domain.exchange_orders.model import (
+    FEE_MAX_BPS,
+    FORGOTTEN,
+    NOT_EXECUTED,
     POLL_LIMIT,
+    Bounds,
+    Evidence,
     ExchangeOrder,
     ExchangeOrderMoved,
     ExchangeOrderNotFilled,
@@ -18,10 +24,11 @@ from common.domain.exchange_orders.model import (
     Fill,
     Miss,
     Status,
-    believable,
+    doubt,
     miss,
 )
-from common.errors import NotFound
+from common.domain.exchange_orders.store import ExchangeOrderTaken
+from common.errors import NotFound, Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
     Exchange,
@@ -62,7 +69,12 @@ class ParentOrder(Protocol):
         ...
 
     def on_never(self, child: ExchangeOrder) -> Sequence[Write]:
-        """The exchange does not have the order; a last look follows at `child.look_at`."""
+        """The exchange does not have the order, or so `child.evidence` says; a last look follows at `child.look_at`."""
+        ...
+
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> Sequence[Write]:
+        """The exchange has forgotten an order that it had, as operators say, `by` whom; nothing of it is executed. A
+        last look follows at `child.look_at`."""
         ...
 
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
@@ -78,30 +90,45 @@ class ParentOrder(Protocol):
         """The last look did not find it."""
         ...
 
+    def on_stopped(self, child: ExchangeOrder, why: str) -> Sequence[Write]:
+        """What the exchange says of the order can not be, or not be written down. It stays as it is: a person must
+        look. Their redrive asks the exchange again."""
+        ...
+
 
 @dataclass(frozen=True)
 class ExchangeOrders:
-    """`exchange` is made when it is first needed: loading one takes time."""
+    """`exchange` is made when it is first needed: loading one takes time. A fee of more than `fee_max_bps` of what is
+    executed is not believed."""
 
     table: Table
     exchange: Callable[[], Exchange]
     now: Callable[[], datetime]
+    fee_max_bps: int = FEE_MAX_BPS
+
+    @property
+    def answers(self) -> Answers:
+        return Answers(self.exchange)
 
     def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
         return self.exchange().rules(asset_id)
 
-    def draft(self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price) -> ExchangeOrder:
-        """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`."""
-        at = self.now()
+    def draft(
+        self, order_id: str, number: int, side: Side, quantity: Quantity, limit: Price, *, price: Price, band_bps: int
+    ) -> ExchangeOrder:
+        """An order to place, sent now. Its id at the exchange follows from `order_id` and `number`. It is believed to
+        fill between its limit and the other end of the band around the asset's `price`."""
+        at, buys = self.now(), side is Side.BUY
         return ExchangeOrder(
             order_id=order_id,
             number=number,
             client_order_id=client_order_id(order_id, str(number)),
             exchange=self.exchange().name,
-            buys=side is Side.BUY,
+            buys=buys,
             quantity=quantity,
             limit_price=limit,
+            bounds=Bounds.of(limit, price, band_bps, self.fee_max_bps, buys=buys),
             sent_at=at,
             updated_at=at,
         )
@@ -126,18 +153,22 @@ class ExchangeOrders:
         except (ExchangeRefused, MarketUnknown) as no:
             refused = self._given_up(order, Status.REFUSED, no.detail)
             shown = replace(refused, reason=_shown_to_customers(no))
-            return self._moved(shown, [*parent.on_refused(shown), store.give_up(refused)])
+            now = self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
+            return shown if now is refused else now
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
-        return self._accepted(order, parent, told)
+        try:
+            return self._accepted(order, parent, id_told(order, told))
+        except NotBelieved as lie:
+            return self._stopped(order, parent, lie.why)
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
-        """Look once for a SENT order: the order as it is then.
+        """Look once for a SENT order: the order as it is then, SENT still where what is told of it is not believed.
 
         Raises ExchangeOrderUnknown, ExchangeUnavailable, Busy.
         """
-        return self._accepted(order, parent, self._report(order).exchange_order_id)
+        return self._asked(order, parent, lambda seen: self._accepted(order, parent, seen.exchange_order_id))
 
     def resolve(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Find out whether the exchange has a SENT order. The order was never placed if two look-ups, at least 60 s
@@ -152,7 +183,7 @@ class ExchangeOrders:
             missed = miss(order, asked_at, NEVER_PLACED_SECONDS)
         if missed is Miss.SECOND:
             never = self._given_up(order, Status.NEVER, "the exchange never had the order")
-            return self._moved(never, [*parent.on_never(never), store.give_up(never)])
+            return self._give_up(order, parent, never, parent.on_never)
         if missed is Miss.FIRST:
             self._moved(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
@@ -162,25 +193,31 @@ class ExchangeOrders:
 
         Raises ExchangeOrderNotFilled; ExchangeOrderOverdue: not filled in time; ExchangeUnavailable, Busy.
         """
-        seen = self._seen(order)
-        if seen.final:
-            return self._final(order, parent, seen)
-        if self.now() >= order.overdue_at:
-            raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
-        raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
+
+        def polled(seen: OrderReport) -> ExchangeOrder:
+            if seen.final:
+                return self._final(order, parent, fill(seen), seen.exchange_order_id)
+            if self.now() >= order.overdue_at:
+                raise ExchangeOrderOverdue(f"not filled within {POLL_LIMIT}", id=order.order_id)
+            raise ExchangeOrderNotFilled(f"{seen.executed} of {seen.quantity} executed", id=order.order_id)
+
+        return self._asked_of_open(order, parent, polled)
 
     def cancel(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Cancel what the exchange has not filled of an OPEN order, and write down what it had.
 
         Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable, Busy.
         """
-        seen = self._seen(order)
-        if not seen.final:
-            self._cancel_at_exchange(order, seen)
-            seen = self._seen(order)
-        if not seen.final:
-            raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
-        return self._final(order, parent, seen)
+
+        def cancelled(seen: OrderReport) -> ExchangeOrder:
+            if not seen.final:
+                self.answers.cancel(order, seen)
+                seen = self.answers.report(order)
+            if not seen.final:
+                raise ExchangeOrderNotFilled("the exchange has not ended the order yet", id=order.order_id)
+            return self._final(order, parent, fill(seen), seen.exchange_order_id)
+
+        return self._asked_of_open(order, parent, cancelled)
 
     def look_again(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """The last look for a NEVER or LOST order. What turns up is cancelled, and a person's; so is what has TURNED_UP
@@ -188,74 +225,82 @@ class ExchangeOrders:
 
         Raises ExchangeUnavailable, Busy.
         """
+
+        def found(seen: OrderReport) -> ExchangeOrder:
+            if not seen.final:
+                self._claimed(replace(order, exchange_order_id=seen.exchange_order_id), [])
+                self.answers.cancel(order, seen)
+            if order.status is Status.TURNED_UP:
+                return self._still_turned_up(order, parent)
+            return self._turned_up(order, parent, seen.exchange_order_id)
+
         try:
-            seen = self._report(order)
+            return self._asked(order, parent, found)
         except ExchangeOrderUnknown:
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
-            absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-            return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
-        if not seen.final:
-            self._cancel_at_exchange(order, seen)
-        if order.status is Status.TURNED_UP:
-            return self._still_turned_up(order, parent)
-        return self._turned_up(order, parent, seen.exchange_order_id)
+            return self._absent(order, parent)
 
-    def executed(self, order: ExchangeOrder) -> Quantity:
-        """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable."""
-        return self._seen(order).executed
+    def lost(self, order: ExchangeOrder, parent: ParentOrder, why: str, by: str) -> list[Write]:
+        """The writes after which an OPEN order is LOST, as operators say."""
+        lost = self._given_up(order, Status.LOST, FORGOTTEN)
+        return [*parent.on_lost(lost, why, by), store.give_up(lost)]
 
-    def is_lost(self, order: ExchangeOrder) -> bool:
-        """Has the exchange forgotten an order that it had accepted? Not before it is overdue, and only when it knows
-        neither id of it.
-
-        Raises ExchangeUnavailable.
-        """
-        if not order.may_be_lost(self.now()):
-            return False
+    def _asked(
+        self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
+    ) -> ExchangeOrder:
+        """What `then` makes of what the exchange says of the order. Where that can not be believed, or it says
+        nothing, evidence decides; without any, what is not believed is a person's to look at, and changes nothing.
+        Raises ExchangeOrderUnknown, ExchangeUnavailable."""
+        seen, evidence = None, order.deciding_evidence
         try:
-            self._report(order)
-        except ExchangeOrderUnknown:
-            return True
-        return False
+            seen = self.answers.report(order)
+            return then(seen)
+        except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable) as trouble:
+            if evidence is not None and (seen is None or isinstance(trouble, NotBelieved)):
+                return self._decided(order, parent, evidence)
+            if isinstance(trouble, NotBelieved):
+                return self._stopped(order, parent, trouble.why)
+            raise
 
-    def _report(self, order: ExchangeOrder) -> OrderReport:
-        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none;
-        ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
-        had means nothing, or when it tells of another order."""
-        exchange, asset_id = self.exchange(), order.quantity.asset_id
-        if exchange.name != order.exchange:
-            raise ExchangeUnavailable(
-                f"the order is at {order.exchange}, and this desk trades at {exchange.name}", id=order.order_id
-            )
-        if order.exchange_order_id is not None:
-            try:
-                return _of(order, exchange.order(asset_id, order.exchange_order_id))
-            except ExchangeOrderUnknown:
-                log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
-        return _of(order, exchange.find(asset_id, order.client_order_id))
+    def _decided(self, order: ExchangeOrder, parent: ParentOrder, evidence: Evidence) -> ExchangeOrder:
+        """What evidence makes of the order. What it says of one that was given up is the desk's: its hold is gone."""
+        executed, told = bool(evidence.executed.amount), str(evidence)
+        log.warning("decided by evidence", extra={"order_id": order.order_id, "evidence": told})
+        why = doubt(order, evidence.fill)
+        if why is not None:
+            return self._stopped(order, parent, f"what {evidence.operators} say of it is not believed: {why}")
+        match order.status:
+            case Status.SENT if executed:  # the poll that follows writes down the fill
+                opened = replace(order, status=Status.OPEN, updated_at=self.now())
+                return self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+            case Status.SENT:
+                never = self._given_up(order, Status.NEVER, NOT_EXECUTED)
+                return self._give_up(order, parent, never, parent.on_never)
+            case Status.OPEN if executed:
+                return self._final(order, parent, evidence.fill)
+            case Status.OPEN:
+                lost = self._given_up(order, Status.LOST, NOT_EXECUTED)
+                return self._give_up(order, parent, lost, lambda child: parent.on_lost(child, told, evidence.operators))
+            case _ if executed:
+                return self._turned_up(order, parent, order.exchange_order_id)
+            case _:
+                return self._absent(order, parent)
 
-    def _seen(self, order: ExchangeOrder) -> OrderReport:
-        """An OPEN order as it is now. Raises ExchangeUnavailable, also when the exchange does not know the order any
-        more (it has told us of it: never take that back on its word) or tells what can not be."""
+    def _asked_of_open(
+        self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
+    ) -> ExchangeOrder:
+        """As `_asked`. The exchange has told us of the order: that is never taken back on its word alone. Raises
+        ExchangeUnavailable."""
         try:
-            seen = self._report(order)
+            return self._asked(order, parent, then)
         except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
-        if not believable(order, seen.executed, seen.gross):
-            raise _not_believed(order, seen)
-        return seen
-
-    def _cancel_at_exchange(self, order: ExchangeOrder, seen: OrderReport) -> None:
-        """Raises ExchangeUnavailable."""
-        try:
-            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
-        except ExchangeOrderUnknown as unknown:
-            raise _contradiction(order) from unknown
+            raise contradiction(order) from unknown
 
     def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+        """Raises NotBelieved: the exchange's order is another one of ours."""
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
-        now = self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+        now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
             now = self._turned_up(now, parent, exchange_order_id)
         elif now.exchange_order_id == exchange_order_id:
@@ -265,23 +310,71 @@ class ExchangeOrders:
         self._cancel_turned_up(now, exchange_order_id)
         return now
 
-    def _final(self, order: ExchangeOrder, parent: ParentOrder, seen: OrderReport) -> ExchangeOrder:
-        fill, at = Fill(seen.state, seen.executed, seen.gross, seen.fee, seen.fees_elsewhere), self.now()
+    def _final(
+        self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
+    ) -> ExchangeOrder:
+        """`exchange_order_id` is how the exchange names it, if it does; of an order that only evidence knew of, that is
+        news."""
+        named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
+        claim = [] if named == order else [store.claim(named)]
+
+        def end() -> ExchangeOrder:
+            at = self.now()
+            end = store.end(named, fill, at)
+            try:
+                parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
+            except ExchangeOrderMoved:
+                log.info("ended meanwhile", extra={"order_id": order.order_id})
+                return self.existing(order.order_id, order.number)
+            return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+
+        return self._written(order, parent, end)
+
+    def _give_up(
+        self,
+        order: ExchangeOrder,
+        parent: ParentOrder,
+        after: ExchangeOrder,
+        means: Callable[[ExchangeOrder], Sequence[Write]],
+    ) -> ExchangeOrder:
+        return self._written(order, parent, lambda: self._moved(after, [*means(after), store.give_up(after)]))
+
+    def _written(self, order: ExchangeOrder, parent: ParentOrder, write: Callable[[], ExchangeOrder]) -> ExchangeOrder:
+        """What can not be written down (its hold is not there, its account is another's, an amount has no room) would
+        fail again for ever: a person must look."""
         try:
-            parent.on_final(order, fill, at, lambda writes: self.table.write(*writes, store.end(order, fill, at)))
-        except ExchangeOrderMoved:
-            log.info("ended meanwhile", extra={"order_id": order.order_id})
-            return self.existing(order.order_id, order.number)
-        return replace(order, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
+            return write()
+        except Unavailable:
+            raise
+        except (Refusal, ArithmeticError) as no:
+            why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
+            log.error("not written", extra={"order_id": order.order_id, "why": why})
+            return self._stopped(order, parent, f"what has become of it can not be written down: {why}")
+
+    def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
+        return self._moved(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
+
+    def _absent(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
+        absent = replace(order, status=Status.ABSENT, updated_at=self.now())
+        return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
 
     def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
         return replace(order, status=status, reason=reason, resolved_at=at, updated_at=at)
 
-    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
+    def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str | None) -> ExchangeOrder:
+        """`exchange_order_id` is None where only evidence knows of it."""
         _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
-        return self._moved(after, [*parent.on_turned_up(after), store.follow_up(order, after)])
+        writes = [*parent.on_turned_up(after), store.follow_up(order, after)]
+        return self._moved(after, writes) if exchange_order_id is None else self._claimed(after, writes)
+
+    def _claimed(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
+        """Write a move by which the exchange's order becomes ours. Raises NotBelieved: it is another one of ours."""
+        try:
+            return self._moved(after, [store.claim(after), *writes])
+        except ExchangeOrderTaken as taken:
+            raise not_believed(after, taken.detail) from taken
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
@@ -312,28 +405,6 @@ def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
     return no.detail
 
 
-def _of(order: ExchangeOrder, told: OrderReport) -> OrderReport:
-    """Raises ExchangeUnavailable: it is another order than ours."""
-    side = Side.BUY if order.buys else Side.SELL
-    if (told.side, told.quantity) != (side, order.quantity):
-        raise _not_believed(order, told)
-    if order.exchange_order_id not in (None, told.exchange_order_id):
-        raise _not_believed(order, told)
-    if told.client_order_id not in (None, order.client_order_id):
-        raise _not_believed(order, told)
-    return told
-
-
-def _not_believed(order: ExchangeOrder, told: OrderReport) -> ExchangeUnavailable:
-    count("FillsNotBelieved")
-    log.error("not believed", extra={"order_id": order.order_id, "told": str(told)})
-    return ExchangeUnavailable("what the exchange says of the order can not be", id=order.order_id)
-
-
-def _count_turned_up(order: ExchangeOrder, exchange_order_id: str) -> None:
+def _count_turned_up(order: ExchangeOrder, exchange_order_id: str | None) -> None:
     count("OrdersTurnedUp")
     log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})
-
-
-def _contradiction(order: ExchangeOrder) -> ExchangeUnavailable:
-    return ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id)

@@ -12,9 +12,21 @@ from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 from pynamodb.expressions.update import Action
 
 from common import keys
-from common.domain.exchange_orders.model import TRANSITIONS, Evidence, ExchangeOrder, ExchangeOrderMoved, Fill, Status
+from common.domain.catalogue.model import FILL_BAND_BPS
+from common.domain.exchange_orders.model import (
+    FEE_MAX_BPS,
+    TRANSITIONS,
+    Bounds,
+    Evidence,
+    ExchangeOrder,
+    ExchangeOrderMoved,
+    Fill,
+    Status,
+    is_decidable_by_evidence,
+)
+from common.errors import Refusal
 from common.money import Money, Price, Quantity, plain
-from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Table
 from common.table.transaction import Write
@@ -27,6 +39,9 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     asset_id = UnicodeAttribute()
     quantity = DecimalAttribute()
     limit_price = DecimalAttribute()
+    lowest_price = DecimalAttribute(null=True)  # these came later: orders written before have bounds by their limit
+    highest_price = DecimalAttribute(null=True)
+    fee_max_bps = DecimalAttribute(null=True)
     sent_at = InstantAttribute()
     status = UnicodeAttribute()
     exchange_order_id = UnicodeAttribute(null=True)
@@ -46,6 +61,15 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     evidence_at = InstantAttribute(null=True)
 
 
+class ExchangeOrderIdItem(Item, discriminator=keys.EXCHANGE_ORDER_ID.entity):
+    order_id = UnicodeAttribute()
+    number = DecimalAttribute()
+
+
+class ExchangeOrderTaken(Refusal):
+    """The exchange's order is another one of ours."""
+
+
 def find(table: Table, order_id: str, number: int) -> ExchangeOrder | None:
     item = table.get(ExchangeOrderItem, keys.EXCHANGE_ORDER(order_id=order_id, n=str(number)), consistent=True)
     return None if item is None else _order_of(item, number)
@@ -61,6 +85,9 @@ def insert(order: ExchangeOrder) -> Write:
         asset_id=order.quantity.asset_id,
         quantity=order.quantity.amount,
         limit_price=order.limit_price.usd_per_unit,
+        lowest_price=order.bounds.lowest.usd_per_unit,
+        highest_price=order.bounds.highest.usd_per_unit,
+        fee_max_bps=Decimal(order.bounds.fee_max_bps),
         sent_at=order.sent_at,
         status=order.status,
         created_at=order.sent_at,
@@ -70,9 +97,51 @@ def insert(order: ExchangeOrder) -> Write:
     return Write.insert(item, otherwise=there)
 
 
+def claim(order: ExchangeOrder) -> Write:
+    """The exchange's order is this one of ours, and no other's. Refused with ExchangeOrderTaken. Goes first: whoever
+    comes second may not touch an order that is another's."""
+    exchange_order_id = order.exchange_order_id
+    assert exchange_order_id is not None
+    item = ExchangeOrderIdItem
+    asset_id = order.quantity.asset_id
+    key = keys.EXCHANGE_ORDER_ID(exchange=order.exchange, asset_id=asset_id, exchange_order_id=exchange_order_id)
+    ours = item(
+        *key,
+        order_id=order.order_id,
+        number=Decimal(order.number),
+        created_at=order.updated_at,
+        updated_at=order.updated_at,
+    )
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        whose = ExchangeOrderIdItem.from_raw_data(dict(old)).order_id
+        return ExchangeOrderTaken(f"its order {exchange_order_id} is that of {whose}", id=order.order_id)
+
+    same = (item.order_id == order.order_id) & (item.number == Decimal(order.number))
+    return Write.put(ours, when=item.PK.does_not_exist() | same, otherwise=taken)
+
+
 def accept(opened: ExchangeOrder) -> Write:
-    assert opened.exchange_order_id is not None
     return _move(Status.SENT, opened, exchange_order_id=opened.exchange_order_id)
+
+
+def evidence(order: ExchangeOrder, given: Evidence) -> Write:
+    """What operators say became of the order, in place of what they said before. Refused with ExchangeOrderMoved."""
+    assert is_decidable_by_evidence(order), f"nothing is to be decided of an order that is {order.status}"
+    item = ExchangeOrderItem
+    return Write.update(
+        _item(order),
+        item.evidence_executed.set(given.executed.amount),
+        item.evidence_gross.set(given.gross.usd),
+        item.evidence_fee.set(given.fee.usd),
+        item.evidence_reference.set(given.reference),
+        item.evidence_operators.set(given.operators),
+        item.evidence_at.set(given.at),
+        item.updated_at.set(given.at),
+        when=item.status == order.status,
+        otherwise=ExchangeOrderMoved("the exchange order has moved"),
+    )
 
 
 def miss(order: ExchangeOrder, at: datetime) -> Write:
@@ -99,7 +168,8 @@ def end(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     """The exchange has ended it: it is FINAL, and this is what it has come to."""
     elsewhere = ", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))
     filled = _Filled(fill.state, fill.executed.amount, fill.gross.usd, fill.fee.usd, elsewhere)
-    return _move(Status.OPEN, replace(order, status=Status.FINAL, updated_at=at), filled=filled)
+    ended = replace(order, status=Status.FINAL, updated_at=at)
+    return _move(Status.OPEN, ended, exchange_order_id=order.exchange_order_id, filled=filled)
 
 
 def follow_up(before: ExchangeOrder, after: ExchangeOrder) -> Write:
@@ -116,23 +186,6 @@ def still_turned_up(order: ExchangeOrder) -> Write:
         item.updated_at.set(order.updated_at),
         when=item.status == Status.TURNED_UP,
         otherwise=ExchangeOrderMoved("a person has dealt with it"),
-    )
-
-
-def evidence(order: ExchangeOrder, given: Evidence) -> Write:
-    """What two operators say that it has come to, in place of what others have said before."""
-    item = ExchangeOrderItem
-    return Write.update(
-        _item(order),
-        item.evidence_executed.set(given.executed.amount),
-        item.evidence_gross.set(given.gross.usd),
-        item.evidence_fee.set(given.fee.usd),
-        item.evidence_reference.set(given.reference),
-        item.evidence_operators.set(given.operators),
-        item.evidence_at.set(given.at),
-        item.updated_at.set(given.at),
-        when=item.status == order.status,
-        otherwise=ExchangeOrderMoved("the exchange order has moved"),
     )
 
 
@@ -208,6 +261,7 @@ def _order_of(item: ExchangeOrderItem, number: int) -> ExchangeOrder:
         buys=item.buys,
         quantity=Quantity(item.quantity, item.asset_id),
         limit_price=Price(item.limit_price),
+        bounds=_bounds_of(item),
         sent_at=item.sent_at,
         updated_at=item.updated_at,
         status=Status(item.status),
@@ -229,10 +283,17 @@ def _evidence_of(item: ExchangeOrderItem) -> Evidence | None:
     assert item.evidence_reference is not None
     assert item.evidence_operators is not None
     return Evidence(
-        executed=Quantity(item.evidence_executed, item.asset_id),
-        gross=Money(item.evidence_gross),
-        fee=Money(item.evidence_fee),
-        reference=item.evidence_reference,
-        operators=item.evidence_operators,
-        at=item.evidence_at,
+        Quantity(item.evidence_executed, item.asset_id),
+        Money(item.evidence_gross),
+        Money(item.evidence_fee),
+        item.evidence_reference,
+        item.evidence_operators,
+        item.evidence_at,
     )
+
+
+def _bounds_of(item: ExchangeOrderItem) -> Bounds:
+    limit = Price(item.limit_price)
+    if item.lowest_price is None or item.highest_price is None or item.fee_max_bps is None:
+        return Bounds.of(limit, limit, FILL_BAND_BPS, FEE_MAX_BPS, buys=item.buys)
+    return Bounds(Price(item.lowest_price), Price(item.highest_price), int(item.fee_max_bps))

@@ -41,6 +41,10 @@ class HoldMissing(Conflict):
     """A hold is smaller than what should be taken from it: a bug, seen before it costs anything."""
 
 
+class UnreadableLine(Conflict):
+    """A line of the journal is not what the desk writes. Nothing that needs all of the journal can be told."""
+
+
 class TransactionType(StrEnum):
     BUY = "BUY"
     SELL = "SELL"
@@ -125,7 +129,12 @@ class Books:
     @classmethod
     def by_journal(cls, lines: Iterable[AssetTransaction]) -> Books:
         """Everything added up again from the first line."""
-        usd, assets = ZERO, defaultdict[str, list[Decimal]](lambda: [Decimal(0)] * 5)
+        return cls(ZERO, {}).plus(lines)
+
+    def plus(self, lines: Iterable[AssetTransaction]) -> Books:
+        """With further lines of the journal."""
+        usd, assets = self.usd, defaultdict[str, list[Decimal]](lambda: [Decimal(0)] * 5)
+        assets |= {asset_id: list(sums) for asset_id, sums in self.assets.items()}
         for line in lines:
             match line.transaction_type:
                 case TransactionType.DEPOSIT:
@@ -139,7 +148,7 @@ class Books:
                     usd += line.total_amount
                     sold = Quantity(-line.quantity.amount, line.quantity.asset_id)
                     _add(assets[line.quantity.asset_id], sold, -line.cost, line.realised_gain)
-        return cls(usd, {asset_id: (a, b, c, d, e) for asset_id, (a, b, c, d, e) in assets.items()})
+        return Books(usd, {asset_id: (a, b, c, d, e) for asset_id, (a, b, c, d, e) in assets.items()})
 
     @classmethod
     def by_balances(cls, balance: Balance, holdings: Iterable[Holding]) -> Books:

@@ -16,9 +16,11 @@ another sale has succeeded. A failed condition returns the holding as it is now 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Self
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
@@ -37,6 +39,7 @@ from common.domain.ledger.model import (
     InsufficientAsset,
     InsufficientFunds,
     TransactionType,
+    UnreadableLine,
 )
 from common.errors import Refusal
 from common.money import ZERO, Money, Price, Quantity
@@ -81,6 +84,22 @@ class AssetTransactionItem(Item, discriminator=keys.ASSET_TRANSACTION.entity):
     realised_gain = DecimalAttribute(null=True)
     order_id = UnicodeAttribute()
     status = UnicodeAttribute()
+
+    @classmethod
+    def from_raw_data(cls, data: RawItem) -> Self:
+        """Raises UnreadableLine."""
+        with _readable(data["PK"]["S"], data["SK"]["S"]):
+            return super().from_raw_data(data)
+
+
+@contextmanager
+def _readable(pk: str, sk: str) -> Iterator[None]:
+    """Raises UnreadableLine, which names the line, for whatever is wrong with it."""
+    try:
+        yield
+    except Exception as fault:
+        why = f"{type(fault).__name__}: {fault}"
+        raise UnreadableLine(f"the line {sk} of {pk} can not be read: {why}"[:300], id=pk) from fault
 
 
 class DeskTransactionItem(Item, discriminator=keys.DESK_TRANSACTION.entity):
@@ -536,6 +555,20 @@ def lines(
     return map(_line, table.all(AssetTransactionItem, query))
 
 
+def page_of_lines(
+    table: Table,
+    owner: Owner,
+    asset_id: str,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    *,
+    after: Position | None = None,
+) -> Page[AssetTransaction]:
+    """What one request reads of these lines, at most a megabyte. Raises UnreadableLine."""
+    query = _journal(owner, asset_id, since, until, consistent=True)
+    return table.page(AssetTransactionItem, query, after=after).of(_line)
+
+
 def _journal(
     owner: Owner,
     asset_id: str,
@@ -554,15 +587,16 @@ def _journal(
 
 
 def _line(item: AssetTransactionItem) -> AssetTransaction:
-    return AssetTransaction(
-        username=item.username,
-        sub=item.sub,
-        quantity=Quantity(item.quantity, item.asset_id),
-        transaction_type=TransactionType(item.transaction_type),
-        price_per_unit=Price(item.price_per_unit),
-        total_amount=Money(item.total_amount),
-        order_id=item.order_id,
-        created_at=item.created_at,
-        cost=Money(item.cost or 0),
-        realised_gain=Money(item.realised_gain or 0),
-    )
+    with _readable(item.PK, item.SK):
+        return AssetTransaction(
+            username=item.username,
+            sub=item.sub,
+            quantity=Quantity(item.quantity, item.asset_id),
+            transaction_type=TransactionType(item.transaction_type),
+            price_per_unit=Price(item.price_per_unit),
+            total_amount=Money(item.total_amount),
+            order_id=item.order_id,
+            created_at=item.created_at,
+            cost=Money(item.cost or 0),
+            realised_gain=Money(item.realised_gain or 0),
+        )

@@ -311,7 +311,7 @@ def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
         told |= {"attempt": f"{latest.number}: {latest.status}", "reference": latest.reference_id}
         if latest.status is AttemptStatus.REJECTED and not told["reason"]:
             told["reason"] = f"attempt {latest.number} rejected: {latest.failure_code}"
-    if payout.needs_person and payout.waits_for is not None:
+    if payout.needs_person and payout.waits_for is not None and payout.reason is None:
         told["reason"] = payout.waits_for
     return told
 

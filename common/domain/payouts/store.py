@@ -580,9 +580,15 @@ def unpark(webhook_id: str, outcome: str, why: str, now: datetime) -> Write:
 def parked(table: Table, now: datetime) -> Iterator[BankEventItem]:
     """The parked events, oldest first."""
     for waiting in work.due(table, keys.BANK_EVENT.backlog, now):
-        item = table.get(BankEventItem, keys.PrimaryKey(waiting.PK, waiting.SK), consistent=True)
-        if item is not None and item.outcome == EventOutcome.PARKED:
+        item = parked_event(table, waiting.key)
+        if item is not None:
             yield item
+
+
+def parked_event(table: Table, key: keys.PrimaryKey) -> BankEventItem | None:
+    """The event here, which the index says is parked; None when it is parked no more."""
+    item = table.get(BankEventItem, key, consistent=True)
+    return item if item is not None and item.outcome == EventOutcome.PARKED else None
 
 
 def bank_event(table: Table, webhook_id: str) -> BankEventItem | None:

@@ -108,7 +108,13 @@ class Offramp:
 
         A look-up follows a lost answer only while the request, which began at `began`, has time for it."""
         draft = self.at_exchange.draft(
-            order.order_id, order.exchange_orders, Side.SELL, order.quantity, order.limit_price
+            order.order_id,
+            order.exchange_orders,
+            Side.SELL,
+            order.quantity,
+            order.limit_price,
+            price=order.quote.price,
+            band_bps=self.catalogue.listing(order.quantity.asset_id).asset.fill_band_bps,
         )
         price = f"limit {order.limit_price}, price {order.quote.price} of {order.quote.source}"
         asked_for = f"asked for: {order.quantity}, {price}"
@@ -130,6 +136,8 @@ class Offramp:
                 exchange_order = self.at_exchange.look(exchange_order, Selling(self.table, order))
             except (ExchangeOrderUnknown, ExchangeUnavailable):
                 raise _unresolved(order) from None
+        if exchange_order.status is AtExchange.SENT:
+            raise _unresolved(order)
         if exchange_order.status is AtExchange.OPEN:
             self.machines.begin(SELL_MACHINE, order.order_id)
             return accepted(order, exchange_order)
@@ -163,6 +171,8 @@ class Offramp:
 
     def _stage(self, order: SellOrder) -> tuple[Stage, int]:
         match order.status:
+            case Status.BASE_TXN_PENDING if order.needs_person:
+                return Stage.STOPPED, 0
             case Status.BASE_TXN_PENDING:
                 return Stage.POLL, 0
             case Status.NEW | Status.BASE_TXN_FAILED if not order.waits:
@@ -210,22 +220,22 @@ class Offramp:
     def _expect_fill(self, order: SellOrder, exchange_order: ExchangeOrder) -> None:
         """A machine polls the order: it is due when polling should have ended, however often that begins."""
         due_at = exchange_order.sent_at + POLL_LIMIT + work.SOON
-        if order.due_at != due_at:
+        if order.due_at != due_at and not order.needs_person:
             try:
                 self.table.write(store.expect_fill(order, self.now(), due_at))
             except OrderMoved:
                 return
 
-    def cancel(self, order_id: str) -> Standing:
-        """Cancel what the exchange has not filled in time, and write down what it had: a partial fill is kept and
-        paid. Where even that is unknown the order stays as it is.
+    def cancel(self, order_id: str, *also: Write) -> Standing:
+        """Cancel what the exchange has not filled in time, and write down what it had, and `also`: a partial fill is
+        kept and paid. Where even that is unknown the order stays as it is.
 
         Raises ExchangeOrderNotFilled: the exchange has not ended it yet; ExchangeUnavailable.
         """
         order = store.existing(self.table, order_id)
         if order.status is not Status.BASE_TXN_PENDING:
             return self._sold(order_id)
-        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order))
+        self.at_exchange.cancel(self._exchange_order(order), Selling(self.table, order, also))
         return self._sold(order_id)
 
     def _sold(self, order_id: str) -> Standing:

@@ -10,7 +10,7 @@ from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import AssetTransaction, TransactionType
-from common.domain.timeline import EXCHANGE
+from common.domain.timeline import EXCHANGE, MACHINE
 from common.money import ZERO
 from common.table.table import Table
 from common.table.transaction import Write
@@ -21,14 +21,15 @@ from functions.offramp.model import SellOrder, Status
 @dataclass(frozen=True)
 class Selling:
     """What each move of its exchange order, its `child`, means for a sell order. `order` is as it was read; each write
-    stands under the condition that it still is."""
+    stands under the condition that it still is. `also` is written with what ends the child."""
 
     table: Table
     order: SellOrder
+    also: Sequence[Write] = ()
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
         at, after = child.updated_at, accepted(self.order, child)
-        reason = f"{child.exchange} has it as {child.exchange_order_id}, client order id {child.client_order_id}"
+        reason = f"{child.exchange} has it as {child.name}, client order id {child.client_order_id}"
         return [store.accept(self.order, at), store.event(after, self.order.status, reason, EXCHANGE, at)]
 
     def on_refused(self, child: ExchangeOrder) -> list[Write]:
@@ -39,26 +40,35 @@ class Selling:
         return [store.wait_to_look_again(self.order, child), *self._give_back(child)]
 
     def _give_back(self, child: ExchangeOrder) -> list[Write]:
-        at = child.updated_at
+        at, by = child.updated_at, EXCHANGE if child.evidence is None else child.evidence.operators
         return [
             ledger.release_asset(self.order.owner, self.order.quantity, at),
-            store.event(self.order, self.order.status, f"not sold: {child.reason}", EXCHANGE, at),
+            store.event(self.order, self.order.status, f"not sold: {child.evidence or child.reason}", by, at),
+        ]
+
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> list[Write]:
+        assert child.reason is not None
+        at = child.updated_at
+        after = model.unsold(self.order, child.reason, at)
+        return [
+            store.fail(self.order, after, look_at=child.look_at),
+            ledger.release_asset(self.order.owner, self.order.quantity, at),
+            store.event(after, self.order.status, why, by, at),
         ]
 
     def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
         after = model.sold(self.order, fill, at)
         told = f"{fill.state}: {fill.executed} for ${fill.gross}, fee ${fill.fee}"
-        event = store.event(after, self.order.status, told, EXCHANGE, at)
+        event = store.event(after, self.order.status, told, fill.by or EXCHANGE, at)
         if after.status is Status.BASE_TXN_FAILED:
             back = ledger.release_asset(self.order.owner, self.order.quantity, at)
-            return commit([store.fail(self.order, after), event, back])
-        return self._book(after, fill, [store.sell(self.order, after), event], commit)
+            return commit([store.fail(self.order, after), event, back, *self.also])
+        return self._book(after, fill, [store.sell(self.order, after), event, *self.also], commit)
 
     def _book(self, after: SellOrder, fill: Fill, writes: list[Write], commit: Commit) -> None:
         """The coins go out of the holding with their cost; the dollars come in and are held for the payout."""
         owner, at, sold = after.owner, after.updated_at, model.SaleResult(fill)
-        if sold.left_over != ZERO:
-            writes.append(ledger.desk_line(sold.left_over, "fraction of a cent", after.order_id, at))
+        writes += [ledger.desk_line(left, "its part of a sale", after.order_id, at) for left in sold.left_to_the_desk]
         if sold.proceeds != ZERO:
             writes.append(ledger.credit_held(owner, sold.proceeds, at))
 
@@ -69,10 +79,15 @@ class Selling:
         ledger.sell(self.table, owner, fill.executed, sold.proceeds, book)
 
     def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
-        return [store.turned_up(self.order, f"order {child.exchange_order_id}", child.updated_at)]
+        return [store.turned_up(self.order, child.name, child.updated_at)]
 
     def on_absent(self, child: ExchangeOrder) -> Sequence[Write]:
         return [store.looked(self.order, child.updated_at)]
+
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        order, at = self.order, child.updated_at
+        told = [] if order.needs_person else [store.event(order, order.status, f"stopped: {why}", MACHINE, at)]
+        return [store.stop(order, why, at), *told]
 
 
 def accepted(order: SellOrder, exchange_order: ExchangeOrder) -> SellOrder:

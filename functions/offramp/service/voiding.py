@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from common.domain import acts, audit
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders import store as exchange_orders
-from common.domain.exchange_orders.model import ExchangeOrder, ExchangeOrderMoved
+from common.domain.exchange_orders.model import FORGOTTEN, ExchangeOrder, ExchangeOrderMoved
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.domain.ledger import store as ledger
 from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
-from functions.offramp import model, store
+from functions.offramp import store
 from functions.offramp.model import SellOrder, SellOrderNotOpen, Status
 from functions.offramp.service import Offramp
+from functions.offramp.service.selling import Selling
 
 ACT = "offramp void"
 
@@ -34,14 +34,14 @@ class Voiding:
         order = store.existing(self.offramp.table, order_id)
         if order.status is Status.BASE_TXN_FAILED and not order.waits:
             return OperatorOutcome.repeat(order_id, order.status, "nothing of it was sold already; nothing to do")
-        if not acts.may_void_sell_order(order.status, needs_person=order.needs_person):
-            raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
-        if order.status is not Status.BASE_TXN_PENDING:
-            return self._void_turned_up(order, reason, operator, dry_run=dry_run)
         exchange_order = self._exchange_order(order)
-        if self.offramp.at_exchange.is_lost(exchange_order):
+        if not acts.may_void_sell_order(order.status, exchange_order):
+            raise SellOrderNotOpen(f"the order is {order.status}", id=order_id, order_status=order.status)
+        if exchange_order.status is AtExchange.TURNED_UP:
+            return self._void_turned_up(order, exchange_order, reason, operator, dry_run=dry_run)
+        if self.offramp.at_exchange.answers.is_lost(exchange_order, self.offramp.now()):
             return self._void_lost(order, exchange_order, reason, operator, dry_run=dry_run)
-        executed = self.offramp.at_exchange.executed(exchange_order)
+        executed = self.offramp.at_exchange.answers.executed(exchange_order)
         if executed.amount:
             raise SellOrderNotOpen(
                 f"the exchange has executed {executed} of it: that is the customer's to be paid", id=order_id
@@ -50,14 +50,17 @@ class Voiding:
             says = f"cancelled at the exchange; {order.quantity} are the customer's again"
             return OperatorOutcome(order_id, order.status, Status.BASE_TXN_FAILED, done=False, says=says)
         entry = AuditEntry(self.offramp.now(), operator, ACT, order_id, reason)
-        self.offramp.table.write(audit.entry(entry))
-        self.offramp.cancel(order_id)
+        self.offramp.cancel(order_id, audit.entry(entry))
         after = store.existing(self.offramp.table, order_id)
         says = f"is {after.status}, {after.executed} of it were sold"
+        if not audit.is_written(self.offramp.table, entry):
+            return OperatorOutcome.repeat(order_id, after.status, f"{says}: it was ended by another meanwhile")
         return OperatorOutcome(order_id, order.status, after.status, done=True, says=says)
 
-    def _void_turned_up(self, order: SellOrder, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
-        exchange_order, at = self._exchange_order(order), self.offramp.now()
+    def _void_turned_up(
+        self, order: SellOrder, exchange_order: ExchangeOrder, reason: str, operator: str, *, dry_run: bool
+    ) -> OperatorOutcome:
+        at = self.offramp.now()
         dealt_with = replace(exchange_order, status=AtExchange.DEALT_WITH, updated_at=at)
         writes = [
             store.looked(order, at),
@@ -70,18 +73,10 @@ class Voiding:
     def _void_lost(
         self, order: SellOrder, exchange_order: ExchangeOrder, reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        at = self.offramp.now()
-        why = "the exchange does not know the order any more"
-        lost = replace(exchange_order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
-        after = model.unsold(order, why, at)
-        writes = [
-            store.fail(order, after, look_at=lost.look_at),
-            exchange_orders.give_up(lost),
-            ledger.release_asset(order.owner, order.quantity, at),
-            store.event(after, order.status, f"void: {reason}", operator, at),
-        ]
-        says = f"{why}; {order.quantity} go back, and were they sold, the desk bears it"
-        return self._done(order, after.status, says, writes, reason, operator, dry_run=dry_run)
+        selling = Selling(self.offramp.table, order)
+        writes = self.offramp.at_exchange.lost(exchange_order, selling, f"void: {reason}", operator)
+        says = f"{FORGOTTEN}; {order.quantity} go back, and were they sold, the desk bears it"
+        return self._done(order, Status.BASE_TXN_FAILED, says, writes, reason, operator, dry_run=dry_run)
 
     def _done(
         self,

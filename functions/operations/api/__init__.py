@@ -12,6 +12,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 from common import aws, clock, http
 from common.domain.catalogue.model import (
     ESTIMATE_BAND_BPS,
+    FILL_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
     SLIPPAGE_MAX_BPS,
@@ -38,7 +39,7 @@ from common.wire import (
 )
 from functions.operations.api import work  # noqa: F401  # its routes
 from functions.operations.api.door import ActView, Limit, act_views, app, done
-from functions.operations.wiring import interventions, operations
+from functions.operations.wiring import interventions, operations, reconciliation
 
 AssetInPath = Annotated[str, Path(pattern=ASSET_ID_PATTERN)]
 ClientInPath = Annotated[str, Path(pattern=CLIENT_ID_PATTERN)]
@@ -70,6 +71,10 @@ class AssetRequest(OperatorAct):
     slippage_max_bps: Annotated[
         int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
     ] = SLIPPAGE_MAX_BPS
+    fill_band_bps: Annotated[
+        int,
+        Field(ge=1, le=5_000, strict=True, description="how much better than the price a fill may be and is believed"),
+    ] = FILL_BAND_BPS
     pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
     pool_deadline_seconds: Annotated[
         int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
@@ -180,6 +185,7 @@ def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView
         price_age_max_seconds=body.price_age_max_seconds,
         estimate_band_bps=body.estimate_band_bps,
         slippage_max_bps=body.slippage_max_bps,
+        fill_band_bps=body.fill_band_bps,
         pool_shards=body.pool_shards,
         pool_deadline_seconds=body.pool_deadline_seconds,
         pool_top_up=body.pool_top_up,
@@ -252,7 +258,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = operations().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(operations().owner(body.username))
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 

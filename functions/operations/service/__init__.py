@@ -1,4 +1,4 @@
-"""What operators look at; `interventions` is what they do by hand, `sweeper` what the clock does."""
+"""What operators look at; `interventions` is what they do by hand, `sweeper` and `reconciliation` what the clock."""
 
 from __future__ import annotations
 
@@ -18,20 +18,17 @@ from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD, Books
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import Proposal
 from common.domain.timeline import TimelineEvent
 from common.domain.work import WaitingItem
-from common.errors import NotFound, Unavailable
-from common.log import log
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.table.table import Page, Position, Table
 from functions.operations import model, store
-from functions.operations.model import OutsideCall, Reconciled, Waiting
+from functions.operations.model import OutsideCall, Waiting
 from functions.operations.store import KnownItem
 
 FAR = timedelta(days=3650)
@@ -204,48 +201,6 @@ class Operations:
     def audit(self, date: str, *, limit: int, after: Position | None) -> Page[AuditEntry]:
         """A page of one day's acts of operators, newest first."""
         return audit.entries(self.table, date, limit=limit, after=after)
-
-    def reconcile(self, owner: Owner) -> Reconciled:
-        """Add the account's journal up again and hold it against its balances.
-
-        Balances are read before and after the journal: only if they have not moved are the two of one moment.
-        Raises AccountNotFound, AccountBusy.
-        """
-        for _ in range(model.RECONCILE_TRIES_MAX):
-            balance, holdings = ledger.account(self.table, owner, consistent=True)
-            assets = [USD, *(h.asset_id for h in holdings)]
-            lines = [line for asset_id in assets for line in ledger.lines(self.table, owner, asset_id)]
-            if (balance, holdings) == ledger.account(self.table, owner, consistent=True):
-                differences = Books.by_journal(lines).differences(Books.by_balances(balance, holdings))
-                if differences:
-                    log.error("drift", extra={"username": owner.username, "differences": differences})
-                return Reconciled(owner.username, len(lines), differences)
-        raise model.AccountBusy(f"the account of {owner.username} is being traded on", retry_after_seconds=5)
-
-    def reconcile_all(self, more_time: Callable[[], bool]) -> tuple[int, int]:
-        """Reconcile account after account while there is time, and go on there the next time.
-
-        Returns how many were looked at, and how many differences were found.
-        """
-        position, looked_at, drift = store.cursor(self.table), 0, 0
-        while more_time():
-            page = store.accounts(self.table, position)
-            for owner in page.items:
-                if not more_time():
-                    break
-                try:
-                    drift += len(self.reconcile(owner).differences)
-                    looked_at += 1
-                except (NotFound, Unavailable) as refusal:
-                    log.info("not reconciled now", extra={"username": owner.username, "why": refusal.detail})
-                position = store.behind(owner)
-            else:
-                position = page.after
-            with self.table.transaction() as tx:
-                tx.add(store.move_cursor(position, self.now()))
-            if position is None:
-                break
-        return looked_at, drift
 
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""

@@ -11,7 +11,7 @@ from common.domain import timeline, work
 from common.domain.acts import Case
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
-from common.domain.exchange_orders.model import ExchangeOrder, is_evidence_believable
+from common.domain.exchange_orders.model import ExchangeOrder, doubt
 from common.domain.payouts import evidence as payout_evidence
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Payout
@@ -63,12 +63,9 @@ class OrderDecision:
         number, evidence = terms["exchange_order"], self._evidence(order, terms)
         if str(order.number) != number:
             raise NotProposable(f"it was about exchange order {number}, and now it is {order.number}", id=subject.id)
-        if not is_evidence_believable(order, evidence):
-            raise EvidenceNotBelieved(
-                f"no order of {order.quantity} at ${order.limit_price} can have come to {evidence.executed} for "
-                f"${evidence.gross}, fee ${evidence.fee}",
-                id=subject.id,
-            )
+        why = doubt(order, evidence.fill)
+        if why is not None:
+            raise EvidenceNotBelieved(f"no order of {order.quantity} can have come to that: {why}", id=subject.id)
         told = f"{evidence.executed} executed for ${evidence.gross}, fee ${evidence.fee}"
         return f"goes on with {told}, unless the exchange itself says what can be believed"
 

@@ -102,7 +102,15 @@ class Batches:
         return self._standing(store.batch(self.table, batch_id))
 
     def _place(self, batch: Batch, plan: Plan) -> None:
-        order = self.at_exchange.draft(batch.batch_id, store.EXCHANGE_ORDER, Side.BUY, plan.quantity, plan.limit_price)
+        order = self.at_exchange.draft(
+            batch.batch_id,
+            store.EXCHANGE_ORDER,
+            Side.BUY,
+            plan.quantity,
+            plan.limit_price,
+            price=plan.quote.price,
+            band_bps=self.catalogue.listing(batch.asset_id).asset.fill_band_bps,
+        )
         at, placed = order.sent_at, BatchStatus.PLACED
         why = f"{plan.quantity} at ${plan.limit_price} or less, price ${plan.quote.price} of {plan.quote.source}"
         intent = [
@@ -273,19 +281,16 @@ class Batches:
             seen_to = store.batch_event(batch.batch_id, batch.status, batch.status, reason, operator, at)
             writes = [store.looked(batch, at), exchange_orders.follow_up(order, dealt_with), seen_to]
             return batch.status, "nothing of it is looked for any more", writes
-        found = model.nothing(batch.asset_id, f"not bought: {reason}")
-        after, told = BatchStatus.DECIDED, f"void: {reason}"
-        writes = [
-            store.decide(batch, found, at),
-            store.batch_event(batch.batch_id, batch.status, after, told, operator, at),
-        ]
         if order is None:
-            return after, "its members are refunded", writes
-        if self.at_exchange.is_lost(order):
-            why = "the exchange does not know the order any more"
-            lost = replace(order, status=AtExchange.LOST, reason=why, resolved_at=at, updated_at=at)
+            found = model.nothing(batch.asset_id, f"not bought: {reason}")
+            event = store.batch_event(
+                batch.batch_id, batch.status, BatchStatus.DECIDED, f"void: {reason}", operator, at
+            )
+            return BatchStatus.DECIDED, "its members are refunded", [store.decide(batch, found, at), event]
+        if self.at_exchange.answers.is_lost(order, at):
+            writes = self.at_exchange.lost(order, Buying(batch), f"void: {reason}", operator)
             says = "its members are refunded, and were anything bought, it is the desk's"
-            return after, says, [*writes, exchange_orders.give_up(lost)]
+            return BatchStatus.DECIDED, says, writes
         raise not_stuck
 
 

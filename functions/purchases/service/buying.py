@@ -8,7 +8,7 @@ from datetime import datetime
 from common.domain import work
 from common.domain.exchange_orders.model import ExchangeOrder, Fill
 from common.domain.exchange_orders.service import Commit
-from common.domain.timeline import EXCHANGE
+from common.domain.timeline import EXCHANGE, MACHINE
 from common.table.transaction import Write
 from functions.purchases import model, store
 from functions.purchases.model import Batch, BatchResult, BatchStatus
@@ -23,7 +23,7 @@ class Buying:
 
     def on_accepted(self, child: ExchangeOrder) -> list[Write]:
         batch, at = self.batch, child.updated_at
-        why = f"{child.exchange} has it as {child.exchange_order_id}, client order id {child.client_order_id}"
+        why = f"{child.exchange} has it as {child.name}, client order id {child.client_order_id}"
         return [
             store.accept(batch, at, child.overdue_at + work.SOON),
             store.batch_event(batch.batch_id, batch.status, BatchStatus.WORKING, why, EXCHANGE, at),
@@ -33,24 +33,36 @@ class Buying:
         return self._nothing(child, f"not bought: {child.reason}")
 
     def on_never(self, child: ExchangeOrder) -> list[Write]:
-        return self._nothing(child, f"not bought: {child.reason}")
+        evidence = child.evidence
+        if evidence is None:
+            return self._nothing(child, f"not bought: {child.reason}")
+        return self._nothing(child, f"not bought: {child.reason}", str(evidence), evidence.operators)
 
-    def _nothing(self, child: ExchangeOrder, why: str) -> list[Write]:
-        return decided(self.batch, model.nothing(self.batch.asset_id, why), child.updated_at)
+    def _nothing(self, child: ExchangeOrder, why: str, told: str | None = None, by: str = EXCHANGE) -> list[Write]:
+        return decided(self.batch, model.nothing(self.batch.asset_id, why), child.updated_at, told, by)
+
+    def on_lost(self, child: ExchangeOrder, why: str, by: str) -> list[Write]:
+        return self._nothing(child, f"not bought: {child.reason}", why, by)
 
     def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
-        commit(decided(self.batch, model.bought(fill, child.quantity), at))
+        commit(decided(self.batch, model.bought(fill, child.quantity), at, by=fill.by or EXCHANGE))
 
     def on_turned_up(self, child: ExchangeOrder) -> list[Write]:
-        return [store.turned_up(self.batch, f"order {child.exchange_order_id}", child.updated_at)]
+        return [store.turned_up(self.batch, child.name, child.updated_at)]
 
     def on_absent(self, child: ExchangeOrder) -> list[Write]:
         return [store.looked(self.batch, child.updated_at)]
 
+    def on_stopped(self, child: ExchangeOrder, why: str) -> list[Write]:
+        batch, at = self.batch, child.updated_at
+        event = store.batch_event(batch.batch_id, batch.status, batch.status, f"stopped: {why}", MACHINE, at)
+        return [store.stop(batch, why, at), *([] if batch.needs_person else [event])]
 
-def decided(batch: Batch, found: BatchResult, at: datetime) -> list[Write]:
-    told = found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}"
+
+def decided(batch: Batch, found: BatchResult, at: datetime, told: str | None = None, by: str = EXCHANGE) -> list[Write]:
+    """`told` is for operators, who read more than members do."""
+    told = told or found.reason or f"{found.executed} for ${found.gross}, fee ${found.fee}"
     return [
         store.decide(batch, found, at),
-        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, EXCHANGE, at),
+        store.batch_event(batch.batch_id, batch.status, BatchStatus.DECIDED, told, by, at),
     ]
