@@ -17,7 +17,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
-from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
