@@ -20,6 +20,7 @@ from bench import lives, prices
 from bench.lives import Cpu, Usage
 from bench.report import Say, Section, table
 from common import log
+from common.gateways import configured
 from infra.contexts import Context, contexts
 from infra.environment import EnvironmentName
 from sandbox.prices.oracle import Oracle
@@ -113,8 +114,8 @@ def _serving(module: Any, desk: Desk, oracle: Oracle) -> Iterator[None]:
         for name in SERVICES:
             if hasattr(module, name):
                 patched.enter_context(patch.object(module, name, partial(getattr, desk, name)))
-        if hasattr(module, "_oracle"):
-            patched.enter_context(patch.object(module, "_oracle", lambda _: oracle))
+        patched.enter_context(patch.object(configured, "prices", lambda _: oracle))
+        patched.enter_context(patch.object(configured, "tickers", lambda: desk.world.exchange))
         yield
 
 
