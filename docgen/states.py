@@ -7,9 +7,9 @@ from collections.abc import Container, Mapping
 from enum import StrEnum
 from typing import TypeVar
 
-from common.domain import proposals
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
+from common.domain.proposals import model as proposals
 from docgen.code import modules, says
 from functions.purchases import model as purchases
 

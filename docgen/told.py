@@ -32,7 +32,7 @@ from common.domain.ledger.model import (
 from common.domain.limits import DailyLimitExceeded
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import PayoutNotFound, PayoutUnclear, PayoutUnsettled
-from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused

@@ -155,7 +155,7 @@ class Watch(Construct):
             "FillsNotBelieved",
             not_believed,
             "fills-not-believed",
-            "What the exchange says of an order can not be. It is not written down, and the order waits.",
+            "What the exchange says of an order can not be. It is not written down, and waits for a person.",
         )
         self._alarm(
             "DeskRefused",

@@ -31,7 +31,7 @@ from common.domain.payouts.model import (
     is_decidable_by_evidence,
     needs_decision,
 )
-from common.domain.proposals import Status as Proposed
+from common.domain.proposals.model import Status as Proposed
 from common.keys import Key
 
 PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED

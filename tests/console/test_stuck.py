@@ -13,6 +13,7 @@ import console.__main__ as command_line
 from common.domain.acts import ACTS
 from common.domain.clients import ClientStatus
 from common.gateways.bank import Adjustment, BankEvent, State
+from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
 from sandbox.bank.bank import Operation
@@ -22,7 +23,7 @@ from tests.console.run import Said
 from tests.console.run import desk as said
 from tests.desk import Desk
 from tests.doors import Doors, Token, opened
-from tests.seen import awaiting
+from tests.seen import around, awaiting, coins
 
 Ask = Callable[..., Said]
 
@@ -204,6 +205,39 @@ def test_what_the_bank_has_paid_is_said_by_one_and_confirmed_by_another(desk: De
     assert (
         "otto and olga TARGET_TXN_PENDING → FILLED: attempt 1: the bank has paid" in ask("work", "show", order_id).words
     )
+
+
+def test_a_sale_at_an_exchange_that_is_gone_is_ended_by_two(desk: Desk, ann: Owner, ask: Ask) -> None:
+    desk.world.nobody_buys()
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.world.exchange = around(desk.world.fake, order=gone, find=gone, cancel=gone)
+    desk.run(days=0.2)
+    shown = ask("work", "show", order_id).out
+    assert f'desk work decide-order {order_id} --executed "…" --gross "…" --reference "…" --reason "…"' in shown
+    nothing = ("--executed", "0", "--gross", "0", "--reference", "letter of November 3rd", *BECAUSE)
+    proposed = ask("work", "decide-order", order_id, *nothing, "--yes", "--json", by="otto").json["id"]
+    assert "✓ Done: goes on with 0 BTC executed" in ask("proposals", "confirm", proposed, *BECAUSE, "--yes").out
+    desk.run(days=0.1)
+    assert ask("work", "show", order_id).words.count("status BASE_TXN_FAILED") == 1
+    assert coins(desk, ann) == (3, 0)
+
+
+def gone(*_: object) -> None:
+    raise ExchangeUnavailable("the exchange can not be reached", what="connection")
+
+
+def test_a_payout_over_the_limit_is_approved_by_two(desk: Desk, ask: Ask) -> None:
+    rich = desk.customer("rich", usd="11000.00")
+    desk.clients(rich)
+    desk.buy(rich, "101")
+    order_id = desk.cash_out(rich, "101").order_id
+    desk.run()
+    assert f'desk work approve-payout {order_id} --reason "…"' in ask("work", "show", order_id).out
+    proposed = ask("work", "approve-payout", order_id, *BECAUSE, "--yes", "--json").json["id"]
+    done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
+    assert "✓ Done: may be paid: $10089.90 to the client rich-bank of rich" in done.out
+    desk.run()
+    assert desk.operations.story(order_id).status == "FILLED"
 
 
 def test_what_was_proposed_by_mistake_is_dismissed(desk: Desk, ann: Owner, ask: Ask) -> None:

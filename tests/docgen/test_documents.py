@@ -10,9 +10,9 @@ import pytest
 from openapi_spec_validator import validate
 
 from common import keys
-from common.domain import proposals
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
+from common.domain.proposals import model as proposals
 from common.errors import Refusal
 from common.http import problem
 from docgen import documents, openapi, states, told

@@ -485,6 +485,15 @@ def test_the_limit_bounds_a_fill_also_where_the_band_does_not_reach_it() -> None
     assert Bounds.of(Price(80), price, 1_000, 200, buys=True) == Bounds(Price(80), Price(80), 200)
 
 
+def test_an_order_from_before_there_were_bounds_is_bounded_by_its_limit(desk: Desk) -> None:
+    place(desk)
+    (kept,) = [item for item in desk.dynamo.items() if item["SK"]["S"] == "VENUE#1"]
+    later = ("lowest_price", "highest_price", "fee_max_bps")
+    older = {name: value for name, value in kept.items() if name not in later}
+    desk.dynamo.put_item(TableName="desk", Item=older)
+    assert there(desk).bounds == Bounds(Price(90), Price(100), 200)
+
+
 UNBELIEVABLE: Mapping[str, dict[str, Any]] = {
     "more than was asked": {"executed": Quantity("1.001", "SOL")},
     "above the limit": {"gross": Money("100.02")},

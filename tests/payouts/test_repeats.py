@@ -19,8 +19,8 @@ from tests.seen import around, attempts, before_next_write, begin, decided, paid
 
 
 class SlowBank:
-    """It takes the first credit, answers nothing, and books it `seconds` later, or never; what it is sent meanwhile,
-    and `refusals` more times, it refuses."""
+    """It takes the first credit, answers nothing, and books it `seconds` later; what it is sent meanwhile it refuses.
+    Without `seconds` it never books it, and refuses it so many times."""
 
     def __init__(self, desk: Desk, seconds: float | None, refusals: int = 1) -> None:
         self._desk, self._seconds, self._refusals = desk, seconds, refusals
@@ -34,7 +34,7 @@ class SlowBank:
         if len(self.sent_at) == 1:
             self._taken = asked
             raise BankUnavailable("no answer", what="timeout")
-        if self._refusals > 0:
+        if self._taken is not None and (self._seconds is not None or self._refusals > 0):
             self._refusals -= 1
             raise BankRefused("the bank refuses the credit: in process", bank_said="in process")
         return credit(*asked)

@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common import keys
-from common.domain.proposals import Proposal, Terms
+from common.domain.proposals.model import Proposal, Terms
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
 from common.machines import MachineExecution

@@ -11,7 +11,6 @@ from itertools import islice
 
 from common import keys
 from common.domain import acts, audit, clients, timeline, work
-from common.domain import proposals as proposals_store
 from common.domain.acts import Case, PossibleAct
 from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Listing
@@ -21,7 +20,8 @@ from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.store import BankEventItem
-from common.domain.proposals import Proposal
+from common.domain.proposals import store as proposals_store
+from common.domain.proposals.model import Proposal
 from common.domain.timeline import TimelineEvent
 from common.domain.work import WaitingItem
 from common.machines import MachineExecution, Machines

@@ -16,7 +16,7 @@ from common.domain.payouts import evidence as payout_evidence
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Payout
 from common.domain.payouts.model import Evidence as BankEvidence
-from common.domain.proposals import Proposal, Terms
+from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
 from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write

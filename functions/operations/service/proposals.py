@@ -6,13 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from common.domain import acts, audit, proposals, timeline, work
+from common.domain import acts, audit, timeline, work
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
-from common.domain.proposals import AlreadyProposed, Proposal, ProposalDecided, Status, Terms
+from common.domain.proposals import store as proposals
+from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, decided, proposal_id_of
+from common.domain.proposals.store import AlreadyProposed
 from common.domain.timeline import TimelineEvent
 from common.domain.work import Redriven
 from common.keys import PrimaryKey
@@ -47,7 +49,7 @@ class Proposals:
         terms = kind.terms(subject, given)
         says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
         proposal = Proposal(
-            id=proposals.proposal_id(command, subject_id, terms, reference),
+            id=proposal_id_of(command, subject_id, terms, reference),
             command=command,
             subject=subject_id,
             terms=terms,
@@ -84,7 +86,7 @@ class Proposals:
         if proposal.status is Status.CONFIRMED:
             return _decided_already(proposal)
         if proposal.status is not Status.PROPOSED:
-            raise proposals.decided(proposal)
+            raise decided(proposal)
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject)
         says = kind.says(subject, proposal.terms)
         if dry_run:
@@ -110,7 +112,7 @@ class Proposals:
         if proposal.status is Status.DISMISSED:
             return _decided_already(proposal)
         if proposal.status is not Status.PROPOSED:
-            raise proposals.decided(proposal)
+            raise decided(proposal)
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
             item = self.operations.known(proposal.subject)
@@ -148,7 +150,7 @@ class Proposals:
         """Another operator was first: with the same, or with the contrary. Raises ProposalDecided."""
         proposal = proposals.existing(self.operations.table, wanted.id)
         if proposal.status is not wanted.status:
-            raise proposals.decided(proposal)
+            raise decided(proposal)
         return _decided_already(proposal)
 
     def _go_on(self, subject: Subject) -> None:

@@ -1,0 +1,90 @@
+"""What an operator proposes: its id, what it says, and who may confirm it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from common import keys
+from common.errors import Conflict, NotFound, Refusal
+from common.idempotency import derived_id
+
+Terms = Mapping[str, str]  # what is said to have happened: texts, by the names that they have on the wire
+
+
+class ProposalNotFound(NotFound):
+    """Nobody has proposed anything under this id."""
+
+
+class ProposalDecided(Conflict):
+    """The proposal is confirmed or dismissed already."""
+
+
+class OwnProposal(Conflict):
+    """The operator who proposed it can not confirm it: another operator does."""
+
+
+class Status(StrEnum):
+    PROPOSED = "PROPOSED"
+    CONFIRMED = "CONFIRMED"
+    DISMISSED = "DISMISSED"
+
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.PROPOSED: {Status.CONFIRMED, Status.DISMISSED},
+    Status.CONFIRMED: {Status.PROPOSED},
+    Status.DISMISSED: {Status.PROPOSED},
+}
+OPERATORS_ONLY = {(before, after) for before, moves in TRANSITIONS.items() for after in moves}
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """An act (`command`, as the command line has it) upon `subject`, which a second operator may confirm. `reference`
+    is where others can look up what the `terms` say: a statement's number, the exchange's order id, a letter."""
+
+    id: str
+    command: str
+    subject: str
+    terms: Terms
+    reference: str | None
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    status: Status = Status.PROPOSED
+    decided_by: str | None = None
+    decided_at: datetime | None = None
+
+    def __str__(self) -> str:
+        return f"{self.command} {self.subject}: {self.told}"
+
+    @property
+    def told(self) -> str:
+        """What is said to have happened, and by which reference."""
+        told = [f"{name} {value}" for name, value in self.terms.items()]
+        return ", ".join(told + ([] if self.reference is None else [f"reference {self.reference}"]))
+
+    @property
+    def operators(self) -> str:
+        """Who has proposed it, and who has decided it."""
+        return f"{self.proposed_by} and {self.decided_by}"
+
+    def why_not_confirmed(self, by: str) -> Refusal | None:
+        """Why this operator can not confirm it; None if he can."""
+        if self.status is not Status.PROPOSED:
+            return decided(self)
+        if self.proposed_by == by:
+            return OwnProposal(f"{by} has proposed it: another operator confirms it", id=self.id)
+        return None
+
+
+def proposal_id_of(command: str, subject: str, terms: Terms, reference: str | None) -> str:
+    told = (f"{name}={value}" for name, value in sorted(terms.items()))
+    return derived_id(keys.PROPOSAL, command, subject, *told, f"reference={reference or ''}")
+
+
+def decided(proposal: Proposal) -> Refusal:
+    """The refusal of one that is decided already."""
+    return ProposalDecided(f"it was {proposal.status.lower()} by {proposal.decided_by} already", id=proposal.id)
