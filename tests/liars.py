@@ -390,7 +390,7 @@ class LyingBank:
         """Which of its words are false. What is PENDING now may still come to what it says."""
         if told.state is State.FAILED and true.state is not State.FAILED:
             self.denied.add(true.reference_id)
-        if told.state is State.COMPLETED and (true.state, true.amount) != (told.state, told.amount):
+        if told.state is State.COMPLETED and replace(told, failure_code=None) != true:
             self.claimed.add(true.reference_id)
 
     def _references(self) -> Sequence[str]:
