@@ -374,9 +374,7 @@ class LyingBank:
         if self._lies("another account"):
             told = replace(told, account_id="acc-bob" if told.account_id != "acc-bob" else "acc-ann")
         if self._lies("another reference"):
-            told = replace(
-                told, reference_id=chance.choice(["nothing of ours", f"S{'A' * 25}-01", *self._references()])
-            )
+            told = replace(told, reference_id=self._another_reference(told))
         if self._lies("amounts that can not be written"):
             told = replace(told, amount=Money(chance.choice(STRANGE_MONEY)))
         if self._lies("it has failed"):
@@ -391,7 +389,13 @@ class LyingBank:
         if told.state is State.FAILED and true.state is not State.FAILED:
             self.denied.add(true.reference_id)
         if told.state is State.COMPLETED and replace(told, failure_code=None) != true:
-            self.claimed.add(true.reference_id)
+            self.claimed |= {true.reference_id, told.reference_id}
+
+    def _another_reference(self, told: Adjustment) -> str:
+        """That of a credit which is just like it, if there is one."""
+        alike = [ref for ref, asked in self.asked.items() if asked == (told.account_id, told.amount)]
+        others = [ref for ref in alike if ref != told.reference_id]
+        return self._chance.choice(others or ["nothing of ours", f"S{'A' * 25}-01", *self._references()])
 
     def _references(self) -> Sequence[str]:
         return [record.terms.reference_id for record in self._books.records()]

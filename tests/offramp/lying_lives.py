@@ -97,7 +97,7 @@ class LyingLife(Life):
             self._tell(f"{name} cashes out {quantity}")
             self._insist(lambda: desk.cash_out(owner, quantity, key=key))
         else:
-            amount = Money(f"{chance.randint(1, 50)}.{chance.randint(0, 50):02d}")  # above .50 cents are magic
+            amount = chance.choice([Money(20), Money(f"{chance.randint(1, 50)}.{chance.randint(0, 50):02d}")])
             self._tell(f"{name} withdraws ${amount}")
             self._insist(lambda: desk.accounts.withdraw(owner, key, amount, f"{name}-bank"))
 
