@@ -85,7 +85,10 @@ class Operators:
             "gross": str(Money(executed.gross)),
             "fee": str(Money(executed.fee)),
         }
-        return self._together(story.id, "work decide-order", told, LINE)
+        # What is true and beyond all bounds is not believed of them either: then nothing was executed for the customer,
+        # and what was is the desk's.
+        nothing = {"executed": "0", "gross": "0.00", "fee": "0.00"}
+        return any(self._together(story.id, "work decide-order", said, LINE) for said in (told, nothing))
 
     def _void(self, story: Story, acts: set[str]) -> bool:
         if "offramp void" in acts:
