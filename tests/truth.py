@@ -9,14 +9,14 @@ the bank has booked:
 The desk hears only what it is told. What no one can find out may cost it so much, and no more: for what is executed, a
 price from the limit to `BAND` above the market's, and a fee of up to `FEE` of that, paid or got back; each sum to the
 cent. Whoever is told that more was executed than was has the coins for it. A bank that denies a credit for good and
-pays it, says that it has paid and has not, or pays more than it was asked for, breaks its word: that is counted.
+pays it, says that it has paid and has not, or pays more than it was asked for, owes it itself.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 from typing import Any
@@ -63,7 +63,6 @@ class Truth:
     desk: Desk
     exchange: LyingExchange
     bank: LyingBank | None = None
-    broken: Counter[str] = field(default_factory=Counter)  # words of the bank, by what they came to
 
     def executed(self, order_id: str, number: int) -> Executed:
         """Of the order that was placed for it as `number`. What was placed before and given up is nobody's."""
@@ -175,14 +174,12 @@ class Truth:
         order_id, due, paid = order["PK"], order["total_amount"], self.paid(order["PK"])
         its_own = sum((more for _, more in self._credits(f"{order_id}-")), Decimal(0))
         left = due + its_own if order["status"] in UNPAID else spent + max(beyond, its_own)
-        if paid > left:
-            if not self._has(order, self.bank.denied):
-                yield f"paid but not earned: the bank has paid ${paid} of {order_id}, and ${left} were to be paid"
-            self.broken["denied and paid"] += 1
-        if order["status"] not in UNPAID and paid < spent:
-            if not self._has(order, self.bank.claimed):
-                yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
-            self.broken["claimed and not paid"] += 1
+        denied = sum((self.booked(ref) for ref in self.bank.denied if ref.startswith(order_id)), Decimal(0))
+        if paid - denied > left:
+            yield f"paid but not earned: the bank has paid ${paid} of {order_id}, and ${left} were to be paid"
+        short = order["status"] not in UNPAID and paid < spent
+        if short and not self._has(order, self.bank.claimed):
+            yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
         if due > self.desk.payout_max.usd and order.get("approved_amount") != due:
             asked = [r for r in self.desk.world.simulated.records() if r.terms.reference_id.startswith(order_id)]
             if asked:

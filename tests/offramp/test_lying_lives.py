@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 
 from tests.depth import deep
-from tests.offramp.lying_lives import live
+from tests.offramp.lying_lives import LyingLife, live
 
 BLOCK = deep(everyday=160, full=800)
 
@@ -15,3 +15,12 @@ BLOCK = deep(everyday=160, full=800)
 def test_in_a_life_of_lies_nothing_is_paid_that_was_not_earned(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         live(seed)
+
+
+def test_a_seed_is_the_same_life_of_lies_again() -> None:
+    def lived(seed: int) -> tuple[object, ...]:
+        life = LyingLife(seed)
+        life.live()
+        return life.told, life.desk.dynamo.items()
+
+    assert lived(48) == lived(48) != lived(39)
