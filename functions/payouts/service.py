@@ -12,6 +12,7 @@ from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
 from common.domain.payouts.model import (
     ABANDONED_SECONDS,
+    NEVER_BOOKED_SECONDS,
     WITHDRAWAL,
     Attempt,
     AttemptStatus,
@@ -98,14 +99,16 @@ class PayoutActs:
         if attempt is None or not is_abandonable(attempt):
             raise nothing
         at = self.payouts.now()
-        due_at = at + timedelta(seconds=ABANDONED_SECONDS) + work.SOON
+        due_at = at + timedelta(seconds=NEVER_BOOKED_SECONDS + ABANDONED_SECONDS) + work.SOON
         told = f"a last look at the bank for attempt {attempt.number}, abandoned"
         writes = [
             store.abandon(attempt, at, nothing),
             store.go_on(payout, at, due_at, told),
             store.event(payout, payout.status, f"attempt {attempt.number} abandoned: {reason}", operator, at),
         ]
-        says = f"attempt {attempt.number} is sent no more; if the bank still does not know it in two minutes, rejected"
+        says = (
+            f"attempt {attempt.number} is sent no more; if the bank still does not know it ten minutes later, rejected"
+        )
         return self._do(payout, payout.status, says, "abandon-attempt", writes, reason, operator, dry_run=dry_run)
 
     def _do(

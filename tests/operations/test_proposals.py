@@ -16,7 +16,7 @@ from common.domain import work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import Evidence
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.domain.payouts.model import ABANDONED_SECONDS, AttemptStatus, EventOutcome
+from common.domain.payouts.model import NEVER_BOOKED_SECONDS, AttemptStatus, EventOutcome
 from common.domain.proposals.model import OwnProposal, ProposalDecided, ProposalNotFound
 from common.domain.work import Unfinished
 from common.errors import Unavailable
@@ -349,17 +349,23 @@ class TestPayouts:
         with pytest.raises(NotProposable, match="abandon-attempt` first"):
             propose(desk, thing_id, paid="0.00")
         desk.by_hand("abandon", thing_id)
-        desk.clock.forward(seconds=ABANDONED_SECONDS - 1)
-        with pytest.raises(NotProposable, match="may still be on its way"):
+        desk.clock.at = attempts(desk, thing_id)[0].sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS - 1)
+        with pytest.raises(NotProposable, match="may still be on its way, or be booked"):
             propose(desk, thing_id, paid="0.00")
         desk.clock.forward(seconds=1)
         assert "is rejected, as never paid" in propose(desk, thing_id, paid="0.00").says
+
+    def test_more_than_twice_what_was_sent_is_a_slip(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        with pytest.raises(EvidenceNotBelieved, match=r"more than twice the \$99.90 of attempt 1"):
+            propose(desk, order_id, paid="199.81")
+        assert propose(desk, order_id, paid="199.80").done
 
     def test_what_was_never_paid_goes_where_an_operator_says(self, desk: Desk, ann: Owner) -> None:
         """No machine sends it again: the bank has not said what is in its way."""
         order_id = awaiting(desk, ann)
         desk.by_hand("abandon", order_id)
-        desk.clock.forward(seconds=ABANDONED_SECONDS)
+        desk.clock.forward(seconds=NEVER_BOOKED_SECONDS)
         decided(desk, order_id, paid="0.00")
         assert attempts(desk, order_id)[0].status is AttemptStatus.REJECTED
         waits_for = waits_for_person(desk, order_id)
@@ -407,7 +413,7 @@ class TestPayouts:
         """Whatever it has paid: until a person has looked, nobody sends the dollars anywhere."""
         order_id = awaiting(desk, ann)
         desk.by_hand("abandon", order_id)
-        desk.clock.forward(seconds=ABANDONED_SECONDS)
+        desk.clock.forward(seconds=NEVER_BOOKED_SECONDS)
         decided(desk, order_id, paid="0.00")
         desk.world.machines.run()
         desk.interventions.redrive(order_id, "the bank is asked again", "olga", dry_run=False)

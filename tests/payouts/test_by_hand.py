@@ -10,7 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import ClientKind, ClientStatus
 from common.domain.ledger.model import TransactionType
-from common.domain.payouts.model import ABANDONED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
+from common.domain.payouts.model import NEVER_BOOKED_SECONDS, PayoutNotFound, PayoutUnsettled, Stage
 from common.errors import Refusal
 from common.money import Money
 from common.operator_outcome import OperatorOutcome
@@ -340,9 +340,9 @@ def test_an_attempt_that_is_abandoned_and_never_reached_the_bank_is_rejected(des
     order_id = unsent(desk, ann)
     refused(desk, PayoutUnsettled, "give_back", order_id)
     move(desk, "abandon", order_id)
-    abandoned_at = desk.clock.at
     desk.run(until=lambda: decided(desk, order_id) == ["REJECTED"])
-    assert desk.clock.at - abandoned_at >= timedelta(seconds=ABANDONED_SECONDS)
+    (attempt,) = attempts(desk, order_id)
+    assert desk.clock.at - attempt.sent_at >= timedelta(seconds=NEVER_BOOKED_SECONDS)
     assert attempts(desk, order_id)[0].failure_code == "abandoned by an operator; it never reached the bank"
     desk.run()
     assert desk.world.simulated.records() == []

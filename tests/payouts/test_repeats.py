@@ -207,3 +207,15 @@ def test_what_is_abandoned_is_not_sent_again(desk: Desk, ann: Owner) -> None:
     assert begin(desk, order_id) is Stage.AWAIT
     desk.run()
     assert decided(desk, order_id) == ["REJECTED", "COMPLETED"]
+
+
+def test_what_is_abandoned_and_booked_late_is_paid_once(desk: Desk, ann: Owner) -> None:
+    """That a person has abandoned it says nothing of what the bank may still book."""
+    order_id = refused(desk, ann)
+    (attempt,) = attempts(desk, order_id)
+    desk.by_hand("abandon", order_id, "the bank never had it", "olga", dry_run=False)
+    desk.clock.forward(seconds=ABANDONED_SECONDS)
+    unclear(desk, order_id)
+    desk.world.simulated.credit(attempt.reference_id, attempt.account_id, attempt.amount, "booked late")
+    desk.run()
+    assert decided(desk, order_id) == ["COMPLETED"]

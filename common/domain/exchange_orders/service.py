@@ -315,7 +315,7 @@ class ExchangeOrders:
         self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
     ) -> ExchangeOrder:
         """`exchange_order_id` is how the exchange names it, if it does; of an order that only evidence knew of, that is
-        news."""
+        news. Raises NotBelieved: it is another one of ours."""
         named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
         claim = [] if named == order else [store.claim(named)]
 
@@ -327,6 +327,8 @@ class ExchangeOrders:
             except ExchangeOrderMoved:
                 log.info("ended meanwhile", extra={"order_id": order.order_id})
                 return self.existing(order.order_id, order.number)
+            except ExchangeOrderTaken as taken:
+                raise not_believed(named, taken.detail) from taken
             return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
         return self._written(order, parent, end)

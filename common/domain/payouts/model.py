@@ -200,6 +200,10 @@ class Attempt:
         """Has a person abandoned it, so long ago that whoever was sending it has ended?"""
         return self.abandoned_at is not None and now >= self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
 
+    def is_booked_by_nobody(self, now: datetime) -> bool:
+        """Has the bank besides had its time to book what it was sent?"""
+        return self.is_sent_by_nobody(now) and now >= self.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS)
+
 
 @dataclass(frozen=True)
 class Evidence:

@@ -151,6 +151,7 @@ class Payouts:
         if attempt.abandoned_at is not None:
             if not attempt.is_sent_by_nobody(self.now()):
                 raise PayoutUnclear("the attempt was abandoned just now and may still be on its way to the bank")
+            self._must_be_unbooked(attempt, asked_at)
             return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
@@ -172,7 +173,7 @@ class Payouts:
             except AttemptMoved:
                 log.info("moved meanwhile", extra={"order_id": attempt.order_id})
         if missed is not Miss.SECOND:
-            raise PayoutUnclear("the bank has refused to have the attempt again, and may still book what it was sent")
+            raise PayoutUnclear("the bank does not know the attempt, and may still book what it was sent")
 
     def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
         """Under the same reference. Of what was sent before, nothing will be booked any more if the bank has refused a

@@ -106,13 +106,17 @@ class PayoutDecision:
         if str(attempt.number) != number:
             raise NotProposable(f"it was about attempt {number}, and now attempt {attempt.number} is", id=subject.id)
         if paid == ZERO:
-            if not attempt.is_sent_by_nobody(subject.case.now):
+            if not attempt.is_booked_by_nobody(subject.case.now):
                 raise NotProposable(
-                    f"attempt {number} may still be on its way to the bank: `{payout.kind.command} abandon-attempt` "
-                    "first, and this two minutes later",
+                    f"attempt {number} may still be on its way, or be booked: `{payout.kind.command} abandon-attempt` "
+                    "first, and this ten minutes after it was sent",
                     id=subject.id,
                 )
             return f"attempt {number} is rejected, as never paid; where the held ${held} go is decided then"
+        if paid > held + held:
+            raise EvidenceNotBelieved(
+                f"${paid} is more than twice the ${held} of attempt {number}: is it a slip?", id=subject.id
+            )
         told = f"is {payout.kind.paid}: the bank has paid ${paid} of attempt {number}"
         if paid < held:
             return f"{told}, and ${held - paid} are free on the customer's balance"
