@@ -980,14 +980,13 @@ def test_the_id_of_an_order_that_only_evidence_knew_of_is_claimed_late(desk: Des
 
 def test_an_order_that_only_evidence_knew_of_is_never_another_of_ours(desk: Desk) -> None:
     """What the exchange tells under another order's id is not believed, and evidence decides."""
-    at(desk, SENT)
+    filled_at(desk, SENT)
     gone(desk)
     opened = resolve(desk.at_exchange, give(desk, evident(desk)), THING)
     desk.world.exchange = desk.world.fake
-    desk.world.fake.place(Ticket(Side.BUY, opened.quantity, opened.limit_price, opened.client_order_id))
     (placed,) = at_the_exchange(desk)
     desk.table.write(store.claim(replace(opened, order_id="Y" + "A" * 25, exchange_order_id=str(placed.order_id))))
-    assert cancel(desk.at_exchange, opened, THING).status is FINAL
+    assert poll(desk.at_exchange, opened, THING).status is there(desk).status is FINAL
     assert there(desk).exchange_order_id is None
 
 
