@@ -299,9 +299,9 @@ TOLD: dict[str, Told] = {
     ),
     "decide_payout": Told(
         {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable),
+        (NothingKnown, NotProposable, EvidenceNotBelieved),
         examples={
-            "less the bank's fee": {"paid": "49.00", "reference": "statement 47, line 11", **_BY_HAND},
+            "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },
     ),
     "confirm": Told(

@@ -175,7 +175,8 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             return
         self.desk.world.simulated.set_outcome("pending")
         self.desk.world.machines.run()
-        paid, act = max(Money("0.01"), amount + Money(more)), self.desk.proposals
+        paid = max(Money("0.01"), min(amount + Money(more), amount + amount))
+        act = self.desk.proposals
         told = {"paid": str(paid)}
         said = act.propose("work decide-payout", transfer_id, told, "line 11", "its books", "olga", dry_run=False)
         act.confirm(said.id, "line 11 says so", "otto", dry_run=False)

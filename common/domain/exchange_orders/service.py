@@ -220,8 +220,7 @@ class ExchangeOrders:
         return self._asked_of_open(order, parent, cancelled)
 
     def look_again(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
-        """The last look for a NEVER or LOST order. What turns up is cancelled, and a person's; so is what has TURNED_UP
-        already.
+        """The last look for a NEVER or LOST order. What turns up, or has TURNED_UP, is cancelled, and a person's.
 
         Raises ExchangeUnavailable, Busy.
         """
@@ -314,8 +313,7 @@ class ExchangeOrders:
     def _final(
         self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
     ) -> ExchangeOrder:
-        """`exchange_order_id` is how the exchange names it, if it does; of an order that only evidence knew of, that is
-        news. Raises NotBelieved: it is another one of ours."""
+        """`exchange_order_id`: how the exchange names it, if it does. Raises NotBelieved: it is another one of ours."""
         named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
         claim = [] if named == order else [store.claim(named)]
 
