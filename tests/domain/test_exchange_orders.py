@@ -813,6 +813,13 @@ def give(desk: Desk, evidence: Evidence) -> ExchangeOrder:
     return there(desk)
 
 
+def overdue(desk: Desk) -> ExchangeOrder:
+    """The exchange should have ended the order by now, also since there is evidence."""
+    order, now = there(desk), desk.clock.at
+    desk.clock.at = max(order.overdue_at, now + timedelta(seconds=CANCEL_SECONDS))
+    return order
+
+
 def gone(desk: Desk) -> None:
     """The exchange never answers again."""
     desk.world.exchange = around(desk.world.fake, order=unavailable, find=unavailable, cancel=unavailable)
@@ -856,10 +863,10 @@ NO_ANSWER = pytest.mark.parametrize(
 def test_evidence_decides_where_the_exchange_gives_no_answer_to_believe(
     desk: Desk, exchange: Callable[[Desk], None], act: Act, status: Status, executed: str, after: Status
 ) -> None:
-    order = filled_at(desk, status)
+    filled_at(desk, status)
     exchange(desk)
-    order = give(desk, evident(desk, executed))
-    moved = act(desk.at_exchange, order, THING)
+    give(desk, evident(desk, executed))
+    moved = act(desk.at_exchange, overdue(desk), THING)
     assert (moved.status, moved) == (after, there(desk))
     word, why, _ = told(desk)
     expected = {
@@ -954,6 +961,37 @@ def test_what_is_not_overdue_is_not_decided_by_evidence_while_it_works(desk: Des
         refuses(desk, Unavailable, act, there(desk))
 
 
+@pytest.mark.parametrize("executed", ["0", "1"])
+def test_one_silence_of_the_exchange_does_not_make_evidence_decide(desk: Desk, executed: str) -> None:
+    """It may go on with the order. What it says next counts."""
+    filled_at(desk, OPEN)
+    gone(desk)
+    given = give(desk, evident(desk, executed))
+    refuses(desk, ExchangeUnavailable, poll, given)
+    assert there(desk).status is OPEN
+
+
+def test_what_evidence_ends_and_still_rests_is_cancelled(desk: Desk) -> None:
+    """What the exchange says of it can not be believed: so it rests beyond its time, and would fill for nobody."""
+    place(desk)
+    unfaithful(desk)
+    give(desk, evident(desk, "0"))
+    assert poll(desk.at_exchange, there(desk), THING).status is LOST
+    assert at_the_exchange(desk)[-1].status is AtTheExchange.CANCELED
+
+
+def test_a_look_of_before_evidence_leaves_the_order_alone(desk: Desk) -> None:
+    """It tells the id of an order that evidence has opened without one."""
+    before = at(desk, SENT)
+    gone(desk)
+    give(desk, evident(desk))
+    opened = resolve(desk.at_exchange, there(desk), THING)
+    desk.world.exchange = desk.world.fake
+    desk.world.fake.place(Ticket(Side.BUY, opened.quantity, opened.limit_price, opened.client_order_id))
+    assert look(desk.at_exchange, before, THING).status is OPEN
+    assert at_the_exchange(desk)[-1].status is AtTheExchange.NEW
+
+
 def test_an_order_that_was_never_answered_is_filled_by_evidence_alone(desk: Desk) -> None:
     """Two steps: as if the exchange had told of it, then of its fill. The exchange has no id for it."""
     filled_at(desk, SENT)
@@ -961,7 +999,7 @@ def test_an_order_that_was_never_answered_is_filled_by_evidence_alone(desk: Desk
     order = give(desk, evident(desk))
     opened = resolve(desk.at_exchange, order, THING)
     assert (opened.status, opened.exchange_order_id, told(desk)[1]) == (OPEN, None, "OPEN None")
-    assert poll(desk.at_exchange, opened, THING).status is there(desk).status is FINAL
+    assert poll(desk.at_exchange, overdue(desk), THING).status is there(desk).status is FINAL
 
 
 def test_the_id_of_an_order_that_only_evidence_knew_of_is_claimed_late(desk: Desk) -> None:
@@ -995,7 +1033,8 @@ def test_what_evidence_has_ended_is_still_looked_for_once_more(desk: Desk, act: 
     """The exchange may contradict it; and newer evidence ends that look too, where it stays silent."""
     order = filled_at(desk, status)
     gone(desk)
-    order = act(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    give(desk, evident(desk, "0"))
+    order = act(desk.at_exchange, overdue(desk), THING)
     refuses(desk, ExchangeUnavailable, look_again, there(desk))
     assert there(desk).status is order.status
     again = give(desk, evident(desk, "0"))
@@ -1005,7 +1044,8 @@ def test_what_evidence_has_ended_is_still_looked_for_once_more(desk: Desk, act: 
 def test_an_exchange_that_is_back_contradicts_evidence_in_the_last_look(desk: Desk) -> None:
     filled_at(desk, OPEN)
     gone(desk)
-    lost = poll(desk.at_exchange, give(desk, evident(desk, "0")), THING)
+    give(desk, evident(desk, "0"))
+    lost = poll(desk.at_exchange, overdue(desk), THING)
     desk.world.exchange = desk.world.fake
     assert look_again(desk.at_exchange, lost, THING).status is there(desk).status is TURNED_UP
 
@@ -1022,7 +1062,7 @@ def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: s
     order = place(desk, FILLS)
     gone(desk)
     give(desk, evident(desk, executed, gross, fee))
-    assert poll(desk.at_exchange, there(desk), THING).status is order.status is there(desk).status
+    assert poll(desk.at_exchange, overdue(desk), THING).status is order.status is there(desk).status
     assert told(desk)[1].startswith("what olga and oleg say of it is not believed: it tells ")
 
 

@@ -61,6 +61,15 @@ class Answers:
         except ExchangeOrderUnknown as unknown:
             raise contradiction(order) from unknown
 
+    def cancel_rest(self, order: ExchangeOrder, exchange_order_id: str | None) -> None:
+        """What rests of an order that has ended for us would fill for nobody. Asked once, where the order is."""
+        if exchange_order_id is None or self.exchange().name != order.exchange:
+            return
+        try:
+            self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
+        except (ExchangeOrderUnknown, ExchangeUnavailable) as silent:
+            log.warning("it may rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
+
     def executed(self, order: ExchangeOrder) -> Quantity:
         """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable, also when what it says is
         not believed."""

@@ -256,8 +256,7 @@ class ExchangeOrders:
             seen = self.answers.report(order)
             return then(seen)
         except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable, ExchangeOrderNotFilled) as trouble:
-            goes_on = seen is not None and not seen.final and order.should_have_ended(self.now())
-            if evidence is not None and (seen is None or goes_on or isinstance(trouble, NotBelieved)):
+            if evidence is not None and _is_no_answer(order, seen, trouble, self.now()):
                 return self._decided(order, parent, evidence)
             if isinstance(trouble, NotBelieved):
                 return self._stopped(order, parent, trouble.why)
@@ -278,8 +277,10 @@ class ExchangeOrders:
                 never = self._given_up(order, Status.NEVER, NOT_EXECUTED)
                 return self._give_up(order, parent, never, parent.on_never)
             case Status.OPEN if executed:
+                self.answers.cancel_rest(order, order.exchange_order_id)
                 return self._final(order, parent, evidence.fill)
             case Status.OPEN:
+                self.answers.cancel_rest(order, order.exchange_order_id)
                 lost = self._given_up(order, Status.LOST, NOT_EXECUTED)
                 return self._give_up(order, parent, lost, lambda child: parent.on_lost(child, told, evidence.operators))
             case _ if executed:
@@ -303,11 +304,11 @@ class ExchangeOrders:
         now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
         if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
             now = self._turned_up(now, parent, exchange_order_id)
-        elif now.exchange_order_id == exchange_order_id:
+        elif now.exchange_order_id in (None, exchange_order_id):  # None: evidence has opened it
             return now
         else:  # somebody has found another one by our id
             _count_turned_up(now, exchange_order_id)
-        self._cancel_turned_up(now, exchange_order_id)
+        self.answers.cancel_rest(now, exchange_order_id)
         return now
 
     def _final(
@@ -382,13 +383,6 @@ class ExchangeOrders:
         again = replace(order, updated_at=self.now())
         return self._moved(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
 
-    def _cancel_turned_up(self, order: ExchangeOrder, exchange_order_id: str) -> None:
-        """What rests would fill for nobody. Asked once: a person looks at the order anyway."""
-        try:
-            self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
-        except (ExchangeOrderUnknown, ExchangeUnavailable) as silent:
-            log.warning("it may rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
-
     def _moved(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
         """Write a move to `after`; the order as it is then, whoever has moved it."""
         try:
@@ -397,6 +391,17 @@ class ExchangeOrders:
             log.info("moved meanwhile", extra={"order_id": after.order_id})
             return self.existing(after.order_id, after.number)
         return after
+
+
+def _is_no_answer(order: ExchangeOrder, seen: OrderReport | None, trouble: Exception, now: datetime) -> bool:
+    """Does the exchange say nothing that could be taken for its answer? So it is with what can not be believed, and
+    with an order that it does not know. Of one that it has, silence and "it goes on" count once it should have ended.
+    """
+    if isinstance(trouble, (NotBelieved, ExchangeOrderUnknown)):
+        return True
+    if seen is None and order.status is not Status.OPEN:
+        return True
+    return (seen is None or not seen.final) and order.should_have_ended(now)
 
 
 def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:

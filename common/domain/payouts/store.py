@@ -183,6 +183,7 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
         _order(payout),
         item.status.set(kind.paying),
         item.attempts.set(Decimal(attempt.number)),
+        item.awaits_approval.remove(),
         item.updated_at.set(at),
         *work.waits(
             kind.row,
@@ -311,19 +312,22 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
 
 
 def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str) -> Write:
-    """The order waits for its next attempt; without a time for it, for a person before. Refused with AttemptMoved."""
+    """The order waits for its next attempt; for a person before, if there is no time for it, or if one was asked for
+    already: what the bank says then does not clear up what it has said. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
     waits_for = f"the attempt after {number}, which was rejected: {why}"
-    if payout.disputed or next_at is None:
+    if payout.disputed or payout.needs_person or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
+        for_whom: Condition = item.open_work.exists()
     else:
         due_at = next_at + work.SOON
         actions = work.waits(kind.row, payout.order_id, now=at, due_at=due_at, waits_for=waits_for)
+        for_whom = item.open_work == work.partition(kind.row, payout.order_id)  # nobody has asked for a person
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
         *actions,
-        when=(item.status == kind.paying) & _counted(number) & _dispute_as_read(payout),
+        when=(item.status == kind.paying) & _counted(number) & _dispute_as_read(payout) & for_whom,
         otherwise=AttemptMoved("the order is not being paid"),
     )
 

@@ -54,6 +54,7 @@ class Selling:
             store.fail(self.order, after, look_at=child.look_at),
             ledger.release_asset(self.order.owner, self.order.quantity, at),
             store.event(after, self.order.status, why, by, at),
+            *self.also,
         ]
 
     def on_final(self, _: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
