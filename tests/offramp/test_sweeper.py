@@ -206,6 +206,7 @@ def test_parked_events_are_counted_and_those_without_an_attempt_are_tried_again(
     assert sweep(desk) == Swept(0, 0, 3, 0, needs_person=1)
     desk.world.simulated.set_outcome(Outcome.PENDING, times=1)
     desk.events.receive(told(desk, f"{order_id}-01", "fail"))
+    desk.world.machines.run()
     desk.interventions.redrive(order_id, "it has not paid the dollar either", "olga", dry_run=False)
     desk.run(until=lambda: len(attempts(desk, order_id)) == 2)
     assert (sweep(desk), sweep(desk)) == (Swept(0, 0, 2, 1), Swept(0, 0, 2, 0))
