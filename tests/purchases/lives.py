@@ -258,7 +258,8 @@ class Life:
             "price_age_max_seconds": chance.choice([120, 120, 1_000_000]),
             "precision": chance.choice([9, 9, 6, 3, 2]),
         }
-        self.desk.list_exchange_asset(**rules)
+        # Here the exchange tells the truth, at prices far from the desk's: `lying_lives` is about what is doubted.
+        self.desk.list_exchange_asset(fill_band_bps=5_000, **rules)
         self._tell(f"rules: {rules}")
         fee_asset = chance.choice([None, None, None, "USDT", "BTC"])
         venue = self.desk.world.venue
