@@ -240,6 +240,8 @@ def beginning() -> tuple[Desk, list[Owner]]:
 class Life:
     """One seed: a desk, and what its people, its exchange and its hosts do."""
 
+    fill_band_bps = 5_000  # the exchange tells the truth, at prices far from the desk's
+
     def __init__(self, seed: int) -> None:
         self.seed, self.chance = seed, Random(seed)
         chance = self.chance
@@ -258,8 +260,7 @@ class Life:
             "price_age_max_seconds": chance.choice([120, 120, 1_000_000]),
             "precision": chance.choice([9, 9, 6, 3, 2]),
         }
-        # Here the exchange tells the truth, at prices far from the desk's: `lying_lives` is about what is doubted.
-        self.desk.list_exchange_asset(fill_band_bps=5_000, **rules)
+        self.desk.list_exchange_asset(fill_band_bps=self.fill_band_bps, **rules)
         self._tell(f"rules: {rules}")
         fee_asset = chance.choice([None, None, None, "USDT", "BTC"])
         venue = self.desk.world.venue

@@ -14,6 +14,7 @@ from functools import partial
 from random import Random
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
+from common.domain.catalogue.model import FILL_BAND_BPS
 from tests import books
 from tests.liars import LyingExchange
 from tests.lives import lived, main
@@ -25,6 +26,8 @@ COMMAND = "python -m tests.purchases.lying_lives"
 
 
 class LyingLife(Life):
+    fill_band_bps = FILL_BAND_BPS
+
     def __init__(self, seed: int) -> None:
         super().__init__(seed)
         world = self.desk.world
