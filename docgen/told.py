@@ -299,7 +299,7 @@ TOLD: dict[str, Told] = {
     ),
     "decide_payout": Told(
         {200: "proposed, or it was already: another operator confirms it"},
-        (NothingKnown, NotProposable, EvidenceNotBelieved),
+        (NothingKnown, NotProposable),
         examples={
             "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },

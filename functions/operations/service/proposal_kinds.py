@@ -113,10 +113,6 @@ class PayoutDecision:
                     id=subject.id,
                 )
             return f"attempt {number} is rejected, as never paid; where the held ${held} go is decided then"
-        if paid > held + held:
-            raise EvidenceNotBelieved(
-                f"${paid} is more than twice the ${held} of attempt {number}: is it a slip?", id=subject.id
-            )
         told = f"is {payout.kind.paid}: the bank has paid ${paid} of attempt {number}"
         if paid < held:
             return f"{told}, and ${held - paid} are free on the customer's balance"
