@@ -12,6 +12,7 @@ import json
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Generic, TypeVar
+from uuid import UUID
 
 from common.errors import Conflict
 from common.keys import Key
@@ -54,3 +55,29 @@ def terms(**asked: str | Decimal | None) -> str:
         if value is not None
     }
     return hashlib.sha256(json.dumps(given).encode()).hexdigest()[:16]
+
+
+def id_of(row: Key, uuid: UUID) -> str:
+    """The row's `id_prefix` and the 26 characters of base32 that spell a uuid: `uuid_of` gives it back."""
+    assert row.id_prefix is not None, f"a {row.entity} has no ids of its own"
+    return row.id_prefix + _spelled(uuid)
+
+
+def uuid_of(thing_id: str) -> UUID:
+    """The uuid that an id of `id_of` spells. Raises ValueError for an id that spells none."""
+    try:
+        uuid = UUID(bytes=base64.b32decode(thing_id[1:] + "=" * 6))
+    except ValueError:
+        raise ValueError(f"{thing_id} spells no uuid") from None
+    if _spelled(uuid) != thing_id[1:]:  # the last two bits of the letters are no part of a uuid
+        raise ValueError(f"{thing_id} spells no uuid")
+    return uuid
+
+
+def derived_uuid(*parts: str) -> UUID:
+    """122 bits of SHA-256 over the parts, as a uuid: for outside systems that want one."""
+    return UUID(bytes=hashlib.sha256("\x1f".join(parts).encode()).digest()[:16], version=5)
+
+
+def _spelled(uuid: UUID) -> str:
+    return base64.b32encode(uuid.bytes).decode().rstrip("=")

@@ -33,6 +33,9 @@ table of this page, and the table that is deployed.
 | book_entry        | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |           |                    |                                    |
 | audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}                |                    |           |                    |                                    |
 | proposal          | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
+| snapshot          | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots |                    | OpenWork                           |
+| outgoing          | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing  |                    | OpenWork                           |
+| output            | OUTPUT#{output_id}                              | RESERVED                       |                    |           |                    |                                    |
 | cursor            | CURSOR#{name}                                   | CURSOR                         |                    |           |                    |                                    |
 | ban               | OUTSIDE#{system}                                | BAN                            |                    |           |                    |                                    |
 
@@ -220,6 +223,10 @@ PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
+SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK,), id_prefix="N", backlog="snapshots")
+OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
+# An output of the custody is spent by one of our outgoing transfers.
+OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
@@ -251,14 +258,18 @@ SCHEMA = [
     BOOK_ENTRY,
     AUDIT_ENTRY,
     PROPOSAL,
+    SNAPSHOT,
+    OUTGOING,
+    OUTPUT,
     CURSOR,
     BAN,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
-# Those in which something may wait for a person: what its machine leaves to one, proposals, and books that differ.
-FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog}))
+# Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, and money
+# at the custody that is nobody's, or that can not be sent.
+FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog, SNAPSHOT.backlog, OUTGOING.backlog}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

@@ -1,0 +1,23 @@
+"""Money at the custody: what came in, and what we send on.
+
+A movement that the custody tells of (a snapshot) is taken once, as an `Incoming` with a disposition: it is HELD for an
+order, EXPECTED (our own money, on its way home), or PARKED, for a person. What leaves is an `Outgoing`. The transaction
+that decides where money goes inserts it, so money that is decided for is nobody else's; a function that holds the spend
+key sends it later.
+
+            ┌─▶ HELD ─────┬─▶ WITHDRAWN    an outgoing takes it to an exchange
+            │             └─▶ REFUNDED     an outgoing takes it back to who paid
+    taken ──┼─▶ REFUNDED                   at once, where nothing can be done with it
+            ├─▶ EXPECTED ───▶ HELD         an order claims what came home to it
+            └─▶ PARKED ───┬─▶ HELD         two operators say whose it is
+                          ├─▶ REFUNDED
+                          └─▶ DESK
+
+    Outgoing:  INTENDED ─▶ SENT ─▶ CONFIRMED ─▶ ARRIVED      of a withdrawal
+                  ▲         ├────────────────▶ ARRIVED       of a transfer
+                  └─────────┴─▶ REFUSED
+
+    model      what these are, what may follow what, and which outputs an outgoing spends
+    store      their items and writes
+    sending    what the sender does with an outgoing
+"""

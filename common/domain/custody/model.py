@@ -1,0 +1,247 @@
+"""What came in at the custody and what goes out. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from uuid import UUID
+
+from common import keys
+from common.errors import Conflict, NotFound
+from common.gateways.custody import Address, Draft, Output, Snapshot, User
+from common.idempotency import derived_id, derived_uuid, id_of
+from common.money import EXACT, Quantity
+
+INPUTS_MAX = (
+    45  # outputs of one asset that an outgoing spends: a transaction has 100 writes, one for each of two assets
+)
+REFUND_MEMO = "Refund:"  # what the memo of a refund begins with; the snapshot's uuid follows
+# A sender that is silent for so long has ended; then another may send the same drafts.
+SENDING_SECONDS = 120
+# What was sent so long ago is known to the custody by now, or never will be.
+NEVER_SENT_SECONDS = 600
+PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
+SHORT_SECONDS_MAX = 1800  # for so long the outputs of an outgoing may be on their way; then a person looks
+
+
+class IncomingNotFound(NotFound):
+    """There is no such snapshot among those that were taken."""
+
+
+class OutgoingNotFound(NotFound):
+    """There is no such outgoing transfer."""
+
+
+class IncomingMoved(Conflict):
+    """The snapshot is not where this could be done to it: somebody else has disposed of it."""
+
+
+class OutgoingMoved(Conflict):
+    """The outgoing transfer is not where this could be done to it."""
+
+
+class Disposition(StrEnum):
+    """What is to become of a snapshot."""
+
+    HELD = "HELD"
+    EXPECTED = "EXPECTED"
+    PARKED = "PARKED"
+    WITHDRAWN = "WITHDRAWN"
+    REFUNDED = "REFUNDED"
+    DESK = "DESK"
+
+
+DISPOSITIONS: dict[Disposition, set[Disposition]] = {
+    Disposition.HELD: {Disposition.WITHDRAWN, Disposition.REFUNDED},
+    Disposition.EXPECTED: {Disposition.HELD, Disposition.PARKED},
+    Disposition.PARKED: {Disposition.HELD, Disposition.REFUNDED, Disposition.DESK},
+    Disposition.WITHDRAWN: {Disposition.HELD},  # an outgoing that was refused has taken nothing
+    Disposition.REFUNDED: set(),
+    Disposition.DESK: set(),
+}
+
+
+class Status(StrEnum):
+    """Of an outgoing."""
+
+    INTENDED = "INTENDED"  # decided; nothing was sent
+    SENT = "SENT"  # its drafts are stored and its outputs reserved: it may have been sent
+    CONFIRMED = "CONFIRMED"  # its chain has it
+    ARRIVED = "ARRIVED"
+    REFUSED = "REFUSED"  # nothing was sent, nor will it be
+
+
+TRANSITIONS: dict[Status, set[Status]] = {
+    Status.INTENDED: {Status.SENT, Status.REFUSED},
+    Status.SENT: {Status.INTENDED, Status.CONFIRMED, Status.ARRIVED, Status.REFUSED},
+    Status.CONFIRMED: {Status.ARRIVED},
+    Status.ARRIVED: set(),
+    Status.REFUSED: set(),
+}
+
+
+class Kind(StrEnum):
+    """What an outgoing is for."""
+
+    REFUND = "REFUND"  # of one snapshot, to whoever paid it
+    FUNDING = "FUNDING"  # an order's asset, to an exchange
+    SURPLUS = "SURPLUS"  # what was paid for fees and not used, to whoever paid it
+    HOME = "HOME"  # what has come back from an exchange, to whoever paid it
+    MERGE = "MERGE"  # small outputs, to ourselves, as one
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """A snapshot that was taken. `order_id` is whose it is, or was; `outgoing_id` what has taken it away."""
+
+    incoming_id: str
+    snapshot: Snapshot
+    disposition: Disposition
+    created_at: datetime
+    updated_at: datetime
+    reason: str
+    order_id: str | None = None
+    outgoing_id: str | None = None
+    needs_person: bool = False
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """Money to be sent, once. `cause` is what it is for: an order's id, or that of the snapshot which it refunds.
+    `attempt` counts from 1: the next begins after a definite no whose cause is ours. `drafts` and `inputs` are those of
+    the attempt, once it is SENT."""
+
+    outgoing_id: str
+    kind: Kind
+    cause: str
+    quantity: Quantity
+    to: User | Address
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    memo: bytes = b""
+    fee: Quantity | None = None
+    attempt: int = 1
+    drafts: tuple[Draft, ...] = ()
+    inputs: tuple[str, ...] = ()
+    sent_at: datetime | None = None
+    refused_at: datetime | None = None  # when a repeat was refused first: what came before may still be sent
+    withdrawal_hash: str | None = None
+    reason: str | None = None
+    needs_person: bool = False
+
+    @property
+    def request_id(self) -> str:
+        """What the custody knows the attempt by."""
+        return str(derived_uuid(self.outgoing_id, str(self.attempt)))
+
+    @property
+    def transaction_hash(self) -> str | None:
+        return self.drafts[0].transaction_hash if self.drafts else None
+
+    @property
+    def looked_at(self) -> datetime:
+        """When the custody is asked for it, by somebody else than who began to send it."""
+        assert self.sent_at is not None
+        return self.sent_at + timedelta(seconds=SENDING_SECONDS)
+
+    def is_sent_by_nobody(self, now: datetime) -> bool:
+        """Has whoever began to send it ended by now?"""
+        return self.sent_at is not None and now >= self.looked_at
+
+    @property
+    def never_sent_at(self) -> datetime:
+        """From when on it never was sent, if the custody does not know it then: it has refused a repeat, and nobody
+        has sent it since."""
+        assert self.refused_at is not None
+        return self.refused_at + timedelta(seconds=NEVER_SENT_SECONDS)
+
+
+def incoming_id(snapshot_id: str) -> str:
+    """Of the custody's snapshot. Raises ValueError for what is no uuid."""
+    return id_of(keys.SNAPSHOT, UUID(snapshot_id))
+
+
+def outgoing_id(kind: Kind, cause: str, asset_id: str, number: int = 1) -> str:
+    """A cause has one outgoing of a kind and an asset; `number` counts those that follow one that was refused."""
+    return derived_id(keys.OUTGOING, kind, cause, asset_id, str(number))
+
+
+def refund(incoming: Incoming, to: User, at: datetime, number: int = 1) -> Outgoing:
+    """All of a snapshot, back to a user."""
+    snapshot = incoming.snapshot
+    return Outgoing(
+        outgoing_id=outgoing_id(Kind.REFUND, incoming.incoming_id, snapshot.quantity.asset_id, number),
+        kind=Kind.REFUND,
+        cause=incoming.incoming_id,
+        quantity=snapshot.quantity,
+        to=to,
+        status=Status.INTENDED,
+        created_at=at,
+        updated_at=at,
+        memo=f"{REFUND_MEMO}{snapshot.snapshot_id}".encode(),
+    )
+
+
+def is_refund_memo(memo: bytes) -> bool:
+    """Is it what somebody writes who gives money back? It is not to be given back again: that would never end."""
+    return memo.lower().startswith(REFUND_MEMO.lower().encode())
+
+
+def total(asset_id: str, outputs: Iterable[Output]) -> Quantity:
+    found = Quantity(0, asset_id)
+    for output in outputs:
+        found += output.quantity
+    return found
+
+
+class Shortage(Exception):
+    """The outputs do not cover what is to be sent. `held` is what all of them are together."""
+
+    def __init__(self, held: Quantity, needed: Quantity) -> None:
+        super().__init__(f"the custody has {held} to spend, and {needed} are needed")
+        self.held = held
+        self.needed = needed
+
+
+class TooManyOutputs(Exception):
+    """They would cover it, but not INPUTS_MAX of them. `smallest` are those to be merged first."""
+
+    def __init__(self, smallest: tuple[Output, ...]) -> None:
+        super().__init__(f"more than {INPUTS_MAX} outputs are needed: the smallest are to be merged first")
+        self.smallest = smallest
+
+
+def choose(outputs: Sequence[Output], needed: Quantity) -> tuple[Output, ...]:
+    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do.
+
+    Raises Shortage, TooManyOutputs.
+    """
+    ordered = sorted(outputs, key=lambda output: (output.quantity.amount, output.sequence))
+    for output in ordered:
+        if output.quantity.amount >= needed.amount:
+            return (output,)
+    chosen: list[Output] = []
+    reached = Decimal(0)
+    for output in reversed(ordered):
+        chosen.append(output)
+        reached = EXACT.add(reached, output.quantity.amount)
+        if reached >= needed.amount:
+            if len(chosen) > INPUTS_MAX:
+                raise TooManyOutputs(tuple(ordered[:INPUTS_MAX]))
+            return tuple(chosen)
+    raise Shortage(Quantity(reached, needed.asset_id), needed)
+
+
+def facts(outgoing: Outgoing) -> dict[str, str]:
+    """What a person reads of an outgoing."""
+    told = {"status": outgoing.status.value, "reason": outgoing.reason or "", "quantity": str(outgoing.quantity)}
+    told["to"] = outgoing.to.user_id if isinstance(outgoing.to, User) else outgoing.to.destination
+    if outgoing.drafts:
+        told["request"] = outgoing.request_id
+    if outgoing.withdrawal_hash is not None:
+        told["hash"] = outgoing.withdrawal_hash
+    return told
