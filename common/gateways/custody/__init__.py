@@ -175,6 +175,11 @@ class Custody(Protocol):
         """Of the custody, as people know it: `mixin`."""
         ...
 
+    @property
+    def user_id(self) -> str:
+        """Of ourselves: who it is that sends, and is paid."""
+        ...
+
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
         """The first PAGE_MAX at or after `since` (a snapshot's `created_at`), in the order of `created_at`; of one
         asset, or of all."""
