@@ -23,8 +23,6 @@ REFUND_MEMO = "Refund:"  # what the memo of a refund begins with; the snapshot's
 SENDING_SECONDS = 120
 # What was sent so long ago is known to the custody by now, or never will be.
 NEVER_SENT_SECONDS = 600
-PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
-SHORT_SECONDS_MAX = 1800  # for so long the outputs of an outgoing may be on their way; then a person looks
 
 
 class IncomingNotFound(NotFound):
@@ -170,6 +168,21 @@ def outgoing_id(kind: Kind, cause: str, asset_id: str, number: int = 1) -> str:
     return derived_id(keys.OUTGOING, kind, cause, asset_id, str(number))
 
 
+def merging(smallest: Sequence[Output], us: User, at: datetime) -> Outgoing:
+    """Small outputs, to ourselves, as one."""
+    quantity = total(smallest[0].quantity.asset_id, smallest)
+    return Outgoing(
+        outgoing_id=derived_id(keys.OUTGOING, Kind.MERGE, *(output.output_id for output in smallest)),
+        kind=Kind.MERGE,
+        cause=smallest[0].output_id,
+        quantity=quantity,
+        to=us,
+        status=Status.INTENDED,
+        created_at=at,
+        updated_at=at,
+    )
+
+
 def refund(incoming: Incoming, to: User, at: datetime, number: int = 1) -> Outgoing:
     """All of a snapshot, back to a user."""
     snapshot = incoming.snapshot
@@ -215,25 +228,27 @@ class TooManyOutputs(Exception):
         self.smallest = smallest
 
 
-def choose(outputs: Sequence[Output], needed: Quantity) -> tuple[Output, ...]:
-    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do.
+def choose(kind: Kind, outputs: Iterable[Output], needed: Quantity) -> tuple[Output, ...]:
+    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do; to be merged,
+    the smallest ones.
 
     Raises Shortage, TooManyOutputs.
     """
     ordered = sorted(outputs, key=lambda output: (output.quantity.amount, output.sequence))
-    for output in ordered:
-        if output.quantity.amount >= needed.amount:
-            return (output,)
-    chosen: list[Output] = []
-    reached = Decimal(0)
-    for output in reversed(ordered):
-        chosen.append(output)
-        reached = EXACT.add(reached, output.quantity.amount)
-        if reached >= needed.amount:
-            if len(chosen) > INPUTS_MAX:
-                raise TooManyOutputs(tuple(ordered[:INPUTS_MAX]))
-            return tuple(chosen)
-    raise Shortage(Quantity(reached, needed.asset_id), needed)
+    if kind is not Kind.MERGE:
+        single = next((output for output in ordered if output.quantity.amount >= needed.amount), None)
+        if single is not None:
+            return (single,)
+        ordered.reverse()
+    reached, chosen = Decimal(0), 0
+    while chosen < len(ordered) and reached < needed.amount:
+        reached = EXACT.add(reached, ordered[chosen].quantity.amount)
+        chosen += 1
+    if reached < needed.amount:
+        raise Shortage(Quantity(reached, needed.asset_id), needed)
+    if chosen > INPUTS_MAX:
+        raise TooManyOutputs(tuple(sorted(ordered, key=lambda output: output.quantity.amount)[:INPUTS_MAX]))
+    return tuple(ordered[:chosen])
 
 
 def facts(outgoing: Outgoing) -> dict[str, str]:

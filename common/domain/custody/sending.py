@@ -8,21 +8,12 @@ just that: then it is only asked, and what it does not know ten minutes later wa
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from common.domain.custody import store
-from common.domain.custody.model import (
-    PAUSE_AFTER_REFUSAL,
-    SHORT_SECONDS_MAX,
-    Outgoing,
-    OutgoingMoved,
-    Shortage,
-    Status,
-    TooManyOutputs,
-    choose,
-)
+from common.domain.custody import model, store
+from common.domain.custody.model import Outgoing, OutgoingMoved, Shortage, Status, TooManyOutputs, choose
 from common.domain.custody.store import OutputReserved
 from common.domain.timeline import CUSTODY, MACHINE
 from common.gateways.custody import (
@@ -30,20 +21,21 @@ from common.gateways.custody import (
     Address,
     Custody,
     CustodyRefused,
-    CustodyUnavailable,
     Output,
     Sender,
     Sending,
     Transaction,
     TransactionUnknown,
+    User,
 )
 from common.gateways.custody import State as TransactionState
 from common.log import count, log
-from common.money import EXACT, Quantity
 from common.table.table import Table
 
-OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset; more are merged before the rest is looked at
-RESERVED_MAX = 50  # outputs that others take while we choose
+OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are merged before more are looked at
+PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
+SHORT_PAUSE = timedelta(seconds=30)
+SHORT_MAX = timedelta(minutes=30)  # for so long the outputs of an outgoing may be on their way; then a person looks
 
 
 @dataclass(frozen=True)
@@ -71,32 +63,137 @@ class OutgoingTransfers:
         return store.outgoing(self.table, outgoing_id)
 
     def _begin(self, outgoing: Outgoing) -> None:
+        """Draft the attempt, write down what it spends, and send it."""
+        reserved: set[str] = set()
+        while True:
+            try:
+                inputs, fee_inputs = self._chosen(outgoing, reserved)
+            except Shortage as short:
+                return self._wait(outgoing, str(short))
+            except TooManyOutputs as many:
+                self._merge(many.smallest)
+                return self._wait(outgoing, str(many))
+            drafts = tuple(self.sender().draft(_sending(outgoing, inputs, fee_inputs)))
+            at, spent = self.now(), (*inputs, *fee_inputs)
+            why = f"attempt {outgoing.attempt} to send {outgoing.quantity}, request {outgoing.request_id}"
+            begun = store.event(outgoing, Status.SENT, why, MACHINE, at)
+            try:
+                self.table.write(*store.send(outgoing, drafts, spent, at), begun)
+            except OutputReserved as taken:
+                reserved.add(taken.output_id)
+                continue
+            inputs_now = tuple(output.output_id for output in spent)
+            sent = replace(outgoing, status=Status.SENT, drafts=drafts, inputs=inputs_now, sent_at=at)
+            return self._send(sent, alone=True)
+
+    def _chosen(self, outgoing: Outgoing, reserved: Set[str]) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
+        """What pays for the quantity, and what for the fee where that is in another asset.
+
+        Raises Shortage, TooManyOutputs, CustodyUnavailable.
+        """
+        needed, fee = outgoing.quantity, outgoing.fee
+        if fee is not None and fee.asset_id == needed.asset_id:
+            needed, fee = needed + fee, None
+        inputs = choose(outgoing.kind, self._outputs(needed.asset_id, reserved), needed)
+        fee_inputs = () if fee is None else choose(outgoing.kind, self._outputs(fee.asset_id, reserved), fee)
+        return inputs, fee_inputs
+
+    def _outputs(self, asset_id: str, reserved: Set[str]) -> list[Output]:
+        found: list[Output] = []
+        after = 0
+        while len(found) < OUTPUTS_READ_MAX:
+            page = self.custody().outputs(asset_id, after)
+            found += [output for output in page if output.output_id not in reserved]
+            if len(page) < PAGE_MAX:
+                break
+            after = page[-1].sequence
+        return found
+
+    def _merge(self, smallest: tuple[Output, ...]) -> None:
+        merging = model.merging(smallest, User(self.custody().user_id), self.now())
         try:
-            inputs, fee_inputs = self._inputs(outgoing)
-        except Shortage as short:
-            return self._short(outgoing, str(short))
-        except TooManyOutputs as many:
-            return self._short(outgoing, str(many))
-        sending = Sending(
-            request_id=outgoing.request_id,
-            quantity=outgoing.quantity,
-            to=outgoing.to,
-            inputs=inputs,
-            extra=outgoing.memo,
-            fee=outgoing.fee,
-            fee_inputs=fee_inputs,
-        )
-        drafts = tuple(self.sender().draft(sending))
+            self.table.write(store.intend(merging))
+        except OutgoingMoved:
+            log.info("to be merged already", extra={"outgoing_id": merging.outgoing_id})
+
+    def _wait(self, outgoing: Outgoing, why: str) -> None:
+        """What is to be spent may be on its way back to us, as what is left of another outgoing."""
         at = self.now()
-        why = f"attempt {outgoing.attempt} to send {outgoing.quantity}, request {outgoing.request_id}"
-        begun = store.event(outgoing, Status.SENT, why, MACHINE, at)
-        inputs = (*inputs, *fee_inputs)
+        if at >= outgoing.created_at + SHORT_MAX:
+            count("CustodyShort")
+            self.table.write(store.stop(outgoing, why, at))
+        else:
+            self.table.write(store.wait(outgoing, at + SHORT_PAUSE, f"outputs: {why}", at))
+
+    def _follow(self, outgoing: Outgoing) -> None:
+        """Find out what became of an attempt that may have been sent."""
         try:
-            self.table.write(*store.send(outgoing, drafts, inputs, at), begun)
-        except OutputReserved as taken:
-            log.info("output taken meanwhile", extra={"outgoing_id": outgoing.outgoing_id, "why": taken.detail})
-            return self._begin_without(outgoing, taken.output_id)
-        sent = replace(
-            outgoing, status=Status.SENT, drafts=drafts, inputs=tuple(o.output_id for o in inputs), sent_at=at
-        )
-        return self._send(sent, alone=True)
+            told = self.custody().transaction(outgoing.request_id)
+        except TransactionUnknown:
+            return self._unknown(outgoing)
+        return self._told(outgoing, told)
+
+    def _unknown(self, outgoing: Outgoing) -> None:
+        at = self.now()
+        if at < outgoing.looked_at:
+            return None  # somebody is sending it
+        if outgoing.refused_at is None:
+            self.table.write(store.repeat(outgoing, at))
+            return self._send(replace(outgoing, sent_at=at), alone=False)
+        if at >= outgoing.never_sent_at:
+            return self._try_again(outgoing, outgoing.reason or "the custody has refused it", at, at)
+        return None
+
+    def _send(self, outgoing: Outgoing, *, alone: bool) -> None:
+        """`alone`: nobody can have sent the attempt before. Only then is a refusal one of the attempt."""
+        try:
+            told = self.sender().send(outgoing.drafts)
+        except CustodyRefused as no:
+            at = self.now()
+            if not alone:
+                self.table.write(store.refuse_repeat(outgoing, no.detail, at))
+            elif no.ours:
+                self._try_again(outgoing, no.detail, at + PAUSE_AFTER_REFUSAL, at)
+            else:
+                refused = store.event(outgoing, Status.REFUSED, no.detail, CUSTODY, at)
+                self.table.write(*store.refuse(outgoing, no.detail, at), refused)
+            return None
+        return self._told(outgoing, told[0])
+
+    def _try_again(self, outgoing: Outgoing, why: str, due_at: datetime, at: datetime) -> None:
+        said = store.event(outgoing, Status.INTENDED, f"attempt {outgoing.attempt} was not sent: {why}", CUSTODY, at)
+        self.table.write(*store.try_again(outgoing, why, due_at, at), said)
+
+    def _told(self, outgoing: Outgoing, told: Transaction) -> None:
+        at = self.now()
+        if (told.request_id, told.transaction_hash) != (outgoing.request_id, outgoing.transaction_hash):
+            return self._doubt(outgoing, f"it knows {told.request_id} as transaction {told.transaction_hash}", at)
+        if isinstance(outgoing.to, Address):
+            if told.withdrawal_hash is not None:
+                why = f"its chain has it: {told.withdrawal_hash}"
+                confirmed = store.event(outgoing, Status.CONFIRMED, why, CUSTODY, at)
+                self.table.write(store.confirm(outgoing, told.withdrawal_hash, at), confirmed)
+            return None
+        if told.state is TransactionState.SPENT:
+            arrived = store.event(outgoing, Status.ARRIVED, f"transaction {told.transaction_hash}", CUSTODY, at)
+            self.table.write(store.arrive(outgoing, at), arrived)
+        return None
+
+    def _doubt(self, outgoing: Outgoing, why: str, at: datetime) -> None:
+        """Nothing is decided by what can not be: a person asks the custody. What fits, later, still counts."""
+        count("CustodyNotBelieved")
+        log.error("custody not believed", extra={"outgoing_id": outgoing.outgoing_id, "why": why})
+        if not outgoing.needs_person:
+            self.table.write(store.stop(outgoing, f"what the custody tells can not be: {why}", at))
+
+
+def _sending(outgoing: Outgoing, inputs: tuple[Output, ...], fee_inputs: tuple[Output, ...]) -> Sending:
+    return Sending(
+        request_id=outgoing.request_id,
+        quantity=outgoing.quantity,
+        to=outgoing.to,
+        inputs=inputs,
+        extra=outgoing.memo,
+        fee=outgoing.fee,
+        fee_inputs=fee_inputs,
+    )

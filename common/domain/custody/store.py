@@ -254,10 +254,10 @@ def arrive(before: Outgoing, at: datetime) -> Write:
 
 
 def refuse(before: Outgoing, why: str, at: datetime) -> list[Write]:
-    """It will never be sent, and its outputs are free again. Who pays back waits for a person; of an order's funding,
-    the order decides. Refused with OutgoingMoved."""
+    """It will never be sent, and its outputs are free again. Of an order's funding the order decides; small outputs
+    are merged another time; what else was to be paid waits for a person. Refused with OutgoingMoved."""
     item = OutgoingItem
-    if before.kind is Kind.FUNDING:
+    if before.kind in (Kind.FUNDING, Kind.MERGE):
         waiting = work.done()
     else:
         waits_for = f"an operator: {why}"
@@ -272,7 +272,9 @@ def try_again(before: Outgoing, why: str, due_at: datetime, at: datetime) -> lis
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=due_at, waits_for=f"the desk: {why}")
     next_one: list[Action] = [item.attempt.set(Decimal(before.attempt + 1)), item.drafts.remove(), item.inputs.remove()]
     return [
-        _move(before, Status.INTENDED, at, *next_one, item.reason.set(why), *waiting, also=item.sent_at == before.sent_at),
+        _move(
+            before, Status.INTENDED, at, *next_one, item.reason.set(why), *waiting, also=item.sent_at == before.sent_at
+        ),
         *_release(before),
     ]
 
