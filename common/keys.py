@@ -36,6 +36,7 @@ table of this page, and the table that is deployed.
 | snapshot          | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots |                    | OpenWork                           |
 | outgoing          | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing  |                    | OpenWork                           |
 | output            | OUTPUT#{output_id}                              | RESERVED                       |                    |           |                    |                                    |
+| snapshot_cursor   | SNAPSHOTS                                       | CURSOR                         |                    |           |                    |                                    |
 | cursor            | CURSOR#{name}                                   | CURSOR                         |                    |           |                    |                                    |
 | ban               | OUTSIDE#{system}                                | BAN                            |                    |           |                    |                                    |
 
@@ -227,6 +228,7 @@ SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK
 OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
 # An output of the custody is spent by one of our outgoing transfers.
 OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
+SNAPSHOT_CURSOR = Key("snapshot_cursor", pk="SNAPSHOTS", sk="CURSOR")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
@@ -261,6 +263,7 @@ SCHEMA = [
     SNAPSHOT,
     OUTGOING,
     OUTPUT,
+    SNAPSHOT_CURSOR,
     CURSOR,
     BAN,
 ]

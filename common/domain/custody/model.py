@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -197,6 +197,10 @@ def refund(incoming: Incoming, to: User, at: datetime, number: int = 1) -> Outgo
         updated_at=at,
         memo=f"{REFUND_MEMO}{snapshot.snapshot_id}".encode(),
     )
+
+
+def taken_by(incoming: Incoming, outgoing: Outgoing) -> Incoming:
+    return replace(incoming, outgoing_id=outgoing.outgoing_id)
 
 
 def is_refund_memo(memo: bytes) -> bool:

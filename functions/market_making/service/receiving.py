@@ -1,0 +1,193 @@
+"""What comes in at the custody: each snapshot is taken once, and something becomes of it.
+
+Snapshots are read from the cursor on, in the custody's order, and the cursor is moved only over what is taken. A minute
+before it is read again each time, since a snapshot may appear late; what was taken before is known by its id. One that
+can not be taken holds the cursor, and nobody else's snapshot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from common.clock import text
+from common.domain.custody import model as custody_model
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Disposition, Incoming, incoming_id, is_refund_memo
+from common.domain.custody.store import AlreadyTaken
+from common.domain.timeline import CUSTODY, TimelineEvent, record
+from common.errors import Unavailable
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
+from common.log import count, log
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import memo, store
+from functions.market_making.memo import BadMemo
+from functions.market_making.store import CursorMoved
+
+OVERLAP = timedelta(minutes=1)  # a snapshot may appear so much later than its time says
+HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
+REMEMBERED_MAX = 20_000  # snapshots that this process knows to be taken
+
+
+@dataclass
+class Polled:
+    """What became of the snapshots of one poll that had not been taken before."""
+
+    taken: int = 0
+    failed: int = 0
+
+
+@dataclass(frozen=True)
+class Receiving:
+    table: Table
+    custody: Callable[[], Custody]
+    now: Callable[[], datetime]
+    _known: dict[str, None] = field(default_factory=dict)  # by their ids, oldest first
+
+    def poll(self, more_time: Callable[[], bool]) -> Polled:
+        """Take every snapshot that the custody tells of, as far as there is time.
+
+        Raises CustodyUnavailable, Busy, TableUnavailable: what was taken is taken, and the cursor is where it was.
+        """
+        polled = Polled()
+        since = _before(self._cursor(), OVERLAP)
+        while more_time():
+            page = self.custody().snapshots(since)
+            if not page:
+                break
+            self._take_all(page, polled)
+            first, last = page[0].created_at, page[-1].created_at
+            full = len(page) == PAGE_MAX
+            if full and first == last:
+                self._take_ties(page, polled, more_time)
+            if not polled.failed:
+                self._move_cursor(last)
+            if not full:
+                break
+            since = _next(last) if first == last else last
+        return polled
+
+    def _cursor(self) -> datetime:
+        """What had come before the first poll is not the desk's."""
+        reached = store.cursor(self.table)
+        if reached is None:
+            reached = _told(self.now())
+            self._move_cursor(reached)
+        return _instant(reached)
+
+    def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
+        """More snapshots have one time than a page holds: each asset has a page of its own."""
+        at = page[0].created_at
+        log.error("snapshots tie", extra={"told_at": at, "number": len(page)})
+        count("SnapshotTies")
+        for asset_id in sorted({snapshot.quantity.asset_id for snapshot in page}):
+            own = self.custody().snapshots(at, asset_id) if more_time() else ()
+            self._take_all(own, polled)
+            if not own or (len(own) == PAGE_MAX and own[-1].created_at == at):
+                log.error("too many snapshots tie", extra={"told_at": at, "asset_id": asset_id})
+                polled.failed += 1
+
+    def _take_all(self, page: Sequence[Snapshot], polled: Polled) -> None:
+        for snapshot in page:
+            if snapshot.snapshot_id in self._known:
+                continue
+            try:
+                polled.taken += self._take(snapshot)
+            except Unavailable:
+                raise
+            except Exception:  # whatever is wrong with one is not the next one's fault
+                log.exception("snapshot not taken", extra={"snapshot_id": snapshot.snapshot_id})
+                count("SnapshotsFailed")
+                polled.failed += 1
+                continue
+            self._known[snapshot.snapshot_id] = None
+            if len(self._known) > REMEMBERED_MAX:
+                del self._known[next(iter(self._known))]
+
+    def _take(self, snapshot: Snapshot) -> bool:
+        """False when it needs not be taken, or was taken before."""
+        if snapshot.quantity.amount <= 0:
+            return False
+        try:
+            self.table.write(*self._disposed(snapshot))
+        except AlreadyTaken:
+            return False
+        return True
+
+    def _disposed(self, snapshot: Snapshot) -> list[Write]:
+        """What is to become of a snapshot, as far as it is seen from the snapshot alone."""
+        if snapshot.opponent_id == self.custody().user_id:
+            return self._expected(snapshot, "our own transfer", waits_for=None)
+        if snapshot.deposit_hash is not None:
+            return self._expected(snapshot, "a deposit from a chain", waits_for="the order that it comes home to")
+        if snapshot.opponent_id is None:
+            return self._parked(snapshot, "nobody is named who has sent it")
+        if is_refund_memo(snapshot.memo):
+            return self._parked(snapshot, "somebody gives back what we have sent")
+        try:
+            memo.decode(snapshot.memo)
+        except BadMemo as bad:
+            return self._refunded(snapshot, str(bad))
+        return self._refunded(snapshot, "the pair is not traded here")
+
+    def _expected(self, snapshot: Snapshot, why: str, *, waits_for: str | None) -> list[Write]:
+        taken = self._incoming(snapshot, Disposition.EXPECTED, why)
+        due_at = None if waits_for is None else taken.created_at + HOME_DUE
+        return [custody_store.take(taken, waits_for=waits_for, due_at=due_at), _event(taken)]
+
+    def _parked(self, snapshot: Snapshot, why: str) -> list[Write]:
+        count("SnapshotsParked")
+        taken = self._incoming(snapshot, Disposition.PARKED, why)
+        return [custody_store.take(taken), _event(taken)]
+
+    def _refunded(self, snapshot: Snapshot, why: str) -> list[Write]:
+        assert snapshot.opponent_id is not None
+        taken = self._incoming(snapshot, Disposition.REFUNDED, why)
+        refund = custody_model.refund(taken, User(snapshot.opponent_id), taken.created_at)
+        taken = custody_model.taken_by(taken, refund)
+        return [custody_store.take(taken), custody_store.intend(refund), _event(taken)]
+
+    def _incoming(self, snapshot: Snapshot, disposition: Disposition, why: str) -> Incoming:
+        at = self.now()
+        return Incoming(
+            incoming_id=incoming_id(snapshot.snapshot_id),
+            snapshot=snapshot,
+            disposition=disposition,
+            created_at=at,
+            updated_at=at,
+            reason=why,
+        )
+
+    def _move_cursor(self, told_at: str) -> None:
+        try:
+            self.table.write(store.move_cursor(told_at, self.now()))
+        except CursorMoved:
+            return
+
+
+def _event(taken: Incoming) -> Write:
+    moved = TimelineEvent(taken.created_at, None, taken.disposition, taken.reason, CUSTODY)
+    return record(taken.incoming_id, moved)
+
+
+def _instant(told_at: str) -> datetime:
+    """To the microsecond, rounded down."""
+    return datetime.fromisoformat(f"{told_at[:26]}+00:00")
+
+
+def _told(at: datetime) -> str:
+    return f"{text(at)[:-1]}000Z"
+
+
+def _before(at: datetime, by: timedelta) -> str:
+    return _told(at.astimezone(UTC) - by)
+
+
+def _next(told_at: str) -> str:
+    """A nanosecond later."""
+    seconds, nanoseconds = told_at[:-1].split(".")
+    if nanoseconds != "999999999":
+        return f"{seconds}.{int(nanoseconds) + 1:09d}Z"
+    return _told(_instant(told_at) + timedelta(microseconds=1))

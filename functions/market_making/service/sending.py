@@ -1,0 +1,35 @@
+"""What the clock does for outgoing transfers: whatever is due is sent, or asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from common import keys
+from common.domain import work
+from common.domain.custody.sending import OutgoingTransfers
+from common.errors import Refusal
+from common.log import log
+from common.table.table import Table
+
+
+@dataclass(frozen=True)
+class Sending:
+    table: Table
+    transfers: OutgoingTransfers
+    now: Callable[[], datetime]
+
+    def round(self, more_time: Callable[[], bool]) -> int:
+        """Move each outgoing transfer that is due, oldest first, as far as there is time. What is silent about one does
+        not keep the others; a round that is cut short is gone on with by the next. Raises TableUnavailable."""
+        moved = 0
+        for waiting in work.due(self.table, keys.OUTGOING.backlog, self.now()):
+            if not more_time():
+                break
+            try:
+                self.transfers.send(waiting.PK)
+                moved += 1
+            except Refusal as no:
+                log.warning("not sent", extra={"outgoing_id": waiting.PK, "why": no.detail})
+        return moved
