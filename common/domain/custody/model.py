@@ -73,7 +73,7 @@ class Status(StrEnum):
 
 
 TRANSITIONS: dict[Status, set[Status]] = {
-    Status.INTENDED: {Status.SENT, Status.REFUSED},
+    Status.INTENDED: {Status.INTENDED, Status.SENT, Status.REFUSED},  # the next attempt, where even drafting is refused
     Status.SENT: {Status.INTENDED, Status.CONFIRMED, Status.ARRIVED, Status.REFUSED},
     Status.CONFIRMED: {Status.ARRIVED},
     Status.ARRIVED: set(),
@@ -109,8 +109,8 @@ class Incoming:
 @dataclass(frozen=True)
 class Outgoing:
     """Money to be sent, once. `cause` is what it is for: an order's id, or that of the snapshot which it refunds.
-    `attempt` counts from 1: the next begins after a definite no whose cause is ours. `drafts` and `inputs` are those of
-    the attempt, once it is SENT."""
+    `attempt` counts from 1: the next begins after a definite no whose cause is ours. `drafts` are those of the
+    attempt, once it is SENT; `inputs` the outputs that all attempts spend."""
 
     outgoing_id: str
     kind: Kind

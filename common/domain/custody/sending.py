@@ -2,8 +2,9 @@
 
 An attempt is drafted, its drafts and outputs are written down, and only then is it sent. What was sent is asked for by
 its request id; what the custody does not know is sent again, as it was drafted: the custody knows a repeat. A refusal
-counts where nobody can have sent the attempt before. Otherwise the custody may have it already, and refuse a repeat for
-just that: then it is only asked, and what it does not know ten minutes later was never sent.
+counts where nobody can have sent the attempt before, and its outputs are not spent. Otherwise the custody may have it
+already, and refuse a repeat for just that: then it is only asked, and what it does not know ten minutes later was never
+sent. All attempts spend the same outputs: whatever the custody says, it can not spend two of them.
 """
 
 from __future__ import annotations
@@ -34,8 +35,13 @@ from common.table.table import Table
 
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are merged before more are looked at
 PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
+LOOK_EVERY = timedelta(seconds=30)  # at what the custody has, and its chain has not
 SHORT_PAUSE = timedelta(seconds=30)
 SHORT_MAX = timedelta(minutes=30)  # for so long the outputs of an outgoing may be on their way; then a person looks
+
+
+class OutputsSpent(Exception):
+    """Outputs of an attempt that was refused are spent: it was not refused, or somebody else holds our key."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +79,13 @@ class OutgoingTransfers:
             except TooManyOutputs as many:
                 self._merge(many.smallest)
                 return self._wait(outgoing, str(many))
-            drafts = tuple(self.sender().draft(_sending(outgoing, inputs, fee_inputs)))
+            except OutputsSpent:
+                why = f"it has refused attempt {outgoing.attempt - 1}, whose outputs are spent"
+                return self._doubt(outgoing, why, self.now())
+            try:
+                drafts = tuple(self.sender().draft(_sending(outgoing, inputs, fee_inputs)))
+            except CustodyRefused as no:
+                return self._refused(outgoing, no)
             at, spent = self.now(), (*inputs, *fee_inputs)
             why = f"attempt {outgoing.attempt} to send {outgoing.quantity}, request {outgoing.request_id}"
             begun = store.event(outgoing, Status.SENT, why, MACHINE, at)
@@ -89,14 +101,29 @@ class OutgoingTransfers:
     def _chosen(self, outgoing: Outgoing, reserved: Set[str]) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
         """What pays for the quantity, and what for the fee where that is in another asset.
 
-        Raises Shortage, TooManyOutputs, CustodyUnavailable.
+        Raises Shortage, TooManyOutputs, OutputsSpent, CustodyUnavailable.
         """
         needed, fee = outgoing.quantity, outgoing.fee
         if fee is not None and fee.asset_id == needed.asset_id:
             needed, fee = needed + fee, None
+        if outgoing.inputs:
+            return self._same_again(outgoing, needed.asset_id)
         inputs = choose(outgoing.kind, self._outputs(needed.asset_id, reserved), needed)
         fee_inputs = () if fee is None else choose(outgoing.kind, self._outputs(fee.asset_id, reserved), fee)
         return inputs, fee_inputs
+
+    def _same_again(self, outgoing: Outgoing, asset_id: str) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
+        unspent = self._unspent(outgoing)
+        if len(unspent) < len(outgoing.inputs):
+            raise OutputsSpent
+        own = tuple(output for output in unspent if output.quantity.asset_id == asset_id)
+        return own, tuple(output for output in unspent if output.quantity.asset_id != asset_id)
+
+    def _unspent(self, outgoing: Outgoing) -> list[Output]:
+        """Those of its outputs that the custody still has."""
+        assets = {outgoing.quantity.asset_id} | (set() if outgoing.fee is None else {outgoing.fee.asset_id})
+        found = (output for asset_id in sorted(assets) for output in self._outputs(asset_id, frozenset()))
+        return [output for output in found if output.output_id in outgoing.inputs]
 
     def _outputs(self, asset_id: str, reserved: Set[str]) -> list[Output]:
         found: list[Output] = []
@@ -142,27 +169,33 @@ class OutgoingTransfers:
             return self._send(replace(outgoing, sent_at=at), alone=False)
         if at >= outgoing.never_sent_at:
             return self._try_again(outgoing, outgoing.reason or "the custody has refused it", at, at)
-        return None
+        return None  # it is due then
 
     def _send(self, outgoing: Outgoing, *, alone: bool) -> None:
         """`alone`: nobody can have sent the attempt before. Only then is a refusal one of the attempt."""
         try:
             told = self.sender().send(outgoing.drafts)
         except CustodyRefused as no:
-            at = self.now()
-            if not alone:
-                self.table.write(store.refuse_repeat(outgoing, no.detail, at))
-            elif no.ours:
-                self._try_again(outgoing, no.detail, at + PAUSE_AFTER_REFUSAL, at)
-            else:
-                refused = store.event(outgoing, Status.REFUSED, no.detail, CUSTODY, at)
-                self.table.write(*store.refuse(outgoing, no.detail, at), refused)
+            if alone:
+                return self._refused(outgoing, no)
+            self.table.write(store.refuse_repeat(outgoing, no.detail, self.now()))
             return None
         return self._told(outgoing, told[0])
 
+    def _refused(self, outgoing: Outgoing, no: CustodyRefused) -> None:
+        """A definite no: the attempt was not sent, by anybody."""
+        at = self.now()
+        if no.ours:
+            return self._try_again(outgoing, no.detail, at + PAUSE_AFTER_REFUSAL, at)
+        if len(self._unspent(outgoing)) < len(outgoing.inputs):
+            return self._doubt(outgoing, f"it has refused what has spent its outputs: {no.detail}", at)
+        refused = store.event(outgoing, Status.REFUSED, no.detail, CUSTODY, at)
+        self.table.write(*store.refuse(outgoing, no.detail, at), refused)
+        return None
+
     def _try_again(self, outgoing: Outgoing, why: str, due_at: datetime, at: datetime) -> None:
         said = store.event(outgoing, Status.INTENDED, f"attempt {outgoing.attempt} was not sent: {why}", CUSTODY, at)
-        self.table.write(*store.try_again(outgoing, why, due_at, at), said)
+        self.table.write(store.try_again(outgoing, why, due_at, at), said)
 
     def _told(self, outgoing: Outgoing, told: Transaction) -> None:
         at = self.now()
@@ -173,10 +206,12 @@ class OutgoingTransfers:
                 why = f"its chain has it: {told.withdrawal_hash}"
                 confirmed = store.event(outgoing, Status.CONFIRMED, why, CUSTODY, at)
                 self.table.write(store.confirm(outgoing, told.withdrawal_hash, at), confirmed)
-            return None
-        if told.state is TransactionState.SPENT:
+                return None
+        elif told.state is TransactionState.SPENT:
             arrived = store.event(outgoing, Status.ARRIVED, f"transaction {told.transaction_hash}", CUSTODY, at)
             self.table.write(store.arrive(outgoing, at), arrived)
+            return None
+        self.table.write(store.look_later(outgoing, at + LOOK_EVERY, at))
         return None
 
     def _doubt(self, outgoing: Outgoing, why: str, at: datetime) -> None:

@@ -79,7 +79,6 @@ class OutgoingItem(work.OpenWork, discriminator=keys.OUTGOING.entity):
 
 class OutputItem(Item, discriminator=keys.OUTPUT.entity):
     outgoing_id = UnicodeAttribute()
-    attempt = DecimalAttribute()
 
 
 class AlreadyTaken(Refusal):
@@ -221,14 +220,19 @@ def send(before: Outgoing, drafts: Sequence[Draft], inputs: Sequence[Output], at
 def repeat(before: Outgoing, at: datetime) -> Write:
     """The same drafts are about to be sent again, by nobody else. Refused with OutgoingMoved."""
     item = OutgoingItem
-    sent_at = item.sent_at == before.sent_at
-    return _same(before, at, item.sent_at.set(at), *_looked_at(before, at, "the custody to have it"), also=sent_at)
+    waiting = _looked_at(before, at, "the custody to have it")
+    return _same(before, at, item.sent_at.set(at), *waiting, also=_as_sent(before))
 
 
 def wait(before: Outgoing, due_at: datetime, waits_for: str, at: datetime) -> Write:
     """It is looked at again later. Refused with OutgoingMoved."""
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=due_at, waits_for=waits_for)
     return _same(before, at, *waiting)
+
+
+def look_later(before: Outgoing, due_at: datetime, at: datetime) -> Write:
+    """Nothing has become of it: others are looked at first. Refused with OutgoingMoved."""
+    return _same(before, at, OutgoingItem.due_at.set(due_at), also=OutgoingItem.open_work.exists())
 
 
 def refuse_repeat(before: Outgoing, why: str, at: datetime) -> Write:
@@ -262,21 +266,18 @@ def refuse(before: Outgoing, why: str, at: datetime) -> list[Write]:
     else:
         waits_for = f"an operator: {why}"
         waiting = work.needs_person(keys.OUTGOING, before.outgoing_id, now=at, waits_for=waits_for)
-    moved = _move(before, Status.REFUSED, at, item.reason.set(why), *waiting, also=item.sent_at == before.sent_at)
+    moved = _move(before, Status.REFUSED, at, item.reason.set(why), *waiting, also=_as_sent(before))
     return [moved, *_release(before)]
 
 
-def try_again(before: Outgoing, why: str, due_at: datetime, at: datetime) -> list[Write]:
-    """A definite no whose cause is ours: the next attempt is sent later. Refused with OutgoingMoved."""
+def try_again(before: Outgoing, why: str, due_at: datetime, at: datetime) -> Write:
+    """A definite no whose cause is ours: the next attempt is sent later, and spends the same outputs, so that no two
+    attempts can ever be spent. Refused with OutgoingMoved."""
     item = OutgoingItem
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=due_at, waits_for=f"the desk: {why}")
-    next_one: list[Action] = [item.attempt.set(Decimal(before.attempt + 1)), item.drafts.remove(), item.inputs.remove()]
-    return [
-        _move(
-            before, Status.INTENDED, at, *next_one, item.reason.set(why), *waiting, also=item.sent_at == before.sent_at
-        ),
-        *_release(before),
-    ]
+    actions: list[Action] = [item.attempt.set(Decimal(before.attempt + 1)), item.reason.set(why)]
+    actions += [attribute.remove() for attribute in (item.drafts, item.sent_at, item.refused_at)]
+    return _move(before, Status.INTENDED, at, *actions, *waiting, also=_as_sent(before))
 
 
 def stop(before: Outgoing, why: str, at: datetime) -> Write:
@@ -288,6 +289,13 @@ def stop(before: Outgoing, why: str, at: datetime) -> Write:
 def event(outgoing: Outgoing, after: Status, why: str, actor: str, at: datetime) -> Write:
     before = None if after is Status.INTENDED and outgoing.attempt == 1 else outgoing.status.value
     return timeline.record(outgoing.outgoing_id, TimelineEvent(at, before, after, why, actor))
+
+
+def _as_sent(before: Outgoing) -> Condition:
+    """Nobody has begun to send it since it was read."""
+    sent_at = OutgoingItem.sent_at
+    same: Condition = sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at
+    return same
 
 
 def _looked_at(outgoing: Outgoing, at: datetime, waits_for: str) -> list[Action]:
@@ -316,11 +324,11 @@ def _reserve(outgoing: Outgoing, output: Output, at: datetime) -> Write:
     item = OutputItem(
         *keys.OUTPUT(output_id=output.output_id),
         outgoing_id=outgoing.outgoing_id,
-        attempt=Decimal(outgoing.attempt),
         created_at=at,
         updated_at=at,
     )
-    return Write.insert(item, otherwise=OutputReserved(output.output_id))
+    free = OutputItem.PK.does_not_exist() | (OutputItem.outgoing_id == outgoing.outgoing_id)
+    return Write.put(item, when=free, otherwise=OutputReserved(output.output_id))
 
 
 def _release(outgoing: Outgoing) -> list[Write]:
