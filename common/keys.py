@@ -4,41 +4,47 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity            | PK                                              | SK                             | ids                | backlog   | machines           | indexes                            |
-|-------------------|-------------------------------------------------|--------------------------------|--------------------|-----------|--------------------|------------------------------------|
-| user              | {username}                                      | USER                           |                    |           |                    |                                    |
-| balance           | {username}                                      | BALANCE                        |                    |           |                    |                                    |
-| asset_balance     | {username}                                      | ASSET#{asset_id}               |                    |           |                    |                                    |
-| limit_counter     | {username}                                      | LIMIT#{kind}#{date}            |                    |           |                    |                                    |
-| asset_transaction | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}        |                    |           |                    |                                    |
-| desk_transaction  | DESK#{asset_id}                                 | {created_at}#{order_id}        |                    |           |                    |                                    |
-| order             | {order_id}                                      | ORDER                          | O…                 | orders    |                    | UserOrders, UserTimeline, OpenWork |
-| deposit           | {order_id}                                      | DEPOSIT                        | D…                 |           |                    |                                    |
-| withdrawal        | {order_id}                                      | WITHDRAWAL                     | W…                 | accounts  | payout             | OpenWork                           |
-| sell_order        | {order_id}                                      | SELL_ORDER                     | S…                 | offramp   | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase          | {order_id}                                      | PURCHASE                       | P…                 | purchases |                    | UserOrders, UserTimeline, OpenWork |
-| pool              | POOL#{asset_id}#{shard}                         | HEAD                           | {asset_id}:{shard} | purchases |                    | OpenWork                           |
-| batch             | {batch_id}                                      | BATCH                          | B…                 | batches   | purchase           | OpenWork                           |
-| member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
-| exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
-| exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
-| payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
-| bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
-| reconciliation    | {username}                                      | RECONCILIATION                 |                    | books     |                    | OpenWork                           |
-| event             | {order_id}                                      | EVENT#{at}#{n}                 |                    |           |                    |                                    |
-| crypto_client     | CLIENT#{client_id}                              | CRYPTO                         |                    |           |                    |                                    |
-| banking_client    | CLIENT#{client_id}                              | BANKING                        |                    |           |                    |                                    |
-| asset             | CATALOGUE                                       | ASSET#{asset_id}               |                    |           |                    |                                    |
-| price             | PRICE                                           | {asset_id}                     |                    |           |                    |                                    |
-| book_entry        | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |           |                    |                                    |
-| audit_entry       | AUDIT#{date}                                    | {at}#{audit_id}                |                    |           |                    |                                    |
-| proposal          | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals |                    | OpenWork                           |
-| snapshot          | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots |                    | OpenWork                           |
-| outgoing          | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing  |                    | OpenWork                           |
-| output            | OUTPUT#{output_id}                              | RESERVED                       |                    |           |                    |                                    |
-| snapshot_cursor   | SNAPSHOTS                                       | CURSOR                         |                    |           |                    |                                    |
-| cursor            | CURSOR#{name}                                   | CURSOR                         |                    |           |                    |                                    |
-| ban               | OUTSIDE#{system}                                | BAN                            |                    |           |                    |                                    |
+| entity                 | PK                                              | SK                             | ids                | backlog       | machines           | indexes                            |
+|------------------------|-------------------------------------------------|--------------------------------|--------------------|---------------|--------------------|------------------------------------|
+| user                   | {username}                                      | USER                           |                    |               |                    |                                    |
+| balance                | {username}                                      | BALANCE                        |                    |               |                    |                                    |
+| asset_balance          | {username}                                      | ASSET#{asset_id}               |                    |               |                    |                                    |
+| limit_counter          | {username}                                      | LIMIT#{kind}#{date}            |                    |               |                    |                                    |
+| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}        |                    |               |                    |                                    |
+| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}        |                    |               |                    |                                    |
+| order                  | {order_id}                                      | ORDER                          | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
+| deposit                | {order_id}                                      | DEPOSIT                        | D…                 |               |                    |                                    |
+| withdrawal             | {order_id}                                      | WITHDRAWAL                     | W…                 | accounts      | payout             | OpenWork                           |
+| sell_order             | {order_id}                                      | SELL_ORDER                     | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase               | {order_id}                                      | PURCHASE                       | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
+| pool                   | POOL#{asset_id}#{shard}                         | HEAD                           | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
+| batch                  | {batch_id}                                      | BATCH                          | B…                 | batches       | purchase           | OpenWork                           |
+| member                 | {batch_id}                                      | MEMBER#{order_id}              |                    |               |                    |                                    |
+| exchange_order         | {order_id}                                      | VENUE#{n}                      |                    |               |                    |                                    |
+| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |               |                    |                                    |
+| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}               |                    |               |                    |                                    |
+| bank_event             | HOOK#{webhook_id}                               | SEEN                           |                    | parked        |                    | OpenWork                           |
+| reconciliation         | {username}                                      | RECONCILIATION                 |                    | books         |                    | OpenWork                           |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                 |                    |               |                    |                                    |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                         |                    |               |                    |                                    |
+| banking_client         | CLIENT#{client_id}                              | BANKING                        |                    |               |                    |                                    |
+| asset                  | CATALOGUE                                       | ASSET#{asset_id}               |                    |               |                    |                                    |
+| price                  | PRICE                                           | {asset_id}                     |                    |               |                    |                                    |
+| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |               |                    |                                    |
+| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                |                    |               |                    |                                    |
+| proposal               | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals     |                    | OpenWork                           |
+| snapshot               | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots     |                    | OpenWork                           |
+| outgoing               | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing      |                    | OpenWork                           |
+| output                 | OUTPUT#{output_id}                              | RESERVED                       |                    |               |                    |                                    |
+| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                         |                    |               |                    |                                    |
+| market_making_order    | {order_id}                                      | MARKET_MAKING                  | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
+| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}         |                    |               |                    |                                    |
+| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}           |                    |               |                    |                                    |
+| mixin_link             | MIXIN#{opponent_id}                             | LINK                           |                    |               |                    |                                    |
+| pair                   | PAIRS                                           | PAIR#{pair_id}                 |                    |               |                    |                                    |
+| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}           |                    |               |                    |                                    |
+| cursor                 | CURSOR#{name}                                   | CURSOR                         |                    |               |                    |                                    |
+| ban                    | OUTSIDE#{system}                                | BAN                            |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -229,6 +235,20 @@ OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK
 # An output of the custody is spent by one of our outgoing transfers.
 OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
 SNAPSHOT_CURSOR = Key("snapshot_cursor", pk="SNAPSHOTS", sk="CURSOR")
+MARKET_MAKING_ORDER = Key(
+    "market_making_order",
+    pk="{order_id}",
+    sk="MARKET_MAKING",
+    indexes=ORDER_INDEXES,
+    id_prefix="M",
+    backlog="market-making",
+    machines=("market-making",),
+)
+MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRANSFER#{snapshot_id}")
+MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
+MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
+PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
+TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
@@ -264,6 +284,12 @@ SCHEMA = [
     OUTGOING,
     OUTPUT,
     SNAPSHOT_CURSOR,
+    MARKET_MAKING_ORDER,
+    MARKET_MAKING_TRANSFER,
+    MARKET_MAKING_LEG,
+    MIXIN_LINK,
+    PAIR,
+    TRADING_ACCOUNT,
     CURSOR,
     BAN,
 ]

@@ -1,12 +1,32 @@
-"""Market making: its numbers and names. Pure."""
+"""A market-making order: its statuses (the seed's, verbatim, and three more in which money moves), what its payment has
+to be, and how it is divided. Pure."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR, Decimal
 from enum import StrEnum
+from uuid import UUID
+
+from common import keys
+from common.errors import Conflict, NotFound, Rejected, Unavailable
+from common.idempotency import id_of, terms
+from common.money import EXACT, ROUNDING, Quantity, plain
+from common.owner import Owner
 
 POLL_EVERY = timedelta(seconds=5)  # seed: snapshots are polled every five seconds
 POLLS_LAST = timedelta(minutes=1)  # each minute has an execution of its own
+CHECK_AFTER_SECONDS = 5  # seed: the first check of a payment
+CHECK_EVERY_SECONDS = 10  # seed
+PAYMENT_LIMIT = timedelta(minutes=10)  # seed: from the first transfer; then the payment has failed
+UNPAID_LIMIT = timedelta(minutes=15)  # an order that nobody pays is over; so long its fees are kept
+CONFIRM_LIMIT = timedelta(minutes=30)  # seed: from sending to the exchange's credit; then a person looks
+CONFIRM_EVERY_SECONDS = 15
+TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
+CUSTODY_DECIMALS = 8
+BPS = Decimal(10_000)
 
 
 class Poll(StrEnum):
@@ -14,3 +34,312 @@ class Poll(StrEnum):
 
     AGAIN = "AGAIN"
     OVER = "OVER"  # the next minute's execution goes on
+
+
+class MarketMakingOrderNotFound(NotFound):
+    """There is no such market-making order, or it is somebody else's."""
+
+
+class PairNotFound(NotFound):
+    """The pair is not traded here."""
+
+
+class TradingAccountNotFound(NotFound):
+    """There is no such trading account."""
+
+
+class NoCapacity(Conflict):
+    """Every trading account of the pair's exchange is full. Ask again when an order has ended."""
+
+
+class MarketMakingOrderMoved(Conflict):
+    """The order is not where this could be done to it."""
+
+
+class FundingTooSmall(Rejected):
+    """An order of the pair needs at least so much of each asset."""
+
+
+class PaymentIncomplete(Unavailable):
+    """Not all that is to be paid has come in; it may still."""
+
+
+class DepositUnconfirmed(Unavailable):
+    """The chain or the exchange has not got all of it; it is looked for again."""
+
+
+class Status(StrEnum):
+    PAYMENT_PENDING = "payment_pending"
+    PAYMENT_INCOMPLETE = "payment_incomplete"
+    PAYMENT_COMPLETE = "payment_complete"
+    WITHDRAWING = "withdrawing"
+    WITHDRAWAL_CONFIRMED = "withdrawal_confirmed"
+    DEPOSIT_CONFIRMING = "deposit_confirming"
+    DEPOSIT_CONFIRMED = "deposit_confirmed"
+    JOINING_CAMPAIGN = "joining_campaign"
+    CAMPAIGN_JOINED = "campaign_joined"
+    CREATED = "created"
+    RUNNING = "running"
+    PAUSED = "paused"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    RETURNING = "returning"
+    RETURNED = "returned"
+    FAILED = "failed"
+    REFUNDED = "refunded"
+
+
+_S = Status
+TRANSITIONS: dict[Status, set[Status]] = {
+    _S.PAYMENT_PENDING: {_S.PAYMENT_INCOMPLETE, _S.PAYMENT_COMPLETE, _S.FAILED},
+    _S.PAYMENT_INCOMPLETE: {_S.PAYMENT_COMPLETE, _S.FAILED},
+    _S.PAYMENT_COMPLETE: {_S.WITHDRAWING, _S.FAILED},
+    _S.WITHDRAWING: {_S.WITHDRAWAL_CONFIRMED, _S.FAILED},
+    _S.WITHDRAWAL_CONFIRMED: {_S.DEPOSIT_CONFIRMING},
+    _S.DEPOSIT_CONFIRMING: {_S.DEPOSIT_CONFIRMED, _S.FAILED},
+    _S.DEPOSIT_CONFIRMED: {_S.JOINING_CAMPAIGN},
+    _S.JOINING_CAMPAIGN: {_S.CAMPAIGN_JOINED},
+    _S.CAMPAIGN_JOINED: {_S.CREATED},
+    _S.CREATED: {_S.RUNNING, _S.STOPPING},
+    _S.RUNNING: {_S.PAUSED, _S.STOPPING},
+    _S.PAUSED: {_S.RUNNING, _S.STOPPING},
+    _S.STOPPING: {_S.STOPPED},
+    _S.STOPPED: {_S.RETURNING},
+    _S.RETURNING: {_S.RETURNED, _S.REFUNDED, _S.STOPPED},
+    _S.RETURNED: set(),
+    _S.FAILED: {_S.REFUNDED, _S.WITHDRAWING, _S.RETURNING},
+    _S.REFUNDED: set(),
+}
+OPERATORS_ONLY: set[tuple[Status, Status]] = {
+    (_S.DEPOSIT_CONFIRMING, _S.FAILED),
+    (_S.FAILED, _S.WITHDRAWING),
+    (_S.FAILED, _S.RETURNING),
+    (_S.RETURNING, _S.STOPPED),
+}
+PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What may be quoted at an exchange. Assets are the custody's; symbols are the exchange's. `fee_bps` of the quote
+    asset is the desk's, once the payment is complete. A disabled pair opens no order."""
+
+    pair_id: UUID
+    symbol: str  # BTC-USDT
+    exchange: str
+    base_asset_id: str
+    quote_asset_id: str
+    base_min: Decimal
+    quote_min: Decimal
+    fee_bps: Decimal
+    enabled: bool
+
+    @property
+    def base_symbol(self) -> str:
+        return self.symbol.split("-")[0]
+
+    @property
+    def quote_symbol(self) -> str:
+        return self.symbol.split("-")[1]
+
+    def symbol_of(self, asset_id: str) -> str:
+        return self.base_symbol if asset_id == self.base_asset_id else self.quote_symbol
+
+
+@dataclass(frozen=True)
+class TradingAccount:
+    """An account at an exchange, whose orders are market making's alone. `orders` are those that it carries now."""
+
+    account_id: str
+    exchange: str
+    capacity: int
+    orders: int
+    enabled: bool
+
+    @property
+    def has_room(self) -> bool:
+        return self.enabled and self.orders < self.capacity
+
+
+@dataclass(frozen=True)
+class Fees:
+    """What the two withdrawals to the exchange cost, as it was told when the order was opened. They may be in one
+    asset, and in the base or the quote asset; and are nothing where the custody asks for nothing."""
+
+    base: Quantity
+    quote: Quantity
+
+    def of(self, asset_id: str) -> Decimal:
+        return EXACT.add(
+            self.base.amount if self.base.asset_id == asset_id else Decimal(0),
+            self.quote.amount if self.quote.asset_id == asset_id else Decimal(0),
+        )
+
+
+@dataclass(frozen=True)
+class Order:
+    """`opponent_id` is who pays, from the first transfer on; `owner` is known where the order was opened by API, or its
+    payer's Mixin id is linked. `asked` is what its owner means to put in, by asset. `fees` are kept until
+    `created_at + UNPAID_LIMIT`. `transfers` counts those that are the order's."""
+
+    order_id: str
+    pair_id: UUID
+    symbol: str
+    exchange: str
+    account_id: str
+    base_asset_id: str
+    quote_asset_id: str
+    base_min: Decimal
+    quote_min: Decimal
+    fee_bps: Decimal
+    fees: Fees
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    owner: Owner | None = None
+    opponent_id: str | None = None
+    terms: str | None = None
+    transfers: int = 0
+    first_paid_at: datetime | None = None
+    base: Quantity | None = None  # what was sent on to the exchange
+    quote: Quantity | None = None
+    fee: Quantity | None = None  # the desk's
+    sent_at: datetime | None = None
+    reason: str | None = None
+    token: str | None = None
+    waits_for: str | None = None
+    needs_person: bool = False
+
+    @property
+    def payment_due_at(self) -> datetime:
+        """When the payment has failed, if it is not complete by then."""
+        if self.first_paid_at is None:
+            return self.created_at + UNPAID_LIMIT
+        return self.first_paid_at + PAYMENT_LIMIT
+
+    def takes(self, asset_id: str) -> bool:
+        """Is an asset one of those that are to be paid?"""
+        return asset_id in self.required
+
+    @property
+    def required(self) -> dict[str, Decimal]:
+        """What has to come in at least, by asset: fees and smallest sums, together where they are one asset."""
+        least: dict[str, Decimal] = {self.base_asset_id: self.base_min, self.quote_asset_id: self.quote_min}
+        for fee in (self.fees.base, self.fees.quote):
+            least[fee.asset_id] = EXACT.add(least.get(fee.asset_id, Decimal(0)), fee.amount)
+        return least
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """A snapshot that pays for an order."""
+
+    incoming_id: str
+    snapshot_id: str
+    quantity: Quantity
+    created_at: datetime
+
+
+def received(transfers: Sequence[Transfer]) -> dict[str, Decimal]:
+    """By asset."""
+    found: dict[str, Decimal] = {}
+    for transfer in transfers:
+        asset_id = transfer.quantity.asset_id
+        found[asset_id] = EXACT.add(found.get(asset_id, Decimal(0)), transfer.quantity.amount)
+    return found
+
+
+def missing(order: Order, transfers: Sequence[Transfer]) -> dict[str, Decimal]:
+    """What is still to come in, by asset; nothing when the payment is complete."""
+    there = received(transfers)
+    short = {
+        asset_id: EXACT.subtract(least, there.get(asset_id, Decimal(0))) for asset_id, least in order.required.items()
+    }
+    return {asset_id: amount for asset_id, amount in short.items() if amount > 0}
+
+
+@dataclass(frozen=True)
+class Division:
+    """Where all that was paid goes: `base` and `quote` to the exchange, which costs `fees`; `fee` to the desk;
+    `surplus`, by asset, back to who paid it. Together they are what came in, to the last digit."""
+
+    base: Quantity
+    quote: Quantity
+    fees: Fees
+    fee: Quantity
+    surplus: Mapping[str, Decimal] = field(default_factory=dict)
+
+
+class FeesRose(Exception):
+    """What was paid does not cover what the withdrawals cost now, and the smallest order."""
+
+    def __init__(self, short: Mapping[str, Decimal]) -> None:
+        told = ", ".join(f"{plain(amount)} of {asset_id}" for asset_id, amount in sorted(short.items()))
+        super().__init__(f"withdrawing costs more than was paid for it: {told} are missing")
+
+
+def divide(order: Order, transfers: Sequence[Transfer], fees: Fees) -> Division:
+    """What was paid, divided by what the withdrawals cost now. What was paid over a fee stays the order's: as base or
+    quote, or, in another asset, it goes back. Raises FeesRose."""
+    priced = replace(order, fees=fees)
+    if short := missing(priced, transfers):
+        raise FeesRose(short)
+    left = {asset_id: EXACT.subtract(amount, fees.of(asset_id)) for asset_id, amount in received(transfers).items()}
+    paid = left.pop(order.quote_asset_id)
+    share = ROUNDING.divide(EXACT.multiply(paid, order.fee_bps), BPS)
+    fee = share.quantize(Decimal(1).scaleb(-CUSTODY_DECIMALS), ROUND_FLOOR, ROUNDING)
+    return Division(
+        base=Quantity(left.pop(order.base_asset_id), order.base_asset_id),
+        quote=Quantity(EXACT.subtract(paid, fee), order.quote_asset_id),
+        fees=fees,
+        fee=Quantity(fee, order.quote_asset_id),
+        surplus={asset_id: amount for asset_id, amount in left.items() if amount},
+    )
+
+
+def order_id(uuid: UUID) -> str:
+    """`M…`: the memo's order id, so that either leads to the other."""
+    return id_of(keys.MARKET_MAKING_ORDER, uuid)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What an owner asks for by API: an order of a pair, and what he means to put in."""
+
+    pair_id: UUID
+    base: Decimal
+    quote: Decimal
+
+    @property
+    def fingerprint(self) -> str:
+        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote)
+
+
+class Stage(StrEnum):
+    """What the machine `market-making` does next, as the table says."""
+
+    FUND = "FUND"  # the payment is not complete
+    REFUND = "REFUND"  # what came in goes back
+    WITHDRAW = "WITHDRAW"  # send it to the exchange
+    CONFIRM = "CONFIRM"  # until the exchange has credited it
+    JOIN = "JOIN"
+    START = "START"
+    QUOTE = "QUOTE"
+    STOP = "STOP"
+    RETURN = "RETURN"  # withdraw from the exchange
+    HOME = "HOME"  # until the custody has it
+    PAY_BACK = "PAY_BACK"
+    STOPPED = "STOPPED"  # a person has to look
+    DONE = "DONE"
+
+
+def facts(order: Order) -> dict[str, str]:
+    """What a person reads of an order in its machine's history."""
+    told = {"status": order.status.value, "reason": order.reason or "", "pair": f"{order.symbol} at {order.exchange}"}
+    if order.opponent_id is not None:
+        told["payer"] = order.opponent_id
+    if order.base is not None and order.quote is not None:
+        told |= {"base": str(order.base), "quote": str(order.quote)}
+    if order.needs_person:
+        told["reason"] = order.waits_for or ""
+    return told
