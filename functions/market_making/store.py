@@ -3,22 +3,115 @@
 from __future__ import annotations
 
 from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+from pynamodb.expressions.condition import Condition
+from pynamodb.expressions.update import Action
 
 from common import keys
+from common.clock import text
+from common.domain import timeline, work
+from common.domain.custody.model import Incoming, incoming_id
+from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
-from common.table.items import Item
-from common.table.table import Table
+from common.money import Quantity
+from common.owner import Owner
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.table import Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making.model import (
+    OPERATORS_ONLY,
+    TRANSITIONS,
+    Division,
+    Fees,
+    MarketMakingOrderMoved,
+    MarketMakingOrderNotFound,
+    NoCapacity,
+    Order,
+    Pair,
+    PairNotFound,
+    Status,
+    TradingAccount,
+    TradingAccountNotFound,
+    Transfer,
+)
 
 
 class SnapshotCursorItem(Item, discriminator=keys.SNAPSHOT_CURSOR.entity):
     told_at = UnicodeAttribute()  # by the custody's clock: all that it has told by then is taken
 
 
+class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
+    username = UnicodeAttribute(null=True)  # once the payer's Mixin id is linked, or from the start
+    sub = UnicodeAttribute(null=True)
+    ASSET_ID = UnicodeAttribute(null=True)
+    timeline_at = UnicodeAttribute(null=True)
+    asset_id = UnicodeAttribute()
+    order_type = UnicodeAttribute()
+    terms = UnicodeAttribute(null=True)
+    opponent_id = UnicodeAttribute(null=True)
+    pair_id = UnicodeAttribute()
+    symbol = UnicodeAttribute()
+    exchange = UnicodeAttribute()
+    account_id = UnicodeAttribute()
+    base_asset_id = UnicodeAttribute()
+    quote_asset_id = UnicodeAttribute()
+    base_min = DecimalAttribute()
+    quote_min = DecimalAttribute()
+    fee_bps = DecimalAttribute()
+    base_fee_asset_id = UnicodeAttribute()
+    base_fee_amount = DecimalAttribute()
+    quote_fee_asset_id = UnicodeAttribute()
+    quote_fee_amount = DecimalAttribute()
+    status = UnicodeAttribute()
+    transfers = DecimalAttribute()
+    first_paid_at = InstantAttribute(null=True)
+    base_amount = DecimalAttribute(null=True)
+    quote_amount = DecimalAttribute(null=True)
+    fee_amount = DecimalAttribute(null=True)
+    sent_at = InstantAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+    token = UnicodeAttribute(null=True)
+
+
+class TransferItem(Item, discriminator=keys.MARKET_MAKING_TRANSFER.entity):
+    asset_id = UnicodeAttribute()
+    amount = DecimalAttribute()
+
+
+class PairItem(Item, discriminator=keys.PAIR.entity):
+    symbol = UnicodeAttribute()
+    exchange = UnicodeAttribute()
+    base_asset_id = UnicodeAttribute()
+    quote_asset_id = UnicodeAttribute()
+    base_min = DecimalAttribute()
+    quote_min = DecimalAttribute()
+    fee_bps = DecimalAttribute()
+    enabled = BooleanAttribute()
+
+
+class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
+    exchange = UnicodeAttribute()
+    capacity = DecimalAttribute()
+    orders = DecimalAttribute()
+    enabled = BooleanAttribute()
+
+
 class CursorMoved(Refusal):
     """Another poller has come further."""
+
+
+class AlreadyOpened(Refusal):
+    """The order is there. Carries it as it is."""
+
+    def __init__(self, order: Order) -> None:
+        super().__init__("that market-making order is there")
+        self.order = order
+
+
+# The poller's cursor
 
 
 def cursor(table: Table) -> str | None:
@@ -33,3 +126,331 @@ def move_cursor(told_at: str, at: datetime) -> Write:
     moved = item(*keys.SNAPSHOT_CURSOR(), told_at=told_at, created_at=at, updated_at=at)
     forward = item.PK.does_not_exist() | (item.told_at < told_at)
     return Write.put(moved, when=forward, otherwise=CursorMoved("another poller has come further"))
+
+
+# Pairs and trading accounts
+
+
+def pair(table: Table, pair_id: UUID) -> Pair:
+    """Raises PairNotFound."""
+    item = table.get(PairItem, keys.PAIR(pair_id=str(pair_id)))
+    if item is None:
+        raise PairNotFound("the pair is not traded here", id=str(pair_id))
+    return _pair_of(item)
+
+
+def pairs(table: Table) -> list[Pair]:
+    query = Query(partition(keys.PAIR.partition()) & Item.SK.startswith(keys.PAIR.prefix))
+    return [_pair_of(item) for item in table.all(PairItem, query)]
+
+
+def put_pair(saved: Pair, at: datetime) -> Write:
+    item = PairItem(
+        *keys.PAIR(pair_id=str(saved.pair_id)),
+        symbol=saved.symbol,
+        exchange=saved.exchange,
+        base_asset_id=saved.base_asset_id,
+        quote_asset_id=saved.quote_asset_id,
+        base_min=saved.base_min,
+        quote_min=saved.quote_min,
+        fee_bps=saved.fee_bps,
+        enabled=saved.enabled,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.put(item)
+
+
+def accounts(table: Table) -> list[TradingAccount]:
+    query = Query(partition(keys.TRADING_ACCOUNT.partition()) & Item.SK.startswith(keys.TRADING_ACCOUNT.prefix))
+    return [_account_of(item) for item in table.all(TradingAccountItem, query)]
+
+
+def account(table: Table, account_id: str) -> TradingAccount:
+    """Raises TradingAccountNotFound."""
+    item = table.get(TradingAccountItem, keys.TRADING_ACCOUNT(account_id=account_id))
+    if item is None:
+        raise TradingAccountNotFound("there is no such trading account", id=account_id)
+    return _account_of(item)
+
+
+def save_account(saved: TradingAccount, at: datetime) -> Write:
+    """All but what it carries."""
+    item = TradingAccountItem
+    return Write.update(
+        item(*keys.TRADING_ACCOUNT(account_id=saved.account_id)),
+        item.entity_type.set(item),
+        item.created_at.set(item.created_at | at),
+        item.updated_at.set(at),
+        item.exchange.set(saved.exchange),
+        item.capacity.set(Decimal(saved.capacity)),
+        item.enabled.set(saved.enabled),
+        item.orders.set(item.orders | Decimal(0)),
+    )
+
+
+def take_room(account_id: str, at: datetime) -> Write:
+    """One more order. Refused with NoCapacity."""
+    item = TradingAccountItem
+    return Write.update(
+        item(*keys.TRADING_ACCOUNT(account_id=account_id)),
+        item.orders.add(Decimal(1)),
+        item.updated_at.set(at),
+        when=(item.orders < item.capacity) & (item.enabled == True),  # noqa: E712
+        otherwise=NoCapacity("every trading account of the exchange is full; ask again later", retry_after_seconds=600),
+    )
+
+
+def give_room(account_id: str, at: datetime) -> Write:
+    """An order is over: the account carries one less. It goes with the one write that ends the order."""
+    item = TradingAccountItem
+    key = item(*keys.TRADING_ACCOUNT(account_id=account_id))
+    return Write.update(key, item.orders.add(Decimal(-1)), item.updated_at.set(at))
+
+
+# Orders
+
+
+def find(table: Table, order_id: str) -> Order | None:
+    item = table.get(OrderItem, keys.MARKET_MAKING_ORDER(order_id=order_id), consistent=True)
+    return None if item is None else order_of(item)
+
+
+def existing(table: Table, order_id: str) -> Order:
+    """Raises MarketMakingOrderNotFound."""
+    order = find(table, order_id)
+    if order is None:
+        raise MarketMakingOrderNotFound("there is no such market-making order", id=order_id)
+    return order
+
+
+def visible(table: Table, owner: Owner, order_id: str) -> Order:
+    """Raises MarketMakingOrderNotFound, also for somebody else's."""
+    order = existing(table, order_id)
+    if order.owner != owner:
+        raise MarketMakingOrderNotFound("there is no such market-making order", id=order_id)
+    return order
+
+
+def of_user(owner: Owner) -> Query:
+    """The owner's orders of every kind, newest first, of which only market making's are let through."""
+    item = OrderItem
+    only = (item.sub == owner.sub) & (item.entity_type == item)
+    return Query(item.username == owner.username, index=keys.USER_TIMELINE, only=only, newest_first=True)
+
+
+def transfers(table: Table, order_id: str) -> list[Transfer]:
+    """By their snapshots' ids."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRANSFER.prefix), consistent=True)
+    return [_transfer_of(item) for item in table.all(TransferItem, query)]
+
+
+def insert(order: Order, first_check: datetime) -> Write:
+    """Refused with AlreadyOpened. Goes first, so that a repeat is answered as a repeat."""
+
+    def taken(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return AlreadyOpened(order_of(OrderItem.from_raw_data(dict(old))))
+
+    owner, created_at = order.owner, text(order.created_at)
+    item = OrderItem(
+        *_key(order),
+        username=None if owner is None else owner.username,
+        sub=None if owner is None else owner.sub,
+        ASSET_ID=None
+        if owner is None
+        else keys.USER_ORDERS(asset_id=order.symbol, created_at=created_at, order_id=order.order_id),
+        timeline_at=None if owner is None else keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
+        asset_id=order.base_asset_id,
+        order_type="MARKET_MAKING",
+        terms=order.terms,
+        opponent_id=order.opponent_id,
+        pair_id=str(order.pair_id),
+        symbol=order.symbol,
+        exchange=order.exchange,
+        account_id=order.account_id,
+        base_asset_id=order.base_asset_id,
+        quote_asset_id=order.quote_asset_id,
+        base_min=order.base_min,
+        quote_min=order.quote_min,
+        fee_bps=order.fee_bps,
+        base_fee_asset_id=order.fees.base.asset_id,
+        base_fee_amount=order.fees.base.amount,
+        quote_fee_asset_id=order.fees.quote.asset_id,
+        quote_fee_amount=order.fees.quote.amount,
+        status=order.status,
+        transfers=Decimal(order.transfers),
+        first_paid_at=order.first_paid_at,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
+    work.wait(item, keys.MARKET_MAKING_ORDER, due_at=first_check, waits_for="its payment")
+    return Write.insert(item, otherwise=taken)
+
+
+def add_transfer(order: Order, paid: Incoming, at: datetime, first_check: datetime) -> list[Write]:
+    """A transfer is the order's, while its payment may still be completed; the first binds the order to its payer.
+
+    Refused with MarketMakingOrderMoved."""
+    item, snapshot = OrderItem, paid.snapshot
+    assert snapshot.opponent_id is not None
+    actions: list[Action] = [item.transfers.add(Decimal(1)), item.updated_at.set(at)]
+    rule: Condition = (item.status == order.status) & (item.transfers == Decimal(order.transfers))
+    if order.first_paid_at is None:
+        actions += [item.opponent_id.set(snapshot.opponent_id), item.first_paid_at.set(at)]
+        actions += _waits(order, at, first_check, "the rest of its payment")
+    else:
+        rule &= item.opponent_id == snapshot.opponent_id
+    moved = MarketMakingOrderMoved("the order has moved", id=order.order_id)
+    return [
+        Write.update(item(*_key(order)), *actions, when=rule, otherwise=moved),
+        insert_transfer(order, paid, at),
+    ]
+
+
+def insert_transfer(order: Order, paid: Incoming, at: datetime) -> Write:
+    snapshot = paid.snapshot
+    line = TransferItem(
+        *keys.MARKET_MAKING_TRANSFER(order_id=order.order_id, snapshot_id=snapshot.snapshot_id),
+        asset_id=snapshot.quantity.asset_id,
+        amount=snapshot.quantity.amount,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.put(line)
+
+
+def move(
+    order: Order,
+    after: Status,
+    at: datetime,
+    *actions: Action,
+    waits_for: str | None,
+    due_at: datetime | None = None,
+    by_operators: bool = False,
+) -> Write:
+    """The order goes from the status that was read to another, if no transfer has come in since. With `waits_for` it
+    waits until `due_at`, otherwise for nothing. Refused with MarketMakingOrderMoved."""
+    assert after in TRANSITIONS[order.status], f"no market-making order goes from {order.status} to {after}"
+    assert by_operators or (order.status, after) not in OPERATORS_ONLY, f"only operators move it to {after}"
+    waiting = work.done() if waits_for is None else _waits(order, at, due_at or at + work.SOON, waits_for)
+    return _update(order, OrderItem.status.set(after), OrderItem.updated_at.set(at), *actions, *waiting)
+
+
+def wait(order: Order, at: datetime, due_at: datetime, waits_for: str) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    return _update(order, OrderItem.updated_at.set(at), *_waits(order, at, due_at, waits_for))
+
+
+def stop(order: Order, why: str, at: datetime) -> Write:
+    """A person must look. Refused with MarketMakingOrderMoved."""
+    waiting = work.needs_person(keys.MARKET_MAKING_ORDER, order.order_id, now=at, waits_for=f"an operator: {why}")
+    return _update(order, OrderItem.updated_at.set(at), *waiting)
+
+
+def why(reason: str) -> Action:
+    return OrderItem.reason.set(reason)
+
+
+def divided(division: Division, at: datetime) -> list[Action]:
+    """What was decided on its way to the exchange."""
+    item = OrderItem
+    return [
+        item.base_amount.set(division.base.amount),
+        item.quote_amount.set(division.quote.amount),
+        item.fee_amount.set(division.fee.amount),
+        item.sent_at.set(at),
+    ]
+
+
+def event(order: Order, after: Status, reason: str, actor: str, at: datetime, *, first: bool = False) -> Write:
+    before = None if first else order.status.value
+    return timeline.record(order.order_id, TimelineEvent(at, before, after, reason, actor))
+
+
+def _update(order: Order, *actions: Action) -> Write:
+    item = OrderItem
+    return Write.update(
+        item(*_key(order)),
+        *actions,
+        when=(item.status == order.status) & (item.transfers == Decimal(order.transfers)),
+        otherwise=MarketMakingOrderMoved("the order has moved", id=order.order_id),
+    )
+
+
+def _waits(order: Order, at: datetime, due_at: datetime, waits_for: str) -> list[Action]:
+    return work.waits(keys.MARKET_MAKING_ORDER, order.order_id, now=at, due_at=due_at, waits_for=waits_for)
+
+
+def _key(order: Order) -> keys.PrimaryKey:
+    return keys.MARKET_MAKING_ORDER(order_id=order.order_id)
+
+
+# Mapping
+
+
+def order_of(item: OrderItem) -> Order:
+    def quantity(amount: Decimal | None, asset_id: str) -> Quantity | None:
+        return None if amount is None else Quantity(amount, asset_id)
+
+    return Order(
+        order_id=item.PK,
+        pair_id=UUID(item.pair_id),
+        symbol=item.symbol,
+        exchange=item.exchange,
+        account_id=item.account_id,
+        base_asset_id=item.base_asset_id,
+        quote_asset_id=item.quote_asset_id,
+        base_min=item.base_min,
+        quote_min=item.quote_min,
+        fee_bps=item.fee_bps,
+        fees=Fees(
+            base=Quantity(item.base_fee_amount, item.base_fee_asset_id),
+            quote=Quantity(item.quote_fee_amount, item.quote_fee_asset_id),
+        ),
+        status=Status(item.status),
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        owner=None if item.username is None else Owner(item.username, item.sub),
+        opponent_id=item.opponent_id,
+        terms=item.terms,
+        transfers=int(item.transfers),
+        first_paid_at=item.first_paid_at,
+        base=quantity(item.base_amount, item.base_asset_id),
+        quote=quantity(item.quote_amount, item.quote_asset_id),
+        fee=quantity(item.fee_amount, item.quote_asset_id),
+        sent_at=item.sent_at,
+        reason=item.reason,
+        token=item.token,
+        waits_for=item.waits_for,
+        needs_person=item.needs_person,
+    )
+
+
+def _transfer_of(item: TransferItem) -> Transfer:
+    snapshot_id = item.SK.removeprefix(keys.MARKET_MAKING_TRANSFER.prefix)
+    return Transfer(incoming_id(snapshot_id), snapshot_id, Quantity(item.amount, item.asset_id), item.created_at)
+
+
+def _pair_of(item: PairItem) -> Pair:
+    return Pair(
+        pair_id=UUID(item.SK.removeprefix(keys.PAIR.prefix)),
+        symbol=item.symbol,
+        exchange=item.exchange,
+        base_asset_id=item.base_asset_id,
+        quote_asset_id=item.quote_asset_id,
+        base_min=item.base_min,
+        quote_min=item.quote_min,
+        fee_bps=item.fee_bps,
+        enabled=item.enabled,
+    )
+
+
+def _account_of(item: TradingAccountItem) -> TradingAccount:
+    return TradingAccount(
+        account_id=item.SK.removeprefix(keys.TRADING_ACCOUNT.prefix),
+        exchange=item.exchange,
+        capacity=int(item.capacity),
+        orders=int(item.orders),
+        enabled=item.enabled,
+    )
