@@ -40,6 +40,7 @@ table of this page, and the table that is deployed.
 | market_making_order    | {order_id}                                      | MARKET_MAKING                  | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
 | market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}         |                    |               |                    |                                    |
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}           |                    |               |                    |                                    |
+| exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                           |                    |               |                    |                                    |
 | mixin_link             | MIXIN#{opponent_id}                             | LINK                           |                    |               |                    |                                    |
 | pair                   | PAIRS                                           | PAIR#{pair_id}                 |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}           |                    |               |                    |                                    |
@@ -246,6 +247,8 @@ MARKET_MAKING_ORDER = Key(
 )
 MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRANSFER#{snapshot_id}")
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
+# A deposit at a trading account is one order's.
+EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{transaction_hash}", sk="OURS")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
@@ -287,6 +290,7 @@ SCHEMA = [
     MARKET_MAKING_ORDER,
     MARKET_MAKING_TRANSFER,
     MARKET_MAKING_LEG,
+    EXCHANGE_DEPOSIT,
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,

@@ -26,6 +26,7 @@ CONFIRM_LIMIT = timedelta(minutes=30)  # seed: from sending to the exchange's cr
 CONFIRM_EVERY_SECONDS = 15
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
+CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
 BPS = Decimal(10_000)
 
 
@@ -66,6 +67,10 @@ class PaymentIncomplete(Unavailable):
 
 class DepositUnconfirmed(Unavailable):
     """The chain or the exchange has not got all of it; it is looked for again."""
+
+
+class RefundUnderway(Unavailable):
+    """What is to go back has not arrived yet."""
 
 
 class Status(StrEnum):
@@ -258,6 +263,38 @@ def missing(order: Order, transfers: Sequence[Transfer]) -> dict[str, Decimal]:
     return {asset_id: amount for asset_id, amount in short.items() if amount > 0}
 
 
+class Way(StrEnum):
+    """Of a leg."""
+
+    OUT = "OUT"  # from the custody to the exchange
+    HOME = "HOME"
+
+
+class LegStatus(StrEnum):
+    INTENDED = "INTENDED"
+    CONFIRMED = "CONFIRMED"  # its chain has it
+    ARRIVED = "ARRIVED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True)
+class Leg:
+    """One asset of an order on its way. `sent_by` is the outgoing transfer that takes it out, or the exchange's
+    withdrawal that brings it home; `arrived` is what the other side has credited."""
+
+    order_id: str
+    way: Way
+    quantity: Quantity
+    symbol: str
+    network: str
+    sent_by: str
+    status: LegStatus
+    created_at: datetime
+    updated_at: datetime
+    transaction_hash: str | None = None
+    arrived: Quantity | None = None
+
+
 @dataclass(frozen=True)
 class Division:
     """Where all that was paid goes: `base` and `quote` to the exchange, which costs `fees`; `fee` to the desk;
@@ -270,12 +307,16 @@ class Division:
     surplus: Mapping[str, Decimal] = field(default_factory=dict)
 
 
-class FeesRose(Exception):
-    """What was paid does not cover what the withdrawals cost now, and the smallest order."""
+class FeesRose(Unavailable):
+    """What was paid does not cover what the withdrawals cost now, and the smallest order. They may fall again."""
 
     def __init__(self, short: Mapping[str, Decimal]) -> None:
-        told = ", ".join(f"{plain(amount)} of {asset_id}" for asset_id, amount in sorted(short.items()))
-        super().__init__(f"withdrawing costs more than was paid for it: {told} are missing")
+        super().__init__(f"withdrawing costs more than was paid for it: {lacking(short)}")
+
+
+def lacking(short: Mapping[str, Decimal]) -> str:
+    told = ", ".join(f"{plain(amount)} of {asset_id}" for asset_id, amount in sorted(short.items()))
+    return f"{told} missing"
 
 
 def divide(order: Order, transfers: Sequence[Transfer], fees: Fees) -> Division:
@@ -300,6 +341,11 @@ def divide(order: Order, transfers: Sequence[Transfer], fees: Fees) -> Division:
 def order_id(uuid: UUID) -> str:
     """`M…`: the memo's order id, so that either leads to the other."""
     return id_of(keys.MARKET_MAKING_ORDER, uuid)
+
+
+def begun(order: Order, opponent_id: str | None, at: datetime) -> Order:
+    """The order with its first transfer."""
+    return replace(order, opponent_id=opponent_id, transfers=1, first_paid_at=at)
 
 
 @dataclass(frozen=True)
@@ -331,6 +377,32 @@ class Stage(StrEnum):
     PAY_BACK = "PAY_BACK"
     STOPPED = "STOPPED"  # a person has to look
     DONE = "DONE"
+
+
+_NEXT: dict[Status, Stage] = {
+    _S.PAYMENT_PENDING: Stage.FUND,
+    _S.PAYMENT_INCOMPLETE: Stage.FUND,
+    _S.PAYMENT_COMPLETE: Stage.WITHDRAW,
+    _S.WITHDRAWING: Stage.CONFIRM,
+    _S.WITHDRAWAL_CONFIRMED: Stage.CONFIRM,
+    _S.DEPOSIT_CONFIRMING: Stage.CONFIRM,
+    _S.DEPOSIT_CONFIRMED: Stage.JOIN,
+    _S.JOINING_CAMPAIGN: Stage.JOIN,
+    _S.CAMPAIGN_JOINED: Stage.START,
+    _S.CREATED: Stage.QUOTE,
+    _S.RUNNING: Stage.QUOTE,
+    _S.PAUSED: Stage.QUOTE,
+    _S.STOPPING: Stage.STOP,
+    _S.STOPPED: Stage.DONE,
+    _S.RETURNING: Stage.RETURN,
+    _S.RETURNED: Stage.DONE,
+    _S.FAILED: Stage.REFUND,
+    _S.REFUNDED: Stage.DONE,
+}
+
+
+def stage(order: Order) -> Stage:
+    return Stage.STOPPED if order.needs_person else _NEXT[order.status]
 
 
 def facts(order: Order) -> dict[str, str]:

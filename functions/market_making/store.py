@@ -26,6 +26,8 @@ from functions.market_making.model import (
     TRANSITIONS,
     Division,
     Fees,
+    Leg,
+    LegStatus,
     MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
     NoCapacity,
@@ -36,6 +38,7 @@ from functions.market_making.model import (
     TradingAccount,
     TradingAccountNotFound,
     Transfer,
+    Way,
 )
 
 
@@ -81,6 +84,16 @@ class TransferItem(Item, discriminator=keys.MARKET_MAKING_TRANSFER.entity):
     amount = DecimalAttribute()
 
 
+class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
+    amount = DecimalAttribute()
+    symbol = UnicodeAttribute()
+    network = UnicodeAttribute()
+    sent_by = UnicodeAttribute()
+    status = UnicodeAttribute()
+    transaction_hash = UnicodeAttribute(null=True)
+    arrived_amount = DecimalAttribute(null=True)
+
+
 class PairItem(Item, discriminator=keys.PAIR.entity):
     symbol = UnicodeAttribute()
     exchange = UnicodeAttribute()
@@ -97,6 +110,15 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     capacity = DecimalAttribute()
     orders = DecimalAttribute()
     enabled = BooleanAttribute()
+
+
+class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
+    order_id = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+
+
+class DepositTaken(Refusal):
+    """The exchange's deposit is that of another leg."""
 
 
 class CursorMoved(Refusal):
@@ -352,6 +374,54 @@ def why(reason: str) -> Action:
     return OrderItem.reason.set(reason)
 
 
+def legs(table: Table, order_id: str, way: Way) -> list[Leg]:
+    """By their assets."""
+    prefix = f"{keys.MARKET_MAKING_LEG.prefix}{way}"
+    query = Query(partition(order_id) & Item.SK.startswith(prefix), consistent=True)
+    return [_leg_of(item) for item in table.all(LegItem, query)]
+
+
+def insert_leg(leg: Leg) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    item = LegItem(
+        *_leg_key(leg),
+        amount=leg.quantity.amount,
+        symbol=leg.symbol,
+        network=leg.network,
+        sent_by=leg.sent_by,
+        status=leg.status,
+        created_at=leg.created_at,
+        updated_at=leg.updated_at,
+    )
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("the leg is there", id=leg.order_id))
+
+
+def move_leg(
+    leg: Leg, after: LegStatus, at: datetime, *, transaction_hash: str | None = None, arrived: Quantity | None = None
+) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    item = LegItem
+    actions: list[Action] = [item.status.set(after), item.updated_at.set(at)]
+    if transaction_hash is not None:
+        actions.append(item.transaction_hash.set(transaction_hash))
+    if arrived is not None:
+        actions.append(item.arrived_amount.set(arrived.amount))
+    moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
+    return Write.update(item(*_leg_key(leg)), *actions, when=item.status == leg.status, otherwise=moved)
+
+
+def claim_deposit(leg: Leg, account_id: str, transaction_hash: str, at: datetime) -> Write:
+    """A deposit at an account is one leg's. Refused with DepositTaken."""
+    item = DepositItem(
+        *keys.EXCHANGE_DEPOSIT(account_id=account_id, transaction_hash=transaction_hash),
+        order_id=leg.order_id,
+        asset_id=leg.quantity.asset_id,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(item, otherwise=DepositTaken(f"deposit {transaction_hash} is another order's", id=leg.order_id))
+
+
 def divided(division: Division, at: datetime) -> list[Action]:
     """What was decided on its way to the exchange."""
     item = OrderItem
@@ -430,6 +500,28 @@ def order_of(item: OrderItem) -> Order:
 def _transfer_of(item: TransferItem) -> Transfer:
     snapshot_id = item.SK.removeprefix(keys.MARKET_MAKING_TRANSFER.prefix)
     return Transfer(incoming_id(snapshot_id), snapshot_id, Quantity(item.amount, item.asset_id), item.created_at)
+
+
+def _leg_key(leg: Leg) -> keys.PrimaryKey:
+    return keys.MARKET_MAKING_LEG(order_id=leg.order_id, way=leg.way, asset_id=leg.quantity.asset_id)
+
+
+def _leg_of(item: LegItem) -> Leg:
+    key = keys.MARKET_MAKING_LEG.read(keys.PrimaryKey(item.PK, item.SK))
+    arrived = item.arrived_amount
+    return Leg(
+        order_id=item.PK,
+        way=Way(key["way"]),
+        quantity=Quantity(item.amount, key["asset_id"]),
+        symbol=item.symbol,
+        network=item.network,
+        sent_by=item.sent_by,
+        status=LegStatus(item.status),
+        created_at=item.created_at,
+        updated_at=item.updated_at,
+        transaction_hash=item.transaction_hash,
+        arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
+    )
 
 
 def _pair_of(item: PairItem) -> Pair:

@@ -17,23 +17,29 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, incoming_id, is_refund_memo
 from common.domain.custody.store import AlreadyTaken
 from common.domain.timeline import CUSTODY, TimelineEvent, record
-from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
 from common.log import count, log
-from common.table.table import Table
-from common.table.transaction import Write
-from functions.market_making import memo, store
+from common.table.table import Table, TableUnavailable
+from common.table.transaction import Busy, Write
+from functions.market_making import memo, model, store
 from functions.market_making.memo import BadMemo
-from functions.market_making.store import CursorMoved
+from functions.market_making.model import MarketMakingOrderMoved, NoCapacity
+from functions.market_making.service.paying import NotTaken, Paying
+from functions.market_making.store import AlreadyOpened, CursorMoved
 
 OVERLAP = timedelta(minutes=1)  # a snapshot may appear so much later than its time says
 HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
+TRIES = 5  # to take a snapshot whose order moves meanwhile
 REMEMBERED_MAX = 20_000  # snapshots that this process knows to be taken
+
+
+Taken = tuple[Incoming, list[Write]]  # what becomes of a snapshot, and what says so
 
 
 @dataclass
 class Polled:
-    """What became of the snapshots of one poll that had not been taken before."""
+    """What became of the snapshots of one poll that had not been taken before. One that has `failed` holds the
+    cursor."""
 
     taken: int = 0
     failed: int = 0
@@ -43,6 +49,7 @@ class Polled:
 class Receiving:
     table: Table
     custody: Callable[[], Custody]
+    paying: Paying
     now: Callable[[], datetime]
     _known: dict[str, None] = field(default_factory=dict)  # by their ids, oldest first
 
@@ -57,7 +64,7 @@ class Receiving:
             page = self.custody().snapshots(since)
             if not page:
                 break
-            self._take_all(page, polled)
+            self._take_all(page, polled, more_time)
             first, last = page[0].created_at, page[-1].created_at
             full = len(page) == PAGE_MAX
             if full and first == last:
@@ -84,18 +91,22 @@ class Receiving:
         count("SnapshotTies")
         for asset_id in sorted({snapshot.quantity.asset_id for snapshot in page}):
             own = self.custody().snapshots(at, asset_id) if more_time() else ()
-            self._take_all(own, polled)
+            self._take_all(own, polled, more_time)
             if not own or (len(own) == PAGE_MAX and own[-1].created_at == at):
                 log.error("too many snapshots tie", extra={"told_at": at, "asset_id": asset_id})
                 polled.failed += 1
 
-    def _take_all(self, page: Sequence[Snapshot], polled: Polled) -> None:
+    def _take_all(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
+        """Each that is not known to be taken. What is left for want of time counts as not taken."""
         for snapshot in page:
             if snapshot.snapshot_id in self._known:
                 continue
+            if not more_time():
+                polled.failed += 1
+                return
             try:
                 polled.taken += self._take(snapshot)
-            except Unavailable:
+            except (Busy, TableUnavailable):
                 raise
             except Exception:  # whatever is wrong with one is not the next one's fault
                 log.exception("snapshot not taken", extra={"snapshot_id": snapshot.snapshot_id})
@@ -110,13 +121,21 @@ class Receiving:
         """False when it needs not be taken, or was taken before."""
         if snapshot.quantity.amount <= 0:
             return False
-        try:
-            self.table.write(*self._disposed(snapshot))
-        except AlreadyTaken:
-            return False
-        return True
+        for _ in range(TRIES):
+            try:
+                taken, writes = self._disposed(snapshot)
+                self.table.write(*writes)
+            except AlreadyTaken:
+                return False
+            except (MarketMakingOrderMoved, AlreadyOpened, NoCapacity) as moved:
+                log.info("decided anew", extra={"snapshot_id": snapshot.snapshot_id, "why": moved.detail})
+                continue
+            if taken.order_id is not None:
+                self.paying.begin(taken.order_id)
+            return True
+        raise MarketMakingOrderMoved("its order moves all the time; it is taken at the next poll")
 
-    def _disposed(self, snapshot: Snapshot) -> list[Write]:
+    def _disposed(self, snapshot: Snapshot) -> Taken:
         """What is to become of a snapshot, as far as it is seen from the snapshot alone."""
         if snapshot.opponent_id == self.custody().user_id:
             return self._expected(snapshot, "our own transfer", waits_for=None)
@@ -127,29 +146,33 @@ class Receiving:
         if is_refund_memo(snapshot.memo):
             return self._parked(snapshot, "somebody gives back what we have sent")
         try:
-            memo.decode(snapshot.memo)
-        except BadMemo as bad:
-            return self._refunded(snapshot, str(bad))
-        return self._refunded(snapshot, "the pair is not traded here")
+            said = memo.decode(snapshot.memo)
+            held = self._incoming(snapshot, Disposition.HELD, "a payment", order_id=model.order_id(said.order_id))
+            accepted = self.paying.accept(held, said)
+        except (BadMemo, NotTaken) as no:
+            return self._refunded(snapshot, str(no))
+        return held, [custody_store.take(held), *accepted, _event(held)]
 
-    def _expected(self, snapshot: Snapshot, why: str, *, waits_for: str | None) -> list[Write]:
+    def _expected(self, snapshot: Snapshot, why: str, *, waits_for: str | None) -> Taken:
         taken = self._incoming(snapshot, Disposition.EXPECTED, why)
         due_at = None if waits_for is None else taken.created_at + HOME_DUE
-        return [custody_store.take(taken, waits_for=waits_for, due_at=due_at), _event(taken)]
+        return taken, [custody_store.take(taken, waits_for=waits_for, due_at=due_at), _event(taken)]
 
-    def _parked(self, snapshot: Snapshot, why: str) -> list[Write]:
+    def _parked(self, snapshot: Snapshot, why: str) -> Taken:
         count("SnapshotsParked")
         taken = self._incoming(snapshot, Disposition.PARKED, why)
-        return [custody_store.take(taken), _event(taken)]
+        return taken, [custody_store.take(taken), _event(taken)]
 
-    def _refunded(self, snapshot: Snapshot, why: str) -> list[Write]:
+    def _refunded(self, snapshot: Snapshot, why: str) -> Taken:
         assert snapshot.opponent_id is not None
         taken = self._incoming(snapshot, Disposition.REFUNDED, why)
         refund = custody_model.refund(taken, User(snapshot.opponent_id), taken.created_at)
         taken = custody_model.taken_by(taken, refund)
-        return [custody_store.take(taken), custody_store.intend(refund), _event(taken)]
+        return taken, [custody_store.take(taken), custody_store.intend(refund), _event(taken)]
 
-    def _incoming(self, snapshot: Snapshot, disposition: Disposition, why: str) -> Incoming:
+    def _incoming(
+        self, snapshot: Snapshot, disposition: Disposition, why: str, order_id: str | None = None
+    ) -> Incoming:
         at = self.now()
         return Incoming(
             incoming_id=incoming_id(snapshot.snapshot_id),
@@ -158,6 +181,7 @@ class Receiving:
             created_at=at,
             updated_at=at,
             reason=why,
+            order_id=order_id,
         )
 
     def _move_cursor(self, told_at: str) -> None:

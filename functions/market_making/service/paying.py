@@ -1,0 +1,191 @@
+"""The payment of an order: which transfers are its own, and when it is complete or has failed.
+
+The last transfer and the end of the time for it are decided by one condition: a transfer is added to an order whose
+status and number of transfers are as read, and the order goes on under the same condition. What comes later is
+refunded, and revives nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from common import keys
+from common.domain.custody.model import Incoming
+from common.domain.timeline import CUSTODY, MACHINE
+from common.gateways.custody import CustodyAssetUnknown, CustodyRefused
+from common.gateways.exchange.funds import NetworkUnknown
+from common.machines import Machines, Standing
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import model, store
+from functions.market_making.memo import Memo
+from functions.market_making.model import (
+    CHECK_AFTER_SECONDS,
+    PAYABLE,
+    TRANSFERS_MAX,
+    MarketMakingOrderMoved,
+    Order,
+    Pair,
+    PairNotFound,
+    PaymentIncomplete,
+    Status,
+    TradingAccount,
+    lacking,
+    missing,
+)
+from functions.market_making.networks import ChainUnknown
+from functions.market_making.service.routes import Routes
+
+(MACHINE_NAME,) = keys.MARKET_MAKING_ORDER.machines
+WAYLESS = (ChainUnknown, NetworkUnknown, CustodyAssetUnknown, CustodyRefused)  # there is no way to the exchange
+
+
+class NotTaken(Exception):
+    """A transfer pays for nothing. Says why, for whoever sent it: it is refunded."""
+
+
+@dataclass(frozen=True)
+class Paying:
+    table: Table
+    routes: Routes
+    machines: Machines
+    now: Callable[[], datetime]
+
+    def accept(self, paid: Incoming, said: Memo) -> list[Write]:
+        """What makes a transfer one of an order's, which a first one opens. Refused with MarketMakingOrderMoved,
+        AlreadyOpened, NoCapacity: decide anew.
+
+        Raises NotTaken; ExchangeUnavailable, CustodyUnavailable: it can not be decided yet.
+        """
+        order = store.find(self.table, model.order_id(said.order_id))
+        if order is None:
+            return self._opened(paid, self._pair(said), said.order_id)
+        if order.pair_id != said.pair_id:
+            raise NotTaken("the order is of another pair")
+        if order.status not in PAYABLE:
+            raise NotTaken(f"the order is {order.status}")
+        if order.opponent_id is not None and order.opponent_id != paid.snapshot.opponent_id:
+            raise NotTaken("somebody else pays for this order")
+        if not order.takes(paid.snapshot.quantity.asset_id):
+            raise NotTaken("the order takes no such asset")
+        if order.transfers >= TRANSFERS_MAX:
+            raise NotTaken(f"the order has had {TRANSFERS_MAX} transfers")
+        at = self.now()
+        if at >= order.payment_due_at:
+            raise NotTaken("it came too late")
+        return store.add_transfer(order, paid, at, at + timedelta(seconds=CHECK_AFTER_SECONDS))
+
+    def _pair(self, said: Memo) -> Pair:
+        try:
+            pair = store.pair(self.table, said.pair_id)
+        except PairNotFound as no:
+            raise NotTaken(no.detail) from no
+        if not pair.enabled:
+            raise NotTaken(f"{pair.symbol} is not traded now")
+        return pair
+
+    def _opened(self, paid: Incoming, pair: Pair, uuid: UUID) -> list[Write]:
+        """Somebody pays for an order that nobody has opened: the seed's way, with the pair's own parameters."""
+        account = self.room(pair)
+        if account is None:
+            raise NotTaken("every trading account is full")
+        at = self.now()
+        try:
+            order = self.draft(pair, account, uuid, at)
+        except WAYLESS as no:
+            raise NotTaken(f"there is no way to the exchange: {no}") from no
+        if not order.takes(paid.snapshot.quantity.asset_id):
+            raise NotTaken("the order takes no such asset")
+        first_check = at + timedelta(seconds=CHECK_AFTER_SECONDS)
+        snapshot = paid.snapshot
+        order = model.begun(order, snapshot.opponent_id, at)
+        why = f"{snapshot.quantity} of {snapshot.opponent_id}"
+        return [
+            store.insert(order, first_check),
+            store.take_room(order.account_id, at),
+            store.insert_transfer(order, paid, at),
+            store.event(order, Status.PAYMENT_PENDING, why, CUSTODY, at, first=True),
+        ]
+
+    def room(self, pair: Pair) -> TradingAccount | None:
+        """The account that carries the fewest orders, of those that can take one more."""
+        free = [a for a in store.accounts(self.table) if a.exchange == pair.exchange and a.has_room]
+        return min(free, key=lambda account: (account.orders, account.account_id), default=None)
+
+    def draft(self, pair: Pair, account: TradingAccount, uuid: UUID, at: datetime) -> Order:
+        """An order as it is opened, with what its withdrawals cost now. Raises what `Routes.route` raises."""
+        return Order(
+            order_id=model.order_id(uuid),
+            pair_id=pair.pair_id,
+            symbol=pair.symbol,
+            exchange=pair.exchange,
+            account_id=account.account_id,
+            base_asset_id=pair.base_asset_id,
+            quote_asset_id=pair.quote_asset_id,
+            base_min=pair.base_min,
+            quote_min=pair.quote_min,
+            fee_bps=pair.fee_bps,
+            fees=self.routes.fees(account.account_id, pair),
+            status=Status.PAYMENT_PENDING,
+            created_at=at,
+            updated_at=at,
+        )
+
+    def begin(self, order_id: str) -> None:
+        """The order's machine checks its payment from now on."""
+        self.machines.begin(MACHINE_NAME, order_id)
+
+    # What the machine asks
+
+    def check(self, order_id: str) -> Standing:
+        """Is the payment complete? Raises PaymentIncomplete: not yet, and there is time left."""
+        order = store.existing(self.table, order_id)
+        if order.status not in PAYABLE:
+            return standing(order)
+        there = store.transfers(self.table, order_id)
+        if len(there) != order.transfers:
+            raise PaymentIncomplete("a transfer is just coming in")
+        short, at = missing(order, there), self.now()
+        try:
+            if not short:
+                complete = "all of it has come in"
+                self.table.write(
+                    store.move(order, Status.PAYMENT_COMPLETE, at, waits_for="to be sent to the exchange"),
+                    store.event(order, Status.PAYMENT_COMPLETE, complete, MACHINE, at),
+                )
+            elif at >= order.payment_due_at:
+                self._fail(order, lacking(short), at)
+            else:
+                self._incomplete(order, lacking(short), at)
+                raise PaymentIncomplete(lacking(short))
+        except MarketMakingOrderMoved:
+            raise PaymentIncomplete("a transfer has just come in") from None
+        return standing(store.existing(self.table, order_id))
+
+    def _incomplete(self, order: Order, why: str, at: datetime) -> None:
+        """The first time that something is found missing; then it is due when the time for it is over."""
+        if order.status is Status.PAYMENT_PENDING and order.transfers:
+            due_at = order.payment_due_at + timedelta(minutes=1)
+            self.table.write(
+                store.move(order, Status.PAYMENT_INCOMPLETE, at, waits_for="the rest of its payment", due_at=due_at),
+                store.event(order, Status.PAYMENT_INCOMPLETE, why, MACHINE, at),
+            )
+
+    def _fail(self, order: Order, why: str, at: datetime) -> None:
+        said = f"not paid in time: {why}" if order.transfers else "not paid"
+        self.table.write(*failed(order, said, MACHINE, at))
+
+
+def failed(order: Order, why: str, actor: str, at: datetime) -> list[Write]:
+    """The order has failed before anything was sent: what came in goes back. Refused with MarketMakingOrderMoved."""
+    return [
+        store.move(order, Status.FAILED, at, store.why(why), waits_for="its refund"),
+        store.event(order, Status.FAILED, why, actor, at),
+    ]
+
+
+def standing(order: Order) -> Standing:
+    return Standing(model.stage(order), facts=model.facts(order))

@@ -1,0 +1,42 @@
+"""The way of an asset from the custody to a trading account: its chain, the exchange's name of that, the address there,
+and what it costs now."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.gateways.custody import Address, Custody
+from common.gateways.exchange.funds import ExchangeFunds
+from common.money import Quantity
+from functions.market_making.model import Fees, Pair
+from functions.market_making.networks import network
+
+
+@dataclass(frozen=True)
+class Route:
+    network: str
+    address: Address
+    fee: Quantity
+
+
+@dataclass(frozen=True)
+class Routes:
+    """`funds` are those of a trading account, by its id."""
+
+    custody: Callable[[], Custody]
+    funds: Callable[[str], ExchangeFunds]
+
+    def route(self, account_id: str, asset_id: str, symbol: str) -> Route:
+        """Raises ChainUnknown, NetworkUnknown, CustodyAssetUnknown, CustodyRefused; ExchangeUnavailable,
+        CustodyUnavailable."""
+        asset = self.custody().asset(asset_id)
+        name = network(asset.chain_id)
+        address = self.funds(account_id).deposit_address(symbol, name)
+        return Route(name, address, self.custody().withdrawal_fee(asset_id, address.destination))
+
+    def fees(self, account_id: str, pair: Pair) -> Fees:
+        """What it costs now to send both assets of a pair. Raises what `route` raises."""
+        base = self.route(account_id, pair.base_asset_id, pair.base_symbol)
+        quote = self.route(account_id, pair.quote_asset_id, pair.quote_symbol)
+        return Fees(base.fee, quote.fee)
