@@ -73,6 +73,18 @@ class RefundUnderway(Unavailable):
     """What is to go back has not arrived yet."""
 
 
+class ReturnUnderway(Unavailable):
+    """What comes home has not arrived yet."""
+
+
+class NotStoppable(Conflict):
+    """The order can not be stopped: it does not quote, or not any more."""
+
+
+class NothingToWithdraw(Conflict):
+    """Nothing of the order is at the exchange, or it is on its way home already."""
+
+
 class Status(StrEnum):
     PAYMENT_PENDING = "payment_pending"
     PAYMENT_INCOMPLETE = "payment_incomplete"
@@ -211,7 +223,10 @@ class Order:
     fee: Quantity | None = None  # the desk's
     sent_at: datetime | None = None
     reason: str | None = None
+    campaign_id: str | None = None
     token: str | None = None
+    goes_home: bool = False  # its owner wants it back, once it is stopped
+    after_failure: bool = False  # what comes home is a refund
     waits_for: str | None = None
     needs_person: bool = False
 
@@ -361,6 +376,19 @@ class Terms:
         return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote)
 
 
+@dataclass(frozen=True)
+class AtExchange:
+    """What of an order is at the exchange: its own ledger, whatever the account holds besides."""
+
+    base: Quantity
+    quote: Quantity
+
+
+def default_campaign(order: Order) -> str:
+    """Seed: `mm_{exchange}_{pair}`."""
+    return f"mm_{order.exchange}_{order.symbol}"
+
+
 class Stage(StrEnum):
     """What the machine `market-making` does next, as the table says."""
 
@@ -402,7 +430,11 @@ _NEXT: dict[Status, Stage] = {
 
 
 def stage(order: Order) -> Stage:
-    return Stage.STOPPED if order.needs_person else _NEXT[order.status]
+    if order.needs_person:
+        return Stage.STOPPED
+    if order.status is Status.STOPPED and order.goes_home:
+        return Stage.RETURN
+    return _NEXT[order.status]
 
 
 def facts(order: Order) -> dict[str, str]:
