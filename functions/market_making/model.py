@@ -308,6 +308,7 @@ class Leg:
     updated_at: datetime
     transaction_hash: str | None = None
     arrived: Quantity | None = None
+    incoming_id: str | None = None  # of a leg home: what the custody has received
 
 
 @dataclass(frozen=True)
