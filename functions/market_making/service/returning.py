@@ -26,7 +26,7 @@ from common.gateways.exchange.funds import (
     NetworkUnknown,
     WithdrawalState,
 )
-from common.idempotency import terms
+from common.idempotency import derived_uuid
 from common.log import count, log
 from common.machines import Standing
 from common.money import EXACT, ROUNDING, Quantity, plain
@@ -34,19 +34,21 @@ from common.table.table import Table
 from functions.market_making import store
 from functions.market_making.model import (
     CREDITED_MIN,
+    RETURN_LIMIT,
     Leg,
     LegStatus,
     MarketMakingOrderMoved,
     Order,
     ReturnUnderway,
+    Stage,
     Status,
     Way,
+    facts,
 )
 from functions.market_making.networks import ChainUnknown, network
 from functions.market_making.service.paying import standing
 from functions.market_making.service.quoting import credited
 
-RETURN_LIMIT = timedelta(minutes=60)  # then a person looks
 CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
 
 
@@ -78,7 +80,15 @@ class Returning:
                         self._withdraw(order, leg)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
-        return standing(store.existing(self.table, order_id))
+        return self.read(store.existing(self.table, order_id))
+
+    def read(self, order: Order) -> Standing:
+        """Where an order stands on its way home: what is not withdrawn yet comes first."""
+        if order.status is Status.RETURNING and not order.needs_person:
+            legs = store.legs(self.table, order.order_id, Way.HOME)
+            if any(leg.status is LegStatus.INTENDED for leg in legs):
+                return Standing(Stage.RETURN, facts=facts(order))
+        return standing(order)
 
     def _begun(self, order: Order) -> Order:
         """Decide the legs home, and what stays since it is too small. Nothing of it is traded any more."""
@@ -100,7 +110,7 @@ class Returning:
                 quantity=Quantity(whole, quantity.asset_id),
                 symbol=symbol,
                 network=way.name,
-                sent_by=terms(order=order.order_id, asset=quantity.asset_id),
+                sent_by=derived_uuid(Way.HOME, order.order_id, quantity.asset_id).hex,
                 status=LegStatus.INTENDED,
                 created_at=at,
                 updated_at=at,
@@ -155,7 +165,7 @@ class Returning:
         waiting = []
         for leg in store.legs(self.table, order.order_id, Way.HOME):
             if leg.status is LegStatus.INTENDED:
-                return standing(order)
+                return self.read(order)
             if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg):
                 waiting.append(leg.symbol)
         order = store.existing(self.table, order.order_id)
