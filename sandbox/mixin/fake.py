@@ -35,7 +35,7 @@ from sandbox.mixin.drafting import drafts_of, read_draft
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.rules import asset_of
 from sandbox.mixin.safe import Safe
-from sandbox.mixin.times import read, written
+from sandbox.mixin.times import in_full, read
 
 Operation = Literal[
     "snapshots",
@@ -160,8 +160,7 @@ class FakeCustody:
         return self._call("withdrawal_fee", look)
 
     def deposit_address(self, chain_id: str) -> Address:
-        """See `common.gateways.custody.Custody.deposit_address`. Raises CustodyAssetUnknown for a chain that it has
-        not."""
+        """See `common.gateways.custody.Custody.deposit_address`."""
 
         def look() -> Address:
             entry = self._found(lambda: self._safe.entry(self._user_id, chain_id), CustodyAssetUnknown)
@@ -195,10 +194,12 @@ class FakeCustody:
         return self._call("draft", make)
 
     def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
-        """See `common.gateways.custody.Sender.send`."""
+        """See `common.gateways.custody.Sender.send`. Raises ValueError for drafts that are none of ours."""
+        told = [read_draft(draft) for draft in drafts]
+        if not drafts or len({draft.request_id for draft in drafts}) < len(drafts):
+            raise ValueError("there are no drafts, or two under one request id")
 
         def act() -> Sequence[Transaction]:
-            told = [read_draft(draft) for draft in drafts]
             self._found(lambda: self._safe.register(self._user_id, told), TransactionUnknown)
             if self._halves:
                 self._halves -= 1
@@ -241,10 +242,11 @@ class FakeCustody:
         except SafeRefused as refused:
             if refused.code is Code.NOT_FOUND:
                 raise unknown(f"{self._name}: {refused.description}") from refused
-            said = f"{self._name} says {int(refused.code)}: {refused.description}"
+            said = f"{refused.description} ({int(refused.code)})"
             if refused.code is Code.INVALID_TRACE:  # something is there under that id: it would be wrong to say no
-                raise CustodyUnavailable(said, what="conflict") from refused
-            raise CustodyRefused(said, ours=refused.code in _OURS, reason=str(int(refused.code))) from refused
+                raise CustodyUnavailable(f"{self._name} says: {said}", what="conflict") from refused
+            detail = f"{self._name} refuses: {said}"
+            raise CustodyRefused(detail, ours=refused.code in _OURS, custody_said=said) from refused
 
     def _outputs(self, asset_id: str, after: int) -> Sequence[Output]:
         found = self._safe.outputs(self._user_id, asset_id, records.State.UNSPENT, after + 1, PAGE_MAX)
@@ -265,7 +267,7 @@ def _snapshot(told: records.Snapshot) -> Snapshot:
     return Snapshot(
         told.snapshot_id,
         Quantity(amount_of(told.units), told.asset_id),
-        written(told.created_ns),
+        in_full(told.created_ns),
         told.transaction_hash,
         told.opponent or None,
         bytes.fromhex(told.memo),

@@ -73,9 +73,11 @@ def view(mask: str) -> bytes:
 
 @lru_cache(maxsize=65_536)
 def one_time_key(mask: str, spend_public_key: bytes) -> bytes:
-    return bindings.crypto_core_ed25519_add(
-        bindings.crypto_scalarmult_ed25519_base_noclamp(view(mask)), spend_public_key
-    )
+    return key_of(view(mask), spend_public_key)
+
+
+def key_of(view: bytes, spend_public_key: bytes) -> bytes:
+    return bindings.crypto_core_ed25519_add(bindings.crypto_scalarmult_ed25519_base_noclamp(view), spend_public_key)
 
 
 def is_signed(message: bytes, signature: bytes, key: bytes) -> bool:
