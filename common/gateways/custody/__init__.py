@@ -31,7 +31,7 @@ class CustodyUnavailable(Unavailable):
 
 
 class CustodyRefused(Conflict):
-    """The custody's definite no: this was not sent, and under these request ids never will be.
+    """The custody's definite no: this was not sent, and under these request ids never will be. Facts: `custody_said`.
 
     ours: its cause is the desk's and not the sending's, so that the next one meets it too.
     """
@@ -200,7 +200,8 @@ class Custody(Protocol):
         ...
 
     def deposit_address(self, chain_id: str) -> Address:
-        """Where money from a chain is sent to us; the same one each time."""
+        """Where money from a chain is sent to us; the same one each time. Raises CustodyAssetUnknown for a chain that
+        the custody does not have."""
         ...
 
     def transaction(self, request_id: str) -> Transaction:

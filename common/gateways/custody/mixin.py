@@ -96,11 +96,11 @@ _NO_KEY: Key = ("00" * 32, "00" * 32)
 
 
 def _refuses_this(said: Said) -> Refusal:
-    return CustodyRefused(f"the custody refuses: {said}", ours=False, code=said.code, custody_said=said.words)
+    return CustodyRefused(f"the custody refuses: {said}", ours=False, custody_said=str(said))
 
 
 def _refuses_us(said: Said) -> Refusal:
-    return CustodyRefused(f"the custody refuses: {said}", ours=True, code=said.code, custody_said=said.words)
+    return CustodyRefused(f"the custody refuses: {said}", ours=True, custody_said=str(said))
 
 
 # The custody has looked at what we sent, and does not want it. Every other error leaves the question open.
@@ -201,8 +201,13 @@ class MixinCustody:
 
     def deposit_address(self, chain_id: str) -> Address:
         """See `Custody.deposit_address`."""
+        unknown = CustodyAssetUnknown("the custody has no such chain", chain_id=chain_id)
+        if not _UUID.fullmatch(chain_id):
+            raise unknown
         asked = {"members": [self._session.app_id], "threshold": 1, "chain_id": chain_id}
-        told = self._session.post("/safe/deposit/entries", self._session.until(), asked)
+        told = self._session.post(
+            "/safe/deposit/entries", self._session.until(), asked, refusals={404: lambda _: unknown}
+        )
         entries = _objects([told] if isinstance(told, dict) else told)
         for entry in entries:
             for name, value in asked.items():
@@ -433,7 +438,7 @@ def _told_transaction(entry: Entry, request_id: str) -> Transaction:
     state = entry.get("state")
     if not isinstance(state, str) or state not in _STATES:
         raise not_believed(f"a transaction is not one of {', '.join(_STATES)}")
-    receivers = _objects(entry.get("receivers") or [])
+    receivers = _objects([] if entry.get("receivers") is None else entry["receivers"])
     hashes = {_optional(receiver, "withdrawal_hash", _VISIBLE) for receiver in receivers} - {None}
     if len(hashes) > 1:
         raise not_believed("a transaction with several withdrawals")
@@ -475,8 +480,8 @@ def _snapshot(entry: Entry, app_id: str) -> Snapshot:
         opponent_id=opponent_id if isinstance(opponent_id, str) and _UUID.fullmatch(opponent_id) else None,
         memo=bytes.fromhex(_optional(entry, "memo", _HEX) or ""),
         request_id=_optional(entry, "request_id", _UUID) if quantity.amount < 0 else None,
-        deposit_hash=_optional(_object(entry.get("deposit") or {}), "deposit_hash", _VISIBLE),
-        withdrawal_hash=_optional(_object(entry.get("withdrawal") or {}), "withdrawal_hash", _VISIBLE),
+        deposit_hash=_optional(_part(entry, "deposit"), "deposit_hash", _VISIBLE),
+        withdrawal_hash=_optional(_part(entry, "withdrawal"), "withdrawal_hash", _VISIBLE),
     )
 
 
@@ -531,6 +536,10 @@ def _object(told: Any) -> Entry:
     if not isinstance(told, dict):
         raise not_believed("not an object")
     return told
+
+
+def _part(entry: Entry, name: str) -> Entry:
+    return _object({} if entry.get(name) is None else entry[name])
 
 
 def _objects(told: Any) -> list[Entry]:

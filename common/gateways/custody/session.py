@@ -30,7 +30,7 @@ from common.gateways.custody import CustodyUnavailable, not_believed
 from common.gateways.custody.signing import SessionKey
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport
 
-OPERATION_SECONDS_MAX = 20.0
+OPERATION_SECONDS_MAX = 12.0
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of outputs is about 600 KiB
 WORDS_MAX = 200  # characters of what the custody says
 RATE_LIMIT_SECONDS = 10  # that we ask too often it says, and never for how long not to
