@@ -1,0 +1,1 @@
+"""Mixin Safe, simulated: what it keeps for its members, and its wire."""
