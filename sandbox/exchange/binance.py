@@ -481,6 +481,8 @@ def _in_binances_words(refused: VenueRefused) -> Refused:
             return Refused(-1013, f"Filter failure: {_FILTERS[reason]}")
         case Reason.DUPLICATE_ORDER:
             return Refused(-2010, "Duplicate order sent.")
+        case Reason.MAX_NUM_ORDERS:
+            return Refused(-2010, "Filter failure: MAX_NUM_ORDERS")
         case Reason.WOULD_TAKE:
             return Refused(-2010, "Order would immediately match and take.")
         case Reason.INSUFFICIENT_BALANCE:
