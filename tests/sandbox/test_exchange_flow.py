@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.exchange.flow import LEVELS, TAKERS, Flow
+from sandbox.exchange.flow import DEEP, TAKERS, Flow
 from sandbox.exchange.venue import BUY, EXCHANGE, HOUSE, SELL, Kind, Order, Status, Symbol, TimeInForce, Venue
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -98,7 +98,7 @@ def test_a_step_gives_back_what_was_taken(market: Market) -> None:
     market.flow.step()
     deep = market.venue.depth("BTCUSDT")[1]
     assert sum(quantity for _, quantity in thin) + 3 < sum(quantity for _, quantity in deep)
-    assert len(market.venue.open_orders(HOUSE, "BTCUSDT")) == 2 * LEVELS
+    assert len(market.venue.open_orders(HOUSE, "BTCUSDT")) == 2 * DEEP.levels
 
 
 def test_takers_come_by_and_take_from_a_customer_in_front_a_part_at_a_time(market: Market) -> None:
