@@ -1,11 +1,13 @@
 """Several accounts at one exchange: each with its own money, keys and rights, asked by ccxt's own client."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from sandbox.exchange.desk import DESK, DESK_AT_BINANCE
+from sandbox.exchange.simulated import SimulatedExchange
 from tests.sandbox.exchange import World, exchange, refused
 
 
@@ -117,3 +119,14 @@ def test_a_bad_control_is_refused_with_what_to_do(
     said = world.said(method, path, body)
     assert (said.status, error in said.error) == (status, True), said.text
     assert (world.control("GET", "state"), world.control("GET", "accounts")) == before
+
+
+def test_settings_outlive_a_restart(world: World) -> None:
+    world.control("PUT", "limits", {"orders_per_day": 9})
+    world.control("PUT", "house", {"profile": "thin", "symbol": "BTCUSDT"})
+    settings = json.loads(json.dumps(world.exchange.controls().settings()))
+    again = SimulatedExchange(lambda: world.now)
+    again.controls().restore(settings)
+    assert again.venue.limits_of().orders_per_day == 9
+    assert again.profiles.chosen() == {"BTCUSDT": "thin"}
+    again.controls().restore({name: settings[name] for name in ("latency", "fees")})  # as they were kept before
