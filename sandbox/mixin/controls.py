@@ -281,6 +281,8 @@ def _legally(act: Callable[[], None]) -> None:
 
 def _units(amount: Any, name: str) -> int:
     try:
+        if not isinstance(amount, str):
+            raise TypeError
         return units_of(exact(amount))
     except (ValueError, TypeError, InvalidOperation):
         raise IllegalOrder(f"{name} is {amount!r}; it must be a decimal number in a text") from None
