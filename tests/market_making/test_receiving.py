@@ -13,7 +13,7 @@ from common.domain.custody.model import Disposition, incoming_id
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable
 from sandbox.mixin.timeline import Lie
-from tests.harness.faults import AnswerLost, Crash, Faults, planned
+from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, Market
 
 
@@ -149,7 +149,7 @@ def test_our_own_transfer_is_no_ones_payment(market: Market) -> None:
 
 def test_a_poller_that_is_killed_anywhere_loses_nothing() -> None:
     """At each call to the table the process dies once, or loses its answer; the next one takes the rest, once."""
-    for fault in (Crash, AnswerLost):
+    for fault in (CrashBefore, CrashAfter, AnswerLost):
         for call in range(1, 40):
             market = Market()
             market.poll()
