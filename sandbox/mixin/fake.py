@@ -112,6 +112,10 @@ class FakeCustody:
     def name(self) -> str:
         return self._name
 
+    @property
+    def user_id(self) -> str:
+        return self._user_id
+
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
         """See `common.gateways.custody.Custody.snapshots`. Raises ValueError for a `since` that is no time."""
         since_ns = read(since)

@@ -67,11 +67,11 @@ class Snapshot:
     """One movement of our money, as the custody has written it down.
 
     `quantity` is above zero for what came in and below for what went out; anybody may send us any amount of any asset,
-    also of one that we know nothing about. `created_at` is the custody's time (UTC, nine digits after the second, so
-    that times sort as texts), in the order of which snapshots come. `opponent_id` is who sent it, or got it; None where
-    the custody does not know: a deposit from a chain, for one. `memo` is what the sender wrote, as bytes. `request_id`
-    is the sending's, where it is ours. `deposit_hash` is the chain's transaction that brought it, and `withdrawal_hash`
-    the one that took it away; None before the chain has it.
+    also of one that we know nothing about. `created_at` is by the custody's clock, in UTC with nine digits after the
+    second (`2026-11-28T17:00:00.000000001Z`), so that text order is time order; many may have the same. `opponent_id`
+    is who sent it, or got it; None where the custody does not know: a deposit from a chain, for one. `memo` is what the
+    sender wrote, as bytes. `request_id` is the sending's, where it is ours. `deposit_hash` is the chain's transaction
+    that brought it, and `withdrawal_hash` the one that took it away; None before the chain has it.
     """
 
     snapshot_id: str
@@ -174,6 +174,11 @@ class Custody(Protocol):
     @property
     def name(self) -> str:
         """Of the custody, as people know it: `mixin`."""
+        ...
+
+    @property
+    def user_id(self) -> str:
+        """Of ourselves: who it is that sends, and is paid."""
         ...
 
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
