@@ -138,6 +138,11 @@ class MixinCustody:
         self._session = _session(base_url, app_id, session_id, session_private_key, options)
         self._members = members_hash([app_id])
 
+    @property
+    def user_id(self) -> str:
+        """See `Custody.user_id`."""
+        return self._session.app_id
+
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
         """See `Custody.snapshots`. Raises ValueError for a `since` that is no time as a snapshot has it."""
         begins = _instant(since)
