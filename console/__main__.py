@@ -192,11 +192,17 @@ def decide_order(
     reference: Reference,
     reason: Reason,
     fee: Annotated[str, typer.Option("--fee", metavar="USD", help="Of the exchange, in dollars.")] = "0",
+    fees_in_coins: Annotated[
+        str | None,
+        typer.Option("--fees-in-coins", metavar="FEES", help='Such as "0.001 SOL, 0.0002 BNB".', show_default=False),
+    ] = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Propose what the exchange has executed of an order that it does not tell of; another operator confirms it."""
     told = {"executed": executed, "gross": gross, "fee": fee, "reference": reference, "reason": reason}
+    if fees_in_coins is not None:
+        told["fees_in_coins"] = fees_in_coins
     _propose(context, json_, thing_id, "decide-order", told, yes)
 
 

@@ -294,7 +294,14 @@ TOLD: dict[str, Told] = {
                 "gross": "0.00",
                 "reference": "letter of November 3rd",
                 "reason": "the exchange has closed its doors",
-            }
+            },
+            "a fee in the coins that were bought": {
+                "executed": "0.4",
+                "gross": "39.50",
+                "fees_in_coins": "0.0004 SOL",
+                "reference": "order 4711 in the statement of November 3rd",
+                "reason": "the market had moved further than the band",
+            },
         },
     ),
     "decide_payout": Told(

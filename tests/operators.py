@@ -85,6 +85,9 @@ class Operators:
             "gross": str(Money(executed.gross)),
             "fee": str(Money(executed.fee)),
         }
+        if executed.coins:
+            asset_id = self.desk.at_exchange.existing(story.id, self._placed(story.id)).quantity.asset_id
+            told["fees_in_coins"] = f"{plain(executed.coins)} {asset_id}"
         # What is true and beyond all bounds is not believed of them either: then nothing was executed for the customer,
         # and what was is the desk's.
         nothing = {"executed": "0", "gross": "0.00", "fee": "0.00"}

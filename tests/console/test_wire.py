@@ -175,6 +175,12 @@ ACTS = [
     ("work", "redrive", ID, *BECAUSE),
     ("work", "approve-payout", ID, *BECAUSE),
     ("work", "decide-order", ID, "--executed", "0.1", "--gross", "9.00", "--reference", "order 4711", *BECAUSE),
+    (
+        *("work", "decide-order", ID, "--executed", "1", "--gross", "90.00"),
+        *("--fees-in-coins", "0.001 SOL, 0.1 BNB"),
+        *("--reference", "order 4711"),
+        *BECAUSE,
+    ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),

@@ -31,6 +31,7 @@ from common.domain.exchange_orders.model import (
     Fill,
     Status,
     doubt,
+    fees_of,
     is_decidable_by_evidence,
 )
 from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
@@ -438,6 +439,30 @@ def test_a_fill_is_within_the_quantity_and_within_a_cent_of_its_bounds(
     assert (doubt(draft(desk, "1", side=side), filled(side, executed, gross)) is None) is can_be
 
 
+@pytest.mark.parametrize(
+    ("side", "executed", "gross", "can_be"),
+    [
+        (Side.BUY, "1", "0.01", True),
+        (Side.BUY, "1", "0", False),
+        (Side.BUY, "0.0001", "0", True),  # less than a cent
+        (Side.BUY, "1", "100.01", True),
+        (Side.BUY, "1", "100.02", False),
+        (Side.BUY, "1.1", "100", False),
+        (Side.SELL, "1", "5000", True),
+        (Side.SELL, "1", "99.99", True),
+        (Side.SELL, "1", "99.98", False),
+        (Side.SELL, "1", "0", False),
+    ],
+)
+def test_operators_may_tell_of_a_price_beyond_the_band_but_not_the_limit(
+    desk: Desk, side: Side, executed: str, gross: str, can_be: bool
+) -> None:
+    """The market may have gone further than the band in between. Its fee is bounded as ever."""
+    order = draft(desk, "1", side=side)
+    assert (doubt(order, filled(side, executed, gross), by_operators=True) is None) is can_be
+    assert doubt(order, filled(side, executed, gross, fee="100.03"), by_operators=True) is not None
+
+
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
     ("fee", "elsewhere", "can_be"),
@@ -579,6 +604,65 @@ def test_what_can_not_be_written_down_is_a_persons_at_once(
     word, why, _ = told(desk)
     said = trouble.detail if isinstance(trouble, Stale) else "Inexact in its amounts"
     assert (word, why) == ("stopped", f"what has become of it can not be written down: {said}")
+
+
+class Coarse(Thing):
+    """It has room for cents only."""
+
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        if fill.gross.usd % 1:
+            raise Inexact("no room")
+        super().on_final(child, fill, at, commit)
+
+
+COARSE = Coarse()
+
+
+def too_fine(desk: Desk) -> ExchangeOrder:
+    """An order whose fill can be believed and has more digits than there is room for."""
+    order = place(desk, FILLS)
+    desk.world.exchange = around(desk.world.fake, order=lambda real, *a: replace(real(*a), gross=Money("99.9951")))
+    assert poll(desk.at_exchange, order, COARSE) == order
+    assert told(desk)[0] == "stopped"
+    return order
+
+
+@pytest.mark.parametrize("act", [poll, cancel], ids=named)
+def test_what_can_not_be_written_down_is_rounded_by_evidence(desk: Desk, act: Act) -> None:
+    too_fine(desk)
+    give(desk, evident(desk, fee="0", elsewhere="0.001 SOL"))
+    assert act(desk.at_exchange, there(desk), COARSE).status is there(desk).status is FINAL
+    item = raw(desk, ID, "VENUE#1")
+    assert (item["gross_amount"], item["fee_amount"], item["fees_elsewhere"]) == (100, 0, "0.001 SOL")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"gross": "100.01"},
+        {"executed": "0.99999998", "gross": "99.9951"},
+        {"executed": "0"},
+        {"fee": "0.02"},
+        {"elsewhere": ""},
+        {"elsewhere": "0.001 SOL, 0.1 BNB"},
+    ],
+    ids=str,
+)
+def test_what_the_exchange_says_and_can_be_is_not_changed_by_evidence(desk: Desk, given: dict[str, str]) -> None:
+    """Though it can not be written down: what operators say may round it to a cent, and be nothing else."""
+    order = too_fine(desk)
+    give(desk, evident(desk, **{"fee": "0", "elsewhere": "0.001 SOL", **given}))
+    assert poll(desk.at_exchange, there(desk), COARSE).status is there(desk).status is order.status
+    word, why, _ = told(desk)
+    assert (word, "can not be written down: Inexact" in why, "more than rounding" in why) == ("stopped", True, True)
+
+
+def test_evidence_that_can_not_be_written_down_either_is_a_persons(desk: Desk) -> None:
+    act: Act = poll
+    order = too_fine(desk)
+    give(desk, evident(desk, fee="0", elsewhere="0.001 SOL"))
+    assert act(desk.at_exchange, there(desk), Unwritable(Stale("no hold"))).status is order.status
+    assert told(desk)[:2] == ("stopped", "what has become of it can not be written down: no hold")
 
 
 def test_what_is_busy_is_asked_again_and_no_persons(desk: Desk) -> None:
@@ -798,13 +882,17 @@ def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> 
 # Evidence
 
 
-def evident(desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1") -> Evidence:
+def evident(
+    desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1", elsewhere: str = ""
+) -> Evidence:
     """What two operators say, now."""
     nothing = executed == "0"
     brought = gross or ("0" if nothing else "100")
     asset_id = there(desk).quantity.asset_id
     costs = Money("0" if nothing else fee)
-    return Evidence(Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+    fees = fees_of("" if nothing else elsewhere)
+    said = (Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+    return Evidence(*said, fees)
 
 
 def give(desk: Desk, evidence: Evidence) -> ExchangeOrder:
@@ -1057,7 +1145,7 @@ def test_an_order_that_is_another_of_ours_is_decided_by_evidence(desk: Desk) -> 
     assert resolve(desk.at_exchange, give(desk, evident(desk, "0")), THING).status is there(desk).status is NEVER
 
 
-@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "1", "0"), ("1", "100", "50")])
+@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "101", "0"), ("1", "100", "50")])
 def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: str, gross: str, fee: str) -> None:
     order = place(desk, FILLS)
     gone(desk)

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Protocol
 
 from common.domain.exchange_orders import store
-from common.domain.exchange_orders.answers import Answers, NotBelieved, contradiction, fill, id_told, not_believed
+from common.domain.exchange_orders.answers import (
+    Answers,
+    NotBelieved,
+    NotWritten,
+    contradiction,
+    fill,
+    id_told,
+    not_believed,
+)
 from common.domain.exchange_orders.model import (
     FEE_MAX_BPS,
     FORGOTTEN,
@@ -25,6 +33,7 @@ from common.domain.exchange_orders.model import (
     Miss,
     Status,
     doubt,
+    is_rounded,
     miss,
 )
 from common.domain.exchange_orders.store import ExchangeOrderTaken
@@ -248,13 +257,20 @@ class ExchangeOrders:
     def _asked(
         self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
     ) -> ExchangeOrder:
-        """What `then` makes of what the exchange says of the order. Where that can not be believed, it says nothing, or
-        goes on with what it was to end, evidence decides; without any, what is not believed is a person's to look at,
-        and changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable, and what `then` does."""
+        """What `then` makes of what the exchange says of the order. Where that can not be believed or written down, it
+        says nothing, or goes on with what it was to end, evidence decides; without any, what is not believed or not
+        written is a person's to look at, and changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable, and
+        what `then` does."""
         seen, evidence = None, order.deciding_evidence
         try:
             seen = self.answers.report(order)
             return then(seen)
+        except NotWritten as no:
+            if evidence is None or no.fill is None:
+                return self._stopped(order, parent, no.why)
+            if not is_rounded(evidence.fill, no.fill):
+                return self._stopped(order, parent, f"{no.why}; and {evidence}: that is more than rounding")
+            return self._decided(order, parent, evidence)
         except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable, ExchangeOrderNotFilled) as trouble:
             if evidence is not None and _is_no_answer(order, seen, trouble, self.now()):
                 return self._decided(order, parent, evidence)
@@ -266,7 +282,7 @@ class ExchangeOrders:
         """What evidence makes of the order. What it says of one that was given up is the desk's: its hold is gone."""
         executed, told = bool(evidence.executed.amount), str(evidence)
         log.warning("decided by evidence", extra={"order_id": order.order_id, "evidence": told})
-        why = doubt(order, evidence.fill)
+        why = doubt(order, evidence.fill, by_operators=True)
         if why is not None:
             return self._stopped(order, parent, f"what {evidence.operators} say of it is not believed: {why}")
         match order.status:
@@ -278,7 +294,10 @@ class ExchangeOrders:
                 return self._give_up(order, parent, never, parent.on_never)
             case Status.OPEN if executed:
                 self.answers.cancel_rest(order, order.exchange_order_id)
-                return self._final(order, parent, evidence.fill)
+                try:
+                    return self._final(order, parent, evidence.fill)
+                except NotWritten as no:
+                    return self._stopped(order, parent, no.why)
             case Status.OPEN:
                 self.answers.cancel_rest(order, order.exchange_order_id)
                 lost = self._given_up(order, Status.LOST, NOT_EXECUTED)
@@ -314,23 +333,24 @@ class ExchangeOrders:
     def _final(
         self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
     ) -> ExchangeOrder:
-        """`exchange_order_id`: how the exchange names it, if it does. Raises NotBelieved: it is another one of ours."""
+        """`exchange_order_id`: how the exchange names it, if it does. Raises NotBelieved: it is another one of ours;
+        NotWritten."""
         named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
         claim = [] if named == order else [store.claim(named)]
-
-        def end() -> ExchangeOrder:
-            at = self.now()
+        at = self.now()
+        try:
             end = store.end(named, fill, at)
-            try:
-                parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
-            except ExchangeOrderMoved:
-                log.info("ended meanwhile", extra={"order_id": order.order_id})
-                return self.existing(order.order_id, order.number)
-            except ExchangeOrderTaken as taken:
-                raise not_believed(named, taken.detail) from taken
-            return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
-
-        return self._written(order, parent, end)
+            parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
+        except ExchangeOrderMoved:
+            log.info("ended meanwhile", extra={"order_id": order.order_id})
+            return self.existing(order.order_id, order.number)
+        except ExchangeOrderTaken as taken:
+            raise not_believed(named, taken.detail) from taken
+        except Unavailable:
+            raise
+        except (Refusal, ArithmeticError) as no:
+            raise _not_written(order, no, fill) from no
+        return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
     def _give_up(
         self,
@@ -339,19 +359,12 @@ class ExchangeOrders:
         after: ExchangeOrder,
         means: Callable[[ExchangeOrder], Sequence[Write]],
     ) -> ExchangeOrder:
-        return self._written(order, parent, lambda: self._moved(after, [*means(after), store.give_up(after)]))
-
-    def _written(self, order: ExchangeOrder, parent: ParentOrder, write: Callable[[], ExchangeOrder]) -> ExchangeOrder:
-        """What can not be written down (its hold is not there, its account is another's, an amount has no room) would
-        fail again for ever: a person must look."""
         try:
-            return write()
+            return self._moved(after, [*means(after), store.give_up(after)])
         except Unavailable:
             raise
         except (Refusal, ArithmeticError) as no:
-            why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
-            log.error("not written", extra={"order_id": order.order_id, "why": why})
-            return self._stopped(order, parent, f"what has become of it can not be written down: {why}")
+            return self._stopped(order, parent, _not_written(order, no).why)
 
     def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
         return self._moved(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
@@ -402,6 +415,12 @@ def _is_no_answer(order: ExchangeOrder, seen: OrderReport | None, trouble: Excep
     if seen is None and order.status is not Status.OPEN:
         return True
     return (seen is None or not seen.final) and order.should_have_ended(now)
+
+
+def _not_written(order: ExchangeOrder, no: Refusal | ArithmeticError, fill: Fill | None = None) -> NotWritten:
+    why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
+    log.error("not written", extra={"order_id": order.order_id, "why": why})
+    return NotWritten(why, fill)
 
 
 def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:

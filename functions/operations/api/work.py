@@ -18,6 +18,7 @@ from common.pages import LIMIT_DEFAULT
 from common.wire import (
     AmountOrZero,
     DollarsOrZero,
+    FeesInCoins,
     InstantText,
     OneOf,
     OperatorAct,
@@ -121,6 +122,7 @@ class OrderDecisionRequest(OperatorAct):
     executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
     gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
     fee: Annotated[DollarsOrZero, Field(description="of the exchange, in dollars")] = Decimal(0)
+    fees_in_coins: Annotated[FeesInCoins | None, Field(description="of the exchange, in these coins or others")] = None
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
@@ -169,6 +171,8 @@ def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
 def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
     told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
+    if body.fees_in_coins is not None:
+        told["fees_in_coins"] = body.fees_in_coins
     return _propose("work decide-order", thing_id, told, body.reference, body)
 
 
