@@ -125,8 +125,8 @@ class Interventions:
     def confirm_price(
         self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """The market is at a price to which an asset's source has jumped: trading goes on from there. A repeat changes
-        nothing.
+        """The market is at a price to which an asset's source has jumped, or with which it begins: trading goes on from
+        there. A repeat changes nothing.
 
         Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
         """
@@ -143,8 +143,8 @@ class Interventions:
                 if moved.jump is not None:
                     raise
                 return _is_confirmed(moved, price)
-        assert listing.quote is not None
-        says = f"${price} is the price after ${listing.quote.price}, and trading goes on"
+        which = "first price" if listing.quote is None else f"price after ${listing.quote.price}"
+        says = f"${price} is the {which}, and trading goes on"
         return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
 
     def save_client(
