@@ -311,6 +311,9 @@ TOLD: dict[str, Told] = {
             "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },
     ),
+    "close_stray": Told(
+        {200: "closed, or it was already"}, (NothingKnown,), examples={"sold": {"reason": "sold by order 4711"}}
+    ),
     "confirm": Told(
         {200: "done, or it was already"},
         (ProposalNotFound, ProposalDecided, OwnProposal, NotProposable),

@@ -62,10 +62,10 @@ TRANSITIONS: dict[Status, set[Status]] = {
     Status.SENT: {Status.OPEN, Status.REFUSED, Status.NEVER},
     Status.OPEN: {Status.FINAL, Status.LOST},
     Status.FINAL: set(),
-    Status.REFUSED: {Status.TURNED_UP},
+    Status.REFUSED: set(),
     Status.NEVER: {Status.ABSENT, Status.TURNED_UP},
     Status.LOST: {Status.ABSENT, Status.TURNED_UP},
-    Status.ABSENT: {Status.TURNED_UP},
+    Status.ABSENT: set(),
     Status.TURNED_UP: {Status.DEALT_WITH},
     Status.DEALT_WITH: set(),
 }
@@ -189,6 +189,11 @@ class ExchangeOrder:
 def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
     """May two operators say what has become of it? Only while the exchange is still asked for it."""
     return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
+
+
+def is_given_up_for_good(order: ExchangeOrder) -> bool:
+    """Was its parent told that the exchange does not have it, with no look to come?"""
+    return order.status in (Status.REFUSED, Status.ABSENT)
 
 
 def doubt(order: ExchangeOrder, told: Fill, *, by_operators: bool = False) -> str | None:

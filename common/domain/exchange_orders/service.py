@@ -33,11 +33,13 @@ from common.domain.exchange_orders.model import (
     Miss,
     Status,
     doubt,
+    is_given_up_for_good,
     is_rounded,
     miss,
 )
+from common.domain.exchange_orders.moves import Moves, count_turned_up
 from common.domain.exchange_orders.store import ExchangeOrderTaken
-from common.errors import NotFound, Refusal, Unavailable
+from common.errors import Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
     Exchange,
@@ -50,17 +52,14 @@ from common.gateways.exchange import (
     Ticket,
     client_order_id,
 )
-from common.log import count, log
+from common.log import log
 from common.market import MarketRules
 from common.money import Price, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
 
+NOT_PLACED = "the desk could not place the order; nothing was charged"
 Commit = Callable[[Sequence[Write]], None]
-
-
-class ExchangeOrderNotFound(NotFound):
-    """An order has no exchange order where it should have one."""
 
 
 class ParentOrder(Protocol):
@@ -119,6 +118,10 @@ class ExchangeOrders:
     def answers(self) -> Answers:
         return Answers(self.exchange)
 
+    @property
+    def moves(self) -> Moves:
+        return Moves(self.table, self.now)
+
     def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
         return self.exchange().rules(asset_id)
@@ -144,10 +147,7 @@ class ExchangeOrders:
 
     def existing(self, order_id: str, number: int) -> ExchangeOrder:
         """Raises ExchangeOrderNotFound."""
-        found = store.find(self.table, order_id, number)
-        if found is None:
-            raise ExchangeOrderNotFound(f"its exchange order {number} is missing", id=order_id)
-        return found
+        return self.moves.existing(order_id, number)
 
     def place(self, order: ExchangeOrder, parent: ParentOrder, intent: Sequence[Write]) -> ExchangeOrder:
         """Write the intent and the order, then ask the exchange, once. The order as it is then: OPEN, REFUSED, or still
@@ -163,14 +163,15 @@ class ExchangeOrders:
             refused = self._given_up(order, Status.REFUSED, no.detail)
             shown = replace(refused, reason=_shown_to_customers(no))
             now = self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
-            return shown if now is refused else now
+            return shown if now.status is Status.REFUSED else now
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
         try:
-            return self._accepted(order, parent, id_told(order, told))
+            now = self._accepted(order, parent, id_told(order, told))
         except NotBelieved as lie:
             return self._stopped(order, parent, lie.why)
+        return replace(now, reason=NOT_PLACED) if now.status is Status.REFUSED else now
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Look once for a SENT order: the order as it is then, SENT still where what is told of it is not believed.
@@ -194,7 +195,7 @@ class ExchangeOrders:
             never = self._given_up(order, Status.NEVER, "the exchange never had the order")
             return self._give_up(order, parent, never, parent.on_never)
         if missed is Miss.FIRST:
-            self._moved(order, [store.miss(order, asked_at)])
+            self.moves.write(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
 
     def poll(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
@@ -236,7 +237,7 @@ class ExchangeOrders:
 
         def found(seen: OrderReport) -> ExchangeOrder:
             if not seen.final:
-                self._claimed(replace(order, exchange_order_id=seen.exchange_order_id), [])
+                self.moves.claim(replace(order, exchange_order_id=seen.exchange_order_id), [])
                 self.answers.cancel(order, seen)
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
@@ -288,7 +289,7 @@ class ExchangeOrders:
         match order.status:
             case Status.SENT if executed:  # the poll that follows writes down the fill
                 opened = replace(order, status=Status.OPEN, updated_at=self.now())
-                return self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+                return self.moves.write(opened, [*parent.on_accepted(opened), store.accept(opened)])
             case Status.SENT:
                 never = self._given_up(order, Status.NEVER, NOT_EXECUTED)
                 return self._give_up(order, parent, never, parent.on_never)
@@ -320,13 +321,13 @@ class ExchangeOrders:
     def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
         """Raises NotBelieved: the exchange's order is another one of ours."""
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
-        now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
-        if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
+        now = self.moves.claim(opened, [*parent.on_accepted(opened), store.accept(opened)])
+        if now.status is Status.NEVER:  # its parent was told that it is not there, and waits for the last look
             now = self._turned_up(now, parent, exchange_order_id)
-        elif now.exchange_order_id in (None, exchange_order_id):  # None: evidence has opened it
-            return now
-        else:  # somebody has found another one by our id
-            _count_turned_up(now, exchange_order_id)
+        elif not is_given_up_for_good(now) and now.exchange_order_id in (None, exchange_order_id):
+            return now  # None: evidence has opened it
+        else:  # or it is another one, which somebody has found by our id
+            self.moves.stray(now, exchange_order_id)
         self.answers.cancel_rest(now, exchange_order_id)
         return now
 
@@ -343,7 +344,7 @@ class ExchangeOrders:
             parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
         except ExchangeOrderMoved:
             log.info("ended meanwhile", extra={"order_id": order.order_id})
-            return self.existing(order.order_id, order.number)
+            return self.moves.seen(self.existing(order.order_id, order.number), named.exchange_order_id)
         except ExchangeOrderTaken as taken:
             raise not_believed(named, taken.detail) from taken
         except Unavailable:
@@ -360,18 +361,18 @@ class ExchangeOrders:
         means: Callable[[ExchangeOrder], Sequence[Write]],
     ) -> ExchangeOrder:
         try:
-            return self._moved(after, [*means(after), store.give_up(after)])
+            return self.moves.write(after, [*means(after), store.give_up(after)])
         except Unavailable:
             raise
         except (Refusal, ArithmeticError) as no:
             return self._stopped(order, parent, _not_written(order, no).why)
 
     def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
-        return self._moved(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
+        return self.moves.write(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
 
     def _absent(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-        return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
+        return self.moves.write(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
 
     def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
@@ -379,31 +380,17 @@ class ExchangeOrders:
 
     def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str | None) -> ExchangeOrder:
         """`exchange_order_id` is None where only evidence knows of it."""
-        _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
         writes = [*parent.on_turned_up(after), store.follow_up(order, after)]
-        return self._moved(after, writes) if exchange_order_id is None else self._claimed(after, writes)
-
-    def _claimed(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move by which the exchange's order becomes ours. Raises NotBelieved: it is another one of ours."""
-        try:
-            return self._moved(after, [store.claim(after), *writes])
-        except ExchangeOrderTaken as taken:
-            raise not_believed(after, taken.detail) from taken
+        now = self.moves.write(after, writes) if exchange_order_id is None else self.moves.claim(after, writes)
+        if now is after:
+            count_turned_up(order, exchange_order_id)
+        return self.moves.seen(now, exchange_order_id)
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
-        return self._moved(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
-
-    def _moved(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move to `after`; the order as it is then, whoever has moved it."""
-        try:
-            self.table.write(*writes)
-        except ExchangeOrderMoved:
-            log.info("moved meanwhile", extra={"order_id": after.order_id})
-            return self.existing(after.order_id, after.number)
-        return after
+        return self.moves.write(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
 
 
 def _is_no_answer(order: ExchangeOrder, seen: OrderReport | None, trouble: Exception, now: datetime) -> bool:
@@ -426,10 +413,5 @@ def _not_written(order: ExchangeOrder, no: Refusal | ArithmeticError, fill: Fill
 def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
     """The exchange's own words, unless they are about the desk's account: those are for operators, in the story."""
     if isinstance(no, ExchangeRefused) and no.ours:
-        return "the desk could not place the order; nothing was charged"
+        return NOT_PLACED
     return no.detail
-
-
-def _count_turned_up(order: ExchangeOrder, exchange_order_id: str | None) -> None:
-    count("OrdersTurnedUp")
-    log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})

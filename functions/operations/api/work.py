@@ -31,6 +31,7 @@ from functions.operations.service import Story
 from functions.operations.wiring import interventions, operations, proposals
 
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
+StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
 
@@ -194,6 +195,11 @@ def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
     return done(proposals().dismiss, proposal_id, body)
+
+
+@app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
+def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().close_stray, stray_id, body)
 
 
 def _propose(
