@@ -295,10 +295,10 @@ TOLD: dict[str, Told] = {
                 "reference": "letter of November 3rd",
                 "reason": "the exchange has closed its doors",
             },
-            "a fee in the coins that were bought": {
-                "executed": "0.4",
-                "gross": "39.50",
-                "fees_in_coins": "0.0004 SOL",
+            "a fee in coins": {
+                "executed": "0.05",
+                "gross": "6.25",
+                "fees_in_coins": "0.0002 BNB, 0.00005 BTC",
                 "reference": "order 4711 in the statement of November 3rd",
                 "reason": "the market had moved further than the band",
             },
