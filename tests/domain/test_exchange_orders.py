@@ -811,7 +811,10 @@ def test_an_order_that_is_seen_after_it_was_given_up_for_good_is_a_persons(
 
 def test_a_refusal_that_others_have_written_is_not_shown_to_customers(desk: Desk) -> None:
     """Its words may be about the desk's own account."""
-    assert placed_slowly(desk, REFUSED).reason == "the desk could not place the order; nothing was charged"
+    order = at(desk, REFUSED)
+    arrives(desk, order)
+    seen = look(desk.at_exchange, replace(order, status=SENT), THING)
+    assert (seen.status, seen.reason) == (REFUSED, "the desk could not place the order; nothing was charged")
 
 
 def test_a_stray_that_is_seen_twice_is_one(desk: Desk) -> None:

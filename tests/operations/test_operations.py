@@ -534,6 +534,20 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
 
 
+def test_of_two_who_close_a_stray_at_once_one_has_done_it(desk: Desk) -> None:
+    ann = trader(desk)
+    desk.buy(ann, "1")
+    stray_id = a_stray(desk, desk.cash_out(ann, "1").order_id)
+
+    def close(operator: str) -> bool:
+        return desk.interventions.close_stray(stray_id, "bought back", operator, dry_run=False).done
+
+    before_next_write(desk, lambda: close("oleg"))
+    assert not close("olga")
+    assert [entry.operator for entry in desk.operations.audit("2026-11-21", limit=9, after=None).items] == ["oleg"]
+    desk.run()
+
+
 @pytest.mark.parametrize("begin", ["a withdrawal", "an order in the book"])
 def test_what_nothing_has_moved_for_hours_needs_a_person(desk: Desk, begin: str) -> None:
     """Whoever should move it, and whatever it says itself; nothing is written for it."""

@@ -163,15 +163,14 @@ class ExchangeOrders:
             refused = self._given_up(order, Status.REFUSED, no.detail)
             shown = replace(refused, reason=_shown_to_customers(no))
             now = self._give_up(order, parent, refused, lambda _: parent.on_refused(shown))
-            return shown if now.status is Status.REFUSED else now
+            return shown if now is refused else now
         except ExchangeUnavailable as silent:
             log.warning("exchange did not answer", extra={"order_id": order.order_id, "why": silent.detail})
             return order
         try:
-            now = self._accepted(order, parent, id_told(order, told))
+            return self._accepted(order, parent, id_told(order, told))
         except NotBelieved as lie:
             return self._stopped(order, parent, lie.why)
-        return replace(now, reason=NOT_PLACED) if now.status is Status.REFUSED else now
 
     def look(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """Look once for a SENT order: the order as it is then, SENT still where what is told of it is not believed.
@@ -329,6 +328,8 @@ class ExchangeOrders:
         else:  # or it is another one, which somebody has found by our id
             self.moves.stray(now, exchange_order_id)
         self.answers.cancel_rest(now, exchange_order_id)
+        if now.status is Status.REFUSED:  # in the exchange's words, which may be about the desk's account
+            return replace(now, reason=NOT_PLACED)
         return now
 
     def _final(
