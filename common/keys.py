@@ -22,7 +22,7 @@ table of this page, and the table that is deployed.
 | member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
 | exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
 | exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
-| stray_order       | {stray_id}                                      | STRAY                          | N…                 | strays    |                    | OpenWork                           |
+| stray_order       | {stray_id}                                      | STRAY                          | Z…                 | strays    |                    | OpenWork                           |
 | payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
 | bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
 | reconciliation    | {username}                                      | RECONCILIATION                 |                    | books     |                    | OpenWork                           |
@@ -210,7 +210,7 @@ MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
-STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="N", backlog="strays")
+STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="Z", backlog="strays")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")

@@ -30,7 +30,7 @@ PARTS = {
     "exchange": "binance",
     "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
-    "stray_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
+    "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }
 
