@@ -209,7 +209,7 @@ def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
     orders = desk.orders.orders(ann, limit=10, after=None)
     history = desk.orders.history(ann, "BTC", limit=10, after=None)
-    reconciled = desk.reconciliation.reconcile(ann)
+    reconciled = desk.reconciliation.reconcile("ann")
     return (desk.orders.portfolio(ann).balance, len(orders.items), len(history.items), reconciled.differences)
 
 

@@ -20,7 +20,6 @@ from functions.accounts.model import (
     Transfer,
     TransferKind,
     User,
-    UserNotFound,
     WithdrawalNotFound,
 )
 
@@ -71,14 +70,6 @@ def insert_user(user: User) -> Write:
         updated_at=user.created_at,
     )
     return Write.insert(item, otherwise=known)
-
-
-def user(table: Table, username: str) -> User:
-    """Raises UserNotFound."""
-    item = table.get(UserItem, keys.USER(username=username), consistent=True)
-    if item is None:
-        raise UserNotFound(f"there is no user {username}")
-    return _user(item)
 
 
 def me(table: Table, owner: Owner) -> User:

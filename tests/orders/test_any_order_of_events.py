@@ -238,7 +238,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
             assert {a: owned.get(a, Decimal(0)) for a in ("BTC", "AI")} == {
                 a: self.coins[name, a] for a in ("BTC", "AI")
             }
-            assert self.desk.reconciliation.reconcile(owner).differences == []
+            assert self.desk.reconciliation.reconcile(owner.username).differences == []
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase
