@@ -117,6 +117,18 @@ def propose(desk: Desk, _: Owner, asked: str, by: str = "olga") -> OperatorOutco
     return desk.proposals.propose("work decide-payout", asked, told, "line 11", "its fee", by, dry_run=False)
 
 
+def propose_a_move(desk: Desk, by: str = "olga") -> OperatorOutcome:
+    """To the login that was made anew."""
+    act, told = desk.proposals.propose, {"sub": "sub-anew"}
+    return act("users move", "ann", told, "ticket 4719", "passport seen", by, dry_run=False)
+
+
+def proposed_move(quiet: Desk, ann: Owner) -> str:
+    """The id of what another operator has proposed, of an account with coins."""
+    quiet.buy(ann, "2")
+    return propose_a_move(quiet, "otto").id
+
+
 def unpaid_sale(quiet: Desk, ann: Owner) -> str:
     """One whose payouts the bank has rejected."""
     quiet.buy(ann, "2")
@@ -257,6 +269,10 @@ USE_CASES: dict[str, UseCase] = {
     ),
     "dismiss a proposal": use_case(
         lambda desk, _, asked: desk.proposals.dismiss(asked, *REASON, dry_run=False).after, proposed
+    ),
+    "propose a move": use_case(lambda desk, *_: propose_a_move(desk).id),
+    "confirm a move": use_case(
+        lambda desk, _, asked: desk.proposals.confirm(asked, *REASON, dry_run=False).after, proposed_move
     ),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),

@@ -86,7 +86,9 @@ def users(table: Table, *, limit: int, after: Position | None) -> Page[User]:
 
 
 def taken_by_another() -> AccountExists:
-    return AccountExists("this username belongs to another account; sign up under another name")
+    return AccountExists(
+        "this username belongs to another account; sign up under another name, or ask an operator if it is yours"
+    )
 
 
 def insert(transfer: Transfer) -> Write:
