@@ -493,32 +493,32 @@ def move(account: Account, sub: str, at: datetime) -> list[Write]:
 
     Each is refused with AccountMoved where it is not as it was read. A holding that is opened meanwhile costs dollars,
     so the balance shows it."""
-    after, balance = account.ownership.moved_to(sub), account.balance
-    before, username = account.ownership.owner.sub, after.username
-    refusal = AccountMoved("others have moved the account; look at it again", id=username)
-    usd, asset = BalanceItem, AssetBalanceItem
-    writes = [
-        Write.update(
-            usd(*keys.BALANCE(username=username)),
-            usd.sub.set(sub),
-            usd.former_subs.set(list(after.former_subs)),
-            usd.updated_at.set(at),
-            when=(usd.sub == before) & (usd.updated_at == balance.updated_at) & (usd.held_balance == Decimal(0)),
-            otherwise=refusal,
-        )
-    ]
-    for holding in account.holdings:
-        as_read = (asset.sub == before) & (asset.updated_at == holding.updated_at)
-        writes.append(
-            Write.update(
-                asset(*keys.ASSET_BALANCE(username=username, asset_id=holding.asset_id)),
-                asset.sub.set(sub),
-                asset.updated_at.set(at),
-                when=as_read & (asset.held_quantity == Decimal(0)),
-                otherwise=refusal,
-            )
-        )
-    return writes
+    after = account.ownership.moved_to(sub)
+    refusal = AccountMoved("others have moved the account; look at it again", id=after.username)
+    writes = [_move_balance(account, after, at), *(_move_asset(account, asset, sub, at) for asset in account.holdings)]
+    return [write.refused_with(refusal) for write in writes]
+
+
+def _move_balance(account: Account, after: Ownership, at: datetime) -> Write:
+    item, was = BalanceItem, account.balance
+    as_read = (item.updated_at == was.updated_at) & (item.current_balance == was.current.usd)
+    return Write.update(
+        item(*keys.BALANCE(username=after.username)),
+        item.sub.set(after.owner.sub),
+        item.former_subs.set(list(after.former_subs)),
+        item.updated_at.set(at),
+        when=(item.sub == account.ownership.owner.sub) & as_read & (item.held_balance == Decimal(0)),
+    )
+
+
+def _move_asset(account: Account, was: Holding, sub: str, at: datetime) -> Write:
+    item, owner = AssetBalanceItem, account.ownership.owner
+    return Write.update(
+        item(*_asset_balance(owner, was.asset_id)),
+        item.sub.set(sub),
+        item.updated_at.set(at),
+        when=(item.sub == owner.sub) & (item.updated_at == was.updated_at) & (item.held_quantity == Decimal(0)),
+    )
 
 
 def _holding(item: AssetBalanceItem) -> Holding:

@@ -26,6 +26,8 @@ from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.store import KnownItem
 
+MOVE = "users move"
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -195,7 +197,7 @@ class AccountMove:
 
 
 KINDS: Mapping[str, Kind] = {  # by the command
-    "users move": AccountMove(),
+    MOVE: AccountMove(),
     "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),

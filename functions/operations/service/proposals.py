@@ -23,7 +23,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
-from functions.operations.service.proposal_kinds import KINDS, Subject
+from functions.operations.service.proposal_kinds import KINDS, MOVE, Subject
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,7 @@ class Proposals:
 def _why_not(command: str, subject: Subject) -> str:
     """In words, why the act is not possible for this subject."""
     item, account = subject.item, subject.case.account
-    stays = None if account is None else account.why_it_stays()
+    stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
     waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
