@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -224,6 +225,33 @@ class TestRefusals:
         assert desk.operations.story(proposed).status == "PROPOSED"
         assert len(audited(desk)) == 1
 
+    @pytest.mark.parametrize(
+        ("row", "attribute", "becomes"),
+        [
+            ("USER", "sub", {"S": "sub-other"}),
+            ("BALANCE", "sub", {"S": "sub-other"}),
+            ("BALANCE", "updated_at", {"S": "2026-11-21T12:00:00.000000Z"}),
+            ("BALANCE", "current_balance", {"N": "1000.01"}),
+            ("BALANCE", "held_balance", {"N": "0.01"}),
+            ("ASSET#BTC", "sub", {"S": "sub-other"}),
+            ("ASSET#BTC", "updated_at", {"S": "2026-11-21T12:00:00.000000Z"}),
+            ("ASSET#BTC", "held_quantity", {"N": "0.00000001"}),
+        ],
+    )
+    def test_whatever_is_not_as_it_was_read_nothing_moves(self, row: str, attribute: str, becomes: Any) -> None:
+        """Each by itself: none is left to the others."""
+        desk = Desk()
+        desk.list_asset("BTC", "100")
+        desk.buy(desk.customer(usd="1100.00"), "1")
+        proposed = propose(desk).id
+        (was,) = [i for i in desk.dynamo.items() if (i["PK"]["S"], i["SK"]["S"]) == ("ann", row)]
+        before_next_write(desk, lambda: desk.dynamo.put_item(TableName="desk", Item=was | {attribute: becomes}))
+        with pytest.raises(NotProposable, match="it has moved meanwhile; look at it again"):
+            confirm(desk, proposed)
+        assert "sub-anew" not in repr(
+            [i for i in desk.dynamo.items() if i["SK"]["S"] in ("USER", "BALANCE", "ASSET#BTC")]
+        )
+
     def test_what_the_old_login_does_after_it_is_refused(self, desk: Desk, ann: Owner) -> None:
         """Its token is good for an hour still. It opens no holding either, for which no balance would speak."""
         desk.list_asset("ETH", "10")
@@ -395,10 +423,27 @@ class TestClients:
             with pytest.raises(ClientTaken):
                 saved(desk, stranger)
         moved(desk)
-        for former in (ann, Owner("ann", "sub-other")):
+        for without in (ann, Owner("ann", "sub-other")):
+            with pytest.raises(ClientTaken):
+                saved(desk, replace(without, sub="sub-other"))
             saved(desk, ANEW)
             with pytest.raises(ClientTaken):
-                saved(desk, former)
+                saved(desk, without)
+
+    def test_of_somebody_who_never_had_the_account_are_not_its_present_logins(self, desk: Desk, ann: Owner) -> None:
+        desk.clients(Owner("ann", "sub-stranger"))
+        moved(desk)
+        for owner in (ann, ANEW):
+            with pytest.raises(ClientTaken):
+                saved(desk, owner)
+
+    @pytest.mark.usefixtures("ann")
+    def test_are_not_taken_by_an_account_that_was_moved_to_their_owner_by_mistake(self, desk: Desk) -> None:
+        bob = desk.customer("bob")
+        for sub in ("sub-ann", bob.sub):
+            confirm(desk, propose(desk, sub, username="bob").id)
+        with pytest.raises(ClientTaken):
+            saved(desk, bob)
 
 
 class TestBooks:
@@ -426,12 +471,13 @@ class TestBooks:
         trader(desk, "ann", 2 * PAGE)
         assert desk.reconciliation.round(parts(3)) == RoundReconciled(0, 0, 0)
         assert '"aside": ["ann"]' in raw(desk, "CURSOR#reconcile", "CURSOR")["position"]
-        until = raw(desk, "ann", "RECONCILIATION")["added_up"]
+        before = json.loads(raw(desk, "ann", "RECONCILIATION")["added_up"])
         moved(desk)
         desk.buy(ANEW, "0.01")
         desk.clock.forward(minutes=15)
         assert desk.reconciliation.round(parts(2)) == RoundReconciled(0, 0, 0)
-        assert raw(desk, "ann", "RECONCILIATION")["added_up"] != until
+        after = json.loads(raw(desk, "ann", "RECONCILIATION")["added_up"])
+        assert (after["lines"] > before["lines"] > 0, after["until"]) == (True, before["until"])
         assert desk.reconciliation.round(parts(9)) == RoundReconciled(accounts=1, drift=0, unreadable=0)
         assert listed(desk) == {}
 
@@ -442,6 +488,7 @@ class TestBooks:
         desk.dynamo.put_item(TableName="desk", Item=item | {"position": {"S": '{"aside": [["ann", "sub-ann"]]}'}})
         moved(desk)
         assert desk.reconciliation.round(lambda: True) == RoundReconciled(accounts=1, drift=0, unreadable=0)
+        assert json.loads(raw(desk, "CURSOR#reconcile", "CURSOR")["position"])["aside"] == []
 
     @pytest.mark.usefixtures("ann")
     def test_of_an_account_that_moves_meanwhile_are_no_finding(self, desk: Desk) -> None:
