@@ -104,7 +104,7 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
 
 
 def check(desk: Desk, seen: Seen) -> None:
-    """Of everything in the table that an id names, users among it, of every event of the bank, and of every price."""
+    """Of everything in the table that an id names, a user as well, of every event of the bank, and of every price."""
     rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog or row is keys.USER}
     for item in desk.dynamo.items():
         key = PrimaryKey(item["PK"]["S"], item["SK"]["S"])
@@ -487,6 +487,8 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if of == "prices":
         desk.jump("BTC", "75")
         return "BTC"
+    if of == "users":
+        return ann.username
     if of == "orders":
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
