@@ -71,7 +71,7 @@ ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}"
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -330,6 +330,8 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(USERNAME_PATTERN, thing_id):
+        return USER(username=thing_id)
     row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
     return None if row is None else PrimaryKey(thing_id, row.sk)
 

@@ -13,6 +13,7 @@ from common.domain.clients import Client
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
+from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome
@@ -20,6 +21,7 @@ from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.money import Price
 from common.operator_outcome import OperatorOutcome
+from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
 
@@ -176,9 +178,12 @@ class Interventions:
         self, client: Client, reason: str, operator: str, *, dry_run: bool, keep_status: bool = False
     ) -> OperatorOutcome:
         """Write a client, new or changed; `keep_status`: of one that is there the status stays as it is. A repeat
-        changes nothing. Raises ClientTaken, ClientMoved, Busy."""
+        changes nothing. After its owner's account was moved, it is that of the account's present login.
+
+        Raises ClientTaken, ClientMoved, Busy.
+        """
         before = clients.existing(self.operations.table, client.kind, client.client_id)
-        if before is not None and before.owner != client.owner:
+        if before is not None and not self._may_have(client.owner, before):
             raise clients.taken(client)
         if keep_status and before is not None:
             client = replace(client, status=before.status)
@@ -191,6 +196,13 @@ class Interventions:
             entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
             self.operations.table.write(clients.save(client, before), audit.entry(entry))
         return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
+
+    def _may_have(self, owner: Owner, client: Client) -> bool:
+        """Is the client the owner's, or was it when another login had his account?"""
+        if client.owner == owner or client.owner.username != owner.username:
+            return client.owner == owner
+        whose = ledger.ownership(self.operations.table, owner.username)
+        return whose.owner == owner and client.owner.sub in whose.former_subs
 
 
 def _traded(asset: Asset) -> str:
@@ -211,7 +223,7 @@ def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
 
 def _told(client: Client) -> dict[str, object]:
     account = {} if client.account_id is None else {"account_id": client.account_id}
-    return {"username": client.owner.username, "status": client.status, **account}
+    return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:
