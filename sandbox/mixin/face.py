@@ -186,7 +186,7 @@ class MixinFace:
         with self._safe.lock:
             for each in asked:
                 request = self._safe.request(_uuid(each, "request_id"))
-                if request.state is State.UNSPENT and request.user_id == who.user_id:
+                if request.state is State.UNSPENT:
                     self._check_signatures(request, who, _text(each, "raw"))
             ids = [each["request_id"] for each in asked]
             return [wire.request(told) for told in self._safe.send(who.user_id, ids)]
