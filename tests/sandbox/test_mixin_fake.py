@@ -24,7 +24,7 @@ from common.gateways.custody import (
 )
 from sandbox.mixin.assets import BTC, ETH, ETHEREUM, USDT_ERC20
 from sandbox.mixin.fake import FakeCustody, Operation
-from sandbox.mixin.outgoing import sent
+from sandbox.mixin.movements import sent
 from sandbox.mixin.timeline import Lie
 from tests.sandbox.custody import ANN, ONE, US, World, address, quantity
 

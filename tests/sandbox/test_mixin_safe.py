@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from sandbox.mixin.assets import BITCOIN, BTC, ETH, ETHEREUM, RIPPLE, USDT_BEP20, USDT_ERC20, XRP
-from sandbox.mixin.outgoing import sent
+from sandbox.mixin.movements import received, sent
 from sandbox.mixin.records import CASHIER, Draft, Payment, State, Withdrawal
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.safe import Safe
@@ -322,6 +322,7 @@ def test_a_late_snapshot_appears_in_the_past(world: World) -> None:
     world.paid(BTC.asset_id, 2)
     assert [told.units for told in world.told()] == [2]
     assert world.safe.balances(US) == {BTC.asset_id: 3}, "the money is there"
+    assert [told.units for told in received(world.safe, US)] == [1, 2]
     world.later(20)
     assert [told.units for told in world.told()] == [1, 2]
     assert world.told()[0].created_ns == ns_of(NOON)
