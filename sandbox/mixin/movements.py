@@ -1,4 +1,4 @@
-"""What members have sent and received in truth, whatever they were told: whether money came home, and what else left."""
+"""What members have truly sent and received, whatever they were told: whether money came home, and what else left."""
 
 from __future__ import annotations
 
