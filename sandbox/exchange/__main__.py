@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 import argparse
-import json
-import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Any
 
 import urllib3
 
 from common.clock import now
 from common.errors import Refusal
-from sandbox.exchange.controls import Controls
 from sandbox.exchange.desk import DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS
 from sandbox.exchange.faults import Fault
 from sandbox.exchange.flow import Flow
+from sandbox.exchange.keeping import Keeper
 from sandbox.exchange.simulated import SimulatedExchange
 from sandbox.serving import serve
 
 DEFAULT_PORT = 4600
 DEFAULT_PRICES_URL = "http://127.0.0.1:4590"
 STEP_SECONDS = 1.0
-SAVE_SECONDS = 1.0
 EXAMPLES = f"""\
 ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}):
 
@@ -76,11 +71,12 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
 
     exchange = SimulatedExchange(now, chosen.seed)
-    keeper = Keeper(chosen.state, lambda: {"settings": controls.settings(), **exchange.state()})
+    keeper = Keeper(chosen.state, exchange, lambda: controls.settings())
     controls = exchange.controls(on_change=keeper.save)
     try:
-        if chosen.state is not None and chosen.state.exists():
-            _restore(exchange, controls, chosen.state)
+        settings = keeper.restore()
+        if settings is not None:
+            controls.restore(settings)
         exchange.furnish()
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation, Refusal) as unreadable:
         said = f"{type(unreadable).__name__}: {unreadable}"
@@ -136,57 +132,11 @@ class References:
         self._prices = {symbol: usd for symbol, usd in prices.items() if usd.is_finite() and usd > 0}
 
 
-class Keeper:
-    """Keeps the state in a file: after each control, every second or so, and at the end.
-
-    What was traded since is lost when the process is killed without a word.
-    """
-
-    def __init__(self, path: Path | None, state: Callable[[], dict[str, Any]]) -> None:
-        self._path = path
-        self._state = state
-        self._kept = ""
-        self._saving = Lock()
-
-    def save(self) -> None:
-        """All or nothing: a reader never sees half a file. Raises OSError."""
-        if self._path is None:
-            return
-        with self._saving:
-            written = json.dumps(self._state(), separators=(",", ":")) + "\n"
-            if written == self._kept:
-                return
-            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            beside.write_text(written)
-            beside.replace(self._path)
-            self._kept = written
-
-    def run(self, stop: Event) -> None:
-        """For a thread of its own. A large state is kept less often, so that it takes a twentieth of the time."""
-        wait = SAVE_SECONDS
-        while not stop.wait(wait):
-            began = time.monotonic()
-            try:
-                self.save()
-            except OSError as full:
-                print(f"the state can not be kept: {full}", file=sys.stderr, flush=True)
-            wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
-
-
 def _move(references: References, flow: Flow, exchange: SimulatedExchange, stop: Event) -> None:
     while not stop.wait(STEP_SECONDS):
         references.poll()
         flow.step()
         exchange.wallet.settle()
-
-
-def _restore(exchange: SimulatedExchange, controls: Controls, path: Path) -> None:
-    """The file that `Keeper` wrote. Raises what `SimulatedExchange.restore` does, and OSError."""
-    kept = json.loads(path.read_text())
-    if not isinstance(kept, dict) or not {"settings", "venue"} <= kept.keys():
-        raise ValueError("there must be a JSON object with settings, venue")
-    exchange.restore(kept)
-    controls.restore(kept["settings"])
 
 
 if __name__ == "__main__":
