@@ -30,6 +30,7 @@ PARTS = {
     "exchange": "binance",
     "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
+    "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }
 
@@ -94,7 +95,7 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
     # The bank's ids are its own, and an account is named by its username.
@@ -105,7 +106,7 @@ def _id(row: keys.Key) -> str:
     return f"{row.id_prefix}{'A' * 25}"
 
 
-@pytest.mark.parametrize("unknown", ["", "x", "Z" * 26, "O1", "evt_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
+@pytest.mark.parametrize("unknown", ["", "x", "K" * 26, "O1", "evt_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
 def test_an_unknown_id_names_nothing(unknown: str) -> None:
     assert keys.item_named(unknown) is None
 
