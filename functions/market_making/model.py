@@ -23,7 +23,11 @@ CHECK_EVERY_SECONDS = 10  # seed
 PAYMENT_LIMIT = timedelta(minutes=10)  # seed: from the first transfer; then the payment has failed
 UNPAID_LIMIT = timedelta(minutes=15)  # an order that nobody pays is over; so long its fees are kept
 CONFIRM_LIMIT = timedelta(minutes=30)  # seed: from sending to the exchange's credit; then a person looks
-CONFIRM_EVERY_SECONDS = 15
+CONFIRM_EVERY_SECONDS = 30
+REFUNDS_EVERY_SECONDS = 30
+RETURNS_EVERY_SECONDS = 30
+RETURN_LIMIT = timedelta(minutes=60)  # from the decision to withdraw to the payer; then a person looks
+QUOTING_SECONDS = 30 * 24 * 3600  # so long one execution waits for its order's end; then the next one does
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
@@ -308,6 +312,7 @@ class Leg:
     updated_at: datetime
     transaction_hash: str | None = None
     arrived: Quantity | None = None
+    incoming_id: str | None = None  # of a leg home: what the custody has received
 
 
 @dataclass(frozen=True)
@@ -401,8 +406,7 @@ class Stage(StrEnum):
     QUOTE = "QUOTE"
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
-    HOME = "HOME"  # until the custody has it
-    PAY_BACK = "PAY_BACK"
+    HOME = "HOME"  # until who paid has it
     STOPPED = "STOPPED"  # a person has to look
     DONE = "DONE"
 
@@ -422,7 +426,7 @@ _NEXT: dict[Status, Stage] = {
     _S.PAUSED: Stage.QUOTE,
     _S.STOPPING: Stage.STOP,
     _S.STOPPED: Stage.DONE,
-    _S.RETURNING: Stage.RETURN,
+    _S.RETURNING: Stage.HOME,
     _S.RETURNED: Stage.DONE,
     _S.FAILED: Stage.REFUND,
     _S.REFUNDED: Stage.DONE,

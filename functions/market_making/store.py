@@ -96,6 +96,7 @@ class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
     status = UnicodeAttribute()
     transaction_hash = UnicodeAttribute(null=True)
     arrived_amount = DecimalAttribute(null=True)
+    incoming_id = UnicodeAttribute(null=True)
 
 
 class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
@@ -414,7 +415,13 @@ def insert_leg(leg: Leg) -> Write:
 
 
 def move_leg(
-    leg: Leg, after: LegStatus, at: datetime, *, transaction_hash: str | None = None, arrived: Quantity | None = None
+    leg: Leg,
+    after: LegStatus,
+    at: datetime,
+    *,
+    transaction_hash: str | None = None,
+    arrived: Quantity | None = None,
+    incoming_id: str | None = None,
 ) -> Write:
     """Refused with MarketMakingOrderMoved."""
     item = LegItem
@@ -423,6 +430,8 @@ def move_leg(
         actions.append(item.transaction_hash.set(transaction_hash))
     if arrived is not None:
         actions.append(item.arrived_amount.set(arrived.amount))
+    if incoming_id is not None:
+        actions.append(item.incoming_id.set(incoming_id))
     moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
     return Write.update(item(*_leg_key(leg)), *actions, when=item.status == leg.status, otherwise=moved)
 
@@ -589,6 +598,7 @@ def _leg_of(item: LegItem) -> Leg:
         updated_at=item.updated_at,
         transaction_hash=item.transaction_hash,
         arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
+        incoming_id=item.incoming_id,
     )
 
 

@@ -29,7 +29,6 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.paying import standing
 
-QUOTING_SECONDS = 30 * 24 * 3600  # so long one execution waits; then the next generation does
 STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 
 
