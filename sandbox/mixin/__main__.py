@@ -13,6 +13,7 @@ from common.clock import now
 from common.errors import Refusal
 from sandbox.keeper import Keeper
 from sandbox.mixin.assets import BTC
+from sandbox.mixin.chain import Chain, HttpSide, NotCarried
 from sandbox.mixin.controls import MISHAPS, Controls
 from sandbox.mixin.desk import DESK
 from sandbox.mixin.face import MixinFace
@@ -25,6 +26,7 @@ from sandbox.serving import Answer, Decide, NoSuchPath, Request, serve
 DEFAULT_PORT = 4620
 KERNEL_SECONDS = 1.0
 CHAIN_SECONDS = 5.0
+CARRY_SECONDS = 1.0
 EXAMPLES = f"""\
 ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}):
 
@@ -58,6 +60,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--state", type=Path, metavar="FILE", help="keep what it knows here, and begin with it next time"
     )
+    parser.add_argument(
+        "--exchange-url",
+        metavar="URL",
+        help="the exchange (python -m sandbox.exchange) to which withdrawals go and from which deposits come; without "
+        "it they go nowhere",
+    )
     parser.add_argument("--access-log", action="store_true", help="print each request")
     chosen = parser.parse_args(arguments)
 
@@ -78,18 +86,31 @@ def main(arguments: list[str] | None = None) -> int:
     stop = Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_, lambda *_: stop.set())
-    keeping = Thread(target=keeper.run, args=(stop,), name="keeper")
-    keeping.start()
+    threads = [Thread(target=keeper.run, args=(stop,), name="keeper")]
+    if chosen.exchange_url is not None:
+        chain = Chain(safe, HttpSide(chosen.exchange_url), keeper.save)
+        threads.append(Thread(target=_carry, args=(chain, stop), name="chain"))
+    for thread in threads:
+        thread.start()
     print(f"mixin on {running.url} (seed {chosen.seed}), see {running.url}/sandbox/state", flush=True)
     stop.wait()
     running.close()
-    keeping.join()
+    for thread in threads:
+        thread.join()
     try:
         keeper.save()
     except OSError as full:
         print(f"the state can not be kept: {full}", file=sys.stderr)
         return 1
     return 0
+
+
+def _carry(chain: Chain, stop: Event) -> None:
+    while not stop.wait(CARRY_SECONDS):
+        try:
+            chain.step()
+        except (NotCarried, OSError) as trouble:  # the next step begins where this one ended
+            print(f"not carried yet: {trouble}", file=sys.stderr, flush=True)
 
 
 def faces(safe: Safe, faults: Faults, keeper: Keeper) -> Decide:

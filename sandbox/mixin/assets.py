@@ -142,8 +142,11 @@ USDT_TRC20 = Asset(
 USDT_BEP20 = Asset(
     "94213408-4ee7-3150-a9c4-9c5cce421c78", BNB_CHAIN.chain_id, "USDT", "Tether USD", 18, withdrawal_min=100_000_000
 )
+USDT_SOLANA = Asset(
+    "cb54aed4-1893-3977-b739-ec7b2e04f0c5", SOLANA.chain_id, "USDT", "Tether USD", 6, withdrawal_min=100_000_000
+)
 ASSETS = {
-    a.asset_id: a for a in (BTC, ETH, TRX, BNB, SOL, XRP, DOGE, USDT_ERC20, USDT_TRC20, USDT_BEP20)
+    a.asset_id: a for a in (BTC, ETH, TRX, BNB, SOL, XRP, DOGE, USDT_ERC20, USDT_TRC20, USDT_BEP20, USDT_SOLANA)
 }  # of each chain the asset that its fees are paid with, too
 
 # What a withdrawal costs at first, by what it may be paid with.
@@ -157,5 +160,6 @@ FEES: dict[str, dict[str, int]] = {
     DOGE.asset_id: {DOGE.asset_id: 100_000_000},
     USDT_ERC20.asset_id: {ETH.asset_id: 100_000},
     USDT_TRC20.asset_id: {TRX.asset_id: 1_400_000_000},
+    USDT_SOLANA.asset_id: {SOL.asset_id: 100_000},
     USDT_BEP20.asset_id: {BNB.asset_id: 50_000, USDT_BEP20.asset_id: 30_000_000},
 }

@@ -60,8 +60,8 @@ class FaceWorld(World):
         at = int(self.at.timestamp())
         told = {"uid": US, "sid": DESK.session_id, "iat": at, "exp": at + 60, "jti": self.new_id(), "scp": "FULL"}
         told["sig"] = hashlib.sha256(f"{method}{target}".encode() + body).hexdigest()
-        signed = b".".join(base64url(part) for part in ({"alg": "EdDSA", "typ": "JWT"}, told | claims))
-        return (signed + b"." + base64url(signer.sign(signed))).decode()
+        signed = b".".join(encoded(part) for part in ({"alg": "EdDSA", "typ": "JWT"}, told | claims))
+        return (signed + b"." + encoded(signer.sign(signed))).decode()
 
     def ask(self, method: str, target: str, asked: object = None, *, token: str | None = None) -> Heard:
         body = b"" if asked is None else asked if isinstance(asked, bytes) else json.dumps(asked).encode()
@@ -94,7 +94,7 @@ class FaceWorld(World):
         return self.ask("POST", "/safe/transactions", [{"request_id": id_, "raw": raw.hex()}])
 
 
-def base64url(part: dict[str, Any] | bytes) -> bytes:
+def encoded(part: dict[str, Any] | bytes) -> bytes:
     return base64.urlsafe_b64encode(part if isinstance(part, bytes) else json.dumps(part).encode()).rstrip(b"=")
 
 
