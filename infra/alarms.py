@@ -76,6 +76,7 @@ class Watch(Construct):
             [
                 *self._books_and_prices(),
                 *self._payouts(),
+                *_custody(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -341,6 +342,20 @@ def _ours(name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
 
 def _all(*names: str) -> list[aws_cloudwatch.Metric]:
     return [_ours(name) for name in names]
+
+
+def _custody() -> list[Graph]:
+    return [
+        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved")),
+        (
+            "The custody: not taken, ties, not believed, short of outputs: always 0",
+            _all("SnapshotsFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"),
+        ),
+        (
+            "The custody: silent, parked for a person; orders stopped for one",
+            _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
+        ),
+    ]
 
 
 def _throttled(table: aws_dynamodb.ITable, events: str) -> aws_cloudwatch.Metric:

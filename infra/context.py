@@ -160,8 +160,11 @@ class ContextConstruct(Construct):
             role=role.without_policy_updates(),
             comment=made.comment,
             state_machine_type=kind.EXPRESS if ticks else kind.STANDARD,
-            # What runs all day would cost more in lines about nothing than by itself.
-            logs=aws_stepfunctions.LogOptions(destination=log, level=level.ERROR if ticks else level.ALL),
+            # What runs all day would cost more in lines about nothing than by itself. An Express execution has no other
+            # history than what is logged of it.
+            logs=aws_stepfunctions.LogOptions(
+                destination=log, level=level.ERROR if ticks else level.ALL, include_execution_data=ticks
+            ),
             tracing_enabled=not self._shared.environment.embedded,
         )
         machine.node.add_dependency(role)

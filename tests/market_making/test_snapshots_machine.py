@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common import clock
 from common.gateways.custody import Snapshot
@@ -44,12 +43,17 @@ class WatchedCustody(FakeCustody):
         super().__init__(safe, US)
         self.at = at
         self.asked: list[float] = []
-        self.seconds: Counter[int] = Counter()
+        self.seconds: dict[int, float] = {}
 
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
         self.asked.append(self.at.monotonic())
-        self.at.forward(seconds=self.seconds[len(self.asked)])
+        self.at.forward(seconds=self.seconds.get(len(self.asked), 0))
         return super().snapshots(since, asset_id)
+
+
+class Context(LambdaContext):
+    def __init__(self) -> None:
+        self.get_remaining_time_in_millis = lambda: 60_000  # type: ignore[method-assign]
 
 
 @dataclass
@@ -73,7 +77,7 @@ class Poller:
             patch.object(tasks, "receiving", lambda: self.market.receiving),
             patch.object(clock, "now", self.market.clock),
         ):
-            return tasks.poll_snapshots(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+            return tasks.poll_snapshots(event, Context())
 
     def begin(self, minute: int = 0, late_seconds: float = 0) -> Execution:
         """What the rule does: it says when the minute began, and may be late."""
@@ -99,7 +103,7 @@ class Poller:
 
 
 @pytest.fixture
-def poller() -> Iterator[Poller]:
+def poller() -> Poller:
     return Poller()
 
 
