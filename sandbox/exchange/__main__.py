@@ -18,14 +18,12 @@ import urllib3
 
 from common.clock import now
 from common.errors import Refusal
-from sandbox.exchange.alphapoint import AlphaPointFace
-from sandbox.exchange.binance import BinanceFace
-from sandbox.exchange.controls import Controls, switch
-from sandbox.exchange.desk import BALANCES, DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS, SYMBOLS
-from sandbox.exchange.faults import Fault, Faults
+from sandbox.exchange.controls import Controls
+from sandbox.exchange.desk import DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS
+from sandbox.exchange.faults import Fault
 from sandbox.exchange.flow import Flow
-from sandbox.exchange.venue import Venue
-from sandbox.serving import Decide, serve
+from sandbox.exchange.simulated import SimulatedExchange
+from sandbox.serving import serve
 
 DEFAULT_PORT = 4600
 DEFAULT_PRICES_URL = "http://127.0.0.1:4590"
@@ -43,11 +41,16 @@ ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}
   -X DELETE /sandbox/faults
   -X PUT    /sandbox/latency -d '{{"seconds": 5}}'                    each order is answered so late
   -X PUT    /sandbox/fees    -d '{{"taker_bps": "10", "maker_bps": "8"}}'
+  -X PUT    /sandbox/house   -d '{{"profile": "thin", "symbol": "BTCUSDT"}}'
+  -X POST   /sandbox/accounts              -d '{{"account": "maker-1", "balances": {{"USDT": "1000"}}}}'
+  -X POST   /sandbox/accounts/maker-1/keys -d '{{"rights": ["read", "trade"]}}'
+  /sandbox/wallet                                                   deposits, withdrawals, networks
+  -X POST   /sandbox/wallet/faults         -d '{{"on": "deposit", "kind": "late"}}'
 
 kinds of faults: {", ".join(Fault)}
 the desk's account is {DESK!r}; Binance: key {DESK_AT_BINANCE.api_key}, secret {DESK_AT_BINANCE.secret}
 AlphaPoint: the same, with account {DESK_AT_ALPHAPOINT.account_id} and user {DESK_AT_ALPHAPOINT.user_id}
-quantities that end in 777 fill at once, 555 never, 444 by half; 666 are canceled, 333 expired, 222 rejected
+its quantities that end in 777 fill at once, 555 never, 444 by half; 666 are canceled, 333 expired, 222 rejected
 """
 
 
@@ -72,31 +75,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--access-log", action="store_true", help="print each request")
     chosen = parser.parse_args(arguments)
 
-    venue, faults = Venue(now, chosen.seed, magic=True), Faults()
-    keeper = Keeper(chosen.state, lambda: {"settings": controls.settings(), "venue": venue.state()})
-    controls = Controls(venue, faults, [DESK], now, on_change=keeper.save)
+    exchange = SimulatedExchange(now, chosen.seed)
+    keeper = Keeper(chosen.state, lambda: {"settings": controls.settings(), **exchange.state()})
+    controls = exchange.controls(on_change=keeper.save)
     try:
         if chosen.state is not None and chosen.state.exists():
-            _restore(venue, controls, chosen.state)
-        furnish(venue)
+            _restore(exchange, controls, chosen.state)
+        exchange.furnish()
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation, Refusal) as unreadable:
         said = f"{type(unreadable).__name__}: {unreadable}"
         parser.error(f"--state {chosen.state} can not be used: {said}; mend it or remove it")
     references = References(chosen.prices_url)
-    flow = Flow(venue, references.price, chosen.seed)
+    flow = Flow(exchange.venue, references.price, chosen.seed, exchange.profiles)
     references.poll()
     flow.step()
     try:
-        running = serve(
-            faces(venue, faults, controls), chosen.port, name="sandbox-exchange", access_log=chosen.access_log
-        )
+        running = serve(exchange.faces(controls), chosen.port, name="sandbox-exchange", access_log=chosen.access_log)
     except (OSError, OverflowError) as taken:
         parser.error(f"--port {chosen.port} can not be used: {taken}; choose another, 0 takes a free one")
 
     stop = Event()
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_, lambda *_: stop.set())
-    moving = Thread(target=_move, args=(references, flow, stop), name="flow")
+    moving = Thread(target=_move, args=(references, flow, exchange, stop), name="flow")
     saving = Thread(target=keeper.run, args=(stop,), name="keeper")
     for thread in (moving, saving):
         thread.start()
@@ -111,21 +112,6 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"the state can not be kept: {full}", file=sys.stderr)
         return 1
     return 0
-
-
-def furnish(venue: Venue) -> None:
-    """List the markets and open the desk's account where they are not there. Raises ValueError."""
-    for symbol in SYMBOLS:
-        venue.list_symbol(symbol)
-    if DESK not in venue.accounts:
-        venue.open_account(DESK, BALANCES)
-
-
-def faces(venue: Venue, faults: Faults, controls: Controls) -> Decide:
-    """Everything that the process answers."""
-    at_binance = BinanceFace(venue, [DESK_AT_BINANCE], faults).decide
-    at_alphapoint = AlphaPointFace(venue, [DESK_AT_ALPHAPOINT], faults).decide
-    return switch({"api": at_binance, "sapi": at_binance, "AP": at_alphapoint, "sandbox": controls.decide})
 
 
 class References:
@@ -187,18 +173,19 @@ class Keeper:
             wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
 
 
-def _move(references: References, flow: Flow, stop: Event) -> None:
+def _move(references: References, flow: Flow, exchange: SimulatedExchange, stop: Event) -> None:
     while not stop.wait(STEP_SECONDS):
         references.poll()
         flow.step()
+        exchange.wallet.settle()
 
 
-def _restore(venue: Venue, controls: Controls, path: Path) -> None:
-    """The file that `Keeper` wrote. Raises what `Venue.restore` does, OSError and Refusal."""
+def _restore(exchange: SimulatedExchange, controls: Controls, path: Path) -> None:
+    """The file that `Keeper` wrote. Raises what `SimulatedExchange.restore` does, and OSError."""
     kept = json.loads(path.read_text())
-    if not isinstance(kept, dict) or kept.keys() != {"settings", "venue"}:
+    if not isinstance(kept, dict) or not {"settings", "venue"} <= kept.keys():
         raise ValueError("there must be a JSON object with settings, venue")
-    venue.restore(kept["venue"])
+    exchange.restore(kept)
     controls.restore(kept["settings"])
 
 

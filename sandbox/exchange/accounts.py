@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from common.money import EXACT
 from sandbox.exchange.book import TimeInForce
+from sandbox.exchange.limits import Limits, UnfilledOrders
 from sandbox.exchange.orders import Fees, Kind, Order, Status, Symbol, Trade
 
 NOTHING = Decimal(0)
@@ -36,7 +37,7 @@ class Entry:
     reason: str = ""
     doomed: bool = False  # accepted, and REJECTED at the next look
     aside: bool = False  # open, but not in the book: nobody trades with it
-    trades: list[Trade] = field(default_factory=list)
+    trades: list[Trade] = field(default_factory=list)  # the oldest first
 
     @property
     def pays_with(self) -> str:
@@ -64,15 +65,27 @@ class Entry:
 
 class Account:
     """endless: may go below zero, as the market's own accounts do: what they have is what they have won or lost.
-    Such an account keeps no orders that are over.
+    Such an account keeps no orders that are over, and no trades but those of its open orders.
 
-    fees: its own, or None for the venue's.
+    fees, limits: its own, or None for the venue's.
+    magic: whether its quantities choose what becomes of its orders (see `magic`).
     """
 
-    def __init__(self, name: str, *, endless: bool = False, fees: Fees | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        endless: bool = False,
+        magic: bool = False,
+        fees: Fees | None = None,
+        limits: Limits | None = None,
+    ) -> None:
         self.name = name
         self.endless = endless
+        self.magic = magic
         self.fees = fees
+        self.limits = limits
+        self.unfilled = UnfilledOrders()
         self.free: dict[str, Decimal] = {}
         self.locked: dict[str, Decimal] = {}
         self.entries: dict[int, Entry] = {}  # ascending
@@ -80,6 +93,7 @@ class Account:
         self.over: deque[int] = deque()  # as they ended
         self.by_client_id: dict[str, list[Entry]] = {}  # ascending
         self.doomed: list[Entry] = []
+        self.tape: dict[str, list[Trade]] = {}  # by symbol: all that it ever traded, the oldest first
 
     def credit(self, asset: str, amount: Decimal) -> None:
         self.free[asset] = EXACT.add(self.free.get(asset, NOTHING), amount)
@@ -119,6 +133,12 @@ class Account:
         self.open[entry.order_id] = entry
         if entry.client_order_id:
             self.by_client_id.setdefault(entry.client_order_id, []).append(entry)
+
+    def note(self, trade: Trade, entry: Entry) -> None:
+        """A trade of one of its orders."""
+        entry.trades.append(trade)
+        if not self.endless:
+            self.tape.setdefault(trade.symbol, []).append(trade)
 
     def close(self, entry: Entry, keep: int) -> None:
         """An order that is over. Of those `keep` are kept, the last that ended."""

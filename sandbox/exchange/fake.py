@@ -193,7 +193,7 @@ class FakeExchange:
                 case Reason.DUPLICATE_ORDER:
                     raise ExchangeUnavailable(refused.detail, what="duplicate") from refused
                 case _:
-                    ours = refused.reason is Reason.INSUFFICIENT_BALANCE
+                    ours = refused.reason in (Reason.INSUFFICIENT_BALANCE, Reason.MAX_NUM_ORDERS)
                     raise ExchangeRefused(refused.detail, ours=ours, reason=str(refused.reason)) from refused
         return str(order.order_id)
 

@@ -21,6 +21,8 @@ class Operation(StrEnum):
     PLACE = "place"
     ORDER = "order"  # one order or many, open or over, and trades
     CANCEL = "cancel"  # one order or all
+    WITHDRAW = "withdraw"
+    WALLET = "wallet"  # deposit addresses, deposits, withdrawals
     OTHER = "other"  # markets, prices, balances: met by faults on `any` only
 
 
@@ -36,7 +38,7 @@ class Fault(StrEnum):
 
 
 ANY = "any"
-TARGETS = (Operation.PLACE, Operation.ORDER, Operation.CANCEL, ANY)
+TARGETS = (Operation.PLACE, Operation.ORDER, Operation.CANCEL, Operation.WITHDRAW, Operation.WALLET, ANY)
 
 
 class IllegalOrder(Rejected):

@@ -1,38 +1,70 @@
 """The market around the customers: somebody who always buys and sells, and others who come by.
 
-The house quotes `LEVELS` prices on each side of a reference price, from 1 to 23 basis points away from it, where
-there is a step between them. The first is worth about $4 and each about three times as much as the one before, over
-$1,000,000 together: an order of any size trades at once, and in several parts. It trades with a customer's order
-that its new quotes meet, as the market does that has moved there.
+The house quotes some prices on each side of a reference price; how many, how far and how much is its `Profile`. It
+trades with a customer's order that its new quotes meet, as the market does that has moved there. Now and then a taker
+comes, takes from either side, and meets first the customer whose price is better than the house's.
 
-Now and then a taker comes: he takes up to some hundred dollars, from either side, not farther than 50 basis points. He
-meets first the customer whose price is better than the house's, and often fills only a part of that order.
+    deep    from 1 to 23 basis points away, over $1,000,000 together on both sides: an order of any size trades at once,
+            and in several parts. Takers are few, and often fill only a part of the order in front
+    thin    nobody nearer than 30 basis points: who quotes nearer is the first whom everybody meets, on both sides, and
+            is traded with all the time. An order of any size still trades, within 100 basis points
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from decimal import Decimal
 from threading import Event
 
 from common.gateways.prices import usable_price
 from common.money import EXACT, ROUNDING
+from sandbox.exchange.faults import IllegalOrder
 from sandbox.exchange.orders import BUY, FREE, SELL, Kind, Symbol
 from sandbox.exchange.venue import HOUSE, TimeInForce, Venue
 
 TAKERS = "takers"
-LEVELS = 12
-FIRST_BPS = 1
-BETWEEN_BPS = 2
-FIRST_NOTIONAL = Decimal(4)
-GROWTH = 3
-TAKER_REACH_BPS = 50
-TAKER_NOTIONALS = (5, 500)
-TAKER_CHANCE = 0.3  # of each symbol at each step
 
-# (price, quantity) of a quote or of a taker, in steps of the symbol
-_Terms = tuple[Decimal, Decimal]
+
+@dataclass(frozen=True)
+class Profile:
+    """How the house quotes, and how takers come. The first quote is worth so many dollars, each further one `growth`
+    times as much as the one before, where there is a price step between them."""
+
+    levels: int
+    first_bps: int
+    between_bps: int
+    first_notional: Decimal
+    growth: int
+    taker_chance: float  # of each symbol at each step
+    taker_notionals: tuple[int, int]
+    taker_reach_bps: int  # beyond the reference
+
+
+DEEP = Profile(12, 1, 2, Decimal(4), 3, taker_chance=0.3, taker_notionals=(5, 500), taker_reach_bps=50)
+THIN = Profile(8, 30, 10, Decimal(50), 4, taker_chance=0.9, taker_notionals=(20, 400), taker_reach_bps=60)
+PROFILES = {"deep": DEEP, "thin": THIN}
+
+
+class Profiles:
+    """Which profile the house has in each market: deep, where nobody has chosen."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[str, str] = {}
+
+    def of(self, symbol: str) -> Profile:
+        return PROFILES[self._chosen.get(symbol, "deep")]
+
+    def choose(self, name: str, symbols: Iterable[str]) -> None:
+        """From the next step on. Raises IllegalOrder."""
+        if name not in PROFILES:
+            raise IllegalOrder(f"profile is {name!r}; there are {', '.join(PROFILES)}")
+        self._chosen |= dict.fromkeys(symbols, name)
+
+    def chosen(self) -> dict[str, str]:
+        """By symbol."""
+        return dict(self._chosen)
 
 
 class Flow:
@@ -42,9 +74,16 @@ class Flow:
         quote. It must not raise.
     """
 
-    def __init__(self, venue: Venue, reference: Callable[[str], Decimal | None], seed: int = 7) -> None:
+    def __init__(
+        self,
+        venue: Venue,
+        reference: Callable[[str], Decimal | None],
+        seed: int = 7,
+        profiles: Profiles | None = None,
+    ) -> None:
         self._venue = venue
         self._reference = reference
+        self._profiles = profiles or Profiles()
         self._chance = random.Random(seed)
         if TAKERS not in venue.accounts:
             venue.open_account(TAKERS, {}, fees=FREE, endless=True)
@@ -65,18 +104,19 @@ class Flow:
             stop.wait(seconds)
 
     def _step(self, symbol: Symbol, reference: Decimal | None) -> None:
-        if reference is not None and self._chance.random() < TAKER_CHANCE:
+        profile = self._profiles.of(symbol.name)
+        if reference is not None and self._chance.random() < profile.taker_chance:
             # Before the house quotes anew, so that who comes after finds it whole. A taker's price is on the far
             # side: he buys above the reference.
             side = self._chance.choice((BUY, SELL))
-            worth = self._between(*TAKER_NOTIONALS)
-            self._place(TAKERS, symbol, side, reference, -TAKER_REACH_BPS, worth, TimeInForce.IOC)
+            worth = self._between(*profile.taker_notionals)
+            self._place(TAKERS, symbol, side, reference, -profile.taker_reach_bps, worth, TimeInForce.IOC)
         self._venue.cancel_all(HOUSE, symbol.name)
         if reference is None:
             return
-        for level in range(LEVELS):
-            bps = FIRST_BPS + level * BETWEEN_BPS
-            worth = FIRST_NOTIONAL * GROWTH**level * self._between(90, 110) / 100
+        for level in range(profile.levels):
+            bps = profile.first_bps + level * profile.between_bps
+            worth = profile.first_notional * profile.growth**level * self._between(90, 110) / 100
             for side in (BUY, SELL):
                 self._place(HOUSE, symbol, side, reference, bps, worth, TimeInForce.GTC)
 

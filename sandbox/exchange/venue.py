@@ -9,20 +9,10 @@ An account does not trade with itself: an order that meets another of its accoun
 before (see `book`). What an order may need is locked when it is accepted, and what it does not need any more is
 given back at once. Fees are charged trade by trade (see `Fees`) and go to the account `exchange`; that one and
 `house`, the market's own, are always open. Amounts are exact, and what all accounts have of an asset together is
-what was deposited of it, always. Order ids and trade ids ascend, with gaps chosen by the seed: elsewhere others
-trade too.
+what was deposited of it and not withdrawn, always. Order ids and trade ids ascend, with gaps chosen by the seed:
+elsewhere others trade too.
 
-With `Venue(magic=True)` a test or a person chooses what becomes of an order by the last three significant digits of its
-quantity (0.00777, 1.777 and 7770 are all …777), if it is a customer's:
-
-    …777  fills at once and in full, at its own price, against the house
-    …666  is accepted and at once CANCELED, with nothing filled
-    …555  stays open and never fills: nobody trades with it, and it does not show in the depth
-    …444  half of it, rounded down to a lot, fills at once as above, and the rest is CANCELED
-    …333  is accepted and at once EXPIRED, with nothing filled
-    …222  is accepted as NEW, and REJECTED by the time its account looks again
-
-They are refused as others are: the account must have what they need.
+A customer's account may have magic: a test or a person then chooses by a quantity what becomes of an order (`magic`).
 """
 
 from __future__ import annotations
@@ -30,18 +20,20 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from decimal import ROUND_DOWN, Decimal
+from decimal import Decimal
 from threading import RLock
 from types import MappingProxyType
 from typing import Any
 
-from common.money import EXACT, ROUNDING, plain
+from common.money import EXACT
 from sandbox.exchange.accounts import NOTHING, Account, Entry
-from sandbox.exchange.book import Ending, Plan, Resting, TimeInForce
-from sandbox.exchange.filters import Market, steps_in, terms_of
+from sandbox.exchange.book import Ending, TimeInForce
+from sandbox.exchange.filters import Market, terms_of
+from sandbox.exchange.floor import EXCHANGE, HOUSE, Floor
+from sandbox.exchange.limits import Limits
+from sandbox.exchange.magic import conjure, spell_of
 from sandbox.exchange.orders import (
     BUY,
-    FREE,
     SELL,
     AccountUnknown,
     Fees,
@@ -54,24 +46,17 @@ from sandbox.exchange.orders import (
     Trade,
     VenueRefused,
 )
-from sandbox.exchange.persistence import (
-    account_of,
-    entry_of,
-    state_of_account,
-    state_of_entry,
-    state_of_symbol,
-    symbol_of,
-)
+from sandbox.exchange.persistence import read_floor, state_of_floor
 
 __all__ = [
     "BUY",
     "EXCHANGE",
-    "HISTORY_MAX",
     "HOUSE",
     "SELL",
     "AccountUnknown",
     "Fees",
     "Kind",
+    "Limits",
     "Order",
     "OrderUnknown",
     "Reason",
@@ -83,25 +68,13 @@ __all__ = [
     "VenueRefused",
 ]
 
-EXCHANGE = "exchange"
-HOUSE = "house"
-HISTORY_MAX = 10_000  # orders of one account that are over
-FEE_STEP = Decimal("0.00000001")
-_BP = Decimal("0.0001")
-
-_MAGIC = ("777", "666", "555", "444", "333", "222")
-_ENDED: dict[Ending, str] = {
-    Ending.EXPIRES: "nobody is left to trade with",
-    Ending.NOT_FILLABLE: "it can not be filled at once and in full",
-    Ending.SELF_TRADE: "it met an order of its own account",
-}
-
 
 class Venue:
     """Safe to use from several threads. `lock` makes several calls one for the others.
 
     clock: aware UTC (`common.clock.now`, or a test's own).
-    fees: of accounts that have none of their own.
+    fees, limits: of accounts that have none of their own.
+    magic: whether accounts have it unless they are opened otherwise.
     dedupe: refuse an order with the client order id of an open order of the account, as Binance does and
         AlphaPoint does not.
     maintenance: while it is true every order is refused; cancelling and asking go on.
@@ -113,6 +86,7 @@ class Venue:
         seed: int = 7,
         *,
         fees: Fees | None = None,
+        limits: Limits | None = None,
         magic: bool = False,
         dedupe: bool = True,
     ) -> None:
@@ -122,14 +96,8 @@ class Venue:
         self._maintenance = False
         self._clock = clock
         self._seed = seed
-        self._chance = random.Random(seed)
-        self._fees = fees or Fees()
-        self._symbols: dict[str, Symbol] = {}
-        self._markets: dict[str, Market] = {}
-        self._entries: dict[int, Entry] = {}  # all that are open
-        self._order_id = 0
-        self._trade_id = 0
-        self._accounts = {name: Account(name, endless=name == HOUSE, fees=FREE) for name in (EXCHANGE, HOUSE)}
+        self._limits = limits or Limits()
+        self._floor = Floor(clock, random.Random(seed), fees or Fees())
 
     def now(self) -> datetime:
         return self._clock()
@@ -148,17 +116,16 @@ class Venue:
     @property
     def symbols(self) -> Mapping[str, Symbol]:
         """By name, as they were listed."""
-        return MappingProxyType(self._symbols)
+        return MappingProxyType(self._floor.symbols)
 
     def list_symbol(self, symbol: Symbol) -> None:
         """Open a market. Raises ValueError when there is another of that name or id; the same again does nothing."""
         with self.lock:
-            for listed in self._symbols.values():
+            for listed in self._floor.symbols.values():
                 if listed != symbol and (listed.name == symbol.name or listed.symbol_id == symbol.symbol_id):
                     raise ValueError(f"{symbol} can not be listed beside {listed}")
-            if symbol.name not in self._symbols:
-                self._symbols[symbol.name] = symbol
-                self._markets[symbol.name] = Market(symbol)
+            if symbol.name not in self._floor.symbols:
+                self._floor.open_market(symbol)
 
     def depth(
         self, symbol: str, limit: int = 100
@@ -188,33 +155,86 @@ class Venue:
     @property
     def accounts(self) -> list[str]:
         with self.lock:
-            return list(self._accounts)
+            return list(self._floor.accounts)
+
+    @property
+    def customers(self) -> list[str]:
+        """The accounts that are neither the exchange's nor the market's own."""
+        with self.lock:
+            mine = self._floor.accounts.values()
+            return [account.name for account in mine if not account.endless and account.name != EXCHANGE]
 
     def open_account(
-        self, name: str, balances: Mapping[str, Decimal], *, fees: Fees | None = None, endless: bool = False
+        self,
+        name: str,
+        balances: Mapping[str, Decimal],
+        *,
+        fees: Fees | None = None,
+        limits: Limits | None = None,
+        magic: bool | None = None,
+        endless: bool = False,
     ) -> None:
-        """endless: it may go below zero, for who makes the market. Raises ValueError when the account exists."""
+        """endless: it may go below zero, for who makes the market; such an account has no magic.
+
+        fees, limits, magic: its own, or None for the venue's.
+        Raises ValueError when the account exists, or a balance is less than nothing; nothing is opened then.
+        """
         with self.lock:
-            if name in self._accounts:
+            if name in self._floor.accounts:
                 raise ValueError(f"the account {name} exists; deposit() adds to what it has")
-            self._accounts[name] = Account(name, endless=endless, fees=fees)
+            for asset, amount in balances.items():
+                _refuse_less_than_nothing("deposit", asset, amount)
+            magic = (self.magic if magic is None else magic) and not endless
+            self._floor.accounts[name] = Account(name, endless=endless, magic=magic, fees=fees, limits=limits)
             for asset, amount in balances.items():
                 self.deposit(name, asset, amount)
+
+    def account(self, name: str) -> Account:
+        """For who holds the lock as long as he looks at it. Raises AccountUnknown."""
+        account = self._floor.accounts.get(name)
+        if account is None:
+            raise AccountUnknown(f"{name} has no account here")
+        return account
 
     def deposit(self, account: str, asset: str, amount: Decimal) -> None:
         """Raises AccountUnknown, ValueError for less than nothing."""
         with self.lock:
-            if not (amount.is_finite() and amount >= 0):
-                raise ValueError(f"a deposit of {amount} {asset}")
-            self._account(account).credit(asset, amount)
+            _refuse_less_than_nothing("deposit", asset, amount)
+            self.account(account).credit(asset, amount)
+
+    def withdraw(self, account: str, asset: str, amount: Decimal) -> bool:
+        """Take what is free out of the venue; False, and nothing, when that is too little.
+
+        Raises AccountUnknown, ValueError for less than nothing.
+        """
+        with self.lock:
+            _refuse_less_than_nothing("withdrawal", asset, amount)
+            return self._looking(account).debit(asset, amount)
 
     def set_fees(self, fees: Fees, account: str | None = None) -> None:
         """From now on, of one account or of all that have none of their own. Raises AccountUnknown."""
         with self.lock:
             if account is None:
-                self._fees = fees
+                self._floor.fees = fees
             else:
-                self._account(account).fees = fees
+                self.account(account).fees = fees
+
+    def limits_of(self, account: str | None = None) -> Limits:
+        """Of an account, or of all that have none of their own. Raises AccountUnknown."""
+        with self.lock:
+            own = None if account is None else self.account(account).limits
+            return own or self._limits
+
+    def set_limits(self, limits: Limits | None, account: str | None = None) -> None:
+        """From now on, as `limits_of` tells them; None: an account has the venue's, the venue the usual ones.
+
+        Raises AccountUnknown.
+        """
+        with self.lock:
+            if account is None:
+                self._limits = limits or Limits()
+            else:
+                self.account(account).limits = limits
 
     def balances(self, account: str) -> dict[str, tuple[Decimal, Decimal]]:
         """(free, locked) of each asset that it ever had, also where both are 0. Raises AccountUnknown."""
@@ -243,7 +263,8 @@ class Venue:
         dedupe: None is as the venue does.
 
         Raises AccountUnknown; VenueRefused for the first of: MARKET_CLOSED, UNKNOWN_SYMBOL, LOT_SIZE, PRICE_FILTER,
-        MIN_NOTIONAL, DUPLICATE_ORDER, WOULD_TAKE, INSUFFICIENT_BALANCE; ValueError for a side that there is not.
+        MIN_NOTIONAL, DUPLICATE_ORDER, MAX_NUM_ORDERS, WOULD_TAKE, INSUFFICIENT_BALANCE; ValueError for a side that
+        there is not.
         """
         if side not in (BUY, SELL):
             raise ValueError(f"side is {side!r}; it must be {BUY} or {SELL}")
@@ -256,7 +277,8 @@ class Venue:
             terms = terms_of(market, quantity, price, however_small=owner.endless)
             if self.dedupe if dedupe is None else dedupe:
                 _refuse_namesake(owner, client_order_id)
-            order_id = self._next_order_id()
+            _refuse_one_too_many(owner, market.symbol, self.limits_of(account))
+            order_id = self._floor.next_order_id()
             plan = market.book.plan(
                 order_id,
                 account,
@@ -266,34 +288,17 @@ class Venue:
                 time_in_force=time_in_force,
                 post_only=kind is Kind.LIMIT_MAKER,
             )
-            magic = _magic(quantity) if self.magic and not owner.endless else None
-            if plan.ending is Ending.WOULD_TAKE and magic is None:
+            spell = spell_of(quantity) if owner.magic else None
+            if plan.ending is Ending.WOULD_TAKE and spell is None:
                 raise VenueRefused(Reason.WOULD_TAKE, f"at {price} it would trade at once")
-            now = self._clock()
-            entry = Entry(
-                order_id,
-                client_order_id,
-                account,
-                market.symbol,
-                side,
-                kind,
-                time_in_force,
-                price,
-                quantity,
-                now,
-                now,
-                quantity if side == SELL else EXACT.multiply(price, quantity),
-            )
-            if not owner.lock(entry.pays_with, entry.locked):
-                free = plain(owner.free.get(entry.pays_with, NOTHING))
-                said = f"{plain(entry.locked)} {entry.pays_with} are needed, {free} are free"
-                raise VenueRefused(Reason.INSUFFICIENT_BALANCE, said)
-            owner.record(entry)
-            self._entries[order_id] = entry
-            if magic is None:
-                self._carry_out(market, entry, plan)
+            now, locked = self._clock(), quantity if side == SELL else EXACT.multiply(price, quantity)
+            names = (order_id, client_order_id, account)
+            entry = Entry(*names, market.symbol, side, kind, time_in_force, price, quantity, now, now, locked)
+            self._floor.admit(entry)
+            if spell is None:
+                self._floor.carry_out(market, entry, plan)
             else:
-                self._conjure(market, entry, terms.lots, magic)
+                conjure(self._floor, market, entry, terms.lots, spell)
             return entry.snapshot()
 
     def cancel(
@@ -306,7 +311,7 @@ class Venue:
         with self.lock:
             entry = self._find(account, symbol, order_id, client_order_id)
             if not entry.status.over:
-                self._cancel(entry)
+                self._floor.cancel(entry)
             return entry.snapshot()
 
     def cancel_all(self, account: str, symbol: str) -> list[Order]:
@@ -315,7 +320,7 @@ class Venue:
             self._market(symbol)
             entries = [entry for entry in self._looking(account).open.values() if entry.symbol.name == symbol]
             for entry in entries:
-                self._cancel(entry)
+                self._floor.cancel(entry)
             return [entry.snapshot() for entry in entries]
 
     # Looking
@@ -345,113 +350,56 @@ class Venue:
             return [entry.snapshot() for entry in reversed(self._of(self._looking(account).entries, symbol))]
 
     def trades(self, account: str, symbol: str, *, order_id: int | None = None) -> list[Trade]:
-        """Of the orders that are known, or of one: as they happened, the oldest first. None of an unknown order.
+        """All that it ever traded there, or with one order: as they happened, the oldest first. None of an unknown
+        order. Of the market's own accounts those of open orders.
 
         Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL).
         """
         with self.lock:
-            known = self._looking(account).entries
-            if order_id is not None:
-                known = {order_id: known[order_id]} if order_id in known else {}
-            trades = [trade for entry in self._of(known, symbol) for trade in entry.trades]
-            return sorted(trades, key=lambda trade: trade.trade_id)
+            self._market(symbol)
+            owner = self._looking(account)
+            entry = None if order_id is None else owner.entries.get(order_id)
+            if entry is not None:
+                return list(entry.trades) if entry.symbol.name == symbol else []
+            trades = owner.tape.get(symbol, [])
+            return list(trades) if order_id is None else [trade for trade in trades if trade.order_id == order_id]
 
     # What outlives a restart
 
     def state(self) -> dict[str, Any]:
         """Markets, accounts, orders and trades, in what JSON can hold; amounts are text.
 
-        Without the open orders of endless accounts, whose money is free again: their owners place new ones. Fees and
-        switches are settings, which whoever starts the venue knows; only those of an account are kept.
+        Without the open orders of endless accounts, whose money is free again: their owners place new ones. Fees,
+        limits and switches are settings, which whoever starts the venue knows; only those of an account are kept.
         """
         with self.lock:
-            customers = [account for account in self._accounts.values() if not account.endless]
-            return {
-                "order_id": str(self._order_id),
-                "trade_id": str(self._trade_id),
-                "symbols": [state_of_symbol(symbol) for symbol in self._symbols.values()],
-                "last_prices": {
-                    name: plain(market.last_price)
-                    for name, market in self._markets.items()
-                    if market.last_price is not None
-                },
-                "accounts": [state_of_account(account) for account in self._accounts.values()],
-                "orders": [state_of_entry(entry) for account in customers for entry in account.entries.values()],
-            }
+            return state_of_floor(self._floor)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Be as `state()` told, instead of what is. All or nothing.
 
         Raises ValueError, KeyError, TypeError or decimal.InvalidOperation for what `state()` did not write.
         """
-        other = Venue(self._clock, self._seed)
-        other._read(state)
+        chance = random.Random(f"{self._seed}/{state['order_id']}/{state['trade_id']}")
         with self.lock:
-            self._symbols, self._markets, self._accounts = other._symbols, other._markets, other._accounts
-            self._entries = other._entries
-            self._order_id, self._trade_id = other._order_id, other._trade_id
-            self._chance = random.Random(f"{self._seed}/{self._order_id}/{self._trade_id}")
-
-    def _read(self, state: Mapping[str, Any]) -> None:
-        for told in state["symbols"]:
-            self.list_symbol(symbol_of(told))
-        for name, price in state["last_prices"].items():
-            self._markets[name].last_price = Decimal(price)
-        for told in state["accounts"]:
-            account = account_of(told)
-            self._accounts[account.name] = account
-        entries = sorted((entry_of(told, self._symbols) for told in state["orders"]), key=lambda entry: entry.order_id)
-        for entry in entries:
-            self._accounts[entry.account].record(entry)
-        for entry in sorted(entries, key=lambda entry: entry.updated_at):
-            if entry.status.over:
-                self._accounts[entry.account].close(entry, HISTORY_MAX)
-        for entry in entries:  # ascending, so that who was first in the book is first again
-            if not entry.status.over:
-                self._reopen(entry)
-        for account in self._accounts.values():
-            locked = dict.fromkeys(account.locked, NOTHING)
-            for entry in account.open.values():
-                locked[entry.pays_with] = EXACT.add(locked[entry.pays_with], entry.locked)
-            if locked != account.locked:
-                raise ValueError(f"{account.name} has locked {account.locked}, and its open orders {locked}")
-        self._order_id, self._trade_id = int(state["order_id"]), int(state["trade_id"])
-
-    def _reopen(self, entry: Entry) -> None:
-        self._entries[entry.order_id] = entry
-        account = self._accounts[entry.account]
-        if entry.doomed:
-            account.doomed.append(entry)
-        if not entry.aside:
-            symbol, left = entry.symbol, EXACT.subtract(entry.quantity, entry.executed)
-            lots, tick = steps_in(left, symbol.quantity_step), steps_in(entry.price, symbol.price_step)
-            if lots is None or tick is None:
-                raise ValueError(f"order {entry.order_id} has {left} left at {entry.price}, which are no whole steps")
-            self._markets[symbol.name].book.rest(Resting(entry.order_id, entry.account, entry.side == BUY, tick, lots))
+            floor = Floor(self._clock, chance, self._floor.fees)
+            read_floor(floor, state, magic=self.magic)
+            self._floor = floor
 
     # Inside; the lock is held
 
     def _market(self, symbol: str) -> Market:
-        market = self._markets.get(symbol)
+        market = self._floor.markets.get(symbol)
         if market is None:
             raise VenueRefused(
-                Reason.UNKNOWN_SYMBOL, f"{symbol} is not traded here; there are {', '.join(self._markets)}"
+                Reason.UNKNOWN_SYMBOL, f"{symbol} is not traded here; there are {', '.join(self._floor.markets)}"
             )
         return market
 
-    def _account(self, name: str) -> Account:
-        account = self._accounts.get(name)
-        if account is None:
-            raise AccountUnknown(f"{name} has no account here")
-        return account
-
     def _looking(self, name: str) -> Account:
         """The account, and now its doomed orders meet their end."""
-        account = self._account(name)
-        if account.doomed:
-            for entry in account.doomed:
-                self._close(entry, Status.REJECTED, "magic")
-            account.doomed.clear()
+        account = self.account(name)
+        self._floor.reject_doomed(account)
         return account
 
     def _of(self, entries: Mapping[int, Entry], symbol: str | None) -> list[Entry]:
@@ -470,142 +418,20 @@ class Venue:
             raise OrderUnknown(f"{account} has no order {order_id or client_order_id} in {symbol}")
         return entry
 
-    def _next_order_id(self) -> int:
-        self._order_id += 1 + self._chance.getrandbits(3)
-        return self._order_id
 
-    def _carry_out(self, market: Market, entry: Entry, plan: Plan) -> None:
-        market.book.carry_out(plan)
-        for maker, lots in plan.fills:
-            price = market.price(maker.tick)
-            self._trade(entry, self._entries[maker.order_id], price, market.quantity(lots))
-            market.last_price = price
-        if plan.ending is Ending.FILLED:
-            self._close(entry, Status.FILLED)
-        elif plan.ending is Ending.RESTS:
-            owed = market.quantity(plan.lots_left)
-            if entry.side == BUY:
-                owed = EXACT.multiply(entry.price, owed)
-            self._accounts[entry.account].unlock(entry, all_but=owed)
-        else:
-            self._close(entry, Status.EXPIRED, _ENDED[plan.ending])
-
-    def _trade(self, taker: Entry, maker: Entry, price: Decimal, quantity: Decimal) -> None:
-        """Both sides pay, receive, and pay their fees. A maker without anything left is over."""
-        self._trade_id += 1 + self._chance.getrandbits(3)
-        gross = EXACT.multiply(price, quantity)
-        now = self._clock()
-        for entry in (taker, maker):
-            account, symbol, buys = self._accounts[entry.account], entry.symbol, entry.side == BUY
-            account.pay(entry, gross if buys else quantity)
-            received, asset = (quantity, symbol.base) if buys else (gross, symbol.quote)
-            account.credit(asset, received)
-            fee, fee_asset = self._charge(account, received, asset, gross, maker=entry is maker)
-            entry.executed = EXACT.add(entry.executed, quantity)
-            entry.gross = EXACT.add(entry.gross, gross)
-            entry.status = Status.PARTIALLY_FILLED
-            entry.updated_at = now
-            entry.trades.append(
-                Trade(
-                    self._trade_id,
-                    entry.order_id,
-                    entry.account,
-                    symbol.name,
-                    entry.side,
-                    price,
-                    quantity,
-                    gross,
-                    fee,
-                    fee_asset,
-                    entry is maker,
-                    now,
-                )
-            )
-        if maker.executed == maker.quantity:
-            self._close(maker, Status.FILLED)
-
-    def _charge(
-        self, account: Account, received: Decimal, asset: str, gross: Decimal, *, maker: bool
-    ) -> tuple[Decimal, str]:
-        fees = account.fees or self._fees
-        rate = EXACT.multiply(fees.maker_bps if maker else fees.taker_bps, _BP)
-        if not rate:
-            return NOTHING, asset
-        if fees.asset is not None:
-            fee = _fee(ROUNDING.divide(EXACT.multiply(gross, rate), fees.asset_price))
-            if account.debit(fees.asset, fee):
-                self._accounts[EXCHANGE].credit(fees.asset, fee)
-                return fee, fees.asset
-        fee = _fee(EXACT.multiply(received, rate))
-        account.debit(asset, fee)
-        self._accounts[EXCHANGE].credit(asset, fee)
-        return fee, asset
-
-    def _conjure(self, market: Market, entry: Entry, lots: int, digits: str) -> None:
-        match digits:
-            case "777":
-                self._with_the_house(market, entry, lots)
-                self._close(entry, Status.FILLED)
-            case "666":
-                self._close(entry, Status.CANCELED, "magic")
-            case "555":
-                entry.aside = True
-            case "444":
-                self._with_the_house(market, entry, lots // 2)
-                self._close(entry, Status.CANCELED, "magic")
-            case "333":
-                self._close(entry, Status.EXPIRED, "magic")
-            case "222":
-                entry.aside = entry.doomed = True
-                self._accounts[entry.account].doomed.append(entry)
-
-    def _with_the_house(self, market: Market, taker: Entry, lots: int) -> None:
-        """Trade with the house past the book, at the taker's own price. The market's last price does not change."""
-        if not lots:
-            return
-        quantity = market.quantity(lots)
-        side, needs = (SELL, quantity) if taker.side == BUY else (BUY, EXACT.multiply(taker.price, quantity))
-        now = self._clock()
-        maker = Entry(
-            self._next_order_id(),
-            "",
-            HOUSE,
-            market.symbol,
-            side,
-            Kind.LIMIT,
-            TimeInForce.GTC,
-            taker.price,
-            quantity,
-            now,
-            now,
-            needs,
-        )
-        house = self._accounts[HOUSE]
-        house.lock(maker.pays_with, needs)
-        house.record(maker)
-        self._entries[maker.order_id] = maker
-        self._trade(taker, maker, taker.price, quantity)
-
-    def _cancel(self, entry: Entry) -> None:
-        if not entry.aside:
-            self._markets[entry.symbol.name].book.cancel(entry.order_id)
-        self._close(entry, Status.CANCELED, "its account asked for it")
-
-    def _close(self, entry: Entry, status: Status, reason: str = "") -> None:
-        account = self._accounts[entry.account]
-        account.unlock(entry)
-        entry.status, entry.reason, entry.updated_at = status, reason, self._clock()
-        del self._entries[entry.order_id]
-        account.close(entry, HISTORY_MAX)
+def _refuse_less_than_nothing(what: str, asset: str, amount: Decimal) -> None:
+    """Raises ValueError."""
+    if not (amount.is_finite() and amount >= 0):
+        raise ValueError(f"a {what} of {amount} {asset}")
 
 
-def _fee(exactly: Decimal) -> Decimal:
-    return exactly.quantize(FEE_STEP, ROUND_DOWN, ROUNDING)
-
-
-def _magic(quantity: Decimal) -> str | None:
-    digits = plain(quantity).replace(".", "").rstrip("0")[-3:]
-    return digits if digits in _MAGIC else None
+def _refuse_one_too_many(owner: Account, symbol: Symbol, limits: Limits) -> None:
+    """Raises VenueRefused(MAX_NUM_ORDERS). The market's own accounts have as many as they like."""
+    if owner.endless:
+        return
+    have = sum(entry.symbol.name == symbol.name for entry in owner.open.values())
+    if have >= limits.open_orders_per_symbol:
+        raise VenueRefused(Reason.MAX_NUM_ORDERS, f"{have} orders are open in {symbol.name}, and no more may be")
 
 
 def _refuse_namesake(owner: Account, client_order_id: str) -> None:

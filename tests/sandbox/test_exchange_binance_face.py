@@ -16,7 +16,7 @@ import pytest
 import urllib3
 
 from common import clock
-from common.gateways.exchange import Side, State, Ticket, client_order_id
+from common.gateways.exchange import ExchangeOrderUnknown, Side, State, Ticket, client_order_id
 from common.gateways.exchange.ccxt import CcxtExchange, _binance
 from common.market import MarketRules
 from common.money import Money, Price, Quantity, fraction_digits
@@ -550,7 +550,13 @@ def test_fees_are_set(world: World) -> None:
         ("POST", "faults", {}, 400, "kind is missing: text, one of refuse, 429, 500"),
         ("POST", "faults", {"kind": "earthquake"}, 400, "timeout_before, timeout_after, drop_after"),
         ("POST", "faults", {"kind": 429}, 400, "kind is 429; it must be text"),
-        ("POST", "faults", {"kind": "429", "on": "other"}, 400, "there are place, order, cancel, any"),
+        (
+            "POST",
+            "faults",
+            {"kind": "429", "on": "other"},
+            400,
+            "there are place, order, cancel, withdraw, wallet, any",
+        ),
         ("POST", "faults", {"kind": "429", "times": 0}, 400, "from 1 to 1000"),
         ("POST", "faults", {"kind": "429", "times": 1001}, 400, "from 1 to 1000"),
         ("POST", "faults", {"kind": "429", "times": True}, 400, "times is true; it must be a whole number"),
@@ -660,6 +666,8 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
         first = Process("exchange", "--state", str(kept), "--prices-url", prices.url)
         exchange = exchange_at(first.url)
         assert call(f"{first.url}/sandbox/fees", "PUT", {"taker_bps": "1", "maker_bps": "1"}).status == 200
+        assert call(f"{first.url}/sandbox/accounts", "POST", {"account": "maker"}).status == 200
+        keys = call(f"{first.url}/sandbox/accounts/maker/keys", "POST", {"rights": ["read"]}).json
         sold = exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("66000"), client_order_id("sold")))
         exchange.place(Ticket(Side.SELL, Quantity("0.5", "BTC"), Price("99000"), working))
         before = exchange.order("BTC", sold)
@@ -674,6 +682,9 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
     exchange = exchange_at(second.url)
     assert exchange.order("BTC", sold) == before
     assert exchange.find("BTC", working).state is State.WORKING
+    maker = CcxtExchange(second.url, api_key=keys["api_key"], secret=keys["secret"])
+    with pytest.raises(ExchangeOrderUnknown):
+        maker.find("BTC", working)
     state = call(f"{second.url}/sandbox/state").json
     code, access_log = second.stop()
     assert state["fees"]["taker_bps"] == "1"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.exchange.flow import LEVELS, TAKERS, Flow
-from sandbox.exchange.venue import BUY, EXCHANGE, HOUSE, SELL, Kind, Order, Status, Symbol, TimeInForce, Venue
+from sandbox.exchange.flow import DEEP, TAKERS, Flow, Profiles
+from sandbox.exchange.venue import BUY, EXCHANGE, HOUSE, SELL, Kind, Order, Status, Symbol, TimeInForce, Trade, Venue
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 BTC = Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(10), 1)
@@ -28,7 +28,8 @@ class Market:
         self.venue.list_symbol(BTC)
         self.venue.list_symbol(DOGE)
         self.references: dict[str, Decimal] = {"BTCUSDT": Decimal("67187.30"), "DOGEUSDT": Decimal("0.1234")}
-        self.flow = Flow(self.venue, self.references.get, seed)
+        self.profiles = Profiles()
+        self.flow = Flow(self.venue, self.references.get, seed, self.profiles)
         self.deposits = {"BTC": Decimal(1000), "USDT": Decimal(10**8)}
         self.venue.open_account("alice", self.deposits)
 
@@ -98,7 +99,7 @@ def test_a_step_gives_back_what_was_taken(market: Market) -> None:
     market.flow.step()
     deep = market.venue.depth("BTCUSDT")[1]
     assert sum(quantity for _, quantity in thin) + 3 < sum(quantity for _, quantity in deep)
-    assert len(market.venue.open_orders(HOUSE, "BTCUSDT")) == 2 * LEVELS
+    assert len(market.venue.open_orders(HOUSE, "BTCUSDT")) == 2 * DEEP.levels
 
 
 def test_takers_come_by_and_take_from_a_customer_in_front_a_part_at_a_time(market: Market) -> None:
@@ -199,3 +200,65 @@ def test_the_market_itself_pays_no_fees_and_is_not_under_a_spell() -> None:
     sold = market.venue.place(HOUSE, "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal("0.00666"), price=Decimal("67187.3"))
     assert sold.status is Status.FILLED
     assert market.venue.balances(EXCHANGE).get("USDT", (0, 0))[0] == 0
+
+
+# The thin house
+
+
+def quoted_for_an_hour(market: Market, bps: int, profile: str = "thin") -> list[Trade]:
+    """What becomes of a customer who quotes so many basis points away from the reference, on both sides."""
+    market.profiles.choose(profile, ["BTCUSDT"])
+    away = market.references["BTCUSDT"] * bps / 10_000
+    for _ in range(60):
+        market.flow.step()
+        market.venue.cancel_all("alice", "BTCUSDT")
+        for side, sign in ((BUY, -1), (SELL, 1)):
+            price = (market.references["BTCUSDT"] + sign * away).quantize(BTC.price_step)
+            market.venue.place("alice", "BTCUSDT", side, Kind.LIMIT_MAKER, quantity=Decimal("0.003"), price=price)
+    return market.venue.trades("alice", "BTCUSDT")
+
+
+def test_a_thin_house_leaves_the_mid_to_who_quotes_there(market: Market) -> None:
+    """And takers hit the quotes, on both sides; a deep house is met before them."""
+    trades = quoted_for_an_hour(market, 10)
+    sides = Counter(trade.side for trade in trades)
+    assert min(sides[BUY], sides[SELL]) >= 15
+    assert all(trade.maker for trade in trades)
+    assert {trade.price for trade in trades} == {Decimal("67120.11"), Decimal("67254.49")}
+    assert len(quoted_for_an_hour(Market(), 10, "deep")) < len(trades) / 10
+
+
+def test_takers_at_a_thin_house_do_not_come_far(market: Market) -> None:
+    assert quoted_for_an_hour(market, 61) == []
+
+
+def test_the_same_seed_hits_the_same_quotes_of_a_thin_market(market: Market) -> None:
+    def hit(seed: int) -> list[tuple[str, Decimal]]:
+        return [(trade.side, trade.quantity) for trade in quoted_for_an_hour(Market(seed), 10)]
+
+    assert hit(7) == hit(7)
+    assert hit(7) != hit(8)
+
+
+@pytest.mark.parametrize("side", [BUY, SELL])
+def test_a_thin_house_still_trades_with_an_order_of_any_size(market: Market, side: str) -> None:
+    """Farther away: customers of the desk sell and buy there, too."""
+    market.profiles.choose("thin", ["BTCUSDT"])
+    market.flow.step()
+    limit = "66500" if side == SELL else "67900"  # about 100 basis points
+    assert market.place(side, "7", limit).status is Status.FILLED
+    assert market.place(side, "0.01", "67187.30").executed == 0
+
+
+def test_one_market_may_be_thin_and_another_deep(market: Market) -> None:
+    market.profiles.choose("thin", ["BTCUSDT"])
+    market.flow.step()
+
+    def spread_bps(symbol: str) -> Decimal:
+        bids, asks = market.venue.depth(symbol, 1)
+        return (asks[0][0] / bids[0][0] - 1) * 10_000
+
+    assert spread_bps("BTCUSDT") > 55 > 5 > spread_bps("DOGEUSDT")
+    market.profiles.choose("deep", ["BTCUSDT"])
+    market.flow.step()
+    assert spread_bps("BTCUSDT") < 5

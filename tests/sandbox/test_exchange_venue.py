@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from common.money import plain
-from sandbox.exchange import venue as rules
+from sandbox.exchange import floor as rules
 from sandbox.exchange.venue import (
     BUY,
     EXCHANGE,
@@ -24,6 +24,7 @@ from sandbox.exchange.venue import (
     AccountUnknown,
     Fees,
     Kind,
+    Limits,
     Order,
     OrderUnknown,
     Reason,
@@ -411,7 +412,75 @@ def test_an_account_keeps_a_bounded_number_of_orders_that_are_over(
             world.venue.order("alice", "BTCUSDT", client_order_id=client_order_id)
 
 
+def test_trades_are_kept_when_their_orders_are_forgotten(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also over a restart."""
+    monkeypatch.setattr(rules, "HISTORY_MAX", 2)
+    orders = []
+    for _ in range(5):
+        orders.append(world.place("alice", SELL, "0.1", "60000"))
+        world.place("bob", BUY, "0.1", "60000")
+    again = restarted(world)
+    for venue in (world.venue, again.venue):
+        assert len(venue.history("alice")) == 2
+        assert [trade.order_id for trade in venue.trades("alice", "BTCUSDT")] == [order.order_id for order in orders]
+        (first,) = venue.trades("alice", "BTCUSDT", order_id=orders[0].order_id)
+        assert (first.maker, first.quantity, first.fee_asset) == (True, Decimal("0.1"), "USDT")
+    assert again.venue.trades("bob", "BTCUSDT") == world.venue.trades("bob", "BTCUSDT")
+
+
+# How much may be asked
+
+
+def test_an_account_has_no_more_open_orders_in_a_market_than_its_limit(world: World) -> None:
+    world.venue.set_limits(Limits(open_orders_per_symbol=2), "alice")
+    first = world.place("alice", SELL, "0.1", "60000")
+    world.place("alice", SELL, "0.1", "60001")
+    assert world.refused("alice", SELL, "0.1", "60002") is Reason.MAX_NUM_ORDERS
+    world.place("bob", SELL, "0.1", "60002")
+    world.venue.cancel("alice", "BTCUSDT", order_id=first.order_id)
+    world.place("alice", SELL, "0.1", "60003")
+    world.venue.set_limits(None, "alice")
+    world.place("alice", SELL, "0.1", "60004")
+
+
+def test_an_order_counts_until_somebody_trades_with_it(world: World) -> None:
+    """Once, however often it is traded with; and in its own ten seconds and day."""
+    unfilled = world.venue.account("alice").unfilled
+
+    def counted() -> tuple[int, int]:
+        return unfilled.of_10_seconds.count(world.at), unfilled.of_the_day.count(world.at)
+
+    world.place("alice", SELL, "0.1", "60000")
+    world.place("alice", SELL, "0.1", "60001")
+    assert world.refused("alice", SELL, "0.000001", "60000") is Reason.LOT_SIZE
+    assert counted() == (2, 2)
+    for _ in range(2):
+        world.place("bob", BUY, "0.05", "60000")
+        assert counted() == (1, 1)
+    world.at += timedelta(seconds=10)
+    assert counted() == (0, 1)
+    world.place("bob", BUY, "0.05", "60001")
+    assert counted() == (0, 0)
+    world.at += timedelta(hours=12)
+    assert counted() == (0, 0)
+
+
 # Magic
+
+
+def test_magic_is_an_accounts_own_and_can_be_switched() -> None:
+    """It outlives a restart, and an account without it may place any quantity that its market allows."""
+    world = World(magic=True)
+    world.venue.open_account("maker", {"BTC": Decimal(1)}, magic=False)
+    quantities = ("0.00777", "0.00666", "0.00555", "0.00444", "0.00333", "0.00222")
+    for venue in (world.venue, restarted(world).venue):
+        for quantity in quantities:
+            order = venue.place("maker", "BTCUSDT", SELL, Kind.LIMIT, quantity=Decimal(quantity), price=Decimal(60000))
+            assert venue.order("maker", "BTCUSDT", order_id=order.order_id).status is Status.NEW
+        assert venue.depth("BTCUSDT")[1] == [(Decimal(60000), sum(map(Decimal, quantities)))]
+    assert world.place("alice", SELL, "0.00666", "60000").status is Status.CANCELED
+    world.venue.account("alice").magic = False
+    assert world.place("alice", SELL, "0.00666", "60000").status is Status.NEW
 
 
 def test_half_a_lot_does_not_fill() -> None:
@@ -610,6 +679,22 @@ def test_after_a_restart_what_ended_first_is_forgotten_first(monkeypatch: pytest
     again.venue.cancel("alice", "BTCUSDT", order_id=third.order_id)
     known = [order.order_id for order in again.venue.history("alice")]
     assert known == [third.order_id, orders[ended[1]].order_id]
+
+
+def test_trades_that_were_kept_with_their_orders_are_still_known() -> None:
+    """As this venue kept them until it kept them for ever."""
+    world = a_busy_venue()
+    state = json.loads(json.dumps(world.venue.state()))
+    rows = state.pop("trades")
+    names = ["trade_id", "price", "quantity", "quote_quantity", "fee", "fee_asset", "maker", "at"]
+    for told in state["orders"]:
+        mine = [row[:1] + row[5:] for row in rows if row[1] == told["order_id"]]
+        told["trades"] = [dict(zip(names, row, strict=True)) for row in mine]
+    for account in state["accounts"]:
+        del account["magic"], account["limits"]
+    again = World(magic=True)
+    again.venue.restore(state)
+    assert again.venue.state() == world.venue.state()
 
 
 def test_a_restart_ends_the_open_orders_of_the_market_itself() -> None:
