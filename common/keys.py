@@ -247,6 +247,8 @@ MARKET_MAKING_ORDER = Key(
 )
 MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRANSFER#{snapshot_id}")
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
+MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
+MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # A deposit at a trading account is one order's.
 EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{transaction_hash}", sk="OURS")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
@@ -290,6 +292,8 @@ SCHEMA = [
     MARKET_MAKING_ORDER,
     MARKET_MAKING_TRANSFER,
     MARKET_MAKING_LEG,
+    MARKET_MAKING_QUOTES,
+    MARKET_MAKING_CAMPAIGN,
     EXCHANGE_DEPOSIT,
     MIXIN_LINK,
     PAIR,

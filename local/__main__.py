@@ -17,10 +17,10 @@ from rich.markup import escape
 
 from infra.bundle import CanNotBundle
 from local.deployment import DeploymentFailed
-from local.environment import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, PORT, PRICES_PORT, LocalEnvironment
+from local.environment import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, MIXIN_PORT, PORT, PRICES_PORT, LocalEnvironment
 from local.processes import DidNotStart, PortTaken
 from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
-from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
+from local.stack import AWS, BANK, CUSTODY, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -37,6 +37,7 @@ DocsPort = Annotated[int, typer.Option(envvar="DOCS_PORT", help="Of the Swagger 
 PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the price source.")]
 ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
 BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
+MixinPort = Annotated[int, typer.Option(envvar="MIXIN_PORT", help="Of the custody.")]
 
 
 @app.command()
@@ -47,10 +48,16 @@ def up(
     prices_port: PricesPort = PRICES_PORT,
     exchange_port: ExchangePort = EXCHANGE_PORT,
     bank_port: BankPort = BANK_PORT,
+    mixin_port: MixinPort = MIXIN_PORT,
 ) -> None:
     """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
     environment = LocalEnvironment(
-        port=port, docs_port=docs_port, prices_port=prices_port, exchange_port=exchange_port, bank_port=bank_port
+        port=port,
+        docs_port=docs_port,
+        prices_port=prices_port,
+        exchange_port=exchange_port,
+        bank_port=bank_port,
+        mixin_port=mixin_port,
     )
     local = LocalStack(environment)
     try:
@@ -142,13 +149,14 @@ class Shown(Progress):
 
 def _running_desk() -> Desk:
     running = LocalStack(LocalEnvironment()).running()
-    if running.keys() >= {AWS, PRICES, EXCHANGE, BANK, DOCS}:
+    if running.keys() >= {AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS}:
         environment = LocalEnvironment(
             port=running[AWS].port,
             docs_port=running[DOCS].port,
             prices_port=running[PRICES].port,
             exchange_port=running[EXCHANGE].port,
             bank_port=running[BANK].port,
+            mixin_port=running[CUSTODY].port,
         )
         desk = LocalStack(environment).desk()
         if desk is not None:
@@ -163,6 +171,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "prices_url": desk.environment.prices_url,
         "exchange_url": desk.environment.exchange_url,
         "bank_url": desk.environment.bank_url,
+        "mixin_url": desk.environment.mixin_url,
         "aws_url": desk.environment.aws_url,
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
@@ -183,6 +192,7 @@ def _welcome(desk: Desk) -> None:
         f"Prices      {desk.environment.prices_url}/sandbox/state",
         f"Exchange    {desk.environment.exchange_url}/sandbox/state",
         f"Bank        {desk.environment.bank_url}/sandbox/state",
+        f"Custody     {desk.environment.mixin_url}/sandbox/state",
         f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from types_boto3_stepfunctions import SFNClient
 
 ROOT = Path(__file__).resolve().parent.parent
-PORT, DOCS_PORT, PRICES_PORT, EXCHANGE_PORT, BANK_PORT = 4566, 4580, 4590, 4600, 4610
+PORT, DOCS_PORT, PRICES_PORT, EXCHANGE_PORT, BANK_PORT, MIXIN_PORT = 4566, 4580, 4590, 4600, 4610, 4620
 _QUICK = Config(connect_timeout=2, read_timeout=65, retries={"mode": "standard", "max_attempts": 2})
 
 
@@ -32,6 +32,7 @@ class LocalEnvironment:
     prices_port: int = PRICES_PORT
     exchange_port: int = EXCHANGE_PORT
     bank_port: int = BANK_PORT
+    mixin_port: int = MIXIN_PORT  # the custody
 
     @property
     def aws_url(self) -> str:
@@ -48,6 +49,10 @@ class LocalEnvironment:
     @property
     def bank_url(self) -> str:
         return f"http://127.0.0.1:{self.bank_port}"
+
+    @property
+    def mixin_url(self) -> str:
+        return f"http://127.0.0.1:{self.mixin_port}"
 
     @property
     def docs_url(self) -> str:

@@ -2,7 +2,7 @@
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
-      state/           the embedded AWS's       prices.json, exchange.json, bank.json     the outside world's
+      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, bank.json   the outside's
       logs/            of every process         cdk.out/        the template
 
 `up` does only what is not done, in this order; each step finds out by itself whether it is.
@@ -25,9 +25,11 @@ from local.environment import ROOT, LocalEnvironment
 from local.processes import Book, Process, start, stop
 from local.seed import Desk
 
-AWS, PRICES, EXCHANGE, BANK, DOCS = "embedded AWS", "price source", "exchange", "bank", "docs page"
+AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
+DOCS = "docs page"
 OPENAPI = ROOT / "docs" / "openapi.json"
-STOPPING_ORDER = (DOCS, AWS, BANK, EXCHANGE, PRICES)  # the embedded AWS first: its functions ask the others
+# The embedded AWS before whom its functions ask; the custody before the exchange to which it carries.
+STOPPING_ORDER = (DOCS, AWS, BANK, CUSTODY, EXCHANGE, PRICES)
 
 
 class Busy(RuntimeError):
@@ -60,6 +62,7 @@ class LocalStack:
             self._start(progress, AWS)
             self._start(progress, PRICES)
             self._start(progress, EXCHANGE)
+            self._start(progress, CUSTODY)
             desk = Desk(self.environment, self._deploy(progress))
             self._start(progress, BANK, desk.api_url)
             self._start(progress, DOCS, desk.api_url)
@@ -141,6 +144,10 @@ class LocalStack:
                 )
                 arguments = ["sandbox.exchange", "--state", str(folder / "exchange.json")]
                 arguments += ["--prices-url", environment.prices_url]
+            case "custody":
+                port, setting, url = environment.mixin_port, "MIXIN_PORT", f"{environment.mixin_url}/sandbox/state"
+                arguments = ["sandbox.mixin", "--state", str(folder / "mixin.json")]
+                arguments += ["--exchange-url", environment.exchange_url]
             case "bank":
                 port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"
                 arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]

@@ -27,7 +27,7 @@ from common.errors import NotFound, Refusal, Rejected
 
 HOST = "127.0.0.1"
 HANG_SECONDS = 30.0  # longer than any adapter waits
-BODY_BYTES_MAX = 64 * 1024
+BODY_BYTES_MAX = 256 * 1024  # two of the custody's largest transactions, signed, are 110 KiB
 
 
 class Hang(Exception):
@@ -51,6 +51,7 @@ class Request:
     query: str  # as sent, without the question mark
     headers: Message  # names in any case
     body: bytes
+    target: str  # path and query, exactly as sent
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = self._body()
         address = urlsplit(self.path)
         path = [unquote(part) for part in address.path.strip("/").split("/") if part]
-        return Request(self.command, path, address.query, self.headers, body)
+        return Request(self.command, path, address.query, self.headers, body, self.path)
 
     def _body(self) -> bytes:
         length = self.headers.get("Content-Length", "0")

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.idempotency import id_of, terms
+from common.idempotency import IdempotencyKeyReused, id_of, terms
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.owner import Owner
 
@@ -23,7 +23,11 @@ CHECK_EVERY_SECONDS = 10  # seed
 PAYMENT_LIMIT = timedelta(minutes=10)  # seed: from the first transfer; then the payment has failed
 UNPAID_LIMIT = timedelta(minutes=15)  # an order that nobody pays is over; so long its fees are kept
 CONFIRM_LIMIT = timedelta(minutes=30)  # seed: from sending to the exchange's credit; then a person looks
-CONFIRM_EVERY_SECONDS = 15
+CONFIRM_EVERY_SECONDS = 30
+REFUNDS_EVERY_SECONDS = 30
+RETURNS_EVERY_SECONDS = 30
+RETURN_LIMIT = timedelta(minutes=60)  # from the decision to withdraw to the payer; then a person looks
+QUOTING_SECONDS = 30 * 24 * 3600  # so long one execution waits for its order's end; then the next one does
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
@@ -71,6 +75,18 @@ class DepositUnconfirmed(Unavailable):
 
 class RefundUnderway(Unavailable):
     """What is to go back has not arrived yet."""
+
+
+class ReturnUnderway(Unavailable):
+    """What comes home has not arrived yet."""
+
+
+class NotStoppable(Conflict):
+    """The order can not be stopped: it does not quote, or not any more."""
+
+
+class NothingToWithdraw(Conflict):
+    """Nothing of the order is at the exchange, or it is on its way home already."""
 
 
 class Status(StrEnum):
@@ -211,7 +227,10 @@ class Order:
     fee: Quantity | None = None  # the desk's
     sent_at: datetime | None = None
     reason: str | None = None
+    campaign_id: str | None = None
     token: str | None = None
+    goes_home: bool = False  # its owner wants it back, once it is stopped
+    after_failure: bool = False  # what comes home is a refund
     waits_for: str | None = None
     needs_person: bool = False
 
@@ -221,6 +240,12 @@ class Order:
         if self.first_paid_at is None:
             return self.created_at + UNPAID_LIMIT
         return self.first_paid_at + PAYMENT_LIMIT
+
+    def repeated(self, asked: Terms) -> Order:
+        """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
+        if self.terms != asked.fingerprint:
+            raise IdempotencyKeyReused(self.order_id)
+        return self
 
     def takes(self, asset_id: str) -> bool:
         """Is an asset one of those that are to be paid?"""
@@ -293,6 +318,7 @@ class Leg:
     updated_at: datetime
     transaction_hash: str | None = None
     arrived: Quantity | None = None
+    incoming_id: str | None = None  # of a leg home: what the custody has received
 
 
 @dataclass(frozen=True)
@@ -355,10 +381,24 @@ class Terms:
     pair_id: UUID
     base: Decimal
     quote: Decimal
+    campaign_id: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote)
+        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote, campaign_id=self.campaign_id)
+
+
+@dataclass(frozen=True)
+class AtExchange:
+    """What of an order is at the exchange: its own ledger, whatever the account holds besides."""
+
+    base: Quantity
+    quote: Quantity
+
+
+def default_campaign(order: Order) -> str:
+    """Seed: `mm_{exchange}_{pair}`."""
+    return f"mm_{order.exchange}_{order.symbol}"
 
 
 class Stage(StrEnum):
@@ -373,8 +413,7 @@ class Stage(StrEnum):
     QUOTE = "QUOTE"
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
-    HOME = "HOME"  # until the custody has it
-    PAY_BACK = "PAY_BACK"
+    HOME = "HOME"  # until who paid has it
     STOPPED = "STOPPED"  # a person has to look
     DONE = "DONE"
 
@@ -394,7 +433,7 @@ _NEXT: dict[Status, Stage] = {
     _S.PAUSED: Stage.QUOTE,
     _S.STOPPING: Stage.STOP,
     _S.STOPPED: Stage.DONE,
-    _S.RETURNING: Stage.RETURN,
+    _S.RETURNING: Stage.HOME,
     _S.RETURNED: Stage.DONE,
     _S.FAILED: Stage.REFUND,
     _S.REFUNDED: Stage.DONE,
@@ -402,7 +441,11 @@ _NEXT: dict[Status, Stage] = {
 
 
 def stage(order: Order) -> Stage:
-    return Stage.STOPPED if order.needs_person else _NEXT[order.status]
+    if order.needs_person:
+        return Stage.STOPPED
+    if order.status is Status.STOPPED and order.goes_home:
+        return Stage.RETURN
+    return _NEXT[order.status]
 
 
 def facts(order: Order) -> dict[str, str]:

@@ -24,6 +24,7 @@ from common.table.transaction import Write
 from functions.market_making.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
+    AtExchange,
     Division,
     Fees,
     Leg,
@@ -76,7 +77,10 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     fee_amount = DecimalAttribute(null=True)
     sent_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
+    campaign_id = UnicodeAttribute(null=True)
     token = UnicodeAttribute(null=True)
+    goes_home = BooleanAttribute(null=True)
+    after_failure = BooleanAttribute(null=True)
 
 
 class TransferItem(Item, discriminator=keys.MARKET_MAKING_TRANSFER.entity):
@@ -92,6 +96,19 @@ class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
     status = UnicodeAttribute()
     transaction_hash = UnicodeAttribute(null=True)
     arrived_amount = DecimalAttribute(null=True)
+    incoming_id = UnicodeAttribute(null=True)
+
+
+class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
+    base_asset_id = UnicodeAttribute()
+    quote_asset_id = UnicodeAttribute()
+    base_amount = DecimalAttribute()
+    quote_amount = DecimalAttribute()
+
+
+class CampaignItem(Item, discriminator=keys.MARKET_MAKING_CAMPAIGN.entity):
+    exchange = UnicodeAttribute()
+    symbol = UnicodeAttribute()
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -303,6 +320,7 @@ def insert(order: Order, first_check: datetime) -> Write:
         status=order.status,
         transfers=Decimal(order.transfers),
         first_paid_at=order.first_paid_at,
+        campaign_id=order.campaign_id,
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -397,7 +415,13 @@ def insert_leg(leg: Leg) -> Write:
 
 
 def move_leg(
-    leg: Leg, after: LegStatus, at: datetime, *, transaction_hash: str | None = None, arrived: Quantity | None = None
+    leg: Leg,
+    after: LegStatus,
+    at: datetime,
+    *,
+    transaction_hash: str | None = None,
+    arrived: Quantity | None = None,
+    incoming_id: str | None = None,
 ) -> Write:
     """Refused with MarketMakingOrderMoved."""
     item = LegItem
@@ -406,6 +430,8 @@ def move_leg(
         actions.append(item.transaction_hash.set(transaction_hash))
     if arrived is not None:
         actions.append(item.arrived_amount.set(arrived.amount))
+    if incoming_id is not None:
+        actions.append(item.incoming_id.set(incoming_id))
     moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
     return Write.update(item(*_leg_key(leg)), *actions, when=item.status == leg.status, otherwise=moved)
 
@@ -420,6 +446,54 @@ def claim_deposit(leg: Leg, account_id: str, transaction_hash: str, at: datetime
         updated_at=at,
     )
     return Write.insert(item, otherwise=DepositTaken(f"deposit {transaction_hash} is another order's", id=leg.order_id))
+
+
+def record_campaign(order: Order, campaign_id: str, at: datetime) -> Write:
+    """The local record, always: whether others know of it or not."""
+    item = CampaignItem(
+        *keys.MARKET_MAKING_CAMPAIGN(order_id=order.order_id, campaign_id=campaign_id),
+        exchange=order.exchange,
+        symbol=order.symbol,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.put(item)
+
+
+def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
+    """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
+    item = QuotesItem(
+        *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
+        base_asset_id=there.base.asset_id,
+        quote_asset_id=there.quote.asset_id,
+        base_amount=there.base.amount,
+        quote_amount=there.quote.amount,
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("its ledger is open", id=order.order_id))
+
+
+def ledger(table: Table, order: Order) -> AtExchange | None:
+    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order.order_id), consistent=True)
+    if item is None:
+        return None
+    return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
+
+
+def store_token(order: Order, token: str, at: datetime) -> Write:
+    """The machine waits. Refused with MarketMakingOrderMoved."""
+    return _update(order, OrderItem.token.set(token), OrderItem.updated_at.set(at))
+
+
+def send_home() -> Action:
+    return OrderItem.goes_home.set(True)
+
+
+def want_home(order: Order, at: datetime) -> Write:
+    """A stopped order is to come home: its machine goes on. Refused with MarketMakingOrderMoved."""
+    waiting = _waits(order, at, at + work.SOON, "to be withdrawn from the exchange")
+    return _update(order, send_home(), OrderItem.updated_at.set(at), *waiting)
 
 
 def divided(division: Division, at: datetime) -> list[Action]:
@@ -491,7 +565,10 @@ def order_of(item: OrderItem) -> Order:
         fee=quantity(item.fee_amount, item.quote_asset_id),
         sent_at=item.sent_at,
         reason=item.reason,
+        campaign_id=item.campaign_id,
         token=item.token,
+        goes_home=bool(item.goes_home),
+        after_failure=bool(item.after_failure),
         waits_for=item.waits_for,
         needs_person=item.needs_person,
     )
@@ -521,6 +598,7 @@ def _leg_of(item: LegItem) -> Leg:
         updated_at=item.updated_at,
         transaction_hash=item.transaction_hash,
         arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
+        incoming_id=item.incoming_id,
     )
 
 

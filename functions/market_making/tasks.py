@@ -14,10 +14,60 @@ from common import clock
 from common.clock import instant, text
 from common.gateways.custody import CustodyUnavailable
 from common.log import count, flush, log
-from common.tasks import Answer, LambdaEvent
+from common.tasks import Answer, LambdaEvent, step
 from common.time_left import more_time
-from functions.market_making.model import POLL_EVERY, POLLS_LAST, Poll
-from functions.market_making.wiring import receiving
+from functions.market_making.model import POLL_EVERY, POLLS_LAST, MarketMakingOrderNotFound, Poll, Stage
+from functions.market_making.wiring import moving, paying, quoting, reading, receiving, refunding, returning
+
+MISSING = (MarketMakingOrderNotFound,)
+
+
+def read_order(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """The hub's: any generation may start at any time and does what is next, or nothing."""
+    return step(event, reading().read, missing=MISSING)
+
+
+def check_payment(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, paying().check, missing=MISSING, then=Stage.WITHDRAW)
+
+
+def refund_transfers(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, refunding().refund, missing=MISSING, then=Stage.DONE)
+
+
+def withdraw_to_exchange(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, moving().withdraw, missing=MISSING, then=Stage.CONFIRM)
+
+
+def confirm_deposits(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, moving().confirm, missing=MISSING, then=Stage.JOIN)
+
+
+def join_campaign(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, quoting().join, missing=MISSING, then=Stage.START)
+
+
+def start_quoting(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, quoting().start, missing=MISSING, then=Stage.QUOTE)
+
+
+def await_end(event: LambdaEvent, _: LambdaContext) -> None:
+    """Keep the machine's token, until the order is stopped."""
+    with log.append_context_keys(id=event["id"]):
+        quoting().wait(event["id"], event["token"])
+        flush()
+
+
+def cancel_quotes(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, quoting().cancel, missing=MISSING, then=Stage.RETURN)
+
+
+def withdraw_from_exchange(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, returning().withdraw, missing=MISSING, then=Stage.HOME)
+
+
+def confirm_return(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, returning().confirm, missing=MISSING, then=Stage.DONE)
 
 
 def poll_snapshots(event: LambdaEvent, context: LambdaContext) -> Answer:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import signal
 import sys
-import time
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from threading import Event, Lock, Thread
+from threading import Event, Thread
 from typing import Any
 
 import urllib3
@@ -23,12 +20,12 @@ from sandbox.exchange.desk import DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LIS
 from sandbox.exchange.faults import Fault
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.simulated import SimulatedExchange
+from sandbox.keeper import Keeper
 from sandbox.serving import serve
 
 DEFAULT_PORT = 4600
 DEFAULT_PRICES_URL = "http://127.0.0.1:4590"
 STEP_SECONDS = 1.0
-SAVE_SECONDS = 1.0
 EXAMPLES = f"""\
 ask it, and make things happen (with curl -s, on http://127.0.0.1:{DEFAULT_PORT}):
 
@@ -134,43 +131,6 @@ class References:
         except (urllib3.exceptions.HTTPError, ValueError, LookupError, TypeError, InvalidOperation):
             return
         self._prices = {symbol: usd for symbol, usd in prices.items() if usd.is_finite() and usd > 0}
-
-
-class Keeper:
-    """Keeps the state in a file: after each control, every second or so, and at the end.
-
-    What was traded since is lost when the process is killed without a word.
-    """
-
-    def __init__(self, path: Path | None, state: Callable[[], dict[str, Any]]) -> None:
-        self._path = path
-        self._state = state
-        self._kept = ""
-        self._saving = Lock()
-
-    def save(self) -> None:
-        """All or nothing: a reader never sees half a file. Raises OSError."""
-        if self._path is None:
-            return
-        with self._saving:
-            written = json.dumps(self._state(), separators=(",", ":")) + "\n"
-            if written == self._kept:
-                return
-            beside = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-            beside.write_text(written)
-            beside.replace(self._path)
-            self._kept = written
-
-    def run(self, stop: Event) -> None:
-        """For a thread of its own. A large state is kept less often, so that it takes a twentieth of the time."""
-        wait = SAVE_SECONDS
-        while not stop.wait(wait):
-            began = time.monotonic()
-            try:
-                self.save()
-            except OSError as full:
-                print(f"the state can not be kept: {full}", file=sys.stderr, flush=True)
-            wait = max(SAVE_SECONDS, 20 * (time.monotonic() - began))
 
 
 def _move(references: References, flow: Flow, exchange: SimulatedExchange, stop: Event) -> None:

@@ -18,7 +18,8 @@ from common.money import EXACT, plain
 DECIMALS = 8  # at most, whatever the chain has
 UNITS_MAX = 10**24
 TAG_BYTES_MAX = 256
-_BASE58 = "1-9A-HJ-NP-Za-km-z"
+_BASE58 = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
+_BECH32 = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 
 
 class TagUse(StrEnum):
@@ -31,23 +32,34 @@ class TagUse(StrEnum):
 
 @dataclass(frozen=True)
 class Chain:
-    """`shape` is of its addresses, as a regular expression; `stem` and `length` are of those that are made here."""
+    """`shape` is of all its addresses, as a regular expression; the addresses that are made here are `stem` and so many
+    letters of its alphabet. `network` is what exchanges call it."""
 
     chain_id: str
-    network: str  # as exchanges call it
+    network: str
     shape: str
     stem: str
-    length: int = 42
+    letters: int
+    alphabet: str = _BASE58
     tags: TagUse = TagUse.NEGATIVE
     confirmations: int = 12
+
+    @property
+    def takes_tag(self) -> bool:
+        return self.tags is not TagUse.NEGATIVE
 
     def accepts(self, destination: str) -> bool:
         return re.fullmatch(self.shape, destination, re.ASCII) is not None
 
     def accepts_tag(self, tag: str) -> bool:
-        if self.tags is TagUse.NEGATIVE:
-            return tag == ""
-        return tag == "" or re.fullmatch(r"[0-9]{1,10}", tag, re.ASCII) is not None
+        """One may be left out: who receives may need none."""
+        return tag == "" or (self.takes_tag and re.fullmatch("[0-9]{1,10}", tag, re.ASCII) is not None)
+
+    def address(self, of: str) -> tuple[str, str]:
+        """Address and tag, the same for the same."""
+        drawn = hashlib.sha512(f"{self.chain_id}/{of}".encode()).digest()
+        address = self.stem + "".join(self.alphabet[byte % len(self.alphabet)] for byte in drawn[: self.letters])
+        return address, str(int.from_bytes(drawn[-4:])) if self.takes_tag else ""
 
 
 @dataclass(frozen=True)
@@ -94,13 +106,24 @@ def shown(units: int) -> str:
     return plain(amount_of(units))
 
 
-BITCOIN = Chain("c6d0c728-2624-429b-8e0d-d9d19b6592fa", "BTC", f"bc1[a-z0-9]{{8,87}}|[13][{_BASE58}]{{25,34}}", "bc1q")
-ETHEREUM = Chain("43d61dcd-e413-450d-80b8-101d5e903357", "ETH", "0x[0-9a-fA-F]{40}", "0x")
-TRON = Chain("25dabac5-056a-48ff-b9f9-f67395dc407c", "TRX", f"T[{_BASE58}]{{33}}", "T", 34)
-BNB_CHAIN = Chain("1949e683-6a08-49e2-b087-d6b72398588f", "BSC", "0x[0-9a-fA-F]{40}", "0x")
-SOLANA = Chain("64692c23-8971-4cf4-84a7-4dd1271dd887", "SOL", f"[{_BASE58}]{{32,44}}", "So")
-RIPPLE = Chain("23dfb5a5-5d7b-48b6-905f-3970e3176e27", "XRP", f"r[{_BASE58}]{{24,34}}", "r", 34, TagUse.POSSIBLE)
-DOGECOIN = Chain("6770a1e5-6086-44d5-b60f-545f9d9e8ffd", "DOGE", f"D[{_BASE58}]{{33}}", "D", 34)
+def _evm(chain_id: str, network: str) -> Chain:
+    return Chain(chain_id, network, "0x[0-9a-fA-F]{40}", "0x", 40, "0123456789abcdef")
+
+
+BITCOIN = Chain(
+    "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
+    "BTC",
+    shape=f"bc1[{_BECH32}]{{11,71}}|[13][{_BASE58}]{{25,34}}",
+    stem="bc1q",
+    letters=38,
+    alphabet=_BECH32,
+)
+ETHEREUM = _evm("43d61dcd-e413-450d-80b8-101d5e903357", "ETH")
+BNB_CHAIN = _evm("1949e683-6a08-49e2-b087-d6b72398588f", "BSC")
+TRON = Chain("25dabac5-056a-48ff-b9f9-f67395dc407c", "TRX", f"T[{_BASE58}]{{33}}", "T", 33)
+SOLANA = Chain("64692c23-8971-4cf4-84a7-4dd1271dd887", "SOL", f"[{_BASE58}]{{32,44}}", "", 44)
+RIPPLE = Chain("23dfb5a5-5d7b-48b6-905f-3970e3176e27", "XRP", f"r[{_BASE58}]{{24,34}}", "r", 33, tags=TagUse.POSSIBLE)
+DOGECOIN = Chain("6770a1e5-6086-44d5-b60f-545f9d9e8ffd", "DOGE", f"D[{_BASE58}]{{33}}", "D", 33)
 CHAINS = {c.chain_id: c for c in (BITCOIN, ETHEREUM, TRON, BNB_CHAIN, SOLANA, RIPPLE, DOGECOIN)}
 
 BTC = Asset(BITCOIN.chain_id, BITCOIN.chain_id, "BTC", "Bitcoin", 8, withdrawal_min=10_000)
@@ -119,8 +142,11 @@ USDT_TRC20 = Asset(
 USDT_BEP20 = Asset(
     "94213408-4ee7-3150-a9c4-9c5cce421c78", BNB_CHAIN.chain_id, "USDT", "Tether USD", 18, withdrawal_min=100_000_000
 )
+USDT_SOLANA = Asset(
+    "cb54aed4-1893-3977-b739-ec7b2e04f0c5", SOLANA.chain_id, "USDT", "Tether USD", 6, withdrawal_min=100_000_000
+)
 ASSETS = {
-    a.asset_id: a for a in (BTC, ETH, TRX, BNB, SOL, XRP, DOGE, USDT_ERC20, USDT_TRC20, USDT_BEP20)
+    a.asset_id: a for a in (BTC, ETH, TRX, BNB, SOL, XRP, DOGE, USDT_ERC20, USDT_TRC20, USDT_BEP20, USDT_SOLANA)
 }  # of each chain the asset that its fees are paid with, too
 
 # What a withdrawal costs at first, by what it may be paid with.
@@ -134,5 +160,6 @@ FEES: dict[str, dict[str, int]] = {
     DOGE.asset_id: {DOGE.asset_id: 100_000_000},
     USDT_ERC20.asset_id: {ETH.asset_id: 100_000},
     USDT_TRC20.asset_id: {TRX.asset_id: 1_400_000_000},
+    USDT_SOLANA.asset_id: {SOL.asset_id: 100_000},
     USDT_BEP20.asset_id: {BNB.asset_id: 50_000, USDT_BEP20.asset_id: 30_000_000},
 }

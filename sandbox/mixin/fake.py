@@ -3,29 +3,22 @@ the ports."""
 
 from __future__ import annotations
 
-import json
-import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
-from hashlib import md5
 from math import ceil
-from typing import Any, Literal, TypeVar
-
-from blake3 import blake3
+from typing import Literal, TypeVar
 
 from common.errors import Refusal
 from common.gateways.custody import (
     PAGE_MAX,
     Address,
-    Custody,
     CustodyAsset,
     CustodyAssetUnknown,
     CustodyRefused,
     CustodyUnavailable,
     Draft,
     Output,
-    Sender,
     Sending,
     Snapshot,
     SnapshotUnknown,
@@ -37,12 +30,12 @@ from common.gateways.custody import (
 )
 from common.money import Quantity
 from sandbox.mixin import records
-from sandbox.mixin.assets import CHAINS, TagUse, amount_of, units_of
-from sandbox.mixin.records import CASHIER, Payment, Terms, Withdrawal
+from sandbox.mixin.assets import CHAINS, amount_of
+from sandbox.mixin.drafting import drafts_of, read_draft
 from sandbox.mixin.refusals import Code, SafeRefused
-from sandbox.mixin.rules import EXTRA_BYTES_MAX, asset_of
+from sandbox.mixin.rules import asset_of
 from sandbox.mixin.safe import Safe
-from sandbox.mixin.times import read, written
+from sandbox.mixin.times import in_full, read
 
 Operation = Literal[
     "snapshots",
@@ -57,14 +50,19 @@ Operation = Literal[
 ]
 _T = TypeVar("_T")
 
-_OURS = (Code.UNAUTHORIZED, Code.FORBIDDEN, Code.INVALID_SIGNATURE)
+_OURS = {
+    Code.UNREADABLE,
+    Code.INVALID_FIELD,
+    Code.INSUFFICIENT_BALANCE,
+    Code.INVALID_OUTPUT_KEY,
+    Code.INVALID_SIGNATURE,
+}  # what is wrong is the form of what we send, our keys or our books, and not the one sending
 
 
 class FakeCustody:
     """A member of a safe behind the ports. Safe to use from several threads.
 
-    What it drafts is written as JSON in hex, not as the custody's own encoding. Where a withdrawal may be paid for in
-    two assets, it names its own.
+    It drafts as `drafting` does.
 
     calls: how often each operation was asked for, those that met a fault included.
     down: while it is true, every call raises CustodyUnavailable and nothing is done.
@@ -91,7 +89,7 @@ class FakeCustody:
 
     def refuse_next(self, times: int = 1, *, ours: bool = False) -> None:
         """The next `times` sendings are refused; ours: since our signature is wrong."""
-        self._safe.refuse_next(Code.INVALID_SIGNATURE if ours else Code.INSUFFICIENT_BALANCE, times)
+        self._safe.refuse_next(Code.INVALID_SIGNATURE if ours else Code.AMOUNT_TOO_SMALL, times)
 
     def fail_before_next(self, operation: Operation, times: int = 1) -> None:
         """The next `times` calls raise CustodyUnavailable, and nothing has been done."""
@@ -114,13 +112,21 @@ class FakeCustody:
     def name(self) -> str:
         return self._name
 
+    @property
+    def user_id(self) -> str:
+        return self._user_id
+
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
         """See `common.gateways.custody.Custody.snapshots`. Raises ValueError for a `since` that is no time."""
         since_ns = read(since)
-        return self._call(
-            "snapshots",
-            lambda: [_snapshot(told) for told in self._safe.snapshots(self._user_id, asset_id, since_ns, PAGE_MAX)],
-        )
+
+        def look() -> Sequence[Snapshot]:
+            page = self._safe.snapshots(self._user_id, asset_id, since_ns, PAGE_MAX)
+            if len({told.snapshot_id for told in page}) < len(page):
+                raise not_believed("a snapshot stands there twice")
+            return [_snapshot(told) for told in page]
+
+        return self._call("snapshots", look)
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
         """See `common.gateways.custody.Custody.snapshot`."""
@@ -142,8 +148,8 @@ class FakeCustody:
 
         def look() -> CustodyAsset:
             asset = self._found(lambda: asset_of(asset_id), CustodyAssetUnknown)
-            takes_tag = CHAINS[asset.chain_id].tags is not TagUse.NEGATIVE
-            return CustodyAsset(asset.asset_id, asset.chain_id, asset.symbol, asset.decimals, takes_tag)
+            chain = CHAINS[asset.chain_id]
+            return CustodyAsset(asset.asset_id, asset.chain_id, asset.symbol, asset.decimals, chain.takes_tag)
 
         return self._call("asset", look)
 
@@ -158,8 +164,7 @@ class FakeCustody:
         return self._call("withdrawal_fee", look)
 
     def deposit_address(self, chain_id: str) -> Address:
-        """See `common.gateways.custody.Custody.deposit_address`. Raises CustodyAssetUnknown for a chain that it has
-        not."""
+        """See `common.gateways.custody.Custody.deposit_address`."""
 
         def look() -> Address:
             entry = self._found(lambda: self._safe.entry(self._user_id, chain_id), CustodyAssetUnknown)
@@ -182,25 +187,23 @@ class FakeCustody:
 
     def draft(self, sending: Sending) -> Sequence[Draft]:
         """See `common.gateways.custody.Sender.draft`."""
-        terms = _terms_of(sending, self._user_id)
+        drafts = drafts_of(sending, self._user_id)
 
         def make() -> Sequence[Draft]:
             if isinstance(sending.to, User):
                 user_id = sending.to.user_id
                 self._found(lambda: self._safe.require(user_id), CustodyAssetUnknown)
-            drafts = [_written(sending.request_id, terms)]
-            if sending.fee is not None and sending.fee_inputs:
-                fee = _fee_terms(sending.fee, sending.fee_inputs, drafts[0].transaction_hash, self._user_id)
-                drafts.append(_written(fee_request_id(sending.request_id), fee))
             return drafts
 
         return self._call("draft", make)
 
     def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
-        """See `common.gateways.custody.Sender.send`."""
+        """See `common.gateways.custody.Sender.send`. Raises ValueError for drafts that are none of ours."""
+        told = [read_draft(draft) for draft in drafts]
+        if not drafts or len({draft.request_id for draft in drafts}) < len(drafts):
+            raise ValueError("there are no drafts, or two under one request id")
 
         def act() -> Sequence[Transaction]:
-            told = [records.Draft(d.request_id, d.raw, _hash(d.raw), _read(d.raw)) for d in drafts]
             self._found(lambda: self._safe.register(self._user_id, told), TransactionUnknown)
             if self._halves:
                 self._halves -= 1
@@ -243,8 +246,11 @@ class FakeCustody:
         except SafeRefused as refused:
             if refused.code is Code.NOT_FOUND:
                 raise unknown(f"{self._name}: {refused.description}") from refused
-            said = f"{self._name} says {int(refused.code)}: {refused.description}"
-            raise CustodyRefused(said, ours=refused.code in _OURS, reason=str(int(refused.code))) from refused
+            said = f"{refused.description} ({int(refused.code)})"
+            if refused.code is Code.INVALID_TRACE:  # something is there under that id: it would be wrong to say no
+                raise CustodyUnavailable(f"{self._name} says: {said}", what="conflict") from refused
+            detail = f"{self._name} refuses: {said}"
+            raise CustodyRefused(detail, ours=refused.code in _OURS, custody_said=said) from refused
 
     def _outputs(self, asset_id: str, after: int) -> Sequence[Output]:
         found = self._safe.outputs(self._user_id, asset_id, records.State.UNSPENT, after + 1, PAGE_MAX)
@@ -252,11 +258,6 @@ class FakeCustody:
             Output(o.output_id, Quantity(amount_of(o.units), asset_id), o.transaction_hash, o.index, o.sequence)
             for o in found
         ]
-
-
-def fee_request_id(request_id: str) -> str:
-    """Of the transaction that pays for a withdrawal: what the service's own client derives from the withdrawal's."""
-    return str(uuid.UUID(bytes=md5(f"{request_id}FEE".encode()).digest(), version=3))
 
 
 def _due(times: Counter[Operation], operation: Operation) -> bool:
@@ -270,7 +271,7 @@ def _snapshot(told: records.Snapshot) -> Snapshot:
     return Snapshot(
         told.snapshot_id,
         Quantity(amount_of(told.units), told.asset_id),
-        written(told.created_ns),
+        in_full(told.created_ns),
         told.transaction_hash,
         told.opponent or None,
         bytes.fromhex(told.memo),
@@ -283,88 +284,3 @@ def _snapshot(told: records.Snapshot) -> Snapshot:
 def _transaction(request: records.Request) -> Transaction:
     state = State.SPENT if request.state is records.State.SPENT else State.SIGNED
     return Transaction(request.request_id, request.transaction_hash, state, request.withdrawal_hash or None)
-
-
-# What is drafted
-
-
-def _terms_of(sending: Sending, user_id: str) -> Terms:
-    """Without a fee that is paid in another asset. Raises ValueError."""
-    if len(sending.extra) > EXTRA_BYTES_MAX:
-        raise ValueError(f"extra has {len(sending.extra)} bytes; at most {EXTRA_BYTES_MAX}")
-    asset_id, fee = sending.quantity.asset_id, sending.fee
-    leaving: list[Payment | Withdrawal] = []
-    if isinstance(sending.to, User):
-        if fee is not None or sending.fee_inputs:
-            raise ValueError("a transfer costs no fee")
-        leaving.append(Payment(sending.to.user_id, _units(sending.quantity)))
-    else:
-        if fee is None or bool(sending.fee_inputs) == (fee.asset_id == asset_id):
-            raise ValueError("a withdrawal costs a fee: of its own asset from its inputs, of another from fee_inputs")
-        leaving.append(Withdrawal(_units(sending.quantity), sending.to.destination, sending.to.tag))
-        if fee.asset_id == asset_id:
-            leaving.append(Payment(CASHIER, _units(fee)))
-    return _with_change(asset_id, sending.inputs, leaving, (), sending.extra, user_id)
-
-
-def _fee_terms(fee: Quantity, inputs: Sequence[Output], paid_for: str, user_id: str) -> Terms:
-    return _with_change(fee.asset_id, inputs, [Payment(CASHIER, _units(fee))], (paid_for,), b"", user_id)
-
-
-def _with_change(
-    asset_id: str,
-    inputs: Iterable[Output],
-    leaving: list[Payment | Withdrawal],
-    references: tuple[str, ...],
-    extra: bytes,
-    user_id: str,
-) -> Terms:
-    """Raises ValueError for inputs that do not cover it, are of another asset or stand there twice."""
-    places: dict[tuple[str, int], int] = {}
-    for output in inputs:
-        if output.quantity.asset_id != asset_id or (output.transaction_hash, output.index) in places:
-            raise ValueError(f"output {output.output_id} is of another asset, or stands there twice")
-        places[output.transaction_hash, output.index] = _units(output.quantity)
-    change = sum(places.values()) - sum(output.units for output in leaving)
-    if change < 0:
-        raise ValueError(f"the inputs lack {amount_of(-change)} {asset_id}")
-    if change:
-        leaving.append(Payment(user_id, change))
-    return Terms(asset_id, tuple(places), tuple(leaving), references, extra)
-
-
-def _units(quantity: Quantity) -> int:
-    """Raises ValueError for what can not be sent."""
-    units = units_of(quantity.amount)
-    if units <= 0:
-        raise ValueError(f"{quantity} can not be sent")
-    return units
-
-
-# How the fake writes a transaction
-
-
-def _written(request_id: str, terms: Terms) -> Draft:
-    leaving = [
-        ["pay", o.receiver, o.units] if isinstance(o, Payment) else ["withdraw", o.destination, o.tag, o.units]
-        for o in terms.outputs
-    ]
-    members: list[Any] = [terms.asset_id, terms.inputs, leaving, terms.references, terms.extra.hex()]
-    raw = json.dumps(members, separators=(",", ":")).encode().hex()
-    return Draft(request_id, raw, _hash(raw))
-
-
-def _read(raw: str) -> Terms:
-    asset_id, inputs, leaving, references, extra = json.loads(bytes.fromhex(raw))
-    outputs = [Payment(*rest) if kind == "pay" else Withdrawal(rest[2], rest[0], rest[1]) for kind, *rest in leaving]
-    places = tuple((hash_, index) for hash_, index in inputs)
-    return Terms(asset_id, places, tuple(outputs), tuple(references), bytes.fromhex(extra))
-
-
-def _hash(raw: str) -> str:
-    return blake3(bytes.fromhex(raw)).hexdigest()
-
-
-def _of_both_ports(fake: FakeCustody) -> tuple[Custody, Sender]:
-    """The types agree."""
-    return fake, fake

@@ -8,8 +8,6 @@ from sandbox.mixin.records import Entry, Snapshot, hash_of, uuid_of
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.rules import asset_of
 
-_BASE58 = str.maketrans("0", "z")  # the only hex digit that base58 has not
-
 
 class Income:
     """Who calls holds the lock of the safe.
@@ -39,10 +37,7 @@ class Income:
             raise SafeRefused(Code.NOT_FOUND, f"there is no chain {chain_id}", "chain_id")
         entry = self.entries.get((user_id, chain_id))
         if entry is None:
-            drawn = hash_of("address", self._seed, user_id, chain_id)
-            letters = drawn if chain.stem in ("0x", "bc1q") else drawn.translate(_BASE58)
-            tag = str(int(drawn[-8:], 16)) if chain.accepts_tag("1") else ""
-            entry = Entry(user_id, chain_id, f"{chain.stem}{letters}"[: chain.length], tag)
+            entry = Entry(user_id, chain_id, *chain.address(f"{self._seed}/{user_id}"))
             self.entries[user_id, chain_id] = entry
         return entry
 

@@ -20,7 +20,7 @@ from threading import RLock
 from typing import Any
 
 from sandbox.mixin import persistence
-from sandbox.mixin.assets import FEES, UNITS_MAX
+from sandbox.mixin.costs import Costs
 from sandbox.mixin.income import Income
 from sandbox.mixin.kernel import Kernel
 from sandbox.mixin.keys import OneTimeKeys
@@ -48,7 +48,7 @@ class Safe:
         self._income = Income(self._kernel, seed)
         self._keys = OneTimeKeys()
         self._members = {CASHIER}
-        self._fees: dict[str, dict[str, int]] = {asset_id: dict(costs) for asset_id, costs in FEES.items()}
+        self._costs = Costs()
         self._refusals: deque[Code] = deque()
 
     def now(self) -> datetime:
@@ -128,7 +128,7 @@ class Safe:
                     self.require(output.receiver)
             self._keys.check(draft)
         check_free([p for draft in new for p in draft.terms.inputs], outputs, Code.LOCKED_ELSEWHERE)
-        check_fees([(draft.transaction_hash, draft.terms) for draft in drafts], self._fees)
+        check_fees([(draft.transaction_hash, draft.terms) for draft in drafts], self._costs)
 
     def send(self, user_id: str, request_ids: Sequence[str]) -> list[Request]:
         """All or none of those that were not sent before. Raises SafeRefused."""
@@ -142,7 +142,7 @@ class Safe:
             places = [place for request in new for place in request.terms.inputs]
             check_free(places, self._kernel.holdings.get, Code.INPUT_LOCKED)
             if new:
-                check_fees([(request.transaction_hash, request.terms) for request in requests], self._fees)
+                check_fees([(request.transaction_hash, request.terms) for request in requests], self._costs)
             now_ns = self._now_ns()
             for request in new:
                 self._kernel.sign(request, now_ns)
@@ -202,7 +202,15 @@ class Safe:
         """What a withdrawal costs now, by what it may be paid with. Raises SafeRefused: NOT_FOUND, INVALID_ADDRESS."""
         with self.lock:
             check_address(asset_of(asset_id), destination)
-            return dict(self._fees[asset_id])
+            return self.costs(asset_id)
+
+    def costs(self, asset_id: str) -> Mapping[str, int]:
+        """What any withdrawal of an asset costs, by what it may be paid with. Raises KeyError."""
+        return self._costs[asset_id]
+
+    @property
+    def delays(self) -> dict[str, float]:
+        return {"kernel_seconds": self._kernel.kernel_seconds, "chain_seconds": self._kernel.chain_seconds}
 
     def gone(self, after: int = 0) -> list[Gone]:
         """The withdrawals that are on their chains, from one number on."""
@@ -276,16 +284,9 @@ class Safe:
                 self._kernel.chain_seconds = chain_seconds
 
     def set_fees(self, asset_id: str, costs: Mapping[str, int]) -> None:
-        """What a withdrawal of an asset costs from now on, by what it may be paid with: the asset itself, or its
-        chain's. Raises SafeRefused, ValueError."""
+        """See `Costs.change`."""
         with self.lock:
-            asset = asset_of(asset_id)
-            for paid_with, units in costs.items():
-                if paid_with not in (asset_id, asset.chain_id) or not 0 <= units <= UNITS_MAX:
-                    raise ValueError(f"a fee of {units} units of {paid_with}")
-            if not costs:
-                raise ValueError("a withdrawal costs something, or 0 of something")
-            self._fees[asset_id] = dict(costs)
+            self._costs.change(asset_id, costs)
 
     def heal(self) -> None:
         """Forget what was ordered to go wrong and has not yet."""
@@ -307,8 +308,8 @@ class Safe:
         with self.lock:
             return {
                 "members": self.members,
-                "fees": self._fees,
-                "delays": {"kernel_seconds": self._kernel.kernel_seconds, "chain_seconds": self._kernel.chain_seconds},
+                "fees": dict(self._costs),
+                "delays": self.delays,
                 "keys": persistence.state_of_keys(self._keys),
                 "income": persistence.state_of_income(self._income),
                 "kernel": persistence.state_of_kernel(self._kernel),
@@ -321,12 +322,12 @@ class Safe:
         """
         other = Safe(self._clock, self._seed)
         for asset_id, costs in state["fees"].items():
-            other.set_fees(asset_id, costs)
+            other._costs.change(asset_id, costs)
         other.set_delays(**state["delays"])
         other._members.update(map(str, state["members"]))
         persistence.read_keys(other._keys, state["keys"])
         persistence.read_kernel(other._kernel, state["kernel"])
         persistence.read_income(other._income, state["income"])
         with self.lock:
-            self._members, self._fees, self._keys = other._members, other._fees, other._keys
+            self._members, self._costs, self._keys = other._members, other._costs, other._keys
             self._kernel, self._income = other._kernel, other._income

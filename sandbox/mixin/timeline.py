@@ -108,7 +108,7 @@ class Timeline:
         found: list[Snapshot] = []
         for place in places:
             snapshot = timed[place][2]
-            if snapshot.visible_ns <= now_ns:
+            if self._is_told(snapshot, now_ns):
                 found.append(snapshot)
                 if len(found) == limit:
                     break
@@ -116,7 +116,7 @@ class Timeline:
 
     def get(self, user_id: str, snapshot_id: str, now_ns: int) -> Snapshot | None:
         snapshot = self._by_id.get(snapshot_id)
-        if snapshot is None or snapshot.user_id != user_id or snapshot.visible_ns > now_ns:
+        if snapshot is None or snapshot.user_id != user_id or not self._is_told(snapshot, now_ns):
             return None
         if self._lies and self._lies[0] is not Lie.TWICE:
             lie = self._lies.popleft()
@@ -125,6 +125,10 @@ class Timeline:
                 return next(others, snapshot)
             return _untrue(snapshot, lie)
         return snapshot
+
+    def _is_told(self, snapshot: Snapshot, now_ns: int) -> bool:
+        """What has just happened is, though its time may be some nanoseconds ahead of a clock that stands still."""
+        return snapshot.visible_ns <= max(now_ns, self._last_ns)
 
     def all(self) -> list[Snapshot]:
         return list(self._by_id.values())

@@ -26,6 +26,13 @@ def written(ns: int) -> str:
 
 
 @lru_cache(maxsize=65_536)
+def in_full(ns: int) -> str:
+    """With nine digits after the second, so that times sort as texts."""
+    whole, _, fraction = written(ns).removesuffix("Z").partition(".")
+    return f"{whole}.{fraction.ljust(9, '0')}Z"
+
+
+@lru_cache(maxsize=65_536)
 def read(text: str) -> int:
     """The inverse of `written`, of any zone. Raises ValueError."""
     found = _WRITTEN.fullmatch(text)

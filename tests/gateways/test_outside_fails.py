@@ -18,6 +18,8 @@ from common.errors import Unavailable
 from common.gateways.bank import Bank, BankUnavailable
 from common.gateways.bank.baas import BODY_BYTES_MAX as BANK_BYTES_MAX
 from common.gateways.bank.baas import BaasBank
+from common.gateways.custody import CustodyUnavailable
+from common.gateways.custody.session import BODY_BYTES_MAX as CUSTODY_BYTES_MAX
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Exchange, ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.alphapoint import BODY_BYTES_MAX as ALPHAPOINT_BYTES_MAX
 from common.gateways.exchange.alphapoint import OPERATION_SECONDS_MAX, AlphaPointExchange
@@ -27,14 +29,15 @@ from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.gateways.prices.coingecko import BODY_BYTES_MAX as PRICES_BYTES_MAX
 from common.gateways.prices.coingecko import CoinGeckoPrices
 from common.money import Money
-from tests.gateways import alphapoint, binance
+from tests.gateways import alphapoint, binance, mixin
 from tests.gateways.test_bank_baas import GOOD
 from tests.gateways.wire import Send, Wire, drip, endless, http, nobody, silence
 
 
 @dataclass(frozen=True)
 class System:
-    """An outside system behind its adapter. whats: what it calls a fault of theirs, and a refusal of us."""
+    """An outside system behind its adapter. whats: what it calls a fault of theirs, and a refusal of us. written: a
+    whole answer of its."""
 
     name: str
     adapter: Callable[..., Any]
@@ -42,6 +45,7 @@ class System:
     body_bytes_max: int
     fault: str
     refused: str
+    written: Callable[..., bytes] = http
 
 
 BANK = System(
@@ -71,6 +75,7 @@ ALPHAPOINT = System(
     "exchange_error",
     "refused",
 )
+CUSTODY = System("mixin", mixin.wired, CustodyUnavailable, CUSTODY_BYTES_MAX, "custody_error", "refused", mixin.written)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,7 @@ class Call:
 
     def fails(self, answer: bytes | Send, **options: Any) -> tuple[Mapping[str, Any], Wire]:
         """The facts of the error when this request is answered so."""
+        http = self.system.written
         before = [http(body) for body in self.before]
         with Wire(*before, answer, http(self.good), http(self.good)) as wire, pytest.raises(Unavailable) as failed:
             self.ask(self.system.adapter(wire.url, **options))
@@ -139,12 +145,29 @@ def _latest(prices: Prices) -> object:
     return prices.latest(["BTC"])
 
 
+def _fee(wired: mixin.Wired) -> object:
+    return wired.custody.withdrawal_fee(mixin.USDT, mixin.ELSEWHERE)
+
+
+def _draft(wired: mixin.Wired) -> object:
+    return wired.sender.draft(mixin.TRANSFER)
+
+
+def _send(wired: mixin.Wired) -> object:
+    return wired.sender.send(mixin.DRAFTS)
+
+
 MARKET, FILLED = binance.info(), binance.order("FILLED", "0.34500000")
 TRADES = json.dumps([binance.trade(1, "0.34500000", "6558.6225")])
 LISTED, WORKING = alphapoint.INSTRUMENTS, alphapoint.order(OrderId=28)
 TRADED, NOTHING = alphapoint.array(alphapoint.trade(1, OrderId=28)), alphapoint.NOTHING
 ELSEWHERE = alphapoint.array(alphapoint.trade(1, OrderId=28, FeeProductId=77))
 NOT_CANCELLED, OVER = alphapoint.no(101, "Operation Failed"), alphapoint.order(OrderId=28, OrderState='"Canceled"')
+SNAPSHOTS, OUTPUTS = mixin.data([mixin.snapshot()]), mixin.data([mixin.output()])
+FEES, KEYS = json.dumps(mixin.data([mixin.fee("0.002", mixin.ETH)])), mixin.data(mixin.keys(0, 1))
+REGISTERED = json.dumps(mixin.data([mixin.registered(draft) for draft in mixin.DRAFTS]))
+SENT = json.dumps(mixin.data([mixin.done(draft) for draft in mixin.DRAFTS]))
+NO = json.dumps({"error": {"code": 10105, "description": "locked by another transaction"}})
 CALLS = [
     Call(BANK, "credit", _credit, GOOD, good_status="201 Created"),
     Call(BANK, "find", lambda bank: bank.find("pay-1"), {"data": [GOOD]}),
@@ -170,8 +193,28 @@ CALLS = [
     Call(ALPHAPOINT, "cancel", _cancel, WORKING, (), (LISTED, alphapoint.YES)),
     Call(ALPHAPOINT, "cancel, itself", _cancel, alphapoint.YES, (WORKING, LISTED)),
     Call(ALPHAPOINT, "cancel, the look after a no", _cancel, OVER, (WORKING, LISTED, NOT_CANCELLED)),
+    Call(CUSTODY, "snapshots", lambda wired: wired.custody.snapshots(mixin.SINCE), SNAPSHOTS),
+    Call(CUSTODY, "snapshot", lambda wired: wired.custody.snapshot(mixin.uuid(1)), mixin.data(mixin.snapshot())),
+    Call(CUSTODY, "outputs", lambda wired: wired.custody.outputs(mixin.BTC), OUTPUTS),
+    Call(CUSTODY, "asset", lambda wired: wired.custody.asset(mixin.USDT), mixin.data(mixin.asset())),
+    Call(CUSTODY, "withdrawal_fee", _fee, FEES, (), (json.dumps(mixin.data(mixin.asset())),)),
+    Call(CUSTODY, "withdrawal_fee, its chain", _fee, mixin.data(mixin.asset()), (FEES,)),
+    Call(
+        CUSTODY, "deposit_address", lambda wired: wired.custody.deposit_address(mixin.BTC), mixin.data([mixin.entry()])
+    ),
+    Call(
+        CUSTODY,
+        "transaction",
+        lambda wired: wired.custody.transaction(mixin.REQUEST),
+        mixin.data(mixin.transaction()),
+    ),
+    Call(CUSTODY, "draft", _draft, KEYS),
+    Call(CUSTODY, "send, registering", _send, REGISTERED, (), (SENT,)),
+    Call(CUSTODY, "send, itself", _send, SENT, (REGISTERED,)),
+    Call(CUSTODY, "send, the look after a no", _send, mixin.data(mixin.done(mixin.DRAFTS[0])), (NO,)),
 ]
-FIRST = [next(call for call in CALLS if call.system is system) for system in (BANK, PRICES, BINANCE, ALPHAPOINT)]
+SYSTEMS = (BANK, PRICES, BINANCE, ALPHAPOINT, CUSTODY)
+FIRST = [next(call for call in CALLS if call.system is system) for system in SYSTEMS]
 each_call = pytest.mark.parametrize("call", CALLS, ids=str)
 each_system = pytest.mark.parametrize("call", FIRST, ids=lambda call: call.system.name)
 
@@ -179,6 +222,7 @@ each_system = pytest.mark.parametrize("call", FIRST, ids=lambda call: call.syste
 @each_call
 def test_a_call_whose_answers_are_good_succeeds(call: Call) -> None:
     """Otherwise the tests below would prove nothing."""
+    http = call.system.written
     answers = [*map(http, call.before), http(call.good, call.good_status), *map(http, call.after)]
     with Wire(*answers) as wire, suppress(ExchangeOrderUnknown):
         call.ask(call.system.adapter(wire.url))
@@ -207,9 +251,9 @@ def expected(system: System, status: str) -> str | None:
         return "rate_limit"
     if status == "408" or status >= "500":
         return system.fault
-    if system is ALPHAPOINT or system is BINANCE:
-        lets_us_in = {ALPHAPOINT: ("401", "403", "404"), BINANCE: ("401", "403")}[system]
-        return system.refused if status in lets_us_in else system.fault
+    lets_us_in = {ALPHAPOINT: ("401", "403", "404"), BINANCE: ("401", "403"), CUSTODY: ("401", "403", "404")}
+    if system in lets_us_in:
+        return system.refused if status in lets_us_in[system] else system.fault
     return system.refused
 
 
@@ -222,7 +266,8 @@ def test_a_status_that_decides_nothing_leaves_all_open(call: Call, status: str) 
         pytest.skip("its adapter's own tests say what it decides")
     body = "" if status == "204" else call.good
     with Wire(http(call.good)) as elsewhere:
-        assert call.what(http(body, f"{status} Whatever", f"Location: {elsewhere.url}/x")) == what
+        told = call.system.written(body, f"{status} Whatever", f"Location: {elsewhere.url}/x")
+        assert call.what(told) == what
     assert elsewhere.heads == []
 
 
@@ -230,35 +275,41 @@ def test_a_status_that_decides_nothing_leaves_all_open(call: Call, status: str) 
 @pytest.mark.parametrize("status", ["429", "503"])
 @each_system
 def test_the_wait_is_told_when_it_is_told_in_seconds(call: Call, status: str, said: str, seconds: int | None) -> None:
-    facts, _ = call.fails(http("{}", f"{status} Whatever", f"Retry-After: {said}"))
+    facts, _ = call.fails(call.system.written("{}", f"{status} Whatever", f"Retry-After: {said}"))
     assert facts.get("retry_after_seconds") == seconds
 
 
 # An answer that can not be read
 
 
+def _whole(call: Call) -> bytes:
+    return call.system.written(call.good, call.good_status)
+
+
 def _packed(call: Call) -> bytes:
-    whole = http(call.good, call.good_status)
+    whole = _whole(call)
     return gzip.compress(whole[whole.index(b"\r\n\r\n") + 4 :], mtime=0)
 
 
 def _half(call: Call) -> bytes:
     """Cut at a place where it is still JSON."""
-    whole = http(call.good, call.good_status)
+    whole = _whole(call)
     return whole.replace(b"Content-Length: ", b"Content-Length: 1")
 
 
 UNREADABLE: dict[str, Callable[[Call], bytes | Send]] = {
-    "empty": lambda call: http("", call.good_status),
-    "null": lambda call: http("null", call.good_status),
-    "a text": lambda call: http('"adj-9"', call.good_status),
-    "not UTF-8": lambda call: http(b"\xff\xfe\xfa", call.good_status),
-    "too deep": lambda call: http("[" * 60_000, call.good_status),
-    "a page": lambda call: http("<!doctype html><title>Just a moment</title>", call.good_status),
-    "said to be a page": lambda call: http(call.good, call.good_status, "Content-Type: text/html; charset=utf-8"),
-    "packed unasked": lambda call: http(_packed(call), call.good_status),
+    "empty": lambda call: call.system.written("", call.good_status),
+    "null": lambda call: call.system.written("null", call.good_status),
+    "a text": lambda call: call.system.written('"adj-9"', call.good_status),
+    "not UTF-8": lambda call: call.system.written(b"\xff\xfe\xfa", call.good_status),
+    "too deep": lambda call: call.system.written("[" * 60_000, call.good_status),
+    "a page": lambda call: call.system.written("<!doctype html><title>Just a moment</title>", call.good_status),
+    "said to be a page": lambda call: call.system.written(
+        call.good, call.good_status, "Content-Type: text/html; charset=utf-8"
+    ),
+    "packed unasked": lambda call: call.system.written(_packed(call), call.good_status),
     "half a head": lambda call: f"HTTP/1.1 {call.good_status}\r\nContent-Le".encode(),
-    "too long": lambda call: http(b" " * (call.system.body_bytes_max + 1), call.good_status),
+    "too long": lambda call: call.system.written(b" " * (call.system.body_bytes_max + 1), call.good_status),
     "endless": lambda _: endless,
 }
 BROKEN: dict[str, Callable[[Call], bytes]] = {
@@ -269,7 +320,7 @@ BROKEN: dict[str, Callable[[Call], bytes]] = {
 }
 SLOW: dict[str, Callable[[Call], Send]] = {
     "silent": lambda _: silence,
-    "dripping": lambda call: drip(http(call.good, call.good_status) + b" " * 200),
+    "dripping": lambda call: drip(_whole(call) + b" " * 200),
 }
 
 
@@ -305,16 +356,16 @@ def test_a_system_that_nobody_listens_for_leaves_all_open(call: Call) -> None:
 
 @pytest.mark.parametrize("call", [call for call in CALLS if call.before], ids=str)
 def test_when_the_time_of_an_operation_is_over_nothing_more_is_asked(call: Call) -> None:
-    """The exchanges' operations make several requests; what counts is the time of all of them together."""
+    """Some operations make several requests; what counts is the time of all of them together."""
     seconds = 0.0
 
     def slowly(caller: Any) -> None:
         nonlocal seconds
         seconds += 12.0
-        caller.sendall(http(call.before[-1]))
+        caller.sendall(call.system.written(call.before[-1]))
 
-    before = [http(body) for body in call.before[:-1]]
-    with Wire(*before, slowly, http(call.good)) as wire, pytest.raises(Unavailable) as failed:
+    before = [call.system.written(body) for body in call.before[:-1]]
+    with Wire(*before, slowly, call.system.written(call.good)) as wire, pytest.raises(Unavailable) as failed:
         call.ask(call.system.adapter(wire.url, monotonic=lambda: seconds))
     assert failed.value.facts == {"what": "timeout"}
     assert len(wire.heads) == len(call.before)
@@ -333,7 +384,7 @@ def test_settings_that_can_not_be_are_refused_at_once(call: Call) -> None:
             call.system.adapter("https://api.bank.example", **{name: 0})
 
 
-@each_system
+@pytest.mark.parametrize("call", [call for call in FIRST if call.system is not CUSTODY], ids=lambda c: c.system.name)
 def test_a_key_that_would_break_its_header_is_not_shown(call: Call) -> None:
     kinds: dict[str, Callable[[str], object]] = {
         "bank": lambda key: BaasBank("https://x.example", key),
@@ -349,7 +400,7 @@ def test_a_key_that_would_break_its_header_is_not_shown(call: Call) -> None:
         assert "sh" not in str(refusal.value).split()
 
 
-@pytest.mark.parametrize("system", [BINANCE, ALPHAPOINT], ids=lambda system: system.name)
+@pytest.mark.parametrize("system", [BINANCE, ALPHAPOINT, CUSTODY], ids=lambda system: system.name)
 def test_the_time_outs_of_a_call_fit_into_an_operation(system: System) -> None:
     """And an operation ends long before its order is given up."""
     assert OPERATION_SECONDS_MAX + 30 < NEVER_PLACED_SECONDS

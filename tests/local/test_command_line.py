@@ -15,14 +15,14 @@ from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.processes import PortTaken, Process
 from local.seed import Desk
-from local.stack import AWS, BANK, DOCS, EXCHANGE, PRICES, LocalStack
+from local.stack import AWS, BANK, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
 
 
 @pytest.fixture
 def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing was ever started."""
 
-    chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5}
+    chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5, "mixin_port": 6}
     monkeypatch.setattr(
         command_line, "LocalEnvironment", lambda **ports: LocalEnvironment(tmp_path, **(chosen | ports))
     )
@@ -76,7 +76,8 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         raise PortTaken("port 1 is taken")
 
     monkeypatch.setattr(LocalStack, "up", up)
-    ports = {"PORT": 7001, "DOCS_PORT": 7002, "PRICES_PORT": 7003, "EXCHANGE_PORT": 7004, "BANK_PORT": 7005}
+    names = ("PORT", "DOCS_PORT", "PRICES_PORT", "EXCHANGE_PORT", "BANK_PORT", "MIXIN_PORT")
+    ports = {name: 7001 + n for n, name in enumerate(names)}
     options = [f"--{name.lower().replace('_', '-')}={port}" for name, port in ports.items()]
     if by == "environment":
         for name, port in ports.items():
@@ -89,13 +90,14 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         environment.prices_port,
         environment.exchange_port,
         environment.bank_port,
+        environment.mixin_port,
     ] == [*ports.values()]
 
 
 @pytest.mark.usefixtures("elsewhere")
-@pytest.mark.parametrize("missing", [AWS, PRICES, EXCHANGE, BANK, DOCS])
+@pytest.mark.parametrize("missing", [AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS])
 def test_a_desk_of_which_something_does_not_run_is_not_up(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    there = {name: Process(1, "", "", 1) for name in (AWS, PRICES, EXCHANGE, BANK, DOCS) if name != missing}
+    there = {name: Process(1, "", "", 1) for name in (AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS) if name != missing}
     monkeypatch.setattr(LocalStack, "running", lambda _: there)
     code, said = _said("token", "ann")
     assert code == 1

@@ -1,4 +1,4 @@
-"""What the three faces and their processes have in common: where they listen, how they stop, what stops their start."""
+"""What the faces and their processes have in common: where they listen, how they stop, what stops their start."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +19,13 @@ from sandbox.exchange.controls import Controls
 from sandbox.exchange.faults import Fault as ExchangeFault
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Venue
+from sandbox.mixin import __main__ as mixin_process
+from sandbox.mixin.controls import MISHAPS
+from sandbox.mixin.controls import Controls as MixinControls
+from sandbox.mixin.desk import DESK
+from sandbox.mixin.faults import Fault as MixinFault
+from sandbox.mixin.faults import Faults as MixinFaults
+from sandbox.mixin.safe import Safe
 from sandbox.prices import __main__ as prices_process
 from sandbox.prices.face import serve as serve_prices
 from sandbox.prices.oracle import Fault as PriceFault
@@ -30,6 +37,7 @@ Main = Callable[[list[str]], object]
 MAINS: dict[str, Main] = {
     "bank": bank_process.main,
     "exchange": exchange_process.main,
+    "mixin": mixin_process.main,
     "prices": prices_process.main,
 }
 each_process = pytest.mark.parametrize("name", MAINS)
@@ -41,12 +49,18 @@ def _serve_exchange(on_change: Callable[[], None] = lambda: None) -> Running:
     return serve(controls.decide, name="x")
 
 
+def _serve_mixin(on_change: Callable[[], None] = lambda: None) -> Running:
+    controls = MixinControls(Safe(clock.now), MixinFaults(clock.now), DESK.app_id, on_change=on_change)
+    return serve(controls.decide, name="x")
+
+
 FACES: dict[str, tuple[Face, tuple[str, str, object]]] = {  # and a change that it can be told to make
     "bank": (
         lambda **o: serve_bank(SimulatedBank(clock.now, 7), **o),
         ("PUT", "/sandbox/settle", {"seconds": 1}),
     ),
     "exchange": (_serve_exchange, ("PUT", "/sandbox/latency", {"seconds": 1})),
+    "mixin": (_serve_mixin, ("PUT", "/sandbox/delays", {"chain_seconds": 1})),
     "prices": (
         lambda **o: serve_prices(Oracle(clock.now, 7), **o),
         ("PUT", "/sandbox/prices/bitcoin", {"usd": "1"}),
@@ -73,6 +87,7 @@ def test_a_face_listens_on_this_machine_only(name: str) -> None:
 ORDERS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # one of their own, and one for any call
     "bank": ({"kind": "drop_after", "on": "credit"}, {"kind": "429", "on": "any"}),
     "exchange": ({"kind": "timeout_after", "on": "place"}, {"kind": "429", "on": "any"}),
+    "mixin": ({"kind": "timeout_after", "on": "send"}, {"kind": "429", "on": "any"}),
     "prices": ({"kind": "timeout"}, {"kind": "429"}),
 }
 
@@ -107,7 +122,7 @@ def test_a_body_that_is_too_long_is_refused_and_the_connection_ends(name: str) -
     serve_face, (method, path, _) = FACES[name]
     with serve_face() as face:
         said = call(face.url + path, method, b" " * (BODY_BYTES_MAX + 1))
-    assert (said.status, "at most 65536" in said.error, said.headers["Connection"]) == (400, True, "close")
+    assert (said.status, f"at most {BODY_BYTES_MAX}" in said.error, said.headers["Connection"]) == (400, True, "close")
 
 
 def test_one_connection_carries_many_questions() -> None:
@@ -155,6 +170,7 @@ def stopped(name: str, *arguments: str) -> int:
 UNREADABLE = {
     "bank": ["", "[]", "{}", '{"bank": {}, "webhooks": {}}', '{"bank": [], "webhooks": []}'],
     "exchange": ["", "[]", "{}", '{"settings": {}, "venue": {}}', '{"settings": 1, "venue": {"symbols": []}}'],
+    "mixin": ["", "[]", "{}", '{"members": 1}', '{"fees": {}, "delays": {"chain_seconds": -1}}'],
     "prices": ["", "[]", "[1]", '{"bitcoin": {"usd": 1.5}}', '{"bitcoin": {"usd": "NaN"}}', '{"a": 1}'],
 }
 
@@ -187,6 +203,7 @@ def test_settings_of_the_bank_that_are_none_stop_the_start_with_a_word(
 HELP = {
     "bank": ["--webhook-url", "4610", "/sandbox/outcome", ".53 stays pending", WEBHOOK_SECRET],
     "exchange": ["--seed", "--prices-url", "/sandbox/faults", "777", *ExchangeFault],
+    "mixin": ["--seed", "4620", "/sandbox/payments", DESK.app_id, *MixinFault, *MISHAPS],
     "prices": ["--seed", "/sandbox/faults", *PriceFault],
 }
 

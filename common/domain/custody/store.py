@@ -166,10 +166,15 @@ def dispose(before: Incoming, after: Disposition, at: datetime, why: str, **know
 
 def outgoing(table: Table, outgoing_id: str) -> Outgoing:
     """Raises OutgoingNotFound."""
-    item = table.get(OutgoingItem, keys.OUTGOING(outgoing_id=outgoing_id), consistent=True)
-    if item is None:
+    found = find_outgoing(table, outgoing_id)
+    if found is None:
         raise OutgoingNotFound(f"there is no outgoing transfer {outgoing_id}", id=outgoing_id)
-    return _outgoing_of(item)
+    return found
+
+
+def find_outgoing(table: Table, outgoing_id: str) -> Outgoing | None:
+    item = table.get(OutgoingItem, keys.OUTGOING(outgoing_id=outgoing_id), consistent=True)
+    return None if item is None else _outgoing_of(item)
 
 
 def intend(intended: Outgoing) -> Write:

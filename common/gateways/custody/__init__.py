@@ -31,7 +31,7 @@ class CustodyUnavailable(Unavailable):
 
 
 class CustodyRefused(Conflict):
-    """The custody's definite no: this was not sent, and under these request ids never will be.
+    """The custody's definite no: this was not sent, and under these request ids never will be. Facts: `custody_said`.
 
     ours: its cause is the desk's and not the sending's, so that the next one meets it too.
     """
@@ -66,12 +66,12 @@ def not_believed(why: str) -> CustodyUnavailable:
 class Snapshot:
     """One movement of our money, as the custody has written it down.
 
-    `quantity` is above zero for what came in and below for what went out. `created_at` is by the
-    custody's clock, in UTC with nine digits after the second (`2026-11-28T17:00:00.000000001Z`), so that text order is
-    time order; many may have the same. `opponent_id` is who sent it, or got it;
-    None where the custody does not know: a deposit from a chain, for one. `memo` is what the sender wrote, as bytes.
-    `request_id` is the sending's, where it is ours. `deposit_hash` is the chain's transaction that brought it, and
-    `withdrawal_hash` the one that took it away; None before the chain has it.
+    `quantity` is above zero for what came in and below for what went out; anybody may send us any amount of any asset,
+    also of one that we know nothing about. `created_at` is by the custody's clock, in UTC with nine digits after the
+    second (`2026-11-28T17:00:00.000000001Z`), so that text order is time order; many may have the same. `opponent_id`
+    is who sent it, or got it; None where the custody does not know: a deposit from a chain, for one. `memo` is what the
+    sender wrote, as bytes. `request_id` is the sending's, where it is ours. `deposit_hash` is the chain's transaction
+    that brought it, and `withdrawal_hash` the one that took it away; None before the chain has it.
     """
 
     snapshot_id: str
@@ -182,8 +182,8 @@ class Custody(Protocol):
         ...
 
     def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
-        """The first PAGE_MAX at or after `since` (a snapshot's `created_at`), in the order of `created_at`; of one
-        asset, or of all."""
+        """The first PAGE_MAX at or after `since` (a snapshot's `created_at`, or any time so written), in the order of
+        `created_at`; of one asset, or of all."""
         ...
 
     def snapshot(self, snapshot_id: str) -> Snapshot:
@@ -191,7 +191,8 @@ class Custody(Protocol):
         ...
 
     def outputs(self, asset_id: str, after: int = 0) -> Sequence[Output]:
-        """The first PAGE_MAX of an asset that are unspent and whose `sequence` is above `after`, in that order."""
+        """The first of an asset that are unspent and whose `sequence` is above `after`, in that order: PAGE_MAX or
+        one fewer, unless there are no more. An empty page is the end."""
         ...
 
     def asset(self, asset_id: str) -> CustodyAsset:
@@ -204,7 +205,8 @@ class Custody(Protocol):
         ...
 
     def deposit_address(self, chain_id: str) -> Address:
-        """Where money from a chain is sent to us; the same one each time."""
+        """Where money from a chain is sent to us; the same one each time. Raises CustodyAssetUnknown for a chain that
+        the custody does not have."""
         ...
 
     def transaction(self, request_id: str) -> Transaction:

@@ -38,7 +38,7 @@ class SessionKey:
     def token(self, method: str, target: str, body: bytes, request_id: str, at: datetime) -> str:
         """For this one request. target: its path with its query, as it is sent."""
         issued_at = int(at.timestamp())
-        claims = {
+        claims: dict[str, object] = {
             "uid": self.app_id,
             "sid": self._session_id,
             "iat": issued_at,
@@ -47,7 +47,7 @@ class SessionKey:
             "sig": hashlib.sha256(f"{method}{target}".encode() + body).hexdigest(),
             "scp": "FULL",
         }
-        signed = b".".join(_base64url(_json(part)) for part in ({"alg": "EdDSA", "typ": "JWT"}, claims))
+        signed = b".".join((_base64url(_json({"alg": "EdDSA", "typ": "JWT"})), _base64url(_json(claims))))
         return b".".join((signed, _base64url(self._key.sign(signed).signature))).decode()
 
 

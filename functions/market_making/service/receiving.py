@@ -17,7 +17,7 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, incoming_id, is_refund_memo
 from common.domain.custody.store import AlreadyTaken
 from common.domain.timeline import CUSTODY, TimelineEvent, record
-from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed
 from common.log import count, log
 from common.table.table import Table, TableUnavailable
 from common.table.transaction import Busy, Write
@@ -108,9 +108,9 @@ class Receiving:
                 polled.taken += self._take(snapshot)
             except (Busy, TableUnavailable):
                 raise
-            except Exception:  # whatever is wrong with one is not the next one's fault
+            except Exception as fault:  # whatever is wrong with one is not the next one's fault
                 log.exception("snapshot not taken", extra={"snapshot_id": snapshot.snapshot_id})
-                count("SnapshotsFailed")
+                count(getattr(fault, "alarm", None) or "SnapshotsFailed")
                 polled.failed += 1
                 continue
             self._known[snapshot.snapshot_id] = None
@@ -121,6 +121,9 @@ class Receiving:
         """False when it needs not be taken, or was taken before."""
         if snapshot.quantity.amount <= 0:
             return False
+        # A slip would give away others' money: what is told of it alone has to be the same.
+        if self.custody().snapshot(snapshot.snapshot_id) != snapshot:
+            raise not_believed(f"snapshot {snapshot.snapshot_id} is another one when it is asked for alone")
         for _ in range(TRIES):
             try:
                 taken, writes = self._disposed(snapshot)

@@ -1,0 +1,159 @@
+"""From the exchange's credit to an order that could quote, and the end of that.
+
+A campaign is joined for what it may bring: nothing of it holds an order up. The order's machine then waits for its
+token, at no cost, until the order is stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from common import keys
+from common.domain import work
+from common.domain.timeline import CUSTOMER, MACHINE
+from common.log import log
+from common.machines import ElsewhereNow, Machines, MachinesUnavailable, Standing
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import model, store
+from functions.market_making.model import (
+    AtExchange,
+    MarketMakingOrderMoved,
+    NothingToWithdraw,
+    NotStoppable,
+    Order,
+    Status,
+    Way,
+)
+from functions.market_making.service.paying import standing
+
+OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
+STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
+
+
+@dataclass(frozen=True)
+class Quoting:
+    table: Table
+    machines: Machines
+    now: Callable[[], datetime]
+
+    # What the machine asks. Each raises MarketMakingOrderNotFound, Busy.
+
+    def join(self, order_id: str) -> Standing:
+        """Write the local record of its campaign."""
+        order = store.existing(self.table, order_id)
+        if order.status is Status.DEPOSIT_CONFIRMED:
+            order = self._moved(order, Status.JOINING_CAMPAIGN, "its campaign is looked for")
+        if order.status is Status.JOINING_CAMPAIGN:
+            campaign_id = order.campaign_id or model.default_campaign(order)
+            record = store.record_campaign(order, campaign_id, self.now())
+            order = self._moved(order, Status.CAMPAIGN_JOINED, f"campaign {campaign_id}", record)
+        return standing(order)
+
+    def start(self, order_id: str) -> Standing:
+        """Open the order's own ledger with what the exchange has credited."""
+        order = store.existing(self.table, order_id)
+        if order.status is Status.CAMPAIGN_JOINED:
+            at = self.now()
+            opened = store.open_ledger(order, credited(self.table, order), at)
+            order = self._moved(order, Status.CREATED, "its ledger is open", opened, due=timedelta(days=31))
+        return standing(order)
+
+    def wait(self, order_id: str, token: str) -> None:
+        """Keep the machine's token until the order is stopped; where it is, send it back at once. Raises
+        MachinesUnavailable."""
+        order = store.existing(self.table, order_id)
+        if order.status in STOPPABLE:
+            try:
+                self.table.write(store.store_token(order, token, self.now()))
+                return
+            except MarketMakingOrderMoved:
+                order = store.existing(self.table, order_id)
+        self.machines.fail(token, ElsewhereNow.__name__, f"the order is {order.status}")
+
+    def cancel(self, order_id: str) -> Standing:
+        """Nothing of the order is open at the exchange: it is stopped, and goes home if its owner wants that."""
+        order = store.existing(self.table, order_id)
+        if order.status is Status.STOPPING:
+            order = self._moved(order, Status.STOPPED, "nothing of it is open", waits=order.goes_home)
+        return standing(order)
+
+    def _moved(
+        self,
+        order: Order,
+        after: Status,
+        why: str,
+        *also: Write,
+        waits: bool = True,
+        due: timedelta = timedelta(minutes=1),
+    ) -> Order:
+        at = self.now()
+        try:
+            self.table.write(
+                store.move(order, after, at, waits_for=_WAITS[after] if waits else None, due_at=at + due),
+                store.event(order, after, why, MACHINE, at),
+                *also,
+            )
+        except MarketMakingOrderMoved:
+            log.info("moved meanwhile", extra={"order_id": order.order_id})
+        return store.existing(self.table, order.order_id)
+
+    # What the owner asks, and an operator for him
+
+    def stop(self, order_id: str, actor: str = CUSTOMER, *, home: bool = False, also: tuple[Write, ...] = ()) -> Order:
+        """End the quoting; with `home` the money comes back to who paid it. What is stopped already stays so.
+
+        Raises NotStoppable, MarketMakingOrderMoved.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status in OVER:
+            return order
+        if order.status not in STOPPABLE:
+            raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
+        at = self.now()
+        self.table.write(
+            store.move(order, Status.STOPPING, at, *([store.send_home()] if home else []), waits_for="its quotes' end"),
+            store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
+            *also,
+        )
+        if order.token is not None:
+            try:
+                self.machines.fail(order.token, ElsewhereNow.__name__, "the order is stopping")
+            except MachinesUnavailable as silent:  # the sweeper starts the next generation
+                log.warning("token not sent", extra={"order_id": order_id, "why": silent.detail})
+        return store.existing(self.table, order_id)
+
+    def withdraw(self, order_id: str, actor: str = CUSTOMER, *, also: tuple[Write, ...] = ()) -> Order:
+        """Bring the money home: of an order that quotes, once it is stopped. What is on its way home stays so.
+
+        Raises NothingToWithdraw, MarketMakingOrderMoved.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status in STOPPABLE:
+            return self.stop(order_id, actor, home=True, also=also)
+        if order.goes_home or order.status in (Status.RETURNING, Status.RETURNED):
+            return order
+        if order.status not in (Status.STOPPED, Status.STOPPING):
+            raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
+        self.table.write(store.want_home(order, self.now()), *also)
+        work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())
+        return store.existing(self.table, order_id)
+
+
+def credited(table: Table, order: Order) -> AtExchange:
+    """What the exchange has credited of an order's legs. Raises MarketMakingOrderMoved, if not both have arrived."""
+    there = {leg.quantity.asset_id: leg.arrived for leg in store.legs(table, order.order_id, Way.OUT)}
+    base, quote = there.get(order.base_asset_id), there.get(order.quote_asset_id)
+    if base is None or quote is None:
+        raise MarketMakingOrderMoved("not both legs have arrived", id=order.order_id)
+    return AtExchange(base, quote)
+
+
+_WAITS = {
+    Status.JOINING_CAMPAIGN: "its campaign",
+    Status.CAMPAIGN_JOINED: "its ledger to be opened",
+    Status.CREATED: "its owner, or the ticker",
+    Status.STOPPED: "to be withdrawn from the exchange",
+}

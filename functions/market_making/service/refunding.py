@@ -1,0 +1,141 @@
+"""What came in for an order that has failed goes back to who paid it, once, each transfer by itself.
+
+Of an asset of which a part has left for the exchange, what is left goes back as one sum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from common.domain.custody import model as custody_model
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
+from common.domain.custody.model import Status as Sent
+from common.domain.timeline import MACHINE
+from common.gateways.custody import User
+from common.log import log
+from common.machines import Standing
+from common.money import EXACT, Quantity
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import store
+from functions.market_making.model import (
+    MarketMakingOrderMoved,
+    Order,
+    RefundUnderway,
+    Status,
+    Transfer,
+    Way,
+    received,
+)
+from functions.market_making.service.paying import standing
+
+
+@dataclass(frozen=True)
+class Refunding:
+    table: Table
+    now: Callable[[], datetime]
+
+    def refund(self, order_id: str) -> Standing:
+        """Send back what is still at the custody; once it has arrived, the order is refunded, unless a part of it is at
+        the exchange: that is an operator's.
+
+        Raises RefundUnderway.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status is not Status.FAILED:
+            return standing(order)
+        try:
+            return self._refund(order)
+        except (MarketMakingOrderMoved, OutgoingMoved, IncomingMoved):
+            raise RefundUnderway("the order has just moved") from None
+
+    def _refund(self, order: Order) -> Standing:
+        transfers = store.transfers(self.table, order.order_id)
+        gone = self._gone(order)
+        back = [o for t in transfers if t.quantity.asset_id not in gone for o in self._one(order, t)]
+        back += [o for asset_id, amount in gone.items() for o in self._rest(order, transfers, asset_id, amount)]
+        if stuck := [o for o in back if o.needs_person]:
+            return self._stop(order, f"its refund {stuck[0].outgoing_id} waits for one")
+        if any(o.status is not Sent.ARRIVED for o in back):
+            raise RefundUnderway("what goes back has not arrived")
+        if gone:
+            return self._stop(order, "a part of it is at the exchange: bring it home, or let it be traded")
+        at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
+        self.table.write(
+            store.move(order, Status.REFUNDED, at, waits_for=None),
+            store.give_room(order.account_id, at),
+            store.event(order, Status.REFUNDED, why, MACHINE, at),
+        )
+        return standing(store.existing(self.table, order.order_id))
+
+    def _gone(self, order: Order) -> dict[str, Decimal]:
+        """What has left the custody for the exchange, or for its fee, by asset."""
+        gone: dict[str, Decimal] = {}
+        for leg in store.legs(self.table, order.order_id, Way.OUT):
+            sent = custody_store.outgoing(self.table, leg.sent_by)
+            if sent.status is not Sent.REFUSED:
+                for part in (sent.quantity, *([] if sent.fee is None else [sent.fee])):
+                    gone[part.asset_id] = EXACT.add(gone.get(part.asset_id, Decimal(0)), part.amount)
+        return gone
+
+    def _one(self, order: Order, transfer: Transfer) -> list[Outgoing]:
+        """The refund of one transfer, decided if it is not yet."""
+        incoming = custody_store.incoming(self.table, transfer.incoming_id)
+        if incoming.disposition is Disposition.WITHDRAWN:  # its leg was refused: nothing has left
+            at = self.now()
+            self.table.write(custody_store.dispose(incoming, Disposition.HELD, at, "its leg was refused"))
+            incoming = custody_store.incoming(self.table, transfer.incoming_id)
+        if incoming.disposition is Disposition.HELD:
+            assert order.opponent_id is not None
+            at = self.now()
+            refund = custody_model.refund(incoming, User(order.opponent_id), at)
+            self.table.write(*refunded(incoming, refund, order.reason or "its order has failed", at))
+            return [refund]
+        assert incoming.outgoing_id is not None
+        return [custody_store.outgoing(self.table, incoming.outgoing_id)]
+
+    def _rest(self, order: Order, transfers: Sequence[Transfer], asset_id: str, gone: Decimal) -> list[Outgoing]:
+        """What is left of an asset of which a part has left; without the surplus that has gone back already."""
+        left = EXACT.subtract(received(transfers).get(asset_id, Decimal(0)), gone)
+        outgoing_id = custody_model.outgoing_id(Kind.SURPLUS, order.order_id, asset_id)
+        surplus = custody_store.find_outgoing(self.table, outgoing_id)
+        if surplus is not None:
+            left = EXACT.subtract(left, surplus.quantity.amount)
+        found = [] if surplus is None else [surplus]
+        if left <= 0:
+            return found
+        rest_id = custody_model.outgoing_id(Kind.REFUND, order.order_id, asset_id)
+        rest = custody_store.find_outgoing(self.table, rest_id)
+        if rest is None:
+            assert order.opponent_id is not None
+            at = self.now()
+            rest = Outgoing(
+                outgoing_id=rest_id,
+                kind=Kind.REFUND,
+                cause=order.order_id,
+                quantity=Quantity(left, asset_id),
+                to=User(order.opponent_id),
+                status=Sent.INTENDED,
+                created_at=at,
+                updated_at=at,
+                memo=f"{custody_model.REFUND_MEMO}{order.order_id}".encode(),
+            )
+            self.table.write(custody_store.intend(rest))
+        return [*found, rest]
+
+    def _stop(self, order: Order, why: str) -> Standing:
+        log.warning("order needs a person", extra={"order_id": order.order_id, "why": why})
+        self.table.write(store.stop(order, why, self.now()))
+        return standing(store.existing(self.table, order.order_id))
+
+
+def refunded(incoming: custody_model.Incoming, refund: Outgoing, why: str, at: datetime) -> list[Write]:
+    """A snapshot goes back. Refused with IncomingMoved, OutgoingMoved."""
+    return [
+        custody_store.dispose(incoming, Disposition.REFUNDED, at, why, outgoing_id=refund.outgoing_id),
+        custody_store.intend(refund),
+    ]

@@ -1,0 +1,276 @@
+"""The way home: from the exchange to the custody, and from there to who paid.
+
+Each asset is a leg. The exchange withdraws it once, under an id of ours; what the custody receives with the chain's
+transaction that the exchange has told is the leg's, and goes on to the payer as it came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import ROUND_FLOOR
+
+from common.clock import text
+from common.domain.custody import model as custody_model
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Disposition, Incoming, IncomingMoved, Kind, Outgoing, OutgoingMoved
+from common.domain.custody.model import Status as Sent
+from common.domain.timeline import MACHINE
+from common.gateways.custody import PAGE_MAX, Custody, User
+from common.gateways.exchange import ExchangeRefused
+from common.gateways.exchange.funds import (
+    ExchangeFunds,
+    ExchangeWithdrawalUnknown,
+    Network,
+    NetworkUnknown,
+    WithdrawalState,
+)
+from common.idempotency import derived_uuid
+from common.log import count, log
+from common.machines import Standing
+from common.money import EXACT, ROUNDING, Quantity, plain
+from common.table.table import Table
+from functions.market_making import store
+from functions.market_making.model import (
+    CREDITED_MIN,
+    RETURN_LIMIT,
+    Leg,
+    LegStatus,
+    MarketMakingOrderMoved,
+    Order,
+    ReturnUnderway,
+    Stage,
+    Status,
+    Way,
+    facts,
+)
+from functions.market_making.networks import ChainUnknown, network
+from functions.market_making.service.paying import standing
+from functions.market_making.service.quoting import credited
+
+CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
+
+
+@dataclass(frozen=True)
+class Returning:
+    """`funds` may read what an account has, `withdrawing` may take it out."""
+
+    table: Table
+    custody: Callable[[], Custody]
+    funds: Callable[[str], ExchangeFunds]
+    withdrawing: Callable[[str], ExchangeFunds]
+    now: Callable[[], datetime]
+
+    # What the machine asks. Each raises MarketMakingOrderNotFound, Busy.
+
+    def withdraw(self, order_id: str) -> Standing:
+        """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
+        often as it takes, under its own id.
+
+        Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
+        """
+        order = store.existing(self.table, order_id)
+        try:
+            if order.status is Status.STOPPED and order.goes_home:
+                order = self._begun(order)
+            if order.status is Status.RETURNING and not order.needs_person:
+                for leg in store.legs(self.table, order_id, Way.HOME):
+                    if leg.status is LegStatus.INTENDED:
+                        self._withdraw(order, leg)
+        except MarketMakingOrderMoved:
+            raise ReturnUnderway("the order has just moved") from None
+        return self.read(store.existing(self.table, order_id))
+
+    def read(self, order: Order) -> Standing:
+        """Where an order stands on its way home: what is not withdrawn yet comes first."""
+        if order.status is Status.RETURNING and not order.needs_person:
+            legs = store.legs(self.table, order.order_id, Way.HOME)
+            if any(leg.status is LegStatus.INTENDED for leg in legs):
+                return Standing(Stage.RETURN, facts=facts(order))
+        return standing(order)
+
+    def _begun(self, order: Order) -> Order:
+        """Decide the legs home, and what stays since it is too small. Nothing of it is traded any more."""
+        there = store.ledger(self.table, order) or credited(self.table, order)
+        at, left, writes = self.now(), [], []
+        for quantity, symbol in zip((there.base, there.quote), order.symbol.split("-"), strict=True):
+            try:
+                way = self._network(order, quantity.asset_id, symbol)
+            except (ChainUnknown, NetworkUnknown) as no:
+                return self._stop(order, f"{symbol} can not be withdrawn: {no}")
+            step = way.withdrawal_step
+            whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
+            if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
+                left.append(f"{plain(quantity.amount)} {symbol}")
+                continue
+            leg = Leg(
+                order_id=order.order_id,
+                way=Way.HOME,
+                quantity=Quantity(whole, quantity.asset_id),
+                symbol=symbol,
+                network=way.name,
+                sent_by=derived_uuid(Way.HOME, order.order_id, quantity.asset_id).hex,
+                status=LegStatus.INTENDED,
+                created_at=at,
+                updated_at=at,
+            )
+            writes.append(store.insert_leg(leg))
+        if not writes:
+            small = ", ".join(left)
+            return self._stop(order, f"{small} are below the exchange's smallest withdrawals: return them otherwise")
+        said = f"{len(writes)} withdrawals from the exchange" + (f"; {', '.join(left)} stay there" if left else "")
+        due_at = at + RETURN_LIMIT
+        self.table.write(
+            store.move(order, Status.RETURNING, at, waits_for="the exchange to withdraw it", due_at=due_at),
+            store.event(order, Status.RETURNING, said, MACHINE, at),
+            *writes,
+        )
+        return store.existing(self.table, order.order_id)
+
+    def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
+        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
+        name = network(self.custody().asset(asset_id).chain_id)
+        ways = self.funds(order.account_id).networks(symbol)
+        way = next((way for way in ways if way.name == name and way.withdrawals), None)
+        if way is None:
+            raise NetworkUnknown(f"the exchange gives no {symbol} on {name} now")
+        return way
+
+    def _withdraw(self, order: Order, leg: Leg) -> None:
+        home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
+        funds = self.withdrawing(order.account_id)
+        try:
+            funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
+        except (ExchangeRefused, NetworkUnknown) as no:
+            self._stop(order, f"the exchange does not withdraw {leg.quantity.amount} {leg.symbol}: {no.detail}")
+            raise MarketMakingOrderMoved(no.detail, id=order.order_id) from no
+        self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+
+    def confirm(self, order_id: str) -> Standing:
+        """Has the custody got what the exchange has withdrawn? Then it goes to who paid; once that has arrived, the
+        order is returned.
+
+        Raises ReturnUnderway: not yet; ExchangeUnavailable, CustodyUnavailable.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status is not Status.RETURNING or order.needs_person:
+            return standing(order)
+        try:
+            return self._confirmed(order)
+        except (MarketMakingOrderMoved, IncomingMoved, OutgoingMoved):
+            raise ReturnUnderway("the order has just moved") from None
+
+    def _confirmed(self, order: Order) -> Standing:
+        waiting = []
+        for leg in store.legs(self.table, order.order_id, Way.HOME):
+            if leg.status is LegStatus.INTENDED:
+                return self.read(order)
+            if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg):
+                waiting.append(leg.symbol)
+        order = store.existing(self.table, order.order_id)
+        if order.needs_person:
+            return standing(order)
+        if waiting:
+            return self._wait(order, f"{' and '.join(waiting)} not come home")
+        back = [self._pay_back(order, leg) for leg in store.legs(self.table, order.order_id, Way.HOME)]
+        if stuck := [o for o in back if o.needs_person]:
+            return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
+        if any(o.status is not Sent.ARRIVED for o in back):
+            return self._wait(order, "what has come home has not arrived with who paid")
+        at = self.now()
+        after = Status.REFUNDED if order.after_failure else Status.RETURNED
+        self.table.write(
+            store.move(order, after, at, waits_for=None),
+            store.give_room(order.account_id, at),
+            store.event(order, after, "all of it is back with who paid", MACHINE, at),
+        )
+        return standing(store.existing(self.table, order.order_id))
+
+    def _arrived(self, order: Order, leg: Leg) -> bool:
+        """Has the custody received the leg? It is claimed for the order then."""
+        try:
+            told = self.funds(order.account_id).withdrawal(leg.symbol, leg.sent_by, leg.created_at - CLOCKS_DIFFER)
+        except ExchangeWithdrawalUnknown:
+            return False
+        if told.state is WithdrawalState.REFUSED:
+            self._stop(order, f"the exchange has not withdrawn {leg.quantity.amount} {leg.symbol}")
+            raise MarketMakingOrderMoved("the exchange has refused a withdrawal", id=order.order_id)
+        if told.transaction_hash is None:
+            return False
+        found = self._received(leg, told.transaction_hash)
+        if found is None:
+            return False
+        at, arrived = self.now(), found.snapshot.quantity
+        least = EXACT.multiply(EXACT.subtract(leg.quantity.amount, told.fee), CREDITED_MIN)
+        if not least <= arrived.amount <= leg.quantity.amount:
+            said = f"{plain(leg.quantity.amount)} {leg.symbol} were withdrawn, and {plain(arrived.amount)} came home"
+            self._stop(order, said)
+            raise MarketMakingOrderMoved(said, id=order.order_id)
+        self.table.write(
+            custody_store.dispose(found, Disposition.HELD, at, "it came home", order_id=order.order_id),
+            store.move_leg(
+                leg,
+                LegStatus.ARRIVED,
+                at,
+                transaction_hash=told.transaction_hash,
+                arrived=arrived,
+                incoming_id=found.incoming_id,
+            ),
+        )
+        return True
+
+    def _received(self, leg: Leg, hash_: str) -> Incoming | None:
+        """What the custody has received with a chain's transaction, once the poller has taken it."""
+        since = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z"
+        while True:
+            page = self.custody().snapshots(since, leg.quantity.asset_id)
+            for snapshot in page:
+                if snapshot.deposit_hash == hash_ and snapshot.quantity.amount > 0:
+                    found = custody_store.find_incoming(self.table, custody_model.incoming_id(snapshot.snapshot_id))
+                    claimable = (Disposition.EXPECTED, Disposition.PARKED)
+                    return found if found is not None and found.disposition in claimable else None
+            if len(page) < PAGE_MAX or page[-1].created_at == since:
+                return None
+            since = page[-1].created_at
+
+    def _pay_back(self, order: Order, leg: Leg) -> Outgoing:
+        """The transfer of what has come home to who paid, decided if it is not yet."""
+        assert leg.arrived is not None
+        assert order.opponent_id is not None
+        outgoing_id = custody_model.outgoing_id(Kind.HOME, order.order_id, leg.quantity.asset_id)
+        found = custody_store.find_outgoing(self.table, outgoing_id)
+        if found is not None:
+            return found
+        at = self.now()
+        back = Outgoing(
+            outgoing_id=outgoing_id,
+            kind=Kind.HOME,
+            cause=order.order_id,
+            quantity=leg.arrived,
+            to=User(order.opponent_id),
+            status=Sent.INTENDED,
+            created_at=at,
+            updated_at=at,
+            memo=f"MM:{order.order_id}".encode(),
+        )
+        assert leg.incoming_id is not None
+        home = custody_store.incoming(self.table, leg.incoming_id)
+        self.table.write(
+            custody_store.dispose(home, Disposition.WITHDRAWN, at, "on its way to who paid", outgoing_id=outgoing_id),
+            custody_store.intend(back),
+        )
+        return back
+
+    def _wait(self, order: Order, why: str) -> Standing:
+        legs = store.legs(self.table, order.order_id, Way.HOME)
+        if self.now() >= min(leg.created_at for leg in legs) + RETURN_LIMIT:
+            return standing(self._stop(order, f"{why} within an hour"))
+        raise ReturnUnderway(why)
+
+    def _stop(self, order: Order, why: str) -> Order:
+        """Leave it to a person; its status stays."""
+        count("MarketMakingStopped")
+        log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
+        self.table.write(store.stop(order, why, self.now()))
+        return store.existing(self.table, order.order_id)

@@ -1,0 +1,180 @@
+"""Every snapshot is taken once, and something becomes of it: whatever ties, comes late, fails or is killed."""
+
+from contextlib import suppress
+from datetime import timedelta
+from decimal import Decimal
+from itertools import pairwise
+
+import pytest
+
+from common import keys
+from common.domain.custody import store
+from common.domain.custody.model import Disposition, incoming_id
+from common.errors import Unavailable
+from common.gateways.custody import PAGE_MAX, CustodyUnavailable
+from sandbox.mixin.timeline import Lie
+from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
+from tests.market_making.market import ANN, BOB, BTC, ETH, US, Market
+
+
+@pytest.fixture
+def market() -> Market:
+    market = Market()
+    market.poll()
+    return market
+
+
+def dispositions(market: Market) -> dict[str, Disposition]:
+    """Of all that has come in, by the snapshots' ids. Raises IncomingNotFound for what was not taken."""
+    told = market.safe.snapshots(US, None, None, 10**6)
+    return {
+        snapshot.snapshot_id: store.incoming(market.table, incoming_id(snapshot.snapshot_id)).disposition
+        for snapshot in told
+        if snapshot.units > 0
+    }
+
+
+def test_what_came_before_the_first_poll_is_not_the_desks() -> None:
+    market = Market()
+    old = market.pay(ANN, BTC, "1", b"of old")
+    market.pass_time(hours=1)
+    market.poll()
+    assert store.find_incoming(market.table, incoming_id(old.snapshot_id)) is None
+
+
+def test_a_snapshot_is_taken_once(market: Market) -> None:
+    market.pay(ANN, BTC, "1", b"hello")
+    for _ in range(3):
+        market.known.clear()  # another process polls
+        market.poll()
+    assert list(dispositions(market).values()) == [Disposition.REFUNDED]
+    assert len(market.due()) == 1
+
+
+def test_what_comes_while_the_custody_was_down_is_taken_later(market: Market) -> None:
+    market.custody.down = True
+    market.pay(ANN, BTC, "1", b"hello")
+    market.pass_time(hours=1)
+    with pytest.raises(Exception, match="down"):
+        market.poll()
+    market.custody.down = False
+    market.poll()
+    assert list(dispositions(market).values()) == [Disposition.REFUNDED]
+
+
+@pytest.mark.parametrize("number", [400, PAGE_MAX])
+def test_snapshots_of_one_time_are_all_taken(market: Market, number: int) -> None:
+    market.pay(BOB, ETH, "1", b"first")
+    market.safe.timeline.same_next(number)
+    for _ in range(number):
+        market.pay(ANN, BTC, "0.001", b"hello")
+    market.pay(BOB, ETH, "1", b"last")
+    market.poll()
+    assert len(dispositions(market)) == number + 2
+
+
+def test_more_ties_than_a_page_holds_are_taken_by_asset(market: Market) -> None:
+    market.pay(BOB, ETH, "1", b"first")
+    market.safe.timeline.same_next(700)
+    for number in range(700):
+        market.pay(ANN, BTC if number % 2 else ETH, "0.001", b"hello")
+    market.pay(BOB, ETH, "1", b"last")
+    for _ in range(2):
+        market.poll()
+    assert len(dispositions(market)) == 702
+
+
+def test_pages_are_read_to_the_last(market: Market) -> None:
+    for _ in range(2 * PAGE_MAX + 3):
+        market.pay(ANN, BTC, "0.001", b"hello")
+    market.poll()
+    assert len(dispositions(market)) == 2 * PAGE_MAX + 3
+
+
+def test_a_snapshot_that_appears_late_is_taken(market: Market) -> None:
+    market.safe.timeline.late_next(50, 1)
+    market.pay(ANN, BTC, "1", b"late")
+    market.pay(BOB, BTC, "2", b"on time")
+    market.poll()
+    market.pass_time(seconds=51)
+    market.poll()
+    assert len(dispositions(market)) == 2
+
+
+def test_one_that_can_not_be_taken_holds_the_cursor_and_nobody_else(market: Market) -> None:
+    market.pay(ANN, BTC, "1", b"hello")
+    market.pay(BOB, BTC, "2", b"hello")
+    market.safe.timeline.lie_next(Lie.WRONG_AMOUNT, 1)
+    market.poll()
+    assert sum(1 for _ in market.due()) == 1
+    market.pass_time(hours=1)
+    market.poll()
+    assert len(dispositions(market)) == 2
+    for _ in range(3):
+        market.send()
+        market.pass_time(minutes=1)
+    assert market.has(ANN) == {BTC: Decimal(1)}
+
+
+@pytest.mark.parametrize("lie", [Lie.WRONG_AMOUNT, Lie.OTHER_OPPONENT, Lie.TWICE])
+def test_a_slip_of_the_custody_gives_nobody_too_much(market: Market, lie: Lie) -> None:
+    market.pay(BOB, BTC, "5", b"others' money")
+    market.poll()
+    market.pay(ANN, BTC, "1", b"hello")
+    market.safe.timeline.lie_next(lie, 1)
+    for _ in range(4):
+        with suppress(CustodyUnavailable):
+            market.poll()
+        market.send()
+        market.pass_time(minutes=1)
+    assert (market.has(ANN), market.has(BOB)) == ({BTC: Decimal(1)}, {BTC: Decimal(5)})
+
+
+def test_a_transfer_nobody_is_named_for_is_parked(market: Market) -> None:
+    entry = market.safe.entry(US, BTC)
+    market.safe.deposit(BTC, entry.destination, entry.tag, 1000, "hash-1")
+    refund = market.pay(ANN, BTC, "1", b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c")
+    market.poll()
+    found = dispositions(market)
+    assert found.pop(refund.snapshot_id) is Disposition.PARKED
+    assert list(found.values()) == [Disposition.EXPECTED]
+    assert not market.due()
+
+
+def test_our_own_transfer_is_no_ones_payment(market: Market) -> None:
+    market.pay(US, BTC, "1", b"hello")
+    market.poll()
+    assert list(dispositions(market).values()) == [Disposition.EXPECTED]
+
+
+def test_a_poller_that_is_killed_anywhere_loses_nothing() -> None:
+    """At each call to the table the process dies once, or loses its answer; the next one takes the rest, once."""
+    for fault in (CrashBefore, CrashAfter, AnswerLost):
+        for call in range(1, 40):
+            market = Market()
+            market.poll()
+            for number in range(3):
+                market.pay(ANN, BTC, str(number + 1), b"hello")
+            faults = Faults(planned({call: fault()}))
+            market.client = faults.client(market.dynamo)
+            with suppress(Crash, Unavailable):
+                market.poll()
+            market.client = None
+            market.known.clear()
+            market.poll()
+            assert len(dispositions(market)) == len(market.due()) == 3
+
+
+def test_the_cursor_only_moves_forward(market: Market) -> None:
+    reached = []
+    for _ in range(3):
+        market.pay(ANN, BTC, "1", b"hello")
+        market.poll()
+        reached.append(market.dynamo.get_item(TableName="desk", Key=_cursor())["Item"]["told_at"]["S"])
+        market.clock.at -= timedelta(seconds=1)
+    assert all(before <= after for before, after in pairwise(reached))
+
+
+def _cursor() -> dict[str, dict[str, str]]:
+    key = keys.SNAPSHOT_CURSOR()
+    return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}

@@ -1,0 +1,238 @@
+"""An outgoing transfer is sent once, whatever is lost, repeated, refused or lied about."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NoReturn
+
+import pytest
+
+from common.domain import timeline
+from common.domain.custody import store
+from common.domain.custody.model import (
+    INPUTS_MAX,
+    Kind,
+    Outgoing,
+    Shortage,
+    Status,
+    TooManyOutputs,
+    choose,
+    outgoing_id,
+)
+from common.gateways.custody import CustodyRefused, Draft, Output, Sending, User
+from common.money import Quantity
+from sandbox.mixin.fake import FakeCustody
+from tests.market_making.market import ANN, BOB, BTC, US, Market
+
+
+@pytest.fixture
+def market() -> Market:
+    market = Market()
+    market.poll()
+    return market
+
+
+def refund(market: Market, amount: str = "0.5", payer: str = ANN) -> str:
+    """The id of the outgoing transfer that gives a transfer back."""
+    market.pay(payer, BTC, amount, b"hello")
+    market.poll()
+    return next(item.PK for item in market.due())
+
+
+def status(market: Market, sent: str) -> Status:
+    return store.outgoing(market.table, sent).status
+
+
+def test_what_can_not_be_used_goes_back_whole(market: Market) -> None:
+    sent = refund(market)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    assert status(market, sent) is Status.ARRIVED
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+    assert not market.due()
+
+
+def test_an_answer_that_is_lost_sends_nothing_twice(market: Market) -> None:
+    sent = refund(market)
+    market.custody.drop_answer_next("send")
+    market.send()
+    assert status(market, sent) is Status.SENT
+    for _ in range(5):
+        market.pass_time(minutes=3)
+        market.send()
+    assert status(market, sent) is Status.ARRIVED
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+    assert market.custody.calls["send"] == 1
+
+
+def test_what_the_custody_never_got_is_sent_again_as_it_was(market: Market) -> None:
+    sent = refund(market)
+    market.custody.fail_before_next("send")
+    market.send()
+    drafts = store.outgoing(market.table, sent).drafts
+    market.pass_time(minutes=1)
+    market.send()
+    assert market.custody.calls["send"] == 1, "somebody may be sending it"
+    market.pass_time(minutes=2)
+    market.send()
+    market.pass_time(minutes=2)
+    market.send()
+    assert status(market, sent) is Status.ARRIVED
+    assert store.outgoing(market.table, sent).drafts == drafts
+
+
+def test_a_refusal_that_is_the_sendings_waits_for_a_person(market: Market) -> None:
+    sent = refund(market)
+    market.custody.refuse_next()
+    market.send()
+    refused = store.outgoing(market.table, sent)
+    assert (refused.status, refused.needs_person) == (Status.REFUSED, True)
+    assert market.has(ANN) == {}
+
+
+def test_a_refusal_that_is_ours_is_tried_again_with_the_same_outputs(market: Market) -> None:
+    sent = refund(market)
+    market.custody.refuse_next(ours=True)
+    market.send()
+    first = store.outgoing(market.table, sent)
+    assert (first.status, first.attempt) == (Status.INTENDED, 2)
+    market.pass_time(minutes=6)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    second = store.outgoing(market.table, sent)
+    assert (second.status, second.inputs) == (Status.ARRIVED, first.inputs)
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+
+
+def test_a_refused_repeat_is_believed_only_after_ten_minutes(market: Market) -> None:
+    sent = refund(market)
+    market.custody.fail_before_next("send")
+    market.send()
+    market.pass_time(minutes=3)
+    market.custody.refuse_next()
+    market.send()
+    doubtful = store.outgoing(market.table, sent)
+    assert (doubtful.status, doubtful.attempt) == (Status.SENT, 1)
+    market.pass_time(minutes=9)
+    market.send()
+    assert store.outgoing(market.table, sent).attempt == 1
+    market.pass_time(minutes=2)
+    market.send()
+    assert store.outgoing(market.table, sent).attempt == 2
+    market.pass_time(minutes=1)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    assert status(market, sent) is Status.ARRIVED
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+
+
+@dataclass(frozen=True)
+class Liar:
+    """Sends, and says that it has refused to."""
+
+    custody: FakeCustody
+    ours: bool
+
+    def draft(self, sending: Sending) -> Sequence[Draft]:
+        return self.custody.draft(sending)
+
+    def send(self, drafts: Sequence[Draft]) -> NoReturn:
+        self.custody.send(drafts)
+        raise CustodyRefused("insufficient balance", ours=self.ours)
+
+
+@pytest.mark.parametrize("ours", [False, True])
+def test_a_refusal_of_what_was_sent_pays_nobody_twice(market: Market, ours: bool) -> None:
+    sent = refund(market)
+    market.sender = Liar(market.custody, ours)
+    for _ in range(4):
+        market.send()
+        market.pass_time(minutes=6)
+    assert store.outgoing(market.table, sent).needs_person
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+    assert market.custody.calls["send"] == 1
+
+
+def test_no_two_transfers_spend_one_output(market: Market) -> None:
+    """Of equal outputs the first is chosen by both; the second chooses again."""
+    first, second = refund(market, "0.5", ANN), ""
+    market.pay(BOB, BTC, "0.5", b"hello")
+    market.poll()
+    second = next(item.PK for item in market.due() if item.PK != first)
+    market.custody.fail_before_next("send", 2)
+    market.send()
+    inputs = [store.outgoing(market.table, sent).inputs for sent in (first, second)]
+    assert len({output for one in inputs for output in one}) == 2
+    market.pass_time(minutes=3)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    assert market.has(ANN) == market.has(BOB) == {BTC: Decimal("0.5")}
+
+
+def test_a_silent_custody_keeps_nobody_elses_transfer(market: Market) -> None:
+    refund(market, "0.5", ANN)
+    market.pay(BOB, BTC, "0.7", b"hello")
+    market.poll()
+    market.custody.fail_before_next("draft")
+    market.send()
+    assert sorted(status(market, sent) for sent in market.ids_of_due()) == [Status.INTENDED, Status.SENT]
+
+
+def test_the_story_of_a_transfer_is_told(market: Market) -> None:
+    sent = refund(market)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    assert [event.after for event in timeline.of(market.table, sent)] == ["SENT", "ARRIVED"]
+
+
+def output(number: int, amount: str) -> Output:
+    return Output(f"o{number}", Quantity(amount, BTC), "h", number, number)
+
+
+def test_the_smallest_output_that_covers_it_is_spent() -> None:
+    outputs = [output(1, "5"), output(2, "2"), output(3, "1")]
+    assert choose(Kind.REFUND, outputs, Quantity("1.5", BTC)) == (outputs[1],)
+
+
+def test_as_few_outputs_as_can_be_are_spent() -> None:
+    outputs = [output(1, "1"), output(2, "4"), output(3, "3")]
+    assert choose(Kind.REFUND, outputs, Quantity("6", BTC)) == (outputs[1], outputs[2])
+
+
+def test_what_can_not_be_covered_says_how_much_there_is() -> None:
+    with pytest.raises(Shortage, match="5"):
+        choose(Kind.REFUND, [output(1, "5")], Quantity("6", BTC))
+
+
+def test_too_many_outputs_are_merged_first_the_smallest() -> None:
+    outputs = [output(n, "1") for n in range(INPUTS_MAX + 10)]
+    with pytest.raises(TooManyOutputs) as many:
+        choose(Kind.REFUND, outputs, Quantity(INPUTS_MAX + 5, BTC))
+    assert len(many.value.smallest) == INPUTS_MAX
+
+
+def test_small_outputs_are_merged_and_then_sent(market: Market) -> None:
+    for _ in range(INPUTS_MAX + 5):
+        market.safe.pay(BOB, US, BTC, 1_000_000, b"")
+    needed = Quantity(f"0.{INPUTS_MAX + 3}", BTC)
+    whole = Outgoing(
+        outgoing_id(Kind.HOME, "M", BTC),
+        Kind.HOME,
+        "M",
+        needed,
+        User(ANN),
+        Status.INTENDED,
+        market.clock(),
+        market.clock(),
+    )
+    market.table.write(store.intend(whole))
+    for _ in range(8):
+        market.send()
+        market.pass_time(minutes=1)
+    assert status(market, whole.outgoing_id) is Status.ARRIVED
+    assert market.has(ANN) == {BTC: needed.amount}
