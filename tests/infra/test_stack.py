@@ -14,7 +14,7 @@ from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
@@ -282,7 +282,9 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
         assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
         of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
-        for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret, *of_the_custody):
+        of_accounts = (read.trading_keys_secret, read.withdrawing_keys_secret)
+        ours = (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret)
+        for secret in (*ours, *of_the_custody, *of_accounts):
             assert secret
         assert (read.exchange, read.exchange_url, read.bank_url, read.custody_url) == (
             made.environment.exchange,
@@ -333,7 +335,7 @@ def test_functions_with_the_exchanges_key_share_an_asset_of_their_own(staging: S
     """Which of the two it is, `tests/infra/test_bundle.py` says."""
     assets: dict[bool, set[str]] = {True: set(), False: set()}
     for name, function in _functions(staging).items():
-        assets[Secret.EXCHANGE_KEY in GRANTS[name].secrets].add(function["Code"]["S3Key"])
+        assets[bool(GRANTS[name].secrets & EXCHANGE_KEYS)].add(function["Code"]["S3Key"])
     (asking,), (others,) = assets[True], assets[False]
     assert asking != others
 
