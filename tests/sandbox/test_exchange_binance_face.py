@@ -17,7 +17,8 @@ import urllib3
 
 from common import clock
 from common.gateways.exchange import ExchangeOrderUnknown, Side, State, Ticket, client_order_id
-from common.gateways.exchange.ccxt import CcxtExchange, _binance
+from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.ccxt_wire import ccxt_binance
 from common.market import MarketRules
 from common.money import Money, Price, Quantity, fraction_digits
 from local.seed import CATALOGUE, PRICES_BESIDES
@@ -496,7 +497,7 @@ def test_whatever_is_asked_may_be_late(world: World) -> None:
 @pytest.fixture
 def theirs(world: World) -> Any:
     """ccxt's binance as everybody uses it, but for its URLs: with floats, and all that it asks by itself."""
-    client = _binance()({"apiKey": KEYS.api_key, "secret": KEYS.secret, "enableRateLimit": False})
+    client = ccxt_binance()({"apiKey": KEYS.api_key, "secret": KEYS.secret, "enableRateLimit": False})
     client.options |= {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
     client.urls["api"] = {name: re.sub(r"^https://[^/]+", world.url, url) for name, url in client.urls["api"].items()}
     world.now = clock.now()
