@@ -187,7 +187,11 @@ def zip_bytes(say: Say) -> dict[str, int]:
     except CanNotBundle as trouble:
         say(str(trouble))
         return {}
-    return {"plain": _zipped(assets.plain.directory), "with the exchange": _zipped(assets.with_exchange.directory)}
+    return {
+        "plain": _zipped(assets.plain.directory),
+        "with the exchange": _zipped(assets.with_exchange.directory),
+        "with the custody": _zipped(assets.with_custody.directory),
+    }
 
 
 def _zipped(asset: Path) -> int:

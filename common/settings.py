@@ -39,6 +39,9 @@ class Settings:
     bank_url: str
     bank_key_secret: str | None
     bank_webhook_secret: str | None
+    custody_url: str
+    custody_read_secret: str | None  # who may look; and who may spend
+    custody_spend_secret: str | None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -71,6 +74,9 @@ class Settings:
             bank_url=needed("BANK_URL"),
             bank_key_secret=environment.get("BANK_KEY_SECRET") or None,
             bank_webhook_secret=environment.get("BANK_WEBHOOK_SECRET") or None,
+            custody_url=needed("CUSTODY_URL"),
+            custody_read_secret=environment.get("CUSTODY_READ_SECRET") or None,
+            custody_spend_secret=environment.get("CUSTODY_SPEND_SECRET") or None,
         )
 
 

@@ -2,8 +2,10 @@
 
     build/packages-<target>/            what requirements/*.txt install, but for what never ships, trimmed and compiled;
                                         rebuilt when the lock changes
-    build/lambda-<target>/              the packages, common/ and functions/; rebuilt when any of it changes
-    build/lambda-<target>-exchange/     the same with the packages that only the exchange's adapter imports (ccxt)
+    build/lambda-<target>-whole/        the packages, common/ and functions/; rebuilt when any of it changes
+    build/lambda-<target>-exchange/     the same without the packages that only the custody's adapter imports (PyNaCl)
+    build/lambda-<target>-custody/      … without those that only the exchange's imports (ccxt)
+    build/lambda-<target>/              … without either
 
 `/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
 it. The bytecode stands in the place of its source, which does not ship: a traceback names the file and the line, and
@@ -70,19 +72,25 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Assets:
-    """Two, so that a function that asks no exchange is not loaded with the packages for it."""
+    """Several, so that a function that does not ask an exchange, or the custody, is not loaded with the packages for
+    it."""
 
     plain: Bundle
     with_exchange: Bundle
+    with_custody: Bundle
+    whole: Bundle
 
     def for_grant(self, grant: Grant) -> Bundle:
-        """Who may read the exchange's key asks the exchange; nobody else can."""
-        return self.with_exchange if Secret.EXCHANGE_KEY in grant.secrets else self.plain
+        """Who may read an outside system's key asks it; nobody else can."""
+        custody = not grant.secrets.isdisjoint({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+        if Secret.EXCHANGE_KEY in grant.secrets:
+            return self.whole if custody else self.with_exchange
+        return self.with_custody if custody else self.plain
 
     @property
     def digest(self) -> str:
-        """Of both: one is what is in the other."""
-        return self.with_exchange.digest
+        """Of all: the others are what is in the whole."""
+        return self.whole.digest
 
 
 def build(target: Target) -> Assets:
@@ -90,13 +98,17 @@ def build(target: Target) -> Assets:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f".{target}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        packages = packages_of(target)
-        with_exchange = _with_exchange(target, packages)
-        return Assets(_plain(target, with_exchange), with_exchange)
+        whole = _whole(target, packages_of(target))
+        return Assets(
+            plain=_without((*trim.OF_THE_EXCHANGE, *trim.OF_THE_CUSTODY), whole, BUILD / f"lambda-{target}"),
+            with_exchange=_without(trim.OF_THE_CUSTODY, whole, BUILD / f"lambda-{target}-exchange"),
+            with_custody=_without(trim.OF_THE_EXCHANGE, whole, BUILD / f"lambda-{target}-custody"),
+            whole=whole,
+        )
 
 
-def _with_exchange(target: Target, packages: Bundle) -> Bundle:
-    directory = BUILD / f"lambda-{target}-exchange"
+def _whole(target: Target, packages: Bundle) -> Bundle:
+    directory = BUILD / f"lambda-{target}-whole"
     digest = _digest([packages.digest], _sources())
     if _built(directory) != digest:
         with _fresh(directory, digest) as making:
@@ -112,14 +124,13 @@ def _with_exchange(target: Target, packages: Bundle) -> Bundle:
     return Bundle(directory, digest)
 
 
-def _plain(target: Target, with_exchange: Bundle) -> Bundle:
-    directory = BUILD / f"lambda-{target}"
-    digest = _digest(["without", with_exchange.digest], [])
+def _without(packages: Iterable[str], whole: Bundle, directory: Path) -> Bundle:
+    digest = _digest(["without", *packages, whole.digest], [])
     if _built(directory) != digest:
         with _fresh(directory, digest) as making:
-            shutil.copytree(with_exchange.directory, making, copy_function=os.link, dirs_exist_ok=True)
-            for package in trim.OF_THE_EXCHANGE:
-                shutil.rmtree(making / package)
+            shutil.copytree(whole.directory, making, copy_function=os.link, dirs_exist_ok=True)
+            for package in packages:
+                trim.remove(making, package)
     return Bundle(directory, digest)
 
 
@@ -250,4 +261,4 @@ def _fresh(directory: Path, digest: str) -> Iterator[Path]:
 if __name__ == "__main__":
     for wanted in map(Target, sys.argv[1:]):
         assets = build(wanted)
-        print(assets.plain.directory, assets.with_exchange.directory)
+        print(assets.plain.directory, assets.with_exchange.directory, assets.with_custody.directory)

@@ -11,6 +11,7 @@
 | exchange_url           | of the simulator       | https://api.binance.com    |
 | exchange_quote         | USDT                   | what stands for a dollar there: USDT |
 | bank_url               | of the simulator       | the bank's                 |
+| custody_url            | of the simulator       | https://api.mixin.one      |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
@@ -61,6 +62,7 @@ class Environment:
     exchange_quote: str = "USDT"
     exchange_fee_max_bps: str = "200"
     bank_url: str = "https://bank.invalid"  # nobody's: until the bank's is told, payouts wait
+    custody_url: str = "https://api.mixin.one"
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
@@ -100,6 +102,7 @@ class Environment:
             exchange_quote=context("exchange_quote") or cls.exchange_quote,
             exchange_fee_max_bps=context("exchange_fee_max_bps") or cls.exchange_fee_max_bps,
             bank_url=context("bank_url") or cls.bank_url,
+            custody_url=context("custody_url") or cls.custody_url,
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,

@@ -30,6 +30,8 @@ class Secret(StrEnum):
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
+    CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
+    CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
 
 
 @dataclass(frozen=True)

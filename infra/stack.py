@@ -25,6 +25,14 @@ from infra.table import table
 from infra.user_pool import UserPool, user_pool
 
 NAME = "Cryptodesk"
+# By the first deployment: docs/deploy.md
+FILLED_BY_HAND = (
+    Secret.EXCHANGE_KEY,
+    Secret.BANK_KEY,
+    Secret.BANK_WEBHOOK,
+    Secret.CUSTODY_READ,
+    Secret.CUSTODY_SPEND,
+)
 
 
 class CryptodeskStack(Stack):
@@ -87,7 +95,7 @@ class CryptodeskStack(Stack):
         CfnOutput(self, "UserPoolId", value=self.user_pool.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=self.user_pool.client.user_pool_client_id)
         CfnOutput(self, "TableName", value=self.table.table_name)
-        for name in (Secret.EXCHANGE_KEY, Secret.BANK_KEY, Secret.BANK_WEBHOOK):  # to be filled: docs/deploy.md
+        for name in FILLED_BY_HAND:
             title = "".join(part.capitalize() for part in name.split("_"))
             CfnOutput(self, f"{title}Secret", value=_arn(self.secrets[name]))
 
@@ -97,6 +105,8 @@ class CryptodeskStack(Stack):
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
+            Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
+            Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
         }
         if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
@@ -135,6 +145,7 @@ def _variables(
         "EXCHANGE_QUOTE": environment.exchange_quote,
         "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
         "BANK_URL": environment.bank_url,
+        "CUSTODY_URL": environment.custody_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

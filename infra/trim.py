@@ -39,9 +39,6 @@ NOT_SHIPPED = frozenset(
         "aiohttp-fast-zlib",
         "aiosignal",
         "attrs",
-        "base58",
-        "blake3",
-        "cffi",
         "coincurve",
         "cryptography",  # for RSA and Ed25519 keys; ccxt's base imports it for them, so something must stand in
         "frozenlist",
@@ -49,7 +46,6 @@ NOT_SHIPPED = frozenset(
         "orjson",  # where it is missing, ccxt takes the standard library's json
         "propcache",
         "pycparser",
-        "pynacl",
         "uvloop",
         "winloop",
         "yarl",
@@ -58,9 +54,12 @@ NOT_SHIPPED = frozenset(
 )
 # Packages that only ccxt asks for, and ccxt: they ship with the functions that ask an exchange.
 OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
+# What signs and hashes for the custody: it ships with the functions that ask it. Of cffi only that which PyNaCl loads.
+OF_THE_CUSTODY = ("nacl", "blake3", "base58", "_cffi_backend.*")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
+    "cffi",  # what makes bindings; those that are made need its compiled half only
     "dateutil/zoneinfo",
     "pydantic/v1",
     "pydantic/mypy.py",
@@ -151,6 +150,15 @@ def trim(packages: Path) -> None:
     for service, operations in OPERATIONS.items():
         _trim_service(data / service, operations)
     _trim_endpoints(data / "endpoints.json")
+
+
+def remove(packages: Path, name: str) -> None:
+    """One package, or what has a name of that pattern. Raises CanNotTrim where there is nothing of it."""
+    found = list(packages.glob(name))
+    if not found:
+        raise CanNotTrim(f"{name} is not in {packages} any more, so not to be left out")
+    for path in found:
+        _remove(path)
 
 
 def _remove(path: Path) -> None:

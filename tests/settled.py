@@ -24,6 +24,7 @@ ENVIRONMENT: Mapping[str, str] = {
     "EXCHANGE_QUOTE": "USDT",
     "EXCHANGE_FEE_MAX_BPS": "200",
     "BANK_URL": "http://127.0.0.1:1",
+    "CUSTODY_URL": "http://127.0.0.1:1",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_METRICS_DISABLED": "true",
 }

@@ -9,6 +9,7 @@ from typing import Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -65,6 +66,34 @@ def _bank() -> Bank:
 
     here = settings()
     return BaasBank(here.bank_url, aws.secret(_needed("BANK_KEY_SECRET", here.bank_key_secret)).decode())
+
+
+@cache
+def custody() -> Custody:
+    return gated(_custody(), CustodyUnavailable, _ban("mixin"))
+
+
+def _custody() -> Custody:
+    """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
+    from common.gateways.custody.mixin import MixinCustody
+
+    here = settings()
+    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
+    return MixinCustody(here.custody_url, **key)
+
+
+@cache
+def sender() -> Sender:
+    return gated(_sender(), CustodyUnavailable, _ban("mixin"))
+
+
+def _sender() -> Sender:
+    """As `_custody`; its secret has the spend key besides."""
+    from common.gateways.custody.mixin import MixinSender
+
+    here = settings()
+    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
+    return MixinSender(here.custody_url, **key)
 
 
 def prices(ids: Mapping[str, str]) -> Prices:

@@ -11,9 +11,11 @@ import subprocess
 import sys
 import tomllib
 import zipfile
+from dataclasses import asdict
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import botocore
 import botocore.session
@@ -25,20 +27,27 @@ from functions.orders.api import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
-from infra.grants import GRANTS, Secret
+from infra.grants import GRANTS, Grant, Secret
 from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Kind, Symbol, Venue
+from sandbox.mixin.assets import BTC
+from sandbox.mixin.desk import DESK
+from sandbox.mixin.face import MixinFace
+from sandbox.mixin.faults import Faults as CustodyFaults
+from sandbox.mixin.safe import Safe
+from sandbox.mixin.signatures import Member
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
 from tests.doors import NEXT_SECRET
 
 MIB = 1024 * 1024
-ZIP_BYTES_MAX = {  # of the plain asset, and of the one with the packages for the exchange
-    Target.AWS: (5 * MIB, 6 * MIB),
-    Target.EMBEDDED: (6 * MIB, 7 * MIB),
+ZIP_BYTES_MAX = {  # of the plain asset, those with the packages for the exchange and for the custody, and the whole
+    Target.AWS: (5 * MIB, 6 * MIB, 7 * MIB, 8 * MIB),
+    Target.EMBEDDED: (6 * MIB, 7 * MIB, 8 * MIB, 9 * MIB),
 }
+AARCH64 = (183).to_bytes(2, "little")  # in the header of an ELF file
 MAGIC_OF_AWS_PYTHON = (3571).to_bytes(2, "little") + b"\r\n"  # CPython 3.13
 PROJECT: list[str] = tomllib.loads((bundle.ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
 NEVER_CHECKED = (1).to_bytes(4, "little")  # a hash-based .pyc whose source is not looked at
@@ -98,7 +107,7 @@ def _zipped_bytes(folder: Path, into: Path) -> int:
 
 
 def _each(assets: Assets) -> list[Bundle]:
-    return [assets.plain, assets.with_exchange]
+    return [assets.plain, assets.with_exchange, assets.with_custody, assets.whole]
 
 
 def test_the_same_inputs_are_the_same_assets_and_cost_nothing(embedded: Assets) -> None:
@@ -147,11 +156,11 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize("exchange", [False, True], ids=["plain", "exchange"])
-def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp_path: Path, exchange: bool) -> None:
+@pytest.mark.parametrize("kind", ["plain", "with_exchange", "with_custody", "whole"])
+def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp_path: Path, kind: str) -> None:
     handlers = _handlers()
     assert handlers.keys() == GRANTS.keys()
-    asset = embedded.with_exchange if exchange else embedded.plain
+    asset = getattr(embedded, kind)
     called = [handlers[name] for name, grant in GRANTS.items() if embedded.for_grant(grant) is asset]
     (tmp_path / "calls.json").write_text(json.dumps(called))
 
@@ -168,27 +177,49 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
         assert not handler.endswith(".handler") or answer["statusCode"] in (200, 403, 404), answer
 
 
-def test_the_runtime_client_of_the_embedded_aws_is_in_both_assets(embedded: Assets) -> None:
+def test_the_runtime_client_of_the_embedded_aws_is_in_every_asset(embedded: Assets) -> None:
     for asset in _each(embedded):
         _run(asset, "import sys; sys.path.insert(0, ''); import awslambdaric.bootstrap")
 
 
 def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
-    with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) is embedded.with_exchange}
+    having = (embedded.with_exchange, embedded.whole)
+    with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) in having}
     assert with_exchange == {name for name, grant in GRANTS.items() if Secret.EXCHANGE_KEY in grant.secrets}
     assert {"offramp.api", "purchases.place_batch"} <= with_exchange
     assert not {"orders.api", "accounts.api", "operations.api"} & with_exchange
 
 
+@pytest.mark.parametrize(
+    ("secrets", "asset"),
+    [
+        ({Secret.BANK_KEY}, "plain"),
+        ({Secret.EXCHANGE_KEY}, "with_exchange"),
+        ({Secret.CUSTODY_READ}, "with_custody"),
+        ({Secret.CUSTODY_SPEND, Secret.CURSOR_KEY}, "with_custody"),
+        ({Secret.EXCHANGE_KEY, Secret.CUSTODY_READ}, "whole"),
+        ({Secret.EXCHANGE_KEY, Secret.CUSTODY_SPEND}, "whole"),
+    ],
+)
+def test_a_function_gets_the_packages_for_whom_it_has_a_key(embedded: Assets, secrets: set[Secret], asset: str) -> None:
+    assert embedded.for_grant(Grant(table=frozenset(), secrets=frozenset(secrets))) is getattr(embedded, asset)
+
+
 @pytest.mark.parametrize("target", Target)
-def test_the_plain_asset_lacks_what_only_ccxt_asks_for_and_nothing_else(
+def test_an_asset_lacks_what_only_one_adapter_asks_for_and_nothing_else(
     target: Target, embedded: Assets, for_aws: Assets
 ) -> None:
     assets = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target]
-    plain, whole = ({path.name for path in asset.directory.iterdir()} for asset in _each(assets))
+    plain, with_exchange, with_custody, whole = (
+        {path.name for path in asset.directory.iterdir()} for asset in _each(assets)
+    )
     lacking = {_module(package) for package in _asked_for("ccxt") - _asked_for(*_without("ccxt"))}
-    assert whole - plain == set(trim.OF_THE_EXCHANGE) == (lacking & whole)
-    assert plain < whole
+    assert whole - with_custody == with_exchange - plain == set(trim.OF_THE_EXCHANGE) == (lacking & whole)
+    of_the_custody = whole - with_exchange
+    assert of_the_custody == with_custody - plain
+    (backend,) = of_the_custody - {"nacl", "blake3", "base58"}  # what cffi leaves, which PyNaCl loads
+    assert backend.startswith("_cffi_backend.")
+    assert with_custody | with_exchange == whole
 
 
 def _without(package: str) -> set[str]:
@@ -322,8 +353,12 @@ def test_the_assets_for_aws_are_for_its_python_and_its_processor(for_aws: Assets
         compiled = list(asset.directory.rglob("*.pyc"))
         assert len(compiled) > 300
         assert {path.read_bytes()[:8] for path in compiled} == {MAGIC_OF_AWS_PYTHON + NEVER_CHECKED}
-        (native,) = asset.directory.rglob("*.so")
-        assert f"cpython-{AWS_PYTHON.replace('.', '')}-aarch64" in native.name
+        natives = list(asset.directory.rglob("*.so"))
+        assert {native.read_bytes()[18:20] for native in natives} == {AARCH64}
+        assert {native.name.partition(".")[2].partition("-linux")[0] for native in natives} <= {
+            f"cpython-{AWS_PYTHON.replace('.', '')}-aarch64",
+            "abi3.so",  # for any Python
+        }
         assert not (asset.directory / "bootstrap").exists()
         assert _zipped_bytes(asset.directory, tmp_path / "aws.zip") <= size_max
 
@@ -368,7 +403,6 @@ def test_the_trimmed_pydantic_refuses_in_the_words_of_the_whole(embedded: Assets
 _IMPORTED_AS = {
     "aiohttp-fast-zlib": "aiohttp_fast_zlib",
     "attrs": "attr",
-    "cffi": "_cffi_backend*",
     "zlib-ng": "zlib_ng",
 }
 
@@ -377,7 +411,7 @@ _IMPORTED_AS = {
 def test_what_ccxt_asks_for_and_we_do_not_need_is_not_installed(
     target: Target, embedded: Assets, for_aws: Assets
 ) -> None:
-    asset = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target].with_exchange.directory
+    asset = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target].whole.directory
     for package in trim.NOT_SHIPPED:
         assert not list(asset.glob(package)), package
         assert not list(asset.glob(_IMPORTED_AS.get(package, package))), package
@@ -484,6 +518,37 @@ def test_a_ticker_is_asked_for_without_the_exchanges_packages_and_key(embedded: 
             url = f"{face.url}/AP" if exchange == "alphapoint" else face.url
             environment = {**settled.ENVIRONMENT, "EXCHANGE": exchange, "EXCHANGE_URL": url}
             assert _run(embedded.plain, code, **environment).split() == ["99", "101"]
+
+
+def test_money_is_sent_with_nothing_but_the_asset(embedded: Assets) -> None:
+    safe, receiver = Safe(clock.now), str(UUID(int=1))
+    safe.join(receiver, DESK.app_id)
+    safe.pay(receiver, DESK.app_id, BTC.asset_id, 50_000_000)
+    code = (
+        "import sys; sys.path.insert(0, ''); import json\n"
+        "from common.gateways.custody import Sending, User\n"
+        "from common.gateways.custody.mixin import MixinCustody, MixinSender\n"
+        "from common.money import Quantity\n"
+        "url, keystore, asset_id, receiver, request_id = sys.argv[1:]\n"
+        "key = json.loads(keystore)\n"
+        "sender = MixinSender(url, **key)\n"
+        "del key['spend_private_key']\n"
+        "custody = MixinCustody(url, **key)\n"
+        "inputs = tuple(custody.outputs(asset_id))\n"
+        "drafts = sender.draft(Sending(request_id, Quantity('0.3', asset_id), User(receiver), inputs))\n"
+        "sender.send(drafts)\n"
+        "print(custody.transaction(request_id).state)\n"
+    )
+    face = MixinFace(safe, [Member.of(DESK)], CustodyFaults(clock.now), clock.now)
+    with serve(face.decide, name="mixin") as running:
+        told = (running.url, json.dumps(asdict(DESK)), BTC.asset_id, receiver, str(UUID(int=2)))
+        assert _run(embedded.with_custody, code, *told).split() == ["SPENT"]
+    assert safe.balances(receiver) == {BTC.asset_id: 30_000_000}
+
+
+def test_a_package_that_is_not_there_can_not_be_left_out(tmp_path: Path) -> None:
+    with pytest.raises(trim.CanNotTrim, match="nacl is not in"):
+        trim.remove(tmp_path, "nacl")
 
 
 def test_a_package_that_has_changed_stops_the_build(tmp_path: Path) -> None:

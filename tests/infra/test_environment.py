@@ -36,7 +36,7 @@ def test_pages_are_listed_with_commas() -> None:
     assert _read().docs_origins == ()
 
 
-def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
+def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
     assert (_read().exchange, _read().exchange_url, _read().exchange_quote) == (
         "binance",
         "https://api.binance.com",
@@ -44,8 +44,9 @@ def test_the_exchange_and_the_bank_are_the_real_ones_unless_said() -> None:
     )
     assert _read().exchange_fee_max_bps == "200"
     assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
+    assert _read().custody_url == "https://api.mixin.one"
     told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
-    told |= {"exchange_fee_max_bps": "50"}
+    told |= {"exchange_fee_max_bps": "50", "custody_url": "http://c:3"}
     read = _read(environment="production", **told)
     assert {name: getattr(read, name) for name in told} == told
 

@@ -281,12 +281,14 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert read.customer_deposits == (environment is not EnvironmentName.PRODUCTION)
         assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
         assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
-        for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret):
+        of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
+        for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret, *of_the_custody):
             assert secret
-        assert (read.exchange, read.exchange_url, read.bank_url) == (
+        assert (read.exchange, read.exchange_url, read.bank_url, read.custody_url) == (
             made.environment.exchange,
             made.environment.exchange_url,
             made.environment.bank_url,
+            made.environment.custody_url,
         )
 
 
