@@ -82,6 +82,7 @@ from tests.gateways.mixin import (
     uuid,
     view,
 )
+from tests.gateways.wire import Wire, http
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGISTER, SEND, KEYS = "/safe/transaction/requests", "/safe/transactions", "/safe/keys"
@@ -191,6 +192,12 @@ def test_the_path_of_the_address_is_asked_and_signed() -> None:
 def test_an_answer_to_another_request_is_not_believed() -> None:
     other = Answer(200, json.dumps(data([])), {"X-Request-Id": uuid(1)})
     not_believed(lambda custody: custody.outputs(BTC), {"/safe/outputs": other})
+
+
+def test_an_answer_that_does_not_say_to_what_can_not_be_read() -> None:
+    with Wire(http(data([]))) as wire, pytest.raises(CustodyUnavailable) as refusal:
+        custody_at(wire.url).outputs(BTC)
+    assert refusal.value.facts == {"what": "garbage"}
 
 
 @pytest.mark.parametrize(
@@ -555,7 +562,10 @@ def test_money_is_sent_to_our_own_address_on_a_chain() -> None:
     assert (asked.method, asked.json) == ("POST", {"members": [APP], "threshold": 1, "chain_id": BTC})
 
 
-@pytest.mark.parametrize("told", [entry(), [entry(), entry()], [entry(is_primary=False, destination="old"), entry()]])
+@pytest.mark.parametrize(
+    "told",
+    [entry(), [entry(), entry()], [entry(is_primary=None)], [entry(is_primary=False, destination="old"), entry()]],
+)
 def test_of_several_addresses_the_primary_one_is_taken(told: object) -> None:
     with reading({"/safe/deposit/entries": told}) as (custody, _):
         assert custody.deposit_address(BTC) == Address("bc1qdesk")
