@@ -212,7 +212,7 @@ def test_an_answer_that_does_not_say_to_what_can_not_be_read() -> None:
         "[]",
     ],
 )
-@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize("status", [200, 201, 202])
 def test_what_is_neither_an_answer_nor_an_error_can_not_be_read(status: int, body: str) -> None:
     with reading({LOOK: Answer(status, body)}) as (custody, _), pytest.raises(CustodyUnavailable) as refusal:
         custody.transaction(REQUEST)
@@ -711,6 +711,10 @@ SMALL = Quantity("0.000000001", BTC)
         (replace(TRANSFER, quantity=Quantity(0, BTC)), "not above zero"),
         (replace(TRANSFER, quantity=Quantity("-0.1", BTC)), "not above zero"),
         (replace(TRANSFER, quantity=SMALL), "no amount"),
+        (replace(TRANSFER, quantity=Quantity("1E+999", BTC)), "no amount"),
+        (replace(TRANSFER, inputs=(owned("0.5"), owned("1E+999", number=2))), "no amount"),
+        (replace(TRANSFER, inputs=(owned("0.500000001"),)), "not above zero"),
+        (replace(WITHDRAWAL, fee=Quantity("1E+999", BTC)), "no amount"),
         (replace(TRANSFER, quantity=Quantity("0.100000001", BTC)), "not above zero"),
         (replace(TRANSFER, quantity=Quantity("0.5", "BTC")), "not all in"),
         (replace(TRANSFER, extra=bytes(257)), "bytes of extra"),
