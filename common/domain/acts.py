@@ -41,7 +41,8 @@ PRICE_TRADED = "TRADED"
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
-    attempt of its payout that was counted last, `exchange_order` the one that it placed last."""
+    attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
+    the one that it placed last."""
 
     row: Key
     status: str | None
@@ -52,6 +53,7 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
+    account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
 
 

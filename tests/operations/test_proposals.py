@@ -616,7 +616,8 @@ class TestApprovals:
         assert acts[0] == "work approve-payout"
         proposed = self.approve(desk, order_id)
         assert proposed.says == (
-            "another operator than otto confirms it; then it may be paid: $10089.90 to the client rich-bank of rich"
+            "another operator than otto confirms it; then it may be paid: $10089.90 to the account acc-rich of the "
+            "client rich-bank of rich"
         )
         desk.run(days=1)
         assert attempts(desk, order_id) == []
@@ -626,13 +627,13 @@ class TestApprovals:
         desk.run()
         assert status(desk, order_id) == "FILLED"
         told = [event for event in desk.operations.story(order_id).events if event.actor == "otto and olga"]
-        assert [event.reason for event in told] == ["approved: $10089.90 may be paid"]
+        assert [event.reason for event in told] == ["approved: $10089.90 may be paid to acc-rich"]
 
     def test_a_proposal_without_a_reference_has_none(self, desk: Desk, order_id: str) -> None:
         proposed = self.approve(desk, order_id)
         story = desk.operations.story(proposed.id)
         assert story.proposal is not None
-        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90")
+        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90, account acc-rich")
         assert confirm(desk, proposed.id).done
         desk.run()
 
