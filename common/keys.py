@@ -23,6 +23,7 @@ table of this page, and the table that is deployed.
 | exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
 | exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
 | payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
+| adjustment_id     | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |           |                    |                                    |
 | bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
 | reconciliation    | {username}                                      | RECONCILIATION                 |                    | books     |                    | OpenWork                           |
 | event             | {order_id}                                      | EVENT#{at}#{n}                 |                    |           |                    |                                    |
@@ -210,6 +211,8 @@ EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
+# An adjustment of the bank is that of one attempt.
+ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
@@ -241,6 +244,7 @@ SCHEMA = [
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,
     PAYOUT_ATTEMPT,
+    ADJUSTMENT_ID,
     BANK_EVENT,
     RECONCILIATION,
     EVENT,

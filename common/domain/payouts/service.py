@@ -26,7 +26,7 @@ from common.domain.payouts.model import (
     next_stage,
     paid_facts,
 )
-from common.domain.payouts.store import AttemptMoved
+from common.domain.payouts.store import AdjustmentTaken, AttemptMoved
 from common.domain.timeline import BANK, MACHINE
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.log import count, log
@@ -263,13 +263,17 @@ class Payouts:
                 self.table.write(*self.rejected(payout, attempt, told, why, ours=ours))
         except AttemptMoved:
             log.info("decided meanwhile", extra={"order_id": payout.order_id})
+        except AdjustmentTaken as taken:
+            warn_of_misfit(attempt.reference_id, taken.detail)
+            return self._doubted(payout, attempt, taken.detail)
         return self.read(payout.order_id)
 
     def paid(self, payout: Payout, attempt: Attempt, told: Adjustment) -> list[Write]:
-        """What it means that the bank has paid a pending attempt. Refused with AttemptMoved."""
+        """What it means that the bank has paid a pending attempt. Refused with AdjustmentTaken, AttemptMoved."""
         at, owner, amount = self.now(), payout.owner, payout.amount
         reason = f"attempt {attempt.number} paid, adjustment {told.adjustment_id}"
         return [
+            store.claim(attempt, told.adjustment_id, at),
             store.decide(attempt, AttemptStatus.COMPLETED, at, told, ""),
             store.pay(payout, attempt.number, at),
             ledger.settle(owner, amount, amount, at),
@@ -281,10 +285,11 @@ class Payouts:
         self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
     ) -> list[Write]:
         """What it means that a pending attempt will never be paid; `ours`: for what is the desk's own, which uses up no
-        attempt of the customer's. Refused with AttemptMoved."""
+        attempt of the customer's. Refused with AdjustmentTaken, AttemptMoved."""
         at = self.now()
         next_at = None if ours else at + back_off(attempt.number - payout.uncounted, self.back_off)
         return [
+            *([] if told is None else [store.claim(attempt, told.adjustment_id, at)]),
             store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
             store.pause(payout, attempt.number, at, next_at, why, counts=not ours),
             store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),

@@ -11,7 +11,7 @@ from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
-from common.domain.payouts.store import AttemptMoved
+from common.domain.payouts.store import AdjustmentTaken, AttemptMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, decided, proposal_id_of
 from common.domain.proposals.store import AlreadyProposed
@@ -143,6 +143,8 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
+        except AdjustmentTaken as taken:
+            raise NotProposable(taken.detail, id=after.subject) from None
         except (AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 
