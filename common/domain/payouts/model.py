@@ -271,6 +271,12 @@ def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
 
 
+def next_attempt(payout: Payout, latest: Attempt | None) -> int | None:
+    """The number of the attempt that its machine begins once nothing is in its way; None where it begins none."""
+    begins = is_decidable(payout, latest) and payout.status != payout.kind.failed and not is_exhausted(payout)
+    return payout.attempts + 1 if begins else None
+
+
 def is_approvable(payout: Payout) -> bool:
     """Does it wait for two operators to approve it?"""
     return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)

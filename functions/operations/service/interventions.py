@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from common.domain import acts, audit, clients, work
+from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import FEE_PRECISION, Asset, Listing, NothingToConfirm
 from common.domain.clients import Client
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
-from common.domain.payouts.model import EventOutcome
+from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.money import Price
@@ -36,7 +37,8 @@ class Interventions:
             raise model.NothingWaits("it waits for nothing", id=thing_id)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
-        if not acts.machine_decides(self.operations.case(item)):
+        case = self.operations.case(item)
+        if not acts.machine_decides(case):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
         execution = self.operations.execution(item)
         if execution is not None and execution.status == RUNNING:
@@ -48,7 +50,7 @@ class Interventions:
             restarted = work.find(self.operations.table, PrimaryKey(item.PK, item.SK))
             if restarted is not None:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
-        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
+        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
     def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
@@ -166,6 +168,12 @@ class Interventions:
             entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
             self.operations.table.write(clients.save(client, before), audit.entry(entry))
         return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
+
+
+def _begins(case: Case) -> str:
+    """What the machine would send: whoever redrives it should not take that for a question to the bank."""
+    number = None if case.payout is None else next_attempt(case.payout, case.latest)
+    return "" if number is None or case.payout is None else f" with attempt {number} to pay ${case.payout.amount}"
 
 
 def _traded(asset: Asset) -> str:
