@@ -20,7 +20,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
     AccountExists,
@@ -338,12 +338,11 @@ TOLD: dict[str, Told] = {
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, ClientMoved),
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
                 "username": "ann",
-                "account_id": "acc-ann",
                 "status": "BLOCKED",
                 "reason": "his account is looked into, ticket 4716",
             },

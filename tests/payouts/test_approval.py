@@ -30,6 +30,7 @@ from tests.seen import (
     moves,
     overdue,
     paid,
+    save_client,
     status,
     waits_for_person,
 )
@@ -57,7 +58,7 @@ def approve(desk: Desk, order_id: str, account_id: str = "acc-rich") -> None:
 def move_account(desk: Desk, account_id: str = "acc-new") -> None:
     """An operator changes where the customer is paid."""
     rich = Client("rich-bank", ClientKind.BANKING, RICH, ClientStatus.ACTIVE, desk.clock(), account_id)
-    desk.interventions.save_client(rich, "he has moved", "olga", dry_run=False)
+    save_client(desk, rich, "he has moved", "olga")
 
 
 def propose(desk: Desk, order_id: str) -> OperatorOutcome:

@@ -47,6 +47,7 @@ from tests.seen import (
     overdue,
     paid,
     raw,
+    save_client,
     status,
     told,
     waits_for_person,
@@ -474,7 +475,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
-    desk.interventions.save_client(moved, "he has moved", "olga", dry_run=False)
+    save_client(desk, moved, "he has moved", "olga")
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert "account has changed" in (waits_for_person(desk, order.order_id) or "")
