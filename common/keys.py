@@ -211,7 +211,7 @@ EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
-# An adjustment of the bank is that of one attempt.
+# An adjustment of the bank is that of one payment of ours.
 ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")

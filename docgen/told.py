@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -113,7 +114,7 @@ TOLD: dict[str, Told] = {
     "users": Told(_FOUND),
     "credit": Told(
         {200: "credited, or it was already"},
-        (UserNotFound, AccountNotFound),
+        (UserNotFound, AdjustmentTaken, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),

@@ -208,7 +208,7 @@ class _Books:
     def misadjusted(self) -> Iterable[str]:
         """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
         claims = self.by_kind["adjustment_id"]
-        claimed = {unquote(claim["PK"].removeprefix("ADJUSTMENT#")): claim["reference_id"] for claim in claims}
+        claimed = {unquote(claim["PK"].removeprefix("ADJUSTMENT#")): claim["ours"] for claim in claims}
         for attempt in self.by_kind["payout_attempt"]:
             told = attempt.get("adjustment_id")
             reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"

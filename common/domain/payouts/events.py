@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from common.domain import adjustments
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.payouts import store
 from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
 from common.domain.payouts.service import Payouts, misfit, warn_of_misfit
-from common.domain.payouts.store import AdjustmentTaken, AttemptMoved, BankEventItem, EventSeen
+from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.log import count, log
@@ -80,10 +82,8 @@ class BankEvents:
         event = store.event_of(parked)
         if event is None:
             return Meaning(EventOutcome.PARKED, parked.why)
-        attempt = store.by_reference(self.payouts.table, event.adjustment.reference_id)
-        adjustment_id = event.adjustment.adjustment_id
-        taken = None if attempt is None else store.taken(self.payouts.table, attempt, adjustment_id)
-        return self._meaning(event, taken)
+        told = event.adjustment
+        return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
 
     def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> EventOutcome:
         """Try to place a parked event again. It stays parked, without the entry, when it still can not be placed.
@@ -168,7 +168,8 @@ class BankEvents:
             if doubt is None:
                 # What operators have decided by another paper is that of this adjustment from now on.
                 unnamed = attempt.paid is not None and paid != ZERO
-                claim = [store.claim(attempt, told.adjustment_id, self.payouts.now())] if unnamed else []
+                now = self.payouts.now()
+                claim = [adjustments.claim(told.adjustment_id, told.reference_id, now)] if unnamed else []
                 return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already", claim)
         why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:

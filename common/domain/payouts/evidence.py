@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from common.domain import limits
+from common.domain import adjustments, limits
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
@@ -36,7 +36,7 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
     )
     reason = f"attempt {attempt.number}: the bank has paid ${evidence.paid}, reference {evidence.reference}"
     writes = [
-        store.claim(attempt, evidence.reference, at),
+        adjustments.claim(evidence.reference, attempt.reference_id, at),
         store.decide(attempt, AttemptStatus.COMPLETED, at, told, "", paid=evidence.paid),
         store.pay(payout, attempt.number, at),
         ledger.settle(owner, held, spent, at),

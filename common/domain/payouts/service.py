@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from common.domain import clients
+from common.domain import adjustments, clients
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
@@ -26,7 +27,7 @@ from common.domain.payouts.model import (
     next_stage,
     paid_facts,
 )
-from common.domain.payouts.store import AdjustmentTaken, AttemptMoved
+from common.domain.payouts.store import AttemptMoved
 from common.domain.timeline import BANK, MACHINE
 from common.gateways.bank import Adjustment, AdjustmentUnknown, Bank, BankRefused, BankUnavailable, State
 from common.log import count, log
@@ -273,7 +274,7 @@ class Payouts:
         at, owner, amount = self.now(), payout.owner, payout.amount
         reason = f"attempt {attempt.number} paid, adjustment {told.adjustment_id}"
         return [
-            store.claim(attempt, told.adjustment_id, at),
+            adjustments.claim(told.adjustment_id, attempt.reference_id, at),
             store.decide(attempt, AttemptStatus.COMPLETED, at, told, ""),
             store.pay(payout, attempt.number, at),
             ledger.settle(owner, amount, amount, at),
@@ -289,7 +290,7 @@ class Payouts:
         at = self.now()
         next_at = None if ours else at + back_off(attempt.number - payout.uncounted, self.back_off)
         return [
-            *([] if told is None else [store.claim(attempt, told.adjustment_id, at)]),
+            *([] if told is None else [adjustments.claim(told.adjustment_id, attempt.reference_id, at)]),
             store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
             store.pause(payout, attempt.number, at, next_at, why, counts=not ours),
             store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),

@@ -31,7 +31,7 @@ from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
-from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
 
@@ -82,10 +82,6 @@ class AttemptItem(Item, discriminator=keys.PAYOUT_ATTEMPT.entity):
     paid_amount = DecimalAttribute(null=True)  # where two operators say it
 
 
-class AdjustmentIdItem(Item, discriminator=keys.ADJUSTMENT_ID.entity):
-    reference_id = UnicodeAttribute()  # of the attempt whose it is
-
-
 class BankEventItem(work.OpenWork, discriminator=keys.BANK_EVENT.entity):
     """An event of the bank, once for each webhook id: what deduplicates it, and what is parked."""
 
@@ -116,10 +112,6 @@ class EventDecided(Refusal):
 
 class AttemptMoved(Refusal):
     """The attempt, or its order, is not as it was read: read again."""
-
-
-class AdjustmentTaken(Refusal):
-    """The bank's adjustment is that of another attempt of ours."""
 
 
 # Reading
@@ -304,34 +296,6 @@ def decide(
         when=rule,
         otherwise=AttemptMoved("the attempt is decided, or sent by somebody else"),
     )
-
-
-def claim(attempt: Attempt, adjustment_id: str, at: datetime) -> Write:
-    """The bank's adjustment is this attempt's, and no other's. Refused with AdjustmentTaken. Goes before what is
-    decided by it: of one that is another's nothing is believed."""
-    ours = AdjustmentIdItem(
-        *_adjustment_key(adjustment_id), reference_id=attempt.reference_id, created_at=at, updated_at=at
-    )
-
-    def taken(old: RawItem | None) -> Refusal:
-        assert old is not None
-        return _taken(attempt, adjustment_id, AdjustmentIdItem.from_raw_data(dict(old)).reference_id)
-
-    same = AdjustmentIdItem.reference_id == attempt.reference_id
-    return Write.put(ours, when=AdjustmentIdItem.PK.does_not_exist() | same, otherwise=taken)
-
-
-def taken(table: Table, attempt: Attempt, adjustment_id: str) -> AdjustmentTaken | None:
-    """What a claim would be refused with now."""
-    item = table.get(AdjustmentIdItem, _adjustment_key(adjustment_id), consistent=True)
-    if item is None or item.reference_id == attempt.reference_id:
-        return None
-    return _taken(attempt, adjustment_id, item.reference_id)
-
-
-def _taken(attempt: Attempt, adjustment_id: str, whose: str) -> AdjustmentTaken:
-    why = f"the bank tells of adjustment {adjustment_id} for {attempt.reference_id}, and it is that of {whose}"
-    return AdjustmentTaken(why, id=attempt.order_id)
 
 
 def _sent_as_read(attempt: Attempt) -> Condition:
@@ -711,11 +675,6 @@ def _order(payout: Payout) -> PayableItem:
 
 def _attempt_key(order_id: str, number: int) -> keys.PrimaryKey:
     return keys.PAYOUT_ATTEMPT(order_id=order_id, attempt=f"{number:02d}")
-
-
-def _adjustment_key(adjustment_id: str) -> keys.PrimaryKey:
-    """The bank's own may hold a `#`, which no part of a key may."""
-    return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))
 
 
 def _attempt(item: AttemptItem) -> Attempt:

@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import acts, audit, timeline, work
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
-from common.domain.payouts.store import AdjustmentTaken, AttemptMoved
+from common.domain.payouts.store import AttemptMoved
 from common.domain.proposals import store as proposals
 from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, decided, proposal_id_of
 from common.domain.proposals.store import AlreadyProposed
