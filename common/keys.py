@@ -22,6 +22,7 @@ table of this page, and the table that is deployed.
 | member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
 | exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
 | exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
+| stray_order       | {stray_id}                                      | STRAY                          | N…                 | strays    |                    | OpenWork                           |
 | payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
 | adjustment_id     | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |           |                    |                                    |
 | bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
@@ -210,6 +211,7 @@ MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
+STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="N", backlog="strays")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 # An adjustment of the bank is that of one payment of ours.
 ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
@@ -243,6 +245,7 @@ SCHEMA = [
     MEMBER,
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,
+    STRAY_ORDER,
     PAYOUT_ATTEMPT,
     ADJUSTMENT_ID,
     BANK_EVENT,
@@ -261,8 +264,8 @@ SCHEMA = [
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
-# Those in which something may wait for a person: what its machine leaves to one, proposals, and books that differ.
-FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog}))
+# Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays.
+FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog, STRAY_ORDER.backlog}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 

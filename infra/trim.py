@@ -39,6 +39,8 @@ NOT_SHIPPED = frozenset(
         "aiohttp-fast-zlib",
         "aiosignal",
         "attrs",
+        "base58",
+        "blake3",
         "cffi",
         "coincurve",
         "cryptography",  # for RSA and Ed25519 keys; ccxt's base imports it for them, so something must stand in
@@ -47,6 +49,7 @@ NOT_SHIPPED = frozenset(
         "orjson",  # where it is missing, ccxt takes the standard library's json
         "propcache",
         "pycparser",
+        "pynacl",
         "uvloop",
         "winloop",
         "yarl",

@@ -141,6 +141,14 @@ class Desk:
         """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""
         self.invoke(TEND_MARKET)
 
+    def confirm_first_prices(self) -> None:
+        """Those that the exchange has no market for, or not yet. Raises SeedingFailed."""
+        with self.http(OPERATOR) as http:
+            for stopped in _ok(http.get("/operations/prices")).json()["items"]:
+                if stopped["price"] is None:
+                    confirmed = {"price": stopped["unconfirmed_price"], **_BECAUSE}
+                    _ok(http.post(f"/operations/prices/{stopped['asset_id']}/confirm", json=confirmed))
+
     def invoke(self, function: str) -> None:
         """Do at once what the clock does every now and then. Raises SeedingFailed."""
         answer = self.environment.functions.invoke(FunctionName=function, Payload=b"{}")
@@ -171,6 +179,7 @@ def seed(desk: Desk) -> list[str]:
     if missing or any(listings[a].quote is None or listings[a].stale(clock.now()) for a in CATALOGUE):
         _quote_more(desk.environment)
         desk.tend_market()
+        desk.confirm_first_prices()
         done.append("prices")
     return done
 

@@ -185,7 +185,8 @@ class _Books:
         )
 
     def misfilled(self) -> Iterable[str]:
-        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's."""
+        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only
+        operators are believed beyond the band, and nobody beyond its limit."""
         claimed = {
             item["PK"]: (item["order_id"], f"VENUE#{item['number']}") for item in self.by_kind["exchange_order_id"]
         }
@@ -200,6 +201,8 @@ class _Books:
             if not 0 <= executed <= order["quantity"]:
                 yield f"{name} has executed {executed} of {order['quantity']}"
             low, high = order["lowest_price"] * executed, order["highest_price"] * executed
+            if order["order_state"] == "BY_EVIDENCE":
+                low, high = (Decimal(0), high) if order["buys"] else (low, Decimal("Infinity"))
             if not low - CENT <= gross <= high + CENT or (not executed and gross):
                 yield f"{name} is booked for {gross}: {low} to {high} can be"
             if abs(order["fee_amount"]) > gross * order["fee_max_bps"] / 10_000 + CENT:

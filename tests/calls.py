@@ -12,6 +12,7 @@ from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
+from tests.seen import a_stray
 
 OPERATIONS = "/operations/"
 PARKED = "evt_of_nothing_that_we_sent"
@@ -29,6 +30,7 @@ class World:
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
+    `stray` is nobody's.
     """
 
     desk: Desk
@@ -49,6 +51,7 @@ class World:
     claimed: str
     large: str
     proposal: str
+    stray: str
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -117,6 +120,7 @@ class World:
             claimed=claimed,
             large=large,
             proposal=_proposed(desk, claimed),
+            stray=a_stray(desk, overdue),
         )
 
 
@@ -219,6 +223,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
         body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
     ),
+    Route("POST", "/operations/strays/{stray_id}/close"): Call(body=_BECAUSE, thing="stray"),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
     Route("GET", "/operations/parked"): Call(),
@@ -263,7 +268,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
-        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id"), named),
+        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -16,6 +16,7 @@ from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
+from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.payouts.model import (
     CASH_OUT,
     KINDS,
@@ -134,6 +135,10 @@ def _may_void_batch(case: Case) -> bool:
     return case.status is not None and may_void_batch(case.status, case.exchange_order, case.now)
 
 
+def _may_close_stray(case: Case) -> bool:
+    return case.status == Stray.STRAY
+
+
 def _may_redrive(case: Case) -> bool:
     return case.waits and machine_decides(case) and not case.runs
 
@@ -233,6 +238,13 @@ ACTS: tuple[Act, ...] = (
         "POST /operations/batches/{id}/void",
         "refund a batch that can not be bought, or be done with an order that turned up",
         _may_void_batch,
+    ),
+    Act(
+        keys.STRAY_ORDER,
+        "strays close",
+        "POST /operations/strays/{id}/close",
+        "what it has executed at the exchange is seen to",
+        _may_close_stray,
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),

@@ -31,6 +31,7 @@ PARTS = {
     "exchange": "binance",
     "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
+    "stray_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
 }
 
@@ -95,7 +96,7 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
     # The bank's ids are its own, and an account is named by its username.

@@ -18,6 +18,7 @@ from common.pages import LIMIT_DEFAULT
 from common.wire import (
     AmountOrZero,
     DollarsOrZero,
+    FeesInCoins,
     InstantText,
     OneOf,
     OperatorAct,
@@ -30,6 +31,7 @@ from functions.operations.service import Story
 from functions.operations.wiring import interventions, operations, proposals
 
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
+StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 
 
@@ -121,6 +123,7 @@ class OrderDecisionRequest(OperatorAct):
     executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
     gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
     fee: Annotated[DollarsOrZero, Field(description="of the exchange, in dollars")] = Decimal(0)
+    fees_in_coins: Annotated[FeesInCoins | None, Field(description="of the exchange, in these coins or others")] = None
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
@@ -169,6 +172,8 @@ def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
 def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
     told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
+    if body.fees_in_coins is not None:
+        told["fees_in_coins"] = body.fees_in_coins
     return _propose("work decide-order", thing_id, told, body.reference, body)
 
 
@@ -190,6 +195,11 @@ def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
     return done(proposals().dismiss, proposal_id, body)
+
+
+@app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
+def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().close_stray, stray_id, body)
 
 
 def _propose(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from common import keys
 from common.domain import acts, audit, clients, work
 from common.domain.acts import Case
 from common.domain.audit import AuditEntry
@@ -19,6 +20,9 @@ from common.domain.catalogue.model import (
     NothingToConfirm,
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.exchange_orders import strays
+from common.domain.exchange_orders.strays import Status as Stray
+from common.domain.exchange_orders.strays import StrayMoved
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
@@ -70,6 +74,27 @@ class Interventions:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
+
+    def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """A person has dealt with a stray order at the exchange. A repeat changes nothing.
+
+        Raises NothingKnown, Busy.
+        """
+        item = self.operations.known(stray_id)
+        if item.row is not keys.STRAY_ORDER:
+            raise model.NothingKnown(f"{stray_id} is no stray order", id=stray_id)
+        done = OperatorOutcome.repeat(stray_id, Stray.DEALT_WITH, "it is dealt with already; nothing to do")
+        if item.status != Stray.STRAY:
+            return done
+        if not dry_run:
+            now = self.operations.now()
+            entry = audit.entry(AuditEntry(now, operator, "strays close", stray_id, reason))
+            try:
+                self.operations.table.write(*strays.deal_with(stray_id, reason, operator, now), entry)
+            except StrayMoved:
+                return done
+        says = "nobody looks at it any more"
+        return OperatorOutcome(stray_id, item.status, Stray.DEALT_WITH, done=not dry_run, says=says)
 
     def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
@@ -144,8 +169,8 @@ class Interventions:
     def confirm_price(
         self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """The market is at a price to which an asset's source has jumped: trading goes on from there. A repeat changes
-        nothing.
+        """The market is at a price to which an asset's source has jumped, or with which it begins: trading goes on from
+        there. A repeat changes nothing.
 
         Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
         """
@@ -162,8 +187,8 @@ class Interventions:
                 if moved.jump is not None:
                     raise
                 return _is_confirmed(moved, price)
-        assert listing.quote is not None
-        says = f"${price} is the price after ${listing.quote.price}, and trading goes on"
+        which = "first price" if listing.quote is None else f"price after ${listing.quote.price}"
+        says = f"${price} is the {which}, and trading goes on"
         return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
 
     def save_client(

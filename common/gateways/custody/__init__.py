@@ -1,0 +1,230 @@
+"""The custody: where market makers send their money to, and from which the desk sends it on.
+
+It keeps money as outputs: each was received whole and is spent whole, and what is left of it comes back as a new one.
+A `Sending` names the outputs that it spends. It is drafted first, which asks the custody for keys and changes nothing;
+the drafts are stored; then they are sent, as often as it takes: the custody knows each by its request id.
+
+Quantities are in units of the custody's assets; an `asset_id` here is the custody's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, Protocol
+
+from common.errors import Conflict, NotFound, Unavailable
+from common.money import Quantity
+
+PAGE_MAX = 500  # snapshots and outputs that the custody tells at once
+
+
+class CustodyUnavailable(Unavailable):
+    """The custody did not answer, or not understandably. After `send` the outcome is unknown: ask for the transaction,
+    or send the same drafts again. Everything else is safe to ask again."""
+
+    @property
+    def alarm(self) -> str | None:
+        """The metric that wakes a person: the custody does not let us in, or tells what can not be."""
+        return {"refused": "DeskRefused", "not_believed": "CustodyNotBelieved"}.get(self.facts.get("what", ""))
+
+
+class CustodyRefused(Conflict):
+    """The custody's definite no: this was not sent, and under these request ids never will be.
+
+    ours: its cause is the desk's and not the sending's, so that the next one meets it too.
+    """
+
+    def __init__(self, detail: str, *, ours: bool = True, **facts: Any) -> None:
+        super().__init__(detail, **facts)
+        self.ours = ours
+
+    @property
+    def alarm(self) -> str | None:
+        return "DeskRefused" if self.ours else None
+
+
+class TransactionUnknown(NotFound):
+    """The custody knows nothing under this request id. What is on its way may still arrive."""
+
+
+class SnapshotUnknown(NotFound):
+    """The custody has no such snapshot of ours."""
+
+
+class CustodyAssetUnknown(NotFound):
+    """The custody has no such asset."""
+
+
+def not_believed(why: str) -> CustodyUnavailable:
+    """What the custody tells can not be. It is not used. Asking again is safe."""
+    return CustodyUnavailable(f"what the custody tells can not be: {why}", what="not_believed")
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One movement of our money, as the custody has written it down.
+
+    `quantity` is above zero for what came in and below for what went out. `created_at` is by the
+    custody's clock, in UTC with nine digits after the second (`2026-11-28T17:00:00.000000001Z`), so that text order is
+    time order; many may have the same. `opponent_id` is who sent it, or got it;
+    None where the custody does not know: a deposit from a chain, for one. `memo` is what the sender wrote, as bytes.
+    `request_id` is the sending's, where it is ours. `deposit_hash` is the chain's transaction that brought it, and
+    `withdrawal_hash` the one that took it away; None before the chain has it.
+    """
+
+    snapshot_id: str
+    quantity: Quantity
+    created_at: str
+    transaction_hash: str
+    opponent_id: str | None = None
+    memo: bytes = b""
+    request_id: str | None = None
+    deposit_hash: str | None = None
+    withdrawal_hash: str | None = None
+
+
+@dataclass(frozen=True)
+class Output:
+    """Money of ours that can be spent whole. `sequence` is the custody's own number, in the order of which outputs
+    come."""
+
+    output_id: str
+    quantity: Quantity
+    transaction_hash: str
+    index: int
+    sequence: int
+
+
+@dataclass(frozen=True)
+class CustodyAsset:
+    """`decimals` is the precision of its chain; what the custody counts has eight at most. `takes_tag`: whether an
+    address of its chain may need a tag."""
+
+    asset_id: str
+    chain_id: str
+    symbol: str
+    decimals: int
+    takes_tag: bool
+
+
+@dataclass(frozen=True)
+class User:
+    """Somebody who has an account at the custody."""
+
+    user_id: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """An address of a chain. `tag` tells owners of one address apart, and is "" where the chain or the owner has
+    none. Money that is sent without the tag that its owner asked for is lost."""
+
+    destination: str
+    tag: str = ""
+
+
+@dataclass(frozen=True)
+class Sending:
+    """Money to send: a transfer to a user, or a withdrawal to an address, which costs `fee`.
+
+    `inputs` are outputs of the asset and add up to the quantity at least, and where the fee is in the same asset, to
+    both together. A fee in another asset is paid from `fee_inputs`, which add up to it at least. What is left of either
+    comes back to us. `extra` is what the receiver reads as its memo, 256 bytes at most.
+    """
+
+    request_id: str
+    quantity: Quantity
+    to: User | Address
+    inputs: tuple[Output, ...]
+    extra: bytes = b""
+    fee: Quantity | None = None
+    fee_inputs: tuple[Output, ...] = ()
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A transaction as it will be sent, in the custody's own encoding, not yet signed. To be stored before it is sent.
+    `transaction_hash` is of the raw bytes: what the custody calls it, too."""
+
+    request_id: str
+    raw: str
+    transaction_hash: str
+
+
+class State(StrEnum):
+    SIGNED = "SIGNED"  # it will be spent, and can not be taken back
+    SPENT = "SPENT"
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A sending as the custody has it. `withdrawal_hash` is the chain's, None before it is there and of a transfer."""
+
+    request_id: str
+    transaction_hash: str
+    state: State
+    withdrawal_hash: str | None = None
+
+
+class Custody(Protocol):
+    """What our read key may ask. Every method may raise CustodyUnavailable and changes nothing."""
+
+    @property
+    def name(self) -> str:
+        """Of the custody, as people know it: `mixin`."""
+        ...
+
+    @property
+    def user_id(self) -> str:
+        """Of ourselves: who it is that sends, and is paid."""
+        ...
+
+    def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
+        """The first PAGE_MAX at or after `since` (a snapshot's `created_at`), in the order of `created_at`; of one
+        asset, or of all."""
+        ...
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        """Raises SnapshotUnknown."""
+        ...
+
+    def outputs(self, asset_id: str, after: int = 0) -> Sequence[Output]:
+        """The first PAGE_MAX of an asset that are unspent and whose `sequence` is above `after`, in that order."""
+        ...
+
+    def asset(self, asset_id: str) -> CustodyAsset:
+        """Raises CustodyAssetUnknown."""
+        ...
+
+    def withdrawal_fee(self, asset_id: str, destination: str) -> Quantity:
+        """What a withdrawal to an address costs now: in the asset itself where the custody takes that, else in the
+        asset of its chain. Raises CustodyAssetUnknown, CustodyRefused for an address that can not be one."""
+        ...
+
+    def deposit_address(self, chain_id: str) -> Address:
+        """Where money from a chain is sent to us; the same one each time."""
+        ...
+
+    def transaction(self, request_id: str) -> Transaction:
+        """Raises TransactionUnknown, also for one that is registered and not signed."""
+        ...
+
+
+class Sender(Protocol):
+    """What our spend key may do besides."""
+
+    def draft(self, sending: Sending) -> Sequence[Draft]:
+        """The transactions of a sending: one, or two where a fee is paid in another asset. The same sending drafts the
+        same. Raises ValueError for inputs that do not cover it; CustodyRefused for a user who can not be paid;
+        CustodyUnavailable, and is then safe to call again.
+        """
+        ...
+
+    def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
+        """Sign and send the drafts of one sending, in their order. A repeat answers with what came of the first.
+
+        Raises CustodyRefused, and then none of them was sent; CustodyUnavailable: they may be sent or not.
+        """
+        ...
