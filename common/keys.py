@@ -22,7 +22,7 @@ table of this page, and the table that is deployed.
 | member            | {batch_id}                                      | MEMBER#{order_id}              |                    |           |                    |                                    |
 | exchange_order    | {order_id}                                      | VENUE#{n}                      |                    |           |                    |                                    |
 | exchange_order_id | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |           |                    |                                    |
-| stray_order       | {stray_id}                                      | STRAY                          | N…                 | strays    |                    | OpenWork                           |
+| stray_order       | {stray_id}                                      | STRAY                          | Z…                 | strays    |                    | OpenWork                           |
 | payout_attempt    | {order_id}                                      | PAYOUT#{attempt}               |                    |           |                    |                                    |
 | adjustment_id     | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |           |                    |                                    |
 | bank_event        | HOOK#{webhook_id}                               | SEEN                           |                    | parked    |                    | OpenWork                           |
@@ -59,7 +59,7 @@ ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}"
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -211,7 +211,7 @@ MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
-STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="N", backlog="strays")
+STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="Z", backlog="strays")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
 # An adjustment of the bank is that of one payment of ours.
 ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
@@ -283,6 +283,8 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(USERNAME_PATTERN, thing_id):
+        return USER(username=thing_id)
     row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
     return None if row is None else PrimaryKey(thing_id, row.sk)
 

@@ -42,6 +42,7 @@ strays = _verbs("Orders that the exchange has and nobody waits for. A dry run un
 proposals = _verbs("What another operator has proposed. A dry run unless --yes.")
 parked = _verbs("Events of the bank that could not be placed.")
 prices = _verbs("Prices that have jumped: while they are not confirmed their assets are not traded.")
+users = _verbs("Whose account it is.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -53,6 +54,7 @@ for name, verbs in (
     ("proposals", proposals),
     ("parked", parked),
     ("prices", prices),
+    ("users", users),
     ("clients", clients),
 ):
     app.add_typer(verbs, name=name)
@@ -226,10 +228,32 @@ def decide_payout(
     _propose(context, json_, thing_id, "decide-payout", {"paid": paid, "reference": reference, "reason": reason}, yes)
 
 
-def _propose(
-    context: typer.Context, as_json: bool, thing_id: str, verb: str, told: Mapping[str, str], yes: bool
+@users.command("move")
+def move(
+    context: typer.Context,
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Whose account.")],
+    sub: Annotated[str, typer.Option("--sub", metavar="SUB", help="Of the login made anew.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
 ) -> None:
-    path = ("operations", "work", thing_id, verb)
+    """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
+    told = {"sub": sub, "reference": reference, "reason": reason}
+    _propose(context, json_, username, "move", told, yes, things="users")
+
+
+def _propose(
+    context: typer.Context,
+    as_json: bool,
+    thing_id: str,
+    verb: str,
+    told: Mapping[str, str],
+    yes: bool,
+    *,
+    things: str = "work",
+) -> None:
+    path = ("operations", things, thing_id, verb)
     with _desk(context, as_json) as desk:
         _do(desk, as_json, Request("POST", path, {**told, "dry_run": not yes}, changes=yes))
 

@@ -312,6 +312,17 @@ TOLD: dict[str, Told] = {
             "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },
     ),
+    "move_user": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={
+            "made anew": {
+                "sub": "6f0c2b1e-8d53-4c1b-9a47-1c2f3e4d5a6b",
+                "reference": "ticket 4719, passport seen",
+                "reason": "he lost his second factor, and his login was deleted",
+            }
+        },
+    ),
     "close_stray": Told(
         {200: "closed, or it was already"}, (NothingKnown,), examples={"sold": {"reason": "sold by order 4711"}}
     ),

@@ -30,7 +30,7 @@ class World:
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
-    `stray` is nobody's.
+    `stray` is nobody's. Nothing of what Fred has is held.
     """
 
     desk: Desk
@@ -78,6 +78,7 @@ class World:
         desk.clients(dora)
         desk.buy(dora, "101")
         large = desk.cash_out(dora, "101").order_id
+        desk.buy(desk.customer("fred", usd="100.00"), "0.5")
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -145,6 +146,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     thing: str = "pending"  # what of the world an id in the path names
     asset_id: str = "BTC"
+    username: str = "ann"
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
@@ -160,6 +162,9 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
+    Route("POST", "/operations/users/{username}/move"): Call(
+        body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
+    ),
     Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
@@ -263,7 +268,7 @@ def path(route: Route, world: World, **parts: str) -> str:
     named = getattr(world, CALLS[route].thing)
     given = {
         "asset_id": CALLS[route].asset_id,
-        "username": "ann",
+        "username": CALLS[route].username,
         "month": "2026-11",
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",

@@ -40,11 +40,11 @@ class Operators:
                 return
             for pk, sk in waiting:
                 key = keys.PrimaryKey(pk, sk)
-                self._see_to(keys.row_of(key).id_of(key))
+                self._see_to(keys.row_of(key), keys.row_of(key).id_of(key))
             self._passes()
 
-    def _see_to(self, thing_id: str) -> None:
-        if keys.item_named(thing_id) is None:  # an event of the bank
+    def _see_to(self, row: keys.Key, thing_id: str) -> None:
+        if row is keys.BANK_EVENT:
             self._see_to_event(thing_id)
             return
         if self.truth.bank is not None:  # whoever asks it hears of what is on its way, too

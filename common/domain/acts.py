@@ -17,6 +17,7 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
 from common.domain.exchange_orders.strays import Status as Stray
+from common.domain.ledger.model import Account
 from common.domain.payouts.model import (
     CASH_OUT,
     KINDS,
@@ -37,13 +38,14 @@ from common.keys import Key
 
 PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
 PRICE_TRADED = "TRADED"
+ACCOUNT_OPEN = "OPEN"  # the status of every account
 
 
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
     attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
-    the one that it placed last."""
+    the one that it placed last; `account` is what a user has."""
 
     row: Key
     status: str | None
@@ -56,6 +58,7 @@ class Case:
     latest: Attempt | None = None
     account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
+    account: Account | None = None
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,10 @@ def _may_decide_payout(case: Case) -> bool:
     return case.payout is not None and is_decidable_by_evidence(case.payout, case.latest)
 
 
+def _may_move(case: Case) -> bool:
+    return case.account is not None and case.account.why_it_stays() is None
+
+
 def _may_decide_proposal(case: Case) -> bool:
     return case.status == Proposed.PROPOSED
 
@@ -260,6 +267,14 @@ ACTS: tuple[Act, ...] = (
     ),
     *(Act(row, *_DECIDE_ORDER, asks=("executed", "gross", "reference")) for row in (keys.SELL_ORDER, keys.BATCH)),
     *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
+    Act(
+        keys.USER,
+        "users move",
+        "POST /operations/users/{id}/move",
+        "with a second operator: it is the account of a login that was made anew",
+        _may_move,
+        asks=("sub", "reference"),
+    ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),

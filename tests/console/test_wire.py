@@ -87,6 +87,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         ("POST", f"/operations/work/{ID}/{verb}"): outcome(ID)
         for verb in ("approve-payout", "decide-order", "decide-payout")
     },
+    ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -183,6 +184,7 @@ ACTS = [
         *BECAUSE,
     ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
+    ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),

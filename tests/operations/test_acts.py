@@ -45,6 +45,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    "users move": {"sub": "sub-anew"},
     "work approve-payout": {},
     "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
     "work decide-payout": {"paid": "1.00"},
@@ -105,8 +106,8 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
 
 
 def check(desk: Desk, seen: Seen) -> None:
-    """Of everything in the table that an id names, of every event of the bank, and of every price."""
-    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog}
+    """Of everything in the table that an id names, a user as well, of every event of the bank, and of every price."""
+    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog or row is keys.USER}
     for item in desk.dynamo.items():
         key = PrimaryKey(item["PK"]["S"], item["SK"]["S"])
         row = keys.PRICE if key.pk == keys.PRICE.pk else rows.get(key.sk)
@@ -497,6 +498,8 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if of == "prices":
         desk.jump("BTC", "75")
         return "BTC"
+    if of == "users":
+        return ann.username
     if of == "orders":
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":

@@ -253,7 +253,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = reconciliation().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(body.username)
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 

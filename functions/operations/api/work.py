@@ -11,7 +11,7 @@ from pydantic import Field
 from common import keys
 from common.domain.proposals.model import Proposal, Terms
 from common.http import caller
-from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
+from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
@@ -33,6 +33,8 @@ from functions.operations.wiring import interventions, operations, proposals
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
 StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
+SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
 
 
 class WaitingView(View):
@@ -134,6 +136,15 @@ class PayoutDecisionRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
+class MoveRequest(OperatorAct):
+    """Which login has an account from now on."""
+
+    sub: Annotated[
+        str, Field(pattern=SUB_PATTERN, description="of the user that was made anew, as the user pool has it")
+    ]
+    reference: Annotated[Reference, Field(description="how it was found out that it is the same person")]
+
+
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
 def work(
     context: Annotated[str | None, OneOf(*keys.BACKLOGS)] = None,
@@ -185,6 +196,11 @@ def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOut
 @app.post("/operations/work/<thing_id>/approve-payout", tags=["operators"], summary="Propose that it be paid")
 def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
     return _propose("work approve-payout", thing_id, {}, None, body)
+
+
+@app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
+def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
+    return _propose("users move", username, {"sub": body.sub}, body.reference, body)
 
 
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")

@@ -23,6 +23,7 @@ from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
+from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome, next_attempt
@@ -204,14 +205,18 @@ class Interventions:
         account_id: str | None = None,
     ) -> OperatorOutcome:
         """Write a client, new or changed: only what is given, and under the condition that the rest is as it was read.
-        A repeat changes nothing. Raises ClientTaken, AccountNeeded, ClientMoved, Busy."""
+        A repeat changes nothing. After its owner's account was moved, it is that of the account's present login.
+
+        Raises ClientTaken, AccountNeeded, ClientMoved, Busy.
+        """
         before = clients.existing(self.operations.table, kind, client_id)
-        if before is not None and before.owner != owner:
+        if before is not None and not self._may_have(owner, before):
             raise clients.taken(before)
         at = self.operations.now()
         client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
         client = replace(
             client,
+            owner=owner,
             status=status or client.status,
             account_id=account_id or client.account_id,
             updated_at=at,
@@ -226,6 +231,13 @@ class Interventions:
             entry = AuditEntry(at, operator, "clients save", client_id, told)
             self.operations.table.write(clients.save(client, before), audit.entry(entry))
         return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
+
+    def _may_have(self, owner: Owner, client: Client) -> bool:
+        """Is the client the owner's, or was it when another login had his account?"""
+        if client.owner == owner or client.owner.username != owner.username:
+            return client.owner == owner
+        whose = ledger.ownership(self.operations.table, owner.username)
+        return whose.owner == owner and client.owner.sub in whose.former_subs
 
 
 def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
@@ -260,7 +272,7 @@ def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
 
 def _told(client: Client) -> dict[str, object]:
     account = {} if client.account_id is None else {"account_id": client.account_id}
-    return {"username": client.owner.username, "status": client.status, **account}
+    return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:

@@ -12,6 +12,8 @@ from common.domain.acts import Case
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Fill, doubt, fees_of
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import Account
 from common.domain.payouts import evidence as payout_evidence
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Payout
@@ -20,10 +22,12 @@ from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
 from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
+from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.store import KnownItem
 
 FEES_IN_COINS = "fees_in_coins"  # among the terms only where there are any
+MOVE = "users move"
 
 
 @dataclass(frozen=True)
@@ -172,7 +176,45 @@ class PayoutApproval:
         return subject.case.payout
 
 
+class AccountMove:
+    """That an account is that of another login, which was made anew under its username."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"former_sub": self._of(subject).ownership.owner.sub, **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        account = self._of(subject)
+        present, former, sub = account.ownership.owner.sub, terms["former_sub"], terms["sub"]
+        if present != former:
+            raise NotProposable(f"it was about the login {former}, and now {present} has the account", id=subject.id)
+        if sub == present:
+            raise NotProposable("that login has the account already", id=subject.id)
+        has = f"${account.balance.current} and {len(account.holdings)} assets"
+        return (
+            f"is the account of the login {sub}, with {has}; the login {former} has it no more, and its clients are to "
+            "be saved again"
+        )
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        account, item, at = self._of(subject), subject.item, confirmed.decided_at
+        before, sub = account.ownership.owner.sub, confirmed.terms["sub"]
+        assert at is not None
+        assert item.status is not None
+        told = f"moved from the login {before} to {sub}, reference {confirmed.reference}"
+        return [
+            store.move_user(subject.id, before, sub, at),
+            *ledger.move(account, sub, at),
+            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, confirmed.operators)),
+        ]
+
+    @staticmethod
+    def _of(subject: Subject) -> Account:
+        assert subject.case.account is not None
+        return subject.case.account
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    MOVE: AccountMove(),
     "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),

@@ -10,6 +10,7 @@ from common.domain import acts, audit, timeline, work
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
+from common.domain.ledger.model import AccountMoved
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
@@ -23,7 +24,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
-from functions.operations.service.proposal_kinds import KINDS, Subject
+from functions.operations.service.proposal_kinds import KINDS, MOVE, Subject
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ class Proposals:
             )
         except AdjustmentTaken as taken:
             raise NotProposable(taken.detail, id=after.subject) from None
-        except (AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
+        except (AccountMoved, AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 
     def _meanwhile(self, wanted: Proposal) -> OperatorOutcome:
@@ -169,9 +170,18 @@ class Proposals:
         item = self.operations.known(subject_id)
         subject = Subject(item, self.operations.case(item))
         if not acts.is_possible(command, subject.case):
-            waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
-            raise NotProposable(f"it is {item.status} and {waits}: that is not for `{command}`", id=subject_id)
+            raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
+
+
+def _why_not(command: str, subject: Subject) -> str:
+    """In words, why the act is not possible for this subject."""
+    item, account = subject.item, subject.case.account
+    stays = None if account is None or command != MOVE else account.why_it_stays()
+    if stays is not None:
+        return stays
+    waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
+    return f"it is {item.status} and {waits}: that is not for `{command}`"
 
 
 def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
