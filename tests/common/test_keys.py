@@ -24,6 +24,7 @@ PARTS = {
     "name": "reconcile",
     "system": "binance",
     "attempt": "01",
+    "adjustment_id": "adj_7",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
