@@ -186,17 +186,16 @@ def _cursor() -> dict[str, dict[str, str]]:
 
 def test_more_than_can_be_written_down_is_parked_and_keeps_nobody(market: Market) -> None:
     huge = Snapshot(str(UUID(int=5)), Quantity(Decimal("1e40"), BTC), "2026-11-21T12:00:00.000000001Z", "h", ANN)
-    told = [huge]
 
     class Told(FakeCustody):
-        def snapshots(self, since: str, asset_id: str | None = None) -> list[Snapshot]:
-            return told
+        def snapshots(self, since: str, asset_id: str | None = None) -> list[Snapshot]:  # noqa: ARG002
+            return [huge]
 
-        def snapshot(self, snapshot_id: str) -> Snapshot:
+        def snapshot(self, snapshot_id: str) -> Snapshot:  # noqa: ARG002
             return huge
 
     market.custody = Told(market.safe, US)
     market.poll()
     parked = store.incoming(market.table, incoming_id(huge.snapshot_id))
-    assert (parked.disposition, parked.snapshot.quantity.amount) == (Disposition.PARKED, 0)
+    assert (parked.disposition, parked.snapshot.quantity.amount) == (Disposition.PARKED, Decimal(0))
     assert "can be written" in parked.reason
