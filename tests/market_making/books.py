@@ -2,8 +2,8 @@
 
 Of each order and asset, to the last digit: what was paid is what is held, what went back, what went to the exchange and
 for its way there, what went back as surplus, and the desk's fee. What is held is counted from the snapshots that are
-HELD, and never as what is left. Only of a failed order that is not through yet something may be `undecided`: its leg
-was refused, and it is not yet on its way back.
+HELD, and never as what is left. Only of an order whose leg was refused something may be `undecided`, until it is on its
+way back.
 """
 
 from __future__ import annotations
@@ -102,9 +102,10 @@ class Books:
         for (order_id, asset_id), amount in self.lines.items():
             if order_id == order["PK"]:
                 left[asset_id] -= amount
+        legs = (self.outgoing.get(leg["sent_by"]) for leg in self.legs[order["PK"], "OUT"])
+        refused = any(leg is not None and leg["status"] == "REFUSED" for leg in legs)
         for asset_id, amount in left.items():
-            through = order["status"] != "failed" or "person-" in order.get("open_work", "")
-            if amount < 0 or (amount and through):
+            if amount < 0 or (amount and not (refused and order["status"] in ("withdrawing", "failed"))):
                 yield f"{order['PK']} is {order['status']}, and {amount} of {asset_id} are not accounted for"
             self.undecided[asset_id] += amount
 
@@ -116,7 +117,9 @@ class Books:
 
     def _disposed(self) -> Iterator[str]:
         refunds = Counter(o["cause"] for o in self.outgoing.values() if o["kind"] == "REFUND")
-        yield from (f"{cause} is refunded {times} times" for cause, times in refunds.items() if times > 1 and cause[0] == "N")
+        yield from (
+            f"{cause} is refunded {times} times" for cause, times in refunds.items() if times > 1 and cause[0] == "N"
+        )
         paid = {t["SK"].removeprefix("TRANSFER#") for transfers in self.transfers.values() for t in transfers}
         home = {leg.get("incoming_id") for (_, way), legs in self.legs.items() if way == "HOME" for leg in legs}
         for incoming in self.by_kind["snapshot"]:
@@ -139,7 +142,9 @@ class Books:
 
     def _legs(self) -> Iterator[str]:
         legs = {leg["sent_by"]: leg for (_, way), of in self.legs.items() if way == "OUT" for leg in of}
-        claimed = Counter((d["order_id"], d["asset_id"], d["PK"].split("#")[2]) for d in self.by_kind["exchange_deposit"])
+        claimed = Counter(
+            (d["order_id"], d["asset_id"], d["PK"].split("#")[2]) for d in self.by_kind["exchange_deposit"]
+        )
         for outgoing in self.outgoing.values():
             if outgoing["kind"] == "FUNDING":
                 leg = legs.pop(outgoing["PK"], None)
@@ -171,7 +176,12 @@ class Books:
                         yield f"{order_id} is {order['status']}, its leg home {leg['status']}, and back is {back}"
                     continue
                 incoming = by_id[leg["incoming_id"]]
-                came = (incoming["asset_id"], incoming["amount"], incoming.get("order_id"), incoming.get("deposit_hash"))
+                came = (
+                    incoming["asset_id"],
+                    incoming["amount"],
+                    incoming.get("order_id"),
+                    incoming.get("deposit_hash"),
+                )
                 if came != (asset_id, leg["arrived_amount"], order_id, leg["transaction_hash"]):
                     yield f"{leg} came as {incoming}"
                 if (incoming["status"] == "WITHDRAWN") != (back is not None):

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
@@ -23,15 +24,17 @@ from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.log import metrics
 from common.machines import Machines
+from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Patience
 from sandbox.exchange.wallet.withdrawals import WithdrawalStatus
+from sandbox.mixin.assets import amount_of
 from tests.desk import TABLE
 from tests.faulty import ENDPOINT, OUTAGE, Faulty
 from tests.harness.faults import Crash, Faults
 from tests.harness.stepfunctions import PREFIX
 from tests.market_making import outside
-from tests.market_making.market import TASKS, US, Market
+from tests.market_making.market import ANN, BTC, ETH, ORDER, TASKS, US, USDT, Market
 
 POLLED, SENT, SWEPT = timedelta(seconds=5), timedelta(minutes=1), timedelta(minutes=1)
 POLLED_AGAIN = timedelta(minutes=1)  # what could not be taken: to try each five seconds would take a life's time
@@ -111,19 +114,28 @@ class FaultyMarket(Market):
     def check(self) -> None:
         outside.check(self)
 
+    def fund_all(self, sender: str = ANN, order: UUID = ORDER) -> None:
+        """Paid from outside: nothing of it can fail."""
+        parts = [(BTC, "0.1"), (USDT, "5000")]
+        for asset_id, paid_with in ((BTC, BTC), (USDT, ETH)):
+            parts.append((paid_with, plain(amount_of(self.safe.costs(asset_id)[paid_with]))))
+        for asset_id, amount in parts:
+            self.fund(sender, asset_id, amount, order)
+
     # What the clock does
 
     def poll(self) -> None:
-        self._by_the_clock(super().poll)
+        self.once(super().poll)
 
     def send(self) -> None:
-        self._by_the_clock(super().send)
+        self.once(super().send)
 
     def sweep(self) -> None:
         """As the sweeper: what is due, and what has died lately."""
-        self._by_the_clock(self._sweep)
+        self.once(self._sweep)
 
-    def _by_the_clock(self, act: Callable[[], object]) -> None:
+    def once(self, act: Callable[[], object]) -> None:
+        """A process of its own, which may fail or die."""
         self.process()
         with suppress(Unavailable, Crash):
             act()
@@ -139,9 +151,11 @@ class FaultyMarket(Market):
                 with suppress(Refusal):
                     work.drive(table, machines, item, now)
 
-    def pass_time(self, *, until: Callable[[], bool] = lambda: False, **of: float) -> None:
+    def go_on(
+        self, *, seconds: float = 0, minutes: float = 0, hours: float = 0, until: Callable[[], bool] = lambda: False
+    ) -> None:
         """Everything goes on by itself: from one moment at which something happens to the next."""
-        end = self.clock.at + timedelta(**of)
+        end = self.clock.at + timedelta(seconds=seconds, minutes=minutes, hours=hours)
         while True:
             self._happen()
             if until():
@@ -157,9 +171,9 @@ class FaultyMarket(Market):
         at = self.clock.at
         self.safe.settle()
         self.chain.step()
-        if at >= self.polls_at and self._untaken(at):
+        if at >= self.polls_at and self.untaken(at):
             self.poll()
-            self.polls_at = at + (POLLED_AGAIN if self._untaken(at) else POLLED)
+            self.polls_at = at + (POLLED_AGAIN if self.untaken(at) else POLLED)
         if at >= self.sent_at + SENT and any(due_at <= at for due_at in self._outgoing_due()):
             self.sent_at = at
             self.send()
@@ -182,12 +196,12 @@ class FaultyMarket(Market):
         for withdrawal in self.exchange.wallet.withdrawals.all():
             if withdrawal.status is WithdrawalStatus.AWAITING_APPROVAL:
                 yield withdrawal.due_at
-        yield from (max(self.polls_at, told_at) for told_at in self._untaken(None))
+        yield from (max(self.polls_at, told_at) for told_at in self.untaken())
         yield from (max(self.sent_at + SENT, due_at) for due_at in self._outgoing_due())
         yield from (max(self.swept_at + SWEPT, due_at) for due_at in self._sweeps_due())
 
-    def _untaken(self, by: datetime | None) -> list[datetime]:
-        """From when on what has come in is told, of what was not taken; of what is told `by` then."""
+    def untaken(self, by: datetime | None = None) -> list[datetime]:
+        """From when on what was not taken is told; without what is told later than `by`."""
         found = []
         for snapshot in self.safe.timeline.all():
             if snapshot.user_id != US or snapshot.units <= 0 or snapshot.snapshot_id in self.taken:
@@ -204,21 +218,21 @@ class FaultyMarket(Market):
         return "Item" in self.dynamo.get_item(TableName=TABLE.name, Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}})
 
     def _outgoing_due(self) -> list[datetime]:
-        return [instant(item["due_at"]["S"]) for item in self._waiting("outgoing")]
+        return [instant(item["due_at"]["S"]) for item in self.waiting("outgoing")]
 
     def _sweeps_due(self) -> list[datetime]:
         """Of orders whose machine has died, or that are due and whose machine does not run."""
         ended = {e.name: e.status for e in self.machine.executions if not e.running}
         running = {e.name for e in self.machine.executions if e.running}
         found = []
-        for item in self._waiting("market_making_order"):
+        for item in self.waiting("market_making_order"):
             name = work.execution_name(item["PK"]["S"], int(item["generation"]["N"]))
             if name not in running:
                 dead = ended.get(name, "SUCCEEDED") != "SUCCEEDED"
                 found.append(LONG_AGO if dead else instant(item["due_at"]["S"]))
         return found
 
-    def _waiting(self, kind: str) -> Iterator[dict[str, Any]]:
+    def waiting(self, kind: str) -> Iterator[dict[str, Any]]:
         """What waits for no person."""
         for item in self.dynamo.items(having="open_work"):
             if item["entity_type"]["S"] == kind and "person-" not in item["open_work"]["S"]:

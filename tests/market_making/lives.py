@@ -1,5 +1,5 @@
-"""Random lives of market making, with faults: payers pay too little, too late, twice or for nothing, fees rise, custody,
-chains and exchange do as they please, processes and machines die.
+"""Random lives of market making, with faults: payers pay too little, too late, twice or for nothing, fees rise, the
+custody, chains and the exchange do as they please, processes and machines die.
 
     python -m tests.market_making.lives 4711            replays one seed and tells what happened
     python -m tests.market_making.lives --from 0 --lives 20000
@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -19,9 +18,11 @@ from typing import Any
 from uuid import UUID
 
 import tests.conftest  # noqa: F401  the environment, which the logger reads when it is made
+from common import keys
 from common.domain import work
 from common.errors import Refusal, Unavailable
 from common.idempotency import uuid_of
+from common.keys import PrimaryKey
 from common.money import plain
 from common.owner import Owner
 from functions.market_making.model import Order, Status, Terms, order_id
@@ -36,8 +37,8 @@ from tests.market_making.market import ANN, BOB, BTC, ETH, PAIR, US, USDT
 
 COMMAND = "python -m tests.market_making.lives"
 OWNERS = {ANN: Owner("ann", "sub-ann"), BOB: Owner("bob", "sub-bob")}
-BASES = ("0.01", "0.1", "0.1", "0.12345678", "0.5", "0.009")
-QUOTES = ("100", "5000", "5000", "123.456789", "4999.99999999", "99.99")
+BASES = ("0.01", "0.1", "0.1", "0.1", "0.12345678", "0.12345678", "0.5", "0.009")
+QUOTES = ("100", "5000", "5000", "5000", "123.456789", "123.456789", "4999.99999999", "99.99")
 GAPS = (0, 0, 0, 1, 7, 40)  # seconds between the transfers of an order
 MEMOS = (b"", b"hello", b"\xff\xfe", b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c", b"0" * 60)
 BY_CHOICE = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)  # its money stays at the exchange
@@ -57,7 +58,10 @@ class Life:
         self.seen = -1
         rules = {"capacity": chance.choice([1, 2, 3, 3]), "fee_bps": Decimal(chance.choice([0, 10, 10, 33]))}
         self.market.list_pair(**rules)  # type: ignore[arg-type]
-        seconds = {"kernel_seconds": chance.choice([0, 0, 5, 90]), "chain_seconds": chance.choice([0, 20, 20, 300, 1500])}
+        seconds = {
+            "kernel_seconds": chance.choice([0, 0, 5, 90]),
+            "chain_seconds": chance.choice([0, 20, 20, 300, 1500]),
+        }
         self.market.safe.set_delays(**seconds)
         self._tell(f"rules: {rules}, {seconds}")
         self.market.poll()
@@ -118,11 +122,13 @@ class Life:
     def _pay(self, payer: str, uuid: UUID, parts: list[tuple[str, str]]) -> None:
         chance = self.chance
         parts = list(parts)
-        if chance.random() < 0.2:
+        if chance.random() < 0.12:
             left_out = parts.pop(chance.randrange(len(parts)))
             self._tell(f"he leaves out {left_out}")
         if chance.random() < 0.2:
-            parts.append((chance.choice([BTC, USDT, ETH, ETH, DOGE.asset_id]), chance.choice(["0.002", "1", "7.1234567"])))
+            parts.append(
+                (chance.choice([BTC, USDT, ETH, ETH, DOGE.asset_id]), chance.choice(["0.002", "1", "7.1234567"]))
+            )
         chance.shuffle(parts)
         for asset_id, amount in parts:
             sender = payer if chance.random() < 0.95 else chance.choice([ANN, BOB])
@@ -215,14 +221,17 @@ class Life:
                 wallet.networks.change("USDT", "ETH", **{chance.choice(["deposits", "withdrawals"]): False})
             case _:
                 self._tell("custody or exchange is down")
-                chance.choice([market.fake_custody, market.fake_funds]).down = True
+                if chance.random() < 0.5:
+                    market.fake_custody.down = True
+                else:
+                    market.fake_funds.down = True
 
-    def _pass(self, **of: float) -> None:
+    def _pass(self, *, seconds: float = 0, minutes: float = 0, hours: float = 0) -> None:
         if self.chance.random() < 0.04:
             self.market.machine.restart()
             self._tell("the machines' host starts anew: what ran is dead")
         self.market.process()
-        self.market.pass_time(**of)
+        self.market.go_on(seconds=seconds, minutes=minutes, hours=hours)
         if self.chance.random() < 0.5:
             self.market.fake_custody.down = self.market.fake_funds.down = False
 
@@ -264,18 +273,15 @@ class Life:
             self.ended.append(f"{item.status}{' and waits for a person' if item.needs_person else ''}")
             if item.open_work is not None and not item.needs_person and item.status not in BY_CHOICE:
                 raise AssertionError(f"{item.PK} is {item.status}: {item.waits_for}")
-        for item in self.market._waiting("outgoing"):
-            raise AssertionError(f"{item['PK']['S']} is {item['status']['S']}: {item['waits_for']['S']}")
-        left = self.market._untaken(None)
-        assert not left, f"snapshots were not taken, of {left}"
+        for left in self.market.waiting("outgoing"):
+            raise AssertionError(f"{left['PK']['S']} is {left['status']['S']}: {left['waits_for']['S']}")
+        assert not self.market.untaken(), "snapshots were not taken"
 
     def _tell(self, what: str) -> None:
         self.told.append(f"{self.market.clock.at:%d %H:%M:%S} {what}")
 
 
-def _key(uuid: UUID) -> Any:
-    from common import keys
-
+def _key(uuid: UUID) -> PrimaryKey:
     return keys.MARKET_MAKING_ORDER(order_id=order_id(uuid))
 
 

@@ -14,7 +14,6 @@ from sandbox.mixin.assets import ASSETS, amount_of
 from sandbox.mixin.records import CASHIER, Payment, Request, State, Withdrawal
 from tests.books import Raw
 from tests.market_making.books import Books, Fields
-
 from tests.market_making.market import ACCOUNT, US, Market
 
 Leaving = tuple[str, Decimal, str, str, str]  # asset, amount, to whom, with which tag, memo in hex
@@ -35,7 +34,9 @@ def check(market: Market) -> None:
 class _Outside:
     def __init__(self, market: Market, books: Books) -> None:
         self.market, self.books = market, books
-        self.sent = {r.request_id: r for r in market.safe.requests() if r.state is not State.UNSPENT and r.user_id == US}
+        self.sent = {
+            r.request_id: r for r in market.safe.requests() if r.state is not State.UNSPENT and r.user_id == US
+        }
         self.came = {s.snapshot_id: s for s in market.safe.timeline.all() if s.user_id == US and s.units > 0}
 
     # The custody
