@@ -70,5 +70,10 @@ def machines() -> Machines:
 @cache
 def secret(secret_id: str) -> bytes:
     """A secret's text, read once in a process: a rotated one is seen by the next."""
+    return read_secret(secret_id)
+
+
+def read_secret(secret_id: str) -> bytes:
+    """A secret's text as it is now."""
     client: SecretsManagerClient = _session().create_client("secretsmanager", config=_quick())  # type: ignore[assignment]
     return client.get_secret_value(SecretId=secret_id)["SecretString"].encode()

@@ -35,7 +35,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from infra import trim
-from infra.grants import Grant, Secret
+from infra.grants import CUSTODY_KEYS, EXCHANGE_KEYS, Grant
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -82,8 +82,8 @@ class Assets:
 
     def for_grant(self, grant: Grant) -> Bundle:
         """Who may read an outside system's key asks it; nobody else can."""
-        custody = not grant.secrets.isdisjoint({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
-        if Secret.EXCHANGE_KEY in grant.secrets:
+        custody = not grant.secrets.isdisjoint(CUSTODY_KEYS)
+        if not grant.secrets.isdisjoint(EXCHANGE_KEYS):
             return self.whole if custody else self.with_exchange
         return self.with_custody if custody else self.plain
 

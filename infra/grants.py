@@ -32,6 +32,12 @@ class Secret(StrEnum):
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
+    TRADING_KEYS = "TRADING_KEYS"  # of market making's accounts: to read and trade
+    WITHDRAWING_KEYS = "WITHDRAWING_KEYS"  # to read and withdraw: for the function only that brings money home
+
+
+EXCHANGE_KEYS = frozenset({Secret.EXCHANGE_KEY, Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS})
+CUSTODY_KEYS = frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
 
 
 @dataclass(frozen=True)

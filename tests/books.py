@@ -4,6 +4,7 @@ Conservation, for each user and asset, to the last digit: what came in is what i
 out; what is held is what unfinished orders and withdrawals hold; and every move has its line in the journal.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
@@ -25,6 +26,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.unbalanced(),
         *books.unheld(),
         *books.unjournaled(),
+        *books.misowned(),
         *books.misplaced(),
         *books.missold(),
         *books.misfilled(),
@@ -125,6 +127,22 @@ class _Books:
             if holding["held_quantity"] != assets[key]:
                 yield f"{key} holds {holding['held_quantity']}, its orders {assets[key]}"
 
+    def misowned(self) -> Iterable[str]:
+        """An account with all that it has is one login's, and so is what is unfinished of it; its journal has lines of
+        that login and of those that had it before."""
+        whose = {balance["PK"]: balance["sub"] for balance in self.by_kind["balance"]}
+        former = {b["PK"]: json.loads(b.get("former_subs", "[]")) for b in self.by_kind["balance"]}
+        users = [(user["PK"], user) for user in self.by_kind["user"]]
+        users += [(holding["username"], holding) for holding in self.by_kind["asset_balance"]]
+        for kind in ("order", "withdrawal", "sell_order", "purchase"):
+            users += [(x["username"], x) for x in self.by_kind[kind] if x["status"] in UNFINISHED]
+        for username, item in users:
+            if item["sub"] != whose[username]:
+                yield f"{item['PK']} {item['SK']} is {item['sub']}'s, the account of {username} {whose[username]}'s"
+        for line in self.lines:
+            if line["sub"] not in (whose[line["username"]], *former[line["username"]]):
+                yield f"the line of {line['order_id']} is {line['sub']}'s, who never had {line['username']}'s account"
+
     def unjournaled(self) -> Iterable[str]:
         """Whatever is completed has one line, and nothing else has any; a sale has one for the coins and, when its
         dollars have left, one for those."""
@@ -183,7 +201,8 @@ class _Books:
         )
 
     def misfilled(self) -> Iterable[str]:
-        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's."""
+        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only
+        operators are believed beyond the band, and nobody beyond its limit."""
         claimed = {
             item["PK"]: (item["order_id"], f"VENUE#{item['number']}") for item in self.by_kind["exchange_order_id"]
         }
@@ -198,6 +217,8 @@ class _Books:
             if not 0 <= executed <= order["quantity"]:
                 yield f"{name} has executed {executed} of {order['quantity']}"
             low, high = order["lowest_price"] * executed, order["highest_price"] * executed
+            if order["order_state"] == "BY_EVIDENCE":
+                low, high = (Decimal(0), high) if order["buys"] else (low, Decimal("Infinity"))
             if not low - CENT <= gross <= high + CENT or (not executed and gross):
                 yield f"{name} is booked for {gross}: {low} to {high} can be"
             if abs(order["fee_amount"]) > gross * order["fee_max_bps"] / 10_000 + CENT:

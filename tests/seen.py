@@ -9,8 +9,10 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from common import keys
 from common.domain.audit import AuditEntry
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.exchange_orders import strays
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Stage
 from common.gateways.bank import Adjustment, BankEvent, State
@@ -18,6 +20,7 @@ from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status, Terms
+from functions.operations.model import Waiting
 from sandbox.bank.bank import Outcome
 from sandbox.exchange.orders import Order
 from tests.desk import NOON, Desk
@@ -80,6 +83,18 @@ def _plain(value: dict[str, Any]) -> Any:
 
 def attempts(desk: Desk, thing_id: str) -> list[Attempt]:
     return list(payouts.attempts(desk.table, thing_id))
+
+
+def strays_of(desk: Desk) -> list[Waiting]:
+    """The orders at the exchange that nobody waits for, as operators see them."""
+    return desk.operations.work((keys.STRAY_ORDER.backlog,), overdue_only=True, limit=9)
+
+
+def a_stray(desk: Desk, thing_id: str) -> str:
+    """The id of an order that the exchange has besides the one of this."""
+    order = desk.at_exchange.existing(thing_id, 1)
+    desk.table.write(*strays.insert(order, "4711", desk.clock()))
+    return strays.stray_id_of(order, "4711")
 
 
 def decided(desk: Desk, thing_id: str) -> list[str]:

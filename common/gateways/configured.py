@@ -11,6 +11,7 @@ from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.settings import MissingSetting, settings
@@ -54,6 +55,48 @@ def _tickers() -> Tickers:
 
         return AlphaPointTickers(here.exchange_url, quote=here.exchange_quote)
     raise _unknown(here.exchange)
+
+
+@cache
+def funds(account_id: str) -> ExchangeFunds:
+    """Of a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
+    return _funds(account_id, "TRADING_KEYS_SECRET", settings().trading_keys_secret)
+
+
+@cache
+def withdrawing(account_id: str) -> ExchangeFunds:
+    """The same, as its key to read and withdraw may ask. Raises NoTradingKey."""
+    return _funds(account_id, "WITHDRAWING_KEYS_SECRET", settings().withdrawing_keys_secret)
+
+
+def _funds(account_id: str, setting: str, secret_id: str | None) -> ExchangeFunds:
+    from common.gateways.exchange.ccxt_funds import CcxtFunds
+
+    here = settings()
+    if here.exchange != "binance":
+        raise MissingSetting(f"EXCHANGE is {here.exchange!r}; funds can be moved at binance only")
+    key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
+    try:
+        made = CcxtFunds(here.exchange_url, api_key=key["api_key"], secret=key["secret"])
+    except ValueError as unfit:  # it does not show the key
+        raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
+    return gated(made, ExchangeUnavailable, _ban(here.exchange))
+
+
+def _key_of(account_id: str, secret: bytes) -> dict[str, str]:
+    """One secret has the keys of all accounts: a JSON object, by account_id. One that is missing is looked for at every
+    call, so that it is seen as soon as it is there. Raises NoTradingKey."""
+    try:
+        key = json.loads(secret)[account_id]
+    except (ValueError, TypeError, KeyError):
+        key = None
+    if not isinstance(key, dict) or key.keys() != {"api_key", "secret"} or not all(map(_is_text, key.values())):
+        raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
+    return key
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
 
 
 @cache

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from common import keys
 from common.errors import Conflict, NotFound, Rejected, Unavailable
-from common.idempotency import id_of, terms
+from common.idempotency import IdempotencyKeyReused, id_of, terms
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.owner import Owner
 
@@ -241,6 +241,12 @@ class Order:
             return self.created_at + UNPAID_LIMIT
         return self.first_paid_at + PAYMENT_LIMIT
 
+    def repeated(self, asked: Terms) -> Order:
+        """This order, as the answer to a repeat. Raises IdempotencyKeyReused."""
+        if self.terms != asked.fingerprint:
+            raise IdempotencyKeyReused(self.order_id)
+        return self
+
     def takes(self, asset_id: str) -> bool:
         """Is an asset one of those that are to be paid?"""
         return asset_id in self.required
@@ -375,10 +381,11 @@ class Terms:
     pair_id: UUID
     base: Decimal
     quote: Decimal
+    campaign_id: str | None = None
 
     @property
     def fingerprint(self) -> str:
-        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote)
+        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote, campaign_id=self.campaign_id)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from common import aws, clock
 from common.domain.custody.sending import OutgoingTransfers
 from common.gateways import configured
 from functions.market_making.service.moving import Moving
+from functions.market_making.service.opening import Opening
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.reading import Reading
@@ -26,6 +27,11 @@ def receiving() -> Receiving:
 @cache
 def paying() -> Paying:
     return Paying(aws.table(), Routes(configured.custody, configured.funds), aws.machines(), clock.now)
+
+
+@cache
+def opening() -> Opening:
+    return Opening(aws.table(), paying(), clock.now)
 
 
 @cache

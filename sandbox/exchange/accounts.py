@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from common.money import EXACT
 from sandbox.exchange.book import TimeInForce
@@ -38,6 +39,7 @@ class Entry:
     doomed: bool = False  # accepted, and REJECTED at the next look
     aside: bool = False  # open, but not in the book: nobody trades with it
     trades: list[Trade] = field(default_factory=list)  # the oldest first
+    told: dict[str, Any] | None = None  # by `persistence`, once it is over
 
     @property
     def pays_with(self) -> str:
@@ -158,3 +160,11 @@ class Account:
         """The order of this name: one that is open before those that are over, the newest before older ones."""
         namesakes = self.by_client_id.get(client_order_id, [])
         return max(namesakes, key=lambda entry: (not entry.status.over, entry.order_id), default=None)
+
+    def trades(self, symbol: str, order_id: int | None = None) -> list[Trade]:
+        """In a market, or with one order there; the oldest first."""
+        entry = None if order_id is None else self.entries.get(order_id)
+        if entry is not None:
+            return list(entry.trades) if entry.symbol.name == symbol else []
+        tape = self.tape.get(symbol, [])
+        return list(tape) if order_id is None else [trade for trade in tape if trade.order_id == order_id]

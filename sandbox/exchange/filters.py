@@ -9,6 +9,7 @@ from common.money import EXACT, ROUNDING, plain
 from sandbox.exchange.book import Book
 from sandbox.exchange.orders import Reason, Symbol, VenueRefused
 
+Level = tuple[Decimal, Decimal]  # a price of the book, and how much there is at it
 _DIGITS_MAX = 20  # before the point: more than any amount has
 
 
@@ -25,6 +26,10 @@ class Market:
 
     def quantity(self, lots: int) -> Decimal:
         return EXACT.multiply(lots, self.symbol.quantity_step)
+
+    def levels(self, *, bids: bool, limit: int) -> list[Level]:
+        """Of one side of the book, the best first."""
+        return [(self.price(tick), self.quantity(lots)) for tick, lots in self.book.levels(bids=bids, limit=limit)]
 
 
 class Terms(NamedTuple):

@@ -7,7 +7,7 @@ always.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
@@ -15,7 +15,18 @@ from common.money import EXACT, ROUNDING, plain
 from sandbox.exchange.accounts import NOTHING, Account, Entry
 from sandbox.exchange.book import Ending, Plan, Resting
 from sandbox.exchange.filters import Market, steps_in
-from sandbox.exchange.orders import BUY, FREE, Fees, Reason, Status, Symbol, Trade, VenueRefused
+from sandbox.exchange.orders import (
+    BUY,
+    FREE,
+    AccountUnknown,
+    Fees,
+    OrderUnknown,
+    Reason,
+    Status,
+    Symbol,
+    Trade,
+    VenueRefused,
+)
 
 EXCHANGE = "exchange"
 HOUSE = "house"
@@ -40,12 +51,71 @@ class Floor:
         self.accounts = {name: Account(name, endless=name == HOUSE, fees=FREE) for name in (EXCHANGE, HOUSE)}
         self.order_id = 0
         self.trade_id = 0
+        self.tape: list[Trade] = []  # the customers' sides of all trades, as they happened
         self._entries: dict[int, Entry] = {}  # all that are open
         self._chance = chance
 
     def open_market(self, symbol: Symbol) -> None:
-        self.symbols[symbol.name] = symbol
-        self.markets[symbol.name] = Market(symbol)
+        """Raises ValueError when there is another of that name or id; the same again does nothing."""
+        for listed in self.symbols.values():
+            if listed != symbol and (listed.name == symbol.name or listed.symbol_id == symbol.symbol_id):
+                raise ValueError(f"{symbol} can not be listed beside {listed}")
+        if symbol.name not in self.symbols:
+            self.symbols[symbol.name] = symbol
+            self.markets[symbol.name] = Market(symbol)
+
+    # Looking
+
+    def market(self, symbol: str) -> Market:
+        """Raises VenueRefused(UNKNOWN_SYMBOL)."""
+        market = self.markets.get(symbol)
+        if market is None:
+            raise VenueRefused(
+                Reason.UNKNOWN_SYMBOL, f"{symbol} is not traded here; there are {', '.join(self.markets)}"
+            )
+        return market
+
+    def account(self, name: str) -> Account:
+        """Raises AccountUnknown."""
+        account = self.accounts.get(name)
+        if account is None:
+            raise AccountUnknown(f"{name} has no account here")
+        return account
+
+    def looking(self, name: str) -> Account:
+        """The account, whose doomed orders are REJECTED now. Raises AccountUnknown."""
+        account = self.account(name)
+        for entry in account.doomed:
+            self.close(entry, Status.REJECTED, "magic")
+        account.doomed.clear()
+        return account
+
+    def open_orders(self, account: str, symbol: str | None = None) -> list[Entry]:
+        """Of a market, or all; the oldest first. Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL)."""
+        return self._in(symbol, self.looking(account).open.values())
+
+    def orders(self, account: str, symbol: str | None = None) -> list[Entry]:
+        """Likewise, with those that are over."""
+        return self._in(symbol, self.looking(account).entries.values())
+
+    def _in(self, symbol: str | None, entries: Iterable[Entry]) -> list[Entry]:
+        if symbol is None:
+            return list(entries)
+        self.market(symbol)
+        return [entry for entry in entries if entry.symbol.name == symbol]
+
+    def find(self, account: str, symbol: str, order_id: int | None, client_order_id: str | None) -> Entry:
+        """Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL), OrderUnknown; ValueError without any id."""
+        if order_id is None and client_order_id is None:
+            raise ValueError("an order is found by its order_id or its client_order_id")
+        owner = self.looking(account)
+        self.market(symbol)
+        entry = owner.entries.get(order_id) if order_id is not None else owner.named(client_order_id or "")
+        if entry is None or entry.symbol.name != symbol:
+            raise OrderUnknown(f"{account} has no order {order_id or client_order_id} in {symbol}")
+        return entry
+
+    # Acting
 
     def next_order_id(self) -> int:
         self.order_id += 1 + self._chance.getrandbits(3)
@@ -127,6 +197,8 @@ class Floor:
                 now,
             )
             account.note(trade, entry)
+            if not account.endless:
+                self.tape.append(trade)
         if maker.executed == maker.quantity:
             self.close(maker, Status.FILLED)
 
@@ -151,12 +223,6 @@ class Floor:
         if not entry.aside:
             self.markets[entry.symbol.name].book.cancel(entry.order_id)
         self.close(entry, Status.CANCELED, "its account asked for it")
-
-    def reject_doomed(self, account: Account) -> None:
-        """The orders that are REJECTED by the time their account looks."""
-        for entry in account.doomed:
-            self.close(entry, Status.REJECTED, "magic")
-        account.doomed.clear()
 
     def close(self, entry: Entry, status: Status, reason: str = "") -> None:
         account = self.accounts[entry.account]

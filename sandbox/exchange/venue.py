@@ -28,7 +28,7 @@ from typing import Any
 from common.money import EXACT
 from sandbox.exchange.accounts import NOTHING, Account, Entry
 from sandbox.exchange.book import Ending, TimeInForce
-from sandbox.exchange.filters import Market, terms_of
+from sandbox.exchange.filters import Level, terms_of
 from sandbox.exchange.floor import EXCHANGE, HOUSE, Floor
 from sandbox.exchange.limits import Limits
 from sandbox.exchange.magic import conjure, spell_of
@@ -121,34 +121,21 @@ class Venue:
     def list_symbol(self, symbol: Symbol) -> None:
         """Open a market. Raises ValueError when there is another of that name or id; the same again does nothing."""
         with self.lock:
-            for listed in self._floor.symbols.values():
-                if listed != symbol and (listed.name == symbol.name or listed.symbol_id == symbol.symbol_id):
-                    raise ValueError(f"{symbol} can not be listed beside {listed}")
-            if symbol.name not in self._floor.symbols:
-                self._floor.open_market(symbol)
+            self._floor.open_market(symbol)
 
-    def depth(
-        self, symbol: str, limit: int = 100
-    ) -> tuple[list[tuple[Decimal, Decimal]], list[tuple[Decimal, Decimal]]]:
+    def depth(self, symbol: str, limit: int = 100) -> tuple[list[Level], list[Level]]:
         """(bids, asks): (price, quantity) of at most `limit` prices each, the best first.
 
         Raises VenueRefused(UNKNOWN_SYMBOL).
         """
         with self.lock:
-            market = self._market(symbol)
-            bids, asks = (
-                [
-                    (market.price(tick), market.quantity(lots))
-                    for tick, lots in market.book.levels(bids=bids, limit=limit)
-                ]
-                for bids in (True, False)
-            )
-            return bids, asks
+            market = self._floor.market(symbol)
+            return market.levels(bids=True, limit=limit), market.levels(bids=False, limit=limit)
 
     def last_price(self, symbol: str) -> Decimal | None:
         """Of the last trade between two accounts; None before the first. Raises VenueRefused(UNKNOWN_SYMBOL)."""
         with self.lock:
-            return self._market(symbol).last_price
+            return self._floor.market(symbol).last_price
 
     # Accounts
 
@@ -174,27 +161,23 @@ class Venue:
         magic: bool | None = None,
         endless: bool = False,
     ) -> None:
-        """endless: it may go below zero, for who makes the market; such an account has no magic.
-
-        fees, limits, magic: its own, or None for the venue's.
+        """fees, limits, magic: its own, or None for the venue's.
+        endless: it may go below zero, for who makes the market; such an account has no magic.
         Raises ValueError when the account exists, or a balance is less than nothing; nothing is opened then.
         """
         with self.lock:
             if name in self._floor.accounts:
                 raise ValueError(f"the account {name} exists; deposit() adds to what it has")
+            magic = (self.magic if magic is None else magic) and not endless
+            account = Account(name, endless=endless, magic=magic, fees=fees, limits=limits)
             for asset, amount in balances.items():
                 _refuse_less_than_nothing("deposit", asset, amount)
-            magic = (self.magic if magic is None else magic) and not endless
-            self._floor.accounts[name] = Account(name, endless=endless, magic=magic, fees=fees, limits=limits)
-            for asset, amount in balances.items():
-                self.deposit(name, asset, amount)
+                account.credit(asset, amount)
+            self._floor.accounts[name] = account
 
     def account(self, name: str) -> Account:
         """For who holds the lock as long as he looks at it. Raises AccountUnknown."""
-        account = self._floor.accounts.get(name)
-        if account is None:
-            raise AccountUnknown(f"{name} has no account here")
-        return account
+        return self._floor.account(name)
 
     def deposit(self, account: str, asset: str, amount: Decimal) -> None:
         """Raises AccountUnknown, ValueError for less than nothing."""
@@ -209,7 +192,7 @@ class Venue:
         """
         with self.lock:
             _refuse_less_than_nothing("withdrawal", asset, amount)
-            return self._looking(account).debit(asset, amount)
+            return self._floor.looking(account).debit(asset, amount)
 
     def set_fees(self, fees: Fees, account: str | None = None) -> None:
         """From now on, of one account or of all that have none of their own. Raises AccountUnknown."""
@@ -239,7 +222,7 @@ class Venue:
     def balances(self, account: str) -> dict[str, tuple[Decimal, Decimal]]:
         """(free, locked) of each asset that it ever had, also where both are 0. Raises AccountUnknown."""
         with self.lock:
-            held = self._looking(account)
+            held = self._floor.looking(account)
             assets = sorted(held.free.keys() | held.locked.keys())
             return {asset: (held.free.get(asset, NOTHING), held.locked.get(asset, NOTHING)) for asset in assets}
 
@@ -269,10 +252,10 @@ class Venue:
         if side not in (BUY, SELL):
             raise ValueError(f"side is {side!r}; it must be {BUY} or {SELL}")
         with self.lock:
-            owner = self._looking(account)
+            owner = self._floor.looking(account)
             if self.maintenance:
                 raise VenueRefused(Reason.MARKET_CLOSED, "the venue is under maintenance")
-            market = self._market(symbol)
+            market = self._floor.market(symbol)
             # What the market's own accounts have left may be small too.
             terms = terms_of(market, quantity, price, however_small=owner.endless)
             if self.dedupe if dedupe is None else dedupe:
@@ -309,7 +292,7 @@ class Venue:
         Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL), OrderUnknown.
         """
         with self.lock:
-            entry = self._find(account, symbol, order_id, client_order_id)
+            entry = self._floor.find(account, symbol, order_id, client_order_id)
             if not entry.status.over:
                 self._floor.cancel(entry)
             return entry.snapshot()
@@ -317,8 +300,7 @@ class Venue:
     def cancel_all(self, account: str, symbol: str) -> list[Order]:
         """Those that were open, the oldest first. Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL)."""
         with self.lock:
-            self._market(symbol)
-            entries = [entry for entry in self._looking(account).open.values() if entry.symbol.name == symbol]
+            entries = self._floor.open_orders(account, symbol)
             for entry in entries:
                 self._floor.cancel(entry)
             return [entry.snapshot() for entry in entries]
@@ -334,12 +316,12 @@ class Venue:
         Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL), OrderUnknown.
         """
         with self.lock:
-            return self._find(account, symbol, order_id, client_order_id).snapshot()
+            return self._floor.find(account, symbol, order_id, client_order_id).snapshot()
 
     def open_orders(self, account: str, symbol: str | None = None) -> list[Order]:
         """The oldest first. Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL)."""
         with self.lock:
-            return [entry.snapshot() for entry in self._of(self._looking(account).open, symbol)]
+            return [entry.snapshot() for entry in self._floor.open_orders(account, symbol)]
 
     def history(self, account: str, symbol: str | None = None) -> list[Order]:
         """All that are known, open and over, the newest first: HISTORY_MAX of those that are over.
@@ -347,33 +329,30 @@ class Venue:
         Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL).
         """
         with self.lock:
-            return [entry.snapshot() for entry in reversed(self._of(self._looking(account).entries, symbol))]
+            return [entry.snapshot() for entry in reversed(self._floor.orders(account, symbol))]
 
     def trades(self, account: str, symbol: str, *, order_id: int | None = None) -> list[Trade]:
         """All that it ever traded there, or with one order: as they happened, the oldest first. None of an unknown
-        order. Of the market's own accounts those of open orders.
+        order. The market's own accounts keep those of open orders only, to be asked for by order.
 
         Raises AccountUnknown, VenueRefused(UNKNOWN_SYMBOL).
         """
         with self.lock:
-            self._market(symbol)
-            owner = self._looking(account)
-            entry = None if order_id is None else owner.entries.get(order_id)
-            if entry is not None:
-                return list(entry.trades) if entry.symbol.name == symbol else []
-            trades = owner.tape.get(symbol, [])
-            return list(trades) if order_id is None else [trade for trade in trades if trade.order_id == order_id]
+            self._floor.market(symbol)
+            return self._floor.looking(account).trades(symbol, order_id)
 
     # What outlives a restart
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, since_trade: int = 0) -> dict[str, Any]:
         """Markets, accounts, orders and trades, in what JSON can hold; amounts are text.
+
+        since_trade: leave out so many of the first trades, which the caller has.
 
         Without the open orders of endless accounts, whose money is free again: their owners place new ones. Fees,
         limits and switches are settings, which whoever starts the venue knows; only those of an account are kept.
         """
         with self.lock:
-            return state_of_floor(self._floor)
+            return state_of_floor(self._floor, since_trade)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Be as `state()` told, instead of what is. All or nothing.
@@ -385,38 +364,6 @@ class Venue:
             floor = Floor(self._clock, chance, self._floor.fees)
             read_floor(floor, state, magic=self.magic)
             self._floor = floor
-
-    # Inside; the lock is held
-
-    def _market(self, symbol: str) -> Market:
-        market = self._floor.markets.get(symbol)
-        if market is None:
-            raise VenueRefused(
-                Reason.UNKNOWN_SYMBOL, f"{symbol} is not traded here; there are {', '.join(self._floor.markets)}"
-            )
-        return market
-
-    def _looking(self, name: str) -> Account:
-        """The account, and now its doomed orders meet their end."""
-        account = self.account(name)
-        self._floor.reject_doomed(account)
-        return account
-
-    def _of(self, entries: Mapping[int, Entry], symbol: str | None) -> list[Entry]:
-        if symbol is None:
-            return list(entries.values())
-        self._market(symbol)
-        return [entry for entry in entries.values() if entry.symbol.name == symbol]
-
-    def _find(self, account: str, symbol: str, order_id: int | None, client_order_id: str | None) -> Entry:
-        if order_id is None and client_order_id is None:
-            raise ValueError("an order is found by its order_id or its client_order_id")
-        owner = self._looking(account)
-        self._market(symbol)
-        entry = owner.entries.get(order_id) if order_id is not None else owner.named(client_order_id or "")
-        if entry is None or entry.symbol.name != symbol:
-            raise OrderUnknown(f"{account} has no order {order_id or client_order_id} in {symbol}")
-        return entry
 
 
 def _refuse_less_than_nothing(what: str, asset: str, amount: Decimal) -> None:

@@ -9,9 +9,11 @@ import pytest
 from common import aws, clock
 from common.errors import Unavailable
 from common.gateways import configured
+from common.gateways.exchange.ccxt_funds import CcxtFunds
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.gateways.gate import Ban
 from common.money import Money
-from common.settings import settings
+from common.settings import MissingSetting, settings
 from tests.desk import Desk
 from tests.gateways import mixin
 
@@ -20,11 +22,15 @@ SECRETS = {
     "bank": b"key",
     "read": json.dumps(mixin.KEY).encode(),
     "spend": json.dumps(mixin.SPEND_KEY).encode(),
+    "trading": b'{"alpha": {"api_key": "a", "secret": "s"}, "beta": {"api_key": "b", "secret": "s"}}',
+    "withdrawing": b'{"alpha": {"api_key": "w", "secret": "s"}}',
 }
 ASKS: dict[str, Callable[[], object]] = {
     "binance": lambda: configured.exchange().find("BTC", "x" * 18),
     "bank": lambda: configured.bank().credit("S1-01", "a-1", Money(10), "cash-out S1"),
     "mixin": lambda: configured.custody().outputs(mixin.BTC),
+    "binance, funds": lambda: configured.funds("alpha").free("USDT"),
+    "binance, withdrawing": lambda: configured.withdrawing("alpha").networks("USDT"),
     "mixin, spending": lambda: configured.sender().send(mixin.DRAFTS),
     "coingecko": lambda: configured.prices({"BTC": "bitcoin"}).latest(["BTC"]),
 }
@@ -35,12 +41,15 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One that has made nothing yet, at the table and the clock of the desk."""
     named = {"exchange_key_secret": "exchange", "bank_key_secret": "bank"}
     named |= {"custody_read_secret": "read", "custody_spend_secret": "spend"}
+    named |= {"trading_keys_secret": "trading", "withdrawing_keys_secret": "withdrawing"}
     here = replace(settings(), **named)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
     monkeypatch.setattr(aws, "secret", SECRETS.__getitem__)
+    monkeypatch.setattr(aws, "read_secret", SECRETS.__getitem__)
     monkeypatch.setattr(aws, "table", lambda: desk.table)
     monkeypatch.setattr(clock, "now", desk.clock)
-    made = (configured.exchange, configured.bank, configured.custody, configured.sender, configured._ban)
+    asked = (configured.exchange, configured.bank, configured.custody, configured.sender)
+    made = (*asked, configured.funds, configured.withdrawing, configured._ban)
     for cached in made:
         cached.cache_clear()
     yield
@@ -52,7 +61,79 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("system", ASKS)
 def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: str) -> None:
     """Its ban is one that another function has written down."""
-    Ban(desk.table, system.partition(",")[0], desk.clock).told(600)
+    Ban(desk.table, system.partition(",")[0], desk.clock).lengthen(600)
     with pytest.raises(Unavailable) as refusal:
         ASKS[system]()
     assert refusal.value.facts["what"] == "rate_limit"
+
+
+# The keys of trading accounts
+
+OPENED = {"trading": configured.funds, "withdrawing": configured.withdrawing}
+
+
+def _key(funds: ExchangeFunds) -> str:
+    """The API key that is sent."""
+    adapter = funds._gateway  # type: ignore[attr-defined]
+    assert isinstance(adapter, CcxtFunds)
+    return adapter._wire._api_key
+
+
+@pytest.mark.usefixtures("process")
+def test_each_trading_account_is_asked_with_its_own_key() -> None:
+    """And what withdraws has a key of its own."""
+    assert [_key(configured.funds(account)) for account in ("alpha", "beta")] == ["a", "b"]
+    assert _key(configured.withdrawing("alpha")) == "w"
+    assert configured.funds("alpha") is configured.funds("alpha")
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("kind", OPENED)
+def test_an_account_without_a_key_is_named_and_asked_once_it_has_one(
+    monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """By the same process, whatever it has read before."""
+    opened = OPENED[kind]
+    assert opened("alpha")
+    with pytest.raises(NoTradingKey, match="gamma") as no:
+        opened("gamma")
+    assert isinstance(no.value, Unavailable)
+    assert no.value.facts == {"account_id": "gamma"}
+    monkeypatch.setitem(SECRETS, kind, b'{"gamma": {"api_key": "g", "secret": "s"}}')
+    assert _key(opened("gamma")) == "g"
+    assert opened("alpha"), "it keeps what it has"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "what a first deployment leaves there",
+        "",
+        "[]",
+        "null",
+        "7",
+        '{"alpha": "key"}',
+        '{"alpha": {"api_key": "hush"}}',
+        '{"alpha": {"api_key": "hush", "secret": 7}}',
+        '{"alpha": {"api_key": "hush", "secret": "s", "quote": "USD"}}',
+        '{"alpha": {"api_key": "hush", "secret": ""}}',
+        '{"alpha": {"api_key": "hush hush", "secret": "s"}}',
+    ],
+)
+def test_a_key_that_can_not_be_one_is_none_and_is_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    monkeypatch.setitem(SECRETS, "trading", secret.encode())
+    with pytest.raises(NoTradingKey, match="alpha") as no:
+        configured.funds("alpha")
+    assert "hush" not in f"{no.value.detail} {no.value.facts}"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("changed", [{"exchange": "alphapoint"}, {"trading_keys_secret": None}])
+def test_funds_that_a_deployment_does_not_provide_for_are_a_missing_setting(
+    monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | None]
+) -> None:
+    here = replace(settings(), **{"trading_keys_secret": "trading"} | changed)  # type: ignore[arg-type]
+    monkeypatch.setattr(configured, "settings", lambda: here)
+    with pytest.raises(MissingSetting):
+        configured.funds("alpha")

@@ -31,13 +31,8 @@ from common.gateways.exchange import (
     State,
     Ticket,
 )
-from common.gateways.exchange.ccxt import (
-    MARKET_AGE_MAX,
-    OPERATION_SECONDS_MAX,
-    RECEIVE_WINDOW_MS,
-    TRADES_PAGE,
-    CcxtExchange,
-)
+from common.gateways.exchange.ccxt import MARKET_AGE_MAX, TRADES_PAGE, CcxtExchange
+from common.gateways.exchange.ccxt_wire import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
 from common.money import Money, Price, Quantity
 from sandbox.serving import Answer, Drop, Request, serve
 from tests.gateways.binance import OURS, SELL, info, order, said, trade
@@ -788,7 +783,7 @@ def test_against_binance_itself_only_the_host_differs(stub: Stub) -> None:
     theirs: Any = type(ours)()
     assert ours.urls["api"].keys() == theirs.urls["api"].keys()
     for name, url in theirs.urls["api"].items():
-        assert re.sub(r"^https://[^/]+", stub.exchange._base_url, url) == ours.urls["api"][name]
+        assert re.sub(r"^https://[^/]+", stub.exchange._wire._base_url, url) == ours.urls["api"][name]
     real: Any = CcxtExchange("https://api.binance.com/", api_key="k", secret="s")._client
     for name in ("public", "private"):
         assert real.urls["api"][name] == theirs.urls["api"][name] == "https://api.binance.com/api/v3"
@@ -797,10 +792,11 @@ def test_against_binance_itself_only_the_host_differs(stub: Stub) -> None:
 IMPORTS = """
 import sys, types
 
-from common.gateways.exchange.ccxt import CcxtExchange, _binance
+from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.ccxt_wire import ccxt_binance
 assert not [name for name in sys.modules if name.partition(".")[0] in ("ccxt", "requests")], "not before it is needed"
-light = _binance()
-assert light is _binance()
+light = ccxt_binance()
+assert light is ccxt_binance()
 brought = {name.partition(".")[0] for name in sys.modules}
 assert not brought & {"aiohttp", "yarl", "uvloop", "coincurve", "multidict", "frozenlist", "propcache"}, brought
 assert {name for name in sys.modules if name.startswith("ccxt.") and name.count(".") == 1} == {
@@ -808,7 +804,7 @@ assert {name for name in sys.modules if name.startswith("ccxt.") and name.count(
 }
 import ccxt
 assert "ccxt.kraken" in sys.modules and isinstance(ccxt.kraken, type), "all of it, for whoever wants that"
-assert ccxt.binance is light is _binance()
+assert ccxt.binance is light is ccxt_binance()
 """
 
 

@@ -23,8 +23,8 @@ from common.gateways.custody.session import BODY_BYTES_MAX as CUSTODY_BYTES_MAX
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Exchange, ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.alphapoint import BODY_BYTES_MAX as ALPHAPOINT_BYTES_MAX
 from common.gateways.exchange.alphapoint import OPERATION_SECONDS_MAX, AlphaPointExchange
-from common.gateways.exchange.ccxt import BODY_BYTES_MAX as BINANCE_BYTES_MAX
 from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.ccxt_wire import BODY_BYTES_MAX as BINANCE_BYTES_MAX
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.gateways.prices.coingecko import BODY_BYTES_MAX as PRICES_BYTES_MAX
 from common.gateways.prices.coingecko import CoinGeckoPrices

@@ -27,7 +27,7 @@ from functions.orders.api import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
-from infra.grants import GRANTS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, Grant, Secret
 from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
@@ -185,7 +185,7 @@ def test_the_runtime_client_of_the_embedded_aws_is_in_every_asset(embedded: Asse
 def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
     having = (embedded.with_exchange, embedded.whole)
     with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) in having}
-    assert with_exchange == {name for name, grant in GRANTS.items() if Secret.EXCHANGE_KEY in grant.secrets}
+    assert with_exchange == {name for name, grant in GRANTS.items() if grant.secrets & EXCHANGE_KEYS}
     assert {"offramp.api", "purchases.place_batch"} <= with_exchange
     assert not {"orders.api", "accounts.api", "operations.api"} & with_exchange
 
@@ -195,6 +195,8 @@ def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedd
     [
         ({Secret.BANK_KEY}, "plain"),
         ({Secret.EXCHANGE_KEY}, "with_exchange"),
+        ({Secret.TRADING_KEYS}, "with_exchange"),
+        ({Secret.WITHDRAWING_KEYS, Secret.CUSTODY_READ}, "whole"),
         ({Secret.CUSTODY_READ}, "with_custody"),
         ({Secret.CUSTODY_SPEND, Secret.CURSOR_KEY}, "with_custody"),
         ({Secret.EXCHANGE_KEY, Secret.CUSTODY_READ}, "whole"),

@@ -14,7 +14,7 @@ from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
@@ -283,7 +283,9 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
         assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
         of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
-        for secret in (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret, *of_the_custody):
+        of_accounts = (read.trading_keys_secret, read.withdrawing_keys_secret)
+        ours = (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret)
+        for secret in (*ours, *of_the_custody, *of_accounts):
             assert secret
         assert (read.exchange, read.exchange_url, read.bank_url, read.custody_url) == (
             made.environment.exchange,
@@ -335,7 +337,7 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
     assets: dict[tuple[bool, bool], set[str]] = {}
     for name, function in _functions(staging).items():
         secrets = GRANTS[name].secrets
-        asks = Secret.EXCHANGE_KEY in secrets, bool(secrets & {Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+        asks = bool(secrets & EXCHANGE_KEYS), bool(secrets & {Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
         assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
     assert {len(keys) for keys in assets.values()} == {1}
     assert len(set().union(*assets.values())) == len(assets) >= 3

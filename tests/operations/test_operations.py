@@ -33,7 +33,7 @@ from functions.operations.model import (
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
-from tests.seen import around, before_next_write, block
+from tests.seen import a_stray, around, before_next_write, block
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -517,7 +517,7 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.proposals.propose("work decide-payout", asked, {"paid": "1.00"}, "line 11", "late", "otto", dry_run=False)
     desk.buy(ann, "2")
     desk.buy(ann, "1", order_price="90")
-    desk.cash_out(ann, "1")
+    a_stray(desk, desk.cash_out(ann, "1").order_id)
     desk.accounts.withdraw(ann, "w", Money(1), "ann-bank")
     desk.events.receive(EARLY)
     desk.list_exchange_asset()
@@ -532,6 +532,20 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     assert {item["machine"]["S"] for item in desk.dynamo.items() if "machine" in item} == set(keys.MACHINES)
     listed = desk.operations.work(keys.BACKLOGS, overdue_only=False, limit=100)
     assert len(listed) == len([item for item in desk.dynamo.items() if "open_work" in item])
+
+
+def test_of_two_who_close_a_stray_at_once_one_has_done_it(desk: Desk) -> None:
+    ann = trader(desk)
+    desk.buy(ann, "1")
+    stray_id = a_stray(desk, desk.cash_out(ann, "1").order_id)
+
+    def close(operator: str) -> bool:
+        return desk.interventions.close_stray(stray_id, "bought back", operator, dry_run=False).done
+
+    before_next_write(desk, lambda: close("oleg"))
+    assert not close("olga")
+    assert [entry.operator for entry in desk.operations.audit("2026-11-21", limit=9, after=None).items] == ["oleg"]
+    desk.run()
 
 
 @pytest.mark.parametrize("begin", ["a withdrawal", "an order in the book"])

@@ -456,7 +456,7 @@ class TestOrders:
         proposed = propose_order(desk, order_id)
         assert proposed.says.endswith(
             "then it goes on with 0.4 BTC executed for $39.50, fee $0.04, unless the exchange itself says what can be "
-            "believed"
+            "believed and written down"
         )
         ran = len(executions(desk, order_id))
         assert confirm(desk, proposed.id).done
@@ -508,6 +508,26 @@ class TestOrders:
             with pytest.raises(EvidenceNotBelieved, match="can have come to"):
                 propose_order(desk, order_id, executed=executed, gross=gross, fee=fee, dry_run=dry_run)
         assert desk.dynamo.items() == before
+
+    def test_a_fee_in_coins_is_proposed_shown_and_kept(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        fees = "0.0002 BNB, 0.001 BTC"
+        proposed = propose_order(desk, order_id, fee="0.00", fees_in_coins=fees)
+        assert "0.4 BTC executed for $39.50, fee $0.00 and 0.0002 BNB, 0.001 BTC, unless" in proposed.says
+        assert proposed.id != propose_order(desk, order_id, fee="0.00", dry_run=True).id
+        story = desk.operations.story(proposed.id)
+        assert story.proposal is not None
+        assert f"fees_in_coins {fees}" in story.proposal.told
+        confirm(desk, proposed.id)
+        order = exchange_orders.find(desk.table, order_id, 1)
+        assert order is not None
+        assert order.evidence is not None
+        assert order.evidence.fill.fees_elsewhere == {"BNB": Decimal("0.0002"), "BTC": Decimal("0.001")}
+
+    def test_a_fee_in_its_own_coins_is_bounded_too(self, desk: Desk, ann: Owner) -> None:
+        order_id = self.open_for_long(desk, ann)
+        with pytest.raises(EvidenceNotBelieved, match=r"a fee of 0\.009 on 0\.4 BTC"):
+            propose_order(desk, order_id, fees_in_coins="0.009 BTC")
 
     def test_what_the_exchange_decides_at_that_moment_counts(self, desk: Desk, ann: Owner) -> None:
         order_id = self.open_for_long(desk, ann)
@@ -582,9 +602,10 @@ def propose_order(
     gross: str = "39.50",
     fee: str = "0.04",
     dry_run: bool = False,
+    **more: str,
 ) -> OperatorOutcome:
     """That the exchange has executed so much."""
-    told = {"executed": executed, "gross": gross, "fee": fee}
+    told = {"executed": executed, "gross": gross, "fee": fee, **more}
     return desk.proposals.propose("work decide-order", thing_id, told, LINE, "its books", by, dry_run=dry_run)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from common.gateways.exchange.ccxt import _binance
+from common.gateways.exchange.ccxt_wire import ccxt_binance
 from sandbox.exchange.simulated import SimulatedExchange
 from sandbox.exchange.venue import Kind
 from sandbox.serving import serve
@@ -48,7 +48,7 @@ class World:
         return self.client_of(key["api_key"], key["secret"])
 
     def client_of(self, api_key: str, secret: str) -> Any:
-        client = _binance()({"apiKey": api_key, "secret": secret, "enableRateLimit": False})
+        client = ccxt_binance()({"apiKey": api_key, "secret": secret, "enableRateLimit": False})
         client.number = str
         client.options |= {"fetchMarkets": {"types": ["spot"]}, "fetchMargins": False}
         client.urls["api"] = {

@@ -21,25 +21,15 @@ Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (re
 enums.md), ccxt 4.5.90 binance.py.
 """
 
-import importlib
-import importlib.util
 import json
-import logging
-import re
-import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from decimal import Context, Decimal, localcontext
-from functools import cached_property
-from io import BytesIO
-from threading import Lock, local
-from types import ModuleType
+from decimal import Decimal
+from functools import partial
+from threading import Lock
 from typing import Any, Literal
 from urllib.parse import urlencode
-
-from urllib3.util import parse_url
 
 from common.clock import now
 from common.errors import Refusal
@@ -53,18 +43,26 @@ from common.gateways.exchange import (
     State,
     Ticker,
     Ticket,
-    can_be_told,
     not_believed,
 )
-from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
+from common.gateways.exchange.ccxt_wire import (
+    NOT_LET_IN,
+    CcxtWire,
+    Said,
+    garbled,
+    said_of,
+    told_amount,
+    told_decimal,
+    told_text,
+    told_whole,
+    unavailable,
+)
+from common.gateways.transport import Answer, NoAnswer, Transport
 from common.market import MarketRules
 from common.money import EXACT, ROUNDING, Money, Price, Quantity, plain
 
-OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
-RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 MARKET_AGE_MAX = timedelta(minutes=10)
 TRADES_PAGE = 1000
-BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB
 TICKER_BYTES_MAX = 64 * 1024
 
 # ccxt's words: Binance's NEW and PARTIALLY_FILLED are open, FILLED closed, EXPIRED_IN_MATCH expired, PENDING_CANCEL
@@ -82,10 +80,7 @@ _STATES = {
 About = Literal["market", "place", "order"]  # what is asked: rules, a new order, an order's state or its end
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 
-_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)  # how Binance writes an amount
-_ENDLESS = re.compile(rb'[":,\[\s][-+]?[0-9.]+[eE][-+]?[0-9]{4,}["\s,\]}]')  # a number that ccxt would write out
 _CLOSED = "Market is closed."
-_NOT_LET_IN = {-1002, -1022, -2014, -2015}  # our key, its rights or our address
 # Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
 # among them: there is one. Of these, the first are about the desk's account, whatever the order is.
 _OURS = (
@@ -131,9 +126,9 @@ class BinanceTickers:
             told = json.loads(answer.body)
         except (NoAnswer, ValueError, RecursionError) as trouble:
             raise _in_our_words("market", trouble, answer) from trouble
-        if _text(told, "symbol") != symbol:
-            raise _garbled("a ticker that was not asked for")
-        bid, ask = _decimal(told, "bidPrice"), _decimal(told, "askPrice")
+        if told_text(told, "symbol") != symbol:
+            raise garbled("a ticker that was not asked for")
+        bid, ask = told_decimal(told, "bidPrice"), told_decimal(told, "askPrice")
         if not bid or not ask:
             raise MarketUnknown(f"nobody buys, or nobody sells, in {symbol} now", asset_id=asset_id, quote=self._quote)
         return Ticker(Price(bid), Price(ask))
@@ -171,27 +166,19 @@ class CcxtExchange:
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        if not secret or "PRIVATE KEY" in secret:
-            raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
-        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
-        self._transport = Transport(
+        self._wire = CcxtWire(
             base_url,
+            api_key=api_key,
+            secret=secret,
             connect_seconds=connect_seconds,
             read_seconds=read_seconds,
-            body_bytes_max=BODY_BYTES_MAX,
-            unpacks=True,
+            monotonic=monotonic,
         )
         self._tickers = BinanceTickers(
             base_url, quote=quote, connect_seconds=connect_seconds, read_seconds=read_seconds
         )
-        self._base_url = base_url.rstrip("/")
-        self._api_key = header_value("the exchange's API key", api_key)
-        self._secret = secret
         self._quote = quote
         self._clock = clock
-        self._monotonic = monotonic
-        self._call = _Call()
         self._reading = Lock()
         self._read_at: dict[str, datetime] = {}  # symbol → when its market was
 
@@ -201,12 +188,12 @@ class CcxtExchange:
 
     def rules(self, asset_id: str) -> MarketRules:
         """See `Exchange.rules`."""
-        self._begin()
+        self._wire.begin()
         return self._rules(self._tradable(asset_id))
 
     def place(self, ticket: Ticket) -> str:
         """See `Exchange.place`. A quantity or price that is no multiple of its step is refused, never rounded."""
-        self._begin()
+        self._wire.begin()
         quantity, price = ticket.quantity.amount, ticket.limit_price.usd_per_unit
         symbol = self._tradable(ticket.quantity.asset_id)
         rules = self._rules(symbol)
@@ -228,13 +215,13 @@ class CcxtExchange:
             plain(price),
             {"newClientOrderId": ticket.client_order_id, "timeInForce": "GTC"},
         )
-        exchange_order_id = _text(order, "id")
+        exchange_order_id = told_text(order, "id")
         self._must_be(order, symbol, client_order_id=ticket.client_order_id)
         return exchange_order_id
 
     def order(self, asset_id: str, exchange_order_id: str) -> OrderReport:
         """See `Exchange.order`."""
-        self._begin()
+        self._wire.begin()
         symbol = self._listed(asset_id)
         order = self._fetched(symbol, exchange_order_id)
         return self._exchange_order(asset_id, symbol, order)
@@ -242,7 +229,7 @@ class CcxtExchange:
     def find(self, asset_id: str, client_order_id: str) -> OrderReport:
         """See `Exchange.find`. Binance looks among all orders but those that ended without a fill 90 days ago: it has
         archived them. They are unknown here, which is as good as never placed."""
-        self._begin()
+        self._wire.begin()
         symbol = self._listed(asset_id)
         order = self._ask("order", self._client.fetch_order, "", symbol, {"origClientOrderId": client_order_id})
         self._must_be(order, symbol, client_order_id=client_order_id)
@@ -251,7 +238,7 @@ class CcxtExchange:
     def cancel(self, asset_id: str, exchange_order_id: str) -> None:
         """See `Exchange.cancel`. Binance says "Unknown order sent." of an order that is over, too: a look tells them
         apart."""
-        self._begin()
+        self._wire.begin()
         symbol = self._listed(asset_id)
         _must_be_number(exchange_order_id)
         try:
@@ -288,7 +275,7 @@ class CcxtExchange:
         client, at = self._client, self._clock()
         markets = self._ask("market", client.fetch_markets, {"symbol": f"{asset_id}{self._quote}"})
         if not markets:  # a market that is not there is an error, -1121
-            raise _garbled("rules of no market")
+            raise garbled("rules of no market")
         found = [market for market in markets if market["symbol"] == symbol and market["spot"]]
         if len(found) != 1:  # "BTCUSDT" might also be BTCU in SDT
             raise MarketUnknown(f"{symbol} is not traded at the exchange", asset_id=asset_id, quote=self._quote)
@@ -301,13 +288,13 @@ class CcxtExchange:
         market = self._client.markets[symbol]
         precision, limits = market["precision"], market["limits"]
         rules = MarketRules(
-            quantity_step=_decimal(precision, "amount"),
-            price_step=_decimal(precision, "price"),
-            min_quantity=_decimal(limits["amount"], "min", default="0"),
-            min_notional=Money(_decimal(limits["cost"], "min", default="0")),
+            quantity_step=told_decimal(precision, "amount"),
+            price_step=told_decimal(precision, "price"),
+            min_quantity=told_decimal(limits["amount"], "min", default="0"),
+            min_notional=Money(told_decimal(limits["cost"], "min", default="0")),
         )
         if not rules.quantity_step > 0 or not rules.price_step > 0:
-            raise _garbled(f"a step of {symbol} is not above 0")
+            raise garbled(f"a step of {symbol} is not above 0")
         return rules
 
     def _fetched(self, symbol: str, exchange_order_id: str) -> Mapping[str, Any]:
@@ -327,26 +314,26 @@ class CcxtExchange:
     ) -> None:
         """Another order is no answer. Raises ExchangeUnavailable."""
         wanted = {"symbol": symbol.replace("/", "")}  # as it was asked for when the market was read
-        told = {"symbol": _text(order.get("info"), "symbol")}
+        told = {"symbol": told_text(order.get("info"), "symbol")}
         if exchange_order_id is not None:
-            wanted["id"], told["id"] = exchange_order_id.lstrip("0"), _text(order, "id")
+            wanted["id"], told["id"] = exchange_order_id.lstrip("0"), told_text(order, "id")
         if client_order_id is not None:
-            wanted["clientOrderId"], told["clientOrderId"] = client_order_id, _text(order, "clientOrderId")
+            wanted["clientOrderId"], told["clientOrderId"] = client_order_id, told_text(order, "clientOrderId")
         if told != wanted:
             raise not_believed(f"asked for {wanted}, told of {told}")
 
     def _exchange_order(self, asset_id: str, symbol: str, order: Mapping[str, Any]) -> OrderReport:
         """An order in our words, once its trades are there."""
-        exchange_order_id, state, side = _text(order, "id"), _state(order), _SIDES.get(_text(order, "side"))
-        whole, executed = _amount(order.get("info"), "origQty"), _amount(order.get("info"), "executedQty")
+        exchange_order_id, state, side = told_text(order, "id"), _state(order), _SIDES.get(told_text(order, "side"))
+        whole, executed = told_amount(order.get("info"), "origQty"), told_amount(order.get("info"), "executedQty")
         if side is None:
-            raise _garbled("an order of no side")
+            raise garbled("an order of no side")
         if executed > whole or (state is State.FULLY_EXECUTED and executed != whole):
             raise not_believed(f"order {exchange_order_id} of {whole}, {executed} executed, that is {state}")
         gross, fees = self._settled(symbol, exchange_order_id, executed) if executed else (Decimal(0), {})
         return OrderReport(
             exchange_order_id=exchange_order_id,
-            client_order_id=_text(order, "clientOrderId"),
+            client_order_id=told_text(order, "clientOrderId"),
             side=side,
             quantity=Quantity(whole, asset_id),
             state=state,
@@ -371,176 +358,39 @@ class CcxtExchange:
                 "order", self._client.fetch_order_trades, exchange_order_id, symbol, None, TRADES_PAGE, asked
             )
             for trade in page:
-                if _text(trade, "order") != exchange_order_id:
+                if told_text(trade, "order") != exchange_order_id:
                     raise not_believed(f"a trade of another order among those of {exchange_order_id}")
-                if _whole(trade, "id") < from_id:
-                    raise _garbled("a trade that was not asked for")
+                if told_whole(trade, "id") < from_id:
+                    raise garbled("a trade that was not asked for")
                 told = trade.get("info")
-                quantity = EXACT.add(quantity, _amount(told, "qty"))
-                gross = EXACT.add(gross, _amount(told, "quoteQty"))
-                currency, fee = _text(trade.get("fee"), "currency"), _amount(told, "commission")
+                quantity = EXACT.add(quantity, told_amount(told, "qty"))
+                gross = EXACT.add(gross, told_amount(told, "quoteQty"))
+                currency, fee = told_text(trade.get("fee"), "currency"), told_amount(told, "commission")
                 fees[currency] = EXACT.add(fees.get(currency, Decimal(0)), fee)
             if quantity == executed:
                 return gross, fees
             if len(page) < TRADES_PAGE or quantity > executed:
                 break
-            from_id = max(_whole(trade, "id") for trade in page) + 1
+            from_id = max(told_whole(trade, "id") for trade in page) + 1
         raise ExchangeUnavailable(
             "the exchange does not show the order's trades and its state at one time; ask again", what="unsettled"
         )
 
     # The wire
 
-    def _begin(self) -> None:
-        """An operation begins; when its time is up, nothing more is asked."""
-        self._call.until = self._monotonic() + OPERATION_SECONDS_MAX
-
     def _ask(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
         """What ccxt answers, with at most one request. Raises what `_in_our_words` says."""
-        self._call.answer = None
-        try:
-            # ccxt computes in the thread's decimal context and leaves its own rounding and traps behind in it.
-            with localcontext(Context(prec=80)):
-                return call(*arguments)
-        except Refusal:
-            raise
-        except Exception as trouble:  # what ccxt makes of an answer that is no order: KeyError, TypeError, …
-            raise _in_our_words(about, trouble, self._call.answer) from trouble
+        return self._wire.ask(partial(_in_our_words, about), call, *arguments)
 
-    @cached_property
+    @property
     def _client(self) -> Any:
-        """A client of ccxt's that asks `base_url`, and asks for nothing that we do not need."""
-        client = _binance()(
-            {
-                "apiKey": self._api_key,
-                "secret": self._secret,
-                "number": str,
-                "enableRateLimit": False,
-                "userAgent": "cryptodesk",
-                "options": {
-                    "fetchMarkets": {"types": ["spot"]},
-                    "fetchMargins": False,
-                    "fetchCurrencies": False,
-                    "recvWindow": RECEIVE_WINDOW_MS,
-                    "maxRetriesOnFailure": 0,
-                },
-            }
-        )
-        client.urls["api"] = {
-            name: self._base_url + (parse_url(url).path or "") for name, url in client.urls["api"].items()
-        }
-        client.session.max_redirects = 0  # they would carry the key elsewhere, or place twice
-        for prefix in ("https://", "http://"):
-            client.session.mount(prefix, _Door(self._transport, self._call, self._monotonic))
-        logging.getLogger("ccxt").setLevel(logging.INFO)  # below, it writes down the key
-        return client
-
-
-_IMPORTING = Lock()
-
-
-def _binance() -> Any:
-    """ccxt's class, without the other hundred exchanges that `import ccxt` brings: a tenth of the time and memory.
-
-    While it is imported, a bare module stands in for the package, whose __init__ then does not run. It goes away again,
-    so that whoever imports ccxt afterwards gets all of it; the modules already there are shared. Where all of ccxt is
-    there already, nothing stands in. In what ships that __init__ is empty (infra/trim.py); there, as here, it finds the
-    same modules.
-    """
-    with _IMPORTING:
-        stand_in = None
-        if "ccxt" not in sys.modules and "ccxt.binance" not in sys.modules:
-            found = importlib.util.find_spec("ccxt")
-            if found is None or found.submodule_search_locations is None:
-                raise ModuleNotFoundError("ccxt is not installed", name="ccxt")
-            stand_in = ModuleType("ccxt")
-            stand_in.__path__ = list(found.submodule_search_locations)
-            sys.modules["ccxt"] = stand_in
-        try:
-            return importlib.import_module("ccxt.binance").binance
-        finally:
-            if stand_in is not None:
-                del sys.modules["ccxt"]
-
-
-class _Call(local):
-    """What is going on in a thread. The answer is kept here, not looked for in the exception that ccxt makes of it:
-    Python chains that exception to whatever the caller is handling, which may be about another question."""
-
-    until = 0.0  # the operation asks no more from then on
-    answer: Answer | None = None  # None: nothing came, or not all of it
-
-
-class _Door:
-    """What `requests` calls a transport adapter: the door through which ccxt speaks to our own transport."""
-
-    def __init__(self, transport: Transport, call: _Call, monotonic: Callable[[], float]) -> None:
-        self._transport = transport
-        self._call = call
-        self._monotonic = monotonic
-
-    def send(self, request: Any, **_: Any) -> Any:
-        """Raises NoAnswer, which neither requests nor ccxt knows: so it comes out at our side as it is."""
-        body = request.body.encode() if isinstance(request.body, str) else request.body
-        left = self._call.until - self._monotonic()
-        answer = self._transport.ask(request.method, request.path_url, request.headers, body, seconds=left)
-        if answer.status < 300 and (answer.is_page or not answer.body.lstrip().startswith((b"{", b"["))):
-            raise OutcomeUnknown("garbage", "neither a JSON object nor an array")  # ccxt takes it for an empty one
-        if _ENDLESS.search(answer.body):
-            raise OutcomeUnknown("garbage", "a number with an endless exponent")
-        self._call.answer = answer
-        response = importlib.import_module("requests").Response()
-        response.status_code = answer.status
-        response.reason = ""
-        response.headers.update(answer.headers)
-        response.raw = BytesIO(answer.body)
-        response.url = request.url
-        response.request = request
-        return response
-
-    def close(self) -> None: ...
-
-
-def _text(entry: Any, name: str, default: str | None = None) -> str:
-    value = entry.get(name) if isinstance(entry, Mapping) else None
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str) or not value:
-        raise _garbled(f"{name} is missing")
-    return value
-
-
-def _whole(entry: Any, name: str) -> int:
-    text = _text(entry, name)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise _garbled(f"{name} is {text[:80]!r}")
-    return int(text)
-
-
-def _decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
-    """A number that is not negative, digit by digit. ccxt writes a step of 0.00000001 as 1e-8."""
-    text = _text(entry, name, default)
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        value = Decimal("NaN")
-    if value.is_signed() or not can_be_told(value):
-        raise _garbled(f"{name} is {text[:80]!r}")
-    return Decimal(plain(value)) if value else Decimal(0)
-
-
-def _amount(entry: Any, name: str) -> Decimal:
-    """An amount of an order or a trade, as Binance writes it: digits and a point. Another is not believed."""
-    text = _text(entry, name)
-    if not _PLAIN.fullmatch(text) or not can_be_told(Decimal(text)):
-        raise not_believed(f"{name} is {text[:80]!r}")
-    return Decimal(plain(Decimal(text)))
+        return self._wire.client
 
 
 def _state(order: Mapping[str, Any]) -> State:
-    status = _text(order, "status")
+    status = told_text(order, "status")
     if status not in _STATES:
-        raise _garbled(f"an order in a state that we do not know, {status[:40]!r}")
+        raise garbled(f"an order in a state that we do not know, {status[:40]!r}")
     return _STATES[status]
 
 
@@ -558,40 +408,6 @@ def _refuse_unless_multiple(what: str, number: Decimal, step: Decimal) -> None:
             ours=False,
             step=plain(step),
         )
-
-
-def _garbled(why: str) -> ExchangeUnavailable:
-    return ExchangeUnavailable(f"the exchange's answer can not be read: {why}", what="garbage")
-
-
-@dataclass(frozen=True)
-class _Said:
-    """An answer with a status that is no success. Code and message are 0 and "" when its body is not Binance's."""
-
-    status: int
-    code: int
-    message: str
-    retry_after_seconds: int | None
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.code})" if self.code else f"HTTP {self.status}"
-
-
-def _said(answer: Answer | None) -> _Said | None:
-    """None for nothing, and for an answer whose status is fine."""
-    if answer is None or answer.status < 300:
-        return None
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        body = None
-    code, message = (body.get("code"), body.get("msg")) if isinstance(body, dict) else (0, "")
-    return _Said(
-        status=answer.status,
-        code=code if type(code) is int else 0,
-        message="".join(filter(str.isprintable, message))[:200] if isinstance(message, str) else "",
-        retry_after_seconds=answer.retry_after_seconds,
-    )
 
 
 def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Refusal:
@@ -632,7 +448,7 @@ def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Re
     or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
     be gone and the order filled.
     """
-    said = _said(answer)
+    said = said_of(answer)
     if said is not None and 400 <= said.status < 500:
         if about == "market" and said.code == -1220:
             return MarketUnknown("the market is closed at the exchange now")
@@ -641,46 +457,17 @@ def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Re
         if about == "place" and said.code in {-1010, -1013, -2010} and said.message == _CLOSED:
             return MarketUnknown("the market is closed at the exchange now")
         if about == "place" and _definite(said):
-            ours = said.code in _NOT_LET_IN or said.message.startswith(_OURS)
+            ours = said.code in NOT_LET_IN or said.message.startswith(_OURS)
             return ExchangeRefused(
                 f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code
             )
         if about == "order" and said.code in {-2013, -2026}:
             return ExchangeOrderUnknown("the exchange does not know the order")
-    return _unavailable(trouble, said)
+    return unavailable(trouble, said)
 
 
-def _definite(said: _Said) -> bool:
+def _definite(said: Said) -> bool:
     """No order exists: see `_in_our_words`."""
     if said.code in {-1010, -2010}:
         return said.message.startswith(_NO_ORDER) or "not supported for this symbol" in said.message
-    return said.code in {-1013, -1014, -1020, *_NOT_LET_IN} or -1199 <= said.code <= -1100
-
-
-def _unavailable(trouble: Exception, said: _Said | None) -> ExchangeUnavailable:
-    facts: dict[str, Any] = {}
-    if said is not None:
-        if said.code:
-            facts["code"] = said.code
-        if said.retry_after_seconds is not None:
-            facts["retry_after_seconds"] = said.retry_after_seconds
-    match said:
-        case None if isinstance(trouble, NoAnswer) and trouble.what == "timeout":
-            detail, what = "the exchange did not answer in time", "timeout"
-        case None if isinstance(trouble, NotSent):
-            detail, what = "the exchange can not be reached; nothing was sent", "connection"
-        case None if isinstance(trouble, NoAnswer) and trouble.what == "connection":
-            detail, what = "the connection to the exchange broke before its answer was whole", "connection"
-        case None:
-            detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
-        case _Said(status=429 | 418) | _Said(code=-1003 | -1015 | -1034):
-            detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
-        case _Said(status=401 | 403) | _Said(code=-1002 | -1022 | -2014 | -2015):
-            detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
-        case _Said(code=-2010, message="Duplicate order sent."):
-            detail, what = "the exchange has an order of this client order id: find it", "duplicate"
-        case _Said(code=-1021):
-            detail, what = f"the exchange does not take our time for the time ({said}): check the clock", "clock"
-        case _:
-            detail, what = f"the exchange could not do it: {said}", "exchange_error"
-    return ExchangeUnavailable(detail, what=what, **facts)
+    return said.code in {-1013, -1014, -1020, *NOT_LET_IN} or -1199 <= said.code <= -1100

@@ -1,7 +1,8 @@
 """What goes into an account at an exchange and out of it: deposits from a chain, and withdrawals to one.
 
 A port beside that of orders, since other keys may ask it: reading needs a key that may read, and withdrawing one that
-may withdraw and nothing else. Coins and networks have the exchange's names (`USDT`, `ERC20`).
+may withdraw besides, and nothing else. Coins have the exchange's names (`USDT`), networks those by which exchanges know
+them (`ERC20`, `TRC20`, `BSC`).
 """
 
 from __future__ import annotations
@@ -13,13 +14,18 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from common.errors import NotFound
+from common.errors import NotFound, Unavailable
 from common.gateways.custody import Address
 from common.money import Quantity
 
 
 class NetworkUnknown(NotFound):
     """The exchange does not take or give the coin on this network, or not now."""
+
+
+class NoTradingKey(Unavailable):
+    """There is no key of a trading account where its functions look for it: a person has to put it there. Nothing was
+    asked, and nothing is decided by it."""
 
 
 class ExchangeWithdrawalUnknown(NotFound):
@@ -95,9 +101,10 @@ class ExchangeFunds(Protocol):
 
     def withdraw(self, coin: str, network: str, to: Address, quantity: Quantity, withdrawal_id: str) -> None:
         """Withdraw, once for each `withdrawal_id` (32 letters and digits at most); `quantity` is before the fee. A
-        repeat changes nothing.
+        repeat changes nothing, whatever has become of the first.
 
-        Raises NetworkUnknown; ExchangeRefused: its definite no; ExchangeUnavailable: it may be on its way, ask for it.
+        Raises NetworkUnknown; ExchangeRefused: its definite no; ExchangeUnavailable: it may be on its way, ask for it,
+        or another of this id is (`what` = not_believed). Raises ValueError for a quantity of another coin.
         """
         ...
 

@@ -29,6 +29,7 @@ from functions.market_making.model import (
 )
 from functions.market_making.service.paying import standing
 
+OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
 STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 
 
@@ -102,11 +103,13 @@ class Quoting:
     # What the owner asks, and an operator for him
 
     def stop(self, order_id: str, actor: str = CUSTOMER, *, home: bool = False, also: tuple[Write, ...] = ()) -> Order:
-        """End the quoting; with `home` the money comes back to who paid it.
+        """End the quoting; with `home` the money comes back to who paid it. What is stopped already stays so.
 
         Raises NotStoppable, MarketMakingOrderMoved.
         """
         order = store.existing(self.table, order_id)
+        if order.status in OVER:
+            return order
         if order.status not in STOPPABLE:
             raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
         at = self.now()
@@ -123,14 +126,16 @@ class Quoting:
         return store.existing(self.table, order_id)
 
     def withdraw(self, order_id: str, actor: str = CUSTOMER, *, also: tuple[Write, ...] = ()) -> Order:
-        """Bring the money home: of an order that quotes, once it is stopped.
+        """Bring the money home: of an order that quotes, once it is stopped. What is on its way home stays so.
 
         Raises NothingToWithdraw, MarketMakingOrderMoved.
         """
         order = store.existing(self.table, order_id)
         if order.status in STOPPABLE:
             return self.stop(order_id, actor, home=True, also=also)
-        if order.status not in (Status.STOPPED, Status.STOPPING) or order.goes_home:
+        if order.goes_home or order.status in (Status.RETURNING, Status.RETURNED):
+            return order
+        if order.status not in (Status.STOPPED, Status.STOPPING):
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         self.table.write(store.want_home(order, self.now()), *also)
         work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())

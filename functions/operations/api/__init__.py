@@ -118,14 +118,14 @@ class ParkedList(View):
 
 
 class StoppedPriceView(View):
-    """The price of an asset that is not traded, since its source has jumped away from it."""
+    """The price of an asset that is not traded, since its source has jumped away from it, or has just begun."""
 
     asset_id: str
     stopped_at: InstantText
-    price: str = Field(description="the latest that was believed")
-    price_source: str
-    price_as_of: InstantText
-    unconfirmed_price: str = Field(description="where the source has jumped to")
+    price: str | None = Field(description="the latest that was believed; none of a new asset")
+    price_source: str | None
+    price_as_of: InstantText | None
+    unconfirmed_price: str = Field(description="where the source has jumped to, or the first that it tells")
     unconfirmed_source: str
     unconfirmed_as_of: InstantText
     acts: list[ActView]
@@ -215,7 +215,7 @@ def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
 @app.get("/operations/prices", tags=["operators"], summary="Prices that have jumped, longest ago first")
 def stopped_prices() -> StoppedPriceList:
     """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
-    price, or the source comes back."""
+    price, or the source comes back. The first price of an asset is confirmed as well, before it is traded."""
     caller(app).must_be_operator()
     return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
 
@@ -258,7 +258,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = reconciliation().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(body.username)
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
@@ -280,15 +280,14 @@ def _parked(item: BankEventItem) -> ParkedView:
 
 
 def _stopped(listing: Listing) -> StoppedPriceView:
-    assert listing.quote is not None
     assert listing.jump is not None
     latest, jumped = listing.quote, listing.jump.quote
     return StoppedPriceView(
         asset_id=listing.asset.asset_id,
         stopped_at=listing.jump.since,
-        price=str(latest.price),
-        price_source=latest.source,
-        price_as_of=latest.as_of,
+        price=None if latest is None else str(latest.price),
+        price_source=None if latest is None else latest.source,
+        price_as_of=None if latest is None else latest.as_of,
         unconfirmed_price=str(jumped.price),
         unconfirmed_source=jumped.source,
         unconfirmed_as_of=jumped.as_of,

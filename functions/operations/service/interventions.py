@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from common import keys
 from common.domain import acts, audit, clients, work
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import FEE_PRECISION, Asset, Listing, NothingToConfirm
 from common.domain.clients import Client
+from common.domain.exchange_orders import strays
+from common.domain.exchange_orders.strays import Status as Stray
+from common.domain.exchange_orders.strays import StrayMoved
+from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import EventOutcome
@@ -16,6 +21,7 @@ from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.money import Price
 from common.operator_outcome import OperatorOutcome
+from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
 
@@ -50,6 +56,27 @@ class Interventions:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
+
+    def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """A person has dealt with a stray order at the exchange. A repeat changes nothing.
+
+        Raises NothingKnown, Busy.
+        """
+        item = self.operations.known(stray_id)
+        if item.row is not keys.STRAY_ORDER:
+            raise model.NothingKnown(f"{stray_id} is no stray order", id=stray_id)
+        done = OperatorOutcome.repeat(stray_id, Stray.DEALT_WITH, "it is dealt with already; nothing to do")
+        if item.status != Stray.STRAY:
+            return done
+        if not dry_run:
+            now = self.operations.now()
+            entry = audit.entry(AuditEntry(now, operator, "strays close", stray_id, reason))
+            try:
+                self.operations.table.write(*strays.deal_with(stray_id, reason, operator, now), entry)
+            except StrayMoved:
+                return done
+        says = "nobody looks at it any more"
+        return OperatorOutcome(stray_id, item.status, Stray.DEALT_WITH, done=not dry_run, says=says)
 
     def replay(self, webhook_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """Try to place a parked event again. Audited, if it can be placed. A repeat changes nothing.
@@ -125,8 +152,8 @@ class Interventions:
     def confirm_price(
         self, asset_id: str, price: Price, reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """The market is at a price to which an asset's source has jumped: trading goes on from there. A repeat changes
-        nothing.
+        """The market is at a price to which an asset's source has jumped, or with which it begins: trading goes on from
+        there. A repeat changes nothing.
 
         Raises AssetNotFound, NothingToConfirm (it has not jumped, or to another price), Busy.
         """
@@ -143,17 +170,20 @@ class Interventions:
                 if moved.jump is not None:
                     raise
                 return _is_confirmed(moved, price)
-        assert listing.quote is not None
-        says = f"${price} is the price after ${listing.quote.price}, and trading goes on"
+        which = "first price" if listing.quote is None else f"price after ${listing.quote.price}"
+        says = f"${price} is the {which}, and trading goes on"
         return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
 
     def save_client(
         self, client: Client, reason: str, operator: str, *, dry_run: bool, keep_status: bool = False
     ) -> OperatorOutcome:
         """Write a client, new or changed; `keep_status`: of one that is there the status stays as it is. A repeat
-        changes nothing. Raises ClientTaken, ClientMoved, Busy."""
+        changes nothing. After its owner's account was moved, it is that of the account's present login.
+
+        Raises ClientTaken, ClientMoved, Busy.
+        """
         before = clients.existing(self.operations.table, client.kind, client.client_id)
-        if before is not None and before.owner != client.owner:
+        if before is not None and not self._may_have(client.owner, before):
             raise clients.taken(client)
         if keep_status and before is not None:
             client = replace(client, status=before.status)
@@ -166,6 +196,13 @@ class Interventions:
             entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
             self.operations.table.write(clients.save(client, before), audit.entry(entry))
         return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
+
+    def _may_have(self, owner: Owner, client: Client) -> bool:
+        """Is the client the owner's, or was it when another login had his account?"""
+        if client.owner == owner or client.owner.username != owner.username:
+            return client.owner == owner
+        whose = ledger.ownership(self.operations.table, owner.username)
+        return whose.owner == owner and client.owner.sub in whose.former_subs
 
 
 def _traded(asset: Asset) -> str:
@@ -186,7 +223,7 @@ def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
 
 def _told(client: Client) -> dict[str, object]:
     account = {} if client.account_id is None else {"account_id": client.account_id}
-    return {"username": client.owner.username, "status": client.status, **account}
+    return {"username": client.owner.username, "sub": client.owner.sub, "status": client.status, **account}
 
 
 def _decided(event: BankEventItem) -> OperatorOutcome:

@@ -1,0 +1,150 @@
+"""What an owner asks of his market-making orders: to open one, and to read them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from common.domain.timeline import CUSTOMER
+from common.errors import Conflict
+from common.idempotency import Replayable, derived_uuid, uuid_of
+from common.money import EXACT, Quantity, plain
+from common.owner import Owner
+from common.table.table import Page, Position, Table
+from functions.market_making import memo, model, store
+from functions.market_making.memo import Memo
+from functions.market_making.model import (
+    UNPAID_LIMIT,
+    FundingTooSmall,
+    NoCapacity,
+    Order,
+    Pair,
+    PairNotFound,
+    Status,
+    Terms,
+    Transfer,
+)
+from functions.market_making.service.paying import WAYLESS, Paying
+from functions.market_making.store import AlreadyOpened
+
+
+class PairUnreachable(Conflict):
+    """There is no way to the pair's exchange now, or it is not traded. Ask again later, or for another pair."""
+
+
+@dataclass(frozen=True)
+class ToPay:
+    """One transfer that opens an order: `purpose` is base, quote, base_fee or quote_fee."""
+
+    purpose: str
+    quantity: Quantity
+
+
+@dataclass(frozen=True)
+class Opening:
+    table: Table
+    paying: Paying
+    now: Callable[[], datetime]
+
+    def open(self, owner: Owner, idempotency_key: str, asked: Terms) -> Replayable[Order]:
+        """Open an order, whose payment is waited for during 15 minutes; so long what its withdrawals cost is kept, and
+        its place at a trading account.
+
+        Raises, in this order: PairNotFound; PairUnreachable; FundingTooSmall; IdempotencyKeyReused; NoCapacity;
+        ExchangeUnavailable, CustodyUnavailable; Busy.
+        """
+        uuid = derived_uuid(owner.username, owner.sub, "POST /market-making/orders", idempotency_key)
+        known = store.find(self.table, model.order_id(uuid))
+        if known is not None:
+            return Replayable(known.repeated(asked), replayed=True)
+        pair = self.pair(asked.pair_id)
+        if asked.base < pair.base_min or asked.quote < pair.quote_min:
+            raise FundingTooSmall(
+                f"an order of {pair.symbol} needs {plain(pair.base_min)} {pair.base_symbol} and "
+                f"{plain(pair.quote_min)} {pair.quote_symbol} at least",
+                base_min=plain(pair.base_min),
+                quote_min=plain(pair.quote_min),
+            )
+        account = self.paying.room(pair)
+        if account is None:
+            raise NoCapacity("every trading account of the exchange is full; ask again later")
+        at = self.now()
+        try:
+            draft = self.paying.draft(pair, account, uuid, at)
+        except WAYLESS as no:
+            raise PairUnreachable(f"there is no way to {pair.exchange} now: {no}") from no
+        order = replace(
+            draft,
+            owner=owner,
+            terms=asked.fingerprint,
+            base_min=asked.base,
+            quote_min=asked.quote,
+            campaign_id=asked.campaign_id,
+        )
+        opened = f"to be paid within 15 minutes: {_told(to_pay(order))}"
+        try:
+            self.table.write(
+                store.insert(order, at + UNPAID_LIMIT + timedelta(seconds=30)),
+                store.take_room(order.account_id, at),
+                store.event(order, Status.PAYMENT_PENDING, opened, CUSTOMER, at, first=True),
+            )
+        except AlreadyOpened as repeat:
+            return Replayable(repeat.order.repeated(asked), replayed=True)
+        return Replayable(order)
+
+    def pair(self, pair_id: UUID) -> Pair:
+        """Raises PairNotFound, PairUnreachable."""
+        pair = store.pair(self.table, pair_id)
+        if not pair.enabled:
+            raise PairUnreachable(f"{pair.symbol} is not traded now")
+        return pair
+
+    def named(self, exchange: str, symbol: str) -> UUID:
+        """Raises PairNotFound."""
+        for pair in store.pairs(self.table):
+            if (pair.exchange, pair.symbol) == (exchange, symbol):
+                return pair.pair_id
+        raise PairNotFound(f"{symbol} is not traded at {exchange} here")
+
+    def pairs(self) -> list[Pair]:
+        """Those that may be traded now."""
+        return [pair for pair in store.pairs(self.table) if pair.enabled]
+
+    def order(self, owner: Owner, order_id: str) -> Order:
+        """Raises MarketMakingOrderNotFound."""
+        return store.visible(self.table, owner, order_id)
+
+    def transfers(self, order: Order) -> list[Transfer]:
+        """What has come in for it."""
+        return store.transfers(self.table, order.order_id)
+
+    def orders(self, owner: Owner, *, limit: int, after: Position | None) -> Page[Order]:
+        """A page of the owner's market-making orders, newest first; it may be short and still not the last."""
+        return self.table.page(store.OrderItem, store.of_user(owner), limit=limit, after=after).of(store.order_of)
+
+
+def memo_of(order: Order) -> str:
+    """What each of its transfers has to carry."""
+    return memo.encode(Memo(order.pair_id, uuid_of(order.order_id)))
+
+
+def to_pay(order: Order) -> list[ToPay]:
+    """The transfers that pay for an order; what costs nothing is not there."""
+    parts = [
+        ToPay("base", Quantity(order.base_min, order.base_asset_id)),
+        ToPay("quote", Quantity(order.quote_min, order.quote_asset_id)),
+        ToPay("base_fee", order.fees.base),
+        ToPay("quote_fee", order.fees.quote),
+    ]
+    return [part for part in parts if part.quantity.amount]
+
+
+def _told(parts: Sequence[ToPay]) -> str:
+    together: dict[str, Decimal] = {}
+    for part in parts:
+        asset_id = part.quantity.asset_id
+        together[asset_id] = EXACT.add(together.get(asset_id, Decimal(0)), part.quantity.amount)
+    return ", ".join(f"{plain(amount)} of {asset_id}" for asset_id, amount in together.items())
