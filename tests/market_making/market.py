@@ -10,7 +10,7 @@ from uuid import UUID
 
 from common import keys
 from common.domain import work
-from common.domain.custody.sending import OutgoingTransfers
+from common.domain.custody.service import OutgoingTransfers
 from common.domain.work import WaitingItem
 from common.gateways.custody import Sender
 from common.table.table import Table
