@@ -151,7 +151,7 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
         for name in context.every_minutes:
             found[f"{context.name}.{name}"] = f"functions.{context.name}.schedule.{name}", {}
         for name in context.tasks:
-            event = {"id": "S0", "attempts": 0, "token": "a token"}
+            event = {"id": "S0", "attempts": 0, "token": "a token", "time": "2026-11-28T12:00:00Z"}
             found[f"{context.name}.{name}"] = f"functions.{context.name}.tasks.{name}", event
     return found
 
