@@ -173,6 +173,13 @@ def test_neither_key_nor_signature_are_written_down(stub: Stub, caplog: pytest.L
     assert not re.search("our-key|our-secret|signature", told)
 
 
+@pytest.mark.parametrize("amount", ["0", "-1"])
+def test_for_nothing_nothing_is_asked(stub: Stub, amount: str) -> None:
+    with pytest.raises(ExchangeRefused):
+        stub.withdraw(Quantity(amount, "USDT"))
+    assert stub.calls == []
+
+
 # Nothing leaves twice
 
 
