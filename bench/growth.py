@@ -94,7 +94,7 @@ def _reconcile(size: int) -> tuple[Desk, Callable[[], object]]:
     desk, ann = _desk()
     for _ in range(size):
         desk.buy(ann, "0.1")
-    return desk, lambda: desk.reconciliation.reconcile(ann)
+    return desk, lambda: desk.reconciliation.reconcile("ann")
 
 
 def _sweep(size: int) -> tuple[Desk, Callable[[], object]]:

@@ -22,7 +22,9 @@ table of this page, and the table that is deployed.
 | member                 | {batch_id}                                      | MEMBER#{order_id}              |                    |               |                    |                                    |
 | exchange_order         | {order_id}                                      | VENUE#{n}                      |                    |               |                    |                                    |
 | exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |               |                    |                                    |
+| stray_order            | {stray_id}                                      | STRAY                          | Z…                 | strays        |                    | OpenWork                           |
 | payout_attempt         | {order_id}                                      | PAYOUT#{attempt}               |                    |               |                    |                                    |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |               |                    |                                    |
 | bank_event             | HOOK#{webhook_id}                               | SEEN                           |                    | parked        |                    | OpenWork                           |
 | reconciliation         | {username}                                      | RECONCILIATION                 |                    | books         |                    | OpenWork                           |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                 |                    |               |                    |                                    |
@@ -40,6 +42,8 @@ table of this page, and the table that is deployed.
 | market_making_order    | {order_id}                                      | MARKET_MAKING                  | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
 | market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}         |                    |               |                    |                                    |
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}           |                    |               |                    |                                    |
+| market_making_quotes   | {order_id}                                      | QUOTES                         |                    |               |                    |                                    |
+| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}         |                    |               |                    |                                    |
 | exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                           |                    |               |                    |                                    |
 | mixin_link             | MIXIN#{opponent_id}                             | LINK                           |                    |               |                    |                                    |
 | pair                   | PAIRS                                           | PAIR#{pair_id}                 |                    |               |                    |                                    |
@@ -68,7 +72,7 @@ ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
 ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
 POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
-THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}"
+THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 
 
 class IllegalKeyPart(ValueError):
@@ -220,7 +224,10 @@ MEMBER = Key("member", pk="{batch_id}", sk="MEMBER#{order_id}")
 EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 # An order at the exchange is one of ours. Exchanges count their orders by market, so the asset belongs to the id.
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
+STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="Z", backlog="strays")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
+# An adjustment of the bank is that of one payment of ours.
+ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
@@ -274,7 +281,9 @@ SCHEMA = [
     MEMBER,
     EXCHANGE_ORDER,
     EXCHANGE_ORDER_ID,
+    STRAY_ORDER,
     PAYOUT_ATTEMPT,
+    ADJUSTMENT_ID,
     BANK_EVENT,
     RECONCILIATION,
     EVENT,
@@ -304,9 +313,10 @@ SCHEMA = [
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
-# Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, and money
-# at the custody that is nobody's, or that can not be sent.
-FOR_PEOPLE = tuple(sorted({*DRIVEN, PROPOSAL.backlog, RECONCILIATION.backlog, SNAPSHOT.backlog, OUTGOING.backlog}))
+# Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
+# and money at the custody that is nobody's, or that can not be sent.
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING)
+FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}
 
@@ -324,6 +334,8 @@ def item_named(thing_id: str) -> PrimaryKey | None:
     if re.fullmatch(POOL_ID_PATTERN, thing_id):
         asset_id, _, shard = thing_id.partition(":")
         return POOL(asset_id=asset_id, shard=shard)
+    if re.fullmatch(USERNAME_PATTERN, thing_id):
+        return USER(username=thing_id)
     row = _BY_PREFIX.get(thing_id[:1]) if re.fullmatch(ORDER_ID_PATTERN, thing_id) else None
     return None if row is None else PrimaryKey(thing_id, row.sk)
 

@@ -28,6 +28,7 @@ from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
 from common.operator_outcome import OperatorOutcome
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
+_FEE = rf"{_AMOUNT} [A-Z0-9]{{1,20}}"
 # RFC 3339; what has no zone is told so. Without it, "1795262400" would be a time, too.
 _TIME = r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(:\d\d(\.\d{1,9})?)?([Zz]|[+-]\d\d:\d\d)?"
 CLIENT_ID_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_-]{2,39}$"
@@ -57,6 +58,13 @@ def _cents(amount: Decimal) -> Decimal:
     return amount
 
 
+def _fees(written: str) -> str:
+    fees = written.split(", ")
+    if len({fee.partition(" ")[2] for fee in fees}) < len(fees):
+        raise ValueError("the fees in one coin are one amount")
+    return written
+
+
 def _aware(at: datetime) -> datetime:
     if at.tzinfo is None:
         raise ValueError("a time needs a zone, such as 2026-11-21T09:30:00Z")
@@ -82,6 +90,11 @@ Dollars = Annotated[
 ]
 AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), _amount_schema("0.5")]
 DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]
+FeesInCoins = Annotated[
+    str,
+    Field(pattern=rf"^{_FEE}(, {_FEE}){{0,4}}$", examples=["0.0002 BNB, 0.001 SOL"]),
+    AfterValidator(_fees),
+]
 Reference = Annotated[
     str, Field(min_length=3, max_length=100, pattern=r"^[\x20-\x7e]+$", examples=["statement 47, line 11"])
 ]

@@ -39,11 +39,17 @@ LAMBDA = [
 
 @dataclass(frozen=True)
 class Machine:
-    """What a machine is deployed from: its first state, the functions that it calls, and what it is for."""
+    """What a machine is deployed from: its first state, the functions that it calls, and what it is for.
+
+    One with `every_minutes` is started by the clock, each so many minutes, with the input {"time"}: when it was to be
+    started. It is an Express machine: it lasts five minutes at most, may be started twice, and its executions have no
+    names that anybody knows. Every other one is a Standard machine, started by what it moves.
+    """
 
     first: sfn.IChainable
     functions: Sequence[aws_lambda.IFunction]
     comment: str
+    every_minutes: int | None = None
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from rich.console import RenderableType
 
 from console import connection, output
 from console.api import Api, Request
-from console.errors import CommandFailed, Refused
+from console.errors import CommandFailed
 
 PAGE = 100  # what the desk gives at once
 
@@ -38,9 +38,11 @@ offramp = _verbs("Decide by hand about a cash-out that is stuck. A dry run unles
 withdrawals = _verbs("Decide by hand about a withdrawal that is stuck. A dry run unless --yes.")
 orders = _verbs("Decide by hand about an order that can not be carried out. A dry run unless --yes.")
 batches = _verbs("Decide by hand about a batch of purchases that is stuck. A dry run unless --yes.")
+strays = _verbs("Orders that the exchange has and nobody waits for. A dry run unless --yes.")
 proposals = _verbs("What another operator has proposed. A dry run unless --yes.")
 parked = _verbs("Events of the bank that could not be placed.")
 prices = _verbs("Prices that have jumped: while they are not confirmed their assets are not traded.")
+users = _verbs("Whose account it is.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -48,9 +50,11 @@ for name, verbs in (
     ("withdrawals", withdrawals),
     ("orders", orders),
     ("batches", batches),
+    ("strays", strays),
     ("proposals", proposals),
     ("parked", parked),
     ("prices", prices),
+    ("users", users),
     ("clients", clients),
 ):
     app.add_typer(verbs, name=name)
@@ -172,6 +176,7 @@ _act(withdrawals, "withdrawals", "reject", "The dollars go back to the customer'
 _act(withdrawals, "withdrawals", "abandon-attempt", NEVER_CAME)
 _act(orders, "orders", "fail", "End a resting order that can not be carried out, and give its hold back.")
 _act(batches, "batches", "void", "Refund a batch that can not be bought; or be done with an order that turned up.")
+_act(strays, "strays", "close", "What it has executed is seen to at the exchange: it is not shown any more.")
 _act(proposals, "proposals", "confirm", "Do what another operator has proposed.")
 _act(proposals, "proposals", "dismiss", "Nothing is to be done about what was proposed, also by yourself.")
 _act(parked, "parked", "replay", "Try to place an event again.")
@@ -192,11 +197,17 @@ def decide_order(
     reference: Reference,
     reason: Reason,
     fee: Annotated[str, typer.Option("--fee", metavar="USD", help="Of the exchange, in dollars.")] = "0",
+    fees_in_coins: Annotated[
+        str | None,
+        typer.Option("--fees-in-coins", metavar="FEES", help='Such as "0.001 SOL, 0.0002 BNB".', show_default=False),
+    ] = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Propose what the exchange has executed of an order that it does not tell of; another operator confirms it."""
     told = {"executed": executed, "gross": gross, "fee": fee, "reference": reference, "reason": reason}
+    if fees_in_coins is not None:
+        told["fees_in_coins"] = fees_in_coins
     _propose(context, json_, thing_id, "decide-order", told, yes)
 
 
@@ -217,10 +228,32 @@ def decide_payout(
     _propose(context, json_, thing_id, "decide-payout", {"paid": paid, "reference": reference, "reason": reason}, yes)
 
 
-def _propose(
-    context: typer.Context, as_json: bool, thing_id: str, verb: str, told: Mapping[str, str], yes: bool
+@users.command("move")
+def move(
+    context: typer.Context,
+    username: Annotated[str, typer.Argument(metavar="USERNAME", help="Whose account.")],
+    sub: Annotated[str, typer.Option("--sub", metavar="SUB", help="Of the login made anew.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
 ) -> None:
-    path = ("operations", "work", thing_id, verb)
+    """Propose that an account is a login's that was made anew under its username; another operator confirms it."""
+    told = {"sub": sub, "reference": reference, "reason": reason}
+    _propose(context, json_, username, "move", told, yes, things="users")
+
+
+def _propose(
+    context: typer.Context,
+    as_json: bool,
+    thing_id: str,
+    verb: str,
+    told: Mapping[str, str],
+    yes: bool,
+    *,
+    things: str = "work",
+) -> None:
+    path = ("operations", things, thing_id, verb)
     with _desk(context, as_json) as desk:
         _do(desk, as_json, Request("POST", path, {**told, "dry_run": not yes}, changes=yes))
 
@@ -302,20 +335,9 @@ def client_save(
     """Write a client, new or changed. What is not given stays as it is."""
     path = ("operations", "clients", client_id, kind)
     with _desk(context, json_) as desk:
-        body = {name: known for name, known in _client(desk, path).items() if name == "account_id" and known}
         given = {"username": username, "status": status, "account_id": account}
-        body |= {name: value for name, value in given.items() if value is not None}
+        body = {name: value for name, value in given.items() if value is not None}
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
-
-
-def _client(desk: Api, path: tuple[str, ...]) -> dict[str, Any]:
-    """The client as it is; nothing of a new one."""
-    try:
-        return desk.get(*path)
-    except Refused as no:
-        if no.facts.get("type") == "ClientNotFound":
-            return {}
-        raise
 
 
 # The books

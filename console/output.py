@@ -233,8 +233,8 @@ def stopped_prices(items: Sequence[View], now: datetime) -> RenderableType:
         stopped = instant(item["stopped_at"])
         table.add_row(
             text(item["asset_id"]),
-            text(f"${item['price']}"),
-            clock(instant(item["price_as_of"])),
+            text("none yet" if item["price"] is None else f"${item['price']}"),
+            text("") if item["price_as_of"] is None else clock(instant(item["price_as_of"])),
             text(f"${item['unconfirmed_price']}"),
             text(item["unconfirmed_source"]),
             clock(stopped),

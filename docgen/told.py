@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -20,7 +21,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
     AccountExists,
@@ -113,7 +114,7 @@ TOLD: dict[str, Told] = {
     "users": Told(_FOUND),
     "credit": Told(
         {200: "credited, or it was already"},
-        (UserNotFound, AccountNotFound),
+        (UserNotFound, AdjustmentTaken, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
@@ -294,7 +295,14 @@ TOLD: dict[str, Told] = {
                 "gross": "0.00",
                 "reference": "letter of November 3rd",
                 "reason": "the exchange has closed its doors",
-            }
+            },
+            "a fee in coins": {
+                "executed": "0.05",
+                "gross": "6.25",
+                "fees_in_coins": "0.0002 BNB, 0.00005 BTC",
+                "reference": "order 4711 in the statement of November 3rd",
+                "reason": "the market had moved further than the band",
+            },
         },
     ),
     "decide_payout": Told(
@@ -303,6 +311,20 @@ TOLD: dict[str, Told] = {
         examples={
             "less the bank's fee": {"paid": "19.00", "reference": "statement 47, line 11", **_BY_HAND},
         },
+    ),
+    "move_user": Told(
+        {200: "proposed, or it was already: another operator confirms it"},
+        (NothingKnown, NotProposable),
+        examples={
+            "made anew": {
+                "sub": "6f0c2b1e-8d53-4c1b-9a47-1c2f3e4d5a6b",
+                "reference": "ticket 4719, passport seen",
+                "reason": "he lost his second factor, and his login was deleted",
+            }
+        },
+    ),
+    "close_stray": Told(
+        {200: "closed, or it was already"}, (NothingKnown,), examples={"sold": {"reason": "sold by order 4711"}}
     ),
     "confirm": Told(
         {200: "done, or it was already"},
@@ -338,12 +360,11 @@ TOLD: dict[str, Told] = {
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, ClientMoved),
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
                 "username": "ann",
-                "account_id": "acc-ann",
                 "status": "BLOCKED",
                 "reason": "his account is looked into, ticket 4716",
             },

@@ -24,6 +24,7 @@ from aws_cdk import (
 from constructs import Construct
 
 from common.log import NAMESPACE, metrics
+from infra.context import title
 from infra.environment import Environment
 
 RUNBOOKS = "docs/runbooks"
@@ -75,6 +76,7 @@ class Watch(Construct):
             [
                 *self._books_and_prices(),
                 *self._payouts(),
+                *_custody(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -197,6 +199,7 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
+            ("What the custody tells is not believed: always 0", [_ours("CustodyNotBelieved")]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
@@ -208,9 +211,10 @@ class Watch(Construct):
     ) -> list[Graph]:
         graphs: list[Graph] = []
         for name, machine in machines.items():
-            # Of how it may end, only a failure comes by itself: no machine has a time-out, and to abort takes a person.
+            # Of how it may end, only a failure comes by itself: no machine has a time-out (those that the clock starts
+            # end after a minute, long before AWS would stop them), and to abort takes a person.
             self._alarm(
-                f"ExecutionsFailed{_title(name)}",
+                f"ExecutionsFailed{title(name)}",
                 machine.metric_failed(period=MINUTE, statistic="Sum"),  # with a label it would be metric math
                 "executions-failed",
                 f"{name} failed in {FAILING_MINUTES} of {WITHIN_MINUTES} minutes: that does not mend itself.",
@@ -227,7 +231,7 @@ class Watch(Construct):
             lines = [metric(period=MINUTE, statistic="Sum", label=label) for label, metric in shown.items()]
             graphs.append((f"Executions of {name}", lines))
         calls = [task.metric_invocations(period=MINUTE, statistic="Sum", label=name) for name, task in tasks.items()]
-        return [*graphs, ("Sales and payouts: tasks called", calls)]
+        return [*graphs, ("Tasks called by machines", calls)]
 
     def _platform(
         self,
@@ -252,7 +256,7 @@ class Watch(Construct):
             # It may run seldom: the failures that are waited for need not come minute after minute.
             within = max(WITHIN_MINUTES, OF_ROUNDS * every_minutes.get(name, 1))
             self._alarm(
-                f"Errors{_title(name)}",
+                f"Errors{title(name)}",
                 metric,
                 "function-errors",
                 f"{name} ended in an exception, ran out of time, or could not start, twice in {within} minutes.",
@@ -341,9 +345,18 @@ def _all(*names: str) -> list[aws_cloudwatch.Metric]:
     return [_ours(name) for name in names]
 
 
-def _title(name: str) -> str:
-    """`offramp.create_payout` and `sell-order` as parts of a construct's id."""
-    return "".join(part.capitalize() for part in name.replace(".", "_").replace("-", "_").split("_"))
+def _custody() -> list[Graph]:
+    return [
+        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved")),
+        (
+            "The custody: not taken, ties, not believed, short of outputs: always 0",
+            _all("SnapshotsFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"),
+        ),
+        (
+            "The custody: silent, parked for a person; orders stopped for one",
+            _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
+        ),
+    ]
 
 
 def _throttled(table: aws_dynamodb.ITable, events: str) -> aws_cloudwatch.Metric:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +26,7 @@ from common.workflow import Machine
 from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
-from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.http_api import HttpApi
 
 SERVICE = "cryptodesk"
@@ -70,10 +71,11 @@ class Shared:
 
 
 class ContextConstruct(Construct):
-    """One context. `functions` are its Lambdas by grant name: `orders.api`, `orders.tend_market`."""
+    """One context. `functions` are its Lambdas by grant name: `orders.api`, `orders.tend_market`. `ticking` names those
+    of its machines that the clock starts."""
 
     def __init__(self, scope: Construct, context: Context, shared: Shared) -> None:
-        super().__init__(scope, context.name.capitalize())
+        super().__init__(scope, title(context.name))
         self._shared = shared
         self.functions: dict[str, aws_lambda.Function] = {}
         for door, routes in context.routes.items():
@@ -81,6 +83,7 @@ class ContextConstruct(Construct):
             function = self._function(name, f"functions.{name}.handler", API_SECONDS)
             shared.http_api.add_routes(name, routes, function)
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
+        self.ticking: list[str] = []
         if context.workflow is not None:
             tasks = {
                 name: self._function(f"{context.name}.{name}", f"functions.{context.name}.tasks.{name}", TASK_SECONDS)
@@ -96,7 +99,7 @@ class ContextConstruct(Construct):
         if name not in GRANTS:
             raise NoGrant(f"infra/grants.py says nothing about {name}")
         shared = self._shared
-        construct_id = "".join(part.capitalize() for part in name.partition(".")[2].split("_"))
+        construct_id = title(name.partition(".")[2])
         # Names are ours, and known before anything is deployed: logs and alarms are found without a look-up.
         function_name = f"{SERVICE}-{name.replace('.', '-').replace('_', '-')}"
         log = aws_logs.LogGroup(
@@ -131,8 +134,8 @@ class ContextConstruct(Construct):
         return function
 
     def _machine(self, name: str, made: Machine) -> aws_stepfunctions.StateMachine:
-        """A Standard machine under our own name: its ARN is known to functions that it calls itself."""
-        construct_id = "".join(part.capitalize() for part in name.split("-"))
+        """A machine under our own name: its ARN is known to functions that it calls itself."""
+        construct_id = title(name)
         log = aws_logs.LogGroup(
             self,
             f"{construct_id}MachineLog",
@@ -148,6 +151,7 @@ class ContextConstruct(Construct):
         role.add_to_policy(_allow(LOG_DELIVERY, ["*"]))
         if not self._shared.environment.embedded:
             role.add_to_policy(_allow(["xray:PutTraceSegments", "xray:PutTelemetryRecords"], ["*"]))
+        kind, level, ticks = aws_stepfunctions.StateMachineType, aws_stepfunctions.LogLevel, bool(made.every_minutes)
         machine = aws_stepfunctions.StateMachine(
             self,
             f"{construct_id}Machine",
@@ -155,10 +159,18 @@ class ContextConstruct(Construct):
             definition_body=aws_stepfunctions.DefinitionBody.from_chainable(made.first),
             role=role.without_policy_updates(),
             comment=made.comment,
-            logs=aws_stepfunctions.LogOptions(destination=log, level=aws_stepfunctions.LogLevel.ALL),
+            state_machine_type=kind.EXPRESS if ticks else kind.STANDARD,
+            # What runs all day would cost more in lines about nothing than by itself. An Express execution has no other
+            # history than what is logged of it.
+            logs=aws_stepfunctions.LogOptions(
+                destination=log, level=level.ERROR if ticks else level.ALL, include_execution_data=ticks
+            ),
             tracing_enabled=not self._shared.environment.embedded,
         )
         machine.node.add_dependency(role)
+        if made.every_minutes is not None:
+            self.ticking.append(name)
+            self._start_every(made.every_minutes, machine, construct_id)
         return machine
 
     def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
@@ -195,19 +207,38 @@ class ContextConstruct(Construct):
             together.setdefault(tuple(sorted(resources)), []).append(action)
         return [_allow(actions, list(resources)) for resources, actions in together.items()]
 
+    def _start_every(self, minutes: int, machine: aws_stepfunctions.StateMachine, construct_id: str) -> None:
+        role = aws_iam.Role(
+            self, f"{construct_id}EventsRole", assumed_by=aws_iam.ServicePrincipal("events.amazonaws.com")
+        )
+        role.add_to_policy(_allow([START], [machine.state_machine_arn]))
+        target = aws_events_targets.SfnStateMachine(
+            machine,
+            input=aws_events.RuleTargetInput.from_object({"time": aws_events.EventField.time}),
+            role=role.without_policy_updates(),
+            **self._missable(minutes),
+        )
+        self._rule(minutes, machine, target).node.add_dependency(role)
+
     def _every(self, minutes: int, function: aws_lambda.Function) -> None:
-        target = aws_events_targets.LambdaFunction(
-            function,
-            dead_letter_queue=self._shared.missed,
-            retry_attempts=2,
-            max_event_age=Duration.minutes(max(minutes, 2)),
-        )
-        aws_events.Rule(
-            self,
-            f"{function.node.id}Rule",
-            schedule=aws_events.Schedule.rate(Duration.minutes(minutes)),
-            targets=[target],
-        )
+        self._rule(minutes, function, aws_events_targets.LambdaFunction(function, **self._missable(minutes)))
+
+    def _missable(self, minutes: int) -> dict[str, Any]:
+        """A round that can not be started for so long is given up: the next one does the rest."""
+        return {
+            "dead_letter_queue": self._shared.missed,
+            "retry_attempts": 2,
+            "max_event_age": Duration.minutes(max(minutes, 2)),
+        }
+
+    def _rule(self, minutes: int, of: Construct, target: aws_events.IRuleTarget) -> aws_events.Rule:
+        schedule = aws_events.Schedule.rate(Duration.minutes(minutes))
+        return aws_events.Rule(self, f"{of.node.id}Rule", schedule=schedule, targets=[target])
+
+
+def title(name: str) -> str:
+    """`market_making`, `offramp.create_payout` and `sell-order` as parts of a construct's id."""
+    return "".join(part.capitalize() for part in re.split(r"[._-]", name))
 
 
 def _watched(environment: Environment) -> dict[str, Any]:

@@ -53,6 +53,7 @@ class Grant:
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
 (PURCHASE,) = keys.BATCH.machines
+(MARKET_MAKING,) = keys.MARKET_MAKING_ORDER.machines
 
 
 def _each(*actions: str, of: tuple[str, ...] = keys.MACHINES) -> dict[str, frozenset[str]]:
@@ -69,6 +70,8 @@ _PAYS = Grant(  # those that ask the bank
     table=frozenset({GET, PUT, UPDATE, CHECK}),
     secrets=frozenset({Secret.BANK_KEY}),
 )
+_MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
+_CUSTODY = frozenset({Secret.CUSTODY_READ})
 
 
 GRANTS: dict[str, Grant] = {
@@ -128,6 +131,29 @@ GRANTS: dict[str, Grant] = {
     "payouts.create_payout": _PAYS,
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
+    "market_making.poll_snapshots": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),  # a first transfer opens an order on the emptiest trading account
+        secrets=_CUSTODY,
+        machines={MARKET_MAKING: frozenset({START})},
+    ),
+    "market_making.read_order": Grant(table=frozenset({GET, QUERY})),
+    "market_making.check_payment": _MOVES,
+    "market_making.refund_transfers": _MOVES,
+    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_CUSTODY),
+    "market_making.confirm_deposits": replace(_MOVES, table=_MOVES.table | {DELETE}),
+    "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
+    "market_making.start_quoting": _MOVES,
+    "market_making.await_end": Grant(
+        table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
+    ),
+    "market_making.cancel_quotes": Grant(table=frozenset({GET, PUT, UPDATE})),
+    "market_making.withdraw_from_exchange": replace(_MOVES, secrets=_CUSTODY),
+    "market_making.confirm_return": replace(_MOVES, secrets=_CUSTODY),
+    "market_making.send_transfers": Grant(
+        table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again
+        indexes=(OPEN_WORK,),
+        secrets=frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND}),
+    ),
     "purchases.api": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # who leaves a pool is no member of it any more
         machines={PURCHASE: frozenset({START, DESCRIBE})},

@@ -54,13 +54,20 @@ def acknowledge(stack: CryptodeskStack) -> None:
     if stack.target_environment.embedded:
         for context in stack.contexts:
             _because(context, "IAM5[Resource::*]", "The embedded AWS does not know whose a task token is; AWS does.")
-    for machine in stack.machines.values():
+    for name, machine in stack.machines.items():
         where = machine.node.scope or machine
         _because(
             where,
             "IAM5[Resource::*]",
             "Log delivery and X-Ray know no resources. A test refuses every other wildcard (tests/infra).",
         )
+        if name in stack.ticking:
+            _because(
+                machine,
+                "SF1",
+                "It runs all day: a line for each event would cost as much as the machine. What fails is logged, with "
+                "its data, and what a round has done its functions log and count.",
+            )
         if stack.target_environment.embedded:
             _because(machine, "SF2", "The embedded AWS knows no X-Ray; elsewhere it is on.")
 

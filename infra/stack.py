@@ -76,6 +76,7 @@ class CryptodeskStack(Stack):
         self.contexts = [ContextConstruct(self, context, shared) for context in contexts]
         self.functions = {name: f for made in self.contexts for name, f in made.functions.items()}
         self.machines = {name: m for made in self.contexts for name, m in made.machines.items()}
+        self.ticking = frozenset(name for made in self.contexts for name in made.ticking)
         self.watch = Watch(
             self,
             environment,

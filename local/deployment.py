@@ -36,6 +36,8 @@ class Deployment:
     exchange_key_secret: str  # Secrets Manager ids
     bank_key_secret: str
     bank_webhook_secret: str
+    custody_read_secret: str
+    custody_spend_secret: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -47,6 +49,8 @@ class Deployment:
             exchange_key_secret=outputs["ExchangeKeySecret"],
             bank_key_secret=outputs["BankKeySecret"],
             bank_webhook_secret=outputs["BankWebhookSecret"],
+            custody_read_secret=outputs["CustodyReadSecret"],
+            custody_spend_secret=outputs["CustodySpendSecret"],
         )
 
 
@@ -117,6 +121,7 @@ def _context(environment: LocalEnvironment) -> list[str]:
         "price_oracle_url": environment.prices_url,
         "exchange_url": environment.exchange_url,
         "bank_url": environment.bank_url,
+        "custody_url": environment.mixin_url,
     }
     return [word for name, value in told.items() for word in ("--context", f"{name}={value}")]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import httpx
@@ -22,6 +22,7 @@ from local.environment import LocalEnvironment
 from sandbox.bank.face import API_KEY
 from sandbox.bank.webhooks import WEBHOOK_SECRET
 from sandbox.exchange.desk import DESK_AT_BINANCE
+from sandbox.mixin.desk import DESK as DESK_AT_MIXIN
 
 PASSWORD = "LocalStack-only-1234"  # of everybody, here
 CUSTOMERS = ("ann", "bob")
@@ -116,10 +117,13 @@ class Desk:
         """Put the simulators' keys where the functions look for theirs; returns those that were changed."""
         deployed, client = self.deployment, self.environment.client("secretsmanager")
         exchange = {"api_key": DESK_AT_BINANCE.api_key, "secret": DESK_AT_BINANCE.secret}
+        spends = asdict(DESK_AT_MIXIN)
         keys = {
             deployed.exchange_key_secret: json.dumps(exchange),
             deployed.bank_key_secret: API_KEY,
             deployed.bank_webhook_secret: WEBHOOK_SECRET,
+            deployed.custody_read_secret: json.dumps({n: v for n, v in spends.items() if n != "spend_private_key"}),
+            deployed.custody_spend_secret: json.dumps(spends),
         }
         changed = []
         for secret_id, value in keys.items():
@@ -140,6 +144,14 @@ class Desk:
     def tend_market(self) -> None:
         """Fetch prices and fill what they cross, as the clock does every minute. Raises SeedingFailed."""
         self.invoke(TEND_MARKET)
+
+    def confirm_first_prices(self) -> None:
+        """Those that the exchange has no market for, or not yet. Raises SeedingFailed."""
+        with self.http(OPERATOR) as http:
+            for stopped in _ok(http.get("/operations/prices")).json()["items"]:
+                if stopped["price"] is None:
+                    confirmed = {"price": stopped["unconfirmed_price"], **_BECAUSE}
+                    _ok(http.post(f"/operations/prices/{stopped['asset_id']}/confirm", json=confirmed))
 
     def invoke(self, function: str) -> None:
         """Do at once what the clock does every now and then. Raises SeedingFailed."""
@@ -171,6 +183,7 @@ def seed(desk: Desk) -> list[str]:
     if missing or any(listings[a].quote is None or listings[a].stale(clock.now()) for a in CATALOGUE):
         _quote_more(desk.environment)
         desk.tend_market()
+        desk.confirm_first_prices()
         done.append("prices")
     return done
 

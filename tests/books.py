@@ -4,10 +4,12 @@ Conservation, for each user and asset, to the last digit: what came in is what i
 out; what is held is what unfinished orders and withdrawals hold; and every move has its line in the journal.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
 SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
@@ -25,9 +27,11 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.unbalanced(),
         *books.unheld(),
         *books.unjournaled(),
+        *books.misowned(),
         *books.misplaced(),
         *books.missold(),
         *books.misfilled(),
+        *books.misadjusted(),
         *books.misbought(),
         *books.mispaid(),
     ]
@@ -125,6 +129,22 @@ class _Books:
             if holding["held_quantity"] != assets[key]:
                 yield f"{key} holds {holding['held_quantity']}, its orders {assets[key]}"
 
+    def misowned(self) -> Iterable[str]:
+        """An account with all that it has is one login's, and so is what is unfinished of it; its journal has lines of
+        that login and of those that had it before."""
+        whose = {balance["PK"]: balance["sub"] for balance in self.by_kind["balance"]}
+        former = {b["PK"]: json.loads(b.get("former_subs", "[]")) for b in self.by_kind["balance"]}
+        users = [(user["PK"], user) for user in self.by_kind["user"]]
+        users += [(holding["username"], holding) for holding in self.by_kind["asset_balance"]]
+        for kind in ("order", "withdrawal", "sell_order", "purchase"):
+            users += [(x["username"], x) for x in self.by_kind[kind] if x["status"] in UNFINISHED]
+        for username, item in users:
+            if item["sub"] != whose[username]:
+                yield f"{item['PK']} {item['SK']} is {item['sub']}'s, the account of {username} {whose[username]}'s"
+        for line in self.lines:
+            if line["sub"] not in (whose[line["username"]], *former[line["username"]]):
+                yield f"the line of {line['order_id']} is {line['sub']}'s, who never had {line['username']}'s account"
+
     def unjournaled(self) -> Iterable[str]:
         """Whatever is completed has one line, and nothing else has any; a sale has one for the coins and, when its
         dollars have left, one for those."""
@@ -183,7 +203,8 @@ class _Books:
         )
 
     def misfilled(self) -> Iterable[str]:
-        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's."""
+        """What is booked of an order at the exchange is within the bounds that it was placed with, and no other's. Only
+        operators are believed beyond the band, and nobody beyond its limit."""
         claimed = {
             item["PK"]: (item["order_id"], f"VENUE#{item['number']}") for item in self.by_kind["exchange_order_id"]
         }
@@ -198,10 +219,22 @@ class _Books:
             if not 0 <= executed <= order["quantity"]:
                 yield f"{name} has executed {executed} of {order['quantity']}"
             low, high = order["lowest_price"] * executed, order["highest_price"] * executed
+            if order["order_state"] == "BY_EVIDENCE":
+                low, high = (Decimal(0), high) if order["buys"] else (low, Decimal("Infinity"))
             if not low - CENT <= gross <= high + CENT or (not executed and gross):
                 yield f"{name} is booked for {gross}: {low} to {high} can be"
             if abs(order["fee_amount"]) > gross * order["fee_max_bps"] / 10_000 + CENT:
                 yield f"{name} is booked with a fee of {order['fee_amount']} on {gross}"
+
+    def misadjusted(self) -> Iterable[str]:
+        """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
+        claims = self.by_kind["adjustment_id"]
+        claimed = {unquote(claim["PK"].removeprefix("ADJUSTMENT#")): claim["ours"] for claim in claims}
+        for attempt in self.by_kind["payout_attempt"]:
+            told = attempt.get("adjustment_id")
+            reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
+            if told is not None and claimed.get(told) != reference:
+                yield f"{reference} is adjustment {told}, which is {claimed.get(told)}'s"
 
     def misbought(self) -> Iterable[str]:
         """Every pending purchase is a member of one batch or of the pool's open generation, whose total it is. Of each

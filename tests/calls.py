@@ -12,6 +12,7 @@ from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
+from tests.seen import a_stray
 
 OPERATIONS = "/operations/"
 PARKED = "evt_of_nothing_that_we_sent"
@@ -29,6 +30,7 @@ class World:
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
+    `stray` is nobody's. Nothing of what Fred has is held.
     """
 
     desk: Desk
@@ -49,6 +51,7 @@ class World:
     claimed: str
     large: str
     proposal: str
+    stray: str
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -75,6 +78,7 @@ class World:
         desk.clients(dora)
         desk.buy(dora, "101")
         large = desk.cash_out(dora, "101").order_id
+        desk.buy(desk.customer("fred", usd="100.00"), "0.5")
         cashed_out = [desk.cash_out(owner, "0.25").order_id for owner in (ann, bob)]
         desk.run(sweep=False)
         bank = desk.world.simulated
@@ -117,6 +121,7 @@ class World:
             claimed=claimed,
             large=large,
             proposal=_proposed(desk, claimed),
+            stray=a_stray(desk, overdue),
         )
 
 
@@ -141,6 +146,7 @@ class Call:
     query: Mapping[str, str] = field(default_factory=dict)
     thing: str = "pending"  # what of the world an id in the path names
     asset_id: str = "BTC"
+    username: str = "ann"
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
@@ -156,6 +162,9 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/balance/transactions"): Call(),
     Route("GET", "/operations/users"): Call(),
     Route("POST", "/operations/users/{username}/deposits"): Call(body={"amount": "70.00", **_BECAUSE}),
+    Route("POST", "/operations/users/{username}/move"): Call(
+        body={"sub": "sub-of-another-fred", "reference": "ticket 4719", **_BECAUSE}, username="fred"
+    ),
     Route("POST", "/operations/withdrawals/{transfer_id}/complete"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/reject"): Call(body=_BECAUSE, thing="withdrawal"),
     Route("POST", "/operations/withdrawals/{transfer_id}/retry-payout"): Call(body=_BECAUSE, thing="withdrawal"),
@@ -219,6 +228,7 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
         body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
     ),
+    Route("POST", "/operations/strays/{stray_id}/close"): Call(body=_BECAUSE, thing="stray"),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
     Route("GET", "/operations/parked"): Call(),
@@ -258,12 +268,12 @@ def path(route: Route, world: World, **parts: str) -> str:
     named = getattr(world, CALLS[route].thing)
     given = {
         "asset_id": CALLS[route].asset_id,
-        "username": "ann",
+        "username": CALLS[route].username,
         "month": "2026-11",
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
-        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id"), named),
+        **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -5,14 +5,17 @@
     assert seen.status == "SUCCEEDED" and seen.waits_seconds == [60, 120]
 
 moto 5.2.5 interprets the definition. What waits there (Retry, Wait, a task token that nobody sends back) is
-patched to return at once and is recorded. These are moto's internals, so moto is pinned.
+patched to return at once and is recorded; the time that a Wait looks at begins with `harness.clock` and is moved by
+what is waited alone. These are moto's internals, so moto is pinned.
 """
 
+import datetime
 import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
@@ -25,8 +28,11 @@ from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.resou
 from moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback import (
     StateTaskServiceCallback,
 )
+from moto.stepfunctions.parser.asl.component.state.wait.wait_function import timestamp
 from moto.stepfunctions.parser.asl.component.state.wait.wait_function.wait_function import WaitFunction
 from moto.stepfunctions.parser.asl.eval.callback.callback import CallbackEndpoint
+
+from tests.harness.clock import BEGINNING
 
 REGION = "us-east-1"
 SECONDS_MAX = 20.0  # real ones: a machine that has not stopped by then never will
@@ -80,7 +86,13 @@ def run(
         sleep = staticmethod(waits.append)
 
     def no_wait(_: WaitFunction, env: Any, wait_seconds: float) -> None:
-        waits.append(wait_seconds)
+        waits.append(max(0, wait_seconds))
+
+    class Waited(datetime.datetime):
+        @classmethod
+        def now(cls, tz: datetime.tzinfo | None = None) -> "Waited":
+            at = BEGINNING + datetime.timedelta(seconds=sum(waits))
+            return cls.fromisoformat(at.replace(tzinfo=tz).isoformat())
 
     def token_wait(endpoint: CallbackEndpoint, timeout: float | None = None) -> Any:
         if endpoint.get_outcome() is None and waiting:
@@ -102,6 +114,7 @@ def run(
         patch.object(LambdaSimpleBackend, "invoke", _invoking(tasks)),
         patch.object(retrier_decl, "time", NoTime),
         patch.object(WaitFunction, "_wait_interval", no_wait),
+        patch.object(timestamp, "datetime", SimpleNamespace(datetime=Waited)),
         patch.object(CallbackEndpoint, "wait", token_wait),
         patch.object(StateTaskServiceCallback, "_eval_execution", with_a_new_token),
     ):

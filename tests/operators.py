@@ -40,11 +40,11 @@ class Operators:
                 return
             for pk, sk in waiting:
                 key = keys.PrimaryKey(pk, sk)
-                self._see_to(keys.row_of(key).id_of(key))
+                self._see_to(keys.row_of(key), keys.row_of(key).id_of(key))
             self._passes()
 
-    def _see_to(self, thing_id: str) -> None:
-        if keys.item_named(thing_id) is None:  # an event of the bank
+    def _see_to(self, row: keys.Key, thing_id: str) -> None:
+        if row is keys.BANK_EVENT:
             self._see_to_event(thing_id)
             return
         if self.truth.bank is not None:  # whoever asks it hears of what is on its way, too
@@ -52,6 +52,7 @@ class Operators:
         story = self.desk.operations.story(thing_id)
         acts = {act.command for act in story.acts}
         ways = [self._redrive, self._approve, self._decide_order, self._void, self._decide_payout, self._settle]
+        ways.append(self._close)
         self._chance.shuffle(ways)
         for way in ways:
             if way(story, acts):
@@ -85,6 +86,9 @@ class Operators:
             "gross": str(Money(executed.gross)),
             "fee": str(Money(executed.fee)),
         }
+        if executed.coins:
+            asset_id = self.desk.at_exchange.existing(story.id, self._placed(story.id)).quantity.asset_id
+            told["fees_in_coins"] = f"{plain(executed.coins)} {asset_id}"
         # What is true and beyond all bounds is not believed of them either: then nothing was executed for the customer,
         # and what was is the desk's.
         nothing = {"executed": "0", "gross": "0.00", "fee": "0.00"}
@@ -102,6 +106,12 @@ class Operators:
             )
         return False
 
+    def _close(self, story: Story, acts: set[str]) -> bool:
+        close = self.desk.interventions.close_stray
+        return "strays close" in acts and self._do(
+            f"close {story.id}", lambda: close(story.id, "bought back", OLGA, dry_run=False)
+        )
+
     def _decide_payout(self, story: Story, acts: set[str]) -> bool:
         """What the bank has really booked of the pending attempt; it is asked to end what it has not."""
         if "work decide-payout" not in acts:
@@ -114,7 +124,7 @@ class Operators:
         abandon = next((act for act in acts if act.endswith("abandon-attempt")), None)
         if not paid and abandon is not None:
             return self._do(f"abandon {story.id}", lambda: self.desk.by_hand("abandon", story.id, operator=OLGA))
-        return self._together(story.id, "work decide-payout", {"paid": str(Money(paid))}, LINE)
+        return self._together(story.id, "work decide-payout", {"paid": str(Money(paid))}, f"{LINE} of {reference}")
 
     def _settle(self, story: Story, acts: set[str]) -> bool:
         """A payout that the bank has rejected, or is said to have."""

@@ -9,15 +9,20 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from common import keys
 from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Asset
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.exchange_orders import strays
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Stage
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status, Terms
+from functions.operations.model import Waiting
 from sandbox.bank.bank import Outcome
 from sandbox.exchange.orders import Order
 from tests.desk import NOON, Desk
@@ -80,6 +85,18 @@ def _plain(value: dict[str, Any]) -> Any:
 
 def attempts(desk: Desk, thing_id: str) -> list[Attempt]:
     return list(payouts.attempts(desk.table, thing_id))
+
+
+def strays_of(desk: Desk) -> list[Waiting]:
+    """The orders at the exchange that nobody waits for, as operators see them."""
+    return desk.operations.work((keys.STRAY_ORDER.backlog,), overdue_only=True, limit=9)
+
+
+def a_stray(desk: Desk, thing_id: str) -> str:
+    """The id of an order that the exchange has besides the one of this."""
+    order = desk.at_exchange.existing(thing_id, 1)
+    desk.table.write(*strays.insert(order, "4711", desk.clock()))
+    return strays.stray_id_of(order, "4711")
 
 
 def decided(desk: Desk, thing_id: str) -> list[str]:
@@ -169,9 +186,23 @@ def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) ->
 
 def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = ClientStatus.BLOCKED) -> None:
     """Or unblock: an operator changes one of the owner's clients."""
-    name, account_id = ("crypto", None) if kind is ClientKind.CRYPTO else ("bank", f"acc-{owner.username}")
-    client = Client(f"{owner.username}-{name}", kind, owner, status, desk.clock(), account_id)
-    desk.interventions.save_client(client, "ticket 4716", "olga", dry_run=False)
+    name = "crypto" if kind is ClientKind.CRYPTO else "bank"
+    client_id = f"{owner.username}-{name}"
+    desk.interventions.save_client(kind, client_id, owner, "ticket 4716", "olga", dry_run=False, status=status)
+
+
+def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
+    """An operator writes a client, and says all of it."""
+    kind, client_id, owner = client.kind, client.client_id, client.owner
+    return desk.interventions.save_client(
+        kind, client_id, owner, reason, operator, dry_run=False, status=client.status, account_id=client.account_id
+    )
+
+
+def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
+    """An operator writes an asset, and says all of it."""
+    rules = {name: rule for name, rule in vars(asset).items() if name != "asset_id"}
+    return desk.interventions.save_asset(asset.asset_id, rules, reason, operator, dry_run=False)
 
 
 def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:

@@ -234,6 +234,23 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
 
         return prepared
 
+    def proposed_move(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Of an account with one asset."""
+        desk.buy(ann, "1")
+        act, told = desk.proposals.propose, {"sub": "sub-anew"}
+        return lambda: act("users move", "ann", told, "ticket 4719", "passport seen", "olga", dry_run=False)
+
+    def move(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        proposal_id = proposed_move(desk, ann)().id
+        return lambda: desk.proposals.confirm(proposal_id, "seen it, too", "otto", dry_run=False)
+
+    def credit(desk: Desk, _: Owner) -> Callable[[], Any]:
+        return lambda: desk.accounts.credit("ann", "k", Money(1), "wire 4711", "olga", dry_run=False)
+
+    def reconciled(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        desk.buy(ann, "1")
+        return lambda: desk.reconciliation.reconcile("ann")
+
     def confirmed(desk: Desk) -> Callable[[], Any]:
         desk.jump("BTC", "75")
         act = desk.interventions.confirm_price
@@ -276,6 +293,10 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "proposal, made": proposed,
         "proposal, confirmed": proposal("confirm"),
         "proposal, dismissed": proposal("dismiss"),
+        "an account, proposed to be moved": proposed_move,
+        "an account, moved to another login": move,
+        "an account, held against its journal": reconciled,
+        "credit of a wire": credit,
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
         "cash-out, refused by the exchange": refused_by_the_exchange,

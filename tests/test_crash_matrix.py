@@ -29,6 +29,7 @@ from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
 from tests.harness.memory import InMemoryDynamoDB
+from tests.seen import save_asset, save_client
 
 Act = Callable[[Desk], Any]  # on a desk whose table may fail
 Before = Callable[[Desk, Owner], Any]  # prepares, on a desk where nothing fails, what is acted on then
@@ -117,6 +118,18 @@ def propose(desk: Desk, _: Owner, asked: str, by: str = "olga") -> OperatorOutco
     return desk.proposals.propose("work decide-payout", asked, told, "line 11", "its fee", by, dry_run=False)
 
 
+def propose_a_move(desk: Desk, by: str = "olga") -> OperatorOutcome:
+    """To the login that was made anew."""
+    act, told = desk.proposals.propose, {"sub": "sub-anew"}
+    return act("users move", "ann", told, "ticket 4719", "passport seen", by, dry_run=False)
+
+
+def proposed_move(quiet: Desk, ann: Owner) -> str:
+    """The id of what another operator has proposed, of an account with coins."""
+    quiet.buy(ann, "2")
+    return propose_a_move(quiet, "otto").id
+
+
 def unpaid_sale(quiet: Desk, ann: Owner) -> str:
     """One whose payouts the bank has rejected."""
     quiet.buy(ann, "2")
@@ -198,18 +211,18 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return desk.interventions.save_client(client, *REASON, dry_run=False).after
+    return save_client(desk, client, *REASON).after
 
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", 120)
-    return desk.interventions.save_asset(asset, *REASON, dry_run=False).after
+    return save_asset(desk, asset, *REASON).after
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:
     orders = desk.orders.orders(ann, limit=10, after=None)
     history = desk.orders.history(ann, "BTC", limit=10, after=None)
-    reconciled = desk.reconciliation.reconcile(ann)
+    reconciled = desk.reconciliation.reconcile("ann")
     return (desk.orders.portfolio(ann).balance, len(orders.items), len(history.items), reconciled.differences)
 
 
@@ -257,6 +270,10 @@ USE_CASES: dict[str, UseCase] = {
     ),
     "dismiss a proposal": use_case(
         lambda desk, _, asked: desk.proposals.dismiss(asked, *REASON, dry_run=False).after, proposed
+    ),
+    "propose a move": use_case(lambda desk, *_: propose_a_move(desk).id),
+    "confirm a move": use_case(
+        lambda desk, _, asked: desk.proposals.confirm(asked, *REASON, dry_run=False).after, proposed_move
     ),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),

@@ -5,6 +5,7 @@ Fields, parameters and lists are those of the OpenAPI document: a new one is tes
 
 import base64
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from common.http import BODY_BYTES_MAX
+from common.keys import USERNAME_PATTERN
 from infra.contexts import Route
 from tests import openapi
 from tests.calls import CALLS, World, called, entitled, every_route, named, path
@@ -89,7 +91,8 @@ def about(answer: Answer, where: str) -> bool:
 
 
 FIELDS = list(openapi.fields())
-AMOUNTS = [field for field in FIELDS if field.is_amount]
+# Amounts with their coins are another form: "0.001 SOL, 0.0002 BNB".
+AMOUNTS = [field for field in FIELDS if field.is_amount and field.name != "fees_in_coins"]
 TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
 EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
@@ -310,13 +313,15 @@ IN_BODIES: Mapping[str, Sequence[Any]] = {
     "crypto_client_id": NOT_CLIENTS,
     "banking_client_id": NOT_CLIENTS,
     "account_id": ("", "a b", "a/b", "../x", "acc#1", "é", "a" * 65, "acc\n"),
+    "sub": ("", "a b", "a/b", "sub_1", "sub#1", "é", "a" * 65, "sub\n"),
     "reason": ("", "ab", "a" * 201, "wire\n4711", "Überweisung", "wire\x7f", "\twire"),
     "username": NOT_USERNAMES,
     "order_type": ("buy", "Buy", "HOLD", "BUY ", "", None, 1, [], ["BUY"]),
 }
 IN_PATHS: Mapping[str, Sequence[str]] = {
     "asset_id": NOT_ASSETS,
-    **dict.fromkeys(("order_id", "transfer_id", "thing_id"), NOT_IDS),
+    **dict.fromkeys(("order_id", "transfer_id"), NOT_IDS),
+    "thing_id": [word for word in NOT_IDS if re.fullmatch(USERNAME_PATTERN, word) is None],  # a user has a life, too
     **dict.fromkeys(("client_id", "webhook_id"), NOT_GIVEN_IDS),
     "kind": ("CRYPTO", "loan", "banking ", "*"),
     "username": NOT_USERNAMES,

@@ -330,7 +330,9 @@ class TestOperators:
             keys.RECONCILIATION.backlog
         }  # books balance
         for_people = olga.get("/operations/work", overdue="true").json["items"]
-        assert {item["id"] for item in for_people} == {world.unpaid, PARKED, world.proposal, world.overdue, world.large}
+        assert {item["id"] for item in for_people} == {
+            *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray)
+        }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
         assert {item["id"]: item["overdue"] for item in late} == {world.withdrawal: True, world.paying: True}
@@ -358,6 +360,7 @@ def test_a_dry_run_tells_what_the_act_will_do_and_does_nothing(doors: Doors, wor
 
 REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/users/{username}/deposits": ({"username": "nobody"}, {}, "UserNotFound"),
+    "/operations/users/{username}/move": ({"username": "ann"}, {}, "NotProposable"),
     "/operations/withdrawals/{transfer_id}/complete": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/reject": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
     "/operations/withdrawals/{transfer_id}/retry-payout": ({"transfer_id": "paying"}, {}, "PayoutUnsettled"),
@@ -374,6 +377,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/work/{thing_id}/approve-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/work/{thing_id}/decide-order": ({}, {"executed": "0.06"}, "EvidenceNotBelieved"),
     "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
+    "/operations/strays/{stray_id}/close": ({"stray_id": f"N{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/proposals/{proposal_id}/dismiss": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/parked/{webhook_id}/replay": ({"webhook_id": "evt_unheard_of"}, {}, "EventNotFound"),

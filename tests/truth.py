@@ -110,27 +110,28 @@ class Truth:
         for line in kinds["desk_transaction"]:
             if line["PK"] == "DESK#USD" and line["amount"] < 0:
                 beyond[line["order_id"]] -= line["amount"]
+        by_hand = {order["PK"] for order in kinds["exchange_order"] if order.get("order_state") == "BY_EVIDENCE"}
         for sale in kinds["sell_order"]:
-            yield from self._not_earned(sale)
+            yield from self._not_earned(sale, by_hand=sale["PK"] in by_hand)
         for order in (*kinds["sell_order"], *kinds["withdrawal"]):
             if "total_amount" in order:
                 yield from self._mispaid(order, spent[order["PK"]], beyond[order["PK"]])
         members: dict[str, list[dict[str, Any]]] = defaultdict(list)
         for purchase in kinds["purchase"]:
             members[purchase["batch_id"]].append(purchase)
-        by_hand = {order["PK"] for order in kinds["exchange_order"] if order.get("order_state") == "BY_EVIDENCE"}
         for batch in kinds["batch"]:
             yield from self._not_bought(batch, members[batch["PK"]], by_hand=batch["PK"] in by_hand)
 
-    def _not_earned(self, sale: dict[str, Any]) -> Iterator[str]:
-        """What was credited for a sale, against what was executed."""
+    def _not_earned(self, sale: dict[str, Any], *, by_hand: bool) -> Iterator[str]:
+        """What was credited for a sale, against what was executed. Operators tell the truth, whatever the exchange
+        does."""
         if sale["status"] not in SOLD:
             return
         order_id, booked, credited = sale["PK"], sale["executed_quantity"], sale["total_amount"]
         true = self.executed(order_id, int(sale["exchange_orders"]))
         if booked > true.quantity and not true.overstated:
             yield f"paid but not earned: {order_id} has booked {booked} sold, the exchange has executed {true.quantity}"
-        if not (true.shaded or true.overstated):
+        if by_hand or not (true.shaded or true.overstated):
             earned = max(Decimal(0), true.net.quantize(CENT, ROUND_FLOOR))
             if (booked, credited) != (true.quantity, earned):
                 yield f"{order_id} has booked {booked} for ${credited}, executed were {true.quantity} for ${earned} net"
@@ -143,8 +144,8 @@ class Truth:
             yield f"not his: {order_id} was told ${credited} for {booked}, ${float(least)} is the least that can be"
 
     def _not_bought(self, batch: dict[str, Any], members: list[dict[str, Any]], *, by_hand: bool) -> Iterator[str]:
-        """What the members of a batch have got and paid, against what was executed. What operators say of an order
-        tells no fee in coins."""
+        """What the members of a batch have got and paid, against what was executed, also beyond the band where
+        operators have told of it."""
         if batch["status"] != "ALLOCATED":
             return
         batch_id, booked, true = batch["PK"], batch["executed_quantity"], self.executed(batch["PK"], 1)
@@ -157,14 +158,16 @@ class Truth:
                 yield f"{batch_id} has brought nothing, its members got {got} for ${paid}"
             return
         told = batch["gross_amount"], batch.get("fee_amount", Decimal(0)), batch.get("fee_in_asset", Decimal(0))
-        if not (true.shaded or true.overstated):
-            coins = Decimal(0) if by_hand else true.coins
-            if (booked, *told) != (true.quantity, true.gross, true.fee, coins):
+        if by_hand or not (true.shaded or true.overstated):
+            if (booked, *told) != (true.quantity, true.gross, true.fee, true.coins):
                 yield f"{batch_id} has booked {booked} for {told}, {true} was executed"
         elif got > max(booked, true.quantity) - true.coins + booked * Decimal(FEE.numerator) / FEE.denominator:
             yield f"got but not bought: {batch_id} gave {got}, {true} was executed"
         price = Fraction(batch["price"])
-        least = Fraction(got) * min(Fraction(batch["limit_price"]), price * (1 - BAND)) * (1 - FEE)
+        lowest = min(Fraction(batch["limit_price"]), price * (1 - BAND))
+        if by_hand:
+            lowest = min(lowest, Fraction(true.gross) / Fraction(true.quantity))
+        least = Fraction(got) * lowest * (1 - FEE)
         if paid < least - Fraction(CENT) * (len(members) + 2):
             yield f"got but not paid: {batch_id} gave {got} for ${paid}, ${float(least)} is the least that can be"
 
@@ -180,10 +183,12 @@ class Truth:
         short = order["status"] not in UNPAID and paid < spent
         if short and not self._has(order, self.bank.claimed):
             yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
-        if due > self.desk.payout_max.usd and order.get("approved_amount") != due:
-            asked = [r for r in self.desk.world.simulated.records() if r.terms.reference_id.startswith(order_id)]
-            if asked:
-                yield f"{order_id} was sent to the bank, ${due}, and nobody has approved it"
+        if due > self.desk.payout_max.usd:
+            approved = {order["approved_account_id"]} if order.get("approved_amount") == due else set[str]()
+            records = self.desk.world.simulated.records()
+            asked = {r.terms.account_id for r in records if r.terms.reference_id.startswith(order_id)}
+            if not asked <= approved | {"acc-of-a-stranger"}:
+                yield f"{order_id} was sent to {asked}, ${due}, and {approved} was approved"
 
     def _has(self, order: dict[str, Any], references: set[str]) -> bool:
         return any(f"{order['PK']}-{n + 1:02d}" in references for n in range(int(order.get("attempts", 0))))

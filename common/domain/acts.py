@@ -16,6 +16,8 @@ from common import keys
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
+from common.domain.exchange_orders.strays import Status as Stray
+from common.domain.ledger.model import Account
 from common.domain.payouts.model import (
     CASH_OUT,
     KINDS,
@@ -36,12 +38,14 @@ from common.keys import Key
 
 PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
 PRICE_TRADED = "TRADED"
+ACCOUNT_OPEN = "OPEN"  # the status of every account
 
 
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
-    attempt of its payout that was counted last, `exchange_order` the one that it placed last."""
+    attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
+    the one that it placed last; `account` is what a user has."""
 
     row: Key
     status: str | None
@@ -52,7 +56,9 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
+    account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
+    account: Account | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +138,10 @@ def _may_void_batch(case: Case) -> bool:
     return case.status is not None and may_void_batch(case.status, case.exchange_order, case.now)
 
 
+def _may_close_stray(case: Case) -> bool:
+    return case.status == Stray.STRAY
+
+
 def _may_redrive(case: Case) -> bool:
     return case.waits and machine_decides(case) and not case.runs
 
@@ -160,6 +170,10 @@ def _may_approve(case: Case) -> bool:
 
 def _may_decide_payout(case: Case) -> bool:
     return case.payout is not None and is_decidable_by_evidence(case.payout, case.latest)
+
+
+def _may_move(case: Case) -> bool:
+    return case.account is not None and case.account.why_it_stays() is None
 
 
 def _may_decide_proposal(case: Case) -> bool:
@@ -232,6 +246,13 @@ ACTS: tuple[Act, ...] = (
         "refund a batch that can not be bought, or be done with an order that turned up",
         _may_void_batch,
     ),
+    Act(
+        keys.STRAY_ORDER,
+        "strays close",
+        "POST /operations/strays/{id}/close",
+        "what it has executed at the exchange is seen to",
+        _may_close_stray,
+    ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
@@ -246,6 +267,14 @@ ACTS: tuple[Act, ...] = (
     ),
     *(Act(row, *_DECIDE_ORDER, asks=("executed", "gross", "reference")) for row in (keys.SELL_ORDER, keys.BATCH)),
     *(Act(kind.row, *_DECIDE_PAYOUT, asks=("paid", "reference")) for kind in KINDS),
+    Act(
+        keys.USER,
+        "users move",
+        "POST /operations/users/{id}/move",
+        "with a second operator: it is the account of a login that was made anew",
+        _may_move,
+        asks=("sub", "reference"),
+    ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),
     _of_event("replay", "try to place it again"),

@@ -68,8 +68,8 @@ class Ban:
         self._read_at = now
         return None if item is None else item.until
 
-    def told(self, seconds: int) -> None:
-        """The system asks us to wait. The longer of two bans counts."""
+    def lengthen(self, seconds: int) -> None:
+        """The system has asked us to wait so long from now on. The longer of two bans counts."""
         at = self.now()
         until = at + min(timedelta(seconds=seconds), BELIEVED_MAX)
         if until <= (self._until or at):
@@ -134,7 +134,7 @@ class Gate:
 
     def _listen(self, no: Refusal) -> None:
         if isinstance(no, self._unavailable) and "retry_after_seconds" in no.facts:
-            self._ban.told(no.facts["retry_after_seconds"])
+            self._ban.lengthen(no.facts["retry_after_seconds"])
         if alarm := getattr(no, "alarm", None):
             count(alarm)
             log.error("outside needs a person", extra={"alarm": alarm, "system": self._ban.system, "why": no.detail})

@@ -10,7 +10,7 @@ from common import keys
 from common.errors import Denied, NotFound
 from common.idempotency import IdempotencyKeyReused, derived_id, terms
 from common.money import Money
-from common.owner import Owner
+from common.owner import Owner, Ownership
 
 
 class UserNotFound(NotFound):
@@ -79,26 +79,33 @@ class Transfer:
         return self
 
 
-def deposit(
-    owner: Owner, idempotency_key: str, amount: Money, now: datetime, *, by: str, reason: str | None = None
-) -> Transfer:
-    """`by` is the customer's or the operator's route: the two never share a key. An operator's `reason` is a term."""
-    made = _transfer(keys.DEPOSIT, TransferKind.DEPOSIT, owner, idempotency_key, amount, Status.COMPLETED, now, by)
+def deposit(owner: Owner, idempotency_key: str, amount: Money, now: datetime) -> Transfer:
+    """What a customer credits himself."""
+    transfer_id = derived_id(keys.DEPOSIT, owner.username, owner.sub, "POST /balance/deposits", idempotency_key)
+    return _transfer(transfer_id, TransferKind.DEPOSIT, owner, amount, Status.COMPLETED, now)
+
+
+def credit(whose: Ownership, idempotency_key: str, amount: Money, now: datetime, *, reason: str) -> Transfer:
+    """What an operator credits. The id says neither by whom nor to which of the account's logins: two operators who
+    enter the same wire under its reference credit it once, also when the account was moved in between."""
+    by = "POST /operations/users/deposits"  # a customer's key is never an operator's
+    transfer_id = derived_id(keys.DEPOSIT, whose.username, whose.first_sub, by, idempotency_key)
+    made = _transfer(transfer_id, TransferKind.DEPOSIT, whose.owner, amount, Status.COMPLETED, now)
     return replace(made, terms=terms(amount=amount.usd, reason=reason))
 
 
 def withdrawal(owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str, now: datetime) -> Transfer:
-    kind, by = TransferKind.WITHDRAWAL, "withdrawals"
-    made = _transfer(keys.WITHDRAWAL, kind, owner, idempotency_key, amount, Status.PENDING, now, by)
+    transfer_id = derived_id(keys.WITHDRAWAL, owner.username, owner.sub, "withdrawals", idempotency_key)
+    made = _transfer(transfer_id, TransferKind.WITHDRAWAL, owner, amount, Status.PENDING, now)
     asked = terms(amount=amount.usd, banking_client_id=banking_client_id)
     return replace(made, terms=asked, banking_client_id=banking_client_id)
 
 
 def _transfer(
-    row: keys.Key, kind: TransferKind, owner: Owner, key: str, amount: Money, status: Status, now: datetime, by: str
+    transfer_id: str, kind: TransferKind, owner: Owner, amount: Money, status: Status, now: datetime
 ) -> Transfer:
     return Transfer(
-        transfer_id=derived_id(row, owner.username, owner.sub, by, key),
+        transfer_id=transfer_id,
         kind=kind,
         owner=owner,
         amount=amount,

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import audit, clients, limits
+from common.domain import adjustments, audit, clients, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD, AssetTransaction, Balance, TransactionType
+from common.domain.ledger.model import USD, AccountNotFound, AssetTransaction, Balance, TransactionType
 from common.domain.limits import Limited
 from common.domain.timeline import CUSTOMER
 from common.idempotency import Replayable
 from common.machines import Machines
 from common.money import ZERO, Money
 from common.operator_outcome import OperatorOutcome
-from common.owner import Owner
+from common.owner import Owner, Ownership
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.accounts import model, store
@@ -77,7 +77,7 @@ class Accounts:
         """
         if not self.rules.customer_deposits:
             raise DepositsByBankOnly("deposits come through your bank; ask an operator")
-        made = model.deposit(owner, idempotency_key, amount, self.now(), by="POST /balance/deposits")
+        made = model.deposit(owner, idempotency_key, amount, self.now())
         return self._move(made, self.rules.deposit_limit, ledger.credit(owner, amount, made.created_at), _line(made))
 
     def credit(
@@ -85,25 +85,36 @@ class Accounts:
     ) -> OperatorOutcome:
         """An operator credits dollars that came to the bank, beside the daily limit. Audited.
 
-        Raises UserNotFound, IdempotencyKeyReused, AccountNotFound, Busy.
+        The key is the bank's reference: one booking there is one credit here, of one user.
+
+        Raises UserNotFound, IdempotencyKeyReused, AdjustmentTaken, AccountNotFound, Busy.
         """
-        owner = store.user(self.table, username).owner
-        # Not by whom: two operators who enter the same wire under its reference credit it once.
-        by = "POST /operations/users/deposits"
-        made = model.deposit(owner, idempotency_key, amount, self.now(), by=by, reason=reason)
+        whose = self._ownership(username)
+        made, owner = model.credit(whose, idempotency_key, amount, self.now(), reason=reason), whose.owner
         says = f"${amount} for {username}, free to spend"
         if dry_run:
             known = store.find(self.table, made)
             if known is not None:
                 return _credited_already(known.repeated(made.terms))
+            taken = adjustments.taken(self.table, idempotency_key, made.transfer_id)
+            if taken is not None:
+                raise taken
             ledger.balance(self.table, owner)
             return OperatorOutcome(made.transfer_id, None, made.status, done=False, says=says)
         told = f"${amount} to {username}: {reason}"
         entry = audit.entry(AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told))
-        credited = self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), entry)
+        claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)
+        credited = self._move(made, None, claim, ledger.credit(owner, amount, made.created_at), _line(made), entry)
         if credited.replayed:
             return _credited_already(credited.made)
         return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)
+
+    def _ownership(self, username: str) -> Ownership:
+        """Raises UserNotFound."""
+        try:
+            return ledger.ownership(self.table, username)
+        except AccountNotFound:
+            raise model.UserNotFound(f"there is no user {username}") from None
 
     def withdraw(
         self, owner: Owner, idempotency_key: str, amount: Money, banking_client_id: str

@@ -20,7 +20,6 @@ from functions.accounts.model import (
     Transfer,
     TransferKind,
     User,
-    UserNotFound,
     WithdrawalNotFound,
 )
 
@@ -73,14 +72,6 @@ def insert_user(user: User) -> Write:
     return Write.insert(item, otherwise=known)
 
 
-def user(table: Table, username: str) -> User:
-    """Raises UserNotFound."""
-    item = table.get(UserItem, keys.USER(username=username), consistent=True)
-    if item is None:
-        raise UserNotFound(f"there is no user {username}")
-    return _user(item)
-
-
 def me(table: Table, owner: Owner) -> User:
     """Raises AccountNotFound, also where the name belonged to somebody else."""
     item = table.get(UserItem, keys.USER(username=owner.username), consistent=True)
@@ -95,7 +86,9 @@ def users(table: Table, *, limit: int, after: Position | None) -> Page[User]:
 
 
 def taken_by_another() -> AccountExists:
-    return AccountExists("this username belongs to another account; sign up under another name")
+    return AccountExists(
+        "this username belongs to another account; sign up under another name, or ask an operator if it is yours"
+    )
 
 
 def insert(transfer: Transfer) -> Write:

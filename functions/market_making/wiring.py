@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from common import aws, clock
-from common.domain.custody.sending import OutgoingTransfers
+from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening

@@ -172,7 +172,7 @@ def _market_making(scope: Construct, tasks: Tasks) -> Machine:
 
 
 def _every(error: type[Exception], seconds: int, times: int) -> Retry:
-    return Retry(error, interval=seconds, rate=1, delay_max=seconds, times=times)
+    return Retry(error, interval=seconds, rate=1, delay_max=300, times=times)
 
 
 def _snapshots(scope: Construct, tasks: Tasks) -> Machine:

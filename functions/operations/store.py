@@ -12,16 +12,16 @@ from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from common import keys
 from common.clock import instant, text
-from common.domain import pools, work
+from common.domain import acts, pools, work
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
-from common.domain.ledger.model import Books
+from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
 from common.domain.work import Unfinished
 from common.keys import Key, PrimaryKey
 from common.money import Money
-from common.owner import Owner
+from common.owner import Ownership
 from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
@@ -39,27 +39,33 @@ class ReconciliationItem(work.OpenWork, discriminator=keys.RECONCILIATION.entity
     """How far an account's journal is added up, and what was found of it. Most accounts have none: they are added up
     at once, and balance."""
 
-    sub = UnicodeAttribute()
+    sub = UnicodeAttribute(null=True)  # one of those that had the account when this was added up
     added_up = JSONAttribute(null=True)
 
 
 class AccountItem(AnyItem):
-    """Whose balance it is, whatever is wrong with the rest of it."""
-
-    sub = UnicodeAttribute(null=True)
+    """That there is a balance, whatever is wrong with it."""
 
     @classmethod
     def from_raw_data(cls, data: RawItem) -> Self:
-        return super().from_raw_data({name: data[name] for name in ("PK", "SK", "sub") if "S" in data.get(name, ())})
+        return super().from_raw_data({name: data[name] for name in ("PK", "SK")})
 
 
 class KnownItem(Unfinished):
     """Any item that an id names."""
 
+    sub = UnicodeAttribute(null=True)  # of a user
     batch_id = UnicodeAttribute(null=True)  # of a purchase
     asset_id = UnicodeAttribute(null=True)
     shard = DecimalAttribute(null=True)  # of the asset's pool: a pool's own, or where it waits or has waited
     pool_generation = DecimalAttribute(null=True)
+
+    @classmethod
+    def from_raw_data(cls, data: RawItem) -> Self:
+        item = super().from_raw_data(data)
+        if item.SK == keys.USER.sk:
+            item.status = acts.ACCOUNT_OPEN
+        return item
 
     @property
     def row(self) -> Key:
@@ -151,37 +157,49 @@ def _at_bank(item: OutsideCallItem) -> OutsideCall:
     return OutsideCall(item.created_at, "bank", reference_id, item.adjustment_id, item.status, says)
 
 
-def accounts(table: Table, after: Position | None) -> Page[Owner]:
-    """A page of a scan. One of whom nobody knows whose it is has no `sub`."""
-    page = table.scan(AccountItem, keys.BALANCE, after=after)
-    return page.of(lambda item: Owner(item.PK, item.sub or ""))
+def move_user(username: str, before: str, sub: str, at: datetime) -> Write:
+    """The user is another login's. Refused with AccountMoved."""
+    return Write.update(
+        KnownItem(*keys.USER(username=username)),
+        KnownItem.sub.set(sub),
+        KnownItem.updated_at.set(at),
+        when=KnownItem.sub == before,
+        otherwise=AccountMoved("others have moved the account; look at it again", id=username),
+    )
 
 
-def behind(owner: Owner) -> Position:
+def accounts(table: Table, after: Position | None) -> Page[str]:
+    """A page of a scan: usernames."""
+    return table.scan(AccountItem, keys.BALANCE, after=after).of(lambda item: str(item.PK))
+
+
+def behind(username: str) -> Position:
     """Where a scan goes on that has come to this account."""
-    key = keys.BALANCE(username=owner.username)
+    key = keys.BALANCE(username=username)
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
 
 
-def reconciled_so_far(table: Table) -> tuple[Position | None, list[Owner]]:
+def reconciled_so_far(table: Table) -> tuple[Position | None, list[str]]:
     """Behind which account the scan goes on, and which are put aside."""
     item = table.get(CursorItem, keys.CURSOR(name=RECONCILE), consistent=True)
     position = {} if item is None else item.position or {}
-    return position.get("behind"), [Owner(*told) for told in position.get("aside", [])]
+    # A username stood with its sub until accounts could be moved.
+    aside = [told if isinstance(told, str) else told[0] for told in position.get("aside", [])]
+    return position.get("behind"), aside
 
 
-def move_on(behind: Position | None, aside: list[Owner], at: datetime) -> Write:
-    position = {"behind": behind, "aside": [(owner.username, owner.sub) for owner in aside]}
+def move_on(behind: Position | None, aside: list[str], at: datetime) -> Write:
+    position = {"behind": behind, "aside": aside}
     return Write.put(CursorItem(*keys.CURSOR(name=RECONCILE), position=position, created_at=at, updated_at=at))
 
 
-def reconciliation(table: Table, owner: Owner) -> ReconciliationItem | None:
-    return table.get(ReconciliationItem, keys.RECONCILIATION(username=owner.username), consistent=True)
+def reconciliation(table: Table, username: str) -> ReconciliationItem | None:
+    return table.get(ReconciliationItem, keys.RECONCILIATION(username=username), consistent=True)
 
 
-def added_up(item: ReconciliationItem | None, owner: Owner) -> AddedUp | None:
+def added_up(item: ReconciliationItem, whose: Ownership) -> AddedUp | None:
     """None also of the journal of somebody else, who had the username before."""
-    if item is None or item.added_up is None or item.sub != owner.sub:
+    if item.added_up is None or item.sub not in whose.subs:
         return None
     told = item.added_up
     return AddedUp(
@@ -199,7 +217,7 @@ def _five(sums: list[str]) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
     return a, b, c, d, e
 
 
-def keep(owner: Owner, before: ReconciliationItem | None, added: AddedUp, at: datetime) -> Write:
+def keep(whose: Ownership, before: ReconciliationItem | None, added: AddedUp, at: datetime) -> Write:
     """Until the account's turn comes again. What was found of it before stays so long."""
     told = {
         "usd": str(added.books.usd.usd),
@@ -210,32 +228,32 @@ def keep(owner: Owner, before: ReconciliationItem | None, added: AddedUp, at: da
         "assets": list(added.assets),
         "position": added.position,
     }
-    item = _reconciliation(owner, before, at)
-    item.added_up = told
+    item = _reconciliation(whose.username, before, at)
+    item.sub, item.added_up = whose.owner.sub, told
     return Write.put(item)
 
 
-def found(owner: Owner, before: ReconciliationItem | None, why: str, at: datetime) -> Write:
+def found(username: str, before: ReconciliationItem | None, why: str, at: datetime) -> Write:
     """An account waits for a person, since it was found the first time."""
-    item = _reconciliation(owner, before, at)
+    item = _reconciliation(username, before, at)
     if item.open_work is None:
         work.wait_for_person(item, keys.RECONCILIATION, waits_for=why)
         item.due_at = item.waits_since = at
-    item.waits_for, item.added_up = why, None
+    item.waits_for, item.sub, item.added_up = why, None, None
     return Write.put(item)
 
 
-def balanced(owner: Owner, before: ReconciliationItem, at: datetime) -> Write:
+def balanced(username: str, before: ReconciliationItem, at: datetime) -> Write:
     """Nothing is wrong with the account, and nothing of it is added up any more."""
-    key = keys.RECONCILIATION(username=owner.username)
-    return Write.put(ReconciliationItem(*key, sub=owner.sub, created_at=before.created_at, updated_at=at))
+    key = keys.RECONCILIATION(username=username)
+    return Write.put(ReconciliationItem(*key, created_at=before.created_at, updated_at=at))
 
 
-def _reconciliation(owner: Owner, before: ReconciliationItem | None, at: datetime) -> ReconciliationItem:
+def _reconciliation(username: str, before: ReconciliationItem | None, at: datetime) -> ReconciliationItem:
     values = {} if before is None else {**before.attribute_values}
-    values |= {"sub": owner.sub, "updated_at": at, "created_at": values.get("created_at", at)}
+    values |= {"updated_at": at, "created_at": values.get("created_at", at)}
     known = {"PK", "SK", "entity_type"}
-    key = keys.RECONCILIATION(username=owner.username)
+    key = keys.RECONCILIATION(username=username)
     return ReconciliationItem(*key, **{name: value for name, value in values.items() if name not in known})
 
 

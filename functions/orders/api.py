@@ -119,7 +119,7 @@ class AssetView(View):
     price_as_of: InstantText | None
     price_age_seconds: int | None
     unconfirmed_price: str | None = Field(
-        description="where the price has jumped to; nothing is traded until that is confirmed"
+        description="where the price has jumped to, or begins; nothing is traded until that is confirmed"
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common.domain.exchange_orders.service import ExchangeOrderNotFound
+from common.domain.exchange_orders.moves import ExchangeOrderNotFound
 from common.tasks import Answer, LambdaEvent, step
 from common.time_left import more_time
 from functions.purchases.model import BatchNotFound, Stage

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import signal
 import sys
 from decimal import Decimal, InvalidOperation
@@ -15,12 +14,11 @@ import urllib3
 
 from common.clock import now
 from common.errors import Refusal
-from sandbox.exchange.controls import Controls
 from sandbox.exchange.desk import DESK, DESK_AT_ALPHAPOINT, DESK_AT_BINANCE, LISTINGS
 from sandbox.exchange.faults import Fault
 from sandbox.exchange.flow import Flow
+from sandbox.exchange.keeping import Keeper
 from sandbox.exchange.simulated import SimulatedExchange
-from sandbox.keeper import Keeper
 from sandbox.serving import serve
 
 DEFAULT_PORT = 4600
@@ -73,11 +71,12 @@ def main(arguments: list[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
 
     exchange = SimulatedExchange(now, chosen.seed)
-    keeper = Keeper(chosen.state, lambda: {"settings": controls.settings(), **exchange.state()})
+    keeper = Keeper(chosen.state, exchange, lambda: controls.settings())
     controls = exchange.controls(on_change=keeper.save)
     try:
-        if chosen.state is not None and chosen.state.exists():
-            _restore(exchange, controls, chosen.state)
+        settings = keeper.restore()
+        if settings is not None:
+            controls.restore(settings)
         exchange.furnish()
     except (OSError, ValueError, KeyError, TypeError, InvalidOperation, Refusal) as unreadable:
         said = f"{type(unreadable).__name__}: {unreadable}"
@@ -138,15 +137,6 @@ def _move(references: References, flow: Flow, exchange: SimulatedExchange, stop:
         references.poll()
         flow.step()
         exchange.wallet.settle()
-
-
-def _restore(exchange: SimulatedExchange, controls: Controls, path: Path) -> None:
-    """The file that `Keeper` wrote. Raises what `SimulatedExchange.restore` does, and OSError."""
-    kept = json.loads(path.read_text())
-    if not isinstance(kept, dict) or not {"settings", "venue"} <= kept.keys():
-        raise ValueError("there must be a JSON object with settings, venue")
-    exchange.restore(kept)
-    controls.restore(kept["settings"])
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from common.money import EXACT
 from sandbox.exchange.book import TimeInForce
@@ -38,6 +39,7 @@ class Entry:
     doomed: bool = False  # accepted, and REJECTED at the next look
     aside: bool = False  # open, but not in the book: nobody trades with it
     trades: list[Trade] = field(default_factory=list)  # the oldest first
+    told: dict[str, Any] | None = None  # by `persistence`, once it is over
 
     @property
     def pays_with(self) -> str:

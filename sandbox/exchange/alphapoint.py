@@ -73,7 +73,7 @@ _REJECTIONS = {
     Reason.LOT_SIZE: ("Invalid_Quantity", 100),
     Reason.PRICE_FILTER: ("Invalid_Price", 100),
     Reason.MIN_NOTIONAL: ("Order_Value_Too_Small", 101),
-    Reason.MAX_NUM_ORDERS: ("Too_Many_Open_Orders", 101),
+    Reason.MAX_NUM_ORDERS: ("Exceeds_Max_Open_Orders", 101),
     Reason.WOULD_TAKE: ("Would_Take_Liquidity", 101),
     Reason.MARKET_CLOSED: ("Instrument_Not_Trading", 101),
 }

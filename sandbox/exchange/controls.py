@@ -3,7 +3,8 @@
 GET    /sandbox/state      markets, balances, open orders, fees, limits, latency, faults
 POST   /sandbox/faults     {"kind": "timeout_after", "on": "place", "times": 1}        on and times may be left out
 DELETE /sandbox/faults     those still to come
-PUT    /sandbox/latency    {"seconds": 5}                      each order is placed at once and answered so late
+PUT    /sandbox/latency    {"seconds": 5, "on": "place"}       what is done is done at once and answered so late; on is
+                           as of faults, and orders are placed late where it is left out
 PUT    /sandbox/fees       {"taker_bps": "10", "maker_bps": "8", "asset": "BNB", "asset_price": "600"}
                            of what is received; with `asset` (it and its price may be left out) in that one
 PUT    /sandbox/house      {"profile": "thin", "symbol": "BTCUSDT"}       how the market quotes; all without a symbol
@@ -98,7 +99,7 @@ class Controls:
                 self._faults.heal()
                 return as_json({"faults": self._waiting()})
             case "PUT", ["sandbox", "latency"]:
-                self._faults.slow_down(_fields(parsed(request.body), ["seconds"])["seconds"])
+                self._slow_down(parsed(request.body))
                 return as_json(self.settings()["latency"])
             case "PUT", ["sandbox", "fees"]:
                 self._set_fees(_fields(parsed(request.body), ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
@@ -125,7 +126,7 @@ class Controls:
         """All that was set and outlives a restart, so that `restore` can set it again."""
         fees = self._fees
         return {
-            "latency": {"seconds": self._faults.latency_seconds},
+            "latency": dict(zip(("seconds", "on"), self._faults.latency, strict=True)),
             "fees": {
                 "taker_bps": plain(fees.taker_bps),
                 "maker_bps": plain(fees.maker_bps),
@@ -140,12 +141,15 @@ class Controls:
         """As `settings()` told. Raises BadRequest, IllegalOrder."""
         if not isinstance(settings, dict) or not {"latency", "fees"} <= settings.keys():
             raise BadRequest("there must be a JSON object with latency, fees")
-        self._faults.slow_down(_fields(settings["latency"], ["seconds"])["seconds"])
+        self._slow_down(settings["latency"])
         self._set_fees(_fields(settings["fees"], ["taker_bps", "maker_bps"], ["asset", "asset_price"]))
         if "limits" in settings:  # they are kept since there are some
             self._venue.set_limits(limits_told(settings["limits"]))
         for symbol, profile in settings.get("house", {}).items():
             self._profiles.choose(profile, [symbol])
+
+    def _slow_down(self, given: Any) -> None:
+        self._faults.slow_down(**_fields(given, ["seconds"], ["on"]))
 
     def _set_fees(self, given: Mapping[str, Any]) -> None:
         taker, maker = _amount(given, "taker_bps"), _amount(given, "maker_bps")

@@ -62,7 +62,7 @@ class Faults:
     def __init__(self, sleep: Callable[[float], None] = time.sleep) -> None:
         self._sleep = sleep
         self._ordered: deque[Ordered] = deque()
-        self._latency = 0.0
+        self._latency, self._latency_on = 0.0, str(Operation.PLACE)
         self._lock = Lock()
 
     def fail_next(self, kind: str, on: str = ANY, times: int = 1) -> None:
@@ -91,15 +91,17 @@ class Faults:
             return list(self._ordered)
 
     @property
-    def latency_seconds(self) -> float:
-        """How long each `place` takes: done at once, answered later."""
-        return self._latency
+    def latency(self) -> tuple[float, str]:
+        """(seconds, on): how long which operations take. They are done at once, and answered later."""
+        return self._latency, self._latency_on
 
-    def slow_down(self, seconds: float) -> None:
+    def slow_down(self, seconds: float, on: str = Operation.PLACE) -> None:
         """Raises IllegalOrder."""
         if not 0 <= seconds <= LATENCY_SECONDS_MAX:
             raise IllegalOrder(f"seconds is {seconds}; it must be from 0 to {LATENCY_SECONDS_MAX:g}")
-        self._latency = seconds
+        if on not in TARGETS:
+            raise IllegalOrder(f"on is {on!r}; there are {', '.join(TARGETS)}")
+        self._latency, self._latency_on = seconds, str(on)
 
     def around(self, operation: Operation, carry_out: Callable[[], Answer], tell: Callable[[Fault], Answer]) -> Answer:
         """Carry an operation out, or meet the next fault that was ordered for it.
@@ -111,7 +113,7 @@ class Faults:
         match self._next(operation):
             case None:
                 answer = carry_out()
-                if operation is Operation.PLACE and self._latency:
+                if self._latency and self._latency_on in (operation, ANY):
                     self._sleep(self._latency)
                 return answer
             case Fault.TIMEOUT_BEFORE:

@@ -51,6 +51,7 @@ class Floor:
         self.accounts = {name: Account(name, endless=name == HOUSE, fees=FREE) for name in (EXCHANGE, HOUSE)}
         self.order_id = 0
         self.trade_id = 0
+        self.tape: list[Trade] = []  # the customers' sides of all trades, as they happened
         self._entries: dict[int, Entry] = {}  # all that are open
         self._chance = chance
 
@@ -196,6 +197,8 @@ class Floor:
                 now,
             )
             account.note(trade, entry)
+            if not account.endless:
+                self.tape.append(trade)
         if maker.executed == maker.quantity:
             self.close(maker, Status.FILLED)
 

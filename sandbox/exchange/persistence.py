@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from decimal import Decimal
+from itertools import islice
 from typing import Any
 
 from common.clock import instant, text
@@ -16,8 +17,8 @@ from sandbox.exchange.limits import Limits
 from sandbox.exchange.orders import Fees, Kind, Status, Symbol, Trade
 
 
-def state_of_floor(floor: Floor) -> dict[str, Any]:
-    """Markets, accounts, the orders that they know, and all their trades."""
+def state_of_floor(floor: Floor, since_trade: int) -> dict[str, Any]:
+    """Markets, accounts, the orders that they know, and their trades but for so many of the first ones."""
     customers = [account for account in floor.accounts.values() if not account.endless]
     return {
         "order_id": str(floor.order_id),
@@ -28,7 +29,7 @@ def state_of_floor(floor: Floor) -> dict[str, Any]:
         },
         "accounts": [_state_of_account(account) for account in floor.accounts.values()],
         "orders": [_state_of_entry(entry) for account in customers for entry in account.entries.values()],
-        "trades": [_state_of_trade(trade) for account in customers for tape in account.tape.values() for trade in tape],
+        "trades": [_state_of_trade(trade) for trade in islice(floor.tape, since_trade, None)],
     }
 
 
@@ -65,7 +66,8 @@ def read_floor(floor: Floor, state: Mapping[str, Any], *, magic: bool) -> None:
 
 
 def _read_trades(floor: Floor, rows: Iterable[Sequence[Any]]) -> None:
-    for trade in sorted(map(_trade_of, rows), key=lambda trade: trade.trade_id):
+    for trade in sorted(map(_trade_of, rows), key=lambda trade: (trade.trade_id, trade.maker)):
+        floor.tape.append(trade)
         account = floor.accounts[trade.account]
         account.tape.setdefault(trade.symbol, []).append(trade)
         entry = account.entries.get(trade.order_id)
@@ -155,7 +157,15 @@ def _fees_of(told: Mapping[str, Any]) -> Fees:
 
 
 def _state_of_entry(entry: Entry) -> dict[str, Any]:
-    """An order without its trades."""
+    """An order without its trades. One that is over does not change any more: there are many, so they are told once."""
+    if not entry.status.over:
+        return _told(entry)
+    if entry.told is None:
+        entry.told = _told(entry)
+    return entry.told
+
+
+def _told(entry: Entry) -> dict[str, Any]:
     return {
         "order_id": str(entry.order_id),
         "client_order_id": entry.client_order_id,

@@ -57,10 +57,14 @@ class SimulatedExchange:
         at_alphapoint = AlphaPointFace(self.venue, [DESK_AT_ALPHAPOINT], self.faults).decide
         return switch({"api": at_binance, "sapi": at_binance, "AP": at_alphapoint, "sandbox": controls.decide})
 
-    def state(self) -> dict[str, Any]:
-        """What outlives a restart, in what JSON can hold; the settings of the controls besides."""
+    def state(self, *, since_trade: int = 0) -> dict[str, Any]:
+        """What outlives a restart, in what JSON can hold; the settings of the controls besides.
+
+        since_trade: as of `Venue.state`.
+        """
         with self.venue.lock:  # the money, and what it came with or goes with, of one moment
-            return {"venue": self.venue.state(), "keys": self.keyring.state(), "wallet": self.wallet.state()}
+            venue = self.venue.state(since_trade=since_trade)
+            return {"venue": venue, "keys": self.keyring.state(), "wallet": self.wallet.state()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """As `state` told, or as it told before there were keys and a wallet in it.

@@ -343,14 +343,16 @@ class Venue:
 
     # What outlives a restart
 
-    def state(self) -> dict[str, Any]:
+    def state(self, *, since_trade: int = 0) -> dict[str, Any]:
         """Markets, accounts, orders and trades, in what JSON can hold; amounts are text.
+
+        since_trade: leave out so many of the first trades, which the caller has.
 
         Without the open orders of endless accounts, whose money is free again: their owners place new ones. Fees,
         limits and switches are settings, which whoever starts the venue knows; only those of an account are kept.
         """
         with self.lock:
-            return state_of_floor(self._floor)
+            return state_of_floor(self._floor, since_trade)
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Be as `state()` told, instead of what is. All or nothing.

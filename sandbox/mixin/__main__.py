@@ -106,11 +106,15 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _carry(chain: Chain, stop: Event) -> None:
+    waits = False
     while not stop.wait(CARRY_SECONDS):
         try:
             chain.step()
+            waits = False
         except (NotCarried, OSError) as trouble:  # the next step begins where this one ended
-            print(f"not carried yet: {trouble}", file=sys.stderr, flush=True)
+            if not waits:
+                print(f"not carried yet: {trouble}", file=sys.stderr, flush=True)
+            waits = True
 
 
 def faces(safe: Safe, faults: Faults, keeper: Keeper) -> Decide:

@@ -37,7 +37,7 @@ from common.money import exact
 from sandbox.mixin import wire
 from sandbox.mixin.assets import ASSETS, shown, units_of
 from sandbox.mixin.faults import ANY, FAULTS_MAX, TARGETS, Fault, Faults, IllegalOrder
-from sandbox.mixin.outgoing import sent
+from sandbox.mixin.movements import sent
 from sandbox.mixin.records import Gone
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.safe import Safe

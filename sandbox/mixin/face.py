@@ -1,6 +1,6 @@
 """Mixin Safe's wire in front of a safe.
 
-    GET  /safe/snapshots?asset=…&opponent=…&offset=…&limit=…&order=ASC|DESC     from a time on, inclusive
+    GET  /safe/snapshots?asset=…&offset=…&limit=…&order=ASC|DESC     from a time on, inclusive
     GET  /safe/snapshots/{id}
     GET  /safe/outputs?members=…&threshold=1&asset=…&state=…&offset=…&limit=…&order=…     from a sequence on, inclusive
     POST /safe/keys                   [{"receivers": ["…"], "index": 0, "hint": "…"}]
@@ -54,7 +54,8 @@ _Carry = Callable[[], Any]
 
 
 class MixinFace:
-    """`decide` answers requests under /safe/ and /network/; it raises Hang, Drop, when a fault says so.
+    """`decide` answers requests under /safe/ and /network/; it raises Hang, Drop, when a fault says so. What it does is
+    done under the lock of the safe.
 
     members: who may ask, and for himself only.
     """
@@ -75,13 +76,14 @@ class MixinFace:
         return Answer(answer.status, answer.body, headers, answer.content_type)
 
     def _answer(self, asked: Asked) -> Answer:
+        if seconds := self._faults.banned_seconds:
+            return _too_many_requests(seconds)
         try:
-            if seconds := self._faults.banned_seconds:
-                return _too_many_requests(seconds)
-            operation, carry_out = self._route(asked)
-            return self._faults.around(operation, lambda: _carried_out(carry_out), _failed)
+            with self._safe.lock:
+                operation, carry_out = self._route(asked)
         except SafeRefused as refused:
             return wire.error(refused)
+        return self._faults.around(operation, lambda: self._carried_out(carry_out), _failed)
 
     def _route(self, asked: Asked) -> tuple[Operation, _Carry]:
         """What is asked for, and how it is done. Raises SafeRefused."""
@@ -112,22 +114,26 @@ class MixinFace:
                 return Operation.OTHER, lambda: self._entries(who, _body(asked))
         raise SafeRefused(Code.NOT_FOUND, f"nothing answers {asked.method} /{'/'.join(asked.path)}")
 
+    def _carried_out(self, carry_out: _Carry) -> Answer:
+        try:
+            with self._safe.lock:
+                return wire.data(carry_out())
+        except SafeRefused as refused:  # here, so that a fault may swallow the answer
+            return wire.error(refused)
+
     # Looking
 
     def _snapshots(self, who: Member, query: _Query) -> Any:
-        with self._safe.lock:
-            ascending, offset = query.ascending, query.text("offset")
-            try:
-                offset_ns = None if offset is None else read(offset)
-            except ValueError as wrong:
-                raise invalid("offset", str(wrong)) from None
-            page = self._safe.snapshots(who.user_id, query.text("asset"), offset_ns, query.limit, ascending=ascending)
-            opponent = query.text("opponent")
-            return [wire.snapshot(told) for told in page if opponent in (None, told.opponent)]
+        ascending, offset = query.ascending, query.text("offset")
+        try:
+            offset_ns = None if offset is None else read(offset)
+        except ValueError as wrong:
+            raise invalid("offset", str(wrong)) from None
+        page = self._safe.snapshots(who.user_id, query.text("asset"), offset_ns, query.limit, ascending=ascending)
+        return [wire.snapshot(told) for told in page]
 
     def _snapshot(self, who: Member, snapshot_id: str) -> Any:
-        with self._safe.lock:
-            return wire.snapshot(self._safe.snapshot(who.user_id, snapshot_id))
+        return wire.snapshot(self._safe.snapshot(who.user_id, snapshot_id))
 
     def _outputs(self, who: Member, query: _Query) -> Any:
         if query.text("members") not in (None, wire.members_hash(who.user_id)):
@@ -140,16 +146,15 @@ class MixinFace:
         state = query.text("state")
         if state is not None and state not in list(State):
             raise invalid("state", f"there are {', '.join(State)}")
-        with self._safe.lock:
-            page = self._safe.outputs(
-                who.user_id,
-                _KERNEL_ASSETS.get(asset_id or "", asset_id),
-                None if state is None else State(state),
-                offset,
-                query.limit,
-                ascending=ascending,
-            )
-            return [wire.output(told, one_time_key(told.mask, self._spend_key(told.owner))) for told in page]
+        page = self._safe.outputs(
+            who.user_id,
+            _KERNEL_ASSETS.get(asset_id or "", asset_id),
+            None if state is None else State(state),
+            offset,
+            query.limit,
+            ascending=ascending,
+        )
+        return [wire.output(told, one_time_key(told.mask, self._spend_key(told.owner))) for told in page]
 
     def _fees(self, asset_id: str, query: _Query) -> Any:
         costs = self._safe.fees(asset_id, query.text("destination") or "")
@@ -165,31 +170,28 @@ class MixinFace:
 
     def _keys(self, asked: Sequence[Any]) -> Any:
         made = []
-        with self._safe.lock:
-            for each in asked:
-                receivers, index = each.get("receivers"), each.get("index")
-                if not (isinstance(receivers, list) and len(receivers) == 1 and isinstance(receivers[0], str)):
-                    raise invalid("receivers", "there must be one member")
-                if type(index) is not int or not 0 <= index < 256:
-                    raise invalid("index", "there must be a place from 0 to 255")
-                mask = self._safe.make_key(receivers[0], index, _uuid(each, "hint"))
-                key = one_time_key(mask, self._spend_key(receivers[0]))
-                made.append({"type": "ghost_key", "mask": mask, "keys": [key.hex()]})
+        for each in asked:
+            receivers, index = each.get("receivers"), each.get("index")
+            if not (isinstance(receivers, list) and len(receivers) == 1 and isinstance(receivers[0], str)):
+                raise invalid("receivers", "there must be one member")
+            if type(index) is not int or not 0 <= index < 256:
+                raise invalid("index", "there must be a place from 0 to 255")
+            mask = self._safe.make_key(receivers[0], index, _uuid(each, "hint"))
+            key = one_time_key(mask, self._spend_key(receivers[0]))
+            made.append({"type": "ghost_key", "mask": mask, "keys": [key.hex()]})
         return made
 
     def _register(self, who: Member, asked: Sequence[Any]) -> Any:
-        with self._safe.lock:
-            drafts = [self._draft(_uuid(each, "request_id"), _text(each, "raw")) for each in asked]
-            return [wire.request(told, self._views) for told in self._safe.register(who.user_id, drafts)]
+        drafts = [self._draft(_uuid(each, "request_id"), _text(each, "raw")) for each in asked]
+        return [wire.request(told, self._views) for told in self._safe.register(who.user_id, drafts)]
 
     def _send(self, who: Member, asked: Sequence[Any]) -> Any:
-        with self._safe.lock:
-            for each in asked:
-                request = self._safe.request(_uuid(each, "request_id"))
-                if request.state is State.UNSPENT and request.user_id == who.user_id:
-                    self._check_signatures(request, who, _text(each, "raw"))
-            ids = [each["request_id"] for each in asked]
-            return [wire.request(told) for told in self._safe.send(who.user_id, ids)]
+        for each in asked:
+            request = self._safe.request(_uuid(each, "request_id"))
+            if request.state is State.UNSPENT:
+                self._check_signatures(request, who, _text(each, "raw"))
+        ids = [each["request_id"] for each in asked]
+        return [wire.request(told) for told in self._safe.send(who.user_id, ids)]
 
     def _draft(self, request_id: str, raw: str) -> Draft:
         """Raises SafeRefused."""
@@ -268,13 +270,6 @@ class _Query:
         if order not in ("ASC", "DESC"):
             raise invalid("order", "there are ASC and DESC")
         return order == "ASC"
-
-
-def _carried_out(carry_out: _Carry) -> Answer:
-    try:
-        return wire.data(carry_out())
-    except SafeRefused as refused:  # here, so that a fault may swallow the answer
-        return wire.error(refused)
 
 
 def _failed(fault: Fault) -> Answer:

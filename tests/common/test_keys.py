@@ -24,13 +24,24 @@ PARTS = {
     "name": "reconcile",
     "system": "binance",
     "attempt": "01",
+    "adjustment_id": "adj_7",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
     "exchange": "binance",
     "exchange_order_id": "77",
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
+    "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
+    "snapshot_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
+    "outgoing_id": "XABCDEFGHIJKLMNOPQRSTUVWX2",
+    "output_id": "07ec77f6-5110-4de2-b632-c8fef2b252be",
+    "pair_id": "0776b00f-95c0-46f9-85e4-7b8e7ca51e94",
+    "opponent_id": "67a87828-18f5-46a1-b6cc-c72a97a77c43",
+    "account_id": "alpha",
+    "campaign_id": "mm_binance_BTC-USDT",
+    "way": "OUT",
+    "transaction_hash": "0xba99",
 }
 
 
@@ -94,20 +105,27 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
-    # The bank's ids are its own, and an account is named by its username.
-    assert keys.item_named(row.id_of(key)) == (None if row in (keys.BANK_EVENT, keys.RECONCILIATION) else key)
+    # The bank's ids are its own, and what is found of an account is named as the account.
+    if row not in (keys.BANK_EVENT, keys.RECONCILIATION):
+        assert keys.item_named(row.id_of(key)) == key
 
 
 def _id(row: keys.Key) -> str:
     return f"{row.id_prefix}{'A' * 25}"
 
 
-@pytest.mark.parametrize("unknown", ["", "x", "Z" * 26, "O1", "evt_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
+@pytest.mark.parametrize("unknown", ["", "x", "K" * 26, "O1", "EVT_1", "SOL:", ":0", "SOL:x", "S" + "a" * 25])
 def test_an_unknown_id_names_nothing(unknown: str) -> None:
     assert keys.item_named(unknown) is None
+
+
+def test_a_user_is_named_by_his_username() -> None:
+    assert keys.item_named("ann.b-1") == keys.USER(username="ann.b-1")
+    for other in ("Ann", "an", "a" * 33, "1ann", "ann#USER", "ann\n"):
+        assert keys.item_named(other) is None
 
 
 def test_a_pool_is_named_by_its_asset_and_its_shard() -> None:

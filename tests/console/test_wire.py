@@ -23,7 +23,7 @@ from tests.console.run import Said, desk, token
 from tests.gateways.wire import row
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
-BATCH, PROPOSAL = "B" + "A" * 25, "E" + "A" * 25
+BATCH, PROPOSAL, STRAY = "B" + "A" * 25, "E" + "A" * 25, "N" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
@@ -87,6 +87,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         ("POST", f"/operations/work/{ID}/{verb}"): outcome(ID)
         for verb in ("approve-payout", "decide-order", "decide-payout")
     },
+    ("POST", "/operations/users/ann/move"): outcome(PROPOSAL),
     **{("POST", f"/operations/proposals/{PROPOSAL}/{verb}"): outcome(PROPOSAL) for verb in ("confirm", "dismiss")},
     **{
         ("POST", f"/operations/sell-orders/{ID}/{verb}"): outcome(ID)
@@ -97,6 +98,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         for verb in ("retry-payout", "complete", "reject", "abandon-attempt")
     },
     ("POST", f"/operations/batches/{BATCH}/void"): outcome(BATCH),
+    ("POST", f"/operations/strays/{STRAY}/close"): outcome(STRAY),
     ("POST", f"/operations/orders/{ORDER}/fail"): outcome(ORDER),
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("GET", "/operations/prices"): {"items": [STOPPED]},
@@ -175,7 +177,14 @@ ACTS = [
     ("work", "redrive", ID, *BECAUSE),
     ("work", "approve-payout", ID, *BECAUSE),
     ("work", "decide-order", ID, "--executed", "0.1", "--gross", "9.00", "--reference", "order 4711", *BECAUSE),
+    (
+        *("work", "decide-order", ID, "--executed", "1", "--gross", "90.00"),
+        *("--fees-in-coins", "0.001 SOL, 0.1 BNB"),
+        *("--reference", "order 4711"),
+        *BECAUSE,
+    ),
     ("work", "decide-payout", ID, "--paid", "9.00", "--reference", "line 11", *BECAUSE),
+    ("users", "move", "ann", "--sub", "sub-of-another-ann", "--reference", "ticket 4719", *BECAUSE),
     ("proposals", "confirm", PROPOSAL, *BECAUSE),
     ("proposals", "dismiss", PROPOSAL, *BECAUSE),
     ("offramp", "retry-payout", ID, *BECAUSE),
@@ -189,6 +198,7 @@ ACTS = [
     ("withdrawals", "abandon-attempt", WITHDRAWAL, *BECAUSE),
     ("orders", "fail", ORDER, *BECAUSE),
     ("batches", "void", BATCH, *BECAUSE),
+    ("strays", "close", STRAY, *BECAUSE),
     ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE),
     ("parked", "replay", "evt_1", *BECAUSE),
     ("parked", "dismiss", "evt_1", *BECAUSE),
@@ -448,10 +458,16 @@ def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:
     assert json.loads(written.body) == {**given, "reason": "wire 4711", "dry_run": False}
 
 
+def test_who_blocks_a_client_sends_no_account_that_he_has_read(fake: FakeDesk) -> None:
+    """Another operator may be changing it."""
+    fake.says("clients", "save", "ann-bank", "banking", "--username", "ann", "--status", "BLOCKED", *BECAUSE, "--yes")
+    (asked,) = fake.asked
+    assert json.loads(asked.body) == {"username": "ann", "status": "BLOCKED", "reason": "wire 4711", "dry_run": False}
+
+
 def test_of_a_new_client_only_what_is_given_is_sent(fake: FakeDesk) -> None:
     """What it has when nothing is said, and what it must have, is the desk's rule."""
     fake.answers |= {
-        ("GET", "/operations/clients/bob-crypto/crypto"): problem(404, "ClientNotFound", "there is no such client"),
         ("PUT", "/operations/clients/bob-crypto/crypto"): {**outcome("bob-crypto"), "before": None, "after": "ACTIVE"},
     }
     said = fake.says("clients", "save", "bob-crypto", "crypto", "--username", "bob", *BECAUSE, "--yes")

@@ -31,9 +31,12 @@ from common.domain.exchange_orders.model import (
     Fill,
     Status,
     doubt,
+    fees_of,
     is_decidable_by_evidence,
 )
-from common.domain.exchange_orders.service import Commit, ExchangeOrderNotFound, ExchangeOrders
+from common.domain.exchange_orders.moves import ExchangeOrderNotFound
+from common.domain.exchange_orders.service import Commit, ExchangeOrders
+from common.domain.exchange_orders.strays import stray_id_of
 from common.errors import Conflict, Refusal, Unavailable
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
@@ -52,7 +55,7 @@ from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import NOON, Desk
 from tests.outside import ACCOUNT
-from tests.seen import around, at_the_exchange, raw
+from tests.seen import around, at_the_exchange, raw, strays_of
 
 ID = "X" + "A" * 25
 RESTS, FILLS = "1.555", "1"  # quantities: what rests until it is cancelled, and what is filled at once
@@ -118,7 +121,7 @@ def intent(at: datetime) -> Write:
 
 
 THING = Thing()
-GIVEN_UP = ("refused", "never", "lost", "absent", "stopped")
+GIVEN_UP = ("never", "lost", "stopped")
 ASKED_FOR = ("asked", "accepted", "never", "lost", "turned up", "stopped")
 look, resolve, poll = ExchangeOrders.look, ExchangeOrders.resolve, ExchangeOrders.poll
 cancel, look_again = ExchangeOrders.cancel, ExchangeOrders.look_again
@@ -438,6 +441,30 @@ def test_a_fill_is_within_the_quantity_and_within_a_cent_of_its_bounds(
     assert (doubt(draft(desk, "1", side=side), filled(side, executed, gross)) is None) is can_be
 
 
+@pytest.mark.parametrize(
+    ("side", "executed", "gross", "can_be"),
+    [
+        (Side.BUY, "1", "0.01", True),
+        (Side.BUY, "1", "0", False),
+        (Side.BUY, "0.0001", "0", True),  # less than a cent
+        (Side.BUY, "1", "100.01", True),
+        (Side.BUY, "1", "100.02", False),
+        (Side.BUY, "1.1", "100", False),
+        (Side.SELL, "1", "5000", True),
+        (Side.SELL, "1", "99.99", True),
+        (Side.SELL, "1", "99.98", False),
+        (Side.SELL, "1", "0", False),
+    ],
+)
+def test_operators_may_tell_of_a_price_beyond_the_band_but_not_the_limit(
+    desk: Desk, side: Side, executed: str, gross: str, can_be: bool
+) -> None:
+    """The market may have gone further than the band in between. Its fee is bounded as ever."""
+    order = draft(desk, "1", side=side)
+    assert (doubt(order, filled(side, executed, gross), by_operators=True) is None) is can_be
+    assert doubt(order, filled(side, executed, gross, fee="100.03"), by_operators=True) is not None
+
+
 @pytest.mark.parametrize("side", Side)
 @pytest.mark.parametrize(
     ("fee", "elsewhere", "can_be"),
@@ -581,6 +608,65 @@ def test_what_can_not_be_written_down_is_a_persons_at_once(
     assert (word, why) == ("stopped", f"what has become of it can not be written down: {said}")
 
 
+class Coarse(Thing):
+    """It has room for cents only."""
+
+    def on_final(self, child: ExchangeOrder, fill: Fill, at: datetime, commit: Commit) -> None:
+        if fill.gross.usd % 1:
+            raise Inexact("no room")
+        super().on_final(child, fill, at, commit)
+
+
+COARSE = Coarse()
+
+
+def too_fine(desk: Desk) -> ExchangeOrder:
+    """An order whose fill can be believed and has more digits than there is room for."""
+    order = place(desk, FILLS)
+    desk.world.exchange = around(desk.world.fake, order=lambda real, *a: replace(real(*a), gross=Money("99.9951")))
+    assert poll(desk.at_exchange, order, COARSE) == order
+    assert told(desk)[0] == "stopped"
+    return order
+
+
+@pytest.mark.parametrize("act", [poll, cancel], ids=named)
+def test_what_can_not_be_written_down_is_rounded_by_evidence(desk: Desk, act: Act) -> None:
+    too_fine(desk)
+    give(desk, evident(desk, fee="0", elsewhere="0.001 SOL"))
+    assert act(desk.at_exchange, there(desk), COARSE).status is there(desk).status is FINAL
+    item = raw(desk, ID, "VENUE#1")
+    assert (item["gross_amount"], item["fee_amount"], item["fees_elsewhere"]) == (100, 0, "0.001 SOL")
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"gross": "100.01"},
+        {"executed": "0.99999998", "gross": "99.9951"},
+        {"executed": "0"},
+        {"fee": "0.02"},
+        {"elsewhere": ""},
+        {"elsewhere": "0.001 SOL, 0.1 BNB"},
+    ],
+    ids=str,
+)
+def test_what_the_exchange_says_and_can_be_is_not_changed_by_evidence(desk: Desk, given: dict[str, str]) -> None:
+    """Though it can not be written down: what operators say may round it to a cent, and be nothing else."""
+    order = too_fine(desk)
+    give(desk, evident(desk, **{"fee": "0", "elsewhere": "0.001 SOL", **given}))
+    assert poll(desk.at_exchange, there(desk), COARSE).status is there(desk).status is order.status
+    word, why, _ = told(desk)
+    assert (word, "can not be written down: Inexact" in why, "more than rounding" in why) == ("stopped", True, True)
+
+
+def test_evidence_that_can_not_be_written_down_either_is_a_persons(desk: Desk) -> None:
+    act: Act = poll
+    order = too_fine(desk)
+    give(desk, evident(desk, fee="0", elsewhere="0.001 SOL"))
+    assert act(desk.at_exchange, there(desk), Unwritable(Stale("no hold"))).status is order.status
+    assert told(desk)[:2] == ("stopped", "what has become of it can not be written down: no hold")
+
+
 def test_what_is_busy_is_asked_again_and_no_persons(desk: Desk) -> None:
     order = place(desk, FILLS)
     refuses(desk, Busy, poll, order, Unwritable(Busy("others write")))
@@ -663,12 +749,8 @@ def test_an_order_that_the_last_look_finds_is_ended_and_told(desk: Desk, status:
     assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
-@pytest.mark.parametrize("status", [REFUSED, NEVER, ABSENT])
-def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
-    desk: Desk, status: Status, silent: bool
-) -> None:
-    """The process that placed it was slow: others have looked meanwhile, and found nothing."""
+def placed_slowly(desk: Desk, status: Status, *, then: Callable[[], object] = lambda: None) -> ExchangeOrder:
+    """The process that placed it was slow: others have given it up meanwhile, and `then` has happened."""
 
     def slow(real: Callable[..., str], *ticket: Any) -> str:
         desk.world.exchange = desk.world.fake
@@ -679,16 +761,85 @@ def test_an_order_that_arrives_after_it_was_given_up_is_ended_and_told(
             never = give_up(desk)
             if status is ABSENT:
                 look_again(desk.at_exchange, never, THING)
-        if silent:
-            desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+        then()
         return real(*ticket)
 
     desk.world.exchange = around(desk.world.fake, place=slow)
-    order = place(desk)
+    return place(desk)
+
+
+def does_not_cancel(desk: Desk) -> None:
+    desk.world.exchange = around(desk.world.fake, cancel=unavailable)
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
+def test_an_order_that_arrives_before_its_last_look_is_ended_and_told(desk: Desk, silent: bool) -> None:
+    order = placed_slowly(desk, NEVER, then=lambda: does_not_cancel(desk) if silent else None)
     (placed,) = at_the_exchange(desk)
     assert (order.status, order) == (TURNED_UP, there(desk))
     assert placed.status == (AtTheExchange.NEW if silent else AtTheExchange.CANCELED)
     assert told(desk)[:2] == ("turned up", f"TURNED_UP {placed.order_id}")
+    assert strays_of(desk) == []
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["answers", "silent"])
+@pytest.mark.parametrize("moved", [False, True], ids=["parent stands", "parent has moved"])
+@pytest.mark.parametrize("status", [REFUSED, ABSENT])
+def test_an_order_that_is_seen_after_it_was_given_up_for_good_is_a_persons(
+    desk: Desk, counted: Counter[str], status: Status, moved: bool, silent: bool
+) -> None:
+    """Whatever its parent does, which is told nothing: it has gone on. The order is ended, and nobody's."""
+
+    def then() -> None:
+        if moved:
+            desk.table.write(tell("asked again", "", desk.clock(), "refused", "absent"))
+        if silent:
+            does_not_cancel(desk)
+
+    order = placed_slowly(desk, status, then=then)
+    (placed,) = at_the_exchange(desk)
+    assert (order.status, there(desk).status) == (status, status)
+    assert told(desk)[0] == ("asked again" if moved else {REFUSED: "refused", ABSENT: "absent"}[status])
+    assert placed.status == (AtTheExchange.NEW if silent else AtTheExchange.CANCELED)
+    (stray,) = strays_of(desk)
+    said = f"the exchange has order {placed.order_id} after all, for {ID}, whose order there is {status}"
+    assert (stray.needs_person, stray.waits_for, counted["OrdersTurnedUp"]) == (True, f"an operator: {said}", 1)
+    assert desk.sweeper.sweep(lambda: True).needs_person == 1
+    with pytest.raises(store.ExchangeOrderTaken):  # and no other's of ours
+        desk.table.write(store.claim(replace(order, order_id="Y" + "A" * 25, exchange_order_id=str(placed.order_id))))
+
+
+def test_a_refusal_that_others_have_written_is_not_shown_to_customers(desk: Desk) -> None:
+    """Its words may be about the desk's own account."""
+    order = at(desk, REFUSED)
+    arrives(desk, order)
+    seen = look(desk.at_exchange, replace(order, status=SENT), THING)
+    assert (seen.status, seen.reason) == (REFUSED, "the desk could not place the order; nothing was charged")
+
+
+def test_a_stray_that_is_seen_twice_is_one(desk: Desk) -> None:
+    order = placed_slowly(desk, ABSENT)
+    read = replace(order, status=SENT, exchange_order_id=None)
+    assert look(desk.at_exchange, read, THING) == order
+    assert len(strays_of(desk)) == 1
+
+
+@pytest.mark.parametrize(("act", "read"), [(look, SENT), (poll, OPEN), (cancel, OPEN), (look_again, NEVER)], ids=named)
+def test_what_a_late_look_sees_of_an_order_that_is_absent_is_a_persons(desk: Desk, act: Act, read: Status) -> None:
+    """It has read the order before others gave it up for good, and the exchange has answered them otherwise."""
+    order = at(desk, ABSENT)
+    exchange_order_id = arrives(desk, order)
+    desk.world.venue.cancel_all(ACCOUNT, "SOLUSDT")
+    known = exchange_order_id if read is OPEN else None
+    assert act(desk.at_exchange, replace(order, status=read, exchange_order_id=known), THING) == order == there(desk)
+    assert [stray.id for stray in strays_of(desk)] == [stray_id_of(order, exchange_order_id)]
+
+
+def test_a_stray_is_never_another_of_ours(desk: Desk) -> None:
+    order = at(desk, ABSENT)
+    desk.table.write(store.claim(replace(order, order_id="Y" + "A" * 25, exchange_order_id=arrives(desk, order))))
+    assert look(desk.at_exchange, replace(order, status=SENT), THING) == order
+    assert (strays_of(desk), desk.world.fake.calls["cancel"]) == ([], 0)
 
 
 def test_an_order_that_turned_up_and_rests_is_ended_by_the_next_look(desk: Desk) -> None:
@@ -706,7 +857,7 @@ def test_an_order_that_turned_up_and_rests_is_ended_by_the_next_look(desk: Desk)
     assert (placed.status, told(desk)[0]) == (AtTheExchange.CANCELED, "turned up")
 
 
-def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) -> None:
+def test_a_second_order_under_our_id_is_ended_and_a_persons(desk: Desk) -> None:
     """Somebody has found another one by our id, while the answer to the order that we sent was on its way."""
 
     def slow(real: Callable[..., str], ticket: Ticket) -> str:
@@ -720,6 +871,7 @@ def test_a_second_order_under_our_id_is_ended_and_changes_nothing(desk: Desk) ->
     first, second = at_the_exchange(desk)
     assert (order.status, order.exchange_order_id, order) == (OPEN, str(first.order_id), there(desk))
     assert (first.status, second.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
+    assert [stray.id for stray in strays_of(desk)] == [stray_id_of(order, str(second.order_id))]
 
 
 @EVERY_LOOK
@@ -798,13 +950,17 @@ def test_a_parent_not_ready_for_what_turned_up_has_the_last_look(desk: Desk) -> 
 # Evidence
 
 
-def evident(desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1") -> Evidence:
+def evident(
+    desk: Desk, executed: str = "1", gross: str | None = None, fee: str = "0.1", elsewhere: str = ""
+) -> Evidence:
     """What two operators say, now."""
     nothing = executed == "0"
     brought = gross or ("0" if nothing else "100")
     asset_id = there(desk).quantity.asset_id
     costs = Money("0" if nothing else fee)
-    return Evidence(Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+    fees = fees_of("" if nothing else elsewhere)
+    said = (Quantity(executed, asset_id), Money(brought), costs, "statement 7", "olga and oleg", desk.clock())
+    return Evidence(*said, fees)
 
 
 def give(desk: Desk, evidence: Evidence) -> ExchangeOrder:
@@ -1057,7 +1213,7 @@ def test_an_order_that_is_another_of_ours_is_decided_by_evidence(desk: Desk) -> 
     assert resolve(desk.at_exchange, give(desk, evident(desk, "0")), THING).status is there(desk).status is NEVER
 
 
-@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "1", "0"), ("1", "100", "50")])
+@pytest.mark.parametrize(("executed", "gross", "fee"), [("2", "200", "0"), ("1", "101", "0"), ("1", "100", "50")])
 def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: str, gross: str, fee: str) -> None:
     order = place(desk, FILLS)
     gone(desk)

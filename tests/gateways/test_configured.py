@@ -61,7 +61,7 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.mark.parametrize("system", ASKS)
 def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: str) -> None:
     """Its ban is one that another function has written down."""
-    Ban(desk.table, system.partition(",")[0], desk.clock).told(600)
+    Ban(desk.table, system.partition(",")[0], desk.clock).lengthen(600)
     with pytest.raises(Unavailable) as refusal:
         ASKS[system]()
     assert refusal.value.facts["what"] == "rate_limit"

@@ -35,7 +35,7 @@ from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.fake import FakeExchange
 from sandbox.exchange.fake import Operation as FakeOperation
 from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults
-from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, Venue
+from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Limits, Symbol, Venue
 from sandbox.serving import serve
 
 DESK, MAKER = "desk", "maker"
@@ -490,6 +490,17 @@ def test_the_exchanges_own_no_is_definite(world: World) -> None:
         world.exchange.place(sell("1", "100"))
     assert world.venue.history(DESK) == []
     assert world.exchange.place(sell("1", "100"))
+
+
+def test_an_order_beyond_the_accounts_quota_is_refused_to_the_desk(world: World) -> None:
+    """So would the next one be, whoever it is for."""
+    world.venue.set_limits(Limits(open_orders_per_symbol=1), DESK)
+    world.exchange.place(sell("1", "100", name="firstfirstfirstfir"))
+    with pytest.raises(ExchangeRefused) as refused:
+        world.exchange.place(sell("1", "100"))
+    assert refused.value.ours
+    with pytest.raises(ExchangeOrderUnknown):
+        world.exchange.find("BTC", OURS)
 
 
 def test_a_repeat_of_an_order_is_never_called_a_refusal(world: World) -> None:

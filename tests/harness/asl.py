@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from tests.harness.asl_data import Fill, Path, Test, condition, number, result_path, template
@@ -93,10 +94,11 @@ class Choice(State):
 
 @dataclass(frozen=True)
 class Wait(State):
-    """For so many seconds."""
+    """For so many seconds, or until a time, which passes at once when it is past. One of the two is None."""
 
     type: ClassVar[str] = "Wait"
-    seconds: float | Path
+    seconds: float | Path | None
+    until: datetime | Path | None
 
 
 @dataclass(frozen=True)
@@ -121,11 +123,13 @@ class Definition:
 
 @dataclass(frozen=True)
 class Machine:
-    """A definition that can run: `tasks` are the functions by name."""
+    """A definition that can run: `tasks` are the functions by name. An Express machine runs for five minutes at most,
+    starts as often as it is told to, whatever the name, and can not be asked about."""
 
     name: str
     definition: Definition
     tasks: Mapping[str, Function]
+    express: bool
 
 
 COMMON = {"Type", "Comment", "QueryLanguage"}
@@ -133,7 +137,7 @@ FLOW = COMMON | {"Next", "End"}
 FIELDS: Mapping[str, Collection[str]] = {
     "Task": FLOW | {"Resource", "Parameters", "ResultPath", "Retry", "Catch", "TimeoutSeconds"},
     "Choice": COMMON | {"Choices", "Default"},
-    "Wait": FLOW | {"Seconds", "SecondsPath"},
+    "Wait": FLOW | {"Seconds", "SecondsPath", "Timestamp", "TimestampPath"},
     "Succeed": COMMON,
     "Fail": COMMON | {"Error", "ErrorPath", "Cause", "CausePath"},
 }
@@ -141,18 +145,21 @@ RETRIER = {"ErrorEquals", "IntervalSeconds", "BackoffRate", "MaxAttempts", "MaxD
 CATCHER = {"ErrorEquals", "ResultPath", "Next", "Comment"}
 ELSEWHERE = {
     *("HeartbeatSeconds", "HeartbeatSecondsPath", "Credentials", "Assign", "Arguments", "Output", "ResultSelector"),
-    *("InputPath", "OutputPath", "TimeoutSeconds", "TimeoutSecondsPath", "Timestamp", "TimestampPath"),
+    *("InputPath", "OutputPath", "TimeoutSeconds", "TimeoutSecondsPath"),
 }
 SECONDS_MAX = 99_999_999
+TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
-def machine(name: str, definition: Definition, tasks: Mapping[str, Function]) -> Machine:
-    """ValueError when a state's function is not among the tasks."""
+def machine(name: str, definition: Definition, tasks: Mapping[str, Function], *, express: bool = False) -> Machine:
+    """ValueError when a state's function is not among the tasks, and for what an Express machine can not do."""
     for state in definition.states.values():
         if isinstance(state, Task) and state.task not in tasks:
             known = ", ".join(sorted(tasks)) or "none at all"
             raise ValueError(f"state {state.name}: there is no task {state.task}, only {known}")
-    return Machine(name, definition, tasks)
+        if isinstance(state, Task) and state.waits and express:
+            raise ValueError(f"state {state.name}: an Express machine does not wait for a token")
+    return Machine(name, definition, tasks, express)
 
 
 def read(definition: Mapping[str, Any]) -> Definition:
@@ -223,7 +230,7 @@ def _state(name: str, fields: Any) -> State:
         rules = tuple((condition(rule), rule["Next"]) for rule in given)
         return Choice(name, None, rules, fields.get("Default"))
     if kind == "Wait":
-        return Wait(name, following, _wait(fields))
+        return _wait(name, following, fields)
     if kind == "Succeed":
         return Succeed(name, None)
     return Fail(name, None, _said(fields, "Error"), _said(fields, "Cause"))
@@ -305,12 +312,32 @@ def _listed(fields: Mapping[str, Any], name: str, read: Callable[[Any], Handler]
     return handlers
 
 
-def _wait(fields: Mapping[str, Any]) -> float | Path:
-    if ("Seconds" in fields) == ("SecondsPath" in fields):
-        raise ValueError("a Wait needs either Seconds or SecondsPath")
-    if "Seconds" in fields:
-        return _seconds("Seconds", fields["Seconds"], least=0)
-    return Path.read(fields["SecondsPath"], "SecondsPath")
+def _wait(name: str, following: str | None, fields: Mapping[str, Any]) -> Wait:
+    given = fields.keys() - FLOW
+    if len(given) != 1:
+        raise ValueError("a Wait needs either Seconds, SecondsPath, Timestamp or TimestampPath")
+    (by,) = given
+    said = fields[by]
+    if by == "Seconds":
+        return Wait(name, following, _seconds(by, said, least=0), None)
+    if by == "SecondsPath":
+        return Wait(name, following, Path.read(said, by), None)
+    if by == "TimestampPath":
+        return Wait(name, following, None, Path.read(said, by))
+    until = timestamp(said)
+    if until is None:
+        raise ValueError(f"Timestamp should be a time as 2026-01-31T12:00:00Z, but is {said!r}")
+    return Wait(name, following, None, until)
+
+
+def timestamp(said: Any) -> datetime | None:
+    """A time as Step Functions reads it, to the microsecond; None for what is none."""
+    if not isinstance(said, str) or not TIMESTAMP.fullmatch(said):
+        return None
+    try:
+        return datetime.fromisoformat(said)
+    except ValueError:
+        return None
 
 
 def _seconds(name: str, value: Any, *, least: int) -> float:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import Failure
 
-RUNNING, SUCCEEDED, FAILED = "RUNNING", "SUCCEEDED", "FAILED"
+RUNNING, SUCCEEDED, FAILED, TIMED_OUT = "RUNNING", "SUCCEEDED", "FAILED", "TIMED_OUT"
+EXPRESS_MAX = timedelta(minutes=5)  # AWS stops an Express execution then
 
 
 # A line of the history: when, its type, the member that has its details, and these, data as JSON.
@@ -90,6 +91,11 @@ class Execution:
     @property
     def running(self) -> bool:
         return self.status == RUNNING
+
+    @property
+    def ends_by(self) -> datetime | None:
+        """When it is stopped wherever it stands."""
+        return self.started + EXPRESS_MAX if self.machine.express else None
 
     @property
     def goes_on(self) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import RUNTIME, Failure, Path, runtime, write
-from tests.harness.executions import FAILED, SUCCEEDED, Execution, Stage, Token
+from tests.harness.executions import FAILED, SUCCEEDED, TIMED_OUT, Execution, Stage, Token
 from tests.harness.faults import Crash
 
 EVENTS_MAX = 25_000  # of a history; AWS fails an execution that gets there
@@ -38,7 +38,9 @@ class Interpreter:
         """One step of a running execution. Afterwards it is closed, or `due` at once or later, or never by itself."""
         now = self._now()
         try:
-            if len(x.events) >= EVENTS_MAX:
+            if _out_of_time(x, now):
+                self._time_out(x, now)
+            elif len(x.events) >= EVENTS_MAX and not x.machine.express:
                 self._give_up(x, now, RUNTIME, TOO_LONG)
             elif x.stage is Stage.ENTER:
                 self._enter(x, now)
@@ -77,9 +79,13 @@ class Interpreter:
         self._go(x, now, x.raw, following)
 
     def _wait(self, x: Execution, state: asl.Wait, now: datetime) -> None:
-        seconds = _seconds(x, state.seconds)
-        x.waits_seconds.append(seconds)
-        self._sleep(x, Stage.WAITED, now + timedelta(seconds=seconds))
+        if state.until is not None:
+            until = max(now, _until(x, state.until))
+        else:
+            assert state.seconds is not None
+            until = now + timedelta(seconds=_seconds(x, state.seconds))
+        x.waits_seconds.append((until - now).total_seconds())
+        self._sleep(x, Stage.WAITED, until)
 
     def _go(self, x: Execution, now: datetime, output: Any, following: str | None) -> None:
         text = x.raw_text if output is x.raw else write(output)
@@ -94,7 +100,11 @@ class Interpreter:
             x.stage, x.due = Stage.ENTER, now
 
     def _sleep(self, x: Execution, stage: Stage, until: datetime | None) -> None:
-        x.stage, x.due = stage, until
+        x.stage, x.due = stage, min(filter(None, (until, x.ends_by)), default=None)
+
+    def _time_out(self, x: Execution, now: datetime) -> None:
+        x.close(now, TIMED_OUT, asl.TIMEOUT)
+        x.record(now, "ExecutionTimedOut", "executionTimedOutEventDetails", error=asl.TIMEOUT)
 
     def _give_up(self, x: Execution, now: datetime, error: str | None, cause: str | None) -> None:
         x.close(now, FAILED, error, cause)
@@ -129,7 +139,9 @@ class Interpreter:
         if not x.running:
             return  # stopped, or dead with the service, while the task ran
         now = self._now()
-        if token and token.sent:
+        if _out_of_time(x, now):
+            self._time_out(x, now)
+        elif token and token.sent:
             self._answered(x, task, now)
         elif token and failure is None:
             _record(x, task, now, "Submitted", output=write(_envelope(answer)))
@@ -233,6 +245,21 @@ def _said(x: Execution, said: str | Path | None) -> str | None:
     if not isinstance(found, str):
         raise runtime(f"The {said.field} parameter does not reference a string: {said.text} == {write(found)}")
     return found
+
+
+def _out_of_time(x: Execution, now: datetime) -> bool:
+    return x.ends_by is not None and now >= x.ends_by
+
+
+def _until(x: Execution, until: datetime | Path) -> datetime:
+    if not isinstance(until, Path):
+        return until
+    found = until.find(x.raw, x.context)
+    at = asl.timestamp(found)
+    if at is None:
+        form = "a valid ISO-8601 extended offset date-time format string"
+        raise runtime(f"The {until.field} parameter does not reference {form}: {until.text} == {write(found)}")
+    return at
 
 
 def _seconds(x: Execution, seconds: float | Path) -> float:

@@ -36,6 +36,9 @@ ORDER = {
     "size": "small",
     "lines": [{"n": 1}, {"n": 2}],
     "late": "2026-11-21T12:00:00Z",
+    "soon": "2026-01-01T00:02:00Z",
+    "past": "2025-12-31T12:00:00Z",
+    "zoneless": "2026-01-01T00:02:00",
 }
 
 
@@ -124,6 +127,10 @@ class Rig:
 
     def deploy(self, definition: Mapping[str, Any], machine_name: str = "desk", /, **tasks: Any) -> str:
         return self.service.deploy(machine_name, definition, {"keep": self.keep, "echo": echo, **tasks})
+
+    def deploy_express(self, definition: Mapping[str, Any], machine_name: str = "ticker", /, **tasks: Any) -> str:
+        tasks = {"keep": self.keep, "echo": echo, **tasks}
+        return self.service.deploy(machine_name, definition, tasks, express=True)
 
     def keep(self, event: Any, _: Any) -> None:
         """A task that keeps its token."""

@@ -8,9 +8,9 @@
     stepfunctions.run()                                   # as far as it goes now
     clock.at = stepfunctions.next_at() or clock.at        # and on to the next wait, retry or time-out
 
-The same keyword arguments, answers and exceptions as `boto3.client("stepfunctions")`, for Standard machines whose
-tasks are Lambda functions. Nothing happens but in `run`, in one thread, and the same way every time: `tests.machine`
-is its slow sibling, which moto interprets. Where the embedded AWS is looser than AWS, this is AWS.
+The same keyword arguments, answers and exceptions as `boto3.client("stepfunctions")`, for Standard and Express machines
+whose tasks are Lambda functions. Nothing happens but in `run`, in one thread, and the same way every time:
+`tests.machine` is its slow sibling, which moto interprets. Where the embedded AWS is looser than AWS, this is AWS.
 
 Inside: `asl` (definitions), `asl_data` (paths, templates, choices), `executions`, `interpreter` (what a step does),
 `stepfunctions_requests` (the form of requests, errors, pages).
@@ -27,7 +27,7 @@ from typing import Any
 
 from tests.harness import asl
 from tests.harness.asl_data import Failure, write
-from tests.harness.executions import FAILED, RUNNING, SUCCEEDED, Event, Execution, Token
+from tests.harness.executions import FAILED, RUNNING, SUCCEEDED, TIMED_OUT, Event, Execution, Token
 from tests.harness.interpreter import Interpreter
 from tests.harness.stepfunctions_requests import (
     PAGE,
@@ -46,7 +46,7 @@ PREFIX = "arn:aws:states:us-east-1:123456789012:"
 NAME = re.compile(r"[^\s<>{}\[\]?*\"#%\\^|~`$&,;:/\x00-\x1f\x7f-\x9f]+")
 NAME_MAX = 80
 KEPT = timedelta(days=90)  # a closed execution; then it is gone, and its name is free
-STATUSES = (RUNNING, SUCCEEDED, FAILED, "TIMED_OUT", "ABORTED", "PENDING_REDRIVE")
+STATUSES = (RUNNING, SUCCEEDED, FAILED, TIMED_OUT, "ABORTED", "PENDING_REDRIVE")
 RESTARTED = "States.ServiceRestart"
 
 Answer = dict[str, Any]
@@ -77,7 +77,12 @@ class InMemoryStepFunctions:
     # Control
 
     def deploy(
-        self, name: str, definition: Mapping[str, Any] | asl.Definition, tasks: Mapping[str, asl.Function]
+        self,
+        name: str,
+        definition: Mapping[str, Any] | asl.Definition,
+        tasks: Mapping[str, asl.Function],
+        *,
+        express: bool = False,
     ) -> str:
         """Make a machine, or give it a new definition: executions that are running keep theirs. Answers its ARN.
 
@@ -86,10 +91,12 @@ class InMemoryStepFunctions:
                 FunctionName.
             tasks: the tasks by name, called with the event and None. An exception fails the state with the name of
                 its class, as in Lambda; a crash (`faults.Crash`) with Runtime.ExitError. They may use this client.
+            express: the same language, for five minutes at most; a name may be started again at any time, and nothing
+                here answers what became of it, as on AWS: a test looks at `executions`.
         """
         arn = f"{PREFIX}stateMachine:{name}"
         read = definition if isinstance(definition, asl.Definition) else asl.read(definition)
-        self._machines[arn] = asl.machine(name, read, tasks)
+        self._machines[arn] = asl.machine(name, read, tasks, express=express)
         self._by_machine.setdefault(arn, [])
         return arn
 
@@ -166,13 +173,14 @@ class InMemoryStepFunctions:
         machine = self._machine(operation, stateMachineArn)
         given = read_json(operation, "InvalidExecutionInput", "input", input)
         now = self._now()
-        arn = f"{PREFIX}execution:{machine.name}:{name}"
+        number = len(self.executions) + 1
+        own = f"express:{machine.name}:{name}:{number}" if machine.express else f"execution:{machine.name}:{name}"
+        arn = f"{PREFIX}{own}"
         before = self._kept(arn, now)
         if before and before.running and before.input_text == input:
             return self._answer(executionArn=arn, startDate=before.started)
         if before:
             raise refusal(operation, "ExecutionAlreadyExists", f"Execution Already Exists: '{arn}'")
-        number = len(self.executions) + 1
         execution = Execution(number, arn, stateMachineArn, machine, name, input, now, given)
         execution.record(
             now,
@@ -205,7 +213,9 @@ class InMemoryStepFunctions:
     ) -> Answer:
         """Newest start first. A page goes on behind the last one's end, whatever was started meanwhile."""
         operation = "ListExecutions"
-        self._machine(operation, stateMachineArn)
+        if self._machine(operation, stateMachineArn).express:
+            said = "This operation is not supported by this type of state machine"
+            raise refusal(operation, "StateMachineTypeNotSupported", said)
         if statusFilter is not None and statusFilter not in STATUSES:
             raise refusal(operation, "ValidationException", f"statusFilter should be one of {', '.join(STATUSES)}")
         size, kind = page_size(operation, maxResults), f"{stateMachineArn} {statusFilter}"

@@ -72,6 +72,51 @@ def test_what_is_late_goes_on_from_the_present() -> None:
     assert rig.service.next_at() == rig.clock.now() + timedelta(seconds=15)
 
 
+@pytest.mark.parametrize(
+    ("at", "seconds"),
+    [
+        ("2026-01-01T00:01:00Z", 60),
+        ("2026-01-01T00:00:00.250Z", 0.25),
+        ("2026-01-01T02:00:05+02:00", 5),
+        ("2026-01-01T00:00:07.000000001Z", 7),
+        ("2026-01-01T00:00:00Z", 0),
+        ("2025-12-31T23:59:59Z", 0),
+    ],
+)
+def test_a_wait_until_a_time_ends_at_that_time_or_at_once(at: str, seconds: float) -> None:
+    for until in (wait(TimestampPath="$.at"), wait(Timestamp=at)):
+        execution = Rig().play(machine(X=until), {"at": at})
+        assert (execution.waits_seconds, execution.status) == ([seconds], "SUCCEEDED")
+        assert execution.stopped == BEGINNING + timedelta(seconds=seconds)
+
+
+def test_times_that_were_told_are_kept_however_long_the_tasks_between_take() -> None:
+    rig = Rig()
+    began: list[float] = []
+
+    def slow(event: Any, _: Any) -> Any:
+        began.append(rig.clock.monotonic())
+        rig.clock.advance(3.5)
+        return {"at": f"2026-01-01T00:00:{5 * len(began):02}Z"}
+
+    rule = {"Variable": "$.at", "StringEquals": "2026-01-01T00:00:20Z", "Next": "End"}
+    definition = machine(
+        X=task("slow", Next="Over"),
+        Over={"Type": "Choice", "Choices": [rule], "Default": "Until"},
+        Until=wait(TimestampPath="$.at", Next="X"),
+        End=END,
+    )
+    assert rig.play(definition, slow=slow).waits_seconds == [1.5, 1.5, 1.5]
+    assert began == [0, 5, 10, 15]
+
+
+@pytest.mark.parametrize("at", ["tomorrow", "2026-01-01", 1_767_225_600, None, "2026-13-01T00:00:00Z"])
+def test_a_wait_until_what_is_no_time_fails_the_execution(at: Any) -> None:
+    execution = Rig().play(machine(X=wait(TimestampPath="$.at")), {"at": at})
+    assert (execution.status, execution.error, execution.waits_seconds) == ("FAILED", "States.Runtime", [])
+    assert "TimestampPath parameter does not reference a valid ISO-8601" in str(execution.cause)
+
+
 def test_a_task_longer_than_its_time_out_fails_with_it_whatever_it_answers() -> None:
     rig = Rig()
 
@@ -352,6 +397,60 @@ def test_a_new_definition_is_for_new_executions() -> None:
     new = rig.start(rig.deploy(machine(New=END)))
     rig.after(1)
     assert (old.visited, new.visited) == (["X", "Old"], ["New"])
+
+
+# Express machines
+
+
+def test_an_express_machine_may_be_started_again_under_its_name_at_any_time() -> None:
+    """Whoever starts one may do it twice: its executions are not counted by their names."""
+    rig = Rig()
+    arn = rig.deploy_express(machine(X=wait(Seconds=60)))
+    first, again = (rig.start(arn, {"n": 1}, "O1") for _ in range(2))
+    assert first.arn != again.arn
+    rig.to_the_end()
+    assert [x.status for x in rig.service.executions] == ["SUCCEEDED", "SUCCEEDED"]
+
+
+def test_an_express_machine_is_stopped_after_five_minutes() -> None:
+    rig = Rig()
+    within, over = (rig.start(rig.deploy_express(machine(X=wait(Seconds=s)), str(s)), name="n") for s in (299, 300))
+    rig.to_the_end()
+    assert (within.status, over.status, over.error) == ("SUCCEEDED", "TIMED_OUT", "States.Timeout")
+    assert over.stopped == BEGINNING + timedelta(minutes=5)
+
+
+def test_an_express_machine_is_stopped_behind_a_task_that_took_too_long() -> None:
+    rig = Rig()
+
+    def slow(_event: Any, _: Any) -> Any:
+        rig.clock.advance(300)
+        return "done"
+
+    definition = machine(X=task("slow", Retry=[retry("States.ALL")], Catch=[catch("Y")]), Y=END)
+    execution = rig.start(rig.deploy_express(definition, slow=slow))
+    rig.to_the_end()
+    assert (execution.status, execution.visited, execution.output) == ("TIMED_OUT", ["X"], None)
+
+
+def test_a_standard_machine_goes_on_after_five_minutes() -> None:
+    assert Rig().play(machine(X=wait(Seconds=86_400))).status == "SUCCEEDED"
+
+
+def test_an_express_machine_does_not_wait_for_tokens() -> None:
+    with pytest.raises(ValueError, match="state X: an Express machine does not wait for a token"):
+        Rig().deploy_express(machine(X=token_task("keep")))
+
+
+def test_nobody_is_told_what_became_of_an_express_execution() -> None:
+    rig = Rig()
+    arn = rig.deploy_express(machine(X=END))
+    execution = rig.start(arn)
+    with refused("StateMachineTypeNotSupported"):
+        rig.service.list_executions(stateMachineArn=arn)
+    for ask in (rig.service.describe_execution, rig.service.get_execution_history):
+        with refused("InvalidArn"):
+            ask(executionArn=execution.arn)
 
 
 # The client

@@ -198,6 +198,9 @@ FLOWS: dict[str, dict[str, Any]] = {
     "count": task("echo", Parameters={"retries.$": "$$.State.RetryCount"}),
     "wait": wait(Seconds=7),
     "wait for a number that is given": wait(SecondsPath="$.quantity"),
+    "wait until a time": wait(Timestamp="2026-01-01T00:01:40Z"),
+    "wait until a time that is given": wait(TimestampPath="$.soon"),
+    "wait until a time that is past": wait(TimestampPath="$.past"),
     "catch beside the input": task("fails", Catch=[catch("Seen", ResultPath="$.why.so")]),
     "catch instead of the input": task("fails", Catch=[catch("Seen")]),
     "catch without a word": task("fails", Catch=[catch("Seen", ResultPath=None)]),
@@ -228,7 +231,7 @@ def test_data_flows_as_on_moto() -> None:
 
         return {"see": see, "fails": fails}
 
-    assert same(machine(**states, End=END), tasks=tasks).waits_seconds == [7, 3]
+    assert same(machine(**states, End=END), tasks=tasks).waits_seconds == [7, 3, 90, 20, 0]
     there, here = (dict(zip(FLOWS, look, strict=True)) for look in looks)
     assert here == there
     assert here["result path"] == {**ORDER, "deep": {"er": {"a": 1}}}
@@ -241,6 +244,9 @@ ENDS: dict[str, dict[str, Any]] = {
     "nobody catches": task("fails", Catch=[catch("Y", "States.Timeout", "B")]),
     "seconds path that is missing": wait(SecondsPath="$.nothing"),
     "seconds that are no number": wait(SecondsPath="$.order_id"),
+    "time path that is missing": wait(TimestampPath="$.nothing"),
+    "time that is none": wait(TimestampPath="$.order_id"),
+    "time without its zone": wait(TimestampPath="$.zoneless"),
 }
 
 

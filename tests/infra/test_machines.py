@@ -11,6 +11,7 @@ import inspect
 import json
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from types import ModuleType
@@ -28,6 +29,9 @@ from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
 from common.money import Money
 from common.owner import Owner
+from functions.market_making import model as market_making
+from functions.market_making import tasks as market_making_tasks
+from functions.market_making import workflow as market_making_workflow
 from functions.offramp import model as offramp
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp import workflow as offramp_workflow
@@ -41,16 +45,21 @@ from infra.contexts import contexts
 from infra.environment import EnvironmentName
 from sandbox.exchange.fake import FakeExchange
 from tests.desk import Desk
+from tests.harness import asl as language
+from tests.harness.executions import EXPRESS_MAX
 from tests.infra.conftest import Synth, Synthesised, synthesised
 from tests.machine import definition_of
 from tests.outside import ACCOUNT
 
 GOLDEN = Path(__file__).parent.parent / "golden"
-MACHINES = {  # logical ids begin so
+MACHINES = {  # those that move a thing; logical ids begin so
     "sell-order": "OfframpSellOrderMachine",
     "payout": "PayoutsPayoutMachine",
     "purchase": "PurchasesPurchaseMachine",
+    "market-making": "MarketMakingMarketMakingMachine",
 }
+TICKING = {"snapshots": "MarketMakingSnapshotsMachine"}  # those that the clock starts
+ALL = MACHINES | TICKING
 EACH = pytest.mark.parametrize("machine", MACHINES)
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 AWSS = ("States.", "Lambda.", "Runtime.", "Sandbox.")  # errors that no class of ours is
@@ -70,7 +79,7 @@ def golden(machine: str) -> Asl:
 
 
 def definition(made: Synthesised, machine: str) -> Asl:
-    return definition_of({"Resources": made.resources}, MACHINES[machine])
+    return definition_of({"Resources": made.resources}, ALL[machine])
 
 
 def written(asl: Asl) -> str:
@@ -91,7 +100,7 @@ def errors_of(state: Asl) -> set[str]:
     return {error for rule in (*state.get("Retry", ()), *state.get("Catch", ())) for error in rule["ErrorEquals"]}
 
 
-@EACH
+@pytest.mark.parametrize("machine", ALL)
 @EVERYWHERE
 def test_the_golden_definitions_are_what_is_synthesised(
     synth: Synth, environment: EnvironmentName, machine: str
@@ -102,8 +111,8 @@ def test_the_golden_definitions_are_what_is_synthesised(
 def test_every_machine_of_the_contexts_has_its_golden_definition(local: Synthesised) -> None:
     names = {m["StateMachineName"] for m in local.of("StepFunctions::StateMachine").values()}
     assert set(MACHINES) == set(keys.MACHINES)
-    assert names == {f"cryptodesk-{machine}" for machine in MACHINES}
-    assert {path.name for path in GOLDEN.glob("*.asl.json")} == {f"{machine}.asl.json" for machine in MACHINES}
+    assert names == {f"cryptodesk-{machine}" for machine in ALL}
+    assert {path.name for path in GOLDEN.glob("*.asl.json")} == {f"{machine}.asl.json" for machine in ALL}
 
 
 @EVERYWHERE
@@ -114,15 +123,16 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
 
 
 @pytest.mark.parametrize(
-    ("flow", "of", "machine"),
+    ("flow", "of", "machines"),
     [
-        (offramp_workflow, offramp_tasks, "sell-order"),
-        (payouts_workflow, payouts_tasks, "payout"),
-        (purchases_workflow, purchases_tasks, "purchase"),
+        (offramp_workflow, offramp_tasks, ["sell-order"]),
+        (payouts_workflow, payouts_tasks, ["payout"]),
+        (purchases_workflow, purchases_tasks, ["purchase"]),
+        (market_making_workflow, market_making_tasks, ["market-making", "snapshots"]),
     ],
-    ids=MACHINES,
+    ids=["offramp", "payouts", "purchases", "market making"],
 )
-def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: ModuleType, machine: str) -> None:
+def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: ModuleType, machines: list[str]) -> None:
     """And each function is such a field."""
     (context,) = [context for context in contexts() if context.workflow is flow]
     public = {
@@ -131,7 +141,7 @@ def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: Mod
         if inspect.isfunction(member) and member.__module__ == of.__name__ and not name.startswith("_")
     }
     assert set(context.tasks) == public
-    assert {function_of(state) for _, state in task_states(machine)} == public
+    assert {function_of(state) for machine in machines for _, state in task_states(machine)} == public
 
 
 @EACH
@@ -171,6 +181,7 @@ OF_TASKS_OF = {
     "sell-order": {"common.gateways.exchange", offramp.__name__},
     "payout": {"common.gateways.bank", payouts.__name__},
     "purchase": {"common.gateways.exchange", "common.domain.catalogue.model", purchases.__name__},
+    "market-making": {"common.gateways.exchange", "common.gateways.custody"},
 }
 
 
@@ -187,6 +198,7 @@ RAISED = {
         "PollBatch": {"ExchangeOrderNotFilled", "ExchangeOrderOverdue"},
         "CancelBatch": {"ExchangeOrderNotFilled"},
     },
+    "market-making": {},
 }
 
 
@@ -246,12 +258,18 @@ STAGES: Mapping[str, type[StrEnum]] = {
     "sell-order": offramp.Stage,
     "payout": payouts.Stage,
     "purchase": purchases.Stage,
+    "market-making": market_making.Stage,
 }
-HUBS = {"sell-order": "ReadSellOrder", "payout": "ReadPayout", "purchase": "ReadBatch"}
+HUBS = {"sell-order": "ReadSellOrder", "payout": "ReadPayout", "purchase": "ReadBatch", "market-making": "ReadOrder"}
+AWAITING = {"AwaitPayout", "Quoting"}  # for a token: what they answer is nobody's stage
 LINES = {
     "sell-order": ["PollSellOrder", "Sold"],
     "payout": ["CreatePayout", "AwaitPayout", "Paid"],
     "purchase": ["PlaceBatch", "PollBatch", "AllocateBatch", "Bought"],
+    "market-making": [
+        *["WaitForTransfers", "CheckPayment", "WithdrawToExchange", "ConfirmDeposits"],
+        *["JoinCampaign", "StartQuoting", "Quoting", "Ended"],
+    ],
 }
 
 
@@ -287,14 +305,20 @@ def test_a_machine_is_a_straight_line_beside_a_hub(machine: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("machine", "of"), [("sell-order", offramp_tasks), ("payout", payouts_tasks), ("purchase", purchases_tasks)]
+    ("machine", "of"),
+    [
+        ("sell-order", offramp_tasks),
+        ("payout", payouts_tasks),
+        ("purchase", purchases_tasks),
+        ("market-making", market_making_tasks),
+    ],
 )
 def test_a_task_expects_the_stage_of_the_state_that_is_next(machine: str, of: ModuleType) -> None:
     """Else it would take the line where the table says something else, or never."""
     then = {function.name: _then(function) for function in _functions(of)}
     next_of = {**led(machine), "AWAIT": "AwaitPayout"}
     for name, state in task_states(machine):
-        if name not in (HUBS[machine], "AwaitPayout"):
+        if name not in {HUBS[machine], *AWAITING}:
             stage = then[function_of(state)]
             assert stage is not None, name
             assert next_of[stage] == state["Next"], name
@@ -307,11 +331,35 @@ def _then(function: ast.FunctionDef) -> str | None:
     return stages[0] if stages else None
 
 
-@EACH
+@pytest.mark.parametrize("machine", ALL)
 def test_every_state_says_in_words_what_it_is_for(machine: str) -> None:
     asl = golden(machine)
     assert asl["Comment"]
     assert [name for name, state in asl["States"].items() if not state.get("Comment")] == []
+
+
+def test_the_poll_of_snapshots_is_repeated_by_times_and_never_retried() -> None:
+    """What fails ends the execution: the next minute goes on from the cursor."""
+    states = golden("snapshots")["States"]
+    ((name, poll),) = task_states("snapshots")
+    assert (golden("snapshots")["StartAt"], poll["Next"]) == (name, "NextStep")
+    assert poll["Parameters"] == {"time.$": "$.time"}
+    assert not errors_of(poll)
+    assert led("snapshots") == {"AGAIN": "UntilNextPoll"}
+    assert set(market_making.Poll) == {*led("snapshots"), "OVER"}
+    assert states["NextStep"]["Default"] == "Over"
+    (wait,) = [state for state in states.values() if state["Type"] == "Wait"]
+    assert (wait["TimestampPath"], wait["Next"]) == ("$.next_at", name)
+
+
+def test_a_machine_that_the_clock_starts_ends_before_aws_would_stop_it() -> None:
+    assert market_making.POLLS_LAST + timedelta(seconds=TASK_SECONDS) < EXPRESS_MAX
+
+
+@pytest.mark.parametrize("machine", ALL)
+def test_every_definition_is_one_that_aws_would_deploy(machine: str) -> None:
+    tasks = {function_of(state): lambda event, _: event for _, state in task_states(machine)}
+    language.machine(machine, language.read(golden(machine)), tasks, express=machine in TICKING)
 
 
 def test_the_wait_for_the_bank_ends_by_itself_and_leads_to_asking_it() -> None:
@@ -392,7 +440,7 @@ def below(kind: type[Refusal]) -> Iterator[type[Refusal]]:
 def main() -> None:
     with tempfile.TemporaryDirectory() as code:
         made = synthesised(Path(code), EnvironmentName.STAGING)
-    for machine in MACHINES:
+    for machine in ALL:
         (GOLDEN / f"{machine}.asl.json").write_text(written(definition(made, machine)))
 
 

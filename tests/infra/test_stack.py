@@ -14,7 +14,7 @@ from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
-from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
@@ -25,6 +25,7 @@ LOG_DELIVERY |= {"logs:ListLogDeliveries"}
 ON_TOKENS = {TOKEN, TOKEN_FAILS}
 OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
+TICKING = {"cryptodesk-snapshots": 1}  # the machines that the clock starts, by how often
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -210,7 +211,8 @@ def test_a_machine_that_is_granted_is_there_and_something_may_be_asked_of_it(loc
     for name, grant in GRANTS.items():
         assert set(grant.machines) <= names, name
         assert all(grant.machines.values()), name
-    assert set().union(*(grant.machines for grant in GRANTS.values())) == names
+    ticking = {name.removeprefix("cryptodesk-") for name in TICKING}
+    assert set().union(*(grant.machines for grant in GRANTS.values())) == names - ticking, "the clock needs no grant"
 
 
 @EVERYWHERE
@@ -235,9 +237,7 @@ def test_a_machine_may_call_the_functions_of_its_states_and_log_no_more(
 
 
 @EVERYWHERE
-def test_a_machine_is_standard_logged_and_under_the_name_functions_know(
-    synth: Synth, environment: EnvironmentName
-) -> None:
+def test_a_machine_is_logged_and_under_the_name_functions_know(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     variables = next(iter(_functions(made).values()))["Environment"]["Variables"]
     assert _named(made, variables["MACHINES_ARN_PREFIX"]) == "stateMachine:cryptodesk-"
@@ -245,8 +245,9 @@ def test_a_machine_is_standard_logged_and_under_the_name_functions_know(
     for machine in made.of("StepFunctions::StateMachine").values():
         name = machine["StateMachineName"]
         assert name.startswith("cryptodesk-")
-        assert machine.get("StateMachineType", "STANDARD") == "STANDARD"
-        assert machine["LoggingConfiguration"]["Level"] == "ALL"
+        assert machine["StateMachineType"] == ("EXPRESS" if name in TICKING else "STANDARD")
+        assert machine["LoggingConfiguration"]["Level"] == ("ERROR" if name in TICKING else "ALL")
+        assert machine["LoggingConfiguration"].get("IncludeExecutionData", False) == (name in TICKING)
         (destination,) = machine["LoggingConfiguration"]["Destinations"]
         log = destination["CloudWatchLogsLogGroup"]["LogGroupArn"]["Fn::GetAtt"][0]
         assert logs[log] == f"/aws/vendedlogs/states/{name}"
@@ -331,13 +332,15 @@ def test_the_functions_of_production_print_what_is_wrong_only(staging: Synthesis
         assert levels == {level}
 
 
-def test_functions_with_the_exchanges_key_share_an_asset_of_their_own(staging: Synthesised) -> None:
-    """Which of the two it is, `tests/infra/test_bundle.py` says."""
-    assets: dict[bool, set[str]] = {True: set(), False: set()}
+def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Synthesised) -> None:
+    """Which it is, `tests/infra/test_bundle.py` says."""
+    assets: dict[tuple[bool, bool], set[str]] = {}
     for name, function in _functions(staging).items():
-        assets[bool(GRANTS[name].secrets & EXCHANGE_KEYS)].add(function["Code"]["S3Key"])
-    (asking,), (others,) = assets[True], assets[False]
-    assert asking != others
+        secrets = GRANTS[name].secrets
+        asks = bool(secrets & EXCHANGE_KEYS), bool(secrets & {Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+        assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
+    assert {len(keys) for keys in assets.values()} == {1}
+    assert len(set().union(*assets.values())) == len(assets) >= 3
 
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
@@ -346,20 +349,45 @@ def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> N
         assert function["MemorySize"] == 512
 
 
-def test_the_clock_runs_every_function_as_often_as_its_schedule_says(staging: Synthesised) -> None:
+def test_the_clock_starts_functions_and_machines_as_often_as_they_say(staging: Synthesised) -> None:
     logical = {i: f["FunctionName"] for i, f in staging.of("Lambda::Function").items()}
+    logical |= {i: m["StateMachineName"] for i, m in staging.of("StepFunctions::StateMachine").items()}
     ticking = {
-        logical[rule["Targets"][0]["Arn"]["Fn::GetAtt"][0]]: rule["ScheduleExpression"]
+        logical[_logical_id(rule["Targets"][0]["Arn"])]: rule["ScheduleExpression"]
         for rule in staging.of("Events::Rule").values()
     }
-    wanted = {
-        _function_name(f"{c.name}.{name}"): f"rate({minutes} minute{'s' if minutes > 1 else ''})"
-        for c in contexts()
-        for name, minutes in c.every_minutes.items()
-    }
-    assert ticking == wanted
+    often = {_function_name(f"{c.name}.{name}"): n for c in contexts() for name, n in c.every_minutes.items()} | TICKING
+    assert ticking == {name: f"rate({n} minute{'s' if n > 1 else ''})" for name, n in often.items()}
     for rule in staging.of("Events::Rule").values():
-        assert "DeadLetterConfig" in rule["Targets"][0]
+        (target,) = rule["Targets"]
+        assert "DeadLetterConfig" in target
+        assert target["RetryPolicy"]["MaximumRetryAttempts"] == 2
+
+
+@EVERYWHERE
+def test_a_machine_that_the_clock_starts_is_told_when_and_by_a_role_for_that_alone(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    made = synth(environment)
+    machines = {i: m["StateMachineName"] for i, m in made.of("StepFunctions::StateMachine").items()}
+    started = {}
+    for rule in made.of("Events::Rule").values():
+        (target,) = rule["Targets"]
+        if (machine := _logical_id(target["Arn"])) in machines:
+            started[machines[machine]] = target
+            told = target["InputTransformer"]
+            assert told == {"InputPathsMap": {"time": "$.time"}, "InputTemplate": '{"time":<time>}'}
+            role = made.resources[_logical_id(target["RoleArn"])]["Properties"]
+            assert _list(role["AssumeRolePolicyDocument"]["Statement"])[0]["Principal"] == {
+                "Service": "events.amazonaws.com"
+            }
+            (statement,) = _statements(made, {"Role": target["RoleArn"]})
+            assert (statement["Action"], _logical_id(statement["Resource"])) == (START, machine)
+    assert set(started) == set(TICKING)
+
+
+def _logical_id(arn: Any) -> str:
+    return str(arn["Ref"] if "Ref" in arn else arn["Fn::GetAtt"][0])
 
 
 @EVERYWHERE

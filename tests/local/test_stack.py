@@ -67,10 +67,11 @@ def test_the_functions_are_told_where_the_outside_world_is() -> None:
     context = dict(pair.split("=", 1) for flag, pair in zip(told[::2], told[1::2], strict=True) if flag == "--context")
     read = Environment.read(context.get)
     assert read.name is EnvironmentName.LOCAL
-    assert (read.price_oracle_url, read.exchange_url, read.bank_url) == (
+    assert (read.price_oracle_url, read.exchange_url, read.bank_url, read.custody_url) == (
         environment.prices_url,
         environment.exchange_url,
         environment.bank_url,
+        environment.mixin_url,
     )
 
 

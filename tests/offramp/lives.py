@@ -28,6 +28,7 @@ from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.lives import RATES, Forgetful, lived, main
 
 COMMAND = "python -m tests.offramp.lives"
+STRAY = "N"  # what the ids of stray orders begin with
 # What becomes of a sale: mostly it fills. The others are the exchange's magic quantities.
 QUANTITIES = ("1", "0.5", "2.00001", "0.33333", "1.444", "1.666", "1.333", "1.222", "1.777")
 OUTCOMES = ("complete", "complete", "complete", "fail", "refuse")
@@ -189,6 +190,9 @@ class Life:
                     self._by_hand(order_id, act, operator)
 
     def _by_hand(self, order_id: str, act: str, operator: str) -> None:
+        if order_id.startswith(STRAY):
+            self.desk.interventions.close_stray(order_id, "by hand", operator, dry_run=False)
+            return
         acts = {"retry": "retry", "paid": "mark_paid", "back": "give_back"}
         self.desk.by_hand(acts[act], order_id, operator=operator)
 

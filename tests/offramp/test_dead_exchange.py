@@ -113,9 +113,9 @@ def test_what_the_exchange_says_when_it_is_back_wins_over_evidence(desk: Desk, a
 
 
 @pytest.mark.parametrize(
-    ("executed", "gross", "fee"), [("1", "1000000", "0"), ("1", "1", "0"), ("1", "100", "50"), ("0", "1", "0")]
+    ("executed", "gross", "fee"), [("1.1", "110", "0"), ("1", "1", "0"), ("1", "100", "50"), ("0", "1", "0")]
 )
-def test_evidence_is_bounded_as_what_the_exchange_says(
+def test_evidence_is_bounded_by_what_the_order_asks_for(
     desk: Desk, ann: Owner, executed: str, gross: str, fee: str
 ) -> None:
     order_id = desk.cash_out(ann, "1").order_id

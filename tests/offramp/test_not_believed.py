@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from common.domain.proposals.model import OwnProposal
 from common.gateways.exchange import ExchangeUnavailable, OrderReport
 from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from functions.offramp.model import SaleUnresolved, SellOrderNotOpen, Status
+from functions.operations.model import EvidenceNotBelieved
 from tests.desk import Desk
 from tests.seen import around, coins, desks_own, dollars, executions, intent, moves, paid, status, waits_for_person
 
@@ -184,3 +186,31 @@ def test_a_fee_in_the_coins_that_were_sold_is_the_desks_to_bear(desk: Desk, ann:
     desk.run()
     assert paid(desk, order.order_id) == [(f"{order.order_id}-01", Money(100))]
     assert desks_own(desk, "BTC") == Decimal("-0.001")
+
+
+def test_a_sale_above_the_band_is_paid_when_two_operators_have_looked(desk: Desk, ann: Owner) -> None:
+    """The market has gone up by half between placement and fill. One can not do it, nor below the limit of $98."""
+    desk.world.nobody_buys()
+    desk.world.bid("150", "1")
+    order = desk.cash_out(ann, "1")
+    desk.run()
+    assert waits_for_person(desk, order.order_id)
+
+    def propose(gross: str) -> str:
+        told = {"executed": "1", "gross": gross, "fee": "0.15"}
+        proposed = desk.proposals.propose(
+            "work decide-order", order.order_id, told, "order 1", "so", "otto", dry_run=False
+        )
+        return proposed.id
+
+    with pytest.raises(EvidenceNotBelieved, match=r"its limit is \$98 a unit"):
+        propose("97.98")
+    proposed = propose("150.00")
+    with pytest.raises(OwnProposal):
+        desk.proposals.confirm(proposed, "so", "otto", dry_run=False)
+    desk.proposals.confirm(proposed, "the tape says so", "olga", dry_run=False)
+    desk.run()
+    assert (status(desk, order.order_id), paid(desk, order.order_id)) == (
+        Status.FILLED,
+        [(f"{order.order_id}-01", Money("149.85"))],
+    )

@@ -29,6 +29,7 @@ from common.errors import Refusal
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.idempotency import IdempotencyKeyReused
 from common.money import Money, Price
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.transaction import Busy
 from functions.offramp.model import (
@@ -42,6 +43,7 @@ from functions.offramp.model import (
     SellOrderNotFound,
     Status,
 )
+from functions.operations.model import NothingKnown
 from sandbox.exchange.orders import Status as AtTheExchange
 from tests.desk import Desk
 from tests.seen import (
@@ -49,6 +51,7 @@ from tests.seen import (
     around,
     at_the_exchange,
     attempts,
+    audited,
     before_next_write,
     block,
     coins,
@@ -58,7 +61,9 @@ from tests.seen import (
     overdue,
     paid,
     raw,
+    save_asset,
     status,
+    strays_of,
     terms,
     waits_for_person,
 )
@@ -178,7 +183,7 @@ def test_the_edges_that_a_refusal_tells_are_the_last_cents_that_are_accepted(
 
 def test_each_asset_has_a_band_of_its_own(desk: Desk, ann: Owner) -> None:
     asset = desk.list_asset("BTC", "100")
-    desk.interventions.save_asset(replace(asset, estimate_band_bps=50), "calmer", "olga", dry_run=False)
+    save_asset(desk, replace(asset, estimate_band_bps=50), "calmer", "olga")
     with refused(desk, EstimateOutOfBand) as told:
         desk.cash_out(ann, "1", "99.49")
     assert (told.value.facts["band_bps"], told.value.facts["lowest_usd"]) == (50, "99.50")
@@ -580,6 +585,44 @@ def test_an_answer_that_comes_after_the_coins_are_free_sells_nothing(desk: Desk,
     desk.run()
     assert (at_the_exchange(desk)[0].status, coins(desk, ann)) == (AtTheExchange.CANCELED, (10, 0))
     assert (status(desk, intent(desk)), bool(waits_for_person(desk, intent(desk)))) == (Status.NEW, True)
+
+
+def test_an_answer_that_comes_after_she_has_asked_again_is_a_persons(desk: Desk, ann: Owner) -> None:
+    """The first order is nobody's: the sale goes on with the second one."""
+    desk.world.nobody_buys()
+
+    def place(real: Callable[..., str], *asked: Any) -> str:
+        desk.world.exchange = desk.world.fake
+        desk.run()
+        desk.mark("BTC", "100")
+        assert desk.offramp.sell(ann, "k", terms()).made.exchange_orders == 2
+        return real(*asked)
+
+    desk.world.exchange = around(desk.world.fake, place=place)
+    desk.offramp.sell(ann, "k", terms())
+    order_id = intent(desk)
+    second, first = at_the_exchange(desk)
+    assert (second.status, first.status) == (AtTheExchange.NEW, AtTheExchange.CANCELED)
+    (stray,) = strays_of(desk)
+    assert f"order {first.order_id} after all, for {order_id}" in stray.waits_for
+    assert (waits_for_person(desk, stray.id), waits_for_person(desk, order_id)) == (stray.waits_for, None)
+
+    def close(*, dry_run: bool) -> OperatorOutcome:
+        return desk.interventions.close_stray(stray.id, "nothing was executed", "olga", dry_run=dry_run)
+
+    told = [close(dry_run=True), close(dry_run=False), close(dry_run=False)]
+    assert [(o.before, o.after, o.done) for o in told] == [
+        ("STRAY", "DEALT_WITH", False),
+        ("STRAY", "DEALT_WITH", True),
+        ("DEALT_WITH", "DEALT_WITH", False),
+    ]
+    assert [(e.action, e.subject, e.operator) for e in audited(desk)] == [("strays close", stray.id, "olga")]
+    assert (strays_of(desk), moves(desk, stray.id)) == ([], [(None, "STRAY"), ("STRAY", "DEALT_WITH")])
+    with pytest.raises(NothingKnown):
+        desk.interventions.close_stray(order_id, "not one", "olga", dry_run=False)
+    desk.world.bid("100", "1")
+    desk.run()
+    assert (status(desk, order_id), len(paid(desk, order_id))) == (Status.FILLED, 1)
 
 
 # Whose orders

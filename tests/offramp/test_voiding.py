@@ -222,3 +222,25 @@ def test_an_order_that_turned_up_and_is_redriven_waits_for_a_person_again(desk: 
     assert len(executions(desk, intent(desk))) == 2
     with pytest.raises(SaleRefused):
         desk.offramp.sell(ann, "k", terms())
+
+
+def test_a_void_that_evidence_ends_is_audited_with_it(desk: Desk, ann: Owner) -> None:
+    """The exchange has the order, and does not cancel it for an hour; two operators have said that it is over."""
+
+    def silent(*_: Any) -> None:
+        raise ExchangeUnavailable("no answer", what="timeout")
+
+    order = desk.cash_out(ann, "1.555")
+    desk.world.exchange = around(desk.world.fake, cancel=silent)
+    desk.clock.forward(seconds=POLL_LIMIT.total_seconds() + 60)
+    nothing = {"executed": "0", "gross": "0.00", "fee": "0.00"}
+    proposed = desk.proposals.propose(
+        "work decide-order", order.order_id, nothing, "a letter", "so", "otto", dry_run=False
+    )
+    desk.proposals.confirm(proposed.id, "so", "oleg", dry_run=False)
+    desk.clock.forward(minutes=10)
+    moved = void(desk, order.order_id)
+    assert (moved.after, moved.done) == (Status.BASE_TXN_FAILED, True)
+    assert raw(desk, order.order_id, "VENUE#1")["status"] == "LOST"
+    assert next((entry.action, entry.operator) for entry in audited(desk)) == ("offramp void", "olga")
+    assert coins(desk, ann) == (10, 0)

@@ -16,6 +16,7 @@ from common.domain import acts
 from common.domain.acts import ACTS, Case
 from common.domain.clients import ClientStatus
 from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.model import POLL_LIMIT
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import ATTEMPTS_EVER
@@ -36,7 +37,7 @@ from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.seen import OnItsWay, an_event, around
+from tests.seen import OnItsWay, a_stray, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
@@ -44,6 +45,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    "users move": {"sub": "sub-anew"},
     "work approve-payout": {},
     "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
     "work decide-payout": {"paid": "1.00"},
@@ -65,6 +67,7 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
     acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
+        "strays close": desk.interventions.close_stray,
         "orders fail": desk.orders.fail,
         "work redrive": desk.interventions.redrive,
         "proposals confirm": desk.proposals.confirm,
@@ -103,8 +106,8 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
 
 
 def check(desk: Desk, seen: Seen) -> None:
-    """Of everything in the table that an id names, of every event of the bank, and of every price."""
-    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog}
+    """Of everything in the table that an id names, a user as well, of every event of the bank, and of every price."""
+    rows = {row.sk: row for row in keys.SCHEMA if row.id_prefix or row.backlog or row is keys.USER}
     for item in desk.dynamo.items():
         key = PrimaryKey(item["PK"]["S"], item["SK"]["S"])
         row = keys.PRICE if key.pk == keys.PRICE.pk else rows.get(key.sk)
@@ -261,6 +264,14 @@ def unknown(*_: object) -> None:
     raise ExchangeOrderUnknown("no such order")
 
 
+def sale_with_a_stray(desk: Desk, ann: Owner) -> None:
+    """One is dealt with, another one is not."""
+    order = desk.at_exchange.existing(desk.cash_out(ann).order_id, 1)
+    for exchange_order_id in ("4711", "4712"):
+        desk.table.write(*strays.insert(order, exchange_order_id, desk.clock()))
+    desk.interventions.close_stray(strays.stray_id_of(order, "4711"), "bought back", "olga", dry_run=False)
+
+
 def sale_that_is_lost(desk: Desk, ann: Owner) -> None:
     order_id = desk.cash_out(ann).order_id
     desk.world.exchange = around(desk.world.fake, order=unknown, find=unknown)
@@ -370,6 +381,7 @@ SCENES: dict[str, Scene] = {
     "a sale that turns up": sale_that_turns_up,
     "a sale that nobody buys": sale_that_nobody_buys,
     "a sale bought in part": sale_that_is_bought_in_part,
+    "a sale with a stray": sale_with_a_stray,
     "a sale that is lost": sale_that_is_lost,
     "pools": pools,
     "a batch that is voided": batch_that_is_voided,
@@ -486,10 +498,14 @@ def stuck(desk: Desk, ann: Owner, command: str) -> str:
     if of == "prices":
         desk.jump("BTC", "75")
         return "BTC"
+    if of == "users":
+        return ann.username
     if of == "orders":
         return desk.buy(ann, "1", order_price="90").order_id
     if of == "batches":
         return desk.purchase(ann, "20").batch_id
+    if of == "strays":
+        return a_stray(desk, cash_out(desk, ann))
     if of == "parked":
         desk.world.simulated.set_outcome("pending")
         reference = f"{withdraw(desk, ann)}-01"

@@ -16,7 +16,8 @@ from common.domain.catalogue.model import PriceUnavailable
 from common.domain.catalogue.store import NOTICE
 from common.domain.payouts.model import PayoutUnsettled
 from common.errors import Refusal
-from common.money import Money, Price
+from common.money import ZERO, Money, Price
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.accounts.model import Status as Paid
 from functions.orders.model import Order, Side, Status
@@ -131,7 +132,7 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
     def _completed(self) -> dict[str, Order]:
         """Every order that is, by its id."""
         items = [item for item in self.desk.dynamo.items() if item.get("entity_type") == {"S": "order"}]
-        named = {str(item["PK"]["S"]): self.owners[item["username"]["S"]] for item in items}
+        named = {str(item["PK"]["S"]): _owner(item) for item in items}
         orders = (self.desk.orders.order(owner, order_id) for order_id, owner in named.items())
         return {order.order_id: order for order in orders if order.status is Status.COMPLETED}
 
@@ -178,9 +179,29 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         paid = max(Money("0.01"), min(amount + Money(more), amount + amount))
         act = self.desk.proposals
         told = {"paid": str(paid)}
-        said = act.propose("work decide-payout", transfer_id, told, "line 11", "its books", "olga", dry_run=False)
+        said = act.propose(
+            "work decide-payout", transfer_id, told, f"line of {transfer_id}", "its books", "olga", dry_run=False
+        )
         act.confirm(said.id, "line 11 says so", "otto", dry_run=False)
         self.leaving[transfer_id] = (self.owners[user], min(paid, amount))
+
+    @rule(user=users, login=st.sampled_from(["", "-anew", "-once-more"]))
+    def two_operators_move_an_account(self, user: str, login: str) -> None:
+        """To another login of its username, exactly while nothing of it is held."""
+        owner, anew = self.owners[user], Owner(user, f"sub-{user}{login}")
+        balance, holdings = self.desk.orders.holdings(owner)
+        held = balance.held != ZERO or any(holding.held_quantity.amount for holding in holdings)
+        act, told = self.desk.proposals, {"sub": anew.sub}
+
+        def move() -> OperatorOutcome:
+            said = act.propose("users move", user, told, "ticket 4719", "passport seen", "olga", dry_run=False)
+            return act.confirm(said.id, "seen it, too", "otto", dry_run=False)
+
+        done = self._attempt(move)
+        assert (done is not None) is (not held and anew != owner)
+        if done is not None:
+            self.owners[user] = anew
+            self.desk.clients(anew)
 
     @rule(user=users, quantity=st.sampled_from(["1", "0.33333", "2.444", "1.666"]), limit=st.integers(80, 120))
     def cash_out(self, user: str, quantity: str, limit: int) -> None:
@@ -231,14 +252,19 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         for name, owner in self.owners.items():
             for item in self.desk.dynamo.items():
                 if item.get("entity_type") == {"S": "order"} and item["username"] == {"S": name}:
-                    self._settle(owner, str(item["PK"]["S"]))
+                    self._settle(_owner(item), str(item["PK"]["S"]))
             balance, holdings = self.desk.orders.holdings(owner)
             assert balance.total.usd == self.usd[name]
             owned = {h.asset_id: h.whole.amount for h in holdings}
             assert {a: owned.get(a, Decimal(0)) for a in ("BTC", "AI")} == {
                 a: self.coins[name, a] for a in ("BTC", "AI")
             }
-            assert self.desk.reconciliation.reconcile(owner).differences == []
+            assert self.desk.reconciliation.reconcile(owner.username).differences == []
+
+
+def _owner(order: Any) -> Owner:
+    """Who has placed it, be the account another login's by now."""
+    return Owner(order["username"]["S"], order["sub"]["S"])
 
 
 TestAnyOrderOfEvents = AnyOrderOfEvents.TestCase

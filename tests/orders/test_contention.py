@@ -100,7 +100,7 @@ def test_thirty_two_writers_of_one_account_lose_nothing_and_double_nothing() -> 
     orders = [item for item in desk.dynamo.items() if item["entity_type"] == {"S": "order"}]
     assert len(orders) == writers * each + 1
     desk.check()
-    assert Desk(desk.dynamo).reconciliation.reconcile(ann).differences == []
+    assert Desk(desk.dynamo).reconciliation.reconcile("ann").differences == []
 
 
 @pytest.mark.parametrize("choose", [in_turn(), *map(at_random, range(5))], ids=["in turn", *map(str, range(5))])

@@ -13,7 +13,7 @@ from common.domain.catalogue.model import NothingToConfirm, PriceIsNewer, PriceU
 from common.domain.catalogue.store import VIEW_SECONDS
 from common.domain.ledger.model import PriceStatus
 from common.gateways import configured
-from common.gateways.exchange import Ticker
+from common.gateways.exchange import ExchangeUnavailable, MarketUnknown, Ticker
 from common.gateways.prices import Quotation
 from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
@@ -23,7 +23,7 @@ from functions.orders.model import Status
 from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
 from tests.orders.test_schedule import Context, oracle
-from tests.seen import audited
+from tests.seen import around, audited
 
 __all__ = ["oracle"]
 
@@ -297,11 +297,101 @@ def test_trading_stops_before_the_exchange_is_asked(
     assert seen == [True]
 
 
+# The first price
+
+
+def silent(*_: object) -> Ticker:
+    raise ExchangeUnavailable("no answer")
+
+
+def elsewhere(*_: object) -> Ticker:
+    return Ticker(Price("149.9"), Price("150.1"))
+
+
+def without_market(*_: object) -> Ticker:
+    raise MarketUnknown("no such market")
+
+
+@pytest.fixture
+def new(desk: Desk, oracle: Oracle) -> str:
+    """An asset that is active, and has never had a price; its source begins with one a thousand times too high."""
+    desk.list_asset("AAA", None)
+    oracle.set_price("aaa", "150000")
+    a_round(desk, oracle)
+    return "AAA"
+
+
+def sells_and_buys(desk: Desk, asset_id: str) -> list[PriceUnavailable]:
+    """How all that would trade an asset is refused."""
+    bob = desk.customer("bob")
+    desk.clients(bob)
+    trades: list[Callable[[], object]] = [
+        lambda: desk.buy(bob, "1", asset_id),
+        lambda: desk.sell(bob, "1", asset_id),
+        lambda: desk.cash_out(bob, "1", asset_id=asset_id),
+        lambda: desk.match(asset_id),
+    ]
+    found = []
+    for trade in trades:
+        with pytest.raises(PriceUnavailable, match="nobody has confirmed the first price") as refused:
+            trade()
+        found.append(refused.value)
+    return found
+
+
+@pytest.mark.parametrize("exchange", [silent, elsewhere, without_market], ids=lambda told: told.__name__)
+def test_the_first_price_of_an_asset_is_not_traded_on_however_long_it_lasts(
+    desk: Desk, oracle: Oracle, new: str, counted: Counter[str], exchange: Callable[..., Ticker]
+) -> None:
+    desk.world.exchange = around(desk.world.fake, ticker=exchange)
+    for _ in range(30):
+        assert a_round(desk, oracle) == {"marked": 1, "filled": 0}  # that of BTC
+    assert counted["PriceJump"] == 30
+    for refused in sells_and_buys(desk, new):
+        assert refused.facts == {"unconfirmed_price": "150000", "retry_after_seconds": 60}
+    assert desk.catalogue.listing(new).quote is None
+    assert [listing.asset.asset_id for listing in desk.operations.stopped()] == [new]
+
+
+def test_the_exchange_confirms_the_first_price_in_the_same_round(desk: Desk, oracle: Oracle) -> None:
+    desk.list_asset("AAA", None)
+    desk.world.exchange = around(desk.world.fake, ticker=elsewhere)
+    oracle.set_price("aaa", "150")
+    assert a_round(desk, oracle)["marked"] == 2
+    ann = desk.customer()
+    assert desk.buy(ann, "1", "AAA").price_per_unit == Price(150)
+    assert desk.operations.stopped() == []
+
+
+def test_an_operator_confirms_the_first_price_as_one_that_has_jumped(desk: Desk, oracle: Oracle, new: str) -> None:
+    with pytest.raises(NothingToConfirm):
+        confirm(desk, "150", asset_id=new)
+    oracle.set_price("aaa", "150")
+    a_round(desk, oracle)  # the slip is over: another price waits now
+    told = (confirm(desk, "150", asset_id=new, dry_run=True), confirm(desk, "150", asset_id=new))
+    assert [(o.before, o.after, o.done) for o in told] == [("STOPPED", "TRADED", False), ("STOPPED", "TRADED", True)]
+    assert {o.says for o in told} == {"$150 is the first price, and trading goes on"}
+    assert not confirm(desk, "150", asset_id=new).done
+    assert desk.buy(desk.customer(), "1", new).price_per_unit == Price(150)
+    oracle.set_price("aaa", "170")
+    assert a_round(desk, oracle)["marked"] == 2  # from now on it is held against the latest
+
+
+def test_an_older_first_price_neither_waits_nor_counts(desk: Desk, new: str) -> None:
+    jump = desk.catalogue.listing(new).jump
+    assert jump is not None
+    older = Quote(Price(1), "test", jump.quote.as_of - timedelta(seconds=1))
+    for write in (catalogue.stop, catalogue.mark):
+        with pytest.raises(PriceIsNewer):
+            desk.table.write(write(new, older, desk.clock()))
+    assert desk.catalogue.listing(new).jump == jump
+
+
 # An operator
 
 
-def confirm(desk: Desk, price: str, *, dry_run: bool = False) -> OperatorOutcome:
-    return desk.interventions.confirm_price("BTC", Price(price), "seen elsewhere", "olga", dry_run=dry_run)
+def confirm(desk: Desk, price: str, *, asset_id: str = "BTC", dry_run: bool = False) -> OperatorOutcome:
+    return desk.interventions.confirm_price(asset_id, Price(price), "seen elsewhere", "olga", dry_run=dry_run)
 
 
 def test_an_operator_confirms_a_price_and_trading_goes_on(desk: Desk, oracle: Oracle) -> None:

@@ -52,6 +52,7 @@ from tests.seen import (
     executions,
     moves,
     raw,
+    strays_of,
     waits_for_person,
 )
 
@@ -415,24 +416,36 @@ def test_an_order_that_turns_up_after_its_refund_waits_for_a_person(desk: Desk, 
     assert (waiting(desk), waits_for_person(desk, three[0].batch_id)) == ([], None)
 
 
-@pytest.mark.parametrize("looked", [False, True], ids=["before the last look", "after it"])
-def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(
-    desk: Desk, three: list[Purchase], looked: bool
-) -> None:
-    """The task that placed it was slow: the others have given it up meanwhile."""
+def given_up_by(desk: Desk, purchase: Purchase, status: AtExchange) -> None:
+    """The task that places it is slow: the others give it up meanwhile."""
 
     def place(real: Callable[..., str], *asked: Any) -> str:
         desk.world.exchange = desk.world.fake
-        desk.run(until=lambda: batch(desk, three[0]).status is BatchStatus.ALLOCATED and not looked)
-        assert exchange_order(desk, three[0]).status is (AtExchange.ABSENT if looked else AtExchange.NEVER)
+        before = status is AtExchange.NEVER
+        desk.run(until=lambda: batch(desk, purchase).status is BatchStatus.ALLOCATED and before)
+        assert exchange_order(desk, purchase).status is status
         return real(*asked)
 
     desk.world.exchange = around(desk.world.fake, place=place)
+
+
+def test_an_answer_that_comes_when_everybody_is_refunded_is_for_a_person(desk: Desk, three: list[Purchase]) -> None:
+    given_up_by(desk, three[0], AtExchange.NEVER)
     assert desk.batches.place(three[0].batch_id).stage is Stage.STOPPED
     refunded(desk, three, "not bought: the exchange never had the order")
     assert waits_for_person(desk, three[0].batch_id)
     void(desk, three[0])
     assert (waiting(desk), exchange_order(desk, three[0]).status) == ([], AtExchange.DEALT_WITH)
+
+
+def test_an_answer_that_comes_after_the_last_look_is_a_stray(desk: Desk, three: list[Purchase]) -> None:
+    """The batch is over and stays so."""
+    given_up_by(desk, three[0], AtExchange.ABSENT)
+    assert desk.batches.place(three[0].batch_id).stage is Stage.DONE
+    refunded(desk, three, "not bought: the exchange never had the order")
+    (stray,) = strays_of(desk)
+    assert (waiting(desk), waits_for_person(desk, three[0].batch_id)) == ([stray.id], None)
+    assert f"for {three[0].batch_id}, whose order there is ABSENT" in stray.waits_for
 
 
 def test_a_batch_is_placed_when_an_exchange_that_was_down_is_back(desk: Desk, three: list[Purchase]) -> None:

@@ -15,7 +15,7 @@ from common.money import ZERO, Money, Quantity
 from common.owner import Owner
 from functions.purchases.model import Status
 from tests.desk import Desk
-from tests.seen import around, dollars, executions, waits_for_person
+from tests.seen import around, desks_own, dollars, executions, waits_for_person
 
 
 def lies(desk: Desk, **told: Any) -> None:
@@ -54,3 +54,21 @@ def test_a_batch_that_can_not_have_been_bought_so_gives_no_coins(
     desk.run()
     after = desk.purchases.purchase(ann, asked.order_id)
     assert (after.status, after.total_amount, dollars(desk, ann)) == (Status.COMPLETED, Money(100), (Money(900), ZERO))
+
+
+def test_a_batch_below_the_band_with_a_fee_in_coins_is_shared_out_by_two(desk: Desk, ann: Owner) -> None:
+    """The fee makes the member's part smaller, as if the exchange had been believed; one in a third coin is the
+    desk's."""
+    desk.world.nobody_sells()
+    desk.world.ask("50", "10")
+    asked = desk.purchase(ann, "100")
+    desk.run()
+    assert waits_for_person(desk, asked.batch_id)
+    told = {"executed": "1", "gross": "50.00", "fee": "0.00", "fees_in_coins": "0.0002 BNB, 0.001 SOL"}
+    proposed = desk.proposals.propose("work decide-order", asked.batch_id, told, "order 1", "so", "otto", dry_run=False)
+    desk.proposals.confirm(proposed.id, "the tape says so", "olga", dry_run=False)
+    desk.run()
+    after = desk.purchases.purchase(ann, asked.order_id)
+    assert (after.status, after.executed, after.total_amount) == (Status.COMPLETED, Quantity("0.999", "SOL"), Money(50))
+    assert dollars(desk, ann) == (Money(950), ZERO)
+    assert [desks_own(desk, coin) for coin in ("SOL", "BNB")] == [Decimal(0), Decimal("-0.0002")]

@@ -474,13 +474,21 @@ def test_a_refusal_is_one_of_what_was_asked(world: World, method: str, path: str
 
 def test_each_order_is_late_and_nothing_else_is(world: World) -> None:
     """It is there while its answer is late."""
-    assert call(f"{world.url}/sandbox/latency", "PUT", {"seconds": 5}).json == {"seconds": 5}
+    assert call(f"{world.url}/sandbox/latency", "PUT", {"seconds": 5}).json == {"seconds": 5, "on": "place"}
     world.place(price="200")
     world.ask("GET", "openOrders")
     world.get("time")
     call(f"{world.url}/sandbox/latency", "PUT", {"seconds": 0})
     world.place(price="200")
     assert world.slept == [(5, 1)]
+
+
+def test_whatever_is_asked_may_be_late(world: World) -> None:
+    assert call(f"{world.url}/sandbox/latency", "PUT", {"seconds": 0.06, "on": "any"}).json["on"] == "any"
+    world.get("time")
+    world.ask("GET", "openOrders")
+    world.place(price="200")
+    assert world.slept == [(0.06, 0), (0.06, 0), (0.06, 1)]
 
 
 # ccxt's own client
@@ -532,7 +540,7 @@ def test_everything_is_seen(world: World) -> None:
     (order,) = seen["open_orders"][DESK]
     assert order | row("client_order_id price quantity status", "mine", "200", "0.5", "NEW") == order
     assert seen["faults"] == [{"kind": "429", "on": "any"}] * 2
-    assert seen["latency"] == {"seconds": 0}
+    assert seen["latency"] == {"seconds": 0, "on": "place"}
     assert seen["fees"] == {"taker_bps": "10", "maker_bps": "8", "asset": None, "asset_price": "1"}
 
 
@@ -564,6 +572,7 @@ def test_fees_are_set(world: World) -> None:
         ("PUT", "latency", {"seconds": -1}, 400, "from 0 to 60"),
         ("PUT", "latency", {"seconds": 61}, 400, "from 0 to 60"),
         ("PUT", "latency", {"seconds": "5"}, 400, 'seconds is "5"; it must be a number'),
+        ("PUT", "latency", {"seconds": 1, "on": "tea"}, 400, "on is 'tea'; there are place, order"),
         ("PUT", "latency", b'{"seconds": NaN}', 400, "from 0 to 60"),
         ("PUT", "fees", {"taker_bps": "10"}, 400, 'maker_bps is missing: text such as "8"'),
         ("PUT", "fees", {"taker_bps": 10, "maker_bps": "8"}, 400, 'it must be text such as "10"'),
@@ -677,7 +686,7 @@ def test_what_was_done_outlives_a_restart_and_a_sigterm_is_a_clean_stop(tmp_path
         assert call(f"{first.url}/AP/GetInstruments?OMSId=1").json[0]["Symbol"] == "BTCUSDT"
         assert exchange.order("BTC", exchange.place(magic)).state is State.FULLY_EXECUTED
         assert first.stop() == (0, ""), "and no access log"
-    assert [path.name for path in tmp_path.iterdir()] == ["exchange.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["exchange.json", "exchange.trades.jsonl"]
 
     second = Process("exchange", "--state", str(kept), "--prices-url", "http://127.0.0.1:1", "--access-log")
     exchange = exchange_at(second.url)

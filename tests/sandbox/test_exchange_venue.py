@@ -651,6 +651,15 @@ def test_a_restart_changes_nothing_that_an_account_sees() -> None:
         assert venue.order("alice", "BTCUSDT", client_order_id="aside").status is Status.NEW
 
 
+def test_what_is_kept_of_an_order_is_what_it_is_then(world: World) -> None:
+    """However often it was kept before."""
+    order = world.place("alice", SELL, "0.1", "60000")
+    for _ in range(2):
+        world.venue.state()
+        world.place("bob", BUY, "0.05", "60000")
+        assert restarted(world).again(order) == world.again(order)
+
+
 def test_after_a_restart_ids_go_on_and_places_in_the_queue_are_kept() -> None:
     world = World()
     first, second = world.place("alice", SELL, "0.1", "60000"), world.place("alice", SELL, "0.1", "60000")

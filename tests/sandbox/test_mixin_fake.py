@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any, get_args
 
 import pytest
@@ -23,7 +24,7 @@ from common.gateways.custody import (
 )
 from sandbox.mixin.assets import BTC, ETH, ETHEREUM, USDT_ERC20
 from sandbox.mixin.fake import FakeCustody, Operation
-from sandbox.mixin.outgoing import sent
+from sandbox.mixin.movements import sent
 from sandbox.mixin.timeline import Lie
 from tests.sandbox.custody import ANN, ONE, US, World, address, quantity
 
@@ -220,6 +221,10 @@ def test_what_no_transaction_can_be_is_not_drafted(world: FakeWorld) -> None:
     for sending in unfit:
         with pytest.raises(ValueError, match=r".+"):
             world.sender.draft(sending)
+    (draft,) = world.sender.draft(Sending(id_, part, User(ANN), (spent,)))
+    for drafts in ([], [draft, draft], [replace(draft, transaction_hash="ab" * 32)]):
+        with pytest.raises(ValueError, match=r"draft"):
+            world.sender.send(drafts)
     stranger = User("00000000-0000-4000-8000-000000000000")
     with pytest.raises(CustodyRefused, match="10404"):
         world.sender.draft(Sending(id_, part, stranger, (spent,)))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from sandbox.mixin.assets import BITCOIN, BTC, ETH, ETHEREUM, RIPPLE, USDT_BEP20, USDT_ERC20, XRP
-from sandbox.mixin.outgoing import sent
+from sandbox.mixin.movements import received, sent
 from sandbox.mixin.records import CASHIER, Draft, Payment, State, Withdrawal
 from sandbox.mixin.refusals import Code, SafeRefused
 from sandbox.mixin.safe import Safe
 from sandbox.mixin.timeline import Lie
 from sandbox.mixin.times import SECOND, ns_of, read, written
+from tests.depth import deep
 from tests.sandbox.custody import ANN, BOB, NOON, ONE, US, World, address
 
 TO_BITCOIN, TO_ETHEREUM, TO_RIPPLE = (address(chain.chain_id) for chain in (BITCOIN, ETHEREUM, RIPPLE))
@@ -152,7 +156,44 @@ def test_what_is_not_ours_or_not_registered_is_refused(world: World) -> None:
     assert world.refused(world.draft(BTC.asset_id, [place], stranger)) is Code.USER_UNKNOWN
     to_nothing = world.draft(BTC.asset_id, [place], to_ann, references=("ab" * 32,))
     assert world.refused(to_nothing) is Code.INVALID_FIELD
+    ours = world.draft(BTC.asset_id, [place], to_ann)
+    world.safe.register(US, [ours])
+    with pytest.raises(SafeRefused) as refusal:
+        world.safe.send(ANN, [ours.request_id])
+    assert refusal.value.code is Code.FORBIDDEN
+    assert world.refused(replace(ours, request_id=world.new_id())) is Code.INVALID_TRACE, "it has an id"
+    twins = [world.draft(BTC.asset_id, [world.paid(BTC.asset_id, ONE)], to_ann, request_id=ANN) for _ in range(2)]
+    assert world.refused(*twins) is Code.INVALID_FIELD
     assert world.refused_when_sent("00000000-0000-4000-8000-000000000000") is Code.NOT_FOUND
+
+
+def test_a_transaction_has_its_measure(world: World) -> None:
+    places = [world.paid(BTC.asset_id, 1) for _ in range(257)]
+    to_ann = [Payment(ANN, 1)] * 257
+    assert world.refused(world.draft(BTC.asset_id, places, Payment(ANN, 257))) is Code.INVALID_FIELD
+    whole = world.draft(BTC.asset_id, places[:256], Payment(ANN, 256))
+    world.safe.register(US, [whole])
+    big = world.paid(BTC.asset_id, 257)
+    assert world.refused(world.draft(BTC.asset_id, [big], *to_ann)) is Code.INVALID_FIELD
+    assert world.refused(world.draft(BTC.asset_id, [places[0]] * 2, Payment(ANN, 2))) is Code.INVALID_FIELD
+    references = (whole.transaction_hash,) * 3
+    unfit = world.draft(BTC.asset_id, places[:1], Payment(ANN, 1), references=references)
+    assert world.refused(unfit) is Code.INVALID_FIELD
+    world.safe.register(US, [world.draft(BTC.asset_id, places[:1], Payment(ANN, 1), references=references[:2])])
+    two = Withdrawal(ONE // 3, TO_BITCOIN), Withdrawal(ONE // 3, TO_BITCOIN)
+    fee = Payment(CASHIER, ONE - 2 * (ONE // 3))
+    assert world.refused(world.draft(BTC.asset_id, [world.paid(BTC.asset_id, ONE)], *two, fee)) is Code.INVALID_FIELD
+
+
+def test_a_withdrawal_has_no_digits_that_its_chain_can_not_carry(world: World) -> None:
+    place, fee = world.paid(XRP.asset_id, 2 * ONE), 20_000_000
+    for units, code in ((ONE + 1, Code.INVALID_FIELD), (ONE + 100, None)):
+        leaving = Withdrawal(units, TO_RIPPLE), Payment(CASHIER, fee), Payment(US, 2 * ONE - units - fee)
+        draft = world.draft(XRP.asset_id, [place], *leaving)
+        if code is None:
+            world.safe.register(US, [draft])
+        else:
+            assert world.refused(draft) is code
 
 
 def test_a_fee_in_another_asset_is_paid_by_a_transaction_that_refers(world: World) -> None:
@@ -281,6 +322,7 @@ def test_a_late_snapshot_appears_in_the_past(world: World) -> None:
     world.paid(BTC.asset_id, 2)
     assert [told.units for told in world.told()] == [2]
     assert world.safe.balances(US) == {BTC.asset_id: 3}, "the money is there"
+    assert [told.units for told in received(world.safe, US)] == [1, 2]
     world.later(20)
     assert [told.units for told in world.told()] == [1, 2]
     assert world.told()[0].created_ns == ns_of(NOON)
@@ -290,6 +332,8 @@ def test_a_lie_is_told_once_and_changes_nothing(world: World) -> None:
     world.paid(BTC.asset_id, 5)
     world.paid(BTC.asset_id, 7)
     truth = world.told()
+    world.safe.timeline.lie_next(Lie.TWICE, 1)
+    assert world.told(limit=2) == [truth[0], truth[0]], "a page is never longer than was asked for"
     for lie in (Lie.WRONG_AMOUNT, Lie.OTHER_OPPONENT, Lie.TWICE):
         world.safe.timeline.lie_next(lie, 1)
         assert world.told() != truth
@@ -350,6 +394,9 @@ def test_everything_but_what_was_ordered_outlives_a_restart(world: World) -> Non
     entry = world.safe.entry(US, BITCOIN.chain_id)
     world.safe.deposit(BTC.asset_id, entry.destination, "", ONE, "0xabc")
     mask = world.safe.make_key(ANN, 0, world.new_id())
+    place = world.paid(BTC.asset_id, ONE)
+    with_key = world.draft(BTC.asset_id, [place], Payment(ANN, ONE, mask))
+    world.safe.register(US, [with_key])
     on_its_way, done = _withdraws(world), _withdraws(world)
     world.send(done)
     world.later(61)
@@ -360,6 +407,8 @@ def test_everything_but_what_was_ordered_outlives_a_restart(world: World) -> Non
     other.restore(kept)
     assert json.loads(json.dumps(other.state())) == kept
     assert other.receiver_of(mask, 0) == ANN
+    with pytest.raises(SafeRefused, match="locked"):
+        other.register(US, [world.draft(BTC.asset_id, [place], Payment(ANN, ONE, mask))])
     assert other.ordered()["refusals"] == []
     other.deposit(BTC.asset_id, entry.destination, "", ONE, "0xabc")
     assert len(other.snapshots(US, None, None, 500)) == len(world.told())
@@ -367,3 +416,45 @@ def test_everything_but_what_was_ordered_outlives_a_restart(world: World) -> Non
     assert [gone.request_id for gone in other.gone()] == [done.request_id, on_its_way.request_id]
     assert other.gone() == world.safe.gone()
     assert other.pay(ANN, US, BTC.asset_id, 1).snapshot_id not in {told.snapshot_id for told in world.told()}
+
+
+@pytest.mark.parametrize("seed", range(deep(3, 30)))
+def test_no_money_comes_from_nowhere_whatever_is_done(seed: int) -> None:
+    """200 random acts, with delays, refusals, sendings that are repeated, and restarts."""
+    chance, world = random.Random(seed), World()
+    world.safe.set_delays(kernel_seconds=chance.choice([0, 3]), chain_seconds=chance.choice([0, 20]))
+    drafts: list[Draft] = []
+    for _ in range(200):
+        match chance.randrange(9):
+            case 0 | 1:
+                world.paid(BTC.asset_id, chance.choice([ONE, 30_000]))
+            case 2 | 3 | 4:
+                drafts += _drafts(world, chance)
+            case 5 if drafts:
+                world.safe.refuse_next() if chance.random() < 0.3 else world.safe.stick_next()
+            case 6 if drafts:
+                world.later(chance.choice([1, 30]))
+            case 7 if drafts:
+                other = Safe(lambda: world.at)
+                other.restore(json.loads(json.dumps(world.safe.state())))
+                world.safe = other
+            case _ if drafts:
+                with suppress(SafeRefused):
+                    world.send(chance.choice(drafts))
+        world.check()
+    spent = [place for one in world.safe.requests() if one.state is not State.UNSPENT for place in one.terms.inputs]
+    assert len(spent) == len(set(spent)) > 3
+
+
+def _drafts(world: World, chance: random.Random) -> list[Draft]:
+    """One that spends some outputs of ours, which others may spend, too."""
+    unspent = world.safe.outputs(US, BTC.asset_id, State.UNSPENT, 0, 500)
+    if not unspent:
+        return []
+    chosen = chance.sample(unspent, min(len(unspent), chance.randint(1, 3)))
+    have = sum(output.units for output in chosen)
+    leaving: list[Payment | Withdrawal] = [Payment(ANN, have // 2)]
+    if chance.random() < 0.5 and have > 2 * (BTC.withdrawal_min + FEE):
+        leaving = [Withdrawal(have // 2, TO_BITCOIN), Payment(CASHIER, FEE)]
+    rest = have - sum(output.units for output in leaving)
+    return [world.draft(BTC.asset_id, [output.place for output in chosen], *leaving, Payment(US, rest))]

@@ -18,6 +18,7 @@ ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
+PRICE_AGE_MAX_SECONDS = 180
 CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
 
 
@@ -54,8 +55,8 @@ class PriceMoved(Conflict):
 
 
 class PriceUnavailable(Unavailable):
-    """There is no price for the asset, the latest is too old to trade on, or it has jumped and that is not confirmed
-    yet. Try again in a minute."""
+    """There is no price for the asset, the latest is too old to trade on, or it is the first or has jumped, and that is
+    not confirmed yet. Try again in a minute."""
 
 
 class NothingToConfirm(Conflict):
@@ -159,8 +160,8 @@ class Asset:
 
 @dataclass(frozen=True)
 class Jump:
-    """A quote that is too far from the latest to be believed: trading stands still until somebody else confirms it, or
-    the source comes back."""
+    """A quote that is not believed on the source's word alone: it is too far from the latest, or the first of all.
+    Trading stands still until somebody else confirms it, or the source comes back to the latest."""
 
     quote: Quote
     since: datetime  # trading stands still
@@ -203,8 +204,9 @@ class Listing:
 
     def is_jump(self, quote: Quote) -> bool:
         """Has the source moved by more than `PRICE_MOVE_MAX_BPS` from the latest price, however old that is? It may be
-        the market or a slip of the source, and lasting does not tell them apart."""
-        return self.quote is not None and _far(quote, self.quote)
+        the market or a slip of the source, and lasting does not tell them apart. Nor is there anything to hold the
+        first price against."""
+        return self.quote is None or _far(quote, self.quote)
 
     def is_another_jump(self, quote: Quote) -> bool:
         """Is this jump to another price than the one that waits to be confirmed?"""
@@ -228,7 +230,9 @@ class Listing:
         self.must_be_active()
         quote = self.quote_at(now)
         if quote is None:
-            raise PriceUnavailable(f"there is no price for {self.asset.asset_id} yet", retry_after_seconds=60)
+            first = {} if self.jump is None else {"unconfirmed_price": str(self.jump.quote.price)}
+            why = "there is no price for" if self.jump is None else "nobody has confirmed the first price of"
+            raise PriceUnavailable(f"{why} {self.asset.asset_id} yet", **first, retry_after_seconds=60)
         if self.jump is not None:
             raise PriceUnavailable(
                 f"the price of {self.asset.asset_id} has jumped to {self.jump.quote.price}, which is not confirmed yet",

@@ -56,13 +56,13 @@ class AssetItem(Item, discriminator=keys.ASSET.entity):
 
 class PriceItem(Item, discriminator=keys.PRICE.entity):
     asset_id = UnicodeAttribute()
-    price = DecimalAttribute()
-    source = UnicodeAttribute()
-    as_of = InstantAttribute()
-    effective_at = InstantAttribute()
-    price_before = DecimalAttribute()
-    source_before = UnicodeAttribute()
-    as_of_before = InstantAttribute()
+    price = DecimalAttribute(null=True)  # none of these before the first price is confirmed
+    source = UnicodeAttribute(null=True)
+    as_of = InstantAttribute(null=True)
+    effective_at = InstantAttribute(null=True)
+    price_before = DecimalAttribute(null=True)
+    source_before = UnicodeAttribute(null=True)
+    as_of_before = InstantAttribute(null=True)
     jumped_price = DecimalAttribute(null=True)  # while one waits to be confirmed
     jumped_source = UnicodeAttribute(null=True)
     jumped_as_of = InstantAttribute(null=True)
@@ -111,20 +111,27 @@ def _listing(asset: Asset, item: PriceItem | None) -> Listing:
         return Listing(asset, None)
     return Listing(
         asset,
-        quote=Quote(Price(item.price), item.source, item.as_of),
-        before=Quote(Price(item.price_before), item.source_before, item.as_of_before),
+        quote=_quote(item.price, item.source, item.as_of),
+        before=_quote(item.price_before, item.source_before, item.as_of_before),
         effective_at=item.effective_at,
         jump=_jump(item),
     )
 
 
-def _jump(item: PriceItem) -> Jump | None:
-    if item.jumped_price is None:
+def _quote(price: Decimal | None, source: str | None, as_of: datetime | None) -> Quote | None:
+    if price is None:
         return None
-    assert item.jumped_source is not None
-    assert item.jumped_as_of is not None
+    assert source is not None
+    assert as_of is not None
+    return Quote(Price(price), source, as_of)
+
+
+def _jump(item: PriceItem) -> Jump | None:
+    quote = _quote(item.jumped_price, item.jumped_source, item.jumped_as_of)
+    if quote is None:
+        return None
     assert item.stopped_at is not None
-    return Jump(Quote(Price(item.jumped_price), item.jumped_source, item.jumped_as_of), item.stopped_at)
+    return Jump(quote, item.stopped_at)
 
 
 def find(table: Table, asset_id: str) -> SavedAsset | None:
@@ -195,11 +202,11 @@ def _mark(
     effective_at: datetime,
 ) -> Write:
     item = PriceItem
-    youngest = (item.as_of <= as_of) & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= as_of))
+    counts = item.as_of.does_not_exist() | ((item.as_of <= as_of) & (item.effective_at <= at))
     return Write.update(
         item(*key),
         *_next(asset_id, price, source, as_of, at, effective_at),
-        when=item.as_of.does_not_exist() | (youngest & (item.effective_at <= at)),
+        when=counts & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= as_of)),
     )
 
 
@@ -227,19 +234,23 @@ def _next(
 
 
 def stop(asset_id: str, jumped: Quote, at: datetime) -> Write:
-    """Trade nothing of the asset any more, until this quote is confirmed or the source has come back.
+    """Trade nothing of the asset any more, or not yet, until this quote is confirmed or the source has come back.
 
     Refused with PriceIsNewer: the table has a younger quote.
     """
     item = PriceItem
+    youngest = item.as_of.does_not_exist() | (item.as_of <= jumped.as_of)
     return Write.update(
         item(*keys.PRICE(asset_id=asset_id)),
+        item.entity_type.set(item),
+        item.asset_id.set(asset_id),
+        item.created_at.set(item.created_at | at),
         item.jumped_price.set(jumped.price.usd_per_unit),
         item.jumped_source.set(jumped.source),
         item.jumped_as_of.set(jumped.as_of),
         item.stopped_at.set(item.stopped_at | at),
         item.updated_at.set(at),
-        when=(item.as_of <= jumped.as_of) & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= jumped.as_of)),
+        when=youngest & (item.jumped_as_of.does_not_exist() | (item.jumped_as_of <= jumped.as_of)),
         otherwise=PriceIsNewer(f"the table has a younger price of {asset_id}"),
     )
 
@@ -250,10 +261,11 @@ def confirm(asset_id: str, jumped: Quote, at: datetime) -> Write:
     Refused with NothingToConfirm: another one waits, or none.
     """
     item, price = PriceItem, jumped.price.usd_per_unit
+    counts = item.effective_at.does_not_exist() | (item.effective_at <= at)
     return Write.update(
         item(*keys.PRICE(asset_id=asset_id)),
         *_next(asset_id, price, jumped.source, jumped.as_of, at, at + NOTICE),
-        when=(item.jumped_price == price) & (item.jumped_as_of == jumped.as_of) & (item.effective_at <= at),
+        when=(item.jumped_price == price) & (item.jumped_as_of == jumped.as_of) & counts,
         otherwise=NothingToConfirm(f"${jumped.price} waits no more, or another price is about to count", id=asset_id),
     )
 

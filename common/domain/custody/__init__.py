@@ -19,5 +19,5 @@ key sends it later.
 
     model      what these are, what may follow what, and which outputs an outgoing spends
     store      their items and writes
-    sending    what the sender does with an outgoing
+    service    what the sender does with an outgoing
 """

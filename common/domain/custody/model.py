@@ -10,8 +10,8 @@ from enum import StrEnum
 from uuid import UUID
 
 from common import keys
+from common.custody import Address, Draft, Output, Snapshot, User
 from common.errors import Conflict, NotFound
-from common.gateways.custody import Address, Draft, Output, Snapshot, User
 from common.idempotency import derived_id, derived_uuid, id_of
 from common.money import EXACT, Quantity
 

@@ -17,6 +17,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from common import keys
+from common.custody import Address, Draft, Output, Snapshot, User
 from common.domain import timeline, work
 from common.domain.custody.model import (
     DISPOSITIONS,
@@ -33,7 +34,6 @@ from common.domain.custody.model import (
 )
 from common.domain.timeline import TimelineEvent
 from common.errors import Refusal
-from common.gateways.custody import Address, Draft, Output, Snapshot, User
 from common.money import Quantity
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.table import Table

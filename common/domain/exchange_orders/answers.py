@@ -23,6 +23,15 @@ class NotBelieved(Exception):
         self.why = why
 
 
+class NotWritten(Exception):
+    """What has become of an order of ours can not be written down, and that would fail again for ever: its hold is not
+    there, its account is another's, an amount has no room. `fill` is what the exchange tells, if it was filled."""
+
+    def __init__(self, why: str, fill: Fill | None = None) -> None:
+        super().__init__(why)
+        self.why, self.fill = f"what has become of it can not be written down: {why}", fill
+
+
 @dataclass(frozen=True)
 class Answers:
     """What the exchange answers when it is asked about an order."""

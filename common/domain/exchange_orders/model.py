@@ -25,6 +25,7 @@ BPS = Decimal(10_000)
 # Why an order is LOST, or NEVER, in words that a customer may read.
 FORGOTTEN = "the exchange does not know the order any more"
 NOT_EXECUTED = "nothing of it was executed"
+ROUNDED_MAX = Decimal("0.00000001")  # of coins, between what the exchange says and what operators write down for it
 BY_EVIDENCE = "BY_EVIDENCE"  # in place of the exchange's word for where an order stands
 
 
@@ -61,10 +62,10 @@ TRANSITIONS: dict[Status, set[Status]] = {
     Status.SENT: {Status.OPEN, Status.REFUSED, Status.NEVER},
     Status.OPEN: {Status.FINAL, Status.LOST},
     Status.FINAL: set(),
-    Status.REFUSED: {Status.TURNED_UP},
+    Status.REFUSED: set(),
     Status.NEVER: {Status.ABSENT, Status.TURNED_UP},
     Status.LOST: {Status.ABSENT, Status.TURNED_UP},
-    Status.ABSENT: {Status.TURNED_UP},
+    Status.ABSENT: set(),
     Status.TURNED_UP: {Status.DEALT_WITH},
     Status.DEALT_WITH: set(),
 }
@@ -106,7 +107,8 @@ class Fill:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What two operators say became of an order. It decides where the exchange gives no answer that can be believed."""
+    """What two operators say became of an order. It decides where the exchange gives no answer that can be believed and
+    written down."""
 
     executed: Quantity
     gross: Money
@@ -114,10 +116,11 @@ class Evidence:
     reference: str  # a statement's number, a letter: what it is taken from
     operators: str
     at: datetime
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)
 
     @property
     def fill(self) -> Fill:
-        return Fill(BY_EVIDENCE, self.executed, self.gross, self.fee, by=self.operators)
+        return Fill(BY_EVIDENCE, self.executed, self.gross, self.fee, self.fees_elsewhere, by=self.operators)
 
     def __str__(self) -> str:
         return f"{self.executed} executed, as {self.operators} say by {self.reference}"
@@ -188,10 +191,18 @@ def is_decidable_by_evidence(order: ExchangeOrder) -> bool:
     return order.status in (Status.SENT, Status.OPEN, Status.NEVER, Status.LOST)
 
 
-def doubt(order: ExchangeOrder, told: Fill) -> str | None:
+def is_given_up_for_good(order: ExchangeOrder) -> bool:
+    """Was its parent told that the exchange does not have it, with no look to come?"""
+    return order.status in (Status.REFUSED, Status.ABSENT)
+
+
+def doubt(order: ExchangeOrder, told: Fill, *, by_operators: bool = False) -> str | None:
     """Why an order of ours can not have been filled so; None when it can: not for more than was asked, nor for more or
     less than its bounds, nor for a fee beyond them. What was not executed has neither a price nor a fee. A fee in a
-    third asset is believed: nobody here knows its price."""
+    third asset is believed: nobody here knows its price.
+
+    The band is for what the exchange alone tells. Two operators have looked, and the market may have gone further: what
+    they say keeps the order's limit, and is not for nothing."""
     executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
     if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
         return "it tells a fee in something that is no asset"
@@ -201,7 +212,10 @@ def doubt(order: ExchangeOrder, told: Fill) -> str | None:
         free = told.gross == ZERO and told.fee == ZERO and not any(told.fees_elsewhere.values())
         return None if free else f"it tells ${told.gross} and a fee for nothing executed"
     low, high = (EXACT.multiply(edge.usd_per_unit, executed) for edge in (bounds.lowest, bounds.highest))
-    if not low - CENT <= gross <= high + CENT:
+    above, below = gross >= low - CENT, gross <= high + CENT
+    if not (below if order.buys else above):
+        return f"it tells ${told.gross} for {told.executed}, and its limit is ${order.limit_price} a unit"
+    if not (above and below) and not (by_operators and gross):
         return f"it tells ${told.gross} for {told.executed}, and ${bounds.lowest} to ${bounds.highest} a unit can be"
     share = bounds.fee_max_bps / BPS
     if abs(told.fee.usd) > EXACT.multiply(gross, share) + CENT:
@@ -213,6 +227,28 @@ def doubt(order: ExchangeOrder, told: Fill) -> str | None:
 
 
 _ASSET = re.compile(r"[A-Za-z0-9._-]{1,20}")
+
+
+def is_rounded(given: Fill, told: Fill) -> bool:
+    """Is what operators have given the same as what the exchange tells, to a cent and ROUNDED_MAX of coins?"""
+    assets = {*given.fees_elsewhere, *told.fees_elsewhere}
+    coins = [(given.executed.amount, told.executed.amount)]
+    coins += [(given.fees_elsewhere.get(a, Decimal(0)), told.fees_elsewhere.get(a, Decimal(0))) for a in assets]
+    dollars = [(given.gross.usd, told.gross.usd), (given.fee.usd, told.fee.usd)]
+    return all(
+        abs(EXACT.subtract(a, b)) <= most for pairs, most in ((coins, ROUNDED_MAX), (dollars, CENT)) for a, b in pairs
+    )
+
+
+def fees_text(fees: Mapping[str, Decimal]) -> str:
+    """Fees in coins as they are kept and shown, by asset: `0.0002 BNB, 0.001 SOL`."""
+    return ", ".join(f"{plain(amount)} {asset_id}" for asset_id, amount in sorted(fees.items()))
+
+
+def fees_of(text: str) -> dict[str, Decimal]:
+    """The fees that `fees_text` has written."""
+    told = (fee.split(" ") for fee in text.split(", ") if fee)
+    return {asset_id: Decimal(amount) for amount, asset_id in told}
 
 
 class Miss(StrEnum):

@@ -8,7 +8,15 @@ from datetime import datetime
 from typing import Protocol
 
 from common.domain.exchange_orders import store
-from common.domain.exchange_orders.answers import Answers, NotBelieved, contradiction, fill, id_told, not_believed
+from common.domain.exchange_orders.answers import (
+    Answers,
+    NotBelieved,
+    NotWritten,
+    contradiction,
+    fill,
+    id_told,
+    not_believed,
+)
 from common.domain.exchange_orders.model import (
     FEE_MAX_BPS,
     FORGOTTEN,
@@ -25,10 +33,13 @@ from common.domain.exchange_orders.model import (
     Miss,
     Status,
     doubt,
+    is_given_up_for_good,
+    is_rounded,
     miss,
 )
+from common.domain.exchange_orders.moves import Moves, count_turned_up
 from common.domain.exchange_orders.store import ExchangeOrderTaken
-from common.errors import NotFound, Refusal, Unavailable
+from common.errors import Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
     Exchange,
@@ -41,17 +52,14 @@ from common.gateways.exchange import (
     Ticket,
     client_order_id,
 )
-from common.log import count, log
+from common.log import log
 from common.market import MarketRules
 from common.money import Price, Quantity
 from common.table.table import Table
 from common.table.transaction import Write
 
+NOT_PLACED = "the desk could not place the order; nothing was charged"
 Commit = Callable[[Sequence[Write]], None]
-
-
-class ExchangeOrderNotFound(NotFound):
-    """An order has no exchange order where it should have one."""
 
 
 class ParentOrder(Protocol):
@@ -110,6 +118,10 @@ class ExchangeOrders:
     def answers(self) -> Answers:
         return Answers(self.exchange)
 
+    @property
+    def moves(self) -> Moves:
+        return Moves(self.table, self.now)
+
     def rules(self, asset_id: str) -> MarketRules:
         """May be minutes old. Raises MarketUnknown, ExchangeUnavailable."""
         return self.exchange().rules(asset_id)
@@ -135,10 +147,7 @@ class ExchangeOrders:
 
     def existing(self, order_id: str, number: int) -> ExchangeOrder:
         """Raises ExchangeOrderNotFound."""
-        found = store.find(self.table, order_id, number)
-        if found is None:
-            raise ExchangeOrderNotFound(f"its exchange order {number} is missing", id=order_id)
-        return found
+        return self.moves.existing(order_id, number)
 
     def place(self, order: ExchangeOrder, parent: ParentOrder, intent: Sequence[Write]) -> ExchangeOrder:
         """Write the intent and the order, then ask the exchange, once. The order as it is then: OPEN, REFUSED, or still
@@ -185,7 +194,7 @@ class ExchangeOrders:
             never = self._given_up(order, Status.NEVER, "the exchange never had the order")
             return self._give_up(order, parent, never, parent.on_never)
         if missed is Miss.FIRST:
-            self._moved(order, [store.miss(order, asked_at)])
+            self.moves.write(order, [store.miss(order, asked_at)])
         raise ExchangeOrderUnresolved("the exchange may still come to know the order", id=order.order_id)
 
     def poll(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
@@ -227,7 +236,7 @@ class ExchangeOrders:
 
         def found(seen: OrderReport) -> ExchangeOrder:
             if not seen.final:
-                self._claimed(replace(order, exchange_order_id=seen.exchange_order_id), [])
+                self.moves.claim(replace(order, exchange_order_id=seen.exchange_order_id), [])
                 self.answers.cancel(order, seen)
             if order.status is Status.TURNED_UP:
                 return self._still_turned_up(order, parent)
@@ -248,13 +257,20 @@ class ExchangeOrders:
     def _asked(
         self, order: ExchangeOrder, parent: ParentOrder, then: Callable[[OrderReport], ExchangeOrder]
     ) -> ExchangeOrder:
-        """What `then` makes of what the exchange says of the order. Where that can not be believed, it says nothing, or
-        goes on with what it was to end, evidence decides; without any, what is not believed is a person's to look at,
-        and changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable, and what `then` does."""
+        """What `then` makes of what the exchange says of the order. Where that can not be believed or written down, it
+        says nothing, or goes on with what it was to end, evidence decides; without any, what is not believed or not
+        written is a person's to look at, and changes nothing. Raises ExchangeOrderUnknown, ExchangeUnavailable, and
+        what `then` does."""
         seen, evidence = None, order.deciding_evidence
         try:
             seen = self.answers.report(order)
             return then(seen)
+        except NotWritten as no:
+            if evidence is None or no.fill is None:
+                return self._stopped(order, parent, no.why)
+            if not is_rounded(evidence.fill, no.fill):
+                return self._stopped(order, parent, f"{no.why}; and {evidence}: that is more than rounding")
+            return self._decided(order, parent, evidence)
         except (NotBelieved, ExchangeOrderUnknown, ExchangeUnavailable, ExchangeOrderNotFilled) as trouble:
             if evidence is not None and _is_no_answer(order, seen, trouble, self.now()):
                 return self._decided(order, parent, evidence)
@@ -266,19 +282,22 @@ class ExchangeOrders:
         """What evidence makes of the order. What it says of one that was given up is the desk's: its hold is gone."""
         executed, told = bool(evidence.executed.amount), str(evidence)
         log.warning("decided by evidence", extra={"order_id": order.order_id, "evidence": told})
-        why = doubt(order, evidence.fill)
+        why = doubt(order, evidence.fill, by_operators=True)
         if why is not None:
             return self._stopped(order, parent, f"what {evidence.operators} say of it is not believed: {why}")
         match order.status:
             case Status.SENT if executed:  # the poll that follows writes down the fill
                 opened = replace(order, status=Status.OPEN, updated_at=self.now())
-                return self._moved(opened, [*parent.on_accepted(opened), store.accept(opened)])
+                return self.moves.write(opened, [*parent.on_accepted(opened), store.accept(opened)])
             case Status.SENT:
                 never = self._given_up(order, Status.NEVER, NOT_EXECUTED)
                 return self._give_up(order, parent, never, parent.on_never)
             case Status.OPEN if executed:
                 self.answers.cancel_rest(order, order.exchange_order_id)
-                return self._final(order, parent, evidence.fill)
+                try:
+                    return self._final(order, parent, evidence.fill)
+                except NotWritten as no:
+                    return self._stopped(order, parent, no.why)
             case Status.OPEN:
                 self.answers.cancel_rest(order, order.exchange_order_id)
                 lost = self._given_up(order, Status.LOST, NOT_EXECUTED)
@@ -301,36 +320,39 @@ class ExchangeOrders:
     def _accepted(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str) -> ExchangeOrder:
         """Raises NotBelieved: the exchange's order is another one of ours."""
         opened = replace(order, status=Status.OPEN, exchange_order_id=exchange_order_id, updated_at=self.now())
-        now = self._claimed(opened, [*parent.on_accepted(opened), store.accept(opened)])
-        if now.status in (Status.REFUSED, Status.NEVER, Status.ABSENT):  # its parent was told that it is not there
+        now = self.moves.claim(opened, [*parent.on_accepted(opened), store.accept(opened)])
+        if now.status is Status.NEVER:  # its parent was told that it is not there, and waits for the last look
             now = self._turned_up(now, parent, exchange_order_id)
-        elif now.exchange_order_id in (None, exchange_order_id):  # None: evidence has opened it
-            return now
-        else:  # somebody has found another one by our id
-            _count_turned_up(now, exchange_order_id)
+        elif not is_given_up_for_good(now) and now.exchange_order_id in (None, exchange_order_id):
+            return now  # None: evidence has opened it
+        else:  # or it is another one, which somebody has found by our id
+            self.moves.stray(now, exchange_order_id)
         self.answers.cancel_rest(now, exchange_order_id)
+        if now.status is Status.REFUSED:  # in the exchange's words, which may be about the desk's account
+            return replace(now, reason=NOT_PLACED)
         return now
 
     def _final(
         self, order: ExchangeOrder, parent: ParentOrder, fill: Fill, exchange_order_id: str | None = None
     ) -> ExchangeOrder:
-        """`exchange_order_id`: how the exchange names it, if it does. Raises NotBelieved: it is another one of ours."""
+        """`exchange_order_id`: how the exchange names it, if it does. Raises NotBelieved: it is another one of ours;
+        NotWritten."""
         named = replace(order, exchange_order_id=order.exchange_order_id or exchange_order_id)
         claim = [] if named == order else [store.claim(named)]
-
-        def end() -> ExchangeOrder:
-            at = self.now()
+        at = self.now()
+        try:
             end = store.end(named, fill, at)
-            try:
-                parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
-            except ExchangeOrderMoved:
-                log.info("ended meanwhile", extra={"order_id": order.order_id})
-                return self.existing(order.order_id, order.number)
-            except ExchangeOrderTaken as taken:
-                raise not_believed(named, taken.detail) from taken
-            return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
-
-        return self._written(order, parent, end)
+            parent.on_final(order, fill, at, lambda writes: self.table.write(*claim, *writes, end))
+        except ExchangeOrderMoved:
+            log.info("ended meanwhile", extra={"order_id": order.order_id})
+            return self.moves.seen(self.existing(order.order_id, order.number), named.exchange_order_id)
+        except ExchangeOrderTaken as taken:
+            raise not_believed(named, taken.detail) from taken
+        except Unavailable:
+            raise
+        except (Refusal, ArithmeticError) as no:
+            raise _not_written(order, no, fill) from no
+        return replace(named, status=Status.FINAL, state=fill.state, resolved_at=at, updated_at=at)
 
     def _give_up(
         self,
@@ -339,26 +361,19 @@ class ExchangeOrders:
         after: ExchangeOrder,
         means: Callable[[ExchangeOrder], Sequence[Write]],
     ) -> ExchangeOrder:
-        return self._written(order, parent, lambda: self._moved(after, [*means(after), store.give_up(after)]))
-
-    def _written(self, order: ExchangeOrder, parent: ParentOrder, write: Callable[[], ExchangeOrder]) -> ExchangeOrder:
-        """What can not be written down (its hold is not there, its account is another's, an amount has no room) would
-        fail again for ever: a person must look."""
         try:
-            return write()
+            return self.moves.write(after, [*means(after), store.give_up(after)])
         except Unavailable:
             raise
         except (Refusal, ArithmeticError) as no:
-            why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
-            log.error("not written", extra={"order_id": order.order_id, "why": why})
-            return self._stopped(order, parent, f"what has become of it can not be written down: {why}")
+            return self._stopped(order, parent, _not_written(order, no).why)
 
     def _stopped(self, order: ExchangeOrder, parent: ParentOrder, why: str) -> ExchangeOrder:
-        return self._moved(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
+        return self.moves.write(order, parent.on_stopped(replace(order, updated_at=self.now()), why))
 
     def _absent(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         absent = replace(order, status=Status.ABSENT, updated_at=self.now())
-        return self._moved(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
+        return self.moves.write(absent, [*parent.on_absent(absent), store.follow_up(order, absent)])
 
     def _given_up(self, order: ExchangeOrder, status: Status, reason: str) -> ExchangeOrder:
         at = self.now()
@@ -366,31 +381,17 @@ class ExchangeOrders:
 
     def _turned_up(self, order: ExchangeOrder, parent: ParentOrder, exchange_order_id: str | None) -> ExchangeOrder:
         """`exchange_order_id` is None where only evidence knows of it."""
-        _count_turned_up(order, exchange_order_id)
         after = replace(order, status=Status.TURNED_UP, exchange_order_id=exchange_order_id, updated_at=self.now())
         writes = [*parent.on_turned_up(after), store.follow_up(order, after)]
-        return self._moved(after, writes) if exchange_order_id is None else self._claimed(after, writes)
-
-    def _claimed(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move by which the exchange's order becomes ours. Raises NotBelieved: it is another one of ours."""
-        try:
-            return self._moved(after, [store.claim(after), *writes])
-        except ExchangeOrderTaken as taken:
-            raise not_believed(after, taken.detail) from taken
+        now = self.moves.write(after, writes) if exchange_order_id is None else self.moves.claim(after, writes)
+        if now is after:
+            count_turned_up(order, exchange_order_id)
+        return self.moves.seen(now, exchange_order_id)
 
     def _still_turned_up(self, order: ExchangeOrder, parent: ParentOrder) -> ExchangeOrder:
         """A redrive took it off the operators' list: it goes back there."""
         again = replace(order, updated_at=self.now())
-        return self._moved(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
-
-    def _moved(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move to `after`; the order as it is then, whoever has moved it."""
-        try:
-            self.table.write(*writes)
-        except ExchangeOrderMoved:
-            log.info("moved meanwhile", extra={"order_id": after.order_id})
-            return self.existing(after.order_id, after.number)
-        return after
+        return self.moves.write(again, [*parent.on_turned_up(again), store.still_turned_up(again)])
 
 
 def _is_no_answer(order: ExchangeOrder, seen: OrderReport | None, trouble: Exception, now: datetime) -> bool:
@@ -404,13 +405,14 @@ def _is_no_answer(order: ExchangeOrder, seen: OrderReport | None, trouble: Excep
     return (seen is None or not seen.final) and order.should_have_ended(now)
 
 
+def _not_written(order: ExchangeOrder, no: Refusal | ArithmeticError, fill: Fill | None = None) -> NotWritten:
+    why = no.detail if isinstance(no, Refusal) else f"{type(no).__name__} in its amounts"
+    log.error("not written", extra={"order_id": order.order_id, "why": why})
+    return NotWritten(why, fill)
+
+
 def _shown_to_customers(no: ExchangeRefused | MarketUnknown) -> str:
     """The exchange's own words, unless they are about the desk's account: those are for operators, in the story."""
     if isinstance(no, ExchangeRefused) and no.ours:
-        return "the desk could not place the order; nothing was charged"
+        return NOT_PLACED
     return no.detail
-
-
-def _count_turned_up(order: ExchangeOrder, exchange_order_id: str | None) -> None:
-    count("OrdersTurnedUp")
-    log.error("an order turned up", extra={"order_id": order.order_id, "exchange_order_id": exchange_order_id})

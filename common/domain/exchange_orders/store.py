@@ -22,10 +22,12 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderMoved,
     Fill,
     Status,
+    fees_of,
+    fees_text,
     is_decidable_by_evidence,
 )
 from common.errors import Refusal
-from common.money import Money, Price, Quantity, plain
+from common.money import Money, Price, Quantity
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Table
@@ -56,6 +58,7 @@ class ExchangeOrderItem(Item, discriminator=keys.EXCHANGE_ORDER.entity):
     evidence_executed = DecimalAttribute(null=True)
     evidence_gross = DecimalAttribute(null=True)
     evidence_fee = DecimalAttribute(null=True)
+    evidence_fees_elsewhere = UnicodeAttribute(null=True)
     evidence_reference = UnicodeAttribute(null=True)
     evidence_operators = UnicodeAttribute(null=True)
     evidence_at = InstantAttribute(null=True)
@@ -135,6 +138,7 @@ def evidence(order: ExchangeOrder, given: Evidence) -> Write:
         item.evidence_executed.set(given.executed.amount),
         item.evidence_gross.set(given.gross.usd),
         item.evidence_fee.set(given.fee.usd),
+        item.evidence_fees_elsewhere.set(fees_text(given.fees_elsewhere)),
         item.evidence_reference.set(given.reference),
         item.evidence_operators.set(given.operators),
         item.evidence_at.set(given.at),
@@ -166,7 +170,7 @@ def give_up(order: ExchangeOrder) -> Write:
 
 def end(order: ExchangeOrder, fill: Fill, at: datetime) -> Write:
     """The exchange has ended it: it is FINAL, and this is what it has come to."""
-    elsewhere = ", ".join(f"{plain(v)} {k}" for k, v in sorted(fill.fees_elsewhere.items()))
+    elsewhere = fees_text(fill.fees_elsewhere)
     filled = _Filled(fill.state, fill.executed.amount, fill.gross.usd, fill.fee.usd, elsewhere)
     ended = replace(order, status=Status.FINAL, updated_at=at)
     return _move(Status.OPEN, ended, exchange_order_id=order.exchange_order_id, filled=filled)
@@ -289,6 +293,7 @@ def _evidence_of(item: ExchangeOrderItem) -> Evidence | None:
         item.evidence_reference,
         item.evidence_operators,
         item.evidence_at,
+        fees_of(item.evidence_fees_elsewhere or ""),
     )
 
 

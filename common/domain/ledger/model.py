@@ -16,8 +16,11 @@ from enum import StrEnum
 
 from common.errors import Conflict, NotFound
 from common.money import EXACT, FRACTION_DIGITS_MAX, ROUNDING, ZERO, Money, Price, Quantity, plain
+from common.owner import Ownership
 
 USD = "USD"  # the asset id under which the journal keeps deposits and withdrawals
+ASSETS_MOVED_MAX = 90  # in one transaction, which has 100 writes
+SUBS_MAX = 50  # that have had an account: a filter compares with 100 values at most
 SHARE_STEP = Decimal("0.01")  # of a percent
 
 
@@ -35,6 +38,10 @@ class InsufficientFunds(Conflict):
 
 class InsufficientAsset(Conflict):
     """The free quantity of an asset is below what was asked of it."""
+
+
+class AccountMoved(Conflict):
+    """The account is not as it was read any more, or something of it is held by now: look at it again."""
 
 
 class HoldMissing(Conflict):
@@ -97,6 +104,34 @@ class Holding:
         if sold == self.whole:
             return self.cost_basis
         return min(self.cost_basis, self.cost_basis.share(sold.amount, self.whole.amount))
+
+
+@dataclass(frozen=True)
+class Account:
+    """Everything that one account has, and whose it is."""
+
+    ownership: Ownership
+    balance: Balance
+    holdings: Sequence[Holding]
+
+    @property
+    def held(self) -> str:
+        """What is reserved of it, in words; empty where nothing is."""
+        dollars = [f"${self.balance.held}"] if self.balance.held != ZERO else []
+        return ", ".join(dollars + [str(h.held_quantity) for h in self.holdings if h.held_quantity.amount])
+
+    def why_it_stays(self) -> str | None:
+        """Why the account can not be moved to another login now, and what to do; None if it can."""
+        if self.held:
+            return f"{self.held} of it are held: its open orders, purchases and payouts have to end first"
+        if len(self.holdings) > ASSETS_MOVED_MAX:
+            return (
+                f"it has {len(self.holdings)} assets, and {ASSETS_MOVED_MAX} can be moved at once: "
+                "those who maintain the desk have to move it"
+            )
+        if len(self.ownership.subs) > SUBS_MAX:
+            return f"{len(self.ownership.subs)} logins have had it: those who maintain the desk have to look at it"
+        return None
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
-from pynamodb.attributes import UnicodeAttribute
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
@@ -30,7 +30,9 @@ from common import keys
 from common.clock import text
 from common.domain.ledger.model import (
     USD,
+    Account,
     AccountExists,
+    AccountMoved,
     AccountNotFound,
     AssetTransaction,
     Balance,
@@ -43,7 +45,7 @@ from common.domain.ledger.model import (
 )
 from common.errors import Refusal
 from common.money import ZERO, Money, Price, Quantity
-from common.owner import Owner
+from common.owner import Owner, Ownership
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
@@ -55,6 +57,7 @@ NEVER_READ = Decimal(-1)  # a `total_sold` that no holding has: the write must f
 
 class BalanceItem(Item, discriminator=keys.BALANCE.entity):
     sub = UnicodeAttribute()
+    former_subs = JSONAttribute(null=True)  # of an account that was moved to another login
     current_balance = DecimalAttribute()
     held_balance = DecimalAttribute()
 
@@ -216,18 +219,26 @@ def balance(table: Table, owner: Owner) -> Balance:
     return _owned(item, owner)
 
 
-def owner(table: Table, username: str) -> Owner:
+def ownership(table: Table, username: str) -> Ownership:
     """Whose balance it is that has this username: for operators. Raises AccountNotFound."""
     item = table.get(BalanceItem, keys.BALANCE(username=username), consistent=True)
-    if item is None:
+    if item is None or item.sub is None:
         raise AccountNotFound(f"there is no account {username}")
-    return Owner(username, item.sub)
+    return _ownership(item)
+
+
+def _ownership(item: BalanceItem) -> Ownership:
+    return Ownership(Owner(item.PK, item.sub), tuple(item.former_subs or ()))
 
 
 def _owned(item: BalanceItem | None, owner: Owner) -> Balance:
     if item is None or item.sub != owner.sub:
         raise AccountNotFound("you have no account yet: POST /users opens one")
-    return Balance(owner.username, Money(item.current_balance), Money(item.held_balance), item.updated_at)
+    return _balance(item)
+
+
+def _balance(item: BalanceItem) -> Balance:
+    return Balance(item.PK, Money(item.current_balance), Money(item.held_balance), item.updated_at)
 
 
 # Assets
@@ -445,14 +456,69 @@ def holding(table: Table, owner: Owner, asset_id: str) -> Holding | None:
     return _holding(item) if item is not None and item.sub == owner.sub else None
 
 
-def account(table: Table, owner: Owner, *, consistent: bool = False) -> tuple[Balance, list[Holding]]:
-    """The USD balance and every holding, by asset, in one request for a dozen assets. Raises AccountNotFound."""
+def account(table: Table, owner: Owner) -> tuple[Balance, list[Holding]]:
+    """The USD balance and every holding, by asset, in one request for a dozen assets; a moment old. Raises
+    AccountNotFound."""
+    usd, assets = _items(table, owner.username, consistent=False)
+    return _owned(usd, owner), [_holding(item) for item in assets if item.sub == owner.sub]
+
+
+def account_of(table: Table, username: str) -> Account:
+    """As `find`. Raises AccountNotFound."""
+    account = find(table, username)
+    if account is None:
+        raise AccountNotFound(f"there is no account {username}")
+    return account
+
+
+def find(table: Table, username: str) -> Account | None:
+    """All of the account that has this username, as of now, whoever has it: not for customers."""
+    usd, assets = _items(table, username, consistent=True)
+    if usd is None or usd.sub is None:
+        return None
+    whose = _ownership(usd)
+    return Account(whose, _balance(usd), [_holding(item) for item in assets if item.sub == whose.owner.sub])
+
+
+def _items(table: Table, username: str, *, consistent: bool) -> tuple[BalanceItem | None, list[AssetBalanceItem]]:
     # ASSET#… < BALANCE, and nothing else of a user lies between them.
     between = Item.SK.between(keys.ASSET_BALANCE.prefix, keys.BALANCE.sk)
-    query = Query(partition(owner.username) & between, consistent=consistent)
-    items = list(table.all(Item, query))
-    usd = next((i for i in items if isinstance(i, BalanceItem)), None)
-    return _owned(usd, owner), [_holding(i) for i in items if isinstance(i, AssetBalanceItem) and i.sub == owner.sub]
+    items = list(table.all(Item, Query(partition(username) & between, consistent=consistent)))
+    usd = next((item for item in items if isinstance(item, BalanceItem)), None)
+    return usd, [item for item in items if isinstance(item, AssetBalanceItem)]
+
+
+def move(account: Account, sub: str, at: datetime) -> list[Write]:
+    """The balance and every holding of an account, of which nothing is held, become those of another login.
+
+    Each is refused with AccountMoved where it is not as it was read. A holding that is opened meanwhile costs dollars,
+    so the balance shows it."""
+    after = account.ownership.moved_to(sub)
+    refusal = AccountMoved("others have moved the account; look at it again", id=after.username)
+    writes = [_move_balance(account, after, at), *(_move_asset(account, asset, sub, at) for asset in account.holdings)]
+    return [write.refused_with(refusal) for write in writes]
+
+
+def _move_balance(account: Account, after: Ownership, at: datetime) -> Write:
+    item, was = BalanceItem, account.balance
+    as_read = (item.updated_at == was.updated_at) & (item.current_balance == was.current.usd)
+    return Write.update(
+        item(*keys.BALANCE(username=after.username)),
+        item.sub.set(after.owner.sub),
+        item.former_subs.set(list(after.former_subs)),
+        item.updated_at.set(at),
+        when=(item.sub == account.ownership.owner.sub) & as_read & (item.held_balance == Decimal(0)),
+    )
+
+
+def _move_asset(account: Account, was: Holding, sub: str, at: datetime) -> Write:
+    item, owner = AssetBalanceItem, account.ownership.owner
+    return Write.update(
+        item(*_asset_balance(owner, was.asset_id)),
+        item.sub.set(sub),
+        item.updated_at.set(at),
+        when=(item.sub == owner.sub) & (item.updated_at == was.updated_at) & (item.held_quantity == Decimal(0)),
+    )
 
 
 def _holding(item: AssetBalanceItem) -> Holding:
@@ -548,16 +614,17 @@ def history(
 
 
 def lines(
-    table: Table, owner: Owner, asset_id: str, since: datetime | None = None, until: datetime | None = None
+    table: Table, whose: Owner | Ownership, asset_id: str, since: datetime | None = None, until: datetime | None = None
 ) -> Iterator[AssetTransaction]:
-    """Every line of one asset, oldest first, as of now: for rebuilding and statements."""
-    query = _journal(owner, asset_id, since, until, consistent=True)
+    """Every line of one asset, oldest first, as of now: the owner's own for statements, all of an account's for
+    rebuilding."""
+    query = _journal(whose, asset_id, since, until, consistent=True)
     return map(_line, table.all(AssetTransactionItem, query))
 
 
 def page_of_lines(
     table: Table,
-    owner: Owner,
+    whose: Ownership,
     asset_id: str,
     since: datetime | None = None,
     until: datetime | None = None,
@@ -565,12 +632,12 @@ def page_of_lines(
     after: Position | None = None,
 ) -> Page[AssetTransaction]:
     """What one request reads of these lines, at most a megabyte. Raises UnreadableLine."""
-    query = _journal(owner, asset_id, since, until, consistent=True)
+    query = _journal(whose, asset_id, since, until, consistent=True)
     return table.page(AssetTransactionItem, query, after=after).of(_line)
 
 
 def _journal(
-    owner: Owner,
+    whose: Owner | Ownership,
     asset_id: str,
     since: datetime | None,
     until: datetime | None,
@@ -578,12 +645,13 @@ def _journal(
     newest_first: bool = False,
     consistent: bool = False,
 ) -> Query:
-    item = AssetTransactionItem
-    where = partition(keys.ASSET_TRANSACTION.partition(username=owner.username, asset_id=asset_id))
+    item, subs = AssetTransactionItem, whose.subs
+    where = partition(keys.ASSET_TRANSACTION.partition(username=whose.username, asset_id=asset_id))
     if since is not None or until is not None:
         first, last = text(since) if since else "0", text(until) if until else ":"  # ":" follows "9"
         where &= item.SK.between(first, max(first, last))  # a span that ends before it begins is empty
-    return Query(where, only=item.sub == owner.sub, newest_first=newest_first, consistent=consistent)
+    only: Condition = item.sub == subs[0] if len(subs) == 1 else item.sub.is_in(*subs)
+    return Query(where, only=only, newest_first=newest_first, consistent=consistent)
 
 
 def _line(item: AssetTransactionItem) -> AssetTransaction:

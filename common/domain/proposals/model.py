@@ -74,7 +74,7 @@ class Proposal:
     def why_not_confirmed(self, by: str) -> Refusal | None:
         """Why this operator can not confirm it; None if he can."""
         if self.status is not Status.PROPOSED:
-            return decided(self)
+            return too_late(self)
         if self.proposed_by == by:
             return OwnProposal(f"{by} has proposed it: another operator confirms it", id=self.id)
         return None
@@ -85,6 +85,6 @@ def proposal_id_of(command: str, subject: str, terms: Terms, reference: str | No
     return derived_id(keys.PROPOSAL, command, subject, *told, f"reference={reference or ''}")
 
 
-def decided(proposal: Proposal) -> Refusal:
-    """The refusal of one that is decided already."""
+def too_late(proposal: Proposal) -> Refusal:
+    """The refusal of what is asked of a proposal after its decision."""
     return ProposalDecided(f"it was {proposal.status.lower()} by {proposal.decided_by} already", id=proposal.id)

@@ -9,7 +9,7 @@ from pynamodb.expressions.condition import Condition
 
 from common import keys
 from common.domain import work
-from common.domain.proposals.model import Proposal, ProposalNotFound, Status, decided
+from common.domain.proposals.model import Proposal, ProposalNotFound, Status, too_late
 from common.errors import Refusal
 from common.table.items import InstantAttribute, RawItem
 from common.table.table import Table
@@ -77,14 +77,14 @@ def confirm(confirmed: Proposal) -> Write:
     by = confirmed.decided_by
 
     def why(now: Proposal) -> Refusal:
-        return now.why_not_confirmed(by) or decided(now)
+        return now.why_not_confirmed(by) or too_late(now)
 
     return _decide(confirmed, _OPEN & (ProposalItem.proposed_by != by), why)
 
 
 def dismiss(dismissed: Proposal) -> Write:
     """Refused with ProposalDecided."""
-    return _decide(dismissed, _OPEN, decided)
+    return _decide(dismissed, _OPEN, too_late)
 
 
 def _decide(after: Proposal, rule: Condition, refusal: Callable[[Proposal], Refusal]) -> Write:

@@ -37,8 +37,8 @@ from functools import partial
 from typing import Any, Literal
 
 from common.clock import now
+from common.custody import Address
 from common.errors import Refusal
-from common.gateways.custody import Address
 from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, not_believed
 from common.gateways.exchange.ccxt_wire import (
     NOT_LET_IN,

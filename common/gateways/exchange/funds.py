@@ -14,8 +14,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
+from common.custody import Address
 from common.errors import NotFound, Unavailable
-from common.gateways.custody import Address
 from common.money import Quantity
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from common import keys
 from common.domain import work
-from common.domain.custody.sending import OutgoingTransfers
+from common.domain.custody.service import OutgoingTransfers
 from common.errors import Refusal
 from common.log import log
 from common.table.table import Table

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
@@ -15,8 +15,8 @@ from common.domain.catalogue.model import (
     FILL_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
+    PRICE_AGE_MAX_SECONDS,
     SLIPPAGE_MAX_BPS,
-    Asset,
     Execution,
     Listing,
 )
@@ -53,35 +53,47 @@ Day = Annotated[
 
 
 class AssetRequest(OperatorAct):
-    """The rules of an asset, all of them."""
+    """The rules of an asset. What is left out stays as it is; a new asset needs the rules that have no default."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")]
-    precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True, description="decimals of a quantity")]
-    min_notional: Dollars
-    max_notional: Dollars
-    execution: Execution = Execution.INSTANT
-    active: Annotated[
-        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is traded")
-    ] = None
-    price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
-    price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
-    estimate_band_bps: Annotated[
-        int, Field(ge=1, le=5_000, strict=True, description="how far an estimate may be from the price")
-    ] = ESTIMATE_BAND_BPS
-    slippage_max_bps: Annotated[
-        int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
-    ] = SLIPPAGE_MAX_BPS
-    fill_band_bps: Annotated[
-        int,
-        Field(ge=1, le=5_000, strict=True, description="how much better than the price a fill may be and is believed"),
-    ] = FILL_BAND_BPS
-    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
-    pool_deadline_seconds: Annotated[
-        int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
-    ] = POOL_DEADLINE_SECONDS
-    pool_top_up: Annotated[
-        bool, Field(strict=True, description="then the desk adds what is missing, instead of giving the dollars back")
-    ] = False
+    name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")] | None = None
+    precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True)] | None = Field(
+        default=None, description="decimals of a quantity"
+    )
+    min_notional: Dollars | None = None
+    max_notional: Dollars | None = None
+    execution: Execution | None = Field(default=None, description=f"of a new asset {Execution.INSTANT}")
+    active: Annotated[bool, Field(strict=True)] | None = Field(default=None, description="a new one is traded")
+    price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")] | None = None
+    price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] | None = Field(
+        default=None, description=f"of a new asset {PRICE_AGE_MAX_SECONDS}"
+    )
+    estimate_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
+        default=None, description=f"how far an estimate may be from the price; of a new asset {ESTIMATE_BAND_BPS}"
+    )
+    slippage_max_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
+        default=None,
+        description=f"how far above the price it may be bought; the desk pays; of a new asset {SLIPPAGE_MAX_BPS}",
+    )
+    fill_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
+        default=None,
+        description=f"how much better than the price a fill may be and is believed; of a new asset {FILL_BAND_BPS}",
+    )
+    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
+        default=None, description="more where its pool is hot; of a new asset 1"
+    )
+    pool_deadline_seconds: Annotated[int, Field(ge=60, le=2_592_000, strict=True)] | None = Field(
+        default=None, description=f"how long small purchases wait for others; of a new asset {POOL_DEADLINE_SECONDS}"
+    )
+    pool_top_up: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None,
+        description="then the desk adds what is missing, instead of giving the dollars back; of a new asset not",
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The rules that are said, as `Asset` has them."""
+        said = self.model_dump(exclude=set(OperatorAct.model_fields), exclude_none=True)
+        dollars = ("min_notional", "max_notional")
+        return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 
 class ReconcileRequest(RequestBody):
@@ -118,14 +130,14 @@ class ParkedList(View):
 
 
 class StoppedPriceView(View):
-    """The price of an asset that is not traded, since its source has jumped away from it."""
+    """The price of an asset that is not traded, since its source has jumped away from it, or has just begun."""
 
     asset_id: str
     stopped_at: InstantText
-    price: str = Field(description="the latest that was believed")
-    price_source: str
-    price_as_of: InstantText
-    unconfirmed_price: str = Field(description="where the source has jumped to")
+    price: str | None = Field(description="the latest that was believed; none of a new asset")
+    price_source: str | None
+    price_as_of: InstantText | None
+    unconfirmed_price: str = Field(description="where the source has jumped to, or the first that it tells")
     unconfirmed_source: str
     unconfirmed_as_of: InstantText
     acts: list[ActView]
@@ -145,7 +157,9 @@ class CryptoClientRequest(OperatorAct):
 
 
 class BankingClientRequest(CryptoClientRequest):
-    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+        default=None, description="left out, it stays as it is; a new client needs one"
+    )
 
 
 class ClientView(View):
@@ -173,27 +187,8 @@ class AuditPage(View):
 @app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Write an asset of the catalogue")
 def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    asset = Asset(
-        asset_id=asset_id,
-        name=body.name,
-        precision=body.precision,
-        min_notional=Money(body.min_notional),
-        max_notional=Money(body.max_notional),
-        execution=body.execution,
-        active=body.active is not False,
-        price_source_id=body.price_source_id,
-        price_age_max_seconds=body.price_age_max_seconds,
-        estimate_band_bps=body.estimate_band_bps,
-        slippage_max_bps=body.slippage_max_bps,
-        fill_band_bps=body.fill_band_bps,
-        pool_shards=body.pool_shards,
-        pool_deadline_seconds=body.pool_deadline_seconds,
-        pool_top_up=body.pool_top_up,
-    )
-    keep_active = body.active is None
-    return OperatorOutcomeView.of(
-        interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run, keep_active=keep_active)
-    )
+    act, given = interventions().save_asset, body.given()
+    return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -215,7 +210,7 @@ def dismiss(webhook_id: WebhookId, body: OperatorAct) -> OperatorOutcomeView:
 @app.get("/operations/prices", tags=["operators"], summary="Prices that have jumped, longest ago first")
 def stopped_prices() -> StoppedPriceList:
     """While a price has jumped its asset is not traded: until the exchange's market or an operator confirms the new
-    price, or the source comes back."""
+    price, or the source comes back. The first price of an asset is confirmed as well, before it is traded."""
     caller(app).must_be_operator()
     return StoppedPriceList(items=[_stopped(listing) for listing in operations().stopped()])
 
@@ -258,7 +253,7 @@ def audit(date: Day, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) ->
 @app.post("/operations/reconcile", tags=["operators"], summary="Hold an account against its journal")
 def reconcile(body: ReconcileRequest) -> ReconciledView:
     caller(app).must_be_operator()
-    found = reconciliation().reconcile(operations().owner(body.username))
+    found = reconciliation().reconcile(body.username)
     return ReconciledView(username=found.username, lines=found.lines, differences=list(found.differences))
 
 
@@ -280,15 +275,14 @@ def _parked(item: BankEventItem) -> ParkedView:
 
 
 def _stopped(listing: Listing) -> StoppedPriceView:
-    assert listing.quote is not None
     assert listing.jump is not None
     latest, jumped = listing.quote, listing.jump.quote
     return StoppedPriceView(
         asset_id=listing.asset.asset_id,
         stopped_at=listing.jump.since,
-        price=str(latest.price),
-        price_source=latest.source,
-        price_as_of=latest.as_of,
+        price=None if latest is None else str(latest.price),
+        price_source=None if latest is None else latest.source,
+        price_as_of=None if latest is None else latest.as_of,
         unconfirmed_price=str(jumped.price),
         unconfirmed_source=jumped.source,
         unconfirmed_as_of=jumped.as_of,
@@ -299,10 +293,17 @@ def _stopped(listing: Listing) -> StoppedPriceView:
 def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
-    keep_status = body.status is None
-    saved = Client(client_id, kind, owner, body.status or ClientStatus.ACTIVE, clock.now(), account_id)
     return OperatorOutcomeView.of(
-        interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run, keep_status=keep_status)
+        interventions().save_client(
+            kind,
+            client_id,
+            owner,
+            body.reason,
+            operator,
+            dry_run=body.dry_run,
+            status=body.status,
+            account_id=account_id,
+        )
     )
 
 

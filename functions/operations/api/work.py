@@ -11,13 +11,14 @@ from pydantic import Field
 from common import keys
 from common.domain.proposals.model import Proposal, Terms
 from common.http import caller
-from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN
+from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
 from common.money import Money, plain
 from common.pages import LIMIT_DEFAULT
 from common.wire import (
     AmountOrZero,
     DollarsOrZero,
+    FeesInCoins,
     InstantText,
     OneOf,
     OperatorAct,
@@ -30,7 +31,10 @@ from functions.operations.service import Story
 from functions.operations.wiring import interventions, operations, proposals
 
 ThingId = Annotated[str, Path(pattern=THING_ID_PATTERN)]
+StrayId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 ProposalId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Username = Annotated[str, Path(pattern=USERNAME_PATTERN)]
+SUB_PATTERN = "^[A-Za-z0-9-]{1,64}$"
 
 
 class WaitingView(View):
@@ -121,6 +125,7 @@ class OrderDecisionRequest(OperatorAct):
     executed: Annotated[AmountOrZero, Field(description="of the asset; 0: nothing, and it never will")]
     gross: Annotated[DollarsOrZero, Field(description="for how many dollars, before its fee")]
     fee: Annotated[DollarsOrZero, Field(description="of the exchange, in dollars")] = Decimal(0)
+    fees_in_coins: Annotated[FeesInCoins | None, Field(description="of the exchange, in these coins or others")] = None
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
@@ -129,6 +134,15 @@ class PayoutDecisionRequest(OperatorAct):
 
     paid: Annotated[DollarsOrZero, Field(description="by the bank; 0: nothing, and it never will")]
     reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+class MoveRequest(OperatorAct):
+    """Which login has an account from now on."""
+
+    sub: Annotated[
+        str, Field(pattern=SUB_PATTERN, description="of the user that was made anew, as the user pool has it")
+    ]
+    reference: Annotated[Reference, Field(description="how it was found out that it is the same person")]
 
 
 @app.get("/operations/work", tags=["operators"], summary="What is unfinished, longest overdue first")
@@ -169,6 +183,8 @@ def redrive(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/work/<thing_id>/decide-order", tags=["operators"], summary="Propose what was executed")
 def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutcomeView:
     told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
+    if body.fees_in_coins is not None:
+        told["fees_in_coins"] = body.fees_in_coins
     return _propose("work decide-order", thing_id, told, body.reference, body)
 
 
@@ -182,6 +198,11 @@ def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
     return _propose("work approve-payout", thing_id, {}, None, body)
 
 
+@app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
+def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
+    return _propose("users move", username, {"sub": body.sub}, body.reference, body)
+
+
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
 def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
     return done(proposals().confirm, proposal_id, body)
@@ -190,6 +211,11 @@ def confirm(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
 @app.post("/operations/proposals/<proposal_id>/dismiss", tags=["operators"], summary="Nothing is to be done about it")
 def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutcomeView:
     return done(proposals().dismiss, proposal_id, body)
+
+
+@app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
+def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
+    return done(interventions().close_stray, stray_id, body)
 
 
 def _propose(

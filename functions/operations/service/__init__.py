@@ -18,12 +18,12 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.model import kind_of
+from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
 from common.domain.timeline import TimelineEvent
-from common.domain.work import WaitingItem
+from common.domain.work import Unfinished, WaitingItem
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.table.table import Page, Position, Table
@@ -98,16 +98,16 @@ class Operations:
         Raises NothingKnown, MachinesUnavailable.
         """
         item = self.known(thing_id)
-        execution = self.execution(item)
+        waiting, execution = self._waiting(item), self.execution(item)
         runs = execution is not None and execution.status == RUNNING
         return Story(
             id=thing_id,
             kind=item.row.entity,
             status=item.status,
-            waits_for=item.waits_for,
-            waits_since=item.waits_since,
-            due_at=item.due_at,
-            needs_person=item.needs_person or self._is_stuck(item.due_at, self.now()),
+            waits_for=waiting.waits_for,
+            waits_since=waiting.waits_since,
+            due_at=waiting.due_at,
+            needs_person=waiting.needs_person or self._is_stuck(waiting.due_at, self.now()),
             pool=item.pool,
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
@@ -118,6 +118,12 @@ class Operations:
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
             acts=acts.possible(thing_id, replace(self.case(item), runs=runs)),
         )
+
+    def _waiting(self, item: KnownItem) -> Unfinished:
+        """What says what the item waits for: of a user, what was found of his books."""
+        if item.row is not keys.USER:
+            return item
+        return work.item(self.table, keys.RECONCILIATION(username=item.PK)) or item
 
     def _is_stuck(self, due_at: datetime | None, now: datetime) -> bool:
         """Has no machine moved it for so long beyond its time that a person should look?"""
@@ -138,11 +144,13 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = None
+        payout = latest = account_id = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
+            account_id = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
+        account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
         return Case(
             row=item.row,
             status=item.status,
@@ -152,8 +160,15 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
+            account_id=account_id,
             exchange_order=placed,
+            account=account,
         )
+
+    def _account(self, payout: Payout) -> str | None:
+        """Where a payout would go now; None while its customer has no such client."""
+        client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
+        return client.account_id if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""
@@ -204,4 +219,4 @@ class Operations:
 
     def owner(self, username: str) -> Owner:
         """Raises AccountNotFound."""
-        return ledger.owner(self.table, username)
+        return ledger.ownership(self.table, username).owner

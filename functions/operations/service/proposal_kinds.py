@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Protocol
 
 from common.domain import timeline, work
 from common.domain.acts import Case
 from common.domain.exchange_orders import store as exchange_orders
+from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Fill, doubt, fees_of
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
-from common.domain.exchange_orders.model import ExchangeOrder, doubt
+from common.domain.ledger import store as ledger
+from common.domain.ledger.model import Account
 from common.domain.payouts import evidence as payout_evidence
 from common.domain.payouts import store as payouts
 from common.domain.payouts.model import Attempt, Payout
@@ -20,8 +22,12 @@ from common.domain.proposals.model import Proposal, Terms
 from common.domain.timeline import TimelineEvent
 from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
+from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
 from functions.operations.store import KnownItem
+
+FEES_IN_COINS = "fees_in_coins"  # among the terms only where there are any
+MOVE = "users move"
 
 
 @dataclass(frozen=True)
@@ -43,8 +49,8 @@ class Kind(Protocol):
         ...
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        """What would be done. Raises NotProposable: it is not possible any more, or not with these terms;
-        EvidenceNotBelieved."""
+        """What the subject then does, as the end of a sentence that begins with it: `is FILLED: the bank has paid …`.
+        Raises NotProposable: it is not possible any more, or not with these terms; EvidenceNotBelieved."""
         ...
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
@@ -59,33 +65,36 @@ class OrderDecision:
         return {"exchange_order": str(self._of(subject).number), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        order = self._of(subject)
-        number, evidence = terms["exchange_order"], self._evidence(order, terms)
+        order, number = self._of(subject), terms["exchange_order"]
         if str(order.number) != number:
             raise NotProposable(f"it was about exchange order {number}, and now it is {order.number}", id=subject.id)
-        why = doubt(order, evidence.fill)
+        fill = self._fill(order, terms)
+        why = doubt(order, fill, by_operators=True)
         if why is not None:
             raise EvidenceNotBelieved(f"no order of {order.quantity} can have come to that: {why}", id=subject.id)
-        told = f"{evidence.executed} executed for ${evidence.gross}, fee ${evidence.fee}"
-        return f"goes on with {told}, unless the exchange itself says what can be believed"
+        fees = " and ".join([f"fee ${fill.fee}", *filter(None, [terms.get(FEES_IN_COINS)])])
+        told = f"{fill.executed} executed for ${fill.gross}, {fees}"
+        return f"goes on with {told}, unless the exchange itself says what can be believed and written down"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         order, item, at = self._of(subject), subject.item, confirmed.decided_at
         assert at is not None
         assert item.status is not None
-        evidence = self._evidence(order, confirmed.terms)
-        evidence = replace(evidence, reference=confirmed.reference or "", operators=confirmed.operators, at=at)
-        told = f"the exchange has executed {evidence.executed} for ${evidence.gross}, reference {evidence.reference}"
+        assert confirmed.reference is not None
+        fill, by, reference = self._fill(order, confirmed.terms), confirmed.operators, confirmed.reference
+        evidence = ExchangeEvidence(fill.executed, fill.gross, fill.fee, reference, by, at, fill.fees_elsewhere)
+        told = f"the exchange has executed {fill.executed} for ${fill.gross}, reference {reference}"
         return [
             exchange_orders.evidence(order, evidence),
             work.redriven(item, at),
-            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, evidence.operators)),
+            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, by)),
         ]
 
     @staticmethod
-    def _evidence(order: ExchangeOrder, terms: Terms) -> ExchangeEvidence:
+    def _fill(order: ExchangeOrder, terms: Terms) -> Fill:
         executed = Quantity(Decimal(terms["executed"]), order.quantity.asset_id)
-        return ExchangeEvidence(executed, Money(terms["gross"]), Money(terms["fee"]), "", "", order.updated_at)
+        in_coins = fees_of(terms.get(FEES_IN_COINS, ""))
+        return Fill(BY_EVIDENCE, executed, Money(terms["gross"]), Money(terms["fee"]), in_coins)
 
     @staticmethod
     def _of(subject: Subject) -> ExchangeOrder:
@@ -133,20 +142,33 @@ class PayoutDecision:
 
 
 class PayoutApproval:
-    """That a payout over the limit may be sent, of just the amount that it has."""
+    """That a payout over the limit may be sent, of just the amount that it has and to just the account where it would
+    go."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {"amount": str(self._of(subject).amount), **given}
+        return {"amount": str(self._of(subject).amount), "account": self._account(subject), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        payout = self._of(subject)
+        payout, account_id = self._of(subject), self._account(subject)
         if str(payout.amount) != terms["amount"]:
             raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
-        return f"may be paid: ${payout.amount} to the client {payout.banking_client_id} of {payout.owner.username}"
+        if account_id != terms.get("account"):  # one of old names none
+            told = terms.get("account", "any account")
+            raise NotProposable(f"it was about {told}, and now the account is {account_id}: propose it", id=subject.id)
+        whose = f"of the client {payout.banking_client_id} of {payout.owner.username}"
+        return f"may be paid: ${payout.amount} to the account {account_id} {whose}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
-        return payouts.approve(self._of(subject), confirmed.decided_at, confirmed.operators)
+        account_id, operators = confirmed.terms["account"], confirmed.operators
+        return payouts.approve(self._of(subject), account_id, confirmed.decided_at, operators)
+
+    @staticmethod
+    def _account(subject: Subject) -> str:
+        """Raises NotProposable."""
+        if subject.case.account_id is None:
+            raise NotProposable("its customer has no client that it could be paid to", id=subject.id)
+        return subject.case.account_id
 
     @staticmethod
     def _of(subject: Subject) -> Payout:
@@ -154,7 +176,45 @@ class PayoutApproval:
         return subject.case.payout
 
 
+class AccountMove:
+    """That an account is that of another login, which was made anew under its username."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {"former_sub": self._of(subject).ownership.owner.sub, **given}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        account = self._of(subject)
+        present, former, sub = account.ownership.owner.sub, terms["former_sub"], terms["sub"]
+        if present != former:
+            raise NotProposable(f"it was about the login {former}, and now {present} has the account", id=subject.id)
+        if sub == present:
+            raise NotProposable("that login has the account already", id=subject.id)
+        has = f"${account.balance.current} and {len(account.holdings)} assets"
+        return (
+            f"is the account of the login {sub}, with {has}; the login {former} has it no more, and its clients are to "
+            "be saved again"
+        )
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        account, item, at = self._of(subject), subject.item, confirmed.decided_at
+        before, sub = account.ownership.owner.sub, confirmed.terms["sub"]
+        assert at is not None
+        assert item.status is not None
+        told = f"moved from the login {before} to {sub}, reference {confirmed.reference}"
+        return [
+            store.move_user(subject.id, before, sub, at),
+            *ledger.move(account, sub, at),
+            timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, confirmed.operators)),
+        ]
+
+    @staticmethod
+    def _of(subject: Subject) -> Account:
+        assert subject.case.account is not None
+        return subject.case.account
+
+
 KINDS: Mapping[str, Kind] = {  # by the command
+    MOVE: AccountMove(),
     "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),

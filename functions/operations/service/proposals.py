@@ -7,13 +7,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import acts, audit, timeline, work
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
+from common.domain.ledger.model import AccountMoved
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import PayoutUnsettled
 from common.domain.payouts.store import AttemptMoved
 from common.domain.proposals import store as proposals
-from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, decided, proposal_id_of
+from common.domain.proposals.model import Proposal, ProposalDecided, Status, Terms, proposal_id_of, too_late
 from common.domain.proposals.store import AlreadyProposed
 from common.domain.timeline import TimelineEvent
 from common.domain.work import Redriven
@@ -22,7 +24,7 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
-from functions.operations.service.proposal_kinds import KINDS, Subject
+from functions.operations.service.proposal_kinds import KINDS, MOVE, Subject
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Proposals:
         )
         known = proposals.find(self.operations.table, proposal.id)
         if known is not None and known.status is Status.PROPOSED:
-            return _proposed_already(known)
+            return _waits_already(known)
         before = None if known is None else known.status
         if not dry_run:
             told = f"proposed as {proposal.id}, {proposal.told}: {reason}"
@@ -73,7 +75,7 @@ class Proposals:
                     audit.entry(AuditEntry(at, operator, command, subject_id, told)),
                 )
             except AlreadyProposed as there:
-                return _proposed_already(there.proposal)
+                return _waits_already(there.proposal)
         return OperatorOutcome(proposal.id, before, proposal.status, done=not dry_run, says=says)
 
     def confirm(self, proposal_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
@@ -84,9 +86,9 @@ class Proposals:
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.CONFIRMED:
-            return _decided_already(proposal)
+            return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
-            raise decided(proposal)
+            raise too_late(proposal)
         kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject)
         says = kind.says(subject, proposal.terms)
         if dry_run:
@@ -110,9 +112,9 @@ class Proposals:
         """
         proposal = proposals.existing(self.operations.table, proposal_id)
         if proposal.status is Status.DISMISSED:
-            return _decided_already(proposal)
+            return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
-            raise decided(proposal)
+            raise too_late(proposal)
         dismissed = self._decided(proposal, Status.DISMISSED, operator)
         if not dry_run:
             item = self.operations.known(proposal.subject)
@@ -130,6 +132,7 @@ class Proposals:
         return OperatorOutcome(proposal_id, proposal.status, dismissed.status, done=not dry_run, says=says)
 
     def _decided(self, proposal: Proposal, status: Status, operator: str) -> Proposal:
+        """The proposal as it is once this operator's decision is written."""
         return replace(proposal, status=status, decided_by=operator, decided_at=self.operations.now())
 
     def _write(self, before: Proposal, after: Proposal, command: str, reason: str, writes: list[Write]) -> None:
@@ -143,18 +146,20 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
-        except (AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
+        except AdjustmentTaken as taken:
+            raise NotProposable(taken.detail, id=after.subject) from None
+        except (AccountMoved, AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 
     def _meanwhile(self, wanted: Proposal) -> OperatorOutcome:
         """Another operator was first: with the same, or with the contrary. Raises ProposalDecided."""
         proposal = proposals.existing(self.operations.table, wanted.id)
         if proposal.status is not wanted.status:
-            raise decided(proposal)
-        return _decided_already(proposal)
+            raise too_late(proposal)
+        return _repeated(proposal)
 
     def _go_on(self, subject: Subject) -> None:
-        """Tell the machine that waits for the decided attempt, and see to it that one runs if it has to."""
+        """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
         key = PrimaryKey(subject.item.PK, subject.item.SK)
@@ -165,9 +170,18 @@ class Proposals:
         item = self.operations.known(subject_id)
         subject = Subject(item, self.operations.case(item))
         if not acts.is_possible(command, subject.case):
-            waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
-            raise NotProposable(f"it is {item.status} and {waits}: that is not for `{command}`", id=subject_id)
+            raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
+
+
+def _why_not(command: str, subject: Subject) -> str:
+    """In words, why the act is not possible for this subject."""
+    item, account = subject.item, subject.case.account
+    stays = None if account is None or command != MOVE else account.why_it_stays()
+    if stays is not None:
+        return stays
+    waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
+    return f"it is {item.status} and {waits}: that is not for `{command}`"
 
 
 def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
@@ -176,11 +190,11 @@ def _tell(subject_id: str, status: str | None, told: str, operator: str, at: dat
     return timeline.record(subject_id, TimelineEvent(at, status, status, told, operator))
 
 
-def _proposed_already(proposal: Proposal) -> OperatorOutcome:
+def _waits_already(proposal: Proposal) -> OperatorOutcome:
     says = f"is proposed already, by {proposal.proposed_by}: another operator confirms it"
     return OperatorOutcome.repeat(proposal.id, proposal.status, says)
 
 
-def _decided_already(proposal: Proposal) -> OperatorOutcome:
+def _repeated(proposal: Proposal) -> OperatorOutcome:
     says = f"was {proposal.status.lower()} by {proposal.decided_by} already; nothing to do"
     return OperatorOutcome.repeat(proposal.id, proposal.status, says)

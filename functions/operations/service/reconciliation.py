@@ -9,6 +9,9 @@ minutes, is added up in pieces, in as many rounds as it needs, up to a time afte
       added up   being added,   read at the end, between two equal reads of the balances
                  page by page
 
+The lines of an account that was moved to another login bear the subs of all who have had it. Whose it is, is read with
+the balances each time: it may be moved while it is added up.
+
 No line older than five minutes comes any more (a line bears the time of its transaction, which ends within a minute):
 what is added up stays right while the account trades on. When all is added up to `until` and that is long ago by now,
 the lines up to a later `until` follow, until the rest is short enough to be read at once.
@@ -26,11 +29,11 @@ from datetime import datetime
 from functools import partial
 
 from common.domain.ledger import store as ledger
-from common.domain.ledger.model import USD, Balance, Books, Holding, UnreadableLine
+from common.domain.ledger.model import USD, Account, Books, UnreadableLine
 from common.errors import Refusal, Unavailable
 from common.log import count, log
 from common.money import ZERO
-from common.owner import Owner
+from common.owner import Ownership
 from common.table.table import Position, Table
 from functions.operations import model, store
 from functions.operations.model import AddedUp, Reconciled, RoundReconciled
@@ -40,20 +43,18 @@ PARTS_AT_ONCE = 10  # each a page of about 2,500 lines; then the next account ha
 ASIDE_MAX = 1_000  # accounts that are put aside at a time; a further one is gone on with when its turn comes again
 WHY_LENGTH_MAX = 500
 
-Account = tuple[Balance, list[Holding]]
-
 
 @dataclass(frozen=True)
 class Reconciliation:
     table: Table
     now: Callable[[], datetime]
 
-    def reconcile(self, owner: Owner) -> Reconciled:
+    def reconcile(self, username: str) -> Reconciled:
         """One account, for whoever asks. What is found is listed for operators, as by a round.
 
         Raises AccountNotFound; StillAddingUp: ask again; AccountBusy; UnreadableLine.
         """
-        account = _Account(self, owner)
+        account = _Account(self, username)
         try:
             while account.parts < PARTS_AT_ONCE:
                 found = account.go_on()
@@ -83,11 +84,12 @@ class _Account:
     """One account, whose journal is being added up. It is `over` when nothing more is to be done in this round."""
 
     reconciliation: Reconciliation
-    owner: Owner
+    username: str
     parts: int = 0  # that were read, by us
     over: bool = False
     _added: AddedUp | None = None
     _before: store.ReconciliationItem | None = None  # what is written of it
+    _whose: Ownership | None = None  # as it was read last
     _tries: int = 0
 
     @property
@@ -99,8 +101,7 @@ class _Account:
         """Read a part more; the outcome, when nothing is left. Raises AccountNotFound, UnreadableLine, AccountBusy."""
         self.parts += 1
         if self.parts == 1:
-            self._before = store.reconciliation(self.reconciliation.table, self.owner)
-            self._added = store.added_up(self._before, self.owner)
+            self._added = self._added_up_before()
             if self._added is None:
                 return self._at_once()
         settled_by_now = self.reconciliation.now() - model.SETTLED_AFTER
@@ -114,57 +115,71 @@ class _Account:
             return self._between_two_looks(self._added)
         return None
 
+    def _added_up_before(self) -> AddedUp | None:
+        table = self.reconciliation.table
+        self._before = store.reconciliation(table, self.username)
+        if self._before is None or self._before.added_up is None:
+            return None
+        self._whose = ledger.ownership(table, self.username)
+        return store.added_up(self._before, self._whose)
+
     def _at_once(self) -> Reconciled | None:
         """A journal that has no more than a page of each asset; None where it has."""
         before, books, lines = self._balances(), Books(ZERO, {}), 0
         for asset_id in self._assets(before):
-            page = ledger.page_of_lines(self.reconciliation.table, self.owner, asset_id)
+            page = ledger.page_of_lines(self.reconciliation.table, before.ownership, asset_id)
             if page.after is not None:
                 return None
             books, lines = books.plus(page.items), lines + len(page.items)
         return self._held_against(before, books, lines)
 
     def _add_page(self, added: AddedUp) -> None:
+        assert self._whose is not None
         table, asset_id = self.reconciliation.table, added.assets[0]
-        page = ledger.page_of_lines(table, self.owner, asset_id, added.since, added.until, after=added.position)
+        page = ledger.page_of_lines(table, self._whose, asset_id, added.since, added.until, after=added.position)
         self._added = added.plus(page.items, page.after)
 
     def _between_two_looks(self, added: AddedUp) -> Reconciled | None:
         before, books, lines = self._balances(), added.books, added.lines
         for asset_id in self._assets(before):
-            rest = list(ledger.lines(self.reconciliation.table, self.owner, asset_id, added.until))
+            rest = list(ledger.lines(self.reconciliation.table, before.ownership, asset_id, added.until))
             books, lines = books.plus(rest), lines + len(rest)
         return self._held_against(before, books, lines)
 
     def _held_against(self, before: Account, books: Books, lines: int) -> Reconciled | None:
         """Balances are read before and after the journal: only if they have not moved are the two of one moment."""
         if self._balances() == before:
-            return Reconciled(self.owner.username, lines, books.differences(Books.by_balances(*before)))
+            return Reconciled(
+                self.username, lines, books.differences(Books.by_balances(before.balance, before.holdings))
+            )
         self._tries += 1
         if self._tries == model.RECONCILE_TRIES_MAX:
-            raise model.AccountBusy(f"the account of {self.owner.username} is being traded on", retry_after_seconds=5)
+            raise model.AccountBusy(f"the account of {self.username} is being traded on", retry_after_seconds=5)
         return None
 
     def _balances(self) -> Account:
-        return ledger.account(self.reconciliation.table, self.owner, consistent=True)
+        account = ledger.account_of(self.reconciliation.table, self.username)
+        self._whose = account.ownership
+        return account
 
     def _assets(self, account: Account) -> list[str]:
         """Those that the journal has lines of: a holding is opened with its first line, and stays."""
-        return [USD, *(holding.asset_id for holding in account[1])]
+        return [USD, *(holding.asset_id for holding in account.holdings)]
 
     def put_aside(self) -> None:
         """Keep what is added up, for whoever goes on."""
         if self._added is not None:
+            assert self._whose is not None
             now = self.reconciliation.now()
-            self.reconciliation.table.write(store.keep(self.owner, self._before, self._added, now))
+            self.reconciliation.table.write(store.keep(self._whose, self._before, self._added, now))
 
     def settle(self, why: str) -> None:
         """List the account for operators, where anything is wrong with it; take it off the list, where nothing is."""
         table, now = self.reconciliation.table, self.reconciliation.now()
         if why:
-            table.write(store.found(self.owner, self._before, why[:WHY_LENGTH_MAX], now))
+            table.write(store.found(self.username, self._before, why[:WHY_LENGTH_MAX], now))
         elif self._before is not None and (self._before.open_work is not None or self._before.added_up is not None):
-            table.write(store.balanced(self.owner, self._before, now))
+            table.write(store.balanced(self.username, self._before, now))
         self.over = True
 
 
@@ -174,13 +189,13 @@ class _Round:
 
     reconciliation: Reconciliation
     behind: Position | None
-    aside: list[Owner]
+    aside: list[str]  # usernames
     accounts: int = 0
     drift: int = 0
     unreadable: int = 0
-    over: set[Owner] = field(default_factory=set)
+    over: set[str] = field(default_factory=set)
     under_way: list[_Account] = field(default_factory=list)
-    saved: tuple[Position | None, list[Owner]] = field(init=False)
+    saved: tuple[Position | None, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
         self.saved = self.behind, list(self.aside)
@@ -189,21 +204,21 @@ class _Round:
         """One after the other, each a part at a time, until it is over."""
         waiting = list(self.aside)
         while waiting:
-            owner = waiting.pop(0)
-            account = _Account(self.reconciliation, owner)
-            self.aside.remove(owner)
-            self.aside.append(owner)  # the next round begins with another
+            username = waiting.pop(0)
+            account = _Account(self.reconciliation, username)
+            self.aside.remove(username)
+            self.aside.append(username)  # the next round begins with another
             yield from self._a_part_of(account)
             if not account.over:
-                waiting.append(owner)
+                waiting.append(username)
 
     def others(self) -> Iterator[Act]:
         while True:
             page = store.accounts(self.reconciliation.table, self.behind)
-            for owner in page.items:
-                self.behind = store.behind(owner)  # if time runs out in it, it is put aside
-                if owner not in self.aside and owner not in self.over:
-                    yield from self._a_part_of(_Account(self.reconciliation, owner))
+            for username in page.items:
+                self.behind = store.behind(username)  # if time runs out in it, it is put aside
+                if username not in self.aside and username not in self.over:
+                    yield from self._a_part_of(_Account(self.reconciliation, username))
                 self._save()
             self.behind = page.after
             self._save()
@@ -220,13 +235,12 @@ class _Round:
 
     def _go_on(self, account: _Account) -> None:
         """Nothing that is wrong with an account keeps the others waiting."""
-        username = account.owner.username
         try:
             found = account.go_on()
             if found is not None:
                 self._told(account, found)
         except Unavailable as unavailable:
-            log.info("not reconciled now", extra={"username": username, "why": unavailable.detail})
+            log.info("not reconciled now", extra={"username": account.username, "why": unavailable.detail})
             self._put_aside(account)
             account.over = True
         except Exception as fault:
@@ -243,29 +257,29 @@ class _Round:
     def _found_fault(self, account: _Account, fault: Exception) -> None:
         if not isinstance(fault, Refusal):
             count("Bugs")
-        log.error("not reconciled", extra={"username": account.owner.username}, exc_info=fault)
+        log.error("not reconciled", extra={"username": account.username}, exc_info=fault)
         self.unreadable += 1
         try:
             account.settle(fault.detail if isinstance(fault, Refusal) else f"{type(fault).__name__}: {fault}")
         except Exception:
-            log.exception("not listed", extra={"username": account.owner.username})
+            log.exception("not listed", extra={"username": account.username})
         self._no_longer_aside(account)
 
     def _put_aside(self, account: _Account) -> None:
-        if account.owner not in self.aside and len(self.aside) < ASIDE_MAX:
-            self.aside.append(account.owner)
+        if account.username not in self.aside and len(self.aside) < ASIDE_MAX:
+            self.aside.append(account.username)
         try:
             account.put_aside()
         except Unavailable as unavailable:
-            log.info("not kept", extra={"username": account.owner.username, "why": unavailable.detail})
+            log.info("not kept", extra={"username": account.username, "why": unavailable.detail})
         except Exception as fault:
             self._found_fault(account, fault)
 
     def _no_longer_aside(self, account: _Account) -> None:
         account.over = True
-        self.over.add(account.owner)
-        if account.owner in self.aside:
-            self.aside.remove(account.owner)
+        self.over.add(account.username)
+        if account.username in self.aside:
+            self.aside.remove(account.username)
 
     def end(self) -> None:
         """What time has run out for is put aside, too."""

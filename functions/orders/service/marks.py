@@ -15,14 +15,15 @@ from common.log import count, log
 
 @dataclass(frozen=True)
 class Refreshed:
-    """What a look at the source has brought: how many prices were written, and the quotes that have jumped."""
+    """What a look at the source has brought: how many prices were written, and the quotes that have jumped, or are the
+    first of their assets."""
 
     marked: int
     jumped: Mapping[str, Quote]
 
 
 def refresh(catalogue: Catalogue, source: Callable[[Mapping[str, str]], Prices]) -> Refreshed:
-    """Write down the newest price of every asset; where it has jumped, stop trading instead.
+    """Write down the newest price of every asset; where it has jumped, or is the first, stop trading instead.
 
     `source` makes a price source of the catalogue's ids there, by asset id. A source that does not answer leaves the
     prices as they are, to grow old.
@@ -51,7 +52,8 @@ def refresh(catalogue: Catalogue, source: Callable[[Mapping[str, str]], Prices])
 def confirm(
     catalogue: Catalogue, jumped: Mapping[str, Quote], tickers: Callable[[], Tickers], more_time: Callable[[], bool]
 ) -> int:
-    """Ask the exchange about prices that have jumped, and write down those where its market is, too; returns how many.
+    """Ask the exchange about prices that have jumped, or are the first, and write down those where its market is, too;
+    returns how many.
 
     Until then nothing is traded. An exchange that does not answer is asked again in the next round; an operator may
     confirm a price, too.
@@ -82,7 +84,8 @@ def _stopped(catalogue: Catalogue, listing: Listing, quote: Quote) -> bool:
     so that an operator confirms what he has looked at."""
     asset_id, latest = listing.asset.asset_id, listing.quote
     count("PriceJump")
-    log.error("price has jumped", extra={"asset_id": asset_id, "price": str(quote.price), "latest": str(latest)})
+    what = "price has jumped" if latest is not None else "first price"
+    log.error(what, extra={"asset_id": asset_id, "price": str(quote.price), "latest": str(latest)})
     if not listing.is_another_jump(quote):
         return True
     try:

@@ -1,10 +1,10 @@
-"""What members have sent to others and to addresses: whether money came home, and nothing else left."""
+"""What members have truly sent and received, whatever they were told: whether money came home, and what else left."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sandbox.mixin.records import Payment, State
+from sandbox.mixin.records import Payment, Snapshot, State
 from sandbox.mixin.safe import Safe
 
 
@@ -50,3 +50,10 @@ def sent(safe: Safe) -> list[Sent]:
             for output in request.terms.outputs
             if not (isinstance(output, Payment) and output.receiver == request.user_id)
         ]
+
+
+def received(safe: Safe, user_id: str) -> list[Snapshot]:
+    """What others and chains have sent to a member, in the order in which it came, told to him or not yet."""
+    with safe.lock:
+        safe.settle()
+        return [told for told in safe.timeline.all() if told.user_id == user_id and told.units > 0]

@@ -1,0 +1,87 @@
+"""Orders of ours that the exchange has and nobody waits for.
+
+What an order was placed for goes on once the exchange has refused it, or two looks and a last one have not found it;
+and it has one order, should the exchange make two of it. What is seen there nevertheless is a stray: it is cancelled,
+it is nobody's, and a person sees to what it has executed. It waits for that by an id of its own, so that it needs no
+leave of what has gone on.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import keys
+from common.domain import timeline, work
+from common.domain.exchange_orders.model import ExchangeOrder
+from common.domain.timeline import EXCHANGE, TimelineEvent
+from common.errors import Conflict
+from common.idempotency import derived_id
+from common.table.items import DecimalAttribute
+from common.table.transaction import Write
+
+
+class StrayMoved(Conflict):
+    """Somebody has found the stray before, or has dealt with it."""
+
+
+class Status(StrEnum):
+    STRAY = "STRAY"
+    DEALT_WITH = "DEALT_WITH"
+
+
+TRANSITIONS: dict[Status, set[Status]] = {Status.STRAY: {Status.DEALT_WITH}, Status.DEALT_WITH: set()}
+OPERATORS_ONLY = {(Status.STRAY, Status.DEALT_WITH)}
+
+
+class StrayOrderItem(work.OpenWork, discriminator=keys.STRAY_ORDER.entity):
+    order_id = UnicodeAttribute()
+    number = DecimalAttribute()
+    exchange = UnicodeAttribute()
+    asset_id = UnicodeAttribute()
+    exchange_order_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+
+
+def stray_id_of(order: ExchangeOrder, exchange_order_id: str) -> str:
+    return derived_id(keys.STRAY_ORDER, order.order_id, str(order.number), exchange_order_id)
+
+
+def insert(order: ExchangeOrder, exchange_order_id: str, at: datetime) -> list[Write]:
+    """The exchange's order, which was placed as this one of ours, is a stray, and waits for a person. Refused with
+    StrayMoved."""
+    stray_id = stray_id_of(order, exchange_order_id)
+    whose = f"for {order.order_id}, whose order there is {order.status}"
+    found = f"the exchange has order {exchange_order_id} after all, {whose}"
+    item = StrayOrderItem(
+        *keys.STRAY_ORDER(stray_id=stray_id),
+        order_id=order.order_id,
+        number=Decimal(order.number),
+        exchange=order.exchange,
+        asset_id=order.quantity.asset_id,
+        exchange_order_id=exchange_order_id,
+        status=Status.STRAY,
+        created_at=at,
+        updated_at=at,
+    )
+    work.wait_for_person(item, keys.STRAY_ORDER, waits_for=f"an operator: {found}")
+    event = TimelineEvent(at, None, Status.STRAY, found, EXCHANGE)
+    known = StrayMoved("it is found already", id=stray_id)
+    return [Write.insert(item, otherwise=known), timeline.record(stray_id, event)]
+
+
+def deal_with(stray_id: str, reason: str, operator: str, at: datetime) -> list[Write]:
+    """A person has dealt with it at the exchange. Refused with StrayMoved."""
+    item, after = StrayOrderItem, Status.DEALT_WITH
+    closed = Write.update(
+        item(*keys.STRAY_ORDER(stray_id=stray_id)),
+        item.status.set(after),
+        item.updated_at.set(at),
+        *work.done(),
+        when=item.status == Status.STRAY,
+        otherwise=StrayMoved("a person has dealt with it already", id=stray_id),
+    )
+    return [closed, timeline.record(stray_id, TimelineEvent(at, Status.STRAY, after, reason, operator))]
