@@ -72,6 +72,7 @@ _PAYS = Grant(  # those that ask the bank
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
 _CUSTODY = frozenset({Secret.CUSTODY_READ})
+_TRADING = frozenset({Secret.TRADING_KEYS})
 
 
 GRANTS: dict[str, Grant] = {
@@ -133,22 +134,24 @@ GRANTS: dict[str, Grant] = {
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.poll_snapshots": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE}),  # a first transfer opens an order on the emptiest trading account
-        secrets=_CUSTODY,
+        secrets=_CUSTODY | _TRADING,
         machines={MARKET_MAKING: frozenset({START})},
     ),
     "market_making.read_order": Grant(table=frozenset({GET, QUERY})),
     "market_making.check_payment": _MOVES,
     "market_making.refund_transfers": _MOVES,
-    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_CUSTODY),
-    "market_making.confirm_deposits": replace(_MOVES, table=_MOVES.table | {DELETE}),
+    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_CUSTODY | _TRADING),
+    "market_making.confirm_deposits": replace(_MOVES, table=_MOVES.table | {DELETE}, secrets=_TRADING),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
     "market_making.start_quoting": _MOVES,
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
     "market_making.cancel_quotes": Grant(table=frozenset({GET, PUT, UPDATE})),
-    "market_making.withdraw_from_exchange": replace(_MOVES, secrets=_CUSTODY),
-    "market_making.confirm_return": replace(_MOVES, secrets=_CUSTODY),
+    "market_making.withdraw_from_exchange": replace(
+        _MOVES, secrets=_CUSTODY | _TRADING | frozenset({Secret.WITHDRAWING_KEYS})
+    ),
+    "market_making.confirm_return": replace(_MOVES, secrets=_CUSTODY | _TRADING),
     "market_making.send_transfers": Grant(
         table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again
         indexes=(OPEN_WORK,),
