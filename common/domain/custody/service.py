@@ -146,11 +146,11 @@ class OutgoingTransfers:
     def _wait(self, outgoing: Outgoing, why: str) -> None:
         """What is to be spent may be on its way back to us, as what is left of another outgoing."""
         at = self.now()
-        if at >= outgoing.created_at + SHORT_MAX:
+        if at >= (outgoing.short_since or at) + SHORT_MAX:
             count("CustodyShort")
             self.table.write(store.stop(outgoing, why, at))
         else:
-            self.table.write(store.wait(outgoing, at + SHORT_PAUSE, f"outputs: {why}", at))
+            self.table.write(store.wait_for_outputs(outgoing, at + SHORT_PAUSE, why, at))
 
     def _follow(self, outgoing: Outgoing) -> None:
         """Find out what became of an attempt that may have been sent."""
