@@ -19,7 +19,7 @@ StatusT = TypeVar("StatusT", bound=StrEnum)
 def states() -> str:
     """A diagram for each model that has statuses, and one for payout attempts, which are nobody's own."""
     drawn = [
-        _diagram(name, _begins(model), model.TRANSITIONS, model.OPERATORS_ONLY)
+        _diagram(name.replace("_", " "), _begins(model), model.TRANSITIONS, model.OPERATORS_ONLY)
         for name, model in modules("model").items()
         if hasattr(model, "TRANSITIONS")
     ]
