@@ -56,7 +56,7 @@ NOT_SHIPPED = frozenset(
 # Packages that only ccxt asks for, and ccxt: they ship with the functions that ask an exchange.
 OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 # What signs and hashes for the custody: it ships with the functions that ask it. Of cffi only that which PyNaCl loads.
-OF_THE_CUSTODY = ("nacl", "blake3", "base58", "_cffi_backend.*")
+OF_THE_CUSTODY = ("nacl", "blake3", "_cffi_backend.*")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",

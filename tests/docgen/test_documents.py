@@ -10,7 +10,6 @@ import pytest
 from openapi_spec_validator import validate
 
 from common import keys
-from common.domain.custody import model as custody
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
@@ -19,7 +18,6 @@ from common.http import problem
 from docgen import documents, openapi, states, told
 from docgen.__main__ import main
 from functions.accounts import model as accounts
-from functions.market_making import model as market_making
 from functions.offramp import model as offramp
 from functions.orders import model as orders
 from infra.bundle import ROOT
@@ -121,14 +119,11 @@ def test_schemas_of_one_name_are_one_schema_unless_they_differ() -> None:
     ("title", "begins", "transitions", "by_operators"),
     [
         ("accounts", "PENDING", accounts.TRANSITIONS, accounts.OPERATORS_ONLY),
-        ("market making", "payment_pending", market_making.TRANSITIONS, market_making.OPERATORS_ONLY),
         ("offramp", "NEW", offramp.TRANSITIONS, offramp.OPERATORS_ONLY),
         ("orders", "PENDING", orders.TRANSITIONS, orders.OPERATORS_ONLY),
         ("exchange orders", "SENT", exchange_orders.TRANSITIONS, exchange_orders.OPERATORS_ONLY),
         ("proposals", "PROPOSED", proposals.TRANSITIONS, proposals.OPERATORS_ONLY),
         ("payout attempts", "PENDING", payouts.ATTEMPT_TRANSITIONS, set()),
-        ("snapshots", "HELD EXPECTED PARKED REFUNDED", custody.DISPOSITIONS, set()),
-        ("outgoing transfers", "INTENDED", custody.TRANSITIONS, set()),
     ],
 )
 def test_every_move_is_drawn_and_those_of_operators_are_marked(
@@ -139,7 +134,7 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
     ends = [f"    {status} --> [*]" for status, after in transitions.items() if not after]
     assert sorted(line for line in drawn if "-->" in line) == sorted(
         [
-            *(f"    [*] --> {status}" for status in begins.split()),
+            f"    [*] --> {begins}",
             *ends,
             *(f"    {a} --> {b}{' : by an operator' if (a, b) in by_operators else ''}" for a, b in moves),
         ]
@@ -149,8 +144,7 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
 def test_the_machines_of_the_model_are_all_drawn() -> None:
     titles = [line.removeprefix("## ") for line in states.states().splitlines() if line.startswith("## ")]
     of_contexts = ["accounts", "market making", "offramp", "orders", "purchases"]
-    shared = ["exchange orders", "batches", "proposals", "payout attempts", "snapshots", "outgoing transfers"]
-    assert titles == [*of_contexts, *shared]
+    assert titles == [*of_contexts, "exchange orders", "batches", "proposals", "payout attempts"]
 
 
 def test_a_stale_document_is_found_and_named(

@@ -2,37 +2,26 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
-from decimal import Decimal
+from dataclasses import replace
 from functools import cache, partial
 from itertools import product
-from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
 import pytest
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from common import clock, keys
+from common import keys
 from common.domain import work
 from common.domain.clients import ClientStatus
 from common.gateways import configured
 from common.gateways.bank import BankEvent, State, baas
-from common.machines import Machines
 from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
-from functions.market_making import schedule as market_making_schedule
 from functions.market_making import tasks as market_making_tasks
-from functions.market_making.memo import Memo, encode
-from functions.market_making.model import Pair, TradingAccount
-from functions.market_making.service.paying import Paying
-from functions.market_making.service.receiving import Receiving
-from functions.market_making.service.routes import Routes
-from functions.market_making.store import put_pair, save_account
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
@@ -43,53 +32,27 @@ from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import BatchNotStuck
 from infra.contexts import contexts
 from infra.grants import (
-    CHECK,
-    DELETE,
-    DESCRIBE,
-    GET,
     GRANTS,
-    HISTORY,
-    LIST,
     PAYOUT,
-    PUT,
-    QUERY,
-    SCAN,
-    START,
     TOKEN,
     TOKEN_FAILS,
-    UPDATE,
     Grant,
     Secret,
 )
 from sandbox.prices.oracle import Oracle
-from tests.calls import CALLS, World, called, entitled, every_route, path
+from tests.calls import CALLS, World, called, entitled, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
-from tests.harness import asl as language
-from tests.harness.stepfunctions import InMemoryStepFunctions
-from tests.infra.test_machines import golden
-from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, PAIR, USDT, Market
-from tests.outside import ARN_PREFIX
+from tests.infra import market_making
+from tests.infra.recorder import Recorder
 from tests.seen import OnItsWay
 
 TASKS = {
+    "market_making": market_making_tasks,
     "offramp": offramp_tasks,
     "payouts": payouts_tasks,
     "purchases": purchases_tasks,
-    "market_making": market_making_tasks,
 }
-_OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
-_OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
-_OF_MACHINES = {
-    "start_execution": START,
-    "describe_execution": DESCRIBE,
-    "list_executions": LIST,
-    "get_execution_history": HISTORY,
-    "send_task_success": TOKEN,
-    "send_task_failure": TOKEN_FAILS,
-}
-
-OF_TOKENS = f":cryptodesk-{PAYOUT}"  # the only machine that waits for one
 
 
 def granted(grant: Grant) -> set[str]:
@@ -100,69 +63,6 @@ def granted(grant: Grant) -> set[str]:
         *grant.secrets,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
-
-
-@dataclass
-class Recorder:
-    """`function` is the grant's name of who is asking; what nobody of them asks is the test's own."""
-
-    asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # as `granted` says it
-    function: str | None = None
-
-    def table(self, client: Any) -> Any:
-        return _Watched(client, self._of_table)
-
-    def states(self, client: Any) -> Any:
-        return _Watched(client, self._of_states)
-
-    def reads(self, secret: Secret, of: Any) -> Any:
-        """The outside system, whose every call needs its secret."""
-        return _Watched(of, lambda *_: self._now.add(secret))
-
-    def secret(self, secret: Secret) -> None:
-        self._now.add(secret)
-
-    def as_(self, function: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def acting(*given: Any, **named: Any) -> Any:
-            before, self.function = self.function, function
-            try:
-                return act(*given, **named)
-            finally:
-                self.function = before
-
-        return acting
-
-    @property
-    def _now(self) -> set[str]:
-        return set() if self.function is None else self.asked[self.function]
-
-    def _of_table(self, operation: str, asked: Mapping[str, Any]) -> None:
-        if operation == "transact_write_items":
-            self._now.update(_OF_STATEMENT[kind] for item in asked["TransactItems"] for kind in item)
-        else:
-            self._now.add(asked.get("IndexName") or _OF_TABLE[operation])
-
-    def _of_states(self, operation: str, asked: Mapping[str, Any]) -> None:
-        arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or OF_TOKENS)
-        machine = arn.partition(":cryptodesk-")[2].partition(":")[0]
-        self._now.add(f"{_OF_MACHINES[operation]} of {machine}")
-
-
-class _Watched:
-    def __init__(self, of: Any, watch: Callable[[str, Mapping[str, Any]], object]) -> None:
-        self._of, self._watch = of, watch
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._of, name)
-        if not callable(found):
-            self._watch(name, {})
-            return found
-
-        def call(*given: Any, **asked: Any) -> Any:
-            self._watch(name, asked)
-            return found(*given, **asked)
-
-        return call
 
 
 class Context(LambdaContext):
@@ -191,7 +91,7 @@ def recorded() -> Recorder:
                 stack.enter_context(patch.object(of, name, asked))
         routes(recorder)
         by_hand(recorder)
-        for life in LIVES:
+        for life in (*LIVES, *market_making.LIVES):
             life(recorder)
         rounds(recorder)
     return recorder
@@ -202,7 +102,7 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 
 def routes(recorder: Recorder) -> None:
-    for route in every_route():
+    for route in CALLS:
         for dead in (False, True):  # a name that has ended is described, and the next one started
             world = World.made()
             desk = watched(recorder, world.desk)
@@ -469,54 +369,6 @@ def pools_at_their_deadline(recorder: Recorder) -> None:
         recorder.as_("purchases.close_pools", purchases_schedule.close_pools)({}, Context())
 
 
-def in_and_out_of_the_custody(recorder: Recorder) -> None:
-    """What comes in opens an order, pays for it, is refunded, or waits for a person. What goes out arrives, or is
-    refused."""
-    market = Market()
-    custody, machines = market.custody, InMemoryStepFunctions(market.clock)
-    market.client = recorder.table(market.dynamo)
-    market.custody = recorder.reads(Secret.CUSTODY_READ, custody)
-    market.sender = recorder.reads(Secret.CUSTODY_SPEND, custody)
-    definition = language.read(golden("market-making"))
-    machines.deploy(
-        "cryptodesk-market-making", definition, dict.fromkeys(tasks_of("market_making"), lambda event, _: event)
-    )
-    to = {"BTC": custody.deposit_address(BTC), "USDT": custody.deposit_address(ETH)}
-    funds = recorder.reads(Secret.TRADING_KEYS, SimpleNamespace(deposit_address=lambda coin, _: to[coin]))
-    routes = Routes(lambda: market.custody, lambda _: funds)
-    paying = Paying(market.table, routes, Machines(recorder.states(machines), ARN_PREFIX), market.clock)
-    receiving = Receiving(market.table, lambda: market.custody, paying, market.clock)
-    one = Decimal(1)
-    pair = Pair(PAIR, "BTC-USDT", "binance", BTC, USDT, one, one, one, enabled=True)
-    account = TradingAccount("binance-1", "binance", capacity=1, orders=0, enabled=True)
-    market.table.write(put_pair(pair, market.clock()), save_account(account, market.clock()))
-    pays = encode(Memo(PAIR, ORDER)).encode()
-
-    def poll() -> None:
-        answer = market_making_tasks.poll_snapshots({"time": clock.text(market.clock())}, Context())
-        assert (answer["failed"], answer["reason"]) == (0, "")
-
-    def send() -> None:
-        recorder.as_("market_making.send_transfers", market_making_schedule.send_transfers)({}, Context())
-        market.clock.forward(minutes=10)
-
-    with (
-        patch.object(market_making_tasks, "receiving", lambda: receiving),
-        patch.object(market_making_schedule, "sending", lambda: market.sending),
-        patch.object(clock, "now", market.clock),
-    ):
-        poll()
-        for payer, asset_id, memo in ((ANN, BTC, pays), (ANN, USDT, pays), (BOB, BTC, b"hello"), (BOB, ETH, b"")):
-            market.pay(payer, asset_id, "2", memo)
-            poll()
-            machines.restart()  # the next transfer finds its order's machine dead
-        custody.refuse_next()
-        for _ in range(3):
-            send()
-        assert "ARRIVED" in repr(market.dynamo.items())
-        assert "REFUSED" in repr(market.dynamo.items())
-
-
 LIVES = (
     sales,
     unanswered_sales,
@@ -527,12 +379,7 @@ LIVES = (
     redriven_too_late,
     bought_batches,
     pools_at_their_deadline,
-    in_and_out_of_the_custody,
 )
-# Of these no life is played yet.
-UNPLAYED = {"market_making.api"} | {
-    f"market_making.{task}" for task in tasks_of("market_making") if task != "poll_snapshots"
-}
 
 
 def rounds(recorder: Recorder) -> None:
@@ -594,7 +441,7 @@ def swept(recorder: Recorder, desk: Desk, ann: Any, sweep: Callable[..., Any]) -
     sweep({}, Context())
 
 
-@pytest.mark.parametrize("name", sorted(GRANTS.keys() - UNPLAYED))
+@pytest.mark.parametrize("name", GRANTS)
 def test_a_function_is_granted_what_it_asks_for_and_nothing_else(name: str) -> None:
     assert recorded().asked[name] == granted(GRANTS[name])
 
@@ -606,6 +453,14 @@ def test_the_webhook_function_holds_no_key_but_the_one_to_check_signatures() -> 
     assert [name for name, grant in GRANTS.items() if Secret.BANK_WEBHOOK in grant.secrets] == ["payouts.webhook"]
 
 
-def test_only_who_brings_money_home_may_withdraw_from_the_exchange() -> None:
-    may = {name for name, grant in GRANTS.items() if Secret.WITHDRAWING_KEYS in grant.secrets}
-    assert may == {"market_making.withdraw_from_exchange"}
+@pytest.mark.parametrize(
+    ("secret", "holder"),
+    [
+        (Secret.WITHDRAWING_KEYS, "market_making.withdraw_from_exchange"),
+        (Secret.CUSTODY_SPEND, "market_making.send_transfers"),
+    ],
+)
+def test_what_takes_others_money_out_is_in_one_function_only(secret: Secret, holder: str) -> None:
+    """And nobody can trade with what withdraws, or look into the exchange with what spends."""
+    assert [name for name, grant in GRANTS.items() if secret in grant.secrets] == [holder]
+    assert GRANTS[holder].secrets == {secret, Secret.CUSTODY_READ}
