@@ -21,6 +21,7 @@ from common.domain.custody.service import OutgoingTransfers
 from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
+from common.gateways.exchange.funds import ExchangeFunds
 from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -69,11 +70,14 @@ def _definition() -> asl.Definition:
 
 @dataclass
 class Market:
-    """`client` is what the services write through: the table itself, or something around it that fails."""
+    """`client` is what the services write through: the table itself, or something around it that fails. `states` are
+    the machines as they ask them; `shared` are those that others use as well."""
 
     dynamo: InMemoryDynamoDB = field(default_factory=lambda: InMemoryDynamoDB(TABLE))
     clock: Clock = field(default_factory=Clock)
     client: Any = None
+    states: Any = None
+    shared: InMemoryStepFunctions | None = None
 
     def __post_init__(self) -> None:
         self.safe = Safe(self.clock)
@@ -84,8 +88,9 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {})
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
+        self.withdrawing: ExchangeFunds = self.funds
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
-        self.machine = InMemoryStepFunctions(self.clock)
+        self.machine = self.shared or InMemoryStepFunctions(self.clock)
         self.machine.deploy(f"cryptodesk-{TASKS}", _definition(), self._tasks())
         self.known: dict[str, None] = {}
         self.bugs: list[str] = []
@@ -119,7 +124,7 @@ class Market:
 
     @property
     def machines(self) -> Machines:
-        client: Any = self.machine
+        client: Any = self.states or self.machine
         return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
 
     @property
@@ -152,7 +157,7 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.funds, self.clock)
+        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.withdrawing, self.clock)
 
     @property
     def reading(self) -> Reading:
