@@ -2,29 +2,54 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 from uuid import UUID
 
 from common import keys
 from common.domain import work
 from common.domain.custody.service import OutgoingTransfers
 from common.domain.work import WaitingItem
-from common.gateways.custody import Sender
+from common.errors import Refusal
+from common.gateways.custody import CustodyUnavailable, Sender
+from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
+from functions.market_making import memo, store, tasks
+from functions.market_making.memo import Memo
+from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.moving import Moving
+from functions.market_making.service.opening import Opening
 from functions.market_making.service.paying import Paying
+from functions.market_making.service.quoting import Quoting
+from functions.market_making.service.reading import Reading
 from functions.market_making.service.receiving import Receiving
+from functions.market_making.service.refunding import Refunding
+from functions.market_making.service.returning import Returning
+from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
+from sandbox.exchange.fake_funds import FakeFunds
+from sandbox.exchange.simulated import SimulatedExchange
 from sandbox.mixin.assets import amount_of, units_of
+from sandbox.mixin.chain import Chain, WalletSide
 from sandbox.mixin.fake import FakeCustody
 from sandbox.mixin.records import Snapshot
 from sandbox.mixin.safe import Safe
 from tests.desk import TABLE, Clock
+from tests.harness import asl
 from tests.harness.memory import InMemoryDynamoDB
+from tests.harness.stepfunctions import PREFIX, InMemoryStepFunctions
 
+GOLDEN = Path(__file__).parent.parent / "golden"
 US = "67a87828-18f5-46a1-b6cc-c72a97a77c43"
 ANN = "11111111-1111-4111-8111-111111111111"
 BOB = "22222222-2222-4222-8222-222222222222"
@@ -33,6 +58,13 @@ ETH = "43d61dcd-e413-450d-80b8-101d5e903357"
 USDT = "4d8c508b-91c5-375b-92b0-ee702ed2dac5"
 PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
+ACCOUNT = "mm1"
+TASKS = "market-making"
+
+
+@cache
+def _definition() -> asl.Definition:
+    return asl.read(json.loads((GOLDEN / f"{TASKS}.asl.json").read_text()))
 
 
 @dataclass
@@ -48,7 +80,36 @@ class Market:
         self.custody = FakeCustody(self.safe, US)
         self.sender: Sender = self.custody
         self.safe.join(ANN, BOB)
+        self.exchange = SimulatedExchange(self.clock)
+        self.exchange.furnish()
+        self.exchange.venue.open_account(ACCOUNT, {})
+        self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
+        self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
+        self.machine = InMemoryStepFunctions(self.clock)
+        self.machine.deploy(f"cryptodesk-{TASKS}", _definition(), self._tasks())
         self.known: dict[str, None] = {}
+        self.bugs: list[str] = []
+
+    def _tasks(self) -> dict[str, Callable[[Any, Any], Any]]:
+        return {s.task: self._bound(s.task) for s in _definition().states.values() if isinstance(s, asl.Task)}
+
+    def _bound(self, name: str) -> Callable[[Any, Any], Any]:
+        """A task of the product, asking this test's services."""
+        services = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+
+        def asked(event: Any, _: Any) -> Any:
+            with ExitStack() as patched:
+                for service in services:
+                    patched.enter_context(patch.object(tasks, service, lambda s=service: getattr(self, s)))
+                try:
+                    return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+                except Refusal:
+                    raise
+                except Exception as bug:
+                    self.bugs.append(f"{name} {event}: {bug!r}")
+                    raise
+
+        return asked
 
     @property
     def table(self) -> Table:
@@ -57,12 +118,45 @@ class Market:
         return Table(client, TABLE.name, patience)
 
     @property
+    def machines(self) -> Machines:
+        client: Any = self.machine
+        return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
+
+    @property
+    def routes(self) -> Routes:
+        return Routes(lambda: self.custody, lambda _: self.funds)
+
+    @property
     def paying(self) -> Paying:
-        raise NotImplementedError
+        return Paying(self.table, self.routes, self.machines, self.clock)
+
+    @property
+    def opening(self) -> Opening:
+        return Opening(self.table, self.paying, self.clock)
 
     @property
     def receiving(self) -> Receiving:
-        return Receiving(self.table, lambda: self.custody, None, self.clock, self.known)  # type: ignore[arg-type]
+        return Receiving(self.table, lambda: self.custody, self.paying, self.clock, self.known)
+
+    @property
+    def moving(self) -> Moving:
+        return Moving(self.table, self.routes, lambda _: self.funds, self.clock)
+
+    @property
+    def refunding(self) -> Refunding:
+        return Refunding(self.table, self.clock)
+
+    @property
+    def quoting(self) -> Quoting:
+        return Quoting(self.table, self.machines, self.clock)
+
+    @property
+    def returning(self) -> Returning:
+        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.funds, self.clock)
+
+    @property
+    def reading(self) -> Reading:
+        return Reading(self.table, self.returning)
 
     @property
     def transfers(self) -> OutgoingTransfers:
@@ -72,8 +166,44 @@ class Market:
     def sending(self) -> Sending:
         return Sending(self.table, self.transfers, self.clock)
 
+    # What is there to begin with
+
+    def list_pair(self, *, capacity: int = 3, **changed: Any) -> Pair:
+        told: dict[str, Any] = {
+            "pair_id": PAIR,
+            "symbol": "BTC-USDT",
+            "exchange": "binance",
+            "base_asset_id": BTC,
+            "quote_asset_id": USDT,
+            "base_min": Decimal("0.01"),
+            "quote_min": Decimal(100),
+            "fee_bps": Decimal(10),
+            "enabled": True,
+        }
+        pair = Pair(**{**told, **changed})
+        account = TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
+        self.table.write(store.put_pair(pair, self.clock()), store.save_account(account, self.clock()))
+        return pair
+
+    # What happens
+
     def pay(self, sender: str, asset_id: str, amount: str, memo: bytes = b"") -> Snapshot:
         return self.safe.pay(sender, US, asset_id, units_of(Decimal(amount)), memo)
+
+    def fund(self, sender: str, asset_id: str, amount: str, order: UUID = ORDER, pair: UUID = PAIR) -> Snapshot:
+        """A transfer that says which order it pays for."""
+        return self.pay(sender, asset_id, amount, memo.encode(Memo(pair, order)).encode())
+
+    def fund_all(self, sender: str = ANN, order: UUID = ORDER) -> None:
+        """All four transfers: principals, and what both withdrawals cost."""
+        self.fund(sender, BTC, "0.1", order)
+        self.fund(sender, USDT, "5000", order)
+        fees = self.routes.fees(ACCOUNT, store.pair(self.table, PAIR))
+        for fee in (fees.base, fees.quote):
+            self.fund(sender, fee.asset_id, str(fee.amount), order)
+
+    def order(self, uuid: UUID = ORDER) -> Order:
+        return store.existing(self.table, order_id(uuid))
 
     def has(self, user_id: str) -> dict[str, Decimal]:
         """What a user has been sent, by asset."""
@@ -94,3 +224,17 @@ class Market:
 
     def pass_time(self, **of: float) -> None:
         self.clock.forward(**of)
+
+    def run(self, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Time passes: a poll every five seconds, a sending every minute, chains and machines all the while."""
+        end, sent_at = self.clock.at + timedelta(minutes=minutes), self.clock.at - timedelta(minutes=1)
+        while self.clock.at < end and not until():
+            with suppress(CustodyUnavailable):
+                self.poll()
+            if self.clock.at >= sent_at + timedelta(minutes=1):
+                sent_at = self.clock.at
+                self.send()
+            self.safe.settle()
+            self.chain.step()
+            self.machine.run()
+            self.clock.forward(seconds=5)
