@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -20,7 +21,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
     AccountExists,
@@ -125,7 +126,7 @@ TOLD: dict[str, Told] = {
     "users": Told(_FOUND),
     "credit": Told(
         {200: "credited, or it was already"},
-        (UserNotFound, AccountNotFound),
+        (UserNotFound, AdjustmentTaken, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
@@ -398,12 +399,11 @@ TOLD: dict[str, Told] = {
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, ClientMoved),
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
                 "username": "ann",
-                "account_id": "acc-ann",
                 "status": "BLOCKED",
                 "reason": "his account is looked into, ticket 4716",
             },

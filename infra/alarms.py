@@ -199,6 +199,7 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
+            ("What the custody tells is not believed: always 0", [_ours("CustodyNotBelieved")]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]

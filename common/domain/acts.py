@@ -44,8 +44,8 @@ ACCOUNT_OPEN = "OPEN"  # the status of every account
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
-    attempt of its payout that was counted last, `exchange_order` the one that it placed last; `account` is what a user
-    has."""
+    attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
+    the one that it placed last; `account` is what a user has."""
 
     row: Key
     status: str | None
@@ -56,6 +56,7 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
+    account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
     account: Account | None = None
 

@@ -24,6 +24,7 @@ PARTS = {
     "name": "reconcile",
     "system": "binance",
     "attempt": "01",
+    "adjustment_id": "adj_7",
     "webhook_id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
     "client_id": "C-ANN-1",
     "batch_id": "BABCDEFGHIJKLMNOPQRSTUVWX2",
@@ -32,6 +33,15 @@ PARTS = {
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
+    "snapshot_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
+    "outgoing_id": "XABCDEFGHIJKLMNOPQRSTUVWX2",
+    "output_id": "07ec77f6-5110-4de2-b632-c8fef2b252be",
+    "pair_id": "0776b00f-95c0-46f9-85e4-7b8e7ca51e94",
+    "opponent_id": "67a87828-18f5-46a1-b6cc-c72a97a77c43",
+    "account_id": "alpha",
+    "campaign_id": "mm_binance_BTC-USDT",
+    "way": "OUT",
+    "transaction_hash": "0xba99",
 }
 
 

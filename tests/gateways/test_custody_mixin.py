@@ -82,6 +82,7 @@ from tests.gateways.mixin import (
     uuid,
     view,
 )
+from tests.gateways.wire import Wire, http
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 REGISTER, SEND, KEYS = "/safe/transaction/requests", "/safe/transactions", "/safe/keys"
@@ -193,6 +194,12 @@ def test_an_answer_to_another_request_is_not_believed() -> None:
     not_believed(lambda custody: custody.outputs(BTC), {"/safe/outputs": other})
 
 
+def test_an_answer_that_does_not_say_to_what_can_not_be_read() -> None:
+    with Wire(http(data([]))) as wire, pytest.raises(CustodyUnavailable) as refusal:
+        custody_at(wire.url).outputs(BTC)
+    assert refusal.value.facts == {"what": "garbage"}
+
+
 @pytest.mark.parametrize(
     "body",
     [
@@ -205,7 +212,7 @@ def test_an_answer_to_another_request_is_not_believed() -> None:
         "[]",
     ],
 )
-@pytest.mark.parametrize("status", [200, 202])
+@pytest.mark.parametrize("status", [200, 201, 202])
 def test_what_is_neither_an_answer_nor_an_error_can_not_be_read(status: int, body: str) -> None:
     with reading({LOOK: Answer(status, body)}) as (custody, _), pytest.raises(CustodyUnavailable) as refusal:
         custody.transaction(REQUEST)
@@ -555,7 +562,10 @@ def test_money_is_sent_to_our_own_address_on_a_chain() -> None:
     assert (asked.method, asked.json) == ("POST", {"members": [APP], "threshold": 1, "chain_id": BTC})
 
 
-@pytest.mark.parametrize("told", [entry(), [entry(), entry()], [entry(is_primary=False, destination="old"), entry()]])
+@pytest.mark.parametrize(
+    "told",
+    [entry(), [entry(), entry()], [entry(is_primary=None)], [entry(is_primary=False, destination="old"), entry()]],
+)
 def test_of_several_addresses_the_primary_one_is_taken(told: object) -> None:
     with reading({"/safe/deposit/entries": told}) as (custody, _):
         assert custody.deposit_address(BTC) == Address("bc1qdesk")
@@ -701,6 +711,10 @@ SMALL = Quantity("0.000000001", BTC)
         (replace(TRANSFER, quantity=Quantity(0, BTC)), "not above zero"),
         (replace(TRANSFER, quantity=Quantity("-0.1", BTC)), "not above zero"),
         (replace(TRANSFER, quantity=SMALL), "no amount"),
+        (replace(TRANSFER, quantity=Quantity("1E+999", BTC)), "no amount"),
+        (replace(TRANSFER, inputs=(owned("0.5"), owned("1E+999", number=2))), "no amount"),
+        (replace(TRANSFER, inputs=(owned("0.500000001"),)), "not above zero"),
+        (replace(WITHDRAWAL, fee=Quantity("1E+999", BTC)), "no amount"),
         (replace(TRANSFER, quantity=Quantity("0.100000001", BTC)), "not above zero"),
         (replace(TRANSFER, quantity=Quantity("0.5", "BTC")), "not all in"),
         (replace(TRANSFER, extra=bytes(257)), "bytes of extra"),

@@ -4,14 +4,18 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
 
 from common import keys
+from common.custody import Snapshot
 from common.domain.custody import store
 from common.domain.custody.model import Disposition, incoming_id
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable
+from common.money import Quantity
+from sandbox.mixin.fake import FakeCustody
 from sandbox.mixin.timeline import Lie
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, Market
@@ -178,3 +182,20 @@ def test_the_cursor_only_moves_forward(market: Market) -> None:
 def _cursor() -> dict[str, dict[str, str]]:
     key = keys.SNAPSHOT_CURSOR()
     return {"PK": {"S": key.pk}, "SK": {"S": key.sk}}
+
+
+def test_more_than_can_be_written_down_is_parked_and_keeps_nobody(market: Market) -> None:
+    huge = Snapshot(str(UUID(int=5)), Quantity(Decimal("1e40"), BTC), "2026-11-21T12:00:00.000000001Z", "h", ANN)
+
+    class Told(FakeCustody):
+        def snapshots(self, since: str, asset_id: str | None = None) -> list[Snapshot]:  # noqa: ARG002
+            return [huge]
+
+        def snapshot(self, snapshot_id: str) -> Snapshot:  # noqa: ARG002
+            return huge
+
+    market.custody = Told(market.safe, US)
+    market.poll()
+    parked = store.incoming(market.table, incoming_id(huge.snapshot_id))
+    assert (parked.disposition, parked.snapshot.quantity.amount) == (Disposition.PARKED, Decimal(0))
+    assert "can be written" in parked.reason

@@ -130,9 +130,9 @@ class OutgoingTransfers:
         after = 0
         while len(found) < OUTPUTS_READ_MAX:
             page = self.custody().outputs(asset_id, after)
-            found += [output for output in page if output.output_id not in reserved]
-            if len(page) < PAGE_MAX:
+            if not page:
                 break
+            found += [output for output in page if output.output_id not in reserved]
             after = page[-1].sequence
         return found
 

@@ -171,6 +171,7 @@ class Sender(Protocol):
     def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
         """Sign and send the drafts of one sending, in their order. A repeat answers with what came of the first.
 
-        Raises CustodyRefused, and then none of them was sent; CustodyUnavailable: they may be sent or not.
+        Raises CustodyRefused, and then none of them was sent; CustodyUnavailable: they may be sent or not. ValueError
+        for what `draft` did not make.
         """
         ...

@@ -276,10 +276,6 @@ class _Reader:
     def list(self, read: Callable[[], T]) -> tuple[T, ...]:
         return tuple(read() for _ in range(self.u16()))
 
-    def end(self) -> None:
-        if self._at < len(self._raw):
-            raise ValueError("something comes after its end")
-
 
 def _read(reader: _Reader) -> tuple[KernelTransaction, tuple[bytes, ...]]:
     reader.expect(_BEGINS)
@@ -291,7 +287,6 @@ def _read(reader: _Reader) -> tuple[KernelTransaction, tuple[bytes, ...]]:
         extra=reader.take(int.from_bytes(reader.take(4))),
     )
     signatures = reader.list(lambda: reader.expect(_u16(1) + _u16(0)) and reader.take(64))
-    reader.end()
     return transaction, signatures
 
 

@@ -70,6 +70,7 @@ from common.gateways.custody.encoding import (
     ghost_hint,
     kernel_asset_id,
     members_hash,
+    parts,
     transaction_hash,
 )
 from common.gateways.custody.session import Refusals, Said, Session
@@ -291,7 +292,7 @@ class MixinSender:
         """See `Sender.draft`. What can not be a transaction is a ValueError before anybody is asked."""
         plans = _plans(sending, User(self._session.app_id))
         places = [(plan, index, to) for plan in plans for index, to in plan.paid]
-        _transactions(plans, repeat(_NO_KEY))
+        _transactions(plans, repeat(_NO_KEY))  # what can not be one is no question
         asked = [
             {"receivers": [to.user_id], "index": index, "hint": ghost_hint(plan.request_id, index)}
             for plan, index, to in places
@@ -359,6 +360,9 @@ class MixinSender:
 def _plans(sending: Sending, us: User) -> list[_Plan]:
     """Raises ValueError."""
     fee, leaving = sending.fee, [(sending.quantity, sending.to)]
+    spent = [*sending.inputs, *sending.fee_inputs]
+    for quantity in (sending.quantity, *(output.quantity for output in spent), *([fee] if fee else [])):
+        parts(quantity.amount)
     if isinstance(sending.to, Address) != (fee is not None):
         raise ValueError("a withdrawal costs a fee, and a transfer none")
     if fee is not None and fee.asset_id == sending.quantity.asset_id:
@@ -366,8 +370,7 @@ def _plans(sending: Sending, us: User) -> list[_Plan]:
         fee = None
     if (fee is not None) != bool(sending.fee_inputs):
         raise ValueError("fee_inputs are for a fee in another asset")
-    spent = [(output.transaction_hash, output.index) for output in (*sending.inputs, *sending.fee_inputs)]
-    if len(set(spent)) < len(spent):
+    if len({(output.transaction_hash, output.index) for output in spent}) < len(spent):
         raise ValueError("an output is to be spent twice")
     plans = [_Plan(sending.request_id, sending.inputs, _with_change(leaving, sending.inputs, us), sending.extra)]
     if fee is not None:

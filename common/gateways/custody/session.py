@@ -34,6 +34,7 @@ OPERATION_SECONDS_MAX = 12.0
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of outputs is about 600 KiB
 WORDS_MAX = 200  # characters of what the custody says
 RATE_LIMIT_SECONDS = 10  # that we ask too often it says, and never for how long not to
+_ANSWERS = frozenset({200, 201, 202})  # errors among them
 
 
 class Said(Exception):
@@ -130,8 +131,8 @@ class Session:
             "X-Request-Id": request_id,
         }
         seconds = until - self._monotonic()
-        answer = self._transport.ask(method, target, headers, body or None, seconds=seconds, believed={200, 202})
-        if answer.status not in {200, 202}:
+        answer = self._transport.ask(method, target, headers, body or None, seconds=seconds, believed=_ANSWERS)
+        if answer.status not in _ANSWERS:
             raise _NotAnswered(answer)
         if answer.is_page:
             raise garbled("a web page")

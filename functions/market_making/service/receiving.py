@@ -8,7 +8,7 @@ can not be taken holds the cursor, and nobody else's snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from common.clock import text
@@ -19,6 +19,7 @@ from common.domain.custody.store import AlreadyTaken
 from common.domain.timeline import CUSTODY, TimelineEvent, record
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed
 from common.log import count, log
+from common.money import Quantity
 from common.table.table import Table, TableUnavailable
 from common.table.transaction import Busy, Write
 from functions.market_making import memo, model, store
@@ -29,6 +30,7 @@ from functions.market_making.store import AlreadyOpened, CursorMoved
 
 OVERLAP = timedelta(minutes=1)  # a snapshot may appear so much later than its time says
 HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
+DIGITS_MAX = 28  # before the point: anybody can make an asset of which he has more
 TRIES = 5  # to take a snapshot whose order moves meanwhile
 REMEMBERED_MAX = 20_000  # snapshots that this process knows to be taken
 
@@ -140,6 +142,9 @@ class Receiving:
 
     def _disposed(self, snapshot: Snapshot) -> Taken:
         """What is to become of a snapshot, as far as it is seen from the snapshot alone."""
+        if snapshot.quantity.amount.adjusted() >= DIGITS_MAX:
+            whole = replace(snapshot, quantity=Quantity(0, snapshot.quantity.asset_id))
+            return self._parked(whole, f"{snapshot.quantity} are more than can be written down")
         if snapshot.opponent_id == self.custody().user_id:
             return self._expected(snapshot, "our own transfer", waits_for=None)
         if snapshot.deposit_hash is not None:

@@ -18,7 +18,7 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.model import kind_of
+from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
@@ -144,10 +144,11 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = None
+        payout = latest = account_id = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
+            account_id = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
         return Case(
@@ -159,9 +160,15 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
+            account_id=account_id,
             exchange_order=placed,
             account=account,
         )
+
+    def _account(self, payout: Payout) -> str | None:
+        """Where a payout would go now; None while its customer has no such client."""
+        client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
+        return client.account_id if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""

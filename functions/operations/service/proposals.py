@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import acts, audit, timeline, work
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved
@@ -145,6 +146,8 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
+        except AdjustmentTaken as taken:
+            raise NotProposable(taken.detail, id=after.subject) from None
         except (AccountMoved, AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 
