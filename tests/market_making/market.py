@@ -21,6 +21,7 @@ from common.domain.custody.service import OutgoingTransfers
 from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -83,6 +84,7 @@ class Market:
         self.exchange = SimulatedExchange(self.clock)
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {})
+        self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
         self.machine = InMemoryStepFunctions(self.clock)
@@ -122,9 +124,14 @@ class Market:
         client: Any = self.machine
         return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
 
+    def funds_of(self, account_id: str) -> ExchangeFunds:
+        if self.keyless:
+            raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
+        return self.funds
+
     @property
     def routes(self) -> Routes:
-        return Routes(lambda: self.custody, lambda _: self.funds)
+        return Routes(lambda: self.custody, self.funds_of)
 
     @property
     def paying(self) -> Paying:
@@ -140,7 +147,7 @@ class Market:
 
     @property
     def moving(self) -> Moving:
-        return Moving(self.table, self.routes, lambda _: self.funds, self.clock)
+        return Moving(self.table, self.routes, self.funds_of, self.clock)
 
     @property
     def refunding(self) -> Refunding:
@@ -152,7 +159,7 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.funds, self.clock)
+        return Returning(self.table, lambda: self.custody, self.funds_of, self.funds_of, self.clock)
 
     @property
     def reading(self) -> Reading:

@@ -170,8 +170,6 @@ class Returning:
 
     def _confirmed(self, order: Order) -> Standing:
         legs = store.legs(self.table, order.order_id, Way.HOME)
-        if not legs:
-            return standing(self._stop(order, "nothing of it is on its way home"))
         if any(leg.status is LegStatus.INTENDED for leg in legs):
             return self.read(order)
         waiting = [leg.symbol for leg in legs if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg)]
