@@ -34,6 +34,7 @@ def in_custody(market: Market) -> Amounts:
 
 
 def at_exchange(market: Market) -> Amounts:
+    market.exchange.wallet.settle()
     balances = market.exchange.venue.balances(ACCOUNT)
     return {coin: sum(held, Decimal(0)) for coin, held in balances.items() if sum(held, Decimal(0))}
 
