@@ -156,15 +156,10 @@ class Pair:
     enabled: bool
 
     @property
-    def base_symbol(self) -> str:
-        return self.symbol.split("-")[0]
-
-    @property
-    def quote_symbol(self) -> str:
-        return self.symbol.split("-")[1]
-
-    def symbol_of(self, asset_id: str) -> str:
-        return self.base_symbol if asset_id == self.base_asset_id else self.quote_symbol
+    def coins(self) -> tuple[str, str]:
+        """The exchange's names of base and quote."""
+        base, quote = self.symbol.split("-")
+        return base, quote
 
 
 @dataclass(frozen=True)

@@ -70,11 +70,14 @@ def _definition() -> asl.Definition:
 
 @dataclass
 class Market:
-    """`client` is what the services write through: the table itself, or something around it that fails."""
+    """`client` is what the services write through: the table itself, or something around it that fails. `states` are
+    the machines as they ask them; `shared` are those that others use as well."""
 
     dynamo: InMemoryDynamoDB = field(default_factory=lambda: InMemoryDynamoDB(TABLE))
     clock: Clock = field(default_factory=Clock)
     client: Any = None
+    states: Any = None
+    shared: InMemoryStepFunctions | None = None
 
     def __post_init__(self) -> None:
         self.safe = Safe(self.clock)
@@ -86,8 +89,9 @@ class Market:
         self.exchange.venue.open_account(ACCOUNT, {})
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
+        self.withdrawing: ExchangeFunds = self.funds
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
-        self.machine = InMemoryStepFunctions(self.clock)
+        self.machine = self.shared or InMemoryStepFunctions(self.clock)
         self.machine.deploy(f"cryptodesk-{TASKS}", _definition(), self._tasks())
         self.known: dict[str, None] = {}
         self.bugs: list[str] = []
@@ -121,13 +125,17 @@ class Market:
 
     @property
     def machines(self) -> Machines:
-        client: Any = self.machine
+        client: Any = self.states or self.machine
         return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
 
     def funds_of(self, account_id: str) -> ExchangeFunds:
         if self.keyless:
             raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
         return self.funds
+
+    def withdrawing_of(self, account_id: str) -> ExchangeFunds:
+        self.funds_of(account_id)
+        return self.withdrawing
 
     @property
     def routes(self) -> Routes:
@@ -159,7 +167,7 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, self.funds_of, self.funds_of, self.clock)
+        return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
 
     @property
     def reading(self) -> Reading:

@@ -55,7 +55,8 @@ from functions.market_making.service.routes import CLOCKS_DIFFER
 
 @dataclass(frozen=True)
 class Returning:
-    """`funds` may read what an account has, `withdrawing` may take it out."""
+    """`funds` may read what an account has, `withdrawing` may take it out, and read, too: what withdraws needs no other
+    key."""
 
     table: Table
     custody: Callable[[], Custody]
@@ -136,7 +137,7 @@ class Returning:
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
         """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
         name = network(self.custody().asset(asset_id).chain_id)
-        ways = self.funds(order.account_id).networks(symbol)
+        ways = self.withdrawing(order.account_id).networks(symbol)
         way = next((way for way in ways if way.name == name and way.withdrawals), None)
         if way is None:
             raise NetworkUnknown(f"the exchange gives no {symbol} on {name} now")
