@@ -23,7 +23,7 @@ from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
-from common.gateways.exchange.funds import ExchangeFunds
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -91,6 +91,7 @@ class Market:
         self.exchange = SimulatedExchange(self.clock)
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {})
+        self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
         self.withdrawing: ExchangeFunds = self.funds
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
@@ -131,9 +132,18 @@ class Market:
         client: Any = self.states or self.machine
         return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
 
+    def funds_of(self, account_id: str) -> ExchangeFunds:
+        if self.keyless:
+            raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
+        return self.funds
+
+    def withdrawing_of(self, account_id: str) -> ExchangeFunds:
+        self.funds_of(account_id)
+        return self.withdrawing
+
     @property
     def routes(self) -> Routes:
-        return Routes(lambda: self.custody, lambda _: self.funds)
+        return Routes(lambda: self.custody, self.funds_of)
 
     @property
     def paying(self) -> Paying:
@@ -149,7 +159,7 @@ class Market:
 
     @property
     def moving(self) -> Moving:
-        return Moving(self.table, self.routes, lambda _: self.funds, self.clock)
+        return Moving(self.table, self.routes, self.funds_of, self.clock)
 
     @property
     def refunding(self) -> Refunding:
@@ -161,7 +171,7 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.withdrawing, self.clock)
+        return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
 
     @property
     def reading(self) -> Reading:
