@@ -5,7 +5,8 @@ botocore reads its data when a client is made, so less of it is also a faster st
 are 1.2 MB of JSON to parse, DynamoDB's whole model another 300 KB.
 
 ccxt is 39 MB, and 60 MB more of what it needs for asyncio and for signatures on other chains. What its synchronous
-client of Binance imports, with keys of the HMAC kind (common/gateways/exchange/ccxt.py), is 2 MB of it and `requests`.
+client of Binance imports, with keys of the HMAC kind (common/gateways/exchange/ccxt_wire.py), is 2 MB of it and
+`requests`.
 """
 
 from __future__ import annotations

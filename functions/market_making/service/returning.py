@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_FLOOR
 
 from common.clock import text
@@ -17,13 +17,15 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
 from common.domain.timeline import MACHINE
-from common.gateways.custody import PAGE_MAX, Custody, User
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
 from common.gateways.exchange import ExchangeRefused
 from common.gateways.exchange.funds import (
     ExchangeFunds,
+    ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
     Network,
     NetworkUnknown,
+    NoTradingKey,
     WithdrawalState,
 )
 from common.idempotency import derived_uuid
@@ -48,8 +50,7 @@ from functions.market_making.model import (
 from functions.market_making.networks import ChainUnknown, network
 from functions.market_making.service.paying import standing
 from functions.market_making.service.quoting import credited
-
-CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
+from functions.market_making.service.routes import CLOCKS_DIFFER
 
 
 @dataclass(frozen=True)
@@ -67,18 +68,20 @@ class Returning:
 
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
-        often as it takes, under its own id.
+        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
         order = store.existing(self.table, order_id)
         try:
-            if order.status is Status.STOPPED and order.goes_home:
+            if order.status is Status.STOPPED and order.goes_home and not order.needs_person:
                 order = self._begun(order)
             if order.status is Status.RETURNING and not order.needs_person:
                 for leg in store.legs(self.table, order_id, Way.HOME):
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
+        except NoTradingKey as no:
+            self._stop(store.existing(self.table, order_id), no.detail)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
@@ -105,6 +108,8 @@ class Returning:
             if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
                 left.append(f"{plain(quantity.amount)} {symbol}")
                 continue
+            if whole < quantity.amount:
+                left.append(f"{plain(EXACT.subtract(quantity.amount, whole))} {symbol}")
             leg = Leg(
                 order_id=order.order_id,
                 way=Way.HOME,
@@ -159,26 +164,27 @@ class Returning:
             return standing(order)
         try:
             return self._confirmed(order)
+        except NoTradingKey as no:
+            return standing(self._stop(store.existing(self.table, order_id), no.detail))
         except (MarketMakingOrderMoved, IncomingMoved, OutgoingMoved):
             raise ReturnUnderway("the order has just moved") from None
 
     def _confirmed(self, order: Order) -> Standing:
-        waiting = []
-        for leg in store.legs(self.table, order.order_id, Way.HOME):
-            if leg.status is LegStatus.INTENDED:
-                return self.read(order)
-            if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg):
-                waiting.append(leg.symbol)
-        order = store.existing(self.table, order.order_id)
-        if order.needs_person:
-            return standing(order)
+        legs = store.legs(self.table, order.order_id, Way.HOME)
+        if any(leg.status is LegStatus.INTENDED for leg in legs):
+            return self.read(order)
+        waiting = [leg.symbol for leg in legs if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg)]
+        # What has come home goes on at once, wherever the rest is.
+        legs = store.legs(self.table, order.order_id, Way.HOME)
+        back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
         if waiting:
-            return self._wait(order, f"{' and '.join(waiting)} not come home")
-        back = [self._pay_back(order, leg) for leg in store.legs(self.table, order.order_id, Way.HOME)]
+            since = min(leg.created_at for leg in legs)
+            return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         if stuck := [o for o in back if o.needs_person]:
             return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
-            return self._wait(order, "what has come home has not arrived with who paid")
+            since = max(o.created_at for o in back)
+            return self._wait(order, "what has come home has not arrived with who paid", since)
         at = self.now()
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
@@ -197,9 +203,7 @@ class Returning:
         if told.state is WithdrawalState.REFUSED:
             self._stop(order, f"the exchange has not withdrawn {leg.quantity.amount} {leg.symbol}")
             raise MarketMakingOrderMoved("the exchange has refused a withdrawal", id=order.order_id)
-        if told.transaction_hash is None:
-            return False
-        found = self._received(leg, told.transaction_hash)
+        found = self._received(leg, told)
         if found is None:
             return False
         at, arrived = self.now(), found.snapshot.quantity
@@ -221,18 +225,28 @@ class Returning:
         )
         return True
 
-    def _received(self, leg: Leg, hash_: str) -> Incoming | None:
-        """What the custody has received with a chain's transaction, once the poller has taken it."""
-        since = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z"
+    def _received(self, leg: Leg, told: ExchangeWithdrawal) -> Incoming | None:
+        """What the custody has received with the chain's transaction of a withdrawal, once the poller has taken it. One
+        transaction may bring several withdrawals: then the leg's is the one that is as large as it was told to be."""
+        if told.transaction_hash is None:
+            return None
+        brought = self._brought(leg, told.transaction_hash)
+        if len(brought) > 1:
+            brought = [one for one in brought if one.quantity.amount == told.quantity.amount]
+        ids = (custody_model.incoming_id(snapshot.snapshot_id) for snapshot in brought)
+        found = (custody_store.find_incoming(self.table, one) for one in ids)
+        claimable = (Disposition.EXPECTED, Disposition.PARKED)
+        return next((one for one in found if one is not None and one.disposition in claimable), None)
+
+    def _brought(self, leg: Leg, hash_: str) -> list[Snapshot]:
+        since, brought = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z", dict[str, Snapshot]()
         while True:
             page = self.custody().snapshots(since, leg.quantity.asset_id)
             for snapshot in page:
                 if snapshot.deposit_hash == hash_ and snapshot.quantity.amount > 0:
-                    found = custody_store.find_incoming(self.table, custody_model.incoming_id(snapshot.snapshot_id))
-                    claimable = (Disposition.EXPECTED, Disposition.PARKED)
-                    return found if found is not None and found.disposition in claimable else None
+                    brought[snapshot.snapshot_id] = snapshot
             if len(page) < PAGE_MAX or page[-1].created_at == since:
-                return None
+                return list(brought.values())
             since = page[-1].created_at
 
     def _pay_back(self, order: Order, leg: Leg) -> Outgoing:
@@ -263,9 +277,8 @@ class Returning:
         )
         return back
 
-    def _wait(self, order: Order, why: str) -> Standing:
-        legs = store.legs(self.table, order.order_id, Way.HOME)
-        if self.now() >= min(leg.created_at for leg in legs) + RETURN_LIMIT:
+    def _wait(self, order: Order, why: str, since: datetime) -> Standing:
+        if self.now() >= since + RETURN_LIMIT:
             return standing(self._stop(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
