@@ -22,6 +22,7 @@ from tests.market_making.audit import (
     go_on,
     has_all_back,
     in_custody,
+    items,
     live,
     live_until,
     meanwhile,
@@ -82,6 +83,10 @@ def waits_for_person(market: Market, why: str, status: Status) -> None:
     live(market, 40, lambda: market.order().needs_person)
     assert market.order().status is status
     assert any(why in told for told in people_told(market)), people_told(market)
+    before = items(market)
+    market.moving.confirm(market.order().order_id)
+    market.moving.withdraw(market.order().order_id)
+    assert items(market) == before
     live(market, 10)
     assert market.order().status is status
 

@@ -117,19 +117,22 @@ def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Mark
     assert market.order().status is Status.STOPPED
 
 
-def test_a_machine_that_was_not_told_is_told_by_the_next_stop(market: Market) -> None:
+@pytest.mark.parametrize(("first", "again"), [(stop, stop), (stop, withdraw), (withdraw, stop), (withdraw, withdraw)])
+def test_a_machine_that_was_not_told_is_told_by_the_next(market: Market, first: Act, again: Act) -> None:
     """The process dies between the decision and the word to the machine, which would wait for thirty days."""
     execution = market.machine.executions[-1]
-    faults = Faults(planned({2: CrashAfter()}))
+    faults = Faults(planned({2 if first is stop else 3: CrashAfter()}))
     market.client = faults.client(market.dynamo)
     with pytest.raises(Crash):
-        stop(market)
+        first(market)
     market.client = None
     market.machine.run()
     assert (market.order().status, execution.waits_for_token) == (Status.STOPPING, True)
-    stop(market)
+    again(market)
     market.machine.run()
-    assert market.order().status is Status.STOPPED
+    assert not execution.waits_for_token
+    withdraw(market)
+    is_home(market)
 
 
 def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
