@@ -37,7 +37,7 @@ from sandbox.mixin.desk import DESK
 from sandbox.mixin.face import MixinFace
 from sandbox.mixin.faults import Faults as CustodyFaults
 from sandbox.mixin.safe import Safe
-from sandbox.mixin.signatures import Member
+from sandbox.mixin.signatures import Keystore, Member
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
 from tests.doors import NEXT_SECRET
@@ -164,17 +164,26 @@ def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp
     called = [handlers[name] for name, grant in GRANTS.items() if embedded.for_grant(grant) is asset]
     (tmp_path / "calls.json").write_text(json.dumps(called))
 
+    fitting = {b"webhook": NEXT_SECRET, b"custody": json.dumps(_looks(DESK))}
+
     def empty(asked: Request) -> Answer:
-        return as_json({**EMPTY_AWS, "SecretString": NEXT_SECRET} if b"webhook" in asked.body else EMPTY_AWS)
+        told = next((secret for name, secret in fitting.items() if name in asked.body), EMPTY_AWS["SecretString"])
+        return as_json({**EMPTY_AWS, "SecretString": told})
 
     with serve(empty, name="aws") as aws:
-        named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "BANK_WEBHOOK_SECRET": "webhook"}
-        environment = {**settled.ENVIRONMENT, "AWS_ENDPOINT_URL": aws.url, **named}
+        secrets = {"BANK_WEBHOOK_SECRET": "webhook", "CUSTODY_READ_SECRET": "custody"}
+        named = {"AWS_LAMBDA_FUNCTION_NAME": "composes", "AWS_ENDPOINT_URL": aws.url}
+        environment = {**settled.ENVIRONMENT, **named, **secrets}
         printed = _run(asset, CALLS_FUNCTIONS, str(tmp_path / "calls.json"), **environment)
     answers = dict(json.loads(line) for line in printed.splitlines() if line.startswith('["functions.'))
     assert list(answers) == [handler for handler, _ in called]
     for handler, answer in answers.items():
         assert not handler.endswith(".handler") or answer["statusCode"] in (200, 403, 404), answer
+
+
+def _looks(keystore: Keystore) -> dict[str, str]:
+    """Of a keystore what may look and not spend."""
+    return {name: value for name, value in asdict(keystore).items() if name != "spend_private_key"}
 
 
 def test_the_runtime_client_of_the_embedded_aws_is_in_every_asset(embedded: Assets) -> None:
