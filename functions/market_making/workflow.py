@@ -3,7 +3,7 @@
 `market-making` moves one order, and is named by it:
 
     WaitForTransfers ─▶ CheckPayment (again and again) ─▶ WithdrawToExchange ─▶ ConfirmDeposits (again and again)
-        ─▶ JoinCampaign ─▶ StartQuoting ─▶ Quoting (until the order is stopped, or 30 days)
+        ─▶ JoinCampaign ─▶ StartQuoting ─▶ Quoting (until the order is stopped; each day it looks)
 
     ReadOrder ─▶ NextStep ─┬─ FUND, WITHDRAW, CONFIRM, JOIN, START, QUOTE ─▶ there
                            ├─ REFUND ─▶ RefundTransfers (again and again) ─▶ Ended
