@@ -37,9 +37,21 @@ from common.domain.proposals.model import OwnProposal, ProposalDecided, Proposal
 from common.domain.work import Redriven
 from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
+from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
+from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.market_making.model import (
+    FundingTooSmall,
+    MarketMakingOrderMoved,
+    MarketMakingOrderNotFound,
+    NoCapacity,
+    NothingToWithdraw,
+    NotStoppable,
+    PairNotFound,
+)
+from functions.market_making.service.opening import PairUnreachable
 from functions.offramp.model import (
     EstimateOutOfBand,
     NotALot,
@@ -160,6 +172,33 @@ TOLD: dict[str, Told] = {
         (OrderNotFound, OrderNotPending),
         examples={"a delisted asset": {"reason": "the asset is delisted"}},
     ),
+    # market making
+    "open_market_making": Told(
+        {201: "opened: pay it by the transfers that are told, until `pay_by`"},
+        (
+            PairNotFound,
+            PairUnreachable,
+            FundingTooSmall,
+            NoCapacity,
+            NoTradingKey,
+            ExchangeUnavailable,
+            CustodyUnavailable,
+        ),
+        repeats=True,
+        examples={
+            "bitcoin against tether": {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"},
+        },
+    ),
+    "market_making_orders": Told(_FOUND),
+    "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "stop_market_making": Told(
+        {200: "it stops, or has stopped"}, (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved)
+    ),
+    "withdraw_market_making": Told(
+        {200: "it is on its way home, or there already"},
+        (MarketMakingOrderNotFound, NothingToWithdraw, MarketMakingOrderMoved),
+    ),
+    "pairs": Told(_FOUND),
     # offramp
     "sell": Told(
         {200: "the exchange has it, and it goes on by itself"},

@@ -199,7 +199,6 @@ class Watch(Construct):
             ("The sweeper: machines started, events replayed", _all("WorkStarted", "WorkReplayed")),
             ("Payouts failed, orders turned up, fills not believed: always 0", [failed, turned_up, not_believed]),
             ("Payouts over the limit, for two operators to approve", [to_approve]),
-            ("What the custody tells is not believed: always 0", [_ours("CustodyNotBelieved")]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
         ]
@@ -347,10 +346,12 @@ def _all(*names: str) -> list[aws_cloudwatch.Metric]:
 
 def _custody() -> list[Graph]:
     return [
-        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved")),
+        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved", "CustodyCompared")),
         (
             "The custody: not taken, not sent, ties, not believed, short of outputs: always 0",
-            _all("SnapshotsFailed", "TransfersFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"),
+            _all(
+                "CustodyOff", "SnapshotsFailed", "TransfersFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"
+            ),
         ),
         (
             "The custody: silent, parked for a person; orders stopped for one",

@@ -71,7 +71,7 @@ _PAYS = Grant(  # those that ask the bank
     secrets=frozenset({Secret.BANK_KEY}),
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
-_CUSTODY = frozenset({Secret.CUSTODY_READ})
+_TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.TRADING_KEYS})  # they look at both of its ends
 
 
 GRANTS: dict[str, Grant] = {
@@ -131,24 +131,35 @@ GRANTS: dict[str, Grant] = {
     "payouts.create_payout": _PAYS,
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
-    "market_making.poll_snapshots": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}),  # a first transfer opens an order on the emptiest trading account
-        secrets=_CUSTODY,
-        machines={MARKET_MAKING: frozenset({START})},
+    "market_making.api": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        indexes=(USER_TIMELINE,),
+        secrets=_TO_THE_EXCHANGE | {Secret.CURSOR_KEY},  # what it costs is told when an order is opened
+        machines={MARKET_MAKING: frozenset({START, DESCRIBE, TOKEN_FAILS})},
+    ),
+    "market_making.poll_snapshots": replace(
+        _MOVES,  # a first transfer opens an order on the emptiest trading account
+        secrets=_TO_THE_EXCHANGE,
+        machines={MARKET_MAKING: frozenset({START, DESCRIBE})},
     ),
     "market_making.read_order": Grant(table=frozenset({GET, QUERY})),
     "market_making.check_payment": _MOVES,
     "market_making.refund_transfers": _MOVES,
-    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_CUSTODY),
-    "market_making.confirm_deposits": replace(_MOVES, table=_MOVES.table | {DELETE}),
+    "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
     "market_making.start_quoting": _MOVES,
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
     "market_making.cancel_quotes": Grant(table=frozenset({GET, PUT, UPDATE})),
-    "market_making.withdraw_from_exchange": replace(_MOVES, secrets=_CUSTODY),
-    "market_making.confirm_return": replace(_MOVES, secrets=_CUSTODY),
+    "market_making.withdraw_from_exchange": replace(
+        _MOVES, secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS})
+    ),
+    "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.compare_custody": Grant(
+        table=frozenset({GET, QUERY, SCAN}), secrets=frozenset({Secret.CUSTODY_READ})
+    ),
     "market_making.send_transfers": Grant(
         table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again
         indexes=(OPEN_WORK,),

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cache, partial
 from itertools import product
 from typing import Any
@@ -22,6 +21,7 @@ from common.gateways.bank import BankEvent, State, baas
 from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
+from functions.market_making import tasks as market_making_tasks
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
 from functions.operations import schedule as operations_schedule
@@ -32,43 +32,27 @@ from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import BatchNotStuck
 from infra.contexts import contexts
 from infra.grants import (
-    CHECK,
-    DELETE,
-    DESCRIBE,
-    GET,
     GRANTS,
-    HISTORY,
-    LIST,
     PAYOUT,
-    PUT,
-    QUERY,
-    SCAN,
-    START,
     TOKEN,
     TOKEN_FAILS,
-    UPDATE,
     Grant,
     Secret,
 )
 from sandbox.prices.oracle import Oracle
-from tests.calls import CALLS, World, called, entitled, every_route, path
+from tests.calls import CALLS, World, called, entitled, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
+from tests.infra import market_making
+from tests.infra.recorder import Recorder
 from tests.seen import OnItsWay
 
-TASKS = {"offramp": offramp_tasks, "payouts": payouts_tasks, "purchases": purchases_tasks}
-_OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
-_OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
-_OF_MACHINES = {
-    "start_execution": START,
-    "describe_execution": DESCRIBE,
-    "list_executions": LIST,
-    "get_execution_history": HISTORY,
-    "send_task_success": TOKEN,
-    "send_task_failure": TOKEN_FAILS,
+TASKS = {
+    "market_making": market_making_tasks,
+    "offramp": offramp_tasks,
+    "payouts": payouts_tasks,
+    "purchases": purchases_tasks,
 }
-
-OF_TOKENS = f":cryptodesk-{PAYOUT}"  # the only machine that waits for one
 
 
 def granted(grant: Grant) -> set[str]:
@@ -79,69 +63,6 @@ def granted(grant: Grant) -> set[str]:
         *grant.secrets,
         *(f"{action} of {machine}" for machine, actions in grant.machines.items() for action in actions),
     }
-
-
-@dataclass
-class Recorder:
-    """`function` is the grant's name of who is asking; what nobody of them asks is the test's own."""
-
-    asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # as `granted` says it
-    function: str | None = None
-
-    def table(self, client: Any) -> Any:
-        return _Watched(client, self._of_table)
-
-    def states(self, client: Any) -> Any:
-        return _Watched(client, self._of_states)
-
-    def reads(self, secret: Secret, of: Any) -> Any:
-        """The outside system, whose every call needs its secret."""
-        return _Watched(of, lambda *_: self._now.add(secret))
-
-    def secret(self, secret: Secret) -> None:
-        self._now.add(secret)
-
-    def as_(self, function: str, act: Callable[..., Any]) -> Callable[..., Any]:
-        def acting(*given: Any, **named: Any) -> Any:
-            before, self.function = self.function, function
-            try:
-                return act(*given, **named)
-            finally:
-                self.function = before
-
-        return acting
-
-    @property
-    def _now(self) -> set[str]:
-        return set() if self.function is None else self.asked[self.function]
-
-    def _of_table(self, operation: str, asked: Mapping[str, Any]) -> None:
-        if operation == "transact_write_items":
-            self._now.update(_OF_STATEMENT[kind] for item in asked["TransactItems"] for kind in item)
-        else:
-            self._now.add(asked.get("IndexName") or _OF_TABLE[operation])
-
-    def _of_states(self, operation: str, asked: Mapping[str, Any]) -> None:
-        arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or OF_TOKENS)
-        machine = arn.partition(":cryptodesk-")[2].partition(":")[0]
-        self._now.add(f"{_OF_MACHINES[operation]} of {machine}")
-
-
-class _Watched:
-    def __init__(self, of: Any, watch: Callable[[str, Mapping[str, Any]], object]) -> None:
-        self._of, self._watch = of, watch
-
-    def __getattr__(self, name: str) -> Any:
-        found = getattr(self._of, name)
-        if not callable(found):
-            self._watch(name, {})
-            return found
-
-        def call(*given: Any, **asked: Any) -> Any:
-            self._watch(name, asked)
-            return found(*given, **asked)
-
-        return call
 
 
 class Context(LambdaContext):
@@ -170,7 +91,7 @@ def recorded() -> Recorder:
                 stack.enter_context(patch.object(of, name, asked))
         routes(recorder)
         by_hand(recorder)
-        for life in LIVES:
+        for life in (*LIVES, *market_making.LIVES):
             life(recorder)
         rounds(recorder)
     return recorder
@@ -181,7 +102,7 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 
 def routes(recorder: Recorder) -> None:
-    for route in every_route():
+    for route in CALLS:
         for dead in (False, True):  # a name that has ended is described, and the next one started
             world = World.made()
             desk = watched(recorder, world.desk)
@@ -532,7 +453,14 @@ def test_the_webhook_function_holds_no_key_but_the_one_to_check_signatures() -> 
     assert [name for name, grant in GRANTS.items() if Secret.BANK_WEBHOOK in grant.secrets] == ["payouts.webhook"]
 
 
-def test_only_who_brings_money_home_may_withdraw_from_the_exchange() -> None:
-    """And nobody may trade with what withdraws."""
-    may = {name for name, grant in GRANTS.items() if Secret.WITHDRAWING_KEYS in grant.secrets}
-    assert may <= {"market_making.withdraw_from_exchange"}
+@pytest.mark.parametrize(
+    ("secret", "holder"),
+    [
+        (Secret.WITHDRAWING_KEYS, "market_making.withdraw_from_exchange"),
+        (Secret.CUSTODY_SPEND, "market_making.send_transfers"),
+    ],
+)
+def test_what_takes_others_money_out_is_in_one_function_only(secret: Secret, holder: str) -> None:
+    """And nobody can trade with what withdraws, or look into the exchange with what spends."""
+    assert [name for name, grant in GRANTS.items() if secret in grant.secrets] == [holder]
+    assert GRANTS[holder].secrets == {secret, Secret.CUSTODY_READ}

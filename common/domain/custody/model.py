@@ -60,6 +60,7 @@ DISPOSITIONS: dict[Disposition, set[Disposition]] = {
     Disposition.REFUNDED: set(),
     Disposition.DESK: set(),
 }
+FIRST_DISPOSITIONS = (Disposition.HELD, Disposition.EXPECTED, Disposition.PARKED, Disposition.REFUNDED)
 
 
 class Status(StrEnum):

@@ -31,6 +31,7 @@ from common.gateways.custody import (
 )
 from common.gateways.custody import State as TransactionState
 from common.log import count, log
+from common.money import Quantity
 from common.table.table import Table
 
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are merged before more are looked at
@@ -220,6 +221,16 @@ class OutgoingTransfers:
         log.error("custody not believed", extra={"outgoing_id": outgoing.outgoing_id, "why": why})
         if not outgoing.needs_person:
             self.table.write(store.stop(outgoing, f"what the custody tells can not be: {why}", at))
+
+
+def unspent(custody: Custody, asset_id: str) -> Quantity:
+    """All that the custody has of an asset for us to spend. Raises CustodyUnavailable."""
+    found, after = Quantity(0, asset_id), 0
+    while page := custody.outputs(asset_id, after):
+        for output in page:
+            found += output.quantity
+        after = page[-1].sequence
+    return found
 
 
 def _sending(outgoing: Outgoing, inputs: tuple[Output, ...], fee_inputs: tuple[Output, ...]) -> Sending:

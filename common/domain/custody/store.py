@@ -107,7 +107,7 @@ def incoming(table: Table, incoming_id: str) -> Incoming:
 
 def find_incoming(table: Table, incoming_id: str) -> Incoming | None:
     item = table.get(IncomingItem, keys.SNAPSHOT(snapshot_id=incoming_id), consistent=True)
-    return None if item is None else _incoming_of(item)
+    return None if item is None else incoming_of(item)
 
 
 def take(taken: Incoming, *, waits_for: str | None = None, due_at: datetime | None = None) -> Write:
@@ -175,7 +175,7 @@ def outgoing(table: Table, outgoing_id: str) -> Outgoing:
 
 def find_outgoing(table: Table, outgoing_id: str) -> Outgoing | None:
     item = table.get(OutgoingItem, keys.OUTGOING(outgoing_id=outgoing_id), consistent=True)
-    return None if item is None else _outgoing_of(item)
+    return None if item is None else outgoing_of(item)
 
 
 def intend(intended: Outgoing) -> Write:
@@ -346,7 +346,7 @@ def _release(outgoing: Outgoing) -> list[Write]:
 # Mapping
 
 
-def _incoming_of(item: IncomingItem) -> Incoming:
+def incoming_of(item: IncomingItem) -> Incoming:
     return Incoming(
         incoming_id=item.PK,
         snapshot=Snapshot(
@@ -369,7 +369,7 @@ def _incoming_of(item: IncomingItem) -> Incoming:
     )
 
 
-def _outgoing_of(item: OutgoingItem) -> Outgoing:
+def outgoing_of(item: OutgoingItem) -> Outgoing:
     told: list[dict[str, Any]] = json.loads(item.drafts or "[]")
     to = User(item.user_id) if item.user_id is not None else Address(item.destination, item.tag or "")
     return Outgoing(

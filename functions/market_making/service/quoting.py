@@ -62,16 +62,17 @@ class Quoting:
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
-        """Keep the machine's token until the order is stopped; where it is, send it back at once. Raises
-        MachinesUnavailable."""
-        order = store.existing(self.table, order_id)
-        if order.status in STOPPABLE:
+        """Keep the machine's token until the order is stopped; where it is, or there is no such order, send it back at
+        once. Raises MachinesUnavailable."""
+        order = store.find(self.table, order_id)
+        if order is not None and order.status in STOPPABLE:
             try:
                 self.table.write(store.store_token(order, token, self.now()))
                 return
             except MarketMakingOrderMoved:
                 order = store.existing(self.table, order_id)
-        self.machines.fail(token, ElsewhereNow.__name__, f"the order is {order.status}")
+        why = "there is no such order" if order is None else f"the order is {order.status}"
+        self.machines.fail(token, ElsewhereNow.__name__, why)
 
     def cancel(self, order_id: str) -> Standing:
         """Nothing of the order is open at the exchange: it is stopped, and goes home if its owner wants that."""
@@ -147,7 +148,7 @@ class Quoting:
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         self.table.write(store.want_home(order, self.now()), *also)
         work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())
-        return store.existing(self.table, order_id)
+        return self._told(order_id)
 
 
 def credited(table: Table, order: Order) -> AtExchange:

@@ -55,7 +55,8 @@ from functions.market_making.service.routes import CLOCKS_DIFFER
 
 @dataclass(frozen=True)
 class Returning:
-    """`funds` may read what an account has, `withdrawing` may take it out."""
+    """`funds` may read what an account has, `withdrawing` may take it out, and read, too: what withdraws needs no other
+    key."""
 
     table: Table
     custody: Callable[[], Custody]
@@ -136,7 +137,7 @@ class Returning:
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
         """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
         name = network(self.custody().asset(asset_id).chain_id)
-        ways = self.funds(order.account_id).networks(symbol)
+        ways = self.withdrawing(order.account_id).networks(symbol)
         way = next((way for way in ways if way.name == name and way.withdrawals), None)
         if way is None:
             raise NetworkUnknown(f"the exchange gives no {symbol} on {name} now")
@@ -170,8 +171,6 @@ class Returning:
 
     def _confirmed(self, order: Order) -> Standing:
         legs = store.legs(self.table, order.order_id, Way.HOME)
-        if not legs:
-            return standing(self._stop(order, "nothing of it is on its way home"))
         if any(leg.status is LegStatus.INTENDED for leg in legs):
             return self.read(order)
         waiting = [leg.symbol for leg in legs if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg)]
@@ -179,11 +178,13 @@ class Returning:
         legs = store.legs(self.table, order.order_id, Way.HOME)
         back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
         if waiting:
-            return self._wait(order, f"{' and '.join(waiting)} not come home")
+            since = min(leg.created_at for leg in legs)
+            return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         if stuck := [o for o in back if o.needs_person]:
             return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
-            return self._wait(order, "what has come home has not arrived with who paid")
+            since = max(o.created_at for o in back)
+            return self._wait(order, "what has come home has not arrived with who paid", since)
         at = self.now()
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
@@ -276,9 +277,8 @@ class Returning:
         )
         return back
 
-    def _wait(self, order: Order, why: str) -> Standing:
-        legs = store.legs(self.table, order.order_id, Way.HOME)
-        if self.now() >= min(leg.created_at for leg in legs) + RETURN_LIMIT:
+    def _wait(self, order: Order, why: str, since: datetime) -> Standing:
+        if self.now() >= since + RETURN_LIMIT:
             return standing(self._stop(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 

@@ -44,6 +44,6 @@ class Routes:
 
     def fees(self, account_id: str, pair: Pair) -> Fees:
         """What it costs now to send both assets of a pair. Raises what `route` raises."""
-        base = self.route(account_id, pair.base_asset_id, pair.base_symbol)
-        quote = self.route(account_id, pair.quote_asset_id, pair.quote_symbol)
-        return Fees(base.fee, quote.fee)
+        base, quote = pair.coins
+        of_base = self.route(account_id, pair.base_asset_id, base)
+        return Fees(of_base.fee, self.route(account_id, pair.quote_asset_id, quote).fee)

@@ -1,0 +1,205 @@
+"""What market making asks of AWS: its orders through all that can happen to them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from types import SimpleNamespace
+from typing import Any
+from unittest.mock import patch
+
+from common import clock
+from common.idempotency import uuid_of
+from common.pages import Cursors
+from functions.market_making import api, tasks
+from functions.market_making.model import Status, order_id
+from infra.contexts import Route
+from infra.grants import MARKET_MAKING, Secret
+from tests.desk import Desk
+from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
+from tests.infra.recorder import Recorder
+from tests.market_making.market import ANN, BTC, ORDER, USDT, Market
+
+API, ORDERS = "market_making.api", "/market-making/orders"
+TERMS = {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
+_keys = map("key-{}".format, itertools.count())
+
+
+@dataclass
+class Watched(Market):
+    """Whatever it asks of AWS and of the outside is recorded."""
+
+    recorder: Recorder = field(default_factory=Recorder)
+    sends: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        recorder: Any = self.recorder  # what it makes is what it was given, watched
+        self.client = recorder.table(self.dynamo)
+        self.states = recorder.states(self.machine, MARKET_MAKING)
+        self.custody, self.sender = (
+            recorder.reads(secret, self.custody) for secret in (Secret.CUSTODY_READ, Secret.CUSTODY_SPEND)
+        )
+        self.funds, self.withdrawing = (
+            recorder.reads(secret, self.funds) for secret in (Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS)
+        )
+        self.list_pair()
+        self.poll()
+
+    def poll(self) -> None:
+        self.recorder.as_("market_making.poll_snapshots", super().poll)()
+
+    def send(self) -> None:
+        if self.sends:
+            self.recorder.as_("market_making.send_transfers", super().send)()
+
+    def until(self, status: Status, order: str) -> None:
+        """Raises AssertionError, where it is not there within an hour and a half."""
+
+        def there() -> bool:
+            found = self.dynamo.get_item(TableName="desk", Key={"PK": {"S": order}, "SK": {"S": "MARKET_MAKING"}})
+            return "Item" in found and found["Item"]["status"]["S"] == status
+
+        self.run(90, there)
+        assert there(), status
+        assert not self.bugs, self.bugs
+
+    def go_on(self, order: str) -> None:
+        """As the sweeper does it, the next generation begins."""
+        self.machines.start(MARKET_MAKING, f"{order}-2", order)
+
+    def ask(self, method: str, path: str, body: Mapping[str, str] | None = None, query: str = "", **ids: str) -> Answer:
+        """What the owner asks by the API."""
+        route = Route(method, path)
+        sent = event(
+            method,
+            path.format(**ids),
+            claims=Token("ann", "sub-ann").claims(self.clock.at),
+            query=query,
+            headers={"idempotency-key": next(_keys), "content-type": "application/json"},
+            body=None if body is None else json.dumps(body),
+            route=route,
+            now=self.clock.at,
+        )
+        with self._door():
+            answer: Answer = self.recorder.as_(API, handled)(API, sent)
+        assert answer.status < 300, answer.text
+        return answer
+
+    @contextmanager
+    def _door(self) -> Iterator[None]:
+        def key() -> bytes:
+            self.recorder.secret(Secret.CURSOR_KEY)
+            return CURSOR_KEY
+
+        with (
+            patch.object(clock, "now", self.clock),
+            patch.object(api, "opening", lambda: self.opening),
+            patch.object(api, "quoting", lambda: self.quoting),
+            patch.object(api, "cursors", cache(lambda: Cursors(key, self.clock))),
+        ):
+            yield
+
+    def opened(self) -> str:
+        """The id of an order that its owner opens by the API, and pays."""
+        order: str = self.ask("POST", ORDERS, TERMS).json["order_id"]
+        self.fund_all(ANN, uuid_of(order))
+        return order
+
+
+def home(recorder: Recorder) -> None:
+    """Opened, paid, sent, credited; all of it withdrawn while it quotes, and back with who paid. On the way home its
+    machine dies."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.ask("POST", ORDERS, TERMS)
+    market.ask("GET", ORDERS, query="limit=1")
+    market.ask("GET", "/market-making/pairs")
+    market.until(Status.CREATED, order)
+    market.ask("GET", f"{ORDERS}/{{order_id}}", order_id=order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
+    market.until(Status.RETURNING, order)
+    market.machine.restart()
+    market.go_on(order)
+    market.until(Status.RETURNED, order)
+
+
+def stopped_first(recorder: Recorder) -> None:
+    """Its owner withdraws what he has stopped before; a token comes when the order is stopping already."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.until(Status.CREATED, order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
+    with patch.object(tasks, "quoting", lambda: market.quoting):
+        tasks.await_end({"id": order, "token": "late"}, SimpleNamespace())  # type: ignore[arg-type]
+    market.until(Status.STOPPED, order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
+    market.until(Status.RETURNED, order)
+
+
+def unpaid(recorder: Recorder) -> None:
+    """Only a part comes, and something besides that pays for nothing; one transfer finds that the machine has died."""
+    market = Watched(recorder=recorder)
+    market.pay(ANN, BTC, "0.5", b"no memo of ours")
+    market.fund(ANN, BTC, "0.1")
+    order = order_id(ORDER)
+    market.until(Status.PAYMENT_PENDING, order)
+    market.machine.restart()
+    market.fund(ANN, USDT, "1")
+    market.run(1)
+    market.go_on(order)
+    market.until(Status.REFUNDED, order)
+
+
+def refused(recorder: Recorder) -> None:
+    """The custody refuses a leg: the other one does not leave, and everything goes back."""
+    market = Watched(recorder=recorder)
+    market.fund_all()
+    market.sends = False
+    market.until(Status.WITHDRAWING, order_id(ORDER))
+    market.custody.refuse_next()
+    leg = next(sent for sent in market.ids_of_due() if market.transfers.custody())
+    recorder.as_("market_making.send_transfers", market.transfers.send)(leg)
+    market.until(Status.FAILED, order_id(ORDER))
+    recorder.as_("market_making.compare_custody", market.comparing.compare)()
+    market.sends = True
+    market.until(Status.REFUNDED, order_id(ORDER))
+
+
+def doubted(recorder: Recorder) -> None:
+    """Nobody sends what was decided: after half an hour a person looks."""
+    market = Watched(recorder=recorder)
+    market.fund_all()
+    market.sends = False
+    market.until(Status.WITHDRAWING, order_id(ORDER))
+    market.run(35)
+    assert market.order().needs_person
+
+
+def dead(recorder: Recorder) -> None:
+    """Executions have died: the sweeper starts the next ones, or an operator does."""
+    desk = Desk()
+    market = Watched(recorder=recorder, dynamo=desk.dynamo, clock=desk.clock, shared=desk.world.machines)
+    desk.client, desk.world.client = market.client, market.states
+    market.fund(ANN, BTC, "0.1")
+    order = order_id(ORDER)
+    market.until(Status.PAYMENT_PENDING, order)
+    for _ in range(2):  # lately, and long ago
+        desk.world.machines.restart()
+        recorder.as_("operations.sweep", desk.sweeper.sweep)(lambda: True)
+        desk.clock.forward(minutes=30)
+    desk.world.machines.restart()
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for answer in (
+            recorder.as_("operations.api", olga.get)(f"/operations/work/{order}"),
+            recorder.as_("operations.api", olga.post)(f"/operations/work/{order}/redrive", {"reason": "it has died"}),
+        ):
+            assert answer.status == 200, answer.text
+
+
+LIVES = (home, stopped_first, unpaid, refused, doubted, dead)

@@ -1,0 +1,102 @@
+"""Writes down what each function asks of AWS, in the words of its grant."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from infra.grants import (
+    CHECK,
+    DELETE,
+    DESCRIBE,
+    GET,
+    HISTORY,
+    LIST,
+    PAYOUT,
+    PUT,
+    QUERY,
+    SCAN,
+    START,
+    TOKEN,
+    TOKEN_FAILS,
+    UPDATE,
+    Secret,
+)
+
+_OF_TABLE = {"get_item": GET, "query": QUERY, "scan": SCAN}
+_OF_STATEMENT = {"Put": PUT, "Update": UPDATE, "Delete": DELETE, "ConditionCheck": CHECK}
+_OF_MACHINES = {
+    "start_execution": START,
+    "describe_execution": DESCRIBE,
+    "list_executions": LIST,
+    "get_execution_history": HISTORY,
+    "send_task_success": TOKEN,
+    "send_task_failure": TOKEN_FAILS,
+}
+
+
+@dataclass
+class Recorder:
+    """`function` is the grant's name of who is asking; what nobody of them asks is the test's own."""
+
+    asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))  # as `granted` says it
+    function: str | None = None
+
+    def table(self, client: Any) -> Any:
+        return _Watched(client, self._of_table)
+
+    def states(self, client: Any, waits: str = PAYOUT) -> Any:
+        """waits: the machine that waits for tokens."""
+
+        def watch(operation: str, asked: Mapping[str, Any]) -> None:
+            arn = str(asked.get("stateMachineArn") or asked.get("executionArn") or f":cryptodesk-{waits}")
+            machine = arn.partition(":cryptodesk-")[2].partition(":")[0]
+            self._now.add(f"{_OF_MACHINES[operation]} of {machine}")
+
+        return _Watched(client, watch)
+
+    def reads(self, secret: Secret, of: Any) -> Any:
+        """The outside system, whose every call needs its secret."""
+        return _Watched(of, lambda *_: self._now.add(secret))
+
+    def secret(self, secret: Secret) -> None:
+        self._now.add(secret)
+
+    def as_(self, function: str, act: Callable[..., Any]) -> Callable[..., Any]:
+        def acting(*given: Any, **named: Any) -> Any:
+            before, self.function = self.function, function
+            try:
+                return act(*given, **named)
+            finally:
+                self.function = before
+
+        return acting
+
+    @property
+    def _now(self) -> set[str]:
+        return set() if self.function is None else self.asked[self.function]
+
+    def _of_table(self, operation: str, asked: Mapping[str, Any]) -> None:
+        if operation == "transact_write_items":
+            self._now.update(_OF_STATEMENT[kind] for item in asked["TransactItems"] for kind in item)
+        else:
+            self._now.add(asked.get("IndexName") or _OF_TABLE[operation])
+
+
+class _Watched:
+    def __init__(self, of: Any, watch: Callable[[str, Mapping[str, Any]], object]) -> None:
+        self._of, self._watch = of, watch
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._of, name)
+        if not callable(found):
+            self._watch(name, {})
+            return found
+
+        def call(*given: Any, **asked: Any) -> Any:
+            self._watch(name, asked)
+            return found(*given, **asked)
+
+        return call
