@@ -23,7 +23,6 @@ from common.errors import Refusal, Unavailable
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.log import metrics
-from common.machines import Machines
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Patience
@@ -32,7 +31,6 @@ from sandbox.mixin.assets import amount_of
 from tests.desk import TABLE
 from tests.faulty import ENDPOINT, OUTAGE, Faulty
 from tests.harness.faults import Crash, Faults
-from tests.harness.stepfunctions import PREFIX
 from tests.market_making import outside
 from tests.market_making.market import ANN, BTC, ETH, ORDER, TASKS, US, USDT, Market
 
@@ -59,8 +57,8 @@ class FaultyMarket(Market):
         custody: Any = Faulty(faults, "custody", self.fake_custody, ASKED, silent, silent)
         sender: Any = Faulty(faults, "sender", self.fake_custody, ("draft", "send"), silent, silent)
         funds: Any = Faulty(faults, "funds", self.fake_funds, FUNDS, lost, lost)
-        self.custody, self.sender, self.funds = custody, sender, funds
-        self.states: Any = Faulty(
+        self.custody, self.sender, self.funds, self.withdrawing = custody, sender, funds, funds
+        self.states = Faulty(
             faults,
             "states",
             self.machine,
@@ -94,10 +92,6 @@ class FaultyMarket(Market):
         """The table itself, for whoever only looks."""
         client: Any = self.dynamo
         return Table(client, TABLE.name)
-
-    @property
-    def machines(self) -> Machines:
-        return Machines(self.states, f"{PREFIX}stateMachine:cryptodesk-")
 
     def process(self) -> None:
         """Another process begins: a crash was the last one's, an outage ends in its time."""

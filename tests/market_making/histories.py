@@ -139,7 +139,7 @@ class History:
         calm = FaultyMarket.__new__(FaultyMarket)
         calm.__dict__.update(self.market.__dict__)
         calm.client, calm.custody, calm.funds = self.market.dynamo, self.market.fake_custody, self.market.fake_funds
-        calm.states, calm.known = self.market.machine, self.other
+        calm.states, calm.known = None, self.other
         calm.receiving.poll(lambda: True)
 
     def _tell(self, what: str) -> None:
