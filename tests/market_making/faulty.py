@@ -26,6 +26,8 @@ from common.log import metrics
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Patience
+from functions.market_making import store
+from functions.market_making.model import Status, order_id
 from sandbox.exchange.wallet.withdrawals import WithdrawalStatus
 from sandbox.mixin.assets import amount_of
 from tests.desk import TABLE
@@ -108,13 +110,20 @@ class FaultyMarket(Market):
     def check(self) -> None:
         outside.check(self)
 
+    def parts(self) -> list[tuple[str, str]]:
+        """The transfers that pay for an order: assets and amounts."""
+        fees = [(paid_with, self.safe.costs(asset_id)[paid_with]) for asset_id, paid_with in ((BTC, BTC), (USDT, ETH))]
+        return [(BTC, "0.1"), (USDT, "5000"), *((asset_id, plain(amount_of(units))) for asset_id, units in fees)]
+
     def fund_all(self, sender: str = ANN, order: UUID = ORDER) -> None:
         """Paid from outside: nothing of it can fail."""
-        parts = [(BTC, "0.1"), (USDT, "5000")]
-        for asset_id, paid_with in ((BTC, BTC), (USDT, ETH)):
-            parts.append((paid_with, plain(amount_of(self.safe.costs(asset_id)[paid_with]))))
-        for asset_id, amount in parts:
+        for asset_id, amount in self.parts():
             self.fund(sender, asset_id, amount, order)
+
+    def status(self, order_id: str = order_id(ORDER)) -> Status | None:
+        """None before the order's first transfer is taken."""
+        order = store.find(self.quiet, order_id)
+        return None if order is None else order.status
 
     # What the clock does
 
