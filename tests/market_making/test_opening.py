@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable
@@ -13,6 +14,7 @@ from common.gateways.exchange.funds import NoTradingKey
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
 from functions.market_making import store
+from functions.market_making.api import MarketMakingRequest
 from functions.market_making.model import (
     FundingTooSmall,
     MarketMakingOrderNotFound,
@@ -168,3 +170,12 @@ def test_what_it_costs_is_kept_for_fifteen_minutes(market: Market) -> None:
     market.safe.set_fees(BTC, {BTC: units_of(Decimal("0.5"))})
     market.safe.set_fees(USDT, {ETH: units_of(Decimal("0.5"))})
     assert store.existing(market.table, order.order_id).fees == order.fees
+
+
+@pytest.mark.parametrize("quantity", ["base_quantity", "quote_quantity"])
+def test_an_amount_that_no_transfer_can_have_is_refused(quantity: str) -> None:
+    """Nobody could pay it to the last digit, and what is missing brings the whole payment back."""
+    asked = {"pair": "BTC-USDT", "base_quantity": "0.12345678", "quote_quantity": "5000.00000001"}
+    MarketMakingRequest.model_validate(asked)
+    with pytest.raises(ValidationError, match="at most 8 decimals"):
+        MarketMakingRequest.model_validate({**asked, quantity: "0.123456789"})
