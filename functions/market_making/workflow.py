@@ -58,8 +58,8 @@ from functions.market_making.model import (
 class Tasks:
     """The functions of `tasks.py`, by name."""
 
-    poll_snapshots: aws_lambda.IFunction
     read_order: aws_lambda.IFunction
+    poll_snapshots: aws_lambda.IFunction
     check_payment: aws_lambda.IFunction
     refund_transfers: aws_lambda.IFunction
     withdraw_to_exchange: aws_lambda.IFunction
