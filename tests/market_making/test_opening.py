@@ -23,6 +23,7 @@ from functions.market_making.model import (
     PairNotFound,
     Status,
     Terms,
+    TradingAccount,
 )
 from functions.market_making.service.opening import PairUnreachable, to_pay
 from sandbox.mixin.assets import units_of
@@ -135,6 +136,16 @@ def test_the_last_place_is_given_once(market: Market) -> None:
     with pytest.raises(NoCapacity):
         opened(market)
     assert room_taken(market) == 1
+
+
+def test_who_loses_the_last_place_gets_one_elsewhere(market: Market) -> None:
+    market.list_pair(capacity=1)
+    second = TradingAccount("mm2", "binance", 1, 0, enabled=True)
+    market.table.write(store.save_account(second, market.clock()))
+    meanwhile(market, lambda: opened(market, "key-2", owner=BOB))
+    assert opened(market).account_id == "mm2"
+    with pytest.raises(NoCapacity):
+        opened(market, "key-3")
 
 
 def close(market: Market) -> None:
