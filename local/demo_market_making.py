@@ -93,13 +93,13 @@ class MarketMaking:
         self.tell(f"  {self.order['memo']}")
         self.until(self.order["status"])
 
-    def pay(self) -> None:
-        """The transfers that the order asks for: both assets, and what sending each to the exchange costs."""
-        for transfer in self.order["transfers"]:
-            self.mixin.pay(self.payer, transfer["asset_id"], transfer["quantity"], self.order["memo"])
-            self.tell(
-                f"the payer sends {transfer['quantity']} {transfer['asset_id']}: {_PURPOSES[transfer['purpose']]}"
-            )
+    def pay(self, transfers: int | None = None) -> None:
+        """The transfers that the order asks for, or so many more of them: both assets, and what sending each to the
+        exchange costs."""
+        for transfer in itertools.islice(self.to_pay, transfers):
+            asset_id, quantity, purpose = (transfer[name] for name in ("asset_id", "quantity", "purpose"))
+            self.mixin.pay(self.payer, asset_id, quantity, self.order["memo"])
+            self.tell(f"the payer sends {quantity} {asset_id}: {_PURPOSES[purpose]}")
 
     def until(self, status: str) -> None:
         """Tell each status as it comes. Raises MarketMakingFailed."""

@@ -3,14 +3,16 @@ clock."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from uuid import uuid4
 
 import httpx
 
 from local.demo_cash_out import hurried
-from local.demo_market_making import BASE, STRAY, MarketMaking
+from local.demo_market_making import BASE, ORDERS, SEND_TRANSFERS, STRAY, MarketMaking
 from local.seed_market_making import ACCOUNT, PAIR
 from tests.journeys.conftest import Stack
 
