@@ -8,6 +8,7 @@ which the clock does every minute, is asked for at once, again and again.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
