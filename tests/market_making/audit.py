@@ -12,6 +12,7 @@ from common import keys
 from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import Order, Status, order_id
+from functions.market_making.service.comparing import Comparing
 from sandbox.mixin.assets import amount_of
 from tests.market_making.market import ACCOUNT, ANN, BOB, ORDER, US, Market
 
@@ -65,13 +66,21 @@ def sweep(market: Market) -> None:
         work.drive_now(market.table, market.machines, waiting.key, market.clock())
 
 
-def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
-    """Time passes, and each minute the sweeper looks."""
+def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: False, *, is_off: bool = False) -> None:
+    """Time passes, and each minute the sweeper looks. Then the custody has what is booked, to the last digit, unless
+    `is_off`."""
     end = market.clock.at + timedelta(minutes=minutes)
     while market.clock.at < end and not until():
         market.run(min(1.0, (end - market.clock.at) / timedelta(minutes=1)), until)
         sweep(market)
     assert not market.bugs
+    assert market.custody.down or bool(off(market)) is is_off
+
+
+def off(market: Market) -> list[str]:
+    """Where the custody has other than what is booked."""
+    comparing = Comparing(market.table, lambda: market.custody, lambda: market.run(1))
+    return [str(difference) for difference in comparing.compare().differences]
 
 
 def live_until(market: Market, status: Status, uuid: UUID = ORDER, minutes: float = 6) -> Order:

@@ -160,7 +160,7 @@ def test_a_leg_that_was_sent_and_denied_is_not_given_back(market: Market) -> Non
     market.sender = market.custody
     market.custody.refuse_next()
     send(market, BTC)
-    live(market, 40)
+    live(market, 40, is_off=True)
     assert market.order().status is Status.FAILED
     assert market.has(ANN) == {BTC: Decimal("0.10002"), ETH: Decimal("0.00200001")}
     assert at_exchange(market) == {"USDT": Decimal(4995)}

@@ -7,7 +7,7 @@ import pytest
 from functions.market_making import store
 from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.market_making.audit import go_on, in_custody, items, live, live_until, meanwhile, people_told, room_taken
+from tests.market_making.audit import in_custody, items, live, live_until, meanwhile, people_told, room_taken
 from tests.market_making.market import ANN, BTC, USDT, Market
 
 Act = Callable[[Market], None]
@@ -117,19 +117,22 @@ def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Mark
     assert market.order().status is Status.STOPPED
 
 
-def test_a_machine_that_was_not_told_is_told_by_the_next_stop(market: Market) -> None:
-    """The process dies between the decision and the word to the machine, which would wait for thirty days."""
+@pytest.mark.parametrize(("first", "again"), [(stop, stop), (stop, withdraw), (withdraw, stop), (withdraw, withdraw)])
+def test_a_machine_that_was_not_told_is_told_by_the_next(market: Market, first: Act, again: Act) -> None:
+    """The process dies between the decision and the word to the machine, which would wait for a day."""
     execution = market.machine.executions[-1]
-    faults = Faults(planned({2: CrashAfter()}))
+    faults = Faults(planned({2 if first is stop else 3: CrashAfter()}))
     market.client = faults.client(market.dynamo)
     with pytest.raises(Crash):
-        stop(market)
+        first(market)
     market.client = None
     market.machine.run()
     assert (market.order().status, execution.waits_for_token) == (Status.STOPPING, True)
-    stop(market)
+    again(market)
     market.machine.run()
-    assert market.order().status is Status.STOPPED
+    assert not execution.waits_for_token
+    withdraw(market)
+    is_home(market)
 
 
 def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
@@ -151,11 +154,26 @@ def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
         withdraw(market)
 
 
-def test_what_quotes_for_a_month_goes_on_waiting(market: Market) -> None:
-    live(market, 1)
-    market.pass_time(days=31)
-    live(market, 5)
-    assert market.order().status is Status.CREATED
+def test_what_quotes_for_days_goes_on_waiting(market: Market) -> None:
+    (execution,) = market.machine.executions
+    for _ in range(3):
+        before = execution.transitions
+        market.pass_time(days=1)
+        live(market, 1)
+        assert (market.order().status, execution.waits_for_token) == (Status.CREATED, True)
+        assert execution.transitions - before == 3
     withdraw(market)
-    go_on(market)
     is_home(market)
+
+
+def test_a_machine_that_nobody_tells_looks_once_a_day(market: Market) -> None:
+    faults = Faults(planned({2: CrashAfter()}))
+    market.client = faults.client(market.dynamo)
+    with pytest.raises(Crash):
+        stop(market)
+    market.client = None
+    live(market, 60)
+    assert market.order().status is Status.STOPPING
+    market.pass_time(hours=23)
+    live(market, 5)
+    assert market.order().status is Status.STOPPED

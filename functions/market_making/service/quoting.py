@@ -146,7 +146,7 @@ class Quoting:
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         self.table.write(store.want_home(order, self.now()), *also)
         work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())
-        return store.existing(self.table, order_id)
+        return self._told(order_id)
 
 
 def credited(table: Table, order: Order) -> AtExchange:
