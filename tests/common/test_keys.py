@@ -32,6 +32,17 @@ PARTS = {
     "proposal_id": "EABCDEFGHIJKLMNOPQRSTUVWX2",
     "stray_id": "ZABCDEFGHIJKLMNOPQRSTUVWX2",
     "shard": "0",
+    "snapshot_id": "NABCDEFGHIJKLMNOPQRSTUVWX2",
+    "outgoing_id": "XABCDEFGHIJKLMNOPQRSTUVWX2",
+    "output_id": "0776b00f-95c0-46f9-85e4-7b8e7ca51e94",
+    "way": "OUT",
+    "campaign_id": "mm_binance_BTC-USDT",
+    "account_id": "mm1",
+    "opponent_id": "11111111-1111-4111-8111-111111111111",
+    "pair_id": "0776b00f-95c0-46f9-85e4-7b8e7ca51e94",
+    "transaction_hash": "0xabc",
+    "matter": "CREDITED",
+    "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
 }
 
 

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.rulings import WHOLE, Matter
 from common.domain.timeline import MACHINE
 from common.gateways.custody import User
 from common.log import log
@@ -46,7 +48,7 @@ class Refunding:
         Raises RefundUnderway.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.FAILED:
+        if order.status is not Status.FAILED or order.goes_home:
             return standing(order)
         try:
             return self._refund(order)
@@ -63,7 +65,12 @@ class Refunding:
         if any(o.status is not Sent.ARRIVED for o in back):
             raise RefundUnderway("what goes back has not arrived")
         if gone:
-            return self._stop(order, "a part of it is at the exchange: bring it home, or let it be traded")
+            if (Matter.HOME, WHOLE) not in rulings.of(self.table, order.order_id):
+                return self._stop(order, "a part of it is at the exchange: bring it home")
+            if leaving := self._leaving(order):  # were it refused after all, it would have to go back
+                return self._stop(order, f"its transfer to the exchange, {leaving}, may still come to nothing")
+            self.table.write(store.want_home(order, self.now(), store.after_failure()))
+            return standing(store.existing(self.table, order.order_id))
         at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
         self.table.write(
             store.move(order, Status.REFUNDED, at, waits_for=None),
@@ -81,6 +88,14 @@ class Refunding:
                 for part in (sent.quantity, *([] if sent.fee is None else [sent.fee])):
                     gone[part.asset_id] = EXACT.add(gone.get(part.asset_id, Decimal(0)), part.amount)
         return gone
+
+    def _leaving(self, order: Order) -> str | None:
+        """The outgoing transfer of a leg that its chain has not got."""
+        for leg in store.legs(self.table, order.order_id, Way.OUT):
+            sent = custody_store.outgoing(self.table, leg.sent_by)
+            if sent.status is not Sent.REFUSED and sent.withdrawal_hash is None:
+                return sent.outgoing_id
+        return None
 
     def _one(self, order: Order, transfer: Transfer) -> list[Outgoing]:
         """The refund of one transfer, decided if it is not yet."""
