@@ -103,7 +103,7 @@ class PairList(View):
 
 
 @app.post("/market-making/orders", tags=["market making"], summary="Open a market-making order")
-def open_order(body: MarketMakingRequest, idempotency_key: IdempotencyKey) -> Response[MarketMakingOrderView]:
+def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKey) -> Response[MarketMakingOrderView]:
     owner = caller(app).owner
     asked = Terms(
         pair_id=opening().named(body.exchange, body.pair),
@@ -116,7 +116,7 @@ def open_order(body: MarketMakingRequest, idempotency_key: IdempotencyKey) -> Re
 
 
 @app.get("/market-making/orders", tags=["market making"], summary="Your market-making orders, newest first")
-def list_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> MarketMakingOrderPage:
+def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> MarketMakingOrderPage:
     owner = caller(app).owner
     listed = f"GET /market-making/orders {owner}"
     page = opening().orders(owner, limit=limit, after=cursors().read(listed, cursor))
@@ -126,26 +126,26 @@ def list_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> Mark
 
 
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
-def show_order(order_id: OrderId) -> MarketMakingOrderView:
+def market_making_order(order_id: OrderId) -> MarketMakingOrderView:
     return _view(opening().order(caller(app).owner, order_id))
 
 
 @app.post("/market-making/orders/<order_id>/stop", tags=["market making"], summary="End its quotes")
-def stop_order(order_id: OrderId) -> MarketMakingOrderView:
+def stop_market_making(order_id: OrderId) -> MarketMakingOrderView:
     """The money stays at the exchange, until it is withdrawn."""
     opening().order(caller(app).owner, order_id)
     return _view(quoting().stop(order_id))
 
 
 @app.post("/market-making/orders/<order_id>/withdraw", tags=["market making"], summary="Bring its money home")
-def withdraw_order(order_id: OrderId) -> MarketMakingOrderView:
+def withdraw_market_making(order_id: OrderId) -> MarketMakingOrderView:
     """All of it goes back to who paid, less what withdrawing costs; an order that quotes is stopped first."""
     opening().order(caller(app).owner, order_id)
     return _view(quoting().withdraw(order_id))
 
 
 @app.get("/market-making/pairs", tags=["market making"], summary="What can be quoted here")
-def list_pairs() -> PairList:
+def pairs() -> PairList:
     return PairList(items=[_pair(pair) for pair in opening().pairs()])
 
 
