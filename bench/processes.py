@@ -123,7 +123,7 @@ def _functions(assets: Assets) -> Iterator[tuple[str, str]]:
             paths = [route.path for route in routes if route.method == "GET" and "{" not in route.path]
             doors.append(("api", "handler", _request(*paths[:1])))
         if context.tasks:
-            doors.append(("tasks", context.tasks[0], {"id": "S0"}))
+            doors.append(("tasks", context.tasks[0], {"id": "S0", "time": "2026-11-28T12:00:00Z"}))
         if context.every_minutes:
             doors.append(("schedule", next(iter(context.every_minutes)), {}))
         for module, name, event in doors:

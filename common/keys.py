@@ -24,6 +24,7 @@ table of this page, and the table that is deployed.
 | exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |               |                    |                                    |
 | stray_order            | {stray_id}                                      | STRAY                          | Z…                 | strays        |                    | OpenWork                           |
 | payout_attempt         | {order_id}                                      | PAYOUT#{attempt}               |                    |               |                    |                                    |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |               |                    |                                    |
 | bank_event             | HOOK#{webhook_id}                               | SEEN                           |                    | parked        |                    | OpenWork                           |
 | reconciliation         | {username}                                      | RECONCILIATION                 |                    | books         |                    | OpenWork                           |
 | event                  | {order_id}                                      | EVENT#{at}#{n}                 |                    |               |                    |                                    |
@@ -226,6 +227,8 @@ EXCHANGE_ORDER = Key("exchange_order", pk="{order_id}", sk="VENUE#{n}")
 EXCHANGE_ORDER_ID = Key("exchange_order_id", pk="VENUE#{exchange}#{asset_id}#{exchange_order_id}", sk="OURS")
 STRAY_ORDER = Key("stray_order", pk="{stray_id}", sk="STRAY", indexes=(OPEN_WORK,), id_prefix="Z", backlog="strays")
 PAYOUT_ATTEMPT = Key("payout_attempt", pk="{order_id}", sk="PAYOUT#{attempt}")
+# An adjustment of the bank is that of one payment of ours.
+ADJUSTMENT_ID = Key("adjustment_id", pk="ADJUSTMENT#{adjustment_id}", sk="OURS")
 BANK_EVENT = Key("bank_event", pk="HOOK#{webhook_id}", sk="SEEN", indexes=(OPEN_WORK,), backlog="parked")
 RECONCILIATION = Key("reconciliation", pk="{username}", sk="RECONCILIATION", indexes=(OPEN_WORK,), backlog="books")
 EVENT = Key("event", pk="{order_id}", sk="EVENT#{at}#{n}")
@@ -283,6 +286,7 @@ SCHEMA = [
     EXCHANGE_ORDER_ID,
     STRAY_ORDER,
     PAYOUT_ATTEMPT,
+    ADJUSTMENT_ID,
     BANK_EVENT,
     RECONCILIATION,
     EVENT,

@@ -16,7 +16,7 @@ from rich.console import RenderableType
 
 from console import connection, output
 from console.api import Api, Request
-from console.errors import CommandFailed, Refused
+from console.errors import CommandFailed
 
 PAGE = 100  # what the desk gives at once
 
@@ -335,20 +335,9 @@ def client_save(
     """Write a client, new or changed. What is not given stays as it is."""
     path = ("operations", "clients", client_id, kind)
     with _desk(context, json_) as desk:
-        body = {name: known for name, known in _client(desk, path).items() if name == "account_id" and known}
         given = {"username": username, "status": status, "account_id": account}
-        body |= {name: value for name, value in given.items() if value is not None}
+        body = {name: value for name, value in given.items() if value is not None}
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
-
-
-def _client(desk: Api, path: tuple[str, ...]) -> dict[str, Any]:
-    """The client as it is; nothing of a new one."""
-    try:
-        return desk.get(*path)
-    except Refused as no:
-        if no.facts.get("type") == "ClientNotFound":
-            return {}
-        raise
 
 
 # The books

@@ -3,7 +3,7 @@
 | document          | drawn from                                                                            |
 |-------------------|---------------------------------------------------------------------------------------|
 | docs/openapi.json | every `functions.*.api`, as one API; and `docgen.told`, which their types do not tell |
-| docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and payout attempts      |
+| docs/states.md    | TRANSITIONS and OPERATORS_ONLY of every `functions.*.model`, and of what several use  |
 | docs/machines.md  | the definitions of the state machines, between the words of the page                  |
 | docs/table.md     | `common.keys`                                                                         |
 """

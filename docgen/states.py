@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+from common.domain.custody import model as custody
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
@@ -17,9 +18,9 @@ StatusT = TypeVar("StatusT", bound=StrEnum)
 
 
 def states() -> str:
-    """A diagram for each model that has statuses, and one for payout attempts, which are nobody's own."""
+    """A diagram for each model that has statuses, and those of what is nobody's own."""
     drawn = [
-        _diagram(name, _begins(model), model.TRANSITIONS, model.OPERATORS_ONLY)
+        _diagram(name.replace("_", " "), _begins(model), model.TRANSITIONS, model.OPERATORS_ONLY)
         for name, model in modules("model").items()
         if hasattr(model, "TRANSITIONS")
     ]
@@ -34,6 +35,8 @@ def states() -> str:
     drawn.append(_diagram("batches", says(purchases.Batch), purchases.BATCH_TRANSITIONS, ()))
     drawn.append(_diagram("proposals", says(proposals.Proposal), proposals.TRANSITIONS, proposals.OPERATORS_ONLY))
     drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
+    drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))
+    drawn.append(_diagram("outgoing transfers", says(custody.Outgoing), custody.TRANSITIONS, ()))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 
 
@@ -47,9 +50,10 @@ def _diagram(
     told: str,
     transitions: Mapping[StatusT, set[StatusT]],
     by_operators: Container[tuple[StatusT, StatusT]],
+    begins: Sequence[StatusT] = (),
 ) -> str:
-    """`transitions` begins where a life begins."""
-    lines = [f"    [*] --> {next(iter(transitions))}"]
+    """A life begins where `transitions` begins, or in one of `begins`."""
+    lines = [f"    [*] --> {status}" for status in begins or list(transitions)[:1]]
     for before, after in transitions.items():
         for status in sorted(after):
             mark = " : by an operator" if (before, status) in by_operators else ""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.catalogue.model import (
     AboveMaximum,
     AmountTooLarge,
@@ -20,7 +21,7 @@ from common.domain.catalogue.model import (
     PriceMoved,
     PriceUnavailable,
 )
-from common.domain.clients import ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
 from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
@@ -39,6 +40,7 @@ from common.errors import Refusal
 from common.gateways.bank import SignatureRefused
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
+from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.market_making.model import (
@@ -136,7 +138,7 @@ TOLD: dict[str, Told] = {
     "users": Told(_FOUND),
     "credit": Told(
         {200: "credited, or it was already"},
-        (UserNotFound, AccountNotFound),
+        (UserNotFound, AdjustmentTaken, AccountNotFound),
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
@@ -182,6 +184,33 @@ TOLD: dict[str, Told] = {
         (OrderNotFound, OrderNotPending),
         examples={"a delisted asset": {"reason": "the asset is delisted"}},
     ),
+    # market making
+    "open_market_making": Told(
+        {201: "opened: pay it by the transfers that are told, until `pay_by`"},
+        (
+            PairNotFound,
+            PairUnreachable,
+            FundingTooSmall,
+            NoCapacity,
+            NoTradingKey,
+            ExchangeUnavailable,
+            CustodyUnavailable,
+        ),
+        repeats=True,
+        examples={
+            "bitcoin against tether": {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"},
+        },
+    ),
+    "market_making_orders": Told(_FOUND),
+    "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "stop_market_making": Told(
+        {200: "it stops, or has stopped"}, (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved)
+    ),
+    "withdraw_market_making": Told(
+        {200: "it is on its way home, or there already"},
+        (MarketMakingOrderNotFound, NothingToWithdraw, MarketMakingOrderMoved),
+    ),
+    "pairs": Told(_FOUND),
     # offramp
     "sell": Told(
         {200: "the exchange has it, and it goes on by itself"},
@@ -281,32 +310,7 @@ TOLD: dict[str, Told] = {
         (BatchNotFound, BatchNotStuck, ExchangeUnavailable),
         examples={"lost": {"reason": "the exchange says that it has lost the order, ticket 4715"}},
     ),
-    # market making
-    "open_market_making": Told(
-        {201: "opened: it waits for its payment during 15 minutes"},
-        (PairNotFound, PairUnreachable, FundingTooSmall, NoCapacity, ExchangeUnavailable, CustodyUnavailable),
-        repeats=True,
-        examples={
-            "a tenth of a bitcoin": {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"},
-            "for a campaign": {
-                "pair": "BTC-USDT",
-                "base_quantity": "0.1",
-                "quote_quantity": "5000",
-                "campaign_id": "mm_binance_BTC-USDT",
-            },
-        },
-    ),
-    "market_making_orders": Told(_FOUND),
-    "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
-    "stop_market_making": Told(
-        {200: "it quotes no more, or did not any more"},
-        (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved),
-    ),
-    "withdraw_market_making": Told(
-        {200: "it comes home, or did already"},
-        (MarketMakingOrderNotFound, NothingToWithdraw, MarketMakingOrderMoved),
-    ),
-    "pairs": Told(_FOUND),
+    # market making, by operators
     "operated_orders": Told(_FOUND),
     "operated_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
     "stop_for_owner": Told(
@@ -495,12 +499,11 @@ TOLD: dict[str, Told] = {
     ),
     "save_banking_client": Told(
         {200: "written, or it was so already"},
-        (AccountNotFound, ClientTaken, ClientMoved),
+        (AccountNotFound, ClientTaken, AccountNeeded, ClientMoved),
         examples={
             "is paid": {"username": "ann", "account_id": "acc-ann", "reason": "his papers are complete"},
             "is not paid": {
                 "username": "ann",
-                "account_id": "acc-ann",
                 "status": "BLOCKED",
                 "reason": "his account is looked into, ticket 4716",
             },

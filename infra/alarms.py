@@ -346,10 +346,12 @@ def _all(*names: str) -> list[aws_cloudwatch.Metric]:
 
 def _custody() -> list[Graph]:
     return [
-        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved")),
+        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved", "CustodyCompared")),
         (
-            "The custody: not taken, ties, not believed, short of outputs: always 0",
-            _all("SnapshotsFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"),
+            "The custody: not taken, not sent, ties, not believed, short of outputs: always 0",
+            _all(
+                "CustodyOff", "SnapshotsFailed", "TransfersFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"
+            ),
         ),
         (
             "The custody: silent, parked for a person; orders stopped for one",

@@ -5,7 +5,8 @@ botocore reads its data when a client is made, so less of it is also a faster st
 are 1.2 MB of JSON to parse, DynamoDB's whole model another 300 KB.
 
 ccxt is 39 MB, and 60 MB more of what it needs for asyncio and for signatures on other chains. What its synchronous
-client of Binance imports, with keys of the HMAC kind (common/gateways/exchange/ccxt.py), is 2 MB of it and `requests`.
+client of Binance imports, with keys of the HMAC kind (common/gateways/exchange/ccxt_wire.py), is 2 MB of it and
+`requests`.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ NOT_SHIPPED = frozenset(
 # Packages that only ccxt asks for, and ccxt: they ship with the functions that ask an exchange.
 OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 # What signs and hashes for the custody: it ships with the functions that ask it. Of cffi only that which PyNaCl loads.
-OF_THE_CUSTODY = ("nacl", "blake3", "base58", "_cffi_backend.*")
+OF_THE_CUSTODY = ("nacl", "blake3", "_cffi_backend.*")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",

@@ -9,6 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
+from urllib.parse import unquote
 
 UNPAID = ("PENDING", "PAYOUT_FAILED", "BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED")
 SOLD = ("BASE_TXN_COMPLETED", "TARGET_TXN_PENDING", "SELL_PAYOUT_FAILED", "FILLED")
@@ -30,6 +31,7 @@ def violations(items: Iterable[Raw]) -> list[str]:
         *books.misplaced(),
         *books.missold(),
         *books.misfilled(),
+        *books.misadjusted(),
         *books.misbought(),
         *books.mispaid(),
     ]
@@ -223,6 +225,16 @@ class _Books:
                 yield f"{name} is booked for {gross}: {low} to {high} can be"
             if abs(order["fee_amount"]) > gross * order["fee_max_bps"] / 10_000 + CENT:
                 yield f"{name} is booked with a fee of {order['fee_amount']} on {gross}"
+
+    def misadjusted(self) -> Iterable[str]:
+        """What decided an attempt of a payout is the bank's adjustment for it, and for no other."""
+        claims = self.by_kind["adjustment_id"]
+        claimed = {unquote(claim["PK"].removeprefix("ADJUSTMENT#")): claim["ours"] for claim in claims}
+        for attempt in self.by_kind["payout_attempt"]:
+            told = attempt.get("adjustment_id")
+            reference = f"{attempt['PK']}-{attempt['SK'].removeprefix('PAYOUT#')}"
+            if told is not None and claimed.get(told) != reference:
+                yield f"{reference} is adjustment {told}, which is {claimed.get(told)}'s"
 
     def misbought(self) -> Iterable[str]:
         """Every pending purchase is a member of one batch or of the pool's open generation, whose total it is. Of each

@@ -261,6 +261,7 @@ BANK_LIES = (
     "another amount",
     "another account",
     "another reference",
+    "another adjustment",
     "amounts that can not be written",
     "it refuses what it was sent before",
     "it books and does not answer",
@@ -375,6 +376,8 @@ class LyingBank:
             told = replace(told, account_id="acc-bob" if told.account_id != "acc-bob" else "acc-ann")
         if self._lies("another reference"):
             told = replace(told, reference_id=self._another_reference(told))
+        if self._lies("another adjustment"):
+            told = replace(told, adjustment_id=chance.choice([r.adjustment_id for r in self._books.records()]))
         if self._lies("amounts that can not be written"):
             told = replace(told, amount=Money(chance.choice(STRANGE_MONEY)))
         if self._lies("it has failed"):
@@ -388,7 +391,8 @@ class LyingBank:
         """Which of its words are false. What is PENDING now may still come to what it says."""
         if told.state is State.FAILED and true.state is not State.FAILED:
             self.denied.add(true.reference_id)
-        if told.state is State.COMPLETED and replace(told, failure_code=None) != true:
+        # Whose adjustment it says that it is moves no dollars.
+        if told.state is State.COMPLETED and replace(told, failure_code=None, adjustment_id=true.adjustment_id) != true:
             self.claimed |= {true.reference_id, told.reference_id}
 
     def _another_reference(self, told: Adjustment) -> str:

@@ -124,7 +124,7 @@ class Operators:
         abandon = next((act for act in acts if act.endswith("abandon-attempt")), None)
         if not paid and abandon is not None:
             return self._do(f"abandon {story.id}", lambda: self.desk.by_hand("abandon", story.id, operator=OLGA))
-        return self._together(story.id, "work decide-payout", {"paid": str(Money(paid))}, LINE)
+        return self._together(story.id, "work decide-payout", {"paid": str(Money(paid))}, f"{LINE} of {reference}")
 
     def _settle(self, story: Story, acts: set[str]) -> bool:
         """A payout that the bank has rejected, or is said to have."""

@@ -11,6 +11,7 @@ from typing import Any
 
 from common import keys
 from common.domain.audit import AuditEntry
+from common.domain.catalogue.model import Asset
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.exchange_orders import strays
 from common.domain.payouts import store as payouts
@@ -18,6 +19,7 @@ from common.domain.payouts.model import Attempt, Stage
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.gateways.exchange import ExchangeUnavailable
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from functions.offramp.model import Status, Terms
 from functions.operations.model import Waiting
@@ -184,9 +186,23 @@ def payout_failed(desk: Desk, owner: Owner, quantity: str = "1", **more: Any) ->
 
 def block(desk: Desk, owner: Owner, kind: ClientKind, status: ClientStatus = ClientStatus.BLOCKED) -> None:
     """Or unblock: an operator changes one of the owner's clients."""
-    name, account_id = ("crypto", None) if kind is ClientKind.CRYPTO else ("bank", f"acc-{owner.username}")
-    client = Client(f"{owner.username}-{name}", kind, owner, status, desk.clock(), account_id)
-    desk.interventions.save_client(client, "ticket 4716", "olga", dry_run=False)
+    name = "crypto" if kind is ClientKind.CRYPTO else "bank"
+    client_id = f"{owner.username}-{name}"
+    desk.interventions.save_client(kind, client_id, owner, "ticket 4716", "olga", dry_run=False, status=status)
+
+
+def save_client(desk: Desk, client: Client, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
+    """An operator writes a client, and says all of it."""
+    kind, client_id, owner = client.kind, client.client_id, client.owner
+    return desk.interventions.save_client(
+        kind, client_id, owner, reason, operator, dry_run=False, status=client.status, account_id=client.account_id
+    )
+
+
+def save_asset(desk: Desk, asset: Asset, reason: str = "ticket 4716", operator: str = "olga") -> OperatorOutcome:
+    """An operator writes an asset, and says all of it."""
+    rules = {name: rule for name, rule in vars(asset).items() if name != "asset_id"}
+    return desk.interventions.save_asset(asset.asset_id, rules, reason, operator, dry_run=False)
 
 
 def an_event(desk: Desk, reference_id: str, state: State = State.COMPLETED, **changed: Any) -> BankEvent:

@@ -29,6 +29,7 @@ from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
 from tests.harness.memory import InMemoryDynamoDB
+from tests.seen import save_asset, save_client
 
 Act = Callable[[Desk], Any]  # on a desk whose table may fail
 Before = Callable[[Desk, Owner], Any]  # prepares, on a desk where nothing fails, what is acted on then
@@ -210,12 +211,12 @@ def hear(desk: Desk, ann: Owner, said: BankEvent) -> EventOutcome:
 
 def save_a_client(desk: Desk, ann: Owner, _: Any) -> str | None:
     client = Client("new", ClientKind.BANKING, ann, ClientStatus.ACTIVE, NOON, "acc-2")
-    return desk.interventions.save_client(client, *REASON, dry_run=False).after
+    return save_client(desk, client, *REASON).after
 
 
 def save_an_asset(desk: Desk, ann: Owner, _: Any) -> str | None:
     asset = Asset("OP", "Optimism", 8, Money(1), Money(1000), Execution.INSTANT, True, "optimism", 120)
-    return desk.interventions.save_asset(asset, *REASON, dry_run=False).after
+    return save_asset(desk, asset, *REASON).after
 
 
 def look(desk: Desk, ann: Owner, _: Any) -> tuple[Any, ...]:

@@ -183,10 +183,12 @@ class Truth:
         short = order["status"] not in UNPAID and paid < spent
         if short and not self._has(order, self.bank.claimed):
             yield f"not his: the bank has paid ${paid} of {order_id}, for which ${spent} have left his balance"
-        if due > self.desk.payout_max.usd and order.get("approved_amount") != due:
-            asked = [r for r in self.desk.world.simulated.records() if r.terms.reference_id.startswith(order_id)]
-            if asked:
-                yield f"{order_id} was sent to the bank, ${due}, and nobody has approved it"
+        if due > self.desk.payout_max.usd:
+            approved = {order["approved_account_id"]} if order.get("approved_amount") == due else set[str]()
+            records = self.desk.world.simulated.records()
+            asked = {r.terms.account_id for r in records if r.terms.reference_id.startswith(order_id)}
+            if not asked <= approved | {"acc-of-a-stranger"}:
+                yield f"{order_id} was sent to {asked}, ${due}, and {approved} was approved"
 
     def _has(self, order: dict[str, Any], references: set[str]) -> bool:
         return any(f"{order['PK']}-{n + 1:02d}" in references for n in range(int(order.get("attempts", 0))))

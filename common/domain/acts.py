@@ -68,8 +68,9 @@ class Leg:
 @dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
-    attempt of its payout that was counted last, `exchange_order` the one that it placed last; `account` is what a user
-    has; `legs` are those of a market-making order, and `goes_home` says that it is to be withdrawn."""
+    attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
+    the one that it placed last; `account` is what a user has; `legs` are those of a market-making order, which
+    `goes_home` when it is to be withdrawn."""
 
     row: Key
     status: str | None
@@ -80,6 +81,7 @@ class Case:
     runs: bool = False
     payout: Payout | None = None
     latest: Attempt | None = None
+    account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
     account: Account | None = None
     incoming: Incoming | None = None

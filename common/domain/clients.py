@@ -14,7 +14,7 @@ from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.condition import Condition
 
 from common import keys
-from common.errors import Conflict, NotFound
+from common.errors import Conflict, NotFound, Rejected
 from common.owner import Owner
 from common.table.items import Item
 from common.table.table import Table
@@ -35,6 +35,10 @@ class ClientTaken(Conflict):
 
 class ClientMoved(Conflict):
     """Another operator has changed the client since it was read: look at it again."""
+
+
+class AccountNeeded(Rejected):
+    """A banking client is paid somewhere: a new one needs an account_id."""
 
 
 class ClientStatus(StrEnum):
@@ -66,6 +70,11 @@ class Client:
                 client_id=self.client_id,
             )
         return self
+
+    def must_be_payable(self) -> None:
+        """Raises AccountNeeded."""
+        if self.kind is ClientKind.BANKING and self.account_id is None:
+            raise AccountNeeded(f"the banking client {self.client_id} is new, and needs an account_id")
 
 
 class CryptoClientItem(Item, discriminator=keys.CRYPTO_CLIENT.entity):

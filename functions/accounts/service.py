@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
-from common.domain import audit, clients, limits
+from common.domain import adjustments, audit, clients, limits
 from common.domain.audit import AuditEntry
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
@@ -85,7 +85,9 @@ class Accounts:
     ) -> OperatorOutcome:
         """An operator credits dollars that came to the bank, beside the daily limit. Audited.
 
-        Raises UserNotFound, IdempotencyKeyReused, AccountNotFound, Busy.
+        The key is the bank's reference: one booking there is one credit here, of one user.
+
+        Raises UserNotFound, IdempotencyKeyReused, AdjustmentTaken, AccountNotFound, Busy.
         """
         whose = self._ownership(username)
         made, owner = model.credit(whose, idempotency_key, amount, self.now(), reason=reason), whose.owner
@@ -94,11 +96,15 @@ class Accounts:
             known = store.find(self.table, made)
             if known is not None:
                 return _credited_already(known.repeated(made.terms))
+            taken = adjustments.taken(self.table, idempotency_key, made.transfer_id)
+            if taken is not None:
+                raise taken
             ledger.balance(self.table, owner)
             return OperatorOutcome(made.transfer_id, None, made.status, done=False, says=says)
         told = f"${amount} to {username}: {reason}"
         entry = audit.entry(AuditEntry(made.created_at, operator, "accounts credit", made.transfer_id, told))
-        credited = self._move(made, None, ledger.credit(owner, amount, made.created_at), _line(made), entry)
+        claim = adjustments.claim(idempotency_key, made.transfer_id, made.created_at)
+        credited = self._move(made, None, claim, ledger.credit(owner, amount, made.created_at), _line(made), entry)
         if credited.replayed:
             return _credited_already(credited.made)
         return OperatorOutcome(made.transfer_id, None, made.status, done=True, says=says)

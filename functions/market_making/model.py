@@ -177,15 +177,10 @@ class Pair:
     enabled: bool
 
     @property
-    def base_symbol(self) -> str:
-        return self.symbol.split("-")[0]
-
-    @property
-    def quote_symbol(self) -> str:
-        return self.symbol.split("-")[1]
-
-    def symbol_of(self, asset_id: str) -> str:
-        return self.base_symbol if asset_id == self.base_asset_id else self.quote_symbol
+    def coins(self) -> tuple[str, str]:
+        """The exchange's names of base and quote."""
+        base, quote = self.symbol.split("-")
+        return base, quote
 
 
 @dataclass(frozen=True)
@@ -345,7 +340,8 @@ class Leg:
 @dataclass(frozen=True)
 class Division:
     """Where all that was paid goes: `base` and `quote` to the exchange, which costs `fees`; `fee` to the desk;
-    `surplus`, by asset, back to who paid it. Together they are what came in, to the last digit."""
+    `surplus`, by asset, back to who paid it. Together they are what came in, to the last digit. What goes to the
+    exchange has no more decimals than its chain."""
 
     base: Quantity
     quote: Quantity
@@ -366,23 +362,34 @@ def lacking(short: Mapping[str, Decimal]) -> str:
     return f"{told} missing"
 
 
-def divide(order: Order, transfers: Sequence[Transfer], fees: Fees) -> Division:
+def divide(order: Order, transfers: Sequence[Transfer], fees: Fees, decimals: Mapping[str, int]) -> Division:
     """What was paid, divided by what the withdrawals cost now. What was paid over a fee stays the order's: as base or
-    quote, or, in another asset, it goes back. Raises FeesRose."""
+    quote, or, in another asset, it goes back; and so does what is finer than the chain carries (`decimals`, of the base
+    and the quote asset). Raises FeesRose."""
     priced = replace(order, fees=fees)
     if short := missing(priced, transfers):
         raise FeesRose(short)
     left = {asset_id: EXACT.subtract(amount, fees.of(asset_id)) for asset_id, amount in received(transfers).items()}
-    paid = left.pop(order.quote_asset_id)
+    paid = left[order.quote_asset_id]
     share = ROUNDING.divide(EXACT.multiply(paid, order.fee_bps), BPS)
-    fee = share.quantize(Decimal(1).scaleb(-CUSTODY_DECIMALS), ROUND_FLOOR, ROUNDING)
+    fee = _rounded_down(share, decimals[order.quote_asset_id])
+    left[order.quote_asset_id] = EXACT.subtract(paid, fee)
+    legs = {
+        asset_id: _rounded_down(left[asset_id], decimals[asset_id])
+        for asset_id in (order.base_asset_id, order.quote_asset_id)
+    }
+    surplus = {asset_id: EXACT.subtract(amount, legs.get(asset_id, Decimal(0))) for asset_id, amount in left.items()}
     return Division(
-        base=Quantity(left.pop(order.base_asset_id), order.base_asset_id),
-        quote=Quantity(EXACT.subtract(paid, fee), order.quote_asset_id),
+        base=Quantity(legs[order.base_asset_id], order.base_asset_id),
+        quote=Quantity(legs[order.quote_asset_id], order.quote_asset_id),
         fees=fees,
         fee=Quantity(fee, order.quote_asset_id),
-        surplus={asset_id: amount for asset_id, amount in left.items() if amount},
+        surplus={asset_id: amount for asset_id, amount in surplus.items() if amount},
     )
+
+
+def _rounded_down(amount: Decimal, decimals: int) -> Decimal:
+    return amount.quantize(Decimal(1).scaleb(-min(decimals, CUSTODY_DECIMALS)), ROUND_FLOOR, ROUNDING)
 
 
 def order_id(uuid: UUID) -> str:

@@ -1,4 +1,5 @@
-"""What the clock does for market making: it sends what is to leave the custody."""
+"""What the clock does for market making: it sends what is to leave the custody, and holds what is there against the
+books."""
 
 from __future__ import annotations
 
@@ -8,9 +9,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.market_making.wiring import sending
+from functions.market_making.wiring import comparing, sending
 
-EVERY_MINUTES = {"send_transfers": 1}  # the functions of this module, and how often they run
+EVERY_MINUTES = {"send_transfers": 1, "compare_custody": 1440}  # the functions of this module, and how often they run
 
 
 def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -20,3 +21,12 @@ def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     log.info("done", extra={"moved": moved})
     flush()
     return {"moved": moved}
+
+
+def compare_custody(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
+    """`CustodyOff` is the number of assets of which the custody has not what is booked."""
+    compared = comparing().compare()
+    count("CustodyCompared", len(compared.there))
+    log.info("compared", extra={"assets": len(compared.there), "moving": compared.moving})
+    flush()
+    return {"assets": len(compared.there), "off": len(compared.differences)}

@@ -408,8 +408,9 @@ def move(
     due_at: datetime | None = None,
     by_operators: bool = False,
 ) -> Write:
-    """The order goes from the status that was read to another, if no transfer has come in since. With `waits_for` it
-    waits until `due_at`, otherwise for nothing. Refused with MarketMakingOrderMoved."""
+    """The order goes from the status that was read to another, if no transfer has come in since, nor its owner's wish
+    to have it home. With `waits_for` it waits until `due_at`, otherwise for nothing. Refused with
+    MarketMakingOrderMoved."""
     assert after in TRANSITIONS[order.status], f"no market-making order goes from {order.status} to {after}"
     assert by_operators or (order.status, after) not in OPERATORS_ONLY, f"only operators move it to {after}"
     waiting = work.done() if waits_for is None else _waits(order, at, due_at or at + work.SOON, waits_for)
@@ -574,10 +575,11 @@ def event(order: Order, after: Status, reason: str, actor: str, at: datetime, *,
 
 def _update(order: Order, *actions: Action) -> Write:
     item = OrderItem
+    goes_home = item.goes_home == True if order.goes_home else item.goes_home.does_not_exist()  # noqa: E712
     return Write.update(
         item(*_key(order)),
         *actions,
-        when=(item.status == order.status) & (item.transfers == Decimal(order.transfers)),
+        when=(item.status == order.status) & (item.transfers == Decimal(order.transfers)) & goes_home,
         otherwise=MarketMakingOrderMoved("the order has moved", id=order.order_id),
     )
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from functools import cache
 
 from common import aws, clock
 from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
+from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -18,6 +20,8 @@ from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
+
+PAUSE_SECONDS = 6  # between two looks at the custody: the poller comes by
 
 
 @cache
@@ -63,6 +67,11 @@ def returning() -> Returning:
 @cache
 def reading() -> Reading:
     return Reading(aws.table(), returning())
+
+
+@cache
+def comparing() -> Comparing:
+    return Comparing(aws.table(), configured.custody, lambda: time.sleep(PAUSE_SECONDS))
 
 
 @cache

@@ -197,8 +197,6 @@ class FakeFunds:
             if _terms(there) != (asked.network, asked.address, asked.tag, asked.amount):
                 raise not_believed(f"withdrawal {asked.own_id} is there, and another than was asked for")
             return
-        if asked.amount <= 0:
-            raise ExchangeRefused(f"{asked.amount} {asked.coin} can not be withdrawn", ours=False)
         if self._refusals:
             ours = self._refusals.pop(0)
             why = "account has insufficient balance" if ours else "was told to refuse this withdrawal"

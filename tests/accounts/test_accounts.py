@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientBlocked, ClientNotFound, ClientStatus
 from common.domain.ledger.model import AccountExists, AccountNotFound, InsufficientFunds
 from common.domain.limits import DailyLimitExceeded
@@ -112,6 +113,20 @@ def test_where_the_bank_brings_the_dollars_customers_do_not_credit_themselves() 
 def test_an_operator_credits_only_those_who_exist(desk: Desk) -> None:
     with pytest.raises(UserNotFound):
         desk.accounts.credit("nobody", "k", Money(1), "wire", "olga", dry_run=False)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_one_booking_of_the_bank_is_one_credit_of_one_user(desk: Desk, dry_run: bool) -> None:
+    """Nor is it what has paid an attempt of somebody's payout."""
+    ann, bob = desk.customer("ann"), desk.customer("bob", usd="1.00")
+    desk.clients(ann)
+    desk.accounts.credit("ann", "wire-1", Money("50"), "wire received", "olga", dry_run=False)
+    paid = desk.accounts.withdraw(ann, "w", Money(40), "ann-bank").made
+    desk.run()
+    for theirs in ("wire-1", desk.world.simulated.record(f"{paid.transfer_id}-01").adjustment_id):
+        with pytest.raises(AdjustmentTaken, match="and it is that of"):
+            desk.accounts.credit("bob", theirs, Money("50"), "wire received", "otto", dry_run=dry_run)
+    assert desk.accounts.balance(bob).current == Money(1)
 
 
 def test_a_withdrawal_holds_its_dollars_until_the_bank_has_paid_it(desk: Desk) -> None:

@@ -235,7 +235,7 @@ def test_a_payout_over_the_limit_is_approved_by_two(desk: Desk, ask: Ask) -> Non
     assert f'desk work approve-payout {order_id} --reason "…"' in ask("work", "show", order_id).out
     proposed = ask("work", "approve-payout", order_id, *BECAUSE, "--yes", "--json").json["id"]
     done = ask("proposals", "confirm", proposed, *BECAUSE, "--yes", by="otto")
-    assert "✓ Done: may be paid: $10089.90 to the client rich-bank of rich" in done.out
+    assert "✓ Done: may be paid: $10089.90 to the account acc-rich of the client rich-bank of rich" in done.out
     desk.run()
     assert desk.operations.story(order_id).status == "FILLED"
 

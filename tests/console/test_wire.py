@@ -458,10 +458,16 @@ def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:
     assert json.loads(written.body) == {**given, "reason": "wire 4711", "dry_run": False}
 
 
+def test_who_blocks_a_client_sends_no_account_that_he_has_read(fake: FakeDesk) -> None:
+    """Another operator may be changing it."""
+    fake.says("clients", "save", "ann-bank", "banking", "--username", "ann", "--status", "BLOCKED", *BECAUSE, "--yes")
+    (asked,) = fake.asked
+    assert json.loads(asked.body) == {"username": "ann", "status": "BLOCKED", "reason": "wire 4711", "dry_run": False}
+
+
 def test_of_a_new_client_only_what_is_given_is_sent(fake: FakeDesk) -> None:
     """What it has when nothing is said, and what it must have, is the desk's rule."""
     fake.answers |= {
-        ("GET", "/operations/clients/bob-crypto/crypto"): problem(404, "ClientNotFound", "there is no such client"),
         ("PUT", "/operations/clients/bob-crypto/crypto"): {**outcome("bob-crypto"), "before": None, "after": "ACTIVE"},
     }
     said = fake.says("clients", "save", "bob-crypto", "crypto", "--username", "bob", *BECAUSE, "--yes")

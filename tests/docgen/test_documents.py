@@ -143,8 +143,9 @@ def test_every_move_is_drawn_and_those_of_operators_are_marked(
 
 def test_the_machines_of_the_model_are_all_drawn() -> None:
     titles = [line.removeprefix("## ") for line in states.states().splitlines() if line.startswith("## ")]
-    of_contexts = ["accounts", "offramp", "orders", "purchases"]
-    assert titles == [*of_contexts, "exchange orders", "batches", "proposals", "payout attempts"]
+    of_contexts = ["accounts", "market making", "offramp", "orders", "purchases"]
+    others = ["exchange orders", "batches", "proposals", "payout attempts", "snapshots", "outgoing transfers"]
+    assert titles == [*of_contexts, *others]
 
 
 def test_a_stale_document_is_found_and_named(

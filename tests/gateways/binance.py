@@ -65,3 +65,52 @@ def trade(
 def said(code: int, message: str, status: int = 400, **headers: str) -> Answer:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return Answer(status, json.dumps({"code": code, "msg": message}), names)
+
+
+# Funds
+
+TRON = "TNVKapRqwuMCnr2kNRYkAC5yQTmDVYsNct"
+WITHDRAWAL = "0123456789abcdef0123456789abcdef"  # our id of one
+
+
+def network(name: str = "TRX", **told: object) -> dict[str, object]:
+    """One of a coin's in config/getall."""
+    return {
+        **row("network coin name isDefault busy", name, "USDT", name, False, False),
+        **row("depositEnable withdrawEnable sameAddress", True, True, False),
+        **row("addressRegex memoRegex", "^T[1-9A-HJ-NP-Za-km-z]{33}$", ""),
+        **row("withdrawFee withdrawMin withdrawMax", "1", "10", "10000000"),
+        **row("withdrawIntegerMultiple minConfirm", "0.000001", 1),
+    } | told
+
+
+def coins(*networks: dict[str, object], coin: str = "USDT") -> str:
+    """config/getall; of Bitcoin, too, which nobody asks about."""
+    others = row("coin free networkList", "BTC", "0", [network("BTC", coin="BTC")])
+    return json.dumps([others, row("coin free networkList", coin, "7", list(networks or (network(),)))])
+
+
+def address(**told: object) -> str:
+    whole = row("address coin tag url", TRON, "USDT", "", f"https://tronscan.org/#/address/{TRON}")
+    return json.dumps(whole | told)
+
+
+def deposit(deposit_id: str = "769800519366885376", **told: object) -> dict[str, object]:
+    return {
+        **row("id amount coin network status", deposit_id, "12.345678", "USDT", "TRX", 1),
+        **row("address addressTag txId insertTime", TRON, "", "hash-1", 1767225600123),
+        **row("transferType confirmTimes unlockConfirm walletType", 0, "1/1", 0, 0),
+    } | told
+
+
+def withdrawal(**told: object) -> dict[str, object]:
+    return {
+        **row("id amount transactionFee coin", "b6ae22b3aa844210a7041aee7589627c", "99", "1", "USDT"),
+        **row("status address addressTag txId", 6, TRON, "", "hash-9"),
+        **row("applyTime network transferType walletType", "2026-01-01 00:00:00", "TRX", 0, 0),
+        **row("withdrawOrderId info confirmNo", WITHDRAWAL, "", 3),
+    } | told
+
+
+APPLIED = '{"id": "b6ae22b3aa844210a7041aee7589627c"}'
+BALANCES = json.dumps({"balances": [row("asset free locked", "USDT", "900.10000000", "1.00000000")]})

@@ -206,9 +206,9 @@ def test_a_deposit_is_told_before_it_is_credited_and_after(world: World) -> None
     assert world.funds.deposits("USDT", began) == [pending]
     assert world.funds.free("USDT") == Quantity("1000", "USDT")
     world.settle()
+    assert world.funds.free("USDT") == Quantity("1012.345678", "USDT")
     (credited,) = world.funds.deposits("USDT", began)
     assert (credited.transaction_hash, credited.quantity, credited.credited) == ("hash-1", pending.quantity, True)
-    assert world.funds.free("USDT") == Quantity("1012.345678", "USDT")
 
 
 def test_deposits_are_the_accounts_own_of_one_coin_the_oldest_first(world: World) -> None:

@@ -14,21 +14,24 @@ from typing import Any
 
 import pytest
 
+from common import clock
 from common.errors import Unavailable
 from common.gateways.bank import Bank, BankUnavailable
 from common.gateways.bank.baas import BODY_BYTES_MAX as BANK_BYTES_MAX
 from common.gateways.bank.baas import BaasBank
-from common.gateways.custody import CustodyUnavailable
+from common.gateways.custody import Address, CustodyUnavailable
 from common.gateways.custody.session import BODY_BYTES_MAX as CUSTODY_BYTES_MAX
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Exchange, ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.alphapoint import BODY_BYTES_MAX as ALPHAPOINT_BYTES_MAX
 from common.gateways.exchange.alphapoint import OPERATION_SECONDS_MAX, AlphaPointExchange
 from common.gateways.exchange.ccxt import CcxtExchange
+from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.ccxt_wire import BODY_BYTES_MAX as BINANCE_BYTES_MAX
+from common.gateways.exchange.funds import ExchangeFunds
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.gateways.prices.coingecko import BODY_BYTES_MAX as PRICES_BYTES_MAX
 from common.gateways.prices.coingecko import CoinGeckoPrices
-from common.money import Money
+from common.money import Money, Quantity
 from tests.gateways import alphapoint, binance, mixin
 from tests.gateways.test_bank_baas import GOOD
 from tests.gateways.wire import Send, Wire, drip, endless, http, nobody, silence
@@ -62,6 +65,14 @@ PRICES = System(
 BINANCE = System(
     "binance",
     lambda url, **o: CcxtExchange(url, api_key="k", secret="s", **o),
+    ExchangeUnavailable,
+    BINANCE_BYTES_MAX,
+    "exchange_error",
+    "refused",
+)
+FUNDS = System(
+    "binance's funds",
+    lambda url, **o: CcxtFunds(url, api_key="k", secret="s", **o),
     ExchangeUnavailable,
     BINANCE_BYTES_MAX,
     "exchange_error",
@@ -141,6 +152,18 @@ def _cancel(exchange: Exchange) -> None:
     exchange.cancel("BTC", "28")
 
 
+def _address(funds: ExchangeFunds) -> object:
+    return funds.deposit_address("USDT", "TRC20")
+
+
+def _withdraw(funds: ExchangeFunds) -> None:
+    funds.withdraw("USDT", "TRC20", Address(binance.TRON), Quantity("100", "USDT"), binance.WITHDRAWAL)
+
+
+def _withdrawal(funds: ExchangeFunds) -> object:
+    return funds.withdrawal("USDT", binance.WITHDRAWAL, clock.now())
+
+
 def _latest(prices: Prices) -> object:
     return prices.latest(["BTC"])
 
@@ -179,6 +202,14 @@ CALLS = [
     Call(BINANCE, "order, its trades", _order, TRADES, (MARKET, FILLED)),
     Call(BINANCE, "find", _find, FILLED, (MARKET,), (TRADES,)),
     Call(BINANCE, "cancel", _cancel, binance.order("CANCELED"), (MARKET,)),
+    Call(FUNDS, "networks", lambda funds: funds.networks("USDT"), binance.coins()),
+    Call(FUNDS, "deposit_address", _address, binance.address(), (binance.coins(),)),
+    Call(FUNDS, "deposit_address, its network", _address, binance.coins(), (), (binance.address(),)),
+    Call(FUNDS, "deposits", lambda funds: funds.deposits("USDT", clock.now()), json.dumps([binance.deposit()])),
+    Call(FUNDS, "free", lambda funds: funds.free("USDT"), binance.BALANCES),
+    Call(FUNDS, "withdraw", _withdraw, binance.APPLIED, ("[]",)),
+    Call(FUNDS, "withdraw, the look before", _withdraw, "[]", (), (binance.APPLIED,)),
+    Call(FUNDS, "withdrawal", _withdrawal, json.dumps([binance.withdrawal()])),
     Call(ALPHAPOINT, "rules", _rules, LISTED),
     Call(ALPHAPOINT, "ticker", _ticker, alphapoint.LEVEL_1, (LISTED,)),
     Call(ALPHAPOINT, "place", _place, alphapoint.ACCEPTED, (LISTED,)),
@@ -213,7 +244,7 @@ CALLS = [
     Call(CUSTODY, "send, itself", _send, SENT, (REGISTERED,)),
     Call(CUSTODY, "send, the look after a no", _send, mixin.data(mixin.done(mixin.DRAFTS[0])), (NO,)),
 ]
-SYSTEMS = (BANK, PRICES, BINANCE, ALPHAPOINT, CUSTODY)
+SYSTEMS = (BANK, PRICES, BINANCE, FUNDS, ALPHAPOINT, CUSTODY)
 FIRST = [next(call for call in CALLS if call.system is system) for system in SYSTEMS]
 each_call = pytest.mark.parametrize("call", CALLS, ids=str)
 each_system = pytest.mark.parametrize("call", FIRST, ids=lambda call: call.system.name)
@@ -242,8 +273,8 @@ def expected(system: System, status: str) -> str | None:
         (BANK, "422"): None,
         (BANK, "409"): "conflict",
         (BANK, "425"): "bank_error",
-        (BINANCE, "204"): "garbage",
-        (BINANCE, "418"): "rate_limit",
+        **{(system, "204"): "garbage" for system in (BINANCE, FUNDS)},
+        **{(system, "418"): "rate_limit" for system in (BINANCE, FUNDS)},
     }
     if (system, status) in particular:
         return particular[system, status]
@@ -252,6 +283,7 @@ def expected(system: System, status: str) -> str | None:
     if status == "408" or status >= "500":
         return system.fault
     lets_us_in = {ALPHAPOINT: ("401", "403", "404"), BINANCE: ("401", "403"), CUSTODY: ("401", "403", "404")}
+    lets_us_in[FUNDS] = lets_us_in[BINANCE]
     if system in lets_us_in:
         return system.refused if status in lets_us_in[system] else system.fault
     return system.refused
@@ -390,6 +422,7 @@ def test_a_key_that_would_break_its_header_is_not_shown(call: Call) -> None:
         "bank": lambda key: BaasBank("https://x.example", key),
         "prices": lambda key: CoinGeckoPrices("https://x.example", {}, api_key=key),
         "binance": lambda key: CcxtExchange("https://x.example", api_key=key, secret="s"),
+        "binance's funds": lambda key: CcxtFunds("https://x.example", api_key=key, secret="s"),
         "alphapoint": lambda key: AlphaPointExchange(
             "https://x.example", oms_id=1, account_id=2, user_id=3, api_key=key, secret="s"
         ),
@@ -400,7 +433,7 @@ def test_a_key_that_would_break_its_header_is_not_shown(call: Call) -> None:
         assert "sh" not in str(refusal.value).split()
 
 
-@pytest.mark.parametrize("system", [BINANCE, ALPHAPOINT, CUSTODY], ids=lambda system: system.name)
+@pytest.mark.parametrize("system", [BINANCE, FUNDS, ALPHAPOINT, CUSTODY], ids=lambda system: system.name)
 def test_the_time_outs_of_a_call_fit_into_an_operation(system: System) -> None:
     """And an operation ends long before its order is given up."""
     assert OPERATION_SECONDS_MAX + 30 < NEVER_PLACED_SECONDS

@@ -431,7 +431,7 @@ def test_a_header_takes_visible_ascii_and_an_error_does_not_show_it() -> None:
         assert "sk-" not in str(refusal.value)
 
 
-MODULES = ["transport", "bank.baas", "prices.coingecko", "exchange.alphapoint", "exchange.ccxt"]
+MODULES = ["transport", "bank.baas", "prices.coingecko", "exchange.alphapoint", "exchange.ccxt", "exchange.ccxt_funds"]
 
 
 def test_the_gateways_start_without_a_heavy_http_library() -> None:

@@ -86,7 +86,7 @@ class Watched(Market):
             now=self.clock.at,
         )
         with self._door():
-            answer = self.recorder.as_(API, handled)(API, sent)
+            answer: Answer = self.recorder.as_(API, handled)(API, sent)
         assert answer.status < 300, answer.text
         return answer
 

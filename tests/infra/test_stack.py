@@ -365,9 +365,7 @@ def test_the_clock_starts_functions_and_machines_as_often_as_they_say(staging: S
 
 
 @EVERYWHERE
-def test_a_machine_that_the_clock_starts_is_told_when_and_by_a_role_for_that_alone(
-    synth: Synth, environment: EnvironmentName
-) -> None:
+def test_the_clock_tells_its_machine_when_by_a_role_for_that_alone(synth: Synth, environment: EnvironmentName) -> None:
     made = synth(environment)
     machines = {i: m["StateMachineName"] for i, m in made.of("StepFunctions::StateMachine").items()}
     started = {}

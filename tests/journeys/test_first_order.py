@@ -85,7 +85,7 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
         too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
         assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
         credit = {"amount": "1.00", "reason": "a journey"}
-        assert _post(olga, f"/operations/users/{username}/deposits", "c", **credit).status_code == 200
+        assert _post(olga, f"/operations/users/{username}/deposits", f"for-{username}", **credit).status_code == 200
         assert olga.get("/operations/users").status_code == 200
         assert olga.get("/operations/work").status_code == 200
         assert olga.get(f"/operations/work/{second}").json()["events"]

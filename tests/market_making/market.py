@@ -16,18 +16,22 @@ from unittest.mock import patch
 from uuid import UUID
 
 from common import keys
+from common.custody import User
 from common.domain import work
 from common.domain.custody.service import OutgoingTransfers
 from common.domain.work import WaitingItem
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
-from common.gateways.exchange.funds import ExchangeFunds
+from common.gateways.custody import Sending as SendingOut
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.machines import Machines
+from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.market_making import memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -88,6 +92,7 @@ class Market:
         self.exchange = SimulatedExchange(self.clock)
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {})
+        self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
         self.withdrawing: ExchangeFunds = self.funds
         self.chain = Chain(self.safe, WalletSide(self.exchange.wallet))
@@ -128,9 +133,18 @@ class Market:
         client: Any = self.states or self.machine
         return Machines(client, f"{PREFIX}stateMachine:cryptodesk-")
 
+    def funds_of(self, account_id: str) -> ExchangeFunds:
+        if self.keyless:
+            raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
+        return self.funds
+
+    def withdrawing_of(self, account_id: str) -> ExchangeFunds:
+        self.funds_of(account_id)
+        return self.withdrawing
+
     @property
     def routes(self) -> Routes:
-        return Routes(lambda: self.custody, lambda _: self.funds)
+        return Routes(lambda: self.custody, self.funds_of)
 
     @property
     def paying(self) -> Paying:
@@ -146,7 +160,7 @@ class Market:
 
     @property
     def moving(self) -> Moving:
-        return Moving(self.table, self.routes, lambda _: self.funds, self.clock)
+        return Moving(self.table, self.routes, self.funds_of, self.clock)
 
     @property
     def refunding(self) -> Refunding:
@@ -162,7 +176,7 @@ class Market:
 
     @property
     def returning(self) -> Returning:
-        return Returning(self.table, lambda: self.custody, lambda _: self.funds, lambda _: self.withdrawing, self.clock)
+        return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
 
     @property
     def reading(self) -> Reading:
@@ -175,6 +189,13 @@ class Market:
     @property
     def sending(self) -> Sending:
         return Sending(self.table, self.transfers, self.clock)
+
+    @property
+    def comparing(self) -> Comparing:
+        return self.comparing_with(self.poll)
+
+    def comparing_with(self, pause: Callable[[], None]) -> Comparing:
+        return Comparing(self.table, lambda: self.custody, pause)
 
     # What is there to begin with
 
@@ -219,6 +240,17 @@ class Market:
 
     def order(self, uuid: UUID = ORDER) -> Order:
         return store.existing(self.table, order_id(uuid))
+
+    def has_order(self, uuid: UUID = ORDER) -> bool:
+        return store.find(self.table, order_id(uuid)) is not None
+
+    def steal(self, asset_id: str) -> None:
+        """Somebody who has our key sends all of an asset to himself."""
+        outputs = tuple(self.custody.outputs(asset_id))
+        whole = Quantity(sum(output.quantity.amount for output in outputs), asset_id)
+        stolen = SendingOut(str(UUID(int=666, version=4)), whole, User(BOB), outputs)
+        self.custody.send(self.custody.draft(stolen))
+        self.clock.forward(minutes=1)
 
     def has(self, user_id: str) -> dict[str, Decimal]:
         """What a user has been sent, by asset."""

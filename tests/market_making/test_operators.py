@@ -223,7 +223,7 @@ class TestTheWayHome:
             market.fund(ANN, fee.asset_id, str(fee.amount))
         until(market, Status.CREATED)
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
-        assert "smallest withdrawal" in until_a_person(market)
+        assert "smallest withdrawals" in until_a_person(market)
         assert offered(desk, M) == ["work redrive", "mm keep-rest"]
         two(desk, "mm keep-rest", M, payer="paid")
         until(market, Status.RETURNED)
@@ -396,7 +396,7 @@ class TestOutgoing:
         market.fund(ANN, BTC, "0.1")
         market.run(9.9)
         market.custody.refuse_next()
-        assert "its refund X" in until_a_person(market, 5)
+        assert "its transfer X" in until_a_person(market, 5)
         (x,) = [o.outgoing_id for o in desk.overseeing.life(M).outgoing]
         two(desk, "outgoing resend", x, to=CAROL)
         until(market, Status.REFUNDED)

@@ -27,6 +27,7 @@ from tests.infra.test_machines import golden
 from tests.market_making.market import ANN, BTC, US, Market
 
 MINUTE = [float(second) for second in range(0, 60, 5)]  # when it is polled
+CALLS_MAX = 100
 
 
 class StillClock(Clock):
@@ -72,6 +73,7 @@ class Poller:
 
     def _poll(self, event: Any, _: Any) -> Any:
         self.called += 1
+        assert self.called <= CALLS_MAX, "it does not wait"
         self.before(self.called)
         with (
             patch.object(tasks, "receiving", lambda: self.market.receiving),

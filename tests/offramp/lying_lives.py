@@ -90,6 +90,9 @@ class LyingLife(Life):
             desk.world.simulated.set_outcome(outcome, times=times)
             self._tell(f"the bank will {outcome}, {times} times")
         if chance.random() < 0.1:
+            desk.world.simulated.fail_next("no_funds", "credit", chance.choice([1, 1, 3]))
+            self._tell("the desk's own account at the bank is empty")
+        if chance.random() < 0.1:
             desk.world.nobody_buys()
             self._tell("nobody buys")
         if chance.random() < 0.7:

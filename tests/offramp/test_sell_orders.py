@@ -61,6 +61,7 @@ from tests.seen import (
     overdue,
     paid,
     raw,
+    save_asset,
     status,
     strays_of,
     terms,
@@ -182,7 +183,7 @@ def test_the_edges_that_a_refusal_tells_are_the_last_cents_that_are_accepted(
 
 def test_each_asset_has_a_band_of_its_own(desk: Desk, ann: Owner) -> None:
     asset = desk.list_asset("BTC", "100")
-    desk.interventions.save_asset(replace(asset, estimate_band_bps=50), "calmer", "olga", dry_run=False)
+    save_asset(desk, replace(asset, estimate_band_bps=50), "calmer", "olga")
     with refused(desk, EstimateOutOfBand) as told:
         desk.cash_out(ann, "1", "99.49")
     assert (told.value.facts["band_bps"], told.value.facts["lowest_usd"]) == (50, "99.50")

@@ -12,7 +12,15 @@ from botocore.exceptions import EndpointConnectionError
 
 from common import keys
 from common.domain.catalogue.model import Asset, AssetMoved, Execution, PrecisionLowered
-from common.domain.clients import Client, ClientKind, ClientMoved, ClientNotFound, ClientStatus, ClientTaken
+from common.domain.clients import (
+    AccountNeeded,
+    Client,
+    ClientKind,
+    ClientMoved,
+    ClientNotFound,
+    ClientStatus,
+    ClientTaken,
+)
 from common.domain.ledger.model import AccountNotFound
 from common.domain.payouts.events import EventNotFound
 from common.domain.payouts.model import ATTEMPTS_MAX, EventOutcome
@@ -33,7 +41,7 @@ from functions.operations.model import (
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
 from tests.desk import NOON, STUCK_AFTER, Desk
-from tests.seen import a_stray, around, before_next_write, block
+from tests.seen import a_stray, around, before_next_write, block, save_asset, save_client
 
 
 def asset(asset_id: str = "OP", low: str = "1", high: str = "1000") -> Asset:
@@ -58,7 +66,7 @@ class Unreachable:
 def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> None:
     catalogue = desk.orders.catalogue
     assert "OP" not in catalogue.listings()
-    done = desk.interventions.save_asset(asset(), "a new coin", "olga", dry_run=False)
+    done = save_asset(desk, asset(), "a new coin", "olga")
     assert (done.before, done.after, done.done) == (None, "ACTIVE", True)
     desk.clock.forward(seconds=5)
     assert catalogue.listings()["OP"].asset == asset()
@@ -71,7 +79,7 @@ def test_a_saved_asset_is_traded_within_five_seconds_and_audited(desk: Desk) -> 
 def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
     """And what is so already changes nothing, and leaves no entry."""
     for saved in (asset(), asset(), replace(asset(), min_notional=Money(5), active=False)):
-        done = desk.interventions.save_asset(saved, "ticket 4716", "olga", dry_run=False)
+        done = save_asset(desk, saved, "ticket 4716", "olga")
     assert (done.before, done.after) == ("ACTIVE", "INACTIVE")
     assert done.says == "min_notional from 1.00 to 5.00, active from True to False"
     changed, new = desk.operations.audit("2026-11-21", limit=10, after=None).items
@@ -81,9 +89,9 @@ def test_of_a_changed_asset_the_audit_tells_what_changed(desk: Desk) -> None:
 
 def test_an_impossible_asset_is_refused(desk: Desk) -> None:
     with pytest.raises(ImpossibleAsset):
-        desk.interventions.save_asset(asset(low="10", high="9.99"), "by mistake", "olga", dry_run=False)
+        save_asset(desk, asset(low="10", high="9.99"), "by mistake", "olga")
     with pytest.raises(ImpossibleAsset):
-        desk.interventions.save_asset(asset("USD"), "by mistake", "olga", dry_run=False)
+        save_asset(desk, asset("USD"), "by mistake", "olga")
 
 
 def test_an_asset_bought_at_the_exchange_has_the_decimals_of_its_fees(desk: Desk) -> None:
@@ -91,13 +99,13 @@ def test_an_asset_bought_at_the_exchange_has_the_decimals_of_its_fees(desk: Desk
     bought = replace(asset(), execution=Execution.EXCHANGE)
     for coarse in (replace(bought, precision=7), replace(bought, precision=0)):
         with pytest.raises(ImpossibleAsset, match="its precision is to be 8 or more"):
-            desk.interventions.save_asset(coarse, "by mistake", "olga", dry_run=False)
+            save_asset(desk, coarse, "by mistake", "olga")
     for fine in (
         replace(bought, precision=0, active=False),
         bought,
         replace(asset("COIN"), precision=0),
     ):
-        assert desk.interventions.save_asset(fine, "ticket 4716", "olga", dry_run=False).done
+        assert save_asset(desk, fine, "ticket 4716", "olga").done
 
 
 def test_unfinished_work_is_listed_longest_overdue_first(desk: Desk) -> None:
@@ -137,35 +145,41 @@ def test_who_has_no_account_has_no_books(desk: Desk) -> None:
 
 
 def test_an_asset_keeps_its_decimals(desk: Desk) -> None:
-    desk.interventions.save_asset(asset(), "a new coin", "olga", dry_run=False)
+    save_asset(desk, asset(), "a new coin", "olga")
     with pytest.raises(PrecisionLowered):
-        desk.interventions.save_asset(replace(asset(), precision=2), "by mistake", "olga", dry_run=False)
-    desk.interventions.save_asset(replace(asset(), precision=18), "finer", "olga", dry_run=False)
+        save_asset(desk, replace(asset(), precision=2), "by mistake", "olga")
+    save_asset(desk, replace(asset(), precision=18), "finer", "olga")
 
 
 def test_an_asset_that_was_switched_off_meanwhile_stays_so(desk: Desk) -> None:
     """Neither by who has not seen it, nor by who says nothing of it."""
 
-    def save(changed: Asset, *, keep_active: bool = False) -> OperatorOutcome:
-        return desk.interventions.save_asset(changed, "4716", "olga", dry_run=False, keep_active=keep_active)
+    def save(**given: Any) -> OperatorOutcome:
+        return desk.interventions.save_asset("OP", given, "4716", "olga", dry_run=False)
 
-    save(asset(), keep_active=True)
-    off, other = replace(asset(), active=False), replace(asset(), name="Optimism 2")
-    for keep_active in (False, True):
-        before_next_write(desk, lambda: save(off))
+    save_asset(desk, asset())
+    off = replace(asset(), active=False)
+    for said in ({}, {"active": True}):
+        before_next_write(desk, lambda: save_asset(desk, off))
         with pytest.raises(AssetMoved):
-            save(other, keep_active=keep_active)
+            save(name="Optimism 2", **said)
         assert desk.orders.catalogue.listing("OP").asset == off
-        save(asset())
-    save(off)
-    save(other, keep_active=True)
-    assert desk.orders.catalogue.listing("OP").asset == replace(other, active=False)
+        save_asset(desk, asset())
+    save_asset(desk, off)
+    save(name="Optimism 2")
+    assert desk.orders.catalogue.listing("OP").asset == replace(off, name="Optimism 2")
+
+
+def test_of_two_limits_that_are_saved_one_by_one_the_pair_is_possible(desk: Desk) -> None:
+    save_asset(desk, asset(low="1", high="1000"))
+    with pytest.raises(ImpossibleAsset, match="min_notional is above max_notional"):
+        desk.interventions.save_asset("OP", {"min_notional": Money(1001)}, "4716", "olga", dry_run=False)
 
 
 def test_an_asset_is_new_once(desk: Desk) -> None:
-    before_next_write(desk, lambda: desk.interventions.save_asset(asset(), "a new coin", "oleg", dry_run=False))
+    before_next_write(desk, lambda: save_asset(desk, asset(), "a new coin", "oleg"))
     with pytest.raises(AssetMoved):
-        desk.interventions.save_asset(asset(high="9"), "a new coin", "olga", dry_run=False)
+        save_asset(desk, asset(high="9"), "a new coin", "olga")
 
 
 class TestClients:
@@ -175,8 +189,8 @@ class TestClients:
         account = "acc-1" if kind is ClientKind.BANKING else None
         client = Client("main", kind, owner, ClientStatus.ACTIVE, desk.clock(), account)
         client = replace(client, **more)
-        assert desk.interventions.save_client(client, "ticket 4716", "olga", dry_run=False).after == client.status
-        return client
+        assert save_client(desk, client).after == client.status
+        return replace(client, updated_at=desk.operations.client(kind, "main").updated_at)
 
     @pytest.mark.parametrize("kind", ClientKind)
     def test_are_written_changed_and_audited(self, desk: Desk, kind: ClientKind) -> None:
@@ -190,26 +204,37 @@ class TestClients:
         entry, *_ = desk.operations.audit("2026-11-21", limit=10, after=None).items
         assert (entry.operator, entry.action, entry.subject) == ("olga", "clients save", "main")
         assert entry.detail == f"{kind}, status from ACTIVE to BLOCKED: ticket 4716"
-        again = desk.interventions.save_client(blocked, "ticket 4716", "olga", dry_run=False)
+        again = save_client(desk, blocked, "ticket 4716", "olga")
         assert (again.before, again.after, again.done) == ("BLOCKED", "BLOCKED", False)
 
     @pytest.mark.parametrize("kind", ClientKind)
-    def test_keep_their_status_unless_one_is_given(self, desk: Desk, kind: ClientKind) -> None:
-        ann = desk.customer()
-        new = Client("main", kind, ann, ClientStatus.ACTIVE, desk.clock(), "acc-1" if kind is self.BANKING else None)
-        blocked = replace(new, status=ClientStatus.BLOCKED)
-        for given, keep, after in ((new, True, "ACTIVE"), (blocked, False, "BLOCKED"), (new, True, "BLOCKED")):
-            done = desk.interventions.save_client(given, "ticket 4716", "olga", dry_run=False, keep_status=keep)
-            assert done.after == after
-        assert desk.operations.client(kind, "main").status is ClientStatus.BLOCKED
+    def test_keep_what_is_not_said(self, desk: Desk, kind: ClientKind) -> None:
+        first = self.saved(desk, desk.customer(), kind, status=ClientStatus.BLOCKED)
+        if kind is self.BANKING:
+            moved = desk.interventions.save_client(
+                kind, "main", first.owner, "he has moved", "olga", dry_run=False, account_id="acc-2"
+            )
+            assert (moved.after, moved.says) == ("BLOCKED", "account_id from acc-1 to acc-2")
+            first = replace(first, account_id="acc-2")
+        unblocked = desk.interventions.save_client(
+            kind, "main", first.owner, "looked into", "olga", dry_run=False, status=ClientStatus.ACTIVE
+        )
+        assert unblocked.says == "status from BLOCKED to ACTIVE"
+        now = desk.operations.client(kind, "main")
+        assert now == replace(first, status=ClientStatus.ACTIVE, updated_at=now.updated_at)
 
-    @pytest.mark.parametrize("keep", [False, True], ids=["ACTIVE given", "none given"])
-    def test_are_not_unblocked_by_who_has_not_seen_them_blocked(self, desk: Desk, keep: bool) -> None:
+    def test_need_an_account_where_they_are_paid(self, desk: Desk) -> None:
+        with pytest.raises(AccountNeeded):
+            self.saved(desk, desk.customer(), self.BANKING, account_id=None)
+
+    @pytest.mark.parametrize("given", [None, ClientStatus.ACTIVE], ids=["none given", "ACTIVE given"])
+    def test_are_not_unblocked_by_who_has_not_seen_them_blocked(self, desk: Desk, given: ClientStatus | None) -> None:
         ann = trader(desk)
-        moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-2")
         before_next_write(desk, lambda: block(desk, ann, self.BANKING))
         with pytest.raises(ClientMoved):
-            desk.interventions.save_client(moved, "a new account", "oleg", dry_run=False, keep_status=keep)
+            desk.interventions.save_client(
+                self.BANKING, "ann-bank", ann, "moved", "oleg", dry_run=False, status=given, account_id="acc-2"
+            )
         client = desk.operations.client(self.BANKING, "ann-bank")
         assert (client.status, client.account_id) == (ClientStatus.BLOCKED, "acc-ann")
 
@@ -217,7 +242,7 @@ class TestClients:
         """Who blocks a client does not write back the account that he has read."""
         ann = trader(desk)
         moved = Client("ann-bank", self.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-2")
-        before_next_write(desk, lambda: desk.interventions.save_client(moved, "a new account", "oleg", dry_run=False))
+        before_next_write(desk, lambda: save_client(desk, moved, "a new account", "oleg"))
         with pytest.raises(ClientMoved):
             block(desk, ann, self.BANKING)
         assert desk.operations.client(self.BANKING, "ann-bank").account_id == "acc-2"

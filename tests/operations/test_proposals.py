@@ -374,6 +374,29 @@ class TestPayouts:
         desk.by_hand("give_back", order_id)
         assert dollars(desk, ann) == (free + Money("99.90"), Money(0))
 
+    @pytest.mark.parametrize("act", ["redrive", "retry"])
+    def test_what_was_never_paid_is_sent_anew_by_one_operator(self, desk: Desk, ann: Owner, act: str) -> None:
+        """He is told what he sends. That the attempt before has paid nothing two have said, and nobody sends that."""
+        order_id = awaiting(desk, ann)
+        desk.by_hand("abandon", order_id)
+        desk.clock.forward(seconds=NEVER_BOOKED_SECONDS)
+        decided(desk, order_id, paid="0.00")
+        desk.world.machines.run()
+        if act == "redrive":
+            done = desk.interventions.redrive(order_id, "his bank is open again", "olga", dry_run=False)
+        else:
+            done = desk.by_hand(act, order_id)
+        assert "attempt 2 to pay $99.90" in done.says
+        desk.run()
+        assert [attempt.status for attempt in attempts(desk, order_id)] == ["REJECTED", "COMPLETED"]
+        assert desk.world.simulated.credited("acc-ann") == Money("99.90")
+
+    def test_a_redrive_that_asks_the_bank_says_of_no_attempt(self, desk: Desk, ann: Owner) -> None:
+        order_id = awaiting(desk, ann)
+        desk.world.machines.restart()
+        told = desk.interventions.redrive(order_id, "the bank is back", "olga", dry_run=False)
+        assert told.says == "the next execution of the machine payout, which goes on from TARGET_TXN_PENDING"
+
     @pytest.mark.parametrize("paid", ["99.00", "99.90"])
     def test_the_bank_that_says_the_same_later_agrees(self, desk: Desk, ann: Owner, paid: str) -> None:
         order_id = awaiting(desk, ann)
@@ -637,7 +660,8 @@ class TestApprovals:
         assert acts[0] == "work approve-payout"
         proposed = self.approve(desk, order_id)
         assert proposed.says == (
-            "another operator than otto confirms it; then it may be paid: $10089.90 to the client rich-bank of rich"
+            "another operator than otto confirms it; then it may be paid: $10089.90 to the account acc-rich of the "
+            "client rich-bank of rich"
         )
         desk.run(days=1)
         assert attempts(desk, order_id) == []
@@ -647,13 +671,13 @@ class TestApprovals:
         desk.run()
         assert status(desk, order_id) == "FILLED"
         told = [event for event in desk.operations.story(order_id).events if event.actor == "otto and olga"]
-        assert [event.reason for event in told] == ["approved: $10089.90 may be paid"]
+        assert [event.reason for event in told] == ["approved: $10089.90 may be paid to acc-rich"]
 
     def test_a_proposal_without_a_reference_has_none(self, desk: Desk, order_id: str) -> None:
         proposed = self.approve(desk, order_id)
         story = desk.operations.story(proposed.id)
         assert story.proposal is not None
-        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90")
+        assert (story.proposal.reference, story.proposal.told) == (None, "amount 10089.90, account acc-rich")
         assert confirm(desk, proposed.id).done
         desk.run()
 

@@ -179,7 +179,9 @@ class AnyOrderOfEvents(RuleBasedStateMachine):
         paid = max(Money("0.01"), min(amount + Money(more), amount + amount))
         act = self.desk.proposals
         told = {"paid": str(paid)}
-        said = act.propose("work decide-payout", transfer_id, told, "line 11", "its books", "olga", dry_run=False)
+        said = act.propose(
+            "work decide-payout", transfer_id, told, f"line of {transfer_id}", "its books", "olga", dry_run=False
+        )
         act.confirm(said.id, "line 11 says so", "otto", dry_run=False)
         self.leaving[transfer_id] = (self.owners[user], min(paid, amount))
 

@@ -7,12 +7,17 @@ from dataclasses import replace
 
 import pytest
 
+from common import keys
+from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts import store
 from common.domain.payouts.model import Attempt, AttemptStatus, PayoutUnsettled, Stage, is_approvable
+from common.domain.payouts.store import AnyPayableItem, PayableItem
 from common.money import Money
+from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
+from common.table.transaction import Write
 from functions.offramp.model import Status
-from functions.operations.model import NotDriven
+from functions.operations.model import NotDriven, NotProposable
 from sandbox.bank.bank import Operation
 from tests.desk import PAYOUT_MAX, Desk
 from tests.seen import (
@@ -25,9 +30,13 @@ from tests.seen import (
     moves,
     overdue,
     paid,
+    save_client,
     status,
     waits_for_person,
 )
+
+APPROVE = "work approve-payout"
+RICH = Owner("rich", "sub-rich")
 
 
 @pytest.fixture
@@ -41,9 +50,23 @@ def order_id(desk: Desk) -> str:
     return order.order_id
 
 
-def approve(desk: Desk, order_id: str) -> None:
+def approve(desk: Desk, order_id: str, account_id: str = "acc-rich") -> None:
     payout = store.payout(desk.table, order_id)
-    desk.table.write(*store.approve(payout, desk.clock(), "olga and ivan"))
+    desk.table.write(*store.approve(payout, account_id, desk.clock(), "olga and ivan"))
+
+
+def move_account(desk: Desk, account_id: str = "acc-new") -> None:
+    """An operator changes where the customer is paid."""
+    rich = Client("rich-bank", ClientKind.BANKING, RICH, ClientStatus.ACTIVE, desk.clock(), account_id)
+    save_client(desk, rich, "he has moved", "olga")
+
+
+def propose(desk: Desk, order_id: str) -> OperatorOutcome:
+    return desk.proposals.propose(APPROVE, order_id, {}, None, "he was called", "olga", dry_run=False)
+
+
+def confirm(desk: Desk, proposal_id: str) -> OperatorOutcome:
+    return desk.proposals.confirm(proposal_id, "so it is", "ivan", dry_run=False)
 
 
 def test_a_payout_beyond_the_limit_waits_for_two_before_its_first_attempt(
@@ -75,9 +98,9 @@ def test_an_approved_payout_is_paid_and_its_life_tells_who_has_approved_it(desk:
     approve(desk, order_id)
     approval = store.payout(desk.table, order_id).approval
     assert approval is not None
-    assert (approval.amount, approval.by) == (amount, "olga and ivan")
+    assert (approval.amount, approval.account_id, approval.by) == (amount, "acc-rich", "olga and ivan")
     told = desk.operations.story(order_id).events[-1]
-    assert (told.reason, told.actor) == (f"approved: ${amount} may be paid", "olga and ivan")
+    assert (told.reason, told.actor) == (f"approved: ${amount} may be paid to acc-rich", "olga and ivan")
     desk.run()
     assert (status(desk, order_id), paid(desk, order_id)) == (Status.FILLED, [(f"{order_id}-01", amount)])
     assert moves(desk, order_id)[-1] == ("TARGET_TXN_PENDING", "FILLED")
@@ -101,17 +124,70 @@ def test_of_two_approvals_at_once_one_is_written(desk: Desk, order_id: str) -> N
 
 def test_an_approval_is_of_the_amount_that_was_read(desk: Desk, order_id: str) -> None:
     payout = store.payout(desk.table, order_id)
+    less = replace(payout, amount=Money("10089.89"))
     with pytest.raises(PayoutUnsettled):
-        desk.table.write(*store.approve(replace(payout, amount=Money("10089.89")), desk.clock(), "olga and ivan"))
+        desk.table.write(*store.approve(less, "acc-rich", desk.clock(), "olga and ivan"))
 
 
-def test_an_approval_of_another_amount_counts_for_nothing(desk: Desk, order_id: str) -> None:
-    """Somebody has changed the table by hand."""
+def test_an_approval_of_another_amount_or_account_counts_for_nothing(desk: Desk, order_id: str) -> None:
+    """Somebody has changed the table by hand, or the customer's account."""
     approve(desk, order_id)
     payout = store.payout(desk.table, order_id)
-    assert payout.may_be_sent(PAYOUT_MAX)
-    assert not replace(payout, amount=payout.amount + Money("0.01")).may_be_sent(PAYOUT_MAX)
+    assert payout.may_be_sent("acc-rich", PAYOUT_MAX)
+    assert not payout.may_be_sent("acc-new", PAYOUT_MAX)
+    assert not replace(payout, amount=payout.amount + Money("0.01")).may_be_sent("acc-rich", PAYOUT_MAX)
     desk.run()
+
+
+@pytest.mark.parametrize("rejected", [0, 1], ids=["before the first attempt", "before the second"])
+def test_an_account_that_was_changed_after_the_approval_waits_for_another(
+    desk: Desk, order_id: str, rejected: int
+) -> None:
+    amount = store.payout(desk.table, order_id).amount
+    approve(desk, order_id)
+    if rejected:
+        desk.world.simulated.set_outcome("refuse", times=1)
+        desk.run(until=lambda: "REJECTED" in decided(desk, order_id))
+    move_account(desk)
+    desk.run()
+    assert (decided(desk, order_id), paid(desk, order_id)) == (["REJECTED"] * rejected, [])
+    why = f"an operator: its payout of ${amount} is over $10000.00 and not as it was approved: two approve it"
+    assert (waits_for_person(desk, order_id) or "").startswith(why)
+    confirm(desk, propose(desk, order_id).id)
+    desk.run()
+    assert (status(desk, order_id), desk.world.simulated.credited("acc-new")) == (Status.FILLED, amount)
+
+
+def test_an_approval_is_of_the_account_that_both_operators_were_shown(desk: Desk, order_id: str) -> None:
+    """What was proposed for one is not confirmed for another."""
+    amount = store.payout(desk.table, order_id).amount
+    first = propose(desk, order_id)
+    assert first.says.endswith(f"may be paid: ${amount} to the account acc-rich of the client rich-bank of rich")
+    move_account(desk)
+    with pytest.raises(NotProposable, match="it was about acc-rich, and now the account is acc-new"):
+        confirm(desk, first.id)
+    again = propose(desk, order_id)
+    assert (again.id != first.id, confirm(desk, again.id).done) == (True, True)
+    desk.run()
+    assert desk.world.simulated.credited("acc-new") == amount
+
+
+def test_an_account_that_changes_while_the_approval_is_written_is_not_paid(desk: Desk, order_id: str) -> None:
+    first = propose(desk, order_id).id
+    before_next_write(desk, lambda: move_account(desk))
+    confirm(desk, first)
+    desk.run()
+    assert (attempts(desk, order_id), bool(waits_for_person(desk, order_id))) == ([], True)
+
+
+def test_an_approval_of_no_account_counts_for_nothing(desk: Desk, order_id: str) -> None:
+    """So they were written of old."""
+    approve(desk, order_id)
+    order = PayableItem.approved_account_id.remove()
+    desk.table.write(Write.update(AnyPayableItem(*keys.SELL_ORDER(order_id=order_id)), order))
+    assert store.payout(desk.table, order_id).approval is None
+    desk.run()
+    assert (attempts(desk, order_id), is_approvable(store.payout(desk.table, order_id))) == ([], True)
 
 
 def test_what_nobody_has_asked_to_approve_can_not_be_approved(desk: Desk, ann: Owner) -> None:
@@ -132,16 +208,33 @@ def test_an_attempt_beyond_the_limit_is_not_written_whatever_was_read(desk: Desk
     with pytest.raises(store.AttemptMoved):
         desk.table.write(*store.begin(payout, attempt, PAYOUT_MAX))
     assert desk.dynamo.items() == before
+    approve(desk, order_id, "acc-old")
+    with pytest.raises(store.AttemptMoved):
+        desk.table.write(*store.begin(payout, attempt, PAYOUT_MAX))
     desk.table.write(*store.begin(payout, attempt, unlimited.payout_max))
     desk.run()
 
 
+def test_a_payout_that_is_begun_waits_for_no_approval_any_more(desk: Desk, order_id: str) -> None:
+    """The limit was raised, and an operator has asked for the attempt: nobody is to approve what is at the bank."""
+    desk.payout_max = Money(1_000_000)
+    desk.world.simulated.set_outcome("pending")
+    desk.by_hand("retry", order_id)
+    desk.world.machines.run()
+    payout = store.payout(desk.table, order_id)
+    assert (decided(desk, order_id), payout.awaits_approval, payout.approval) == (["PENDING"], False, None)
+    with pytest.raises(PayoutUnsettled):
+        approve(desk, order_id)
+    desk.world.simulated.decide(f"{order_id}-01", "complete")
+    desk.run()
+
+
 def test_dollars_that_are_not_approved_may_go_to_the_customers_balance(desk: Desk, order_id: str) -> None:
-    amount, rich = store.payout(desk.table, order_id).amount, Owner("rich", "sub-rich")
-    free, held = dollars(desk, rich)
+    amount = store.payout(desk.table, order_id).amount
+    free, held = dollars(desk, RICH)
     assert held == amount
     desk.by_hand("give_back", order_id, "nobody knows this account", "olga", dry_run=False)
-    assert dollars(desk, rich) == (free + amount, Money(0))
+    assert dollars(desk, RICH) == (free + amount, Money(0))
     assert not is_approvable(store.payout(desk.table, order_id))
     with pytest.raises(PayoutUnsettled):
         approve(desk, order_id)

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.payouts import store
 from common.domain.payouts.model import (
     ATTEMPTS_MAX,
     AWAIT_SECONDS,
@@ -22,6 +23,7 @@ from common.domain.payouts.model import (
     PayoutNotFound,
     Stage,
     back_off,
+    is_exhausted,
     named,
     next_stage,
 )
@@ -31,7 +33,7 @@ from common.money import Money
 from common.owner import Owner
 from functions.offramp.model import Status
 from sandbox.bank.bank import Operation, Outcome
-from tests.desk import BACK_OFF, PAYOUT_MAX, Desk
+from tests.desk import BACK_OFF, Desk
 from tests.seen import (
     around,
     attempts,
@@ -45,6 +47,7 @@ from tests.seen import (
     overdue,
     paid,
     raw,
+    save_client,
     status,
     told,
     waits_for_person,
@@ -472,7 +475,7 @@ def test_an_attempt_is_not_sent_again_to_another_account_than_it_was_begun_for(d
     order = desk.cash_out(ann, "1")
     desk.world.machines.run()
     moved = Client("ann-bank", ClientKind.BANKING, ann, ClientStatus.ACTIVE, desk.clock(), "acc-new")
-    desk.interventions.save_client(moved, "he has moved", "olga", dry_run=False)
+    save_client(desk, moved, "he has moved", "olga")
     desk.run()
     assert (decided(desk, order.order_id), desk.world.simulated.records()) == (["PENDING"], [])
     assert "account has changed" in (waits_for_person(desk, order.order_id) or "")
@@ -490,6 +493,75 @@ def test_what_the_bank_has_booked_is_decided_though_the_client_is_blocked(desk: 
     desk.events.receive(told(desk, f"{order_id}-01", "complete"))
     desk.run()
     assert status(desk, order_id) == Status.FILLED
+
+
+# What the bank has against the desk
+
+
+def no_funds(desk: Desk, times: int = 1) -> None:
+    desk.world.simulated.fail_next("no_funds", Operation.CREDIT, times)
+
+
+def redrive(desk: Desk, order_id: str) -> None:
+    desk.interventions.redrive(order_id, "the account is filled", "olga", dry_run=False)
+
+
+def test_a_desk_without_funds_waits_for_a_person_and_asks_no_more(
+    desk: Desk, ann: Owner, counted: Counter[str]
+) -> None:
+    no_funds(desk)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(days=1)
+    assert (decided(desk, order_id), counted["DeskRefused"]) == (["REJECTED"], 1)
+    assert waits_for_person(desk, order_id) == (
+        "an operator, before the attempt after 1, which was rejected and does not count, since the bank refuses the "
+        "desk itself: the bank refuses the credit: insufficient funds in the account that it is paid from"
+    )
+    assert dollars(desk, ann)[1] == Money("99.90")
+    redrive(desk, order_id)
+    desk.run()
+    assert (status(desk, order_id), decided(desk, order_id)) == (Status.FILLED, ["REJECTED", "COMPLETED"])
+
+
+def test_what_the_bank_has_against_the_desk_uses_up_no_attempt_of_the_customer(desk: Desk, ann: Owner) -> None:
+    """Five of his own remain, with their pauses; and one more when an operator asks for it."""
+    no_funds(desk, times=2)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.world.simulated.set_outcome(Outcome.REFUSE)
+    for _ in range(2):
+        desk.run()
+        assert status(desk, order_id) == Status.TARGET_TXN_PENDING
+        redrive(desk, order_id)
+    desk.run()
+    made = attempts(desk, order_id)
+    assert (status(desk, order_id), len(made)) == (Status.SELL_PAYOUT_FAILED, 2 + ATTEMPTS_MAX)
+    pauses = [(after.created_at - before.created_at) // timedelta(minutes=1) for before, after in pairwise(made[2:])]
+    assert pauses == [1, 2, 4, 8]
+    desk.by_hand("retry", order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.SELL_PAYOUT_FAILED, 3 + ATTEMPTS_MAX)
+
+
+def test_a_last_attempt_that_turns_out_not_to_count_fails_nothing(desk: Desk, ann: Owner) -> None:
+    """Whoever has read the order before that, and its attempt after it, reads again."""
+    desk.world.simulated.set_outcome(Outcome.REFUSE, times=4)
+    order_id = desk.cash_out(ann, "1").order_id
+    desk.run(until=lambda: len(attempts(desk, order_id)) == 4)
+    no_funds(desk)
+    desk.run()
+    payout = replace(store.payout(desk.table, order_id), uncounted=0)
+    assert (payout.attempts, decided(desk, order_id)) == (5, ["REJECTED"] * 5)
+    with pytest.raises(store.AttemptMoved):
+        desk.table.write(*store.fail(payout, desk.clock(), "five were rejected"))
+    redrive(desk, order_id)
+    desk.run()
+    assert (status(desk, order_id), len(attempts(desk, order_id))) == (Status.FILLED, 6)
+
+
+def test_without_a_reference_left_a_payout_fails_whatever_counts(desk: Desk, ann: Owner) -> None:
+    payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", 99, 5, False, desk.clock.at)
+    assert is_exhausted(replace(payout, uncounted=99))
+    assert not is_exhausted(replace(payout, attempts=98, uncounted=98))
 
 
 # Once
@@ -592,17 +664,18 @@ def test_the_next_step_waits_from_the_rejection_on_and_the_fifth_is_the_last(
     now = desk.clock.at
     rejected = PayoutAttempt("S1", number, Money(1), "acc", AttemptStatus.REJECTED, now, decided_at=now)
     payout = Payout("S1", CASH_OUT, ann, Money(1), "b", "c", "TARGET_TXN_PENDING", number, ATTEMPTS_MAX, False, now)
-    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF, PAYOUT_MAX)
+    stage, wait_seconds = next_stage(payout, rejected, now, BACK_OFF)
     if number == ATTEMPTS_MAX:
         assert stage is Stage.SEND  # which fails it
         return
     assert stage is Stage.BACK_OFF
     assert wait_seconds >= back_off(number, BACK_OFF).total_seconds() == 60 * 2 ** (number - 1)
     later = now + back_off(number, BACK_OFF)
-    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF, PAYOUT_MAX)[0] is Stage.BACK_OFF
-    assert next_stage(payout, rejected, later, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
+    assert next_stage(payout, rejected, later - timedelta(seconds=1), BACK_OFF)[0] is Stage.BACK_OFF
+    assert next_stage(payout, rejected, later, BACK_OFF)[0] is Stage.SEND
     one_more = replace(payout, attempts_max=number)
-    assert next_stage(one_more, rejected, now, BACK_OFF, PAYOUT_MAX)[0] is Stage.SEND
+    assert next_stage(replace(payout, uncounted=number), rejected, now, BACK_OFF)[0] is Stage.SEND
+    assert next_stage(one_more, rejected, now, BACK_OFF)[0] is Stage.SEND
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,7 @@ DISPOSITIONS: dict[Disposition, set[Disposition]] = {
     Disposition.REFUNDED: set(),
     Disposition.DESK: set(),
 }
+FIRST_DISPOSITIONS = (Disposition.HELD, Disposition.EXPECTED, Disposition.PARKED, Disposition.REFUNDED)
 
 
 class Status(StrEnum):
@@ -134,6 +135,7 @@ class Outgoing:
     drafts: tuple[Draft, ...] = ()
     inputs: tuple[str, ...] = ()
     sent_at: datetime | None = None
+    short_since: datetime | None = None  # there were too few outputs then, and ever since
     refused_at: datetime | None = None  # when a repeat was refused first: what came before may still be sent
     withdrawal_hash: str | None = None
     reason: str | None = None

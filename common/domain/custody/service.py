@@ -31,6 +31,7 @@ from common.gateways.custody import (
 )
 from common.gateways.custody import State as TransactionState
 from common.log import count, log
+from common.money import Quantity
 from common.table.table import Table
 
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are merged before more are looked at
@@ -146,11 +147,11 @@ class OutgoingTransfers:
     def _wait(self, outgoing: Outgoing, why: str) -> None:
         """What is to be spent may be on its way back to us, as what is left of another outgoing."""
         at = self.now()
-        if at >= outgoing.created_at + SHORT_MAX:
+        if at >= (outgoing.short_since or at) + SHORT_MAX:
             count("CustodyShort")
             self.table.write(store.stop(outgoing, why, at))
         else:
-            self.table.write(store.wait(outgoing, at + SHORT_PAUSE, f"outputs: {why}", at))
+            self.table.write(store.wait_for_outputs(outgoing, at + SHORT_PAUSE, why, at))
 
     def _follow(self, outgoing: Outgoing) -> None:
         """Find out what became of an attempt that may have been sent."""
@@ -220,6 +221,16 @@ class OutgoingTransfers:
         log.error("custody not believed", extra={"outgoing_id": outgoing.outgoing_id, "why": why})
         if not outgoing.needs_person:
             self.table.write(store.stop(outgoing, f"what the custody tells can not be: {why}", at))
+
+
+def unspent(custody: Custody, asset_id: str) -> Quantity:
+    """All that the custody has of an asset for us to spend. Raises CustodyUnavailable."""
+    found, after = Quantity(0, asset_id), 0
+    while page := custody.outputs(asset_id, after):
+        for output in page:
+            found += output.quantity
+        after = page[-1].sequence
+    return found
 
 
 def _sending(outgoing: Outgoing, inputs: tuple[Output, ...], fee_inputs: tuple[Output, ...]) -> Sending:

@@ -72,6 +72,7 @@ class OutgoingItem(work.OpenWork, discriminator=keys.OUTGOING.entity):
     drafts = UnicodeAttribute(null=True)
     inputs = UnicodeAttribute(null=True)
     sent_at = InstantAttribute(null=True)
+    short_since = InstantAttribute(null=True)
     refused_at = InstantAttribute(null=True)
     withdrawal_hash = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
@@ -106,7 +107,7 @@ def incoming(table: Table, incoming_id: str) -> Incoming:
 
 def find_incoming(table: Table, incoming_id: str) -> Incoming | None:
     item = table.get(IncomingItem, keys.SNAPSHOT(snapshot_id=incoming_id), consistent=True)
-    return None if item is None else _incoming_of(item)
+    return None if item is None else incoming_of(item)
 
 
 def take(taken: Incoming, *, waits_for: str | None = None, due_at: datetime | None = None) -> Write:
@@ -174,7 +175,7 @@ def outgoing(table: Table, outgoing_id: str) -> Outgoing:
 
 def find_outgoing(table: Table, outgoing_id: str) -> Outgoing | None:
     item = table.get(OutgoingItem, keys.OUTGOING(outgoing_id=outgoing_id), consistent=True)
-    return None if item is None else _outgoing_of(item)
+    return None if item is None else outgoing_of(item)
 
 
 def intend(intended: Outgoing) -> Write:
@@ -215,6 +216,7 @@ def send(before: Outgoing, drafts: Sequence[Draft], inputs: Sequence[Output], at
         item.drafts.set(json.dumps([asdict(draft) for draft in drafts])),
         item.inputs.set(json.dumps([output.output_id for output in inputs])),
         item.sent_at.set(at),
+        item.short_since.remove(),
         item.refused_at.remove(),
         *_looked_at(before, at, "the custody to have it"),
         also=item.attempt == Decimal(before.attempt),
@@ -229,10 +231,11 @@ def repeat(before: Outgoing, at: datetime) -> Write:
     return _same(before, at, item.sent_at.set(at), *waiting, also=_as_sent(before))
 
 
-def wait(before: Outgoing, due_at: datetime, waits_for: str, at: datetime) -> Write:
-    """It is looked at again later. Refused with OutgoingMoved."""
-    waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=due_at, waits_for=waits_for)
-    return _same(before, at, *waiting)
+def wait_for_outputs(before: Outgoing, due_at: datetime, why: str, at: datetime) -> Write:
+    """There are too few now: it is looked at again later. Refused with OutgoingMoved."""
+    waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=due_at, waits_for=f"outputs: {why}")
+    short_since = OutgoingItem.short_since
+    return _same(before, at, short_since.set(short_since | at), *waiting)
 
 
 def look_later(before: Outgoing, due_at: datetime, at: datetime) -> Write:
@@ -399,7 +402,7 @@ def _release(outgoing: Outgoing) -> list[Write]:
 # Mapping
 
 
-def _incoming_of(item: IncomingItem) -> Incoming:
+def incoming_of(item: IncomingItem) -> Incoming:
     return Incoming(
         incoming_id=item.PK,
         snapshot=Snapshot(
@@ -423,7 +426,7 @@ def _incoming_of(item: IncomingItem) -> Incoming:
     )
 
 
-def _outgoing_of(item: OutgoingItem) -> Outgoing:
+def outgoing_of(item: OutgoingItem) -> Outgoing:
     told: list[dict[str, Any]] = json.loads(item.drafts or "[]")
     to = User(item.user_id) if item.user_id is not None else Address(item.destination, item.tag or "")
     return Outgoing(
@@ -441,6 +444,7 @@ def _outgoing_of(item: OutgoingItem) -> Outgoing:
         drafts=tuple(Draft(**draft) for draft in told),
         inputs=tuple(json.loads(item.inputs or "[]")),
         sent_at=item.sent_at,
+        short_since=item.short_since,
         refused_at=item.refused_at,
         withdrawal_hash=item.withdrawal_hash,
         reason=item.reason,

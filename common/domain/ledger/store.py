@@ -582,6 +582,15 @@ def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) 
     return Write.put(item)
 
 
+def desk_sum(table: Table, asset_id: str) -> Quantity:
+    """What the desk's own account has of an asset: all its lines, read page by page."""
+    query = Query(partition(keys.DESK_TRANSACTION.partition(asset_id=asset_id)), consistent=True)
+    found = Quantity(0, asset_id)
+    for line in table.all(DeskTransactionItem, query):
+        found += Quantity(line.amount, asset_id)
+    return found
+
+
 def dollars(
     owner: Owner, transaction_type: TransactionType, amount: Money, order_id: str, at: datetime
 ) -> AssetTransaction:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from common.domain import adjustments
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.payouts import store
-from common.domain.payouts.model import AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
+from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
 from common.domain.payouts.service import Payouts, misfit, warn_of_misfit
 from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
-from common.gateways.bank import BankEvent, State
+from common.gateways.bank import Adjustment, BankEvent, State
 from common.log import count, log
 from common.machines import MachinesUnavailable
 from common.money import ZERO
@@ -78,7 +80,10 @@ class BankEvents:
     def outlook(self, parked: BankEventItem) -> Meaning:
         """What would become of a parked event, were it replayed now."""
         event = store.event_of(parked)
-        return Meaning(EventOutcome.PARKED, parked.why) if event is None else self._meaning(event)
+        if event is None:
+            return Meaning(EventOutcome.PARKED, parked.why)
+        told = event.adjustment
+        return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
 
     def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> EventOutcome:
         """Try to place a parked event again. It stays parked, without the entry, when it still can not be placed.
@@ -110,8 +115,9 @@ class BankEvents:
         self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()
     ) -> EventOutcome:
         """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
+        taken: AdjustmentTaken | None = None
         for _ in range(TRIES_MAX):
-            meaning = self._meaning(event)
+            meaning = self._meaning(event, taken)
             outcome, why, reference_id = meaning.outcome, meaning.why, event.adjustment.reference_id
             if meaning.contradicts:
                 count("BankContradictions")
@@ -126,9 +132,12 @@ class BankEvents:
                 return outcome
             except AttemptMoved:
                 continue  # somebody has decided it in between: read again
+            except AdjustmentTaken as refusal:
+                taken = refusal
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
-    def _meaning(self, event: BankEvent) -> Meaning:
+    def _meaning(self, event: BankEvent, taken: AdjustmentTaken | None) -> Meaning:
+        """`taken`: its adjustment is known to be that of another attempt."""
         told = event.adjustment
         parts = named(told.reference_id)
         try:
@@ -140,6 +149,7 @@ class BankEvents:
         if payout is None or attempt is None:
             return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
         doubt = misfit(attempt, told) if attempt.paid is None else None
+        doubt = doubt if taken is None else taken.detail
         if attempt.status is AttemptStatus.PENDING:
             if payout.status != payout.kind.paying:
                 return Meaning(EventOutcome.PARKED, f"the order is {payout.status}")
@@ -154,7 +164,13 @@ class BankEvents:
         if doubt is not None and paid == attempt.booked == ZERO:
             return Meaning(EventOutcome.PARKED, doubt, misfits=True)
         if doubt is None and (told.account_id, paid) == (attempt.account_id, attempt.booked):
-            return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already")
+            doubt = _second(attempt, told)
+            if doubt is None:
+                # What operators have decided by another paper is that of this adjustment from now on.
+                unnamed = attempt.paid is not None and paid != ZERO
+                now = self.payouts.now()
+                claim = [adjustments.claim(told.adjustment_id, told.reference_id, now)] if unnamed else []
+                return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already", claim)
         why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:
             why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
@@ -172,3 +188,12 @@ class BankEvents:
             self.payouts.send_back(attempt.token, attempt)
         except MachinesUnavailable as unavailable:  # its wait ends by itself
             log.warning("not told", extra={"order_id": attempt.order_id, "why": unavailable.detail})
+
+
+def _second(attempt: Attempt, told: Adjustment) -> str | None:
+    """What is wrong where the bank has paid a decided attempt by another adjustment than the one that decided it: it
+    may have paid twice. None where it has not paid, it is the same, or operators have decided by another paper."""
+    decided_by = attempt.adjustment_id
+    if told.state is not State.COMPLETED or attempt.paid is not None or decided_by in (None, told.adjustment_id):
+        return None
+    return f"the bank tells of adjustment {told.adjustment_id} for {told.reference_id}, which {decided_by} has paid"

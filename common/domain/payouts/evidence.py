@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from common.domain import limits
+from common.domain import adjustments, limits
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
 from common.domain.payouts import store
@@ -16,7 +16,8 @@ from common.table.transaction import Write
 
 
 def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """What it means for a pending attempt and its order. Each is refused with AttemptMoved where it is not as read."""
+    """What it means for a pending attempt and its order. Each is refused with AttemptMoved where it is not as read;
+    with AdjustmentTaken where the reference of what was paid is that of another attempt."""
     if evidence.paid == ZERO:
         return _never_paid(payout, attempt, evidence, at)
     return _paid(payout, attempt, evidence, at)
@@ -35,6 +36,7 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
     )
     reason = f"attempt {attempt.number}: the bank has paid ${evidence.paid}, reference {evidence.reference}"
     writes = [
+        adjustments.claim(evidence.reference, attempt.reference_id, at),
         store.decide(attempt, AttemptStatus.COMPLETED, at, told, "", paid=evidence.paid),
         store.pay(payout, attempt.number, at),
         ledger.settle(owner, held, spent, at),

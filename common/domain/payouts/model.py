@@ -118,9 +118,10 @@ KINDS = (CASH_OUT, WITHDRAWAL)
 
 @dataclass(frozen=True)
 class Approval:
-    """Two operators have said that a payout may be sent, of this amount and no other."""
+    """Two operators have said that a payout may be sent, of this amount, to this account, and to no other."""
 
     amount: Money
+    account_id: str
     by: str
     at: datetime
 
@@ -128,8 +129,8 @@ class Approval:
 @dataclass(frozen=True)
 class Payout:
     """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
-    it is marked as waiting for one; `awaits_approval`: for two, who approve it. `returned`: its dollars went to the
-    customer's balance instead."""
+    it is marked as waiting for one; `awaits_approval`: for two, who approve it. `uncounted`: how many attempts the bank
+    refused for what is the desk's own. `returned`: its dollars went to the customer's balance instead."""
 
     order_id: str
     kind: Kind
@@ -147,6 +148,7 @@ class Payout:
     reason: str | None = None
     awaits_approval: bool = False
     approval: Approval | None = None
+    uncounted: int = 0
     returned: bool = False
 
     @property
@@ -154,9 +156,19 @@ class Payout:
         """May its dollars still go somewhere?"""
         return self.status in (self.kind.ready, self.kind.paying, self.kind.failed)
 
-    def may_be_sent(self, payout_max: Money) -> bool:
-        """One beyond `payout_max` may only when two operators have approved it, of just this amount."""
-        return self.amount <= payout_max or (self.approval is not None and self.approval.amount == self.amount)
+    @property
+    def counted(self) -> int:
+        """How many of its attempts count: those that failed for want of the desk's funds or rights do not."""
+        return self.attempts - self.uncounted
+
+    def may_be_sent(self, account_id: str, payout_max: Money) -> bool:
+        """One beyond `payout_max` may only when two operators have approved it, of just this amount to this account."""
+        if self.amount <= payout_max:
+            return True
+        return self.approval is not None and (self.approval.amount, self.approval.account_id) == (
+            self.amount,
+            account_id,
+        )
 
 
 @dataclass(frozen=True)
@@ -241,9 +253,9 @@ def named(reference_id: str) -> tuple[str, int] | None:
 
 
 def back_off(attempts: int, first: timedelta) -> timedelta:
-    """The pause after that many attempts: with a first one of a minute 1, 2, 4, 8 minutes; none before an attempt that
-    an operator asked for."""
-    if attempts >= ATTEMPTS_MAX:
+    """The pause after that many attempts, of those that count: with a first one of a minute 1, 2, 4, 8 minutes; none
+    before an attempt that an operator asked for."""
+    if not 1 <= attempts < ATTEMPTS_MAX:
         return timedelta(0)
     return first * int(2 ** (attempts - 1))
 
@@ -259,6 +271,12 @@ def is_decidable(payout: Payout, latest: Attempt | None) -> bool:
     return payout.open and (latest is None or latest.status is AttemptStatus.REJECTED)
 
 
+def next_attempt(payout: Payout, latest: Attempt | None) -> int | None:
+    """The number of the attempt that its machine begins once nothing is in its way; None where it begins none."""
+    begins = is_decidable(payout, latest) and payout.status != payout.kind.failed and not is_exhausted(payout)
+    return payout.attempts + 1 if begins else None
+
+
 def is_approvable(payout: Payout) -> bool:
     """Does it wait for two operators to approve it?"""
     return payout.awaits_approval and payout.status in (payout.kind.ready, payout.kind.paying)
@@ -267,6 +285,11 @@ def is_approvable(payout: Payout) -> bool:
 def has_attempts_left(payout: Payout) -> bool:
     """Does another attempt have a reference?"""
     return payout.attempts < ATTEMPTS_EVER
+
+
+def is_exhausted(payout: Payout) -> bool:
+    """Is there to be no attempt after the latest one, once that is rejected?"""
+    return payout.counted >= payout.attempts_max or not has_attempts_left(payout)
 
 
 def is_abandonable(attempt: Attempt) -> bool:
@@ -280,9 +303,7 @@ def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
     return pending and payout.status == payout.kind.paying
 
 
-def next_stage(
-    payout: Payout, latest: Attempt | None, now: datetime, first: timedelta, payout_max: Money
-) -> tuple[Stage, int]:
+def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
     """What is to be done about a payout, and after how many seconds; `first` is the pause after one rejection. The
     table alone decides it, so any machine may ask at any time."""
     if payout.status == payout.kind.paid:
@@ -297,14 +318,12 @@ def next_stage(
         return Stage.CHECK, 0
     if payout.disputed:
         return Stage.STOPPED, 0
-    if latest is not None and latest.number >= payout.attempts_max:
+    if latest is not None and is_exhausted(payout):
         return Stage.SEND, 0  # there it fails
-    if not payout.may_be_sent(payout_max):
-        return Stage.STOPPED, 0
     if latest is None:
         return Stage.SEND, 0
     assert latest.decided_at is not None
-    left = (latest.decided_at + back_off(latest.number, first) - now).total_seconds()
+    left = (latest.decided_at + back_off(payout.counted, first) - now).total_seconds()
     return (Stage.SEND, 0) if left <= 0 else (Stage.BACK_OFF, int(left) + 1)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from common.domain import clients
+from common.domain import adjustments, clients
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
@@ -21,6 +22,7 @@ from common.domain.payouts.model import (
     Stage,
     back_off,
     facts,
+    is_exhausted,
     miss,
     next_stage,
     paid_facts,
@@ -51,11 +53,11 @@ class Payouts:
         this way last."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
+        stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)
         if stage is Stage.FAILED and not payout.needs_person:
             return self._stop(payout, "its payout has failed")
         if stage is Stage.STOPPED and not payout.needs_person:
-            return self._stop(payout, "its payout is disputed") if payout.disputed else self._ask_approval(payout)
+            return self._stop(payout, "its payout is disputed")
         return Standing(stage, wait_seconds, facts(payout, latest))
 
     def create(self, order_id: str) -> Standing:
@@ -66,10 +68,10 @@ class Payouts:
         """
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
-        stage, _ = next_stage(payout, latest, self.now(), self.back_off, self.payout_max)
+        stage, _ = next_stage(payout, latest, self.now(), self.back_off)
         if stage is not Stage.SEND:
             return self.read(order_id)
-        if latest is not None and latest.number >= payout.attempts_max:
+        if latest is not None and is_exhausted(payout):
             return self._fail(payout, latest)
         if payout.amount == ZERO:
             return self._nothing_to_pay(payout)
@@ -79,6 +81,8 @@ class Payouts:
         account_id = self._account(payout)
         if account_id is None:
             return self.read(payout.order_id)
+        if not payout.may_be_sent(account_id, self.payout_max):
+            return self._ask_approval(payout)
         attempt = Attempt(
             order_id=payout.order_id,
             number=payout.attempts + 1,
@@ -194,8 +198,9 @@ class Payouts:
         return self.read(payout.order_id)
 
     def _ask_approval(self, payout: Payout) -> Standing:
-        """Leave it to two persons."""
-        why = f"its payout of ${payout.amount} is over ${self.payout_max}: two approve it, `work approve-payout`"
+        """Leave it to two persons; again, when its amount or account is not what they have approved."""
+        again = "" if payout.approval is None else " and not as it was approved"
+        why = f"its payout of ${payout.amount} is over ${self.payout_max}{again}: two approve it, `work approve-payout`"
         count("PayoutsToApprove")
         return self._stop(payout, why, for_approval=True)
 
@@ -218,7 +223,7 @@ class Payouts:
             told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
         except BankRefused as no:
             if alone:
-                return self._decided(payout, attempt, None, no.detail)
+                return self._decided(payout, attempt, None, no.detail, ours=no.ours)
             self._repeat_refused(payout, attempt, no.detail)
             raise PayoutUnclear("the bank refuses to have the attempt again: it may be booking the one before") from no
         return self._judge(payout, attempt, told)
@@ -249,21 +254,27 @@ class Payouts:
                 log.info("moved meanwhile", extra={"order_id": payout.order_id})
         return self.read(payout.order_id)
 
-    def _decided(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> Standing:
+    def _decided(
+        self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
+    ) -> Standing:
         try:
             if told is not None and told.state is State.COMPLETED:
                 self.table.write(*self.paid(payout, attempt, told))
             else:
-                self.table.write(*self.rejected(payout, attempt, told, why))
+                self.table.write(*self.rejected(payout, attempt, told, why, ours=ours))
         except AttemptMoved:
             log.info("decided meanwhile", extra={"order_id": payout.order_id})
+        except AdjustmentTaken as taken:
+            warn_of_misfit(attempt.reference_id, taken.detail)
+            return self._doubted(payout, attempt, taken.detail)
         return self.read(payout.order_id)
 
     def paid(self, payout: Payout, attempt: Attempt, told: Adjustment) -> list[Write]:
-        """What it means that the bank has paid a pending attempt. Refused with AttemptMoved."""
+        """What it means that the bank has paid a pending attempt. Refused with AdjustmentTaken, AttemptMoved."""
         at, owner, amount = self.now(), payout.owner, payout.amount
         reason = f"attempt {attempt.number} paid, adjustment {told.adjustment_id}"
         return [
+            adjustments.claim(told.adjustment_id, attempt.reference_id, at),
             store.decide(attempt, AttemptStatus.COMPLETED, at, told, ""),
             store.pay(payout, attempt.number, at),
             ledger.settle(owner, amount, amount, at),
@@ -271,12 +282,17 @@ class Payouts:
             store.event(payout, payout.kind.paid, reason, BANK, at),
         ]
 
-    def rejected(self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str) -> list[Write]:
-        """What it means that a pending attempt will never be paid. Refused with AttemptMoved."""
+    def rejected(
+        self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
+    ) -> list[Write]:
+        """What it means that a pending attempt will never be paid; `ours`: for what is the desk's own, which uses up no
+        attempt of the customer's. Refused with AdjustmentTaken, AttemptMoved."""
         at = self.now()
+        next_at = None if ours else at + back_off(attempt.number - payout.uncounted, self.back_off)
         return [
+            *([] if told is None else [adjustments.claim(told.adjustment_id, attempt.reference_id, at)]),
             store.decide(attempt, AttemptStatus.REJECTED, at, told, why),
-            store.pause(payout, attempt.number, at, at + back_off(attempt.number, self.back_off), why),
+            store.pause(payout, attempt.number, at, next_at, why, counts=not ours),
             store.event(payout, payout.status, f"attempt {attempt.number} rejected: {why}", BANK, at),
         ]
 

@@ -52,10 +52,12 @@ class PayableItem(work.OpenWork):
     total_amount = DecimalAttribute(null=True)  # dollars to pay, once known
     attempts = DecimalAttribute(null=True)
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
+    uncounted = DecimalAttribute(null=True)  # attempts that the bank refused for what is the desk's own
     disputed = BooleanAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
     approved_amount = DecimalAttribute(null=True)
+    approved_account_id = UnicodeAttribute(null=True)
     approved_by = UnicodeAttribute(null=True)
     approved_at = InstantAttribute(null=True)
     returned = BooleanAttribute(null=True)
@@ -140,14 +142,18 @@ def payout(table: Table, order_id: str) -> Payout:
         reason=item.reason,
         awaits_approval=bool(item.awaits_approval),
         approval=_approval(item),
+        uncounted=int(item.uncounted or 0),
         returned=bool(item.returned),
     )
 
 
 def _approval(item: PayableItem) -> Approval | None:
-    if item.approved_amount is None or item.approved_by is None or item.approved_at is None:
+    """None also for one of no account: such were written of old, and count for nothing."""
+    if item.approved_amount is None or item.approved_account_id is None:
         return None
-    return Approval(Money(item.approved_amount), item.approved_by, item.approved_at)
+    assert item.approved_by is not None
+    assert item.approved_at is not None
+    return Approval(Money(item.approved_amount), item.approved_account_id, item.approved_by, item.approved_at)
 
 
 def attempts(table: Table, order_id: str) -> Iterator[Attempt]:
@@ -177,8 +183,9 @@ def by_reference(table: Table, reference_id: str) -> Attempt | None:
 
 def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
     """Write the next attempt, before the bank is called. Refused with AttemptMoved, also when it is beyond
-    `payout_max` and not approved."""
+    `payout_max` and not approved, of this amount and to this account."""
     item, kind, at = PayableItem, payout.kind, attempt.created_at
+    approved = (item.approved_amount == item.total_amount) & (item.approved_account_id == attempt.account_id)
     order = Write.update(
         _order(payout),
         item.status.set(kind.paying),
@@ -194,7 +201,7 @@ def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
         ),
         when=item.status.is_in(kind.ready, kind.paying)
         & _as_read(payout)
-        & ((item.total_amount <= payout_max.usd) | (item.approved_amount == item.total_amount)),
+        & ((item.total_amount <= payout_max.usd) | approved),
         otherwise=AttemptMoved("the order has moved"),
     )
     written = AttemptItem(
@@ -311,11 +318,15 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
     )
 
 
-def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str) -> Write:
+def pause(
+    payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str, *, counts: bool = True
+) -> Write:
     """The order waits for its next attempt; for a person before, if there is no time for it, or if one was asked for
-    already: what the bank says then does not clear up what it has said. Refused with AttemptMoved."""
+    already: what the bank says then does not clear up what it has said. Unless it `counts`, an attempt uses up none of
+    those that the customer has. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
-    waits_for = f"the attempt after {number}, which was rejected: {why}"
+    rejected = "rejected" if counts else "rejected and does not count, since the bank refuses the desk itself"
+    waits_for = f"the attempt after {number}, which was {rejected}: {why}"
     if payout.disputed or payout.needs_person or next_at is None:
         actions = work.needs_person(kind.row, payout.order_id, now=at, waits_for=f"an operator, before {waits_for}")
         for_whom: Condition = item.open_work.exists()
@@ -326,8 +337,13 @@ def pause(payout: Payout, number: int, at: datetime, next_at: datetime | None, w
     return Write.update(
         _order(payout),
         item.updated_at.set(at),
+        *([] if counts else [item.uncounted.set(Decimal(payout.uncounted + 1))]),
         *actions,
-        when=(item.status == kind.paying) & _counted(number) & _dispute_as_read(payout) & for_whom,
+        when=(item.status == kind.paying)
+        & _counted(number)
+        & _dispute_as_read(payout)
+        & _uncounted_as_read(payout)
+        & for_whom,
         otherwise=AttemptMoved("the order is not being paid"),
     )
 
@@ -391,13 +407,14 @@ def _asks(payout: Payout, at: datetime, why: str) -> list[Action]:
 # By hand
 
 
-def approve(payout: Payout, at: datetime, by: str) -> list[Write]:
-    """Two operators (`by`) approve a payout that waits for it, of the amount that was read: its machine may send it.
-    Refused with PayoutUnsettled."""
+def approve(payout: Payout, account_id: str, at: datetime, by: str) -> list[Write]:
+    """Two operators (`by`) approve a payout that waits for it, of the amount that was read and to the account that
+    they were shown: its machine may send it there. Refused with PayoutUnsettled."""
     item, kind = PayableItem, payout.kind
     order = Write.update(
         _order(payout),
         item.approved_amount.set(payout.amount.usd),
+        item.approved_account_id.set(account_id),
         item.approved_by.set(by),
         item.approved_at.set(at),
         item.awaits_approval.remove(),
@@ -409,7 +426,7 @@ def approve(payout: Payout, at: datetime, by: str) -> list[Write]:
         & _as_read(payout),
         otherwise=_unsettled(payout),
     )
-    return [order, event(payout, payout.status, f"approved: ${payout.amount} may be paid", by, at)]
+    return [order, event(payout, payout.status, f"approved: ${payout.amount} may be paid to {account_id}", by, at)]
 
 
 def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
@@ -418,7 +435,7 @@ def retry(payout: Payout, at: datetime, due_at: datetime) -> list[Write]:
     order = Write.update(
         _order(payout),
         item.status.set(kind.paying if payout.attempts else kind.ready),
-        item.attempts_max.set(Decimal(max(payout.attempts + 1, payout.attempts_max))),
+        item.attempts_max.set(Decimal(max(payout.counted + 1, payout.attempts_max))),
         item.disputed.remove(),
         item.reason.remove(),
         item.updated_at.set(at),
@@ -510,10 +527,19 @@ def _dispute_as_read(payout: Payout) -> Condition:
 
 
 def _limit_as_read(payout: Payout) -> Condition:
-    """Nobody has asked for one more attempt since the order was read."""
+    """Nobody has asked for one more attempt since the order was read, nor has one turned out not to count."""
     limit = PayableItem.attempts_max
     rule: Condition = limit == Decimal(payout.attempts_max)
-    return rule | limit.does_not_exist() if payout.attempts_max == ATTEMPTS_MAX else rule
+    if payout.attempts_max == ATTEMPTS_MAX:
+        rule |= limit.does_not_exist()
+    rule &= _uncounted_as_read(payout)
+    return rule
+
+
+def _uncounted_as_read(payout: Payout) -> Condition:
+    uncounted = PayableItem.uncounted
+    rule: Condition = uncounted == Decimal(payout.uncounted) if payout.uncounted else uncounted.does_not_exist()
+    return rule
 
 
 def _counted(attempts: int) -> Condition:

@@ -63,6 +63,7 @@ from common.money import EXACT, Quantity, plain
 
 PAGE = 1000
 SPAN = timedelta(days=89)  # from startTime to endTime; Binance takes less than 90
+REPEATED_WITHIN = SPAN - timedelta(days=1)  # a withdrawal is looked for so far back, which is one request
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -180,7 +181,7 @@ class CcxtFunds:
         return Quantity(told_amount(mine[0], "free") if mine else 0, coin)
 
     def withdraw(self, coin: str, network: str, to: Address, quantity: Quantity, withdrawal_id: str) -> None:
-        """See `ExchangeFunds.withdraw`. A repeat is recognised for 89 days."""
+        """See `ExchangeFunds.withdraw`. A repeat is recognised for REPEATED_WITHIN."""
         if quantity.asset_id != coin:
             raise ValueError(f"{quantity} are no {coin}")
         if quantity.amount <= 0:
@@ -229,7 +230,7 @@ class CcxtFunds:
 
     def _is_there(self, asked: Mapping[str, str], quantity: Quantity) -> bool:
         """Whether this withdrawal has been applied for. Raises ExchangeUnavailable for another of its id."""
-        told = self._found(asked["coin"], asked["withdrawOrderId"], self._clock() - SPAN)
+        told = self._found(asked["coin"], asked["withdrawOrderId"], self._clock() - REPEATED_WITHIN)
         if told is None:
             return False
         there = _withdrawal(told, asked["coin"])

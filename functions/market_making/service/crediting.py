@@ -20,6 +20,7 @@ from common.money import EXACT, Quantity, plain
 from common.table.table import Table
 from functions.market_making import store
 from functions.market_making.model import CREDITED_MIN, Leg, LegStatus, Order, Way
+from functions.market_making.service.routes import CLOCKS_DIFFER
 from functions.market_making.store import DepositTaken
 
 
@@ -67,7 +68,7 @@ class Crediting:
         if leg.transaction_hash is None:
             return False
         assert order.sent_at is not None
-        deposits = self.funds(order.account_id).deposits(leg.symbol, order.sent_at)
+        deposits = self.funds(order.account_id).deposits(leg.symbol, order.sent_at - CLOCKS_DIFFER)
         told = [deposit for deposit in deposits if deposit.transaction_hash == leg.transaction_hash]
         credited = any(deposit.credited for deposit in told)
         doubt = _doubt(leg, told) if credited else None

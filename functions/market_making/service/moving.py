@@ -14,7 +14,7 @@ from common.domain.custody.model import Status as Sent
 from common.domain.ledger import store as ledger
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Address, User
-from common.gateways.exchange.funds import ExchangeFunds
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.log import count, log
 from common.machines import Standing
 from common.money import Quantity
@@ -60,21 +60,25 @@ class Moving:
 
     def withdraw(self, order_id: str) -> Standing:
         """Decide both legs: from here on what came in is on its way. What they cost is told by the custody now.
+        Where there is no key of its trading account, the order waits for a person as it is.
 
         Raises FeesRose: it costs more than was paid for it, and may still fall; ExchangeUnavailable,
         CustodyUnavailable.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.PAYMENT_COMPLETE:
+        if order.status is not Status.PAYMENT_COMPLETE or order.needs_person:
             return standing(order)
         transfers = store.transfers(self.table, order_id)
         at = self.now()
         try:
             base = self.routes.route(order.account_id, order.base_asset_id, order.symbol.split("-")[0])
             quote = self.routes.route(order.account_id, order.quote_asset_id, order.symbol.split("-")[1])
-            division = divide(order, transfers, Fees(base.fee, quote.fee))
+            decimals = {order.base_asset_id: base.decimals, order.quote_asset_id: quote.decimals}
+            division = divide(order, transfers, Fees(base.fee, quote.fee), decimals)
         except WAYLESS as no:
             return self._fail(order, f"there is no way to the exchange: {no}", at)
+        except NoTradingKey as no:
+            return standing(self._stop(order, no.detail))
         except FeesRose as rose:
             assert order.first_paid_at is not None
             if at < order.first_paid_at + PAYMENT_LIMIT:
@@ -162,9 +166,12 @@ class Moving:
         Raises DepositUnconfirmed: not yet, and there is time left; ExchangeUnavailable.
         """
         order = store.existing(self.table, order_id)
-        if order.status in (Status.WITHDRAWING, Status.WITHDRAWAL_CONFIRMED, Status.DEPOSIT_CONFIRMING):
+        moving = order.status in (Status.WITHDRAWING, Status.WITHDRAWAL_CONFIRMED, Status.DEPOSIT_CONFIRMING)
+        if moving and not order.needs_person:
             try:
                 order = self._confirmed(order)
+            except NoTradingKey as no:
+                order = self._stop(store.existing(self.table, order_id), no.detail)
             except (MarketMakingOrderMoved, OutgoingMoved):
                 raise DepositUnconfirmed("the order has just moved") from None
         return standing(order)
@@ -180,7 +187,8 @@ class Moving:
         return order
 
     def _sent(self, order: Order) -> Order:
-        """Until the chain has both legs. One that was refused ends the order; the other, unsent, does not leave."""
+        """Until the chain has both legs. One that was refused ends the order; the other, if nobody has ever begun to
+        send it, does not leave."""
         legs = store.legs(self.table, order.order_id, Way.OUT)
         outgoing = {leg.sent_by: custody_store.outgoing(self.table, leg.sent_by) for leg in legs}
         if refused := [o for o in outgoing.values() if o.status is Sent.REFUSED]:
@@ -200,7 +208,8 @@ class Moving:
         at, why = self.now(), f"the custody has refused {refused.quantity}: {refused.reason}"
         writes = failed(order, why, MACHINE, at)
         for other in both:
-            if other.status is Sent.INTENDED:
+            # What a second attempt is to send, the first may have sent, whatever was said: only its sender can tell.
+            if other.status is Sent.INTENDED and other.attempt == 1:
                 writes += custody_store.refuse(other, "the order's other leg was refused", at)
         self.table.write(*writes, *_fee_back(order, at))
         return store.existing(self.table, order.order_id)

@@ -61,10 +61,11 @@ class Opening:
         if known is not None:
             return Replayable(known.repeated(asked), replayed=True)
         pair = self.pair(asked.pair_id)
+        base, quote = pair.coins
         if asked.base < pair.base_min or asked.quote < pair.quote_min:
             raise FundingTooSmall(
-                f"an order of {pair.symbol} needs {plain(pair.base_min)} {pair.base_symbol} and "
-                f"{plain(pair.quote_min)} {pair.quote_symbol} at least",
+                f"an order of {pair.symbol} needs {plain(pair.base_min)} {base} and {plain(pair.quote_min)} {quote} at "
+                "least",
                 base_min=plain(pair.base_min),
                 quote_min=plain(pair.quote_min),
             )

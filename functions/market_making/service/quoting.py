@@ -62,16 +62,17 @@ class Quoting:
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
-        """Keep the machine's token until the order is stopped; where it is, send it back at once. Raises
-        MachinesUnavailable."""
-        order = store.existing(self.table, order_id)
-        if order.status in STOPPABLE:
+        """Keep the machine's token until the order is stopped; where it is, or there is no such order, send it back at
+        once. Raises MachinesUnavailable."""
+        order = store.find(self.table, order_id)
+        if order is not None and order.status in STOPPABLE:
             try:
                 self.table.write(store.store_token(order, token, self.now()))
                 return
             except MarketMakingOrderMoved:
                 order = store.existing(self.table, order_id)
-        self.machines.fail(token, ElsewhereNow.__name__, f"the order is {order.status}")
+        why = "there is no such order" if order is None else f"the order is {order.status}"
+        self.machines.fail(token, ElsewhereNow.__name__, why)
 
     def cancel(self, order_id: str) -> Standing:
         """Nothing of the order is open at the exchange: it is stopped, and goes home if its owner wants that."""
@@ -109,7 +110,7 @@ class Quoting:
         """
         order = store.existing(self.table, order_id)
         if order.status in OVER:
-            return order
+            return self._told(order_id)
         if order.status not in STOPPABLE:
             raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
         at = self.now()
@@ -118,12 +119,18 @@ class Quoting:
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
             *also,
         )
-        if order.token is not None:
+        return self._told(order_id)
+
+    def _told(self, order_id: str) -> Order:
+        """The order as it is; its machine hears that it is stopping. The token is read after that is decided: the
+        machine may have begun to wait in between. A repeat says it again, since what was sent may have been lost."""
+        order = store.existing(self.table, order_id)
+        if order.status is Status.STOPPING and order.token is not None:
             try:
                 self.machines.fail(order.token, ElsewhereNow.__name__, "the order is stopping")
-            except MachinesUnavailable as silent:  # the sweeper starts the next generation
+            except MachinesUnavailable as silent:
                 log.warning("token not sent", extra={"order_id": order_id, "why": silent.detail})
-        return store.existing(self.table, order_id)
+        return order
 
     def withdraw(self, order_id: str, actor: str = CUSTOMER, *, also: tuple[Write, ...] = ()) -> Order:
         """Bring the money home: of an order that quotes, once it is stopped. What is on its way home stays so.
@@ -134,7 +141,7 @@ class Quoting:
         if order.status in STOPPABLE:
             return self.stop(order_id, actor, home=True, also=also)
         if order.goes_home or order.status in (Status.RETURNING, Status.RETURNED):
-            return order
+            return self._told(order_id)
         if order.status not in (Status.STOPPED, Status.STOPPING):
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         self.table.write(store.want_home(order, self.now()), *also)

@@ -1,6 +1,7 @@
 """What came in for an order that has failed goes back to who paid it, once, each transfer by itself.
 
-Of an asset of which a part has left for the exchange, what is left goes back as one sum.
+Of an asset of which a part has left, for the exchange or as a surplus, the rest goes back as one sum; and not before it
+is certain what has left: a leg whose answer was lost may still be refused, or be at the exchange.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
+    CONFIRM_LIMIT,
     MarketMakingOrderMoved,
     Order,
     RefundUnderway,
@@ -48,7 +50,7 @@ class Refunding:
         Raises RefundUnderway.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.FAILED or order.goes_home:
+        if order.status is not Status.FAILED or order.needs_person or order.goes_home:
             return standing(order)
         try:
             return self._refund(order)
@@ -57,18 +59,25 @@ class Refunding:
 
     def _refund(self, order: Order) -> Standing:
         transfers = store.transfers(self.table, order.order_id)
-        gone = self._gone(order)
-        back = [o for t in transfers if t.quantity.asset_id not in gone for o in self._one(order, t)]
-        back += [o for asset_id, amount in gone.items() for o in self._rest(order, transfers, asset_id, amount)]
-        if stuck := [o for o in back if o.needs_person]:
-            return self._stop(order, f"its refund {stuck[0].outgoing_id} waits for one")
+        legs = [
+            custody_store.outgoing(self.table, leg.sent_by) for leg in store.legs(self.table, order.order_id, Way.OUT)
+        ]
+        sent = [leg for leg in legs if leg.status is not Sent.REFUSED]
+        surplus = self._surplus(order, transfers)
+        gone = _total([*sent, *surplus])
+        back = [*surplus, *(o for t in transfers if t.quantity.asset_id not in gone for o in self._one(order, t))]
+        underway = [leg for leg in sent if leg.status in (Sent.INTENDED, Sent.SENT)]
+        if not underway:
+            back += [o for asset_id, amount in gone.items() for o in self._rest(order, transfers, asset_id, amount)]
+        if stuck := [o for o in (*back, *underway) if o.needs_person]:
+            return self._stop(order, f"its transfer {stuck[0].outgoing_id} waits for one")
+        if underway:
+            return self._wait(order, underway[0])
         if any(o.status is not Sent.ARRIVED for o in back):
             raise RefundUnderway("what goes back has not arrived")
-        if gone:
+        if sent:
             if (Matter.HOME, WHOLE) not in rulings.of(self.table, order.order_id):
                 return self._stop(order, "a part of it is at the exchange: bring it home")
-            if leaving := self._leaving(order):  # were it refused after all, it would have to go back
-                return self._stop(order, f"its transfer to the exchange, {leaving}, may still come to nothing")
             self.table.write(store.want_home(order, self.now(), store.after_failure()))
             return standing(store.existing(self.table, order.order_id))
         at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
@@ -79,23 +88,21 @@ class Refunding:
         )
         return standing(store.existing(self.table, order.order_id))
 
-    def _gone(self, order: Order) -> dict[str, Decimal]:
-        """What has left the custody for the exchange, or for its fee, by asset."""
-        gone: dict[str, Decimal] = {}
-        for leg in store.legs(self.table, order.order_id, Way.OUT):
-            sent = custody_store.outgoing(self.table, leg.sent_by)
-            if sent.status is not Sent.REFUSED:
-                for part in (sent.quantity, *([] if sent.fee is None else [sent.fee])):
-                    gone[part.asset_id] = EXACT.add(gone.get(part.asset_id, Decimal(0)), part.amount)
-        return gone
+    def _wait(self, order: Order, leg: Outgoing) -> Standing:
+        """A leg may still reach the exchange, or be refused."""
+        assert order.sent_at is not None
+        why = f"its leg {leg.outgoing_id} of {leg.quantity} is on its way"
+        if self.now() >= order.sent_at + CONFIRM_LIMIT:
+            return self._stop(order, f"{why} for 30 minutes")
+        raise RefundUnderway(why)
 
-    def _leaving(self, order: Order) -> str | None:
-        """The outgoing transfer of a leg that its chain has not got."""
-        for leg in store.legs(self.table, order.order_id, Way.OUT):
-            sent = custody_store.outgoing(self.table, leg.sent_by)
-            if sent.status is not Sent.REFUSED and sent.withdrawal_hash is None:
-                return sent.outgoing_id
-        return None
+    def _surplus(self, order: Order, transfers: Sequence[Transfer]) -> list[Outgoing]:
+        """What was decided to go back when the legs were."""
+        ids = (
+            custody_model.outgoing_id(Kind.SURPLUS, order.order_id, asset_id)
+            for asset_id in sorted(received(transfers))
+        )
+        return [found for one in ids if (found := custody_store.find_outgoing(self.table, one)) is not None]
 
     def _one(self, order: Order, transfer: Transfer) -> list[Outgoing]:
         """The refund of one transfer, decided if it is not yet."""
@@ -114,15 +121,10 @@ class Refunding:
         return [custody_store.outgoing(self.table, incoming.outgoing_id)]
 
     def _rest(self, order: Order, transfers: Sequence[Transfer], asset_id: str, gone: Decimal) -> list[Outgoing]:
-        """What is left of an asset of which a part has left; without the surplus that has gone back already."""
+        """What is left of an asset of which a part has left."""
         left = EXACT.subtract(received(transfers).get(asset_id, Decimal(0)), gone)
-        outgoing_id = custody_model.outgoing_id(Kind.SURPLUS, order.order_id, asset_id)
-        surplus = custody_store.find_outgoing(self.table, outgoing_id)
-        if surplus is not None:
-            left = EXACT.subtract(left, surplus.quantity.amount)
-        found = [] if surplus is None else [surplus]
         if left <= 0:
-            return found
+            return []
         rest_id = custody_model.outgoing_id(Kind.REFUND, order.order_id, asset_id)
         rest = custody_store.find_outgoing(self.table, rest_id)
         if rest is None:
@@ -140,12 +142,21 @@ class Refunding:
                 memo=f"{custody_model.REFUND_MEMO}{order.order_id}".encode(),
             )
             self.table.write(custody_store.intend(rest))
-        return [*found, rest]
+        return [rest]
 
     def _stop(self, order: Order, why: str) -> Standing:
         log.warning("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.stop(order, why, self.now()))
         return standing(store.existing(self.table, order.order_id))
+
+
+def _total(outgoing: Sequence[Outgoing]) -> dict[str, Decimal]:
+    """What has left the custody, fees among it, by asset."""
+    gone: dict[str, Decimal] = {}
+    for one in outgoing:
+        for part in (one.quantity, *([] if one.fee is None else [one.fee])):
+            gone[part.asset_id] = EXACT.add(gone.get(part.asset_id, Decimal(0)), part.amount)
+    return gone
 
 
 def refunded(incoming: custody_model.Incoming, refund: Outgoing, why: str, at: datetime) -> list[Write]:

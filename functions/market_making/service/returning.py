@@ -6,9 +6,9 @@ transaction that the exchange has told is the leg's, and goes on to the payer as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import ROUND_FLOOR
 
 from common.clock import text
@@ -20,13 +20,15 @@ from common.domain.custody.model import Status as Sent
 from common.domain.ledger import store as ledger
 from common.domain.rulings import WHOLE, Matter, Ruling, Rulings
 from common.domain.timeline import MACHINE
-from common.gateways.custody import PAGE_MAX, Custody, User
+from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
 from common.gateways.exchange import ExchangeRefused
 from common.gateways.exchange.funds import (
     ExchangeFunds,
+    ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
     Network,
     NetworkUnknown,
+    NoTradingKey,
     WithdrawalState,
 )
 from common.idempotency import derived_uuid
@@ -54,10 +56,9 @@ from functions.market_making.networks import ChainUnknown, network
 from functions.market_making.service.crediting import Crediting, Doubted
 from functions.market_making.service.paying import standing
 from functions.market_making.service.quoting import credited
+from functions.market_making.service.routes import CLOCKS_DIFFER
 
-TOO_SMALL = "is below the exchange's smallest withdrawal"
 KEPT = "left at the exchange by"
-CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ class Returning:
 
     def withdraw(self, order_id: str) -> Standing:
         """Take out of the exchange what is the order's there: the legs are written first, then each is withdrawn, as
-        often as it takes, under its own id.
+        often as it takes, under its own id. Where there is no key that may, the order waits for a person as it is.
 
         Raises ExchangeUnavailable, CustodyUnavailable, ReturnUnderway.
         """
@@ -87,6 +88,8 @@ class Returning:
                 for leg in store.legs(self.table, order_id, Way.HOME):
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
+        except NoTradingKey as no:
+            self._stop(store.existing(self.table, order_id), no.detail)
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
@@ -109,13 +112,15 @@ class Returning:
             leg = self._leg(order, quantity, symbol, at)
             if isinstance(leg, Leg):
                 legs.append(leg)
+                if leg.quantity != quantity:
+                    left.append(Left(quantity - leg.quantity, symbol))
             elif quantity.amount:
                 left.append(Left(quantity, symbol, leg))
         kept = rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))
-        stays = [part for part in left if not part.is_small or not legs]
-        if stays and kept is None:
-            return self._stop(order, f"{', '.join(map(str, stays))}: withdraw it otherwise, or keep it")
-        told = "".join(f"; {part} and stays there" for part in left)
+        wayless = [part for part in left if part.why is not None]
+        if kept is None and (wayless or (left and not legs)):
+            return self._stop(order, _why_not(wayless, left))
+        said = f"; {', '.join(map(str, left))} stay there" if left else ""
         self.table.write(
             store.move(
                 order,
@@ -125,7 +130,7 @@ class Returning:
                 due_at=at + RETURN_LIMIT,
                 by_operators=True,
             ),
-            store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{told}", MACHINE, at),
+            store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
             *(_kept(order, part.quantity, kept, at) for part in left if kept is not None),
         )
@@ -150,16 +155,16 @@ class Returning:
         base, quote = order.base_asset_id, order.quote_asset_id
         return AtExchange(arrived[base] or Quantity(0, base), arrived[quote] or Quantity(0, quote))
 
-    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg | str:
-        """The leg that takes an asset home; or why there is none."""
+    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg | str | None:
+        """The leg that takes an asset home; None where it is too small; or why there is no way."""
         try:
             way = self._network(order, quantity.asset_id, symbol)
         except (ChainUnknown, NetworkUnknown) as no:
-            return f"can not be withdrawn: {no}"
+            return str(no)
         step = way.withdrawal_step
         whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
         if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
-            return TOO_SMALL
+            return None
         return Leg(
             order_id=order.order_id,
             way=Way.HOME,
@@ -204,27 +209,27 @@ class Returning:
             return standing(order)
         try:
             return self._confirmed(order)
+        except NoTradingKey as no:
+            return standing(self._stop(store.existing(self.table, order_id), no.detail))
         except (MarketMakingOrderMoved, IncomingMoved, OutgoingMoved):
             raise ReturnUnderway("the order has just moved") from None
 
     def _confirmed(self, order: Order) -> Standing:
-        waiting = []
-        for leg in store.legs(self.table, order.order_id, Way.HOME):
-            if leg.status is LegStatus.INTENDED:
-                return self.read(order)
-            if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg):
-                waiting.append(leg.symbol)
-        order = store.existing(self.table, order.order_id)
-        if order.needs_person:
-            return standing(order)
-        if waiting:
-            return self._wait(order, f"{' and '.join(waiting)} not come home")
+        legs = store.legs(self.table, order.order_id, Way.HOME)
+        if any(leg.status is LegStatus.INTENDED for leg in legs):
+            return self.read(order)
+        waiting = [leg.symbol for leg in legs if leg.status is LegStatus.CONFIRMED and not self._arrived(order, leg)]
+        # What has come home goes on at once, wherever the rest is.
         legs = store.legs(self.table, order.order_id, Way.HOME)
         back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
+        if waiting:
+            since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
+            return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         if stuck := [o for o in back if o.needs_person]:
             return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
-            return self._wait(order, "what has come home has not arrived with who paid")
+            since = max(o.created_at for o in back)
+            return self._wait(order, "what has come home has not arrived with who paid", since)
         at = self.now()
         after = Status.REFUNDED if order.after_failure else Status.RETURNED
         self.table.write(
@@ -262,9 +267,7 @@ class Returning:
                 raise Doubted(f"the exchange has not withdrawn {leg.quantity.amount} {leg.symbol}")
             self._again(leg)
             raise MarketMakingOrderMoved("it is withdrawn under the next id", id=order.order_id)
-        if told.transaction_hash is None:
-            return False
-        found = self._received(leg, told.transaction_hash)
+        found = self._received(leg, told)
         if found is None:
             return False
         at, arrived = self.now(), found.snapshot.quantity
@@ -311,18 +314,28 @@ class Returning:
         next_id = derived_uuid(Way.HOME, leg.order_id, leg.quantity.asset_id, text(at)).hex
         self.table.write(store.withdraw_again(leg, next_id, at))
 
-    def _received(self, leg: Leg, hash_: str) -> Incoming | None:
-        """What the custody has received with a chain's transaction, once the poller has taken it."""
-        since = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z"
+    def _received(self, leg: Leg, told: ExchangeWithdrawal) -> Incoming | None:
+        """What the custody has received with the chain's transaction of a withdrawal, once the poller has taken it. One
+        transaction may bring several withdrawals: then the leg's is the one that is as large as it was told to be."""
+        if told.transaction_hash is None:
+            return None
+        brought = self._brought(leg, told.transaction_hash)
+        if len(brought) > 1:
+            brought = [one for one in brought if one.quantity.amount == told.quantity.amount]
+        ids = (custody_model.incoming_id(snapshot.snapshot_id) for snapshot in brought)
+        found = (custody_store.find_incoming(self.table, one) for one in ids)
+        claimable = (Disposition.EXPECTED, Disposition.PARKED)
+        return next((one for one in found if one is not None and one.disposition in claimable), None)
+
+    def _brought(self, leg: Leg, hash_: str) -> list[Snapshot]:
+        since, brought = f"{text(leg.created_at - CLOCKS_DIFFER)[:-1]}000Z", dict[str, Snapshot]()
         while True:
             page = self.custody().snapshots(since, leg.quantity.asset_id)
             for snapshot in page:
                 if snapshot.deposit_hash == hash_ and snapshot.quantity.amount > 0:
-                    found = custody_store.find_incoming(self.table, custody_model.incoming_id(snapshot.snapshot_id))
-                    claimable = (Disposition.EXPECTED, Disposition.PARKED)
-                    return found if found is not None and found.disposition in claimable else None
+                    brought[snapshot.snapshot_id] = snapshot
             if len(page) < PAGE_MAX or page[-1].created_at == since:
-                return None
+                return list(brought.values())
             since = page[-1].created_at
 
     def _pay_back(self, order: Order, leg: Leg) -> Outgoing:
@@ -353,11 +366,10 @@ class Returning:
         )
         return back
 
-    def _wait(self, order: Order, why: str) -> Standing:
-        """An hour from its last step on the way, or from what operators have said of it last."""
-        steps = [leg.updated_at for leg in store.legs(self.table, order.order_id, Way.HOME)]
-        steps += [ruling.at for ruling in rulings.of(self.table, order.order_id).values()]
-        if self.now() >= max(steps) + RETURN_LIMIT:
+    def _wait(self, order: Order, why: str, since: datetime) -> Standing:
+        """What operators have said of it last gives it another hour."""
+        ruled = [ruling.at for ruling in rulings.of(self.table, order.order_id).values()]
+        if self.now() >= max([since, *ruled]) + RETURN_LIMIT:
             return standing(self._stop(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
@@ -371,18 +383,21 @@ class Returning:
 
 @dataclass(frozen=True)
 class Left:
-    """What can not be withdrawn, and why."""
+    """What stays at the exchange: too small to be withdrawn, or without a way."""
 
     quantity: Quantity
     symbol: str
-    why: str
+    why: str | None = None
 
     def __str__(self) -> str:
-        return f"{plain(self.quantity.amount)} {self.symbol} {self.why}"
+        return f"{plain(self.quantity.amount)} {self.symbol}"
 
-    @property
-    def is_small(self) -> bool:
-        return self.why == TOO_SMALL
+
+def _why_not(wayless: Sequence[Left], left: Sequence[Left]) -> str:
+    """Why nothing can be decided without a person."""
+    if wayless:
+        return "; ".join(f"{part.symbol} can not be withdrawn: {part.why}" for part in wayless)
+    return f"{', '.join(map(str, left))} are below the exchange's smallest withdrawals: return them otherwise"
 
 
 def _kept(order: Order, left: Quantity, kept: Ruling, at: datetime) -> Write:

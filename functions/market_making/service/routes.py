@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from common.gateways.custody import Address, Custody
 from common.gateways.exchange.funds import ExchangeFunds
@@ -12,12 +13,17 @@ from common.money import Quantity
 from functions.market_making.model import Fees, Pair
 from functions.market_making.networks import network
 
+CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
+
 
 @dataclass(frozen=True)
 class Route:
+    """`decimals` are those that the chain carries."""
+
     network: str
     address: Address
     fee: Quantity
+    decimals: int
 
 
 @dataclass(frozen=True)
@@ -33,10 +39,11 @@ class Routes:
         asset = self.custody().asset(asset_id)
         name = network(asset.chain_id)
         address = self.funds(account_id).deposit_address(symbol, name)
-        return Route(name, address, self.custody().withdrawal_fee(asset_id, address.destination))
+        fee = self.custody().withdrawal_fee(asset_id, address.destination)
+        return Route(name, address, fee, asset.decimals)
 
     def fees(self, account_id: str, pair: Pair) -> Fees:
         """What it costs now to send both assets of a pair. Raises what `route` raises."""
-        base = self.route(account_id, pair.base_asset_id, pair.base_symbol)
-        quote = self.route(account_id, pair.quote_asset_id, pair.quote_symbol)
-        return Fees(base.fee, quote.fee)
+        base, quote = pair.coins
+        of_base = self.route(account_id, pair.base_asset_id, base)
+        return Fees(of_base.fee, self.route(account_id, pair.quote_asset_id, quote).fee)

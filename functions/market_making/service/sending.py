@@ -10,8 +10,8 @@ from common import keys
 from common.domain import work
 from common.domain.custody.service import OutgoingTransfers
 from common.errors import Refusal
-from common.log import log
-from common.table.table import Table
+from common.log import count, log
+from common.table.table import Table, TableUnavailable
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,11 @@ class Sending:
             try:
                 self.transfers.send(waiting.PK)
                 moved += 1
+            except TableUnavailable:
+                raise
             except Refusal as no:
                 log.warning("not sent", extra={"outgoing_id": waiting.PK, "why": no.detail})
+            except Exception:  # whatever is wrong with one is not the next one's fault
+                log.exception("not sent", extra={"outgoing_id": waiting.PK})
+                count("TransfersFailed")
         return moved

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field, StringConstraints
@@ -15,8 +15,8 @@ from common.domain.catalogue.model import (
     FILL_BAND_BPS,
     POOL_DEADLINE_SECONDS,
     PRECISION_MAX,
+    PRICE_AGE_MAX_SECONDS,
     SLIPPAGE_MAX_BPS,
-    Asset,
     Execution,
     Listing,
 )
@@ -53,35 +53,47 @@ Day = Annotated[
 
 
 class AssetRequest(OperatorAct):
-    """The rules of an asset, all of them."""
+    """The rules of an asset. What is left out stays as it is; a new asset needs the rules that have no default."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")]
-    precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True, description="decimals of a quantity")]
-    min_notional: Dollars
-    max_notional: Dollars
-    execution: Execution = Execution.INSTANT
-    active: Annotated[
-        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is traded")
-    ] = None
-    price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")]
-    price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] = 180
-    estimate_band_bps: Annotated[
-        int, Field(ge=1, le=5_000, strict=True, description="how far an estimate may be from the price")
-    ] = ESTIMATE_BAND_BPS
-    slippage_max_bps: Annotated[
-        int, Field(ge=0, le=5_000, strict=True, description="how far above the price it may be bought; the desk pays")
-    ] = SLIPPAGE_MAX_BPS
-    fill_band_bps: Annotated[
-        int,
-        Field(ge=1, le=5_000, strict=True, description="how much better than the price a fill may be and is believed"),
-    ] = FILL_BAND_BPS
-    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True, description="more where its pool is hot")] = 1
-    pool_deadline_seconds: Annotated[
-        int, Field(ge=60, le=2_592_000, strict=True, description="how long small purchases wait for others")
-    ] = POOL_DEADLINE_SECONDS
-    pool_top_up: Annotated[
-        bool, Field(strict=True, description="then the desk adds what is missing, instead of giving the dollars back")
-    ] = False
+    name: Annotated[str, StringConstraints(pattern=r"^[\x20-\x7e]{1,40}$")] | None = None
+    precision: Annotated[int, Field(ge=0, le=PRECISION_MAX, strict=True)] | None = Field(
+        default=None, description="decimals of a quantity"
+    )
+    min_notional: Dollars | None = None
+    max_notional: Dollars | None = None
+    execution: Execution | None = Field(default=None, description=f"of a new asset {Execution.INSTANT}")
+    active: Annotated[bool, Field(strict=True)] | None = Field(default=None, description="a new one is traded")
+    price_source_id: Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,60}$")] | None = None
+    price_age_max_seconds: Annotated[int, Field(ge=10, le=86_400, strict=True)] | None = Field(
+        default=None, description=f"of a new asset {PRICE_AGE_MAX_SECONDS}"
+    )
+    estimate_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
+        default=None, description=f"how far an estimate may be from the price; of a new asset {ESTIMATE_BAND_BPS}"
+    )
+    slippage_max_bps: Annotated[int, Field(ge=0, le=5_000, strict=True)] | None = Field(
+        default=None,
+        description=f"how far above the price it may be bought; the desk pays; of a new asset {SLIPPAGE_MAX_BPS}",
+    )
+    fill_band_bps: Annotated[int, Field(ge=1, le=5_000, strict=True)] | None = Field(
+        default=None,
+        description=f"how much better than the price a fill may be and is believed; of a new asset {FILL_BAND_BPS}",
+    )
+    pool_shards: Annotated[int, Field(ge=1, le=64, strict=True)] | None = Field(
+        default=None, description="more where its pool is hot; of a new asset 1"
+    )
+    pool_deadline_seconds: Annotated[int, Field(ge=60, le=2_592_000, strict=True)] | None = Field(
+        default=None, description=f"how long small purchases wait for others; of a new asset {POOL_DEADLINE_SECONDS}"
+    )
+    pool_top_up: Annotated[bool, Field(strict=True)] | None = Field(
+        default=None,
+        description="then the desk adds what is missing, instead of giving the dollars back; of a new asset not",
+    )
+
+    def given(self) -> dict[str, Any]:
+        """The rules that are said, as `Asset` has them."""
+        said = self.model_dump(exclude=set(OperatorAct.model_fields), exclude_none=True)
+        dollars = ("min_notional", "max_notional")
+        return {name: Money(value) if name in dollars else value for name, value in said.items()}
 
 
 class ReconcileRequest(RequestBody):
@@ -145,7 +157,9 @@ class CryptoClientRequest(OperatorAct):
 
 
 class BankingClientRequest(CryptoClientRequest):
-    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    account_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+        default=None, description="left out, it stays as it is; a new client needs one"
+    )
 
 
 class ClientView(View):
@@ -173,27 +187,8 @@ class AuditPage(View):
 @app.put("/operations/catalogue/<asset_id>", tags=["operators"], summary="Write an asset of the catalogue")
 def save_asset(asset_id: AssetInPath, body: AssetRequest) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
-    asset = Asset(
-        asset_id=asset_id,
-        name=body.name,
-        precision=body.precision,
-        min_notional=Money(body.min_notional),
-        max_notional=Money(body.max_notional),
-        execution=body.execution,
-        active=body.active is not False,
-        price_source_id=body.price_source_id,
-        price_age_max_seconds=body.price_age_max_seconds,
-        estimate_band_bps=body.estimate_band_bps,
-        slippage_max_bps=body.slippage_max_bps,
-        fill_band_bps=body.fill_band_bps,
-        pool_shards=body.pool_shards,
-        pool_deadline_seconds=body.pool_deadline_seconds,
-        pool_top_up=body.pool_top_up,
-    )
-    keep_active = body.active is None
-    return OperatorOutcomeView.of(
-        interventions().save_asset(asset, body.reason, operator, dry_run=body.dry_run, keep_active=keep_active)
-    )
+    act, given = interventions().save_asset, body.given()
+    return OperatorOutcomeView.of(act(asset_id, given, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/parked", tags=["operators"], summary="Events of the bank that could not be placed, oldest first")
@@ -298,10 +293,17 @@ def _stopped(listing: Listing) -> StoppedPriceView:
 def _save(kind: ClientKind, client_id: str, body: CryptoClientRequest, account_id: str | None) -> OperatorOutcomeView:
     operator = caller(app).must_be_operator()
     owner = operations().owner(body.username)
-    keep_status = body.status is None
-    saved = Client(client_id, kind, owner, body.status or ClientStatus.ACTIVE, clock.now(), account_id)
     return OperatorOutcomeView.of(
-        interventions().save_client(saved, body.reason, operator, dry_run=body.dry_run, keep_status=keep_status)
+        interventions().save_client(
+            kind,
+            client_id,
+            owner,
+            body.reason,
+            operator,
+            dry_run=body.dry_run,
+            status=body.status,
+            account_id=account_id,
+        )
     )
 
 

@@ -20,7 +20,7 @@ from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Outgoing
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
-from common.domain.payouts.model import kind_of
+from common.domain.payouts.model import Payout, is_approvable, kind_of
 from common.domain.payouts.store import BankEventItem
 from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
@@ -158,10 +158,11 @@ class Operations:
 
     def case(self, item: KnownItem) -> Case:
         """What decides which acts are possible, except whether its execution runs."""
-        payout = latest = None
+        payout = latest = account_id = None
         if kind_of(item.PK) is not None:
             payout = payouts_store.payout(self.table, item.PK)
             latest = payouts_store.latest(self.table, payout)
+            account_id = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
         return Case(
@@ -173,6 +174,7 @@ class Operations:
             needs_person=item.needs_person,
             payout=payout,
             latest=latest,
+            account_id=account_id,
             exchange_order=placed,
             account=account,
             incoming=custody.incoming(self.table, item.PK) if item.row is keys.SNAPSHOT else None,
@@ -200,6 +202,11 @@ class Operations:
         if outgoing.cause.startswith(str(keys.SNAPSHOT.id_prefix)):
             return custody.incoming(self.table, outgoing.cause).order_id
         return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
+
+    def _account(self, payout: Payout) -> str | None:
+        """Where a payout would go now; None while its customer has no such client."""
+        client = clients.existing(self.table, ClientKind.BANKING, payout.banking_client_id)
+        return client.account_id if client is not None and client.owner == payout.owner else None
 
     def execution(self, item: KnownItem) -> MachineExecution | None:
         """The latest one of the machine that moves the item. Raises MachinesUnavailable."""

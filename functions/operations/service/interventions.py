@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from common import keys
 from common.domain import acts, audit, clients, work
+from common.domain.acts import Case
 from common.domain.audit import AuditEntry
 from common.domain.catalogue import store as catalogue
-from common.domain.catalogue.model import FEE_PRECISION, Asset, Listing, NothingToConfirm
-from common.domain.clients import Client
+from common.domain.catalogue.model import (
+    FEE_PRECISION,
+    PRICE_AGE_MAX_SECONDS,
+    Asset,
+    Execution,
+    Listing,
+    NothingToConfirm,
+)
+from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.custody import store as custody
 from common.domain.custody.model import Outgoing, OutgoingMoved, is_to_be_asked_again
 from common.domain.custody.model import Status as Sent
@@ -19,7 +29,7 @@ from common.domain.exchange_orders.strays import StrayMoved
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import USD
 from common.domain.payouts.events import BankEvents
-from common.domain.payouts.model import EventOutcome
+from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.money import Price
@@ -27,6 +37,14 @@ from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
+
+NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
+# What it is besides, and has not by `Asset` itself, unless given.
+NEW: Mapping[str, Any] = {
+    "execution": Execution.INSTANT,
+    "active": True,
+    "price_age_max_seconds": PRICE_AGE_MAX_SECONDS,
+}
 
 
 @dataclass(frozen=True)
@@ -47,7 +65,8 @@ class Interventions:
             return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
-        if not acts.machine_decides(self.operations.case(item)):
+        case = self.operations.case(item)
+        if not acts.machine_decides(case):
             raise model.NotDriven(f"no machine can decide it: it waits for {item.waits_for}", id=thing_id)
         execution = self.operations.execution(item)
         if execution is not None and execution.status == RUNNING:
@@ -59,7 +78,7 @@ class Interventions:
             restarted = work.find(self.operations.table, PrimaryKey(item.PK, item.SK))
             if restarted is not None:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
-        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}"
+        says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
 
     def _ask_again(self, outgoing: Outgoing, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
@@ -140,17 +159,16 @@ class Interventions:
         return OperatorOutcome(webhook_id, EventOutcome.PARKED, EventOutcome.DISMISSED, done=not dry_run, says=says)
 
     def save_asset(
-        self, asset: Asset, reason: str, operator: str, *, dry_run: bool, keep_active: bool = False
+        self, asset_id: str, given: Mapping[str, Any], reason: str, operator: str, *, dry_run: bool
     ) -> OperatorOutcome:
-        """Write an asset of the catalogue, new or changed, as a whole; `keep_active`: whether it is traded stays as it
-        is. Traders see it within five seconds. A repeat changes nothing.
+        """Write an asset of the catalogue, new or changed: only the rules that are `given`, by their names in `Asset`.
+        Traders see it within five seconds. A repeat changes nothing.
 
         Raises ImpossibleAsset, PrecisionLowered, AssetMoved, Busy.
         """
-        saved = catalogue.find(self.operations.table, asset.asset_id)
+        saved = catalogue.find(self.operations.table, asset_id)
         before = None if saved is None else saved.asset
-        if keep_active and before is not None:
-            asset = replace(asset, active=before.active)
+        asset = _new_asset(asset_id, given) if before is None else replace(before, **given)
         if asset.asset_id == USD:
             raise model.ImpossibleAsset("USD is what assets are priced in")
         if asset.min_notional > asset.max_notional:
@@ -198,27 +216,44 @@ class Interventions:
         return OperatorOutcome(asset_id, acts.PRICE_STOPPED, acts.PRICE_TRADED, done=not dry_run, says=says)
 
     def save_client(
-        self, client: Client, reason: str, operator: str, *, dry_run: bool, keep_status: bool = False
+        self,
+        kind: ClientKind,
+        client_id: str,
+        owner: Owner,
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+        status: ClientStatus | None = None,
+        account_id: str | None = None,
     ) -> OperatorOutcome:
-        """Write a client, new or changed; `keep_status`: of one that is there the status stays as it is. A repeat
-        changes nothing. After its owner's account was moved, it is that of the account's present login.
+        """Write a client, new or changed: only what is given, and under the condition that the rest is as it was read.
+        A repeat changes nothing. After its owner's account was moved, it is that of the account's present login.
 
-        Raises ClientTaken, ClientMoved, Busy.
+        Raises ClientTaken, AccountNeeded, ClientMoved, Busy.
         """
-        before = clients.existing(self.operations.table, client.kind, client.client_id)
-        if before is not None and not self._may_have(client.owner, before):
-            raise clients.taken(client)
-        if keep_status and before is not None:
-            client = replace(client, status=before.status)
-        status = None if before is None else before.status
+        before = clients.existing(self.operations.table, kind, client_id)
+        if before is not None and not self._may_have(owner, before):
+            raise clients.taken(before)
+        at = self.operations.now()
+        client = before or Client(client_id, kind, owner, ClientStatus.ACTIVE, at)
+        client = replace(
+            client,
+            owner=owner,
+            status=status or client.status,
+            account_id=account_id or client.account_id,
+            updated_at=at,
+        )
+        client.must_be_payable()
+        was = None if before is None else before.status
         says = changes(None if before is None else _told(before), _told(client))
         if not says:
-            return OperatorOutcome.repeat(client.client_id, status, "is so already; nothing to do")
+            return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
         if not dry_run:
-            told = f"{client.kind}, {says}: {reason}"
-            entry = AuditEntry(client.updated_at, operator, "clients save", client.client_id, told)
+            told = f"{kind}, {says}: {reason}"
+            entry = AuditEntry(at, operator, "clients save", client_id, told)
             self.operations.table.write(clients.save(client, before), audit.entry(entry))
-        return OperatorOutcome(client.client_id, status, client.status, done=not dry_run, says=says)
+        return OperatorOutcome(client_id, was, client.status, done=not dry_run, says=says)
 
     def _may_have(self, owner: Owner, client: Client) -> bool:
         """Is the client the owner's, or was it when another login had his account?"""
@@ -226,6 +261,20 @@ class Interventions:
             return client.owner == owner
         whose = ledger.ownership(self.operations.table, owner.username)
         return whose.owner == owner and client.owner.sub in whose.former_subs
+
+
+def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
+    """Raises ImpossibleAsset: a rule is not given that a new asset needs."""
+    missing = [name for name in NEEDED if name not in given]
+    if missing:
+        raise model.ImpossibleAsset(f"{asset_id} is new, and needs {', '.join(missing)}", id=asset_id)
+    return Asset(asset_id=asset_id, **{**NEW, **given})
+
+
+def _begins(case: Case) -> str:
+    """What the machine would send: whoever redrives it should not take that for a question to the bank."""
+    number = None if case.payout is None else next_attempt(case.payout, case.latest)
+    return "" if number is None or case.payout is None else f" with attempt {number} to pay ${case.payout.amount}"
 
 
 def _traded(asset: Asset) -> str:

@@ -112,20 +112,33 @@ class PayoutDecision:
 
 
 class PayoutApproval:
-    """That a payout over the limit may be sent, of just the amount that it has."""
+    """That a payout over the limit may be sent, of just the amount that it has and to just the account where it would
+    go."""
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {"amount": str(self._of(subject).amount), **given}
+        return {"amount": str(self._of(subject).amount), "account": self._account(subject), **given}
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        payout = self._of(subject)
+        payout, account_id = self._of(subject), self._account(subject)
         if str(payout.amount) != terms["amount"]:
             raise NotProposable(f"it was about ${terms['amount']}, and now it is ${payout.amount}", id=subject.id)
-        return f"may be paid: ${payout.amount} to the client {payout.banking_client_id} of {payout.owner.username}"
+        if account_id != terms.get("account"):  # one of old names none
+            told = terms.get("account", "any account")
+            raise NotProposable(f"it was about {told}, and now the account is {account_id}: propose it", id=subject.id)
+        whose = f"of the client {payout.banking_client_id} of {payout.owner.username}"
+        return f"may be paid: ${payout.amount} to the account {account_id} {whose}"
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         assert confirmed.decided_at is not None
-        return payouts.approve(self._of(subject), confirmed.decided_at, confirmed.operators)
+        account_id, operators = confirmed.terms["account"], confirmed.operators
+        return payouts.approve(self._of(subject), account_id, confirmed.decided_at, operators)
+
+    @staticmethod
+    def _account(subject: Subject) -> str:
+        """Raises NotProposable."""
+        if subject.case.account_id is None:
+            raise NotProposable("its customer has no client that it could be paid to", id=subject.id)
+        return subject.case.account_id
 
     @staticmethod
     def _of(subject: Subject) -> Payout:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import acts, audit, timeline, work
+from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.exchange_orders.model import ExchangeOrderMoved
@@ -150,6 +151,8 @@ class Proposals:
                 timeline.record(after.id, TimelineEvent(at, before.status, after.status, reason, by)),
                 audit.entry(AuditEntry(at, by, command, after.id, f"{after}: {reason}")),
             )
+        except AdjustmentTaken as taken:
+            raise NotProposable(taken.detail, id=after.subject) from None
         except MOVED:
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 

@@ -1,0 +1,322 @@
+"""An order's money on its way to the exchange: each leg leaves once, and counts when it is certainly there."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from common.domain import timeline
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Kind, Outgoing, outgoing_id
+from common.gateways.exchange.funds import ExchangeDeposit
+from common.money import Quantity
+from functions.market_making import store
+from functions.market_making.model import Status, Way
+from sandbox.exchange.fake_funds import FakeFunds
+from tests.market_making.audit import (
+    at_exchange,
+    desk_fees,
+    go_on,
+    has_all_back,
+    in_custody,
+    live,
+    live_until,
+    meanwhile,
+    people_told,
+    room_taken,
+)
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, USDT, Market
+
+OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
+FEE = {USDT: Decimal(5)}
+THERE = {"BTC": Decimal("0.1"), "USDT": Decimal(4995)}
+
+
+class ToldFunds(FakeFunds):
+    """An exchange whose word of its deposits is changed."""
+
+    change: Callable[[ExchangeDeposit], Sequence[ExchangeDeposit]] = lambda deposit: [deposit]
+
+    def deposits(self, coin: str, since: datetime) -> Sequence[ExchangeDeposit]:
+        return [told for deposit in super().deposits(coin, since) for told in type(self).change(deposit)]
+
+
+@pytest.fixture
+def market() -> Market:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    return market
+
+
+def paid(market: Market) -> Market:
+    """All has come in; nothing is decided yet."""
+    market.fund_all()
+    market.poll()
+    return market
+
+
+def leg(market: Market, asset_id: str, uuid: UUID = ORDER) -> Outgoing:
+    order = market.order(uuid)
+    return custody_store.outgoing(market.table, outgoing_id(Kind.FUNDING, order.order_id, asset_id))
+
+
+def decided(market: Market) -> None:
+    """Both legs are to be sent, and neither is."""
+    order_id = paid(market).order().order_id
+    market.paying.check(order_id)
+    market.moving.withdraw(order_id)
+    assert market.order().status is Status.WITHDRAWING
+
+
+def is_created(market: Market, minutes: float = 10) -> None:
+    live_until(market, Status.CREATED, minutes=minutes)
+    assert (at_exchange(market), in_custody(market), desk_fees(market)) == (THERE, FEE, FEE)
+    assert market.chain.lost == []
+
+
+def waits_for_person(market: Market, why: str, status: Status) -> None:
+    live(market, 40, lambda: market.order().needs_person)
+    assert market.order().status is status
+    assert any(why in told for told in people_told(market)), people_told(market)
+    live(market, 10)
+    assert market.order().status is status
+
+
+# A life
+
+
+def test_the_seeds_example_is_lived_second_by_second(market: Market) -> None:
+    """The seed's timeline, each state within one poll and one check of its time. Its transfers at 0, 30, 45 and 60 s;
+    the custody's word at five minutes. Outgoing transfers are sent once a minute."""
+    market.safe.set_delays(kernel_seconds=2, chain_seconds=165)
+    began = market.clock.at
+    to_come = {0: (BTC, "0.1"), 30: (USDT, "5000"), 45: (BTC, "0.00002"), 60: (ETH, "0.001")}
+    seen: dict[int, int] = {}
+
+    def pays() -> bool:
+        passed = (market.clock.at - began).total_seconds()
+        for second in [second for second in to_come if second <= passed]:
+            market.fund(ANN, *to_come.pop(second))
+        if store.find(market.table, "MWALXGUFOFFB6ZITO2RXYEHSBNY") is not None:
+            seen[market.order().transfers] = seen.get(market.order().transfers, int(passed))
+        return False
+
+    market.run(6, pays)
+    lived = [(int((e.at - began).total_seconds()), e.after) for e in timeline.of(market.table, market.order().order_id)]
+    assert lived == [
+        (0, "payment_pending"),
+        (5, "payment_incomplete"),
+        (65, "payment_complete"),
+        (65, "withdrawing"),
+        (305, "withdrawal_confirmed"),
+        (305, "deposit_confirming"),
+        (305, "deposit_confirmed"),
+        (305, "joining_campaign"),
+        (305, "campaign_joined"),
+        (305, "created"),
+    ]
+    assert seen == {1: 5, 2: 35, 3: 50, 4: 65}
+
+
+def test_from_the_last_transfer_to_created_there_are_few_transitions(market: Market) -> None:
+    """Of Step Functions, which bills each state that is entered and each retry; confirmations come four minutes after
+    the sending."""
+    market.safe.set_delays(kernel_seconds=2, chain_seconds=238)
+    market.fund(ANN, BTC, "0.10002")
+    market.fund(ANN, USDT, "5000")
+    market.run(1)
+    (execution,) = market.machine.executions
+    before = execution.transitions
+    market.fund(ANN, ETH, "0.001")
+    live_until(market, Status.CREATED, minutes=10)
+    assert market.machine.executions == [execution]
+    assert (execution.transitions - before, execution.transitions) == (16, 23)
+
+
+# Sending
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_an_answer_that_is_lost_sends_no_leg_twice(market: Market, times: int) -> None:
+    decided(market)
+    market.custody.drop_answer_next("send", times)
+    is_created(market)
+    assert market.custody.calls["send"] == 2
+
+
+def test_what_the_custody_never_got_is_sent_later(market: Market) -> None:
+    decided(market)
+    market.custody.fail_before_next("send", 2)
+    market.custody.fail_half_way_next(1)
+    is_created(market)
+
+
+def test_two_orders_spend_no_output_twice(market: Market) -> None:
+    """Of equal amounts each output fits both; while one is being spent, the other one is not there."""
+    market.safe.set_delays(kernel_seconds=40)
+    paid(market)
+    market.fund_all(BOB, OTHER)
+    live_until(market, Status.CREATED)
+    live_until(market, Status.CREATED, OTHER)
+    assert at_exchange(market) == {"BTC": Decimal("0.2"), "USDT": Decimal(9990)}
+    assert in_custody(market) == desk_fees(market) == {USDT: Decimal(10)}
+
+
+def test_a_leg_of_outputs_that_another_reserves_chooses_again(market: Market) -> None:
+    """Two senders at once, each with a leg of its own order."""
+    decided(market)
+    market.fund_all(BOB, OTHER)
+    market.poll()
+    other = market.order(OTHER).order_id
+    market.paying.check(other)
+    market.moving.withdraw(other)
+    meanwhile(market, lambda: market.transfers.send(leg(market, BTC, OTHER).outgoing_id))
+    market.transfers.send(leg(market, BTC).outgoing_id)
+    inputs = [leg(market, BTC, uuid).inputs for uuid in (ORDER, OTHER)]
+    assert all(inputs)
+    assert not set(inputs[0]) & set(inputs[1])
+
+
+def test_a_leg_that_is_stuck_before_its_chain_is_told_to_a_person(market: Market) -> None:
+    market.safe.stick_next(1)
+    decided(market)
+    waits_for_person(market, "the chain has not got both legs", Status.WITHDRAWING)
+    (stuck,) = [one for one in (leg(market, BTC), leg(market, USDT)) if one.withdrawal_hash is None]
+    market.safe.confirm(stuck.request_id)
+    live(market, 2)
+    go_on(market)
+    is_created(market)
+
+
+# The exchange's word
+
+
+def test_a_deposit_that_is_a_little_short_counts_as_it_came(market: Market) -> None:
+    market.exchange.wallet.deposits.mishaps.order("short", 2)
+    paid(market)
+    live_until(market, Status.CREATED)
+    there = {"BTC": Decimal("0.099"), "USDT": Decimal("4945.05")}
+    ledger = store.ledger(market.table, market.order())
+    assert ledger is not None
+    assert at_exchange(market) == {"BTC": ledger.base.amount, "USDT": ledger.quote.amount} == there
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    {
+        "a lot short": (lambda d: [replace(d, quantity=_times(d, "0.98"))], "and 4895.1 credited"),
+        "more than was sent": (lambda d: [replace(d, quantity=_times(d, "1.00000001"))], "and 4995.00004995 credited"),
+        "on another network": (lambda d: [replace(d, network="TRC20")], "has come in on TRC20"),
+        "twice": (lambda d: [d, d], "2 times"),
+        "once credited, once not": (lambda d: [d, replace(d, credited=False)], "2 times"),
+    }.values(),
+)
+def test_a_deposit_that_can_not_be_is_told_to_a_person(
+    market: Market, change: Callable[[ExchangeDeposit], Sequence[ExchangeDeposit]], why: str
+) -> None:
+    class Told(ToldFunds):
+        pass
+
+    Told.change = lambda deposit: change(deposit) if deposit.quantity.asset_id == "USDT" else [deposit]
+    market.funds = Told(market.exchange.venue, market.exchange.wallet, ACCOUNT)
+    paid(market)
+    waits_for_person(market, why, Status.DEPOSIT_CONFIRMING)
+    Told.change = lambda deposit: [deposit]
+    go_on(market)
+    is_created(market)
+
+
+def _times(deposit: ExchangeDeposit, factor: str) -> Quantity:
+    return Quantity(deposit.quantity.amount * Decimal(factor), deposit.quantity.asset_id)
+
+
+def test_a_deposit_that_is_late_is_told_to_a_person_and_counts_then(market: Market) -> None:
+    market.exchange.wallet.deposits.mishaps.order("late", 1)
+    paid(market)
+    waits_for_person(market, "has not credited", Status.DEPOSIT_CONFIRMING)
+    live(market, 30)
+    go_on(market)
+    is_created(market)
+
+
+def test_a_deposit_that_never_comes_is_told_to_a_person(market: Market) -> None:
+    market.exchange.wallet.deposits.mishaps.order("never", 2)
+    paid(market)
+    waits_for_person(market, "has not credited", Status.DEPOSIT_CONFIRMING)
+
+
+def test_a_deposit_of_another_order_is_nobody_elses(market: Market) -> None:
+    """One transaction of a chain that has brought another order's money, too, is a person's to divide."""
+    decided(market)
+    market.funds.down = True
+    live_until(market, Status.DEPOSIT_CONFIRMING)
+    (mine,) = [one for one in store.legs(market.table, market.order().order_id, Way.OUT) if one.symbol == "BTC"]
+    assert mine.transaction_hash is not None
+    other = replace(mine, order_id="MOTHER")
+    market.table.write(store.claim_deposit(other, ACCOUNT, mine.transaction_hash, market.clock()))
+    market.funds.down = False
+    waits_for_person(market, "is another order's", Status.DEPOSIT_CONFIRMING)
+
+
+def test_of_two_equal_orders_the_one_without_its_deposit_waits(market: Market) -> None:
+    """The account has enough for one; it is not counted for the other."""
+    market.exchange.wallet.deposits.mishaps.order("never", 1)
+    paid(market)
+    market.fund_all(BOB, OTHER)
+    live(market, 40)
+    statuses = {market.order(uuid).status for uuid in (ORDER, OTHER)}
+    assert statuses == {Status.CREATED, Status.DEPOSIT_CONFIRMING}
+    assert len(people_told(market)) == 1
+
+
+# No key, and outages
+
+
+@pytest.mark.parametrize("status", [Status.PAYMENT_COMPLETE, Status.DEPOSIT_CONFIRMING])
+def test_without_a_key_the_order_waits_for_a_person_as_it_is(market: Market, status: Status) -> None:
+    paid(market)
+    if status is Status.DEPOSIT_CONFIRMING:
+        live(market, 1)
+    market.keyless = True
+    waits_for_person(market, "no key of trading account mm1", status)
+    market.keyless = False
+    go_on(market)
+    is_created(market)
+
+
+@pytest.mark.parametrize("system", ["custody", "funds"])
+@pytest.mark.parametrize("after", [0, 0.3, 0.75, 1.1, 1.9, 2.1, 3.5, 4.2])
+def test_an_hour_of_silence_at_any_stage_loses_nothing(market: Market, system: str, after: float) -> None:
+    """What is paid for while the custody is silent comes too late, and goes back; what is on its way waits for a person
+    when its time is over, and then goes on."""
+    market.safe.set_delays(kernel_seconds=10, chain_seconds=60)
+    market.fund(ANN, BTC, "0.10002")
+
+    def pays_the_rest() -> None:
+        market.fund(ANN, USDT, "5000")
+        market.fund(ANN, ETH, "0.001")
+
+    live(market, min(after, 0.5))
+    if after > 0.5:
+        pays_the_rest()
+        live(market, after - 0.5)
+    getattr(market, system).down = True
+    live(market, 0.5)
+    if after <= 0.5:
+        pays_the_rest()
+    live(market, 60)
+    getattr(market, system).down = False
+    live(market, 10)
+    go_on(market)
+    live(market, 10)
+    assert market.order().status in (Status.CREATED, Status.REFUNDED)
+    assert (people_told(market), market.due()) == ([], [])
+    if market.order().status is Status.CREATED:
+        assert (at_exchange(market), in_custody(market), desk_fees(market)) == (THERE, FEE, FEE)
+    else:
+        assert has_all_back(market)
+        assert (at_exchange(market), desk_fees(market), room_taken(market)) == ({}, {}, 0)

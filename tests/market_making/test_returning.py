@@ -1,0 +1,285 @@
+"""The way home from the exchange: each asset is withdrawn once, claimed by its transaction, and goes to who paid."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from itertools import count
+from uuid import UUID
+
+import pytest
+
+from common.domain import timeline
+from functions.market_making import store
+from functions.market_making.model import ReturnUnderway, Status
+from sandbox.mixin.assets import units_of
+from sandbox.mixin.chain import Chain, Transfer, WalletSide
+from tests.market_making.audit import (
+    at_exchange,
+    desk_fees,
+    go_on,
+    in_custody,
+    items,
+    live,
+    live_until,
+    people_told,
+    room_taken,
+)
+from tests.market_making.market import ANN, BOB, BTC, ORDER, USDT, Market
+
+OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
+HOME = {BTC: Decimal("0.099985"), USDT: Decimal(4994)}  # less what the exchange takes for a withdrawal
+FEE = {USDT: Decimal(5)}
+
+
+@pytest.fixture
+def market() -> Market:
+    """An order that could quote."""
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    live_until(market, Status.CREATED)
+    return market
+
+
+def come_home(market: Market) -> None:
+    market.quoting.withdraw(market.order().order_id)
+
+
+def is_returned(market: Market) -> None:
+    live_until(market, Status.RETURNED, minutes=10)
+    live(market, 2)
+    assert (market.has(ANN), in_custody(market), at_exchange(market), desk_fees(market)) == (HOME, FEE, {}, FEE)
+    assert (room_taken(market), people_told(market), market.due(), market.chain.lost) == (0, [], [], [])
+
+
+def waits_for_person(market: Market, why: str, minutes: float = 70) -> None:
+    live(market, minutes, lambda: market.order().needs_person)
+    assert any(why in told for told in people_told(market)), people_told(market)
+    before = items(market)
+    market.returning.withdraw(market.order().order_id)
+    market.returning.confirm(market.order().order_id)
+    assert items(market) == before
+
+
+def test_all_of_it_comes_home_to_who_paid(market: Market) -> None:
+    come_home(market)
+    is_returned(market)
+
+
+def test_an_answer_that_is_lost_withdraws_nothing_twice(market: Market) -> None:
+    market.funds.drop_answer_next("withdraw", 2)
+    come_home(market)
+    is_returned(market)
+    assert len(market.exchange.wallet.withdrawals.all()) == 2
+
+
+def test_a_withdrawal_that_the_exchange_never_got_is_asked_for_again(market: Market) -> None:
+    market.funds.fail_before_next("withdraw", 3)
+    come_home(market)
+    is_returned(market)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_refused_withdrawal_is_told_to_a_person_and_asked_for_again(market: Market, times: int) -> None:
+    market.funds.refuse_next(times, ours=True)
+    come_home(market)
+    waits_for_person(market, "the exchange does not withdraw", 2)
+    assert (market.order().status, room_taken(market)) == (Status.RETURNING, 1)
+    for _ in range(times):
+        go_on(market)
+        live(market, 2)
+    is_returned(market)
+
+
+def test_a_withdrawal_that_is_rejected_later_is_told_to_a_person(market: Market) -> None:
+    """Its coins are back at the exchange; the other asset comes home."""
+    market.exchange.wallet.withdrawals.mishaps.order("reject")
+    come_home(market)
+    waits_for_person(market, "the exchange has not withdrawn", 5)
+    assert sum(at_exchange(market).values()) in (Decimal("0.1"), Decimal(4995))
+
+
+def test_a_withdrawal_that_is_stuck_keeps_only_itself(market: Market) -> None:
+    market.exchange.wallet.withdrawals.mishaps.order("stuck")
+    come_home(market)
+    live(market, 5)
+    assert len(market.has(ANN)) == 1
+    waits_for_person(market, "not come home within an hour")
+    (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
+    market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+    live(market, 1)
+    go_on(market)
+    is_returned(market)
+
+
+def test_what_is_below_the_exchanges_minimum_stays_and_is_told(market: Market) -> None:
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.11"))
+    come_home(market)
+    live_until(market, Status.RETURNED, minutes=10)
+    assert market.has(ANN) == {USDT: Decimal(4994)}
+    assert at_exchange(market) == {"BTC": Decimal("0.1")}
+    (said,) = [e.reason for e in timeline.of(market.table, market.order().order_id) if e.after == "returning"]
+    assert said == "1 withdrawals from the exchange; 0.1 BTC stay there"
+
+
+def test_what_is_finer_than_a_withdrawal_stays_and_is_told(market: Market) -> None:
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal("0.03"))
+    come_home(market)
+    live_until(market, Status.RETURNED, minutes=10)
+    assert market.has(ANN) == {BTC: Decimal("0.089985"), USDT: Decimal(4994)}
+    assert at_exchange(market) == {"BTC": Decimal("0.01")}
+    (said,) = [e.reason for e in timeline.of(market.table, market.order().order_id) if e.after == "returning"]
+    assert said == "2 withdrawals from the exchange; 0.01 BTC stay there"
+
+
+def test_what_is_all_below_the_minimum_is_told_to_a_person(market: Market) -> None:
+    for coin, network in (("BTC", "BTC"), ("USDT", "ETH")):
+        market.exchange.wallet.networks.change(coin, network, withdraw_min=Decimal(10_000))
+    come_home(market)
+    waits_for_person(market, "below the exchange's smallest withdrawals", 2)
+    assert (market.order().status, room_taken(market)) == (Status.STOPPED, 1)
+
+
+class ShortChain(Chain):
+    """Of what the exchange sends a part is lost on the way."""
+
+    part = Decimal(1)
+
+    def _from_exchange(self, withdrawal_id: str, leaving: Transfer) -> None:
+        super()._from_exchange(withdrawal_id, replace(leaving, amount=leaving.amount * self.part))
+
+
+@pytest.mark.parametrize("part", ["0.98", "1.1"])
+def test_what_comes_home_otherwise_than_it_left_is_told_to_a_person(market: Market, part: str) -> None:
+    market.chain = ShortChain(market.safe, WalletSide(market.exchange.wallet))
+    market.chain.part = Decimal(part)
+    come_home(market)
+    waits_for_person(market, "came home", 10)
+    assert market.has(ANN) == {}
+
+
+def test_what_comes_home_a_little_short_goes_on_as_it_came(market: Market) -> None:
+    market.chain = ShortChain(market.safe, WalletSide(market.exchange.wallet))
+    market.chain.part = Decimal("0.992")
+    come_home(market)
+    live_until(market, Status.RETURNED, minutes=10)
+    assert market.has(ANN) == {BTC: Decimal("0.09918512"), USDT: Decimal("4954.048")}
+
+
+class OneTransaction(Chain):
+    """The exchange sends all that waits of a coin with one transaction of its chain."""
+
+    def __init__(self, market: Market) -> None:
+        super().__init__(market.safe, WalletSide(market.exchange.wallet))
+        self._market, self._numbers = market, count()
+
+    def _from_exchange(self, withdrawal_id: str, leaving: Transfer) -> None:
+        asset_id = {"BTC": BTC, "USDT": USDT}[leaving.coin]
+        units, txid = units_of(leaving.amount), f"0x{leaving.coin}"
+        self._market.safe.deposit(asset_id, leaving.address, leaving.tag, units, txid, next(self._numbers))
+        self._market.exchange.wallet.withdrawals.complete(withdrawal_id, txid)
+
+
+@pytest.mark.parametrize("amounts", [("0.2", "6000"), ("0.1", "5000")], ids=["other amounts", "the same amounts"])
+def test_two_orders_come_home_with_one_transaction(market: Market, amounts: tuple[str, str]) -> None:
+    base, quote = amounts
+    market.fund(BOB, BTC, base, OTHER)
+    market.fund(BOB, USDT, quote, OTHER)
+    market.fund(BOB, BTC, "0.00002", OTHER)
+    market.fund(BOB, "43d61dcd-e413-450d-80b8-101d5e903357", "0.001", OTHER)
+    live_until(market, Status.CREATED, OTHER)
+    market.chain = OneTransaction(market)
+    for uuid in (ORDER, OTHER):
+        market.quoting.withdraw(market.order(uuid).order_id)
+    live_until(market, Status.RETURNED, ORDER, minutes=10)
+    live_until(market, Status.RETURNED, OTHER, minutes=10)
+    assert market.has(ANN) == HOME
+    assert market.has(BOB) == {
+        BTC: Decimal(base) - Decimal("0.000015"),
+        USDT: Decimal(quote) * Decimal("0.999") - 1,
+    }
+    assert in_custody(market) == desk_fees(market)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.5, 1.5])
+def test_without_a_key_it_waits_for_a_person_as_it_is(market: Market, after: float) -> None:
+    market.exchange.wallet.withdrawals.mishaps.order("stuck", 2)
+    come_home(market)
+    live(market, after)
+    market.keyless = True
+    waits_for_person(market, "no key of trading account mm1", 5)
+    market.keyless = False
+    live(market, 1)
+    for stuck in market.exchange.wallet.withdrawals.all():
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+    go_on(market)
+    live(market, 1)
+    for stuck in market.exchange.wallet.withdrawals.all():
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+    is_returned(market)
+
+
+@pytest.mark.parametrize("system", ["custody", "funds"])
+@pytest.mark.parametrize("after", [0.0, 0.1, 0.6, 1.1, 1.6])
+def test_an_hour_of_silence_on_the_way_home_loses_nothing(market: Market, system: str, after: float) -> None:
+    come_home(market)
+    live(market, after)
+    getattr(market, system).down = True
+    live(market, 60)
+    getattr(market, system).down = False
+    live(market, 10)
+    go_on(market)
+    is_returned(market)
+
+
+def test_a_transfer_home_that_is_refused_waits_for_a_person(market: Market) -> None:
+    come_home(market)
+    market.custody.refuse_next(2)
+    live(market, 5)
+    assert len([told for told in people_told(market) if "an operator" in told]) == 3
+    assert (market.order().status, market.has(ANN), room_taken(market)) == (Status.RETURNING, {}, 1)
+
+
+def test_coming_home_again_changes_nothing(market: Market) -> None:
+    come_home(market)
+    is_returned(market)
+    before = items(market)
+    order_id = market.order().order_id
+    for again in _all_that_is_asked(market):
+        again(order_id)
+    assert items(market) == before
+
+
+def _all_that_is_asked(market: Market) -> list[Callable[[str], object]]:
+    return [
+        market.quoting.stop,
+        market.quoting.withdraw,
+        market.quoting.cancel,
+        market.returning.withdraw,
+        market.returning.confirm,
+        market.refunding.refund,
+        market.moving.confirm,
+        market.moving.withdraw,
+        market.paying.check,
+    ]
+
+
+def test_a_leg_is_claimed_only_when_it_was_taken(market: Market) -> None:
+    """What the poller has not taken yet is waited for."""
+    market.safe.timeline.late_next(120, 2)
+    come_home(market)
+    live(market, 2)
+    with pytest.raises(ReturnUnderway):
+        market.returning.confirm(market.order().order_id)
+    is_returned(market)
+
+
+def test_what_is_left_is_counted_from_the_orders_own_ledger(market: Market) -> None:
+    """The account has more: others' money does not come home with it."""
+    market.exchange.venue.deposit("mm1", "BTC", Decimal(3))
+    ledger = store.ledger(market.table, market.order())
+    assert ledger is not None
+    come_home(market)
+    live_until(market, Status.RETURNED, minutes=10)
+    assert (market.has(ANN), at_exchange(market)) == (HOME, {"BTC": Decimal(3)})

@@ -1,0 +1,161 @@
+"""An owner stops his order, and takes it home: once, whatever he asks twice, too early or at once."""
+
+from collections.abc import Callable
+
+import pytest
+
+from functions.market_making import store
+from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
+from tests.harness.faults import Crash, CrashAfter, Faults, planned
+from tests.market_making.audit import go_on, in_custody, items, live, live_until, meanwhile, people_told, room_taken
+from tests.market_making.market import ANN, BTC, USDT, Market
+
+Act = Callable[[Market], None]
+
+
+@pytest.fixture
+def market() -> Market:
+    """An order that could quote, and whose machine waits for its end."""
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    live_until(market, Status.CREATED)
+    assert market.machine.executions[-1].waits_for_token
+    return market
+
+
+def stop(market: Market) -> None:
+    market.quoting.stop(market.order().order_id)
+
+
+def withdraw(market: Market) -> None:
+    market.quoting.withdraw(market.order().order_id)
+
+
+def is_home(market: Market) -> None:
+    live_until(market, Status.RETURNED, minutes=10)
+    live(market, 1)
+    assert market.has(ANN).keys() == {BTC, USDT}
+    assert in_custody(market).keys() == {USDT}
+    assert (room_taken(market), people_told(market), len(market.exchange.wallet.withdrawals.all())) == (0, [], 2)
+
+
+def test_a_stopped_order_stays_at_the_exchange(market: Market) -> None:
+    stop(market)
+    live(market, 5)
+    assert (market.order().status, room_taken(market), market.has(ANN)) == (Status.STOPPED, 1, {})
+    before = items(market)
+    stop(market)
+    assert items(market) == before
+    withdraw(market)
+    is_home(market)
+
+
+def test_a_stopped_order_is_withdrawn_once(market: Market) -> None:
+    stop(market)
+    live(market, 2)
+    for _ in range(3):
+        withdraw(market)
+    is_home(market)
+    for again in (stop, withdraw):
+        again(market)
+        assert market.order().status is Status.RETURNED
+
+
+def test_withdrawing_stops_first(market: Market) -> None:
+    withdraw(market)
+    withdraw(market)
+    stop(market)
+    is_home(market)
+
+
+@pytest.mark.parametrize("first", [stop, withdraw])
+@pytest.mark.parametrize("second", [stop, withdraw])
+def test_of_two_at_once_one_is_told_to_ask_again(market: Market, first: Act, second: Act) -> None:
+    meanwhile(market, lambda: first(market))
+    with pytest.raises(MarketMakingOrderMoved):
+        second(market)
+    withdraw(market)
+    is_home(market)
+
+
+def test_two_withdrawals_at_once_of_a_stopped_order_are_one(market: Market) -> None:
+    stop(market)
+    live(market, 2)
+    meanwhile(market, lambda: withdraw(market))
+    with pytest.raises(MarketMakingOrderMoved):
+        withdraw(market)
+    is_home(market)
+
+
+def test_a_wish_to_go_home_is_heard_while_it_is_being_stopped(market: Market) -> None:
+    """It is asked for just when nothing is found open: the order goes on waiting, whatever becomes of its machine."""
+    order_id = market.order().order_id
+    market.machine.kill(market.machine.executions[-1].arn)
+    stop(market)
+    meanwhile(market, lambda: withdraw(market))
+    market.quoting.cancel(order_id)
+    assert (market.order().status, market.order().goes_home) == (Status.STOPPING, True)
+    market.quoting.cancel(order_id)
+    assert (market.order().status, market.order().waits_for) == (Status.STOPPED, "to be withdrawn from the exchange")
+    live(market, 3)
+    is_home(market)
+
+
+def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Market) -> None:
+    """Its token is stored after the order was read, and before the stop is decided."""
+    order_id = market.order().order_id
+    execution = market.machine.executions[-1]
+    token = market.order().token
+    assert token is not None
+    market.table.write(store.store_token(market.order(), "of a machine that is over", market.clock()))
+    meanwhile(market, lambda: market.quoting.wait(order_id, token))
+    stop(market)
+    market.machine.run()
+    assert not execution.waits_for_token
+    assert market.order().status is Status.STOPPED
+
+
+def test_a_machine_that_was_not_told_is_told_by_the_next_stop(market: Market) -> None:
+    """The process dies between the decision and the word to the machine, which would wait for thirty days."""
+    execution = market.machine.executions[-1]
+    faults = Faults(planned({2: CrashAfter()}))
+    market.client = faults.client(market.dynamo)
+    with pytest.raises(Crash):
+        stop(market)
+    market.client = None
+    market.machine.run()
+    assert (market.order().status, execution.waits_for_token) == (Status.STOPPING, True)
+    stop(market)
+    market.machine.run()
+    assert market.order().status is Status.STOPPED
+
+
+def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund(ANN, BTC, "0.1")
+    market.poll()
+    for status in (Status.PAYMENT_PENDING, Status.PAYMENT_INCOMPLETE):
+        live_until(market, status)
+        before = items(market)
+        with pytest.raises(NotStoppable):
+            stop(market)
+        with pytest.raises(NothingToWithdraw):
+            withdraw(market)
+        assert items(market) == before
+    live_until(market, Status.REFUNDED, minutes=14)
+    with pytest.raises(NothingToWithdraw):
+        withdraw(market)
+
+
+def test_what_quotes_for_a_month_goes_on_waiting(market: Market) -> None:
+    live(market, 1)
+    market.pass_time(days=31)
+    live(market, 5)
+    assert market.order().status is Status.CREATED
+    withdraw(market)
+    go_on(market)
+    is_home(market)
