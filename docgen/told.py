@@ -352,8 +352,8 @@ TOLD: dict[str, Told] = {
         _PROPOSED,
         (*_PROPOSABLE, EvidenceNotBelieved),
         examples={
-            "less": {"asset": "USDT", "credited": "4900.5", **_LOOKED_UP, "reason": "the exchange takes a fee"},
-            "nothing": {"asset": "USDT", "credited": "0", **_LOOKED_UP, "reason": "sent without its tag"},
+            "less": {"asset": "BTC", "credited": "0.0999", **_LOOKED_UP, "reason": "the exchange takes a fee"},
+            "nothing": {"asset": "BTC", "credited": "0", **_LOOKED_UP, "reason": "sent without its tag"},
         },
     ),
     "decide_return": Told(
@@ -361,8 +361,8 @@ TOLD: dict[str, Told] = {
         (*_PROPOSABLE, EvidenceNotBelieved),
         examples={
             "less": {
-                "asset": "USDT",
-                "snapshot": "NB4TZUZ2JF5EF3QXNJD4WQ5BUHY",
+                "asset": "BTC",
+                "snapshot": "NAAAAAAAAABAAPAAAAAAAAAAAAA",
                 **_LOOKED_UP,
                 "reason": "the network takes a fee",
             }
@@ -371,7 +371,7 @@ TOLD: dict[str, Told] = {
     "withdraw_again": Told(
         _PROPOSED,
         _PROPOSABLE,
-        examples={"refused": {"asset": "USDT", **_LOOKED_UP, "reason": "the address is known to the exchange now"}},
+        examples={"refused": {"asset": "BTC", **_LOOKED_UP, "reason": "the address is known to the exchange now"}},
     ),
     "keep_rest": Told(
         _PROPOSED,
@@ -386,7 +386,7 @@ TOLD: dict[str, Told] = {
     "assign_snapshot": Told(
         _PROPOSED,
         (*_PROPOSABLE, EvidenceNotBelieved),
-        examples={"his": {"order": "MB4TZUZ2JF5EF3QXNJD4WQ5BUHY", **_LOOKED_UP, "reason": "he forgot the memo"}},
+        examples={"his": {"order": "MAAAAAAAAABAALAAAAAAAAAAAAA", **_LOOKED_UP, "reason": "he forgot the memo"}},
     ),
     "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),

@@ -336,7 +336,9 @@ class Desk:
             self.world.machines.run()
             self.world.deliver(self.events)
             self.world.machines.run()
-            soon, waits = self.world.next_at(), sweep and bool(self.waiting())
+            soon, waits = self.world.next_at(), sweep and bool(self.waiting(until=end))
+            if soon is not None and soon > end:
+                soon = None
             if until() or (soon is None and not waits):
                 return
             sweep_at = swept_at + timedelta(minutes=1)
@@ -355,12 +357,13 @@ class Desk:
         overdue = any(item["due_at"]["S"] <= now for item in self.dynamo.items(having="open_work"))
         return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)
 
-    def waiting(self) -> list[str]:
-        """The ids of unfinished items that a machine moves."""
+    def waiting(self, until: datetime | None = None) -> list[str]:
+        """The ids of unfinished items that a machine moves, and should have `until` then."""
+        last = text(until or datetime.max.replace(tzinfo=UTC))
         return [
             item["PK"]["S"]
             for item in self.dynamo.items(having="open_work")
-            if "machine" in item and "person" not in item["open_work"]["S"]
+            if "machine" in item and "person" not in item["open_work"]["S"] and item["due_at"]["S"] <= last
         ]
 
     def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Replayable[Order]:

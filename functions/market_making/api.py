@@ -67,6 +67,8 @@ class MarketMakingOrderView(View):
 
     order_id: str
     order_type: str
+    asset_id: str = Field(description="the base asset, as the exchange calls it")
+    quantity: str = Field(description="of the base asset that is to be paid at least")
     pair: str
     exchange: str
     status: Status
@@ -169,6 +171,8 @@ def _view(order: Order) -> MarketMakingOrderView:
     return MarketMakingOrderView(
         order_id=order.order_id,
         order_type="MARKET_MAKING",
+        asset_id=order.base_symbol,
+        quantity=plain(order.base_min),
         pair=order.symbol,
         exchange=order.exchange,
         status=order.status,

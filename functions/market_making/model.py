@@ -251,6 +251,10 @@ class Order:
     needs_person: bool = False
 
     @property
+    def base_symbol(self) -> str:
+        return self.symbol.split("-")[0]
+
+    @property
     def payment_due_at(self) -> datetime:
         """When the payment has failed, if it is not complete by then."""
         if self.first_paid_at is None:

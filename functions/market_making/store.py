@@ -54,8 +54,11 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     sub = UnicodeAttribute(null=True)
     ASSET_ID = UnicodeAttribute(null=True)
     timeline_at = UnicodeAttribute(null=True)
-    asset_id = UnicodeAttribute()
+    asset_id = (
+        UnicodeAttribute()
+    )  # the exchange's symbol of the base asset; so and `quantity` it is listed among orders
     order_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
     terms = UnicodeAttribute(null=True)
     opponent_id = UnicodeAttribute(null=True)
     pair_id = UnicodeAttribute()
@@ -336,10 +339,11 @@ def insert(order: Order, first_check: datetime) -> Write:
         sub=None if owner is None else owner.sub,
         ASSET_ID=None
         if owner is None
-        else keys.USER_ORDERS(asset_id=order.symbol, created_at=created_at, order_id=order.order_id),
+        else keys.USER_ORDERS(asset_id=order.base_symbol, created_at=created_at, order_id=order.order_id),
         timeline_at=None if owner is None else keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
-        asset_id=order.base_asset_id,
+        asset_id=order.base_symbol,
         order_type="MARKET_MAKING",
+        quantity=order.base_min,
         terms=order.terms,
         opponent_id=order.opponent_id,
         pair_id=str(order.pair_id),
