@@ -141,7 +141,7 @@ class Overseeing:
         if not says:
             return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
         if not dry_run:
-            entry = self._entry("mm accounts save", account_id, f"{says}: {reason}", operator)
+            entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
             self.table.write(store.save_account(saved, before, self.now()), entry)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
 
@@ -164,7 +164,7 @@ class Overseeing:
         if not says:
             return OperatorOutcome.repeat(pair_id, status, "is so already; nothing to do")
         if not dry_run:
-            entry = self._entry("mm pairs save", pair_id, f"{says}: {reason}", operator)
+            entry = self._entry("mm save-pair", pair_id, f"{says}: {reason}", operator)
             self.table.write(store.save_pair(pair, before, self.now()), entry)
         return OperatorOutcome(pair_id, status, _enabled(pair.enabled), done=not dry_run, says=says)
 
