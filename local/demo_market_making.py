@@ -8,8 +8,9 @@ which the clock does every minute, is asked for at once, again and again.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -66,6 +67,7 @@ class MarketMaking:
     payer: str = field(default_factory=lambda: str(uuid4()))
     order: dict[str, Any] = field(default_factory=dict)
     statuses: list[str] = field(default_factory=list)
+    to_pay: Iterator[dict[str, str]] = field(default_factory=lambda: iter(()))
     sent_at: float = 0.0
     began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
@@ -85,19 +87,20 @@ class MarketMaking:
     def open(self, key: str) -> None:
         asked = {"pair": PAIR.symbol, "base_quantity": BASE, "quote_quantity": QUOTE}
         self.order = _ok(self.http.post(ORDERS, json=asked, headers={"Idempotency-Key": key})).json()
+        self.to_pay = iter(self.order["transfers"])
         self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
         self.tell(f"  POST {ORDERS} → {self.order_id}")
         self.tell(f"  it has to be paid by {self.order['pay_by'][11:19]} UTC, by transfers at Mixin with the memo")
         self.tell(f"  {self.order['memo']}")
         self.until(self.order["status"])
 
-    def pay(self) -> None:
-        """The transfers that the order asks for: both assets, and what sending each to the exchange costs."""
-        for transfer in self.order["transfers"]:
-            self.mixin.pay(self.payer, transfer["asset_id"], transfer["quantity"], self.order["memo"])
-            self.tell(
-                f"the payer sends {transfer['quantity']} {transfer['asset_id']}: {_PURPOSES[transfer['purpose']]}"
-            )
+    def pay(self, transfers: int | None = None) -> None:
+        """The transfers that the order asks for, or so many more of them: both assets, and what sending each to the
+        exchange costs."""
+        for transfer in itertools.islice(self.to_pay, transfers):
+            asset_id, quantity, purpose = (transfer[name] for name in ("asset_id", "quantity", "purpose"))
+            self.mixin.pay(self.payer, asset_id, quantity, self.order["memo"])
+            self.tell(f"the payer sends {quantity} {asset_id}: {_PURPOSES[purpose]}")
 
     def until(self, status: str) -> None:
         """Tell each status as it comes. Raises MarketMakingFailed."""

@@ -286,5 +286,10 @@ def partition(row: Key, pk: str, whom: str = "") -> str:
     return _partition(row.backlog, pk, whom)
 
 
+def partition_of_person(row: Key, pk: str) -> str:
+    """The value of `open_work` with which an item of this row waits for a person."""
+    return partition(row, pk, _PERSON)
+
+
 def _partition(backlog: str, pk: str, whom: str = "") -> str:
     return f"{backlog}#{whom}{hashlib.sha256(pk.encode()).digest()[0] % SHARDS}"

@@ -3,14 +3,16 @@ clock."""
 
 from __future__ import annotations
 
+import time
 from collections import Counter
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from uuid import uuid4
 
 import httpx
 
 from local.demo_cash_out import hurried
-from local.demo_market_making import BASE, STRAY, MarketMaking
+from local.demo_market_making import BASE, ORDERS, SEND_TRANSFERS, STRAY, MarketMaking
 from local.seed_market_making import ACCOUNT, PAIR
 from tests.journeys.conftest import Stack
 
@@ -47,3 +49,56 @@ def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) ->
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
+
+
+def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
+    """Some have begun to be paid, some are paid, some are on their way, some are there, some are on their way home."""
+    before = at_the_exchange(stack)
+    orders = [f"many-{number}" for number in range(20)]
+    with owner(stack, "many") as http, hurried(stack.desk.environment):
+        made = [opened(stack, http, key) for key in orders]
+        begun, paid, moving, there, home = (made[first : first + 4] for first in range(0, 20, 4))
+        for one in (*moving, *there, *home):
+            one.pay()
+        eventually(stack, lambda: are(http, (*there, *home), "created"))
+        for one in home:
+            one.withdraw()
+        for one in paid:
+            one.pay()
+        for one in begun:
+            one.pay(1)
+    stack.restart()
+    with owner(stack, "many") as http, hurried(stack.desk.environment):
+        for one in made:
+            one.desk, one.http = stack.desk, http
+        for one in begun:
+            one.pay()
+        eventually(
+            stack, lambda: are(http, (*begun, *paid, *moving, *there), "created") and are(http, home, "returned")
+        )
+        for one in home:
+            one.is_back(one.payer, one.came_home())
+    assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 20)
+
+
+def opened(stack: Stack, http: httpx.Client, key: str) -> MarketMaking:
+    made = MarketMaking(stack.desk, http, lambda _: None)
+    made.open(key)
+    return made
+
+
+def are(http: httpx.Client, orders: Sequence[MarketMaking], status: str) -> bool:
+    listed = http.get(ORDERS, params={"limit": 100}).raise_for_status().json()["items"]
+    found = {order["order_id"]: order for order in listed}
+    for one in orders:
+        one.order = found[one.order_id]
+    return all(one.order["status"] == status for one in orders)
+
+
+def eventually(stack: Stack, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
+        for function in (SEND_TRANSFERS, SWEEP):  # as the clock does every minute
+            stack.desk.invoke(function)
+        time.sleep(2)

@@ -12,7 +12,6 @@ from common import keys
 from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import Order, Status, order_id
-from functions.market_making.service.comparing import Comparing
 from sandbox.mixin.assets import amount_of
 from tests.market_making.market import ACCOUNT, ANN, BOB, ORDER, US, Market
 
@@ -79,7 +78,7 @@ def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: Fal
 
 def off(market: Market) -> list[str]:
     """Where the custody has other than what is booked."""
-    comparing = Comparing(market.table, lambda: market.custody, lambda: market.run(1))
+    comparing = market.comparing_with(lambda: market.run(1))
     return [str(difference) for difference in comparing.compare().differences]
 
 

@@ -1,10 +1,13 @@
 """An owner stops his order, and takes it home: once, whatever he asks twice, too early or at once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
+from common import keys
+from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
 from tests.faulty import ENDPOINT, Faulty
@@ -111,7 +114,7 @@ def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Mark
     execution = market.machine.executions[-1]
     token = market.order().token
     assert token is not None
-    market.table.write(store.store_token(market.order(), "of a machine that is over", market.clock()))
+    market.table.write(store.store_token(market.order(), "of a machine that is over", market.clock(), market.clock()))
     meanwhile(market, lambda: market.quoting.wait(order_id, token))
     stop(market)
     market.machine.run()
@@ -164,8 +167,21 @@ def test_what_quotes_for_days_goes_on_waiting(market: Market) -> None:
         live(market, 1)
         assert (market.order().status, execution.waits_for_token) == (Status.CREATED, True)
         assert execution.transitions - before == 3
+        assert not list(work.due(market.table, keys.MARKET_MAKING_ORDER.backlog, market.clock() + timedelta(days=1)))
     withdraw(market)
     is_home(market)
+
+
+def test_a_machine_that_dies_while_it_waits_is_missed_within_two_days(market: Market) -> None:
+    (execution,) = market.machine.executions
+    market.machine.kill(execution.arn)
+    for _ in range(2):
+        market.pass_time(days=1)
+        live(market, 2)
+    assert market.machine.executions[-1].waits_for_token
+    stop(market)
+    live(market, 1)
+    assert market.order().status is Status.STOPPED
 
 
 def test_a_machine_that_nobody_tells_is_followed_by_another(market: Market) -> None:
