@@ -39,8 +39,10 @@ class Books:
             _, way, leg["asset_id"] = leg["SK"].split("#")
             self.legs[leg["PK"], way].append(leg)
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators' ruling
         for line in self.by_kind["desk_transaction"]:
-            self.lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+            lines = self.kept if line["reason"].startswith("left at the exchange") else self.lines
+            lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
         self._found += [*self._waiting(), *self._counted()]
@@ -59,7 +61,8 @@ class Books:
 
     @property
     def desk(self) -> dict[str, Decimal]:
-        sums = self.sum_of("DESK")
+        """What of the custody's is the desk's own."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
         for (_, asset_id), amount in self.lines.items():
             sums[asset_id] += amount
         return sums
@@ -127,6 +130,8 @@ class Books:
             order = self.orders.get(incoming.get("order_id", ""))
             if order is not None and incoming["snapshot_id"] not in paid and name not in home:
                 yield f"{name} is {status} for {order['PK']}, and neither a transfer nor a leg of it"
+            if status == "DESK" and self.lines[name, incoming["asset_id"]] != incoming["amount"]:
+                yield f"{name} is the desk's, whose lines of it are {self.lines[name, incoming['asset_id']]}"
             if status == "HELD" and (order is None or order["status"] in OVER):
                 yield f"{name} is HELD for {order and order['status']}"
             if status == "REFUNDED":
@@ -171,6 +176,10 @@ class Books:
                 asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
                 if leg["amount"] > there[asset_id]:
                     yield f"{order_id} takes {leg['amount']} of {asset_id} home, and has {there[asset_id]} there"
+                if leg["status"] == "REFUSED":
+                    if back is not None or self.kept[order_id, asset_id] < leg["amount"]:
+                        yield f"{leg} stays at the exchange, and back is {back}"
+                    continue
                 if leg["status"] != "ARRIVED":
                     if back is not None or order["status"] in OVER:
                         yield f"{order_id} is {order['status']}, its leg home {leg['status']}, and back is {back}"
@@ -182,7 +191,8 @@ class Books:
                     incoming.get("order_id"),
                     incoming.get("deposit_hash"),
                 )
-                if came != (asset_id, leg["arrived_amount"], order_id, leg["transaction_hash"]):
+                hash_ = leg.get("transaction_hash", came[3])  # none where operators have found it
+                if came != (asset_id, leg["arrived_amount"], order_id, hash_):
                     yield f"{leg} came as {incoming}"
                 if (incoming["status"] == "WITHDRAWN") != (back is not None):
                     yield f"{incoming} is home, and goes on as {back}"

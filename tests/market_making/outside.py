@@ -133,9 +133,12 @@ class _Outside:
                 yield f"{deposit} went astray"
         homes = {leg["sent_by"]: leg for (_, way), of in self.books.legs.items() if way == "HOME" for leg in of}
         gone: dict[str, list[WithdrawalStatus]] = defaultdict(list)
+        came_to_nothing = (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED)
         for withdrawal in wallet.withdrawals.of(account):
             leg = homes.get(withdrawal.own_id)
             gone[withdrawal.own_id].append(withdrawal.status)
+            if leg is None and withdrawal.status in came_to_nothing:
+                continue  # it was withdrawn again, under another id
             if leg is None or (leg["symbol"], leg["amount"]) != (withdrawal.coin, withdrawal.paid):
                 yield f"{withdrawal} has left the exchange, and {leg} was to"
         yield from (f"{own_id} was withdrawn {len(times)} times" for own_id, times in gone.items() if len(times) > 1)
