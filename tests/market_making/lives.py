@@ -43,6 +43,7 @@ QUOTES = ("100", "5000", "5000", "5000", "123.456789", "123.456789", "4999.99999
 GAPS = (0, 0, 0, 1, 7, 40)  # seconds between the transfers of an order
 MEMOS = (b"", b"hello", b"\xff\xfe", b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c", b"0" * 60)
 ASKED: dict[str, dict[str, tuple[str, ...]]] = {  # what operators may decide, and what they tell
+    "mm decide-deposit": {"asset": ("BTC", "USDT"), "credited": ("0",)},
     "mm home": {},
     "mm withdraw-again": {"asset": ("BTC", "USDT")},
     "mm keep-rest": {"payer": ("paid",)},
