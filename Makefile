@@ -29,7 +29,7 @@ up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT cho
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
 	@python -m local down
 
-demo: up  ## play a customer's day through the HTTP API, and draw what happened
+demo: up  ## play a customer's day through the HTTP API, and draw it; STORY=market-making plays an order of that
 	@python -m local demo
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for

@@ -27,6 +27,7 @@ from sandbox.prices.oracle import Oracle
 from tests.desk import Desk
 from tests.harness.meter import Meter
 from tests.infra.conftest import synthesised
+from tests.market_making.market import Market
 
 MINUTES = 30 * 24 * 60
 UNITS = ("write_units", "read_units")
@@ -38,6 +39,7 @@ SERVICES = (
     "reconciliation",
     "sweeper",
 )  # what the schedules ask: each a property of a desk
+MARKETS = ("sending", "comparing")  # and of a market
 
 
 @dataclass(frozen=True)
@@ -114,6 +116,10 @@ def _serving(module: Any, desk: Desk, oracle: Oracle) -> Iterator[None]:
         for name in SERVICES:
             if hasattr(module, name):
                 patched.enter_context(patch.object(module, name, partial(getattr, desk, name)))
+        market = Market(dynamo=desk.dynamo, clock=desk.clock)
+        for name in MARKETS:
+            if hasattr(module, name):
+                patched.enter_context(patch.object(module, name, partial(getattr, market, name)))
         patched.enter_context(patch.object(configured, "prices", lambda _: oracle))
         patched.enter_context(patch.object(configured, "tickers", lambda: desk.world.exchange))
         yield

@@ -7,6 +7,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -115,22 +117,43 @@ def token(username: Annotated[str, typer.Argument(help="ann, bob, olga, otto, or
         )
 
 
+class Tale(StrEnum):
+    DAY = "day"
+    MARKET_MAKING = "market-making"
+
+
 @app.command()
 def demo(
     json_: Json = False,
     picture: Annotated[Path, typer.Option(help="Where the picture of the portfolio over time goes.")] = PICTURE,
+    story: Annotated[
+        Tale, typer.Option(envvar="STORY", help="A customer's day, or an order that makes a market.")
+    ] = Tale.DAY,
 ) -> None:
-    """Drive the desk through its HTTP API, print what happened, and draw it."""
+    """Drive the desk through its HTTP API, print what happened, and draw a customer's day."""
+    from local import demo_market_making
     from local.demo import DemoFailed, run
     from local.demo_cash_out import CashOutFailed
+    from local.demo_market_making import MarketMakingFailed
 
     desk = _running_desk()
+    told: list[str] = []
+
+    def tell(text: str) -> None:
+        told.append(text)
+        if not json_:
+            out.print(f"· {text}", markup=False)
+
     try:
-        story = run(desk, picture, (lambda _: None) if json_ else lambda text: out.print(f"· {text}", markup=False))
-    except (DemoFailed, CashOutFailed, SeedingFailed) as trouble:
+        if story is Tale.MARKET_MAKING:
+            made = demo_market_making.play(desk, f"demo-{datetime.now(UTC):%m%d-%H%M%S}", tell)
+            facts = {"told": told, "order": made.order, "statuses": made.statuses}
+        else:
+            facts = run(desk, picture, tell).as_json()
+    except (DemoFailed, CashOutFailed, MarketMakingFailed, SeedingFailed) as trouble:
         _fail(str(trouble), json_)
     if json_:
-        out.print_json(json.dumps(story.as_json()))
+        out.print_json(json.dumps(facts))
 
 
 class Shown(Progress):

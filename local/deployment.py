@@ -38,6 +38,8 @@ class Deployment:
     bank_webhook_secret: str
     custody_read_secret: str
     custody_spend_secret: str
+    trading_keys_secret: str
+    withdrawing_keys_secret: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -51,6 +53,8 @@ class Deployment:
             bank_webhook_secret=outputs["BankWebhookSecret"],
             custody_read_secret=outputs["CustodyReadSecret"],
             custody_spend_secret=outputs["CustodySpendSecret"],
+            trading_keys_secret=outputs["TradingKeysSecret"],
+            withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
         )
 
 

@@ -1,4 +1,5 @@
-"""What a new local stack has in it: a catalogue with prices, two customers with accounts, and two operators.
+"""What a new local stack has in it: a catalogue with prices, two customers with accounts, two operators, and for market
+making a pair with a trading account.
 
 Everything goes in by the doors that anybody uses: the user pool, the HTTP API, the schedule's function. What is
 there already is left as it is, so seeding twice changes nothing.
@@ -15,8 +16,11 @@ from typing import Any
 import httpx
 
 from common import clock
+from common.clock import text
 from common.domain.catalogue.store import Catalogue
 from common.table.table import Table
+from functions.market_making import store as market_making
+from local import seed_market_making
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from sandbox.bank.face import API_KEY
@@ -29,6 +33,7 @@ CUSTOMERS = ("ann", "bob")
 OPERATOR = "olga"
 OPERATORS = (OPERATOR, "otto")  # what one of them proposes, the other one confirms
 TEND_MARKET = "cryptodesk-orders-tend-market"
+POLL_SNAPSHOTS = "cryptodesk-market-making-poll-snapshots"
 
 Rules = Mapping[str, Any]
 _BECAUSE = {"reason": "a new stack"}  # what an operator does is always for a reason
@@ -78,6 +83,10 @@ class Desk:
     def api_url(self) -> str:
         return self.environment.api_url(self.deployment.api_id)
 
+    @property
+    def table(self) -> Table:
+        return Table(self.environment.client("dynamodb"), self.deployment.table_name)
+
     def sign_up(self, username: str, *, operator: bool = False) -> None:
         """With the password that everybody has here. Does nothing for a user that is there."""
         users, pool = self.environment.users, self.deployment.user_pool_id
@@ -124,6 +133,8 @@ class Desk:
             deployed.bank_webhook_secret: WEBHOOK_SECRET,
             deployed.custody_read_secret: json.dumps({n: v for n, v in spends.items() if n != "spend_private_key"}),
             deployed.custody_spend_secret: json.dumps(spends),
+            deployed.trading_keys_secret: json.dumps(seed_market_making.keys("trading")),
+            deployed.withdrawing_keys_secret: json.dumps(seed_market_making.keys("withdrawing")),
         }
         changed = []
         for secret_id, value in keys.items():
@@ -153,9 +164,17 @@ class Desk:
                     confirmed = {"price": stopped["unconfirmed_price"], **_BECAUSE}
                     _ok(http.post(f"/operations/prices/{stopped['asset_id']}/confirm", json=confirmed))
 
-    def invoke(self, function: str) -> None:
+    def take_transfers(self) -> bool:
+        """Poll the custody for the first time: from now on what comes in there is the desk's. False when that was done
+        before. Raises SeedingFailed."""
+        if market_making.cursor(self.table) is not None:
+            return False
+        self.invoke(POLL_SNAPSHOTS, {"time": text(clock.now())})
+        return True
+
+    def invoke(self, function: str, event: Mapping[str, str] | None = None) -> None:
         """Do at once what the clock does every now and then. Raises SeedingFailed."""
-        answer = self.environment.functions.invoke(FunctionName=function, Payload=b"{}")
+        answer = self.environment.functions.invoke(FunctionName=function, Payload=json.dumps(event or {}).encode())
         if "FunctionError" in answer:
             raise SeedingFailed(f"{function}: {answer['Payload'].read().decode()}")
 
@@ -166,14 +185,20 @@ def seed(desk: Desk) -> list[str]:
     for username in (*CUSTOMERS, *OPERATORS):
         desk.sign_up(username, operator=username in OPERATORS)
     if desk.furnish():
-        done.append("keys of the exchange and the bank")
+        done.append("keys of the exchange, the bank and the custody")
     for username in CUSTOMERS:
         with desk.http(username) as http:
             if _ok(http.post("/users")).status_code == 201:
                 desk.clients(username)
                 done.append(f"account of {username}")
+    if seed_market_making.open_account(desk.environment.exchange_url):
+        done.append("trading account")
+    if seed_market_making.list_pair(desk.table):
+        done.append(seed_market_making.PAIR.symbol)
+    if desk.take_transfers():
+        done.append("the first poll of the custody")
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
-    listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
+    listings = Catalogue(desk.table, clock.now).listings()
     missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
     if missing:
         with desk.http(OPERATOR) as http:

@@ -135,6 +135,12 @@ def hand_over(machine: str) -> list[Action]:
     ]
 
 
+def supersede() -> list[Action]:
+    """The actions after which the machine's next execution moves an item, whatever the one before may still wait
+    for."""
+    return [OpenWork.generation.add(Decimal(1))]
+
+
 def done() -> list[Action]:
     """The actions that take an item out of the index."""
     return [

@@ -10,18 +10,18 @@ from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from common import aws, clock, http
 from common.custody import User
 from common.domain.custody.model import Outgoing
 from common.http import IdempotencyKey, answer, caller
 from common.keys import ORDER_ID_PATTERN
-from common.money import Quantity, plain
+from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
-from functions.market_making.model import Leg, Order, Pair, Status, Terms
+from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
 from functions.market_making.wiring import opening, overseeing, quoting
@@ -42,13 +42,22 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", exampl
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
+def _payable(amount: Decimal) -> Decimal:
+    if fraction_digits(amount) > CUSTODY_DECIMALS:
+        raise ValueError(f"a transfer has at most {CUSTODY_DECIMALS} decimals")
+    return amount
+
+
+Payable = Annotated[Amount, AfterValidator(_payable)]
+
+
 class MarketMakingRequest(RequestBody):
     """Open an order that makes a market in `pair`, with so much of its base and quote asset."""
 
     pair: Symbol
     exchange: Exchange = "binance"
-    base_quantity: Amount
-    quote_quantity: Amount
+    base_quantity: Payable
+    quote_quantity: Payable
     campaign_id: CampaignId | None = None
 
 

@@ -27,7 +27,7 @@ CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
-QUOTING_SECONDS = 30 * 24 * 3600  # so long one execution waits for its order's end; then the next one does
+QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person

@@ -541,9 +541,10 @@ def ledger(table: Table, order: Order) -> AtExchange | None:
     return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
 
 
-def store_token(order: Order, token: str, at: datetime) -> Write:
-    """The machine waits. Refused with MarketMakingOrderMoved."""
-    return _update(order, OrderItem.token.set(token), OrderItem.updated_at.set(at))
+def store_token(order: Order, token: str, at: datetime, due_at: datetime) -> Write:
+    """The machine waits, until `due_at` at most. Refused with MarketMakingOrderMoved."""
+    waiting = _waits(order, at, due_at, order.waits_for or "its owner")
+    return _update(order, OrderItem.token.set(token), OrderItem.updated_at.set(at), *waiting)
 
 
 def send_home() -> Action:

@@ -3,7 +3,7 @@
 `market-making` moves one order, and is named by it:
 
     WaitForTransfers ─▶ CheckPayment (again and again) ─▶ WithdrawToExchange ─▶ ConfirmDeposits (again and again)
-        ─▶ JoinCampaign ─▶ StartQuoting ─▶ Quoting (until the order is stopped, or 30 days)
+        ─▶ JoinCampaign ─▶ StartQuoting ─▶ Quoting (until the order is stopped; each day it looks)
 
     ReadOrder ─▶ NextStep ─┬─ FUND, WITHDRAW, CONFIRM, JOIN, START, QUOTE ─▶ there
                            ├─ REFUND ─▶ RefundTransfers (again and again) ─▶ Ended
@@ -58,8 +58,8 @@ from functions.market_making.model import (
 class Tasks:
     """The functions of `tasks.py`, by name."""
 
-    poll_snapshots: aws_lambda.IFunction
     read_order: aws_lambda.IFunction
+    poll_snapshots: aws_lambda.IFunction
     check_payment: aws_lambda.IFunction
     refund_transfers: aws_lambda.IFunction
     withdraw_to_exchange: aws_lambda.IFunction

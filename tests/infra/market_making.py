@@ -165,6 +165,7 @@ def refused(recorder: Recorder) -> None:
     leg = next(sent for sent in market.ids_of_due() if market.transfers.custody())
     recorder.as_("market_making.send_transfers", market.transfers.send)(leg)
     market.until(Status.FAILED, order_id(ORDER))
+    recorder.as_("market_making.compare_custody", market.comparing.compare)()
     market.sends = True
     market.until(Status.REFUNDED, order_id(ORDER))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 
 import boto3
@@ -116,7 +117,7 @@ def test_only_one_up_or_down_works_on_a_folder(elsewhere: Path) -> None:
 def test_for_whom_there_is_no_token_it_is_said_who_can_be_asked_for(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
     users = boto3.client("cognito-idp", region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
     monkeypatch.setattr(LocalEnvironment, "users", users)
-    deployment = Deployment("api", "pool", "client", "table", "key", "bank", "webhook", "read", "spend")
+    deployment = Deployment(*(field.name for field in fields(Deployment)))
     monkeypatch.setattr(command_line, "_running_desk", lambda: Desk(LocalEnvironment(), deployment))
     with Stubber(users) as answers:
         answers.add_client_error("initiate_auth", code)

@@ -22,6 +22,7 @@ from tests.market_making.audit import (
     go_on,
     has_all_back,
     in_custody,
+    items,
     live,
     live_until,
     meanwhile,
@@ -30,6 +31,7 @@ from tests.market_making.audit import (
 )
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, USDT, Market
 
+XRP = "23dfb5a5-5d7b-48b6-905f-3970e3176e27"
 OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
 FEE = {USDT: Decimal(5)}
 THERE = {"BTC": Decimal("0.1"), "USDT": Decimal(4995)}
@@ -82,6 +84,10 @@ def waits_for_person(market: Market, why: str, status: Status) -> None:
     live(market, 40, lambda: market.order().needs_person)
     assert market.order().status is status
     assert any(why in told for told in people_told(market)), people_told(market)
+    before = items(market)
+    market.moving.confirm(market.order().order_id)
+    market.moving.withdraw(market.order().order_id)
+    assert items(market) == before
     live(market, 10)
     assert market.order().status is status
 
@@ -153,6 +159,29 @@ def test_what_the_custody_never_got_is_sent_later(market: Market) -> None:
     market.custody.fail_before_next("send", 2)
     market.custody.fail_half_way_next(1)
     is_created(market)
+
+
+def test_a_refusal_that_is_ours_delays_a_leg_only(market: Market) -> None:
+    decided(market)
+    market.custody.refuse_next(3, ours=True)
+    is_created(market, minutes=20)
+    assert market.order().sent_at is not None
+
+
+def test_a_leg_to_an_address_with_a_tag_arrives() -> None:
+    """At the exchange the address is everybody's: what comes without the tag is lost."""
+    market = Market()
+    market.list_pair(symbol="XRP-USDT", base_asset_id=XRP, base_min=Decimal(10))
+    market.poll()
+    market.fund(ANN, XRP, "100.2")
+    market.fund(ANN, USDT, "5000")
+    market.fund(ANN, ETH, "0.001")
+    live_until(market, Status.CREATED)
+    assert at_exchange(market) == {"XRP": Decimal(100), "USDT": Decimal(4995)}
+    assert market.chain.lost == []
+    market.quoting.withdraw(market.order().order_id)
+    live_until(market, Status.RETURNED, minutes=10)
+    assert market.has(ANN) == {XRP: Decimal("99.8"), USDT: Decimal(4994)}
 
 
 def test_two_orders_spend_no_output_twice(market: Market) -> None:

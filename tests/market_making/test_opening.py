@@ -5,6 +5,7 @@ from decimal import Decimal
 from uuid import UUID
 
 import pytest
+from pydantic import ValidationError
 
 from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable
@@ -13,6 +14,7 @@ from common.gateways.exchange.funds import NoTradingKey
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
 from functions.market_making import store
+from functions.market_making.api import MarketMakingRequest
 from functions.market_making.model import (
     FundingTooSmall,
     MarketMakingOrderNotFound,
@@ -21,6 +23,7 @@ from functions.market_making.model import (
     PairNotFound,
     Status,
     Terms,
+    TradingAccount,
 )
 from functions.market_making.service.opening import PairUnreachable, to_pay
 from sandbox.mixin.assets import units_of
@@ -135,6 +138,16 @@ def test_the_last_place_is_given_once(market: Market) -> None:
     assert room_taken(market) == 1
 
 
+def test_who_loses_the_last_place_gets_one_elsewhere(market: Market) -> None:
+    market.list_pair(capacity=1)
+    second = TradingAccount("mm2", "binance", 1, 0, enabled=True)
+    market.table.write(store.save_account(second, market.clock()))
+    meanwhile(market, lambda: opened(market, "key-2", owner=BOB))
+    assert opened(market).account_id == "mm2"
+    with pytest.raises(NoCapacity):
+        opened(market, "key-3")
+
+
 def close(market: Market) -> None:
     market.exchange.wallet.networks.change("BTC", "BTC", deposits=False)
 
@@ -168,3 +181,12 @@ def test_what_it_costs_is_kept_for_fifteen_minutes(market: Market) -> None:
     market.safe.set_fees(BTC, {BTC: units_of(Decimal("0.5"))})
     market.safe.set_fees(USDT, {ETH: units_of(Decimal("0.5"))})
     assert store.existing(market.table, order.order_id).fees == order.fees
+
+
+@pytest.mark.parametrize("quantity", ["base_quantity", "quote_quantity"])
+def test_an_amount_that_no_transfer_can_have_is_refused(quantity: str) -> None:
+    """Nobody could pay it to the last digit, and what is missing brings the whole payment back."""
+    asked = {"pair": "BTC-USDT", "base_quantity": "0.12345678", "quote_quantity": "5000.00000001"}
+    MarketMakingRequest.model_validate(asked)
+    with pytest.raises(ValidationError, match="at most 8 decimals"):
+        MarketMakingRequest.model_validate({**asked, quantity: "0.123456789"})

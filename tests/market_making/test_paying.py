@@ -26,7 +26,7 @@ from tests.market_making.audit import (
     people_told,
     room_taken,
 )
-from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, PAIR, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, PAIR, US, USDT, Market
 
 OWNER = Owner("ann", "sub-ann")
 DOGE = "6770a1e5-6086-44d5-b60f-545f9d9e8ffd"
@@ -424,6 +424,33 @@ def test_a_chain_that_is_not_known_at_the_exchange_brings_all_back(market: Marke
     market.poll()
     market.exchange.wallet.networks.change("USDT", "ETH", deposits=False)
     ends_refunded(market)
+
+
+def test_our_own_transfer_pays_for_no_order(market: Market) -> None:
+    market.fund(US, BTC, "0.1")
+    market.poll()
+    market.run(2)
+    assert (store.find(market.table, model.order_id(ORDER)), market.due()) == (None, [])
+
+
+def test_what_a_chain_brings_pays_for_no_order(market: Market) -> None:
+    entry = market.safe.entry(US, BTC)
+    market.safe.deposit(BTC, entry.destination, entry.tag, units_of(Decimal("0.1")), "hash-1")
+    market.poll()
+    market.run(2)
+    assert (store.find(market.table, model.order_id(ORDER)), market.due()) == (None, [])
+
+
+def test_a_transfer_is_taken_when_the_key_of_the_account_is_there(market: Market) -> None:
+    """What opening it costs can not be told without one; others' transfers are taken meanwhile."""
+    market.fund_all()
+    market.pay(BOB, BTC, "1", b"hello")
+    market.keyless = True
+    live(market, 3, is_off=True)
+    assert (market.has(ANN), market.has(BOB)) == ({}, {BTC: Decimal(1)})
+    market.keyless = False
+    live_until(market, Status.CREATED)
+    assert market.order().transfers == 4
 
 
 # Room

@@ -145,6 +145,23 @@ def test_a_leg_that_was_never_sent_and_is_refused_comes_back_once(market: Market
     ends_refunded(market)
 
 
+def test_a_leg_that_is_stuck_is_a_persons_and_its_rest_waits(market: Market) -> None:
+    """The custody has it, its chain has not: what became of it is known when the chain has it. Until then the desk's
+    fee of it, which goes back, is booked as nobody's."""
+    market.safe.stick_next(1)
+    stuck = send(market, USDT)
+    market.custody.refuse_next()
+    send(market, BTC)
+    live(market, 35, is_off=True)
+    assert (market.order().status, market.order().needs_person) == (Status.FAILED, True)
+    assert market.has(ANN) == {BTC: Decimal("0.10002"), ETH: Decimal("0.00200001")}
+    market.safe.confirm(stuck.request_id)
+    live(market, 2, is_off=True)
+    go_on(market)
+    back = {BTC: Decimal("0.10002"), USDT: Decimal(5), ETH: Decimal("0.00200001")}
+    ends_in_two(market, back, {"USDT": Decimal(4995)})
+
+
 class Liar(FakeCustody):
     """Sends, and says that it has refused to, for a cause of ours."""
 
@@ -160,7 +177,7 @@ def test_a_leg_that_was_sent_and_denied_is_not_given_back(market: Market) -> Non
     market.sender = market.custody
     market.custody.refuse_next()
     send(market, BTC)
-    live(market, 40)
+    live(market, 40, is_off=True)
     assert market.order().status is Status.FAILED
     assert market.has(ANN) == {BTC: Decimal("0.10002"), ETH: Decimal("0.00200001")}
     assert at_exchange(market) == {"USDT": Decimal(4995)}

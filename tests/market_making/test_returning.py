@@ -1,6 +1,6 @@
 """The way home from the exchange: each asset is withdrawn once, claimed by its transaction, and goes to who paid."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
@@ -167,11 +167,18 @@ def test_what_comes_home_a_little_short_goes_on_as_it_came(market: Market) -> No
     assert market.has(ANN) == {BTC: Decimal("0.09918512"), USDT: Decimal("4954.048")}
 
 
+class Newest(WalletSide):
+    """What was asked for last leaves first."""
+
+    def outbox(self) -> Sequence[tuple[str, Transfer]]:
+        return list(reversed(super().outbox()))
+
+
 class OneTransaction(Chain):
     """The exchange sends all that waits of a coin with one transaction of its chain."""
 
     def __init__(self, market: Market) -> None:
-        super().__init__(market.safe, WalletSide(market.exchange.wallet))
+        super().__init__(market.safe, Newest(market.exchange.wallet))
         self._market, self._numbers = market, count()
 
     def _from_exchange(self, withdrawal_id: str, leaving: Transfer) -> None:

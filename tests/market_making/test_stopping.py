@@ -1,13 +1,18 @@
 """An owner stops his order, and takes it home: once, whatever he asks twice, too early or at once."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from common import keys
+from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
-from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.market_making.audit import go_on, in_custody, items, live, live_until, meanwhile, people_told, room_taken
+from tests.faulty import ENDPOINT, Faulty
+from tests.harness.faults import AnswerLost, Crash, CrashAfter, FailBefore, Fault, Faults, planned
+from tests.market_making.audit import in_custody, items, live, live_until, meanwhile, people_told, room_taken
 from tests.market_making.market import ANN, BTC, USDT, Market
 
 Act = Callable[[Market], None]
@@ -109,7 +114,7 @@ def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Mark
     execution = market.machine.executions[-1]
     token = market.order().token
     assert token is not None
-    market.table.write(store.store_token(market.order(), "of a machine that is over", market.clock()))
+    market.table.write(store.store_token(market.order(), "of a machine that is over", market.clock(), market.clock()))
     meanwhile(market, lambda: market.quoting.wait(order_id, token))
     stop(market)
     market.machine.run()
@@ -117,19 +122,22 @@ def test_a_machine_that_begins_to_wait_while_it_is_stopped_hears_it(market: Mark
     assert market.order().status is Status.STOPPED
 
 
-def test_a_machine_that_was_not_told_is_told_by_the_next_stop(market: Market) -> None:
-    """The process dies between the decision and the word to the machine, which would wait for thirty days."""
+@pytest.mark.parametrize(("first", "again"), [(stop, stop), (stop, withdraw), (withdraw, stop), (withdraw, withdraw)])
+def test_a_machine_that_was_not_told_is_told_by_the_next(market: Market, first: Act, again: Act) -> None:
+    """The process dies between the decision and the word to the machine, which would wait for a day."""
     execution = market.machine.executions[-1]
-    faults = Faults(planned({2: CrashAfter()}))
+    faults = Faults(planned({2 if first is stop else 3: CrashAfter()}))
     market.client = faults.client(market.dynamo)
     with pytest.raises(Crash):
-        stop(market)
+        first(market)
     market.client = None
     market.machine.run()
     assert (market.order().status, execution.waits_for_token) == (Status.STOPPING, True)
-    stop(market)
+    again(market)
     market.machine.run()
-    assert market.order().status is Status.STOPPED
+    assert not execution.waits_for_token
+    withdraw(market)
+    is_home(market)
 
 
 def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
@@ -151,11 +159,59 @@ def test_what_does_not_quote_yet_is_neither_stopped_nor_withdrawn() -> None:
         withdraw(market)
 
 
-def test_what_quotes_for_a_month_goes_on_waiting(market: Market) -> None:
-    live(market, 1)
-    market.pass_time(days=31)
-    live(market, 5)
-    assert market.order().status is Status.CREATED
+def test_what_quotes_for_days_goes_on_waiting(market: Market) -> None:
+    (execution,) = market.machine.executions
+    for _ in range(3):
+        before = execution.transitions
+        market.pass_time(days=1)
+        live(market, 1)
+        assert (market.order().status, execution.waits_for_token) == (Status.CREATED, True)
+        assert execution.transitions - before == 3
+        assert not list(work.due(market.table, keys.MARKET_MAKING_ORDER.backlog, market.clock() + timedelta(days=1)))
     withdraw(market)
-    go_on(market)
     is_home(market)
+
+
+def test_a_machine_that_dies_while_it_waits_is_missed_within_two_days(market: Market) -> None:
+    (execution,) = market.machine.executions
+    market.machine.kill(execution.arn)
+    for _ in range(2):
+        market.pass_time(days=1)
+        live(market, 2)
+    assert market.machine.executions[-1].waits_for_token
+    stop(market)
+    live(market, 1)
+    assert market.order().status is Status.STOPPED
+
+
+def test_a_machine_that_nobody_tells_is_followed_by_another(market: Market) -> None:
+    """What was to tell it dies. The sweeper starts the next execution; the one that waits looks once a day, and finds
+    nothing to do."""
+    faults = Faults(planned({2: CrashAfter()}))
+    market.client = faults.client(market.dynamo)
+    with pytest.raises(Crash):
+        stop(market)
+    market.client = None
+    live(market, 3)
+    assert market.order().status is Status.STOPPED
+    first, second = market.machine.executions
+    assert (first.running, second.status) == (True, "SUCCEEDED")
+    market.pass_time(hours=24)
+    live(market, 1)
+    assert (first.status, market.order().status) == ("SUCCEEDED", Status.STOPPED)
+
+
+@pytest.mark.parametrize("lost", [FailBefore(), AnswerLost()], ids=lambda fault: type(fault).__name__)
+def test_an_order_comes_home_though_its_machine_was_not_told(market: Market, lost: Fault) -> None:
+    faults = Faults(lambda call: lost if call.operation == "states.send_task_failure" else None)
+    silent = lambda: EndpointConnectionError(endpoint_url=ENDPOINT)  # noqa: E731
+    market.states = Faulty(faults, "states", market.machine, ("send_task_failure",), silent, silent)
+    withdraw(market)
+    market.states = None
+    is_home(market)
+
+
+def test_an_order_that_hears_of_its_stop_needs_no_other_machine(market: Market) -> None:
+    withdraw(market)
+    is_home(market)
+    assert len(market.machine.executions) == 1

@@ -25,6 +25,7 @@ from functions.market_making.model import (
     PairNotFound,
     Status,
     Terms,
+    TradingAccount,
     Transfer,
 )
 from functions.market_making.service.paying import WAYLESS, Paying
@@ -69,9 +70,14 @@ class Opening:
                 base_min=plain(pair.base_min),
                 quote_min=plain(pair.quote_min),
             )
-        account = self.paying.room(pair)
-        if account is None:
-            raise NoCapacity("every trading account of the exchange is full; ask again later")
+        for account in self.paying.rooms(pair):
+            try:
+                return self._open(owner, uuid, pair, account, asked)
+            except NoCapacity:
+                continue  # its last place has just been taken
+        raise NoCapacity("every trading account of the exchange is full; ask again later", retry_after_seconds=600)
+
+    def _open(self, owner: Owner, uuid: UUID, pair: Pair, account: TradingAccount, asked: Terms) -> Replayable[Order]:
         at = self.now()
         try:
             draft = self.paying.draft(pair, account, uuid, at)

@@ -93,7 +93,7 @@ class Paying:
 
     def _opened(self, paid: Incoming, pair: Pair, uuid: UUID) -> list[Write]:
         """Somebody pays for an order that nobody has opened: the seed's way, with the pair's own parameters."""
-        account = self.room(pair)
+        account = next(iter(self.rooms(pair)), None)
         if account is None:
             raise NotTaken("every trading account is full")
         at = self.now()
@@ -114,10 +114,10 @@ class Paying:
             store.event(order, Status.PAYMENT_PENDING, why, CUSTODY, at, first=True),
         ]
 
-    def room(self, pair: Pair) -> TradingAccount | None:
-        """The account that carries the fewest orders, of those that can take one more."""
+    def rooms(self, pair: Pair) -> list[TradingAccount]:
+        """The accounts that can take one more order; what carries the fewest comes first."""
         free = [a for a in store.accounts(self.table) if a.exchange == pair.exchange and a.has_room]
-        return min(free, key=lambda account: (account.orders, account.account_id), default=None)
+        return sorted(free, key=lambda account: (account.orders, account.account_id))
 
     def draft(self, pair: Pair, account: TradingAccount, uuid: UUID, at: datetime) -> Order:
         """An order as it is opened, with what its withdrawals cost now. Raises what `Routes.route` raises."""

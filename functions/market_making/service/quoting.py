@@ -19,6 +19,7 @@ from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import model, store
 from functions.market_making.model import (
+    QUOTING_SECONDS,
     AtExchange,
     MarketMakingOrderMoved,
     NothingToWithdraw,
@@ -31,6 +32,8 @@ from functions.market_making.service.paying import standing
 
 OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
 STOPPABLE = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
+
+STILL_THERE = timedelta(seconds=QUOTING_SECONDS, hours=1)  # by then a machine that lives has begun to wait anew
 
 
 @dataclass(frozen=True)
@@ -58,16 +61,17 @@ class Quoting:
         if order.status is Status.CAMPAIGN_JOINED:
             at = self.now()
             opened = store.open_ledger(order, credited(self.table, order), at)
-            order = self._moved(order, Status.CREATED, "its ledger is open", opened, due=timedelta(days=31))
+            order = self._moved(order, Status.CREATED, "its ledger is open", opened)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
         """Keep the machine's token until the order is stopped; where it is, or there is no such order, send it back at
-        once. Raises MachinesUnavailable."""
+        once. The machine is due again after QUOTING_SECONDS. Raises MachinesUnavailable."""
         order = store.find(self.table, order_id)
         if order is not None and order.status in STOPPABLE:
             try:
-                self.table.write(store.store_token(order, token, self.now()))
+                at = self.now()
+                self.table.write(store.store_token(order, token, at, at + STILL_THERE))
                 return
             except MarketMakingOrderMoved:
                 order = store.existing(self.table, order_id)
@@ -88,12 +92,11 @@ class Quoting:
         why: str,
         *also: Write,
         waits: bool = True,
-        due: timedelta = timedelta(minutes=1),
     ) -> Order:
         at = self.now()
         try:
             self.table.write(
-                store.move(order, after, at, waits_for=_WAITS[after] if waits else None, due_at=at + due),
+                store.move(order, after, at, waits_for=_WAITS[after] if waits else None),
                 store.event(order, after, why, MACHINE, at),
                 *also,
             )
@@ -114,8 +117,10 @@ class Quoting:
         if order.status not in STOPPABLE:
             raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
         at = self.now()
+        # The token may be lost on its way: then its execution waits on, and the sweeper starts the next one.
+        further = [*work.supersede(), *([store.send_home()] if home else [])]
         self.table.write(
-            store.move(order, Status.STOPPING, at, *([store.send_home()] if home else []), waits_for="its quotes' end"),
+            store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
             *also,
         )
@@ -146,7 +151,7 @@ class Quoting:
             raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
         self.table.write(store.want_home(order, self.now()), *also)
         work.drive_now(self.table, self.machines, keys.MARKET_MAKING_ORDER(order_id=order_id), self.now())
-        return store.existing(self.table, order_id)
+        return self._told(order_id)
 
 
 def credited(table: Table, order: Order) -> AtExchange:

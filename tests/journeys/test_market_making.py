@@ -1,0 +1,104 @@
+"""Market making on the real local stack: Mixin's wire with its signatures, ccxt, real state machines, the poller's own
+clock."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from uuid import uuid4
+
+import httpx
+
+from local.demo_cash_out import hurried
+from local.demo_market_making import BASE, ORDERS, SEND_TRANSFERS, STRAY, MarketMaking
+from local.seed_market_making import ACCOUNT, PAIR
+from tests.journeys.conftest import Stack
+
+SWEEP = "cryptodesk-operations-sweep"
+SENT_ON = (BASE, "4995")  # all but the desk's fee
+PATIENCE_SECONDS = 150.0
+
+
+def owner(stack: Stack, name: str) -> httpx.Client:
+    stack.desk.sign_up(name)
+    return stack.desk.http(name)
+
+
+def at_the_exchange(stack: Stack) -> Counter[str]:
+    """How often the account was credited with what."""
+    with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
+        told = http.get("/sandbox/wallet").json()["deposits"]
+    return Counter(deposit["amount"] for deposit in told if deposit["account"] == ACCOUNT.account_id)
+
+
+def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
+    stranger, before = str(uuid4()), at_the_exchange(stack)
+    with owner(stack, "maker") as http, hurried(stack.desk.environment):
+        made = MarketMaking(stack.desk, http, lambda _: None)
+        made.open("thin")
+        made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
+        made.pay()
+        made.until("created")
+        made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+    assert made.statuses[:2] == ["payment_pending", "payment_complete"]
+    assert made.statuses[2:] == [
+        *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
+        *("joining_campaign", "campaign_joined", "created"),
+    ]
+    assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
+    assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
+
+
+def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
+    """Some have begun to be paid, some are paid, some are on their way, some are there, some are on their way home."""
+    before = at_the_exchange(stack)
+    orders = [f"many-{number}" for number in range(20)]
+    with owner(stack, "many") as http, hurried(stack.desk.environment):
+        made = [opened(stack, http, key) for key in orders]
+        begun, paid, moving, there, home = (made[first : first + 4] for first in range(0, 20, 4))
+        for one in (*moving, *there, *home):
+            one.pay()
+        eventually(stack, lambda: are(http, (*there, *home), "created"))
+        for one in home:
+            one.withdraw()
+        for one in paid:
+            one.pay()
+        for one in begun:
+            one.pay(1)
+    stack.restart()
+    with owner(stack, "many") as http, hurried(stack.desk.environment):
+        for one in made:
+            one.desk, one.http = stack.desk, http
+        for one in begun:
+            one.pay()
+        eventually(
+            stack, lambda: are(http, (*begun, *paid, *moving, *there), "created") and are(http, home, "returned")
+        )
+        for one in home:
+            one.is_back(one.payer, one.came_home())
+    assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 20)
+
+
+def opened(stack: Stack, http: httpx.Client, key: str) -> MarketMaking:
+    made = MarketMaking(stack.desk, http, lambda _: None)
+    made.open(key)
+    return made
+
+
+def are(http: httpx.Client, orders: Sequence[MarketMaking], status: str) -> bool:
+    listed = http.get(ORDERS, params={"limit": 100}).raise_for_status().json()["items"]
+    found = {order["order_id"]: order for order in listed}
+    for one in orders:
+        one.order = found[one.order_id]
+    return all(one.order["status"] == status for one in orders)
+
+
+def eventually(stack: Stack, holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
+        for function in (SEND_TRANSFERS, SWEEP):  # as the clock does every minute
+            stack.desk.invoke(function)
+        time.sleep(2)
