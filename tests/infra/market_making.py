@@ -137,7 +137,18 @@ def stopped_first(recorder: Recorder) -> None:
     with patch.object(tasks, "quoting", lambda: market.quoting):
         tasks.await_end({"id": order, "token": "late"}, SimpleNamespace())  # type: ignore[arg-type]
     market.until(Status.STOPPED, order)
-    market.run(1)  # its execution ends
+    market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
+    market.until(Status.RETURNED, order)
+
+
+def stopped_while_dead(recorder: Recorder) -> None:
+    """Its machine dies while it stops: who withdraws it starts the next execution."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.until(Status.CREATED, order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
+    market.go_on(order)
+    market.machine.restart()
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
     market.until(Status.RETURNED, order)
 
@@ -203,4 +214,4 @@ def dead(recorder: Recorder) -> None:
             assert answer.status == 200, answer.text
 
 
-LIVES = (home, stopped_first, unpaid, refused, doubted, dead)
+LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead)
