@@ -40,7 +40,8 @@ class Books:
             self.legs[leg["PK"], way].append(leg)
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         for line in self.by_kind["desk_transaction"]:
-            self.lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+            if ":" not in line["PK"]:  # what was left at the exchange is not at the custody
+                self.lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
         self._found += [*self._waiting(), *self._counted()]
@@ -59,7 +60,7 @@ class Books:
 
     @property
     def desk(self) -> dict[str, Decimal]:
-        sums = self.sum_of("DESK")
+        sums: dict[str, Decimal] = defaultdict(Decimal)
         for (_, asset_id), amount in self.lines.items():
             sums[asset_id] += amount
         return sums
@@ -84,7 +85,8 @@ class Books:
                     continue
                 if any(transfer[name] != incoming[name] for name in ("asset_id", "amount")):
                     yield f"{transfer} of {order['PK']} is not {incoming}"
-                if incoming["opponent_id"] != order["opponent_id"]:
+                # One of nobody's was assigned to the order by two operators.
+                if incoming.get("opponent_id", order["opponent_id"]) != order["opponent_id"]:
                     yield f"{incoming['opponent_id']} pays for {order['PK']}, which is {order['opponent_id']}'s"
                 if incoming["status"] == "WITHDRAWN":
                     left[transfer["asset_id"]] += transfer["amount"]
