@@ -94,7 +94,7 @@ GRANTS: dict[str, Grant] = {
         indexes=(OPEN_WORK,),
     ),
     "operations.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},

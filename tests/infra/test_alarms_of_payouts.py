@@ -45,6 +45,7 @@ class Rule:
     runbook: str
     statistic: str = "Sum"
     minutes: int = 1
+    of_them: int | None = None
     silence_rings: bool = False
 
 
@@ -58,6 +59,15 @@ RULES = (
     Rule("BooksUnreadable", "BooksUnreadable", "books-unreadable", statistic="Maximum"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
+    Rule("CustodyOff", "CustodyOff", "custody-off"),
+    Rule("CustodyNotBelieved", "CustodyNotBelieved", "custody-not-believed"),
+    Rule("CustodyShort", "CustodyShort", "custody-short"),
+    Rule("CustodySilent", "CustodySilent", "custody-silent", minutes=10),
+    Rule("SnapshotTies", "SnapshotTies", "snapshot-ties"),
+    Rule("SnapshotsFailed", "SnapshotsFailed", "snapshots-failed", minutes=15, of_them=3),
+    Rule("SnapshotsParked", "SnapshotsParked", "snapshots-parked"),
+    Rule("TransfersFailed", "TransfersFailed", "transfers-failed", minutes=15, of_them=3),
+    Rule("MarketMakingStopped", "MarketMakingStopped", "market-making-stopped"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
     Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
@@ -70,6 +80,7 @@ def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised
     assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, rule.metric)
     assert alarm["Dimensions"] == [{"Name": "service", "Value": metrics.service}]
     assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == (rule.statistic, 60, rule.minutes)
+    assert alarm.get("DatapointsToAlarm") == rule.of_them
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
     assert alarm["TreatMissingData"] == ("breaching" if rule.silence_rings else "notBreaching")
     assert alarm["AlarmDescription"].endswith(f"Runbook: {RUNBOOKS}/{rule.runbook}.md")
@@ -237,6 +248,11 @@ def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
         _understood(wrong)
 
 
+def _names(option: Any) -> list[str]:
+    """Of what may be switched on or off, both."""
+    return [*option.opts, *option.secondary_opts]
+
+
 def _understood(told: str) -> None:
     """A command is one of `desk`, and has its arguments and options unless it is only named."""
     _, *words = shlex.split(told.partition("#")[0])
@@ -247,7 +263,7 @@ def _understood(told: str) -> None:
         command = command.commands[words.pop(0)]
     if words in ([], ["…"]):
         return
-    options = {name: option for option in command.params for name in option.opts if name.startswith("--")}
+    options = {name: option for option in command.params for name in _names(option) if name.startswith("--")}
     given = [word for word in words if word.startswith("--")]
     assert set(given) <= options.keys(), told
     assert {name for name, option in options.items() if option.required} <= set(given), told

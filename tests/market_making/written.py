@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from common.custody import Snapshot, User
+from common.custody import Output, Snapshot, User
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
@@ -145,7 +145,8 @@ class Written:
             table.write(*custody.refuse(sent, "the custody refuses it", at))
         else:
             long_ago = at - timedelta(seconds=custody_model.SENDING_SECONDS)
-            table.write(*custody.send(sent, (), (), long_ago))
-            there = replace(sent, status=Sent.SENT, sent_at=long_ago)
+            spent = Output(str(self._uuid()), sent.quantity, "d" * 64, 0, 1)
+            table.write(*custody.send(sent, (), (spent,), long_ago))
+            there = replace(sent, status=Sent.SENT, inputs=(spent.output_id,), sent_at=long_ago)
             table.write(custody.stop(there, "what the custody tells can not be", at))
         return sent.outgoing_id

@@ -132,7 +132,7 @@ class Returning:
             ),
             store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
-            *(_kept(order, part.quantity, kept, at) for part in left if kept is not None),
+            *(_kept(order, part.quantity, part.symbol, kept, at) for part in left if kept is not None),
         )
         return store.existing(self.table, order.order_id)
 
@@ -306,7 +306,7 @@ class Returning:
         if kept is None or kept.at <= leg.updated_at:
             return False
         at = self.now()
-        self.table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept(order, leg.quantity, kept, at))
+        self.table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept(order, leg.quantity, leg.symbol, kept, at))
         return True
 
     def _again(self, leg: Leg) -> None:
@@ -400,7 +400,9 @@ def _why_not(wayless: Sequence[Left], left: Sequence[Left]) -> str:
     return f"{', '.join(map(str, left))} are below the exchange's smallest withdrawals: return them otherwise"
 
 
-def _kept(order: Order, left: Quantity, kept: Ruling, at: datetime) -> Write:
-    """What is left at the exchange is the desk's, whether it has paid the payer otherwise or not."""
+def _kept(order: Order, left: Quantity, symbol: str, kept: Ruling, at: datetime) -> Write:
+    """What is left at the exchange is the desk's, whether it has paid the payer otherwise or not. It is not at the
+    custody: such lines have an asset of their own, of the trading account."""
     said = f"{KEPT} {order.order_id}, the payer {kept.terms['payer']}, reference {kept.reference}"
-    return ledger.desk_line(left, said, order.order_id, at)
+    there = Quantity(left.amount, f"{order.account_id}:{symbol}")
+    return ledger.desk_line(there, said, order.order_id, at)
