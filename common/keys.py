@@ -35,6 +35,7 @@ table of this page, and the table that is deployed.
 | book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |               |                    |                                    |
 | audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                |                    |               |                    |                                    |
 | proposal               | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals     |                    | OpenWork                           |
+| ruling                 | {order_id}                                      | RULING#{matter}#{about}        |                    |               |                    |                                    |
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots     |                    | OpenWork                           |
 | outgoing               | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing      |                    | OpenWork                           |
 | output                 | OUTPUT#{output_id}                              | RESERVED                       |                    |               |                    |                                    |
@@ -238,6 +239,8 @@ PRICE = Key("price", pk="PRICE", sk="{asset_id}")
 BOOK_ENTRY = Key("book_entry", pk="BOOK#{asset_id}#{half}", sk="{rank}#{created_at}#{order_id}")
 AUDIT_ENTRY = Key("audit_entry", pk="AUDIT#{date}", sk="{at}#{audit_id}")
 PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK,), id_prefix="E", backlog="proposals")
+# What two operators have decided of something that its own context carries out.
+RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
 SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK,), id_prefix="N", backlog="snapshots")
 OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
 # An output of the custody is spent by one of our outgoing transfers.
@@ -294,6 +297,7 @@ SCHEMA = [
     BOOK_ENTRY,
     AUDIT_ENTRY,
     PROPOSAL,
+    RULING,
     SNAPSHOT,
     OUTGOING,
     OUTPUT,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -20,3 +21,11 @@ class OperatorOutcome:
     def repeat(cls, thing_id: str, status: str | None, says: str) -> OperatorOutcome:
         """It is so already: nothing was done."""
         return cls(thing_id, status, status, done=False, says=says)
+
+
+def changes(before: Mapping[str, object] | None, after: Mapping[str, object]) -> str:
+    """Which fields change, from what to what. Of what is new all fields are told; it is empty where nothing changes."""
+    if before is None:
+        return "new: " + ", ".join(f"{name} {value}" for name, value in after.items())
+    changed = [name for name in after if before[name] != after[name]]
+    return ", ".join(f"{name} from {before[name]} to {after[name]}" for name in changed)

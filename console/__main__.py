@@ -43,6 +43,9 @@ proposals = _verbs("What another operator has proposed. A dry run unless --yes."
 parked = _verbs("Events of the bank that could not be placed.")
 prices = _verbs("Prices that have jumped: while they are not confirmed their assets are not traded.")
 users = _verbs("Whose account it is.")
+mm = _verbs("Market making: its orders, trading accounts and pairs. A dry run unless --yes.")
+snapshots = _verbs("Money at the custody that is nobody's yet. A dry run unless --yes.")
+outgoing = _verbs("Money that is to leave the custody, and can not. A dry run unless --yes.")
 clients = _verbs("Who may sell coins, and who is paid, and where.")
 for name, verbs in (
     ("work", work),
@@ -55,6 +58,9 @@ for name, verbs in (
     ("parked", parked),
     ("prices", prices),
     ("users", users),
+    ("mm", mm),
+    ("snapshots", snapshots),
+    ("outgoing", outgoing),
     ("clients", clients),
 ):
     app.add_typer(verbs, name=name)
@@ -82,6 +88,16 @@ Reference = Annotated[
     ),
 ]
 ClientId = Annotated[str, typer.Argument(metavar="ID", help="Such as ann-bank.")]
+Symbol = Annotated[
+    str, typer.Option("--asset", metavar="SYMBOL", help="As the exchange calls it, such as USDT.", show_default=False)
+]
+Receiver = Annotated[
+    str, typer.Option("--to", metavar="UUID", help="A user of Mixin, who gets it.", show_default=False)
+]
+Enabled = Annotated[
+    bool | None,
+    typer.Option("--enabled/--disabled", help="Disabled, it begins nothing new.", show_default=False),
+]
 Limit = Annotated[int, typer.Option(min=1, max=PAGE, help="How many at most.")]
 
 
@@ -179,6 +195,9 @@ _act(batches, "batches", "void", "Refund a batch that can not be bought; or be d
 _act(strays, "strays", "close", "What it has executed is seen to at the exchange: it is not shown any more.")
 _act(proposals, "proposals", "confirm", "Do what another operator has proposed.")
 _act(proposals, "proposals", "dismiss", "Nothing is to be done about what was proposed, also by yourself.")
+_act(mm, "market-making", "stop", "End an order's quotes; its money stays at the exchange.")
+_act(mm, "market-making", "withdraw", "End an order's quotes, and bring its money home to who paid.")
+_act(mm, "market-making", "home", "Propose that a failed order's part at the exchange comes home.")
 _act(parked, "parked", "replay", "Try to place an event again.")
 _act(parked, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
 
@@ -307,6 +326,287 @@ def price_confirm(
     body = {"price": price, "reason": reason, "dry_run": not yes}
     with _desk(context, json_) as desk:
         _do(desk, json_, Request("POST", ("operations", "prices", asset_id, "confirm"), body, changes=yes))
+
+
+# Market making
+
+
+@mm.command("list")
+def mm_list(
+    context: typer.Context,
+    status: Annotated[str | None, typer.Option(help="Only these, such as running; a wrong one names all.")] = None,
+    limit: Limit = 20,
+    json_: Json = False,
+) -> None:
+    """Market-making orders of everybody, in no order."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    with _desk(context, json_) as desk:
+        while True:
+            page = desk.get("operations", "market-making", status=status, limit=PAGE, cursor=cursor)
+            items += page["items"]
+            cursor = page["cursor"]
+            if cursor is None or len(items) >= limit:
+                break
+    more = cursor is not None or len(items) > limit
+    told: list[RenderableType] = [output.market_making(items[:limit])] if items else ["There are none."]
+    _show(json_, {"items": items[:limit], "cursor": cursor}, *told, *(["", "There are more: --limit."] if more else []))
+
+
+@mm.command("show")
+def mm_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None:
+    """An order: what came in for it, where that is, what leaves the custody for it, and what happened."""
+    with _desk(context, json_) as desk:
+        told = desk.get("operations", "market-making", thing_id)
+    hint = f"`desk work show {thing_id}` tells what may be done."
+    _show(json_, told, *output.market_making_order(told), "", hint)
+
+
+@mm.command("decide-deposit")
+def decide_deposit(
+    context: typer.Context,
+    thing_id: Id,
+    asset: Symbol,
+    credited: Annotated[
+        str,
+        typer.Option("--credited", metavar="Q", help="By the exchange; 0: nothing, ever.", show_default=False),
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what the exchange has credited of an asset; another operator confirms it."""
+    told = {"asset": asset, "credited": credited, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-deposit", told, yes, things="market-making")
+
+
+@mm.command("decide-return")
+def decide_return(
+    context: typer.Context,
+    thing_id: Id,
+    asset: Symbol,
+    snapshot: Annotated[
+        str, typer.Option("--snapshot", metavar="ID", help="As `desk snapshots list` shows it.", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose as which snapshot an asset has come home; another operator confirms it."""
+    told = {"asset": asset, "snapshot": snapshot, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-return", told, yes, things="market-making")
+
+
+@mm.command("withdraw-again")
+def withdraw_again(
+    context: typer.Context,
+    thing_id: Id,
+    asset: Symbol,
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose to ask the exchange again for what it has refused to withdraw; another operator confirms it."""
+    told = {"asset": asset, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "withdraw-again", told, yes, things="market-making")
+
+
+@mm.command("keep-rest")
+def keep_rest(
+    context: typer.Context,
+    thing_id: Id,
+    payer: Annotated[
+        str, typer.Option("--payer", metavar="paid|unpaid", help="Has he got it otherwise?", show_default=False)
+    ],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that what can not be withdrawn from the exchange is the desk's; another operator confirms it."""
+    told = {"payer": payer, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "keep-rest", told, yes, things="market-making")
+
+
+@mm.command("accounts")
+def accounts_list(context: typer.Context, json_: Json = False) -> None:
+    """The trading accounts, and how many orders each carries."""
+    with _desk(context, json_) as desk:
+        found = desk.get("operations", "trading-accounts")
+    _show(json_, found, output.trading_accounts(found["items"]) if found["items"] else "There are none.")
+
+
+@mm.command("save-account")
+def account_save(
+    context: typer.Context,
+    account_id: Annotated[str, typer.Argument(metavar="ACCOUNT", help="Such as mm1: its keys are named so.")],
+    reason: Reason,
+    exchange: Annotated[str | None, typer.Option(help="Of a new one; it never changes.")] = None,
+    capacity: Annotated[int | None, typer.Option(help="So many orders at once.")] = None,
+    enabled: Enabled = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Write a trading account, new or changed. What is not given stays as it is."""
+    given = {"exchange": exchange, "capacity": capacity, "enabled": enabled}
+    with _desk(context, json_) as desk:
+        path = ("operations", "trading-accounts", account_id)
+        body = _kept(desk, "trading-accounts", "account_id", account_id, ("exchange", "capacity")) | _said(given)
+        _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
+
+
+@mm.command("pairs")
+def pairs_list(context: typer.Context, json_: Json = False) -> None:
+    """What may be quoted, also what is disabled."""
+    with _desk(context, json_) as desk:
+        found = desk.get("operations", "pairs")
+    _show(json_, found, output.pairs(found["items"]) if found["items"] else "There are none.")
+
+
+@mm.command("save-pair")
+def pair_save(
+    context: typer.Context,
+    pair_id: Annotated[str, typer.Argument(metavar="PAIR", help="Its uuid, which memos carry.")],
+    reason: Reason,
+    pair: Annotated[str | None, typer.Option(help="Such as BTC-USDT; it never changes, nor do the next three.")] = None,
+    exchange: Annotated[str | None, typer.Option()] = None,
+    base_asset_id: Annotated[str | None, typer.Option(help="At Mixin.")] = None,
+    quote_asset_id: Annotated[str | None, typer.Option(help="At Mixin.")] = None,
+    base_min: Annotated[str | None, typer.Option(help="An order needs so much at least.")] = None,
+    quote_min: Annotated[str | None, typer.Option()] = None,
+    fee_bps: Annotated[int | None, typer.Option(help="Of the quote asset, in basis points.")] = None,
+    enabled: Enabled = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Write a pair, new or changed. What is not given stays as it is."""
+    given = {
+        "pair": pair,
+        "exchange": exchange,
+        "base_asset_id": base_asset_id,
+        "quote_asset_id": quote_asset_id,
+        "base_min": base_min,
+        "quote_min": quote_min,
+        "fee_bps": fee_bps,
+        "enabled": enabled,
+    }
+    with _desk(context, json_) as desk:
+        body = _kept(desk, "pairs", "pair_id", pair_id, tuple(name for name in given if name != "enabled"))
+        if "fee_bps" in body:
+            body["fee_bps"] = int(body["fee_bps"])  # told as an amount, asked for as a number
+        path, body = ("operations", "pairs", pair_id), body | _said(given)
+        _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
+
+
+def _kept(desk: Api, things: str, name: str, thing_id: str, names: tuple[str, ...]) -> dict[str, Any]:
+    """What stays as it is of one of a list; nothing of a new one."""
+    for there in desk.get("operations", things)["items"]:
+        if there[name] == thing_id:
+            return {each: there[each] for each in names}
+    return {}
+
+
+def _said(given: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+# Money at the custody
+
+
+@snapshots.command("list")
+def snapshots_list(context: typer.Context, limit: Limit = 20, json_: Json = False) -> None:
+    """Snapshots that wait: parked ones, and what is expected to be claimed by an order, longest ago first."""
+    with _desk(context, json_) as desk:
+        found = desk.get("operations", "snapshots", limit=limit)
+    items = found["items"]
+    if not items:
+        _show(json_, found, "Nothing waits.")
+        return
+    _show(json_, found, output.snapshots(items), "", "`desk snapshots show ID` tells what may be done.")
+
+
+@snapshots.command("show")
+def snapshot_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None:
+    """Money that came in: who sent it, with which memo, and what may be done."""
+    with _desk(context, json_) as desk:
+        told = desk.get("operations", "snapshots", thing_id)
+    _show(json_, told, output.snapshot(told), *output.acts(told["acts"], told["id"]))
+
+
+@snapshots.command("assign")
+def snapshot_assign(
+    context: typer.Context,
+    thing_id: Id,
+    order: Annotated[str, typer.Option("--order", metavar="ID", help="That may still be paid.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose which market-making order it pays for; another operator confirms it."""
+    told = {"order": order, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "assign", told, yes, things="snapshots")
+
+
+@snapshots.command("refund")
+def snapshot_refund(
+    context: typer.Context,
+    thing_id: Id,
+    to: Receiver,
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose which user of Mixin gets it; another operator confirms it."""
+    told = {"to": to, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "refund", told, yes, things="snapshots")
+
+
+@snapshots.command("take")
+def snapshot_take(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that it is the desk's; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "take", told, yes, things="snapshots")
+
+
+@outgoing.command("resend")
+def outgoing_resend(
+    context: typer.Context,
+    thing_id: Id,
+    to: Receiver,
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose that what was refused goes to another user of Mixin; another operator confirms it."""
+    told = {"to": to, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "resend", told, yes, things="outgoing")
+
+
+@outgoing.command("decide")
+def outgoing_decide(
+    context: typer.Context,
+    thing_id: Id,
+    sent: Annotated[str, typer.Option("--sent", metavar="yes|no", help="Was it ever sent?", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    hash_: Annotated[
+        str | None,
+        typer.Option("--hash", metavar="HASH", help="Of its chain, if it went to an address.", show_default=False),
+    ] = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose whether it was sent, where the custody tells what can not be; another operator confirms it."""
+    told = {"sent": sent, "reference": reference, "reason": reason} | _said({"hash": hash_})
+    _propose(context, json_, thing_id, "decide", told, yes, things="outgoing")
 
 
 # Who may sell and be paid

@@ -243,6 +243,111 @@ def stopped_prices(items: Sequence[View], now: datetime) -> RenderableType:
     return table
 
 
+def market_making(items: Sequence[View]) -> RenderableType:
+    table = rows("order", "status", "pair", "at", "of", "opened (UTC)", "waits for")
+    for item in items:
+        whose = item["username"] or item["opponent_id"] or "nobody yet"
+        late = "red" if item["needs_person"] else ""
+        table.add_row(
+            text(item["order_id"]),
+            text(item["status"], late),
+            text(item["pair"]),
+            text(f"{item['exchange']}, {item['account_id']}"),
+            text(whose),
+            clock(instant(item["created_at"])),
+            text(item["waits_for"] or "nothing"),
+        )
+    return table
+
+
+def market_making_order(told: View) -> Iterator[RenderableType]:
+    """Where an order's money is, and what happened."""
+    order = told["order"]
+    title = (order["order_id"], "bold"), f", {order['pair']} at {order['exchange']}; times are UTC"
+    yield Text.assemble(*title)
+    shown: dict[str, RenderableType] = {"status": text(order["status"], "bold")}
+    for name, value in (("of", order["username"]), ("paid by", order["opponent_id"]), ("reason", order["reason"])):
+        if value is not None:
+            shown[name] = text(value)
+    shown["waits for"] = text(order["waits_for"] or "nothing", "red" if order["needs_person"] else "")
+    yield facts(shown)
+    if told["snapshots"]:
+        yield ""
+        table = rows("came in", "is", "quantity", "asset")
+        for item in told["snapshots"]:
+            table.add_row(*(text(item[name]) for name in ("id", "disposition", "quantity", "asset_id")))
+        yield table
+    if told["legs"]:
+        yield ""
+        table = rows("leg", "asset", "quantity", "is", "arrived", "sent by")
+        for leg in told["legs"]:
+            words = (leg["way"], leg["asset"], leg["quantity"], leg["status"], leg["arrived"] or "", leg["sent_by"])
+            table.add_row(*map(text, words))
+        yield table
+    if told["outgoing"]:
+        yield ""
+        table = rows("outgoing", "for", "quantity", "is", "to", "says")
+        for sent in told["outgoing"]:
+            style = "red" if sent["needs_person"] else ""
+            table.add_row(
+                *(text(sent[name]) for name in ("id", "kind", "quantity")),
+                text(sent["status"], style),
+                text(sent["to"]),
+                text(sent["reason"] or ""),
+            )
+        yield table
+    yield ""
+    table = rows("at (UTC)", "by", "what")
+    for event in told["events"]:
+        before = "" if event["before"] is None else f"{event['before']} → "
+        table.add_row(
+            clock(instant(event["at"]), exact=True),
+            text(event["actor"]),
+            text(f"{before}{event['after']}: {event['reason']}"),
+        )
+    yield table
+
+
+def trading_accounts(items: Sequence[View]) -> RenderableType:
+    table = rows("account", "at", "orders", "")
+    for item in items:
+        state = "enabled" if item["enabled"] else "disabled"
+        carries = f"{item['orders']} of {item['capacity']}"
+        table.add_row(text(item["account_id"]), text(item["exchange"]), text(carries), text(state))
+    return table
+
+
+def pairs(items: Sequence[View]) -> RenderableType:
+    table = rows("pair", "id", "at", "at least", "fee", "")
+    for item in items:
+        least = f"{item['base_min']} and {item['quote_min']}"
+        state = "enabled" if item["enabled"] else "disabled"
+        words = (item["pair"], item["pair_id"], item["exchange"], least, f"{item['fee_bps']} bps", state)
+        table.add_row(*map(text, words))
+    return table
+
+
+def snapshots(items: Sequence[View]) -> RenderableType:
+    table = rows("snapshot", "is", "quantity", "asset", "sent by", "taken (UTC)", "why")
+    for item in items:
+        words = (
+            text(item[name] or "nobody named") for name in ("id", "disposition", "quantity", "asset_id", "opponent_id")
+        )
+        table.add_row(*words, clock(instant(item["taken_at"])), text(item["reason"]))
+    return table
+
+
+def snapshot(told: View) -> RenderableType:
+    names = ("disposition", "reason", "quantity", "asset_id", "opponent_id", "memo", "deposit_hash", "snapshot_id")
+    shown: dict[str, RenderableType] = {"id": text(told["id"], "bold")}
+    shown |= {name.replace("_", " "): text(told[name]) for name in names if told[name] is not None}
+    for name in ("order_id", "outgoing_id"):
+        if told[name] is not None:
+            shown[name.removesuffix("_id")] = text(told[name])
+    shown["taken"] = f"{clock(instant(told['taken_at']))} UTC"
+    return facts(shown)
+
+
 def audit(items: Sequence[View]) -> RenderableType:
     table = rows("at (UTC)", "operator", "did", "to", "because")
     for item in items:

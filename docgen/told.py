@@ -22,6 +22,7 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
 )
 from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
     AccountExists,
@@ -49,7 +50,12 @@ from functions.market_making.model import (
     NoCapacity,
     NothingToWithdraw,
     NotStoppable,
+    PairFixed,
+    PairMoved,
     PairNotFound,
+    PairTaken,
+    TradingAccountFixed,
+    TradingAccountMoved,
 )
 from functions.market_making.service.opening import PairUnreachable
 from functions.offramp.model import (
@@ -103,6 +109,12 @@ _BY_HAND = {"reason": "wire 4711 received"}
 _UNPAID = (PayoutNotFound, PayoutUnsettled)
 _NEVER_CAME = {"lost": {"reason": "the bank says that it never came, ticket 4714"}}
 _BANK_IS_BACK = {"the bank is back": {"reason": "the bank says the account is open again"}}
+
+_HE_ASKS = {"his wish": {"reason": "the owner asks for it, ticket 4713"}}
+_PROPOSED = {200: "proposed, or it was already: another operator confirms it"}
+_PROPOSABLE = (NothingKnown, NotProposable)
+_LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
+_TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
 
 TOLD: dict[str, Told] = {
     # accounts
@@ -298,7 +310,95 @@ TOLD: dict[str, Told] = {
         (BatchNotFound, BatchNotStuck, ExchangeUnavailable),
         examples={"lost": {"reason": "the exchange says that it has lost the order, ticket 4715"}},
     ),
+    # market making, by operators
+    "operated_orders": Told(_FOUND),
+    "operated_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "stop_for_owner": Told(
+        {200: "it quotes no more, or did not any more"},
+        (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved),
+        examples=_HE_ASKS,
+    ),
+    "withdraw_for_owner": Told(
+        {200: "it comes home, or did already"},
+        (MarketMakingOrderNotFound, NothingToWithdraw, MarketMakingOrderMoved),
+        examples=_HE_ASKS,
+    ),
+    "trading_accounts": Told(_FOUND),
+    "save_trading_account": Told(
+        {200: "written, or it was so already"},
+        (TradingAccountFixed, TradingAccountMoved),
+        examples={"sixteen orders": {"exchange": "binance", "capacity": 16, "reason": "its limits were raised"}},
+    ),
+    "operated_pairs": Told(_FOUND),
+    "save_pair": Told(
+        {200: "written, or it was so already"},
+        (PairFixed, PairTaken, PairMoved),
+        examples={
+            "bitcoin": {
+                "pair": "BTC-USDT",
+                "exchange": "binance",
+                "base_asset_id": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
+                "quote_asset_id": "4d8c508b-91c5-375b-92b0-ee702ed2dac5",
+                "base_min": "0.01",
+                "quote_min": "500",
+                "fee_bps": 10,
+                "reason": "it is asked for",
+            }
+        },
+    ),
     # operations
+    "bring_home": Told(_PROPOSED, _PROPOSABLE, examples={"a leg was refused": {"reason": "the custody takes no USDT"}}),
+    "decide_deposit": Told(
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
+        examples={
+            "less": {"asset": "BTC", "credited": "0.0999", **_LOOKED_UP, "reason": "the exchange takes a fee"},
+            "nothing": {"asset": "BTC", "credited": "0", **_LOOKED_UP, "reason": "sent without its tag"},
+        },
+    ),
+    "decide_return": Told(
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
+        examples={
+            "less": {
+                "asset": "BTC",
+                "snapshot": "NAAAAAAAAABAAPAAAAAAAAAAAAA",
+                **_LOOKED_UP,
+                "reason": "the network takes a fee",
+            }
+        },
+    ),
+    "withdraw_again": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"refused": {"asset": "BTC", **_LOOKED_UP, "reason": "the address is known to the exchange now"}},
+    ),
+    "keep_rest": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={
+            "paid": {"payer": "paid", **_LOOKED_UP, "reason": "too small to be withdrawn: paid from our own"},
+            "not paid": {"payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
+        },
+    ),
+    "snapshots": Told(_FOUND),
+    "snapshot": Told(_FOUND, (IncomingNotFound,)),
+    "assign_snapshot": Told(
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
+        examples={"his": {"order": "MAAAAAAAAABAALAAAAAAAAAAAAA", **_LOOKED_UP, "reason": "he forgot the memo"}},
+    ),
+    "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
+    "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),
+    "resend_outgoing": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
+    "decide_outgoing": Told(
+        _PROPOSED,
+        (*_PROPOSABLE, EvidenceNotBelieved),
+        examples={
+            "sent": {"sent": "yes", **_LOOKED_UP, "reason": "the custody shows it as sent"},
+            "never": {"sent": "no", **_LOOKED_UP, "reason": "the custody has never had it"},
+        },
+    ),
     "save_asset": Told(
         {200: "written, or it was so already"},
         (ImpossibleAsset, PrecisionLowered, AssetMoved),

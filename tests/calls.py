@@ -12,6 +12,8 @@ from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, PAIR, USDT
+from tests.market_making.written import CAME, PAYABLE, Written
 from tests.seen import a_stray
 
 OPERATIONS = "/operations/"
@@ -30,7 +32,7 @@ class World:
 
     Bob's are two cash-outs that operators decide: `overdue` is open at the exchange, its machine dead; of `claimed`,
     which the bank does not decide, `proposal` says what it has paid. Dora's is `large`, over the limit of a payout.
-    `stray` is nobody's. Nothing of what Fred has is held.
+    `stray` is nobody's. Nothing of what Fred has is held. What there is of market making, Ann's, is `written`.
     """
 
     desk: Desk
@@ -52,11 +54,19 @@ class World:
     large: str
     proposal: str
     stray: str
+    written: Written
+
+    def __getattr__(self, name: str) -> str:
+        """What market making has: see there."""
+        if name == "written":
+            raise AttributeError(name)
+        there: str = getattr(self.written, name)
+        return there
 
     @property
     def ids(self) -> tuple[str, ...]:
         orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
-        return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch)
+        return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch, *self.written.ids)
 
     @classmethod
     def made(cls) -> World:
@@ -122,6 +132,7 @@ class World:
             large=large,
             proposal=_proposed(desk, claimed),
             stray=a_stray(desk, overdue),
+            written=Written(desk.market, ann),
         )
 
 
@@ -150,6 +161,7 @@ class Call:
 
 
 _BECAUSE = {"reason": "wire 4711 received"}
+_LOOKED_UP = {"reference": "ticket 4711", **_BECAUSE}
 WEBHOOK = Route("POST", "/webhooks/baas", open=True)
 
 CALLS: Mapping[Route, Call] = {
@@ -228,6 +240,59 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/work/{thing_id}/decide-payout"): Call(
         body={"paid": "9.00", "reference": "statement 47, line 11", **_BECAUSE}, thing="unanswered"
     ),
+    Route("POST", "/market-making/orders"): Call(
+        201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
+    ),
+    Route("GET", "/market-making/orders"): Call(),
+    Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
+    Route("POST", "/market-making/orders/{order_id}/stop"): Call(thing="quoting"),
+    Route("POST", "/market-making/orders/{order_id}/withdraw"): Call(thing="quoting"),
+    Route("GET", "/market-making/pairs"): Call(),
+    Route("GET", "/operations/market-making"): Call(),
+    Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
+    Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
+    Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
+    Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
+        body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
+    ),
+    Route("POST", "/operations/market-making/{order_id}/decide-return"): Call(
+        body={"asset": "BTC", "snapshot": CAME, **_LOOKED_UP}, thing="returning"
+    ),
+    Route("POST", "/operations/market-making/{order_id}/withdraw-again"): Call(
+        body={"asset": "BTC", **_LOOKED_UP}, thing="returning"
+    ),
+    Route("POST", "/operations/market-making/{order_id}/keep-rest"): Call(
+        body={"payer": "paid", **_LOOKED_UP}, thing="returning"
+    ),
+    Route("GET", "/operations/trading-accounts"): Call(),
+    Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
+        body={"exchange": "binance", "capacity": 16, **_BECAUSE}
+    ),
+    Route("GET", "/operations/pairs"): Call(),
+    Route("PUT", "/operations/pairs/{pair_id}"): Call(
+        body={
+            "pair": "BTC-USDT",
+            "exchange": "binance",
+            "base_asset_id": BTC,
+            "quote_asset_id": USDT,
+            "base_min": "0.02",
+            "quote_min": "200",
+            "fee_bps": 20,
+            **_BECAUSE,
+        }
+    ),
+    Route("GET", "/operations/snapshots"): Call(),
+    Route("GET", "/operations/snapshots/{snapshot_id}"): Call(thing="parked"),
+    Route("POST", "/operations/snapshots/{snapshot_id}/assign"): Call(
+        body={"order": PAYABLE, **_LOOKED_UP}, thing="parked"
+    ),
+    Route("POST", "/operations/snapshots/{snapshot_id}/refund"): Call(body={"to": ANN, **_LOOKED_UP}, thing="parked"),
+    Route("POST", "/operations/snapshots/{snapshot_id}/take"): Call(body=_LOOKED_UP, thing="parked"),
+    Route("POST", "/operations/outgoing/{outgoing_id}/resend"): Call(body={"to": BOB, **_LOOKED_UP}, thing="refused"),
+    Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
+        body={"sent": "no", **_LOOKED_UP}, thing="doubted"
+    ),
     Route("POST", "/operations/strays/{stray_id}/close"): Call(body=_BECAUSE, thing="stray"),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),
@@ -273,7 +338,10 @@ def path(route: Route, world: World, **parts: str) -> str:
         "webhook_id": PARKED,
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
+        "account_id": ACCOUNT,
+        "pair_id": str(PAIR),
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
+        **dict.fromkeys(("snapshot_id", "outgoing_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import keys
 from common.clock import text
@@ -32,6 +32,9 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.market_making.service.opening import Opening
+from functions.market_making.service.overseeing import Overseeing
+from functions.market_making.service.quoting import Quoting
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SellOrder
 from functions.offramp.model import Terms as SaleTerms
@@ -56,6 +59,9 @@ from tests import books
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
+
+if TYPE_CHECKING:
+    from tests.market_making.market import Market
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
 STUCK_AFTER = timedelta(hours=4)
@@ -100,6 +106,7 @@ class Desk:
     def __post_init__(self) -> None:
         self.keys = map("key-{}".format, itertools.count())
         self._catalogue: Catalogue | None = None
+        self._market: Market | None = None
 
     def catalogue_is_cached(self) -> None:
         """From now on one view of the catalogue is kept, as in a warm function."""
@@ -119,6 +126,29 @@ class Desk:
             self.outside.deploy("payout", payouts_tasks, "payouts", lambda: self.payouts)
             self.outside.deploy("purchase", purchases_tasks, "batches", lambda: self.batches)
         return self.outside
+
+    @property
+    def market(self) -> Market:
+        """Its custody, and the exchange where it makes markets, which is not that of cash-outs; made when it is first
+        asked for."""
+        if self._market is None:
+            from tests.market_making.market import Market
+
+            self._market = Market(self.dynamo, self.clock, shared=self.world.machines)
+        self._market.client, self._market.states = self.client, self.world.client
+        return self._market
+
+    @property
+    def opening(self) -> Opening:
+        return self.market.opening
+
+    @property
+    def quoting(self) -> Quoting:
+        return self.market.quoting
+
+    @property
+    def overseeing(self) -> Overseeing:
+        return self.market.overseeing
 
     @property
     def machines(self) -> Machines:
@@ -306,7 +336,9 @@ class Desk:
             self.world.machines.run()
             self.world.deliver(self.events)
             self.world.machines.run()
-            soon, waits = self.world.next_at(), sweep and bool(self.waiting())
+            soon, waits = self.world.next_at(), sweep and bool(self.waiting(until=end))
+            if soon is not None and soon > end:
+                soon = None
             if until() or (soon is None and not waits):
                 return
             sweep_at = swept_at + timedelta(minutes=1)
@@ -325,12 +357,13 @@ class Desk:
         overdue = any(item["due_at"]["S"] <= now for item in self.dynamo.items(having="open_work"))
         return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)
 
-    def waiting(self) -> list[str]:
-        """The ids of unfinished items that a machine moves."""
+    def waiting(self, until: datetime | None = None) -> list[str]:
+        """The ids of unfinished items that a machine moves, and should have `until` then."""
+        last = text(until or datetime.max.replace(tzinfo=UTC))
         return [
             item["PK"]["S"]
             for item in self.dynamo.items(having="open_work")
-            if "machine" in item and "person" not in item["open_work"]["S"]
+            if "machine" in item and "person" not in item["open_work"]["S"] and item["due_at"]["S"] <= last
         ]
 
     def place(self, owner: Owner, side: str, quantity: str, asset_id: str = "BTC", **more: Any) -> Replayable[Order]:

@@ -68,10 +68,13 @@ OTHER_TERMS = {
     "amount": "1.25",
     "asset_id": "AI",
     "banking_client_id": "ann-other",
+    "base_quantity": "0.2",
     "crypto_client_id": "ann-other",
     "estimated_amount": "10.01",
     "order_type": "SELL",
+    "pair": "ETH-USDT",
     "quantity": "0.25",
+    "quote_quantity": "6000",
     "reason": "another wire",
 }
 
@@ -323,15 +326,17 @@ class TestOperators:
 
     def test_what_waits_is_listed_longest_overdue_first(self, doors: Doors, world: World) -> None:
         olga = doors.operator()
-        waiting = olga.get("/operations/work").json["items"]
+        waiting = olga.get("/operations/work", limit=100).json["items"]
         assert {world.pending, world.sale, world.withdrawal} < {item["id"] for item in waiting}
         assert [item["due_at"] for item in waiting] == sorted(item["due_at"] for item in waiting)
         assert {item["context"] for item in waiting} == {*keys.BACKLOGS} - {
             keys.RECONCILIATION.backlog
         }  # books balance
-        for_people = olga.get("/operations/work", overdue="true").json["items"]
+        for_people = olga.get("/operations/work", overdue="true", limit=100).json["items"]
         assert {item["id"] for item in for_people} == {
-            *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray)
+            *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
+            *(world.failed, world.crediting, world.returning, world.payable, world.parked, world.came),
+            *(world.refused, world.doubted),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
@@ -377,6 +382,20 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/work/{thing_id}/approve-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
     "/operations/work/{thing_id}/decide-order": ({}, {"executed": "0.06"}, "EvidenceNotBelieved"),
     "/operations/work/{thing_id}/decide-payout": ({"thing_id": "unpaid"}, {}, "NotProposable"),
+    "/operations/market-making/{order_id}/stop": ({"order_id": "failed"}, {}, "NotStoppable"),
+    "/operations/market-making/{order_id}/withdraw": ({"order_id": "failed"}, {}, "NothingToWithdraw"),
+    "/operations/market-making/{order_id}/home": ({"order_id": "quoting"}, {}, "NotProposable"),
+    "/operations/market-making/{order_id}/decide-deposit": ({}, {"credited": "0.2"}, "EvidenceNotBelieved"),
+    "/operations/market-making/{order_id}/decide-return": ({}, {"asset": "DOGE"}, "NotProposable"),
+    "/operations/market-making/{order_id}/withdraw-again": ({}, {"asset": "DOGE"}, "NotProposable"),
+    "/operations/market-making/{order_id}/keep-rest": ({"order_id": "quoting"}, {}, "NotProposable"),
+    "/operations/trading-accounts/{account_id}": ({}, {"exchange": "other"}, "TradingAccountFixed"),
+    "/operations/pairs/{pair_id}": ({}, {"exchange": "other"}, "PairFixed"),
+    "/operations/snapshots/{snapshot_id}/assign": ({}, {"order": f"M{'A' * 26}"}, "NothingKnown"),
+    "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
+    "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
+    "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
+    "/operations/outgoing/{outgoing_id}/decide": ({"outgoing_id": "refused"}, {}, "NotProposable"),
     "/operations/strays/{stray_id}/close": ({"stray_id": f"N{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),
     "/operations/proposals/{proposal_id}/dismiss": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),

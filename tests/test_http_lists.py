@@ -318,6 +318,8 @@ LISTS = [
     List(Route("GET", "/balance/transactions"), others=(SPAN, {"to": "2026-11-22T00:00:00Z"})),
     List(Route("POST", "/orders/cancel-all"), others=({"asset_id": "BTC"}, {"asset_id": "AI"})),
     List(Route("GET", "/crypto/order/sell")),
+    List(Route("GET", "/market-making/orders")),
+    List(Route("GET", "/operations/market-making"), others=({"status": "created"},), operators=True),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
@@ -345,6 +347,10 @@ def doors() -> Iterator[Doors]:
             desk.clients(Owner(name, f"sub-{name}"))
             for _ in range(3):
                 assert who.post("/crypto/order/sell", cash_out(name, "1")).status == 200
+            desk.market.list_pair(capacity=10)
+            for _ in range(3):
+                terms = {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
+                assert who.post("/market-making/orders", terms).status == 201
         yield doors
     desk.check()
 

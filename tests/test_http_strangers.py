@@ -33,6 +33,12 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/purchases/pools"): ("the catalogue",) * 3,
     Route("GET", "/purchases/{order_id}"): ("PurchaseNotFound",) * 3,
     Route("POST", "/purchases/{order_id}/cancel"): ("PurchaseNotFound",) * 3,
+    Route("POST", "/market-making/orders"): (DONE, DONE, DONE),  # it is paid from outside
+    Route("GET", "/market-making/orders"): (EMPTY, EMPTY, EMPTY),
+    Route("GET", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
+    Route("POST", "/market-making/orders/{order_id}/stop"): ("MarketMakingOrderNotFound",) * 3,
+    Route("POST", "/market-making/orders/{order_id}/withdraw"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/pairs"): ("the catalogue",) * 3,
     Route("GET", "/assets"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}/transactions"): (OWN, EMPTY, EMPTY),

@@ -8,11 +8,19 @@ looks at what the proposal is about, which may have moved since, and at who conf
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
+from common.domain.custody.model import (
+    Incoming,
+    Outgoing,
+    is_in_doubt,
+    is_nobodys,
+    is_to_be_asked_again,
+    may_go_to_another,
+)
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
@@ -35,6 +43,7 @@ from common.domain.payouts.model import (
 )
 from common.domain.proposals.model import Status as Proposed
 from common.keys import Key
+from common.money import Quantity
 
 PRICE_STOPPED = "STOPPED"  # the status of a price that has jumped; while it has not, it is TRADED
 PRICE_TRADED = "TRADED"
@@ -42,10 +51,26 @@ ACCOUNT_OPEN = "OPEN"  # the status of every account
 
 
 @dataclass(frozen=True)
+class Leg:
+    """An asset of a market-making order on its way: `OUT` to the exchange, or `HOME`. `sent_by` is the outgoing
+    transfer, or the exchange's withdrawal."""
+
+    way: str
+    symbol: str
+    quantity: Quantity
+    status: str
+    sent_by: str
+    created_at: datetime
+    transaction_hash: str | None = None
+    arrived: Quantity | None = None
+
+
+@dataclass(frozen=True)
 class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
     attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
-    the one that it placed last; `account` is what a user has."""
+    the one that it placed last; `account` is what a user has; `legs` are those of a market-making order, which
+    `goes_home` when it is to be withdrawn."""
 
     row: Key
     status: str | None
@@ -59,6 +84,10 @@ class Case:
     account_id: str | None = None
     exchange_order: ExchangeOrder | None = None
     account: Account | None = None
+    incoming: Incoming | None = None
+    outgoing: Outgoing | None = None
+    legs: Sequence[Leg] = ()
+    goes_home: bool = False
 
 
 @dataclass(frozen=True)
@@ -158,10 +187,13 @@ def _may_abandon(case: Case) -> bool:
     return case.latest is not None and is_abandonable(case.latest)
 
 
+def _is_late(case: Case) -> bool:
+    return case.waits and (case.needs_person or (case.due_at is not None and case.due_at <= case.now))
+
+
 def _may_decide_order(case: Case) -> bool:
     """Does its exchange order wait for longer than it should, or for a person?"""
-    late = case.waits and (case.needs_person or (case.due_at is not None and case.due_at <= case.now))
-    return late and case.exchange_order is not None and is_order_decidable_by_evidence(case.exchange_order)
+    return _is_late(case) and case.exchange_order is not None and is_order_decidable_by_evidence(case.exchange_order)
 
 
 def _may_approve(case: Case) -> bool:
@@ -182,6 +214,61 @@ def _may_decide_proposal(case: Case) -> bool:
 
 def _may_decide_event(case: Case) -> bool:
     return is_parked(case.status)
+
+
+def _may_stop(case: Case) -> bool:
+    """Does a market-making order quote?"""
+    return case.status in ("created", "running", "paused")
+
+
+def _may_withdraw(case: Case) -> bool:
+    return _may_stop(case) or (case.status in ("stopping", "stopped") and not case.goes_home)
+
+
+def _may_go_home(case: Case) -> bool:
+    """Has it failed when a part of it had left for the exchange?"""
+    failed = case.status == "failed" and case.needs_person and not case.goes_home
+    return failed and any(leg.way == "OUT" for leg in case.legs)
+
+
+def _may_decide_deposit(case: Case) -> bool:
+    """Does it wait for what the exchange has to credit, and does not, or not as it was sent?"""
+    waits = case.status == "deposit_confirming" or (case.status == "failed" and case.goes_home)
+    return waits and _is_late(case) and _has_leg(case, "OUT", "CONFIRMED")
+
+
+def _may_decide_return(case: Case) -> bool:
+    """Does it wait for what the exchange has withdrawn?"""
+    return case.status == "returning" and _is_late(case) and _has_leg(case, "HOME", "CONFIRMED")
+
+
+def _may_keep_rest(case: Case) -> bool:
+    """Is something of it at the exchange that can not be withdrawn?"""
+    if not _is_late(case):
+        return False
+    if case.status == "returning":
+        return _has_leg(case, "HOME", "INTENDED", "CONFIRMED")
+    return case.goes_home and case.status in ("stopped", "failed") and not _has_leg(case, "OUT", "CONFIRMED")
+
+
+def _has_leg(case: Case, way: str, *statuses: str) -> bool:
+    return any(leg.way == way and leg.status in statuses for leg in case.legs)
+
+
+def _may_dispose(case: Case) -> bool:
+    return case.incoming is not None and is_nobodys(case.incoming, case.now)
+
+
+def _may_ask_again(case: Case) -> bool:
+    return case.outgoing is not None and is_to_be_asked_again(case.outgoing)
+
+
+def _may_resend(case: Case) -> bool:
+    return case.outgoing is not None and may_go_to_another(case.outgoing)
+
+
+def _may_decide_outgoing(case: Case) -> bool:
+    return case.outgoing is not None and is_in_doubt(case.outgoing, case.now)
 
 
 def _of_payout(kind: Kind, things: str, verb: str, does: str, is_possible: Callable[[Case], bool]) -> Act:
@@ -205,6 +292,16 @@ def _of_proposal(verb: str, does: str) -> Act:
 
 def _of_event(verb: str, does: str) -> Act:
     return Act(keys.BANK_EVENT, f"parked {verb}", f"POST /operations/parked/{{id}}/{verb}", does, _may_decide_event)
+
+
+def _of_market_making(verb: str, does: str, is_possible: Callable[[Case], bool], asks: tuple[str, ...] = ()) -> Act:
+    route = f"POST /operations/market-making/{{id}}/{verb}"
+    return Act(keys.MARKET_MAKING_ORDER, f"mm {verb}", route, does, is_possible, asks)
+
+
+def _of_snapshot(verb: str, does: str, asks: tuple[str, ...] = ()) -> Act:
+    route = f"POST /operations/snapshots/{{id}}/{verb}"
+    return Act(keys.SNAPSHOT, f"snapshots {verb}", route, does, _may_dispose, asks)
 
 
 _REDRIVE = ("work redrive", "POST /operations/work/{id}/redrive", "start its machine again", _may_redrive)
@@ -254,7 +351,13 @@ ACTS: tuple[Act, ...] = (
         _may_close_stray,
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
+    _of_market_making(
+        "home",
+        "with a second operator: what of it is at the exchange comes home, and goes back to who paid",
+        _may_go_home,
+    ),
     *(Act(row, *_REDRIVE) for row in keys.SCHEMA if row.machines),
+    Act(keys.OUTGOING, *_REDRIVE[:2], "let it be sent, or asked for, again", _may_ask_again),
     _of_payout(CASH_OUT, "sell-orders", *_ABANDON),
     _of_payout(WITHDRAWAL, "withdrawals", *_ABANDON),
     Act(
@@ -274,6 +377,53 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: it is the account of a login that was made anew",
         _may_move,
         asks=("sub", "reference"),
+    ),
+    _of_market_making(
+        "decide-deposit",
+        "with a second operator: what the exchange has credited of an asset",
+        _may_decide_deposit,
+        asks=("asset", "credited", "reference"),
+    ),
+    _of_market_making(
+        "decide-return",
+        "with a second operator: the snapshot as which an asset has come home",
+        _may_decide_return,
+        asks=("asset", "snapshot", "reference"),
+    ),
+    _of_market_making(
+        "withdraw-again",
+        "with a second operator: the exchange has refused an asset's withdrawal; it is asked for it again",
+        _may_decide_return,
+        asks=("asset", "reference"),
+    ),
+    _of_market_making(
+        "keep-rest",
+        "with a second operator: what can not be withdrawn is the desk's, the payer paid otherwise or not",
+        _may_keep_rest,
+        asks=("payer", "reference"),
+    ),
+    _of_market_making("stop", "end its quotes; the money stays at the exchange", _may_stop),
+    _of_market_making("withdraw", "end its quotes, and bring its money home", _may_withdraw),
+    _of_snapshot(
+        "assign", "with a second operator: it pays for an order that may still be paid", asks=("order", "reference")
+    ),
+    _of_snapshot("refund", "with a second operator: it goes to this Mixin user", asks=("to", "reference")),
+    _of_snapshot("take", "with a second operator: it is the desk's", asks=("reference",)),
+    Act(
+        keys.OUTGOING,
+        "outgoing resend",
+        "POST /operations/outgoing/{id}/resend",
+        "with a second operator: it goes to another Mixin user",
+        _may_resend,
+        asks=("to", "reference"),
+    ),
+    Act(
+        keys.OUTGOING,
+        "outgoing decide",
+        "POST /operations/outgoing/{id}/decide",
+        "with a second operator: whether it was sent",
+        _may_decide_outgoing,
+        asks=("sent", "reference"),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

@@ -135,6 +135,12 @@ def hand_over(machine: str) -> list[Action]:
     ]
 
 
+def supersede() -> list[Action]:
+    """The actions after which the machine's next execution moves an item, whatever the one before may still wait
+    for."""
+    return [OpenWork.generation.add(Decimal(1))]
+
+
 def done() -> list[Action]:
     """The actions that take an item out of the index."""
     return [
@@ -278,6 +284,11 @@ def partition(row: Key, pk: str, whom: str = "") -> str:
     """The value of `open_work` with which an item of this row waits, for `whom`."""
     assert row.backlog, f"a {row.entity} never waits"
     return _partition(row.backlog, pk, whom)
+
+
+def partition_of_person(row: Key, pk: str) -> str:
+    """The value of `open_work` with which an item of this row waits for a person."""
+    return partition(row, pk, _PERSON)
 
 
 def _partition(backlog: str, pk: str, whom: str = "") -> str:

@@ -6,26 +6,38 @@ from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
 from typing import Annotated
+from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field
 
 from common import aws, clock, http
+from common.custody import User
+from common.domain.custody.model import Outgoing
 from common.http import IdempotencyKey, answer, caller
 from common.keys import ORDER_ID_PATTERN
 from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
-from common.wire import Amount, InstantText, RequestBody, View
-from functions.market_making.model import CUSTODY_DECIMALS, Order, Pair, Status, Terms
+from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
+from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
 from functions.market_making.service.opening import memo_of, to_pay
-from functions.market_making.wiring import opening, quoting
+from functions.market_making.service.overseeing import Life
+from functions.market_making.wiring import opening, overseeing, quoting
 
 app = http.api()
 
 OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
+PairId = Annotated[str, Path(pattern=UUID_PATTERN)]
+AccountId = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{1,20}$")]
+Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
+MixinAsset = Annotated[
+    str,
+    Field(pattern=UUID_PATTERN, description="at Mixin", examples=["c6d0c728-2624-429b-8e0d-d9d19b6592fa"]),
+]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", examples=["BTC-USDT"])]
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
@@ -43,7 +55,7 @@ class MarketMakingRequest(RequestBody):
     """Open an order that makes a market in `pair`, with so much of its base and quote asset."""
 
     pair: Symbol
-    exchange: Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$")] = "binance"
+    exchange: Exchange = "binance"
     base_quantity: Payable
     quote_quantity: Payable
     campaign_id: CampaignId | None = None
@@ -64,6 +76,8 @@ class MarketMakingOrderView(View):
 
     order_id: str
     order_type: str
+    asset_id: str = Field(description="the base asset, as the exchange calls it")
+    quantity: str = Field(description="of the base asset that is to be paid at least")
     pair: str
     exchange: str
     status: Status
@@ -166,6 +180,8 @@ def _view(order: Order) -> MarketMakingOrderView:
     return MarketMakingOrderView(
         order_id=order.order_id,
         order_type="MARKET_MAKING",
+        asset_id=order.base_symbol,
+        quantity=plain(order.base_min),
         pair=order.symbol,
         exchange=order.exchange,
         status=order.status,
@@ -182,6 +198,289 @@ def _view(order: Order) -> MarketMakingOrderView:
         reason=order.reason,
         created_at=order.created_at,
         updated_at=order.updated_at,
+    )
+
+
+# Operators
+
+
+class OperatedOrderView(View):
+    """A market-making order, as operators look at it."""
+
+    order_id: str
+    status: Status
+    pair: str
+    exchange: str
+    account_id: str = Field(description="the trading account that carries it")
+    username: str | None = Field(description="whose it is, if it was opened here")
+    opponent_id: str | None = Field(description="who pays for it, at Mixin")
+    base_quantity: str | None = Field(description="what has gone to the exchange")
+    quote_quantity: str | None
+    reason: str | None
+    waits_for: str | None
+    needs_person: bool
+    created_at: InstantText
+    updated_at: InstantText
+
+
+class OperatedOrderPage(View):
+    items: list[OperatedOrderView]
+    cursor: str | None
+
+
+class IncomingView(View):
+    """A snapshot that pays for it."""
+
+    id: str
+    disposition: str
+    asset_id: str
+    quantity: str
+    reason: str
+    taken_at: InstantText
+
+
+class LegView(View):
+    """An asset on its way."""
+
+    way: str = Field(description="OUT, to the exchange, or HOME")
+    asset: str
+    quantity: str
+    network: str
+    status: str
+    sent_by: str = Field(description="the outgoing transfer, or the exchange's withdrawal")
+    transaction_hash: str | None
+    arrived: str | None = Field(description="what the other side has credited")
+
+
+class OutgoingView(View):
+    """Money that leaves the custody for it, once."""
+
+    id: str
+    kind: str
+    asset_id: str
+    quantity: str
+    to: str = Field(description="a user of Mixin, or an address")
+    status: str
+    attempt: int
+    reason: str | None
+    needs_person: bool
+    transaction_hash: str | None
+    withdrawal_hash: str | None
+
+
+class MoveView(View):
+    at: InstantText
+    before: str | None
+    after: str
+    reason: str
+    actor: str
+
+
+class LifeView(View):
+    """All there is of a market-making order. What may be done about it: `GET /operations/work/{thing_id}`."""
+
+    order: OperatedOrderView
+    snapshots: list[IncomingView]
+    legs: list[LegView]
+    outgoing: list[OutgoingView]
+    events: list[MoveView]
+
+
+class TradingAccountView(View):
+    account_id: str
+    exchange: str
+    capacity: int = Field(description="so many orders at once")
+    orders: int = Field(description="that it carries now")
+    enabled: bool = Field(description="a disabled one takes no more orders")
+
+
+class TradingAccountList(View):
+    items: list[TradingAccountView]
+
+
+class TradingAccountRequest(OperatorAct):
+    """An account at an exchange whose orders are market making's alone. Its keys are a secret of its name."""
+
+    exchange: Exchange
+    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True, description="so many orders at once")]
+    enabled: Annotated[
+        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is enabled")
+    ] = None
+
+
+class OperatedPairView(PairView):
+    enabled: bool = Field(description="a disabled one opens no order")
+
+
+class OperatedPairList(View):
+    items: list[OperatedPairView]
+
+
+class PairRequest(OperatorAct):
+    """A pair, all of it. What it trades never changes."""
+
+    pair: Symbol
+    exchange: Exchange
+    base_asset_id: MixinAsset
+    quote_asset_id: MixinAsset
+    base_min: Annotated[Amount, Field(description="an order needs so much at least")]
+    quote_min: Amount
+    fee_bps: Annotated[int, Field(ge=0, le=1_000, strict=True, description="of the quote asset, in basis points")]
+    enabled: Annotated[
+        bool | None, Field(strict=True, description="left out, it stays as it is; a new one is enabled")
+    ] = None
+
+
+@app.get("/operations/market-making", tags=["operators"], summary="All market-making orders, in no order")
+def operated_orders(
+    status: Annotated[str | None, OneOf(*Status)] = None, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
+) -> OperatedOrderPage:
+    """A page may be short, even empty, and still not be the last."""
+    operator = caller(app).must_be_operator()
+    listed = f"GET /operations/market-making {operator} {status}"
+    only = None if status is None else Status(status)
+    page = overseeing().orders(only, limit=limit, after=cursors().read(listed, cursor))
+    items = [_operated(order) for order in page.items]
+    return OperatedOrderPage(items=items, cursor=cursors().write(listed, page.after))
+
+
+@app.get("/operations/market-making/<order_id>", tags=["operators"], summary="All there is of a market-making order")
+def operated_order(order_id: OrderId) -> LifeView:
+    caller(app).must_be_operator()
+    return _life(overseeing().life(order_id))
+
+
+@app.post("/operations/market-making/<order_id>/stop", tags=["operators"], summary="End its quotes, for its owner")
+def stop_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(overseeing().stop(order_id, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.post("/operations/market-making/<order_id>/withdraw", tags=["operators"], summary="Bring its money home")
+def withdraw_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    """It goes back to who paid, and to nobody else."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(overseeing().withdraw(order_id, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.get("/operations/trading-accounts", tags=["operators"], summary="Market making's accounts at exchanges")
+def trading_accounts() -> TradingAccountList:
+    caller(app).must_be_operator()
+    return TradingAccountList(
+        items=[
+            TradingAccountView(
+                account_id=account.account_id,
+                exchange=account.exchange,
+                capacity=account.capacity,
+                orders=account.orders,
+                enabled=account.enabled,
+            )
+            for account in overseeing().accounts()
+        ]
+    )
+
+
+@app.put("/operations/trading-accounts/<account_id>", tags=["operators"], summary="Write a trading account")
+def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    save = overseeing().save_account
+    return OperatorOutcomeView.of(
+        save(account_id, body.exchange, body.capacity, body.enabled, body.reason, operator, dry_run=body.dry_run)
+    )
+
+
+@app.get("/operations/pairs", tags=["operators"], summary="What may be quoted, or might")
+def operated_pairs() -> OperatedPairList:
+    caller(app).must_be_operator()
+    items = [OperatedPairView(**_pair(pair).model_dump(), enabled=pair.enabled) for pair in overseeing().pairs()]
+    return OperatedPairList(items=items)
+
+
+@app.put("/operations/pairs/<pair_id>", tags=["operators"], summary="Write a pair")
+def save_pair(pair_id: PairId, body: PairRequest) -> OperatorOutcomeView:
+    operator = caller(app).must_be_operator()
+    pair = Pair(
+        pair_id=UUID(pair_id),
+        symbol=body.pair,
+        exchange=body.exchange,
+        base_asset_id=body.base_asset_id,
+        quote_asset_id=body.quote_asset_id,
+        base_min=body.base_min,
+        quote_min=body.quote_min,
+        fee_bps=Decimal(body.fee_bps),
+        enabled=body.enabled is not False,
+    )
+    keep = body.enabled is None
+    return OperatorOutcomeView.of(
+        overseeing().save_pair(pair, body.reason, operator, dry_run=body.dry_run, keep_enabled=keep)
+    )
+
+
+def _operated(order: Order) -> OperatedOrderView:
+    return OperatedOrderView(
+        order_id=order.order_id,
+        status=order.status,
+        pair=order.symbol,
+        exchange=order.exchange,
+        account_id=order.account_id,
+        username=None if order.owner is None else order.owner.username,
+        opponent_id=order.opponent_id,
+        base_quantity=None if order.base is None else plain(order.base.amount),
+        quote_quantity=None if order.quote is None else plain(order.quote.amount),
+        reason=order.reason,
+        waits_for=order.waits_for,
+        needs_person=order.needs_person,
+        created_at=order.created_at,
+        updated_at=order.updated_at,
+    )
+
+
+def _life(life: Life) -> LifeView:
+    return LifeView(
+        order=_operated(life.order),
+        snapshots=[
+            IncomingView(
+                id=each.incoming_id,
+                disposition=each.disposition,
+                asset_id=each.snapshot.quantity.asset_id,
+                quantity=plain(each.snapshot.quantity.amount),
+                reason=each.reason,
+                taken_at=each.created_at,
+            )
+            for each in life.snapshots
+        ],
+        legs=[_leg(leg) for leg in life.legs],
+        outgoing=[_outgoing(each) for each in life.outgoing],
+        events=[MoveView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in life.events],
+    )
+
+
+def _leg(leg: Leg) -> LegView:
+    return LegView(
+        way=leg.way,
+        asset=leg.symbol,
+        quantity=plain(leg.quantity.amount),
+        network=leg.network,
+        status=leg.status,
+        sent_by=leg.sent_by,
+        transaction_hash=leg.transaction_hash,
+        arrived=None if leg.arrived is None else plain(leg.arrived.amount),
+    )
+
+
+def _outgoing(sent: Outgoing) -> OutgoingView:
+    return OutgoingView(
+        id=sent.outgoing_id,
+        kind=sent.kind,
+        asset_id=sent.quantity.asset_id,
+        quantity=plain(sent.quantity.amount),
+        to=sent.to.user_id if isinstance(sent.to, User) else sent.to.destination,
+        status=sent.status,
+        attempt=sent.attempt,
+        reason=sent.reason,
+        needs_person=sent.needs_person,
+        transaction_hash=sent.transaction_hash,
+        withdrawal_hash=sent.withdrawal_hash,
     )
 
 

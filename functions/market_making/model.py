@@ -26,7 +26,7 @@ CONFIRM_LIMIT = timedelta(minutes=30)  # seed: from sending to the exchange's cr
 CONFIRM_EVERY_SECONDS = 30
 REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
-RETURN_LIMIT = timedelta(minutes=60)  # from the decision to withdraw to the payer; then a person looks
+RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
@@ -51,6 +51,27 @@ class PairNotFound(NotFound):
 
 class TradingAccountNotFound(NotFound):
     """There is no such trading account."""
+
+
+class PairFixed(Conflict):
+    """The symbol, the exchange and the assets of a pair never change: its memos name it. Save another pair, and disable
+    this one."""
+
+
+class PairMoved(Conflict):
+    """The pair was saved by somebody else meanwhile. Look at it again."""
+
+
+class PairTaken(Conflict):
+    """Another pair has this symbol at this exchange."""
+
+
+class TradingAccountFixed(Conflict):
+    """The exchange of a trading account never changes."""
+
+
+class TradingAccountMoved(Conflict):
+    """The trading account was saved by somebody else meanwhile. Look at it again."""
 
 
 class NoCapacity(Conflict):
@@ -224,10 +245,14 @@ class Order:
     reason: str | None = None
     campaign_id: str | None = None
     token: str | None = None
-    goes_home: bool = False  # its owner wants it back, once it is stopped
+    goes_home: bool = False  # its owner wants it back, once it is stopped; operators, where it has failed
     after_failure: bool = False  # what comes home is a refund
     waits_for: str | None = None
     needs_person: bool = False
+
+    @property
+    def base_symbol(self) -> str:
+        return self.symbol.split("-")[0]
 
     @property
     def payment_due_at(self) -> datetime:
@@ -292,9 +317,9 @@ class Way(StrEnum):
 
 class LegStatus(StrEnum):
     INTENDED = "INTENDED"
-    CONFIRMED = "CONFIRMED"  # its chain has it
+    CONFIRMED = "CONFIRMED"  # its chain has it; of one home, the exchange was asked for it
     ARRIVED = "ARRIVED"
-    REFUSED = "REFUSED"
+    REFUSED = "REFUSED"  # it stays at the exchange: operators have settled it otherwise
 
 
 @dataclass(frozen=True)
@@ -402,6 +427,10 @@ class AtExchange:
     base: Quantity
     quote: Quantity
 
+    @property
+    def is_nothing(self) -> bool:
+        return not self.base.amount and not self.quote.amount
+
 
 def default_campaign(order: Order) -> str:
     """Seed: `mm_{exchange}_{pair}`."""
@@ -450,7 +479,7 @@ _NEXT: dict[Status, Stage] = {
 def stage(order: Order) -> Stage:
     if order.needs_person:
         return Stage.STOPPED
-    if order.status is Status.STOPPED and order.goes_home:
+    if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
     return _NEXT[order.status]
 

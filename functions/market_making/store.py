@@ -19,7 +19,7 @@ from common.errors import Refusal
 from common.money import Quantity
 from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
-from common.table.table import Query, Table, partition
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.market_making.model import (
     OPERATORS_ONLY,
@@ -34,9 +34,11 @@ from functions.market_making.model import (
     NoCapacity,
     Order,
     Pair,
+    PairMoved,
     PairNotFound,
     Status,
     TradingAccount,
+    TradingAccountMoved,
     TradingAccountNotFound,
     Transfer,
     Way,
@@ -52,8 +54,11 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     sub = UnicodeAttribute(null=True)
     ASSET_ID = UnicodeAttribute(null=True)
     timeline_at = UnicodeAttribute(null=True)
-    asset_id = UnicodeAttribute()
+    asset_id = (
+        UnicodeAttribute()
+    )  # the exchange's symbol of the base asset; so and `quantity` it is listed among orders
     order_type = UnicodeAttribute()
+    quantity = DecimalAttribute()
     terms = UnicodeAttribute(null=True)
     opponent_id = UnicodeAttribute(null=True)
     pair_id = UnicodeAttribute()
@@ -183,21 +188,41 @@ def pairs(table: Table) -> list[Pair]:
     return [_pair_of(item) for item in table.all(PairItem, query)]
 
 
-def put_pair(saved: Pair, at: datetime) -> Write:
-    item = PairItem(
-        *keys.PAIR(pair_id=str(saved.pair_id)),
-        symbol=saved.symbol,
-        exchange=saved.exchange,
-        base_asset_id=saved.base_asset_id,
-        quote_asset_id=saved.quote_asset_id,
-        base_min=saved.base_min,
-        quote_min=saved.quote_min,
-        fee_bps=saved.fee_bps,
-        enabled=saved.enabled,
+def save_pair(saved: Pair, before: Pair | None, at: datetime) -> Write:
+    """A new pair, or what may change of one that is as it was read. Refused with PairMoved."""
+    item = PairItem
+    moved = PairMoved("the pair was saved by somebody else meanwhile", id=str(saved.pair_id))
+    if before is None:
+        return Write.insert(_pair_item(saved, at), otherwise=moved)
+    return Write.update(
+        item(*keys.PAIR(pair_id=str(saved.pair_id))),
+        item.base_min.set(saved.base_min),
+        item.quote_min.set(saved.quote_min),
+        item.fee_bps.set(saved.fee_bps),
+        item.enabled.set(saved.enabled),
+        item.updated_at.set(at),
+        when=(item.base_min == before.base_min)
+        & (item.quote_min == before.quote_min)
+        & (item.fee_bps == before.fee_bps)
+        & (item.enabled == before.enabled),
+        otherwise=moved,
+    )
+
+
+def _pair_item(pair: Pair, at: datetime) -> PairItem:
+    return PairItem(
+        *keys.PAIR(pair_id=str(pair.pair_id)),
+        symbol=pair.symbol,
+        exchange=pair.exchange,
+        base_asset_id=pair.base_asset_id,
+        quote_asset_id=pair.quote_asset_id,
+        base_min=pair.base_min,
+        quote_min=pair.quote_min,
+        fee_bps=pair.fee_bps,
+        enabled=pair.enabled,
         created_at=at,
         updated_at=at,
     )
-    return Write.put(item)
 
 
 def accounts(table: Table) -> list[TradingAccount]:
@@ -213,18 +238,28 @@ def account(table: Table, account_id: str) -> TradingAccount:
     return _account_of(item)
 
 
-def save_account(saved: TradingAccount, at: datetime) -> Write:
-    """All but what it carries."""
-    item = TradingAccountItem
+def save_account(saved: TradingAccount, before: TradingAccount | None, at: datetime) -> Write:
+    """A new account, or all of one that is as it was read, but what it carries. Refused with TradingAccountMoved."""
+    item, key = TradingAccountItem, keys.TRADING_ACCOUNT(account_id=saved.account_id)
+    moved = TradingAccountMoved("the account was saved by somebody else meanwhile", id=saved.account_id)
+    if before is None:
+        new = item(
+            *key,
+            exchange=saved.exchange,
+            capacity=Decimal(saved.capacity),
+            enabled=saved.enabled,
+            orders=Decimal(0),
+            created_at=at,
+            updated_at=at,
+        )
+        return Write.insert(new, otherwise=moved)
     return Write.update(
-        item(*keys.TRADING_ACCOUNT(account_id=saved.account_id)),
-        item.entity_type.set(item),
-        item.created_at.set(item.created_at | at),
-        item.updated_at.set(at),
-        item.exchange.set(saved.exchange),
+        item(*key),
         item.capacity.set(Decimal(saved.capacity)),
         item.enabled.set(saved.enabled),
-        item.orders.set(item.orders | Decimal(0)),
+        item.updated_at.set(at),
+        when=(item.capacity == Decimal(before.capacity)) & (item.enabled == before.enabled),
+        otherwise=moved,
     )
 
 
@@ -271,6 +306,12 @@ def visible(table: Table, owner: Owner, order_id: str) -> Order:
     return order
 
 
+def page(table: Table, status: Status | None, *, limit: int, after: Position | None) -> Page[Order]:
+    """A page of a scan: orders of everybody, in no order."""
+    found = table.scan(OrderItem, keys.MARKET_MAKING_ORDER, limit=limit, after=after).of(order_of)
+    return Page([order for order in found.items if status in (None, order.status)], found.after)
+
+
 def of_user(owner: Owner) -> Query:
     """The owner's orders of every kind, newest first, of which only market making's are let through."""
     item = OrderItem
@@ -298,10 +339,11 @@ def insert(order: Order, first_check: datetime) -> Write:
         sub=None if owner is None else owner.sub,
         ASSET_ID=None
         if owner is None
-        else keys.USER_ORDERS(asset_id=order.symbol, created_at=created_at, order_id=order.order_id),
+        else keys.USER_ORDERS(asset_id=order.base_symbol, created_at=created_at, order_id=order.order_id),
         timeline_at=None if owner is None else keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
-        asset_id=order.base_asset_id,
+        asset_id=order.base_symbol,
         order_type="MARKET_MAKING",
+        quantity=order.base_min,
         terms=order.terms,
         opponent_id=order.opponent_id,
         pair_id=str(order.pair_id),
@@ -329,18 +371,19 @@ def insert(order: Order, first_check: datetime) -> Write:
 
 
 def add_transfer(order: Order, paid: Incoming, at: datetime, first_check: datetime) -> list[Write]:
-    """A transfer is the order's, while its payment may still be completed; the first binds the order to its payer.
+    """A transfer is the order's, while its payment may still be completed; the first binds the order to its payer. One
+    that names nobody is the payer's, too: operators have said so.
 
     Refused with MarketMakingOrderMoved."""
-    item, snapshot = OrderItem, paid.snapshot
-    assert snapshot.opponent_id is not None
+    item, payer = OrderItem, paid.snapshot.opponent_id or order.opponent_id
+    assert payer is not None
     actions: list[Action] = [item.transfers.add(Decimal(1)), item.updated_at.set(at)]
     rule: Condition = (item.status == order.status) & (item.transfers == Decimal(order.transfers))
     if order.first_paid_at is None:
-        actions += [item.opponent_id.set(snapshot.opponent_id), item.first_paid_at.set(at)]
+        actions += [item.opponent_id.set(payer), item.first_paid_at.set(at)]
         actions += _waits(order, at, first_check, "the rest of its payment")
     else:
-        rule &= item.opponent_id == snapshot.opponent_id
+        rule &= item.opponent_id == payer
     moved = MarketMakingOrderMoved("the order has moved", id=order.order_id)
     return [
         Write.update(item(*_key(order)), *actions, when=rule, otherwise=moved),
@@ -437,6 +480,22 @@ def move_leg(
     return Write.update(item(*_leg_key(leg)), *actions, when=item.status == leg.status, otherwise=moved)
 
 
+def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
+    """The exchange has refused a leg home: it is asked for it under the next id. Refused with
+    MarketMakingOrderMoved."""
+    item = LegItem
+    moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
+    return Write.update(
+        item(*_leg_key(leg)),
+        item.status.set(LegStatus.INTENDED),
+        item.sent_by.set(sent_by),
+        item.created_at.set(at),  # its time begins anew
+        item.updated_at.set(at),
+        when=(item.status == leg.status) & (item.sent_by == leg.sent_by),
+        otherwise=moved,
+    )
+
+
 def claim_deposit(leg: Leg, account_id: str, transaction_hash: str, at: datetime) -> Write:
     """A deposit at an account is one leg's. Refused with DepositTaken."""
     item = DepositItem(
@@ -492,10 +551,15 @@ def send_home() -> Action:
     return OrderItem.goes_home.set(True)
 
 
-def want_home(order: Order, at: datetime) -> Write:
-    """A stopped order is to come home: its machine goes on. Refused with MarketMakingOrderMoved."""
+def want_home(order: Order, at: datetime, *actions: Action) -> Write:
+    """A stopped order is to come home, or one that has failed: its machine goes on. Refused with
+    MarketMakingOrderMoved."""
     waiting = _waits(order, at, at + work.SOON, "to be withdrawn from the exchange")
-    return _update(order, send_home(), OrderItem.updated_at.set(at), *waiting)
+    return _update(order, send_home(), OrderItem.updated_at.set(at), *actions, *waiting)
+
+
+def after_failure() -> Action:
+    return OrderItem.after_failure.set(True)
 
 
 def divided(division: Division, at: datetime) -> list[Action]:

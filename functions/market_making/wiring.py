@@ -11,6 +11,7 @@ from common.gateways import configured
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
+from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.reading import Reading
@@ -51,6 +52,11 @@ def refunding() -> Refunding:
 @cache
 def quoting() -> Quoting:
     return Quoting(aws.table(), aws.machines(), clock.now)
+
+
+@cache
+def overseeing() -> Overseeing:
+    return Overseeing(aws.table(), quoting(), clock.now)
 
 
 @cache

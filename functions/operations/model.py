@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -135,11 +135,3 @@ class RoundReconciled:
     accounts: int
     drift: int
     unreadable: int
-
-
-def changes(before: Mapping[str, object] | None, after: Mapping[str, object]) -> str:
-    """Which fields change, from what to what. Of what is new all fields are told; it is empty where nothing changes."""
-    if before is None:
-        return "new: " + ", ".join(f"{name} {value}" for name, value in after.items())
-    changed = [name for name in after if before[name] != after[name]]
-    return ", ".join(f"{name} from {before[name]} to {after[name]}" for name in changed)

@@ -8,19 +8,23 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Self
 
-from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+from pynamodb.attributes import BooleanAttribute, JSONAttribute, UnicodeAttribute
 
 from common import keys
 from common.clock import instant, text
 from common.domain import acts, pools, work
+from common.domain.acts import Leg
+from common.domain.custody import store as custody
+from common.domain.custody.model import Incoming, Kind, Outgoing, incoming_id, outgoing_id, summary
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.ledger.model import AccountMoved, Books
 from common.domain.payouts.model import AttemptStatus
+from common.domain.timeline import CUSTODY, EXCHANGE
 from common.domain.work import Unfinished
 from common.keys import Key, PrimaryKey
-from common.money import Money
+from common.money import Money, Quantity, plain
 from common.owner import Ownership
 from common.table.items import AnyItem, DecimalAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
@@ -28,6 +32,7 @@ from common.table.transaction import Write
 from functions.operations.model import AddedUp, OutsideCall
 
 RECONCILE, SWEEP = "reconcile", "sweep"
+CAUSED_BY_ORDERS = (Kind.SURPLUS, Kind.REFUND, Kind.HOME)  # besides their funding
 UNANSWERED = "begun; it has not answered yet"
 
 
@@ -58,6 +63,12 @@ class KnownItem(Unfinished):
     batch_id = UnicodeAttribute(null=True)  # of a purchase
     asset_id = UnicodeAttribute(null=True)
     shard = DecimalAttribute(null=True)  # of the asset's pool: a pool's own, or where it waits or has waited
+    opponent_id = UnicodeAttribute(null=True)  # who pays for a market-making order
+    base_asset_id = UnicodeAttribute(null=True)
+    quote_asset_id = UnicodeAttribute(null=True)
+    base_fee_asset_id = UnicodeAttribute(null=True)
+    quote_fee_asset_id = UnicodeAttribute(null=True)
+    goes_home = BooleanAttribute(null=True)
     pool_generation = DecimalAttribute(null=True)
 
     @classmethod
@@ -70,6 +81,11 @@ class KnownItem(Unfinished):
     @property
     def row(self) -> Key:
         return next(row for row in keys.SCHEMA if row.sk == self.SK)
+
+    @property
+    def assets(self) -> set[str | None]:
+        """Of a market-making order, those that pay for it."""
+        return {self.base_asset_id, self.quote_asset_id, self.base_fee_asset_id, self.quote_fee_asset_id}
 
     @property
     def pool(self) -> str | None:
@@ -100,6 +116,18 @@ class OutsideCallItem(AnyItem):
     adjustment_id = UnicodeAttribute(null=True)
     status = UnicodeAttribute()
     failure_code = UnicodeAttribute(null=True)
+
+
+class LegItem(AnyItem):
+    """A leg of a market-making order."""
+
+    amount = DecimalAttribute()
+    symbol = UnicodeAttribute()
+    network = UnicodeAttribute()
+    sent_by = UnicodeAttribute()
+    status = UnicodeAttribute()
+    transaction_hash = UnicodeAttribute(null=True)
+    arrived_amount = DecimalAttribute(null=True)
 
 
 def known(table: Table, key: PrimaryKey) -> KnownItem | None:
@@ -133,6 +161,72 @@ def exchange_order(table: Table, thing_id: str) -> ExchangeOrder | None:
     where = partition(thing_id) & Item.SK.startswith(keys.EXCHANGE_ORDER.prefix)
     number = sum(1 for _ in table.all(AnyItem, Query(where, consistent=True)))  # they are numbered from 1
     return None if number == 0 else exchange_orders.find(table, thing_id, number)
+
+
+def legs(table: Table, order_id: str) -> list[Leg]:
+    """Of a market-making order, those home first."""
+    where = partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_LEG.prefix)
+    return [_leg_of(item) for item in table.all(LegItem, Query(where, consistent=True))]
+
+
+def _leg_of(item: LegItem) -> Leg:
+    key = keys.MARKET_MAKING_LEG.read(PrimaryKey(item.PK, item.SK))
+    arrived = item.arrived_amount
+    return Leg(
+        way=key["way"],
+        symbol=item.symbol,
+        quantity=Quantity(item.amount, key["asset_id"]),
+        status=item.status,
+        sent_by=item.sent_by,
+        created_at=item.created_at,
+        transaction_hash=item.transaction_hash,
+        arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
+    )
+
+
+def snapshots(table: Table, order_id: str) -> Iterator[Incoming]:
+    """Those that pay for a market-making order."""
+    where = partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRANSFER.prefix)
+    for item in table.all(AnyItem, Query(where, consistent=True)):
+        key = keys.MARKET_MAKING_TRANSFER.read(PrimaryKey(item.PK, item.SK))
+        found = custody.find_incoming(table, incoming_id(key["snapshot_id"]))
+        if found is not None:
+            yield found
+
+
+def at_custody(incoming: Incoming) -> OutsideCall:
+    """A snapshot, as the story of an order or its own tells it."""
+    snapshot = incoming.snapshot
+    who = "nobody" if snapshot.opponent_id is None else snapshot.opponent_id
+    says = f"{snapshot.quantity} of {who}: {incoming.reason}"
+    at, theirs = incoming.created_at, snapshot.snapshot_id
+    return OutsideCall(at, CUSTODY, incoming.incoming_id, theirs, incoming.disposition, says)
+
+
+def by_custody(outgoing: Outgoing) -> OutsideCall:
+    """An outgoing transfer."""
+    their_id = outgoing.withdrawal_hash or outgoing.transaction_hash
+    return OutsideCall(outgoing.created_at, CUSTODY, outgoing.outgoing_id, their_id, outgoing.status, summary(outgoing))
+
+
+def of_market_making(table: Table, order_id: str) -> Iterator[OutsideCall]:
+    """What came in for an order, each of its legs, and every outgoing transfer that it has asked for."""
+    there = list(snapshots(table, order_id))
+    yield from map(at_custody, there)
+    moved = legs(table, order_id)
+    for leg in moved:
+        if leg.way == "HOME":
+            arrived = "" if leg.arrived is None else f", {plain(leg.arrived.amount)} have come"
+            says = f"{plain(leg.quantity.amount)} {leg.symbol} home{arrived}"
+            yield OutsideCall(leg.created_at, EXCHANGE, leg.sent_by, leg.transaction_hash, leg.status, says)
+    assets = {each.snapshot.quantity.asset_id for each in there} | {leg.quantity.asset_id for leg in moved}
+    sent = {leg.sent_by for leg in moved if leg.way == "OUT"}
+    sent |= {each.outgoing_id for each in there if each.outgoing_id is not None}
+    sent |= {outgoing_id(kind, order_id, asset_id) for asset_id in assets for kind in CAUSED_BY_ORDERS}
+    for each_id in sorted(sent):
+        found = custody.find_outgoing(table, each_id)
+        if found is not None:
+            yield by_custody(found)
 
 
 def calls(table: Table, thing_id: str) -> Iterator[OutsideCall]:

@@ -36,7 +36,7 @@ from common.wire import (
     RequestBody,
     View,
 )
-from functions.orders.model import Order, OtherOrder, Side, Status, Terms
+from functions.orders.model import ListedType, Order, OtherOrder, Side, Status, Terms
 from functions.orders.service import Orders
 
 app = http.api()
@@ -47,6 +47,11 @@ AssetInQuery = Annotated[str | None, Query(pattern=ASSET_ID_PATTERN)]
 Since = Annotated[Instant | None, Query(alias="from", description="inclusive")]
 Until = Annotated[Instant | None, Query(alias="to", description="exclusive")]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+ROUTES = {  # that tell orders of other contexts
+    ListedType.BUY: "/purchases",
+    ListedType.SELL: "/crypto/order/sell",
+    ListedType.MARKET_MAKING: "/market-making/orders",
+}
 
 
 class OrderRequest(RequestBody):
@@ -67,7 +72,6 @@ class AnyOrderView(View):
     order_id: str
     username: str
     asset_id: str
-    order_type: Side
     quantity: str
     reason: str | None
     order_price: str | None
@@ -84,13 +88,15 @@ class AnyOrderView(View):
 class OrderView(AnyOrderView):
     """Prices and totals are US dollars. A pending order has no `price_per_unit` and no `total_amount` yet."""
 
+    order_type: Side
     status: Status
 
 
 class ListedOrderView(AnyOrderView):
     """An order of any kind. For one that is not of `POST /orders` only what all kinds have is told here: `route` has
-    the rest, and its statuses are its own."""
+    the rest, and its statuses are its own. A market-making order has the base asset's quantity."""
 
+    order_type: ListedType
     status: str
     route: str = Field(description="where the order is told in full")
 
@@ -343,7 +349,8 @@ def _placed(result: Replayable[Order], status: HTTPStatus) -> Response[OrderView
 
 def _listed(order: Order | OtherOrder) -> ListedOrderView:
     if isinstance(order, Order):
-        return ListedOrderView(**_told(order), status=order.status, route=f"GET /orders/{order.order_id}")
+        told = {**_told(order), "order_type": ListedType(order.order_type)}
+        return ListedOrderView(**told, status=order.status, route=f"GET /orders/{order.order_id}")
     return ListedOrderView(
         order_id=order.order_id,
         username=order.owner.username,
@@ -361,7 +368,7 @@ def _listed(order: Order | OtherOrder) -> ListedOrderView:
         total_amount=_text(order.total_amount),
         created_at=order.created_at,
         updated_at=order.updated_at,
-        route=f"GET {'/purchases' if order.order_type is Side.BUY else '/crypto/order/sell'}/{order.order_id}",
+        route=f"GET {ROUTES[order.order_type]}/{order.order_id}",
     )
 
 

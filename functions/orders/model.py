@@ -145,13 +145,21 @@ class Order:
         return self
 
 
+class ListedType(StrEnum):
+    """What kinds of orders are listed among all of a customer's."""
+
+    BUY = "BUY"
+    SELL = "SELL"
+    MARKET_MAKING = "MARKET_MAKING"
+
+
 @dataclass(frozen=True)
 class OtherOrder:
     """An order of another context, as it is listed among all of a customer's orders. Its own route tells the rest."""
 
     order_id: str
     owner: Owner
-    order_type: Side
+    order_type: ListedType
     quantity: Quantity
     status: str
     created_at: datetime

@@ -22,7 +22,16 @@ from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
-from functions.orders.model import Order, OrderNotFound, OrderNotPending, OtherOrder, Side, Status, book_rank
+from functions.orders.model import (
+    ListedType,
+    Order,
+    OrderNotFound,
+    OrderNotPending,
+    OtherOrder,
+    Side,
+    Status,
+    book_rank,
+)
 
 
 class OrderItem(work.OpenWork, discriminator=keys.ORDER.entity):
@@ -291,7 +300,7 @@ def listed(item: AnyOrderItem) -> Order | OtherOrder:
     return OtherOrder(
         order_id=item.PK,
         owner=Owner(item.username, item.sub),
-        order_type=Side(item.order_type),
+        order_type=ListedType(item.order_type),
         quantity=Quantity(item.quantity, item.asset_id),
         status=item.status,
         created_at=item.created_at,

@@ -75,6 +75,49 @@ def story(thing_id: str = ID, **more: Any) -> dict[str, Any]:
     }
 
 
+M, SNAPSHOT, OUTGOING = "M" + "A" * 26, "N" + "B" * 26, "X" + "A" * 25
+PAIR, SOMEBODY = "0776b00f-95c0-46f9-85e4-7b8e7ca51e94", "773e5e77-4107-45c2-b648-8fc722ed77f5"
+MARKET_MAKING = {
+    **row("order_id status pair exchange account_id", M, "failed", "BTC-USDT", "binance", "mm1"),
+    **row("username opponent_id base_quantity quote_quantity", None, SOMEBODY, "0.1", "4995"),
+    **row("reason waits_for needs_person created_at updated_at", "refused", "an operator", True, WHEN, WHEN),
+}
+LIFE = {
+    "order": MARKET_MAKING,
+    "snapshots": [row("id disposition asset_id quantity reason taken_at", SNAPSHOT, "WITHDRAWN", PAIR, "1", "x", WHEN)],
+    "legs": [
+        {
+            **row("way asset quantity network status sent_by", "OUT", "BTC", "0.1", "BTC", "CONFIRMED", OUTGOING),
+            **row("transaction_hash arrived", "ff", None),
+        }
+    ],
+    "outgoing": [
+        {
+            **row(
+                "id kind asset_id quantity to status attempt", OUTGOING, "FUNDING", PAIR, "0.1", "bc1q", "REFUSED", 1
+            ),
+            **row("reason needs_person transaction_hash withdrawal_hash", "[red]no[/]", True, None, None),
+        }
+    ],
+    "events": [row("at before after reason actor", WHEN, "withdrawing", "failed", "refused", "the machine")],
+}
+PARKED_SNAPSHOT = {
+    **row("id snapshot_id disposition reason asset_id", SNAPSHOT, SOMEBODY, "PARKED", "nobody is named", PAIR),
+    **row("quantity opponent_id memo deposit_hash order_id", "0.5", None, None, "ff", None),
+    **row("outgoing_id taken_at due_at acts", None, WHEN, WHEN, []),
+}
+PAIRS = {
+    "items": [
+        {
+            **row(
+                "pair_id pair exchange base_asset_id quote_asset_id", PAIR, "BTC-USDT", "binance", SOMEBODY, SOMEBODY
+            ),
+            **row("base_min quote_min fee_bps enabled", "0.01", "100", "10", True),
+        }
+    ]
+}
+ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
+
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/work"): {
         "items": [
@@ -100,6 +143,20 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/batches/{BATCH}/void"): outcome(BATCH),
     ("POST", f"/operations/strays/{STRAY}/close"): outcome(STRAY),
     ("POST", f"/operations/orders/{ORDER}/fail"): outcome(ORDER),
+    ("GET", "/operations/market-making"): {"items": [MARKET_MAKING], "cursor": None},
+    ("GET", f"/operations/market-making/{M}"): LIFE,
+    **{
+        ("POST", f"/operations/market-making/{M}/{verb}"): outcome(M)
+        for verb in ("stop", "withdraw", "home", "decide-deposit", "decide-return", "withdraw-again", "keep-rest")
+    },
+    ("GET", "/operations/trading-accounts"): ACCOUNTS,
+    ("PUT", "/operations/trading-accounts/mm1"): outcome("mm1"),
+    ("GET", "/operations/pairs"): PAIRS,
+    ("PUT", f"/operations/pairs/{PAIR}"): outcome(PAIR),
+    ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
+    ("GET", f"/operations/snapshots/{SNAPSHOT}"): PARKED_SNAPSHOT,
+    **{("POST", f"/operations/snapshots/{SNAPSHOT}/{v}"): outcome(SNAPSHOT) for v in ("assign", "refund", "take")},
+    **{("POST", f"/operations/outgoing/{OUTGOING}/{v}"): outcome(OUTGOING) for v in ("resend", "decide")},
     ("GET", "/operations/parked"): {"items": [EVENT]},
     ("GET", "/operations/prices"): {"items": [STOPPED]},
     ("POST", "/operations/prices/BTC/confirm"): outcome("BTC"),
@@ -169,10 +226,17 @@ LOOKS = [
     ("parked", "list"),
     ("prices", "list"),
     ("clients", "show", "ann-bank", "banking"),
+    ("mm", "list"),
+    ("mm", "show", M),
+    ("mm", "accounts"),
+    ("mm", "pairs"),
+    ("snapshots", "list"),
+    ("snapshots", "show", SNAPSHOT),
     ("audit",),
     ("reconcile", "ann"),
 ]
 BECAUSE = ("--reason", "wire 4711")
+LOOKED_UP = ("--reference", "ticket 4711", *BECAUSE)
 ACTS = [
     ("work", "redrive", ID, *BECAUSE),
     ("work", "approve-payout", ID, *BECAUSE),
@@ -199,6 +263,20 @@ ACTS = [
     ("orders", "fail", ORDER, *BECAUSE),
     ("batches", "void", BATCH, *BECAUSE),
     ("strays", "close", STRAY, *BECAUSE),
+    ("mm", "stop", M, *BECAUSE),
+    ("mm", "withdraw", M, *BECAUSE),
+    ("mm", "home", M, *BECAUSE),
+    ("mm", "decide-deposit", M, "--asset", "USDT", "--credited", "4900", *LOOKED_UP),
+    ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
+    ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
+    ("mm", "keep-rest", M, "--payer", "paid", *LOOKED_UP),
+    ("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE),
+    ("mm", "save-pair", PAIR, "--fee-bps", "20", "--disabled", *BECAUSE),
+    ("snapshots", "assign", SNAPSHOT, "--order", M, *LOOKED_UP),
+    ("snapshots", "refund", SNAPSHOT, "--to", SOMEBODY, *LOOKED_UP),
+    ("snapshots", "take", SNAPSHOT, *LOOKED_UP),
+    ("outgoing", "resend", OUTGOING, "--to", SOMEBODY, *LOOKED_UP),
+    ("outgoing", "decide", OUTGOING, "--sent", "yes", "--hash", "ff" * 32, *LOOKED_UP),
     ("prices", "confirm", "BTC", "--price", "75.25", *BECAUSE),
     ("parked", "replay", "evt_1", *BECAUSE),
     ("parked", "dismiss", "evt_1", *BECAUSE),
@@ -564,3 +642,17 @@ def test_what_may_be_done_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> No
     assert fake.says("work", "show", ID, "--json").json == story(acts=[act])
     fake.answers["GET", f"/operations/work/{ID}"] = story()
     assert "--reason" not in fake.says("work", "show", ID).out
+
+
+def test_what_is_not_given_of_an_account_or_a_pair_stays_as_it_is(fake: FakeDesk) -> None:
+    fake.says("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE, "--yes")
+    fake.says("mm", "save-pair", PAIR, "--disabled", *BECAUSE, "--yes")
+    account, pair = (json.loads(request.body) for request in fake.changed)
+    assert (account["exchange"], account["capacity"], "enabled" in account) == ("binance", 16, False)
+    assert (pair["fee_bps"], pair["base_min"], pair["enabled"]) == (10, "0.01", False)
+
+
+def test_an_order_of_market_making_is_told_with_all_of_its_money(fake: FakeDesk) -> None:
+    said = fake.says("mm", "show", M)
+    for word in (M, "failed", SOMEBODY, "WITHDRAWN", "CONFIRMED", "REFUSED", "[red]no[/]", "withdrawing → failed"):
+        assert word in said.out

@@ -34,6 +34,7 @@ from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
+from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.paying import Paying
 from functions.market_making.service.quoting import Quoting
 from functions.market_making.service.reading import Reading
@@ -170,6 +171,10 @@ class Market:
         return Quoting(self.table, self.machines, self.clock)
 
     @property
+    def overseeing(self) -> Overseeing:
+        return Overseeing(self.table, self.quoting, self.clock)
+
+    @property
     def returning(self) -> Returning:
         return Returning(self.table, lambda: self.custody, self.funds_of, self.withdrawing_of, self.clock)
 
@@ -208,7 +213,12 @@ class Market:
         }
         pair = Pair(**{**told, **changed})
         account = TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
-        self.table.write(store.put_pair(pair, self.clock()), store.save_account(account, self.clock()))
+        pairs = {other.pair_id: other for other in store.pairs(self.table)}
+        accounts = {other.account_id: other for other in store.accounts(self.table)}
+        self.table.write(
+            store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
+            store.save_account(account, accounts.get(account.account_id), self.clock()),
+        )
         return pair
 
     # What happens

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from common import keys
 from common.domain import work
 from functions.market_making import store
 from functions.market_making.model import MarketMakingOrderMoved, NothingToWithdraw, NotStoppable, Status
-from tests.harness.faults import Crash, CrashAfter, Faults, planned
+from tests.faulty import ENDPOINT, Faulty
+from tests.harness.faults import AnswerLost, Crash, CrashAfter, FailBefore, Fault, Faults, planned
 from tests.market_making.audit import in_custody, items, live, live_until, meanwhile, people_told, room_taken
 from tests.market_making.market import ANN, BTC, USDT, Market
 
@@ -182,14 +184,34 @@ def test_a_machine_that_dies_while_it_waits_is_missed_within_two_days(market: Ma
     assert market.order().status is Status.STOPPED
 
 
-def test_a_machine_that_nobody_tells_looks_once_a_day(market: Market) -> None:
+def test_a_machine_that_nobody_tells_is_followed_by_another(market: Market) -> None:
+    """What was to tell it dies. The sweeper starts the next execution; the one that waits looks once a day, and finds
+    nothing to do."""
     faults = Faults(planned({2: CrashAfter()}))
     market.client = faults.client(market.dynamo)
     with pytest.raises(Crash):
         stop(market)
     market.client = None
-    live(market, 60)
-    assert market.order().status is Status.STOPPING
-    market.pass_time(hours=23)
-    live(market, 5)
+    live(market, 3)
     assert market.order().status is Status.STOPPED
+    first, second = market.machine.executions
+    assert (first.running, second.status) == (True, "SUCCEEDED")
+    market.pass_time(hours=24)
+    live(market, 1)
+    assert (first.status, market.order().status) == ("SUCCEEDED", Status.STOPPED)
+
+
+@pytest.mark.parametrize("lost", [FailBefore(), AnswerLost()], ids=lambda fault: type(fault).__name__)
+def test_an_order_comes_home_though_its_machine_was_not_told(market: Market, lost: Fault) -> None:
+    faults = Faults(lambda call: lost if call.operation == "states.send_task_failure" else None)
+    silent = lambda: EndpointConnectionError(endpoint_url=ENDPOINT)  # noqa: E731
+    market.states = Faulty(faults, "states", market.machine, ("send_task_failure",), silent, silent)
+    withdraw(market)
+    market.states = None
+    is_home(market)
+
+
+def test_an_order_that_hears_of_its_stop_needs_no_other_machine(market: Market) -> None:
+    withdraw(market)
+    is_home(market)
+    assert len(market.machine.executions) == 1

@@ -54,7 +54,8 @@ class Disposition(StrEnum):
 
 DISPOSITIONS: dict[Disposition, set[Disposition]] = {
     Disposition.HELD: {Disposition.WITHDRAWN, Disposition.REFUNDED},
-    Disposition.EXPECTED: {Disposition.HELD, Disposition.PARKED},
+    # What nobody has claimed in time may be somebody's gift, or a stranger's mistake.
+    Disposition.EXPECTED: {Disposition.HELD, Disposition.PARKED, Disposition.REFUNDED, Disposition.DESK},
     Disposition.PARKED: {Disposition.HELD, Disposition.REFUNDED, Disposition.DESK},
     Disposition.WITHDRAWN: {Disposition.HELD},  # an outgoing that was refused has taken nothing
     Disposition.REFUNDED: set(),
@@ -74,11 +75,17 @@ class Status(StrEnum):
 
 
 TRANSITIONS: dict[Status, set[Status]] = {
-    Status.INTENDED: {Status.INTENDED, Status.SENT, Status.REFUSED},  # the next attempt, where even drafting is refused
+    # To itself is the next attempt, where even drafting is refused.
+    Status.INTENDED: {Status.INTENDED, Status.SENT, Status.REFUSED, Status.CONFIRMED, Status.ARRIVED},
     Status.SENT: {Status.INTENDED, Status.CONFIRMED, Status.ARRIVED, Status.REFUSED},
     Status.CONFIRMED: {Status.ARRIVED},
     Status.ARRIVED: set(),
-    Status.REFUSED: set(),
+    Status.REFUSED: {Status.INTENDED},
+}
+OPERATORS_ONLY: set[tuple[Status, Status]] = {
+    (Status.INTENDED, Status.CONFIRMED),  # an attempt that the custody has denied was sent after all
+    (Status.INTENDED, Status.ARRIVED),
+    (Status.REFUSED, Status.INTENDED),
 }
 
 
@@ -104,6 +111,7 @@ class Incoming:
     reason: str
     order_id: str | None = None
     outgoing_id: str | None = None
+    due_at: datetime | None = None  # when it should have been claimed
     needs_person: bool = False
 
 
@@ -158,6 +166,35 @@ class Outgoing:
         has sent it since."""
         assert self.refused_at is not None
         return self.refused_at + timedelta(seconds=NEVER_SENT_SECONDS)
+
+
+def is_to_be_asked_again(outgoing: Outgoing) -> bool:
+    """May an operator let one be sent, or asked for, once more? Small outputs are merged another time, and whether an
+    order's funding that was refused is sent again is its order's to say."""
+    if not outgoing.needs_person:
+        return False
+    return outgoing.status is not Status.REFUSED or outgoing.kind not in (Kind.FUNDING, Kind.MERGE)
+
+
+def may_go_to_another(outgoing: Outgoing) -> bool:
+    """May operators name another receiver? Only of what nobody will ever get."""
+    return outgoing.needs_person and outgoing.status is Status.REFUSED and isinstance(outgoing.to, User)
+
+
+def is_in_doubt(outgoing: Outgoing, now: datetime) -> bool:
+    """May operators say what became of it? What was sent may have arrived, and so may what the custody has denied; but
+    not while somebody may be sending it."""
+    denied = outgoing.status is Status.INTENDED and bool(outgoing.inputs)
+    sent = outgoing.status is Status.SENT and outgoing.is_sent_by_nobody(now)
+    return outgoing.needs_person and (sent or denied)
+
+
+def is_nobodys(incoming: Incoming, now: datetime) -> bool:
+    """May operators dispose of a snapshot? It is parked, or the order that it comes home to has not claimed it in
+    time."""
+    if incoming.disposition is Disposition.EXPECTED:
+        return incoming.due_at is not None and incoming.due_at <= now
+    return incoming.disposition is Disposition.PARKED
 
 
 def incoming_id(snapshot_id: str) -> str:
@@ -255,6 +292,13 @@ def choose(kind: Kind, outputs: Iterable[Output], needed: Quantity) -> tuple[Out
     if chosen > INPUTS_MAX:
         raise TooManyOutputs(tuple(sorted(ordered, key=lambda output: output.quantity.amount)[:INPUTS_MAX]))
     return tuple(ordered[:chosen])
+
+
+def summary(outgoing: Outgoing) -> str:
+    """What is to be sent to whom, and why it is not, in a line."""
+    to = outgoing.to.user_id if isinstance(outgoing.to, User) else outgoing.to.destination
+    said = f"{outgoing.kind.lower()}: {outgoing.quantity} to {to}"
+    return said if outgoing.reason is None else f"{said}; {outgoing.reason}"
 
 
 def facts(outgoing: Outgoing) -> dict[str, str]:

@@ -294,9 +294,65 @@ def stop(before: Outgoing, why: str, at: datetime) -> Write:
     return _same(before, at, *work.needs_person(keys.OUTGOING, before.outgoing_id, now=at, waits_for=waits_for))
 
 
+# What operators decide
+
+
+def ask_again(before: Outgoing, at: datetime) -> Write:
+    """A person lets it be sent, or asked for, once more: the next attempt of what was refused, and otherwise just
+    where it stands. Refused with OutgoingMoved."""
+    if before.status is Status.REFUSED:
+        return _begin_again(before, at)
+    waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be looked at again")
+    return _same(before, at, *waiting, also=_waits_for_person(before))
+
+
+def send_to(before: Outgoing, to: User, at: datetime) -> Write:
+    """What was refused goes to another user of the custody. Refused with OutgoingMoved."""
+    assert before.status is Status.REFUSED, "somebody may get it yet"
+    return _begin_again(before, at, OutgoingItem.user_id.set(to.user_id))
+
+
+def was_sent(before: Outgoing, withdrawal_hash: str | None, at: datetime) -> Write:
+    """Two operators have found that it was sent, to an address with this transaction of its chain. Refused with
+    OutgoingMoved."""
+    also = _waits_for_person(before)
+    if withdrawal_hash is None:
+        return _move(before, Status.ARRIVED, at, *work.done(), also=also)
+    hash_ = OutgoingItem.withdrawal_hash.set(withdrawal_hash)
+    return _move(before, Status.CONFIRMED, at, hash_, *work.done(), also=also)
+
+
+def was_never_sent(before: Outgoing, at: datetime) -> list[Write]:
+    """Two operators have found that no attempt was sent: the next one spends what outputs there are. Refused with
+    OutgoingMoved."""
+    return [_begin_again(before, at), *_release(before)]
+
+
+def _begin_again(before: Outgoing, at: datetime, *actions: Action) -> Write:
+    """The next attempt, with outputs that are chosen anew."""
+    item = OutgoingItem
+    waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be sent")
+    forgotten = [attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)]
+    number = item.attempt.set(Decimal(before.attempt + 1))
+    also = _waits_for_person(before)
+    return _move(before, Status.INTENDED, at, number, *forgotten, *actions, *waiting, also=also)
+
+
+def _waits_for_person(before: Outgoing) -> Condition:
+    """As it was read: nobody has moved it meanwhile."""
+    item = OutgoingItem
+    waits: Condition = item.open_work == work.partition_of_person(keys.OUTGOING, before.outgoing_id)
+    same: Condition = waits & (item.attempt == Decimal(before.attempt)) & _as_sent(before)
+    return same
+
+
+def told(incoming: Incoming, after: Disposition, why: str, actor: str, at: datetime) -> Write:
+    """An event of a snapshot's life."""
+    return timeline.record(incoming.incoming_id, TimelineEvent(at, incoming.disposition, after, why, actor))
+
+
 def event(outgoing: Outgoing, after: Status, why: str, actor: str, at: datetime) -> Write:
-    before = None if after is Status.INTENDED and outgoing.attempt == 1 else outgoing.status.value
-    return timeline.record(outgoing.outgoing_id, TimelineEvent(at, before, after, why, actor))
+    return timeline.record(outgoing.outgoing_id, TimelineEvent(at, outgoing.status, after, why, actor))
 
 
 def _as_sent(before: Outgoing) -> Condition:
@@ -365,6 +421,7 @@ def incoming_of(item: IncomingItem) -> Incoming:
         reason=item.reason,
         order_id=item.order_id,
         outgoing_id=item.outgoing_id,
+        due_at=item.due_at,
         needs_person=item.needs_person,
     )
 

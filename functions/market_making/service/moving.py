@@ -12,18 +12,17 @@ from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
 from common.domain.ledger import store as ledger
-from common.domain.timeline import EXCHANGE, MACHINE
+from common.domain.timeline import MACHINE
 from common.gateways.custody import Address, User
-from common.gateways.exchange.funds import ExchangeDeposit, ExchangeFunds, NoTradingKey
+from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.log import count, log
 from common.machines import Standing
-from common.money import EXACT, Quantity, plain
+from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
     CONFIRM_LIMIT,
-    CREDITED_MIN,
     PAYMENT_LIMIT,
     DepositUnconfirmed,
     Division,
@@ -38,9 +37,9 @@ from functions.market_making.model import (
     Way,
     divide,
 )
+from functions.market_making.service.crediting import Crediting, Doubted
 from functions.market_making.service.paying import WAYLESS, failed, standing
-from functions.market_making.service.routes import CLOCKS_DIFFER, Route, Routes
-from functions.market_making.store import DepositTaken
+from functions.market_making.service.routes import Route, Routes
 
 FEE_OF = "market-making fee of"
 FEE_BACK = "market-making fee given back to"
@@ -54,6 +53,10 @@ class Moving:
     routes: Routes
     funds: Callable[[str], ExchangeFunds]
     now: Callable[[], datetime]
+
+    @property
+    def crediting(self) -> Crediting:
+        return Crediting(self.table, self.funds, self.now)
 
     def withdraw(self, order_id: str) -> Standing:
         """Decide both legs: from here on what came in is on its way. What they cost is told by the custody now.
@@ -208,48 +211,33 @@ class Moving:
             # What a second attempt is to send, the first may have sent, whatever was said: only its sender can tell.
             if other.status is Sent.INTENDED and other.attempt == 1:
                 writes += custody_store.refuse(other, "the order's other leg was refused", at)
-        if order.fee is not None and order.fee.amount:
-            back = Quantity(-order.fee.amount, order.fee.asset_id)
-            writes.append(ledger.desk_line(back, f"{FEE_BACK} {order.order_id}", order.order_id, at))
-        self.table.write(*writes)
+        self.table.write(*writes, *_fee_back(order, at))
         return store.existing(self.table, order.order_id)
 
     def _credited(self, order: Order) -> Order:
-        """Until the exchange has credited both legs: each is the deposit that the chain's transaction has brought."""
-        assert order.sent_at is not None
-        funds = self.funds(order.account_id)
-        waiting = []
-        for leg in store.legs(self.table, order.order_id, Way.OUT):
-            if leg.status is LegStatus.ARRIVED:
-                continue
-            since = order.sent_at - CLOCKS_DIFFER
-            told = [d for d in funds.deposits(leg.symbol, since) if d.transaction_hash == leg.transaction_hash]
-            if not any(deposit.credited for deposit in told):
-                waiting.append(leg.symbol)
-            elif doubt := _doubt(leg, told):
-                return self._stop(order, doubt)
-            else:
-                self._arrived(order, leg, told[0].quantity)
+        """Until the exchange has credited both legs."""
+        try:
+            waiting = self.crediting.credit(order)
+        except Doubted as doubt:
+            return self._stop(order, str(doubt))
         if waiting:
             return self._wait(order, f"the exchange has not credited {' and '.join(waiting)}")
+        if any(
+            leg.arrived is not None and not leg.arrived.amount
+            for leg in store.legs(self.table, order.order_id, Way.OUT)
+        ):
+            return self._lost(order)
         return self._moved(order, Status.DEPOSIT_CONFIRMED, "the exchange has credited both legs", "its campaign")
 
-    def _arrived(self, order: Order, leg: Leg, credited: Quantity) -> None:
-        at, hash_ = self.now(), leg.transaction_hash
-        assert hash_ is not None
-        sent = custody_store.outgoing(self.table, leg.sent_by)
-        why = f"the exchange has credited {credited}, transaction {hash_}"
-        arrived = Quantity(credited.amount, leg.quantity.asset_id)
-        try:
-            self.table.write(
-                store.claim_deposit(leg, order.account_id, hash_, at),
-                store.move_leg(leg, LegStatus.ARRIVED, at, arrived=arrived),
-                custody_store.arrive(sent, at),
-                custody_store.event(sent, Sent.ARRIVED, why, EXCHANGE, at),
-            )
-        except DepositTaken as taken:
-            self._stop(order, taken.detail)
-            raise MarketMakingOrderMoved(taken.detail, id=order.order_id) from None
+    def _lost(self, order: Order) -> Order:
+        """Operators have said that of a leg nothing was credited: the order can not quote."""
+        at, why = self.now(), "nothing of one of its legs was credited"
+        self.table.write(
+            store.move(order, Status.FAILED, at, store.why(why), waits_for="its refund", by_operators=True),
+            store.event(order, Status.FAILED, why, MACHINE, at),
+            *_fee_back(order, at),
+        )
+        return store.existing(self.table, order.order_id)
 
     def _moved(self, order: Order, after: Status, why: str, waits_for: str) -> Order:
         at = self.now()
@@ -275,13 +263,9 @@ class Moving:
         return store.existing(self.table, order.order_id)
 
 
-def _doubt(leg: Leg, told: Sequence[ExchangeDeposit]) -> str | None:
-    """Why what the exchange tells of a leg's deposit is not believed; None when it is."""
-    if len(told) > 1:
-        return f"the exchange tells of transaction {leg.transaction_hash} {len(told)} times"
-    credited, sent = told[0].quantity.amount, leg.quantity.amount
-    if told[0].network != leg.network:
-        return f"{leg.symbol} was sent on {leg.network}, and has come in on {told[0].network}"
-    if not EXACT.multiply(sent, CREDITED_MIN) <= credited <= sent:
-        return f"{plain(sent)} {leg.symbol} were sent, and {plain(credited)} credited"
-    return None
+def _fee_back(order: Order, at: datetime) -> list[Write]:
+    """The desk takes no fee for an order that has failed."""
+    if order.fee is None or not order.fee.amount:
+        return []
+    back = Quantity(-order.fee.amount, order.fee.asset_id)
+    return [ledger.desk_line(back, f"{FEE_BACK} {order.order_id}", order.order_id, at)]

@@ -13,10 +13,14 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from common import keys
-from common.domain.custody.model import Incoming
-from common.domain.timeline import CUSTODY, MACHINE
+from common.domain import rulings
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Disposition, Incoming, IncomingMoved, is_nobodys
+from common.domain.rulings import Matter
+from common.domain.timeline import CUSTODY, MACHINE, TimelineEvent, record
 from common.gateways.custody import CustodyAssetUnknown, CustodyRefused
 from common.gateways.exchange.funds import NetworkUnknown
+from common.log import log
 from common.machines import Machines, Standing
 from common.table.table import Table
 from common.table.transaction import Write
@@ -148,6 +152,8 @@ class Paying:
         there = store.transfers(self.table, order_id)
         if len(there) != order.transfers:
             raise PaymentIncomplete("a transfer is just coming in")
+        if self._adopted(order):
+            raise PaymentIncomplete("operators have said of a transfer that it is the order's")
         short, at = missing(order, there), self.now()
         try:
             if not short:
@@ -164,6 +170,36 @@ class Paying:
         except MarketMakingOrderMoved:
             raise PaymentIncomplete("a transfer has just come in") from None
         return standing(store.existing(self.table, order_id))
+
+    def _adopted(self, order: Order) -> bool:
+        """Has a snapshot that waited for a person become the order's, since operators have said so?"""
+        for (matter, about), ruling in rulings.of(self.table, order.order_id).items():
+            if matter is not Matter.PAYS:
+                continue
+            found, at = custody_store.incoming(self.table, about), self.now()
+            if not (is_nobodys(found, at) and self._may_adopt(order, found, at)):
+                continue
+            why = f"{ruling.operators} say that it pays for {order.order_id}"
+            try:
+                self.table.write(
+                    *store.add_transfer(order, found, at, at + timedelta(seconds=CHECK_AFTER_SECONDS)),
+                    custody_store.dispose(found, Disposition.HELD, at, why, order_id=order.order_id),
+                    record(about, TimelineEvent(at, found.disposition, Disposition.HELD, why, ruling.operators)),
+                )
+            except (MarketMakingOrderMoved, IncomingMoved):
+                log.info("moved meanwhile", extra={"order_id": order.order_id})
+            return True
+        return False
+
+    def _may_adopt(self, order: Order, found: Incoming, at: datetime) -> bool:
+        payer = found.snapshot.opponent_id or order.opponent_id
+        in_time = at < order.payment_due_at and order.transfers < TRANSFERS_MAX
+        return (
+            in_time
+            and payer is not None
+            and payer == (order.opponent_id or payer)
+            and order.takes(found.snapshot.quantity.asset_id)
+        )
 
     def _incomplete(self, order: Order, why: str, at: datetime) -> None:
         """The first time that something is found missing; then it is due when the time for it is over."""

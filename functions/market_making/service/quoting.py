@@ -117,8 +117,10 @@ class Quoting:
         if order.status not in STOPPABLE:
             raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
         at = self.now()
+        # The token may be lost on its way: then its execution waits on, and the sweeper starts the next one.
+        further = [*work.supersede(), *([store.send_home()] if home else [])]
         self.table.write(
-            store.move(order, Status.STOPPING, at, *([store.send_home()] if home else []), waits_for="its quotes' end"),
+            store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
             *also,
         )

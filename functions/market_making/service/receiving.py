@@ -87,16 +87,17 @@ class Receiving:
         return _instant(reached)
 
     def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
-        """More snapshots have one time than a page holds: each asset has a page of its own."""
+        """More snapshots may have one time than a page holds: each asset has a page of its own. An asset that the page
+        does not show can not be asked for, so the cursor is held, and a person looks."""
         at = page[0].created_at
         log.error("snapshots tie", extra={"told_at": at, "number": len(page)})
         count("SnapshotTies")
+        polled.failed += 1
         for asset_id in sorted({snapshot.quantity.asset_id for snapshot in page}):
             own = self.custody().snapshots(at, asset_id) if more_time() else ()
             self._take_all(own, polled, more_time)
             if not own or (len(own) == PAGE_MAX and own[-1].created_at == at):
                 log.error("too many snapshots tie", extra={"told_at": at, "asset_id": asset_id})
-                polled.failed += 1
 
     def _take_all(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
         """Each that is not known to be taken. What is left for want of time counts as not taken."""

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.rulings import WHOLE, Matter
 from common.domain.timeline import MACHINE
 from common.gateways.custody import User
 from common.log import log
@@ -48,7 +50,7 @@ class Refunding:
         Raises RefundUnderway.
         """
         order = store.existing(self.table, order_id)
-        if order.status is not Status.FAILED or order.needs_person:
+        if order.status is not Status.FAILED or order.needs_person or order.goes_home:
             return standing(order)
         try:
             return self._refund(order)
@@ -74,7 +76,10 @@ class Refunding:
         if any(o.status is not Sent.ARRIVED for o in back):
             raise RefundUnderway("what goes back has not arrived")
         if sent:
-            return self._stop(order, "a part of it is at the exchange: bring it home, or let it be traded")
+            if (Matter.HOME, WHOLE) not in rulings.of(self.table, order.order_id):
+                return self._stop(order, "a part of it is at the exchange: bring it home")
+            self.table.write(store.want_home(order, self.now(), store.after_failure()))
+            return standing(store.existing(self.table, order.order_id))
         at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
         self.table.write(
             store.move(order, Status.REFUNDED, at, waits_for=None),

@@ -6,16 +6,19 @@ transaction that the exchange has told is the leg's, and goes on to the payer as
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_FLOOR
 
 from common.clock import text
+from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
+from common.domain.ledger import store as ledger
+from common.domain.rulings import WHOLE, Matter, Ruling, Rulings
 from common.domain.timeline import MACHINE
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
 from common.gateways.exchange import ExchangeRefused
@@ -33,10 +36,12 @@ from common.log import count, log
 from common.machines import Standing
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
     CREDITED_MIN,
     RETURN_LIMIT,
+    AtExchange,
     Leg,
     LegStatus,
     MarketMakingOrderMoved,
@@ -48,9 +53,12 @@ from functions.market_making.model import (
     facts,
 )
 from functions.market_making.networks import ChainUnknown, network
+from functions.market_making.service.crediting import Crediting, Doubted
 from functions.market_making.service.paying import standing
 from functions.market_making.service.quoting import credited
 from functions.market_making.service.routes import CLOCKS_DIFFER
+
+KEPT = "left at the exchange by"
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,7 @@ class Returning:
         """
         order = store.existing(self.table, order_id)
         try:
-            if order.status is Status.STOPPED and order.goes_home and not order.needs_person:
+            if order.goes_home and order.status in (Status.STOPPED, Status.FAILED) and not order.needs_person:
                 order = self._begun(order)
             if order.status is Status.RETURNING and not order.needs_person:
                 for leg in store.legs(self.table, order_id, Way.HOME):
@@ -95,44 +103,79 @@ class Returning:
         return standing(order)
 
     def _begun(self, order: Order) -> Order:
-        """Decide the legs home, and what stays since it is too small. Nothing of it is traded any more."""
-        there = store.ledger(self.table, order) or credited(self.table, order)
-        at, left, writes = self.now(), [], []
+        """Decide the legs home, and what stays since it can not be withdrawn. Nothing of it is traded any more."""
+        there = self._there(order)
+        if there is None:
+            return store.existing(self.table, order.order_id)
+        at, left, legs = self.now(), [], []
         for quantity, symbol in zip((there.base, there.quote), order.symbol.split("-"), strict=True):
-            try:
-                way = self._network(order, quantity.asset_id, symbol)
-            except (ChainUnknown, NetworkUnknown) as no:
-                return self._stop(order, f"{symbol} can not be withdrawn: {no}")
-            step = way.withdrawal_step
-            whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
-            if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
-                left.append(f"{plain(quantity.amount)} {symbol}")
-                continue
-            if whole < quantity.amount:
-                left.append(f"{plain(EXACT.subtract(quantity.amount, whole))} {symbol}")
-            leg = Leg(
-                order_id=order.order_id,
-                way=Way.HOME,
-                quantity=Quantity(whole, quantity.asset_id),
-                symbol=symbol,
-                network=way.name,
-                sent_by=derived_uuid(Way.HOME, order.order_id, quantity.asset_id).hex,
-                status=LegStatus.INTENDED,
-                created_at=at,
-                updated_at=at,
-            )
-            writes.append(store.insert_leg(leg))
-        if not writes:
-            small = ", ".join(left)
-            return self._stop(order, f"{small} are below the exchange's smallest withdrawals: return them otherwise")
-        said = f"{len(writes)} withdrawals from the exchange" + (f"; {', '.join(left)} stay there" if left else "")
-        due_at = at + RETURN_LIMIT
+            leg = self._leg(order, quantity, symbol, at)
+            if isinstance(leg, Leg):
+                legs.append(leg)
+                if leg.quantity != quantity:
+                    left.append(Left(quantity - leg.quantity, symbol))
+            elif quantity.amount:
+                left.append(Left(quantity, symbol, leg))
+        kept = rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))
+        wayless = [part for part in left if part.why is not None]
+        if kept is None and (wayless or (left and not legs)):
+            return self._stop(order, _why_not(wayless, left))
+        said = f"; {', '.join(map(str, left))} stay there" if left else ""
         self.table.write(
-            store.move(order, Status.RETURNING, at, waits_for="the exchange to withdraw it", due_at=due_at),
-            store.event(order, Status.RETURNING, said, MACHINE, at),
-            *writes,
+            store.move(
+                order,
+                Status.RETURNING,
+                at,
+                waits_for="the exchange to withdraw it",
+                due_at=at + RETURN_LIMIT,
+                by_operators=True,
+            ),
+            store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{said}", MACHINE, at),
+            *(store.insert_leg(leg) for leg in legs),
+            *(_kept(order, part.quantity, kept, at) for part in left if kept is not None),
         )
         return store.existing(self.table, order.order_id)
+
+    def _there(self, order: Order) -> AtExchange | None:
+        """What is the order's at the exchange; None where that is a person's to say. Of one that has failed, what has
+        arrived of it."""
+        if order.status is not Status.FAILED:
+            return store.ledger(self.table, order) or credited(self.table, order)
+        try:
+            waiting = Crediting(self.table, self.withdrawing, self.now).credit(order)
+        except Doubted as doubt:
+            self._stop(order, str(doubt))
+            return None
+        except OutgoingMoved:
+            raise ReturnUnderway("a leg has just moved") from None
+        if waiting:
+            self._stop(order, f"the exchange has not credited {' and '.join(waiting)}")
+            return None
+        arrived = {leg.quantity.asset_id: leg.arrived for leg in store.legs(self.table, order.order_id, Way.OUT)}
+        base, quote = order.base_asset_id, order.quote_asset_id
+        return AtExchange(arrived[base] or Quantity(0, base), arrived[quote] or Quantity(0, quote))
+
+    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg | str | None:
+        """The leg that takes an asset home; None where it is too small; or why there is no way."""
+        try:
+            way = self._network(order, quantity.asset_id, symbol)
+        except (ChainUnknown, NetworkUnknown) as no:
+            return str(no)
+        step = way.withdrawal_step
+        whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
+        if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
+            return None
+        return Leg(
+            order_id=order.order_id,
+            way=Way.HOME,
+            quantity=Quantity(whole, quantity.asset_id),
+            symbol=symbol,
+            network=way.name,
+            sent_by=derived_uuid(Way.HOME, order.order_id, quantity.asset_id).hex,
+            status=LegStatus.INTENDED,
+            created_at=at,
+            updated_at=at,
+        )
 
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
         """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
@@ -144,6 +187,8 @@ class Returning:
         return way
 
     def _withdraw(self, order: Order, leg: Leg) -> None:
+        if self._is_kept(order, leg, rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))):
+            return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
         try:
@@ -178,7 +223,7 @@ class Returning:
         legs = store.legs(self.table, order.order_id, Way.HOME)
         back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
         if waiting:
-            since = min(leg.created_at for leg in legs)
+            since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         if stuck := [o for o in back if o.needs_person]:
             return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
@@ -190,28 +235,47 @@ class Returning:
         self.table.write(
             store.move(order, after, at, waits_for=None),
             store.give_room(order.account_id, at),
-            store.event(order, after, "all of it is back with who paid", MACHINE, at),
+            store.event(
+                order, after, "all of it is back with who paid" if back else "nothing of it is left", MACHINE, at
+            ),
         )
         return standing(store.existing(self.table, order.order_id))
 
     def _arrived(self, order: Order, leg: Leg) -> bool:
-        """Has the custody received the leg? It is claimed for the order then."""
+        """Has the custody received the leg, or is it settled otherwise? What has come is claimed for the order."""
+        ruled = rulings.of(self.table, order.order_id)
+        came, kept = ruled.get((Matter.CAME_HOME, leg.quantity.asset_id)), ruled.get((Matter.KEPT, WHOLE))
+        if came is not None:
+            return self._claimed(order, leg, came)
+        try:
+            return self._looked_for(order, leg, ruled) or self._is_kept(order, leg, kept)
+        except Doubted as doubt:
+            if self._is_kept(order, leg, kept):
+                return True
+            self._stop(order, str(doubt))
+            raise MarketMakingOrderMoved(str(doubt), id=order.order_id) from doubt
+
+    def _looked_for(self, order: Order, leg: Leg, ruled: Rulings) -> bool:
+        """Raises Doubted: what is told of it can not be, or it will not come."""
         try:
             told = self.funds(order.account_id).withdrawal(leg.symbol, leg.sent_by, leg.created_at - CLOCKS_DIFFER)
         except ExchangeWithdrawalUnknown:
             return False
         if told.state is WithdrawalState.REFUSED:
-            self._stop(order, f"the exchange has not withdrawn {leg.quantity.amount} {leg.symbol}")
-            raise MarketMakingOrderMoved("the exchange has refused a withdrawal", id=order.order_id)
+            again = ruled.get((Matter.AGAIN, leg.quantity.asset_id))
+            if again is None or again.at <= leg.updated_at:
+                raise Doubted(f"the exchange has not withdrawn {leg.quantity.amount} {leg.symbol}")
+            self._again(leg)
+            raise MarketMakingOrderMoved("it is withdrawn under the next id", id=order.order_id)
         found = self._received(leg, told)
         if found is None:
             return False
         at, arrived = self.now(), found.snapshot.quantity
         least = EXACT.multiply(EXACT.subtract(leg.quantity.amount, told.fee), CREDITED_MIN)
         if not least <= arrived.amount <= leg.quantity.amount:
-            said = f"{plain(leg.quantity.amount)} {leg.symbol} were withdrawn, and {plain(arrived.amount)} came home"
-            self._stop(order, said)
-            raise MarketMakingOrderMoved(said, id=order.order_id)
+            raise Doubted(
+                f"{plain(leg.quantity.amount)} {leg.symbol} were withdrawn, and {plain(arrived.amount)} came home"
+            )
         self.table.write(
             custody_store.dispose(found, Disposition.HELD, at, "it came home", order_id=order.order_id),
             store.move_leg(
@@ -224,6 +288,31 @@ class Returning:
             ),
         )
         return True
+
+    def _claimed(self, order: Order, leg: Leg, came: Ruling) -> bool:
+        """What operators have found to be the leg's; False when somebody else has disposed of it since."""
+        found, at = custody_store.incoming(self.table, came.terms["snapshot"]), self.now()
+        if found.disposition not in (Disposition.EXPECTED, Disposition.PARKED):
+            return False
+        why = f"it came home, reference {came.reference}"
+        self.table.write(
+            custody_store.dispose(found, Disposition.HELD, at, why, order_id=order.order_id),
+            store.move_leg(leg, LegStatus.ARRIVED, at, arrived=found.snapshot.quantity, incoming_id=found.incoming_id),
+        )
+        return True
+
+    def _is_kept(self, order: Order, leg: Leg, kept: Ruling | None) -> bool:
+        """Has it been decided, since the leg was asked for, that it stays at the exchange? Then it is the desk's."""
+        if kept is None or kept.at <= leg.updated_at:
+            return False
+        at = self.now()
+        self.table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept(order, leg.quantity, kept, at))
+        return True
+
+    def _again(self, leg: Leg) -> None:
+        at = self.now()
+        next_id = derived_uuid(Way.HOME, leg.order_id, leg.quantity.asset_id, text(at)).hex
+        self.table.write(store.withdraw_again(leg, next_id, at))
 
     def _received(self, leg: Leg, told: ExchangeWithdrawal) -> Incoming | None:
         """What the custody has received with the chain's transaction of a withdrawal, once the poller has taken it. One
@@ -278,7 +367,9 @@ class Returning:
         return back
 
     def _wait(self, order: Order, why: str, since: datetime) -> Standing:
-        if self.now() >= since + RETURN_LIMIT:
+        """What operators have said of it last gives it another hour."""
+        ruled = [ruling.at for ruling in rulings.of(self.table, order.order_id).values()]
+        if self.now() >= max([since, *ruled]) + RETURN_LIMIT:
             return standing(self._stop(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
@@ -288,3 +379,28 @@ class Returning:
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.stop(order, why, self.now()))
         return store.existing(self.table, order.order_id)
+
+
+@dataclass(frozen=True)
+class Left:
+    """What stays at the exchange: too small to be withdrawn, or without a way."""
+
+    quantity: Quantity
+    symbol: str
+    why: str | None = None
+
+    def __str__(self) -> str:
+        return f"{plain(self.quantity.amount)} {self.symbol}"
+
+
+def _why_not(wayless: Sequence[Left], left: Sequence[Left]) -> str:
+    """Why nothing can be decided without a person."""
+    if wayless:
+        return "; ".join(f"{part.symbol} can not be withdrawn: {part.why}" for part in wayless)
+    return f"{', '.join(map(str, left))} are below the exchange's smallest withdrawals: return them otherwise"
+
+
+def _kept(order: Order, left: Quantity, kept: Ruling, at: datetime) -> Write:
+    """What is left at the exchange is the desk's, whether it has paid the payer otherwise or not."""
+    said = f"{KEPT} {order.order_id}, the payer {kept.terms['payer']}, reference {kept.reference}"
+    return ledger.desk_line(left, said, order.order_id, at)

@@ -10,10 +10,12 @@ from pydantic import Field
 
 from common import http
 from common.domain.acts import PossibleAct
+from common.domain.proposals.model import Terms
 from common.http import caller
 from common.operator_outcome import OperatorOutcome
 from common.pages import LIMIT_MAX
 from common.wire import OperatorAct, OperatorOutcomeView, View
+from functions.operations.wiring import proposals
 
 app = http.api()
 
@@ -36,3 +38,10 @@ def done(act: Callable[..., OperatorOutcome], thing_id: str, body: OperatorAct) 
 
 def act_views(acts: Sequence[PossibleAct]) -> list[ActView]:
     return [ActView(command=act.command, route=act.route, does=act.does, asks=list(act.asks)) for act in acts]
+
+
+def propose(command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct) -> OperatorOutcomeView:
+    """What another operator confirms."""
+    operator = caller(app).must_be_operator()
+    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
+    return OperatorOutcomeView.of(outcome)

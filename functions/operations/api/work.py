@@ -9,7 +9,7 @@ from aws_lambda_powertools.event_handler.openapi.params import Path
 from pydantic import Field
 
 from common import keys
-from common.domain.proposals.model import Proposal, Terms
+from common.domain.proposals.model import Proposal
 from common.http import caller
 from common.keys import ORDER_ID_PATTERN, THING_ID_PATTERN, USERNAME_PATTERN
 from common.machines import MachineExecution
@@ -26,7 +26,7 @@ from common.wire import (
     Reference,
     View,
 )
-from functions.operations.api.door import ActView, Limit, act_views, app, done
+from functions.operations.api.door import ActView, Limit, act_views, app, done, propose
 from functions.operations.service import Story
 from functions.operations.wiring import interventions, operations, proposals
 
@@ -185,22 +185,22 @@ def decide_order(thing_id: ThingId, body: OrderDecisionRequest) -> OperatorOutco
     told = {"executed": plain(body.executed), "gross": str(Money(body.gross)), "fee": str(Money(body.fee))}
     if body.fees_in_coins is not None:
         told["fees_in_coins"] = body.fees_in_coins
-    return _propose("work decide-order", thing_id, told, body.reference, body)
+    return propose("work decide-order", thing_id, told, body.reference, body)
 
 
 @app.post("/operations/work/<thing_id>/decide-payout", tags=["operators"], summary="Propose what the bank has paid")
 def decide_payout(thing_id: ThingId, body: PayoutDecisionRequest) -> OperatorOutcomeView:
-    return _propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
+    return propose("work decide-payout", thing_id, {"paid": str(Money(body.paid))}, body.reference, body)
 
 
 @app.post("/operations/work/<thing_id>/approve-payout", tags=["operators"], summary="Propose that it be paid")
 def approve_payout(thing_id: ThingId, body: OperatorAct) -> OperatorOutcomeView:
-    return _propose("work approve-payout", thing_id, {}, None, body)
+    return propose("work approve-payout", thing_id, {}, None, body)
 
 
 @app.post("/operations/users/<username>/move", tags=["operators"], summary="Propose another login for an account")
 def move_user(username: Username, body: MoveRequest) -> OperatorOutcomeView:
-    return _propose("users move", username, {"sub": body.sub}, body.reference, body)
+    return propose("users move", username, {"sub": body.sub}, body.reference, body)
 
 
 @app.post("/operations/proposals/<proposal_id>/confirm", tags=["operators"], summary="Do what another has proposed")
@@ -216,14 +216,6 @@ def dismiss_proposal(proposal_id: ProposalId, body: OperatorAct) -> OperatorOutc
 @app.post("/operations/strays/<stray_id>/close", tags=["operators"], summary="A stray order has been seen to")
 def close_stray(stray_id: StrayId, body: OperatorAct) -> OperatorOutcomeView:
     return done(interventions().close_stray, stray_id, body)
-
-
-def _propose(
-    command: str, thing_id: str, given: Terms, reference: str | None, body: OperatorAct
-) -> OperatorOutcomeView:
-    operator = caller(app).must_be_operator()
-    outcome = proposals().propose(command, thing_id, given, reference, body.reason, operator, dry_run=body.dry_run)
-    return OperatorOutcomeView.of(outcome)
 
 
 def _story(story: Story) -> StoryView:

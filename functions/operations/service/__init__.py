@@ -16,6 +16,8 @@ from common.domain.audit import AuditEntry
 from common.domain.catalogue.model import Listing
 from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
+from common.domain.custody import store as custody
+from common.domain.custody.model import Incoming, Outgoing
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Payout, is_approvable, kind_of
@@ -24,6 +26,9 @@ from common.domain.proposals import store as proposals_store
 from common.domain.proposals.model import Proposal
 from common.domain.timeline import TimelineEvent
 from common.domain.work import Unfinished, WaitingItem
+from common.errors import Refusal
+from common.keys import PrimaryKey
+from common.log import log
 from common.machines import MachineExecution, Machines
 from common.owner import Owner
 from common.table.table import Page, Position, Table
@@ -112,7 +117,7 @@ class Operations:
             batch=item.batch,
             members=[] if item.batch is None else self._members(item),
             events=list(timeline.of(self.table, thing_id)),
-            calls=list(store.calls(self.table, thing_id)),
+            calls=self._calls(item),
             execution=execution,
             execution_before=self._execution_before(item),
             proposal=proposals_store.find(self.table, thing_id) if item.row is keys.PROPOSAL else None,
@@ -124,6 +129,15 @@ class Operations:
         if item.row is not keys.USER:
             return item
         return work.item(self.table, keys.RECONCILIATION(username=item.PK)) or item
+
+    def _calls(self, item: KnownItem) -> list[OutsideCall]:
+        if item.row is keys.SNAPSHOT:
+            return [store.at_custody(custody.incoming(self.table, item.PK))]
+        if item.row is keys.OUTGOING:
+            return [store.by_custody(custody.outgoing(self.table, item.PK))]
+        if item.row is keys.MARKET_MAKING_ORDER:
+            return list(store.of_market_making(self.table, item.PK))
+        return list(store.calls(self.table, item.PK))
 
     def _is_stuck(self, due_at: datetime | None, now: datetime) -> bool:
         """Has no machine moved it for so long beyond its time that a person should look?"""
@@ -163,7 +177,31 @@ class Operations:
             account_id=account_id,
             exchange_order=placed,
             account=account,
+            incoming=custody.incoming(self.table, item.PK) if item.row is keys.SNAPSHOT else None,
+            outgoing=custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None,
+            legs=store.legs(self.table, item.PK) if item.row is keys.MARKET_MAKING_ORDER else (),
+            goes_home=bool(item.goes_home),
         )
+
+    def wake(self, outgoing: Outgoing) -> None:
+        """The market-making order that waits for a person because of this outgoing transfer goes on. Where that can not
+        be done now, an operator redrives it."""
+        order_id = self._order_of(outgoing)
+        if order_id is None:
+            return
+        try:
+            item = self.known(order_id)
+            if item.needs_person and outgoing.outgoing_id in (item.waits_for or ""):
+                self.table.write(work.redriven(item, self.now()))
+                work.drive_now(self.table, self.machines, PrimaryKey(item.PK, item.SK), self.now())
+        except Refusal as no:
+            log.warning("order not driven", extra={"order_id": order_id, "why": no.detail})
+
+    def _order_of(self, outgoing: Outgoing) -> str | None:
+        """What an outgoing transfer was decided for: an order, or the one whose snapshot it refunds."""
+        if outgoing.cause.startswith(str(keys.SNAPSHOT.id_prefix)):
+            return custody.incoming(self.table, outgoing.cause).order_id
+        return outgoing.cause if outgoing.cause.startswith(str(keys.MARKET_MAKING_ORDER.id_prefix)) else None
 
     def _account(self, payout: Payout) -> str | None:
         """Where a payout would go now; None while its customer has no such client."""
@@ -188,6 +226,25 @@ class Operations:
     def parked(self, limit: int) -> list[BankEventItem]:
         """Events of the bank that could not be placed, oldest first; a moment old, as any index is."""
         return list(islice(payouts_store.parked(self.table, self.now()), limit))
+
+    def snapshots(self, limit: int) -> list[Incoming]:
+        """Those that wait: parked ones, and what is expected to be claimed by an order; longest ago first."""
+        waiting = [work.for_people(self.table, keys.SNAPSHOT.backlog), self._due_snapshots()]
+        found = islice(heapq.merge(*waiting, key=lambda w: w.due_at), limit)
+        each = [custody.find_incoming(self.table, item.PK) for item in found]
+        return [incoming for incoming in each if incoming is not None]
+
+    def _due_snapshots(self) -> Iterator[WaitingItem]:
+        return work.due(self.table, keys.SNAPSHOT.backlog, self.now() + FAR)
+
+    def snapshot(self, snapshot_id: str) -> Incoming:
+        """Raises IncomingNotFound."""
+        return custody.incoming(self.table, snapshot_id)
+
+    def acts_on_snapshot(self, incoming: Incoming) -> list[PossibleAct]:
+        """What may be done about a snapshot."""
+        case = Case(keys.SNAPSHOT, incoming.disposition, self.now(), incoming=incoming)
+        return acts.possible(incoming.incoming_id, case)
 
     def acts_on(self, event: BankEventItem) -> list[PossibleAct]:
         """What may be done about an event of the bank."""

@@ -20,6 +20,9 @@ from common.domain.catalogue.model import (
     NothingToConfirm,
 )
 from common.domain.clients import Client, ClientKind, ClientStatus
+from common.domain.custody import store as custody
+from common.domain.custody.model import Outgoing, OutgoingMoved, is_to_be_asked_again
+from common.domain.custody.model import Status as Sent
 from common.domain.exchange_orders import strays
 from common.domain.exchange_orders.strays import Status as Stray
 from common.domain.exchange_orders.strays import StrayMoved
@@ -30,7 +33,7 @@ from common.domain.payouts.model import EventOutcome, next_attempt
 from common.domain.payouts.store import BankEventItem, EventDecided
 from common.keys import PrimaryKey
 from common.money import Price
-from common.operator_outcome import OperatorOutcome
+from common.operator_outcome import OperatorOutcome, changes
 from common.owner import Owner
 from functions.operations import model
 from functions.operations.service import RUNNING, Operations
@@ -58,6 +61,8 @@ class Interventions:
         item = self.operations.known(thing_id)
         if item.open_work is None:
             raise model.NothingWaits("it waits for nothing", id=thing_id)
+        if item.row is keys.OUTGOING:
+            return self._ask_again(custody.outgoing(self.operations.table, thing_id), reason, operator, dry_run=dry_run)
         if item.machine is None:
             raise model.NotDriven(f"no machine moves it: it waits for {item.waits_for}", id=thing_id)
         case = self.operations.case(item)
@@ -75,6 +80,24 @@ class Interventions:
                 work.drive(self.operations.table, self.operations.machines, restarted, self.operations.now())
         says = f"the next execution of the machine {item.machine}, which goes on from {item.status}{_begins(case)}"
         return OperatorOutcome(thing_id, item.status, item.status, done=not dry_run, says=says)
+
+    def _ask_again(self, outgoing: Outgoing, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Let an outgoing transfer be sent, or asked for, once more; what waits for it goes on. Raises NotDriven."""
+        thing_id, before = outgoing.outgoing_id, outgoing.status
+        if not is_to_be_asked_again(outgoing):
+            raise model.NotDriven("it waits for nobody: the clock sees to it", id=thing_id)
+        after = Sent.INTENDED if before is Sent.REFUSED else before
+        if not dry_run:
+            now, table = self.operations.now(), self.operations.table
+            told = custody.event(outgoing, after, f"to be sent, or asked for, again: {reason}", operator, now)
+            entry = audit.entry(AuditEntry(now, operator, "work redrive", thing_id, reason))
+            try:
+                table.write(custody.ask_again(outgoing, now), told, entry)
+            except OutgoingMoved as moved:
+                raise work.Redriven(moved.detail, id=thing_id) from None
+            self.operations.wake(outgoing)
+        says = f"the sender's next round goes on from {before}" if before == after else "the sender's next attempt"
+        return OperatorOutcome(thing_id, before, after, done=not dry_run, says=says)
 
     def close_stray(self, stray_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
         """A person has dealt with a stray order at the exchange. A repeat changes nothing.
@@ -158,7 +181,7 @@ class Interventions:
         if before is not None:
             asset.check_keeps_decimals(before)
         status = None if before is None else _traded(before)
-        says = model.changes(None if before is None else vars(before), vars(asset))
+        says = changes(None if before is None else vars(before), vars(asset))
         if not says:
             return OperatorOutcome.repeat(asset.asset_id, status, "is so already; nothing to do")
         if not dry_run:
@@ -223,7 +246,7 @@ class Interventions:
         )
         client.must_be_payable()
         was = None if before is None else before.status
-        says = model.changes(None if before is None else _told(before), _told(client))
+        says = changes(None if before is None else _told(before), _told(client))
         if not says:
             return OperatorOutcome.repeat(client_id, was, "is so already; nothing to do")
         if not dry_run:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Protocol
 
 from common.domain import timeline, work
-from common.domain.acts import Case
 from common.domain.exchange_orders import store as exchange_orders
 from common.domain.exchange_orders.model import BY_EVIDENCE, ExchangeOrder, Fill, doubt, fees_of
 from common.domain.exchange_orders.model import Evidence as ExchangeEvidence
@@ -24,38 +21,11 @@ from common.money import ZERO, Money, Quantity
 from common.table.transaction import Write
 from functions.operations import store
 from functions.operations.model import EvidenceNotBelieved, NotProposable
-from functions.operations.store import KnownItem
+from functions.operations.service import custody_kinds, market_making_kinds
+from functions.operations.service.subjects import Kind, Subject
 
 FEES_IN_COINS = "fees_in_coins"  # among the terms only where there are any
 MOVE = "users move"
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What a proposal is about, as it was read; the act is possible for it."""
-
-    item: KnownItem
-    case: Case
-
-    @property
-    def id(self) -> str:
-        return self.item.PK
-
-
-class Kind(Protocol):
-    def terms(self, subject: Subject, given: Terms) -> Terms:
-        """What an operator has given, and what of the subject it is about: if that is another one when the proposal is
-        confirmed, nothing is done."""
-        ...
-
-    def says(self, subject: Subject, terms: Terms) -> str:
-        """What the subject then does, as the end of a sentence that begins with it: `is FILLED: the bank has paid …`.
-        Raises NotProposable: it is not possible any more, or not with these terms; EvidenceNotBelieved."""
-        ...
-
-    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
-        """Each under the condition that the subject is as it was read; one of them is an event of its life."""
-        ...
 
 
 class OrderDecision:
@@ -218,4 +188,6 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "work approve-payout": PayoutApproval(),
     "work decide-order": OrderDecision(),
     "work decide-payout": PayoutDecision(),
+    **custody_kinds.KINDS,
+    **market_making_kinds.KINDS,
 }

@@ -9,6 +9,7 @@ from datetime import datetime
 from common.domain import acts, audit, timeline, work
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
+from common.domain.custody.model import IncomingMoved, OutgoingMoved
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved
 from common.domain.payouts.events import BankEvents
@@ -24,7 +25,11 @@ from common.operator_outcome import OperatorOutcome
 from common.table.transaction import Write
 from functions.operations.model import NotProposable
 from functions.operations.service import Operations
-from functions.operations.service.proposal_kinds import KINDS, MOVE, Subject
+from functions.operations.service.proposal_kinds import KINDS, MOVE
+from functions.operations.service.subjects import Subject
+
+NAMED = ("order", "snapshot")  # terms that name another thing
+MOVED = (AccountMoved, AttemptMoved, ExchangeOrderMoved, IncomingMoved, OutgoingMoved, PayoutUnsettled, Redriven)
 
 
 @dataclass(frozen=True)
@@ -47,7 +52,7 @@ class Proposals:
 
         Raises NothingKnown; NotProposable; EvidenceNotBelieved; Busy.
         """
-        kind, subject, at = KINDS[command], self._subject(command, subject_id), self.operations.now()
+        kind, subject, at = KINDS[command], self._subject(command, subject_id, given), self.operations.now()
         terms = kind.terms(subject, given)
         says = f"another operator than {operator} confirms it; then it {kind.says(subject, terms)}"
         proposal = Proposal(
@@ -89,7 +94,7 @@ class Proposals:
             return _repeated(proposal)
         if proposal.status is not Status.PROPOSED:
             raise too_late(proposal)
-        kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject)
+        kind, subject = KINDS[proposal.command], self._subject(proposal.command, proposal.subject, proposal.terms)
         says = kind.says(subject, proposal.terms)
         if dry_run:
             own = proposal.why_not_confirmed(operator)
@@ -148,7 +153,7 @@ class Proposals:
             )
         except AdjustmentTaken as taken:
             raise NotProposable(taken.detail, id=after.subject) from None
-        except (AccountMoved, AttemptMoved, ExchangeOrderMoved, PayoutUnsettled, Redriven):
+        except MOVED:
             raise NotProposable("it has moved meanwhile; look at it again", id=after.subject) from None
 
     def _meanwhile(self, wanted: Proposal) -> OperatorOutcome:
@@ -162,16 +167,26 @@ class Proposals:
         """Tell the machine that waits for the bank, and see to it that one runs if it has to."""
         if subject.case.latest is not None:
             self.events.nudge(subject.case.latest.reference_id)
-        key = PrimaryKey(subject.item.PK, subject.item.SK)
-        work.drive_now(self.operations.table, self.operations.machines, key, self.operations.now())
+        if subject.case.outgoing is not None:
+            self.operations.wake(subject.case.outgoing)
+        for each in filter(None, (subject, subject.other)):
+            key = PrimaryKey(each.item.PK, each.item.SK)
+            work.drive_now(self.operations.table, self.operations.machines, key, self.operations.now())
 
-    def _subject(self, command: str, subject_id: str) -> Subject:
+    def _subject(self, command: str, subject_id: str, terms: Terms) -> Subject:
         """Raises NothingKnown, NotProposable."""
-        item = self.operations.known(subject_id)
-        subject = Subject(item, self.operations.case(item))
+        subject = self._read(subject_id)
+        named = next((terms[name] for name in NAMED if name in terms), None)
+        if named is not None:
+            subject = replace(subject, other=self._read(named))
         if not acts.is_possible(command, subject.case):
             raise NotProposable(_why_not(command, subject), id=subject_id)
         return subject
+
+    def _read(self, thing_id: str) -> Subject:
+        """Raises NothingKnown."""
+        item = self.operations.known(thing_id)
+        return Subject(item, self.operations.case(item))
 
 
 def _why_not(command: str, subject: Subject) -> str:

@@ -1,0 +1,88 @@
+"""What two operators have decided of something that its own context carries out.
+
+Contexts do not know each other, so the confirmation of a proposal does not move another context's order. It writes down
+beside the order what was decided, and lets the order's machine go on; that does it, each write under its own
+condition. A ruling decides nothing where the outside says by now what can be believed.
+
+    {order_id}   RULING#{matter}#{about}   the terms, the reference, by whom
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from pynamodb.attributes import JSONAttribute, UnicodeAttribute
+
+from common import keys
+from common.table.items import Item
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+
+WHOLE = "ORDER"  # what a ruling is about that is about no part of an order
+
+
+class Matter(StrEnum):
+    """What is ruled on, and what it is about."""
+
+    PAYS = "PAYS"  # a snapshot, by its id, pays for the order
+    CREDITED = "CREDITED"  # so much of an asset was credited by the exchange
+    HOME = "HOME"  # the order has failed, and what of it is at the exchange comes home
+    AGAIN = "AGAIN"  # the exchange has refused an asset's withdrawal: it is withdrawn under the next id
+    CAME_HOME = "CAME_HOME"  # an asset has come home as the snapshot that is named
+    KEPT = "KEPT"  # what is left at the exchange, and can not be withdrawn, is the desk's
+
+
+class RulingItem(Item, discriminator=keys.RULING.entity):
+    terms = JSONAttribute()
+    reference = UnicodeAttribute(null=True)
+    operators = UnicodeAttribute()
+
+
+@dataclass(frozen=True)
+class Ruling:
+    """`operators` are the two; of one matter about one thing the latest ruling counts."""
+
+    order_id: str
+    matter: Matter
+    about: str
+    terms: Mapping[str, str]
+    reference: str | None
+    operators: str
+    at: datetime
+
+
+Rulings = Mapping[tuple[Matter, str], Ruling]  # by what they are on, and about
+
+
+def record(ruling: Ruling) -> Write:
+    item = RulingItem(
+        *keys.RULING(order_id=ruling.order_id, matter=ruling.matter, about=ruling.about),
+        terms=dict(ruling.terms),
+        reference=ruling.reference,
+        operators=ruling.operators,
+        created_at=ruling.at,
+        updated_at=ruling.at,
+    )
+    return Write.put(item)
+
+
+def of(table: Table, order_id: str) -> Rulings:
+    query = Query(partition(order_id) & Item.SK.startswith(keys.RULING.prefix), consistent=True)
+    found = [_ruling_of(item) for item in table.all(RulingItem, query)]
+    return {(ruling.matter, ruling.about): ruling for ruling in found}
+
+
+def _ruling_of(item: RulingItem) -> Ruling:
+    key = keys.RULING.read(keys.PrimaryKey(item.PK, item.SK))
+    return Ruling(
+        order_id=item.PK,
+        matter=Matter(key["matter"]),
+        about=key["about"],
+        terms=item.terms,
+        reference=item.reference,
+        operators=item.operators,
+        at=item.created_at,
+    )

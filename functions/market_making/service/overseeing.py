@@ -1,0 +1,200 @@
+"""What operators look at and do by themselves: orders of everybody, trading accounts and pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.domain import audit, timeline
+from common.domain.audit import AuditEntry
+from common.domain.custody import model as custody_model
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Incoming, Kind, Outgoing
+from common.domain.timeline import TimelineEvent
+from common.operator_outcome import OperatorOutcome, changes
+from common.table.table import Page, Position, Table
+from common.table.transaction import Write
+from functions.market_making import store
+from functions.market_making.model import (
+    Leg,
+    NothingToWithdraw,
+    NotStoppable,
+    Order,
+    Pair,
+    PairFixed,
+    PairNotFound,
+    PairTaken,
+    Status,
+    TradingAccount,
+    TradingAccountFixed,
+    TradingAccountNotFound,
+    Way,
+)
+from functions.market_making.service.quoting import OVER, STOPPABLE, Quoting
+
+
+@dataclass(frozen=True)
+class Life:
+    """All there is of an order: what came in for it, its legs, every outgoing transfer, and what happened."""
+
+    order: Order
+    snapshots: Sequence[Incoming]
+    legs: Sequence[Leg]
+    outgoing: Sequence[Outgoing]
+    events: Sequence[TimelineEvent]
+
+
+@dataclass(frozen=True)
+class Overseeing:
+    table: Table
+    quoting: Quoting
+    now: Callable[[], datetime]
+
+    # Orders
+
+    def orders(self, status: Status | None, *, limit: int, after: Position | None) -> Page[Order]:
+        """A page of all orders, in no order; it may be short, even empty, and still not the last."""
+        return store.page(self.table, status, limit=limit, after=after)
+
+    def life(self, order_id: str) -> Life:
+        """Raises MarketMakingOrderNotFound."""
+        order = store.existing(self.table, order_id)
+        transfers = store.transfers(self.table, order_id)
+        snapshots = [custody_store.incoming(self.table, transfer.incoming_id) for transfer in transfers]
+        legs = [leg for way in Way for leg in store.legs(self.table, order_id, way)]
+        outgoing = list(self._outgoing(order, snapshots, legs))
+        return Life(order, snapshots, legs, outgoing, list(timeline.of(self.table, order_id)))
+
+    def _outgoing(self, order: Order, snapshots: Sequence[Incoming], legs: Sequence[Leg]) -> Iterator[Outgoing]:
+        ids = [leg.sent_by for leg in legs if leg.way is Way.OUT]
+        ids += [snapshot.outgoing_id for snapshot in snapshots if snapshot.outgoing_id is not None]
+        for asset_id in order.required:
+            for kind in (Kind.SURPLUS, Kind.REFUND, Kind.HOME):
+                ids.append(custody_model.outgoing_id(kind, order.order_id, asset_id))
+        for outgoing_id in dict.fromkeys(ids):
+            found = custody_store.find_outgoing(self.table, outgoing_id)
+            if found is not None:
+                yield found
+
+    def stop(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """End an order's quotes, for its owner. A repeat changes nothing.
+
+        Raises MarketMakingOrderNotFound; NotStoppable; MarketMakingOrderMoved, Busy.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status in OVER:
+            return OperatorOutcome.repeat(order_id, order.status, f"is {order.status} already; nothing to do")
+        if order.status not in STOPPABLE:
+            raise NotStoppable(f"the order is {order.status}: it is not quoting", id=order_id)
+        if not dry_run:
+            self.quoting.stop(order_id, operator, also=(self._entry("mm stop", order_id, reason, operator),))
+        says = "it quotes no more; the money stays at the exchange"
+        return OperatorOutcome(order_id, order.status, Status.STOPPING, done=not dry_run, says=says)
+
+    def withdraw(self, order_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Bring an order's money home to who paid it, for its owner. A repeat changes nothing.
+
+        Raises MarketMakingOrderNotFound; NothingToWithdraw; MarketMakingOrderMoved, Busy.
+        """
+        order = store.existing(self.table, order_id)
+        if order.goes_home or order.status in (Status.RETURNING, Status.RETURNED):
+            return OperatorOutcome.repeat(order_id, order.status, "comes home already, or has; nothing to do")
+        if order.status not in STOPPABLE | {Status.STOPPING, Status.STOPPED}:
+            raise NothingToWithdraw(f"the order is {order.status}; nothing of it can be brought home", id=order_id)
+        if not dry_run:
+            self.quoting.withdraw(order_id, operator, also=(self._entry("mm withdraw", order_id, reason, operator),))
+        after = Status.STOPPING if order.status in STOPPABLE else order.status
+        says = f"its money goes back to {order.opponent_id}, less what withdrawing costs"
+        return OperatorOutcome(order_id, order.status, after, done=not dry_run, says=says)
+
+    # Trading accounts and pairs
+
+    def accounts(self) -> list[TradingAccount]:
+        return store.accounts(self.table)
+
+    def save_account(
+        self,
+        account_id: str,
+        exchange: str,
+        capacity: int,
+        enabled: bool | None,
+        reason: str,
+        operator: str,
+        *,
+        dry_run: bool,
+    ) -> OperatorOutcome:
+        """Write a trading account, new or changed; what it carries stays. Where it is not said whether it is enabled,
+        that stays, too; a new one is. A repeat changes nothing.
+
+        Raises TradingAccountFixed, TradingAccountMoved, Busy.
+        """
+        before = self._account(account_id)
+        if before is not None and before.exchange != exchange:
+            raise TradingAccountFixed(f"{account_id} is an account at {before.exchange}", id=account_id)
+        kept = before is None or before.enabled
+        carries = 0 if before is None else before.orders
+        saved = TradingAccount(account_id, exchange, capacity, carries, kept if enabled is None else enabled)
+        told = None if before is None else vars(before)
+        says = changes(told, vars(saved))
+        status = None if before is None else _enabled(before.enabled)
+        if not says:
+            return OperatorOutcome.repeat(account_id, status, "is so already; nothing to do")
+        if not dry_run:
+            entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
+            self.table.write(store.save_account(saved, before, self.now()), entry)
+        return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
+
+    def pairs(self) -> list[Pair]:
+        """Also those that are not traded now."""
+        return store.pairs(self.table)
+
+    def save_pair(
+        self, pair: Pair, reason: str, operator: str, *, dry_run: bool, keep_enabled: bool = False
+    ) -> OperatorOutcome:
+        """Write a pair, new or changed; `keep_enabled`: whether it is traded stays as it is. A repeat changes nothing.
+
+        Raises PairFixed, PairTaken, PairMoved, Busy.
+        """
+        before = self._pair(pair)
+        if before is not None and keep_enabled:
+            pair = Pair(**{**vars(pair), "enabled": before.enabled})
+        pair_id, status = str(pair.pair_id), None if before is None else _enabled(before.enabled)
+        says = changes(None if before is None else vars(before), vars(pair))
+        if not says:
+            return OperatorOutcome.repeat(pair_id, status, "is so already; nothing to do")
+        if not dry_run:
+            entry = self._entry("mm save-pair", pair_id, f"{says}: {reason}", operator)
+            self.table.write(store.save_pair(pair, before, self.now()), entry)
+        return OperatorOutcome(pair_id, status, _enabled(pair.enabled), done=not dry_run, says=says)
+
+    def _pair(self, saved: Pair) -> Pair | None:
+        """The pair as it is. Raises PairFixed, PairTaken."""
+        for other in store.pairs(self.table):
+            if other.pair_id != saved.pair_id and (other.exchange, other.symbol) == (saved.exchange, saved.symbol):
+                raise PairTaken(f"{other.pair_id} is {saved.symbol} at {saved.exchange}", id=str(other.pair_id))
+        try:
+            before = store.pair(self.table, saved.pair_id)
+        except PairNotFound:
+            return None
+        if _fixed(before) != _fixed(saved):
+            raise PairFixed(f"it is {before.symbol} at {before.exchange}, and stays so", id=str(saved.pair_id))
+        return before
+
+    def _account(self, account_id: str) -> TradingAccount | None:
+        try:
+            return store.account(self.table, account_id)
+        except TradingAccountNotFound:
+            return None
+
+    def _entry(self, action: str, subject: str, detail: str, operator: str) -> Write:
+        return audit.entry(AuditEntry(self.now(), operator, action, subject, detail))
+
+
+def _fixed(pair: Pair) -> tuple[str, str, str, str]:
+    return pair.symbol, pair.exchange, pair.base_asset_id, pair.quote_asset_id
+
+
+def _enabled(enabled: bool) -> str:
+    """The status of an account or a pair, as operators are told it."""
+    return "ENABLED" if enabled else "DISABLED"

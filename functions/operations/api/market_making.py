@@ -1,0 +1,74 @@
+"""Market-making orders that wait for a person: what two operators decide about them. What one does, and the list of all
+orders, is market making's own."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from aws_lambda_powertools.event_handler.openapi.params import Path
+from pydantic import Field
+
+from common.keys import ORDER_ID_PATTERN
+from common.money import plain
+from common.wire import AmountOrZero, OperatorAct, OperatorOutcomeView, Reference
+from functions.operations.api.door import app, propose
+
+OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Symbol = Annotated[str, Field(pattern="^[A-Z0-9]{1,20}$", examples=["USDT"], description="as the exchange calls it")]
+
+
+class DepositDecisionRequest(OperatorAct):
+    """What the exchange has credited of an asset that was sent to it."""
+
+    asset: Symbol
+    credited: Annotated[AmountOrZero, Field(description="by the exchange; 0: nothing, and it never will")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+class ReturnDecisionRequest(OperatorAct):
+    """As what an asset has come home."""
+
+    asset: Symbol
+    snapshot: Annotated[str, Field(pattern=ORDER_ID_PATTERN, description="as `GET /operations/snapshots` tells it")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+class WithdrawalRequest(OperatorAct):
+    """What the exchange is asked for again."""
+
+    asset: Symbol
+    reference: Annotated[Reference, Field(description="where it can be looked up that the exchange has refused it")]
+
+
+class RestRequest(OperatorAct):
+    """What can not be withdrawn."""
+
+    payer: Annotated[Literal["paid", "unpaid"], Field(description="whether he who paid has got it by another way")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
+@app.post("/operations/market-making/<order_id>/home", tags=["operators"], summary="Propose that it comes home")
+def bring_home(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
+    return propose("mm home", order_id, {}, None, body)
+
+
+@app.post("/operations/market-making/<order_id>/decide-deposit", tags=["operators"], summary="Propose the credit")
+def decide_deposit(order_id: OrderId, body: DepositDecisionRequest) -> OperatorOutcomeView:
+    told = {"asset": body.asset, "credited": plain(body.credited)}
+    return propose("mm decide-deposit", order_id, told, body.reference, body)
+
+
+@app.post("/operations/market-making/<order_id>/decide-return", tags=["operators"], summary="Propose what came home")
+def decide_return(order_id: OrderId, body: ReturnDecisionRequest) -> OperatorOutcomeView:
+    told = {"asset": body.asset, "snapshot": body.snapshot}
+    return propose("mm decide-return", order_id, told, body.reference, body)
+
+
+@app.post("/operations/market-making/<order_id>/withdraw-again", tags=["operators"], summary="Propose to ask once more")
+def withdraw_again(order_id: OrderId, body: WithdrawalRequest) -> OperatorOutcomeView:
+    return propose("mm withdraw-again", order_id, {"asset": body.asset}, body.reference, body)
+
+
+@app.post("/operations/market-making/<order_id>/keep-rest", tags=["operators"], summary="Propose that the rest is kept")
+def keep_rest(order_id: OrderId, body: RestRequest) -> OperatorOutcomeView:
+    return propose("mm keep-rest", order_id, {"payer": body.payer}, body.reference, body)

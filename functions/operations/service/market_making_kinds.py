@@ -1,0 +1,144 @@
+"""What two operators decide about a market-making order that waits for a person. Each is a ruling: the order's own
+machine goes on and does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from common import keys
+from common.domain import rulings, timeline, work
+from common.domain.acts import Leg
+from common.domain.custody.model import Disposition
+from common.domain.proposals.model import Proposal, Terms
+from common.domain.rulings import WHOLE, Matter, Ruling
+from common.domain.timeline import TimelineEvent
+from common.money import plain
+from common.table.transaction import Write
+from functions.operations.model import EvidenceNotBelieved, NotProposable
+from functions.operations.service.subjects import Kind, Subject
+
+OUT, HOME, CONFIRMED = "OUT", "HOME", "CONFIRMED"
+
+
+@dataclass(frozen=True)
+class OfOrder:
+    """A ruling on an order as a whole."""
+
+    matter: Matter
+    does: str
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "status": str(subject.item.status)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        if subject.item.status != terms["status"]:
+            raise NotProposable(f"it was {terms['status']}, and now it is {subject.item.status}", id=subject.id)
+        return self.does
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        return _ruled(subject, confirmed, self.matter, WHOLE, self.does)
+
+
+class DepositDecision:
+    """What the exchange has credited of an asset, where it tells nothing that can be believed. What it tells later and
+    can be believed counts all the same."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "transaction": _leg(subject, OUT, given).transaction_hash or "none"}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        leg, credited = _same(subject, OUT, terms, "transaction"), Decimal(terms["credited"])
+        if credited > leg.quantity.amount:
+            sent = plain(leg.quantity.amount)
+            raise EvidenceNotBelieved(f"no more than {sent} {leg.symbol} can have been credited", id=subject.id)
+        if not credited:
+            return f"has failed, since nothing of its {leg.symbol} was credited"
+        return f"goes on with {plain(credited)} {leg.symbol}, unless the exchange itself says what can be believed"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        leg, credited = _leg(subject, OUT, confirmed.terms), confirmed.terms["credited"]
+        told = f"{credited} {leg.symbol} were credited, reference {confirmed.reference}"
+        return _ruled(subject, confirmed, Matter.CREDITED, leg.quantity.asset_id, told)
+
+
+class ReturnDecision:
+    """As which snapshot an asset has come home, where the exchange tells of another sum, or of no transaction."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "withdrawal": _leg(subject, HOME, given).sent_by}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        leg, found = _same(subject, HOME, terms, "withdrawal"), subject.other
+        if found is None or found.item.row is not keys.SNAPSHOT or found.case.incoming is None:
+            raise NotProposable(f"{terms['snapshot']} is no snapshot", id=subject.id)
+        incoming = found.case.incoming
+        if incoming.disposition not in (Disposition.EXPECTED, Disposition.PARKED):
+            raise NotProposable(f"the snapshot {found.id} is {incoming.disposition}", id=subject.id)
+        came = incoming.snapshot.quantity
+        if came.asset_id != leg.quantity.asset_id or not 0 < came.amount <= leg.quantity.amount:
+            withdrawn = f"{plain(leg.quantity.amount)} {leg.symbol}"
+            raise EvidenceNotBelieved(f"{withdrawn} can not have come home as {came}", id=subject.id)
+        return f"goes on with {plain(came.amount)} {leg.symbol}, which have come home as {found.id}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        leg = _leg(subject, HOME, confirmed.terms)
+        told = f"{leg.symbol} has come home as {confirmed.terms['snapshot']}, reference {confirmed.reference}"
+        return _ruled(subject, confirmed, Matter.CAME_HOME, leg.quantity.asset_id, told)
+
+
+class Withdrawal:
+    """That the exchange is asked again, under another id, for what it has refused to withdraw. Nothing is asked for
+    while it says that the first is under way."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "withdrawal": _leg(subject, HOME, given).sent_by}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        leg = _same(subject, HOME, terms, "withdrawal")
+        return f"is withdrawn again, {plain(leg.quantity.amount)} {leg.symbol}, if the exchange has refused it"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        leg = _leg(subject, HOME, confirmed.terms)
+        told = f"{leg.symbol} is to be withdrawn again, reference {confirmed.reference}"
+        return _ruled(subject, confirmed, Matter.AGAIN, leg.quantity.asset_id, told)
+
+
+def _leg(subject: Subject, way: str, terms: Terms) -> Leg:
+    """The order's leg of the asset that the terms name, as it waits. Raises NotProposable."""
+    for leg in subject.case.legs:
+        if (leg.way, leg.symbol, leg.status) == (way, terms["asset"], CONFIRMED):
+            return leg
+    raise NotProposable(f"it waits for no {terms['asset']}", id=subject.id)
+
+
+def _same(subject: Subject, way: str, terms: Terms, name: str) -> Leg:
+    """It is still the transaction, or the withdrawal, that was meant."""
+    leg = _leg(subject, way, terms)
+    now = (leg.transaction_hash or "none") if name == "transaction" else leg.sent_by
+    if now != terms[name]:
+        raise NotProposable(f"it was about {name} {terms[name]}, and now it is {now}", id=subject.id)
+    return leg
+
+
+def _ruled(subject: Subject, confirmed: Proposal, matter: Matter, about: str, told: str) -> list[Write]:
+    item, at, by = subject.item, confirmed.decided_at, confirmed.operators
+    assert at is not None
+    assert item.status is not None
+    return [
+        rulings.record(Ruling(subject.id, matter, about, confirmed.terms, confirmed.reference, by, at)),
+        work.redriven(item, at),
+        timeline.record(subject.id, TimelineEvent(at, item.status, item.status, told, by)),
+    ]
+
+
+KINDS: Mapping[str, Kind] = {  # by the command
+    "mm decide-deposit": DepositDecision(),
+    "mm decide-return": ReturnDecision(),
+    "mm home": OfOrder(
+        Matter.HOME, "comes home: what of it is at the exchange is withdrawn, and goes back to who paid"
+    ),
+    "mm keep-rest": OfOrder(Matter.KEPT, "ends: what of it can not be withdrawn from the exchange is the desk's"),
+    "mm withdraw-again": Withdrawal(),
+}

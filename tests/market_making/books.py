@@ -1,0 +1,261 @@
+"""The invariants of market making, checked on the raw items of the table, without the product's own arithmetic.
+
+Of each order and asset, to the last digit: what was paid is what is held, what went back, what went to the exchange and
+for its way there, what went back as surplus, and the desk's fee. What is held is counted from the snapshots that are
+HELD, and never as what is left. Only of an order whose leg was refused something may be `undecided`, until it is on its
+way back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from decimal import Decimal
+from typing import Any
+
+from tests.books import Raw
+
+OVER = ("refunded", "returned")
+NOTHING = Decimal(0)
+Fields = dict[str, Any]
+
+
+class Books:
+    """What the table says. `held`, `expected`, `parked`, `desk` and `undecided` are sums by asset."""
+
+    def __init__(self, items: Iterable[Raw]) -> None:
+        self.by_kind: dict[str, list[Fields]] = defaultdict(list)
+        for item in items:
+            plain = {name: _plain(value) for name, value in item.items()}
+            self.by_kind[plain["entity_type"]].append(plain)
+        self.orders = {order["PK"]: order for order in self.by_kind["market_making_order"]}
+        self.outgoing = {outgoing["PK"]: outgoing for outgoing in self.by_kind["outgoing"]}
+        self.incoming = {incoming["snapshot_id"]: incoming for incoming in self.by_kind["snapshot"]}
+        self.transfers: dict[str, list[Fields]] = defaultdict(list)
+        for transfer in self.by_kind["market_making_transfer"]:
+            self.transfers[transfer["PK"]].append(transfer)
+        self.legs: dict[tuple[str, str], list[Fields]] = defaultdict(list)
+        for leg in self.by_kind["market_making_leg"]:
+            _, way, leg["asset_id"] = leg["SK"].split("#")
+            self.legs[leg["PK"], way].append(leg)
+        self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        for line in self.by_kind["desk_transaction"]:
+            self.lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+        self.undecided: dict[str, Decimal] = defaultdict(Decimal)
+        self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
+        self._found += [*self._waiting(), *self._counted()]
+
+    def violations(self) -> list[str]:
+        """In words; empty when all is well."""
+        return self._found
+
+    def sum_of(self, disposition: str) -> dict[str, Decimal]:
+        """What of the incoming has it, by asset."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for incoming in self.by_kind["snapshot"]:
+            if incoming["status"] == disposition:
+                sums[incoming["asset_id"]] += incoming["amount"]
+        return sums
+
+    @property
+    def desk(self) -> dict[str, Decimal]:
+        sums = self.sum_of("DESK")
+        for (_, asset_id), amount in self.lines.items():
+            sums[asset_id] += amount
+        return sums
+
+    def refused(self, outgoing: Fields) -> bool:
+        """Has it taken nothing, and never will? A refund that is refused is still owed."""
+        return bool(outgoing["status"] == "REFUSED" and outgoing["kind"] in ("FUNDING", "MERGE"))
+
+    # What was paid
+
+    def _paid_for(self) -> Iterator[str]:
+        for order in self.orders.values():
+            paid = self.transfers[order["PK"]]
+            if len(paid) != order["transfers"]:
+                yield f"{order['PK']} counts {order['transfers']} transfers, there are {len(paid)}"
+            left: dict[str, Decimal] = defaultdict(Decimal)
+            for transfer in paid:
+                snapshot_id = transfer["SK"].removeprefix("TRANSFER#")
+                incoming = self.incoming.get(snapshot_id)
+                if incoming is None or incoming["order_id"] != order["PK"]:
+                    yield f"{snapshot_id} is a transfer of {order['PK']}, and {incoming}"
+                    continue
+                if any(transfer[name] != incoming[name] for name in ("asset_id", "amount")):
+                    yield f"{transfer} of {order['PK']} is not {incoming}"
+                if incoming["opponent_id"] != order["opponent_id"]:
+                    yield f"{incoming['opponent_id']} pays for {order['PK']}, which is {order['opponent_id']}'s"
+                if incoming["status"] == "WITHDRAWN":
+                    left[transfer["asset_id"]] += transfer["amount"]
+                elif incoming["status"] not in ("HELD", "REFUNDED"):
+                    yield f"{snapshot_id} pays for {order['PK']}, and is {incoming['status']}"
+            yield from self._withdrawn(order, left)
+
+    def _withdrawn(self, order: Fields, left: dict[str, Decimal]) -> Iterator[str]:
+        """What is WITHDRAWN of an order's transfers is on its way, or has gone it."""
+        for outgoing in self._of(order["PK"]):
+            if not self.refused(outgoing):
+                left[outgoing["asset_id"]] -= outgoing["amount"]
+                if "fee_amount" in outgoing:
+                    left[outgoing["fee_asset_id"]] -= outgoing["fee_amount"]
+        for (order_id, asset_id), amount in self.lines.items():
+            if order_id == order["PK"]:
+                left[asset_id] -= amount
+        legs = (self.outgoing.get(leg["sent_by"]) for leg in self.legs[order["PK"], "OUT"])
+        refused = any(leg is not None and leg["status"] == "REFUSED" for leg in legs)
+        for asset_id, amount in left.items():
+            if amount < 0 or (amount and not (refused and order["status"] in ("withdrawing", "failed"))):
+                yield f"{order['PK']} is {order['status']}, and {amount} of {asset_id} are not accounted for"
+            self.undecided[asset_id] += amount
+
+    def _of(self, order_id: str) -> Iterator[Fields]:
+        """What was decided to leave of what was paid for an order, but for refunds of single transfers."""
+        for outgoing in self.outgoing.values():
+            if outgoing["cause"] == order_id and outgoing["kind"] in ("FUNDING", "SURPLUS", "REFUND"):
+                yield outgoing
+
+    def _disposed(self) -> Iterator[str]:
+        refunds = Counter(o["cause"] for o in self.outgoing.values() if o["kind"] == "REFUND")
+        yield from (
+            f"{cause} is refunded {times} times" for cause, times in refunds.items() if times > 1 and cause[0] == "N"
+        )
+        paid = {t["SK"].removeprefix("TRANSFER#") for transfers in self.transfers.values() for t in transfers}
+        home = {leg.get("incoming_id") for (_, way), legs in self.legs.items() if way == "HOME" for leg in legs}
+        for incoming in self.by_kind["snapshot"]:
+            name, status = incoming["PK"], incoming["status"]
+            order = self.orders.get(incoming.get("order_id", ""))
+            if order is not None and incoming["snapshot_id"] not in paid and name not in home:
+                yield f"{name} is {status} for {order['PK']}, and neither a transfer nor a leg of it"
+            if status == "HELD" and (order is None or order["status"] in OVER):
+                yield f"{name} is HELD for {order and order['status']}"
+            if status == "REFUNDED":
+                refund = self.outgoing.get(incoming.get("outgoing_id", ""))
+                due = ("REFUND", name, incoming["asset_id"], incoming["amount"], incoming["opponent_id"])
+                fields = ("kind", "cause", "asset_id", "amount", "user_id")
+                if refund is None or tuple(refund.get(field) for field in fields) != due:
+                    yield f"{due} is owed, and sent is {refund}"
+            elif name in refunds:
+                yield f"{name} is {status}, and {refunds[name]} times refunded"
+
+    # Ways
+
+    def _legs(self) -> Iterator[str]:
+        legs = {leg["sent_by"]: leg for (_, way), of in self.legs.items() if way == "OUT" for leg in of}
+        claimed = Counter(
+            (d["order_id"], d["asset_id"], d["PK"].split("#")[2]) for d in self.by_kind["exchange_deposit"]
+        )
+        for outgoing in self.outgoing.values():
+            if outgoing["kind"] == "FUNDING":
+                leg = legs.pop(outgoing["PK"], None)
+                told = None if leg is None else (leg["PK"], leg["asset_id"], leg["amount"])
+                if told != (outgoing["cause"], outgoing["asset_id"], outgoing["amount"]):
+                    yield f"{outgoing} is a leg, and there is {told}"
+                    continue
+                assert leg is not None
+                if (leg["status"] == "ARRIVED") != (outgoing["status"] == "ARRIVED"):
+                    yield f"a leg of {leg['PK']} is {leg['status']}, what sends it {outgoing['status']}"
+                if leg["status"] == "ARRIVED":
+                    claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"]] -= 1
+        yield from (f"a leg is sent by nothing: {leg}" for leg in legs.values())
+        yield from (f"a deposit is no leg's, or two's: {deposit}" for deposit, times in claimed.items() if times)
+
+    def _home(self) -> Iterator[str]:
+        by_id = {incoming["PK"]: incoming for incoming in self.by_kind["snapshot"]}
+        homes = {(o["cause"], o["asset_id"]): o for o in self.outgoing.values() if o["kind"] == "HOME"}
+        for (order_id, way), legs in self.legs.items():
+            if way != "HOME":
+                continue
+            order, there = self.orders[order_id], self._at_exchange(order_id)
+            for leg in legs:
+                asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
+                if leg["amount"] > there[asset_id]:
+                    yield f"{order_id} takes {leg['amount']} of {asset_id} home, and has {there[asset_id]} there"
+                if leg["status"] != "ARRIVED":
+                    if back is not None or order["status"] in OVER:
+                        yield f"{order_id} is {order['status']}, its leg home {leg['status']}, and back is {back}"
+                    continue
+                incoming = by_id[leg["incoming_id"]]
+                came = (
+                    incoming["asset_id"],
+                    incoming["amount"],
+                    incoming.get("order_id"),
+                    incoming.get("deposit_hash"),
+                )
+                if came != (asset_id, leg["arrived_amount"], order_id, leg["transaction_hash"]):
+                    yield f"{leg} came as {incoming}"
+                if (incoming["status"] == "WITHDRAWN") != (back is not None):
+                    yield f"{incoming} is home, and goes on as {back}"
+                if back is not None and (back["amount"], back["user_id"]) != (incoming["amount"], order["opponent_id"]):
+                    yield f"{incoming} goes to {order['opponent_id']}, and as {back}"
+                if order["status"] in OVER and (back is None or back["status"] != "ARRIVED"):
+                    yield f"{order_id} is {order['status']}, and what came home is {back}"
+        yield from (f"{back} comes from nowhere" for back in homes.values())
+
+    def _at_exchange(self, order_id: str) -> dict[str, Decimal]:
+        """What the exchange has credited of an order, by asset."""
+        sums: dict[str, Decimal] = defaultdict(Decimal)
+        for leg in self.legs[order_id, "OUT"]:
+            sums[leg["asset_id"]] += leg.get("arrived_amount", NOTHING)
+        return sums
+
+    def _sent(self) -> Iterator[str]:
+        """Each output is spent by one outgoing, and by those alone that may be sent."""
+        spent: dict[str, str] = {}
+        for outgoing in self.outgoing.values():
+            for output in _listed(outgoing.get("inputs")) if outgoing["status"] != "REFUSED" else ():
+                if output in spent:
+                    yield f"{output} is spent by {spent[output]} and by {outgoing['PK']}"
+                spent[output] = outgoing["PK"]
+        reserved = {o["PK"].removeprefix("OUTPUT#"): o["outgoing_id"] for o in self.by_kind["output"]}
+        if reserved != spent:
+            yield f"reserved are {reserved}, spent {spent}"
+
+    # Order
+
+    def _waiting(self) -> Iterator[str]:
+        """What is unfinished waits and says for what; nothing else does."""
+        for order in self.orders.values():
+            stays = order["status"] == "stopped" and not order.get("goes_home")
+            yield from _waits(order, unfinished=order["status"] not in OVER and not stays)
+        for outgoing in self.outgoing.values():
+            owed = outgoing["status"] == "REFUSED" and not self.refused(outgoing)
+            yield from _waits(outgoing, unfinished=outgoing["status"] in ("INTENDED", "SENT") or owed)
+        for incoming in self.by_kind["snapshot"]:
+            comes_home = incoming["status"] == "EXPECTED" and "deposit_hash" in incoming
+            yield from _waits(incoming, unfinished=incoming["status"] == "PARKED" or comes_home)
+
+    def _counted(self) -> Iterator[str]:
+        """An account carries the orders that are not over; one that is over has nothing undone."""
+        carried = Counter(order["account_id"] for order in self.orders.values() if order["status"] not in OVER)
+        for account in self.by_kind["trading_account"]:
+            account_id = account["SK"].removeprefix("ACCOUNT#")
+            if not carried[account_id] == account["orders"] <= account["capacity"]:
+                yield f"{account_id} counts {account['orders']} orders, and carries {carried[account_id]}"
+        for order in self.orders.values():
+            if order["status"] in OVER:
+                for outgoing in self._of(order["PK"]):
+                    if outgoing["status"] not in ("ARRIVED", "REFUSED"):
+                        yield f"{order['PK']} is {order['status']}, and {outgoing} is not"
+            if order["status"] == "refunded":
+                for transfer in self.transfers[order["PK"]]:
+                    incoming = self.incoming[transfer["SK"].removeprefix("TRANSFER#")]
+                    refund = self.outgoing.get(incoming.get("outgoing_id", ""))
+                    if incoming["status"] == "REFUNDED" and (refund is None or refund["status"] != "ARRIVED"):
+                        yield f"{order['PK']} is refunded, and {incoming} goes back as {refund}"
+
+
+def _waits(item: Fields, *, unfinished: bool) -> Iterator[str]:
+    if unfinished != ("open_work" in item):
+        yield f"{item['PK']} is {item['status']} and {'waits' if 'open_work' in item else 'does not wait'}"
+    if unfinished and not item.get("waits_for"):
+        yield f"{item['PK']} does not say what it waits for"
+
+
+def _listed(inputs: str | None) -> list[str]:
+    return [] if inputs is None else inputs.strip("[]").replace('"', "").replace(" ", "").split(",")
+
+
+def _plain(value: Any) -> Any:
+    ((kind, content),) = value.items()
+    return Decimal(content) if kind == "N" else content

@@ -1,0 +1,142 @@
+"""The whole life of a market-making order: every call of every request, poll, task, round of sending and round of the
+sweeper × everything that can go wrong at it. After each the books balance with custody and exchange; in the end the
+order is over, and all of it is back with who paid, less what moving it has cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TypeVar
+
+import pytest
+
+from common.errors import Unavailable
+from common.idempotency import uuid_of
+from common.money import plain
+from common.owner import Owner
+from functions.market_making.model import Status, Terms, order_id
+from functions.market_making.service.opening import to_pay
+from tests.depth import FULL
+from tests.harness.crash_matrix import FAULTS, Scenario, Scene, crash_matrix
+from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
+from tests.market_making.faulty import FaultyMarket
+from tests.market_making.market import ANN, BTC, ORDER, PAIR
+
+OWNER = Owner("ann", "sub-ann")
+OVER = (Status.RETURNED, Status.REFUNDED)
+T = TypeVar("T")
+
+
+@dataclass
+class Story:
+    """One order of Ann's. `pay` is called once, and answers the order's id; with `home` she has it home when it could
+    quote."""
+
+    market: FaultyMarket
+    pay: Callable[[FaultyMarket], str]
+    home: bool = True
+    before: Callable[[FaultyMarket], None] = lambda _: None
+    paid: list[str] = field(default_factory=list)
+
+    def act(self) -> str:
+        """She may do it again, until it is over. Answers how it stands, and what she has got back."""
+        market = self.market
+        if not self.paid:
+            self.paid.append(self.pay(market))
+        market.go_on(hours=1, until=lambda: self.status in (Status.CREATED, *OVER))
+        if self.home and self.status is Status.CREATED:
+            insist(market, lambda: market.quoting.withdraw(self.paid[0]))
+        market.go_on(hours=4, until=lambda: self.status in OVER)
+        return f"{self.status}, {sorted(market.has(ANN).items())}"
+
+    @property
+    def status(self) -> Status | None:
+        return self.market.status(self.paid[0])
+
+    def recover(self) -> None:
+        self.market.process()
+        self.market.go_on(minutes=5)
+
+    def settled(self) -> None:
+        self.market.faults.heal()
+        self.market.go_on(hours=4)
+        self.market.check()
+        left = [item["PK"]["S"] for item in self.market.dynamo.items(having="open_work")]
+        assert not left, f"still unfinished: {left}"
+
+
+def story(
+    pay: Callable[[FaultyMarket], str], before: Callable[[FaultyMarket], None] = lambda _: None, *, home: bool = True
+) -> Scenario:
+    def build(faults: Faults) -> Scene:
+        market = FaultyMarket(faults)
+        market.list_pair()
+        market.poll()
+        before(market)
+        told = Story(market, pay, home)
+        return Scene(told.act, market.check, told.recover, told.settled)
+
+    return build
+
+
+def insist(market: FaultyMarket, ask: Callable[[], T]) -> T:
+    """Ask until it is answered: a 503 says that the same may be sent again, later."""
+    for _ in range(30):
+        try:
+            return ask()
+        except Unavailable:
+            market.go_on(minutes=1)
+    raise AssertionError("never answered")
+
+
+def by_memo(market: FaultyMarket) -> str:
+    """Four transfers, the first of which opens the order."""
+    market.fund_all()
+    return order_id(ORDER)
+
+
+def by_api(market: FaultyMarket) -> str:
+    """Opened by its owner, who pays what he is told to."""
+    order = insist(market, lambda: market.opening.open(OWNER, "key", Terms(PAIR, Decimal("0.1"), Decimal(5000))).made)
+    for part in to_pay(order):
+        market.fund(ANN, part.quantity.asset_id, plain(part.quantity.amount), uuid_of(order.order_id))
+    return order.order_id
+
+
+def too_little(market: FaultyMarket) -> str:
+    """Its time is nearly over when its machine first looks: sixty checks are as good as one."""
+    market.fund(ANN, BTC, "0.1")
+    market.poll()
+    market.clock.forward(minutes=9.8)
+    return order_id(ORDER)
+
+
+def nothing(market: FaultyMarket) -> str:
+    return insist(
+        market, lambda: market.opening.open(OWNER, "key", Terms(PAIR, Decimal("0.1"), Decimal(5000))).made
+    ).order_id
+
+
+def refusing(market: FaultyMarket) -> None:
+    """Both legs are refused by the custody."""
+    market.fake_custody.refuse_next(2)
+
+
+LIVES: dict[str, Scenario] = {
+    "opened by memo, quoting, home": story(by_memo),
+    "opened by API, quoting, home": story(by_api),
+    "paid too little, refunded": story(too_little),
+    "never paid": story(nothing),
+    "both legs are refused, refunded": story(by_memo, refusing),
+}
+# That nothing arrives, that an answer is lost, that a process dies before a call or after it.
+OUTSIDE: tuple[Fault, ...] = (AnswerLost(), CrashBefore(), FailBefore(), CrashAfter())
+EVERYDAY = {"opened by memo, quoting, home": 4, "opened by API, quoting, home": 1}  # of these; of the others two
+
+
+@pytest.mark.parametrize("life", LIVES)
+def test_whatever_fails_once_an_order_ends_as_it_would_have(life: str) -> None:
+    everyday = OUTSIDE[: EVERYDAY.get(life, 2)]
+    report = crash_matrix(LIVES[life], FAULTS if FULL else everyday, same=lambda one, other: one == other)
+    assert not report.violations, report

@@ -1,0 +1,513 @@
+"""Whatever of market making waits for a person is ended by operators, with what the desk offers them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from common.domain.custody import store as custody
+from common.domain.custody.model import Disposition, incoming_id
+from common.domain.custody.model import Status as Sent
+from common.domain.proposals.model import OwnProposal
+from common.gateways.custody import CustodyUnavailable, State, Transaction
+from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.exchange.funds import ExchangeDeposit
+from common.money import Quantity
+from functions.market_making.model import PairFixed, PairTaken, Status, order_id
+from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
+from sandbox.mixin.records import Snapshot
+from tests.desk import Desk
+from tests.market_making.market import ANN, BOB, BTC, ORDER, USDT, Market
+
+M = order_id(ORDER)
+CAROL = "33333333-3333-4333-8333-333333333333"
+
+
+@pytest.fixture
+def desk() -> Desk:
+    desk = Desk()
+    desk.market.list_pair()
+    desk.market.safe.join(CAROL)
+    desk.market.poll()
+    return desk
+
+
+def two(desk: Desk, command: str, thing_id: str, **terms: str) -> None:
+    """One operator proposes, another one confirms: two commands."""
+    reference = None if command == "mm home" else "ticket 4711"
+    proposed = desk.proposals.propose(command, thing_id, terms, reference, "seen", "olga", dry_run=False)
+    with pytest.raises(OwnProposal):
+        desk.proposals.confirm(proposed.id, "so it is", "olga", dry_run=False)
+    assert desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False).done
+
+
+def redrive(desk: Desk, thing_id: str) -> None:
+    assert desk.interventions.redrive(thing_id, "looked at", "olga", dry_run=False).done
+
+
+def offered(desk: Desk, thing_id: str) -> list[str]:
+    return [act.command for act in desk.operations.story(thing_id).acts]
+
+
+def until(market: Market, *statuses: Status, minutes: float = 120) -> None:
+    market.run(minutes, lambda: M in _there(market) and market.order().status in statuses)
+    assert market.order().status in statuses, (market.order(), market.bugs)
+
+
+def until_a_person(market: Market, minutes: float = 120) -> str:
+    market.run(minutes, lambda: M in _there(market) and market.order().needs_person)
+    assert market.order().needs_person, (market.order(), market.bugs)
+    market.run(1)  # its execution ends
+    return market.order().waits_for or ""
+
+
+def _there(market: Market) -> set[str]:
+    return {item["PK"]["S"] for item in market.dynamo.items() if item["SK"]["S"] == "MARKET_MAKING"}
+
+
+class Instead:
+    """Somebody's answers, changed by who tests."""
+
+    def __init__(self, other: Any, **changed: Callable[[Any], Any]) -> None:
+        self._other, self._changed = other, changed
+
+    def __getattr__(self, name: str) -> Any:
+        asked = getattr(self._other, name)
+        change = self._changed.get(name)
+        return asked if change is None else lambda *given, **named: change(asked(*given, **named))
+
+
+def lies(market: Market, **changed: Callable[[Any], Any]) -> None:
+    """The exchange's answers are others from now on."""
+    lying: Any = Instead(market.funds, **changed)
+    market.funds = market.withdrawing = lying
+
+
+def stuck_leg(market: Market, asset_id: str = USDT) -> None:
+    """The order is paid; one of its legs is sent, the other refused."""
+    market.fund_all()
+    market.run(10, lambda: M in _there(market) and market.order().status is Status.WITHDRAWING)
+    waiting = [custody.outgoing(market.table, item.PK) for item in market.due()]
+    (sent,) = [each for each in waiting if each.quantity.asset_id != asset_id]
+    (refused,) = [each for each in waiting if each.quantity.asset_id == asset_id]
+    market.transfers.send(sent.outgoing_id)
+    market.custody.refuse_next()
+    market.transfers.send(refused.outgoing_id)
+    assert custody.outgoing(market.table, refused.outgoing_id).status is Sent.REFUSED
+
+
+class TestAPartIsAtTheExchange:
+    def test_it_comes_home_in_three_commands(self, desk: Desk) -> None:
+        market = desk.market
+        stuck_leg(market)
+        assert "bring it home" in until_a_person(market)
+        story = desk.operations.story(M)  # the first command
+        said = [(call.state, call.says) for call in story.calls]
+        assert any(state == "REFUSED" and "funding: 4995" in (says or "") for state, says in said)
+        assert any(state == "REFUNDED" and "5000" in (says or "") for state, says in said)
+        assert [act.command for act in story.acts] == ["mm home", "work redrive"]
+        two(desk, "mm home", M)
+        until(market, Status.REFUNDED)
+        assert market.has(ANN)[USDT] == 5000
+        assert Decimal("0.09") < market.has(ANN)[BTC] < Decimal("0.1")
+        assert desk.operations.story(M).waits_for is None
+
+    def test_what_is_not_credited_is_told_by_two_first(self, desk: Desk) -> None:
+        market = desk.market
+        lies(market, deposits=lambda _: [])
+        stuck_leg(market)
+        until_a_person(market)
+        two(desk, "mm home", M)
+        assert "not credited BTC" in until_a_person(market)
+        assert offered(desk, M) == ["work redrive", "mm decide-deposit"]
+        two(desk, "mm decide-deposit", M, asset="BTC", credited="0")
+        until(market, Status.REFUNDED)
+        assert market.has(ANN)[USDT] == 5000
+
+    def test_what_may_still_be_refused_is_waited_for(self, desk: Desk) -> None:
+        """Were it refused later, it would have to go back as well: it does not end as refunded without."""
+        market = desk.market
+        market.fund_all()
+        market.run(10, lambda: M in _there(market) and market.order().status is Status.WITHDRAWING)
+        base, quote = sorted(
+            (custody.outgoing(market.table, item.PK) for item in market.due()), key=lambda o: o.quantity.asset_id != BTC
+        )
+        market.custody.drop_answer_next("send")
+        with suppress(CustodyUnavailable):
+            market.transfers.send(base.outgoing_id)
+        market.custody.refuse_next()
+        market.transfers.send(quote.outgoing_id)
+        lying: Any = Instead(market.custody, transaction=lambda told: replace(told, withdrawal_hash=None))
+        market.custody = lying
+        until_a_person(market)
+        two(desk, "mm home", M)
+        assert base.outgoing_id in until_a_person(market)
+
+
+def less(told: Sequence[ExchangeDeposit]) -> list[ExchangeDeposit]:
+    return [replace(each, quantity=Quantity(each.quantity.amount / 2, each.quantity.asset_id)) for each in told]
+
+
+class TestACreditIsNotBelieved:
+    def test_the_order_goes_on_with_what_two_have_found(self, desk: Desk) -> None:
+        market = desk.market
+        lies(market, deposits=less)
+        market.fund_all()
+        assert "credited" in until_a_person(market)
+        for asset in ("BTC", "USDT"):
+            if market.order().status is Status.DEPOSIT_CONFIRMING:
+                credited = {"BTC": "0.05", "USDT": "2000.5"}[asset]
+                two(desk, "mm decide-deposit", M, asset=asset, credited=credited)
+                market.run(2)
+        until(market, Status.CREATED)
+        (ledger,) = [item for item in market.dynamo.items() if item["SK"]["S"] == "QUOTES"]
+        assert (ledger["base_amount"]["N"], ledger["quote_amount"]["N"]) == ("0.05", "2000.5")
+
+    def test_more_than_was_sent_is_not_believed_of_operators_either(self, desk: Desk) -> None:
+        lies(desk.market, deposits=less)
+        desk.market.fund_all()
+        until_a_person(desk.market)
+        with pytest.raises(EvidenceNotBelieved):
+            two(desk, "mm decide-deposit", M, asset="BTC", credited="0.10000001")
+        with pytest.raises(NotProposable):
+            two(desk, "mm decide-deposit", M, asset="DOGE", credited="1")
+
+    def test_what_the_exchange_tells_rightly_later_counts(self, desk: Desk) -> None:
+        market = desk.market
+        right = market.funds
+        lies(market, deposits=less)
+        market.fund_all()
+        until_a_person(market)
+        market.funds = market.withdrawing = right
+        two(desk, "mm decide-deposit", M, asset="BTC", credited="0.01")
+        until(market, Status.CREATED)
+        (ledger,) = [item for item in market.dynamo.items() if item["SK"]["S"] == "QUOTES"]
+        assert Decimal(ledger["base_amount"]["N"]) > Decimal("0.09")
+
+    def test_an_order_of_which_a_leg_is_lost_ends(self, desk: Desk) -> None:
+        """What was never credited is lost; the rest comes home, and the desk takes no fee."""
+        market = desk.market
+        lies(market, deposits=lambda told: [each for each in told if each.quantity.asset_id != "USDT"])
+        market.fund_all()
+        assert "not credited USDT" in until_a_person(market)
+        two(desk, "mm decide-deposit", M, asset="USDT", credited="0")
+        market.run(1, lambda: market.order().status is Status.FAILED)
+        assert "bring it home" in until_a_person(market)
+        two(desk, "mm home", M)
+        until(market, Status.REFUNDED)
+        assert market.has(ANN)[BTC] > Decimal("0.09")
+        lines = [Decimal(i["amount"]["N"]) for i in market.dynamo.items() if i["PK"]["S"] == f"DESK#{USDT}"]
+        assert len(lines) == 2
+        assert sum(lines) == 0
+
+
+def quoting(market: Market) -> None:
+    market.fund_all()
+    until(market, Status.CREATED)
+
+
+class TestTheWayHome:
+    def test_what_is_too_small_is_kept_and_the_order_ends(self, desk: Desk) -> None:
+        market = desk.market
+        market.list_pair(base_min=Decimal("0.00001"), quote_min=Decimal("0.5"), fee_bps=Decimal(0))
+        fees = market.routes.fees("mm1", desk.market.opening.pair(desk.overseeing.pairs()[0].pair_id))
+        for asset_id, amount in ((BTC, "0.0002"), (USDT, "2")):
+            market.fund(ANN, asset_id, amount)
+        for fee in (fees.base, fees.quote):
+            market.fund(ANN, fee.asset_id, str(fee.amount))
+        until(market, Status.CREATED)
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "smallest withdrawals" in until_a_person(market)
+        assert offered(desk, M) == ["work redrive", "mm keep-rest"]
+        two(desk, "mm keep-rest", M, payer="paid")
+        until(market, Status.RETURNED)
+        kept = {
+            i["PK"]["S"].partition("#")[2]: i["amount"]["N"] for i in market.dynamo.items() if "DESK#" in i["PK"]["S"]
+        }
+        assert kept == {BTC: "0.0002", USDT: "2"}
+        assert desk.overseeing.accounts()[0].orders == 0
+
+    def test_what_the_exchange_has_refused_is_withdrawn_again(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("reject", times=2)
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        for asset in ("USDT", "BTC"):
+            assert "has not withdrawn" in until_a_person(market)
+            assert offered(desk, M) == ["work redrive", "mm decide-return", "mm withdraw-again", "mm keep-rest"]
+            redrive(desk, M)
+            assert asset in until_a_person(market), "the exchange says the same again"
+            two(desk, "mm withdraw-again", M, asset=asset)
+        until(market, Status.RETURNED)
+        assert market.has(ANN)[USDT] > 4980
+
+    def test_what_came_home_otherwise_is_the_orders_as_two_have_found(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "not come home" in until_a_person(market)
+        came = {each.snapshot.quantity.asset_id: each.incoming_id for each in desk.operations.snapshots(10)}
+        for asset, asset_id in (("BTC", BTC), ("USDT", USDT)):
+            two(desk, "mm decide-return", M, asset=asset, snapshot=came[asset_id])
+            market.run(1)
+        until(market, Status.RETURNED)
+        assert market.has(ANN)[BTC] > Decimal("0.09")
+        with pytest.raises(NotProposable):
+            two(desk, "mm decide-return", M, asset="BTC", snapshot=came[BTC])
+
+    def test_what_never_comes_home_is_kept(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until_a_person(market)
+        two(desk, "mm keep-rest", M, payer="unpaid")
+        until(market, Status.RETURNED)
+        assert len([i for i in market.dynamo.items() if "DESK#" in i["PK"]["S"] and "left" in i["reason"]["S"]]) == 2
+        late = [each for each in desk.operations.snapshots(10) if each.disposition is Disposition.EXPECTED]
+        market.pass_time(minutes=31)
+        for each in late:  # what comes home after all has a way out, too
+            assert offered(desk, each.incoming_id) == ["snapshots assign", "snapshots refund", "snapshots take"]
+
+    def test_a_network_that_is_closed_is_looked_at_again(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        open_ = market.funds
+        lies(market, networks=lambda _: [])
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "can not be withdrawn" in until_a_person(market)
+        market.funds = market.withdrawing = open_
+        redrive(desk, M)
+        until(market, Status.RETURNED)
+
+
+def parked(market: Market, sender: str = ANN, asset_id: str = USDT, amount: str = "5000") -> Snapshot:
+    paid = market.pay(sender, asset_id, amount, b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c")
+    market.poll()
+    return paid
+
+
+class TestSnapshots:
+    def test_one_is_refunded_to_whom_two_have_named(self, desk: Desk) -> None:
+        market = desk.market
+        n = incoming_id(parked(market).snapshot_id)
+        two(desk, "snapshots refund", n, to=CAROL)
+        market.run(3)
+        assert market.has(CAROL) == {USDT: Decimal(5000)}
+        assert desk.operations.snapshot(n).disposition is Disposition.REFUNDED
+        assert desk.operations.snapshots(10) == []
+
+    def test_one_is_the_desks(self, desk: Desk) -> None:
+        market = desk.market
+        n = incoming_id(parked(market, amount="0.25").snapshot_id)
+        two(desk, "snapshots take", n)
+        (line,) = [i for i in market.dynamo.items() if i["PK"]["S"] == f"DESK#{USDT}"]
+        assert line["amount"]["N"] == "0.25"
+        assert desk.operations.snapshot(n).disposition is Disposition.DESK
+        with pytest.raises(NotProposable):
+            two(desk, "snapshots refund", n, to=CAROL)
+
+    def test_one_pays_for_the_order_that_two_have_named(self, desk: Desk) -> None:
+        market = desk.market
+        market.fund(ANN, BTC, "0.1")
+        fees = market.routes.fees("mm1", desk.overseeing.pairs()[0])
+        for fee in (fees.base, fees.quote):
+            market.fund(ANN, fee.asset_id, str(fee.amount))
+        n = incoming_id(parked(market).snapshot_id)
+        market.run(1)
+        assert market.order().status is Status.PAYMENT_INCOMPLETE
+        two(desk, "snapshots assign", n, order=M)
+        until(market, Status.CREATED)
+        assert market.order().quote == Quantity(Decimal(4995), USDT)
+
+    def test_an_order_whose_time_is_over_takes_none(self, desk: Desk) -> None:
+        """It stays parked, and waits for a person, as it did."""
+        market = desk.market
+        market.fund(ANN, BTC, "0.1")
+        n = incoming_id(parked(market).snapshot_id)
+        market.run(9.9)
+        two(desk, "snapshots assign", n, order=M)
+        market.clock.forward(minutes=1)
+        until(market, Status.REFUNDED)
+        assert desk.operations.snapshot(n).disposition is Disposition.PARKED
+        with pytest.raises(NotProposable):
+            two(desk, "snapshots assign", n, order=M)
+
+    def test_others_money_pays_for_nobodys_order(self, desk: Desk) -> None:
+        market = desk.market
+        market.fund(ANN, BTC, "0.1")
+        n = incoming_id(parked(market, BOB).snapshot_id)
+        with pytest.raises(EvidenceNotBelieved):
+            two(desk, "snapshots assign", n, order=M)
+
+    def test_two_decisions_about_one_move_it_once(self, desk: Desk) -> None:
+        market = desk.market
+        n = incoming_id(parked(market).snapshot_id)
+        propose = desk.proposals.propose
+        ids = [
+            propose("snapshots refund", n, {"to": to}, "ticket 1", "seen", "olga", dry_run=False).id
+            for to in (CAROL, BOB)
+        ]
+        desk.proposals.confirm(ids[0], "so it is", "oleg", dry_run=False)
+        with pytest.raises(NotProposable):
+            desk.proposals.confirm(ids[1], "so it is", "oleg", dry_run=False)
+        market.run(3)
+        assert (market.has(CAROL), market.has(BOB)) == ({USDT: Decimal(5000)}, {})
+
+
+def refused_refund(market: Market) -> str:
+    market.pay(ANN, BTC, "0.5", b"hello")
+    market.poll()
+    (x,) = market.ids_of_due()
+    market.custody.refuse_next()
+    market.send()
+    assert custody.outgoing(market.table, x).needs_person
+    return x
+
+
+class TestOutgoing:
+    def test_what_was_refused_is_asked_for_again_by_one(self, desk: Desk) -> None:
+        market = desk.market
+        x = refused_refund(market)
+        assert offered(desk, x) == ["work redrive", "outgoing resend"]
+        redrive(desk, x)
+        market.run(3)
+        assert custody.outgoing(market.table, x).status is Sent.ARRIVED
+        assert market.has(ANN) == {BTC: Decimal("0.5")}
+        with pytest.raises(NothingWaits):
+            redrive(desk, x)
+
+    def test_what_was_refused_goes_to_another_by_two(self, desk: Desk) -> None:
+        market = desk.market
+        x = refused_refund(market)
+        two(desk, "outgoing resend", x, to=CAROL)
+        market.run(3)
+        assert (market.has(ANN), market.has(CAROL)) == ({}, {BTC: Decimal("0.5")})
+
+    def test_the_order_that_waits_for_it_goes_on(self, desk: Desk) -> None:
+        market = desk.market
+        market.fund(ANN, BTC, "0.1")
+        market.run(9.9)
+        market.custody.refuse_next()
+        assert "its transfer X" in until_a_person(market, 5)
+        (x,) = [o.outgoing_id for o in desk.overseeing.life(M).outgoing]
+        two(desk, "outgoing resend", x, to=CAROL)
+        until(market, Status.REFUNDED)
+        assert market.has(CAROL) == {BTC: Decimal("0.1")}
+
+    def test_what_is_sent_by_the_clock_is_nobodys_to_redrive(self, desk: Desk) -> None:
+        market = desk.market
+        market.pay(ANN, BTC, "0.5", b"hello")
+        market.poll()
+        (x,) = market.ids_of_due()
+        with pytest.raises(NotDriven):
+            redrive(desk, x)
+
+    @pytest.mark.parametrize(("sent", "has"), [("yes", "0"), ("no", "0.5")])
+    def test_what_the_custody_tells_wrongly_is_decided_by_two(self, desk: Desk, sent: str, has: str) -> None:
+        market = desk.market
+        x = doubted(market)
+        assert offered(desk, x) == ["work redrive", "outgoing decide"]
+        two(desk, "outgoing decide", x, sent=sent)
+        market.run(5)
+        assert custody.outgoing(market.table, x).status is Sent.ARRIVED
+        assert market.has(ANN).get(BTC, Decimal(0)) == Decimal(has)
+
+    def test_it_has_no_transaction_of_a_chain_where_it_goes_to_a_user(self, desk: Desk) -> None:
+        x = doubted(desk.market)
+        with pytest.raises(EvidenceNotBelieved):
+            two(desk, "outgoing decide", x, sent="yes", hash="0xabcdef12")
+
+
+class Lying(Instead):
+    """It knows another transaction under each request."""
+
+    def transaction(self, request_id: str) -> Transaction:
+        return Transaction(request_id, "ff" * 32, State.SPENT)
+
+
+def doubted(market: Market) -> str:
+    """The refund of a transfer, of which the custody knows another transaction than ours."""
+    market.pay(ANN, BTC, "0.5", b"hello")
+    market.poll()
+    (x,) = market.ids_of_due()
+    market.custody.fail_before_next("send")
+    market.send()
+    right: Any = market.custody
+
+    lying: Any = Lying(right)
+    market.custody = lying
+    market.pass_time(minutes=3)
+    market.transfers.send(x)
+    market.custody = right
+    assert custody.outgoing(market.table, x).needs_person
+    return x
+
+
+class TestOrders:
+    def test_an_operator_stops_an_order_and_brings_it_home(self, desk: Desk) -> None:
+        market = desk.market
+        quoting(market)
+        assert offered(desk, M)[:2] == ["mm stop", "mm withdraw"]
+        dry = desk.overseeing.stop(M, "he has asked", "olga", dry_run=True)
+        assert (dry.done, market.order().status) == (False, Status.CREATED)
+        desk.overseeing.stop(M, "he has asked", "olga", dry_run=False)
+        until(market, Status.STOPPED)
+        assert not desk.overseeing.stop(M, "again", "olga", dry_run=False).done
+        desk.overseeing.withdraw(M, "he has asked", "olga", dry_run=False)
+        until(market, Status.RETURNED)
+        told = [entry.action for entry in desk.operations.audit("2026-11-21", limit=10, after=None).items]
+        assert told == ["mm withdraw", "mm stop"]
+
+    def test_an_exchange_that_is_silent_decides_nothing(self, desk: Desk) -> None:
+        market = desk.market
+
+        def silent(_: datetime) -> Any:
+            raise ExchangeUnavailable("silent")
+
+        lies(market, deposits=silent)
+        market.fund_all()
+        market.run(45)
+        assert market.order().status is Status.DEPOSIT_CONFIRMING
+
+
+class TestAccountsAndPairs:
+    def test_a_repeat_changes_nothing_and_a_change_is_told(self, desk: Desk) -> None:
+        save = desk.overseeing.save_account
+        assert not save("mm1", "binance", 3, None, "so", "olga", dry_run=False).done
+        told = save("mm1", "binance", 5, False, "full", "olga", dry_run=False)
+        assert (told.before, told.after, told.says) == (
+            "ENABLED",
+            "DISABLED",
+            "capacity from 3 to 5, enabled from True to False",
+        )
+        assert save("mm1", "binance", 6, None, "more", "olga", dry_run=False).after == "DISABLED"
+
+    def test_what_an_account_carries_is_kept(self, desk: Desk) -> None:
+        quoting(desk.market)
+        desk.overseeing.save_account("mm1", "binance", 9, None, "more", "olga", dry_run=False)
+        (account,) = desk.overseeing.accounts()
+        assert (account.orders, account.capacity) == (1, 9)
+
+    def test_what_a_pair_trades_never_changes(self, desk: Desk) -> None:
+        (pair,) = desk.overseeing.pairs()
+        save = desk.overseeing.save_pair
+        for changed in (
+            replace(pair, symbol="ETH-USDT"),
+            replace(pair, base_asset_id=USDT),
+            replace(pair, exchange="other"),
+        ):
+            with pytest.raises(PairFixed):
+                save(changed, "so", "olga", dry_run=True)
+        with pytest.raises(PairTaken):
+            save(replace(pair, pair_id=ORDER), "so", "olga", dry_run=True)
+        off = replace(pair, enabled=False, fee_bps=Decimal(20))
+        assert save(off, "closed", "olga", dry_run=False).done
+        assert save(replace(off, enabled=True), "so", "olga", dry_run=False, keep_enabled=True).done is False

@@ -1,0 +1,151 @@
+"""Market making's things straight in the table, each where something may be done about it: for tests of doors, which
+need many of them, and quickly. Whether they come there is tested elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from common.custody import Snapshot, User
+from common.domain.custody import model as custody_model
+from common.domain.custody import store as custody
+from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
+from common.domain.custody.model import Status as Sent
+from common.money import Quantity
+from common.owner import Owner
+from functions.market_making import store
+from functions.market_making.model import (
+    AtExchange,
+    Fees,
+    Leg,
+    LegStatus,
+    Order,
+    Status,
+    Way,
+    order_id,
+)
+from tests.market_making.market import ACCOUNT, ANN, BTC, ETH, PAIR, USDT, Market
+
+
+def _uuid(number: int) -> UUID:
+    return UUID(int=(number << 64) + (4 << 76) + (8 << 60))
+
+
+PAYABLE = order_id(_uuid(5))
+CAME = custody_model.incoming_id(str(_uuid(7)))
+
+
+class Written:
+    """Two pairs, a trading account, and what is named here. Of the orders `quoting` quotes, `failed` has a part at the
+    exchange, `crediting` and `returning` wait for a person, and `payable` for its payment; the snapshot `parked` is
+    nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was refused, and `doubted` may have
+    been sent."""
+
+    def __init__(self, market: Market, owner: Owner) -> None:
+        self._market, self._owner, self._next = market, owner, 0
+        pair = market.list_pair()
+        other = replace(pair, pair_id=_uuid(100), symbol="ETH-USDT", base_asset_id=ETH)
+        market.table.write(store.save_pair(other, None, market.clock()))
+        self.quoting = self._order(Status.CREATED)
+        self.failed = self._order(Status.FAILED, person="a part of it is at the exchange")
+        self.crediting = self._order(Status.DEPOSIT_CONFIRMING, person="the exchange has not credited BTC")
+        self.returning = self._order(Status.RETURNING, person="BTC not come home")
+        self.payable = self._order(Status.PAYMENT_PENDING)
+        self.parked = self._snapshot(Disposition.PARKED)
+        self.came = self._snapshot(Disposition.EXPECTED)
+        assert (self.payable, self.came) == (PAYABLE, CAME)
+        self.refused = self._outgoing(Sent.REFUSED)
+        self.doubted = self._outgoing(Sent.SENT)
+        for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
+            self._leg(thing, way)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        return self.quoting, self.failed, self.crediting, self.returning, self.payable
+
+    def _uuid(self) -> UUID:
+        self._next += 1
+        return _uuid(self._next)
+
+    def _order(self, status: Status, person: str | None = None) -> str:
+        at, nothing = self._market.clock(), Decimal(0)
+        order = Order(
+            order_id=order_id(self._uuid()),
+            pair_id=PAIR,
+            symbol="BTC-USDT",
+            exchange="binance",
+            account_id=ACCOUNT,
+            base_asset_id=BTC,
+            quote_asset_id=USDT,
+            base_min=Decimal("0.1"),
+            quote_min=Decimal(5000),
+            fee_bps=Decimal(10),
+            fees=Fees(Quantity(nothing, BTC), Quantity(nothing, USDT)),
+            status=status,
+            created_at=at,
+            updated_at=at,
+            owner=self._owner,
+        )
+        table = self._market.table
+        table.write(store.insert(order, at), store.event(order, status, "written", "a test", at, first=True))
+        if status is Status.CREATED:
+            there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
+            table.write(store.wait(order, at, order.payment_due_at, "its owner"), store.open_ledger(order, there, at))
+        if person is not None:
+            table.write(store.stop(order, person, at))
+        return order.order_id
+
+    def _leg(self, thing: str, way: Way) -> None:
+        at, hash_ = self._market.clock(), "f" * 64
+        leg = Leg(
+            order_id=thing,
+            way=way,
+            quantity=Quantity(Decimal("0.1"), BTC),
+            symbol="BTC",
+            network="BTC",
+            sent_by=self.refused if way is Way.OUT else "0" * 32,
+            status=LegStatus.INTENDED,
+            created_at=at,
+            updated_at=at,
+        )
+        self._market.table.write(store.insert_leg(leg))
+        self._market.table.write(store.move_leg(leg, LegStatus.CONFIRMED, at, transaction_hash=hash_))
+
+    def _snapshot(self, disposition: Disposition) -> str:
+        at, uuid = self._market.clock(), str(self._uuid())
+        said = Snapshot(
+            snapshot_id=uuid,
+            quantity=Quantity(Decimal("0.1"), BTC),
+            created_at="2026-11-21T12:00:00.000000000Z",
+            transaction_hash="e" * 64,
+            opponent_id=ANN if disposition is Disposition.PARKED else None,
+        )
+        taken = Incoming(custody_model.incoming_id(uuid), said, disposition, at, at, "written by a test")
+        waits_for = None if disposition is Disposition.PARKED else "the order that it comes home to"
+        self._market.table.write(custody.take(taken, waits_for=waits_for, due_at=at))
+        return taken.incoming_id
+
+    def _outgoing(self, status: Sent) -> str:
+        at, cause = self._market.clock(), f"written-{status}"
+        sent = Outgoing(
+            outgoing_id=custody_model.outgoing_id(Kind.REFUND, cause, BTC),
+            kind=Kind.REFUND,
+            cause=cause,
+            quantity=Quantity(Decimal("0.1"), BTC),
+            to=User(ANN),
+            status=Sent.INTENDED,
+            created_at=at,
+            updated_at=at,
+        )
+        table = self._market.table
+        table.write(custody.intend(sent))
+        if status is Sent.REFUSED:
+            table.write(*custody.refuse(sent, "the custody refuses it", at))
+        else:
+            long_ago = at - timedelta(seconds=custody_model.SENDING_SECONDS)
+            table.write(*custody.send(sent, (), (), long_ago))
+            there = replace(sent, status=Sent.SENT, sent_at=long_ago)
+            table.write(custody.stop(there, "what the custody tells can not be", at))
+        return sent.outgoing_id
