@@ -56,11 +56,11 @@ def list_pair(table: Table) -> bool:
     try:
         store.pair(table, PAIR.pair_id)
     except PairNotFound:
-        writes.append(store.put_pair(PAIR, at))
+        writes.append(store.save_pair(PAIR, None, at))
     try:
         store.account(table, ACCOUNT.account_id)
     except TradingAccountNotFound:
-        writes.append(store.save_account(ACCOUNT, at))
+        writes.append(store.save_account(ACCOUNT, None, at))
     if writes:
         table.write(*writes)
     return bool(writes)

@@ -141,7 +141,7 @@ def test_the_last_place_is_given_once(market: Market) -> None:
 def test_who_loses_the_last_place_gets_one_elsewhere(market: Market) -> None:
     market.list_pair(capacity=1)
     second = TradingAccount("mm2", "binance", 1, 0, enabled=True)
-    market.table.write(store.save_account(second, market.clock()))
+    market.table.write(store.save_account(second, None, market.clock()))
     meanwhile(market, lambda: opened(market, "key-2", owner=BOB))
     assert opened(market).account_id == "mm2"
     with pytest.raises(NoCapacity):
