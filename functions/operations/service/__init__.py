@@ -42,8 +42,8 @@ def price_status(listing: Listing) -> str:
 
 @dataclass(frozen=True)
 class Story:
-    """Everything there is to know of one order: where it stands, what it waits for, how it came there, and what may be
-    done about it. `kind` is its row of the key schema."""
+    """Everything there is to know of what one id names: where it stands, what it waits for, how it came there, and what
+    may be done about it. `kind` is the entity of its row in the key schema."""
 
     id: str
     kind: str
