@@ -115,11 +115,13 @@ def _believed(order: ExchangeOrder, report: OrderReport) -> OrderReport:
     exchange_order_id = believed_id(order, report.exchange_order_id)
     side = Side.BUY if order.buys else Side.SELL
     if (report.side, report.quantity) != (side, order.quantity):
-        raise not_believed(order, f"it tells of another order, to {report.side} {report.quantity}", report)
+        raise not_believed(order, f"it is another order, to {report.side} {report.quantity}", report)
     if order.exchange_order_id not in (None, exchange_order_id):
-        raise not_believed(order, f"it tells of its order {exchange_order_id}", report)
+        raise not_believed(
+            order, f"it is the exchange's order {exchange_order_id}, not {order.exchange_order_id}", report
+        )
     if report.client_order_id not in (None, order.client_order_id):
-        raise not_believed(order, f"it tells of client order id {report.client_order_id}", report)
+        raise not_believed(order, f"it is another order, of client order id {report.client_order_id}", report)
     why = doubt(order, fill_of(report))
     if why is not None:
         raise not_believed(order, why, report)
@@ -129,7 +131,7 @@ def _believed(order: ExchangeOrder, report: OrderReport) -> OrderReport:
 def believed_id(order: ExchangeOrder, exchange_order_id: str) -> str:
     """The id. Raises NotBelieved: no exchange makes such ids."""
     if not _ID.fullmatch(exchange_order_id):
-        raise not_believed(order, f"{exchange_order_id[:80]!r} is no id")
+        raise not_believed(order, f"{exchange_order_id[:80]!r} is no id of an order")
     return exchange_order_id
 
 

@@ -215,24 +215,24 @@ def doubt(order: ExchangeOrder, told: Fill, *, by_operators: bool = False) -> st
     """
     executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
     if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
-        return "it tells a fee in something that is no asset"
+        return "a fee is in something that is no asset"
     if not 0 <= executed <= order.quantity.amount:
-        return f"it tells {told.executed} executed of {order.quantity}"
+        return f"{told.executed} were executed, of {order.quantity}"
     if not executed:
         free = told.gross == ZERO and told.fee == ZERO and not any(told.fees_elsewhere.values())
-        return None if free else f"it tells ${told.gross} and a fee for nothing executed"
+        return None if free else f"${told.gross} or a fee for nothing executed"
     low, high = (EXACT.multiply(edge.usd_per_unit, executed) for edge in (bounds.lowest, bounds.highest))
     above, below = gross >= low - CENT, gross <= high + CENT
     if not (below if order.buys else above):
-        return f"it tells ${told.gross} for {told.executed}, and its limit is ${order.limit_price} a unit"
+        return f"${told.gross} for {told.executed} is beyond its limit of ${order.limit_price} a unit"
     if not (above and below) and not (by_operators and gross):
-        return f"it tells ${told.gross} for {told.executed}, and ${bounds.lowest} to ${bounds.highest} a unit can be"
+        return f"${told.gross} for {told.executed} is not within ${bounds.lowest} and ${bounds.highest} a unit"
     share = bounds.fee_max_bps / BPS
     if abs(told.fee.usd) > EXACT.multiply(gross, share) + CENT:
-        return f"it tells a fee of ${told.fee} on ${told.gross}, and {bounds.fee_max_bps} basis points can be"
+        return f"a fee of ${told.fee} on ${told.gross} is more than {bounds.fee_max_bps} basis points"
     in_kind = told.fees_elsewhere.get(order.quantity.asset_id, Decimal(0))
     if abs(in_kind) > EXACT.multiply(executed, share):
-        return f"it tells a fee of {plain(in_kind)} on {told.executed}, and {bounds.fee_max_bps} basis points can be"
+        return f"a fee of {plain(in_kind)} on {told.executed} is more than {bounds.fee_max_bps} basis points"
     return None
 
 
