@@ -12,7 +12,6 @@ from enum import StrEnum
 from common.errors import Refusal, Unavailable
 from common.money import CENT, EXACT, ZERO, Money, Price, Quantity, plain
 
-SECOND_LOOK_SECONDS = 10  # at least, between the two looks that have to miss an order before it is NEVER
 LAST_LOOK_SECONDS = 600  # from when an order is NEVER or LOST to its last look
 POLL_INTERVAL_SECONDS = 5
 POLL_BACK_OFF_RATE = 1.5
@@ -259,23 +258,3 @@ def fees_of(text: str) -> dict[str, Decimal]:
     """The fees that `fees_text` has written."""
     told = (fee.split(" ") for fee in text.split(", ") if fee)
     return {asset_id: Decimal(amount) for amount, asset_id in told}
-
-
-class Miss(StrEnum):
-    """What it means that a look did not find an order at the exchange."""
-
-    TOO_EARLY = "TOO_EARLY"  # the exchange may still come to know it
-    FIRST = "FIRST"  # late enough: to be written down
-    SECOND = "SECOND"  # the order was never placed
-
-
-def miss(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int) -> Miss:
-    """What it means that the exchange, asked at `asked_at`, did not know the order. An order that it does not know
-    `never_placed_seconds` after sending was not placed, if a second look agrees."""
-    if asked_at < order.sent_at + timedelta(seconds=never_placed_seconds):
-        return Miss.TOO_EARLY
-    if order.missed_at is None:
-        return Miss.FIRST
-    if asked_at < order.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Miss.TOO_EARLY
-    return Miss.SECOND

@@ -42,15 +42,14 @@ from common.domain.exchange_orders.model import (
     ExchangeOrderOverdue,
     ExchangeOrderUnresolved,
     Fill,
-    Miss,
     Status,
     doubt,
     is_given_up_for_good,
     is_rounded,
-    miss,
 )
 from common.domain.exchange_orders.moves import Moves, count_turned_up
 from common.domain.exchange_orders.store import ExchangeOrderTaken
+from common.domain.looks import Miss, miss
 from common.errors import Refusal, Unavailable
 from common.gateways.exchange import (
     NEVER_PLACED_SECONDS,
@@ -208,7 +207,9 @@ class ExchangeOrders:
         try:
             return self.look(order, parent)
         except ExchangeOrderUnknown:
-            missed = miss(order, asked_at, NEVER_PLACED_SECONDS)
+            missed = miss(
+                asked_at, sent_at=order.sent_at, settled_seconds=NEVER_PLACED_SECONDS, missed_at=order.missed_at
+            )
         if missed is Miss.SECOND:
             never = order.given_up(Status.NEVER, "the exchange never had the order", self.now())
             return self._give_up(order, parent, never, parent.on_never)

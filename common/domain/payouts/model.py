@@ -21,7 +21,6 @@ ABANDONED_SECONDS = 120
 # What was sent to the bank so long ago is booked by now, or never will be: whoever was sending it has ended after
 # ABANDONED_SECONDS, and the bank has the rest, eight minutes, to book what it has taken or to drop it.
 NEVER_BOOKED_SECONDS = 600
-SECOND_LOOK_SECONDS = 10  # at least, between the two looks that have to miss an attempt before it counts as not booked
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
 
@@ -231,25 +230,6 @@ class Evidence:
     paid: Money
     reference: str
     operators: str
-
-
-class Miss(StrEnum):
-    """What it means that the bank does not know an attempt."""
-
-    TOO_EARLY = "TOO_EARLY"  # what was sent may still be booked
-    FIRST = "FIRST"  # late enough: to be written down
-    SECOND = "SECOND"  # nothing that was sent has been booked, or will be
-
-
-def miss(attempt: Attempt, asked_at: datetime) -> Miss:
-    """What it means that the bank, asked at `asked_at`, did not know an attempt."""
-    if asked_at < attempt.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS):
-        return Miss.TOO_EARLY
-    if attempt.missed_at is None:
-        return Miss.FIRST
-    if asked_at < attempt.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Miss.TOO_EARLY
-    return Miss.SECOND
 
 
 def named(reference_id: str) -> tuple[str, int] | None:

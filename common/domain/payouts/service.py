@@ -11,11 +11,12 @@ from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
+from common.domain.looks import Miss, miss
 from common.domain.payouts import store
 from common.domain.payouts.model import (
+    NEVER_BOOKED_SECONDS,
     Attempt,
     AttemptStatus,
-    Miss,
     Payout,
     PayoutUnclear,
     PayoutUnsettled,
@@ -23,7 +24,6 @@ from common.domain.payouts.model import (
     back_off,
     facts,
     is_exhausted,
-    miss,
     next_stage,
     paid_facts,
 )
@@ -175,7 +175,9 @@ class Payouts:
     def _must_be_unbooked(self, attempt: Attempt, asked_at: datetime) -> None:
         """Returns if two looks, late enough, say that the bank has booked nothing of the attempt, nor will. Writes down
         the first of them. Raises PayoutUnclear."""
-        missed = miss(attempt, asked_at)
+        missed = miss(
+            asked_at, sent_at=attempt.sent_at, settled_seconds=NEVER_BOOKED_SECONDS, missed_at=attempt.missed_at
+        )
         if missed is Miss.FIRST:
             try:
                 self.table.write(store.missed(attempt, asked_at))

@@ -134,7 +134,9 @@ class Operations:
         key = keys.item_named(thing_id)
         item = None if key is None else store.known(self.table, key)
         if item is None:
-            raise model.NothingKnown(f"nothing is known of {thing_id}", id=thing_id)
+            raise model.NothingKnown(
+                f"nothing is known of {thing_id}; `desk work list` has what is unfinished", id=thing_id
+            )
         return item
 
     def _members(self, item: KnownItem) -> list[str]:
