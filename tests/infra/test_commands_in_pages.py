@@ -87,6 +87,11 @@ def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
         understood(wrong)
 
 
+def _names(option: Any) -> list[str]:
+    """Of what may be switched on or off, both."""
+    return [*option.opts, *option.secondary_opts]
+
+
 def understood(command_line: str) -> None:
     """A command is one of `desk`, and has its arguments and options unless it is only named."""
     _, *words = shlex.split(command_line.partition("#")[0])
@@ -97,7 +102,7 @@ def understood(command_line: str) -> None:
         command = command.commands[words.pop(0)]
     if words in ([], ["…"]):
         return
-    options = {name: option for option in command.params for name in option.opts if name.startswith("--")}
+    options = {name: option for option in command.params for name in _names(option) if name.startswith("--")}
     given = [word for word in words if word.startswith("--")]
     assert set(given) <= options.keys(), command_line
     assert {name for name, option in options.items() if option.required} <= set(given), command_line

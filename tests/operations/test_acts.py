@@ -37,7 +37,7 @@ from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
-from tests.seen import OnItsWay, a_stray, an_event, around, attempts
+from tests.seen import OnItsWay, a_stray, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
 Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or not
@@ -228,8 +228,8 @@ def disputed(begin: Callable[[Desk, Owner], str]) -> Scene:
     def scene(desk: Desk, ann: Owner) -> None:
         desk.world.simulated.set_outcome("fail", times=5)
         thing_id = begin(desk, ann)
-        desk.run(until=lambda: len(attempts(desk, thing_id)) == 2)
-        amount = attempts(desk, thing_id)[0].amount
+        desk.run(until=lambda: payouts.payout(desk.table, thing_id).attempts == 2)
+        amount = payouts.payout(desk.table, thing_id).amount
         desk.events.receive(an_event(desk, f"{thing_id}-01", State.COMPLETED, amount=amount))
 
     return scene
@@ -468,12 +468,12 @@ def test_an_attempt_that_would_have_no_reference_is_not_offered(desk: Desk) -> N
     thing_id = withdraw(desk, ann)
     desk.run()
     payout = payouts.payout(desk.table, thing_id)
-    for begun, offered in ((ATTEMPTS_EVER - 1, True), (ATTEMPTS_EVER, False)):
+    for attempts, offered in ((ATTEMPTS_EVER - 1, True), (ATTEMPTS_EVER, False)):
         case = Case(
             keys.WITHDRAWAL,
             payout.status,
             desk.clock.at,
-            payout=replace(payout, attempts=begun),
+            payout=replace(payout, attempts=attempts),
             latest=payouts.latest(desk.table, payout),
         )
         commands = [act.command for act in acts.possible(thing_id, case)]
