@@ -36,6 +36,14 @@ def test_a_page_says_only_what_desk_understands(page: Path) -> None:
         understood(command)
 
 
+def test_commands_that_a_refusal_names_are_there() -> None:
+    texts = [path.read_text() for room in ("common", "functions") for path in (ROOT / room).rglob("*.py")]
+    named = [command for text in texts for command in re.findall(r"`(desk [a-z][^`\n]*)`", text)]
+    assert named
+    for command in named:
+        understood(command)
+
+
 @EVERY_PAGE
 def test_verbs_of_make_that_are_named_are_there(page: Path) -> None:
     assert set(re.findall(r"`make ([a-z]+)", page.read_text())) <= VERBS
