@@ -92,7 +92,6 @@ class MarketMaking:
         self.tell(f"  POST {ORDERS} → {self.order_id}")
         self.tell(f"  it has to be paid by {self.order['pay_by'][11:19]} UTC, by transfers at Mixin with the memo")
         self.tell(f"  {self.order['memo']}")
-        self.until(self.order["status"])
 
     def pay(self, transfers: int | None = None) -> None:
         """The transfers that the order asks for, or so many more of them: both assets, and what sending each to the
@@ -163,6 +162,7 @@ def play(desk: Desk, username: str, said: Tell) -> MarketMaking:
     with desk.http(username) as http, hurried(desk.environment):
         made = MarketMaking(desk, http, said)
         made.open(f"{username}-mm")
+        made.until("payment_pending")
         made.tell(f"a stranger sends the desk {STRAY} BTC with the memo “hello”, which names no order")
         made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
         made.pay()

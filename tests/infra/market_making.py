@@ -143,6 +143,18 @@ def stopped_first(recorder: Recorder) -> None:
     market.until(Status.RETURNED, order)
 
 
+def stopped_while_dead(recorder: Recorder) -> None:
+    """Its machine dies while it stops: who withdraws it starts the next execution."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.until(Status.CREATED, order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
+    market.go_on(order)
+    market.machine.restart()
+    market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
+    market.until(Status.RETURNED, order)
+
+
 def unpaid(recorder: Recorder) -> None:
     """Only a part comes, and something besides that pays for nothing; one transfer finds that the machine has died."""
     market = Watched(recorder=recorder)
@@ -219,4 +231,4 @@ def decided(recorder: Recorder) -> None:
         assert confirmed.status == 200, confirmed.text
 
 
-LIVES = (home, stopped_first, unpaid, refused, doubted, dead, decided)
+LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, decided)

@@ -22,7 +22,6 @@ from common import keys
 from common.domain import work
 from common.errors import Refusal, Unavailable
 from common.idempotency import uuid_of
-from common.keys import PrimaryKey
 from common.money import plain
 from common.owner import Owner
 from functions.market_making.model import Order, Status, Terms, order_id
@@ -256,18 +255,16 @@ class Life:
             if withdrawal.stuck:
                 wallet.withdrawals.release(withdrawal.withdrawal_id)
         for uuid, _ in self.orders:
-            item = work.find(self.market.quiet, _key(uuid))
-            if item is not None and item.needs_person:
-                self._tell(f"an operator lets {order_id(uuid)} go on: {item.waits_for}")
-                self.market.quiet.write(work.redriven(item, self.market.clock()))
-                work.drive_now(self.market.quiet, self.market.machines, _key(uuid), self.market.clock())
+            waited_for = self.market.let_go_on(order_id(uuid))
+            if waited_for is not None:
+                self._tell(f"an operator lets {order_id(uuid)} go on: {waited_for}")
 
     # In the end
 
     def _all_is_over(self) -> None:
         """Nothing is left that nobody can move."""
         for uuid, _ in self.orders:
-            item = work.item(self.market.quiet, _key(uuid))
+            item = work.item(self.market.quiet, keys.MARKET_MAKING_ORDER(order_id=order_id(uuid)))
             if item is None:
                 continue  # none of its transfers opened it
             self.ended.append(f"{item.status}{' and waits for a person' if item.needs_person else ''}")
@@ -279,10 +276,6 @@ class Life:
 
     def _tell(self, what: str) -> None:
         self.told.append(f"{self.market.clock.at:%d %H:%M:%S} {what}")
-
-
-def _key(uuid: UUID) -> PrimaryKey:
-    return keys.MARKET_MAKING_ORDER(order_id=order_id(uuid))
 
 
 live = partial(lived, Life, COMMAND)
