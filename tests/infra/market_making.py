@@ -138,6 +138,7 @@ def stopped_first(recorder: Recorder) -> None:
     with patch.object(tasks, "quoting", lambda: market.quoting):
         tasks.await_end({"id": order, "token": "late"}, SimpleNamespace())  # type: ignore[arg-type]
     market.until(Status.STOPPED, order)
+    market.run(1)  # its execution has ended, too
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
     market.until(Status.RETURNED, order)
 

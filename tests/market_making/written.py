@@ -92,7 +92,9 @@ class Written:
         table.write(store.insert(order, at), store.event(order, status, "written", "a test", at, first=True))
         if status is Status.CREATED:
             there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
-            table.write(store.wait(order, at, order.payment_due_at, "its owner"), store.open_ledger(order, there, at))
+            table.write(
+                store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
+            )
         if person is not None:
             table.write(store.stop(order, person, at))
         return order.order_id
