@@ -32,6 +32,7 @@ MINUTE = Duration.minutes(1)
 PRICE_AGE_SECONDS_MAX = 300
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
+SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it speaks again
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
 RECONCILED_WITHIN = Duration.hours(1)
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -76,7 +77,7 @@ class Watch(Construct):
             [
                 *self._books_and_prices(),
                 *self._payouts(),
-                *_custody(),
+                *self._custody(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -201,6 +202,87 @@ class Watch(Construct):
             ("Payouts over the limit, for two operators to approve", [to_approve]),
             ("The bank: against itself, not fitting, parked", [contradictions, mismatch, _ours("EventsParked")]),
             ("The outside: refuses the desk itself, asks us to wait", [desk_refused, _ours("BansTold")]),
+        ]
+
+    def _custody(self) -> list[Graph]:
+        """Every counter here is seldom, but silence: the custody is polled every five seconds."""
+        off = _ours("CustodyOff")
+        self._alarm(
+            "CustodyOff", off, "custody-off", "The custody has not what is booked, of an asset. Money is wrong."
+        )
+        self._alarm(
+            "CustodyNotBelieved",
+            _ours("CustodyNotBelieved"),
+            "custody-not-believed",
+            "What the custody tells of a transfer or a snapshot can not be. Nothing is decided by it.",
+        )
+        self._alarm(
+            "CustodyShort",
+            _ours("CustodyShort"),
+            "custody-short",
+            "The custody has not enough outputs for what is to be sent, since half an hour.",
+        )
+        self._alarm(
+            "SnapshotTies",
+            _ours("SnapshotTies"),
+            "snapshot-ties",
+            "More snapshots have one time than a page holds: somebody floods the custody.",
+        )
+        self._alarm(
+            "SnapshotsFailed",
+            _ours("SnapshotsFailed"),
+            "snapshots-failed",
+            f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes a snapshot could not be taken: it holds the cursor.",
+            minutes=WITHIN_MINUTES,
+            of_them=FAILING_MINUTES,
+        )
+        self._alarm(
+            "SnapshotsParked",
+            _ours("SnapshotsParked"),
+            "snapshots-parked",
+            "Money has come to the custody that is nobody's: two operators say whose it is.",
+        )
+        self._alarm(
+            "TransfersFailed",
+            _ours("TransfersFailed"),
+            "transfers-failed",
+            f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes a transfer met something that nobody had thought of.",
+            minutes=WITHIN_MINUTES,
+            of_them=FAILING_MINUTES,
+        )
+        self._alarm(
+            "MarketMakingStopped",
+            _ours("MarketMakingStopped"),
+            "market-making-stopped",
+            "A market-making order waits for a person: its money is where no machine can move it.",
+        )
+        self._alarm(
+            "CustodySilent",
+            _ours("CustodySilent"),
+            "custody-silent",
+            f"For {SILENT_MINUTES} minutes the custody has not answered: no payment is taken, none is sent.",
+            minutes=SILENT_MINUTES,
+        )
+        return [
+            (
+                "The custody: snapshots taken, transfers moved",
+                _all("SnapshotsTaken", "TransfersMoved", "CustodyCompared"),
+            ),
+            (
+                "The custody: not taken, not sent, ties, not believed, short of outputs: always 0",
+                _all(
+                    "CustodyOff",
+                    "SnapshotsFailed",
+                    "TransfersFailed",
+                    "SnapshotTies",
+                    "CustodyNotBelieved",
+                    "CustodyShort",
+                ),
+            ),
+            (
+                "The custody: silent, parked for a person; orders stopped for one",
+                _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
+            ),
         ]
 
     def _machines(
@@ -342,22 +424,6 @@ def _ours(name: str, statistic: str = "Sum") -> aws_cloudwatch.Metric:
 
 def _all(*names: str) -> list[aws_cloudwatch.Metric]:
     return [_ours(name) for name in names]
-
-
-def _custody() -> list[Graph]:
-    return [
-        ("The custody: snapshots taken, transfers moved", _all("SnapshotsTaken", "TransfersMoved", "CustodyCompared")),
-        (
-            "The custody: not taken, not sent, ties, not believed, short of outputs: always 0",
-            _all(
-                "CustodyOff", "SnapshotsFailed", "TransfersFailed", "SnapshotTies", "CustodyNotBelieved", "CustodyShort"
-            ),
-        ),
-        (
-            "The custody: silent, parked for a person; orders stopped for one",
-            _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
-        ),
-    ]
 
 
 def _throttled(table: aws_dynamodb.ITable, events: str) -> aws_cloudwatch.Metric:

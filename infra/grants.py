@@ -94,7 +94,7 @@ GRANTS: dict[str, Grant] = {
         indexes=(OPEN_WORK,),
     ),
     "operations.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # the outputs of a transfer that was never sent are free
         indexes=(OPEN_WORK,),
         secrets=frozenset({Secret.CURSOR_KEY}),
         machines=_each(START, DESCRIBE, HISTORY) | {PAYOUT: frozenset({START, DESCRIBE, HISTORY, TOKEN, TOKEN_FAILS})},
@@ -132,7 +132,7 @@ GRANTS: dict[str, Grant] = {
     "payouts.check_payout": replace(_PAYS, table=frozenset({GET, PUT, UPDATE})),
     "payouts.await_payout": Grant(table=frozenset({GET, UPDATE}), machines={PAYOUT: frozenset({TOKEN, TOKEN_FAILS})}),
     "market_making.api": Grant(
-        table=frozenset({GET, QUERY, PUT, UPDATE}),
+        table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/market-making
         indexes=(USER_TIMELINE,),
         secrets=_TO_THE_EXCHANGE | {Secret.CURSOR_KEY},  # what it costs is told when an order is opened
         machines={MARKET_MAKING: frozenset({START, DESCRIBE, TOKEN_FAILS})},

@@ -86,13 +86,12 @@ class MarketMaking:
 
     def open(self, key: str) -> None:
         asked = {"pair": PAIR.symbol, "base_quantity": BASE, "quote_quantity": QUOTE}
+        self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
         self.order = _ok(self.http.post(ORDERS, json=asked, headers={"Idempotency-Key": key})).json()
         self.to_pay = iter(self.order["transfers"])
-        self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
-        self.tell(f"  POST {ORDERS} → {self.order_id}")
+        self.tell(f"  POST {ORDERS} → {self.order_id}, {self.order['status']}")
         self.tell(f"  it has to be paid by {self.order['pay_by'][11:19]} UTC, by transfers at Mixin with the memo")
         self.tell(f"  {self.order['memo']}")
-        self.until(self.order["status"])
 
     def pay(self, transfers: int | None = None) -> None:
         """The transfers that the order asks for, or so many more of them: both assets, and what sending each to the
@@ -108,6 +107,8 @@ class MarketMaking:
         def there() -> bool:
             for event in self._story()["events"][len(self.statuses) :]:
                 self.statuses.append(event["after"])
+                if event["before"] is None:
+                    continue  # told when it was opened
                 self.tell(f"    {event['after']:<20} {event['reason']}", datetime.fromisoformat(event["at"]))
             return status in self.statuses
 

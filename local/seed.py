@@ -19,7 +19,6 @@ from common import clock
 from common.clock import text
 from common.domain.catalogue.store import Catalogue
 from common.table.table import Table
-from functions.market_making import store as market_making
 from local import seed_market_making
 from local.deployment import Deployment
 from local.environment import LocalEnvironment
@@ -36,7 +35,7 @@ TEND_MARKET = "cryptodesk-orders-tend-market"
 POLL_SNAPSHOTS = "cryptodesk-market-making-poll-snapshots"
 
 Rules = Mapping[str, Any]
-_BECAUSE = {"reason": "a new stack"}  # what an operator does is always for a reason
+_BECAUSE = {"reason": seed_market_making.BECAUSE}  # what an operator does is always for a reason
 
 
 def _asset(name: str, precision: int, price_source_id: str, *, active: bool = True, **more: Any) -> Rules:
@@ -82,10 +81,6 @@ class Desk:
     @property
     def api_url(self) -> str:
         return self.environment.api_url(self.deployment.api_id)
-
-    @property
-    def table(self) -> Table:
-        return Table(self.environment.client("dynamodb"), self.deployment.table_name)
 
     def sign_up(self, username: str, *, operator: bool = False) -> None:
         """With the password that everybody has here. Does nothing for a user that is there."""
@@ -164,13 +159,10 @@ class Desk:
                     confirmed = {"price": stopped["unconfirmed_price"], **_BECAUSE}
                     _ok(http.post(f"/operations/prices/{stopped['asset_id']}/confirm", json=confirmed))
 
-    def take_transfers(self) -> bool:
-        """Poll the custody for the first time: from now on what comes in there is the desk's. False when that was done
-        before. Raises SeedingFailed."""
-        if market_making.cursor(self.table) is not None:
-            return False
+    def take_transfers(self) -> None:
+        """Poll the custody, as the clock does: from the first time on what comes in there is the desk's. Raises
+        SeedingFailed."""
         self.invoke(POLL_SNAPSHOTS, {"time": text(clock.now())})
-        return True
 
     def invoke(self, function: str, event: Mapping[str, str] | None = None) -> None:
         """Do at once what the clock does every now and then. Raises SeedingFailed."""
@@ -191,14 +183,9 @@ def seed(desk: Desk) -> list[str]:
             if _ok(http.post("/users")).status_code == 201:
                 desk.clients(username)
                 done.append(f"account of {username}")
-    if seed_market_making.open_account(desk.environment.exchange_url):
-        done.append("trading account")
-    if seed_market_making.list_pair(desk.table):
-        done.append(seed_market_making.PAIR.symbol)
-    if desk.take_transfers():
-        done.append("the first poll of the custody")
+    done += _market_making(desk)
     # Straight from the table: the API's own view of the catalogue may be five seconds old.
-    listings = Catalogue(desk.table, clock.now).listings()
+    listings = Catalogue(Table(desk.environment.client("dynamodb"), desk.deployment.table_name), clock.now).listings()
     missing = [asset_id for asset_id in CATALOGUE if asset_id not in listings]
     if missing:
         with desk.http(OPERATOR) as http:
@@ -210,6 +197,20 @@ def seed(desk: Desk) -> list[str]:
         desk.tend_market()
         desk.confirm_first_prices()
         done.append("prices")
+    return done
+
+
+def _market_making(desk: Desk) -> list[str]:
+    done = []
+    try:
+        if seed_market_making.open_account(desk.environment.exchange_url):
+            done.append("trading account")
+        with desk.http(OPERATOR) as operator:
+            if seed_market_making.list_pair(operator):
+                desk.take_transfers()
+                done.append(seed_market_making.PAIR.symbol)
+    except httpx.HTTPStatusError as refused:
+        raise SeedingFailed(f"{refused}: {refused.response.text}") from refused
     return done
 
 

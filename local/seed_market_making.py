@@ -8,10 +8,8 @@ from uuid import UUID
 
 import httpx
 
-from common import clock
-from common.table.table import Table
-from functions.market_making import store
-from functions.market_making.model import Pair, PairNotFound, TradingAccount, TradingAccountNotFound
+from common.money import plain
+from functions.market_making.model import Pair, TradingAccount
 from sandbox.exchange.keyring import Right
 from sandbox.mixin.assets import BTC, USDT_ERC20
 
@@ -27,6 +25,7 @@ PAIR = Pair(
     fee_bps=Decimal(10),
     enabled=True,
 )
+BECAUSE = "a new stack"
 _RIGHTS = {"trading": (Right.READ, Right.TRADE), "withdrawing": (Right.READ, Right.WITHDRAW)}
 
 Keys = dict[str, dict[str, str]]  # by account
@@ -50,17 +49,26 @@ def open_account(exchange_url: str) -> bool:
     return ACCOUNT.account_id not in there
 
 
-def list_pair(table: Table) -> bool:
-    """With the account that carries its orders; False when both were there."""
-    at, writes = clock.now(), []
-    try:
-        store.pair(table, PAIR.pair_id)
-    except PairNotFound:
-        writes.append(store.save_pair(PAIR, None, at))
-    try:
-        store.account(table, ACCOUNT.account_id)
-    except TradingAccountNotFound:
-        writes.append(store.save_account(ACCOUNT, None, at))
-    if writes:
-        table.write(*writes)
-    return bool(writes)
+def list_pair(operator: httpx.Client) -> bool:
+    """With the account that carries its orders; False when both were there. Raises httpx.HTTPStatusError."""
+    pairs = operator.get("/operations/pairs").raise_for_status().json()["items"]
+    accounts = operator.get("/operations/trading-accounts").raise_for_status().json()["items"]
+    done = False
+    if ACCOUNT.account_id not in (account["account_id"] for account in accounts):
+        carries = {"exchange": ACCOUNT.exchange, "capacity": ACCOUNT.capacity, "reason": BECAUSE}
+        operator.put(f"/operations/trading-accounts/{ACCOUNT.account_id}", json=carries).raise_for_status()
+        done = True
+    if str(PAIR.pair_id) not in (pair["pair_id"] for pair in pairs):
+        trades = {
+            "pair": PAIR.symbol,
+            "exchange": PAIR.exchange,
+            "base_asset_id": PAIR.base_asset_id,
+            "quote_asset_id": PAIR.quote_asset_id,
+            "base_min": plain(PAIR.base_min),
+            "quote_min": plain(PAIR.quote_min),
+            "fee_bps": int(PAIR.fee_bps),
+            "reason": BECAUSE,
+        }
+        operator.put(f"/operations/pairs/{PAIR.pair_id}", json=trades).raise_for_status()
+        done = True
+    return done

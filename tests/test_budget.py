@@ -26,6 +26,8 @@ from functions.orders.model import Side, Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
+from tests.market_making.market import BOB
+from tests.market_making.written import Written
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
 STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
@@ -244,6 +246,24 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         proposal_id = proposed_move(desk, ann)().id
         return lambda: desk.proposals.confirm(proposal_id, "seen it, too", "otto", dry_run=False)
 
+    def ruled(name: str, command: str, told: dict[str, str]) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Of market making, what a second operator confirms."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            thing, reference = getattr(Written(desk.market, ann), name), None if command == "mm home" else "line 11"
+            proposal_id = desk.proposals.propose(command, thing, told, reference, "seen", "olga", dry_run=False).id
+            return lambda: desk.proposals.confirm(proposal_id, "seen it, too", "otto", dry_run=False)
+
+        return prepared
+
+    def redriven_transfer(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        thing = Written(desk.market, ann).refused
+        return lambda: desk.interventions.redrive(thing, "it is open again", "olga", dry_run=False)
+
+    def overseen(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        thing = Written(desk.market, ann).failed
+        return lambda: desk.overseeing.life(thing)
+
     def credit(desk: Desk, _: Owner) -> Callable[[], Any]:
         return lambda: desk.accounts.credit("ann", "k", Money(1), "wire 4711", "olga", dry_run=False)
 
@@ -295,6 +315,10 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "proposal, dismissed": proposal("dismiss"),
         "an account, proposed to be moved": proposed_move,
         "an account, moved to another login": move,
+        "a market-making order, ruled to come home": ruled("failed", "mm home", {}),
+        "a snapshot, refunded by two": ruled("parked", "snapshots refund", {"to": BOB}),
+        "a transfer, redriven": redriven_transfer,
+        "a market-making order, looked at by an operator": overseen,
         "an account, held against its journal": reconciled,
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,

@@ -16,12 +16,13 @@ import pytest
 from common.domain.catalogue.model import Asset, Execution
 from common.domain.clients import Client, ClientKind, ClientStatus
 from common.domain.payouts.model import EventOutcome, PayoutUnsettled
+from common.domain.proposals.model import Terms
 from common.gateways.bank import BankEvent
 from common.money import Money, Price
 from common.operator_outcome import OperatorOutcome
 from common.owner import Owner
 from common.table.transaction import Patience
-from functions.operations.model import StillRunning
+from functions.operations.model import NotDriven, StillRunning
 from functions.orders.model import Status
 from tests import books
 from tests.depth import deep
@@ -29,6 +30,8 @@ from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
 from tests.harness.memory import InMemoryDynamoDB
+from tests.market_making.market import BOB
+from tests.market_making.written import PAYABLE, Written
 from tests.seen import save_asset, save_client
 
 Act = Callable[[Desk], Any]  # on a desk whose table may fail
@@ -158,7 +161,46 @@ def event(says: str, *, known: bool = True, received: bool = False) -> Callable[
     return told
 
 
+def written(name: str) -> Before:
+    """Something of market making's."""
+    return lambda quiet, ann: getattr(Written(quiet.market, ann), name)
+
+
+def proposed_of(name: str, command: str, terms: Terms) -> Before:
+    """What another operator has proposed about it."""
+
+    def propose(quiet: Desk, ann: Owner) -> str:
+        thing, reference = written(name)(quiet, ann), None if command == "mm home" else "line 11"
+        return quiet.proposals.propose(command, thing, terms, reference, "seen", "otto", dry_run=False).id
+
+    return propose
+
+
 # What is done
+
+
+def confirm(desk: Desk, ann: Owner, proposal_id: str) -> str | None:
+    assert desk.market  # with its machine
+    return desk.proposals.confirm(proposal_id, *REASON, dry_run=False).after
+
+
+def redrive_a_transfer(desk: Desk, ann: Owner, thing_id: str) -> str | None:
+    try:
+        return desk.interventions.redrive(thing_id, *REASON, dry_run=False).after
+    except NotDriven:  # the answer was lost, and it was done
+        return desk.operations.story(thing_id).status
+
+
+def stop_quoting(desk: Desk, ann: Owner, order_id: str) -> str | None:
+    return desk.overseeing.stop(order_id, *REASON, dry_run=False).after
+
+
+def bring_home(desk: Desk, ann: Owner, order_id: str) -> str | None:
+    return desk.overseeing.withdraw(order_id, *REASON, dry_run=False).after
+
+
+def save_a_trading_account(desk: Desk, ann: Owner, _: Any) -> str | None:
+    return desk.overseeing.save_account("mm9", "binance", 3, None, *REASON, dry_run=False).after
 
 
 def place(side: str, quantity: str = "1", **more: Any) -> Callable[[Desk, Owner, Any], str]:
@@ -275,6 +317,16 @@ USE_CASES: dict[str, UseCase] = {
     "confirm a move": use_case(
         lambda desk, _, asked: desk.proposals.confirm(asked, *REASON, dry_run=False).after, proposed_move
     ),
+    "confirm whose a snapshot is": use_case(confirm, proposed_of("parked", "snapshots refund", {"to": BOB})),
+    "confirm what it pays for": use_case(confirm, proposed_of("parked", "snapshots assign", {"order": PAYABLE})),
+    "confirm that it is the desk's": use_case(confirm, proposed_of("parked", "snapshots take", {})),
+    "confirm that an order comes home": use_case(confirm, proposed_of("failed", "mm home", {})),
+    "confirm another receiver": use_case(confirm, proposed_of("refused", "outgoing resend", {"to": BOB})),
+    "confirm that it was never sent": use_case(confirm, proposed_of("doubted", "outgoing decide", {"sent": "no"})),
+    "redrive a transfer": use_case(redrive_a_transfer, written("refused")),
+    "stop quoting": use_case(stop_quoting, written("quoting")),
+    "bring an order home": use_case(bring_home, written("quoting")),
+    "save a trading account": use_case(save_a_trading_account),
     "hear that it is paid": use_case(hear, event("complete")),
     "hear that it is rejected": use_case(hear, event("fail")),
     "hear of nothing": use_case(hear, event("complete", known=False)),

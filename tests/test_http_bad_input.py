@@ -97,7 +97,7 @@ TIMES = [field for field in FIELDS if field.is_time]
 WITH_BODY = [route for route in every_route() if CALLS[route].body is not None]
 EACH = pytest.mark.parametrize("route", WITH_BODY, ids=named)
 
-MAY_BE_NOTHING = {"executed", "fee", "gross", "paid"}  # what has come of something may be nothing
+MAY_BE_NOTHING = {"credited", "executed", "fee", "gross", "paid"}  # what has come of something may be nothing
 NOTHING = ("0", "0.0", "0.00")
 
 NOT_AMOUNTS: list[Any] = [
@@ -114,6 +114,7 @@ def test_the_amounts_and_times_of_the_document_are_found() -> None:
     assert {field.name for field in AMOUNTS} == {
         *("amount", "estimated_amount", "max_notional", "max_price", "min_notional", "min_price", "order_price"),
         *("price", "quantity", "quote_amount"),
+        *("base_min", "base_quantity", "quote_min", "quote_quantity"),
         *MAY_BE_NOTHING,
     }
     assert [field.name for field in TIMES] == ["expires_at"]
@@ -320,7 +321,9 @@ IN_BODIES: Mapping[str, Sequence[Any]] = {
 }
 IN_PATHS: Mapping[str, Sequence[str]] = {
     "asset_id": NOT_ASSETS,
-    **dict.fromkeys(("order_id", "transfer_id"), NOT_IDS),
+    **dict.fromkeys(("order_id", "transfer_id", "snapshot_id", "outgoing_id"), NOT_IDS),
+    "account_id": ("M", "MM1", "mm 1", "mm_1", "m", "m" * 22, "mm#1", "1mm", "mm1\n", "é"),
+    "pair_id": ("x", "BTC-USDT", "0776B00F-95C0-46F9-85E4-7B8E7CA51E94", "0776b00f95c046f985e47b8e7ca51e94", "#"),
     "thing_id": [word for word in NOT_IDS if re.fullmatch(USERNAME_PATTERN, word) is None],  # a user has a life, too
     **dict.fromkeys(("client_id", "webhook_id"), NOT_GIVEN_IDS),
     "kind": ("CRYPTO", "loan", "banking ", "*"),

@@ -180,7 +180,7 @@ def _view(order: Order) -> MarketMakingOrderView:
     return MarketMakingOrderView(
         order_id=order.order_id,
         order_type="MARKET_MAKING",
-        asset_id=order.base_symbol,
+        asset_id=order.coin,
         quantity=plain(order.base_min),
         pair=order.symbol,
         exchange=order.exchange,

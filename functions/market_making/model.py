@@ -251,7 +251,8 @@ class Order:
     needs_person: bool = False
 
     @property
-    def base_symbol(self) -> str:
+    def coin(self) -> str:
+        """Of the two, the one that it makes a market for."""
         return self.symbol.split("-")[0]
 
     @property

@@ -339,9 +339,9 @@ def insert(order: Order, first_check: datetime) -> Write:
         sub=None if owner is None else owner.sub,
         ASSET_ID=None
         if owner is None
-        else keys.USER_ORDERS(asset_id=order.base_symbol, created_at=created_at, order_id=order.order_id),
+        else keys.USER_ORDERS(asset_id=order.coin, created_at=created_at, order_id=order.order_id),
         timeline_at=None if owner is None else keys.USER_TIMELINE(created_at=created_at, order_id=order.order_id),
-        asset_id=order.base_symbol,
+        asset_id=order.coin,
         order_type="MARKET_MAKING",
         quantity=order.base_min,
         terms=order.terms,

@@ -23,6 +23,7 @@ from tests.desk import Desk
 from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
 from tests.infra.recorder import Recorder
 from tests.market_making.market import ANN, BTC, ORDER, USDT, Market
+from tests.market_making.written import Written
 
 API, ORDERS = "market_making.api", "/market-making/orders"
 TERMS = {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
@@ -137,6 +138,19 @@ def stopped_first(recorder: Recorder) -> None:
     with patch.object(tasks, "quoting", lambda: market.quoting):
         tasks.await_end({"id": order, "token": "late"}, SimpleNamespace())  # type: ignore[arg-type]
     market.until(Status.STOPPED, order)
+    market.run(1)  # its execution has ended, too
+    market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
+    market.until(Status.RETURNED, order)
+
+
+def stopped_while_dead(recorder: Recorder) -> None:
+    """Its machine dies while it stops: who withdraws it starts the next execution."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.until(Status.CREATED, order)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
+    market.go_on(order)
+    market.machine.restart()
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
     market.until(Status.RETURNED, order)
 
@@ -202,4 +216,19 @@ def dead(recorder: Recorder) -> None:
             assert answer.status == 200, answer.text
 
 
-LIVES = (home, stopped_first, unpaid, refused, doubted, dead)
+def decided(recorder: Recorder) -> None:
+    """Two operators find that an outgoing transfer was never sent."""
+    desk = Desk()
+    market = Watched(recorder=recorder, dynamo=desk.dynamo, clock=desk.clock, shared=desk.world.machines)
+    there = Written(market, desk.customer())
+    desk.client, desk.world.client = market.client, market.states
+    said = {"sent": "no", "reference": "ticket 4711", "reason": "the custody has never had it"}
+    with opened(desk) as doors:
+        ask = recorder.as_("operations.api", doors.operator().post)
+        proposed = ask(f"/operations/outgoing/{there.doubted}/decide", said)
+        ask = recorder.as_("operations.api", doors.operator("oleg").post)
+        confirmed = ask(f"/operations/proposals/{proposed.json['id']}/confirm", {"reason": "so it is"})
+        assert confirmed.status == 200, confirmed.text
+
+
+LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, decided)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from common.log import NAMESPACE, metrics
-from console.__main__ import app
 from functions.operations.model import Swept
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import contexts
 from infra.environment import EnvironmentName
 from tests.infra.conftest import Synth, Synthesised
+from tests.infra.test_commands_in_pages import told
 
 COMMANDS_MAX = 3  # from stuck to moved
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
@@ -45,6 +43,7 @@ class Rule:
     runbook: str
     statistic: str = "Sum"
     minutes: int = 1
+    of_them: int | None = None
     silence_rings: bool = False
 
 
@@ -58,6 +57,15 @@ RULES = (
     Rule("BooksUnreadable", "BooksUnreadable", "books-unreadable", statistic="Maximum"),
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
+    Rule("CustodyOff", "CustodyOff", "custody-off"),
+    Rule("CustodyNotBelieved", "CustodyNotBelieved", "custody-not-believed"),
+    Rule("CustodyShort", "CustodyShort", "custody-short"),
+    Rule("CustodySilent", "CustodySilent", "custody-silent", minutes=10),
+    Rule("SnapshotTies", "SnapshotTies", "snapshot-ties"),
+    Rule("SnapshotsFailed", "SnapshotsFailed", "snapshots-failed", minutes=15, of_them=3),
+    Rule("SnapshotsParked", "SnapshotsParked", "snapshots-parked"),
+    Rule("TransfersFailed", "TransfersFailed", "transfers-failed", minutes=15, of_them=3),
+    Rule("MarketMakingStopped", "MarketMakingStopped", "market-making-stopped"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
     Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),
     Rule("WorkOverdue", "WorkOverdue", "work-overdue", statistic="Maximum", minutes=5, silence_rings=True),
@@ -70,6 +78,7 @@ def test_what_must_always_be_true_has_its_alarm_and_runbook(staging: Synthesised
     assert (alarm["Namespace"], alarm["MetricName"]) == (NAMESPACE, rule.metric)
     assert alarm["Dimensions"] == [{"Name": "service", "Value": metrics.service}]
     assert (alarm["Statistic"], alarm["Period"], alarm["EvaluationPeriods"]) == (rule.statistic, 60, rule.minutes)
+    assert alarm.get("DatapointsToAlarm") == rule.of_them
     assert (alarm["ComparisonOperator"], alarm["Threshold"]) == ("GreaterThanThreshold", 0)
     assert alarm["TreatMissingData"] == ("breaching" if rule.silence_rings else "notBreaching")
     assert alarm["AlarmDescription"].endswith(f"Runbook: {RUNBOOKS}/{rule.runbook}.md")
@@ -184,11 +193,6 @@ def test_the_dashboard_shows_how_each_machine_fares(staging: Synthesised) -> Non
 # Runbooks
 
 
-def _told(page: Path) -> list[str]:
-    """The commands of `desk` in a text."""
-    return re.findall(r"\./(desk [^`\n]*)", page.read_text())
-
-
 def _ways_out(page: Path) -> Iterator[int]:
     """How many commands each way out takes, with those that find what is stuck."""
     text = page.read_text()
@@ -211,46 +215,6 @@ def test_from_stuck_to_moved_it_takes_three_commands_at_most(page: Path) -> None
     assert max(_ways_out(page)) <= COMMANDS_MAX
 
 
-@EVERY_PAGE
-def test_a_runbook_says_only_what_desk_understands(page: Path) -> None:
-    for told in _told(page):
-        _understood(told)
-
-
 def test_runbooks_of_payouts_use_desk() -> None:
-    using = {page.stem for page in PAGES if _told(page)}
+    using = {page.stem for page in PAGES if told(page)}
     assert using >= {rule.runbook for rule in RULES} | {"executions-failed"}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "desk offramp pay ID --reason x",
-        "desk offramp void ID --force",
-        "desk offramp void ID --yes",
-        "desk work show ID ID",
-        "desk parked",
-    ],
-)
-def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
-    with pytest.raises(AssertionError):
-        _understood(wrong)
-
-
-def _understood(told: str) -> None:
-    """A command is one of `desk`, and has its arguments and options unless it is only named."""
-    _, *words = shlex.split(told.partition("#")[0])
-    command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
-        assert words, told
-        assert words[0] in command.commands, told
-        command = command.commands[words.pop(0)]
-    if words in ([], ["…"]):
-        return
-    options = {name: option for option in command.params for name in option.opts if name.startswith("--")}
-    given = [word for word in words if word.startswith("--")]
-    assert set(given) <= options.keys(), told
-    assert {name for name, option in options.items() if option.required} <= set(given), told
-    values = sum(not options[name].is_flag for name in given)
-    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-    assert len(words) - len(given) - values == len(arguments), told

@@ -40,7 +40,7 @@ from infra.grants import (
     Secret,
 )
 from sandbox.prices.oracle import Oracle
-from tests.calls import CALLS, World, called, entitled, path
+from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
 from tests.infra import market_making
@@ -102,7 +102,7 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 
 def routes(recorder: Recorder) -> None:
-    for route in CALLS:
+    for route in every_route():
         for dead in (False, True):  # a name that has ended is described, and the next one started
             world = World.made()
             desk = watched(recorder, world.desk)

@@ -230,7 +230,7 @@ class TestTheWayHome:
         kept = {
             i["PK"]["S"].partition("#")[2]: i["amount"]["N"] for i in market.dynamo.items() if "DESK#" in i["PK"]["S"]
         }
-        assert kept == {BTC: "0.0002", USDT: "2"}
+        assert kept == {"mm1:BTC": "0.0002", "mm1:USDT": "2"}
         assert desk.overseeing.accounts()[0].orders == 0
 
     def test_what_the_exchange_has_refused_is_withdrawn_again(self, desk: Desk) -> None:

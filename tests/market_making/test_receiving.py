@@ -112,13 +112,16 @@ def test_pages_are_read_to_the_last(market: Market) -> None:
 
 
 def test_a_snapshot_that_appears_late_is_taken(market: Market) -> None:
-    market.safe.timeline.late_next(50, 1)
+    market.safe.timeline.late_next(590, 1)
     market.pay(ANN, BTC, "1", b"late")
     market.pay(BOB, BTC, "2", b"on time")
     market.poll()
-    market.pass_time(seconds=51)
+    market.pass_time(seconds=295)
+    market.pay(BOB, BTC, "3", b"on time")
     market.poll()
-    assert len(dispositions(market)) == 2
+    market.pass_time(seconds=296)
+    market.poll()
+    assert len(dispositions(market)) == 3
 
 
 def test_one_that_can_not_be_taken_holds_the_cursor_and_nobody_else(market: Market) -> None:

@@ -8,7 +8,7 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
-from common.custody import Snapshot, User
+from common.custody import Output, Snapshot, User
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
@@ -92,7 +92,9 @@ class Written:
         table.write(store.insert(order, at), store.event(order, status, "written", "a test", at, first=True))
         if status is Status.CREATED:
             there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
-            table.write(store.wait(order, at, order.payment_due_at, "its owner"), store.open_ledger(order, there, at))
+            table.write(
+                store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
+            )
         if person is not None:
             table.write(store.stop(order, person, at))
         return order.order_id
@@ -145,7 +147,8 @@ class Written:
             table.write(*custody.refuse(sent, "the custody refuses it", at))
         else:
             long_ago = at - timedelta(seconds=custody_model.SENDING_SECONDS)
-            table.write(*custody.send(sent, (), (), long_ago))
-            there = replace(sent, status=Sent.SENT, sent_at=long_ago)
+            spent = Output(str(self._uuid()), sent.quantity, "d" * 64, 0, 1)
+            table.write(*custody.send(sent, (), (spent,), long_ago))
+            there = replace(sent, status=Sent.SENT, inputs=(spent.output_id,), sent_at=long_ago)
             table.write(custody.stop(there, "what the custody tells can not be", at))
         return sent.outgoing_id

@@ -37,6 +37,8 @@ from tests.desk import Desk
 from tests.doors import ROUTES
 from tests.faulty import FaultyDesk
 from tests.harness.faults import Crash, CrashAfter, Faults, planned
+from tests.market_making.market import BOB
+from tests.market_making.written import CAME, PAYABLE, Written
 from tests.seen import OnItsWay, a_stray, an_event, around
 
 Scene = Callable[[Desk, Owner], object]
@@ -45,6 +47,16 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
+    "mm decide-deposit": {"asset": "BTC", "credited": "0.05"},
+    "mm decide-return": {"asset": "BTC", "snapshot": CAME},
+    "mm home": {},
+    "mm keep-rest": {"payer": "paid"},
+    "mm withdraw-again": {"asset": "BTC"},
+    "outgoing decide": {"sent": "no"},
+    "outgoing resend": {"to": BOB},
+    "snapshots assign": {"order": PAYABLE},
+    "snapshots refund": {"to": BOB},
+    "snapshots take": {},
     "users move": {"sub": "sub-anew"},
     "work approve-payout": {},
     "work decide-order": {"executed": "0", "gross": "0.00", "fee": "0.00"},
@@ -67,6 +79,8 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
     acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
+        "mm stop": desk.overseeing.stop,
+        "mm withdraw": desk.overseeing.withdraw,
         "strays close": desk.interventions.close_stray,
         "orders fail": desk.orders.fail,
         "work redrive": desk.interventions.redrive,
@@ -97,7 +111,7 @@ def is_possible(desk: Desk, command: str, thing_id: str, *, listed: bool) -> boo
         overdue = command == "batches void" and placed is not None and placed.may_be_lost(desk.clock.at)
         return listed and overdue
     except NotProposable:  # what it is about has moved since
-        return listed and command == "proposals confirm"
+        return listed and command in ("proposals confirm", "snapshots assign")  # or the order has no payer yet
     except Unavailable:  # the exchange does not answer
         return listed
     except Refusal:
@@ -228,8 +242,8 @@ def disputed(begin: Callable[[Desk, Owner], str]) -> Scene:
     def scene(desk: Desk, ann: Owner) -> None:
         desk.world.simulated.set_outcome("fail", times=5)
         thing_id = begin(desk, ann)
-        desk.run(until=lambda: len(list(payouts.attempts(desk.table, thing_id))) == 2)
-        amount = next(payouts.attempts(desk.table, thing_id)).amount
+        desk.run(until=lambda: payouts.payout(desk.table, thing_id).attempts == 2)
+        amount = payouts.payout(desk.table, thing_id).amount
         desk.events.receive(an_event(desk, f"{thing_id}-01", State.COMPLETED, amount=amount))
 
     return scene
@@ -371,7 +385,16 @@ def approved(desk: Desk, ann: Owner) -> None:
     desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
 
 
+def market_making(desk: Desk, ann: Owner) -> None:
+    """One of its snapshots is the desk's by now."""
+    there = Written(desk.market, ann)
+    check(desk, Counter())
+    told = desk.proposals.propose("snapshots take", there.parked, {}, "line 11", "a gift", "otto", dry_run=False)
+    desk.proposals.confirm(told.id, "so it is", "olga", dry_run=False)
+
+
 SCENES: dict[str, Scene] = {
+    "market making": market_making,
     "orders in the book": orders_in_the_book,
     "a price that jumps": price_that_jumps,
     "an event of the bank": events_of_the_bank,
@@ -492,9 +515,25 @@ def test_what_is_likeliest_is_offered_first(desk: Desk) -> None:
     ]
 
 
+# Of what is written, what each act is done to.
+MARKET_MAKING = {
+    "mm stop": "quoting",
+    "mm withdraw": "quoting",
+    "mm home": "failed",
+    "mm decide-deposit": "crediting",
+    **dict.fromkeys(("mm decide-return", "mm withdraw-again", "mm keep-rest"), "returning"),
+    **dict.fromkeys(("snapshots assign", "snapshots refund", "snapshots take"), "parked"),
+    "outgoing decide": "doubted",
+    "outgoing resend": "refused",
+}
+
+
 def stuck(desk: Desk, ann: Owner, command: str) -> str:
     """The id of something that this may be done to."""
     of = command.partition(" ")[0]
+    if command in MARKET_MAKING:
+        stuck: str = getattr(Written(desk.market, ann), MARKET_MAKING[command])
+        return stuck
     if of == "prices":
         desk.jump("BTC", "75")
         return "BTC"

@@ -1,8 +1,8 @@
 """What comes in at the custody: each snapshot is taken once, and something becomes of it.
 
-Snapshots are read from the cursor on, in the custody's order, and the cursor is moved only over what is taken. A minute
-before it is read again each time, since a snapshot may appear late; what was taken before is known by its id. One that
-can not be taken holds the cursor, and nobody else's snapshot.
+Snapshots are read from the cursor on, in the custody's order, and the cursor is moved only over what is taken. Ten
+minutes before it are read again each time, since a snapshot may appear late; what was taken before is known by its id.
+One that can not be taken holds the cursor, and nobody else's snapshot.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from functions.market_making.model import MarketMakingOrderMoved, NoCapacity
 from functions.market_making.service.paying import NotTaken, Paying
 from functions.market_making.store import AlreadyOpened, CursorMoved
 
-OVERLAP = timedelta(minutes=1)  # a snapshot may appear so much later than its time says
+OVERLAP = timedelta(minutes=10)  # a snapshot may appear so much later than its time says; later ones nobody finds
 HOME_DUE = timedelta(minutes=30)  # by then the order that a deposit comes home to has claimed it
 DIGITS_MAX = 28  # before the point: anybody can make an asset of which he has more
 TRIES = 5  # to take a snapshot whose order moves meanwhile

@@ -6,10 +6,9 @@ transaction that the exchange has told is the leg's, and goes on to the payer as
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_FLOOR
 
 from common.clock import text
 from common.domain import rulings
@@ -17,7 +16,6 @@ from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Disposition, Incoming, IncomingMoved, Kind, Outgoing, OutgoingMoved
 from common.domain.custody.model import Status as Sent
-from common.domain.ledger import store as ledger
 from common.domain.rulings import WHOLE, Matter, Ruling, Rulings
 from common.domain.timeline import MACHINE
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User
@@ -26,7 +24,6 @@ from common.gateways.exchange.funds import (
     ExchangeFunds,
     ExchangeWithdrawal,
     ExchangeWithdrawalUnknown,
-    Network,
     NetworkUnknown,
     NoTradingKey,
     WithdrawalState,
@@ -34,14 +31,12 @@ from common.gateways.exchange.funds import (
 from common.idempotency import derived_uuid
 from common.log import count, log
 from common.machines import Standing
-from common.money import EXACT, ROUNDING, Quantity, plain
+from common.money import EXACT, Quantity, plain
 from common.table.table import Table
-from common.table.transaction import Write
 from functions.market_making import store
 from functions.market_making.model import (
     CREDITED_MIN,
     RETURN_LIMIT,
-    AtExchange,
     Leg,
     LegStatus,
     MarketMakingOrderMoved,
@@ -52,13 +47,10 @@ from functions.market_making.model import (
     Way,
     facts,
 )
-from functions.market_making.networks import ChainUnknown, network
-from functions.market_making.service.crediting import Crediting, Doubted
+from functions.market_making.service.crediting import Doubted
+from functions.market_making.service.homecoming import Homecoming, kept_line
 from functions.market_making.service.paying import standing
-from functions.market_making.service.quoting import credited
 from functions.market_making.service.routes import CLOCKS_DIFFER
-
-KEPT = "left at the exchange by"
 
 
 @dataclass(frozen=True)
@@ -72,6 +64,10 @@ class Returning:
     withdrawing: Callable[[str], ExchangeFunds]
     now: Callable[[], datetime]
 
+    @property
+    def homecoming(self) -> Homecoming:
+        return Homecoming(self.table, self.custody, self.withdrawing, self.now)
+
     # What the machine asks. Each raises MarketMakingOrderNotFound, Busy.
 
     def withdraw(self, order_id: str) -> Standing:
@@ -83,13 +79,15 @@ class Returning:
         order = store.existing(self.table, order_id)
         try:
             if order.goes_home and order.status in (Status.STOPPED, Status.FAILED) and not order.needs_person:
-                order = self._begun(order)
+                order = self.homecoming.decide(order)
             if order.status is Status.RETURNING and not order.needs_person:
                 for leg in store.legs(self.table, order_id, Way.HOME):
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
         except NoTradingKey as no:
             self._stop(store.existing(self.table, order_id), no.detail)
+        except Doubted as doubt:
+            self._stop(order, str(doubt))
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
@@ -101,90 +99,6 @@ class Returning:
             if any(leg.status is LegStatus.INTENDED for leg in legs):
                 return Standing(Stage.RETURN, facts=facts(order))
         return standing(order)
-
-    def _begun(self, order: Order) -> Order:
-        """Decide the legs home, and what stays since it can not be withdrawn. Nothing of it is traded any more."""
-        there = self._there(order)
-        if there is None:
-            return store.existing(self.table, order.order_id)
-        at, left, legs = self.now(), [], []
-        for quantity, symbol in zip((there.base, there.quote), order.symbol.split("-"), strict=True):
-            leg = self._leg(order, quantity, symbol, at)
-            if isinstance(leg, Leg):
-                legs.append(leg)
-                if leg.quantity != quantity:
-                    left.append(Left(quantity - leg.quantity, symbol))
-            elif quantity.amount:
-                left.append(Left(quantity, symbol, leg))
-        kept = rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))
-        wayless = [part for part in left if part.why is not None]
-        if kept is None and (wayless or (left and not legs)):
-            return self._stop(order, _why_not(wayless, left))
-        said = f"; {', '.join(map(str, left))} stay there" if left else ""
-        self.table.write(
-            store.move(
-                order,
-                Status.RETURNING,
-                at,
-                waits_for="the exchange to withdraw it",
-                due_at=at + RETURN_LIMIT,
-                by_operators=True,
-            ),
-            store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{said}", MACHINE, at),
-            *(store.insert_leg(leg) for leg in legs),
-            *(_kept(order, part.quantity, kept, at) for part in left if kept is not None),
-        )
-        return store.existing(self.table, order.order_id)
-
-    def _there(self, order: Order) -> AtExchange | None:
-        """What is the order's at the exchange; None where that is a person's to say. Of one that has failed, what has
-        arrived of it."""
-        if order.status is not Status.FAILED:
-            return store.ledger(self.table, order) or credited(self.table, order)
-        try:
-            waiting = Crediting(self.table, self.withdrawing, self.now).credit(order)
-        except Doubted as doubt:
-            self._stop(order, str(doubt))
-            return None
-        except OutgoingMoved:
-            raise ReturnUnderway("a leg has just moved") from None
-        if waiting:
-            self._stop(order, f"the exchange has not credited {' and '.join(waiting)}")
-            return None
-        arrived = {leg.quantity.asset_id: leg.arrived for leg in store.legs(self.table, order.order_id, Way.OUT)}
-        base, quote = order.base_asset_id, order.quote_asset_id
-        return AtExchange(arrived[base] or Quantity(0, base), arrived[quote] or Quantity(0, quote))
-
-    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg | str | None:
-        """The leg that takes an asset home; None where it is too small; or why there is no way."""
-        try:
-            way = self._network(order, quantity.asset_id, symbol)
-        except (ChainUnknown, NetworkUnknown) as no:
-            return str(no)
-        step = way.withdrawal_step
-        whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
-        if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
-            return None
-        return Leg(
-            order_id=order.order_id,
-            way=Way.HOME,
-            quantity=Quantity(whole, quantity.asset_id),
-            symbol=symbol,
-            network=way.name,
-            sent_by=derived_uuid(Way.HOME, order.order_id, quantity.asset_id).hex,
-            status=LegStatus.INTENDED,
-            created_at=at,
-            updated_at=at,
-        )
-
-    def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
-        """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
-        name = network(self.custody().asset(asset_id).chain_id)
-        ways = self.withdrawing(order.account_id).networks(symbol)
-        way = next((way for way in ways if way.name == name and way.withdrawals), None)
-        if way is None:
-            raise NetworkUnknown(f"the exchange gives no {symbol} on {name} now")
-        return way
 
     def _withdraw(self, order: Order, leg: Leg) -> None:
         if self._is_kept(order, leg, rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))):
@@ -306,7 +220,9 @@ class Returning:
         if kept is None or kept.at <= leg.updated_at:
             return False
         at = self.now()
-        self.table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept(order, leg.quantity, kept, at))
+        self.table.write(
+            store.move_leg(leg, LegStatus.REFUSED, at), kept_line(order, leg.quantity, leg.symbol, kept, at)
+        )
         return True
 
     def _again(self, leg: Leg) -> None:
@@ -379,28 +295,3 @@ class Returning:
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.stop(order, why, self.now()))
         return store.existing(self.table, order.order_id)
-
-
-@dataclass(frozen=True)
-class Left:
-    """What stays at the exchange: too small to be withdrawn, or without a way."""
-
-    quantity: Quantity
-    symbol: str
-    why: str | None = None
-
-    def __str__(self) -> str:
-        return f"{plain(self.quantity.amount)} {self.symbol}"
-
-
-def _why_not(wayless: Sequence[Left], left: Sequence[Left]) -> str:
-    """Why nothing can be decided without a person."""
-    if wayless:
-        return "; ".join(f"{part.symbol} can not be withdrawn: {part.why}" for part in wayless)
-    return f"{', '.join(map(str, left))} are below the exchange's smallest withdrawals: return them otherwise"
-
-
-def _kept(order: Order, left: Quantity, kept: Ruling, at: datetime) -> Write:
-    """What is left at the exchange is the desk's, whether it has paid the payer otherwise or not."""
-    said = f"{KEPT} {order.order_id}, the payer {kept.terms['payer']}, reference {kept.reference}"
-    return ledger.desk_line(left, said, order.order_id, at)
