@@ -188,7 +188,10 @@ class Books:
                     if back is not None or order["status"] in OVER:
                         yield f"{order_id} is {order['status']}, its leg home {leg['status']}, and back is {back}"
                     continue
-                incoming = by_id[leg["incoming_id"]]
+                incoming = by_id.get(leg["incoming_id"])
+                if incoming is None:
+                    yield f"{leg} has come as nothing that was taken"
+                    continue
                 came = (
                     incoming["asset_id"],
                     incoming["amount"],

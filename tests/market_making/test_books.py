@@ -56,11 +56,11 @@ def put(kind: str, where: Callable[[Item], bool] = lambda _: True, **changed: st
     return change
 
 
-def without(kind: str) -> Change:
+def without(kind: str, where: Callable[[Item], bool] = lambda _: True) -> Change:
     """The first of a kind is not there."""
 
     def take(items: list[Item]) -> list[Item]:
-        (first, *_) = [item for item in items if item["entity_type"]["S"] == kind]
+        (first, *_) = [item for item in items if item["entity_type"]["S"] == kind and where(item)]
         return [item for item in items if item is not first]
 
     return take
@@ -73,7 +73,7 @@ def of(name: str, value: str) -> Callable[[Item], bool]:
 WRONG: dict[str, tuple[Change, str]] = {
     "the desk's fee is not written": (without("desk_transaction"), "not accounted for"),
     "a transfer is not written": (without("market_making_transfer"), "counts 5 transfers, there are 4"),
-    "a snapshot is not taken": (without("snapshot"), "was never taken"),
+    "a snapshot is not taken": (without("snapshot", of("status", "REFUNDED")), "was never taken"),
     "what was sent was decided by nobody": (without("outgoing"), "was decided by nobody"),
     "more was sent than was": (put("outgoing", of("kind", "REFUND"), amount="2"), "is owed, and sent is"),
     "it went to somebody else": (put("outgoing", of("kind", "HOME"), user_id=BOB), f"goes to {ANN}"),
