@@ -39,10 +39,13 @@ class Books:
             _, way, leg["asset_id"] = leg["SK"].split("#")
             self.legs[leg["PK"], way].append(leg)
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
-        self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators' ruling
+        self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators: by symbol
         for line in self.by_kind["desk_transaction"]:
-            lines = self.kept if line["reason"].startswith("left at the exchange") else self.lines
-            lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+            asset_id, amount = line["PK"].removeprefix("DESK#"), line["amount"]
+            if ":" in asset_id:  # of a trading account, and not at the custody
+                self.kept[line["order_id"], asset_id.partition(":")[2]] += amount
+            else:
+                self.lines[line["order_id"], asset_id] += amount
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
         self._found += [*self._waiting(), *self._counted()]
@@ -181,7 +184,7 @@ class Books:
                 if leg["amount"] > there[asset_id]:
                     yield f"{order_id} takes {leg['amount']} of {asset_id} home, and has {there[asset_id]} there"
                 if leg["status"] == "REFUSED":
-                    if back is not None or self.kept[order_id, asset_id] < leg["amount"]:
+                    if back is not None or self.kept[order_id, leg["symbol"]] < leg["amount"]:
                         yield f"{leg} stays at the exchange, and back is {back}"
                     continue
                 if leg["status"] != "ARRIVED":
