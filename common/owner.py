@@ -7,23 +7,24 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Owner:
-    """The user pool lets a deleted username be taken again, so the token's subject is part of the owner."""
+    """A customer. The user pool lets a deleted username be taken again by anybody, so the token's subject (`sub`),
+    which is never used again, is part of the owner."""
 
     username: str
     sub: str
 
     @property
     def subs(self) -> tuple[str, ...]:
-        """Those whose lines of the journal are the owner's to see."""
+        """The subs whose lines of the journal the owner may see."""
         return (self.sub,)
 
 
 @dataclass(frozen=True)
 class Ownership:
-    """Whose an account is, and whose it was before: two operators may move it to a login that was made anew."""
+    """Whose an account is, and which subs had it before: two operators may move it to a login that was made anew."""
 
     owner: Owner
-    former_subs: tuple[str, ...] = ()  # the first one first; one that has it again is among them, too
+    former_subs: tuple[str, ...] = ()  # oldest first; the present one is among them, too, if it had the account before
 
     @property
     def username(self) -> str:
@@ -31,13 +32,15 @@ class Ownership:
 
     @property
     def first_sub(self) -> str:
-        """It stays the same, whoever has the account by now."""
+        """The sub that opened the account. It stays the same, whoever has the account by now: what is derived from it,
+        such as the id of a wire, is known again after a move."""
         return self.subs[0]
 
     @property
     def subs(self) -> tuple[str, ...]:
-        """Those under which the account's journal has its lines."""
+        """All subs under which the account's journal has lines, oldest first, each once."""
         return tuple(dict.fromkeys((*self.former_subs, self.owner.sub)))
 
     def moved_to(self, sub: str) -> Ownership:
+        """Whose it is when the login with this sub has it."""
         return Ownership(Owner(self.username, sub), self.subs)

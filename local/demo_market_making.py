@@ -86,10 +86,10 @@ class MarketMaking:
 
     def open(self, key: str) -> None:
         asked = {"pair": PAIR.symbol, "base_quantity": BASE, "quote_quantity": QUOTE}
+        self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
         self.order = _ok(self.http.post(ORDERS, json=asked, headers={"Idempotency-Key": key})).json()
         self.to_pay = iter(self.order["transfers"])
-        self.tell(f"the owner opens an order that makes a market in {PAIR.symbol} with {BASE} BTC and {QUOTE} USDT:")
-        self.tell(f"  POST {ORDERS} → {self.order_id}")
+        self.tell(f"  POST {ORDERS} → {self.order_id}, {self.order['status']}")
         self.tell(f"  it has to be paid by {self.order['pay_by'][11:19]} UTC, by transfers at Mixin with the memo")
         self.tell(f"  {self.order['memo']}")
 
@@ -107,6 +107,8 @@ class MarketMaking:
         def there() -> bool:
             for event in self._story()["events"][len(self.statuses) :]:
                 self.statuses.append(event["after"])
+                if event["before"] is None:
+                    continue  # told when it was opened
                 self.tell(f"    {event['after']:<20} {event['reason']}", datetime.fromisoformat(event["at"]))
             return status in self.statuses
 
@@ -162,7 +164,6 @@ def play(desk: Desk, username: str, said: Tell) -> MarketMaking:
     with desk.http(username) as http, hurried(desk.environment):
         made = MarketMaking(desk, http, said)
         made.open(f"{username}-mm")
-        made.until("payment_pending")
         made.tell(f"a stranger sends the desk {STRAY} BTC with the memo “hello”, which names no order")
         made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
         made.pay()

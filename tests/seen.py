@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from itertools import count, takewhile
 from typing import Any
 
 from common import keys
@@ -84,7 +85,9 @@ def _plain(value: dict[str, Any]) -> Any:
 
 
 def attempts(desk: Desk, thing_id: str) -> list[Attempt]:
-    return list(payouts.attempts(desk.table, thing_id))
+    """Oldest first."""
+    numbered = (payouts.attempt(desk.table, thing_id, number) for number in count(1))
+    return [attempt for attempt in takewhile(bool, numbered) if attempt is not None]
 
 
 def strays_of(desk: Desk) -> list[Waiting]:

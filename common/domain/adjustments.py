@@ -1,7 +1,8 @@
-"""What the bank has booked, by its id: an adjustment is that of one payment of ours, whichever way the dollars go.
+"""What the bank has booked, by its id (an adjustment): it counts for one payment of ours, to customers or from them.
 
-A payout's attempt claims the adjustment that decides it, two operators the paper that they go by, and a credit of an
-operator's the bank's reference. The claim is an item of its own, in the transaction in which the dollars move.
+Three kinds of payments claim one: a payout's attempt, the adjustment that decides it; two operators who say what the
+bank has paid, the paper that they go by; a deposit that an operator credits, the bank's reference of the wire. The
+claim is an item of its own, written in the transaction that moves the dollars, so no booking is counted twice.
 """
 
 from __future__ import annotations
@@ -18,28 +19,29 @@ from common.table.transaction import Write
 
 
 class AdjustmentTaken(Conflict):
-    """What the bank has booked under this id is that of another payment."""
+    """What the bank has booked under this id has counted for another payment already."""
 
 
 class AdjustmentIdItem(Item, discriminator=keys.ADJUSTMENT_ID.entity):
-    ours = UnicodeAttribute()  # the attempt's reference, or the id of a deposit
+    ours = UnicodeAttribute()  # the payment that has claimed it: an attempt's reference, or a deposit's id
 
 
 def claim(adjustment_id: str, ours: str, at: datetime) -> Write:
-    """The bank's adjustment is this payment's, and no other's. Refused with AdjustmentTaken. Goes before what it moves:
-    of one that is another's nothing is believed."""
+    """The bank's adjustment is that of this payment: `ours` is its attempt's reference, or its deposit's id. Refused
+    with AdjustmentTaken; a repeat for the same payment is not. It goes before the writes that move the dollars, so that
+    this refusal comes before theirs."""
     item = AdjustmentIdItem(*_key(adjustment_id), ours=ours, created_at=at, updated_at=at)
 
-    def taken(old: RawItem | None) -> AdjustmentTaken:
+    def refusal(old: RawItem | None) -> AdjustmentTaken:
         assert old is not None
         return _taken(adjustment_id, ours, AdjustmentIdItem.from_raw_data(dict(old)).ours)
 
     free = AdjustmentIdItem.PK.does_not_exist() | (AdjustmentIdItem.ours == ours)
-    return Write.put(item, when=free, otherwise=taken)
+    return Write.put(item, when=free, otherwise=refusal)
 
 
 def taken(table: Table, adjustment_id: str, ours: str) -> AdjustmentTaken | None:
-    """What a claim would be refused with now."""
+    """What a claim would be refused with now; None if it would not."""
     item = table.get(AdjustmentIdItem, _key(adjustment_id), consistent=True)
     return None if item is None or item.ours == ours else _taken(adjustment_id, ours, item.ours)
 
@@ -49,5 +51,5 @@ def _taken(adjustment_id: str, ours: str, whose: str) -> AdjustmentTaken:
 
 
 def _key(adjustment_id: str) -> keys.PrimaryKey:
-    """The bank's own may hold a `#`, which no part of a key may."""
+    """The bank's id may hold a `#`, which no part of a key may: it is escaped, and so is `%`, as in a URL."""
     return keys.ADJUSTMENT_ID(adjustment_id=adjustment_id.replace("%", "%25").replace("#", "%23"))

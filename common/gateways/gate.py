@@ -2,10 +2,10 @@
 
     exchange = gated(CcxtExchange(…), ExchangeUnavailable, Ban(table, "binance", now))
 
-A system tells one caller how long to wait (`Retry-After`, with whatever status), and means all of us: whoever goes on
-asking makes the ban longer. So the ban is written down, in one item for each system, and read before a system is asked.
-It is a courtesy and no rule of money: where it can not be read, the system is asked, and where it can not be written,
-this process alone knows.
+A system tells one caller how long to wait (`Retry-After`, with whatever status) and means all of us: whoever goes on
+asking makes the ban longer. So the ban is kept in the table, one item for each system, and looked up before the system
+is asked. A ban is a courtesy and no rule of money: if it can not be read, the system is asked; if it can not be
+written, this process alone keeps to it.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from common.table.prepared import prepared
 from common.table.table import Table
 from common.table.transaction import Write
 
-READ_SECONDS = 5  # for so long a process believes that there is no ban
-BELIEVED_MAX = timedelta(hours=1)  # a longer ban is asked about by then
-WRITING_SECONDS_MAX = 0.5  # the caller's time is the caller's
+READ_SECONDS = 5  # for so long after a look-up that found no ban a process does not look again
+BELIEVED_MAX = timedelta(hours=1)  # of a longer ban no more is believed: then the system is asked again
+WRITING_SECONDS_MAX = 0.5  # for the table to take a ban; it is the time of a caller, who waits for something else
 
 G = TypeVar("G")
 
 
 class LongerBan(Conflict):
-    """The table knows of a ban that lasts longer."""
+    """The table has a ban that lasts longer. No caller of a gate meets it."""
 
 
 class BanItem(Item, discriminator=keys.BAN.entity):
@@ -51,7 +51,8 @@ class Ban:
     _read_at: datetime | None = None
 
     def seconds_left(self) -> int:
-        """0 when there is none. A read of the table at most, and none within READ_SECONDS of the last."""
+        """Whole seconds until the ban ends, rounded up; 0 when there is none. Costs one read of the table at most, and
+        none within READ_SECONDS of the last."""
         now = self.now()
         if self._until is None or self._until <= now:
             self._until = self._read(now)
@@ -69,7 +70,7 @@ class Ban:
         return None if item is None else item.until
 
     def lengthen(self, seconds: int) -> None:
-        """The system has asked us to wait so long from now on. The longer of two bans counts."""
+        """The system has asked us to wait so long from now on. The longer of two bans counts. Raises nothing."""
         at = self.now()
         until = at + min(timedelta(seconds=seconds), BELIEVED_MAX)
         if until <= (self._until or at):
@@ -99,10 +100,11 @@ def _lengthen(key: keys.PrimaryKey, until: datetime, at: datetime) -> Write:
 
 
 class Gate:
-    """A gateway whose methods ask only while there is no ban, and whose refusals are listened to.
+    """A gateway whose methods reach the outside system only while there is no ban.
 
-    While there is one, `unavailable` is raised, with `what` = rate_limit and `retry_after_seconds`, and nothing
-    is sent. What an outside system says that a person has to mend (its refusal has an `alarm`) is counted.
+    While there is one, they raise `unavailable`, with `what` = rate_limit and `retry_after_seconds`, and nothing is
+    sent. A refusal that says how long to wait begins a ban. One that a person has to mend (it has an `alarm`) is
+    counted under that name.
     """
 
     def __init__(self, gateway: object, unavailable: type[Unavailable], ban: Ban) -> None:

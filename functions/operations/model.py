@@ -12,7 +12,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 OVERDUE_AFTER = timedelta(minutes=2)  # what is due is seen to within a minute; after two nobody has
 DIED_WITHIN = timedelta(minutes=10)  # executions that the sweeper looks for; it comes every minute
 COUNTED_MAX = 1_000  # of what waits in a list: to count a hundred thousand would take the time of a round
-RECONCILE_TRIES_MAX = 5
+RECONCILE_TRIES_MAX = 5  # to read a journal between two equal reads of the balances
 # A line is written within a minute after the time it bears: of what is older than this, no line comes any more.
 SETTLED_AFTER = timedelta(minutes=5)
 
@@ -93,7 +93,8 @@ class Swept:
 
 @dataclass(frozen=True)
 class Reconciled:
-    """One account, its balances against its journal added up again. No differences: to the last digit the same."""
+    """One account, its balances held against its journal, of which so many lines were added up again. Without
+    differences the two are the same, to the last digit."""
 
     username: str
     lines: int
@@ -102,8 +103,9 @@ class Reconciled:
 
 @dataclass(frozen=True)
 class AddedUp:
-    """How far the journal of an account is added up: every line before `since`, and those from `since` to `until` of
-    all assets but these, the first of which goes on behind `position`."""
+    """How far the journal of an account is added up. `books` has every line before `since` (None: there is none
+    before), and the `lines` from then to `until` of all assets but those in `assets`. These follow in order; of the
+    first one the lines up to `position` are in."""
 
     books: Books
     lines: int
@@ -113,7 +115,7 @@ class AddedUp:
     position: dict[str, dict[str, str]] | None = None  # a key of the table
 
     def plus(self, lines: Sequence[AssetTransaction], after: dict[str, dict[str, str]] | None) -> AddedUp:
-        """With the next lines of the first asset; no more follow where `after` is None."""
+        """With the next lines of the first asset, up to the position `after`; None: these were its last."""
         return replace(
             self,
             books=self.books.plus(lines),
@@ -123,7 +125,8 @@ class AddedUp:
         )
 
     def on_to(self, until: datetime, assets: Sequence[str]) -> AddedUp:
-        """With the lines from `until` to a later time still to be added, of all assets."""
+        """Up to a later `until`: the lines from the present one to there, of all these assets, are still to be
+        added."""
         return replace(self, since=self.until, until=until, assets=assets)
 
 

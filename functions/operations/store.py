@@ -292,7 +292,7 @@ def reconciliation(table: Table, username: str) -> ReconciliationItem | None:
 
 
 def added_up(item: ReconciliationItem, whose: Ownership) -> AddedUp | None:
-    """None also of the journal of somebody else, who had the username before."""
+    """What is kept of a journal; None also if that is somebody else's, who had the username before."""
     if item.added_up is None or item.sub not in whose.subs:
         return None
     told = item.added_up
@@ -312,7 +312,7 @@ def _five(sums: list[str]) -> tuple[Decimal, Decimal, Decimal, Decimal, Decimal]
 
 
 def keep(whose: Ownership, before: ReconciliationItem | None, added: AddedUp, at: datetime) -> Write:
-    """Until the account's turn comes again. What was found of it before stays so long."""
+    """Keep what is added up of an account until its turn comes again. What was found of it before stays until then."""
     told = {
         "usd": str(added.books.usd.usd),
         "sums": {asset_id: list(map(str, sums)) for asset_id, sums in added.books.assets.items()},
@@ -328,7 +328,8 @@ def keep(whose: Ownership, before: ReconciliationItem | None, added: AddedUp, at
 
 
 def found(username: str, before: ReconciliationItem | None, why: str, at: datetime) -> Write:
-    """An account waits for a person, since it was found the first time."""
+    """Something is wrong with an account: it waits for a person, and has since that was first found. Nothing that is
+    added up is kept."""
     item = _reconciliation(username, before, at)
     if item.open_work is None:
         work.wait_for_person(item, keys.RECONCILIATION, waits_for=why)
@@ -352,7 +353,8 @@ def _reconciliation(username: str, before: ReconciliationItem | None, at: dateti
 
 
 def places(table: Table) -> dict[str, Position]:
-    """Behind what the sweeper goes on in each partition of the index; where it names none, at the beginning."""
+    """By partition of the index, behind which item the sweeper goes on there; in one that is missing, it begins
+    anew."""
     item = table.get(CursorItem, keys.CURSOR(name=SWEEP), consistent=True)
     return {} if item is None else item.position
 

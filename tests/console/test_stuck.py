@@ -377,7 +377,10 @@ def test_what_names_nothing_is_not_found(ask: Ask) -> None:
     for thing_id in ("S" + "A" * 25, "SOL:0"):
         for words in (("work", "show", thing_id), ("work", "redrive", thing_id, *BECAUSE)):
             said = ask(*words)
-            assert (said.code, said.err) == (1, f"✗ nothing is known of {thing_id}\n")
+            assert (said.code, said.err) == (
+                1,
+                f"✗ nothing is known of {thing_id}; `desk work list` has what is unfinished\n",
+            )
 
 
 def test_every_act_of_the_desk_has_its_command(ask: Ask) -> None:

@@ -1219,7 +1219,7 @@ def test_evidence_that_can_not_be_is_not_believed_either(desk: Desk, executed: s
     gone(desk)
     give(desk, evident(desk, executed, gross, fee))
     assert poll(desk.at_exchange, overdue(desk), THING).status is order.status is there(desk).status
-    assert told(desk)[1].startswith("what olga and oleg say of it is not believed: it tells ")
+    assert told(desk)[1].startswith("what olga and oleg say of it is not believed: ")
 
 
 @pytest.mark.parametrize("status", Status)

@@ -5,23 +5,21 @@ from __future__ import annotations
 import ast
 import json
 import re
-import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from common.log import NAMESPACE, metrics
-from console.__main__ import app
 from functions.operations.model import Swept
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import contexts
 from infra.environment import EnvironmentName
 from tests.infra.conftest import Synth, Synthesised
+from tests.infra.test_commands_in_pages import told
 
 COMMANDS_MAX = 3  # from stuck to moved
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
@@ -195,11 +193,6 @@ def test_the_dashboard_shows_how_each_machine_fares(staging: Synthesised) -> Non
 # Runbooks
 
 
-def _told(page: Path) -> list[str]:
-    """The commands of `desk` in a text."""
-    return re.findall(r"\./(desk [^`\n]*)", page.read_text())
-
-
 def _ways_out(page: Path) -> Iterator[int]:
     """How many commands each way out takes, with those that find what is stuck."""
     text = page.read_text()
@@ -222,51 +215,6 @@ def test_from_stuck_to_moved_it_takes_three_commands_at_most(page: Path) -> None
     assert max(_ways_out(page)) <= COMMANDS_MAX
 
 
-@EVERY_PAGE
-def test_a_runbook_says_only_what_desk_understands(page: Path) -> None:
-    for told in _told(page):
-        _understood(told)
-
-
 def test_runbooks_of_payouts_use_desk() -> None:
-    using = {page.stem for page in PAGES if _told(page)}
+    using = {page.stem for page in PAGES if told(page)}
     assert using >= {rule.runbook for rule in RULES} | {"executions-failed"}
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        "desk offramp pay ID --reason x",
-        "desk offramp void ID --force",
-        "desk offramp void ID --yes",
-        "desk work show ID ID",
-        "desk parked",
-    ],
-)
-def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
-    with pytest.raises(AssertionError):
-        _understood(wrong)
-
-
-def _names(option: Any) -> list[str]:
-    """Of what may be switched on or off, both."""
-    return [*option.opts, *option.secondary_opts]
-
-
-def _understood(told: str) -> None:
-    """A command is one of `desk`, and has its arguments and options unless it is only named."""
-    _, *words = shlex.split(told.partition("#")[0])
-    command: Any = typer.main.get_command(app)
-    while hasattr(command, "commands"):
-        assert words, told
-        assert words[0] in command.commands, told
-        command = command.commands[words.pop(0)]
-    if words in ([], ["…"]):
-        return
-    options = {name: option for option in command.params for name in _names(option) if name.startswith("--")}
-    given = [word for word in words if word.startswith("--")]
-    assert set(given) <= options.keys(), told
-    assert {name for name, option in options.items() if option.required} <= set(given), told
-    values = sum(not options[name].is_flag for name in given)
-    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
-    assert len(words) - len(given) - values == len(arguments), told

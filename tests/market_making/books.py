@@ -39,9 +39,10 @@ class Books:
             _, way, leg["asset_id"] = leg["SK"].split("#")
             self.legs[leg["PK"], way].append(leg)
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
+        self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators' ruling
         for line in self.by_kind["desk_transaction"]:
-            if ":" not in line["PK"]:  # what was left at the exchange is not at the custody
-                self.lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
+            lines = self.kept if line["reason"].startswith("left at the exchange") else self.lines
+            lines[line["order_id"], line["PK"].removeprefix("DESK#")] += line["amount"]
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
         self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
         self._found += [*self._waiting(), *self._counted()]
@@ -60,6 +61,7 @@ class Books:
 
     @property
     def desk(self) -> dict[str, Decimal]:
+        """What of the custody's is the desk's own."""
         sums: dict[str, Decimal] = defaultdict(Decimal)
         for (_, asset_id), amount in self.lines.items():
             sums[asset_id] += amount
@@ -85,8 +87,7 @@ class Books:
                     continue
                 if any(transfer[name] != incoming[name] for name in ("asset_id", "amount")):
                     yield f"{transfer} of {order['PK']} is not {incoming}"
-                # One of nobody's was assigned to the order by two operators.
-                if incoming.get("opponent_id", order["opponent_id"]) != order["opponent_id"]:
+                if incoming["opponent_id"] != order["opponent_id"]:
                     yield f"{incoming['opponent_id']} pays for {order['PK']}, which is {order['opponent_id']}'s"
                 if incoming["status"] == "WITHDRAWN":
                     left[transfer["asset_id"]] += transfer["amount"]
@@ -122,6 +123,10 @@ class Books:
         yield from (
             f"{cause} is refunded {times} times" for cause, times in refunds.items() if times > 1 and cause[0] == "N"
         )
+        taken = {incoming["PK"] for incoming in self.by_kind["snapshot"]}
+        yield from (
+            f"{cause} is refunded, and was never taken" for cause in refunds if cause[0] == "N" and cause not in taken
+        )
         paid = {t["SK"].removeprefix("TRANSFER#") for transfers in self.transfers.values() for t in transfers}
         home = {leg.get("incoming_id") for (_, way), legs in self.legs.items() if way == "HOME" for leg in legs}
         for incoming in self.by_kind["snapshot"]:
@@ -129,6 +134,8 @@ class Books:
             order = self.orders.get(incoming.get("order_id", ""))
             if order is not None and incoming["snapshot_id"] not in paid and name not in home:
                 yield f"{name} is {status} for {order['PK']}, and neither a transfer nor a leg of it"
+            if status == "DESK" and self.lines[name, incoming["asset_id"]] != incoming["amount"]:
+                yield f"{name} is the desk's, whose lines of it are {self.lines[name, incoming['asset_id']]}"
             if status == "HELD" and (order is None or order["status"] in OVER):
                 yield f"{name} is HELD for {order and order['status']}"
             if status == "REFUNDED":
@@ -157,7 +164,7 @@ class Books:
                 assert leg is not None
                 if (leg["status"] == "ARRIVED") != (outgoing["status"] == "ARRIVED"):
                     yield f"a leg of {leg['PK']} is {leg['status']}, what sends it {outgoing['status']}"
-                if leg["status"] == "ARRIVED":
+                if leg.get("arrived_amount"):  # operators may have found that nothing was credited
                     claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"]] -= 1
         yield from (f"a leg is sent by nothing: {leg}" for leg in legs.values())
         yield from (f"a deposit is no leg's, or two's: {deposit}" for deposit, times in claimed.items() if times)
@@ -173,6 +180,10 @@ class Books:
                 asset_id, back = leg["asset_id"], homes.pop((order_id, leg["asset_id"]), None)
                 if leg["amount"] > there[asset_id]:
                     yield f"{order_id} takes {leg['amount']} of {asset_id} home, and has {there[asset_id]} there"
+                if leg["status"] == "REFUSED":
+                    if back is not None or self.kept[order_id, asset_id] < leg["amount"]:
+                        yield f"{leg} stays at the exchange, and back is {back}"
+                    continue
                 if leg["status"] != "ARRIVED":
                     if back is not None or order["status"] in OVER:
                         yield f"{order_id} is {order['status']}, its leg home {leg['status']}, and back is {back}"
@@ -184,7 +195,8 @@ class Books:
                     incoming.get("order_id"),
                     incoming.get("deposit_hash"),
                 )
-                if came != (asset_id, leg["arrived_amount"], order_id, leg["transaction_hash"]):
+                hash_ = leg.get("transaction_hash", came[3])  # none where operators have found it
+                if came != (asset_id, leg["arrived_amount"], order_id, hash_):
                     yield f"{leg} came as {incoming}"
                 if (incoming["status"] == "WITHDRAWN") != (back is not None):
                     yield f"{incoming} is home, and goes on as {back}"

@@ -125,6 +125,10 @@ class FaultyMarket(Market):
         order = store.find(self.quiet, order_id)
         return None if order is None else order.status
 
+    def waits_for_person(self, order_id: str) -> bool:
+        item = work.find(self.quiet, keys.MARKET_MAKING_ORDER(order_id=order_id))
+        return item is not None and item.needs_person
+
     def let_go_on(self, order_id: str) -> str | None:
         """An operator says that the order's machine may go on. Answers what the order waited for; None when it did not
         wait for a person."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from decimal import Decimal
 from functools import partial
 from random import Random
@@ -29,6 +30,7 @@ from functions.market_making.service.opening import to_pay
 from sandbox.exchange.wallet.deposits import DepositMishap
 from sandbox.exchange.wallet.withdrawals import WithdrawalMishap
 from sandbox.mixin.assets import DOGE, amount_of
+from tests.desk import Desk
 from tests.harness.faults import Crash, Faults, by_chance, never
 from tests.lives import RATES, Forgetful, lived, main
 from tests.market_making.faulty import FaultyMarket
@@ -40,6 +42,12 @@ BASES = ("0.01", "0.1", "0.1", "0.1", "0.12345678", "0.12345678", "0.5", "0.009"
 QUOTES = ("100", "5000", "5000", "5000", "123.456789", "123.456789", "4999.99999999", "99.99")
 GAPS = (0, 0, 0, 1, 7, 40)  # seconds between the transfers of an order
 MEMOS = (b"", b"hello", b"\xff\xfe", b"Refund:5259cd21-7be9-409d-8e76-8ac419f7319c", b"0" * 60)
+ASKED: dict[str, dict[str, tuple[str, ...]]] = {  # what operators may decide, and what they tell
+    "mm decide-deposit": {"asset": ("BTC", "USDT"), "credited": ("0",)},
+    "mm home": {},
+    "mm withdraw-again": {"asset": ("BTC", "USDT")},
+    "mm keep-rest": {"payer": ("paid",)},
+}
 BY_CHOICE = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)  # its money stays at the exchange
 
 
@@ -78,10 +86,9 @@ class Life:
         self._pass(hours=1.5)
         for uuid, _ in self.orders:
             self._decide(uuid)
-        self._pass(hours=3)
-        self._operators()
-        self._pass(hours=3)
-        self._operators()
+        for _ in range(4):
+            self._pass(hours=3)
+            self._operators()
         self._pass(hours=3)
         self.market.check()
         self._all_is_over()
@@ -255,9 +262,26 @@ class Life:
             if withdrawal.stuck:
                 wallet.withdrawals.release(withdrawal.withdrawal_id)
         for uuid, _ in self.orders:
-            waited_for = self.market.let_go_on(order_id(uuid))
+            waited_for = self.market.let_go_on(order_id(uuid)) if self.chance.random() < 0.5 else None
             if waited_for is not None:
                 self._tell(f"an operator lets {order_id(uuid)} go on: {waited_for}")
+            elif self.market.waits_for_person(order_id(uuid)):
+                self._rule(order_id(uuid))
+
+    def _rule(self, waiting: str) -> None:
+        """Two operators decide what the desk lets them decide."""
+        desk = Desk(self.market.dynamo, self.market.clock)
+        offered = [act.command for act in desk.operations.story(waiting).acts]
+        commands = [command for command in ASKED if command in offered]
+        if not commands:
+            return
+        command = self.chance.choice(commands)
+        terms = {name: self.chance.choice(choice) for name, choice in ASKED[command].items()}
+        reference = None if command == "mm home" else "ticket 4711"
+        self._tell(f"two operators: {command} {waiting} {terms}")
+        with suppress(Refusal):
+            proposed = desk.proposals.propose(command, waiting, terms, reference, "seen", "olga", dry_run=False)
+            desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
 
     # In the end
 

@@ -33,10 +33,13 @@ def check(market: Market) -> None:
 
 class _Outside:
     def __init__(self, market: Market, books: Books) -> None:
-        self.market, self.books = market, books
-        self.sent = {
-            r.request_id: r for r in market.safe.requests() if r.state is not State.UNSPENT and r.user_id == US
-        }
+        """All is looked at in one moment, and looking takes no time."""
+        self.market, self.books, at = market, books, market.clock.at
+        self.there = market.safe.balances(US)
+        market.clock.at = at
+        requests = [r for r in market.safe.requests() if r.state is not State.UNSPENT and r.user_id == US]
+        market.clock.at = at
+        self.sent = {request.request_id: request for request in requests}
         self.came = {s.snapshot_id: s for s in market.safe.timeline.all() if s.user_id == US and s.units > 0}
 
     # The custody
@@ -100,11 +103,10 @@ class _Outside:
                 not_taken[snapshot.asset_id] += amount_of(snapshot.units)
         sums = [unsent, not_taken, self.books.undecided, self.books.desk]
         sums += [self.books.sum_of(disposition) for disposition in ("HELD", "EXPECTED", "PARKED")]
-        there = self.market.safe.balances(US)
         for asset_id in ASSETS:
             booked = sum((of.get(asset_id, Decimal(0)) for of in sums), Decimal(0))
-            if booked != amount_of(there.get(asset_id, 0)):
-                yield f"the custody has {amount_of(there.get(asset_id, 0))} of {asset_id}, the books {booked}"
+            if booked != amount_of(self.there.get(asset_id, 0)):
+                yield f"the custody has {amount_of(self.there.get(asset_id, 0))} of {asset_id}, the books {booked}"
 
     def told(self) -> Iterator[str]:
         """What was taken has come, and as it was taken."""
@@ -133,9 +135,12 @@ class _Outside:
                 yield f"{deposit} went astray"
         homes = {leg["sent_by"]: leg for (_, way), of in self.books.legs.items() if way == "HOME" for leg in of}
         gone: dict[str, list[WithdrawalStatus]] = defaultdict(list)
+        came_to_nothing = (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED)
         for withdrawal in wallet.withdrawals.of(account):
             leg = homes.get(withdrawal.own_id)
             gone[withdrawal.own_id].append(withdrawal.status)
+            if leg is None and withdrawal.status in came_to_nothing:
+                continue  # it was withdrawn again, under another id
             if leg is None or (leg["symbol"], leg["amount"]) != (withdrawal.coin, withdrawal.paid):
                 yield f"{withdrawal} has left the exchange, and {leg} was to"
         yield from (f"{own_id} was withdrawn {len(times)} times" for own_id, times in gone.items() if len(times) > 1)

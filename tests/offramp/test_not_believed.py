@@ -203,7 +203,7 @@ def test_a_sale_above_the_band_is_paid_when_two_operators_have_looked(desk: Desk
         )
         return proposed.id
 
-    with pytest.raises(EvidenceNotBelieved, match=r"its limit is \$98 a unit"):
+    with pytest.raises(EvidenceNotBelieved, match=r"beyond its limit of \$98 a unit"):
         propose("97.98")
     proposed = propose("150.00")
     with pytest.raises(OwnProposal):

@@ -242,8 +242,8 @@ def disputed(begin: Callable[[Desk, Owner], str]) -> Scene:
     def scene(desk: Desk, ann: Owner) -> None:
         desk.world.simulated.set_outcome("fail", times=5)
         thing_id = begin(desk, ann)
-        desk.run(until=lambda: len(list(payouts.attempts(desk.table, thing_id))) == 2)
-        amount = next(payouts.attempts(desk.table, thing_id)).amount
+        desk.run(until=lambda: payouts.payout(desk.table, thing_id).attempts == 2)
+        amount = payouts.payout(desk.table, thing_id).amount
         desk.events.receive(an_event(desk, f"{thing_id}-01", State.COMPLETED, amount=amount))
 
     return scene

@@ -13,13 +13,14 @@ from common.money import INTEGER_DIGITS_MAX, Money, Price, Quantity, fraction_di
 PRECISION_MAX = 18
 FEE_PRECISION = 8  # decimals of a fee that an exchange takes in the coin it has bought
 PRICE_MOVE_MAX_BPS = 2_000  # from one quote to the next; 20 %. What moves further has jumped
-CONFIRMED_WITHIN_BPS = 500  # how near both sides of an exchange's market are to a price that they confirm
+CONFIRMED_WITHIN_BPS = 500  # so near to a price have both sides of an exchange's market to be, to confirm it
+# What counts for an asset unless its own rules say otherwise; `Asset` tells what each is.
 ESTIMATE_BAND_BPS = 200
 SLIPPAGE_MAX_BPS = 100
 FILL_BAND_BPS = 1_000
 POOL_DEADLINE_SECONDS = 86_400
 PRICE_AGE_MAX_SECONDS = 180
-CLOCKS_APART_SECONDS_MAX = 30  # a price source may be this far ahead of us
+CLOCKS_APART_SECONDS_MAX = 30  # so far may a price source's clock be ahead of ours
 
 
 class AssetNotFound(NotFound):
@@ -68,16 +69,12 @@ class PrecisionLowered(Conflict):
 
 
 class PriceIsNewer(Conflict):
-    """The table has a younger price than the one offered, or one that does not count yet; it stays. So does a younger
-    one that waits to be confirmed."""
+    """The table has a younger price than the one offered, be it one that waits to be confirmed; or a price that does
+    not count yet. That one stays."""
 
 
 class AssetMoved(Conflict):
     """Another operator has changed the asset since it was read: look at it again."""
-
-
-def precision_lowered(asset: Asset) -> PrecisionLowered:
-    return PrecisionLowered(f"{asset.asset_id} has more than {asset.precision} decimals, and they may be held")
 
 
 class Execution(StrEnum):
@@ -86,7 +83,7 @@ class Execution(StrEnum):
 
 
 def check_size(*amounts: Decimal) -> None:
-    """Raises AmountTooLarge."""
+    """Of quantities and of dollars. Raises AmountTooLarge."""
     if any(amount.adjusted() >= INTEGER_DIGITS_MAX for amount in amounts):
         raise AmountTooLarge(f"an amount has at most {INTEGER_DIGITS_MAX} digits before the point")
 
@@ -105,6 +102,9 @@ class Quote:
 
 @dataclass(frozen=True)
 class Asset:
+    """An asset and its rules, as operators write them. Notionals are what one order is worth, in dollars; bands are in
+    basis points of the price."""
+
     asset_id: str
     name: str
     precision: int  # decimals of a quantity, 0..18
@@ -127,9 +127,12 @@ class Asset:
         return self.execution is Execution.EXCHANGE and self.precision < FEE_PRECISION
 
     def check_keeps_decimals(self, before: Asset) -> None:
-        """Of an asset that is changed to this one. Raises PrecisionLowered."""
+        """Before an asset is changed to this one. Raises PrecisionLowered."""
         if self.precision < before.precision:
-            raise precision_lowered(self)
+            raise PrecisionLowered(
+                f"{self.asset_id} has {before.precision} decimals, which may be held: {self.precision} are too few",
+                precision=before.precision,
+            )
 
     def check_quantity(self, quantity: Quantity) -> None:
         """Raises PrecisionExceeded."""
@@ -161,23 +164,24 @@ class Asset:
 @dataclass(frozen=True)
 class Jump:
     """A quote that is not believed on the source's word alone: it is too far from the latest, or the first of all.
-    Trading stands still until somebody else confirms it, or the source comes back to the latest."""
+    Nothing of the asset is traded from `since` on, until somebody else confirms the quote, or the source comes back to
+    the latest."""
 
     quote: Quote
-    since: datetime  # trading stands still
+    since: datetime
 
 
 @dataclass(frozen=True)
 class Listing:
-    """An asset with its latest quote, if there is one.
+    """An asset with its latest quote, None before there is one.
 
-    A newer quote counts from its `effective_at` on; until then the one before it does. So all processes, whose
-    views of the table differ by seconds, change the price at one instant, and nobody trades on two prices at once:
+    The latest, `quote`, counts from `effective_at` on; until then the one `before` it does. So all processes, whose
+    views of the table differ by seconds, change the price at one instant:
 
-        marked at 0 s ─── every process has seen it by 5 s ─── all of them use it from 6 s
+        marked at 0 s ─── every process has seen it by 5 s ─── it counts in all of them from 6 s
 
-    Who has seen it before that knows two prices, and trades at the one that is worse for the customer: otherwise the
-    desk would fill orders at a price of which it knows that it is over.
+    A process that has seen a new quote which does not count yet knows two, and trades at the one that is worse for the
+    customer: otherwise the desk would fill orders at a price of which it knows that it is over.
 
     While there is a `jump` nothing is traded.
     """
@@ -193,7 +197,8 @@ class Listing:
         return self.before if self.effective_at is not None and now < self.effective_at else self.quote
 
     def stale(self, now: datetime) -> bool:
-        """Too old, left behind by a jump, or from a future that no difference of clocks explains."""
+        """Is the quote that counts too old, left behind by a jump, or from a future that no difference of clocks
+        explains?"""
         quote = self.quote_at(now)
         if quote is None:
             return False
@@ -203,13 +208,13 @@ class Listing:
         )
 
     def is_jump(self, quote: Quote) -> bool:
-        """Has the source moved by more than `PRICE_MOVE_MAX_BPS` from the latest price, however old that is? It may be
-        the market or a slip of the source, and lasting does not tell them apart. Nor is there anything to hold the
-        first price against."""
+        """Is this quote more than `PRICE_MOVE_MAX_BPS` from the latest, however old that is? It may be the market or a
+        slip of the source, and that it lasts does not tell them apart. The first quote counts as a jump, since there is
+        nothing to hold it against."""
         return self.quote is None or _far(quote, self.quote)
 
     def is_another_jump(self, quote: Quote) -> bool:
-        """Is this jump to another price than the one that waits to be confirmed?"""
+        """Is this quote, which has jumped, far from the one that waits to be confirmed, or does none wait?"""
         return self.jump is None or _far(quote, self.jump.quote)
 
     def must_be_active(self) -> None:
@@ -235,14 +240,15 @@ class Listing:
             raise PriceUnavailable(f"{why} {self.asset.asset_id} yet", **first, retry_after_seconds=60)
         if self.jump is not None:
             raise PriceUnavailable(
-                f"the price of {self.asset.asset_id} has jumped to {self.jump.quote.price}, which is not confirmed yet",
+                f"the price of {self.asset.asset_id} has jumped to ${self.jump.quote.price}, not confirmed yet",
                 price=str(quote.price),
                 unconfirmed_price=str(self.jump.quote.price),
                 retry_after_seconds=60,
             )
         if self.stale(now):
+            why = "from the future" if is_from_future(quote, now) else "too old to trade on"
             raise PriceUnavailable(
-                f"the latest price of {self.asset.asset_id} is too old to trade on, or from the future",
+                f"the latest price of {self.asset.asset_id} is {why}",
                 age_seconds=int(quote.age_seconds(now)),
                 age_max_seconds=self.asset.price_age_max_seconds,
                 retry_after_seconds=60,
@@ -251,13 +257,13 @@ class Listing:
 
 
 def is_from_future(quote: Quote, now: datetime) -> bool:
-    """Is it younger than any difference of clocks explains?"""
+    """Is it dated later than a difference of clocks explains?"""
     return quote.age_seconds(now) < -CLOCKS_APART_SECONDS_MAX
 
 
 def is_confirmed(price: Price, *, bid: Price, ask: Price) -> bool:
-    """Do people at an exchange buy and sell at this price, or near it? A market whose sides are far apart confirms
-    nothing."""
+    """Do people at an exchange buy and sell near this price? Both sides have to be near it, so a market whose sides are
+    far apart confirms nothing."""
     return all(price.differs_bps(side) <= CONFIRMED_WITHIN_BPS for side in (bid, ask))
 
 

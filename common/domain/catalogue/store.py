@@ -71,7 +71,7 @@ class PriceItem(Item, discriminator=keys.PRICE.entity):
 
 @dataclass
 class Catalogue:
-    """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS`."""
+    """The whole catalogue with prices, read in two queries and then kept for `VIEW_SECONDS` (the process's view)."""
 
     table: Table
     now: Callable[[], datetime]
@@ -86,7 +86,7 @@ class Catalogue:
         return self._listings
 
     def fresh(self) -> Mapping[str, Listing]:
-        """The listings as they are now, and kept from now on."""
+        """As `listings`, read now and consistently; kept from now on."""
         self._listings, self._seen_at = _read(self.table, consistent=True), self.now()
         return self._listings
 
@@ -178,11 +178,11 @@ def save(asset: Asset, at: datetime, before: SavedAsset | None) -> Write:
 
 
 def mark(asset_id: str, quote: Quote, at: datetime, notice: timedelta = NOTICE) -> Write:
-    """Set the next price, which counts after `notice`; trading goes on, if a jump had stopped it. Prices move forward
-    in their own time only, and one at a time.
+    """Set the next price, `quote`, which counts from `notice` after `at`; trading goes on if a jump had stopped it. A
+    price follows an older one only (by `as_of`), and only once that counts.
 
-    Refused with PriceIsNewer: the table has a younger one, be it that it waits to be confirmed, or one that does not
-    count yet.
+    Refused with PriceIsNewer: the table has a younger quote, be it one that waits to be confirmed; or a price that does
+    not count yet.
     """
     key = keys.PRICE(asset_id=asset_id)
     return _mark(
@@ -234,7 +234,8 @@ def _next(
 
 
 def stop(asset_id: str, jumped: Quote, at: datetime) -> Write:
-    """Trade nothing of the asset any more, or not yet, until this quote is confirmed or the source has come back.
+    """Stop trading the asset, or do not begin, until the quote that has jumped is confirmed or the source has come
+    back.
 
     Refused with PriceIsNewer: the table has a younger quote.
     """
@@ -256,9 +257,9 @@ def stop(asset_id: str, jumped: Quote, at: datetime) -> Write:
 
 
 def confirm(asset_id: str, jumped: Quote, at: datetime) -> Write:
-    """Take the quote that waits to be confirmed for the price; trading goes on from there.
+    """The quote that waits to be confirmed becomes the price; trading goes on from there.
 
-    Refused with NothingToConfirm: another one waits, or none.
+    Refused with NothingToConfirm: another one waits, or none; or a price is set that does not count yet.
     """
     item, price = PriceItem, jumped.price.usd_per_unit
     counts = item.effective_at.does_not_exist() | (item.effective_at <= at)
@@ -266,7 +267,9 @@ def confirm(asset_id: str, jumped: Quote, at: datetime) -> Write:
         item(*keys.PRICE(asset_id=asset_id)),
         *_next(asset_id, price, jumped.source, jumped.as_of, at, at + NOTICE),
         when=(item.jumped_price == price) & (item.jumped_as_of == jumped.as_of) & counts,
-        otherwise=NothingToConfirm(f"${jumped.price} waits no more, or another price is about to count", id=asset_id),
+        otherwise=NothingToConfirm(
+            f"${jumped.price} waits no more, or another price is about to count; look again", id=asset_id
+        ),
     )
 
 

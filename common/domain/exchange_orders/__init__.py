@@ -7,10 +7,13 @@
           └─▶ REFUSED                               its definite no
 
 An exchange order is written before the exchange is asked, with the id that the exchange will know it by, and the
-exchange is asked once. What is not answered is looked up by that id. The exchange never had the order if two looks, at
-least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows. What an exchange
-says is believed within the bounds that were stored with the order, and what is not is a person's at once; evidence that
-operators give decides where the exchange gives no answer that can be believed. Every move is
-conditional on the state before it and lands together with what it means for the parent order (`service.ParentOrder`).
-What is seen of an order that is REFUSED or ABSENT, for which its parent does not wait, is a case of its own (`strays`).
+exchange is asked to place it once. Where no answer comes, the order is looked up by that id. The exchange never had the
+order if two looks, at least 60 s after sending and 10 s apart, do not find it; ten minutes later a last look follows.
+
+What an exchange reports is believed within the bounds that were stored with the order. A person has to look at once at
+what is not believed. Where the exchange gives no answer that can be believed, evidence that two operators give decides.
+
+Every move is conditional on the status before it, and lands in one transaction with what it means for the parent
+(`service.ParentOrder`). The parent of an order that is REFUSED or ABSENT waits for it no more: what the exchange turns
+out to have of it is a stray, a case of its own (`strays`).
 """

@@ -16,7 +16,7 @@ _ID = re.compile(r"[A-Za-z0-9._:-]{1,64}")  # of an order, as exchanges make the
 
 
 class NotBelieved(Exception):
-    """What the exchange tells of an order of ours can not be."""
+    """What the exchange reports of an order of ours can not be true."""
 
     def __init__(self, why: str) -> None:
         super().__init__(why)
@@ -24,8 +24,9 @@ class NotBelieved(Exception):
 
 
 class NotWritten(Exception):
-    """What has become of an order of ours can not be written down, and that would fail again for ever: its hold is not
-    there, its account is another's, an amount has no room. `fill` is what the exchange tells, if it was filled."""
+    """What has become of an order of ours can not be written down, and a repetition would fail for ever: its hold is
+    not there, its account is another's, an amount has more digits than there is room for. `fill` is what the exchange
+    reports, None where nothing was filled."""
 
     def __init__(self, why: str, fill: Fill | None = None) -> None:
         super().__init__(why)
@@ -39,18 +40,20 @@ class Answers:
     exchange: Callable[[], Exchange]
 
     def report(self, order: ExchangeOrder) -> OrderReport:
-        """The order as the exchange has it, by either id. Raises ExchangeOrderUnknown: it knows none; NotBelieved;
-        ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order it never
-        had means nothing."""
+        """The order as the exchange has it, asked for by either id.
+
+        Raises ExchangeUnavailable, also when this desk trades at another exchange by now: what that says of an order
+        that it never had means nothing; ExchangeOrderUnknown: it knows neither id; NotBelieved.
+        """
         try:
-            return _believed(order, self._told(order))
+            return _believed(order, self._any_report(order))
         except ExchangeUnavailable as trouble:
             if trouble.facts.get("what") != "not_believed":
                 raise
             raise NotBelieved(trouble.detail) from trouble  # the adapter has seen it, and it is counted
 
-    def _told(self, order: ExchangeOrder) -> OrderReport:
-        """Whatever the exchange tells, by either id."""
+    def _any_report(self, order: ExchangeOrder) -> OrderReport:
+        """What the exchange reports, believable or not."""
         exchange, asset_id = self.exchange(), order.quantity.asset_id
         if exchange.name != order.exchange:
             raise ExchangeUnavailable(
@@ -63,21 +66,22 @@ class Answers:
                 log.info("unknown by the exchange's own id", extra={"order_id": order.order_id})
         return exchange.find(asset_id, order.client_order_id)
 
-    def cancel(self, order: ExchangeOrder, seen: OrderReport) -> None:
-        """Raises ExchangeUnavailable."""
+    def cancel(self, order: ExchangeOrder, report: OrderReport) -> None:
+        """Raises ExchangeUnavailable, also when the exchange does not know what it has just reported."""
         try:
-            self.exchange().cancel(order.quantity.asset_id, seen.exchange_order_id)
+            self.exchange().cancel(order.quantity.asset_id, report.exchange_order_id)
         except ExchangeOrderUnknown as unknown:
             raise contradiction(order) from unknown
 
     def cancel_rest(self, order: ExchangeOrder, exchange_order_id: str | None) -> None:
-        """What rests of an order that has ended for us would fill for nobody. Asked once, where the order is."""
+        """Cancel what may still rest of an order that has ended for us, since it would fill for nobody. The exchange is
+        asked once, and only the one where the order is; nothing depends on its answer."""
         if exchange_order_id is None or self.exchange().name != order.exchange:
             return
         try:
             self.exchange().cancel(order.quantity.asset_id, exchange_order_id)
         except (ExchangeOrderUnknown, ExchangeUnavailable) as silent:
-            log.warning("it may rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
+            log.warning("may still rest at the exchange", extra={"order_id": order.order_id, "why": silent.detail})
 
     def executed(self, order: ExchangeOrder) -> Quantity:
         """What the exchange has executed of an OPEN order so far. Raises ExchangeUnavailable, also when what it says is
@@ -106,42 +110,47 @@ class Answers:
         return False
 
 
-def _believed(order: ExchangeOrder, told: OrderReport) -> OrderReport:
-    """Raises NotBelieved: it is another order than ours, or can not be filled so."""
-    exchange_order_id = id_told(order, told.exchange_order_id)
+def _believed(order: ExchangeOrder, report: OrderReport) -> OrderReport:
+    """The report. Raises NotBelieved: it is of another order than ours, or of a fill that can not be."""
+    exchange_order_id = believed_id(order, report.exchange_order_id)
     side = Side.BUY if order.buys else Side.SELL
-    if (told.side, told.quantity) != (side, order.quantity):
-        raise not_believed(order, f"it tells of another order, to {told.side} {told.quantity}", told)
+    if (report.side, report.quantity) != (side, order.quantity):
+        raise not_believed(order, f"it is another order, to {report.side} {report.quantity}", report)
     if order.exchange_order_id not in (None, exchange_order_id):
-        raise not_believed(order, f"it tells of its order {exchange_order_id}", told)
-    if told.client_order_id not in (None, order.client_order_id):
-        raise not_believed(order, f"it tells of client order id {told.client_order_id}", told)
-    why = doubt(order, fill(told))
+        raise not_believed(
+            order, f"it is the exchange's order {exchange_order_id}, not {order.exchange_order_id}", report
+        )
+    if report.client_order_id not in (None, order.client_order_id):
+        raise not_believed(order, f"it is another order, of client order id {report.client_order_id}", report)
+    why = doubt(order, fill_of(report))
     if why is not None:
-        raise not_believed(order, why, told)
-    return told
+        raise not_believed(order, why, report)
+    return report
 
 
-def id_told(order: ExchangeOrder, told: str) -> str:
-    """Raises NotBelieved: it is none."""
-    if not _ID.fullmatch(told):
-        raise not_believed(order, f"{told[:80]!r} is no id")
-    return told
+def believed_id(order: ExchangeOrder, exchange_order_id: str) -> str:
+    """The id. Raises NotBelieved: no exchange makes such ids."""
+    if not _ID.fullmatch(exchange_order_id):
+        raise not_believed(order, f"{exchange_order_id[:80]!r} is no id of an order")
+    return exchange_order_id
 
 
-def fill(told: OrderReport) -> Fill:
-    return Fill(told.state, told.executed, told.gross, told.fee, told.fees_elsewhere)
+def fill_of(report: OrderReport) -> Fill:
+    return Fill(report.state, report.executed, report.gross, report.fee, report.fees_elsewhere)
 
 
-def not_believed(order: ExchangeOrder, why: str, told: OrderReport | None = None) -> NotBelieved:
+def not_believed(order: ExchangeOrder, why: str, report: OrderReport | None = None) -> NotBelieved:
+    """The error to raise; it is counted and logged here, with all that was reported."""
     count("FillsNotBelieved")
-    log.error("not believed", extra={"order_id": order.order_id, "why": why, "told": str(told)})
+    log.error("not believed", extra={"order_id": order.order_id, "why": why, "report": str(report)})
     return NotBelieved(f"what {order.exchange} says of client order id {order.client_order_id} is not believed: {why}")
 
 
 def _unbelievable(order: ExchangeOrder, lie: NotBelieved) -> ExchangeUnavailable:
+    """To those who only ask, and decide nothing, what is not believed is no answer."""
     return ExchangeUnavailable(lie.why, id=order.order_id)
 
 
 def contradiction(order: ExchangeOrder) -> ExchangeUnavailable:
+    """Neither of the exchange's two answers decides: it has the order, and it knows of none."""
     return ExchangeUnavailable("the exchange does not know an order that it gave us", id=order.order_id)

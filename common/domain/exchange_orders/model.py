@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -12,8 +12,7 @@ from enum import StrEnum
 from common.errors import Refusal, Unavailable
 from common.money import CENT, EXACT, ZERO, Money, Price, Quantity, plain
 
-SECOND_LOOK_SECONDS = 10  # between the two looks after which the exchange does not have an order
-LAST_LOOK_SECONDS = 600  # after which an order that was not there is looked for once more
+LAST_LOOK_SECONDS = 600  # from when an order is NEVER or LOST to its last look
 POLL_INTERVAL_SECONDS = 5
 POLL_BACK_OFF_RATE = 1.5
 POLL_DELAY_SECONDS_MAX = 60
@@ -25,8 +24,8 @@ BPS = Decimal(10_000)
 # Why an order is LOST, or NEVER, in words that a customer may read.
 FORGOTTEN = "the exchange does not know the order any more"
 NOT_EXECUTED = "nothing of it was executed"
-ROUNDED_MAX = Decimal("0.00000001")  # of coins, between what the exchange says and what operators write down for it
-BY_EVIDENCE = "BY_EVIDENCE"  # in place of the exchange's word for where an order stands
+ROUNDED_MAX = Decimal("0.00000001")  # of coins: how far evidence that only rounds may be from what the exchange says
+BY_EVIDENCE = "BY_EVIDENCE"  # the `state` of an order that evidence has ended, where the exchange has no word for it
 
 
 class ExchangeOrderUnresolved(Unavailable):
@@ -48,14 +47,14 @@ class ExchangeOrderMoved(Refusal):
 
 class Status(StrEnum):
     SENT = "SENT"  # or about to be sent: the exchange has not answered yet
-    OPEN = "OPEN"  # the exchange has it
+    OPEN = "OPEN"  # the exchange has accepted it
     FINAL = "FINAL"  # the exchange has ended it, whatever it executed
-    REFUSED = "REFUSED"
+    REFUSED = "REFUSED"  # the exchange has said no, and never had it
     NEVER = "NEVER"  # two looks did not find it; a last look follows
     LOST = "LOST"  # the exchange had it and does not know it any more; a last look follows
     ABSENT = "ABSENT"  # the last look did not find it
-    TURNED_UP = "TURNED_UP"
-    DEALT_WITH = "DEALT_WITH"
+    TURNED_UP = "TURNED_UP"  # the exchange has it after all; a person has to look
+    DEALT_WITH = "DEALT_WITH"  # a person has
 
 
 TRANSITIONS: dict[Status, set[Status]] = {
@@ -86,8 +85,8 @@ class Bounds:
 
     @classmethod
     def of(cls, limit: Price, price: Price, band_bps: int, fee_max_bps: int, *, buys: bool) -> Bounds:
-        """On one side the limit, which the exchange has to keep; on the other `band_bps` from the price at placement:
-        the exchange fills better than the limit, but not by any price."""
+        """On one side the limit, which the exchange has to keep. On the other the asset's `price` at placement, with
+        `band_bps` basis points to spare: the exchange may fill better than the limit, but not at any price."""
         band = -band_bps if buys else band_bps
         edge = Price(EXACT.multiply(price.usd_per_unit, (BPS + band) / BPS))
         return cls(min(edge, limit), limit, fee_max_bps) if buys else cls(limit, max(edge, limit), fee_max_bps)
@@ -95,7 +94,9 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Fill:
-    """What was executed of an order, and its fees. `by` are the operators who say so, where the exchange does not."""
+    """What was executed of an order. `gross` is what that came to in dollars, before any fee; `fee` is in dollars,
+    `fees_elsewhere` in coins, by asset; a fee that was got back is negative. `state` is the exchange's word for where
+    the order stands. `by` names the operators who say all this, where the exchange does not."""
 
     state: str
     executed: Quantity
@@ -107,8 +108,8 @@ class Fill:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What two operators say became of an order. It decides where the exchange gives no answer that can be believed and
-    written down."""
+    """What two operators say became of an order, in the fields of a `Fill`. It decides where the exchange gives no
+    answer that can be believed and written down."""
 
     executed: Quantity
     gross: Money
@@ -128,10 +129,12 @@ class Evidence:
 
 @dataclass(frozen=True)
 class ExchangeOrder:
-    """One order at the exchange, of `order_id`, the order or batch that it is placed for. An order may have several,
-    one after another (`number`), of which at most one exists at the exchange.
+    """One order at the exchange. `order_id` is its parent's: the order or batch that it is placed for. A parent may
+    have several, one after another, which `number` counts from 1; the next one is placed when the exchange does not
+    have the one before.
 
-    `state` is the exchange's word for where it stands, None until it was seen.
+    `client_order_id` is our id of it there, `exchange_order_id` the exchange's own, None until that is known. `state`
+    is the exchange's word for where it stands, None until it is FINAL.
     """
 
     order_id: str
@@ -154,7 +157,7 @@ class ExchangeOrder:
 
     @property
     def name(self) -> str:
-        """How the exchange calls it; or who says that it exists, where the exchange does not."""
+        """What a sentence calls it: by the exchange's id, or by the evidence for it where there is no such id."""
         return f"order {self.exchange_order_id}" if self.exchange_order_id else f"an order, {self.evidence},"
 
     @property
@@ -170,9 +173,14 @@ class ExchangeOrder:
         """When to look once more for an order that was not there."""
         return (self.resolved_at or self.sent_at) + timedelta(seconds=LAST_LOOK_SECONDS)
 
+    def given_up(self, status: Status, reason: str, at: datetime) -> ExchangeOrder:
+        """The order when it is waited for no more: REFUSED, NEVER or LOST."""
+        return replace(self, status=status, reason=reason, resolved_at=at, updated_at=at)
+
     @property
     def deciding_evidence(self) -> Evidence | None:
-        """What decides if the exchange does not. What has made it NEVER or LOST does not end its last look too."""
+        """The evidence that decides if the exchange does not. Evidence that has made the order NEVER or LOST is used
+        up: the last look needs newer one."""
         given = self.evidence
         if given is None or not is_decidable_by_evidence(self):
             return None
@@ -197,32 +205,33 @@ def is_given_up_for_good(order: ExchangeOrder) -> bool:
 
 
 def doubt(order: ExchangeOrder, told: Fill, *, by_operators: bool = False) -> str | None:
-    """Why an order of ours can not have been filled so; None when it can: not for more than was asked, nor for more or
-    less than its bounds, nor for a fee beyond them. What was not executed has neither a price nor a fee. A fee in a
-    third asset is believed: nobody here knows its price.
+    """Why an order of ours can not have been filled so; None when it can. It can not be filled for more than was asked,
+    at an average price outside its bounds, or with a fee beyond them, and what was not executed has neither a price nor
+    a fee. A cent of rounding is allowed. A fee in a third asset is believed: nobody here knows its price.
 
-    The band is for what the exchange alone tells. Two operators have looked, and the market may have gone further: what
-    they say keeps the order's limit, and is not for nothing."""
+    What two operators say is held to the limit, and to a price above zero, but not to the band on the other side: they
+    have looked, and the market may have gone further.
+    """
     executed, gross, bounds = told.executed.amount, told.gross.usd, order.bounds
     if not all(map(_ASSET.fullmatch, told.fees_elsewhere)):
-        return "it tells a fee in something that is no asset"
+        return "a fee is in something that is no asset"
     if not 0 <= executed <= order.quantity.amount:
-        return f"it tells {told.executed} executed of {order.quantity}"
+        return f"{told.executed} were executed, of {order.quantity}"
     if not executed:
         free = told.gross == ZERO and told.fee == ZERO and not any(told.fees_elsewhere.values())
-        return None if free else f"it tells ${told.gross} and a fee for nothing executed"
+        return None if free else f"${told.gross} or a fee for nothing executed"
     low, high = (EXACT.multiply(edge.usd_per_unit, executed) for edge in (bounds.lowest, bounds.highest))
     above, below = gross >= low - CENT, gross <= high + CENT
     if not (below if order.buys else above):
-        return f"it tells ${told.gross} for {told.executed}, and its limit is ${order.limit_price} a unit"
+        return f"${told.gross} for {told.executed} is beyond its limit of ${order.limit_price} a unit"
     if not (above and below) and not (by_operators and gross):
-        return f"it tells ${told.gross} for {told.executed}, and ${bounds.lowest} to ${bounds.highest} a unit can be"
+        return f"${told.gross} for {told.executed} is not within ${bounds.lowest} and ${bounds.highest} a unit"
     share = bounds.fee_max_bps / BPS
     if abs(told.fee.usd) > EXACT.multiply(gross, share) + CENT:
-        return f"it tells a fee of ${told.fee} on ${told.gross}, and {bounds.fee_max_bps} basis points can be"
+        return f"a fee of ${told.fee} on ${told.gross} is more than {bounds.fee_max_bps} basis points"
     in_kind = told.fees_elsewhere.get(order.quantity.asset_id, Decimal(0))
     if abs(in_kind) > EXACT.multiply(executed, share):
-        return f"it tells a fee of {plain(in_kind)} on {told.executed}, and {bounds.fee_max_bps} basis points can be"
+        return f"a fee of {plain(in_kind)} on {told.executed} is more than {bounds.fee_max_bps} basis points"
     return None
 
 
@@ -249,23 +258,3 @@ def fees_of(text: str) -> dict[str, Decimal]:
     """The fees that `fees_text` has written."""
     told = (fee.split(" ") for fee in text.split(", ") if fee)
     return {asset_id: Decimal(amount) for amount, asset_id in told}
-
-
-class Miss(StrEnum):
-    """What it means that a look did not find an order at the exchange."""
-
-    TOO_EARLY = "TOO_EARLY"  # the exchange may still come to know it
-    FIRST = "FIRST"  # late enough: to be written down
-    SECOND = "SECOND"  # the order was never placed
-
-
-def miss(order: ExchangeOrder, asked_at: datetime, never_placed_seconds: int) -> Miss:
-    """What it means that the exchange, asked at `asked_at`, did not know the order. An order that it does not know
-    `never_placed_seconds` after sending was not placed, if a second look agrees."""
-    if asked_at < order.sent_at + timedelta(seconds=never_placed_seconds):
-        return Miss.TOO_EARLY
-    if order.missed_at is None:
-        return Miss.FIRST
-    if asked_at < order.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Miss.TOO_EARLY
-    return Miss.SECOND

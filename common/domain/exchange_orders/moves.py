@@ -34,7 +34,7 @@ class Moves:
         return found
 
     def write(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move to `after`; the order as it is then, whoever has moved it."""
+        """Write a move to `after`. The order as it is then: `after`, or what somebody else has made of it meanwhile."""
         try:
             self.table.write(*writes)
         except ExchangeOrderMoved:
@@ -43,22 +43,23 @@ class Moves:
         return after
 
     def claim(self, after: ExchangeOrder, writes: Sequence[Write]) -> ExchangeOrder:
-        """Write a move by which the exchange's order becomes ours. Raises NotBelieved: it is another one of ours."""
+        """As `write`, of a move by which the exchange's order becomes this one of ours. Raises NotBelieved: it is that
+        of another one already."""
         try:
             return self.write(after, [store.claim(after), *writes])
         except ExchangeOrderTaken as taken:
             raise not_believed(after, taken.detail) from taken
 
-    def seen(self, now: ExchangeOrder, exchange_order_id: str | None) -> ExchangeOrder:
-        """The exchange has this one, and the order is as `now`: if that was given up for good, nobody looks there any
-        more. Raises NotBelieved: it is another one of ours."""
-        if exchange_order_id is not None and is_given_up_for_good(now):
-            self.stray(now, exchange_order_id)
-        return now
+    def record_if_stray(self, current: ExchangeOrder, exchange_order_id: str | None) -> ExchangeOrder:
+        """The order as it is now, `current`. If it was given up for good, nobody looks any more for what the exchange
+        has of it. Raises NotBelieved, as `record_stray`."""
+        if exchange_order_id is not None and is_given_up_for_good(current):
+            self.record_stray(current, exchange_order_id)
+        return current
 
-    def stray(self, order: ExchangeOrder, exchange_order_id: str) -> None:
-        """What the exchange has of an order that was given up for good, or besides it, is nobody's. Raises NotBelieved:
-        it is another one of ours."""
+    def record_stray(self, order: ExchangeOrder, exchange_order_id: str) -> None:
+        """The exchange has an order that was given up for good, or a second one under our id: it is nobody's, and waits
+        for a person. Raises NotBelieved: it is another one of ours."""
         count_turned_up(order, exchange_order_id)
         stray = replace(order, exchange_order_id=exchange_order_id, updated_at=self.now())
         try:

@@ -101,8 +101,8 @@ def insert(order: ExchangeOrder) -> Write:
 
 
 def claim(order: ExchangeOrder) -> Write:
-    """The exchange's order is this one of ours, and no other's. Refused with ExchangeOrderTaken. Goes first: whoever
-    comes second may not touch an order that is another's."""
+    """The exchange's order is this one of ours, and no other's. Refused with ExchangeOrderTaken. It goes first in its
+    transaction, so that whoever comes second is told this before anything else."""
     exchange_order_id = order.exchange_order_id
     assert exchange_order_id is not None
     item = ExchangeOrderIdItem
@@ -126,11 +126,13 @@ def claim(order: ExchangeOrder) -> Write:
 
 
 def accept(opened: ExchangeOrder) -> Write:
+    """The exchange has it."""
     return _move(Status.SENT, opened, exchange_order_id=opened.exchange_order_id)
 
 
 def evidence(order: ExchangeOrder, given: Evidence) -> Write:
-    """What operators say became of the order, in place of what they said before. Refused with ExchangeOrderMoved."""
+    """Keep what operators say became of the order, in place of what they said before. Refused with
+    ExchangeOrderMoved."""
     assert is_decidable_by_evidence(order), f"nothing is to be decided of an order that is {order.status}"
     item = ExchangeOrderItem
     return Write.update(

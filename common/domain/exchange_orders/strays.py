@@ -1,9 +1,9 @@
 """Orders of ours that the exchange has and nobody waits for.
 
-What an order was placed for goes on once the exchange has refused it, or two looks and a last one have not found it;
-and it has one order, should the exchange make two of it. What is seen there nevertheless is a stray: it is cancelled,
-it is nobody's, and a person sees to what it has executed. It waits for that by an id of its own, so that it needs no
-leave of what has gone on.
+A parent goes on once the exchange has refused its order, or two looks and a last one have not found it. If the exchange
+has the order nevertheless, or makes two of one, what it has is a stray: it is cancelled there, and a person sees to
+what it has executed. A stray waits under an id of its own, so that its writes depend on nothing that the parent has
+done since.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ def stray_id_of(order: ExchangeOrder, exchange_order_id: str) -> str:
 
 
 def insert(order: ExchangeOrder, exchange_order_id: str, at: datetime) -> list[Write]:
-    """The exchange's order, which was placed as this one of ours, is a stray, and waits for a person. Refused with
-    StrayMoved."""
+    """The exchange's order `exchange_order_id`, which answers to the ids of this one of ours, is a stray and waits for
+    a person. Refused with StrayMoved."""
     stray_id = stray_id_of(order, exchange_order_id)
     whose = f"for {order.order_id}, whose order there is {order.status}"
     found = f"the exchange has order {exchange_order_id} after all, {whose}"

@@ -8,7 +8,15 @@ from dataclasses import dataclass
 from common.domain import adjustments
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.payouts import store
-from common.domain.payouts.model import Attempt, AttemptStatus, EventOutcome, PayoutNotFound, PayoutUnclear, named
+from common.domain.payouts.model import (
+    Attempt,
+    AttemptStatus,
+    EventOutcome,
+    Payout,
+    PayoutNotFound,
+    PayoutUnclear,
+    named,
+)
 from common.domain.payouts.service import Payouts, misfit, warn_of_misfit
 from common.domain.payouts.store import AttemptMoved, BankEventItem, EventSeen
 from common.errors import NotFound
@@ -18,7 +26,7 @@ from common.machines import MachinesUnavailable
 from common.money import ZERO
 from common.table.transaction import Write
 
-TRIES_MAX = 5  # each failed try means that somebody else has moved the same payout
+TRIES_MAX = 5  # to write what an event means: each failed try means that somebody else has moved the same payout
 
 
 class EventNotFound(NotFound):
@@ -32,8 +40,8 @@ class Meaning:
     outcome: EventOutcome
     why: str
     writes: Sequence[Write] = ()
-    contradicts: bool = False  # the bank has said the opposite before
-    misfits: bool = False  # it is of another account or amount
+    contradicts: bool = False  # the attempt was decided otherwise before
+    misfits: bool = False  # it is of another account or amount, or its adjustment is another attempt's
 
 
 @dataclass(frozen=True)
@@ -44,7 +52,7 @@ class BankEvents:
         """Take an event of the bank, once for each event id. What decides an attempt does so in the transaction that
         keeps the id; what can not be placed is parked, never dropped. Afterwards the waiting machine is told.
 
-        Raises Busy: nothing is known to be written, the bank sends it again.
+        Raises PayoutUnclear, Busy: nothing is known to be written, and the bank sends it again.
         """
 
         def first(outcome: EventOutcome, why: str) -> Write:
@@ -74,11 +82,13 @@ class BankEvents:
         """Raises EventNotFound."""
         item = store.bank_event(self.payouts.table, webhook_id)
         if item is None:
-            raise EventNotFound("the bank has sent no such event", id=webhook_id)
+            raise EventNotFound(
+                "the bank has sent no such event; `desk parked list` has those that wait", id=webhook_id
+            )
         return item
 
     def outlook(self, parked: BankEventItem) -> Meaning:
-        """What would become of a parked event, were it replayed now."""
+        """What would become of a parked event if it were replayed now."""
         event = store.event_of(parked)
         if event is None:
             return Meaning(EventOutcome.PARKED, parked.why)
@@ -86,9 +96,10 @@ class BankEvents:
         return self._meaning(event, adjustments.taken(self.payouts.table, told.adjustment_id, told.reference_id))
 
     def replay(self, webhook_id: str, actor: str, entry: Write | None = None) -> EventOutcome:
-        """Try to place a parked event again. It stays parked, without the entry, when it still can not be placed.
+        """Try to place a parked event again, and write `entry`, the audit's, with that. If it still can not be placed
+        it stays parked, and `entry` is not written.
 
-        Raises EventNotFound; EventDecided, when somebody else has decided it at the same moment; Busy.
+        Raises EventNotFound; EventDecided, when somebody else has decided it at the same moment; PayoutUnclear, Busy.
         """
         item = self.known(webhook_id)
         event = store.event_of(item)
@@ -114,7 +125,8 @@ class BankEvents:
     def _place(
         self, event: BankEvent, first: Callable[[EventOutcome, str], Write], also: Sequence[Write] = ()
     ) -> EventOutcome:
-        """Write what the event means, with `first` of its outcome in front. Raises what `first` is refused with."""
+        """Write what the event means: in front what `first` gives for its outcome and reason, which takes the event,
+        and behind it `also`, unless the event is parked. Raises what `first` is refused with; PayoutUnclear, Busy."""
         taken: AdjustmentTaken | None = None
         for _ in range(TRIES_MAX):
             meaning = self._meaning(event, taken)
@@ -137,7 +149,7 @@ class BankEvents:
         raise PayoutUnclear("others keep moving the same payout; send it again", retry_after_seconds=1)
 
     def _meaning(self, event: BankEvent, taken: AdjustmentTaken | None) -> Meaning:
-        """`taken`: its adjustment is known to be that of another attempt."""
+        """`taken`: the event's adjustment is known to be that of another attempt."""
         told = event.adjustment
         parts = named(told.reference_id)
         try:
@@ -148,39 +160,49 @@ class BankEvents:
         attempt = store.by_reference(self.payouts.table, told.reference_id)
         if payout is None or attempt is None:
             return Meaning(EventOutcome.PARKED, store.NO_ATTEMPT)
-        doubt = misfit(attempt, told) if attempt.paid is None else None
-        doubt = doubt if taken is None else taken.detail
-        if attempt.status is AttemptStatus.PENDING:
-            if payout.status != payout.kind.paying:
-                return Meaning(EventOutcome.PARKED, f"the order is {payout.status}")
-            if doubt is not None:
-                asked = [] if payout.needs_person else store.doubt(payout, attempt, self.payouts.now(), doubt)
-                return Meaning(EventOutcome.PARKED, doubt, asked, misfits=True)
-            if told.state is State.COMPLETED:
-                return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
-            why = told.failure_code or "the bank says FAILED"
-            return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
-        paid = told.amount if told.state is State.COMPLETED else ZERO
-        if doubt is not None and paid == attempt.booked == ZERO:
+        if taken is not None:
+            doubt: str | None = taken.detail
+        elif attempt.paid is not None:  # operators have said what was paid: that may be another amount than was sent
+            doubt = None
+        else:
+            doubt = misfit(attempt, told)
+        means = self._of_pending if attempt.status is AttemptStatus.PENDING else self._of_decided
+        return means(payout, attempt, told, doubt)
+
+    def _of_pending(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
+        """What fits decides the attempt; what does not (`doubt`) is parked, and a person looks at the payout."""
+        if payout.status != payout.kind.paying:
+            return Meaning(EventOutcome.PARKED, f"the order is {payout.status}")
+        if doubt is not None:
+            asked = [] if payout.needs_person else store.doubt(payout, attempt, self.payouts.now(), doubt)
+            return Meaning(EventOutcome.PARKED, doubt, asked, misfits=True)
+        if told.state is State.COMPLETED:
+            return Meaning(EventOutcome.APPLIED, "paid", self.payouts.paid(payout, attempt, told))
+        why = told.failure_code or "the bank says FAILED"
+        return Meaning(EventOutcome.APPLIED, "rejected", self.payouts.rejected(payout, attempt, told, why))
+
+    def _of_decided(self, payout: Payout, attempt: Attempt, told: Adjustment, doubt: str | None) -> Meaning:
+        """The event agrees with what was decided, or contradicts it: then no further attempt is begun until a person
+        has looked, since money may have gone where the desk thinks it has not."""
+        paid, now = told.amount if told.state is State.COMPLETED else ZERO, self.payouts.now()
+        if doubt is not None and paid == attempt.booked == ZERO:  # nothing was paid, whatever it is about
             return Meaning(EventOutcome.PARKED, doubt, misfits=True)
         if doubt is None and (told.account_id, paid) == (attempt.account_id, attempt.booked):
             doubt = _second(attempt, told)
             if doubt is None:
                 # What operators have decided by another paper is that of this adjustment from now on.
                 unnamed = attempt.paid is not None and paid != ZERO
-                now = self.payouts.now()
                 claim = [adjustments.claim(told.adjustment_id, told.reference_id, now)] if unnamed else []
                 return Meaning(EventOutcome.AGREES, f"the attempt was {attempt.status} already", claim)
         why = doubt or f"the bank says {told.state} of attempt {attempt.number}, which is {attempt.status}"
         if attempt.paid is not None:
             why = f"the bank says that it has paid ${paid} of attempt {attempt.number}, of which ${attempt.paid} count"
-        # Money may have gone where we think it has not: no further attempt until a person has looked.
-        stopped = [store.dispute(payout, self.payouts.now(), why)] if payout.open and not payout.disputed else []
+        stopped = [store.dispute(payout, now, why)] if payout.open and not payout.disputed else []
         return Meaning(EventOutcome.PARKED, why, stopped, contradicts=True)
 
     def nudge(self, reference_id: str) -> None:
-        """Tell the machine that waits for a decided attempt. Read after the decision is committed: a token that is
-        stored later is sent back by whoever stores it."""
+        """Tell the machine that waits for this attempt, if that is decided. The token is read after the decision was
+        committed, so none is missed: one that is stored later is sent back by whoever stores it (`Payouts.wait`)."""
         attempt = store.by_reference(self.payouts.table, reference_id)
         if attempt is None or attempt.token is None or attempt.status is AttemptStatus.PENDING:
             return
@@ -191,8 +213,8 @@ class BankEvents:
 
 
 def _second(attempt: Attempt, told: Adjustment) -> str | None:
-    """What is wrong where the bank has paid a decided attempt by another adjustment than the one that decided it: it
-    may have paid twice. None where it has not paid, it is the same, or operators have decided by another paper."""
+    """What is wrong if the bank has paid a decided attempt by a second adjustment, not the one that decided it: it may
+    have paid twice. None if it has not paid, if it is the same one, or if operators have decided by another paper."""
     decided_by = attempt.adjustment_id
     if told.state is not State.COMPLETED or attempt.paid is not None or decided_by in (None, told.adjustment_id):
         return None

@@ -1,5 +1,5 @@
-"""What two operators say that the bank has done with an attempt, where the bank itself does not say what can be
-believed: it booked another amount, or has it pending for ever."""
+"""What it means that two operators say what the bank has paid of an attempt: the bank has booked another amount, or has
+the attempt pending for ever."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from common.table.transaction import Write
 
 
 def decided(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """What it means for a pending attempt and its order. Each is refused with AttemptMoved where it is not as read;
-    with AdjustmentTaken where the reference of what was paid is that of another attempt."""
+    """The writes for a pending attempt and its order. Refused with AdjustmentTaken: the evidence names the paper of
+    another payment; AttemptMoved: attempt or order are not as they were read."""
     if evidence.paid == ZERO:
         return _never_paid(payout, attempt, evidence, at)
     return _paid(payout, attempt, evidence, at)
 
 
 def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """What the bank has not paid of the hold goes to the customer's balance; what it has paid beyond it is the desk's
-    to bear. Of a withdrawal, the day's limit goes back with the dollars."""
+    """What the bank has not paid of the hold goes to the customer's balance, and of a withdrawal as much of the day's
+    limit with it. What the bank has paid beyond the hold is the desk's to bear."""
     owner, held, spent = payout.owner, payout.amount, min(evidence.paid, payout.amount)
     told = Adjustment(
         adjustment_id=evidence.reference,
@@ -51,7 +51,7 @@ def _paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) ->
 
 
 def _never_paid(payout: Payout, attempt: Attempt, evidence: Evidence, at: datetime) -> list[Write]:
-    """No machine begins the next attempt: a person says where the dollars go."""
+    """The attempt is rejected. No machine begins the next one: a person says where the dollars go."""
     why = f"never paid, as {evidence.operators} say, reference {evidence.reference}"
     return [
         store.decide(attempt, AttemptStatus.REJECTED, at, None, why, paid=ZERO),

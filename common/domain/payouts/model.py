@@ -16,12 +16,11 @@ from common.owner import Owner
 ATTEMPTS_MAX = 5  # seed: after five failed attempts, SELL_PAYOUT_FAILED
 AWAIT_SECONDS = 900  # for the bank's webhook; then the bank is asked
 ATTEMPTS_EVER = 99  # a reference has two digits
-# An attempt that a person has abandoned is sent by nobody any more; whoever was sending it then has ended by now.
+# An abandoned attempt is sent no more. Whoever was just sending it when it was abandoned has ended after this time.
 ABANDONED_SECONDS = 120
 # What was sent to the bank so long ago is booked by now, or never will be: whoever was sending it has ended after
 # ABANDONED_SECONDS, and the bank has the rest, eight minutes, to book what it has taken or to drop it.
 NEVER_BOOKED_SECONDS = 600
-SECOND_LOOK_SECONDS = 10  # between the two looks after which the bank has not booked it
 _REFERENCE = re.compile(r"([A-Z][A-Z0-9]{20,31})-([0-9]{2})", re.ASCII)
 
 
@@ -80,10 +79,11 @@ class Kind:
     name: str
     row: Key
     command: str  # of the command line, and of the audit
-    mark_paid: str  # the act's word there
-    give_back: str
+    mark_paid: str  # the act's name there, by which an operator says that the customer has the dollars
+    give_back: str  # the act's name there, by which they go to the customer's balance
+    # What follows are values of the order's status.
     ready: str  # the first attempt may be made
-    paying: str
+    paying: str  # from the first attempt on
     paid: str
     failed: str  # after the last attempt
     returned: str  # its dollars went to the customer's balance instead
@@ -128,9 +128,13 @@ class Approval:
 
 @dataclass(frozen=True)
 class Payout:
-    """The order as its payout sees it. `disputed`: the bank has contradicted itself about an attempt. `needs_person`:
-    it is marked as waiting for one; `awaits_approval`: for two, who approve it. `uncounted`: how many attempts the bank
-    refused for what is the desk's own. `returned`: its dollars went to the customer's balance instead."""
+    """The order as its payout sees it. `amount` is what is to be paid, and held for that; `status` is one of its
+    kind's; `attempts` is how many there have been, and `attempts_max` how many may count.
+
+    `disputed`: the bank has contradicted itself about an attempt. `needs_person`: it waits for an operator, and no
+    machine moves it; `awaits_approval`: for two, who approve it. `uncounted`: how many attempts the bank refused
+    because of the desk itself, its funds or rights. `returned`: its dollars went to the customer's balance instead.
+    """
 
     order_id: str
     kind: Kind
@@ -162,7 +166,8 @@ class Payout:
         return self.attempts - self.uncounted
 
     def may_be_sent(self, account_id: str, payout_max: Money) -> bool:
-        """One beyond `payout_max` may only when two operators have approved it, of just this amount to this account."""
+        """A payout of more than `payout_max` may only be sent once two operators have approved just this amount and
+        this account."""
         if self.amount <= payout_max:
             return True
         return self.approval is not None and (self.approval.amount, self.approval.account_id) == (
@@ -219,31 +224,12 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What two operators say that the bank has paid of an attempt: nothing, and never will, or so much, as it says
-    itself in what `reference` names."""
+    """What two operators say of an attempt: the bank has `paid` so much of it. Zero: it has paid nothing, and never
+    will. `reference` names the paper in which the bank says so itself; `operators` are the two."""
 
     paid: Money
     reference: str
     operators: str
-
-
-class Miss(StrEnum):
-    """What it means that the bank does not know an attempt."""
-
-    TOO_EARLY = "TOO_EARLY"  # what was sent may still be booked
-    FIRST = "FIRST"  # late enough: to be written down
-    SECOND = "SECOND"  # nothing that was sent has been booked, or will be
-
-
-def miss(attempt: Attempt, asked_at: datetime) -> Miss:
-    """What it means that the bank, asked at `asked_at`, did not know an attempt."""
-    if asked_at < attempt.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS):
-        return Miss.TOO_EARLY
-    if attempt.missed_at is None:
-        return Miss.FIRST
-    if asked_at < attempt.missed_at + timedelta(seconds=SECOND_LOOK_SECONDS):
-        return Miss.TOO_EARLY
-    return Miss.SECOND
 
 
 def named(reference_id: str) -> tuple[str, int] | None:
@@ -253,15 +239,16 @@ def named(reference_id: str) -> tuple[str, int] | None:
 
 
 def back_off(attempts: int, first: timedelta) -> timedelta:
-    """The pause after that many attempts, of those that count: with a first one of a minute 1, 2, 4, 8 minutes; none
-    before an attempt that an operator asked for."""
+    """The pause after so many attempts that count. With a `first` pause of a minute: 1, 2, 4 and 8 minutes. There is
+    none before the first attempt, nor after ATTEMPTS_MAX, since an operator has asked for what follows."""
     if not 1 <= attempts < ATTEMPTS_MAX:
         return timedelta(0)
     return first * int(2 ** (attempts - 1))
 
 
 def needs_decision(payout: Payout, latest: Attempt | None) -> bool:
-    """Has it failed, is it disputed, or is it to be approved? Then only an operator's act leads on, no machine."""
+    """Does only an operator's act lead on, and no machine? So it is once the payout has failed, while it is to be
+    approved, and while it is disputed, except that a pending attempt is still asked for."""
     pending = latest is not None and latest.status is AttemptStatus.PENDING
     return payout.status == payout.kind.failed or (payout.disputed and not pending) or is_approvable(payout)
 
@@ -304,8 +291,8 @@ def is_decidable_by_evidence(payout: Payout, latest: Attempt | None) -> bool:
 
 
 def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: timedelta) -> tuple[Stage, int]:
-    """What is to be done about a payout, and after how many seconds; `first` is the pause after one rejection. The
-    table alone decides it, so any machine may ask at any time."""
+    """What its machine does next about a payout, and after how many seconds. `first` is the pause after one rejection.
+    The table alone decides this, so any execution may ask at any time."""
     if payout.status == payout.kind.paid:
         return Stage.PAID, 0
     if payout.status == payout.kind.failed:
@@ -319,7 +306,7 @@ def next_stage(payout: Payout, latest: Attempt | None, now: datetime, first: tim
     if payout.disputed:
         return Stage.STOPPED, 0
     if latest is not None and is_exhausted(payout):
-        return Stage.SEND, 0  # there it fails
+        return Stage.SEND, 0  # instead of an attempt that there is not to be, sending fails the payout
     if latest is None:
         return Stage.SEND, 0
     assert latest.decided_at is not None
@@ -340,7 +327,7 @@ def facts(payout: Payout, latest: Attempt | None) -> dict[str, str]:
 
 
 def paid_facts(attempt: Attempt) -> dict[str, str]:
-    """The same of a payout that an attempt has paid."""
+    """As `facts`, of a payout that this attempt has paid."""
     kind = kind_of(attempt.order_id)
     return {
         "status": "" if kind is None else kind.paid,

@@ -11,11 +11,12 @@ from common.domain.adjustments import AdjustmentTaken
 from common.domain.clients import ClientKind
 from common.domain.ledger import store as ledger
 from common.domain.ledger.model import TransactionType
+from common.domain.looks import Miss, miss
 from common.domain.payouts import store
 from common.domain.payouts.model import (
+    NEVER_BOOKED_SECONDS,
     Attempt,
     AttemptStatus,
-    Miss,
     Payout,
     PayoutUnclear,
     PayoutUnsettled,
@@ -23,7 +24,6 @@ from common.domain.payouts.model import (
     back_off,
     facts,
     is_exhausted,
-    miss,
     next_stage,
     paid_facts,
 )
@@ -46,11 +46,12 @@ class Payouts:
     back_off: timedelta  # after the first rejection; doubled after each further one
     payout_max: Money  # what is beyond it is sent when two operators have approved it
 
-    # All of it may be asked at any time, and again. Each raises PayoutNotFound, Busy.
+    # The machine's tasks are these four: read, create, wait, check. Each may be asked at any time, and again: it acts
+    # only if the table says that it is its turn. Each raises PayoutNotFound, Busy, besides what it says.
 
     def read(self, order_id: str) -> Standing:
-        """Where the payout stands. One that only a person can decide goes on the operators' list here: a machine passes
-        this way last."""
+        """Where the payout stands. One that only a person can decide is put on the operators' list here, since every
+        execution comes this way before it ends."""
         payout = store.payout(self.table, order_id)
         latest = store.latest(self.table, payout)
         stage, wait_seconds = next_stage(payout, latest, self.now(), self.back_off)
@@ -78,6 +79,7 @@ class Payouts:
         return self._begin(payout)
 
     def _begin(self, payout: Payout) -> Standing:
+        """Write the next attempt, then send it; or leave it to a person, or to two, where it may not be sent."""
         account_id = self._account(payout)
         if account_id is None:
             return self.read(payout.order_id)
@@ -101,6 +103,7 @@ class Payouts:
         return self._send(paying, attempt, alone=True)
 
     def _nothing_to_pay(self, payout: Payout) -> Standing:
+        """A sale may come to less than a cent: it counts as paid, without an attempt."""
         at, why = self.now(), "less than a cent: there is nothing to pay"
         try:
             paid = store.event(payout, payout.kind.paid, why, MACHINE, at)
@@ -135,7 +138,7 @@ class Payouts:
 
     def check(self, order_id: str) -> Standing:
         """Ask the bank what became of the pending attempt, and send it again, under the same reference, if the bank
-        does not know it. Raises BankUnavailable, PayoutUnclear."""
+        does not know it. Raises BankUnavailable; PayoutUnclear: the bank may still book what it was sent."""
         payout = store.payout(self.table, order_id)
         attempt = store.latest(self.table, payout)
         if attempt is None or attempt.status is not AttemptStatus.PENDING:
@@ -144,19 +147,20 @@ class Payouts:
         try:
             return self._judge(payout, attempt, self.bank().find(attempt.reference_id))
         except AdjustmentUnknown:
-            return self._unknown(payout, attempt, asked_at)
+            return self._send_again_or_reject(payout, attempt, asked_at)
         except BankUnavailable as silent:
             if not silent.not_believed:
                 raise
-            return self._doubted(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
+            return self._doubt(payout, attempt, f"{silent.detail}; asked for {attempt.reference_id}")
 
-    def _unknown(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
-        """The bank does not know a pending attempt: send it again, unless it should not be paid any more."""
+    def _send_again_or_reject(self, payout: Payout, attempt: Attempt, asked_at: datetime) -> Standing:
+        """The bank, asked at `asked_at`, does not know the pending attempt. One that an operator has abandoned is
+        rejected, once nothing of it can be booked any more; another one is sent again, unless a person has to look."""
         if attempt.abandoned_at is not None:
             if not attempt.is_sent_by_nobody(self.now()):
                 raise PayoutUnclear("the attempt was abandoned just now and may still be on its way to the bank")
             self._must_be_unbooked(attempt, asked_at)
-            return self._decided(payout, attempt, None, "abandoned by an operator; it never reached the bank")
+            return self._decide(payout, attempt, None, "abandoned by an operator; it never reached the bank")
         if payout.disputed:
             return self._stop(payout, "its payout is disputed, and an attempt may still be on its way to the bank")
         if attempt.repeat_refused_at is not None:
@@ -169,8 +173,11 @@ class Payouts:
         return self._send_again(payout, attempt)
 
     def _must_be_unbooked(self, attempt: Attempt, asked_at: datetime) -> None:
-        """Nothing of what was sent has been booked, nor will it be, as two late looks say. Raises PayoutUnclear."""
-        missed = miss(attempt, asked_at)
+        """Returns if two looks, late enough, say that the bank has booked nothing of the attempt, nor will. Writes down
+        the first of them. Raises PayoutUnclear."""
+        missed = miss(
+            asked_at, sent_at=attempt.sent_at, settled_seconds=NEVER_BOOKED_SECONDS, missed_at=attempt.missed_at
+        )
         if missed is Miss.FIRST:
             try:
                 self.table.write(store.missed(attempt, asked_at))
@@ -180,8 +187,8 @@ class Payouts:
             raise PayoutUnclear("the bank does not know the attempt, and may still book what it was sent")
 
     def _send_again(self, payout: Payout, attempt: Attempt) -> Standing:
-        """Under the same reference. Of what was sent before, nothing will be booked any more if the bank has refused a
-        repeat already; otherwise nobody knows."""
+        """Send the attempt once more, under the same reference. What was sent before may still be booked, unless the
+        bank has refused a repeat before: then two late looks have come first."""
         repeat = replace(attempt, repeats=attempt.repeats + 1, repeated_at=self.now())
         try:
             self.table.write(store.repeat(attempt, repeat.sent_at))
@@ -216,19 +223,24 @@ class Payouts:
             return None
 
     def _send(self, payout: Payout, attempt: Attempt, *, alone: bool) -> Standing:
-        """`alone`: no other sending of this attempt can be booked any more. Only then is the bank's refusal one of the
-        attempt: it may refuse a repeat because it is just booking what it was sent before."""
+        """Send an attempt to the bank. `alone`: nothing that was sent of it before can be booked any more. Only then
+        does the bank's refusal reject the attempt; otherwise it may refuse it because it is just booking the one
+        before.
+
+        Raises BankUnavailable; PayoutUnclear: refused, and not `alone`.
+        """
         description = f"{payout.kind.name} {payout.order_id}"
         try:
             told = self.bank().credit(attempt.reference_id, attempt.account_id, attempt.amount, description)
         except BankRefused as no:
             if alone:
-                return self._decided(payout, attempt, None, no.detail, ours=no.ours)
-            self._repeat_refused(payout, attempt, no.detail)
+                return self._decide(payout, attempt, None, no.detail, ours=no.ours)
+            self._refuse_repeat(payout, attempt, no.detail)
             raise PayoutUnclear("the bank refuses to have the attempt again: it may be booking the one before") from no
         return self._judge(payout, attempt, told)
 
-    def _repeat_refused(self, payout: Payout, attempt: Attempt, why: str) -> None:
+    def _refuse_repeat(self, payout: Payout, attempt: Attempt, why: str) -> None:
+        """Write down, once, that the bank has refused to have an attempt again."""
         at, said = self.now(), f"attempt {attempt.number} may be booked; sent again, it was refused: {why}"
         try:
             told = store.event(payout, payout.status, said, BANK, at)
@@ -237,16 +249,19 @@ class Payouts:
             log.info("decided meanwhile, or known", extra={"order_id": payout.order_id})
 
     def _judge(self, payout: Payout, attempt: Attempt, told: Adjustment) -> Standing:
+        """Decide a pending attempt by what the bank tells of it: not as long as it is PENDING there, nor by what does
+        not fit the attempt."""
         doubt = misfit(attempt, told)
         if doubt is not None:
             warn_of_misfit(attempt.reference_id, doubt)
-            return self._doubted(payout, attempt, doubt)
+            return self._doubt(payout, attempt, doubt)
         if told.state is State.PENDING:
             return Standing(Stage.AWAIT, facts=facts(payout, attempt))
-        return self._decided(payout, attempt, told, told.failure_code or "the bank says FAILED")
+        return self._decide(payout, attempt, told, told.failure_code or "the bank says FAILED")
 
-    def _doubted(self, payout: Payout, attempt: Attempt, why: str) -> Standing:
-        """Nothing is decided by what does not fit: a person has to ask the bank. What fits, later, still decides."""
+    def _doubt(self, payout: Payout, attempt: Attempt, why: str) -> Standing:
+        """The bank tells what does not fit the attempt. Nothing is decided by that: a person has to ask the bank. What
+        fits, told later, still decides."""
         if not payout.needs_person:
             try:
                 self.table.write(*store.doubt(payout, attempt, self.now(), why))
@@ -254,9 +269,10 @@ class Payouts:
                 log.info("moved meanwhile", extra={"order_id": payout.order_id})
         return self.read(payout.order_id)
 
-    def _decided(
+    def _decide(
         self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
     ) -> Standing:
+        """The attempt is paid if the bank tells of a completed adjustment; otherwise rejected, for `why`."""
         try:
             if told is not None and told.state is State.COMPLETED:
                 self.table.write(*self.paid(payout, attempt, told))
@@ -266,7 +282,7 @@ class Payouts:
             log.info("decided meanwhile", extra={"order_id": payout.order_id})
         except AdjustmentTaken as taken:
             warn_of_misfit(attempt.reference_id, taken.detail)
-            return self._doubted(payout, attempt, taken.detail)
+            return self._doubt(payout, attempt, taken.detail)
         return self.read(payout.order_id)
 
     def paid(self, payout: Payout, attempt: Attempt, told: Adjustment) -> list[Write]:
@@ -285,8 +301,8 @@ class Payouts:
     def rejected(
         self, payout: Payout, attempt: Attempt, told: Adjustment | None, why: str, *, ours: bool = False
     ) -> list[Write]:
-        """What it means that a pending attempt will never be paid; `ours`: for what is the desk's own, which uses up no
-        attempt of the customer's. Refused with AdjustmentTaken, AttemptMoved."""
+        """What it means that a pending attempt will never be paid. `ours`: the bank refuses the desk itself, for its
+        funds or rights; that uses up none of the customer's attempts. Refused with AdjustmentTaken, AttemptMoved."""
         at = self.now()
         next_at = None if ours else at + back_off(attempt.number - payout.uncounted, self.back_off)
         return [
@@ -297,6 +313,7 @@ class Payouts:
         ]
 
     def _fail(self, payout: Payout, latest: Attempt) -> Standing:
+        """There is to be no further attempt: the payout has failed, and a person decides where its dollars go."""
         why = f"{latest.number} payout attempts were rejected, the last one: {latest.failure_code}"
         at = self.now()
         try:
@@ -309,7 +326,7 @@ class Payouts:
 
 
 def misfit(attempt: Attempt, told: Adjustment) -> str | None:
-    """What is wrong with what the bank tells of this attempt, without the account's number; None if it fits."""
+    """In what the adjustment is not what was sent; None if it fits. It is shown to many, so it names no account."""
     wrong = []
     if told.reference_id != attempt.reference_id:
         wrong.append(f"reference {told.reference_id}")

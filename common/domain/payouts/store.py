@@ -32,7 +32,7 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from common.owner import Owner
 from common.table.items import AnyItem, DecimalAttribute, InstantAttribute, Item
-from common.table.table import Query, Table, partition
+from common.table.table import Table
 from common.table.transaction import Write
 
 STRANGE_MAX = 500  # characters
@@ -42,7 +42,7 @@ _SHOULD_MOVE = timedelta(seconds=AWAIT_SECONDS + 120)  # the bank was asked agai
 
 
 class PayableItem(work.OpenWork):
-    """What an order needs to have for its payout; a mixin."""
+    """The attributes that an order has for its payout; the items of both kinds inherit them."""
 
     username = UnicodeAttribute()
     sub = UnicodeAttribute()
@@ -52,7 +52,7 @@ class PayableItem(work.OpenWork):
     total_amount = DecimalAttribute(null=True)  # dollars to pay, once known
     attempts = DecimalAttribute(null=True)
     attempts_max = DecimalAttribute(null=True)  # beyond the usual ones, when an operator asked for one more
-    uncounted = DecimalAttribute(null=True)  # attempts that the bank refused for what is the desk's own
+    uncounted = DecimalAttribute(null=True)  # attempts that the bank refused because of the desk itself
     disputed = BooleanAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     awaits_approval = BooleanAttribute(null=True)
@@ -148,7 +148,7 @@ def payout(table: Table, order_id: str) -> Payout:
 
 
 def _approval(item: PayableItem) -> Approval | None:
-    """None also for one of no account: such were written of old, and count for nothing."""
+    """None also for an approval without an account, as they were written at first: it counts for nothing."""
     if item.approved_amount is None or item.approved_account_id is None:
         return None
     assert item.approved_by is not None
@@ -156,14 +156,8 @@ def _approval(item: PayableItem) -> Approval | None:
     return Approval(Money(item.approved_amount), item.approved_account_id, item.approved_by, item.approved_at)
 
 
-def attempts(table: Table, order_id: str) -> Iterator[Attempt]:
-    """All of them, oldest first; only tests ask for them."""
-    where = partition(order_id) & AttemptItem.SK.startswith(keys.PAYOUT_ATTEMPT.prefix)
-    return map(_attempt, table.all(AttemptItem, Query(where, consistent=True)))
-
-
 def latest(table: Table, payout: Payout) -> Attempt | None:
-    """The attempt that the order counted last."""
+    """The attempt that was begun last; None before the first."""
     return None if payout.attempts == 0 else attempt(table, payout.order_id, payout.attempts)
 
 
@@ -182,8 +176,8 @@ def by_reference(table: Table, reference_id: str) -> Attempt | None:
 
 
 def begin(payout: Payout, attempt: Attempt, payout_max: Money) -> list[Write]:
-    """Write the next attempt, before the bank is called. Refused with AttemptMoved, also when it is beyond
-    `payout_max` and not approved, of this amount and to this account."""
+    """The next attempt, before the bank is called. Refused with AttemptMoved, also when it is of more than `payout_max`
+    and not approved, of this amount and to this account."""
     item, kind, at = PayableItem, payout.kind, attempt.created_at
     approved = (item.approved_amount == item.total_amount) & (item.approved_account_id == attempt.account_id)
     order = Write.update(
@@ -256,8 +250,8 @@ def refuse_repeat(attempt: Attempt, at: datetime) -> Write:
 
 
 def missed(attempt: Attempt, at: datetime) -> Write:
-    """The bank, asked late enough, does not know an attempt. Refused with AttemptMoved when it is decided, or was sent
-    since it was read."""
+    """The bank, asked late enough, does not know an attempt: the first of the two looks that it takes. Refused with
+    AttemptMoved when it is decided, or was sent since it was read."""
     item = AttemptItem
     return Write.update(
         AttemptItem(*_attempt_key(attempt.order_id, attempt.number)),
@@ -277,8 +271,9 @@ def decide(
     *,
     paid: Money | None = None,
 ) -> Write:
-    """End a pending attempt, as the bank's `adjustment` says; where it has none, only as long as nobody has sent the
-    attempt since it was read. `paid` where that is what two operators say. Refused with AttemptMoved."""
+    """End a pending attempt, as the bank's `adjustment` says. Without one, it ends only if nobody has sent it since it
+    was read: that might have been booked. `paid` is what two operators say, if it is they who decide. Refused with
+    AttemptMoved."""
     item = AttemptItem
     rule: Condition = item.status == AttemptStatus.PENDING
     if adjustment is None:
@@ -321,9 +316,9 @@ def pay(payout: Payout, number: int, at: datetime) -> Write:
 def pause(
     payout: Payout, number: int, at: datetime, next_at: datetime | None, why: str, *, counts: bool = True
 ) -> Write:
-    """The order waits for its next attempt; for a person before, if there is no time for it, or if one was asked for
-    already: what the bank says then does not clear up what it has said. Unless it `counts`, an attempt uses up none of
-    those that the customer has. Refused with AttemptMoved."""
+    """Attempt `number` was rejected: the order waits for the next one, until `next_at`. It waits for a person instead
+    if that is None, and if it did so before, since this rejection does not clear up what the person was asked about.
+    Unless it `counts`, an attempt uses up none of those that the customer has. Refused with AttemptMoved."""
     item, kind = PayableItem, payout.kind
     rejected = "rejected" if counts else "rejected and does not count, since the bank refuses the desk itself"
     waits_for = f"the attempt after {number}, which was {rejected}: {why}"
@@ -502,7 +497,8 @@ def _unsettled(payout: Payout) -> PayoutUnsettled:
 
 
 def _still_rejected(payout: Payout, otherwise: Refusal | None = None) -> list[Write]:
-    """The condition that the latest attempt, if there is one, is rejected."""
+    """The condition that the latest attempt, if there is one, is rejected; a write of its own, as the attempt is an
+    item of its own."""
     if payout.attempts == 0:
         return []
     return [

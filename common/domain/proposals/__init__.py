@@ -1,12 +1,12 @@
-"""What takes two operators: one proposes it, saying what has happened and by which reference that can be looked up, and
-another one confirms it.
+"""What takes two operators: one proposes an act, with what has happened and a reference where that can be looked up;
+another one confirms it, and it is done.
 
         ┌───────────────────┐    the same is proposed again, by whomever
         ▼                   │
     PROPOSED ─┬─▶ CONFIRMED ┤    by another operator, in the transaction that does what was proposed
               └─▶ DISMISSED ┘    by any operator
 
-A proposal's id is derived from all that is proposed: whoever confirms an id confirms what he was shown. What was
-dismissed, or confirmed and came to nothing, may be proposed again under the same id. Until it is decided a proposal
-waits for a person.
+A proposal's id is derived from all that is proposed, except the reason: whoever confirms an id confirms what he was
+shown. The same may be proposed again under the same id when it was dismissed, or was confirmed and came to nothing.
+Until it is decided, a proposal waits for a person.
 """

@@ -11,7 +11,7 @@ from common import keys
 from common.errors import Conflict, NotFound, Refusal
 from common.idempotency import derived_id
 
-Terms = Mapping[str, str]  # what is said to have happened: texts, by the names that they have on the wire
+Terms = Mapping[str, str]  # what is said to have happened: by the names that they have in the request, values as text
 
 
 class ProposalNotFound(NotFound):
@@ -42,8 +42,9 @@ OPERATORS_ONLY = {(before, after) for before, moves in TRANSITIONS.items() for a
 
 @dataclass(frozen=True)
 class Proposal:
-    """An act (`command`, as the command line has it) upon `subject`, which a second operator may confirm. `reference`
-    is where others can look up what the `terms` say: a statement's number, the exchange's order id, a letter."""
+    """An act that a second operator may confirm: `command`, as the command line has it, upon `subject`, the id of an
+    order, a batch or a user. `reference` is where others can look up what the `terms` say: a statement's number, the
+    exchange's order id, a letter; None for an act that needs none."""
 
     id: str
     command: str
@@ -86,5 +87,5 @@ def proposal_id_of(command: str, subject: str, terms: Terms, reference: str | No
 
 
 def too_late(proposal: Proposal) -> Refusal:
-    """The refusal of what is asked of a proposal after its decision."""
+    """The refusal of a decision that comes after another one."""
     return ProposalDecided(f"it was {proposal.status.lower()} by {proposal.decided_by} already", id=proposal.id)

@@ -48,12 +48,15 @@ def existing(table: Table, proposal_id: str) -> Proposal:
     """Raises ProposalNotFound."""
     proposal = find(table, proposal_id)
     if proposal is None:
-        raise ProposalNotFound("nobody has proposed this", id=proposal_id)
+        raise ProposalNotFound(
+            "nobody has proposed this; `desk work list --context proposals` has what waits", id=proposal_id
+        )
     return proposal
 
 
 def propose(proposal: Proposal) -> Write:
-    """Refused with AlreadyProposed while the same waits to be decided."""
+    """A new proposal, or one that was decided and is proposed again. Refused with AlreadyProposed while it waits to be
+    decided."""
     item = ProposalItem(
         *keys.PROPOSAL(proposal_id=proposal.id),
         command=proposal.command,
@@ -68,11 +71,12 @@ def propose(proposal: Proposal) -> Write:
     )
     work.wait_for_person(item, keys.PROPOSAL, waits_for=f"another operator than {proposal.proposed_by}: {proposal}")
     free = ProposalItem.PK.does_not_exist() | (ProposalItem.status != Status.PROPOSED)
-    return Write.put(item, when=free, otherwise=_as_it_is(AlreadyProposed))
+    return Write.put(item, when=free, otherwise=_by_its_state(AlreadyProposed))
 
 
 def confirm(confirmed: Proposal) -> Write:
-    """Refused with ProposalDecided; with OwnProposal for the operator who proposed it."""
+    """The rule of two operators is here. Refused with ProposalNotFound, ProposalDecided; OwnProposal, where the same
+    operator has proposed it."""
     assert confirmed.decided_by is not None
     by = confirmed.decided_by
 
@@ -83,7 +87,7 @@ def confirm(confirmed: Proposal) -> Write:
 
 
 def dismiss(dismissed: Proposal) -> Write:
-    """Refused with ProposalDecided."""
+    """Any operator may. Refused with ProposalNotFound, ProposalDecided."""
     return _decide(dismissed, _OPEN, too_late)
 
 
@@ -99,16 +103,16 @@ def _decide(after: Proposal, rule: Condition, refusal: Callable[[Proposal], Refu
         item.updated_at.set(after.decided_at),
         *work.done(),
         when=rule,
-        otherwise=_as_it_is(refusal),
+        otherwise=_by_its_state(refusal),
     )
 
 
-def _as_it_is(refusal: Callable[[Proposal], Refusal]) -> Callable[[RawItem | None], Refusal]:
-    """The refusal that a proposal, as it is in the table, stands for."""
+def _by_its_state(refusal: Callable[[Proposal], Refusal]) -> Callable[[RawItem | None], Refusal]:
+    """A refusal that depends on how the proposal is in the table when the write's condition fails."""
 
     def of(old: RawItem | None) -> Refusal:
         if old is None:
-            return ProposalNotFound("nobody has proposed this")
+            return ProposalNotFound("nobody has proposed this; `desk work list --context proposals` has what waits")
         return refusal(_proposal(ProposalItem.from_raw_data(old)))
 
     return of

@@ -47,8 +47,8 @@ def price_status(listing: Listing) -> str:
 
 @dataclass(frozen=True)
 class Story:
-    """Everything there is to know of one order: where it stands, what it waits for, how it came there, and what may be
-    done about it. `kind` is its row of the key schema."""
+    """Everything there is to know of what one id names: where it stands, what it waits for, how it came there, and what
+    may be done about it. `kind` is the entity of its row in the key schema."""
 
     id: str
     kind: str
@@ -148,7 +148,9 @@ class Operations:
         key = keys.item_named(thing_id)
         item = None if key is None else store.known(self.table, key)
         if item is None:
-            raise model.NothingKnown(f"nothing is known of {thing_id}", id=thing_id)
+            raise model.NothingKnown(
+                f"nothing is known of {thing_id}; `desk work list` has what is unfinished", id=thing_id
+            )
         return item
 
     def _members(self, item: KnownItem) -> list[str]:

@@ -39,7 +39,7 @@ from functions.operations import model
 from functions.operations.service import RUNNING, Operations
 
 NEEDED = ("name", "precision", "min_notional", "max_notional", "price_source_id")  # of a new asset
-# What it is besides, and has not by `Asset` itself, unless given.
+# What a new asset has unless it is given, besides the defaults of `Asset`.
 NEW: Mapping[str, Any] = {
     "execution": Execution.INSTANT,
     "active": True,
@@ -170,9 +170,10 @@ class Interventions:
         before = None if saved is None else saved.asset
         asset = _new_asset(asset_id, given) if before is None else replace(before, **given)
         if asset.asset_id == USD:
-            raise model.ImpossibleAsset("USD is what assets are priced in")
+            raise model.ImpossibleAsset("USD is what assets are priced in, and can not be one of them")
         if asset.min_notional > asset.max_notional:
-            raise model.ImpossibleAsset("min_notional is above max_notional")
+            low, high = asset.min_notional, asset.max_notional
+            raise model.ImpossibleAsset(f"min_notional is above max_notional: ${low} and ${high}; change both together")
         if asset.active and asset.too_coarse:  # it may always be switched off
             raise model.ImpossibleAsset(
                 f"{asset.asset_id} is bought at the exchange, whose fee in coins has up to {FEE_PRECISION} decimals: "
@@ -272,7 +273,8 @@ def _new_asset(asset_id: str, given: Mapping[str, Any]) -> Asset:
 
 
 def _begins(case: Case) -> str:
-    """What the machine would send: whoever redrives it should not take that for a question to the bank."""
+    """The attempt that the machine would begin, if it would. Otherwise an operator might take the redrive for a
+    question to the bank, and pay by it."""
     number = None if case.payout is None else next_attempt(case.payout, case.latest)
     return "" if number is None or case.payout is None else f" with attempt {number} to pay ${case.payout.amount}"
 
@@ -289,7 +291,8 @@ def _is_confirmed(listing: Listing, price: Price) -> OperatorOutcome:
         waits = jump.quote.price
         raise NothingToConfirm(f"${waits} waits to be confirmed, not ${price}", id=asset_id, price=str(waits))
     if listing.quote is None or listing.quote.price != price:
-        raise NothingToConfirm(f"the price of {asset_id} has not jumped", id=asset_id)
+        told = "`desk prices list` has those that have"
+        raise NothingToConfirm(f"the price of {asset_id} has not jumped, nor is it ${price}; {told}", id=asset_id)
     return OperatorOutcome.repeat(asset_id, acts.PRICE_TRADED, f"${price} is the price already; nothing to do")
 
 

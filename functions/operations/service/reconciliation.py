@@ -1,24 +1,25 @@
 """Holds each account's balances against its journal, which is added up again from the first line.
 
-Every line of the journal is written in the transaction that moves the balances. So the two are of one moment if the
-balances are the same before the lines are read and after. A short journal is read so. A long one, which would take
-minutes, is added up in pieces, in as many rounds as it needs, up to a time after which lines come in order:
+Every line of the journal is written in the transaction that moves the balances. So lines and balances are of one moment
+if the balances are the same before the lines are read and after. A short journal is read in this way at once. A long
+one, which would take minutes, is added up in pieces, in as many rounds as it needs, up to `until`, a time before which
+no further line comes:
 
                  since          until = now - 5 min                    now
       ───────────┼──────────────┼──────────────────────────────────────┤
       added up   being added,   read at the end, between two equal reads of the balances
                  page by page
 
+A line bears the time of its transaction, which ends within a minute. So no line from before `until` comes any more, and
+what is added up stays right while the account trades on. When everything up to `until` is added up and that is long ago
+by now, the lines up to a later `until` follow, and so on, until the rest is short enough to be read at once.
+
 The lines of an account that was moved to another login bear the subs of all who have had it. Whose it is, is read with
 the balances each time: it may be moved while it is added up.
 
-No line older than five minutes comes any more (a line bears the time of its transaction, which ends within a minute):
-what is added up stays right while the account trades on. When all is added up to `until` and that is long ago by now,
-the lines up to a later `until` follow, until the rest is short enough to be read at once.
-
-An account that could not be brought to an end (its journal is long, it is traded on all the time, the table did not
-answer) is put aside, with what is added up of it, and has its turns beside the others in the next rounds. Whatever
-else is wrong with an account is a finding: it waits for a person, and the others go on.
+An account that could not be brought to an end in a round (its journal is long, it is traded on all the time, the table
+did not answer) is put aside, with what is added up of it, and has its turns beside the others in the next rounds.
+Whatever else is wrong with an account is a finding: the account waits for a person, and the others go on.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ from functions.operations.model import AddedUp, Reconciled, RoundReconciled
 from functions.operations.service.turns import Act, take_turns
 
 PARTS_AT_ONCE = 10  # each a page of about 2,500 lines; then the next account has its turn. A request bears as much
-ASIDE_MAX = 1_000  # accounts that are put aside at a time; a further one is gone on with when its turn comes again
+ASIDE_MAX = 1_000  # accounts that are put aside at a time; a further one waits until the scan comes to it again
 WHY_LENGTH_MAX = 500
 
 
@@ -154,7 +155,10 @@ class _Account:
             )
         self._tries += 1
         if self._tries == model.RECONCILE_TRIES_MAX:
-            raise model.AccountBusy(f"the account of {self.username} is being traded on", retry_after_seconds=5)
+            raise model.AccountBusy(
+                f"the account of {self.username} is being traded on; ask again when it is quieter",
+                retry_after_seconds=5,
+            )
         return None
 
     def _balances(self) -> Account:

@@ -4,12 +4,13 @@
     dead         executions that have died lately, of what is not due yet
     parked       events of the bank that may be placed by now
 
-All of these share the time of a round (`take_turns`), each partition of the index for itself. A round that is cut short
-in one is gone on with behind the last thing it has seen to, so that nothing waits behind others for ever, were they due
-for days and always busy; how far each is, is a cursor in the table. Docs: decision 23.
+All of these share the time of a round (`take_turns`); each partition of the index is a queue of its own. If time runs
+out within a partition, the next round begins there behind the last thing that was seen to. So nothing waits behind
+others for ever, even if those are due for days and always busy. A cursor in the table keeps how far each partition is
+(docs/decisions/0023).
 
-What is due and runs costs a look-up and a StartExecution, 25 ms, if it is looked at by itself. Where there is much of
-it, the machines are asked first what they run: a thousand names with a call, and what is among them is passed over.
+To look at one thing that is due costs a read and a StartExecution, 25 ms, also when its machine runs already. If many
+are due, the machines are asked first what they run, a thousand names with a call, and those are passed over.
 """
 
 from __future__ import annotations
@@ -40,9 +41,9 @@ from functions.operations.service.turns import Act, take_turns
 
 SWEEPER = "the sweeper"
 PAGE = 1_000  # of the index: what one read may cost
-MANY = 100  # from so many on, it is cheaper to ask first what runs
+MANY = 100  # things that are due: from so many on, it is cheaper to ask first what runs
 RUNNING_PAGES_MAX = 30  # of a thousand names; AWS lets five more be asked for in a second
-SAVED_EVERY_SECONDS = 5  # a round may be killed: what it was killed at must not be the first of the next one
+SAVED_EVERY_SECONDS = 5  # a round may be killed: the next one must not begin with what it was killed at
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,11 @@ class Sweeper:
     stuck_after: timedelta
 
     def sweep(self, more_time: Callable[[], bool]) -> Swept:
-        """Start what a crash has left unstarted or dead, replay what can be placed by now, and count what is overdue.
+        """Start machines that a crash has left unstarted or dead, replay events that can be placed by now, and count
+        what is overdue.
 
-        Any round may be cut short; the next one does the rest. What keeps one part from its work is raised when the
-        others have done theirs.
+        Any round may be cut short; the next one does the rest. An exception in one queue is raised when the others have
+        done their work.
         """
         this = _Round(self, self.now(), store.places(self.table))
         failures = take_turns(this.queues(), more_time, this.seconds)
@@ -104,7 +106,8 @@ class _Round:
             yield self._parked(open_work)
 
     def _counted(self) -> Iterator[Act]:
-        """What nobody sees to one by one is counted from the index, no further than is quickly done."""
+        """Count from the index what this sweep does not look at one by one, each list up to COUNTED_MAX. It yields
+        nothing, and is a queue so that a failure of it does not stop the others."""
         table, overdue, stuck = self.sweeper.table, self.at - model.OVERDUE_AFTER, self.at - self.sweeper.stuck_after
         for backlog in keys.FOR_PEOPLE:
             self.found["needs_person"] += work.number_for_people(table, backlog, at_most=model.COUNTED_MAX)
@@ -112,7 +115,8 @@ class _Round:
             if backlog not in (*keys.FOR_PEOPLE, keys.BANK_EVENT.backlog):
                 late = work.number_due(table, backlog, overdue, at_most=model.COUNTED_MAX)
                 self.found["overdue"] += late
-                self.found["needs_person"] += late and work.number_due(table, backlog, stuck, at_most=model.COUNTED_MAX)
+                if late:  # otherwise nothing is stuck, and a read is saved
+                    self.found["needs_person"] += work.number_due(table, backlog, stuck, at_most=model.COUNTED_MAX)
         yield from ()
 
     def _due(self, open_work: str, machines: Sequence[str]) -> Iterator[Act]:
@@ -136,7 +140,8 @@ class _Round:
         self.places.pop(open_work, None)
 
     def _pages(self, open_work: str) -> Iterator[list[WaitingItem]]:
-        """What is due of a partition, once around, beginning behind where the last round was cut short."""
+        """What is due of a partition, once around: from where the last round was cut short to the end, then from the
+        beginning to there."""
         begin = self.places.get(open_work)
         if begin is None or begin["due_at"]["S"] > text(self.at):
             begin = None
@@ -165,7 +170,8 @@ class _Round:
             log.warning("not swept", extra={"machine": machine, "why": unavailable.detail})
 
     def _ask_what_runs(self, machines: Sequence[str]) -> Iterator[Act]:
-        """Once in a round, whoever asks: a page is a turn, and all who need the list take turns until it is whole."""
+        """Note what these machines run; each machine is asked once in a round. Each page is a turn, and all queues that
+        need the list read on in the same one, until it is whole."""
         for machine in machines:
             if machine not in self.listings:
                 self.listings[machine] = islice(self.sweeper.machines.running(machine), RUNNING_PAGES_MAX)
@@ -177,7 +183,7 @@ class _Round:
                 log.warning("not told what runs", extra={"machine": machine, "why": unavailable.detail})
 
     def _one(self, thing: str, see_to: Act) -> Act:
-        """One thing that can not be seen to now does not stand in the way of the others."""
+        """The act that sees to one thing. If that can not be done now, or a bug is in the way, the others go on."""
 
         def act() -> None:
             try:
@@ -201,7 +207,8 @@ class _Round:
         self.found["started"] += work.drive(self.sweeper.table, self.sweeper.machines, item, self.at)
 
     def _count(self, due_at: datetime) -> None:
-        """What should have moved; if that is long ago, a person is needed whatever it says itself."""
+        """Count a thing that should have moved by `due_at`: as overdue, and as needing a person if that was long ago,
+        whatever it waits for."""
         self.found["overdue"] += due_at <= self.at - model.OVERDUE_AFTER
         self.found["needs_person"] += due_at <= self.at - self.sweeper.stuck_after
 

@@ -10,11 +10,10 @@ Act = Callable[[], None]
 def take_turns(
     queues: Iterable[Iterator[Act]], more_time: Callable[[], bool], seconds: Callable[[], float]
 ) -> list[Exception]:
-    """Do what the queues give, while there is time. The next turn is always that of the queue that has had the least
-    of it so far: each has its share however slow the others are, and what one does not need is theirs.
+    """Do the acts that the queues yield, while there is time. The next turn is always that of the queue that has had
+    the least time so far: each has its share however slow the others are, and what one does not need is left to them.
 
-    A queue that raises has had its last turn; what it raised is returned when the others are done. What an act raises
-    is its queue's.
+    A queue ends when it, or an act of its, raises. Returned is what was raised, when the other queues are done.
     """
     had, failures = dict.fromkeys(queues, 0.0), list[Exception]()
     while had:

@@ -1,0 +1,119 @@
+"""What a page tells its reader to type is there: commands of `desk`, verbs of `make`, functions, and routes."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from console.__main__ import app
+from infra.bundle import ROOT
+from infra.contexts import contexts
+from tests.infra.test_pages import PAGES
+
+EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+A_ROUTE = r"\b(GET|POST|PUT|DELETE) (/operations/[a-z/{}_|A-Z-]+)"
+VERBS = set(re.findall(r"^([a-z]+):.*## ", (ROOT / "Makefile").read_text(), re.MULTILINE))
+CONTEXTS = contexts()
+ROUTES = {(route.method, route.path) for context in CONTEXTS for door in context.routes.values() for route in door}
+FUNCTIONS = {f"{c.name}.{name}" for c in CONTEXTS for name in (*c.routes, *c.every_minutes, *c.tasks)}
+
+
+def told(page: Path) -> list[str]:
+    """The commands of `desk` in a text, each on one line."""
+    text = re.sub(r"\\\n *", "", page.read_text())
+    return re.findall(r"(?:\./|`)(desk [a-z][^`\n]*)", text)
+
+
+@EVERY_PAGE
+def test_a_page_says_only_what_desk_understands(page: Path) -> None:
+    for command in told(page):
+        understood(command)
+
+
+def test_commands_that_a_refusal_names_are_there() -> None:
+    texts = [path.read_text() for room in ("common", "functions") for path in (ROOT / room).rglob("*.py")]
+    named = [command for text in texts for command in re.findall(r"`(desk [a-z][^`\n]*)`", text)]
+    assert named
+    for command in named:
+        understood(command)
+
+
+@EVERY_PAGE
+def test_verbs_of_make_that_are_named_are_there(page: Path) -> None:
+    assert set(re.findall(r"`make ([a-z]+)", page.read_text())) <= VERBS
+
+
+@EVERY_PAGE
+def test_functions_that_are_named_are_there(page: Path) -> None:
+    """As `operations.sweep`, or by the name that AWS has of it."""
+    text = page.read_text()
+    named = set(re.findall(rf"`((?:{'|'.join(context.name for context in CONTEXTS)})\.(?!py`)[a-z_]+)`", text))
+    assert named <= FUNCTIONS
+    aws = {f"cryptodesk-{name.replace('.', '-').replace('_', '-')}" for name in FUNCTIONS}
+    assert set(re.findall(r"/aws/lambda/(cryptodesk-[a-z-]+)\b(?!<|-)", text)) <= aws
+
+
+@EVERY_PAGE
+def test_routes_of_operators_that_are_named_are_there(page: Path) -> None:
+    """Whatever a parameter is called; of several endings, `complete|reject`, each."""
+    shapes = {(method, re.sub(r"\{\w+\}", "{}", path)) for method, path in ROUTES}
+    assert set(_named_routes(page.read_text())) <= shapes
+
+
+def test_enough_is_looked_at() -> None:
+    """The patterns above find what pages say."""
+    texts = [page.read_text() for page in PAGES]
+    assert len([command for page in PAGES for command in told(page)]) > 150
+    assert len([route for text in texts for route in _named_routes(text)]) > 5
+    assert len([name for text in texts for name in re.findall("/aws/lambda/cryptodesk-[a-z]", text)]) > 5
+
+
+def _named_routes(text: str) -> Iterator[tuple[str, str]]:
+    for method, path in re.findall(A_ROUTE, text):
+        before, _, endings = re.sub(r"\{\w+\}|(?<=/)[A-Z]+\b", "{}", path).rpartition("/")
+        yield from ((method, f"{before}/{ending}") for ending in endings.split("|"))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "desk offramp pay ID --reason x",
+        "desk offramp void ID --force",
+        "desk offramp void ID --yes",
+        "desk work show ID ID",
+        "desk parked",
+    ],
+)
+def test_what_desk_does_not_understand_is_found(wrong: str) -> None:
+    with pytest.raises(AssertionError):
+        understood(wrong)
+
+
+def _names(option: Any) -> list[str]:
+    """Of what may be switched on or off, both."""
+    return [*option.opts, *option.secondary_opts]
+
+
+def understood(command_line: str) -> None:
+    """A command is one of `desk`, and has its arguments and options unless it is only named."""
+    _, *words = shlex.split(command_line.partition("#")[0])
+    command: Any = typer.main.get_command(app)
+    while hasattr(command, "commands"):
+        assert words, command_line
+        assert words[0] in command.commands, command_line
+        command = command.commands[words.pop(0)]
+    if words in ([], ["…"]):
+        return
+    options = {name: option for option in command.params for name in _names(option) if name.startswith("--")}
+    given = [word for word in words if word.startswith("--")]
+    assert set(given) <= options.keys(), command_line
+    assert {name for name, option in options.items() if option.required} <= set(given), command_line
+    values = sum(not options[name].is_flag for name in given)
+    arguments = [parameter for parameter in command.params if parameter.param_type_name == "argument"]
+    assert len(words) - len(given) - values == len(arguments), command_line
