@@ -48,7 +48,12 @@ NOBODY: dict[str, dict[str, str | None]] = {
 }
 
 # The catalogue is nobody's: whoever has a good token of ours may read it, a dealer's machine too.
-FOR_ALL = {Route("GET", "/assets"), Route("GET", "/assets/{asset_id}"), Route("GET", "/purchases/pools")}
+FOR_ALL = {
+    Route("GET", "/assets"),
+    Route("GET", "/assets/{asset_id}"),
+    Route("GET", "/market-making/pairs"),
+    Route("GET", "/purchases/pools"),
+}
 
 
 @pytest.fixture(scope="module")

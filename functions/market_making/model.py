@@ -147,16 +147,14 @@ TRANSITIONS: dict[Status, set[Status]] = {
     _S.PAUSED: {_S.RUNNING, _S.STOPPING},
     _S.STOPPING: {_S.STOPPED},
     _S.STOPPED: {_S.RETURNING},
-    _S.RETURNING: {_S.RETURNED, _S.REFUNDED, _S.STOPPED},
+    _S.RETURNING: {_S.RETURNED, _S.REFUNDED},
     _S.RETURNED: set(),
-    _S.FAILED: {_S.REFUNDED, _S.WITHDRAWING, _S.RETURNING},
+    _S.FAILED: {_S.REFUNDED, _S.RETURNING},
     _S.REFUNDED: set(),
 }
 OPERATORS_ONLY: set[tuple[Status, Status]] = {
     (_S.DEPOSIT_CONFIRMING, _S.FAILED),
-    (_S.FAILED, _S.WITHDRAWING),
     (_S.FAILED, _S.RETURNING),
-    (_S.RETURNING, _S.STOPPED),
 }
 PAYABLE = frozenset({_S.PAYMENT_PENDING, _S.PAYMENT_INCOMPLETE})  # transfers into it are its own
 

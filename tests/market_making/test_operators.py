@@ -23,6 +23,7 @@ from functions.market_making.model import PairFixed, PairTaken, Status, order_id
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
 from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
+from tests.market_making.audit import Meanwhile
 from tests.market_making.market import ANN, BOB, BTC, ORDER, USDT, Market
 
 M = order_id(ORDER)
@@ -247,6 +248,19 @@ class TestTheWayHome:
         until(market, Status.RETURNED)
         assert market.has(ANN)[USDT] > 4980
 
+    def test_what_is_refused_again_is_decided_again(self, desk: Desk) -> None:
+        """One decision is good for one more withdrawal."""
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("reject", times=3)
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until_a_person(market)
+        first = {leg.sent_by for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
+        two(desk, "mm withdraw-again", M, asset="USDT")
+        assert "has not withdrawn 4995 USDT" in until_a_person(market)
+        ids = {leg.sent_by for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
+        assert len(ids - first) == 1, "it is not asked for a third time"
+
     def test_what_came_home_otherwise_is_the_orders_as_two_have_found(self, desk: Desk) -> None:
         market = desk.market
         quoting(market)
@@ -360,6 +374,25 @@ class TestSnapshots:
             desk.proposals.confirm(ids[1], "so it is", "oleg", dry_run=False)
         market.run(3)
         assert (market.has(CAROL), market.has(BOB)) == ({USDT: Decimal(5000)}, {})
+
+    @pytest.mark.parametrize("first", ["snapshots refund", "snapshots take"])
+    def test_two_that_are_confirmed_at_one_moment_move_it_once(self, desk: Desk, first: str) -> None:
+        market = desk.market
+        n = incoming_id(parked(market).snapshot_id)
+        propose, terms = desk.proposals.propose, {"snapshots refund": {"to": CAROL}, "snapshots take": {}}
+        ids = [propose(c, n, t, "ticket 1", "seen", "olga", dry_run=False).id for c, t in terms.items()]
+        if first == "snapshots take":
+            ids.reverse()
+        quicker = Desk(desk.dynamo, desk.clock).proposals.confirm
+        other: Any = Meanwhile(market, lambda: quicker(ids[0], "so it is", "oleg", dry_run=False))
+        market.client = desk.client = other
+        confirm = desk.proposals.confirm
+        with pytest.raises(NotProposable):
+            confirm(ids[1], "so it is", "oleg", dry_run=False)
+        market.client = desk.client = None
+        lines = [i for i in market.dynamo.items() if i["PK"]["S"] == f"DESK#{USDT}"]
+        assert len(lines) == (first == "snapshots take")
+        assert len(market.due()) == (first == "snapshots refund")
 
 
 def refused_refund(market: Market) -> str:
