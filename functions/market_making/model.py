@@ -356,9 +356,6 @@ class Division:
 class FeesRose(Unavailable):
     """What was paid does not cover what the withdrawals cost now, and the smallest order. They may fall again."""
 
-    def __init__(self, short: Mapping[str, Decimal]) -> None:
-        super().__init__(f"withdrawing costs more than was paid for it: {lacking(short)}")
-
 
 def lacking(short: Mapping[str, Decimal]) -> str:
     told = ", ".join(f"{plain(amount)} of {asset_id}" for asset_id, amount in sorted(short.items()))
@@ -371,7 +368,7 @@ def divide(order: Order, transfers: Sequence[Transfer], fees: Fees, decimals: Ma
     and the quote asset). Raises FeesRose."""
     priced = replace(order, fees=fees)
     if short := missing(priced, transfers):
-        raise FeesRose(short)
+        raise FeesRose(f"withdrawing costs more than was paid for it: {lacking(short)}")
     left = {asset_id: EXACT.subtract(amount, fees.of(asset_id)) for asset_id, amount in received(transfers).items()}
     paid = left[order.quote_asset_id]
     share = ROUNDING.divide(EXACT.multiply(paid, order.fee_bps), BPS)
