@@ -40,13 +40,15 @@ test: install  ## every rule and every single fault (under 5 minutes on two core
 prove: export DEPTH := full
 prove: test  ## the same tests in full: pairs of faults, all schedules, 10,000 random lives (under half an hour)
 
-simulate: install  ## 100,000 random batches, lives with faults, and lives of lies (2.5 hours; SEED=4711 replays)
+simulate: install  ## 100,000 random batches, lives with faults, and lives of lies (3 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lives $(or $(SEED),--lives 100000)
 	@python -m tests.offramp.lying_lives $(or $(SEED),--lives 80000)
 	@python -m tests.purchases.lying_lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
+	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix.py \
+		tests/market_making/test_crash_matrix_pairs.py
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .

@@ -18,7 +18,7 @@ from common.owner import Owner
 from functions.market_making import store
 from functions.market_making.model import Status, Terms, order_id
 from functions.market_making.service.opening import to_pay
-from tests.depth import FULL
+from tests.depth import FULL, SIMULATED
 from tests.harness.crash_matrix import FAULTS, Scenario, Scene, crash_matrix
 from tests.harness.faults import AnswerLost, CrashAfter, CrashBefore, FailBefore, Fault, Faults
 from tests.market_making.faulty import FaultyMarket
@@ -156,6 +156,6 @@ EVERYDAY = {"paid too little, refunded": 2, "never paid": 2}  # of these; of the
 
 @pytest.mark.parametrize("life", LIVES)
 def test_whatever_fails_once_an_order_ends_as_it_would_have(life: str) -> None:
-    everyday = OUTSIDE[: EVERYDAY.get(life, 1)]
-    report = crash_matrix(LIVES[life], FAULTS if FULL else everyday, same=ends_well)
+    faults = FAULTS if SIMULATED else OUTSIDE if FULL else OUTSIDE[: EVERYDAY.get(life, 1)]
+    report = crash_matrix(LIVES[life], faults, same=ends_well)
     assert not report.violations, report
