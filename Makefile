@@ -34,7 +34,7 @@ demo: up  ## play a customer's day through the HTTP API, and draw it; STORY=mark
 
 # A file at a time to a worker: what a file's tests share (a stack, a synthesis) is made once. xdist's groups, made for
 # that, do nothing under pytest 9.2.
-test: install  ## every rule and every single fault (under 5 minutes on two cores)
+test: install  ## every rule and every single fault (about 7 minutes on two cores)
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: export DEPTH := full
