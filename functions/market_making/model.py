@@ -30,6 +30,7 @@ RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the nex
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
+FEE_RISE_MAX = 2  # times what a withdrawal was told to cost when its order was opened: more is not paid for it
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
 BPS = Decimal(10_000)
 
@@ -354,7 +355,16 @@ class Division:
 
 
 class FeesRose(Unavailable):
-    """What was paid does not cover what the withdrawals cost now, and the smallest order. They may fall again."""
+    """What was paid does not cover what the withdrawals cost now, and the smallest order; or they cost much more than
+    they were told to. They may fall again."""
+
+
+def hold_against_told(order: Order, fees: Fees) -> None:
+    """What the withdrawals cost now, against what they were told to cost when the order was opened: what is put in over
+    the smallest order is there to make a market with, and not to pay any fee that the custody tells. Raises FeesRose."""
+    for now, told in ((fees.base, order.fees.base), (fees.quote, order.fees.quote)):
+        if now.asset_id != told.asset_id or now.amount > EXACT.multiply(told.amount, Decimal(FEE_RISE_MAX)):
+            raise FeesRose(f"withdrawing costs more than it was told to: {now} instead of {told}")
 
 
 def lacking(short: Mapping[str, Decimal]) -> str:

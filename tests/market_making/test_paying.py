@@ -309,6 +309,31 @@ def test_a_fee_that_has_risen_and_stays_brings_all_back(market: Market) -> None:
     assert "withdrawing costs more" in (market.order().reason or "")
 
 
+@pytest.mark.parametrize(
+    ("asset_id", "costs"),
+    [(BTC, {BTC: 4_001}), (BTC, {BTC: 8_000_000}), (USDT, {ETH: 10**8}), (USDT, {USDT: 1})],
+    ids=["over twice as much", "most of what was put in", "of a third asset", "of another asset"],
+)
+def test_a_fee_that_rises_beyond_measure_takes_nothing_of_what_was_put_in(
+    market: Market, asset_id: str, costs: Mapping[str, int]
+) -> None:
+    """More was put in than the smallest order needs, and more of the third asset than was asked for."""
+    market.fund_all()
+    market.fund(ANN, ETH, "1")
+    market.poll()
+    market.safe.set_fees(asset_id, costs)
+    ends_refunded(market)
+    assert "withdrawing costs more than it was told to" in (market.order().reason or "")
+
+
+def test_a_fee_that_rises_a_little_is_paid_of_what_was_put_in(market: Market) -> None:
+    market.fund_all()
+    market.poll()
+    market.safe.set_fees(BTC, {BTC: 4_000})
+    live_until(market, Status.CREATED)
+    assert at_exchange(market)["BTC"] == Decimal("0.09998")
+
+
 def test_what_comes_when_the_payment_is_complete_goes_back(market: Market) -> None:
     pay_while_fees_rise(market)
     market.fund(ANN, ETH, "0.001")

@@ -36,6 +36,7 @@ from functions.market_making.model import (
     Transfer,
     Way,
     divide,
+    hold_against_told,
 )
 from functions.market_making.service.crediting import Crediting, Doubted
 from functions.market_making.service.paying import WAYLESS, failed, standing
@@ -74,7 +75,9 @@ class Moving:
             base = self.routes.route(order.account_id, order.base_asset_id, order.symbol.split("-")[0])
             quote = self.routes.route(order.account_id, order.quote_asset_id, order.symbol.split("-")[1])
             decimals = {order.base_asset_id: base.decimals, order.quote_asset_id: quote.decimals}
-            division = divide(order, transfers, Fees(base.fee, quote.fee), decimals)
+            fees = Fees(base.fee, quote.fee)
+            hold_against_told(order, fees)
+            division = divide(order, transfers, fees, decimals)
         except WAYLESS as no:
             return self._fail(order, f"there is no way to the exchange: {no}", at)
         except NoTradingKey as no:
