@@ -8,7 +8,7 @@ from typing import NoReturn
 import pytest
 
 from common.domain import timeline
-from common.domain.custody import store
+from common.domain.custody import service, store
 from common.domain.custody.model import (
     INPUTS_MAX,
     Kind,
@@ -18,8 +18,9 @@ from common.domain.custody.model import (
     TooManyOutputs,
     choose,
     outgoing_id,
+    total,
 )
-from common.gateways.custody import CustodyRefused, Draft, Output, Sending, Transaction, User
+from common.gateways.custody import PAGE_MAX, CustodyRefused, Draft, Output, Sending, Transaction, User
 from common.money import Quantity
 from sandbox.mixin.fake import FakeCustody
 from tests.market_making.market import ANN, BOB, BTC, US, Market
@@ -196,46 +197,79 @@ def output(number: int, amount: str) -> Output:
 
 def test_the_smallest_output_that_covers_it_is_spent() -> None:
     outputs = [output(1, "5"), output(2, "2"), output(3, "1")]
-    assert choose(Kind.REFUND, outputs, Quantity("1.5", BTC)) == (outputs[1],)
+    assert choose(outputs, Quantity("1.5", BTC)) == (outputs[1],)
 
 
 def test_as_few_outputs_as_can_be_are_spent() -> None:
     outputs = [output(1, "1"), output(2, "4"), output(3, "3")]
-    assert choose(Kind.REFUND, outputs, Quantity("6", BTC)) == (outputs[1], outputs[2])
+    assert choose(outputs, Quantity("6", BTC)) == (outputs[1], outputs[2])
 
 
 def test_what_can_not_be_covered_says_how_much_there_is() -> None:
     with pytest.raises(Shortage, match="5"):
-        choose(Kind.REFUND, [output(1, "5")], Quantity("6", BTC))
+        choose([output(1, "5")], Quantity("6", BTC))
 
 
-def test_too_many_outputs_are_merged_first_the_smallest() -> None:
-    outputs = [output(n, "1") for n in range(INPUTS_MAX + 10)]
+def test_too_many_outputs_are_merged_first_the_largest() -> None:
+    outputs = [output(n, str(n)) for n in range(1, INPUTS_MAX + 10)]
     with pytest.raises(TooManyOutputs) as many:
-        choose(Kind.REFUND, outputs, Quantity(INPUTS_MAX + 5, BTC))
-    assert len(many.value.smallest) == INPUTS_MAX
+        choose(outputs, total(BTC, outputs))
+    assert many.value.largest == tuple(reversed(outputs[-INPUTS_MAX:]))
+
+
+def is_sent(market: Market, amount: str, minutes: int) -> Outgoing:
+    """To Ann, who has no other money."""
+    whole = home(amount, ANN, market)
+    market.table.write(store.intend(whole))
+    for _ in range(minutes):
+        market.send()
+        market.pass_time(minutes=1)
+    assert status(market, whole.outgoing_id) is Status.ARRIVED
+    assert market.has(ANN) == {BTC: Decimal(amount)}
+    return store.outgoing(market.table, whole.outgoing_id)
 
 
 def test_small_outputs_are_merged_and_then_sent(market: Market) -> None:
     for _ in range(INPUTS_MAX + 5):
         market.safe.pay(BOB, US, BTC, 1_000_000, b"")
-    needed = Quantity(f"0.{INPUTS_MAX + 3}", BTC)
-    whole = Outgoing(
-        outgoing_id(Kind.HOME, "M", BTC),
-        Kind.HOME,
-        "M",
-        needed,
-        User(ANN),
-        Status.INTENDED,
-        market.clock(),
-        market.clock(),
-    )
-    market.table.write(store.intend(whole))
-    for _ in range(8):
-        market.send()
-        market.pass_time(minutes=1)
-    assert status(market, whole.outgoing_id) is Status.ARRIVED
-    assert market.has(ANN) == {BTC: needed.amount}
+    is_sent(market, f"0.{INPUTS_MAX + 3}", 8)
+
+
+def test_what_is_as_good_as_nothing_is_not_merged_first(market: Market) -> None:
+    """Anybody may send us any number of such outputs."""
+    for _ in range(INPUTS_MAX + 5):
+        market.safe.pay(BOB, US, BTC, 1_000_000, b"")
+    for _ in range(300):
+        market.safe.pay(BOB, US, BTC, 1, b"")
+    is_sent(market, f"0.{INPUTS_MAX + 3}", 3)
+
+
+def test_what_came_behind_any_number_of_outputs_is_found(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service, "OUTPUTS_READ_MAX", PAGE_MAX)
+    for _ in range(2 * PAGE_MAX):
+        market.safe.pay(BOB, US, BTC, 1, b"")
+    market.safe.pay(BOB, US, BTC, 100_000_000, b"")
+    market.custody.refuse_next(ours=True)
+    assert is_sent(market, "0.9", 8).attempt == 2
+
+
+def test_a_merge_that_was_refused_is_made_again(market: Market) -> None:
+    for _ in range(INPUTS_MAX + 5):
+        market.safe.pay(BOB, US, BTC, 1_000_000, b"")
+    market.custody.refuse_next(2)
+    is_sent(market, f"0.{INPUTS_MAX + 3}", 8)
+
+
+def test_a_merge_of_what_others_have_spent_waits_for_nobody(market: Market) -> None:
+    for _ in range(INPUTS_MAX + 5):
+        market.safe.pay(BOB, US, BTC, 1_000_000, b"")
+    market.table.write(store.intend(home(f"0.{INPUTS_MAX + 3}", ANN, market)))
+    market.send()
+    (merge,) = [x for x in market.ids_of_due() if store.outgoing(market.table, x).kind is Kind.MERGE]
+    market.steal(BTC)
+    market.send()
+    assert status(market, merge) is Status.REFUSED
+    assert not store.outgoing(market.table, merge).needs_person
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import reduce
 from uuid import UUID
 
 from common import keys
@@ -96,7 +98,7 @@ class Kind(StrEnum):
     FUNDING = "FUNDING"  # an order's asset, to an exchange
     SURPLUS = "SURPLUS"  # what was paid for fees and not used, to whoever paid it
     HOME = "HOME"  # what has come back from an exchange, to whoever paid it
-    MERGE = "MERGE"  # small outputs, to ourselves, as one
+    MERGE = "MERGE"  # many outputs, to ourselves, as one
 
 
 @dataclass(frozen=True)
@@ -207,13 +209,13 @@ def outgoing_id(kind: Kind, cause: str, asset_id: str, number: int = 1) -> str:
     return derived_id(keys.OUTGOING, kind, cause, asset_id, str(number))
 
 
-def merging(smallest: Sequence[Output], us: User, at: datetime) -> Outgoing:
-    """Small outputs, to ourselves, as one."""
-    quantity = total(smallest[0].quantity.asset_id, smallest)
+def merging(outputs: Sequence[Output], us: User, at: datetime, number: int = 1) -> Outgoing:
+    """Outputs, to ourselves, as one. `number` counts those of the same outputs that follow one that was refused."""
+    quantity = total(outputs[0].quantity.asset_id, outputs)
     return Outgoing(
-        outgoing_id=derived_id(keys.OUTGOING, Kind.MERGE, *(output.output_id for output in smallest)),
+        outgoing_id=derived_id(keys.OUTGOING, Kind.MERGE, *(output.output_id for output in outputs), str(number)),
         kind=Kind.MERGE,
-        cause=smallest[0].output_id,
+        cause=outputs[0].output_id,
         quantity=quantity,
         to=us,
         status=Status.INTENDED,
@@ -264,25 +266,24 @@ class Shortage(Exception):
 
 
 class TooManyOutputs(Exception):
-    """They would cover it, but not INPUTS_MAX of them. `smallest` are those to be merged first."""
+    """They would cover it, but not INPUTS_MAX of them. `largest` are those to be merged first: what is smaller, anybody
+    may have sent us, any number of it."""
 
-    def __init__(self, smallest: tuple[Output, ...]) -> None:
-        super().__init__(f"more than {INPUTS_MAX} outputs are needed: the smallest are to be merged first")
-        self.smallest = smallest
+    def __init__(self, largest: tuple[Output, ...]) -> None:
+        super().__init__(f"more than {INPUTS_MAX} outputs are needed: the largest are to be merged first")
+        self.largest = largest
 
 
-def choose(kind: Kind, outputs: Iterable[Output], needed: Quantity) -> tuple[Output, ...]:
-    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do; to be merged,
-    the smallest ones.
+def choose(outputs: Iterable[Output], needed: Quantity) -> tuple[Output, ...]:
+    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do.
 
     Raises Shortage, TooManyOutputs.
     """
     ordered = sorted(outputs, key=lambda output: (output.quantity.amount, output.sequence))
-    if kind is not Kind.MERGE:
-        single = next((output for output in ordered if output.quantity.amount >= needed.amount), None)
-        if single is not None:
-            return (single,)
-        ordered.reverse()
+    single = next((output for output in ordered if output.quantity.amount >= needed.amount), None)
+    if single is not None:
+        return (single,)
+    ordered.reverse()
     reached, chosen = Decimal(0), 0
     while chosen < len(ordered) and reached < needed.amount:
         reached = EXACT.add(reached, ordered[chosen].quantity.amount)
@@ -290,8 +291,14 @@ def choose(kind: Kind, outputs: Iterable[Output], needed: Quantity) -> tuple[Out
     if reached < needed.amount:
         raise Shortage(Quantity(reached, needed.asset_id), needed)
     if chosen > INPUTS_MAX:
-        raise TooManyOutputs(tuple(sorted(ordered, key=lambda output: output.quantity.amount)[:INPUTS_MAX]))
+        raise TooManyOutputs(tuple(ordered[:INPUTS_MAX]))
     return tuple(ordered[:chosen])
+
+
+def covers(outputs: Iterable[Output], needed: Quantity) -> bool:
+    """Can so many of them as an outgoing may spend pay for it?"""
+    largest = heapq.nlargest(INPUTS_MAX, (output.quantity.amount for output in outputs))
+    return reduce(EXACT.add, largest, Decimal(0)) >= needed.amount
 
 
 def summary(outgoing: Outgoing) -> str:

@@ -9,12 +9,13 @@ sent. All attempts spend the same outputs: whatever the custody says, it can not
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import count as count_from
 
 from common.domain.custody import model, store
-from common.domain.custody.model import Outgoing, OutgoingMoved, Shortage, Status, TooManyOutputs, choose
+from common.domain.custody.model import Kind, Outgoing, OutgoingMoved, Shortage, Status, TooManyOutputs, choose
 from common.domain.custody.store import OutputReserved
 from common.domain.timeline import CUSTODY, MACHINE
 from common.gateways.custody import (
@@ -34,7 +35,7 @@ from common.log import count, log
 from common.money import Quantity
 from common.table.table import Table
 
-OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are merged before more are looked at
+OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are looked at, and more where they do not cover it
 PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
 LOOK_EVERY = timedelta(seconds=30)  # at what the custody has, and its chain has not
 SHORT_PAUSE = timedelta(seconds=30)
@@ -76,9 +77,11 @@ class OutgoingTransfers:
             try:
                 inputs, fee_inputs = self._chosen(outgoing, reserved)
             except Shortage as short:
+                if outgoing.kind is Kind.MERGE:  # others have spent them: who needs it merges what is there now
+                    return self.table.write(*store.refuse(outgoing, str(short), self.now()))
                 return self._wait(outgoing, str(short))
             except TooManyOutputs as many:
-                self._merge(many.smallest)
+                self._merge(many.largest)
                 return self._wait(outgoing, str(many))
             except OutputsSpent:
                 why = f"it has refused attempt {outgoing.attempt - 1}, whose outputs are spent"
@@ -109,8 +112,8 @@ class OutgoingTransfers:
             needed, fee = needed + fee, None
         if outgoing.inputs:
             return self._same_again(outgoing, needed.asset_id)
-        inputs = choose(outgoing.kind, self._outputs(needed.asset_id, reserved), needed)
-        fee_inputs = () if fee is None else choose(outgoing.kind, self._outputs(fee.asset_id, reserved), fee)
+        inputs = choose(self._outputs(needed, reserved), needed)
+        fee_inputs = () if fee is None else choose(self._outputs(fee, reserved), fee)
         return inputs, fee_inputs
 
     def _same_again(self, outgoing: Outgoing, asset_id: str) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
@@ -123,26 +126,28 @@ class OutgoingTransfers:
     def _unspent(self, outgoing: Outgoing) -> list[Output]:
         """Those of its outputs that the custody still has."""
         assets = {outgoing.quantity.asset_id} | (set() if outgoing.fee is None else {outgoing.fee.asset_id})
-        found = (output for asset_id in sorted(assets) for output in self._outputs(asset_id, frozenset()))
+        found = (output for asset_id in sorted(assets) for page in _pages(self.custody(), asset_id) for output in page)
         return [output for output in found if output.output_id in outgoing.inputs]
 
-    def _outputs(self, asset_id: str, reserved: Set[str]) -> list[Output]:
+    def _outputs(self, needed: Quantity, reserved: Set[str]) -> list[Output]:
+        """All of them, or enough. Anybody can send us any number of small ones, and ours may have come after those."""
         found: list[Output] = []
-        after = 0
-        while len(found) < OUTPUTS_READ_MAX:
-            page = self.custody().outputs(asset_id, after)
-            if not page:
-                break
+        for page in _pages(self.custody(), needed.asset_id):
             found += [output for output in page if output.output_id not in reserved]
-            after = page[-1].sequence
+            if len(found) >= OUTPUTS_READ_MAX and model.covers(found, needed):
+                break
         return found
 
-    def _merge(self, smallest: tuple[Output, ...]) -> None:
-        merging = model.merging(smallest, User(self.custody().user_id), self.now())
-        try:
-            self.table.write(store.intend(merging))
-        except OutgoingMoved:
-            log.info("to be merged already", extra={"outgoing_id": merging.outgoing_id})
+    def _merge(self, outputs: Sequence[Output]) -> None:
+        """Once, and again where that was refused."""
+        us = User(self.custody().user_id)
+        for number in count_from(1):
+            merging = model.merging(outputs, us, self.now(), number)
+            try:
+                return self.table.write(store.intend(merging))
+            except OutgoingMoved:
+                if store.outgoing(self.table, merging.outgoing_id).status is not Status.REFUSED:
+                    return log.info("to be merged already", extra={"outgoing_id": merging.outgoing_id})
 
     def _wait(self, outgoing: Outgoing, why: str) -> None:
         """What is to be spent may be on its way back to us, as what is left of another outgoing."""
@@ -225,12 +230,15 @@ class OutgoingTransfers:
 
 def unspent(custody: Custody, asset_id: str) -> Quantity:
     """All that the custody has of an asset for us to spend. Raises CustodyUnavailable."""
-    found, after = Quantity(0, asset_id), 0
+    return model.total(asset_id, (output for page in _pages(custody, asset_id) for output in page))
+
+
+def _pages(custody: Custody, asset_id: str) -> Iterator[Sequence[Output]]:
+    """Outputs, the oldest first."""
+    after = 0
     while page := custody.outputs(asset_id, after):
-        for output in page:
-            found += output.quantity
+        yield page
         after = page[-1].sequence
-    return found
 
 
 def _sending(outgoing: Outgoing, inputs: tuple[Output, ...], fee_inputs: tuple[Output, ...]) -> Sending:
