@@ -451,6 +451,18 @@ def test_a_chain_that_is_not_known_at_the_exchange_brings_all_back(market: Marke
     ends_refunded(market)
 
 
+def test_a_pair_of_another_coin_than_its_asset_sends_nothing() -> None:
+    """At the exchange one address takes all coins of a chain, and counts what comes as what it is."""
+    market = Market()
+    market.list_pair(symbol="BTC-ETH", quote_asset_id=USDT)
+    market.poll()
+    market.fund(ANN, BTC, "0.1")
+    market.fund(ANN, USDT, "5000")
+    live(market, 3)
+    assert has_all_back(market)
+    assert (market.has_order(), at_exchange(market), room_taken(market), people_told(market)) == (False, {}, 0, [])
+
+
 def test_our_own_transfer_pays_for_no_order(market: Market) -> None:
     market.fund(US, BTC, "0.1")
     market.poll()

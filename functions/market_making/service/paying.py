@@ -41,10 +41,16 @@ from functions.market_making.model import (
     missing,
 )
 from functions.market_making.networks import ChainUnknown
-from functions.market_making.service.routes import Routes
+from functions.market_making.service.routes import CoinDiffers, Routes
 
 (MACHINE_NAME,) = keys.MARKET_MAKING_ORDER.machines
-WAYLESS = (ChainUnknown, NetworkUnknown, CustodyAssetUnknown, CustodyRefused)  # there is no way to the exchange
+WAYLESS = (  # there is no way to the exchange
+    CoinDiffers,
+    ChainUnknown,
+    NetworkUnknown,
+    CustodyAssetUnknown,
+    CustodyRefused,
+)
 
 
 class NotTaken(Exception):

@@ -16,6 +16,10 @@ from functions.market_making.networks import network
 CLOCKS_DIFFER = timedelta(minutes=5)  # ours, the exchange's and the custody's
 
 
+class CoinDiffers(Exception):
+    """An asset has another name at the custody than the coin that it is to be at the exchange: the pair is wrong."""
+
+
 @dataclass(frozen=True)
 class Route:
     """`decimals` are those that the chain carries."""
@@ -34,9 +38,11 @@ class Routes:
     funds: Callable[[str], ExchangeFunds]
 
     def route(self, account_id: str, asset_id: str, symbol: str) -> Route:
-        """Raises ChainUnknown, NetworkUnknown, CustodyAssetUnknown, CustodyRefused; ExchangeUnavailable,
+        """Raises CoinDiffers, ChainUnknown, NetworkUnknown, CustodyAssetUnknown, CustodyRefused; ExchangeUnavailable,
         CustodyUnavailable."""
         asset = self.custody().asset(asset_id)
+        if asset.symbol != symbol:  # one address takes many coins: what is sent as another one is not found again
+            raise CoinDiffers(f"{asset_id} is {asset.symbol} at the custody, and no {symbol}")
         name = network(asset.chain_id)
         address = self.funds(account_id).deposit_address(symbol, name)
         fee = self.custody().withdrawal_fee(asset_id, address.destination)
