@@ -388,6 +388,9 @@ def divide(order: Order, transfers: Sequence[Transfer], fees: Fees, decimals: Ma
         asset_id: _rounded_down(left[asset_id], decimals[asset_id])
         for asset_id in (order.base_asset_id, order.quote_asset_id)
     }
+    for asset_id, amount in legs.items():
+        if amount <= 0:  # it could never be sent, and the order would wait for it
+            raise FeesRose(f"{plain(left[asset_id])} of {asset_id} are left, less than its chain is told to carry")
     surplus = {asset_id: EXACT.subtract(amount, legs.get(asset_id, Decimal(0))) for asset_id, amount in left.items()}
     return Division(
         base=Quantity(legs[order.base_asset_id], order.base_asset_id),

@@ -231,6 +231,12 @@ def test_what_does_not_cover_the_fees_is_not_divided() -> None:
         model.divide(order_to_divide(), paid, Fees(Quantity("0.00000001", BTC), Quantity("0.001", ETH)), DECIMALS)
 
 
+def test_what_is_less_than_its_chain_carries_is_not_divided() -> None:
+    paid = transfers(btc="0.1", usdt="5000")
+    with pytest.raises(FeesRose, match=r"0\.1 of"):
+        model.divide(order_to_divide(), paid, NOTHING, {BTC: 0, USDT: 6})
+
+
 def test_a_fee_in_the_base_asset_is_not_counted_twice(market: Market) -> None:
     """What is paid is the least that there may be and the fee: neither stands for the other."""
     market.fund(ANN, BTC, "0.01002")
