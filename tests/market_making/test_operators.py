@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from common import keys
+from common.domain import work
 from common.domain.custody import store as custody
-from common.domain.custody.model import Disposition, incoming_id
+from common.domain.custody.model import Disposition, Outgoing, incoming_id
 from common.domain.custody.model import Status as Sent
 from common.domain.proposals.model import OwnProposal
 from common.gateways.custody import CustodyUnavailable, State, Transaction
@@ -24,7 +26,7 @@ from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWa
 from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
-from tests.market_making.market import ANN, BOB, BTC, ORDER, USDT, Market
+from tests.market_making.market import ANN, BOB, BTC, ORDER, US, USDT, Market
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
@@ -318,6 +320,18 @@ class TestSnapshots:
         assert desk.operations.snapshot(n).disposition is Disposition.REFUNDED
         assert desk.operations.snapshots(10) == []
 
+    def test_one_that_would_go_to_the_desk_itself_goes_to_another(self, desk: Desk) -> None:
+        """It would come in as our own, which nobody misses."""
+        market = desk.market
+        n = incoming_id(parked(market).snapshot_id)
+        two(desk, "snapshots refund", n, to=US)
+        market.run(3)
+        (x,) = [outgoing.outgoing_id for outgoing in refused(desk)]
+        assert offered(desk, x) == ["work redrive", "outgoing resend"]
+        two(desk, "outgoing resend", x, to=CAROL)
+        market.run(3)
+        assert market.has(CAROL) == {USDT: Decimal(5000)}
+
     def test_one_is_the_desks(self, desk: Desk) -> None:
         market = desk.market
         n = incoming_id(parked(market, amount="0.25").snapshot_id)
@@ -393,6 +407,11 @@ class TestSnapshots:
         lines = [i for i in market.dynamo.items() if i["PK"]["S"] == f"DESK#{USDT}"]
         assert len(lines) == (first == "snapshots take")
         assert len(market.due()) == (first == "snapshots refund")
+
+
+def refused(desk: Desk) -> list[Outgoing]:
+    waiting = work.for_people(desk.table, keys.OUTGOING.backlog)
+    return [custody.outgoing(desk.table, item.PK) for item in waiting]
 
 
 def refused_refund(market: Market) -> str:

@@ -72,6 +72,9 @@ class OutgoingTransfers:
 
     def _begin(self, outgoing: Outgoing) -> None:
         """Draft the attempt, write down what it spends, and send it."""
+        if outgoing.kind is not Kind.MERGE and outgoing.to == User(self.custody().user_id):
+            # What comes from ourselves is nobody's: nobody would miss it.
+            return self._refused(outgoing, CustodyRefused("it would go to the desk itself", ours=False))
         reserved: set[str] = set()
         while True:
             try:
