@@ -23,6 +23,7 @@ from common.gateways.exchange.funds import ExchangeDeposit
 from common.money import Quantity
 from functions.market_making.model import PairFixed, PairTaken, Status, order_id
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
+from sandbox.mixin.assets import units_of
 from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
@@ -277,6 +278,29 @@ class TestTheWayHome:
         assert market.has(ANN)[BTC] > Decimal("0.09")
         with pytest.raises(NotProposable):
             two(desk, "mm decide-return", M, asset="BTC", snapshot=came[BTC])
+
+    @pytest.mark.parametrize("ends", ["comes home", "is kept"])
+    def test_what_was_found_and_is_anothers_by_then_is_looked_for_again(self, desk: Desk, ends: str) -> None:
+        """Two operators name a snapshot, and two others refund it before the order's machine has claimed it."""
+        market = desk.market
+        quoting(market)
+        right, entry = market.funds, market.safe.entry(US, BTC)
+        market.safe.deposit(BTC, entry.destination, entry.tag, units_of(Decimal("0.09")), "a-stranger's")
+        lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until_a_person(market)
+        (n,) = [s.incoming_id for s in desk.operations.snapshots(10) if s.snapshot.deposit_hash == "a-stranger's"]
+        refund = desk.proposals.propose("snapshots refund", n, {"to": CAROL}, "t", "seen", "olga", dry_run=False)
+        two(desk, "mm decide-return", M, asset="BTC", snapshot=n)
+        assert desk.proposals.confirm(refund.id, "so it is", "oleg", dry_run=False).done
+        if ends == "is kept":
+            until_a_person(market)
+            two(desk, "mm keep-rest", M, payer="paid")
+        else:
+            market.funds = market.withdrawing = right
+        until(market, Status.RETURNED)
+        assert market.has(CAROL) == {BTC: Decimal("0.09")}
+        assert (market.has(ANN).get(BTC) is not None) is (ends == "comes home")
 
     def test_what_never_comes_home_is_kept(self, desk: Desk) -> None:
         market = desk.market

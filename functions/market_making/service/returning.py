@@ -159,8 +159,8 @@ class Returning:
         """Has the custody received the leg, or is it settled otherwise? What has come is claimed for the order."""
         ruled = rulings.of(self.table, order.order_id)
         came, kept = ruled.get((Matter.CAME_HOME, leg.quantity.asset_id)), ruled.get((Matter.KEPT, WHOLE))
-        if came is not None:
-            return self._claimed(order, leg, came)
+        if came is not None and self._claimed(order, leg, came):
+            return True
         try:
             return self._looked_for(order, leg, ruled) or self._is_kept(order, leg, kept)
         except Doubted as doubt:
@@ -204,7 +204,8 @@ class Returning:
         return True
 
     def _claimed(self, order: Order, leg: Leg, came: Ruling) -> bool:
-        """What operators have found to be the leg's; False when somebody else has disposed of it since."""
+        """What operators have found to be the leg's; False when somebody else has disposed of it since: then it counts
+        for nothing."""
         found, at = custody_store.incoming(self.table, came.terms["snapshot"]), self.now()
         if found.disposition not in (Disposition.EXPECTED, Disposition.PARKED):
             return False
