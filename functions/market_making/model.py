@@ -361,7 +361,7 @@ class FeesRose(Unavailable):
 
 def hold_against_told(order: Order, fees: Fees) -> None:
     """What the withdrawals cost now, against what they were told to cost when the order was opened: what is put in over
-    the smallest order is there to make a market with, and not to pay any fee that the custody tells. Raises FeesRose."""
+    the smallest order is there to make a market with, and not to pay whatever the custody tells. Raises FeesRose."""
     for now, told in ((fees.base, order.fees.base), (fees.quote, order.fees.quote)):
         if now.asset_id != told.asset_id or now.amount > EXACT.multiply(told.amount, Decimal(FEE_RISE_MAX)):
             raise FeesRose(f"withdrawing costs more than it was told to: {now} instead of {told}")

@@ -146,11 +146,13 @@ class OutgoingTransfers:
         us = User(self.custody().user_id)
         for number in count_from(1):
             merging = model.merging(outputs, us, self.now(), number)
-            try:
-                return self.table.write(store.intend(merging))
-            except OutgoingMoved:
-                if store.outgoing(self.table, merging.outgoing_id).status is not Status.REFUSED:
-                    return log.info("to be merged already", extra={"outgoing_id": merging.outgoing_id})
+            known = store.find_outgoing(self.table, merging.outgoing_id)
+            if known is None or known.status is not Status.REFUSED:
+                break
+        try:
+            self.table.write(store.intend(merging))
+        except OutgoingMoved:
+            log.info("to be merged already", extra={"outgoing_id": merging.outgoing_id})
 
     def _wait(self, outgoing: Outgoing, why: str) -> None:
         """What is to be spent may be on its way back to us, as what is left of another outgoing."""

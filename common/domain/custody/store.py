@@ -342,7 +342,8 @@ def _waits_for_person(before: Outgoing) -> Condition:
     """As it was read: nobody has moved it meanwhile."""
     item = OutgoingItem
     waits: Condition = item.open_work == work.partition_of_person(keys.OUTGOING, before.outgoing_id)
-    return waits & _attempt_of(before)
+    same: Condition = waits & _attempt_of(before)
+    return same
 
 
 def _attempt_of(before: Outgoing) -> Condition:
