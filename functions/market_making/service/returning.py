@@ -50,6 +50,7 @@ from functions.market_making.model import (
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import Homecoming, kept_line
 from functions.market_making.service.paying import standing
+from functions.market_making.service.receiving import OVERLAP
 from functions.market_making.service.routes import CLOCKS_DIFFER
 
 
@@ -185,6 +186,8 @@ class Returning:
         if found is None:
             return False
         at, arrived = self.now(), found.snapshot.quantity
+        if arrived.amount != told.quantity.amount and at < found.created_at + OVERLAP:
+            return False  # the same transaction may have brought it for another: the leg's own is told by then
         least = EXACT.multiply(EXACT.subtract(leg.quantity.amount, told.fee), CREDITED_MIN)
         if not least <= arrived.amount <= leg.quantity.amount:
             raise Doubted(
@@ -233,7 +236,8 @@ class Returning:
 
     def _received(self, leg: Leg, told: ExchangeWithdrawal) -> Incoming | None:
         """What the custody has received with the chain's transaction of a withdrawal, once the poller has taken it. One
-        transaction may bring several withdrawals: then the leg's is the one that is as large as it was told to be."""
+        transaction may bring several withdrawals: then the leg's is the one that is as large as it was told to be. What
+        is not may be another's whose own is not told yet."""
         if told.transaction_hash is None:
             return None
         brought = self._brought(leg, told.transaction_hash)
