@@ -9,6 +9,8 @@ from uuid import UUID
 import pytest
 
 from common.domain import timeline
+from common.domain.custody import store as custody_store
+from common.domain.custody.model import Kind
 from functions.market_making import store
 from functions.market_making.model import ReturnUnderway, Status
 from sandbox.mixin.assets import units_of
@@ -24,7 +26,7 @@ from tests.market_making.audit import (
     people_told,
     room_taken,
 )
-from tests.market_making.market import ANN, BOB, BTC, ORDER, USDT, Market
+from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, USDT, Market
 
 OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
 HOME = {BTC: Decimal("0.099985"), USDT: Decimal(4994)}  # less what the exchange takes for a withdrawal
@@ -273,6 +275,31 @@ def test_a_transfer_home_that_is_refused_waits_for_a_person(market: Market) -> N
     live(market, 5)
     assert len([told for told in people_told(market) if "an operator" in told]) == 3
     assert (market.order().status, market.has(ANN), room_taken(market)) == (Status.RETURNING, {}, 1)
+
+
+def test_what_was_paid_over_is_back_before_the_order_is_over(market: Market) -> None:
+    """It was to go back when the legs left, and waits for a person since."""
+    market.fund(BOB, BTC, "0.10002", OTHER)
+    market.fund(BOB, USDT, "5000", OTHER)
+    market.fund(BOB, ETH, "0.003", OTHER)
+    live(market, 5, lambda: bool(_surplus(market)))
+    (surplus,) = _surplus(market)
+    market.custody.refuse_next()
+    market.transfers.send(surplus)
+    live_until(market, Status.CREATED, OTHER)
+    market.quoting.withdraw(market.order(OTHER).order_id)
+    live(market, 10)
+    assert (market.order(OTHER).status, market.order(OTHER).needs_person) == (Status.RETURNING, True)
+    market.table.write(custody_store.ask_again(custody_store.outgoing(market.table, surplus), market.clock()))
+    live(market, 2)
+    go_on(market)
+    live_until(market, Status.RETURNED, OTHER)
+    assert market.has(BOB)[ETH] == Decimal("0.002")
+
+
+def _surplus(market: Market) -> list[str]:
+    sent = (custody_store.outgoing(market.table, one) for one in market.ids_of_due())
+    return [one.outgoing_id for one in sent if one.kind is Kind.SURPLUS]
 
 
 def test_coming_home_again_changes_nothing(market: Market) -> None:

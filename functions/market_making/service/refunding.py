@@ -63,7 +63,7 @@ class Refunding:
             custody_store.outgoing(self.table, leg.sent_by) for leg in store.legs(self.table, order.order_id, Way.OUT)
         ]
         sent = [leg for leg in legs if leg.status is not Sent.REFUSED]
-        surplus = self._surplus(order, transfers)
+        surplus = surplus_of(self.table, order)
         gone = _total([*sent, *surplus])
         back = [*surplus, *(o for t in transfers if t.quantity.asset_id not in gone for o in self._one(order, t))]
         underway = [leg for leg in sent if leg.status in (Sent.INTENDED, Sent.SENT)]
@@ -95,14 +95,6 @@ class Refunding:
         if self.now() >= order.sent_at + CONFIRM_LIMIT:
             return self._stop(order, f"{why} for 30 minutes")
         raise RefundUnderway(why)
-
-    def _surplus(self, order: Order, transfers: Sequence[Transfer]) -> list[Outgoing]:
-        """What was decided to go back when the legs were."""
-        ids = (
-            custody_model.outgoing_id(Kind.SURPLUS, order.order_id, asset_id)
-            for asset_id in sorted(received(transfers))
-        )
-        return [found for one in ids if (found := custody_store.find_outgoing(self.table, one)) is not None]
 
     def _one(self, order: Order, transfer: Transfer) -> list[Outgoing]:
         """The refund of one transfer, decided if it is not yet."""
@@ -148,6 +140,12 @@ class Refunding:
         log.warning("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.stop(order, why, self.now()))
         return standing(store.existing(self.table, order.order_id))
+
+
+def surplus_of(table: Table, order: Order) -> list[Outgoing]:
+    """What was decided to go back when the legs were."""
+    ids = (custody_model.outgoing_id(Kind.SURPLUS, order.order_id, asset_id) for asset_id in sorted(order.required))
+    return [found for one in ids if (found := custody_store.find_outgoing(table, one)) is not None]
 
 
 def _total(outgoing: Sequence[Outgoing]) -> dict[str, Decimal]:

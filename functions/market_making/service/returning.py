@@ -51,6 +51,7 @@ from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import Homecoming, kept_line
 from functions.market_making.service.paying import standing
 from functions.market_making.service.receiving import OVERLAP
+from functions.market_making.service.refunding import surplus_of
 from functions.market_making.service.routes import CLOCKS_DIFFER
 
 
@@ -140,8 +141,9 @@ class Returning:
         if waiting:
             since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
+        back += surplus_of(self.table, order)
         if stuck := [o for o in back if o.needs_person]:
-            return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
+            return standing(self._stop(order, f"its transfer back, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
             since = max(o.created_at for o in back)
             return self._wait(order, "what has come home has not arrived with who paid", since)
