@@ -279,6 +279,28 @@ class TestTheWayHome:
         with pytest.raises(NotProposable):
             two(desk, "mm decide-return", M, asset="BTC", snapshot=came[BTC])
 
+    def test_what_was_to_be_kept_of_one_asset_keeps_no_other(self, desk: Desk) -> None:
+        """The proposal is of what it waited for then. That has come home by now; it waits for the other one."""
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("reject")
+        market.exchange.wallet.withdrawals.mishaps.order("stuck")
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "has not withdrawn 4995 USDT" in until_a_person(market)
+        keep = desk.proposals.propose("mm keep-rest", M, {"payer": "unpaid"}, "t", "seen", "olga", dry_run=False)
+        two(desk, "mm withdraw-again", M, asset="USDT")
+        assert "BTC not come home" in until_a_person(market)
+        with pytest.raises(NotProposable):
+            desk.proposals.confirm(keep.id, "so it is", "oleg", dry_run=False)
+        market.run(2)
+        assert not [item for item in market.dynamo.items() if "DESK#mm1" in item["PK"]["S"]]
+        (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+        market.run(1)
+        redrive(desk, M)
+        until(market, Status.RETURNED)
+        assert market.has(ANN)[BTC] > Decimal("0.09")
+
     @pytest.mark.parametrize("ends", ["comes home", "is kept"])
     def test_what_was_found_and_is_anothers_by_then_is_looked_for_again(self, desk: Desk, ends: str) -> None:
         """Two operators name a snapshot, and two others refund it before the order's machine has claimed it."""

@@ -30,11 +30,13 @@ class OfOrder:
     does: str
 
     def terms(self, subject: Subject, given: Terms) -> Terms:
-        return {**given, "status": str(subject.item.status)}
+        return {**given, "status": str(subject.item.status), "waits_for": str(subject.item.waits_for)}
 
     def says(self, subject: Subject, terms: Terms) -> str:
-        if subject.item.status != terms["status"]:
-            raise NotProposable(f"it was {terms['status']}, and now it is {subject.item.status}", id=subject.id)
+        """What it waits for says of which of its assets the two have judged."""
+        for name, now in self.terms(subject, {}).items():
+            if now != terms[name]:
+                raise NotProposable(f"{name} was {terms[name]!r}, and now it is {now!r}", id=subject.id)
         return self.does
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
