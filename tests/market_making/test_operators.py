@@ -518,41 +518,6 @@ class TestOutgoing:
         assert custody.outgoing(market.table, x).status is Sent.ARRIVED
         assert market.has(ANN).get(BTC, Decimal(0)) == Decimal(has)
 
-    def test_what_is_on_a_chain_that_nobody_tells_is_told_by_two(self, desk: Desk) -> None:
-        """It is sent, and the custody never says as what. The chain's explorer does."""
-        market = desk.market
-        market.safe.stick_next()
-        market.fund_all()
-        until(market, Status.WITHDRAWING)
-        market.run(20)
-        (x,) = market.ids_of_due()
-        assert offered(desk, x) == []
-        assert "the chain has not got both legs" in until_a_person(market)
-        assert offered(desk, x) == ["outgoing decide"]
-        with pytest.raises(EvidenceNotBelieved):
-            two(desk, "outgoing decide", x, sent="no")
-        sent = custody.outgoing(market.table, x)
-        hash_ = market.safe.confirm(sent.request_id).withdrawal_hash
-        two(desk, "outgoing decide", x, sent="yes", hash=hash_)
-        assert custody.outgoing(market.table, x).withdrawal_hash == hash_
-        redrive(desk, M)
-        until(market, Status.CREATED)
-
-    def test_what_the_custody_tells_of_a_chain_in_time_counts(self, desk: Desk) -> None:
-        """It does so between the proposal and its confirmation."""
-        market = desk.market
-        market.safe.stick_next()
-        market.fund_all()
-        until_a_person(market)
-        (x,) = market.ids_of_due()
-        told = {"sent": "yes", "hash": "0xabcdef12"}
-        proposed = desk.proposals.propose("outgoing decide", x, told, "t", "seen", "olga", dry_run=False)
-        hash_ = market.safe.confirm(custody.outgoing(market.table, x).request_id).withdrawal_hash
-        market.run(2)
-        with pytest.raises(NotProposable):
-            desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
-        assert custody.outgoing(market.table, x).withdrawal_hash == hash_
-
     def test_it_has_no_transaction_of_a_chain_where_it_goes_to_a_user(self, desk: Desk) -> None:
         x = doubted(desk.market)
         with pytest.raises(EvidenceNotBelieved):

@@ -25,8 +25,6 @@ REFUND_MEMO = "Refund:"  # what the memo of a refund begins with; the snapshot's
 SENDING_SECONDS = 120
 # What was sent so long ago is known to the custody by now, or never will be.
 NEVER_SENT_SECONDS = 600
-# By then its chain has what was sent to an address, and the custody has told so; or operators find out.
-ON_CHAIN_SECONDS = 1800
 
 
 class IncomingNotFound(NotFound):
@@ -190,16 +188,7 @@ def is_in_doubt(outgoing: Outgoing, now: datetime) -> bool:
     not while somebody may be sending it."""
     denied = outgoing.status is Status.INTENDED and bool(outgoing.inputs)
     sent = outgoing.status is Status.SENT and outgoing.is_sent_by_nobody(now)
-    return (outgoing.needs_person and (sent or denied)) or is_long_on_its_way(outgoing, now)
-
-
-def is_long_on_its_way(outgoing: Outgoing, now: datetime) -> bool:
-    """Has the custody had what is sent to an address for long, or may have it, and tells no transaction of its chain?
-    Operators may know that; nobody says that it was never sent."""
-    if outgoing.status is not Status.SENT or outgoing.needs_person or isinstance(outgoing.to, User):
-        return False
-    assert outgoing.sent_at is not None
-    return now >= outgoing.sent_at + timedelta(seconds=ON_CHAIN_SECONDS)
+    return outgoing.needs_person and (sent or denied)
 
 
 def is_nobodys(incoming: Incoming, now: datetime) -> bool:

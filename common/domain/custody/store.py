@@ -315,7 +315,7 @@ def send_to(before: Outgoing, to: User, at: datetime) -> Write:
 def was_sent(before: Outgoing, withdrawal_hash: str | None, at: datetime) -> Write:
     """Two operators have found that it was sent, to an address with this transaction of its chain. Refused with
     OutgoingMoved."""
-    also = _waits_for_person(before) if before.needs_person else _attempt_of(before)
+    also = _waits_for_person(before)
     if withdrawal_hash is None:
         return _move(before, Status.ARRIVED, at, *work.done(), also=also)
     hash_ = OutgoingItem.withdrawal_hash.set(withdrawal_hash)
@@ -342,12 +342,7 @@ def _waits_for_person(before: Outgoing) -> Condition:
     """As it was read: nobody has moved it meanwhile."""
     item = OutgoingItem
     waits: Condition = item.open_work == work.partition_of_person(keys.OUTGOING, before.outgoing_id)
-    same: Condition = waits & _attempt_of(before)
-    return same
-
-
-def _attempt_of(before: Outgoing) -> Condition:
-    same: Condition = (OutgoingItem.attempt == Decimal(before.attempt)) & _as_sent(before)
+    same: Condition = waits & (item.attempt == Decimal(before.attempt)) & _as_sent(before)
     return same
 
 

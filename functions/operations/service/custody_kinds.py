@@ -131,8 +131,6 @@ class OutgoingDecision:
     def says(self, subject: Subject, terms: Terms) -> str:
         outgoing, hash_ = _of_attempt(subject, terms), terms.get("hash")
         if terms["sent"] == NO:
-            if not outgoing.needs_person:
-                raise EvidenceNotBelieved("the custody has not said that it was never sent", id=subject.id)
             return "was never sent: the next attempt is, and spends what outputs there are"
         if isinstance(outgoing.to, Address) == (hash_ is None):
             told = "the transaction of its chain is to be told" if hash_ is None else "it has no transaction of a chain"
