@@ -143,7 +143,7 @@ class Returning:
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         back += surplus_of(self.table, order)
         if stuck := [o for o in back if o.needs_person]:
-            return standing(self._stop(order, f"its transfer back, {stuck[0].outgoing_id}, waits for one"))
+            return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
             since = max(o.created_at for o in back)
             return self._wait(order, "what has come home has not arrived with who paid", since)
