@@ -1,9 +1,12 @@
 """Every snapshot is taken once, and something becomes of it: whatever ties, comes late, fails or is killed."""
 
+from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 from unittest.mock import patch
 
 import pytest
@@ -11,10 +14,11 @@ import pytest
 from common.domain.custody import store
 from common.domain.custody.model import Disposition, incoming_id
 from common.errors import Unavailable
-from common.gateways.custody import PAGE_MAX, CustodyUnavailable
+from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
 from functions.market_making import store as mm_store
 from functions.market_making.service import receiving
 from sandbox.mixin import fake
+from sandbox.mixin.fake import FakeCustody
 from sandbox.mixin.timeline import Lie
 from sandbox.mixin.times import in_full
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
@@ -151,6 +155,42 @@ def test_a_slip_of_the_custody_gives_nobody_too_much(market: Market, lie: Lie) -
         market.send()
         market.pass_time(minutes=1)
     assert (market.has(ANN), market.has(BOB)) == ({BTC: Decimal(1)}, {BTC: Decimal(5)})
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A custody that says of one snapshot that it is of 2030."""
+
+    custody: FakeCustody
+    ahead: str
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.custody, name)
+
+    def snapshots(self, since: str, asset_id: str | None = None) -> Sequence[Snapshot]:
+        return sorted(map(self._changed, self.custody.snapshots(since, asset_id)), key=lambda told: told.created_at)
+
+    def snapshot(self, snapshot_id: str) -> Snapshot:
+        return self._changed(self.custody.snapshot(snapshot_id))
+
+    def _changed(self, told: Snapshot) -> Snapshot:
+        return replace(told, created_at="2030-01-01T00:00:00.000000000Z") if told.snapshot_id == self.ahead else told
+
+
+def test_a_snapshot_of_the_future_takes_the_cursor_nowhere(market: Market) -> None:
+    """What is paid meanwhile is taken, and the snapshot itself when its time is told rightly."""
+    market.pay(ANN, BTC, "1", b"hello")
+    market.poll()
+    right, before = market.custody, cursor(market)
+    ahead: Any = Ahead(right, market.pay(ANN, BTC, "1", b"hello").snapshot_id)
+    market.pay(BOB, BTC, "1", b"hello")
+    market.custody = ahead
+    market.poll()
+    assert (cursor(market), len(dispositions(market, known=True))) == (before, 2)
+    market.custody = right
+    market.pass_time(minutes=20)
+    market.poll()
+    assert len(dispositions(market)) == 3
 
 
 def test_a_transfer_nobody_is_named_for_is_parked(market: Market) -> None:
