@@ -68,7 +68,7 @@ def test_a_sale_that_was_never_answered_is_paid_by_evidence(desk: Desk, ann: Own
     desk.run(days=0.1)
     assert (status(desk, order_id), len(paid(desk, order_id))) == (Status.FILLED, 1)
     reasons = [event.reason for event in desk.operations.story(order_id).events]
-    assert any(reason.startswith("fake has it as an order, 1 BTC executed, as otto and olga say") for reason in reasons)
+    assert any(reason.startswith("fake has it as an order (1 BTC executed, as otto and olga say") for reason in reasons)
 
 
 def test_a_sale_of_which_nothing_was_executed_gives_the_coins_back(desk: Desk, ann: Owner) -> None:

@@ -350,10 +350,10 @@ class TestPayouts:
             propose(desk, thing_id, paid="0.00")
         desk.by_hand("abandon", thing_id)
         desk.clock.at = attempts(desk, thing_id)[0].sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS - 1)
-        with pytest.raises(NotProposable, match="may still be on its way, or be booked"):
+        with pytest.raises(NotProposable, match=f"wait until {desk.clock.at + timedelta(seconds=1):%H:%M:%S} UTC"):
             propose(desk, thing_id, paid="0.00")
         desk.clock.forward(seconds=1)
-        assert "is rejected, as never paid" in propose(desk, thing_id, paid="0.00").says
+        assert "has attempt 1 rejected, as never paid" in propose(desk, thing_id, paid="0.00").says
 
     def test_what_was_never_paid_goes_where_an_operator_says(self, desk: Desk, ann: Owner) -> None:
         """No machine sends it again: the bank has not said what is in its way."""
@@ -507,7 +507,7 @@ class TestOrders:
         due_at = desk.operations.story(order_id).due_at
         assert due_at is not None
         desk.clock.at = due_at - timedelta(seconds=1)
-        with pytest.raises(NotProposable, match="it is BASE_TXN_PENDING"):
+        with pytest.raises(NotProposable, match="it is BASE_TXN_PENDING and waits for .* is possible from .* UTC on"):
             propose_order(desk, order_id)
         desk.clock.at = due_at
         propose_order(desk, order_id)

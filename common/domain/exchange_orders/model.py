@@ -158,7 +158,7 @@ class ExchangeOrder:
     @property
     def name(self) -> str:
         """What a sentence calls it: by the exchange's id, or by the evidence for it where there is no such id."""
-        return f"order {self.exchange_order_id}" if self.exchange_order_id else f"an order, {self.evidence},"
+        return f"order {self.exchange_order_id}" if self.exchange_order_id else f"an order ({self.evidence})"
 
     @property
     def overdue_at(self) -> datetime:

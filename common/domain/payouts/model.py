@@ -217,9 +217,17 @@ class Attempt:
         """Has a person abandoned it, so long ago that whoever was sending it has ended?"""
         return self.abandoned_at is not None and now >= self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
 
+    @property
+    def booked_by_nobody_at(self) -> datetime | None:
+        """When the bank will besides have had its time to book what it was sent; None if nobody has abandoned it."""
+        if self.abandoned_at is None:
+            return None
+        sent_by_nobody_at = self.abandoned_at + timedelta(seconds=ABANDONED_SECONDS)
+        return max(sent_by_nobody_at, self.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS))
+
     def is_booked_by_nobody(self, now: datetime) -> bool:
-        """Has the bank besides had its time to book what it was sent?"""
-        return self.is_sent_by_nobody(now) and now >= self.sent_at + timedelta(seconds=NEVER_BOOKED_SECONDS)
+        since = self.booked_by_nobody_at
+        return since is not None and now >= since
 
 
 @dataclass(frozen=True)

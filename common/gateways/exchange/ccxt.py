@@ -320,7 +320,7 @@ class CcxtExchange:
         if client_order_id is not None:
             wanted["clientOrderId"], told["clientOrderId"] = client_order_id, told_text(order, "clientOrderId")
         if told != wanted:
-            raise not_believed(f"asked for {wanted}, told of {told}")
+            raise not_believed(f"asked for {_named(wanted)}, told of {_named(told)}")
 
     def _exchange_order(self, asset_id: str, symbol: str, order: Mapping[str, Any]) -> OrderReport:
         """An order in our words, once its trades are there."""
@@ -392,6 +392,10 @@ def _state(order: Mapping[str, Any]) -> State:
     if status not in _STATES:
         raise garbled(f"an order in a state that we do not know, {status[:40]!r}")
     return _STATES[status]
+
+
+def _named(order: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in order.items())
 
 
 def _must_be_number(exchange_order_id: str) -> None:

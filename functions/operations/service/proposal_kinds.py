@@ -85,13 +85,12 @@ class PayoutDecision:
         if str(attempt.number) != number:
             raise NotProposable(f"it was about attempt {number}, and now attempt {attempt.number} is", id=subject.id)
         if paid == ZERO:
-            if not attempt.is_booked_by_nobody(subject.case.now):
-                raise NotProposable(
-                    f"attempt {number} may still be on its way, or be booked: `{payout.kind.command} abandon-attempt` "
-                    "first, and this ten minutes after it was sent",
-                    id=subject.id,
-                )
-            return f"attempt {number} is rejected, as never paid; where the held ${held} go is decided then"
+            since = attempt.booked_by_nobody_at
+            if since is None or subject.case.now < since:
+                abandon = f"`{payout.kind.command} abandon-attempt` first"
+                first = abandon if since is None else f"wait until {since:%H:%M:%S} UTC"
+                raise NotProposable(f"attempt {number} may still be on its way, or be booked: {first}", id=subject.id)
+            return f"has attempt {number} rejected, as never paid; where the held ${held} go is decided then"
         told = f"is {payout.kind.paid}: the bank has paid ${paid} of attempt {number}"
         if paid < held:
             return f"{told}, and ${held - paid} are free on the customer's balance"

@@ -195,8 +195,12 @@ def _why_not(command: str, subject: Subject) -> str:
     stays = None if account is None or command != MOVE else account.why_it_stays()
     if stays is not None:
         return stays
-    waits = f"waits for {item.waits_for}" if item.waits_for else "waits for nothing"
-    return f"it is {item.status} and {waits}: that is not for `{command}`"
+    waits = item.waits_for or "nothing"
+    stands = f"it is {item.status} and waits {waits if waits.startswith('to ') else f'for {waits}'}"
+    due_at = subject.case.due_at
+    if due_at is not None and acts.is_possible(command, replace(subject.case, now=max(due_at, subject.case.now))):
+        return f"{stands}: `{command}` is possible from {due_at:%H:%M:%S} UTC on, if it still waits then"
+    return f"{stands}: that is not for `{command}`"
 
 
 def _tell(subject_id: str, status: str | None, told: str, operator: str, at: datetime) -> Write:
