@@ -11,7 +11,7 @@ import pytest
 from common.gateways.custody import Sending, User
 from common.money import Quantity
 from functions.market_making.model import Status
-from functions.market_making.service.refunding import Refunding
+from functions.market_making.service import refunding
 from tests.harness.faults import Faults
 from tests.market_making import outside
 from tests.market_making.faulty import FaultyMarket
@@ -108,7 +108,7 @@ def test_what_left_the_custody_unseen_is_found() -> None:
 
 def test_money_that_goes_back_twice_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if what is sent back as surplus were still there when the order fails."""
-    monkeypatch.setattr(Refunding, "_surplus", lambda *_: [])
+    monkeypatch.setattr(refunding, "surplus_of", lambda *_: [])
     market = begun()
 
     def refuse() -> None:
