@@ -81,45 +81,53 @@ _STATES = {
 _UNKNOWN_ORDER = -2011  # also of one that is over
 
 
+def way_to(base_url: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.5) -> Transport:
+    """The way of all accounts to Binance: they share its connections.
+
+    base_url: scheme and host, for example https://api.binance.com
+    connect_seconds, read_seconds: of one request.
+
+    Raises ValueError for a base_url or time-outs that can not be one.
+    """
+    if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
+        raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
+    return Transport(
+        base_url,
+        connect_seconds=connect_seconds,
+        read_seconds=read_seconds,
+        body_bytes_max=BODY_BYTES_MAX,
+        keeps=("GET", "POST", "DELETE"),
+    )
+
+
 class BinanceMaker:
     """The port `Maker`, kept by Binance.
 
-    base_url: scheme and host, for example https://api.binance.com
+    way: see `way_to`. A method ends within OPERATION_SECONDS_MAX, whatever it asks.
     api_key, secret: of the HMAC kind.
-    connect_seconds, read_seconds: of one request. A method ends within OPERATION_SECONDS_MAX, whatever it asks.
     clock: what requests are signed with.
     monotonic: for the time that is left.
 
     Nothing is asked before the first call. Safe to use from several threads; each that asks at the same time has a
     connection, which is left to the next.
 
-    Raises ValueError for a base_url, key or time-out that can not be one.
+    Raises ValueError for a key that can not be one.
     """
 
     name = "binance"
 
     def __init__(
         self,
-        base_url: str,
+        way: Transport,
         *,
         api_key: str,
         secret: str,
-        connect_seconds: float = 1.0,
-        read_seconds: float = 5.5,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if not secret or "PRIVATE KEY" in secret:
             raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
-        if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:
-            raise ValueError(f"connect_seconds + read_seconds must be within {OPERATION_SECONDS_MAX:g} s")
-        self._transport = Transport(
-            base_url,
-            connect_seconds=connect_seconds,
-            read_seconds=read_seconds,
-            body_bytes_max=BODY_BYTES_MAX,
-            keeps=("GET", "POST", "DELETE"),
-        )
+        self._way = way
         self._key = {"X-MBX-APIKEY": header_value("the exchange's API key", api_key)}
         self._secret = secret.encode()
         self._clock = clock
@@ -252,10 +260,10 @@ class BinanceMaker:
             query = f"{query}&recvWindow={RECEIVE_WINDOW_MS}&timestamp={timestamp}".removeprefix("&")
             signature = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
             query = f"{query}&signature={signature}"
-        target = f"{self._transport.path}/api/v3/{path}?{query}"
+        target = f"{self._way.path}/api/v3/{path}?{query}"
         answer = None
         try:
-            answer = self._transport.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
+            answer = self._way.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
             if answer.status != 200 or answer.is_page:
                 raise ValueError("no success")
             return json.loads(answer.body)
