@@ -12,20 +12,28 @@ from __future__ import annotations
 
 import argparse
 import json
+import ssl
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import product
 from math import ceil
+from pathlib import Path
 from signal import SIGCONT, SIGSTOP
 from statistics import median
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from bench import prices
 from bench.report import table
@@ -100,6 +108,9 @@ class Exchange:
         for side, level in product(Side, range(OTHERS_LEVELS)):
             away = STEP * (90 + 10 * level) * (-1 if side is Side.BUY else 1)
             maker.place(MARKET, Quote(side, PRICE + away, Decimal(1), client_order_id(side, str(level))))
+
+    def open_one(self, name: str, limits: Mapping[str, int]) -> dict[str, str]:
+        return self.open(self._urls[0], name, limits)
 
     def shard(self, orders: int) -> list[dict[str, Any]]:
         """New accounts for so many orders, evenly."""
@@ -183,6 +194,54 @@ def hold_back(process: subprocess.Popen[str], share: float) -> None:
         time.sleep(max(0.0, ends - time.monotonic()) if held else LOOK_SECONDS)
 
 
+def cpu_of_calls(there: Exchange, wire: str) -> Mapping[str, float]:
+    """Milliseconds, by kind of call."""
+    limits = {"orders_per_10_seconds": 100_000, "open_orders_per_symbol": 1_000, "weight_per_minute": 1_000_000}
+    asked = {"wire": wire, "calls": there.open_one(f"calls by {wire}", limits)}
+    program = [sys.executable, "-m", "bench.ticking", json.dumps(asked)]
+    told = subprocess.run(program, stdout=subprocess.PIPE, check=True)
+    found: dict[str, float] = json.loads(told.stdout)
+    return found
+
+
+def handshake_ms() -> float:
+    """CPU of a client of TLS until it may speak: what each connection costs that is opened. Both ends are here."""
+    with TemporaryDirectory() as folder:
+        certificate = Path(folder) / "certificate.pem"
+        certificate.write_bytes(_certificate())
+        server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        server.load_cert_chain(certificate)
+        client = ssl.create_default_context(cafile=str(certificate))
+
+    def shake() -> float:
+        here, there = ssl.MemoryBIO(), ssl.MemoryBIO()
+        mine = client.wrap_bio(here, there, server_hostname="localhost")
+        other, spent, waiting = server.wrap_bio(there, here, server_side=True), 0.0, True
+        while waiting:
+            waiting = False
+            for end in (mine, other):
+                began = time.process_time()
+                try:
+                    end.do_handshake()
+                except ssl.SSLWantReadError:
+                    waiting = True
+                spent += (time.process_time() - began) * (end is mine)
+        return spent
+
+    return median(shake() for _ in range(100)) * 1000
+
+
+def _certificate() -> bytes:
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")])
+    now = datetime.now(UTC)
+    made = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    made = made.serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+    made = made.add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+    pem, none = serialization.Encoding.PEM, serialization.NoEncryption()
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, none)
+    return made.sign(key, hashes.SHA256()).public_bytes(pem) + private
+
+
 HEAD = (
     "wire",
     "due orders",
@@ -227,9 +286,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--slower", type=float, default=1.0, help="so many times slower is Lambda's CPU (%(default)s)")
     parser.add_argument("--ticks", type=int, default=3, help="ten seconds each (%(default)s)")
     parser.add_argument("--processes", type=int, default=3, help="of the exchange (%(default)s)")
+    parser.add_argument("--calls", action="store_true", help="measure what single calls cost, and nothing else")
     asked = parser.parse_args(arguments)
     room = capacity(ORDERS_PER_10_SECONDS, LEVELS, INTERVAL_SECONDS)
     print(f"An account has room for {room} orders; {ORDERS_AN_ACCOUNT} are at each.", file=sys.stderr)
+    if asked.calls:
+        with exchange(1, 0) as there:
+            calls = {wire: cpu_of_calls(there, wire) for wire in asked.wires}
+        kinds = list(dict.fromkeys(kind for found in calls.values() for kind in found))
+        shown = [
+            [wire, *(f"{found[kind]:.2f}" if kind in found else "" for kind in kinds)] for wire, found in calls.items()
+        ]
+        print(f"{table(['CPU ms of a call', *kinds], shown)}\n\nA handshake of TLS: {handshake_ms():.2f} ms.")
+        return
     rows = []
     with exchange(asked.processes, asked.latency_ms / 1000) as there:
         for wire, orders, memory in product(asked.wires, asked.orders, asked.memory):

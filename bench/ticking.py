@@ -2,7 +2,7 @@
 
 A tick reads each account's market once (book, open orders, own trades), and runs the cycles that are due. A cycle
 decides, writes the order's QUOTES item, and replaces each of its quotes: a cancel, and the successor's placement. So a
-tick of n orders makes 12 n requests and 3 for each account.
+tick of n orders makes 12 n requests and 3 for each account, or 6 n where the two are asked for in one.
 
 Real: the wires, signing, parsing, threads, botocore's `UpdateItem`. Not: the table, which answers after 10 ms by a
 hook, and the decision, which is a loop of so much CPU.
@@ -23,6 +23,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
 from io import BytesIO
+from itertools import count
+from statistics import median
 from threading import Lock
 from typing import Any, Protocol
 
@@ -40,9 +42,11 @@ from tests import settled
 
 MARKET = Market("BTC", "USDT")
 LEVELS = 3
+CALLS, THREADS = 150, 8  # of each kind, where calls are measured by themselves
 BOOK_LEVELS = 50
 TABLE_SECONDS = 0.010
-WIRES = ("own", "ccxt, kept", "ccxt")
+IN_ONE = "own, in one"  # a cancel and its successor's placement are one request
+WIRES = (IN_ONE, "own", "ccxt, kept", "ccxt")
 CONNECT_SECONDS, READ_SECONDS = 3.0, 9.0
 QUOTES_BYTES = 5_000
 ORDERS_PER_10_SECONDS = 100
@@ -69,6 +73,7 @@ class Wire(Protocol):
     def trades(self) -> object: ...
     def place(self, quote: Quote) -> None: ...
     def cancel(self, client_order_id: str) -> None: ...
+    def replace(self, client_order_id: str, quote: Quote) -> None: ...
 
 
 class OwnWire:
@@ -89,6 +94,9 @@ class OwnWire:
 
     def cancel(self, client_order_id: str) -> None:
         self._maker.cancel(MARKET, client_order_id)
+
+    def replace(self, client_order_id: str, quote: Quote) -> None:
+        self._maker.replace(MARKET, client_order_id, quote)
 
 
 class ByCcxt:
@@ -129,6 +137,9 @@ class ByCcxt:
     def cancel(self, client_order_id: str) -> None:
         self._ask(self._client.cancel_order, "", "BTC/USDT", {"origClientOrderId": client_order_id})
 
+    def replace(self, client_order_id: str, quote: Quote) -> None:
+        raise NotImplementedError("not asked of this wire")
+
 
 def _as_it_is(trouble: Exception, _: object) -> Any:
     return trouble
@@ -140,7 +151,7 @@ def wires(kind: str) -> Callable[[str, str, str], Wire]:
 
     def made(url: str, api_key: str, secret: str) -> Wire:
         way = ways.setdefault(url, way_to(url, connect_seconds=CONNECT_SECONDS, read_seconds=READ_SECONDS))
-        if kind == "own":
+        if kind in ("own", IN_ONE):
             return OwnWire(way, api_key, secret)
         return ByCcxt(url, way if kind == "ccxt, kept" else None, api_key, secret)
 
@@ -191,7 +202,8 @@ class Ticked:
 class Shard:
     """threads: so many requests are on their way at the same time."""
 
-    def __init__(self, accounts: Sequence[Account], threads: int, decide_seconds: float) -> None:
+    def __init__(self, accounts: Sequence[Account], threads: int, decide_seconds: float, in_one: bool) -> None:
+        self._in_one = in_one
         self._accounts = accounts
         self._decide_seconds = decide_seconds
         self._slots = ThreadPoolExecutor(threads)
@@ -264,11 +276,14 @@ class Shard:
 
     def _replace(self, account: Account, gone: str | None, quote: Quote) -> float:
         """When the placement was sent."""
-        if gone is not None:
+        if gone is not None and not self._in_one:
             self._timed(lambda: account.wire.cancel(gone))
         account.rate.wait()
         sent = time.monotonic()
-        self._timed(lambda: account.wire.place(quote))
+        if gone is not None and self._in_one:
+            self._timed(lambda: account.wire.replace(gone, quote))
+        else:
+            self._timed(lambda: account.wire.place(quote))
         return sent
 
     def _timed(self, ask: Callable[[], object]) -> None:
@@ -295,12 +310,58 @@ def _table() -> Any:
     return client
 
 
+def cpu_of_calls(wire: Wire, in_one: bool) -> dict[str, float]:
+    """Median milliseconds of CPU of each call, one after another; and of a cancel and a placement where several threads
+    make them."""
+    ids = (client_order_id("calls", str(n)) for n in count())
+    quotes = (Quote(Side.BUY, PRICE - 100, SIZE, name) for name in ids)
+    placed: deque[str] = deque()
+
+    def place() -> None:
+        quote = next(quotes)
+        wire.place(quote)
+        placed.append(quote.client_order_id)
+
+    def replace() -> None:
+        quote = next(quotes)
+        wire.replace(placed.popleft(), quote)
+        placed.append(quote.client_order_id)
+
+    def both(name: str) -> None:
+        wire.place(Quote(Side.BUY, PRICE - 100, SIZE, name))
+        wire.cancel(name)
+
+    kinds: dict[str, Callable[[], object]] = {"place": place, "cancel": lambda: wire.cancel(placed.popleft())}
+    kinds |= {"book": wire.book, "open orders": wire.open_orders, "own trades": wire.trades}
+    if in_one:
+        kinds = {"place": place, "replace": replace}
+    found = {kind: median(_cpu(call) for _ in range(CALLS)) * 1000 for kind, call in kinds.items()}
+    if not in_one:
+        names = [next(ids) for _ in range(CALLS)]
+        with ThreadPoolExecutor(THREADS) as threads:
+            began = time.process_time()
+            deque(threads.map(both, names), maxlen=0)
+            found[f"place, cancel by {THREADS} threads"] = (time.process_time() - began) / (2 * CALLS) * 1000
+    return found
+
+
+def _cpu(call: Callable[[], object]) -> float:
+    began = time.process_time()
+    call()
+    return time.process_time() - began
+
+
 def main() -> None:
     os.environ |= settled.ENVIRONMENT
     asked = json.loads(sys.argv[1])
+    if "calls" in asked:
+        key = asked["calls"]
+        wire = wires(asked["wire"])(key["url"], key["api_key"], key["secret"])
+        print(json.dumps(cpu_of_calls(wire, asked["wire"] == IN_ONE)), flush=True)
+        return
     make = wires(asked["wire"])
     accounts = [Account(make(one["url"], one["api_key"], one["secret"]), one["orders"]) for one in asked["accounts"]]
-    shard = Shard(accounts, asked["threads"], asked["decide_seconds"])
+    shard = Shard(accounts, asked["threads"], asked["decide_seconds"], asked["wire"] == IN_ONE)
     print("ready", flush=True)
     sys.stdin.readline()
     ticked, began = [], time.monotonic()

@@ -8,12 +8,17 @@
     GET    {base_url}/api/v3/myTrades          symbol, fromId, limit 1000; weight 20
     POST   {base_url}/api/v3/order             symbol, side, type LIMIT_MAKER, quantity, price, newClientOrderId,
                                                newOrderRespType ACK; weight 1
+    POST   {base_url}/api/v3/order/cancelReplace  the same, and cancelReplaceMode STOP_ON_FAILURE,
+                                               cancelRestrictions ONLY_NEW, cancelOrigClientOrderId; weight 1
     DELETE {base_url}/api/v3/order             symbol, origClientOrderId; weight 1
     GET    {base_url}/api/v3/account           omitZeroBalances; weight 20
     X-MBX-APIKEY: …                            and among the parameters timestamp, recvWindow 5000 and signature, which
                                                is hex HMAC-SHA256(secret, the other parameters as they are sent)
 
     400 {"code": -2010, "msg": "Order would immediately match and take."}
+    400 {"code": -2022, "msg": …, "data": {"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED", …}}
+    409 {"code": -2021, "msg": …, "data": {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE",
+                                           "cancelResponse": {an order}, "newOrderResponse": {"code": …, "msg": …}}}
 
 A call costs a quarter of the CPU that it costs by way of ccxt (docs/decisions/0032). Weights are counted by the address
 that asks, orders by account. Errors: `binance_answers.in_our_words`.
@@ -34,7 +39,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from common.clock import now
-from common.gateways.exchange import ExchangeUnavailable, Side, State, not_believed
+from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, Side, State, not_believed
 from common.gateways.exchange.binance_answers import (
     About,
     amount_of,
@@ -49,6 +54,7 @@ from common.gateways.exchange.maker import (
     TRADES_PAGE,
     Balance,
     Book,
+    ExchangeNotReplaced,
     Level,
     MakerOrder,
     Market,
@@ -56,7 +62,7 @@ from common.gateways.exchange.maker import (
     OwnTrade,
     Quote,
 )
-from common.gateways.transport import NoAnswer, Transport, header_value
+from common.gateways.transport import Answer, NoAnswer, Transport, header_value
 from common.money import EXACT, plain
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port of orders reckons with
@@ -79,6 +85,7 @@ _STATES = {
     "EXPIRED_IN_MATCH": State.EXPIRED,
 }
 _UNKNOWN_ORDER = -2011  # also of one that is over
+_NOT_REPLACED = -2022
 
 
 def way_to(base_url: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.5) -> Transport:
@@ -189,23 +196,37 @@ class BinanceMaker:
 
     def place(self, market: Market, quote: Quote) -> str:
         """See `Maker.place`."""
-        told = self._ask(
-            self._ends(),
-            "place",
-            "POST",
-            "order",
-            {
-                "symbol": _symbol(market),
-                "side": quote.side.value,
-                "type": "LIMIT_MAKER",
-                "quantity": plain(quote.quantity),
-                "price": plain(quote.price),
-                "newClientOrderId": quote.client_order_id,
-                "newOrderRespType": "ACK",
-            },
-        )
-        _must_be(told, market, "clientOrderId", quote.client_order_id)
-        return str(_whole(told, "orderId"))
+        told = self._ask(self._ends(), "place", "POST", "order", _new(market, quote))
+        return _placed(told, market, quote)
+
+    def replace(self, market: Market, client_order_id: str, quote: Quote) -> str:
+        """See `Maker.replace`."""
+        asked = _new(market, quote) | {
+            "cancelReplaceMode": "STOP_ON_FAILURE",
+            "cancelRestrictions": "ONLY_NEW",
+            "cancelOrigClientOrderId": client_order_id,
+        }
+        answer = self._answer(self._ends(), "place", "POST", "order/cancelReplace", asked)
+        try:
+            told = _read(answer, 200, 409)
+        except ValueError as trouble:
+            no = in_our_words("place", trouble, answer)
+            code = no.facts.get("code")
+            if isinstance(no, ExchangeRefused) or (answer.status == 400 and code == _NOT_REPLACED):
+                ours = isinstance(no, ExchangeRefused) and no.ours
+                raise ExchangeNotReplaced(no.detail, ours=ours, code=code) from trouble
+            raise no from trouble
+        parts = told if answer.status == 200 else _member(told, "data")
+        ended = _ended(_member(parts, "cancelResponse"), market, client_order_id)
+        if ended.executed:
+            raise not_believed(
+                f"order {client_order_id} was to be ended only if new, and {ended.executed} are executed"
+            )
+        placed = _member(parts, "newOrderResponse")
+        if answer.status == 200:
+            return _placed(placed, market, quote)
+        as_if_alone = Answer(400, answer.headers, json.dumps(placed).encode())
+        raise in_our_words("place", ValueError("no success"), as_if_alone)
 
     def cancel(self, market: Market, client_order_id: str) -> MakerOrder:
         """See `Maker.cancel`. Binance says "Unknown order sent." of an order that is over, too: a look tells them
@@ -221,11 +242,7 @@ class BinanceMaker:
             if not order.over:
                 raise
             return order
-        _must_be(told, market, "origClientOrderId", client_order_id)
-        order = _order(told | {"clientOrderId": client_order_id}, market)  # theirs is the cancellation's
-        if not order.over:
-            raise not_believed(f"order {client_order_id} is cancelled, and is still open")
-        return order
+        return _ended(told, market, client_order_id)
 
     def balances(self) -> Mapping[str, Balance]:
         """See `Maker.balances`."""
@@ -254,6 +271,15 @@ class BinanceMaker:
         self, ends: float, about: About, method: str, path: str, asked: Mapping[str, str], *, signed: bool = True
     ) -> Any:
         """One request, and what its answer says. Raises what `in_our_words` says."""
+        answer = self._answer(ends, about, method, path, asked, signed=signed)
+        try:
+            return _read(answer, 200)
+        except ValueError as trouble:
+            raise in_our_words(about, trouble, answer) from trouble
+
+    def _answer(
+        self, ends: float, about: About, method: str, path: str, asked: Mapping[str, str], *, signed: bool = True
+    ) -> Answer:
         query = urlencode(asked)
         if signed:
             timestamp = (self._clock() - _EPOCH) // _MILLISECOND
@@ -261,18 +287,49 @@ class BinanceMaker:
             signature = hmac.new(self._secret, query.encode(), hashlib.sha256).hexdigest()
             query = f"{query}&signature={signature}"
         target = f"{self._way.path}/api/v3/{path}?{query}"
-        answer = None
         try:
-            answer = self._way.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
-            if answer.status != 200 or answer.is_page:
-                raise ValueError("no success")
-            return json.loads(answer.body)
-        except (NoAnswer, ValueError, RecursionError) as trouble:
-            raise in_our_words(about, trouble, answer) from trouble
+            return self._way.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
+        except NoAnswer as trouble:
+            raise in_our_words(about, trouble, None) from trouble
+
+
+def _read(answer: Answer, *statuses: int) -> Any:
+    """Raises ValueError for another status, or what is no JSON."""
+    if answer.status not in statuses or answer.is_page:
+        raise ValueError("no success")
+    try:
+        return json.loads(answer.body)
+    except RecursionError:
+        raise ValueError("no JSON that can be read") from None
 
 
 def _symbol(market: Market) -> str:
     return f"{market.base}{market.quote}"
+
+
+def _new(market: Market, quote: Quote) -> dict[str, str]:
+    return {
+        "symbol": _symbol(market),
+        "side": quote.side.value,
+        "type": "LIMIT_MAKER",
+        "quantity": plain(quote.quantity),
+        "price": plain(quote.price),
+        "newClientOrderId": quote.client_order_id,
+        "newOrderRespType": "ACK",
+    }
+
+
+def _placed(told: Any, market: Market, quote: Quote) -> str:
+    _must_be(told, market, "clientOrderId", quote.client_order_id)
+    return str(_whole(told, "orderId"))
+
+
+def _ended(told: Any, market: Market, client_order_id: str) -> MakerOrder:
+    _must_be(told, market, "origClientOrderId", client_order_id)
+    order = _order(told | {"clientOrderId": client_order_id}, market)  # theirs is the cancellation's
+    if not order.over:
+        raise not_believed(f"order {client_order_id} is cancelled, and is still open")
+    return order
 
 
 def _must_be(told: Any, market: Market, name: str, client_order_id: str) -> None:
@@ -322,7 +379,7 @@ def _trade(entry: Any, market: Market) -> OwnTrade:
 
 
 def _levels(told: Any, name: str) -> list[Level]:
-    levels = told.get(name) if isinstance(told, dict) else None
+    levels = _member(told, name)
     if not isinstance(levels, list) or not all(isinstance(level, list) and len(level) == 2 for level in levels):
         raise garbled(f"{name} are no levels of a book")
     return [Level(amount_of(price, name), amount_of(quantity, name)) for price, quantity in levels]
@@ -337,7 +394,7 @@ def _rate(limits: Sequence[Any], kind: str, interval: str, number: int) -> int:
 
 
 def _entries(told: Any, name: str) -> list[Any]:
-    return _listed(told.get(name) if isinstance(told, dict) else None)
+    return _listed(_member(told, name))
 
 
 def _listed(told: Any) -> list[Any]:
@@ -346,8 +403,12 @@ def _listed(told: Any) -> list[Any]:
     return told
 
 
+def _member(told: Any, name: str) -> Any:
+    return told.get(name) if isinstance(told, dict) else None
+
+
 def _whole(entry: Any, name: str) -> int:
-    value = entry.get(name) if isinstance(entry, dict) else None
+    value = _member(entry, name)
     if type(value) is not int or not 0 <= value < 2**63:
         raise garbled(f"{name} is no number")
     return value

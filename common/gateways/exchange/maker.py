@@ -14,7 +14,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import NamedTuple, Protocol
 
-from common.gateways.exchange import ExchangeUnavailable, Side, State, can_be_told, not_believed
+from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, Side, State, can_be_told, not_believed
 
 BOOK_LEVELS_MAX = 100
 TRADES_PAGE = 1000
@@ -142,10 +142,15 @@ class MarketLimits:
     weight_per_minute: int
 
 
+class ExchangeNotReplaced(ExchangeRefused):
+    """The exchange's definite no to a replacement: the old order is as it was, which may be over, and the new one does
+    not exist and never will."""
+
+
 class Maker(Protocol):
-    """Every method may raise ExchangeUnavailable; all but `place` are then safe to call again. Those that are not about
-    one order raise MarketUnknown where there is no such market. Orders in a market that is gone may exist all the same:
-    about them, that is ExchangeUnavailable."""
+    """Every method may raise ExchangeUnavailable; all but `place` and `replace` are then safe to call again. Those that
+    are not about one order raise MarketUnknown where there is no such market. Orders in a market that is gone may exist
+    all the same: about them, that is ExchangeUnavailable."""
 
     @property
     def name(self) -> str:
@@ -178,6 +183,16 @@ class Maker(Protocol):
 
         Call it once for each client order id. Raises MarketUnknown; ExchangeWouldTake, ExchangeRefused: the order does
         not exist and never will; ExchangeUnavailable: it may exist or not, `find` it.
+        """
+        ...
+
+    def replace(self, market: Market, client_order_id: str, quote: Quote) -> str:
+        """End an order with which nobody has traded, and place another once it is ended; return the exchange's id of
+        that one. One request for two, at half of their weight.
+
+        Raises ExchangeNotReplaced: nothing was done, also where the old order is over, unknown, or filled in part;
+        ExchangeWouldTake, ExchangeRefused: the old order has ended, and nobody had traded with it, and the new one does
+        not exist and never will; ExchangeUnavailable: each of the two may exist or not, `find` both.
         """
         ...
 
