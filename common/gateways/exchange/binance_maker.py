@@ -85,7 +85,7 @@ _STATES = {
     "EXPIRED_IN_MATCH": State.EXPIRED,
 }
 _UNKNOWN_ORDER = -2011  # also of one that is over
-_NOT_REPLACED = -2022
+_NOT_REPLACED, _HALF_REPLACED = -2022, -2021
 
 
 def way_to(base_url: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.5) -> Transport:
@@ -131,6 +131,7 @@ class BinanceMaker:
         secret: str,
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
+        trades_page: int = TRADES_PAGE,
     ) -> None:
         if not secret or "PRIVATE KEY" in secret:
             raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
@@ -139,6 +140,7 @@ class BinanceMaker:
         self._secret = secret.encode()
         self._clock = clock
         self._monotonic = monotonic
+        self._trades_page = trades_page
 
     def limits(self, market: Market) -> MarketLimits:
         """See `Maker.limits`."""
@@ -186,7 +188,7 @@ class BinanceMaker:
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
-        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(TRADES_PAGE)}
+        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(self._trades_page)}
         told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
         trades = [_trade(entry, market) for entry in _listed(told)]
         ids = [trade_id, *(trade.trade_id for trade in trades)]
@@ -209,6 +211,8 @@ class BinanceMaker:
         answer = self._answer(self._ends(), "place", "POST", "order/cancelReplace", asked)
         try:
             told = _read(answer, 200, 409)
+            if answer.status == 409 and _member(told, "code") != _HALF_REPLACED:
+                raise ValueError("no success")
         except ValueError as trouble:
             no = in_our_words("place", trouble, answer)
             code = no.facts.get("code")
