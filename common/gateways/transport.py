@@ -22,8 +22,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from http.client import HTTPException
-from threading import Event, Lock, Thread
-from typing import Literal
+from threading import Lock, Thread
+from typing import Any, Literal
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -85,10 +85,10 @@ class Transport:
     read_seconds: for sending and for the whole answer, however slowly its head or body drips in.
     body_bytes_max: an answer with a longer body is not read to its end.
     unpacks: whether a body that comes compressed is unpacked; `body_bytes_max` is of the unpacked one.
+    keeps: the methods that leave their connection to the next request of such a method, for at most KEPT_SECONDS_MAX.
+        A kept connection may be dead, and then nobody knows what became of a change: so only who asks much more often
+        than that, and can find out, keeps connections of methods that change something.
     wall: seconds since 1970. This clock goes on while a Lambda is frozen.
-
-    A GET leaves its connection to the next GET, for at most KEPT_SECONDS_MAX. Any other method changes something at the
-    other side and has a connection of its own: a kept one may be dead, and then nobody knows what became of the change.
 
     Raises ValueError for a base_url that can not be one and for times that are not above 0.
     """
@@ -101,6 +101,7 @@ class Transport:
         read_seconds: float,
         body_bytes_max: int,
         unpacks: bool = False,
+        keeps: Container[str] = ("GET",),
         wall: Callable[[], float] = time.time,
     ) -> None:
         address = parse_url(base_url)
@@ -116,6 +117,7 @@ class Transport:
         self._read_seconds = read_seconds
         self._body_bytes_max = body_bytes_max
         self._unpacks = unpacks
+        self._keeps = keeps
         self._wall = wall
         self._kept: list[tuple[HTTPConnection, float]] = []  # each with the time at which it was used last
         weakref.finalize(self, _close, self._kept)
@@ -140,20 +142,24 @@ class Transport:
         """
         if seconds <= 0:
             raise NotSent("timeout", "no time was left to ask")
-        reads = method == "GET"
+        ends = time.monotonic() + seconds
+        keeps = method in self._keeps
         given = {"Accept": "application/json", "User-Agent": "cryptodesk", **headers}
-        if not reads:
+        if not keeps:
             given["Connection"] = "close"
-        connection = (self._kept_one() if reads else None) or self._new()
-        exchange = _Exchange(
-            connection,
-            request=lambda: connection.request(
-                method, target, body, given, preload_content=False, decode_content=False
-            ),
-            receive=lambda: self._received(connection, believed),
-        )
-        answer = exchange.outcome(self._connect_seconds, self._read_seconds, seconds)
-        if not reads:
+        connection = (self._kept_one() if keeps else None) or self._connected(min(self._connect_seconds, seconds))
+        try:
+            timed: Any = connection.sock
+            timed.until = min(time.monotonic() + self._read_seconds, ends)
+            connection.request(method, target, body, given, preload_content=False, decode_content=False)
+            answer = self._received(connection, believed)
+        except (HTTPError, HTTPException, OSError) as trouble:
+            connection.close()
+            raise _no_answer(OutcomeUnknown, trouble) from trouble
+        except BaseException:
+            connection.close()
+            raise
+        if not keeps:
             connection.close()
         elif connection.sock is not None:
             self._kept.append((connection, self._wall()))
@@ -171,14 +177,23 @@ class Transport:
             connection.close()
         return None
 
-    def _new(self) -> HTTPConnection:
+    def _connected(self, seconds: float) -> HTTPConnection:
+        """A new connection. Raises NotSent."""
         if self._encrypted:
-            return HTTPSConnection(self._host, self._port, timeout=self._connect_seconds, ssl_context=self._verifying)
-        return HTTPConnection(self._host, self._port, timeout=self._connect_seconds)
+            connection: HTTPConnection = HTTPSConnection(
+                self._host, self._port, timeout=self._connect_seconds, ssl_context=self._verifying
+            )
+        else:
+            connection = HTTPConnection(self._host, self._port, timeout=self._connect_seconds)
+        _Connecting(connection).within(seconds)
+        connection.timeout = self._read_seconds
+        return connection
 
     @cached_property
     def _verifying(self) -> ssl.SSLContext:
-        return ssl.create_default_context()
+        context = ssl.create_default_context()
+        context.sslsocket_class = _TimedTls
+        return context
 
     def _received(self, connection: HTTPConnection, believed: Container[int] | None) -> Answer:
         """Raises OutcomeUnknown for a body that is too long; HTTPError, HTTPException, OSError."""
@@ -209,78 +224,92 @@ def _close(kept: list[tuple[HTTPConnection, float]]) -> None:
         connection.close()
 
 
-class _Exchange:
-    """A request on its way, in a thread of its own: whatever holds that thread up, the caller can give up in time.
+def _no_answer(kind: type[NoAnswer], trouble: Exception) -> NoAnswer:
+    late = isinstance(trouble, HttpTimeout | TimeoutError)
+    late = late and not isinstance(trouble, NewConnectionError)  # urllib3 derives it from its time-out
+    return kind("timeout" if late else "connection", str(trouble))
 
-    A socket's own time-out starts anew with every byte, and the look-up of a host's name has none at all.
-    """
 
-    def __init__(self, connection: HTTPConnection, request: Callable[[], None], receive: Callable[[], Answer]) -> None:
+class _Connecting:
+    """A connection that is being made, in a thread of its own: the look-up of a host's name has no time-out, and what
+    comes after it has one for each part."""
+
+    def __init__(self, connection: HTTPConnection) -> None:
         self._connection = connection
-        self._request = request
-        self._receive = receive
-        self._connected = Event()
-        self._over = Event()
         self._turn = Lock()  # for what follows
-        self._socket: socket.socket | None = None
-        self._sent = False
-        self._answer: Answer | Exception | None = None  # whoever comes first: the thread with it, or the deadline
+        self._given_up = False
+        self._trouble: Exception | None = None
 
-    def outcome(self, connect_seconds: float, read_seconds: float, seconds: float) -> Answer:
-        """Begin, and wait as long as each part may take. Raises NotSent, OutcomeUnknown."""
-        begun = time.monotonic()
-        connect_seconds, deadline = min(connect_seconds, seconds), begun + seconds
-        Thread(target=self._carry_out, args=(begun + connect_seconds, read_seconds), daemon=True).start()
-        if self._connected.wait(connect_seconds):
-            self._over.wait(min(read_seconds, deadline - time.monotonic()))
+    def within(self, seconds: float) -> None:
+        """Raises NotSent, also when it is late because the process was frozen meanwhile."""
+        by = time.monotonic() + seconds
+        thread = Thread(target=self._connect, daemon=True)
+        thread.start()
+        thread.join(seconds)
         with self._turn:
-            if self._answer is None:
-                self._answer = self._no_answer("timeout", "the deadline passed")
-                self._hang_up()
-            answer = self._answer
-        if isinstance(answer, Exception):
-            raise answer
-        return answer
-
-    def _carry_out(self, connected_by: float, read_seconds: float) -> None:
-        answer: Answer | Exception
-        try:
-            self._connect(connected_by, read_seconds)
-            self._request()
-            answer = self._receive()
-        except (HTTPError, HTTPException, OSError) as trouble:
-            late = isinstance(trouble, HttpTimeout | TimeoutError)
-            late = late and not isinstance(trouble, NewConnectionError)  # urllib3 derives it from its time-out
-            answer = self._no_answer("timeout" if late else "connection", str(trouble))
-            answer.__cause__ = trouble
-        except Exception as trouble:
-            answer = trouble
-        with self._turn:
-            if self._answer is None:
-                self._answer = answer
-            if isinstance(self._answer, Exception):
-                self._connection.close()
-        self._connected.set()
-        self._over.set()
-
-    def _connect(self, connected_by: float, read_seconds: float) -> None:
-        """Raises NotSent when it is too late to send: the caller has given up, or will when a frozen process thaws."""
-        if self._connection.sock is None:
-            self._connection.connect()
-        self._connection.timeout = read_seconds
-        with self._turn:
-            if time.monotonic() > connected_by:
+            if thread.is_alive() or time.monotonic() > by:
+                self._given_up = True
+                if thread.is_alive():
+                    _wake(self._connection.sock)  # whoever uses it closes it
+                else:
+                    self._connection.close()
                 raise NotSent("timeout", "connected too late")
-            self._socket = self._connection.sock
-            self._sent = True
-        self._connected.set()
+        if isinstance(self._trouble, HTTPError | HTTPException | OSError):
+            raise _no_answer(NotSent, self._trouble) from self._trouble
+        if self._trouble is not None:
+            raise self._trouble
 
-    def _no_answer(self, what: What, detail: str) -> NoAnswer:
-        return (OutcomeUnknown if self._sent else NotSent)(what, detail)
+    def _connect(self) -> None:
+        try:
+            self._connection.connect()
+            if not isinstance(self._connection.sock, _TimedTls):
+                self._connection.sock = _TimedSocket(fileno=self._connection.sock.detach())
+        except Exception as trouble:
+            self._trouble = trouble
+            self._connection.close()
+        with self._turn:
+            if self._given_up:
+                self._connection.close()
 
-    def _hang_up(self) -> None:
-        """Wake the thread, so that it ends. Whatever it still reads then, nobody believes."""
-        connected = self._socket or self._connection.sock
-        if connected is not None:
-            with suppress(OSError):
-                connected.shutdown(socket.SHUT_RDWR)
+
+def _wake(connected: socket.socket | Any) -> None:
+    if connected is not None:
+        with suppress(OSError):
+            connected.shutdown(socket.SHUT_RDWR)
+
+
+class _TimedSocket(socket.socket):
+    """Nothing is sent and nothing received after `until`, by time.monotonic(). A socket's own time-out starts anew with
+    every byte that comes."""
+
+    until = 0.0
+
+    def recv_into(self, *into: Any, **besides: Any) -> int:
+        self.settimeout(_left(self.until))
+        return super().recv_into(*into, **besides)
+
+    def sendall(self, *data: Any) -> None:
+        self.settimeout(_left(self.until))
+        super().sendall(*data)
+
+
+class _TimedTls(ssl.SSLSocket):
+    """The same, encrypted."""
+
+    until = 0.0
+
+    def recv_into(self, *into: Any, **besides: Any) -> int:
+        self.settimeout(_left(self.until))
+        return super().recv_into(*into, **besides)
+
+    def send(self, *data: Any) -> int:  # which `sendall` does as often as it takes
+        self.settimeout(_left(self.until))
+        return super().send(*data)
+
+
+def _left(until: float) -> float:
+    """Raises TimeoutError."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError("the deadline passed")
+    return left

@@ -8,13 +8,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
+from typing import TypeVar
 
 from common.errors import Rejected
-from sandbox.serving import Answer, Drop, Hang
+from sandbox.serving import Drop, Hang
 
 FAULTS_MAX = 1000
 LATENCY_SECONDS_MAX = 60.0
 RETRY_AFTER_SECONDS = 10
+
+
+T = TypeVar("T")
 
 
 class Operation(StrEnum):
@@ -103,11 +107,11 @@ class Faults:
             raise IllegalOrder(f"on is {on!r}; there are {', '.join(TARGETS)}")
         self._latency, self._latency_on = seconds, str(on)
 
-    def around(self, operation: Operation, carry_out: Callable[[], Answer], tell: Callable[[Fault], Answer]) -> Answer:
+    def around(self, operation: Operation, carry_out: Callable[[], T], tell: Callable[[Fault], T]) -> T:
         """Carry an operation out, or meet the next fault that was ordered for it.
 
-        tell: how the face says REFUSE, RATE_LIMIT, SERVER_ERROR, MAINTENANCE and ANOTHER. What `carry_out` raises is
-            raised.
+        tell: how the face, or the fake, says REFUSE, RATE_LIMIT, SERVER_ERROR, MAINTENANCE and ANOTHER. What
+            `carry_out` raises is raised.
         Raises Hang, Drop, which `serving` makes true.
         """
         match self._next(operation):

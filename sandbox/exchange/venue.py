@@ -284,6 +284,14 @@ class Venue:
                 conjure(self._floor, market, entry, terms.lots, spell)
             return entry.snapshot()
 
+    def refuse_unfit(self, symbol: str, quantity: Decimal, price: Decimal) -> None:
+        """What `place` would say of an order itself, whoever places it. Raises VenueRefused for the first of:
+        MARKET_CLOSED, UNKNOWN_SYMBOL, LOT_SIZE, PRICE_FILTER, MIN_NOTIONAL."""
+        with self.lock:
+            if self.maintenance:
+                raise VenueRefused(Reason.MARKET_CLOSED, "the venue is under maintenance")
+            terms_of(self._floor.market(symbol), quantity, price, however_small=False)
+
     def cancel(
         self, account: str, symbol: str, *, order_id: int | None = None, client_order_id: str | None = None
     ) -> Order:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from common.gateways.exchange import Side, Ticket
+from common.gateways.exchange.maker import Market, Quote
 from common.money import Price, Quantity
 from sandbox.serving import Answer
 from tests.gateways.wire import row
@@ -114,3 +117,36 @@ def withdrawal(**told: object) -> dict[str, object]:
 
 APPLIED = '{"id": "b6ae22b3aa844210a7041aee7589627c"}'
 BALANCES = json.dumps({"balances": [row("asset free locked", "USDT", "900.10000000", "1.00000000")]})
+
+
+# Making a market
+
+BTC_USDT = Market("BTC", "USDT")
+NEXT = "bcdefghijklmnopqr2"
+QUOTE = Quote(Side.SELL, Decimal("19010.5"), Decimal("0.345"), OURS)
+SUCCESSOR = replace(QUOTE, client_order_id=NEXT)
+ACCEPTED = json.dumps(row("symbol orderId orderListId clientOrderId transactTime", "BTCUSDT", 28, -1, OURS, 1))
+OPEN = f"[{order(type='LIMIT_MAKER')}]"
+BOOK = json.dumps({"lastUpdateId": 1, "bids": [["99.9", "1.5"], ["99.8", "2"]], "asks": [["100.1", "0.25"]]})
+ANNOUNCED = json.dumps(
+    json.loads(info())
+    | {"rateLimits": [row("rateLimitType interval intervalNum limit", "REQUEST_WEIGHT", "MINUTE", 1, 6000)]}
+).replace('"filters": [', '"filters": [{"filterType": "MAX_NUM_ORDERS", "maxNumOrders": 200}, ')
+ORDER_LIMITS = json.dumps(
+    [
+        row("rateLimitType interval intervalNum limit count", "ORDERS", "SECOND", 10, 100, 0),
+        row("rateLimitType interval intervalNum limit count", "ORDERS", "DAY", 1, 200_000, 0),
+    ]
+)
+
+
+def ended(name: str = OURS, status: str = "CANCELED", **told: object) -> str:
+    """As a cancellation tells of an order."""
+    whole: dict[str, object] = json.loads(order(status))
+    return json.dumps(whole | row("origClientOrderId clientOrderId", name, "theirs") | told)
+
+
+def replaced(old: str, new: str, name: str = "SUCCESS") -> dict[str, object]:
+    """What a replacement tells; old, new: JSON of each part."""
+    parts = row("cancelResponse newOrderResponse", json.loads(old), json.loads(new))
+    return row("cancelResult newOrderResult", "SUCCESS", name) | parts

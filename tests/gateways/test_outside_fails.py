@@ -24,10 +24,13 @@ from common.gateways.custody.session import BODY_BYTES_MAX as CUSTODY_BYTES_MAX
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Exchange, ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.alphapoint import BODY_BYTES_MAX as ALPHAPOINT_BYTES_MAX
 from common.gateways.exchange.alphapoint import OPERATION_SECONDS_MAX, AlphaPointExchange
+from common.gateways.exchange.binance_maker import BODY_BYTES_MAX as MAKING_BYTES_MAX
+from common.gateways.exchange.binance_maker import BinanceMaker, way_to
 from common.gateways.exchange.ccxt import CcxtExchange
 from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.ccxt_wire import BODY_BYTES_MAX as BINANCE_BYTES_MAX
 from common.gateways.exchange.funds import ExchangeFunds
+from common.gateways.exchange.maker import Maker
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.gateways.prices.coingecko import BODY_BYTES_MAX as PRICES_BYTES_MAX
 from common.gateways.prices.coingecko import CoinGeckoPrices
@@ -78,6 +81,14 @@ FUNDS = System(
     "exchange_error",
     "refused",
 )
+
+
+def _maker(url: str, *, connect_seconds: float = 1.0, read_seconds: float = 5.5, **given: Any) -> BinanceMaker:
+    way = way_to(url, connect_seconds=connect_seconds, read_seconds=read_seconds)
+    return BinanceMaker(way, **{"api_key": "k", "secret": "s"} | given)
+
+
+MAKING = System("market making", _maker, ExchangeUnavailable, MAKING_BYTES_MAX, "exchange_error", "refused")
 ALPHAPOINT = System(
     "alphapoint",
     lambda url, **o: AlphaPointExchange(url, oms_id=1, account_id=449, user_id=446, api_key="k", secret="s", **o),
@@ -164,6 +175,30 @@ def _withdrawal(funds: ExchangeFunds) -> object:
     return funds.withdrawal("USDT", binance.WITHDRAWAL, clock.now())
 
 
+def _quote(maker: Maker) -> object:
+    return maker.place(binance.BTC_USDT, binance.QUOTE)
+
+
+def _requote(maker: Maker) -> object:
+    return maker.replace(binance.BTC_USDT, "aaaaaaaaaaaaaaaaaa", binance.QUOTE)
+
+
+def _end(maker: Maker) -> object:
+    return maker.cancel(binance.BTC_USDT, binance.OURS)
+
+
+def _looked_up(maker: Maker) -> object:
+    return maker.find(binance.BTC_USDT, binance.OURS)
+
+
+def _limits(maker: Maker) -> object:
+    return maker.limits(binance.BTC_USDT)
+
+
+def _traded(maker: Maker) -> object:
+    return maker.trades_after(binance.BTC_USDT, 0)
+
+
 def _latest(prices: Prices) -> object:
     return prices.latest(["BTC"])
 
@@ -210,6 +245,16 @@ CALLS = [
     Call(FUNDS, "withdraw", _withdraw, binance.APPLIED, ("[]",)),
     Call(FUNDS, "withdraw, the look before", _withdraw, "[]", (), (binance.APPLIED,)),
     Call(FUNDS, "withdrawal", _withdrawal, json.dumps([binance.withdrawal()])),
+    Call(MAKING, "book", lambda maker: maker.book(binance.BTC_USDT, 5), binance.BOOK),
+    Call(MAKING, "limits", _limits, binance.ANNOUNCED, (), (binance.ORDER_LIMITS,)),
+    Call(MAKING, "limits, of the account", _limits, binance.ORDER_LIMITS, (binance.ANNOUNCED,)),
+    Call(MAKING, "open_orders", lambda maker: maker.open_orders(binance.BTC_USDT), binance.OPEN),
+    Call(MAKING, "find", _looked_up, binance.order()),
+    Call(MAKING, "trades_after", _traded, TRADES),
+    Call(MAKING, "place", _quote, binance.ACCEPTED),
+    Call(MAKING, "replace", _requote, binance.replaced(binance.ended("a" * 18), binance.ACCEPTED)),
+    Call(MAKING, "cancel", _end, binance.ended()),
+    Call(MAKING, "balances", lambda maker: maker.balances(), binance.BALANCES),
     Call(ALPHAPOINT, "rules", _rules, LISTED),
     Call(ALPHAPOINT, "ticker", _ticker, alphapoint.LEVEL_1, (LISTED,)),
     Call(ALPHAPOINT, "place", _place, alphapoint.ACCEPTED, (LISTED,)),
@@ -244,7 +289,7 @@ CALLS = [
     Call(CUSTODY, "send, itself", _send, SENT, (REGISTERED,)),
     Call(CUSTODY, "send, the look after a no", _send, mixin.data(mixin.done(mixin.DRAFTS[0])), (NO,)),
 ]
-SYSTEMS = (BANK, PRICES, BINANCE, FUNDS, ALPHAPOINT, CUSTODY)
+SYSTEMS = (BANK, PRICES, BINANCE, FUNDS, MAKING, ALPHAPOINT, CUSTODY)
 FIRST = [next(call for call in CALLS if call.system is system) for system in SYSTEMS]
 each_call = pytest.mark.parametrize("call", CALLS, ids=str)
 each_system = pytest.mark.parametrize("call", FIRST, ids=lambda call: call.system.name)
@@ -273,8 +318,8 @@ def expected(system: System, status: str) -> str | None:
         (BANK, "422"): None,
         (BANK, "409"): "conflict",
         (BANK, "425"): "bank_error",
-        **{(system, "204"): "garbage" for system in (BINANCE, FUNDS)},
-        **{(system, "418"): "rate_limit" for system in (BINANCE, FUNDS)},
+        **{(system, "204"): "garbage" for system in (BINANCE, FUNDS, MAKING)},
+        **{(system, "418"): "rate_limit" for system in (BINANCE, FUNDS, MAKING)},
     }
     if (system, status) in particular:
         return particular[system, status]
@@ -283,7 +328,7 @@ def expected(system: System, status: str) -> str | None:
     if status == "408" or status >= "500":
         return system.fault
     lets_us_in = {ALPHAPOINT: ("401", "403", "404"), BINANCE: ("401", "403"), CUSTODY: ("401", "403", "404")}
-    lets_us_in[FUNDS] = lets_us_in[BINANCE]
+    lets_us_in[FUNDS] = lets_us_in[MAKING] = lets_us_in[BINANCE]
     if system in lets_us_in:
         return system.refused if status in lets_us_in[system] else system.fault
     return system.refused
@@ -423,6 +468,7 @@ def test_a_key_that_would_break_its_header_is_not_shown(call: Call) -> None:
         "prices": lambda key: CoinGeckoPrices("https://x.example", {}, api_key=key),
         "binance": lambda key: CcxtExchange("https://x.example", api_key=key, secret="s"),
         "binance's funds": lambda key: CcxtFunds("https://x.example", api_key=key, secret="s"),
+        "market making": lambda key: _maker("https://x.example", api_key=key),
         "alphapoint": lambda key: AlphaPointExchange(
             "https://x.example", oms_id=1, account_id=2, user_id=3, api_key=key, secret="s"
         ),

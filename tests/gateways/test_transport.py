@@ -267,6 +267,34 @@ def test_what_changes_something_has_a_connection_of_its_own() -> None:
     assert connections(("POST", kept), ("GET", kept), ("DELETE", kept)) == [1, 2, 3]
 
 
+def test_who_keeps_connections_of_changes_uses_one_for_all() -> None:
+    kept = http("{}", "200 OK", KEEP)
+    steps = [("POST", kept), ("GET", kept), ("DELETE", kept), ("POST", kept)]
+    assert connections(*steps, keeps={"GET", "POST", "DELETE"}) == [1, 1, 1, 1]
+
+
+def test_a_request_on_a_kept_connection_starts_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept = http("{}", "200 OK", KEEP)
+    with Wire(kept, kept) as wire:
+        asking = transport(wire.url)
+        asking.ask("GET", "/", {})
+        monkeypatch.setattr(Thread, "start", lambda _: pytest.fail("a thread was started"))
+        assert asking.ask("GET", "/", {}).status == 200
+        del asking
+
+
+def test_a_kept_connection_that_drips_ends_in_time_too() -> None:
+    """Each request has a deadline of its own."""
+    began = time.monotonic()
+    with Wire(http("{}", "200 OK", KEEP), drip(b"x" * 600, b"HTTP/1.1 200 ")) as wire:
+        asking = transport(wire.url, read_seconds=0.3)
+        asking.ask("GET", "/", {})
+        with pytest.raises(OutcomeUnknown) as failed:
+            asking.ask("GET", "/", {})
+    assert (failed.value.what, wire.connections) == ("timeout", [1, 1])
+    assert time.monotonic() - began < 5, "not after the 12 s of the whole"
+
+
 @pytest.mark.parametrize(
     "first",
     [

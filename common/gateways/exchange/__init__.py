@@ -51,6 +51,13 @@ class ExchangeRefused(Conflict):
         return "DeskRefused" if self.ours else None
 
 
+class ExchangeWouldTake(ExchangeRefused):
+    """The exchange's definite no to an order that may only rest: at its price it would have traded at once."""
+
+    def __init__(self, detail: str, **facts: Any) -> None:
+        super().__init__(detail, ours=False, **facts)
+
+
 class ExchangeOrderUnknown(NotFound):
     """The exchange does not know the order. Just after `place` that may be too early to tell."""
 

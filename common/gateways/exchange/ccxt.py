@@ -28,11 +28,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
 from threading import Lock
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlencode
 
 from common.clock import now
-from common.errors import Refusal
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
     ExchangeRefused,
@@ -45,19 +44,17 @@ from common.gateways.exchange import (
     Ticket,
     not_believed,
 )
-from common.gateways.exchange.ccxt_wire import (
-    NOT_LET_IN,
-    CcxtWire,
-    Said,
+from common.gateways.exchange.binance_answers import (
+    About,
     garbled,
-    said_of,
+    in_our_words,
     told_amount,
     told_decimal,
     told_text,
     told_whole,
-    unavailable,
 )
-from common.gateways.transport import Answer, NoAnswer, Transport
+from common.gateways.exchange.ccxt_wire import CcxtWire
+from common.gateways.transport import NoAnswer, Transport
 from common.market import MarketRules
 from common.money import EXACT, ROUNDING, Money, Price, Quantity, plain
 
@@ -77,24 +74,7 @@ _STATES = {
     "rejected": State.REJECTED,
 }
 
-About = Literal["market", "place", "order"]  # what is asked: rules, a new order, an order's state or its end
 _SIDES = {"buy": Side.BUY, "sell": Side.SELL}
-
-_CLOSED = "Market is closed."
-# Of the matching engine's messages (-1010, -2010) those after which there is no order. "Duplicate order sent." is not
-# among them: there is one. Of these, the first are about the desk's account, whatever the order is.
-_OURS = (
-    "Account has insufficient balance for requested action.",
-    "Filter failure: EXCHANGE_MAX_NUM_",
-    "Filter failure: MAX_NUM_",
-    "Filter failure: MAX_POSITION",
-    "This action is disabled on this account.",
-    "This account may not place or cancel orders.",
-    "This symbol is not permitted for this account.",
-    "This symbol is restricted for this account.",
-    "Rest API trading is not enabled.",
-)
-_NO_ORDER = (*_OURS, "Filter failure: ", "Price * QTY is zero or less.", "Unsupported order combination")
 
 
 class BinanceTickers:
@@ -125,7 +105,7 @@ class BinanceTickers:
                 raise ValueError("no ticker")
             told = json.loads(answer.body)
         except (NoAnswer, ValueError, RecursionError) as trouble:
-            raise _in_our_words("market", trouble, answer) from trouble
+            raise in_our_words("market", trouble, answer) from trouble
         if told_text(told, "symbol") != symbol:
             raise garbled("a ticker that was not asked for")
         bid, ask = told_decimal(told, "bidPrice"), told_decimal(told, "askPrice")
@@ -379,8 +359,8 @@ class CcxtExchange:
     # The wire
 
     def _ask(self, about: About, call: Callable[..., Any], *arguments: Any) -> Any:
-        """What ccxt answers, with at most one request. Raises what `_in_our_words` says."""
-        return self._wire.ask(partial(_in_our_words, about), call, *arguments)
+        """What ccxt answers, with at most one request. Raises what `in_our_words` says."""
+        return self._wire.ask(partial(in_our_words, about), call, *arguments)
 
     @property
     def _client(self) -> Any:
@@ -412,66 +392,3 @@ def _refuse_unless_multiple(what: str, number: Decimal, step: Decimal) -> None:
             ours=False,
             step=plain(step),
         )
-
-
-def _in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Refusal:
-    """The one place where their errors become ours.
-
-    After `place` only what can not go together with an order is ExchangeRefused or MarketUnknown: to call something
-    unknown that was a no costs a minute, until `find` has not found it; to call something a no that was an order costs
-    its value. ccxt's own classes do not tell the two apart ("Duplicate order sent." is an InvalidOrder, as is a price
-    off the grid), so what decides is HTTP 4xx with Binance's code and message.
-
-    **No order exists**, and this one never will (ExchangeRefused says, too, whether the cause is `ours`):
-
-        -1013, -1014, -1020         rejected at the gate: "didn't reach the Matching Engine". A filter, a combination
-        -1100 … -1199               the request itself is malformed; -1121, or "Market is closed.": MarketUnknown
-        -1010, -2010                the matching engine's no, with a message of `_NO_ORDER` (funds, filters, what the
-                                    account may trade), or "… not supported for this symbol"
-        -1002, -1022, -2014, -2015  rejected at the gate over our key, its rights or our address: `ours`. -2015 also
-                                    comes in a temporary ban, of a key that is good
-
-    **It may exist**, so ExchangeUnavailable:
-
-        -2010 Duplicate order sent. it does exist: this, or an earlier call of ours, placed it
-        -2010 anything else         a message that we have not met; nothing is concluded from it
-        -1000, -1001, -1006, -1007  the gate does not know either
-        5xx, whatever its body      Binance: "the execution status is unknown"
-        2xx that can not be read, a redirect, a time-out, a broken connection
-
-    **Nothing was placed, but that is not the order's fault**, so ExchangeUnavailable all the same: no customer's order
-    fails over it. The look-up that follows does not find the order; or it meets the same trouble until somebody has
-    mended it, which is visible as work that is overdue:
-
-        401, without such a code           our key, its rights or our address (`what` = refused)
-        -1021                              our clock (`what` = clock), or the way there took longer than recvWindow
-        429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
-        403, -1008, -1016                  a firewall's page; overload; maintenance
-
-    For rules and tickers, too, -1121 is MarketUnknown, as is -1220: the market does not trade now. For an order's state
-    or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
-    be gone and the order filled.
-    """
-    said = said_of(answer)
-    if said is not None and 400 <= said.status < 500:
-        if about == "market" and said.code == -1220:
-            return MarketUnknown("the market is closed at the exchange now")
-        if about != "order" and (said.code == -1121 or (said.code == -1100 and "'symbol'" in said.message)):
-            return MarketUnknown("the exchange has no such market")
-        if about == "place" and said.code in {-1010, -1013, -2010} and said.message == _CLOSED:
-            return MarketUnknown("the market is closed at the exchange now")
-        if about == "place" and _definite(said):
-            ours = said.code in NOT_LET_IN or said.message.startswith(_OURS)
-            return ExchangeRefused(
-                f"the exchange refuses the order: {said}", ours=ours, reason=said.message, code=said.code
-            )
-        if about == "order" and said.code in {-2013, -2026}:
-            return ExchangeOrderUnknown("the exchange does not know the order")
-    return unavailable(trouble, said)
-
-
-def _definite(said: Said) -> bool:
-    """No order exists: see `_in_our_words`."""
-    if said.code in {-1010, -2010}:
-        return said.message.startswith(_NO_ORDER) or "not supported for this symbol" in said.message
-    return said.code in {-1013, -1014, -1020, *NOT_LET_IN} or -1199 <= said.code <= -1100

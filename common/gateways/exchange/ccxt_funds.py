@@ -40,9 +40,8 @@ from common.clock import now
 from common.custody import Address
 from common.errors import Refusal
 from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, not_believed
-from common.gateways.exchange.ccxt_wire import (
+from common.gateways.exchange.binance_answers import (
     NOT_LET_IN,
-    CcxtWire,
     garbled,
     said_of,
     told_amount,
@@ -50,6 +49,7 @@ from common.gateways.exchange.ccxt_wire import (
     told_text,
     unavailable,
 )
+from common.gateways.exchange.ccxt_wire import CcxtWire
 from common.gateways.exchange.funds import (
     ExchangeDeposit,
     ExchangeWithdrawal,

@@ -1,4 +1,4 @@
-"""What asks Binance by way of ccxt's own `binance`: one client, its way to our transport, and how its answers are read.
+"""What asks Binance by way of ccxt's own `binance`: one client, and its way to our transport.
 
 ccxt signs and words the requests. Amounts are taken from the exchange's own words (`info`), digit by digit, and answers
 that are no JSON, or that ccxt would not survive, never reach it.
@@ -6,14 +6,12 @@ that are no JSON, or that ccxt would not survive, never reach it.
 
 import importlib
 import importlib.util
-import json
 import logging
 import re
 import sys
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from decimal import Context, Decimal, localcontext
+from collections.abc import Callable
+from decimal import Context, localcontext
 from functools import cached_property
 from io import BytesIO
 from threading import Lock, local
@@ -23,16 +21,12 @@ from typing import Any
 from urllib3.util import parse_url
 
 from common.errors import Refusal
-from common.gateways.exchange import ExchangeUnavailable, can_be_told, not_believed
-from common.gateways.transport import Answer, NoAnswer, NotSent, OutcomeUnknown, Transport, header_value
-from common.money import plain
+from common.gateways.transport import Answer, OutcomeUnknown, Transport, header_value
 
 OPERATION_SECONDS_MAX = 12.0  # what `NEVER_PLACED_SECONDS` of the port reckons with
 RECEIVE_WINDOW_MS = 5000  # how long a request stays valid; likewise
 BODY_BYTES_MAX = 4 * 1024 * 1024  # a page of trades is about 300 KiB, all coins with their networks 2 MiB
-NOT_LET_IN = {-1002, -1022, -2014, -2015}  # our key, its rights or our address
 
-_PLAIN = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)  # how Binance writes an amount
 _ENDLESS = re.compile(rb'[":,\[\s][-+]?[0-9.]+[eE][-+]?[0-9]{4,}["\s,\]}]')  # a number that ccxt would write out
 
 
@@ -182,102 +176,3 @@ class _Door:
         return response
 
     def close(self) -> None: ...
-
-
-def told_text(entry: Any, name: str, default: str | None = None) -> str:
-    value = entry.get(name) if isinstance(entry, Mapping) else None
-    if value is None and default is not None:
-        return default
-    if not isinstance(value, str) or not value:
-        raise garbled(f"{name} is missing")
-    return value
-
-
-def told_whole(entry: Any, name: str) -> int:
-    text = told_text(entry, name)
-    if not (text.isascii() and text.isdigit() and len(text) < 20):
-        raise garbled(f"{name} is {text[:80]!r}")
-    return int(text)
-
-
-def told_decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
-    """A number that is not negative, digit by digit. ccxt writes a step of 0.00000001 as 1e-8."""
-    text = told_text(entry, name, default)
-    try:
-        value = Decimal(text)
-    except ArithmeticError:
-        value = Decimal("NaN")
-    if value.is_signed() or not can_be_told(value):
-        raise garbled(f"{name} is {text[:80]!r}")
-    return Decimal(plain(value)) if value else Decimal(0)
-
-
-def told_amount(entry: Any, name: str) -> Decimal:
-    """An amount of an order or a trade, as Binance writes it: digits and a point. Another is not believed."""
-    text = told_text(entry, name)
-    if not _PLAIN.fullmatch(text) or not can_be_told(Decimal(text)):
-        raise not_believed(f"{name} is {text[:80]!r}")
-    return Decimal(plain(Decimal(text)))
-
-
-def garbled(why: str) -> ExchangeUnavailable:
-    return ExchangeUnavailable(f"the exchange's answer can not be read: {why}", what="garbage")
-
-
-@dataclass(frozen=True)
-class Said:
-    """An answer with a status that is no success. Code and message are 0 and "" when its body is not Binance's."""
-
-    status: int
-    code: int
-    message: str
-    retry_after_seconds: int | None
-
-    def __str__(self) -> str:
-        return f"{self.message} ({self.code})" if self.code else f"HTTP {self.status}"
-
-
-def said_of(answer: Answer | None) -> Said | None:
-    """None for nothing, and for an answer whose status is fine."""
-    if answer is None or answer.status < 300:
-        return None
-    try:
-        body = json.loads(answer.body)
-    except (ValueError, RecursionError):
-        body = None
-    code, message = (body.get("code"), body.get("msg")) if isinstance(body, dict) else (0, "")
-    return Said(
-        status=answer.status,
-        code=code if type(code) is int else 0,
-        message="".join(filter(str.isprintable, message))[:200] if isinstance(message, str) else "",
-        retry_after_seconds=answer.retry_after_seconds,
-    )
-
-
-def unavailable(trouble: Exception, said: Said | None) -> ExchangeUnavailable:
-    facts: dict[str, Any] = {}
-    if said is not None:
-        if said.code:
-            facts["code"] = said.code
-        if said.retry_after_seconds is not None:
-            facts["retry_after_seconds"] = said.retry_after_seconds
-    match said:
-        case None if isinstance(trouble, NoAnswer) and trouble.what == "timeout":
-            detail, what = "the exchange did not answer in time", "timeout"
-        case None if isinstance(trouble, NotSent):
-            detail, what = "the exchange can not be reached; nothing was sent", "connection"
-        case None if isinstance(trouble, NoAnswer) and trouble.what == "connection":
-            detail, what = "the connection to the exchange broke before its answer was whole", "connection"
-        case None:
-            detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
-        case Said(status=429 | 418) | Said(code=-1003 | -1015 | -1034):
-            detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
-        case Said(status=401 | 403) | Said(code=-1002 | -1022 | -2014 | -2015):
-            detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
-        case Said(code=-2010, message="Duplicate order sent."):
-            detail, what = "the exchange has an order of this client order id: find it", "duplicate"
-        case Said(code=-1021):
-            detail, what = f"the exchange does not take our time for the time ({said}): check the clock", "clock"
-        case _:
-            detail, what = f"the exchange could not do it: {said}", "exchange_error"
-    return ExchangeUnavailable(detail, what=what, **facts)

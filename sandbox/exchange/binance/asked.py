@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
 from common.money import fraction_digits
 from sandbox.exchange.binance.words import PRECISION, ms
 from sandbox.exchange.keyring import Credential, Keyring, Right
+from sandbox.exchange.venue import Reason, VenueRefused
 from sandbox.serving import Answer, Request
 
 RECEIVE_WINDOW_MS = 5000
@@ -26,12 +27,11 @@ LIMIT_MAX = 1000
 _MICROSECONDS_SINCE = 10**14  # a timestamp from here on is in microseconds
 
 _SIGNATURE = re.compile(r"(?:^|&)signature=[^&]*")
-_WHOLE = ("orderId", "fromId", "limit", "timestamp", "startTime", "endTime", "offset", "status")
+_WHOLE = ("orderId", "cancelOrderId", "fromId", "limit", "timestamp", "startTime", "endTime", "offset", "status")
 _NAME = r"^[.A-Z\:/a-z0-9_-]{1,36}$"
 _ALPHABETS = {
     "symbol": r"^[A-Z0-9-_.]{1,20}$",
-    "newClientOrderId": _NAME,
-    "origClientOrderId": _NAME,
+    **dict.fromkeys(("newClientOrderId", "origClientOrderId", "cancelOrigClientOrderId"), _NAME),
     "withdrawOrderId": r"^[A-Za-z0-9_-]{1,64}$",
     **dict.fromkeys(("coin", "network"), r"^[A-Z0-9]{1,20}$"),
     **dict.fromkeys(_WHOLE, r"^[0-9]{1,20}$"),
@@ -39,22 +39,36 @@ _ALPHABETS = {
 }
 _ALWAYS_SIGNED = ("timestamp", "signature")
 
+_FILTERS = {Reason.LOT_SIZE: "LOT_SIZE", Reason.PRICE_FILTER: "PRICE_FILTER", Reason.MIN_NOTIONAL: "NOTIONAL"}
+
 K = TypeVar("K", bound=StrEnum)
 
 
 class Refused(Exception):
     """An error in Binance's words."""
 
-    def __init__(self, code: int, message: str, status: int = 400, retry_after_seconds: int | None = None) -> None:
+    def __init__(
+        self,
+        code: int,
+        message: str,
+        status: int = 400,
+        retry_after_seconds: int | None = None,
+        data: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
         self._retry_after_seconds = retry_after_seconds
+        self._data = data
+
+    @property
+    def said(self) -> dict[str, Any]:
+        return {"code": self.code, "msg": self.message}
 
     @property
     def answer(self) -> Answer:
-        body = json.dumps({"code": self.code, "msg": self.message}, separators=(",", ":"))
+        body = json.dumps(self.said | ({"data": self._data} if self._data else {}), separators=(",", ":"))
         wait = self._retry_after_seconds
         return Answer(self.status, body, {} if wait is None else {"Retry-After": str(wait)})
 
@@ -184,3 +198,21 @@ def _parameters(request: Request) -> dict[str, str]:
             raise Refused(-1101, "Duplicate values for a parameter detected.")
         values = dict(pairs) | values
     return values
+
+
+def in_binances_words(refused: VenueRefused) -> Refused:
+    match refused.reason:
+        case Reason.UNKNOWN_SYMBOL:
+            return Refused(-1121, "Invalid symbol.")
+        case Reason.MARKET_CLOSED:
+            return Refused(-1013, "Market is closed.")
+        case Reason.LOT_SIZE | Reason.PRICE_FILTER | Reason.MIN_NOTIONAL as reason:
+            return Refused(-1013, f"Filter failure: {_FILTERS[reason]}")
+        case Reason.MAX_NUM_ORDERS:
+            return Refused(-2010, "Filter failure: MAX_NUM_ORDERS")
+        case Reason.DUPLICATE_ORDER:
+            return Refused(-2010, "Duplicate order sent.")
+        case Reason.WOULD_TAKE:
+            return Refused(-2010, "Order would immediately match and take.")
+        case Reason.INSUFFICIENT_BALANCE:
+            return Refused(-2010, "Account has insufficient balance for requested action.")

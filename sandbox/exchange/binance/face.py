@@ -8,18 +8,17 @@ from datetime import datetime
 from typing import Any
 
 from common import clock
-from sandbox.exchange.binance.asked import Asked, Gate, Refused
+from sandbox.exchange.binance.asked import Asked, Gate, Refused, in_binances_words
 from sandbox.exchange.binance.capital import Capital
 from sandbox.exchange.binance.markets import Markets
 from sandbox.exchange.binance.rates import Rates, Weigh, weight, weight_of_depth, weight_with
 from sandbox.exchange.binance.trading import Trading
 from sandbox.exchange.faults import RETRY_AFTER_SECONDS, Fault, Faults, Operation
 from sandbox.exchange.keyring import Credential, Keyring, Right
-from sandbox.exchange.venue import Reason, Venue, VenueRefused
+from sandbox.exchange.venue import Venue, VenueRefused
 from sandbox.exchange.wallet import Wallet
 from sandbox.serving import Answer, Request, as_json
 
-_FILTERS = {Reason.LOT_SIZE: "LOT_SIZE", Reason.PRICE_FILTER: "PRICE_FILTER", Reason.MIN_NOTIONAL: "NOTIONAL"}
 _EITHER_ID = ("orderId", "origClientOrderId")
 _SPAN = ("startTime", "endTime")
 _PAGE = ("coin", "status", "offset", "limit", *_SPAN)
@@ -87,7 +86,19 @@ class BinanceFace:
         trades = ("symbol", "orderId", "fromId", "limit", *_SPAN)
         return {
             "POST /api/v3/order": trade(told.place, Operation.PLACE, *new_order, *besides),
-            "DELETE /api/v3/order": trade(told.cancel, Operation.CANCEL, "symbol", *_EITHER_ID, "newClientOrderId"),
+            "POST /api/v3/order/cancelReplace": trade(
+                told.replace,
+                Operation.PLACE,
+                *new_order,
+                *besides,
+                "cancelReplaceMode",
+                "cancelRestrictions",
+                "cancelOrderId",
+                "cancelOrigClientOrderId",
+            ),
+            "DELETE /api/v3/order": trade(
+                told.cancel, Operation.CANCEL, "symbol", *_EITHER_ID, "newClientOrderId", "cancelRestrictions"
+            ),
             "GET /api/v3/order": read(told.order, weight(4), "symbol", *_EITHER_ID),
             "GET /api/v3/openOrders": read(told.open_orders, weight_with("symbol", 6, 80), "symbol"),
             "GET /api/v3/myTrades": read(told.my_trades, weight_with("orderId", 5, 20), *trades),
@@ -143,7 +154,7 @@ class BinanceFace:
         except Refused as refused:  # here, so that a fault may swallow the answer
             return refused.answer
         except VenueRefused as refused:
-            return _in_binances_words(refused).answer
+            return in_binances_words(refused).answer
         if route.operation is Operation.PLACE:
             return self._rates.with_order_counts(asked.account, answer)
         return answer
@@ -155,24 +166,6 @@ class BinanceFace:
             if other is not None:
                 return as_json(other)
         return _failed(fault, route.operation)
-
-
-def _in_binances_words(refused: VenueRefused) -> Refused:
-    match refused.reason:
-        case Reason.UNKNOWN_SYMBOL:
-            return Refused(-1121, "Invalid symbol.")
-        case Reason.MARKET_CLOSED:
-            return Refused(-1013, "Market is closed.")
-        case Reason.LOT_SIZE | Reason.PRICE_FILTER | Reason.MIN_NOTIONAL as reason:
-            return Refused(-1013, f"Filter failure: {_FILTERS[reason]}")
-        case Reason.MAX_NUM_ORDERS:
-            return Refused(-2010, "Filter failure: MAX_NUM_ORDERS")
-        case Reason.DUPLICATE_ORDER:
-            return Refused(-2010, "Duplicate order sent.")
-        case Reason.WOULD_TAKE:
-            return Refused(-2010, "Order would immediately match and take.")
-        case Reason.INSUFFICIENT_BALANCE:
-            return Refused(-2010, "Account has insufficient balance for requested action.")
 
 
 def _failed(fault: Fault, operation: Operation) -> Answer:

@@ -10,11 +10,22 @@ from enum import StrEnum
 from itertools import count
 from typing import Any
 
-from sandbox.exchange.binance.asked import Asked, Refused, not_valid
+from sandbox.exchange.binance.asked import Asked, Refused, in_binances_words, not_valid
 from sandbox.exchange.binance.markets import symbol_of
 from sandbox.exchange.binance.rates import Rates
 from sandbox.exchange.binance.words import PRICE_MAX, QUANTITY_MAX, cancelled, ms, placed, queried, traded
-from sandbox.exchange.venue import BUY, SELL, Kind, Order, OrderUnknown, TimeInForce, Trade, Venue
+from sandbox.exchange.venue import (
+    BUY,
+    SELL,
+    Kind,
+    Order,
+    OrderUnknown,
+    Status,
+    TimeInForce,
+    Trade,
+    Venue,
+    VenueRefused,
+)
 
 DAY_MS = 24 * 60 * 60 * 1000
 _COMBINATION = "Combination of optional parameters invalid."
@@ -28,6 +39,13 @@ class Told(StrEnum):
     FULL = "FULL"
 
 
+class Restriction(StrEnum):
+    """Which order a cancellation may end."""
+
+    ONLY_NEW = "ONLY_NEW"
+    ONLY_PARTIALLY_FILLED = "ONLY_PARTIALLY_FILLED"
+
+
 class Trading:
     def __init__(self, venue: Venue, rates: Rates, clock: Callable[[], datetime]) -> None:
         self._venue = venue
@@ -36,6 +54,41 @@ class Trading:
         self._names = count(1)
 
     def place(self, asked: Asked) -> Any:
+        new = self._new(asked)
+        with self._venue.lock:  # the order and its fills of one moment
+            self._rates.refuse_one_too_many(asked.account)
+            return new()
+
+    def replace(self, asked: Asked) -> Any:
+        """Cancel an order, and place another in its stead. Not here: ALLOW_FAILURE, CANCEL_ONLY."""
+        new, symbol = self._new(asked), symbol_of(self._venue, asked)
+        if asked.needed("cancelReplaceMode") != "STOP_ON_FAILURE":
+            raise not_valid("cancelReplaceMode")
+        only = _only(asked)
+        old = {"orderId": asked.text("cancelOrderId"), "origClientOrderId": asked.text("cancelOrigClientOrderId")}
+        named = {name: value for name, value in old.items() if value is not None}
+        if not named:
+            raise not_valid("cancelOrderId")
+        gone = Asked(asked.account, {"symbol": symbol.name, **named})
+        with self._venue.lock:
+            self._rates.refuse_one_too_many(asked.account)
+            self._venue.refuse_unfit(symbol.name, asked.amount("quantity"), asked.amount("price"))
+            try:
+                ended = self._cancelled(gone, only)
+            except Refused as no:
+                self._venue.account(asked.account).unfilled.placed(self._clock())  # counted all the same
+                told: dict[str, Any] = {"cancelResult": "FAILURE", "newOrderResult": "NOT_ATTEMPTED"}
+                told |= {"cancelResponse": no.said, "newOrderResponse": None}
+                raise Refused(-2022, "Order cancel-replace failed.", data=told) from None
+            told = {"cancelResult": "SUCCESS", "newOrderResult": "SUCCESS", "cancelResponse": ended}
+            try:
+                return told | {"newOrderResponse": new()}
+            except VenueRefused as no:
+                told |= {"newOrderResult": "FAILURE", "newOrderResponse": in_binances_words(no).said}
+                raise Refused(-2021, "Order cancel-replace partially failed.", status=409, data=told) from None
+
+    def _new(self, asked: Asked) -> Callable[[], Any]:
+        """What places the order that is asked for, and tells of it. Raises Refused."""
         symbol, side = symbol_of(self._venue, asked), asked.needed("side")
         if side not in (BUY, SELL):
             raise Refused(-1117, "Invalid side.")
@@ -52,8 +105,8 @@ class Trading:
             raise Refused(-1013, "Filter failure: LOT_SIZE")
         if price > PRICE_MAX:
             raise Refused(-1013, "Filter failure: PRICE_FILTER")
-        with self._venue.lock:  # the order and its fills of one moment
-            self._rates.refuse_one_too_many(asked.account)
+
+        def placed_now() -> Any:
             order = self._venue.place(
                 asked.account,
                 symbol.name,
@@ -66,7 +119,9 @@ class Trading:
                 dedupe=True,
             )
             trades = self._venue.trades(asked.account, symbol.name, order_id=order.order_id)
-        return placed(order, trades, told)
+            return placed(order, trades, told)
+
+        return placed_now
 
     def _name(self) -> str:
         """22 letters and digits, as Binance names an order that came without a name."""
@@ -97,11 +152,18 @@ class Trading:
         return next(map(queried, others), None)
 
     def cancel(self, asked: Asked) -> Any:
+        only = _only(asked)
+        return self._cancelled(asked, only)
+
+    def _cancelled(self, asked: Asked, only: Restriction | None) -> Any:
         unknown = Refused(-2011, "Unknown order sent.")
         with self._venue.lock:
             order = self._found(asked, unknown)
             if order.status.over:
                 raise unknown
+            partly = order.status is Status.PARTIALLY_FILLED
+            if only is not None and partly != (only is Restriction.ONLY_PARTIALLY_FILLED):
+                raise Refused(-2011, "Order was not canceled due to cancel restrictions.")
             ended = self._venue.cancel(asked.account, order.symbol, order_id=order.order_id)
         return cancelled(ended, asked.text("newClientOrderId") or self._name())
 
@@ -130,6 +192,12 @@ class Trading:
 
     def order_counts(self, asked: Asked) -> Any:
         return self._rates.order_counts(asked.account)
+
+
+def _only(asked: Asked) -> Restriction | None:
+    if "cancelRestrictions" not in asked:
+        return None
+    return asked.one_of(Restriction, "cancelRestrictions", Refused(-1145, "Invalid cancelRestrictions"))
 
 
 def _at(trade: Trade) -> int:
