@@ -507,7 +507,7 @@ class TestOrders:
         due_at = desk.operations.story(order_id).due_at
         assert due_at is not None
         desk.clock.at = due_at - timedelta(seconds=1)
-        with pytest.raises(NotProposable, match="it is BASE_TXN_PENDING and waits for .* is possible from .* UTC on"):
+        with pytest.raises(NotProposable, match=r"it is BASE_TXN_PENDING and waits for .* is possible from .* UTC on"):
             propose_order(desk, order_id)
         desk.clock.at = due_at
         propose_order(desk, order_id)
