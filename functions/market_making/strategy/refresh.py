@@ -19,7 +19,7 @@ def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     return any(now - order.created_at > rules.max_order_age for order in orders)
 
 
-def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Rows, sells: Rows) -> bool:
+def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:
     """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the order
     of their prices: the price, and (but for quirk Q8) the size that is still open."""
     return _stands(rules, [order for order in orders if order.side is Side.BUY], buys) and _stands(
@@ -27,7 +27,7 @@ def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Rows, sells: Ro
     )
 
 
-def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Rows) -> bool:
+def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> bool:
     if len(orders) != len(rows):
         return False
     tolerance = rules.order_refresh_tolerance_pct
