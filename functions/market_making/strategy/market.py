@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from functions.market_making.strategy.arithmetic import LARGEST, ONE, SMALLEST_STEP, ZERO, floored, is_plain
+from functions.market_making.strategy.arithmetic import LARGEST, ONE, QUOTING, SMALLEST_STEP, ZERO, floored, is_plain
 
 Level = tuple[Decimal, Decimal]  # price, size
 DEPTH_MAX = 1_000  # levels of one side of a book
@@ -80,13 +80,16 @@ class Book:
     def without(self, ours: Iterable[tuple[Side, Decimal, Decimal]]) -> Book:
         """The book less these live orders: side, price, and size that is still open. Of a level that is smaller than
         what is ours nothing is left: a book is older than what we know."""
-        own: dict[tuple[Side, Decimal], Decimal] = {}
-        for side, price, size in ours:
-            own[side, price] = own.get((side, price), ZERO) + size
-        return Book(
-            [(p, s) for p, size in self.bids if (s := size - own.get((Side.BUY, p), ZERO)) > 0],
-            [(p, s) for p, size in self.asks if (s := size - own.get((Side.SELL, p), ZERO)) > 0],
-        )
+        with localcontext(QUOTING):
+            own: dict[tuple[Side, Decimal], Decimal] = {}
+            for side, price, size in ours:
+                own[side, price] = own.get((side, price), ZERO) + size
+
+            def others(side: Side, levels: Sequence[Level]) -> list[Level]:
+                rest = ((price, size - own.get((side, price), ZERO)) for price, size in levels)
+                return [(price, size) for price, size in rest if size > 0]
+
+            return Book(others(Side.BUY, self.bids), others(Side.SELL, self.asks))
 
 
 @dataclass(frozen=True, slots=True)
