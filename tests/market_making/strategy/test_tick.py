@@ -186,6 +186,15 @@ def test_a_quote_that_has_come_too_near_is_cancelled_alone() -> None:
     assert (near.cancels, near.creations) == (("s2",), ())
 
 
+def test_an_end_that_is_long_waited_for_makes_no_quotes_be_replaced() -> None:
+    """Neither by its age nor as one too many."""
+    by = rules(order_refresh_tolerance_pct="0", max_order_age=60)
+    stuck = LiveOrder("b9", Side.BUY, Decimal(90), ONE, 0, cancelled_at=10)
+    state = State(orders=(stuck, *quoted(by).orders), create_at=110, cancel_at=110, ticked_at=100, numbered=2)
+    decision = tick(by, state, market(), RICH, 110)
+    assert (decision.cancels, decision.creations) == (("b9",), ())
+
+
 HANGING: dict[str, Any] = {"hanging_orders_enabled": True, "filled_order_delay": 0}
 
 
