@@ -17,6 +17,7 @@ from infra.environment import EnvironmentName
 from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
+from tests.infra.templates import logical_id
 
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
 LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
@@ -68,7 +69,7 @@ def _named(made: Synthesised, resource: Any) -> str:
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
     if _type(made, resource) == "AWS::SecretsManager::Secret":
-        construct = {made.stack.get_logical_id(s.node.default_child): name for name, s in made.stack.secrets.items()}  # type: ignore[arg-type]
+        construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
     return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[_type(made, resource)]
 
@@ -130,6 +131,7 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
     assert made.stack.termination_protection
+    assert made.stack.state.termination_protection
 
 
 def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised) -> None:
