@@ -33,9 +33,9 @@ class Templates:
                 self._given[name] = stack.stack_name, made["Properties"].get("Parameters", {})
 
     @property
-    def sizes(self) -> dict[str, int]:
-        """How many resources each template has."""
-        return {name: len(template["Resources"]) for name, template in self._raw.items()}
+    def kinds(self) -> dict[str, list[str]]:
+        """The type of each resource, by template."""
+        return {name: [r["Type"] for r in template["Resources"].values()] for name, template in self._raw.items()}
 
     @cached_property
     def resources(self) -> Resources:

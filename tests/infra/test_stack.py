@@ -12,6 +12,7 @@ from common import keys
 from common.settings import Settings
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
+from infra.context import title
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
 from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
@@ -27,6 +28,9 @@ ON_TOKENS = {TOKEN, TOKEN_FAILS}
 OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 TICKING = {"cryptodesk-snapshots": 1}  # the machines that the clock starts, by how often
+RESOURCES_MAX = 400  # of a template; CloudFormation takes 500
+STATE = {f"AWS::Cognito::{kind}" for kind in ("UserPool", "UserPoolClient", "UserPoolGroup")}
+STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -92,6 +96,32 @@ def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
             # The embedded AWS does not know whose a token is.
             allowed.setdefault("*" if embedded and action in ON_TOKENS else of, set()).add(action)
     return allowed
+
+
+@EVERYWHERE
+def test_no_template_comes_near_the_500_resources_of_cloudformation(synth: Synth, environment: EnvironmentName) -> None:
+    sizes = {name: len(kinds) for name, kinds in synth(environment).templates.kinds.items()}
+    assert max(sizes.values()) <= RESOURCES_MAX, f"split what is too big: {sizes}"
+
+
+@EVERYWHERE
+def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    kinds = synth(environment).templates.kinds
+    assert set(kinds) == {"CryptodeskState", "Cryptodesk"} | {title(context.name) for context in contexts()}
+    assert set(kinds.pop("CryptodeskState")) == STATE
+    assert not STATE & set().union(*kinds.values())
+    for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
+        assert f"AWS::{kind}" not in kinds["Cryptodesk"]
+
+
+@EVERYWHERE
+def test_the_table_and_the_users_stay_who_they_are(synth: Synth, environment: EnvironmentName) -> None:
+    """Under another logical id they would be new ones, with nothing in them."""
+    assert set(synth(environment).of("DynamoDB::Table")) == {"TableCD117FA1"}
+    assert set(synth(environment).of("Cognito::UserPool")) == {"Users0A0EEA89"}
+    assert set(synth(environment).of("Cognito::UserPoolClient")) == {"UsersApp5991AB8C"}
 
 
 @EVERYWHERE
