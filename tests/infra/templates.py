@@ -19,7 +19,7 @@ class Templates:
     """Of some stacks and of what is nested in them."""
 
     def __init__(self, *stacks: Stack) -> None:
-        self._raw: dict[str, dict[str, Any]] = {}  # by the names of stacks
+        self._raw: dict[str, Mapping[str, Any]] = {}  # by the names of stacks
         self._nested: dict[tuple[str, str], str] = {}  # a stack and a logical id in it: what is nested there
         self._given: dict[str, tuple[str, Mapping[str, Any]]] = {}  # to each nested one: by whom, and what
         for stack in stacks:
