@@ -25,6 +25,7 @@ from common.table.table import Table
 from common.table.transaction import Busy, Write
 
 LINES_MAX = 500  # that are kept, the worst first: anybody can send us any number of assets
+NAMED_MAX = 5  # in a line of words
 CUSTODY = "custody"
 
 
@@ -70,7 +71,7 @@ class Line:
 @dataclass(frozen=True)
 class Comparison:
     """`assets` is how many were looked at; `lines` are no more than LINES_MAX of them. `by` is an operator, or
-    `machine`."""
+    the clock."""
 
     of: str
     at: datetime
@@ -87,11 +88,13 @@ class Comparison:
         return next((verdict for verdict in Verdict if self.those(verdict)), Verdict.AGREES)
 
     def __str__(self) -> str:
-        told = [f"{self.assets} assets"]
-        for verdict in (Verdict.OFF, Verdict.UNKNOWN):
-            if found := self.those(verdict):
-                told.append(f"{verdict.lower()}: {', '.join(line.name or line.asset_id for line in found[:5])}")
-        return ("; ".join(told) + ("" if len(told) > 1 else " agree"))[:500]
+        worse = {verdict: self.those(verdict) for verdict in (Verdict.OFF, Verdict.UNKNOWN)}
+        told = [
+            f"{verdict.lower()}: {', '.join(line.name or line.asset_id for line in lines[:NAMED_MAX])}"
+            for verdict, lines in worse.items()
+            if lines
+        ]
+        return "; ".join([f"{self.assets} assets", *(told or ["all agree"])])
 
 
 def compared(of: str, at: datetime, by: str, lines: Sequence[Line]) -> Comparison:

@@ -17,6 +17,7 @@ from common.table.transaction import Busy
 from functions.market_making.model import Status
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.comparing import LOOKS
+from sandbox.mixin import income
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, USDT, Market
 
 
@@ -280,8 +281,9 @@ def test_what_moves_at_every_look_is_unknown(market: Market) -> None:
     assert (line(found, BTC).verdict, line(found, BTC).why) == (Verdict.UNKNOWN, "it moves while it is looked at")
 
 
-def test_more_than_can_be_written_down_is_never_off(market: Market) -> None:
+def test_more_than_can_be_written_down_is_never_off(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
     """Anybody can make an asset of which he has that much."""
+    monkeypatch.setattr(income, "UNITS_MAX", 10**40)
     market.safe.pay(BOB, US, ETH, 10**40, b"hello")
     market.poll()
     found = market.comparing.compare()
@@ -316,7 +318,7 @@ def test_the_worst_lines_are_kept_of_any_number_of_assets(market: Market) -> Non
         Line(f"asset-{number}", Decimal(number), {HELD: Decimal(0)}, Verdict.OFF if number == 700 else Verdict.AGREES)
         for number in range(701)
     ]
-    found = comparisons.compared("custody", market.clock(), "machine", lines)
+    found = comparisons.compared("custody", market.clock(), "the clock", lines)
     assert (found.assets, len(found.lines)) == (701, comparisons.LINES_MAX)
     assert found.lines[0].asset_id == "asset-700"
     assert found.verdict is Verdict.OFF

@@ -147,12 +147,12 @@ class Booking:
     def _outgoing(self) -> Iterator[Outgoing]:
         """Of what was refused and is sent another way, the last; and each merging."""
         after: Position | None = None
-        last: dict[tuple[str, ...], Outgoing] = {}
+        last: dict[tuple[Kind, str, str], Outgoing] = {}
         while True:
             page = self.table.scan(custody_store.OutgoingItem, keys.OUTGOING, after=after).of(custody_store.outgoing_of)
             for sent in page.items:
-                key = (sent.kind, sent.cause, sent.quantity.asset_id)
-                key = (*key, sent.outgoing_id) if sent.kind is Kind.MERGE else key
+                own = sent.outgoing_id if sent.kind is Kind.MERGE else sent.cause
+                key = (sent.kind, own, sent.quantity.asset_id)
                 if key not in last or last[key].created_at < sent.created_at:
                     last[key] = sent
             after = page.after

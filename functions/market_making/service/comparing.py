@@ -17,7 +17,7 @@ from common.domain import audit
 from common.domain.audit import AuditEntry
 from common.domain.comparisons import CUSTODY, Comparison, Line, Verdict, compared, keep, latest
 from common.domain.custody.service import unspent
-from common.domain.timeline import MACHINE
+from common.domain.timeline import CLOCK
 from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable
 from common.log import count, log
 from common.table.table import Table
@@ -57,7 +57,7 @@ class Comparing:
         Raises CustodyUnavailable, TableUnavailable, Busy.
         """
         lines = list(self._settled().values())
-        found = compared(CUSTODY, self.now(), operator or MACHINE, lines)
+        found = compared(CUSTODY, self.now(), operator or CLOCK, lines)
         for line in found.those(Verdict.OFF):
             log.error("custody off", extra={"why": str(line), "asset_id": line.asset_id})
             count("CustodyOff")
@@ -72,9 +72,9 @@ class Comparing:
             if look:
                 self.pause()
             seen = {asset_id: line for asset_id, line in self._look().items() if asset_id not in settled}
-            for asset_id, line in seen.items():
-                if line.verdict is Verdict.AGREES or (line.verdict is Verdict.OFF and pending.get(asset_id) == line):
-                    settled[asset_id] = line
+            agree = {asset_id: line for asset_id, line in seen.items() if line.verdict is Verdict.AGREES}
+            off = {a: line for a, line in seen.items() if line.verdict is Verdict.OFF and pending.get(a) == line}
+            settled |= agree | off
             pending = {asset_id: line for asset_id, line in seen.items() if asset_id not in settled}
             if not pending:
                 break
@@ -148,5 +148,3 @@ def _before(told_at: str) -> str:
     """As the custody writes times."""
     since = datetime.fromisoformat(f"{told_at[:26]}+00:00") - OVERLAP
     return f"{text(since)[:-1]}000Z"
-
-
