@@ -11,8 +11,9 @@ import pytest
 from common.domain import audit, comparisons
 from common.domain.comparisons import Comparison, Line, NeverCompared, Verdict
 from common.domain.custody import store as custody_store
-from common.domain.custody.model import INPUTS_MAX, Status as Sent
-from common.gateways.custody import CustodyUnavailable, State, TransactionUnknown, not_believed
+from common.domain.custody.model import INPUTS_MAX
+from common.domain.custody.model import Status as Sent
+from common.gateways.custody import CustodyUnavailable, TransactionUnknown, not_believed
 from common.table.transaction import Busy
 from functions.market_making.model import Status
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
