@@ -115,7 +115,7 @@ class Booking:
             case Status.REFUSED:
                 return Fate.CALLED_OFF if sent.kind in (Kind.FUNDING, Kind.MERGE) else Fate.THERE
             case Status.INTENDED:  # the custody has denied an attempt that had outputs: it may be a slip, or a lie
-                return Fate.UNKNOWN if sent.inputs else Fate.THERE
+                return Fate.UNKNOWN if sent.inputs or sent.contested else Fate.THERE
             case Status.SENT:
                 return self._told(sent)
         assert_never(sent.status)
