@@ -234,7 +234,8 @@ def custody_compared(told: View, now: datetime) -> Iterator[RenderableType]:
     elif told["verdict"] == "UNKNOWN":
         yield "What differs may be on its way: ask again in a minute. docs/runbooks/custody-off.md says more."
     else:
-        yield Text.assemble(("✓", "green"), f" Of {told['compared']} assets the custody has what is booked.")
+        number = f"{told['compared']} asset{'' if told['compared'] == 1 else 's'}"
+        yield Text.assemble(("✓", "green"), f" The custody has what is booked, of {number}.")
 
 
 def _assets_compared(assets: Sequence[View]) -> RenderableType:

@@ -550,7 +550,7 @@ def test_a_custody_that_has_what_is_booked_is_told_in_a_line(fake: FakeDesk) -> 
     said = fake.says("compare", "custody")
     assert (said.code, said.err) == (0, "")
     assert "BTC 0.1234 0.1 0.02 0.003 0.0004 0 agrees" in said.words
-    assert "✓ Of 1 assets the custody has what is booked." in said.out
+    assert "✓ The custody has what is booked, of 1 asset." in said.out
     assert "by the clock" in said.out
 
 
