@@ -7,14 +7,13 @@ plan.
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import tempfile
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
+from tests.harness.apart import split
 from tests.harness.faults import Call, Choice, Fault
 
 Plan = dict[int, Fault]
@@ -70,11 +69,8 @@ class Branches:
 
     def _split(self, call: Call, fault: Fault) -> bool:
         """Whether this is the process that the fault befalls. The other one waits for its end."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of threads: xdist's and jsii's, of no use here
-            child = os.fork()
+        child = split()
         if not child:
-            gc.disable()  # it lives for a moment, and looking through memory copies it
             self.plan[call.number] = fault
             self._broken = 0
             return True
