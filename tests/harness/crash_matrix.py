@@ -39,7 +39,7 @@ from tests.harness.faults import (
 )
 
 CALLS_MAX = 5_000  # of one world: more is a program that never gives up
-LONG = 40  # calls: to split off a process costs about as much as playing so many
+LONG = 100  # calls: to split off a process (20 ms) costs about as much as playing half as many
 FAULTS: tuple[Fault, ...] = (
     FailBefore(),
     AnswerLost(),
