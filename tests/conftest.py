@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadFileScheduling
 
 from tests.settled import ENVIRONMENT
 
@@ -19,6 +20,27 @@ from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
 from tests.desk import Desk
+
+SHARED = {  # what is dear and made once in a process: the files that ask for it go to one worker
+    "tests/journeys/": ("test_",),
+    "tests/infra/": ("test_alarms_of_payouts", "test_environment", "test_machines", "test_pages", "test_stack"),
+}
+
+
+class SharedScheduling(LoadFileScheduling):
+    """A file at a time to a worker, and those that share a stack or a synthesis one after the other to one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        for folder, names in SHARED.items():
+            if file.startswith(tuple(folder + name for name in names)):
+                return folder
+        return file
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
+    return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 def pytest_collection_finish() -> None:

@@ -11,6 +11,7 @@
 The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it, a fresh
 world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries again without faults
 until the end is reached, and that must be the same end: success, or the same refusal; and `check` runs again.
+The worlds of a long run are not built: they are split off from one that is on its way (`branches`).
 """
 
 from collections import Counter
@@ -18,8 +19,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.harness.branches import Branches
 from tests.harness.faults import (
     AnswerLost,
+    Choice,
     Conflict,
     Crash,
     CrashAfter,
@@ -31,10 +34,12 @@ from tests.harness.faults import (
     InternalError,
     Outage,
     Throttle,
+    never,
     planned,
 )
 
 CALLS_MAX = 5_000  # of one world: more is a program that never gives up
+LONG = 100  # calls: to split off a process (20 ms) costs about as much as playing half as many
 FAULTS: tuple[Fault, ...] = (
     FailBefore(),
     AnswerLost(),
@@ -147,6 +152,9 @@ def crash_matrix(
     undisturbed.play(attempts=1)
     report = Report([str(call) for call in undisturbed.faults.calls], undisturbed.ending, 1)
     report.violations += undisturbed.violations
+    if len(report.calls) >= LONG and not report.violations:
+        _branch(scenario, faults, report, same, depth=2 if pairs else 1, violations_max=violations_max)
+        return report
     if not report.violations:
         _try(scenario, {}, report, same)  # the mere repeat
     for plan in _plans(undisturbed.faults, faults):
@@ -178,6 +186,36 @@ def _plans(recorded: Faults, faults: Sequence[Fault], after: int = -1) -> Iterat
                     yield {call.number: fault}
 
 
+def _branch(
+    scenario: Scenario, faults: Sequence[Fault], report: Report, same: Same, *, depth: int, violations_max: int
+) -> None:
+    """All plans in one go. Those that break are played again, to see how."""
+    branches = Branches(faults, len(report.calls), depth=depth, broken_max=violations_max)
+
+    def play(choose: Choice) -> bool:
+        run = _Run(scenario, branches.plan, report.ending, same)
+        run.faults.choose = choose
+        run.play()
+        return not run.violations
+
+    undisturbed_again = branches.play(play)
+    report.runs += 1
+    if not undisturbed_again:
+        _play_again(scenario, {}, report, same)
+    for plan, well in branches.ended():
+        report.runs += 1
+        report.dealt.update(type(fault).__name__ for fault in plan.values())
+        if not well and len(report.violations) < violations_max:
+            _play_again(scenario, plan, report, same)
+
+
+def _play_again(scenario: Scenario, plan: Plan, report: Report, same: Same) -> None:
+    run = _Run(scenario, plan, report.ending, same)
+    run.play()
+    once = Violation(plan, "once", "it broke, and did not when it was played again", tuple(map(str, run.faults.calls)))
+    report.violations += run.violations or [once]
+
+
 def _try(scenario: Scenario, plan: Plan, report: Report, same: Same) -> "_Run":
     run = _Run(scenario, plan, report.ending, same)
     run.play()
@@ -204,14 +242,15 @@ class _Run:
 
     def play(self, attempts: int = 2) -> None:
         """Attempt at least so often, and until no fault is ahead: the last attempt ends as the undisturbed one did."""
-        last_fault = max(self.plan, default=-1)
         attempt, undisturbed = 0, False
         while not self.violations and not (undisturbed and attempt >= attempts) and attempt <= len(self.plan) + 2:
             attempt += 1
-            undisturbed = last_fault < len(self.faults.calls)
+            begun_at = len(self.faults.calls)
             self._attempt(attempt)
+            undisturbed = max(self.plan, default=-1) < begun_at  # a branch gets its plan on the way
             if self.expected and not self.violations and (undisturbed or self.ending.error is None):
                 self._compare(attempt, self.expected)
+        self.faults.choose = never
         if self.scene.settled and not self.violations:
             self._check(self.scene.settled, f"in the end, after attempt {attempt}")
 

@@ -1,6 +1,8 @@
 """The crash matrix finds the mistakes it is meant to find, and nothing in a use case that has none."""
 
 import itertools
+import os
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -174,6 +176,44 @@ def test_an_answer_that_changes_with_a_repeat_is_found() -> None:
     answers = itertools.count()
     report = crash_matrix(lambda _: Scene(lambda: next(answers), lambda: None), same=lambda a, b: a == b)
     assert report.violations
+
+
+@pytest.mark.parametrize("pairs", [False, True])
+@pytest.mark.parametrize("act", ["pay", "pay_before_the_debit", "pay_under_a_new_reference", "debit_without_a_record"])
+def test_worlds_that_are_split_off_break_as_those_that_are_built(
+    act: str, pairs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same plans are tried, and the same ones break in the same way."""
+    reports = []
+    for long in (10**9, 0):
+        monkeypatch.setattr("tests.harness.crash_matrix.LONG", long)
+        wrong = scenario(lambda payouts: getattr(payouts, act))
+        reports.append(crash_matrix(wrong, FAULTS[:4] if pairs else FAULTS, pairs=pairs, violations_max=10**6))
+    built, split_off = reports
+    assert split_off.runs == built.runs
+    assert {str(v) for v in split_off.violations} == {str(v) for v in built.violations}
+    assert split_off.dealt.keys() == built.dealt.keys()
+
+
+def test_what_breaks_only_in_a_process_of_its_own_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    """That it is killed, that its check fails with an error: nothing of it is lost."""
+    monkeypatch.setattr("tests.harness.crash_matrix.LONG", 0)
+    here = os.getpid()
+
+    def killed(faults: Faults) -> Scene:
+        call = faults.boundary("bank.pay", lambda: None)
+        return Scene(call, lambda: None if os.getpid() == here else os.kill(os.getpid(), signal.SIGKILL))
+
+    def in_error(faults: Faults) -> Scene:
+        call = faults.boundary("bank.pay", lambda: None)
+        return Scene(call, lambda: None if os.getpid() == here else {}["nothing"])
+
+    for wrong in (killed, in_error):
+        report = crash_matrix(wrong, (AnswerLost(), FailBefore()))
+        assert [(v.plan, v.stage) for v in report.violations] == [
+            ({0: AnswerLost()}, "once"),
+            ({0: FailBefore()}, "once"),
+        ]
 
 
 def test_a_violation_says_how_to_see_it_again() -> None:

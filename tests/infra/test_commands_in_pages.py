@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import typer
 
 from console.__main__ import app
 from infra.bundle import ROOT
 from infra.contexts import contexts
+from tests.console.run import made
 from tests.infra.test_pages import PAGES
 
 EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
@@ -103,7 +103,7 @@ def _names(option: Any) -> list[str]:
 def understood(command_line: str) -> None:
     """A command is one of `desk`, and has its arguments and options unless it is only named."""
     _, *words = shlex.split(command_line.partition("#")[0])
-    command: Any = typer.main.get_command(app)
+    command: Any = made(app)
     while hasattr(command, "commands"):
         assert words, command_line
         assert words[0] in command.commands, command_line

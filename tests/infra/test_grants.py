@@ -30,7 +30,7 @@ from functions.payouts import tasks as payouts_tasks
 from functions.purchases import schedule as purchases_schedule
 from functions.purchases import tasks as purchases_tasks
 from functions.purchases.model import BatchNotStuck
-from infra.contexts import contexts
+from infra.contexts import Route, contexts
 from infra.grants import (
     GRANTS,
     PAYOUT,
@@ -43,6 +43,7 @@ from sandbox.prices.oracle import Oracle
 from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
+from tests.harness.apart import apart
 from tests.infra import market_making
 from tests.infra.recorder import Recorder
 from tests.seen import OnItsWay
@@ -102,21 +103,28 @@ def tasks_of(name: str) -> tuple[str, ...]:
 
 
 def routes(recorder: Recorder) -> None:
-    for route in every_route():
-        for dead in (False, True):  # a name that has ended is described, and the next one started
-            world = World.made()
-            desk = watched(recorder, world.desk)
-            if dead:
-                desk.world.machines.restart()
-            with opened(desk) as doors, signing(recorder):
-                api = ROUTES[route]
-                ask = recorder.as_(api, called)
-                who = entitled(doors, route)
-                for _ in range(2):
-                    ask(doors, world, route, who.token)
-                if route.method == "GET":  # a page that is not the last, of one asset
-                    asked = {**CALLS[route].query, "limit": "1", "asset_id": "BTC"}
-                    recorder.as_(api, who.send)("GET", path(route, world), query=asked)
+    """Each in the same world, as if it were the first."""
+    for dead in (False, True):  # a name that has ended is described, and the next one started
+        world = World.made()
+        if dead:
+            world.desk.world.machines.restart()
+        for route in every_route():
+            for function, asked in apart(partial(asked_by, route, world, recorder)).items():
+                recorder.asked[function] |= asked
+
+
+def asked_by(route: Route, world: World, recorder: Recorder) -> dict[str, set[str]]:
+    desk = watched(recorder, world.desk)
+    with opened(desk) as doors, signing(recorder):
+        api = ROUTES[route]
+        ask = recorder.as_(api, called)
+        who = entitled(doors, route)
+        for _ in range(2):
+            ask(doors, world, route, who.token)
+        if route.method == "GET":  # a page that is not the last, of one asset
+            asked = {**CALLS[route].query, "limit": "1", "asset_id": "BTC"}
+            recorder.as_(api, who.send)("GET", path(route, world), query=asked)
+    return dict(recorder.asked)
 
 
 def by_hand(recorder: Recorder) -> None:

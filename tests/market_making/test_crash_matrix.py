@@ -151,7 +151,7 @@ LIVES: dict[str, Scenario] = {
 }
 # That nothing arrives, that an answer is lost, that a process dies before a call or after it.
 OUTSIDE: tuple[Fault, ...] = (AnswerLost(), CrashBefore(), FailBefore(), CrashAfter())
-EVERYDAY = {"paid too little, refunded": 2, "never paid": 2}  # of these; of the others, which are longer, one
+EVERYDAY = {"paid too little, refunded": 4, "never paid": 4}  # of these; of the others, which are longer, one
 
 
 @pytest.mark.parametrize("life", LIVES)
