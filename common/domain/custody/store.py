@@ -334,7 +334,9 @@ def _begin_again(before: Outgoing, at: datetime, *actions: Action, believed: boo
     it is `believed`, the next attempt spends an output of each one before."""
     item = OutgoingItem
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be sent")
-    forgotten = [attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)]
+    forgotten: list[Action] = [
+        attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)
+    ]
     number = item.attempt.set(Decimal(before.attempt + 1))
     contested = [] if believed else list(dict.fromkeys((*before.contested, *before.inputs[:1])))
     forgotten.append(item.contested.set(json.dumps(contested)) if contested else item.contested.remove())
