@@ -1,4 +1,4 @@
-"""CloudFormation of the embedded AWS on what our stacks are made of: a stack in a stack, and what a third one exports."""
+"""CloudFormation of the embedded AWS on what our stacks are made of: one in another, and what a third one exports."""
 
 from __future__ import annotations
 
