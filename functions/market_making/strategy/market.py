@@ -115,8 +115,10 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """What an order may place anew: its ledger less everything that its live orders lock (the size still open of sells in
-    base, size × price still open of buys in quote). Never the account's free balance: others' money is in it."""
+    """What an order may place anew: its ledger less everything that its live orders lock. That is, in base the size that
+    is still open of sells, in quote size × price of what is still open of buys; and where the exchange takes the fee of
+    a buy in quote, that fee. Orders of the state that nobody knows to be over are live. Never the account's own free
+    balance: others' money is in it. InvalidMarket."""
 
     base: Decimal
     quote: Decimal
