@@ -1,5 +1,5 @@
-"""The budget: quotes never need more than the order has. The nearest come first; the one that exceeds what is left is cut
-down to it, and those behind it are not placed."""
+"""The budget: quotes never need more than the order has. The nearest come first; the one that exceeds what is left is
+cut down to it, and those behind it are not placed."""
 
 from __future__ import annotations
 
