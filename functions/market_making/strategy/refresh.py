@@ -52,7 +52,7 @@ def far_enough(rules: Rules, side: Side, rows: Rows, reference: Decimal) -> Rows
     if rules.minimum_spread == -ONE:
         return rows
 
-    def stays(row: Row) -> bool:
-        return not is_too_near(rules, side, row[1], reference)
-
-    return list(filter(stays, rows))
+    least = rules.minimum_spread
+    if side is Side.SELL:
+        return [row for row in rows if (row[1] - reference) / reference >= least]
+    return [row for row in rows if (reference - row[1]) / reference >= least]
