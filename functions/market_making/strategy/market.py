@@ -24,8 +24,8 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the exchange says of a market. `tick` is the step of prices, `lot` that of sizes; sizes in base, `min_notional`
-    in quote; fees are fractions. `post_only`: does it take orders that refuse to take? InvalidMarket."""
+    """What the exchange says of a market. `tick` is the step of prices, `lot` that of sizes; sizes in base,
+    `min_notional` in quote; fees are fractions. `post_only`: does it take orders that refuse to take? InvalidMarket."""
 
     tick: Decimal
     lot: Decimal
@@ -98,8 +98,8 @@ class Market:
 
     `book` is without the orders of any of our accounts (`Book.without`), but where the rules keep quirk Q17.
     `last_trade_price`: of the price source, for that price type. `external`: the other market's book, for that price
-    source. `custom_price`: the answer of the API, for that one. What a rule needs and is None or 0 is a price that is not
-    known. InvalidMarket."""
+    source. `custom_price`: the answer of the API, for that one. What a rule needs and is None or 0 is a price that is
+    not known. InvalidMarket."""
 
     book: Book
     last_trade_price: Decimal | None = None
@@ -115,8 +115,10 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """What an order may place anew: its ledger less everything that its live orders lock (the size still open of sells in
-    base, size × price still open of buys in quote). Never the account's free balance: others' money is in it."""
+    """What an order may place anew: its ledger less everything that its live orders lock. That is, in base the size
+    that is still open of sells, in quote size × price of what is still open of buys; and where the exchange takes the
+    fee of a buy in quote, that fee. Orders of the state that nobody knows to be over are live. Never the account's own
+    free balance: others' money is in it. InvalidMarket."""
 
     base: Decimal
     quote: Decimal

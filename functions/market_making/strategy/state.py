@@ -46,7 +46,8 @@ class LiveOrder:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A buy and a sell that were created together: where one is filled, the other is left hanging at the next refresh."""
+    """A buy and a sell that were created together: where one is filled, the other is left hanging at the next
+    refresh."""
 
     buy: str | None
     sell: str | None

@@ -45,8 +45,8 @@ class Decision:
     5. tells the state of what it did not place (`unplaced`), of trades (`filled`) and of ends (`cancelled`), in this
        order and before the next tick.
 
-    `cancels` has every order whose end is waited for, also from earlier ticks: a cancel without an answer is asked again.
-    `lost` says why nothing is created: `no_reference`; `thin_book` with quirk Q1."""
+    `cancels` has every order whose end is waited for, also from earlier ticks: a cancel without an answer is asked
+    again. `lost` says why nothing is created: `no_reference`; `thin_book` with quirk Q1."""
 
     state: State
     cancels: tuple[str, ...] = ()
@@ -146,7 +146,8 @@ class _Tick:
         )
 
     def _quotes(self) -> list[LiveOrder]:
-        """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be replaced."""
+        """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be
+        replaced."""
         orders = (order for order in self.live.values() if order.standing is not Standing.HANGING)
         return [order for order in orders if self.two_ticks or order.cancelled_at is None]
 
@@ -181,8 +182,8 @@ class _Tick:
         return tuple(self._renewed(Owed(o.side, o.price, o.size, o.filled, o.key)) for o in old)
 
     def _owed(self, price: Decimal | None) -> tuple[Creation, ...]:
-        """The successors of hanging orders that are gone for their age; their money is no quote's. One that would be far
-        or take by now is dropped."""
+        """The successors of hanging orders that are gone for their age; their money is no quote's. One that would be
+        far or take by now is dropped."""
         renews = []
         for owed in self.state.owed:
             if price is not None and Quirk.Q9_CHURN_BELOW_MINIMUM not in self.keeps and self._is_over(owed, price):

@@ -100,8 +100,8 @@ def rules(case: Case, compat: frozenset[Quirk] = COMPAT) -> Rules:
 
 
 def terms(told: Case) -> Terms:
-    names = ("tick", "lot", "min_size", "min_notional", "maker_fee", "taker_fee")
-    return Terms(*(Decimal(told[name]) for name in names), post_only=told["post_only"])
+    given: dict[str, Any] = {name: value if name == "post_only" else Decimal(value) for name, value in told.items()}
+    return Terms(**given)
 
 
 def book(told: Mapping[str, Sequence[Sequence[str]]]) -> Book:

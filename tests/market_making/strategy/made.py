@@ -29,7 +29,7 @@ def number(value: object) -> Decimal:
     return Decimal(str(value))
 
 
-def rules(*keep: Quirk, terms: Terms = TERMS, **changes: Any) -> Rules:
+def rules(*keep: Quirk, **changes: Any) -> Rules:
     """One level of 1, a percent away, refreshed every 10 s, on every refresh. Numbers may be told as strings."""
     given: dict[str, Any] = {
         "bid_spread": "0.01",
@@ -39,7 +39,8 @@ def rules(*keep: Quirk, terms: Terms = TERMS, **changes: Any) -> Rules:
         "order_refresh_tolerance_pct": "-1",
         "filled_order_delay": 30,
     } | changes
-    told = {name: Decimal(value) if type(value) is str else value for name, value in given.items()}
+    told: dict[str, Any] = {name: Decimal(value) if type(value) is str else value for name, value in given.items()}
+    terms = told.pop("terms", TERMS)
     return Rules(terms=terms, compat=frozenset(keep), **told)
 
 

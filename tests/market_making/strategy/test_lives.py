@@ -98,11 +98,13 @@ class _Host:
         return Available(base, quote)
 
     def trade(self, order: LiveOrder, size: Decimal) -> None:
-        fee = size * order.price * self.by.terms.maker_fee
+        """The fee comes out of what the trade brings, as at the exchange."""
+        kept = 1 - self.by.terms.maker_fee
         bought = order.side is Side.BUY
-        self.base += size if bought else -size
-        self.quote += -size * order.price - fee if bought else size * order.price - fee
-        self.state = self.state.filled(self.by, order.key, size)
+        self.base += size * kept if bought else -size
+        self.quote += -size * order.price if bought else size * order.price * kept
+        base_fee = size - size * kept if bought else Decimal(0)
+        self.state = self.state.filled(self.by, order.key, size, base_fee=base_fee)
 
     def move(self, mid: Decimal) -> None:
         """Fill what the price has gone through, in part or whole."""

@@ -107,7 +107,7 @@ def test_a_moving_band_stays_until_its_time_is_over() -> None:
     moving: dict[str, Any] = {"moving_price_band_enabled": True, "price_band_refresh_time": 100}
     by = rules(**moving)
     first = propose(by, State(), market(), RICH, 1)
-    assert first.band == Band(1, Decimal("99"), Decimal("101"))
+    assert first.band == Band(1, Decimal(99), Decimal(101))
     state = State(band=first.band)
     within = propose(by, state, market("100.99"), RICH, 100)
     assert (within.band, len(within.buys), len(within.sells)) == (first.band, 1, 1)
@@ -205,7 +205,7 @@ def test_a_skew_by_spread_stops_at_the_reference() -> None:
 
 
 def test_the_nearest_have_the_budget_first() -> None:
-    poor = Available(Decimal("1.5"), Decimal("149"))  # 99, and 50 of 98
+    poor = Available(Decimal("1.5"), Decimal(149))  # 99, and 50 of 98
     cut = got(money=poor, order_levels=3, order_level_spread="0.01")
     assert sized(cut.buys) == ["1", "0.51"]
     assert sized(cut.sells) == ["1", "0.5"]

@@ -1,5 +1,5 @@
-"""Each quirk of hummingbot, kept and mended. A test without a quirk's switch has the mended strategy throughout: the name
-says what that one does."""
+"""Each quirk of hummingbot, kept and mended. A test without a quirk's switch has the mended strategy throughout: the
+name says what that one does."""
 
 from __future__ import annotations
 
@@ -102,7 +102,8 @@ def test_only_the_side_that_is_too_thin_is_quoted_without_optimisation() -> None
 
 
 def test_quotes_end_at_their_refresh_while_no_price_is_known() -> None:
-    """Q2: the whole tick is lost there, so that quotes of an old price stay in an empty book for as long as it is empty."""
+    """Q2: the whole tick is lost there, so that quotes of an old price stay in an empty book for as long as it is
+    empty."""
     state = quoted(made())
     early = tick(made(), state, EMPTY, RICH, 105)
     assert (early.lost, early.cancels, early.creations, early.reference) == ("no_reference", (), (), None)
@@ -282,13 +283,13 @@ def test_the_last_price_is_the_one_that_was_told() -> None:
     last, there = {"price_type": PriceType.LAST_PRICE}, made_market(last_trade_price=Decimal("98.9"))
     assert propose(made(**last), State(), there, RICH, 1).reference == Decimal("98.9")
     kept = propose(made(Quirk.Q14_BINARY_LAST_PRICE, **last), State(), there, RICH, 1)
-    assert kept.reference == Decimal(98.9) != Decimal("98.9")
+    assert kept.reference == Decimal(float("98.9")) != Decimal("98.9")
 
 
 def test_a_skew_is_worked_out_in_decimals() -> None:
     """Q15: a binary fraction is a hair below, there, and the size a lot."""
     by, kept = made(inventory_skew_enabled=True), made(Quirk.Q15_BINARY_SKEW, inventory_skew_enabled=True)
-    tilted = Available(Decimal("10.6"), Decimal("940"))  # 0.6 above the target, of a range of 2
+    tilted = Available(Decimal("10.6"), Decimal(940))  # 0.6 above the target, of a range of 2
     assert skew.ratios(by, tilted.base, tilted.quote, Decimal(100)) == (Decimal("0.7"), Decimal("1.3"))
     assert skew.ratios(kept, tilted.base, tilted.quote, Decimal(100))[0] != Decimal("0.7")
     assert sized(propose(by, State(), made_market(), tilted, 1).buys) == ["0.7"]

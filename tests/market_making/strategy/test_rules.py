@@ -115,8 +115,10 @@ def test_rules_are_equal_by_what_they_say() -> None:
     ],
 )
 def test_terms_that_can_not_be_are_refused(changes: dict[str, str]) -> None:
+    given: dict[str, Any] = {"tick": Decimal("0.01"), "lot": Decimal("0.01")}
+    given |= {name: Decimal(value) for name, value in changes.items()}
     with pytest.raises(InvalidMarket, match=next(iter(changes))):
-        Terms(**{"tick": Decimal("0.01"), "lot": Decimal("0.01")} | {k: Decimal(v) for k, v in changes.items()})
+        Terms(**given)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +145,9 @@ def test_a_book_that_can_not_be_is_refused(bids: list[tuple[str, str]], asks: li
 def test_other_prices_and_money_that_can_not_be_are_refused() -> None:
     empty = Book((), ())
     for name in ("last_trade_price", "custom_price"):
+        told: dict[str, Any] = {name: Decimal(-1)}
         with pytest.raises(InvalidMarket, match=name):
-            Market(empty, **{name: Decimal(-1)})
+            Market(empty, **told)
     for base, quote in (("-0.1", "0"), ("0", "NaN"), ("1e13", "0")):
         with pytest.raises(InvalidMarket, match="available"):
             Available(Decimal(base), Decimal(quote))

@@ -312,7 +312,7 @@ def test_what_is_owed_is_placed_while_it_is_near_and_rests(there: Market) -> Non
 
 @pytest.mark.parametrize("side", Side)
 def test_what_is_owed_and_would_take_is_dropped(side: Side) -> None:
-    there = Market(Book([(Decimal("101"), ONE)], [(Decimal("101.5"), ONE)]))
+    there = Market(Book([(Decimal(101), ONE)], [(Decimal("101.5"), ONE)]))
     price = Decimal(101) if side is Side.SELL else Decimal("101.5")
     owing = State(owed=(Owed(side, price, ONE, Decimal(0), "x1"),), create_at=500, cancel_at=500)
     assert tick(rules(**AGING), owing, there, RICH, 120).renews == ()
