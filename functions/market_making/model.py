@@ -32,6 +32,9 @@ TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 FEE_RISE_MAX = 2  # times what a withdrawal was told to cost when its order was opened: more is not paid for it
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
+# All that one transaction of a chain has brought is told by then: until then, what is not just what was sent may be
+# another's.
+TOLD_WITHIN = timedelta(minutes=10)
 BPS = Decimal(10_000)
 
 

@@ -137,6 +137,8 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
     order_id = UnicodeAttribute()
     asset_id = UnicodeAttribute()
+    transaction_hash = UnicodeAttribute()
+    amount = DecimalAttribute()  # that counts as credited
 
 
 class DepositTaken(Refusal):
@@ -496,16 +498,25 @@ def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
     )
 
 
-def claim_deposit(leg: Leg, account_id: str, transaction_hash: str, at: datetime) -> Write:
-    """A deposit at an account is one leg's. Refused with DepositTaken."""
+def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:
+    """A deposit at an account is one leg's, of which so much counts. Refused with DepositTaken."""
+    assert leg.transaction_hash is not None
     item = DepositItem(
-        *keys.EXCHANGE_DEPOSIT(account_id=account_id, transaction_hash=transaction_hash),
+        *keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id),
         order_id=leg.order_id,
         asset_id=leg.quantity.asset_id,
+        transaction_hash=leg.transaction_hash,
+        amount=amount,
         created_at=at,
         updated_at=at,
     )
-    return Write.insert(item, otherwise=DepositTaken(f"deposit {transaction_hash} is another order's", id=leg.order_id))
+    return Write.insert(item, otherwise=DepositTaken(f"deposit {deposit_id} is another leg's", id=leg.order_id))
+
+
+def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
+    """Is a deposit a leg's already?"""
+    key = keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id)
+    return table.get(DepositItem, key, consistent=True) is not None
 
 
 def record_campaign(order: Order, campaign_id: str, at: datetime) -> Write:

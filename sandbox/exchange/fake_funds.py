@@ -177,6 +177,7 @@ class FakeFunds:
     def _deposits(self, coin: str, since: datetime) -> Sequence[ExchangeDeposit]:
         return [
             ExchangeDeposit(
+                deposit_id=deposit.deposit_id,
                 transaction_hash=deposit.txid,
                 quantity=Quantity(deposit.amount, coin),
                 network=_CALLED.get(deposit.network, deposit.network),

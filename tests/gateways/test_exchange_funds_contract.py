@@ -5,7 +5,7 @@ To ask another adapter: a function like `_binance` below, and its name among `WO
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -202,13 +202,14 @@ def test_no_address_is_told_where_the_coin_is_not_taken(world: World, coin: str,
 def test_a_deposit_is_told_before_it_is_credited_and_after(world: World) -> None:
     began = world.clock.now()
     world.bring("12.345678", "hash-1")
-    pending = ExchangeDeposit("hash-1", Quantity("12.345678", "USDT"), "TRC20", False, began)
-    assert world.funds.deposits("USDT", began) == [pending]
+    told = world.funds.deposits("USDT", began)
+    pending = ExchangeDeposit(told[0].deposit_id, "hash-1", Quantity("12.345678", "USDT"), "TRC20", False, began)
+    assert told == [pending]
     assert world.funds.free("USDT") == Quantity("1000", "USDT")
     world.settle()
     assert world.funds.free("USDT") == Quantity("1012.345678", "USDT")
     (credited,) = world.funds.deposits("USDT", began)
-    assert (credited.transaction_hash, credited.quantity, credited.credited) == ("hash-1", pending.quantity, True)
+    assert credited == replace(pending, credited=True)
 
 
 def test_deposits_are_the_accounts_own_of_one_coin_the_oldest_first(world: World) -> None:
@@ -247,6 +248,7 @@ def test_two_deposits_of_one_transaction_are_two(world: World) -> None:
     world.bring("5", "hash-1")
     told = world.funds.deposits("USDT", world.clock.now())
     assert [one.transaction_hash for one in told] == ["hash-1", "hash-1"]
+    assert len({one.deposit_id for one in told}) == 2
 
 
 def test_amounts_pass_through_no_float(world: World) -> None:

@@ -155,7 +155,7 @@ class Books:
     def _legs(self) -> Iterator[str]:
         legs = {leg["sent_by"]: leg for (_, way), of in self.legs.items() if way == "OUT" for leg in of}
         claimed = Counter(
-            (d["order_id"], d["asset_id"], d["PK"].split("#")[2]) for d in self.by_kind["exchange_deposit"]
+            (d["order_id"], d["asset_id"], d["transaction_hash"], d["amount"]) for d in self.by_kind["exchange_deposit"]
         )
         for outgoing in self.outgoing.values():
             if outgoing["kind"] == "FUNDING":
@@ -168,7 +168,7 @@ class Books:
                 if (leg["status"] == "ARRIVED") != (outgoing["status"] == "ARRIVED"):
                     yield f"a leg of {leg['PK']} is {leg['status']}, what sends it {outgoing['status']}"
                 if leg.get("arrived_amount"):  # operators may have found that nothing was credited
-                    claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"]] -= 1
+                    claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"], leg["arrived_amount"]] -= 1
         yield from (f"a leg is sent by nothing: {leg}" for leg in legs.values())
         yield from (f"a deposit is no leg's, or two's: {deposit}" for deposit, times in claimed.items() if times)
 

@@ -65,6 +65,7 @@ PAGE = 1000
 SPAN = timedelta(days=89)  # from startTime to endTime; Binance takes less than 90
 REPEATED_WITHIN = SPAN - timedelta(days=1)  # a withdrawal is looked for so far back, which is one request
 
+_AN_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _THEIRS = {"ERC20": "ETH", "TRC20": "TRX"}
@@ -298,7 +299,11 @@ def _deposit(entry: Mapping[str, Any], coin: str) -> ExchangeDeposit:
     quantity, network = Quantity(told_amount(entry, "amount"), coin), _perhaps(entry, "network")
     if not quantity.amount:
         raise not_believed("a deposit of nothing")
+    deposit_id = told_text(entry, "id")
+    if not _AN_ID.fullmatch(deposit_id):
+        raise garbled(f"a deposit is called {deposit_id[:80]!r}")
     return ExchangeDeposit(
+        deposit_id=deposit_id,
         transaction_hash=_perhaps(entry, "txId"),
         quantity=quantity,
         network=_OURS.get(network, network),
