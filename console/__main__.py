@@ -418,6 +418,7 @@ def withdraw_again(
 def keep_rest(
     context: typer.Context,
     thing_id: Id,
+    asset: Symbol,
     payer: Annotated[
         str, typer.Option("--payer", metavar="paid|unpaid", help="Has he got it otherwise?", show_default=False)
     ],
@@ -426,8 +427,9 @@ def keep_rest(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Propose that what can not be withdrawn from the exchange is the desk's; another operator confirms it."""
-    told = {"payer": payer, "reference": reference, "reason": reason}
+    """Propose that what of an asset can not be withdrawn from the exchange is the desk's; another operator confirms
+    it."""
+    told = {"asset": asset, "payer": payer, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "keep-rest", told, yes, things="market-making")
 
 

@@ -377,8 +377,13 @@ TOLD: dict[str, Told] = {
         _PROPOSED,
         _PROPOSABLE,
         examples={
-            "paid": {"payer": "paid", **_LOOKED_UP, "reason": "too small to be withdrawn: paid from our own"},
-            "not paid": {"payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
+            "paid": {
+                "asset": "BTC",
+                "payer": "paid",
+                **_LOOKED_UP,
+                "reason": "too small to be withdrawn: paid from our own",
+            },
+            "not paid": {"asset": "BTC", "payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
         },
     ),
     "snapshots": Told(_FOUND),

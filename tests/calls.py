@@ -263,7 +263,7 @@ CALLS: Mapping[Route, Call] = {
         body={"asset": "BTC", **_LOOKED_UP}, thing="returning"
     ),
     Route("POST", "/operations/market-making/{order_id}/keep-rest"): Call(
-        body={"payer": "paid", **_LOOKED_UP}, thing="returning"
+        body={"asset": "BTC", "payer": "paid", **_LOOKED_UP}, thing="returning"
     ),
     Route("GET", "/operations/trading-accounts"): Call(),
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(

@@ -52,8 +52,8 @@ ACCOUNT_OPEN = "OPEN"  # the status of every account
 
 @dataclass(frozen=True)
 class Leg:
-    """An asset of a market-making order on its way: `OUT` to the exchange, or `HOME`. `sent_by` is the outgoing
-    transfer, or the exchange's withdrawal."""
+    """An asset of a market-making order on its way: `OUT` to the exchange, or `HOME`; or its `REST`, which
+    stays there. `sent_by` is the outgoing transfer, or the exchange's withdrawal; "" of a rest."""
 
     way: str
     symbol: str
@@ -244,11 +244,12 @@ def _may_decide_return(case: Case) -> bool:
 
 def _may_keep_rest(case: Case) -> bool:
     """Is something of it at the exchange that can not be withdrawn?"""
-    if not _is_late(case):
-        return False
-    if case.status == "returning":
-        return _has_leg(case, "HOME", "INTENDED", "CONFIRMED")
-    return case.goes_home and case.status in ("stopped", "failed") and not _has_leg(case, "OUT", "CONFIRMED")
+    return case.status == "returning" and _is_late(case) and any(map(is_at_exchange, case.legs))
+
+
+def is_at_exchange(leg: Leg) -> bool:
+    """Is it to be withdrawn from there and has not come, or stays there and is nobody's yet?"""
+    return (leg.way, leg.status) in (("HOME", "INTENDED"), ("HOME", "CONFIRMED"), ("REST", "LEFT"))
 
 
 def _has_leg(case: Case, way: str, *statuses: str) -> bool:
@@ -398,9 +399,9 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_market_making(
         "keep-rest",
-        "with a second operator: what can not be withdrawn is the desk's, the payer paid otherwise or not",
+        "with a second operator: what of an asset can not be withdrawn is the desk's, the payer paid otherwise or not",
         _may_keep_rest,
-        asks=("payer", "reference"),
+        asks=("asset", "payer", "reference"),
     ),
     _of_market_making("stop", "end its quotes; the money stays at the exchange", _may_stop),
     _of_market_making("withdraw", "end its quotes, and bring its money home", _may_withdraw),

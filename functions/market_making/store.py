@@ -445,6 +445,12 @@ def legs(table: Table, order_id: str, way: Way) -> list[Leg]:
     return [_leg_of(item) for item in table.all(LegItem, query)]
 
 
+def homeward(table: Table, order_id: str) -> list[Leg]:
+    """Those home, by their assets, then what stays at the exchange."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_LEG.prefix), consistent=True)
+    return [leg for leg in map(_leg_of, table.all(LegItem, query)) if leg.way is not Way.OUT]
+
+
 def insert_leg(leg: Leg) -> Write:
     """Refused with MarketMakingOrderMoved."""
     item = LegItem(
@@ -496,6 +502,18 @@ def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
         when=(item.status == leg.status) & (item.sent_by == leg.sent_by),
         otherwise=moved,
     )
+
+
+def let_go(rest: Leg, home: Leg, at: datetime) -> list[Write]:
+    """Of what was left at the exchange so much comes home after all; what is finer stays. Refused with
+    MarketMakingOrderMoved."""
+    item, stays = LegItem, rest.quantity - home.quantity
+    as_read = (item.status == rest.status) & (item.amount == rest.quantity.amount)
+    moved = MarketMakingOrderMoved("the rest has moved", id=rest.order_id)
+    if not stays.amount:
+        return [insert_leg(home), Write.delete(item(*_leg_key(rest)), when=as_read, otherwise=moved)]
+    less = [item.amount.set(stays.amount), item.updated_at.set(at)]
+    return [insert_leg(home), Write.update(item(*_leg_key(rest)), *less, when=as_read, otherwise=moved)]
 
 
 def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:

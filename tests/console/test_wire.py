@@ -269,7 +269,7 @@ ACTS = [
     ("mm", "decide-deposit", M, "--asset", "USDT", "--credited", "4900", *LOOKED_UP),
     ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
     ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
-    ("mm", "keep-rest", M, "--payer", "paid", *LOOKED_UP),
+    ("mm", "keep-rest", M, "--asset", "BTC", "--payer", "paid", *LOOKED_UP),
     ("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE),
     ("mm", "save-pair", PAIR, "--fee-bps", "20", "--disabled", *BECAUSE),
     ("snapshots", "assign", SNAPSHOT, "--order", M, *LOOKED_UP),

@@ -47,7 +47,7 @@ class Books:
             else:
                 self.lines[line["order_id"], asset_id] += amount
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
-        self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
+        self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._stays(), *self._sent()]
         self._found += [*self._waiting(), *self._counted()]
 
     def violations(self) -> list[str]:
@@ -211,6 +211,27 @@ class Books:
                 if order["status"] in OVER and (back is None or back["status"] != "ARRIVED"):
                     yield f"{order_id} is {order['status']}, and what came home is {back}"
         yield from (f"{back} comes from nowhere" for back in homes.values())
+
+    def _stays(self) -> Iterator[str]:
+        """All that was at the exchange comes home or stays, to the last digit; and what stays is somebody's, before the
+        order is over."""
+        for order in self.orders.values():
+            came = order["status"] == "refunded" and order.get("after_failure")
+            if order["status"] not in ("returning", "returned") and not came:
+                continue
+            legs = [*self.legs[order["PK"], "HOME"], *self.legs[order["PK"], "REST"]]
+            for asset_id, there in self._at_exchange(order["PK"]).items():
+                divided = sum((leg["amount"] for leg in legs if leg["asset_id"] == asset_id), NOTHING)
+                if divided != there:
+                    yield f"{order['PK']} has {there} of {asset_id} at the exchange, and {divided} come home or stay"
+            left = [leg for leg in legs if leg["status"] == "LEFT"]
+            if left and order["status"] in OVER:
+                yield f"{order['PK']} is {order['status']}, and nobody's are {left}"
+            for symbol in {leg["symbol"] for leg in legs}:
+                of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "REFUSED"))
+                kept, stays = self.kept[order["PK"], symbol], sum(of, NOTHING)
+                if kept != stays:
+                    yield f"{order['PK']} leaves {stays} {symbol} at the exchange, and the desk has {kept} of it"
 
     def _at_exchange(self, order_id: str) -> dict[str, Decimal]:
         """What the exchange has credited of an order, by asset."""

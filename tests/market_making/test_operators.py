@@ -227,9 +227,10 @@ class TestTheWayHome:
             market.fund(ANN, fee.asset_id, str(fee.amount))
         until(market, Status.CREATED)
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
-        assert "smallest withdrawals" in until_a_person(market)
-        assert offered(desk, M) == ["work redrive", "mm keep-rest"]
-        two(desk, "mm keep-rest", M, payer="paid")
+        for asset in ("BTC", "USDT"):
+            assert "smallest withdrawal" in until_a_person(market)
+            assert offered(desk, M) == ["work redrive", "mm keep-rest"]
+            two(desk, "mm keep-rest", M, asset=asset, payer="paid")
         until(market, Status.RETURNED)
         kept = {
             i["PK"]["S"].partition("#")[2]: i["amount"]["N"] for i in market.dynamo.items() if "DESK#" in i["PK"]["S"]
@@ -279,15 +280,34 @@ class TestTheWayHome:
         with pytest.raises(NotProposable):
             two(desk, "mm decide-return", M, asset="BTC", snapshot=came[BTC])
 
-    def test_what_was_to_be_kept_of_one_asset_keeps_no_other(self, desk: Desk) -> None:
-        """The proposal is of what it waited for then. That has come home by now; it waits for the other one."""
+    def test_what_two_have_judged_of_one_asset_keeps_no_other(self, desk: Desk) -> None:
+        """Both are at the exchange: one it has refused to withdraw, the other is stuck, and comes home in the end."""
         market = desk.market
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject")
         market.exchange.wallet.withdrawals.mishaps.order("stuck")
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
         assert "has not withdrawn 4995 USDT" in until_a_person(market)
-        keep = desk.proposals.propose("mm keep-rest", M, {"payer": "unpaid"}, "t", "seen", "olga", dry_run=False)
+        two(desk, "mm keep-rest", M, asset="USDT", payer="unpaid")
+        market.run(5)
+        legs = {leg.symbol: leg.status for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
+        assert legs == {"USDT": "REFUSED", "BTC": "CONFIRMED"}
+        (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == {BTC}
+        lines = [i["PK"]["S"] for i in market.dynamo.items() if "DESK#mm1" in i["PK"]["S"]]
+        assert lines == ["DESK#mm1:USDT"]
+
+    def test_what_was_to_be_kept_and_has_come_home_is_kept_no_more(self, desk: Desk) -> None:
+        """The proposal is of what was there then. That has come home by now; it waits for the other one."""
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("reject")
+        market.exchange.wallet.withdrawals.mishaps.order("stuck")
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "has not withdrawn 4995 USDT" in until_a_person(market)
+        keep = desk.proposals.propose("mm keep-rest", M, {"asset": "USDT", "payer": "unpaid"}, "t", "seen", "olga", dry_run=False)
         two(desk, "mm withdraw-again", M, asset="USDT")
         assert "BTC not come home" in until_a_person(market)
         with pytest.raises(NotProposable):
@@ -317,7 +337,9 @@ class TestTheWayHome:
         assert desk.proposals.confirm(refund.id, "so it is", "oleg", dry_run=False).done
         if ends == "is kept":
             until_a_person(market)
-            two(desk, "mm keep-rest", M, payer="paid")
+            for asset in ("BTC", "USDT"):
+                two(desk, "mm keep-rest", M, asset=asset, payer="paid")
+                until_a_person(market) if asset == "BTC" else None
         else:
             market.funds = market.withdrawing = right
         until(market, Status.RETURNED)
@@ -330,7 +352,10 @@ class TestTheWayHome:
         lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
-        two(desk, "mm keep-rest", M, payer="unpaid")
+        for asset in ("BTC", "USDT"):
+            two(desk, "mm keep-rest", M, asset=asset, payer="unpaid")
+            market.run(2)
+            redrive(desk, M) if market.order().needs_person else None
         until(market, Status.RETURNED)
         assert len([i for i in market.dynamo.items() if "DESK#" in i["PK"]["S"] and "left" in i["reason"]["S"]]) == 2
         late = [each for each in desk.operations.snapshots(10) if each.disposition is Disposition.EXPECTED]

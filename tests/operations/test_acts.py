@@ -50,7 +50,7 @@ TERMS: Mapping[str, Terms] = {
     "mm decide-deposit": {"asset": "BTC", "credited": "0.05"},
     "mm decide-return": {"asset": "BTC", "snapshot": CAME},
     "mm home": {},
-    "mm keep-rest": {"payer": "paid"},
+    "mm keep-rest": {"asset": "BTC", "payer": "paid"},
     "mm withdraw-again": {"asset": "BTC"},
     "outgoing decide": {"sent": "no"},
     "outgoing resend": {"to": BOB},

@@ -102,13 +102,16 @@ class Crediting:
         leg's says nothing about this one."""
         for deposit in told:
             why = _why_not(leg, deposit)
-            if why is not None and deposit.credited and self._all_is_told(deposit):
-                if not store.is_claimed(self.table, order.account_id, deposit.deposit_id):
-                    return why
+            told_for_good = deposit.credited and self._all_is_told(deposit)
+            if why is not None and told_for_good and not self._is_claimed(order, deposit):
+                return why
         return None
 
+    def _is_claimed(self, order: Order, deposit: ExchangeDeposit) -> bool:
+        return store.is_claimed(self.table, order.account_id, deposit.deposit_id)
+
     def _ruled(self, order: Order, leg: Leg, ruling: Ruling, told: Sequence[ExchangeDeposit]) -> None:
-        """Two operators have said how much was credited. Of what the exchange tells, the deposit that is nearest to that
+        """Two operators have said how much was credited. Of what the exchange tells, the deposit that is nearest to it
         is the leg's then, and no other leg's; where it tells none, the leg's own name stands for it."""
         amount = Decimal(ruling.terms["credited"])
         why = f"{ruling.terms['credited']} {leg.symbol} were credited, reference {ruling.reference}"
