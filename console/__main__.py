@@ -592,6 +592,15 @@ def outgoing_resend(
     _propose(context, json_, thing_id, "resend", told, yes, things="outgoing")
 
 
+@outgoing.command("call-off")
+def outgoing_call_off(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that an order's funding is not sent any more, and goes back; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "call-off", told, yes, things="outgoing")
+
+
 @outgoing.command("decide")
 def outgoing_decide(
     context: typer.Context,

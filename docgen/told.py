@@ -395,6 +395,9 @@ TOLD: dict[str, Told] = {
     ),
     "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),
+    "call_off_outgoing": Told(
+        _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
+    ),
     "resend_outgoing": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "decide_outgoing": Told(
         _PROPOSED,

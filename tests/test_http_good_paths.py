@@ -395,6 +395,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
+    "/operations/outgoing/{outgoing_id}/call-off": ({"outgoing_id": "refused"}, {}, "NotProposable"),
     "/operations/outgoing/{outgoing_id}/decide": ({"outgoing_id": "refused"}, {}, "NotProposable"),
     "/operations/strays/{stray_id}/close": ({"stray_id": f"N{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),

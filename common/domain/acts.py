@@ -19,6 +19,7 @@ from common.domain.custody.model import (
     is_in_doubt,
     is_nobodys,
     is_to_be_asked_again,
+    may_be_called_off,
     may_go_to_another,
 )
 from common.domain.exchange_orders.model import ExchangeOrder
@@ -88,6 +89,7 @@ class Case:
     outgoing: Outgoing | None = None
     legs: Sequence[Leg] = ()
     goes_home: bool = False
+    cause_status: str | None = None  # of the order that an outgoing transfer funds
 
 
 @dataclass(frozen=True)
@@ -268,6 +270,11 @@ def _may_resend(case: Case) -> bool:
     return case.outgoing is not None and may_go_to_another(case.outgoing)
 
 
+def _may_call_off(case: Case) -> bool:
+    """Has the order failed that it was to fund?"""
+    return case.outgoing is not None and case.cause_status == "failed" and may_be_called_off(case.outgoing)
+
+
 def _may_decide_outgoing(case: Case) -> bool:
     return case.outgoing is not None and is_in_doubt(case.outgoing, case.now)
 
@@ -425,6 +432,14 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: whether it was sent",
         _may_decide_outgoing,
         asks=("sent", "reference"),
+    ),
+    Act(
+        keys.OUTGOING,
+        "outgoing call-off",
+        "POST /operations/outgoing/{id}/call-off",
+        "with a second operator: it is not sent any more, and goes back to who paid for its order",
+        _may_call_off,
+        asks=("reference",),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

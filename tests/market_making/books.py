@@ -47,7 +47,14 @@ class Books:
             else:
                 self.lines[line["order_id"], asset_id] += amount
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
-        self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._stays(), *self._sent()]
+        self._found = [
+            *self._paid_for(),
+            *self._disposed(),
+            *self._legs(),
+            *self._home(),
+            *self._stays(),
+            *self._sent(),
+        ]
         self._found += [*self._waiting(), *self._counted()]
 
     def violations(self) -> list[str]:

@@ -155,7 +155,9 @@ class _Outside:
             for leg in legs:
                 if way == "OUT":
                     owned[leg["symbol"]] += leg.get("arrived_amount", Decimal(0))
-                elif way == "HOME" and any(s not in (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED) for s in gone[leg["sent_by"]]):
+                elif way == "HOME" and any(
+                    s not in (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED) for s in gone[leg["sent_by"]]
+                ):
                     owned[leg["symbol"]] -= leg["amount"]
         venue, deposits = self.market.exchange.venue, self.market.exchange.wallet.deposits
         claimed = {d["PK"].split("#")[2]: d for d in self.books.by_kind["exchange_deposit"]}

@@ -58,6 +58,7 @@ class Written:
         assert (self.payable, self.came) == (PAYABLE, CAME)
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
+        self.late = self._outgoing(Sent.INTENDED, Kind.FUNDING, self.failed)
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
 
@@ -129,11 +130,11 @@ class Written:
         self._market.table.write(custody.take(taken, waits_for=waits_for, due_at=at))
         return taken.incoming_id
 
-    def _outgoing(self, status: Sent) -> str:
-        at, cause = self._market.clock(), f"written-{status}"
+    def _outgoing(self, status: Sent, kind: Kind = Kind.REFUND, cause: str = "") -> str:
+        at, cause = self._market.clock(), cause or f"written-{status}"
         sent = Outgoing(
-            outgoing_id=custody_model.outgoing_id(Kind.REFUND, cause, BTC),
-            kind=Kind.REFUND,
+            outgoing_id=custody_model.outgoing_id(kind, cause, BTC),
+            kind=kind,
             cause=cause,
             quantity=Quantity(Decimal("0.1"), BTC),
             to=User(ANN),
@@ -143,7 +144,9 @@ class Written:
         )
         table = self._market.table
         table.write(custody.intend(sent))
-        if status is Sent.REFUSED:
+        if status is Sent.INTENDED:
+            table.write(custody.try_again(sent, "it asks too often", at, at))
+        elif status is Sent.REFUSED:
             table.write(*custody.refuse(sent, "the custody refuses it", at))
         else:
             long_ago = at - timedelta(seconds=custody_model.SENDING_SECONDS)

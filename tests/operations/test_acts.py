@@ -52,6 +52,7 @@ TERMS: Mapping[str, Terms] = {
     "mm home": {},
     "mm keep-rest": {"asset": "BTC", "payer": "paid"},
     "mm withdraw-again": {"asset": "BTC"},
+    "outgoing call-off": {},
     "outgoing decide": {"sent": "no"},
     "outgoing resend": {"to": BOB},
     "snapshots assign": {"order": PAYABLE},
@@ -523,6 +524,7 @@ MARKET_MAKING = {
     "mm decide-deposit": "crediting",
     **dict.fromkeys(("mm decide-return", "mm withdraw-again", "mm keep-rest"), "returning"),
     **dict.fromkeys(("snapshots assign", "snapshots refund", "snapshots take"), "parked"),
+    "outgoing call-off": "late",
     "outgoing decide": "doubted",
     "outgoing resend": "refused",
 }

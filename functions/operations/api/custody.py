@@ -74,6 +74,12 @@ class TakingRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it is nobody else's")]
 
 
+class CallOffRequest(OperatorAct):
+    """An order's funding is not sent any more."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that it was not sent")]
+
+
 class OutgoingDecisionRequest(OperatorAct):
     """Whether it was sent."""
 
@@ -115,6 +121,11 @@ def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutco
 @app.post("/operations/outgoing/<outgoing_id>/resend", tags=["operators"], summary="Propose another receiver")
 def resend_outgoing(outgoing_id: OutgoingId, body: RefundRequest) -> OperatorOutcomeView:
     return propose("outgoing resend", outgoing_id, {"to": body.to}, body.reference, body)
+
+
+@app.post("/operations/outgoing/<outgoing_id>/call-off", tags=["operators"], summary="Propose that it is not sent")
+def call_off_outgoing(outgoing_id: OutgoingId, body: CallOffRequest) -> OperatorOutcomeView:
+    return propose("outgoing call-off", outgoing_id, {}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/decide", tags=["operators"], summary="Propose whether it was sent")

@@ -148,6 +148,26 @@ class OutgoingDecision:
         return [custody.was_sent(outgoing, hash_, at), sent]
 
 
+class CallingOff:
+    """That an order's funding is not sent any more. It is not, from then on: whoever was about to send it finds it
+    refused. What was paid for it goes back with the order that has failed."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "attempt": str(_outgoing(subject).attempt)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        outgoing = _of_attempt(subject, terms)
+        return f"is not sent any more: {outgoing.quantity} go back to who paid for {outgoing.cause}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        outgoing, at = _outgoing(subject), _at(confirmed)
+        why = f"called off, reference {confirmed.reference}"
+        return [
+            *custody.refuse(outgoing, why, at),
+            custody.event(outgoing, Sent.REFUSED, why, confirmed.operators, at),
+        ]
+
+
 def _incoming(subject: Subject) -> Incoming:
     assert subject.case.incoming is not None
     return subject.case.incoming
@@ -175,6 +195,7 @@ def _at(confirmed: Proposal) -> datetime:
 
 
 KINDS: Mapping[str, Kind] = {  # by the command
+    "outgoing call-off": CallingOff(),
     "outgoing decide": OutgoingDecision(),
     "outgoing resend": Resending(),
     "snapshots assign": Assignment(),
