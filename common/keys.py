@@ -242,6 +242,8 @@ PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK
 # What two operators have decided of something that its own context carries out.
 RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
 SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK,), id_prefix="N", backlog="snapshots")
+# More snapshots of one time than a page holds.
+SNAPSHOT_TIE = Key("snapshot_tie", pk="{tie_id}", sk="TIE", indexes=(OPEN_WORK,), id_prefix="T", backlog="snapshots")
 OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
 # An output of the custody is spent by one of our outgoing transfers.
 OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
@@ -299,6 +301,7 @@ SCHEMA = [
     PROPOSAL,
     RULING,
     SNAPSHOT,
+    SNAPSHOT_TIE,
     OUTGOING,
     OUTPUT,
     SNAPSHOT_CURSOR,

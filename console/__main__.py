@@ -577,6 +577,24 @@ def snapshot_take(
     _propose(context, json_, thing_id, "take", told, yes, things="snapshots")
 
 
+@snapshots.command("skip-tie")
+def snapshots_skip_tie(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that the poller goes on behind too many snapshots of one time; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "skip", told, yes, things="ties")
+
+
+@snapshots.command("settle-tie")
+def snapshots_settle_tie(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that all is seen to that was not seen of a tie; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "settle", told, yes, things="ties")
+
+
 @outgoing.command("resend")
 def outgoing_resend(
     context: typer.Context,

@@ -395,6 +395,14 @@ TOLD: dict[str, Told] = {
     ),
     "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),
+    "skip_tie": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"flood": {**_LOOKED_UP, "reason": "somebody sends dust; the rest has to go on"}},
+    ),
+    "settle_tie": Told(
+        _PROPOSED, _PROPOSABLE, examples={"seen to": {**_LOOKED_UP, "reason": "Mixin has listed them: all are dust"}}
+    ),
     "call_off_outgoing": Told(
         _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
     ),

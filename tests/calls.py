@@ -293,6 +293,8 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
     ),
+    Route("POST", "/operations/ties/{tie_id}/skip"): Call(body=_LOOKED_UP, thing="tie"),
+    Route("POST", "/operations/ties/{tie_id}/settle"): Call(body=_LOOKED_UP, thing="untaken"),
     Route("POST", "/operations/outgoing/{outgoing_id}/call-off"): Call(body=_LOOKED_UP, thing="late"),
     Route("POST", "/operations/strays/{stray_id}/close"): Call(body=_BECAUSE, thing="stray"),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),

@@ -22,6 +22,7 @@ from common.domain.custody.model import (
     may_be_called_off,
     may_go_to_another,
 )
+from common.domain.custody.ties import Status as Tie
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
@@ -262,6 +263,14 @@ def _may_dispose(case: Case) -> bool:
     return case.incoming is not None and is_nobodys(case.incoming, case.now)
 
 
+def _may_skip_tie(case: Case) -> bool:
+    return case.status == Tie.HELD
+
+
+def _may_settle_tie(case: Case) -> bool:
+    return case.status == Tie.UNTAKEN
+
+
 def _may_ask_again(case: Case) -> bool:
     return case.outgoing is not None and is_to_be_asked_again(case.outgoing)
 
@@ -417,6 +426,22 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_snapshot("refund", "with a second operator: it goes to this Mixin user", asks=("to", "reference")),
     _of_snapshot("take", "with a second operator: it is the desk's", asks=("reference",)),
+    Act(
+        keys.SNAPSHOT_TIE,
+        "snapshots skip-tie",
+        "POST /operations/ties/{id}/skip",
+        "with a second operator: the poller goes on behind it, and what was not seen of it is open work",
+        _may_skip_tie,
+        asks=("reference",),
+    ),
+    Act(
+        keys.SNAPSHOT_TIE,
+        "snapshots settle-tie",
+        "POST /operations/ties/{id}/settle",
+        "with a second operator: all that was not seen of it is seen to",
+        _may_settle_tie,
+        asks=("reference",),
+    ),
     Act(
         keys.OUTGOING,
         "outgoing resend",

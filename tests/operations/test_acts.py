@@ -57,6 +57,8 @@ TERMS: Mapping[str, Terms] = {
     "outgoing resend": {"to": BOB},
     "snapshots assign": {"order": PAYABLE},
     "snapshots refund": {"to": BOB},
+    "snapshots settle-tie": {},
+    "snapshots skip-tie": {},
     "snapshots take": {},
     "users move": {"sub": "sub-anew"},
     "work approve-payout": {},
@@ -525,6 +527,8 @@ MARKET_MAKING = {
     **dict.fromkeys(("mm decide-return", "mm withdraw-again", "mm keep-rest"), "returning"),
     **dict.fromkeys(("snapshots assign", "snapshots refund", "snapshots take"), "parked"),
     "outgoing call-off": "late",
+    "snapshots skip-tie": "tie",
+    "snapshots settle-tie": "untaken",
     "outgoing decide": "doubted",
     "outgoing resend": "refused",
 }

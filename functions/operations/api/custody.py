@@ -17,6 +17,7 @@ from functions.operations.api.door import ActView, Limit, act_views, app, propos
 from functions.operations.wiring import operations
 
 SnapshotId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+TieId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 OutgoingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 MIXIN_ID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MixinId = Annotated[
@@ -80,6 +81,12 @@ class CallOffRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it was not sent")]
 
 
+class TieRequest(OperatorAct):
+    """What is decided of many snapshots of one time."""
+
+    reference: Annotated[Reference, Field(description="what was found out about those that were not seen")]
+
+
 class OutgoingDecisionRequest(OperatorAct):
     """Whether it was sent."""
 
@@ -116,6 +123,17 @@ def refund_snapshot(snapshot_id: SnapshotId, body: RefundRequest) -> OperatorOut
 @app.post("/operations/snapshots/<snapshot_id>/take", tags=["operators"], summary="Propose that it is the desk's")
 def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutcomeView:
     return propose("snapshots take", snapshot_id, {}, body.reference, body)
+
+
+@app.post("/operations/ties/<tie_id>/skip", tags=["operators"], summary="Propose that a tie is passed over")
+def skip_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
+    """More snapshots have one time than a page holds, and the poller goes no further."""
+    return propose("snapshots skip-tie", tie_id, {}, body.reference, body)
+
+
+@app.post("/operations/ties/<tie_id>/settle", tags=["operators"], summary="Propose that a tie is settled")
+def settle_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
+    return propose("snapshots settle-tie", tie_id, {}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/resend", tags=["operators"], summary="Propose another receiver")

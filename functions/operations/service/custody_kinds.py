@@ -4,6 +4,7 @@ outgoing transfer that the custody does not tell of, or has refused."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
@@ -11,6 +12,7 @@ from common.custody import Address, User
 from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
+from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.ledger import store as ledger
@@ -97,6 +99,29 @@ class Taking:
             ledger.desk_line(incoming.snapshot.quantity, f"snapshot {subject.id}: {why}", subject.id, at),
             custody.told(incoming, Disposition.DESK, why, confirmed.operators, at),
         ]
+
+
+@dataclass(frozen=True)
+class TieDecision:
+    """What becomes of snapshots of one time that a page does not hold: the poller goes on behind them, or they are
+    seen to."""
+
+    before: ties.Status
+    after: ties.Status
+    does: str
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "status": str(subject.item.status)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = str(subject.item.status)
+        if now != terms["status"]:
+            raise NotProposable(f"it was {terms['status']}, and now it is {now}", id=subject.id)
+        return self.does
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        why = f"{self.does}, reference {confirmed.reference}"
+        return ties.move(subject.id, self.before, self.after, why, confirmed.operators, _at(confirmed))
 
 
 class Resending:
@@ -199,6 +224,12 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "outgoing decide": OutgoingDecision(),
     "outgoing resend": Resending(),
     "snapshots assign": Assignment(),
+    "snapshots skip-tie": TieDecision(
+        ties.Status.HELD, ties.Status.UNTAKEN, "is passed over: what was not seen of it stays open work"
+    ),
+    "snapshots settle-tie": TieDecision(
+        ties.Status.UNTAKEN, ties.Status.SETTLED, "is settled: all that was not seen of it is seen to"
+    ),
     "snapshots refund": Refund(),
     "snapshots take": Taking(),
 }
