@@ -32,6 +32,7 @@ FILLED_BY_HAND = (
     Secret.BANK_WEBHOOK,
     Secret.CUSTODY_READ,
     Secret.CUSTODY_SPEND,
+    Secret.READING_KEYS,
     Secret.TRADING_KEYS,
     Secret.WITHDRAWING_KEYS,
 )
@@ -110,7 +111,8 @@ class CryptodeskStack(Stack):
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
             Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
-            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by the trading accounts' keys, a JSON object"),
+            Secret.READING_KEYS: self._secret("ReadingKeys", "Replace it by the trading accounts' keys that only read"),
+            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by their keys that may trade"),
             Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
         }
         if environment.price_oracle_key:

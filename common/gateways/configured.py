@@ -59,8 +59,8 @@ def _tickers() -> Tickers:
 
 @cache
 def funds(account_id: str) -> ExchangeFunds:
-    """Of a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
-    return _funds(account_id, "TRADING_KEYS_SECRET", settings().trading_keys_secret)
+    """Of a trading account, as its key may ask that only reads. Raises NoTradingKey."""
+    return _funds(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
 
 
 @cache
