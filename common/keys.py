@@ -263,6 +263,8 @@ MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # A deposit at a trading account, by the exchange's own id of it, is one leg's.
 EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{deposit_id}", sk="OURS")
+# What an exchange has told of a trading account, remembered for a while.
+EXCHANGE_LOOK = Key("exchange_look", pk="LOOK#{account_id}", sk="{list}")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
@@ -311,6 +313,7 @@ SCHEMA = [
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_CAMPAIGN,
     EXCHANGE_DEPOSIT,
+    EXCHANGE_LOOK,
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -74,7 +75,8 @@ OPENED = {"reading": configured.funds, "withdrawing": configured.withdrawing}
 
 def _key(funds: ExchangeFunds) -> str:
     """The API key that is sent."""
-    adapter = funds._gateway  # type: ignore[attr-defined]
+    gate: Any = getattr(funds, "funds", funds)
+    adapter = gate._gateway
     assert isinstance(adapter, CcxtFunds)
     return adapter._wire._api_key
 

@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -25,6 +26,7 @@ from common.gateways.exchange.funds import (
     NetworkUnknown,
     WithdrawalState,
 )
+from common.gateways.exchange.remembered import AllFunds
 from common.money import Quantity
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.desk import NETWORKS
@@ -241,6 +243,20 @@ def test_deposits_are_told_since_a_time_however_long_ago(world: World) -> None:
         "fifth",
     ]
     assert world.funds.deposits("USDT", second)[0].transaction_hash == "second"
+
+
+def test_all_that_came_and_left_is_told_of_all_coins_at_once(world: World) -> None:
+    """What a person has withdrawn has no id of ours, and is not told."""
+    began, funds = world.clock.now(), cast(AllFunds, world.funds)
+    world.bring("1", "first")
+    world.bring("3", "second", "DOGE", "DOGE")
+    world.bring("2", "other's", account=OTHER)
+    world.withdraw()
+    world.wallet.withdrawals.apply(WithdrawalRequest(MAKER, "USDT", "TRX", TRON.destination, Decimal(50), "", ""))
+    world.settle()
+    of_each = [*world.funds.deposits("USDT", began), *world.funds.deposits("DOGE", began)]
+    assert sorted(funds.all_deposits(began), key=str) == sorted(of_each, key=str)
+    assert list(funds.all_withdrawals(began)) == [world.told()]
 
 
 def test_two_deposits_of_one_transaction_are_two(world: World) -> None:

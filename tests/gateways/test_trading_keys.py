@@ -38,14 +38,17 @@ class World:
         return funds.free("BTC"), funds.deposits("BTC", now()), funds.networks("BTC")
 
     def trades(self, purpose: str) -> object:
-        venue = CcxtExchange(self.url, quote="USDT", **keys(purpose)[ACCOUNT.account_id])
+        key = keys(purpose)[ACCOUNT.account_id]
+        venue = CcxtExchange(self.url, quote="USDT", api_key=key["api_key"], secret=key["secret"])
         return venue.place(Ticket(Side.SELL, Quantity("0.01", "BTC"), Price("1000000"), client_order_id(purpose, "1")))
 
     def withdraws(self, purpose: str) -> object:
-        return self.funds(purpose).withdraw("BTC", "BTC", OUT, Quantity("0.1", "BTC"), purpose)
+        self.funds(purpose).withdraw("BTC", "BTC", OUT, Quantity("0.1", "BTC"), purpose)
+        return None
 
     def funds(self, purpose: str) -> CcxtFunds:
-        return CcxtFunds(self.url, **keys(purpose)[ACCOUNT.account_id])
+        key = keys(purpose)[ACCOUNT.account_id]
+        return CcxtFunds(self.url, api_key=key["api_key"], secret=key["secret"])
 
 
 @pytest.fixture
@@ -54,8 +57,9 @@ def world() -> Iterator[World]:
     exchange.furnish()
     exchange.venue.open_account(ACCOUNT.account_id, {"BTC": Decimal(3)})
     issued = [
-        Credential(ACCOUNT.account_id, *keys(purpose)[ACCOUNT.account_id].values(), frozenset(rights))
-        for purpose, rights in RIGHTS.items()
+        Credential(ACCOUNT.account_id, key["api_key"], key["secret"], frozenset(RIGHTS[purpose]))
+        for purpose in RIGHTS
+        for key in keys(purpose).values()
     ]
     with serve(BinanceFace(exchange.venue, issued, Faults(), now, exchange.wallet).decide, name="binance") as face:
         yield World(exchange, face.url)

@@ -155,8 +155,8 @@ class TestAPartIsAtTheExchange:
 
 
 class TestALegIsCalledOff:
-    """Of an order that has failed, in a later attempt: what the first was to send may have been sent, whatever was said,
-    so that no machine calls it off."""
+    """Of an order that has failed, in a later attempt: what the first was to send may have been sent, whatever was
+    said, so that no machine calls it off."""
 
     def late(self, desk: Desk) -> str:
         """The order's leg of BTC, refused for our own fault; its leg of USDT is refused for good."""
