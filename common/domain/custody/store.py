@@ -375,7 +375,8 @@ def event(outgoing: Outgoing, after: Status, why: str, actor: str, at: datetime)
 def _as_sent(before: Outgoing) -> Condition:
     """Nobody has begun to send it since it was read, nor has another attempt come to nothing."""
     sent_at, same = OutgoingItem.sent_at, OutgoingItem.attempt == Decimal(before.attempt)
-    return same & (sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at)
+    as_sent: Condition = same & (sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at)
+    return as_sent
 
 
 def _looked_at(outgoing: Outgoing, at: datetime, waits_for: str) -> list[Action]:
