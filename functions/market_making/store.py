@@ -447,8 +447,13 @@ def legs(table: Table, order_id: str, way: Way) -> list[Leg]:
 
 def homeward(table: Table, order_id: str) -> list[Leg]:
     """Those home, by their assets, then what stays at the exchange."""
+    return [leg for leg in all_legs(table, order_id) if leg.way is not Way.OUT]
+
+
+def all_legs(table: Table, order_id: str) -> list[Leg]:
+    """Those home, those out, what stays at the exchange; each by their assets."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_LEG.prefix), consistent=True)
-    return [leg for leg in map(_leg_of, table.all(LegItem, query)) if leg.way is not Way.OUT]
+    return [_leg_of(item) for item in table.all(LegItem, query)]
 
 
 def insert_leg(leg: Leg) -> Write:
