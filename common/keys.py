@@ -243,6 +243,8 @@ PROPOSAL = Key("proposal", pk="{proposal_id}", sk="PROPOSAL", indexes=(OPEN_WORK
 # What two operators have decided of something that its own context carries out.
 RULING = Key("ruling", pk="{order_id}", sk="RULING#{matter}#{about}")
 SNAPSHOT = Key("snapshot", pk="{snapshot_id}", sk="SNAPSHOT", indexes=(OPEN_WORK,), id_prefix="N", backlog="snapshots")
+# More snapshots of one time than a page holds.
+SNAPSHOT_TIE = Key("snapshot_tie", pk="{tie_id}", sk="TIE", indexes=(OPEN_WORK,), id_prefix="T", backlog="snapshots")
 OUTGOING = Key("outgoing", pk="{outgoing_id}", sk="OUTGOING", indexes=(OPEN_WORK,), id_prefix="X", backlog="outgoing")
 # An output of the custody is spent by one of our outgoing transfers.
 OUTPUT = Key("output", pk="OUTPUT#{output_id}", sk="RESERVED")
@@ -260,8 +262,10 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
-# A deposit at a trading account is one order's.
-EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{transaction_hash}", sk="OURS")
+# A deposit at a trading account, by the exchange's own id of it, is one leg's.
+EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{deposit_id}", sk="OURS")
+# What an exchange has told of a trading account, remembered for a while.
+EXCHANGE_LOOK = Key("exchange_look", pk="LOOK#{account_id}", sk="{list}")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
@@ -302,6 +306,7 @@ SCHEMA = [
     PROPOSAL,
     RULING,
     SNAPSHOT,
+    SNAPSHOT_TIE,
     OUTGOING,
     OUTPUT,
     SNAPSHOT_CURSOR,
@@ -311,6 +316,7 @@ SCHEMA = [
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_CAMPAIGN,
     EXCHANGE_DEPOSIT,
+    EXCHANGE_LOOK,
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,

@@ -42,7 +42,8 @@ class Settings:
     custody_url: str
     custody_read_secret: str | None  # who may look; and who may spend
     custody_spend_secret: str | None
-    trading_keys_secret: str | None  # of all trading accounts: to read and trade; and to withdraw
+    reading_keys_secret: str | None  # of all trading accounts: to read; to read and trade; to read and withdraw
+    trading_keys_secret: str | None
     withdrawing_keys_secret: str | None
 
     @classmethod
@@ -79,6 +80,7 @@ class Settings:
             custody_url=needed("CUSTODY_URL"),
             custody_read_secret=environment.get("CUSTODY_READ_SECRET") or None,
             custody_spend_secret=environment.get("CUSTODY_SPEND_SECRET") or None,
+            reading_keys_secret=environment.get("READING_KEYS_SECRET") or None,
             trading_keys_secret=environment.get("TRADING_KEYS_SECRET") or None,
             withdrawing_keys_secret=environment.get("WITHDRAWING_KEYS_SECRET") or None,
         )

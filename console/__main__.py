@@ -421,6 +421,7 @@ def withdraw_again(
 def keep_rest(
     context: typer.Context,
     thing_id: Id,
+    asset: Symbol,
     payer: Annotated[
         str, typer.Option("--payer", metavar="paid|unpaid", help="Has he got it otherwise?", show_default=False)
     ],
@@ -429,8 +430,9 @@ def keep_rest(
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
-    """Propose that what can not be withdrawn from the exchange is the desk's; another operator confirms it."""
-    told = {"payer": payer, "reference": reference, "reason": reason}
+    """Propose that what of an asset can not be withdrawn from the exchange is the desk's; another operator confirms
+    it."""
+    told = {"asset": asset, "payer": payer, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "keep-rest", told, yes, things="market-making")
 
 
@@ -578,6 +580,24 @@ def snapshot_take(
     _propose(context, json_, thing_id, "take", told, yes, things="snapshots")
 
 
+@snapshots.command("skip-tie")
+def snapshots_skip_tie(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that the poller goes on behind too many snapshots of one time; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "skip", told, yes, things="ties")
+
+
+@snapshots.command("settle-tie")
+def snapshots_settle_tie(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that all is seen to that was not seen of a tie; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "settle", told, yes, things="ties")
+
+
 @outgoing.command("resend")
 def outgoing_resend(
     context: typer.Context,
@@ -591,6 +611,15 @@ def outgoing_resend(
     """Propose that what was refused goes to another user of Mixin; another operator confirms it."""
     told = {"to": to, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "resend", told, yes, things="outgoing")
+
+
+@outgoing.command("call-off")
+def outgoing_call_off(
+    context: typer.Context, thing_id: Id, reference: Reference, reason: Reason, yes: Yes = False, json_: Json = False
+) -> None:
+    """Propose that an order's funding is not sent any more, and goes back; another operator confirms it."""
+    told = {"reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "call-off", told, yes, things="outgoing")
 
 
 @outgoing.command("decide")

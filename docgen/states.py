@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TypeVar
 
 from common.domain.custody import model as custody
+from common.domain.custody import ties
 from common.domain.exchange_orders import model as exchange_orders
 from common.domain.payouts import model as payouts
 from common.domain.proposals import model as proposals
@@ -36,6 +37,7 @@ def states() -> str:
     drawn.append(_diagram("proposals", says(proposals.Proposal), proposals.TRANSITIONS, proposals.OPERATORS_ONLY))
     drawn.append(_diagram("payout attempts", says(payouts.Attempt), payouts.ATTEMPT_TRANSITIONS, ()))
     drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))
+    drawn.append(_diagram("ties of snapshots", says(ties.Tie), ties.TRANSITIONS, ties.OPERATORS_ONLY))
     drawn.append(_diagram("outgoing transfers", says(custody.Outgoing), custody.TRANSITIONS, ()))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 

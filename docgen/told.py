@@ -378,8 +378,13 @@ TOLD: dict[str, Told] = {
         _PROPOSED,
         _PROPOSABLE,
         examples={
-            "paid": {"payer": "paid", **_LOOKED_UP, "reason": "too small to be withdrawn: paid from our own"},
-            "not paid": {"payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
+            "paid": {
+                "asset": "BTC",
+                "payer": "paid",
+                **_LOOKED_UP,
+                "reason": "too small to be withdrawn: paid from our own",
+            },
+            "not paid": {"asset": "BTC", "payer": "unpaid", **_LOOKED_UP, "reason": "less than a cent"},
         },
     ),
     "snapshots": Told(_FOUND),
@@ -391,6 +396,17 @@ TOLD: dict[str, Told] = {
     ),
     "refund_snapshot": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "take_snapshot": Told(_PROPOSED, _PROPOSABLE, examples={"ours": {**_LOOKED_UP, "reason": "we sent it ourselves"}}),
+    "skip_tie": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={"flood": {**_LOOKED_UP, "reason": "somebody sends dust; the rest has to go on"}},
+    ),
+    "settle_tie": Told(
+        _PROPOSED, _PROPOSABLE, examples={"seen to": {**_LOOKED_UP, "reason": "Mixin has listed them: all are dust"}}
+    ),
+    "call_off_outgoing": Told(
+        _PROPOSED, _PROPOSABLE, examples={"too late": {**_LOOKED_UP, "reason": "its order has failed: it goes back"}}
+    ),
     "resend_outgoing": Told(_PROPOSED, _PROPOSABLE, examples=_TO_HIM),
     "decide_outgoing": Told(
         _PROPOSED,

@@ -251,6 +251,14 @@ class Watch(Construct):
             of_them=FAILING_MINUTES,
         )
         self._alarm(
+            "TransfersDenied",
+            _ours("TransfersDenied"),
+            "transfers-denied",
+            f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes the custody has refused to send, and the cause is ours.",
+            minutes=WITHIN_MINUTES,
+            of_them=FAILING_MINUTES,
+        )
+        self._alarm(
             "MarketMakingStopped",
             _ours("MarketMakingStopped"),
             "market-making-stopped",
@@ -274,6 +282,7 @@ class Watch(Construct):
                     "CustodyOff",
                     "SnapshotsFailed",
                     "TransfersFailed",
+                    "TransfersDenied",
                     "SnapshotTies",
                     "CustodyNotBelieved",
                     "CustodyShort",

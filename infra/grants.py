@@ -32,11 +32,12 @@ class Secret(StrEnum):
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
-    TRADING_KEYS = "TRADING_KEYS"  # of market making's accounts: to read and trade
+    READING_KEYS = "READING_KEYS"  # of market making's accounts: to read, and nothing else
+    TRADING_KEYS = "TRADING_KEYS"  # to read and trade: for those functions only that place and cancel
     WITHDRAWING_KEYS = "WITHDRAWING_KEYS"  # to read and withdraw: for the function only that brings money home
 
 
-EXCHANGE_KEYS = frozenset({Secret.EXCHANGE_KEY, Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS})
+EXCHANGE_KEYS = frozenset({Secret.EXCHANGE_KEY, Secret.READING_KEYS, Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS})
 CUSTODY_KEYS = frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
 
 
@@ -71,7 +72,7 @@ _PAYS = Grant(  # those that ask the bank
     secrets=frozenset({Secret.BANK_KEY}),
 )
 _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making order, its transfers and legs
-_TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.TRADING_KEYS})  # they look at both of its ends
+_TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.READING_KEYS})  # they look at both of its ends
 
 
 GRANTS: dict[str, Grant] = {
@@ -146,7 +147,7 @@ GRANTS: dict[str, Grant] = {
     "market_making.check_payment": _MOVES,
     "market_making.refund_transfers": _MOVES,
     "market_making.withdraw_to_exchange": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
-    "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
+    "market_making.confirm_deposits": replace(_MOVES, secrets=frozenset({Secret.READING_KEYS})),
     "market_making.join_campaign": Grant(table=frozenset({GET, PUT, UPDATE})),
     "market_making.start_quoting": _MOVES,
     "market_making.await_end": Grant(

@@ -23,6 +23,7 @@ FILLED_BY_HAND = (
     Secret.BANK_WEBHOOK,
     Secret.CUSTODY_READ,
     Secret.CUSTODY_SPEND,
+    Secret.READING_KEYS,
     Secret.TRADING_KEYS,
     Secret.WITHDRAWING_KEYS,
 )

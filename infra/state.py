@@ -54,7 +54,8 @@ class StateStack(DeskStack):
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
             Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
-            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by the trading accounts' keys, a JSON object"),
+            Secret.READING_KEYS: self._secret("ReadingKeys", "Replace it by the trading accounts' keys that only read"),
+            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by their keys that may trade"),
             Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
         }
         if environment.price_oracle_key:

@@ -38,6 +38,7 @@ class Deployment:
     bank_webhook_secret: str
     custody_read_secret: str
     custody_spend_secret: str
+    reading_keys_secret: str
     trading_keys_secret: str
     withdrawing_keys_secret: str
 
@@ -53,6 +54,7 @@ class Deployment:
             bank_webhook_secret=outputs["BankWebhookSecret"],
             custody_read_secret=outputs["CustodyReadSecret"],
             custody_spend_secret=outputs["CustodySpendSecret"],
+            reading_keys_secret=outputs["ReadingKeysSecret"],
             trading_keys_secret=outputs["TradingKeysSecret"],
             withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
         )

@@ -128,6 +128,7 @@ class Desk:
             deployed.bank_webhook_secret: WEBHOOK_SECRET,
             deployed.custody_read_secret: json.dumps({n: v for n, v in spends.items() if n != "spend_private_key"}),
             deployed.custody_spend_secret: json.dumps(spends),
+            deployed.reading_keys_secret: json.dumps(seed_market_making.keys("reading")),
             deployed.trading_keys_secret: json.dumps(seed_market_making.keys("trading")),
             deployed.withdrawing_keys_secret: json.dumps(seed_market_making.keys("withdrawing")),
         }

@@ -1,5 +1,6 @@
-"""What market making begins with: an account of its own at the simulated exchange, with a key that trades and another
-one that withdraws, and the pair that it quotes there. What is there already is left as it is."""
+"""What market making begins with: an account of its own at the simulated exchange, with a key that
+only reads, one that trades and one that withdraws, and the pair that it quotes there. What is there already is left as
+it is."""
 
 from __future__ import annotations
 
@@ -26,13 +27,17 @@ PAIR = Pair(
     enabled=True,
 )
 BECAUSE = "a new stack"
-_RIGHTS = {"trading": (Right.READ, Right.TRADE), "withdrawing": (Right.READ, Right.WITHDRAW)}
+RIGHTS = {
+    "reading": (Right.READ,),
+    "trading": (Right.READ, Right.TRADE),
+    "withdrawing": (Right.READ, Right.WITHDRAW),
+}
 
 Keys = dict[str, dict[str, str]]  # by account
 
 
 def keys(purpose: str) -> Keys:
-    """trading, withdrawing: as the secret of that purpose has them."""
+    """reading, trading, withdrawing: as the secret of that purpose has them."""
     name = f"sandbox-{ACCOUNT.account_id}-{purpose}"
     return {ACCOUNT.account_id: {"api_key": f"{name}-key", "secret": f"{name}-secret"}}
 
@@ -43,7 +48,7 @@ def open_account(exchange_url: str) -> bool:
         there = http.get("/accounts").raise_for_status().json()
         if ACCOUNT.account_id not in there:
             http.post("/accounts", json={"account": ACCOUNT.account_id}).raise_for_status()
-        for purpose, rights in _RIGHTS.items():
+        for purpose, rights in RIGHTS.items():
             issued = {"rights": list(rights), **keys(purpose)[ACCOUNT.account_id]}
             http.post(f"/accounts/{ACCOUNT.account_id}/keys", json=issued).raise_for_status()
     return ACCOUNT.account_id not in there

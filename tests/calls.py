@@ -265,7 +265,7 @@ CALLS: Mapping[Route, Call] = {
         body={"asset": "BTC", **_LOOKED_UP}, thing="returning"
     ),
     Route("POST", "/operations/market-making/{order_id}/keep-rest"): Call(
-        body={"payer": "paid", **_LOOKED_UP}, thing="returning"
+        body={"asset": "BTC", "payer": "paid", **_LOOKED_UP}, thing="returning"
     ),
     Route("GET", "/operations/trading-accounts"): Call(),
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
@@ -295,6 +295,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/outgoing/{outgoing_id}/decide"): Call(
         body={"sent": "no", **_LOOKED_UP}, thing="doubted"
     ),
+    Route("POST", "/operations/ties/{tie_id}/skip"): Call(body=_LOOKED_UP, thing="tie"),
+    Route("POST", "/operations/ties/{tie_id}/settle"): Call(body=_LOOKED_UP, thing="untaken"),
+    Route("POST", "/operations/outgoing/{outgoing_id}/call-off"): Call(body=_LOOKED_UP, thing="late"),
     Route("POST", "/operations/strays/{stray_id}/close"): Call(body=_BECAUSE, thing="stray"),
     Route("POST", "/operations/proposals/{proposal_id}/confirm"): Call(body=_BECAUSE, thing="proposal"),
     Route("POST", "/operations/proposals/{proposal_id}/dismiss"): Call(body=_BECAUSE, thing="proposal"),

@@ -336,7 +336,7 @@ class TestOperators:
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.payable, world.parked, world.came),
-            *(world.refused, world.doubted),
+            *(world.refused, world.doubted, world.late, world.tie, world.untaken),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
@@ -396,6 +396,9 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/take": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),
     "/operations/outgoing/{outgoing_id}/resend": ({"outgoing_id": "doubted"}, {}, "NotProposable"),
+    "/operations/ties/{tie_id}/skip": ({"tie_id": "untaken"}, {}, "NotProposable"),
+    "/operations/ties/{tie_id}/settle": ({"tie_id": "tie"}, {}, "NotProposable"),
+    "/operations/outgoing/{outgoing_id}/call-off": ({"outgoing_id": "refused"}, {}, "NotProposable"),
     "/operations/outgoing/{outgoing_id}/decide": ({"outgoing_id": "refused"}, {}, "NotProposable"),
     "/operations/strays/{stray_id}/close": ({"stray_id": f"N{'A' * 25}"}, {}, "NothingKnown"),
     "/operations/proposals/{proposal_id}/confirm": ({"proposal_id": f"E{'A' * 25}"}, {}, "ProposalNotFound"),

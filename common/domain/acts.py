@@ -19,8 +19,10 @@ from common.domain.custody.model import (
     is_in_doubt,
     is_nobodys,
     is_to_be_asked_again,
+    may_be_called_off,
     may_go_to_another,
 )
+from common.domain.custody.ties import Status as Tie
 from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
@@ -52,8 +54,8 @@ ACCOUNT_OPEN = "OPEN"  # the status of every account
 
 @dataclass(frozen=True)
 class Leg:
-    """An asset of a market-making order on its way: `OUT` to the exchange, or `HOME`. `sent_by` is the outgoing
-    transfer, or the exchange's withdrawal."""
+    """An asset of a market-making order on its way: `OUT` to the exchange, or `HOME`; or its `REST`, which
+    stays there. `sent_by` is the outgoing transfer, or the exchange's withdrawal; "" of a rest."""
 
     way: str
     symbol: str
@@ -88,6 +90,7 @@ class Case:
     outgoing: Outgoing | None = None
     legs: Sequence[Leg] = ()
     goes_home: bool = False
+    cause_status: str | None = None  # of the order that an outgoing transfer funds
 
 
 @dataclass(frozen=True)
@@ -244,11 +247,12 @@ def _may_decide_return(case: Case) -> bool:
 
 def _may_keep_rest(case: Case) -> bool:
     """Is something of it at the exchange that can not be withdrawn?"""
-    if not _is_late(case):
-        return False
-    if case.status == "returning":
-        return _has_leg(case, "HOME", "INTENDED", "CONFIRMED")
-    return case.goes_home and case.status in ("stopped", "failed") and not _has_leg(case, "OUT", "CONFIRMED")
+    return case.status == "returning" and _is_late(case) and any(map(is_at_exchange, case.legs))
+
+
+def is_at_exchange(leg: Leg) -> bool:
+    """Is it to be withdrawn from there and has not come, or stays there and is nobody's yet?"""
+    return (leg.way, leg.status) in (("HOME", "INTENDED"), ("HOME", "CONFIRMED"), ("REST", "LEFT"))
 
 
 def _has_leg(case: Case, way: str, *statuses: str) -> bool:
@@ -259,12 +263,25 @@ def _may_dispose(case: Case) -> bool:
     return case.incoming is not None and is_nobodys(case.incoming, case.now)
 
 
+def _may_skip_tie(case: Case) -> bool:
+    return case.status == Tie.HELD
+
+
+def _may_settle_tie(case: Case) -> bool:
+    return case.status == Tie.UNTAKEN
+
+
 def _may_ask_again(case: Case) -> bool:
     return case.outgoing is not None and is_to_be_asked_again(case.outgoing)
 
 
 def _may_resend(case: Case) -> bool:
     return case.outgoing is not None and may_go_to_another(case.outgoing)
+
+
+def _may_call_off(case: Case) -> bool:
+    """Has the order failed that it was to fund?"""
+    return case.outgoing is not None and case.cause_status == "failed" and may_be_called_off(case.outgoing)
 
 
 def _may_decide_outgoing(case: Case) -> bool:
@@ -398,9 +415,9 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_market_making(
         "keep-rest",
-        "with a second operator: what can not be withdrawn is the desk's, the payer paid otherwise or not",
+        "with a second operator: what of an asset can not be withdrawn is the desk's, the payer paid otherwise or not",
         _may_keep_rest,
-        asks=("payer", "reference"),
+        asks=("asset", "payer", "reference"),
     ),
     _of_market_making("stop", "end its quotes; the money stays at the exchange", _may_stop),
     _of_market_making("withdraw", "end its quotes, and bring its money home", _may_withdraw),
@@ -409,6 +426,22 @@ ACTS: tuple[Act, ...] = (
     ),
     _of_snapshot("refund", "with a second operator: it goes to this Mixin user", asks=("to", "reference")),
     _of_snapshot("take", "with a second operator: it is the desk's", asks=("reference",)),
+    Act(
+        keys.SNAPSHOT_TIE,
+        "snapshots skip-tie",
+        "POST /operations/ties/{id}/skip",
+        "with a second operator: the poller goes on behind it, and what was not seen of it is open work",
+        _may_skip_tie,
+        asks=("reference",),
+    ),
+    Act(
+        keys.SNAPSHOT_TIE,
+        "snapshots settle-tie",
+        "POST /operations/ties/{id}/settle",
+        "with a second operator: all that was not seen of it is seen to",
+        _may_settle_tie,
+        asks=("reference",),
+    ),
     Act(
         keys.OUTGOING,
         "outgoing resend",
@@ -424,6 +457,14 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: whether it was sent",
         _may_decide_outgoing,
         asks=("sent", "reference"),
+    ),
+    Act(
+        keys.OUTGOING,
+        "outgoing call-off",
+        "POST /operations/outgoing/{id}/call-off",
+        "with a second operator: it is not sent any more, and goes back to who paid for its order",
+        _may_call_off,
+        asks=("reference",),
     ),
     _of_proposal("confirm", "do what another operator has proposed"),
     _of_proposal("dismiss", "nothing is to be done about it"),

@@ -12,6 +12,7 @@ from common.gateways.bank import Bank, BankUnavailable
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
+from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.settings import MissingSetting, settings
@@ -59,8 +60,9 @@ def _tickers() -> Tickers:
 
 @cache
 def funds(account_id: str) -> ExchangeFunds:
-    """Of a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
-    return _funds(account_id, "TRADING_KEYS_SECRET", settings().trading_keys_secret)
+    """Of a trading account, as its key may ask that only reads. Raises NoTradingKey."""
+    made = _funds(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
+    return RememberedFunds(made, aws.table(), account_id, clock.now)
 
 
 @cache
@@ -69,7 +71,7 @@ def withdrawing(account_id: str) -> ExchangeFunds:
     return _funds(account_id, "WITHDRAWING_KEYS_SECRET", settings().withdrawing_keys_secret)
 
 
-def _funds(account_id: str, setting: str, secret_id: str | None) -> ExchangeFunds:
+def _funds(account_id: str, setting: str, secret_id: str | None) -> AllFunds:
     from common.gateways.exchange.ccxt_funds import CcxtFunds
 
     here = settings()

@@ -242,14 +242,14 @@ class IncomingView(View):
 
 
 class LegView(View):
-    """An asset on its way."""
+    """An asset on its way, or what of it stays at the exchange."""
 
-    way: str = Field(description="OUT, to the exchange, or HOME")
+    way: str = Field(description="OUT, to the exchange; HOME; or REST, which stays there, LEFT until it is settled")
     asset: str
     quantity: str
     network: str
     status: str
-    sent_by: str = Field(description="the outgoing transfer, or the exchange's withdrawal")
+    sent_by: str = Field(description="the outgoing transfer, or the exchange's withdrawal; nothing of what stays")
     transaction_hash: str | None
     arrived: str | None = Field(description="what the other side has credited")
 

@@ -32,6 +32,9 @@ TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 FEE_RISE_MAX = 2  # times what a withdrawal was told to cost when its order was opened: more is not paid for it
 CREDITED_MIN = Decimal("0.99")  # of what was sent: an exchange that credits less is not believed without a person
+# All that one transaction of a chain has brought is told by then: until then, what is not just what was sent may be
+# another's.
+TOLD_WITHIN = timedelta(minutes=10)
 BPS = Decimal(10_000)
 
 
@@ -313,6 +316,7 @@ class Way(StrEnum):
 
     OUT = "OUT"  # from the custody to the exchange
     HOME = "HOME"
+    REST = "REST"  # it stays at the exchange: too small to be withdrawn, or without a way
 
 
 class LegStatus(StrEnum):
@@ -320,12 +324,14 @@ class LegStatus(StrEnum):
     CONFIRMED = "CONFIRMED"  # its chain has it; of one home, the exchange was asked for it
     ARRIVED = "ARRIVED"
     REFUSED = "REFUSED"  # it stays at the exchange: operators have settled it otherwise
+    LEFT = "LEFT"  # of a rest: nobody has settled it yet
 
 
 @dataclass(frozen=True)
 class Leg:
-    """One asset of an order on its way. `sent_by` is the outgoing transfer that takes it out, or the exchange's
-    withdrawal that brings it home; `arrived` is what the other side has credited."""
+    """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
+    out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
+    credited."""
 
     order_id: str
     way: Way

@@ -137,6 +137,8 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
     order_id = UnicodeAttribute()
     asset_id = UnicodeAttribute()
+    transaction_hash = UnicodeAttribute()
+    amount = DecimalAttribute()  # that counts as credited
 
 
 class DepositTaken(Refusal):
@@ -443,6 +445,17 @@ def legs(table: Table, order_id: str, way: Way) -> list[Leg]:
     return [_leg_of(item) for item in table.all(LegItem, query)]
 
 
+def homeward(table: Table, order_id: str) -> list[Leg]:
+    """Those home, by their assets, then what stays at the exchange."""
+    return [leg for leg in all_legs(table, order_id) if leg.way is not Way.OUT]
+
+
+def all_legs(table: Table, order_id: str) -> list[Leg]:
+    """Those home, those out, what stays at the exchange; each by their assets."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_LEG.prefix), consistent=True)
+    return [_leg_of(item) for item in table.all(LegItem, query)]
+
+
 def insert_leg(leg: Leg) -> Write:
     """Refused with MarketMakingOrderMoved."""
     item = LegItem(
@@ -496,16 +509,37 @@ def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
     )
 
 
-def claim_deposit(leg: Leg, account_id: str, transaction_hash: str, at: datetime) -> Write:
-    """A deposit at an account is one leg's. Refused with DepositTaken."""
+def let_go(rest: Leg, home: Leg, at: datetime) -> list[Write]:
+    """Of what was left at the exchange so much comes home after all; what is finer stays. Refused with
+    MarketMakingOrderMoved."""
+    item, stays = LegItem, rest.quantity - home.quantity
+    as_read = (item.status == rest.status) & (item.amount == rest.quantity.amount)
+    moved = MarketMakingOrderMoved("the rest has moved", id=rest.order_id)
+    if not stays.amount:
+        return [insert_leg(home), Write.delete(item(*_leg_key(rest)), when=as_read, otherwise=moved)]
+    less = [item.amount.set(stays.amount), item.updated_at.set(at)]
+    return [insert_leg(home), Write.update(item(*_leg_key(rest)), *less, when=as_read, otherwise=moved)]
+
+
+def claim_deposit(leg: Leg, account_id: str, deposit_id: str, amount: Decimal, at: datetime) -> Write:
+    """A deposit at an account is one leg's, of which so much counts. Refused with DepositTaken."""
+    assert leg.transaction_hash is not None
     item = DepositItem(
-        *keys.EXCHANGE_DEPOSIT(account_id=account_id, transaction_hash=transaction_hash),
+        *keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id),
         order_id=leg.order_id,
         asset_id=leg.quantity.asset_id,
+        transaction_hash=leg.transaction_hash,
+        amount=amount,
         created_at=at,
         updated_at=at,
     )
-    return Write.insert(item, otherwise=DepositTaken(f"deposit {transaction_hash} is another order's", id=leg.order_id))
+    return Write.insert(item, otherwise=DepositTaken(f"deposit {deposit_id} is another leg's", id=leg.order_id))
+
+
+def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
+    """Is a deposit a leg's already?"""
+    key = keys.EXCHANGE_DEPOSIT(account_id=account_id, deposit_id=deposit_id)
+    return table.get(DepositItem, key, consistent=True) is not None
 
 
 def record_campaign(order: Order, campaign_id: str, at: datetime) -> Write:

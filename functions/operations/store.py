@@ -219,6 +219,9 @@ def of_market_making(table: Table, order_id: str) -> Iterator[OutsideCall]:
             arrived = "" if leg.arrived is None else f", {plain(leg.arrived.amount)} have come"
             says = f"{plain(leg.quantity.amount)} {leg.symbol} home{arrived}"
             yield OutsideCall(leg.created_at, EXCHANGE, leg.sent_by, leg.transaction_hash, leg.status, says)
+        elif leg.way == "REST":
+            says = f"{plain(leg.quantity.amount)} {leg.symbol} stay there"
+            yield OutsideCall(leg.created_at, EXCHANGE, leg.sent_by, None, leg.status, says)
     assets = {each.snapshot.quantity.asset_id for each in there} | {leg.quantity.asset_id for leg in moved}
     sent = {leg.sent_by for leg in moved if leg.way == "OUT"}
     sent |= {each.outgoing_id for each in there if each.outgoing_id is not None}

@@ -110,6 +110,16 @@ class FakeFunds:
         """See `common.gateways.exchange.funds.ExchangeFunds.deposits`."""
         return self._call("deposits", lambda: self._deposits(coin, since))
 
+    def all_deposits(self, since: datetime) -> Sequence[ExchangeDeposit]:
+        """See `common.gateways.exchange.remembered.AllFunds.all_deposits`."""
+        coins = {deposit.coin for deposit in self._wallet.deposits.of(self._account)}
+        return self._call("deposits", lambda: [one for coin in sorted(coins) for one in self._deposits(coin, since)])
+
+    def all_withdrawals(self, since: datetime) -> Sequence[ExchangeWithdrawal]:
+        """See `common.gateways.exchange.remembered.AllFunds.all_withdrawals`."""
+        mine = [one for one in self._wallet.withdrawals.of(self._account) if one.own_id and one.at >= since]
+        return self._call("withdrawal", lambda: [self._withdrawal(one.coin, one.own_id, since) for one in mine])
+
     def free(self, coin: str) -> Quantity:
         """See `common.gateways.exchange.funds.ExchangeFunds.free`."""
         return self._call("free", lambda: self._free(coin))
@@ -177,6 +187,7 @@ class FakeFunds:
     def _deposits(self, coin: str, since: datetime) -> Sequence[ExchangeDeposit]:
         return [
             ExchangeDeposit(
+                deposit_id=deposit.deposit_id,
                 transaction_hash=deposit.txid,
                 quantity=Quantity(deposit.amount, coin),
                 network=_CALLED.get(deposit.network, deposit.network),

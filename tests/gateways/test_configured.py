@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ SECRETS = {
     "bank": b"key",
     "read": json.dumps(mixin.KEY).encode(),
     "spend": json.dumps(mixin.SPEND_KEY).encode(),
-    "trading": b'{"alpha": {"api_key": "a", "secret": "s"}, "beta": {"api_key": "b", "secret": "s"}}',
+    "reading": b'{"alpha": {"api_key": "a", "secret": "s"}, "beta": {"api_key": "b", "secret": "s"}}',
     "withdrawing": b'{"alpha": {"api_key": "w", "secret": "s"}}',
 }
 ASKS: dict[str, Callable[[], object]] = {
@@ -41,7 +42,7 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """One that has made nothing yet, at the table and the clock of the desk."""
     named = {"exchange_key_secret": "exchange", "bank_key_secret": "bank"}
     named |= {"custody_read_secret": "read", "custody_spend_secret": "spend"}
-    named |= {"trading_keys_secret": "trading", "withdrawing_keys_secret": "withdrawing"}
+    named |= {"reading_keys_secret": "reading", "withdrawing_keys_secret": "withdrawing"}
     here = replace(settings(), **named)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
     monkeypatch.setattr(aws, "secret", SECRETS.__getitem__)
@@ -69,12 +70,13 @@ def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: s
 
 # The keys of trading accounts
 
-OPENED = {"trading": configured.funds, "withdrawing": configured.withdrawing}
+OPENED = {"reading": configured.funds, "withdrawing": configured.withdrawing}
 
 
 def _key(funds: ExchangeFunds) -> str:
     """The API key that is sent."""
-    adapter = funds._gateway  # type: ignore[attr-defined]
+    gate: Any = getattr(funds, "funds", funds)
+    adapter = gate._gateway
     assert isinstance(adapter, CcxtFunds)
     return adapter._wire._api_key
 
@@ -122,18 +124,18 @@ def test_an_account_without_a_key_is_named_and_asked_once_it_has_one(
     ],
 )
 def test_a_key_that_can_not_be_one_is_none_and_is_not_shown(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
-    monkeypatch.setitem(SECRETS, "trading", secret.encode())
+    monkeypatch.setitem(SECRETS, "reading", secret.encode())
     with pytest.raises(NoTradingKey, match="alpha") as no:
         configured.funds("alpha")
     assert "hush" not in f"{no.value.detail} {no.value.facts}"
 
 
 @pytest.mark.usefixtures("process")
-@pytest.mark.parametrize("changed", [{"exchange": "alphapoint"}, {"trading_keys_secret": None}])
+@pytest.mark.parametrize("changed", [{"exchange": "alphapoint"}, {"reading_keys_secret": None}])
 def test_funds_that_a_deployment_does_not_provide_for_are_a_missing_setting(
     monkeypatch: pytest.MonkeyPatch, changed: dict[str, str | None]
 ) -> None:
-    here = replace(settings(), **{"trading_keys_secret": "trading"} | changed)  # type: ignore[arg-type]
+    here = replace(settings(), **{"reading_keys_secret": "reading"} | changed)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
     with pytest.raises(MissingSetting):
         configured.funds("alpha")

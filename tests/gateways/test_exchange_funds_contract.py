@@ -5,9 +5,10 @@ To ask another adapter: a function like `_binance` below, and its name among `WO
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import cast
 
 import pytest
 
@@ -25,6 +26,7 @@ from common.gateways.exchange.funds import (
     NetworkUnknown,
     WithdrawalState,
 )
+from common.gateways.exchange.remembered import AllFunds
 from common.money import Quantity
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.desk import NETWORKS
@@ -202,13 +204,14 @@ def test_no_address_is_told_where_the_coin_is_not_taken(world: World, coin: str,
 def test_a_deposit_is_told_before_it_is_credited_and_after(world: World) -> None:
     began = world.clock.now()
     world.bring("12.345678", "hash-1")
-    pending = ExchangeDeposit("hash-1", Quantity("12.345678", "USDT"), "TRC20", False, began)
-    assert world.funds.deposits("USDT", began) == [pending]
+    told = world.funds.deposits("USDT", began)
+    pending = ExchangeDeposit(told[0].deposit_id, "hash-1", Quantity("12.345678", "USDT"), "TRC20", False, began)
+    assert told == [pending]
     assert world.funds.free("USDT") == Quantity("1000", "USDT")
     world.settle()
     assert world.funds.free("USDT") == Quantity("1012.345678", "USDT")
     (credited,) = world.funds.deposits("USDT", began)
-    assert (credited.transaction_hash, credited.quantity, credited.credited) == ("hash-1", pending.quantity, True)
+    assert credited == replace(pending, credited=True)
 
 
 def test_deposits_are_the_accounts_own_of_one_coin_the_oldest_first(world: World) -> None:
@@ -242,11 +245,26 @@ def test_deposits_are_told_since_a_time_however_long_ago(world: World) -> None:
     assert world.funds.deposits("USDT", second)[0].transaction_hash == "second"
 
 
+def test_all_that_came_and_left_is_told_of_all_coins_at_once(world: World) -> None:
+    """What a person has withdrawn has no id of ours, and is not told."""
+    began, funds = world.clock.now(), cast(AllFunds, world.funds)
+    world.bring("1", "first")
+    world.bring("3", "second", "DOGE", "DOGE")
+    world.bring("2", "other's", account=OTHER)
+    world.withdraw()
+    world.wallet.withdrawals.apply(WithdrawalRequest(MAKER, "USDT", "TRX", TRON.destination, Decimal(50), "", ""))
+    world.settle()
+    of_each = [*world.funds.deposits("USDT", began), *world.funds.deposits("DOGE", began)]
+    assert sorted(funds.all_deposits(began), key=str) == sorted(of_each, key=str)
+    assert list(funds.all_withdrawals(began)) == [world.told()]
+
+
 def test_two_deposits_of_one_transaction_are_two(world: World) -> None:
     world.wallet.deposits.mishaps.order(DepositMishap.TWICE)
     world.bring("5", "hash-1")
     told = world.funds.deposits("USDT", world.clock.now())
     assert [one.transaction_hash for one in told] == ["hash-1", "hash-1"]
+    assert len({one.deposit_id for one in told}) == 2
 
 
 def test_amounts_pass_through_no_float(world: World) -> None:

@@ -46,7 +46,7 @@ class Watched(Market):
             recorder.reads(secret, self.custody) for secret in (Secret.CUSTODY_READ, Secret.CUSTODY_SPEND)
         )
         self.funds, self.withdrawing = (
-            recorder.reads(secret, self.funds) for secret in (Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS)
+            recorder.reads(secret, self.funds) for secret in (Secret.READING_KEYS, Secret.WITHDRAWING_KEYS)
         )
         self.list_pair()
         self.poll()

@@ -66,6 +66,7 @@ RULES = (
     Rule("SnapshotsFailed", "SnapshotsFailed", "snapshots-failed", minutes=15, of_them=3),
     Rule("SnapshotsParked", "SnapshotsParked", "snapshots-parked"),
     Rule("TransfersFailed", "TransfersFailed", "transfers-failed", minutes=15, of_them=3),
+    Rule("TransfersDenied", "TransfersDenied", "transfers-denied", minutes=15, of_them=3),
     Rule("MarketMakingStopped", "MarketMakingStopped", "market-making-stopped"),
     Rule("FillsNotBelieved", "FillsNotBelieved", "fills-not-believed"),
     Rule("WorkNeedsPerson", "WorkNeedsPerson", "needs-person", statistic="Maximum"),

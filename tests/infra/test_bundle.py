@@ -204,6 +204,7 @@ def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedd
     [
         ({Secret.BANK_KEY}, "plain"),
         ({Secret.EXCHANGE_KEY}, "with_exchange"),
+        ({Secret.READING_KEYS}, "with_exchange"),
         ({Secret.TRADING_KEYS}, "with_exchange"),
         ({Secret.WITHDRAWING_KEYS, Secret.CUSTODY_READ}, "whole"),
         ({Secret.CUSTODY_READ}, "with_custody"),

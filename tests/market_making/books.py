@@ -47,7 +47,14 @@ class Books:
             else:
                 self.lines[line["order_id"], asset_id] += amount
         self.undecided: dict[str, Decimal] = defaultdict(Decimal)
-        self._found = [*self._paid_for(), *self._disposed(), *self._legs(), *self._home(), *self._sent()]
+        self._found = [
+            *self._paid_for(),
+            *self._disposed(),
+            *self._legs(),
+            *self._home(),
+            *self._stays(),
+            *self._sent(),
+        ]
         self._found += [*self._waiting(), *self._counted()]
 
     def violations(self) -> list[str]:
@@ -155,7 +162,7 @@ class Books:
     def _legs(self) -> Iterator[str]:
         legs = {leg["sent_by"]: leg for (_, way), of in self.legs.items() if way == "OUT" for leg in of}
         claimed = Counter(
-            (d["order_id"], d["asset_id"], d["PK"].split("#")[2]) for d in self.by_kind["exchange_deposit"]
+            (d["order_id"], d["asset_id"], d["transaction_hash"], d["amount"]) for d in self.by_kind["exchange_deposit"]
         )
         for outgoing in self.outgoing.values():
             if outgoing["kind"] == "FUNDING":
@@ -168,7 +175,7 @@ class Books:
                 if (leg["status"] == "ARRIVED") != (outgoing["status"] == "ARRIVED"):
                     yield f"a leg of {leg['PK']} is {leg['status']}, what sends it {outgoing['status']}"
                 if leg.get("arrived_amount"):  # operators may have found that nothing was credited
-                    claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"]] -= 1
+                    claimed[leg["PK"], leg["asset_id"], leg["transaction_hash"], leg["arrived_amount"]] -= 1
         yield from (f"a leg is sent by nothing: {leg}" for leg in legs.values())
         yield from (f"a deposit is no leg's, or two's: {deposit}" for deposit, times in claimed.items() if times)
 
@@ -211,6 +218,27 @@ class Books:
                 if order["status"] in OVER and (back is None or back["status"] != "ARRIVED"):
                     yield f"{order_id} is {order['status']}, and what came home is {back}"
         yield from (f"{back} comes from nowhere" for back in homes.values())
+
+    def _stays(self) -> Iterator[str]:
+        """All that was at the exchange comes home or stays, to the last digit; and what stays is somebody's, before the
+        order is over."""
+        for order in self.orders.values():
+            came = order["status"] == "refunded" and order.get("after_failure")
+            if order["status"] not in ("returning", "returned") and not came:
+                continue
+            legs = [*self.legs[order["PK"], "HOME"], *self.legs[order["PK"], "REST"]]
+            for asset_id, there in self._at_exchange(order["PK"]).items():
+                divided = sum((leg["amount"] for leg in legs if leg["asset_id"] == asset_id), NOTHING)
+                if divided != there:
+                    yield f"{order['PK']} has {there} of {asset_id} at the exchange, and {divided} come home or stay"
+            left = [leg for leg in legs if leg["status"] == "LEFT"]
+            if left and order["status"] in OVER:
+                yield f"{order['PK']} is {order['status']}, and nobody's are {left}"
+            for symbol in {leg["symbol"] for leg in legs}:
+                of = (leg["amount"] for leg in legs if (leg["symbol"], leg["status"]) == (symbol, "REFUSED"))
+                kept, stays = self.kept[order["PK"], symbol], sum(of, NOTHING)
+                if kept != stays:
+                    yield f"{order['PK']} leaves {stays} {symbol} at the exchange, and the desk has {kept} of it"
 
     def _at_exchange(self, order_id: str) -> dict[str, Decimal]:
         """What the exchange has credited of an order, by asset."""

@@ -46,7 +46,7 @@ ASKED: dict[str, dict[str, tuple[str, ...]]] = {  # what operators may decide, a
     "mm decide-deposit": {"asset": ("BTC", "USDT"), "credited": ("0",)},
     "mm home": {},
     "mm withdraw-again": {"asset": ("BTC", "USDT")},
-    "mm keep-rest": {"payer": ("paid",)},
+    "mm keep-rest": {"asset": ("BTC", "USDT"), "payer": ("paid",)},
 }
 BY_CHOICE = (Status.CREATED, Status.RUNNING, Status.PAUSED, Status.STOPPED)  # its money stays at the exchange
 

@@ -155,13 +155,19 @@ class _Outside:
             for leg in legs:
                 if way == "OUT":
                     owned[leg["symbol"]] += leg.get("arrived_amount", Decimal(0))
-                elif any(s not in (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED) for s in gone[leg["sent_by"]]):
+                elif way == "HOME" and any(
+                    s not in (WithdrawalStatus.REJECTED, WithdrawalStatus.FAILED) for s in gone[leg["sent_by"]]
+                ):
                     owned[leg["symbol"]] -= leg["amount"]
         venue, deposits = self.market.exchange.venue, self.market.exchange.wallet.deposits
-        claimed = {d["PK"].split("#")[2] for d in self.books.by_kind["exchange_deposit"]}
+        claimed = {d["PK"].split("#")[2]: d for d in self.books.by_kind["exchange_deposit"]}
+        for deposit in deposits.of(account):
+            claim = claimed.get(deposit.deposit_id)
+            if claim is not None and (claim["transaction_hash"], claim["amount"]) != (deposit.txid, deposit.amount):
+                yield f"{claim} is claimed, and there is {deposit}"
         for coin, amount in owned.items():
             credited = [d for d in deposits.of(account) if d.coin == coin and d.status is DepositStatus.CREDITED]
-            beyond = sum((d.amount for d in credited if d.txid not in claimed), Decimal(0))
+            beyond = sum((d.amount for d in credited if d.deposit_id not in claimed), Decimal(0))
             free, held = venue.balances(account).get(coin, (Decimal(0), Decimal(0)))
             if free + held != amount + beyond:
                 yield f"the account has {free + held} {coin}, its orders {amount}, and {beyond} more was credited"

@@ -84,6 +84,7 @@ WRONG: dict[str, tuple[Change, str]] = {
     "the account carries what is over": (put("trading_account", orders="1"), "counts 1 orders, and carries 0"),
     "a leg is another sum": (put("market_making_leg", of("status", "ARRIVED"), amount="1"), "was to"),
     "a deposit is nobody's": (put("exchange_deposit", asset_id=ETH), "a deposit is no leg's"),
+    "a deposit is counted as another sum": (put("exchange_deposit", amount="1"), "a deposit is no leg's"),
     "an output is spent for something else": (put("output", outgoing_id="X"), "reserved are"),
 }
 

@@ -8,14 +8,17 @@ from uuid import UUID
 
 import pytest
 
-from common.domain import timeline
+from common.domain import rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind, Outgoing, outgoing_id
+from common.domain.rulings import Matter, Ruling
+from common.gateways.custody import Transaction
 from common.gateways.exchange.funds import ExchangeDeposit
 from common.money import Quantity
 from functions.market_making import store
 from functions.market_making.model import Status, Way
 from sandbox.exchange.fake_funds import FakeFunds
+from sandbox.mixin.fake import FakeCustody
 from tests.market_making.audit import (
     at_exchange,
     desk_fees,
@@ -29,10 +32,11 @@ from tests.market_making.audit import (
     people_told,
     room_taken,
 )
-from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
 
 XRP = "23dfb5a5-5d7b-48b6-905f-3970e3176e27"
 OTHER = UUID("5f4c2a34-0f3b-4f2e-9d53-6a0d8fdc1f11")
+BATCH = "0xba7c4"
 FEE = {USDT: Decimal(5)}
 THERE = {"BTC": Decimal("0.1"), "USDT": Decimal(4995)}
 
@@ -227,6 +231,8 @@ def test_a_leg_that_is_stuck_before_its_chain_is_told_to_a_person(market: Market
 def test_a_deposit_that_is_a_little_short_counts_as_it_came(market: Market) -> None:
     market.exchange.wallet.deposits.mishaps.order("short", 2)
     paid(market)
+    live(market, 9)
+    assert market.order().status is Status.DEPOSIT_CONFIRMING, "it may be another's, whose own is not told yet"
     live_until(market, Status.CREATED)
     there = {"BTC": Decimal("0.099"), "USDT": Decimal("4945.05")}
     ledger = store.ledger(market.table, market.order())
@@ -240,8 +246,8 @@ def test_a_deposit_that_is_a_little_short_counts_as_it_came(market: Market) -> N
         "a lot short": (lambda d: [replace(d, quantity=_times(d, "0.98"))], "and 4895.1 credited"),
         "more than was sent": (lambda d: [replace(d, quantity=_times(d, "1.00000001"))], "and 4995.00004995 credited"),
         "on another network": (lambda d: [replace(d, network="TRC20")], "has come in on TRC20"),
-        "twice": (lambda d: [d, d], "2 times"),
-        "once credited, once not": (lambda d: [d, replace(d, credited=False)], "2 times"),
+        "twice": (lambda d: [d, d], "more than once"),
+        "once credited, once not": (lambda d: [d, replace(d, credited=False)], "more than once"),
     }.values(),
 )
 def test_a_deposit_that_can_not_be_is_told_to_a_person(
@@ -278,17 +284,114 @@ def test_a_deposit_that_never_comes_is_told_to_a_person(market: Market) -> None:
     waits_for_person(market, "has not credited", Status.DEPOSIT_CONFIRMING)
 
 
-def test_a_deposit_of_another_order_is_nobody_elses(market: Market) -> None:
-    """One transaction of a chain that has brought another order's money, too, is a person's to divide."""
-    decided(market)
-    market.funds.down = True
-    live_until(market, Status.DEPOSIT_CONFIRMING)
-    (mine,) = [one for one in store.legs(market.table, market.order().order_id, Way.OUT) if one.symbol == "BTC"]
-    assert mine.transaction_hash is not None
-    other = replace(mine, order_id="MOTHER")
-    market.table.write(store.claim_deposit(other, ACCOUNT, mine.transaction_hash, market.clock()))
-    market.funds.down = False
-    waits_for_person(market, "is another order's", Status.DEPOSIT_CONFIRMING)
+class OneTransaction(FakeCustody):
+    """Whatever leaves the custody, leaves it with one transaction of its chain."""
+
+    def transaction(self, request_id: str) -> Transaction:
+        told = super().transaction(request_id)
+        return told if told.withdrawal_hash is None else replace(told, withdrawal_hash=BATCH)
+
+
+def in_one_transaction(market: Market, second: dict[str, str]) -> None:
+    """Ann's order and Bob's, whose sums are other ones."""
+
+    class Told(ToldFunds):
+        pass
+
+    Told.change = lambda deposit: [replace(deposit, transaction_hash=BATCH)]
+    market.custody = market.sender = OneTransaction(market.safe, US)
+    market.funds = Told(market.exchange.venue, market.exchange.wallet, ACCOUNT)
+    paid(market)
+    for asset_id, amount in {BTC: "0.10002", USDT: "5000", ETH: "0.001", **second}.items():
+        market.fund(BOB, asset_id, amount, OTHER)
+
+
+def credited(market: Market, uuid: UUID) -> dict[str, Decimal]:
+    there = store.ledger(market.table, market.order(uuid))
+    assert there is not None
+    return {"BTC": there.base.amount, "USDT": there.quote.amount}
+
+
+@pytest.mark.parametrize(
+    ("second", "sums"),
+    [
+        ({}, {"BTC": "0.1", "USDT": "4995"}),
+        ({BTC: "0.09962", USDT: "4999"}, {"BTC": "0.0996", "USDT": "4994.001"}),
+    ],
+    ids=["the same sums", "sums that might be the other's, a little short"],
+)
+def test_two_deposits_of_one_transaction_are_two_legs(
+    market: Market, second: dict[str, str], sums: dict[str, str]
+) -> None:
+    """Neither is counted twice, nor as the other's."""
+    in_one_transaction(market, second)
+    live_until(market, Status.CREATED)
+    live_until(market, Status.CREATED, OTHER)
+    assert credited(market, ORDER) == THERE
+    assert credited(market, OTHER) == {coin: Decimal(amount) for coin, amount in sums.items()}
+    claims = [item for item in market.dynamo.items() if item["entity_type"]["S"] == "exchange_deposit"]
+    assert len({claim["PK"]["S"] for claim in claims}) == 4
+    assert {claim["transaction_hash"]["S"] for claim in claims} == {BATCH}
+
+
+@pytest.mark.parametrize("mishap", ["never", "late"])
+@pytest.mark.parametrize(
+    "second",
+    [{}, {BTC: "0.09962", USDT: "4999"}, {BTC: "0.08002", USDT: "4000"}],
+    ids=["the same sums", "a little less", "much less"],
+)
+def test_a_deposit_that_is_anothers_is_waited_for(market: Market, mishap: str, second: dict[str, str]) -> None:
+    """The exchange tells of one of two that one transaction has brought: it is one leg's, and the other one waits for
+    its own, whichever looks first."""
+    market.exchange.wallet.deposits.mishaps.order(mishap, 1)
+    in_one_transaction(market, second)
+    live(market, 20)
+    assert {market.order(uuid).status for uuid in (ORDER, OTHER)} == {Status.CREATED, Status.DEPOSIT_CONFIRMING}
+    if second:  # the first that has come is Ann's, and is not hers yet
+        assert market.order(OTHER).status is Status.CREATED
+    assert people_told(market) == [], "it may be credited yet"
+    live(market, 12)
+    (told,) = people_told(market)
+    assert "has not credited" in told
+
+
+def test_what_two_have_found_of_a_leg_is_no_other_legs(market: Market) -> None:
+    """More than nothing, of a transaction whose only deposit is counted for another."""
+    market.exchange.wallet.deposits.mishaps.order("never", 1)
+    in_one_transaction(market, {})
+    live(market, 50)
+    (waits,) = [uuid for uuid in (ORDER, OTHER) if market.order(uuid).needs_person]
+    (leg,) = [one for one in store.legs(market.table, market.order(waits).order_id, Way.OUT) if one.arrived is None]
+    terms = {"asset": leg.symbol, "credited": "0.05"}
+    by = Ruling(leg.order_id, Matter.CREDITED, leg.quantity.asset_id, terms, "4711", "olga, oleg", market.clock())
+    market.table.write(rulings.record(by))
+    go_on(market)
+    live_until(market, Status.CREATED, waits)
+    assert credited(market, waits)[leg.symbol] == Decimal("0.05")
+    other = ORDER if waits is OTHER else OTHER
+    assert credited(market, other) == THERE
+
+
+def test_what_two_have_found_takes_the_deposit_that_is_told(market: Market) -> None:
+    """It is nobody else's any more, whatever sum they have found."""
+
+    class Told(ToldFunds):
+        pass
+
+    Told.change = lambda deposit: [replace(deposit, quantity=_times(deposit, "0.5"))]
+    market.funds = Told(market.exchange.venue, market.exchange.wallet, ACCOUNT)
+    paid(market)
+    live(market, 40, lambda: market.order().needs_person)
+    for leg in store.legs(market.table, market.order().order_id, Way.OUT):
+        terms, asset_id = {"asset": leg.symbol, "credited": "0.04"}, leg.quantity.asset_id
+        by = Ruling(leg.order_id, Matter.CREDITED, asset_id, terms, "4711", "olga, oleg", market.clock())
+        market.table.write(rulings.record(by))
+    go_on(market)
+    live_until(market, Status.CREATED)
+    told = {deposit.deposit_id for deposit in market.exchange.wallet.deposits.all()}
+    claims = [item for item in market.dynamo.items() if item["entity_type"]["S"] == "exchange_deposit"]
+    assert {claim["PK"]["S"].split("#")[2] for claim in claims} == told
+    assert {claim["amount"]["N"] for claim in claims} == {"0.04"}
 
 
 def test_of_two_equal_orders_the_one_without_its_deposit_waits(market: Market) -> None:

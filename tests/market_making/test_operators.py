@@ -27,7 +27,7 @@ from sandbox.mixin.assets import units_of
 from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
-from tests.market_making.market import ANN, BOB, BTC, ORDER, US, USDT, Market
+from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
@@ -154,6 +154,67 @@ class TestAPartIsAtTheExchange:
         assert base.outgoing_id in until_a_person(market)
 
 
+class TestALegIsCalledOff:
+    """Of an order that has failed, in a later attempt: what the first was to send may have been sent, whatever was
+    said, so that no machine calls it off."""
+
+    def late(self, desk: Desk) -> str:
+        """The order's leg of BTC, refused for our own fault; its leg of USDT is refused for good."""
+        market = desk.market
+        market.fund_all()
+        market.run(10, lambda: M in _there(market) and market.order().status is Status.WITHDRAWING)
+        base, quote = sorted(
+            (custody.outgoing(market.table, item.PK) for item in market.due()), key=lambda o: o.quantity.asset_id != BTC
+        )
+        market.custody.refuse_next(ours=True)
+        market.transfers.send(base.outgoing_id)
+        market.custody.refuse_next()
+        market.transfers.send(quote.outgoing_id)
+        market.run(1, lambda: market.order().status is Status.FAILED)
+        there = custody.outgoing(market.table, base.outgoing_id)
+        assert (market.order().status, there.status, there.attempt) == (Status.FAILED, Sent.INTENDED, 2)
+        return base.outgoing_id
+
+    def test_what_was_paid_for_it_goes_back(self, desk: Desk) -> None:
+        market, x = desk.market, self.late(desk)
+        assert offered(desk, x) == ["outgoing call-off"]
+        two(desk, "outgoing call-off", x)
+        until(market, Status.REFUNDED)
+        assert market.has(ANN) == {BTC: Decimal("0.10002"), USDT: Decimal(5000), ETH: Decimal("0.001")}
+        assert market.has(US) == {}
+        assert x not in {i["outgoing_id"]["S"] for i in market.dynamo.items() if i["PK"]["S"].startswith("OUTPUT#")}
+
+    def test_what_was_sent_meanwhile_is_not_called_off(self, desk: Desk) -> None:
+        market, x = desk.market, self.late(desk)
+        proposed = desk.proposals.propose("outgoing call-off", x, {}, "t", "seen", "olga", dry_run=False)
+        market.pass_time(minutes=6)
+        market.transfers.send(x)
+        with pytest.raises(NotProposable):
+            desk.proposals.confirm(proposed.id, "so it is", "oleg", dry_run=False)
+        assert custody.outgoing(market.table, x).status is Sent.SENT
+
+    def test_who_begins_to_send_it_at_that_moment_is_first(self, desk: Desk) -> None:
+        market, x = desk.market, self.late(desk)
+        proposed = desk.proposals.propose("outgoing call-off", x, {}, "t", "seen", "olga", dry_run=False)
+        market.pass_time(minutes=6)
+        quicker = market.transfers.send
+        other: Any = Meanwhile(market, lambda: quicker(x))
+        market.client = desk.client = other
+        confirm = desk.proposals.confirm
+        with pytest.raises(NotProposable):
+            confirm(proposed.id, "so it is", "oleg", dry_run=False)
+        market.client = desk.client = None
+        assert custody.outgoing(market.table, x).status is Sent.SENT
+
+    def test_a_leg_of_an_order_that_goes_on_is_not_called_off(self, desk: Desk) -> None:
+        market = desk.market
+        market.fund_all()
+        market.run(10, lambda: M in _there(market) and market.order().status is Status.WITHDRAWING)
+        for item in market.due():
+            with pytest.raises(NotProposable):
+                two(desk, "outgoing call-off", item.PK)
+
+
 def less(told: Sequence[ExchangeDeposit]) -> list[ExchangeDeposit]:
     return [replace(each, quantity=Quantity(each.quantity.amount / 2, each.quantity.asset_id)) for each in told]
 
@@ -227,9 +288,10 @@ class TestTheWayHome:
             market.fund(ANN, fee.asset_id, str(fee.amount))
         until(market, Status.CREATED)
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
-        assert "smallest withdrawals" in until_a_person(market)
-        assert offered(desk, M) == ["work redrive", "mm keep-rest"]
-        two(desk, "mm keep-rest", M, payer="paid")
+        for asset in ("BTC", "USDT"):
+            assert "smallest withdrawal" in until_a_person(market)
+            assert offered(desk, M) == ["work redrive", "mm keep-rest"]
+            two(desk, "mm keep-rest", M, asset=asset, payer="paid")
         until(market, Status.RETURNED)
         kept = {
             i["PK"]["S"].partition("#")[2]: i["amount"]["N"] for i in market.dynamo.items() if "DESK#" in i["PK"]["S"]
@@ -279,15 +341,36 @@ class TestTheWayHome:
         with pytest.raises(NotProposable):
             two(desk, "mm decide-return", M, asset="BTC", snapshot=came[BTC])
 
-    def test_what_was_to_be_kept_of_one_asset_keeps_no_other(self, desk: Desk) -> None:
-        """The proposal is of what it waited for then. That has come home by now; it waits for the other one."""
+    def test_what_two_have_judged_of_one_asset_keeps_no_other(self, desk: Desk) -> None:
+        """Both are at the exchange: one it has refused to withdraw, the other is stuck, and comes home in the end."""
         market = desk.market
         quoting(market)
         market.exchange.wallet.withdrawals.mishaps.order("reject")
         market.exchange.wallet.withdrawals.mishaps.order("stuck")
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
         assert "has not withdrawn 4995 USDT" in until_a_person(market)
-        keep = desk.proposals.propose("mm keep-rest", M, {"payer": "unpaid"}, "t", "seen", "olga", dry_run=False)
+        two(desk, "mm keep-rest", M, asset="USDT", payer="unpaid")
+        market.run(5)
+        legs = {leg.symbol: leg.status for leg in desk.overseeing.life(M).legs if leg.way == "HOME"}
+        assert legs == {"USDT": "REFUSED", "BTC": "CONFIRMED"}
+        (stuck,) = [one for one in market.exchange.wallet.withdrawals.all() if one.stuck]
+        market.exchange.wallet.withdrawals.release(stuck.withdrawal_id)
+        until(market, Status.RETURNED)
+        assert set(market.has(ANN)) == {BTC}
+        lines = [i["PK"]["S"] for i in market.dynamo.items() if "DESK#mm1" in i["PK"]["S"]]
+        assert lines == ["DESK#mm1:USDT"]
+
+    def test_what_was_to_be_kept_and_has_come_home_is_kept_no_more(self, desk: Desk) -> None:
+        """The proposal is of what was there then. That has come home by now; it waits for the other one."""
+        market = desk.market
+        quoting(market)
+        market.exchange.wallet.withdrawals.mishaps.order("reject")
+        market.exchange.wallet.withdrawals.mishaps.order("stuck")
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "has not withdrawn 4995 USDT" in until_a_person(market)
+        keep = desk.proposals.propose(
+            "mm keep-rest", M, {"asset": "USDT", "payer": "unpaid"}, "t", "seen", "olga", dry_run=False
+        )
         two(desk, "mm withdraw-again", M, asset="USDT")
         assert "BTC not come home" in until_a_person(market)
         with pytest.raises(NotProposable):
@@ -317,7 +400,9 @@ class TestTheWayHome:
         assert desk.proposals.confirm(refund.id, "so it is", "oleg", dry_run=False).done
         if ends == "is kept":
             until_a_person(market)
-            two(desk, "mm keep-rest", M, payer="paid")
+            for asset in ("BTC", "USDT"):
+                two(desk, "mm keep-rest", M, asset=asset, payer="paid")
+                until_a_person(market) if asset == "BTC" else None
         else:
             market.funds = market.withdrawing = right
         until(market, Status.RETURNED)
@@ -330,7 +415,10 @@ class TestTheWayHome:
         lies(market, withdrawal=lambda told: replace(told, transaction_hash=None))
         desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
         until_a_person(market)
-        two(desk, "mm keep-rest", M, payer="unpaid")
+        for asset in ("BTC", "USDT"):
+            two(desk, "mm keep-rest", M, asset=asset, payer="unpaid")
+            market.run(2)
+            redrive(desk, M) if market.order().needs_person else None
         until(market, Status.RETURNED)
         assert len([i for i in market.dynamo.items() if "DESK#" in i["PK"]["S"] and "left" in i["reason"]["S"]]) == 2
         late = [each for each in desk.operations.snapshots(10) if each.disposition is Disposition.EXPECTED]

@@ -11,8 +11,9 @@ from unittest.mock import patch
 
 import pytest
 
-from common.domain.custody import store
+from common.domain.custody import store, ties
 from common.domain.custody.model import Disposition, incoming_id
+from common.domain.custody.ties import Status as Tie
 from common.errors import Unavailable
 from common.gateways.custody import PAGE_MAX, CustodyUnavailable, Snapshot
 from functions.market_making import store as mm_store
@@ -22,6 +23,7 @@ from sandbox.mixin.fake import FakeCustody
 from sandbox.mixin.timeline import Lie
 from sandbox.mixin.times import in_full
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, Faults, planned
+from tests.market_making.audit import people_told
 from tests.market_making.market import ANN, BOB, BTC, ETH, US, USDT, Market
 
 
@@ -106,6 +108,57 @@ def test_ties_that_fill_a_page_hold_the_cursor(market: Market) -> None:
     assert cursor(market) <= in_full(tied[0].created_ns)
     market.poll()
     assert len(dispositions(market)) == 8
+
+
+def flood(market: Market) -> str:
+    """More of one time and asset than a page holds, and what is paid later. The time of those that tie."""
+    market.pay(ANN, BTC, "1", b"hello")
+    market.safe.timeline.same_next(7)
+    tied = [market.pay(ANN, asset_id, "1", b"hello") for asset_id in (BTC, BTC, BTC, BTC, BTC, BTC, USDT)]
+    market.pass_time(minutes=5)
+    market.pay(BOB, BTC, "1", b"later")
+    market.poll()
+    return in_full(tied[0].created_ns)
+
+
+def decide(market: Market, told_at: str, before: Tie, after: Tie) -> None:
+    by = ties.move(ties.tie_id_of(told_at), before, after, "looked at", "olga, oleg", market.clock())
+    market.table.write(*by)
+
+
+def test_two_operators_let_the_poller_go_on_behind_a_tie(market: Market) -> None:
+    """What was not seen of it is open work until it is settled, however often the poller passes by."""
+    with patch.object(receiving, "PAGE_MAX", 4), patch.object(fake, "PAGE_MAX", 4):
+        told_at = flood(market)
+        market.pass_time(hours=1)
+        market.poll()
+        assert cursor(market) <= told_at
+        (held,) = people_told(market)
+        assert told_at in held
+        decide(market, told_at, Tie.HELD, Tie.UNTAKEN)
+        for _ in range(3):
+            market.poll()
+            market.pass_time(minutes=20)
+        assert cursor(market) > told_at
+        market.pay(BOB, BTC, "1", b"later still")
+        market.poll()
+    assert people_told(market) == ["an operator: what was not seen of many snapshots of one time is untaken"]
+    assert len(dispositions(market, known=True)) == 7, "three hide"
+    decide(market, told_at, Tie.UNTAKEN, Tie.SETTLED)
+    assert people_told(market) == []
+
+
+def test_a_tie_holds_whatever_was_decided_of_another(market: Market) -> None:
+    with patch.object(receiving, "PAGE_MAX", 4), patch.object(fake, "PAGE_MAX", 4):
+        first = flood(market)
+        decide(market, first, Tie.HELD, Tie.UNTAKEN)
+        market.pass_time(hours=1)
+        market.poll()
+        second = flood(market)
+        market.pass_time(hours=1)
+        market.poll()
+    assert first < cursor(market) <= second
+    assert len(people_told(market)) == 2
 
 
 def test_pages_are_read_to_the_last(market: Market) -> None:

@@ -8,11 +8,12 @@ from uuid import UUID
 
 import pytest
 
-from common.domain import timeline
+from common.domain import rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
+from common.domain.rulings import Matter, Ruling
 from functions.market_making import store
-from functions.market_making.model import ReturnUnderway, Status
+from functions.market_making.model import ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
 from tests.market_making.audit import (
@@ -115,32 +116,91 @@ def test_a_withdrawal_that_is_stuck_keeps_only_itself(market: Market) -> None:
     is_returned(market)
 
 
-def test_what_is_below_the_exchanges_minimum_stays_and_is_told(market: Market) -> None:
+def kept_by_two(market: Market, symbol: str, asset_id: str) -> None:
+    order_id, terms = market.order().order_id, {"asset": symbol, "payer": "unpaid"}
+    ruling = Ruling(order_id, Matter.KEPT, asset_id, terms, "4711", "olga, oleg", market.clock())
+    market.table.write(rulings.record(ruling))
+
+
+def rests(market: Market) -> list[tuple[str, str, Decimal]]:
+    """As `desk mm show` tells them."""
+    legs = market.overseeing.life(market.order().order_id).legs
+    return [(leg.symbol, leg.status, leg.quantity.amount) for leg in legs if leg.way is Way.REST]
+
+
+def test_what_is_below_the_exchanges_minimum_is_somebodys(market: Market) -> None:
+    """The other asset goes home; the order is not over until two operators let the exchange keep the rest."""
     market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.11"))
     come_home(market)
-    live_until(market, Status.RETURNED, minutes=10)
-    assert market.has(ANN) == {USDT: Decimal(4994)}
-    assert at_exchange(market) == {"BTC": Decimal("0.1")}
+    waits_for_person(market, "0.1 BTC are below the exchange's smallest withdrawal, 0.11", 10)
+    assert (market.order().status, room_taken(market)) == (Status.RETURNING, 1)
+    assert (market.has(ANN), at_exchange(market)) == ({USDT: Decimal(4994)}, {"BTC": Decimal("0.1")})
     (said,) = [e.reason for e in timeline.of(market.table, market.order().order_id) if e.after == "returning"]
     assert said == "1 withdrawals from the exchange; 0.1 BTC stay there"
+    assert rests(market) == [("BTC", "LEFT", Decimal("0.1"))]
+    go_on(market)
+    waits_for_person(market, "smallest withdrawal", 10)
+    kept_by_two(market, "BTC", BTC)
+    go_on(market)
+    live_until(market, Status.RETURNED)
+    assert rests(market) == [("BTC", "REFUSED", Decimal("0.1"))]
+    assert desk_fees(market) == {**FEE, "mm1:BTC": Decimal("0.1")}
+    (*_, last) = timeline.of(market.table, market.order().order_id)
+    assert last.reason == "all of it is back with who paid; operators have let the exchange keep 0.1 BTC"
 
 
-def test_what_is_finer_than_a_withdrawal_stays_and_is_told(market: Market) -> None:
+def test_what_was_too_small_comes_home_once_it_is_enough(market: Market) -> None:
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.11"))
+    come_home(market)
+    waits_for_person(market, "smallest withdrawal", 10)
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.001"))
+    go_on(market)
+    is_returned(market)
+    assert rests(market) == []
+
+
+def test_what_comes_home_of_a_rest_leaves_what_is_finer(market: Market) -> None:
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.11"), withdraw_step=Decimal("0.03"))
+    come_home(market)
+    waits_for_person(market, "0.1 BTC are below", 10)
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.001"))
+    go_on(market)
+    waits_for_person(market, "0.01 BTC are finer than what the exchange withdraws", 10)
+    assert market.has(ANN) == {BTC: Decimal("0.089985"), USDT: Decimal(4994)}
+    kept_by_two(market, "BTC", BTC)
+    go_on(market)
+    live_until(market, Status.RETURNED)
+    assert desk_fees(market) == {**FEE, "mm1:BTC": Decimal("0.01")}
+
+
+def test_what_is_finer_than_a_withdrawal_is_somebodys(market: Market) -> None:
     market.exchange.wallet.networks.change("BTC", "BTC", withdraw_step=Decimal("0.03"))
     come_home(market)
-    live_until(market, Status.RETURNED, minutes=10)
+    waits_for_person(market, "0.01 BTC are finer than what the exchange withdraws", 10)
     assert market.has(ANN) == {BTC: Decimal("0.089985"), USDT: Decimal(4994)}
     assert at_exchange(market) == {"BTC": Decimal("0.01")}
-    (said,) = [e.reason for e in timeline.of(market.table, market.order().order_id) if e.after == "returning"]
-    assert said == "2 withdrawals from the exchange; 0.01 BTC stay there"
+    assert rests(market) == [("BTC", "LEFT", Decimal("0.01"))]
+    kept_by_two(market, "BTC", BTC)
+    go_on(market)
+    live_until(market, Status.RETURNED)
+
+
+def test_what_was_decided_before_it_was_left_keeps_nothing(market: Market) -> None:
+    """A decision is about what was there when two operators looked."""
+    kept_by_two(market, "BTC", BTC)
+    market.exchange.wallet.networks.change("BTC", "BTC", withdraw_min=Decimal("0.11"))
+    come_home(market)
+    waits_for_person(market, "smallest withdrawal", 10)
+    assert rests(market) == [("BTC", "LEFT", Decimal("0.1"))]
 
 
 def test_what_is_all_below_the_minimum_is_told_to_a_person(market: Market) -> None:
     for coin, network in (("BTC", "BTC"), ("USDT", "ETH")):
         market.exchange.wallet.networks.change(coin, network, withdraw_min=Decimal(10_000))
     come_home(market)
-    waits_for_person(market, "below the exchange's smallest withdrawals", 2)
-    assert (market.order().status, room_taken(market)) == (Status.STOPPED, 1)
+    waits_for_person(market, "below the exchange's smallest withdrawal", 2)
+    assert (market.order().status, room_taken(market)) == (Status.RETURNING, 1)
+    assert [symbol for symbol, _, _ in rests(market)] == ["USDT", "BTC"]
 
 
 class ShortChain(Chain):

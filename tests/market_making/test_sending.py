@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from typing import NoReturn
 
@@ -418,6 +419,44 @@ def test_who_is_short_for_half_an_hour_waits_for_a_person(market: Market) -> Non
         assert store.outgoing(market.table, short.outgoing_id).needs_person is (minute > 30)
         market.send()
         market.pass_time(minutes=1)
+
+
+class Denied(FakeCustody):
+    """Our key may not send."""
+
+    denies = True
+
+    def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
+        if self.denies:
+            raise CustodyRefused("the key has no right to send", ours=True)
+        return super().send(drafts)
+
+
+def test_what_is_refused_for_our_own_fault_is_tried_for_six_hours(market: Market) -> None:
+    """Rights, a quota, where it is asked from: that may pass. Then a person mends it, and it is tried again."""
+    denied = market.custody = market.sender = Denied(market.safe, US)
+    sent = refund(market)
+    market.send()
+    began = market.clock.at
+    while market.clock.at < began + timedelta(hours=6):
+        assert not store.outgoing(market.table, sent).needs_person
+        market.pass_time(minutes=6)
+        market.send()
+    stopped = store.outgoing(market.table, sent)
+    assert (stopped.needs_person, stopped.status) == (True, Status.INTENDED)
+    before = stopped.attempt
+    market.pass_time(hours=6)
+    market.send()
+    assert store.outgoing(market.table, sent).attempt == before, "nothing is asked while a person looks"
+    market.table.write(store.ask_again(stopped, market.clock()))
+    market.send()
+    assert not store.outgoing(market.table, sent).needs_person, "its time begins anew"
+    denied.denies = False
+    market.pass_time(minutes=6)
+    market.send()
+    market.pass_time(minutes=1)
+    market.send()
+    assert (market.has(ANN), store.outgoing(market.table, sent).status) == ({BTC: Decimal("0.5")}, Status.ARRIVED)
 
 
 def home(amount: str, to: str, market: Market) -> Outgoing:

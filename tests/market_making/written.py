@@ -11,8 +11,10 @@ from uuid import UUID
 from common.custody import Output, Snapshot, User
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
+from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
+from common.domain.custody.ties import Status as Tie
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import store
@@ -58,6 +60,10 @@ class Written:
         assert (self.payable, self.came) == (PAYABLE, CAME)
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
+        self.tie, self.untaken = self._tie(1), self._tie(2)
+        moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", self._market.clock())
+        self._market.table.write(*moved)
+        self.late = self._outgoing(Sent.INTENDED, Kind.FUNDING, self.failed)
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
 
@@ -129,11 +135,16 @@ class Written:
         self._market.table.write(custody.take(taken, waits_for=waits_for, due_at=at))
         return taken.incoming_id
 
-    def _outgoing(self, status: Sent) -> str:
-        at, cause = self._market.clock(), f"written-{status}"
+    def _tie(self, second: int) -> str:
+        told_at = f"2026-11-21T12:00:0{second}.000000000Z"
+        self._market.table.write(*ties.hold(told_at, 500, self._market.clock()))
+        return ties.tie_id_of(told_at)
+
+    def _outgoing(self, status: Sent, kind: Kind = Kind.REFUND, cause: str = "") -> str:
+        at, cause = self._market.clock(), cause or f"written-{status}"
         sent = Outgoing(
-            outgoing_id=custody_model.outgoing_id(Kind.REFUND, cause, BTC),
-            kind=Kind.REFUND,
+            outgoing_id=custody_model.outgoing_id(kind, cause, BTC),
+            kind=kind,
             cause=cause,
             quantity=Quantity(Decimal("0.1"), BTC),
             to=User(ANN),
@@ -143,7 +154,9 @@ class Written:
         )
         table = self._market.table
         table.write(custody.intend(sent))
-        if status is Sent.REFUSED:
+        if status is Sent.INTENDED:
+            table.write(custody.try_again(sent, "it asks too often", at, at))
+        elif status is Sent.REFUSED:
             table.write(*custody.refuse(sent, "the custody refuses it", at))
         else:
             long_ago = at - timedelta(seconds=custody_model.SENDING_SECONDS)

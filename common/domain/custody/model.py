@@ -141,6 +141,7 @@ class Outgoing:
     contested: tuple[str, ...] = ()
     sent_at: datetime | None = None
     short_since: datetime | None = None  # there were too few outputs then, and ever since
+    denied_since: datetime | None = None  # every attempt since then was refused, and the cause is ours
     refused_at: datetime | None = None  # when a repeat was refused first: what came before may still be sent
     withdrawal_hash: str | None = None
     reason: str | None = None
@@ -192,6 +193,13 @@ def is_in_doubt(outgoing: Outgoing, now: datetime) -> bool:
     denied = outgoing.status is Status.INTENDED and bool(outgoing.inputs or outgoing.contested)
     sent = outgoing.status is Status.SENT and outgoing.is_sent_by_nobody(now)
     return outgoing.needs_person and (sent or denied)
+
+
+def may_be_called_off(outgoing: Outgoing) -> bool:
+    """May operators say that an order's funding is not to be sent any more? Not while it may have been: what the
+    custody has refused, and whose outputs are spent all the same, is in doubt."""
+    refused = outgoing.status is Status.INTENDED and outgoing.kind is Kind.FUNDING
+    return refused and not (outgoing.needs_person and outgoing.inputs and outgoing.denied_since is None)
 
 
 def is_nobodys(incoming: Incoming, now: datetime) -> bool:

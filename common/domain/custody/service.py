@@ -37,6 +37,7 @@ from common.table.table import Table
 
 OUTPUTS_READ_MAX = 10 * PAGE_MAX  # of an asset: that many are looked at, and more where they do not cover it
 PAUSE_AFTER_REFUSAL = timedelta(minutes=5)  # where the cause is ours
+DENIED_MAX = timedelta(hours=6)  # so long it is tried again; then a person looks
 LOOK_EVERY = timedelta(seconds=30)  # at what the custody has, and its chain has not
 SHORT_PAUSE = timedelta(seconds=30)
 SHORT_MAX = timedelta(minutes=30)  # for so long the outputs of an outgoing may be on their way; then a person looks
@@ -221,12 +222,21 @@ class OutgoingTransfers:
         """A definite no: the attempt was not sent, by anybody."""
         at = self.now()
         if no.ours:
-            return self._try_again(outgoing, no.detail, at + PAUSE_AFTER_REFUSAL, at)
+            return self._denied(outgoing, no.detail, at)
         if len(self._unspent(outgoing)) < len(outgoing.inputs):
             return self._doubt(outgoing, f"it has refused what has spent its outputs: {no.detail}", at)
         refused = store.event(outgoing, Status.REFUSED, no.detail, CUSTODY, at)
         self.table.write(*store.refuse(outgoing, no.detail, at), refused)
         return None
+
+    def _denied(self, outgoing: Outgoing, why: str, at: datetime) -> None:
+        """Its cause is ours: rights, an address that we may not ask from, a quota. It may pass; if it does not, a
+        person mends it."""
+        count("TransfersDenied")
+        given_up = at >= (outgoing.denied_since or at) + DENIED_MAX
+        log.error("transfer denied", extra={"outgoing_id": outgoing.outgoing_id, "why": why})
+        said = store.event(outgoing, Status.INTENDED, f"attempt {outgoing.attempt} was not sent: {why}", CUSTODY, at)
+        self.table.write(store.deny(outgoing, why, None if given_up else at + PAUSE_AFTER_REFUSAL, at), said)
 
     def _try_again(self, outgoing: Outgoing, why: str, due_at: datetime, at: datetime) -> None:
         said = store.event(outgoing, Status.INTENDED, f"attempt {outgoing.attempt} was not sent: {why}", CUSTODY, at)

@@ -74,6 +74,7 @@ class OutgoingItem(work.OpenWork, discriminator=keys.OUTGOING.entity):
     contested = UnicodeAttribute(null=True)
     sent_at = InstantAttribute(null=True)
     short_since = InstantAttribute(null=True)
+    denied_since = InstantAttribute(null=True)
     refused_at = InstantAttribute(null=True)
     withdrawal_hash = UnicodeAttribute(null=True)
     reason = UnicodeAttribute(null=True)
@@ -289,10 +290,25 @@ def try_again(before: Outgoing, why: str, due_at: datetime, at: datetime) -> Wri
     return _move(before, Status.INTENDED, at, *actions, *waiting, also=_as_sent(before))
 
 
+def deny(before: Outgoing, why: str, due_at: datetime | None, at: datetime) -> Write:
+    """As `try_again`, and it is remembered since when all attempts are refused. Without `due_at` the next one is a
+    person's to begin. Refused with OutgoingMoved."""
+    item, named = OutgoingItem, before.outgoing_id
+    if due_at is None:
+        waiting = work.needs_person(keys.OUTGOING, named, now=at, waits_for=f"an operator: the desk is refused: {why}")
+    else:
+        waiting = work.waits(keys.OUTGOING, named, now=at, due_at=due_at, waits_for=f"the desk: {why}")
+    actions: list[Action] = [item.attempt.set(Decimal(before.attempt + 1)), item.reason.set(why)]
+    actions.append(item.denied_since.set(item.denied_since | at))
+    actions += [attribute.remove() for attribute in (item.drafts, item.sent_at, item.refused_at)]
+    return _move(before, Status.INTENDED, at, *actions, *waiting, also=_as_sent(before))
+
+
 def stop(before: Outgoing, why: str, at: datetime) -> Write:
     """A person must look. Refused with OutgoingMoved."""
     waits_for = f"an operator: {why}"
-    return _same(before, at, *work.needs_person(keys.OUTGOING, before.outgoing_id, now=at, waits_for=waits_for))
+    waiting = work.needs_person(keys.OUTGOING, before.outgoing_id, now=at, waits_for=waits_for)
+    return _same(before, at, OutgoingItem.denied_since.remove(), *waiting)
 
 
 # What operators decide
@@ -304,7 +320,7 @@ def ask_again(before: Outgoing, at: datetime) -> Write:
     if before.status is Status.REFUSED:
         return _begin_again(before, at)
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be looked at again")
-    return _same(before, at, *waiting, also=_waits_for_person(before))
+    return _same(before, at, OutgoingItem.denied_since.remove(), *waiting, also=_waits_for_person(before))
 
 
 def send_to(before: Outgoing, to: User, at: datetime) -> Write:
@@ -334,9 +350,8 @@ def _begin_again(before: Outgoing, at: datetime, *actions: Action, believed: boo
     it is `believed`, the next attempt spends an output of each one before."""
     item = OutgoingItem
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be sent")
-    forgotten: list[Action] = [
-        attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)
-    ]
+    gone = (item.drafts, item.inputs, item.sent_at, item.refused_at, item.denied_since)
+    forgotten: list[Action] = [attribute.remove() for attribute in gone]
     number = item.attempt.set(Decimal(before.attempt + 1))
     contested = [] if believed else list(dict.fromkeys((*before.contested, *before.inputs[:1])))
     forgotten.append(item.contested.set(json.dumps(contested)) if contested else item.contested.remove())
@@ -368,10 +383,10 @@ def event(outgoing: Outgoing, after: Status, why: str, actor: str, at: datetime)
 
 
 def _as_sent(before: Outgoing) -> Condition:
-    """Nobody has begun to send it since it was read."""
-    sent_at = OutgoingItem.sent_at
-    same: Condition = sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at
-    return same
+    """Nobody has begun to send it since it was read, nor has another attempt come to nothing."""
+    sent_at, same = OutgoingItem.sent_at, OutgoingItem.attempt == Decimal(before.attempt)
+    as_sent: Condition = same & (sent_at.does_not_exist() if before.sent_at is None else sent_at == before.sent_at)
+    return as_sent
 
 
 def _looked_at(outgoing: Outgoing, at: datetime, waits_for: str) -> list[Action]:
@@ -458,6 +473,7 @@ def outgoing_of(item: OutgoingItem) -> Outgoing:
         contested=tuple(json.loads(item.contested or "[]")),
         sent_at=item.sent_at,
         short_since=item.short_since,
+        denied_since=item.denied_since,
         refused_at=item.refused_at,
         withdrawal_hash=item.withdrawal_hash,
         reason=item.reason,

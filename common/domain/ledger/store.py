@@ -567,9 +567,12 @@ def journal(line: AssetTransaction) -> Write:
     return Write.put(item)
 
 
-def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) -> Write:
+def desk_line(
+    part: Money | Quantity, reason: str, order_id: str, at: datetime, *, alone: Refusal | None = None
+) -> Write:
     """A line of the desk's own account in dollars or an asset: fractions of cents, and what else is left over. Its
-    balance is the sum of its lines."""
+    balance is the sum of its lines. An order has one line of an asset at an instant: refused with `alone`, if that is
+    given, where there is one."""
     asset_id, amount = (USD, part.usd) if isinstance(part, Money) else (part.asset_id, part.amount)
     item = DeskTransactionItem(
         *keys.DESK_TRANSACTION(asset_id=asset_id, created_at=text(at), order_id=order_id),
@@ -579,7 +582,7 @@ def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) 
         created_at=at,
         updated_at=at,
     )
-    return Write.put(item)
+    return Write.put(item) if alone is None else Write.insert(item, otherwise=alone)
 
 
 def desk_lines(table: Table, asset_id: str) -> Iterator[tuple[str, Quantity]]:

@@ -34,7 +34,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from common.clock import now
 from common.custody import Address
@@ -59,12 +59,15 @@ from common.gateways.exchange.funds import (
     WithdrawalState,
 )
 from common.gateways.transport import Answer
+from common.log import log
 from common.money import EXACT, Quantity, plain
 
+T = TypeVar("T")
 PAGE = 1000
 SPAN = timedelta(days=89)  # from startTime to endTime; Binance takes less than 90
 REPEATED_WITHIN = SPAN - timedelta(days=1)  # a withdrawal is looked for so far back, which is one request
 
+_AN_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 _THEIRS = {"ERC20": "ETH", "TRC20": "TRX"}
@@ -170,6 +173,20 @@ class CcxtFunds:
         told = self._list(self._wire.client.sapi_get_capital_deposit_hisrec, coin, since)
         return sorted((_deposit(entry, coin) for entry in told), key=lambda deposit: deposit.at)
 
+    def all_deposits(self, since: datetime) -> Sequence[ExchangeDeposit]:
+        """As `deposits`, of all coins."""
+        self._wire.begin()
+        told = self._list(self._wire.client.sapi_get_capital_deposit_hisrec, None, since)
+        found = _readable(told, lambda entry: _deposit(entry, told_text(entry, "coin")))
+        return sorted(found, key=lambda deposit: deposit.at)
+
+    def all_withdrawals(self, since: datetime) -> Sequence[ExchangeWithdrawal]:
+        """Those of all coins that have a withdrawOrderId."""
+        self._wire.begin()
+        told = self._list(self._wire.client.sapi_get_capital_withdraw_history, None, since)
+        ours = [entry for entry in told if entry.get("withdrawOrderId")]
+        return _readable(ours, lambda entry: _withdrawal(entry, told_text(entry, "coin")))
+
     def free(self, coin: str) -> Quantity:
         """See `ExchangeFunds.free`."""
         self._wire.begin()
@@ -251,18 +268,19 @@ class CcxtFunds:
             raise not_believed(f"there are {len(mine)} withdrawals of the id {withdrawal_id}")
         return mine[0] if mine else None
 
-    def _list(self, call: Callable[..., Any], coin: str, since: datetime) -> list[Mapping[str, Any]]:
-        """All entries of a coin, each once. One that comes in while pages are read pushes others onto the next page."""
+    def _list(self, call: Callable[..., Any], coin: str | None, since: datetime) -> list[Mapping[str, Any]]:
+        """All entries of a coin, or of all, each once. One that comes in while pages are read pushes others onto the
+        next page."""
         found: dict[str, Mapping[str, Any]] = {}
         begin, until = since, self._clock()
         while True:  # as long as there is time
             span = {"startTime": str(_ms(begin)), "endTime": str(_ms(begin + SPAN))}
             offset = 0
             while True:
-                asked = {"coin": coin, **span, "offset": str(offset), "limit": str(PAGE)}
+                asked = {**({} if coin is None else {"coin": coin}), **span, "offset": str(offset), "limit": str(PAGE)}
                 page = _entries(self._ask("list", call, asked), "list")
                 for entry in page:
-                    if told_text(entry, "coin") != coin:
+                    if coin is not None and told_text(entry, "coin") != coin:
                         raise not_believed(f"of {coin} was asked, of {told_text(entry, 'coin')[:40]!r} is told")
                     found[told_text(entry, "id")] = entry
                 if len(page) < PAGE:
@@ -274,6 +292,17 @@ class CcxtFunds:
 
     def _ask(self, about: About, call: Callable[..., Any], asked: Mapping[str, str] | None = None) -> Any:
         return self._wire.ask(partial(_in_our_words, about), call, asked or {})
+
+
+def _readable(told: Sequence[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T]) -> list[T]:
+    """Of many who wait nobody waits for what is another's: an entry that can not be read is not told."""
+    found = []
+    for entry in told:
+        try:
+            found.append(read(entry))
+        except ExchangeUnavailable as no:
+            log.warning("not read", extra={"why": no.detail})
+    return found
 
 
 def _way(entry: Mapping[str, Any], coin: str) -> _Way:
@@ -298,7 +327,11 @@ def _deposit(entry: Mapping[str, Any], coin: str) -> ExchangeDeposit:
     quantity, network = Quantity(told_amount(entry, "amount"), coin), _perhaps(entry, "network")
     if not quantity.amount:
         raise not_believed("a deposit of nothing")
+    deposit_id = told_text(entry, "id")
+    if not _AN_ID.fullmatch(deposit_id):
+        raise garbled(f"a deposit is called {deposit_id[:80]!r}")
     return ExchangeDeposit(
+        deposit_id=deposit_id,
         transaction_hash=_perhaps(entry, "txId"),
         quantity=quantity,
         network=_OURS.get(network, network),

@@ -47,8 +47,10 @@ class Network:
 
 @dataclass(frozen=True)
 class ExchangeDeposit:
-    """What came in from a chain. `credited`: it may be traded."""
+    """What came in from a chain. `deposit_id` is the exchange's own, of letters, digits and hyphens: one transaction
+    may bring several deposits. `credited`: it may be traded."""
 
+    deposit_id: str
     transaction_hash: str
     quantity: Quantity
     network: str

@@ -1,10 +1,12 @@
-"""What the exchange has credited of an order's legs: each is the deposit that the chain's transaction has brought.
+"""What the exchange has credited of an order's legs: each is a deposit that its chain's transaction has brought, and no
+other leg's. One transaction may bring several; which one is a leg's, the exchange's own id of it says for good.
 
 Where what it tells can not be believed, or it tells nothing, two operators may have said what was credited.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,9 +21,11 @@ from common.gateways.exchange.funds import ExchangeDeposit, ExchangeFunds
 from common.money import EXACT, Quantity, plain
 from common.table.table import Table
 from functions.market_making import store
-from functions.market_making.model import CREDITED_MIN, Leg, LegStatus, Order, Way
+from functions.market_making.model import CREDITED_MIN, TOLD_WITHIN, Leg, LegStatus, Order, Way
 from functions.market_making.service.routes import CLOCKS_DIFFER
 from functions.market_making.store import DepositTaken
+
+RULED = "RULED"
 
 
 class Doubted(Exception):
@@ -70,28 +74,59 @@ class Crediting:
         assert order.sent_at is not None
         deposits = self.funds(order.account_id).deposits(leg.symbol, order.sent_at - CLOCKS_DIFFER)
         told = [deposit for deposit in deposits if deposit.transaction_hash == leg.transaction_hash]
-        credited = any(deposit.credited for deposit in told)
-        doubt = _doubt(leg, told) if credited else None
-        if credited and doubt is None:
-            why = f"the exchange has credited {told[0].quantity}, transaction {leg.transaction_hash}"
-            self._arrived(order, leg, told[0].quantity.amount, why, EXCHANGE)
-            return True
+        doubt = _contradiction(told)
+        for deposit in [] if doubt else self._believed(leg, told):
+            why = f"the exchange has credited {deposit.quantity}, transaction {leg.transaction_hash}"
+            if self._arrived(order, leg, deposit.deposit_id, deposit.quantity.amount, why, EXCHANGE):
+                return True
         if ruling is not None:
-            why = f"{ruling.terms['credited']} {leg.symbol} were credited, reference {ruling.reference}"
-            self._arrived(order, leg, Decimal(ruling.terms["credited"]), why, ruling.operators)
+            self._ruled(order, leg, ruling, told)
             return True
+        doubt = doubt or self._doubt(order, leg, told)
         if doubt is not None:
             raise Doubted(doubt)
         return False
 
-    def _arrived(self, order: Order, leg: Leg, amount: Decimal, why: str, actor: str) -> None:
-        """Raises Doubted: the deposit is that of another order's leg."""
-        at, hash_ = self.now(), leg.transaction_hash
-        assert hash_ is not None
+    def _believed(self, leg: Leg, told: Sequence[ExchangeDeposit]) -> list[ExchangeDeposit]:
+        """Those that may be the leg's, what was sent to the last digit first. A little less may be what the same
+        transaction has brought for another leg, until all of it is told."""
+        fit = [deposit for deposit in told if deposit.credited and _why_not(leg, deposit) is None]
+        exact = [deposit for deposit in fit if deposit.quantity.amount == leg.quantity.amount]
+        return [*exact, *(deposit for deposit in fit if deposit not in exact and self._all_is_told(deposit))]
+
+    def _all_is_told(self, deposit: ExchangeDeposit) -> bool:
+        return self.now() >= deposit.at + TOLD_WITHIN
+
+    def _doubt(self, order: Order, leg: Leg, told: Sequence[ExchangeDeposit]) -> str | None:
+        """Why what the exchange tells can not be the leg's deposit; None while that may be told yet. What is another
+        leg's says nothing about this one."""
+        for deposit in told:
+            why = _why_not(leg, deposit)
+            told_for_good = deposit.credited and self._all_is_told(deposit)
+            if why is not None and told_for_good and not self._is_claimed(order, deposit):
+                return why
+        return None
+
+    def _is_claimed(self, order: Order, deposit: ExchangeDeposit) -> bool:
+        return store.is_claimed(self.table, order.account_id, deposit.deposit_id)
+
+    def _ruled(self, order: Order, leg: Leg, ruling: Ruling, told: Sequence[ExchangeDeposit]) -> None:
+        """Two operators have said how much was credited. Of what the exchange tells, the deposit that is nearest to it
+        is the leg's then, and no other leg's; where it tells none, the leg's own name stands for it."""
+        amount = Decimal(ruling.terms["credited"])
+        why = f"{ruling.terms['credited']} {leg.symbol} were credited, reference {ruling.reference}"
+        nearest = sorted(told, key=lambda deposit: (abs(deposit.quantity.amount - amount), deposit.deposit_id))
+        for deposit_id in [*(deposit.deposit_id for deposit in nearest), f"{RULED}-{leg.sent_by}"]:
+            if self._arrived(order, leg, deposit_id, amount, why, ruling.operators):
+                return
+
+    def _arrived(self, order: Order, leg: Leg, deposit_id: str, amount: Decimal, why: str, actor: str) -> bool:
+        """Count the leg as this deposit; False: that is another leg's."""
+        at = self.now()
         sent = custody_store.outgoing(self.table, leg.sent_by)
         arrived = Quantity(amount, leg.quantity.asset_id)
         # Nothing that was credited is no deposit: whose transaction that is may be just what was wrong.
-        claims = [store.claim_deposit(leg, order.account_id, hash_, at)] if amount else []
+        claims = [store.claim_deposit(leg, order.account_id, deposit_id, amount, at)] if amount else []
         try:
             self.table.write(
                 *claims,
@@ -99,17 +134,22 @@ class Crediting:
                 custody_store.arrive(sent, at),
                 custody_store.event(sent, Sent.ARRIVED, why, actor, at),
             )
-        except DepositTaken as taken:
-            raise Doubted(taken.detail) from None
+        except DepositTaken:
+            return False
+        return True
 
 
-def _doubt(leg: Leg, told: Sequence[ExchangeDeposit]) -> str | None:
-    """Why what the exchange tells of a leg's deposit is not believed; None when it is."""
-    if len(told) > 1:
-        return f"the exchange tells of transaction {leg.transaction_hash} {len(told)} times"
-    credited, sent = told[0].quantity.amount, leg.quantity.amount
-    if told[0].network != leg.network:
-        return f"{leg.symbol} was sent on {leg.network}, and has come in on {told[0].network}"
+def _contradiction(told: Sequence[ExchangeDeposit]) -> str | None:
+    """Why nothing of it is believed: a deposit is one."""
+    twice = [deposit_id for deposit_id, times in Counter(one.deposit_id for one in told).items() if times > 1]
+    return f"the exchange tells of deposit {twice[0]} more than once" if twice else None
+
+
+def _why_not(leg: Leg, deposit: ExchangeDeposit) -> str | None:
+    """Why a deposit can not be the leg's; None when it can."""
+    credited, sent = deposit.quantity.amount, leg.quantity.amount
+    if deposit.network != leg.network:
+        return f"{leg.symbol} was sent on {leg.network}, and has come in on {deposit.network}"
     if not EXACT.multiply(sent, CREDITED_MIN) <= credited <= sent:
         return f"{plain(sent)} {leg.symbol} were sent, and {plain(credited)} credited"
     return None

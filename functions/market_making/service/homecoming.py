@@ -1,17 +1,17 @@
-"""What of an order comes home from the exchange, and what stays there: it is too small to be withdrawn, or has no way.
-Both are written before anything is withdrawn."""
+"""What of an order comes home from the exchange, and what stays there: it is too small to be withdrawn, finer than what
+is, or has no way. Both are written before anything is withdrawn. What stays is somebody's until it is settled: it comes
+home once it can, or two operators say that it is the desk's."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_FLOOR
 
-from common.domain import rulings
 from common.domain.custody.model import OutgoingMoved
 from common.domain.ledger import store as ledger
-from common.domain.rulings import WHOLE, Matter, Ruling
+from common.domain.rulings import Matter, Ruling, Rulings
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody
 from common.gateways.exchange.funds import ExchangeFunds, Network, NetworkUnknown
@@ -25,6 +25,7 @@ from functions.market_making.model import (
     AtExchange,
     Leg,
     LegStatus,
+    MarketMakingOrderMoved,
     Order,
     ReturnUnderway,
     Status,
@@ -37,36 +38,32 @@ from functions.market_making.service.quoting import credited
 KEPT = "left at the exchange by"
 
 
+class Stays(Exception):
+    """It can not be withdrawn now. Says why."""
+
+
 @dataclass(frozen=True)
 class Homecoming:
-    """`withdrawing` are the funds of a trading account, by its id, with the key that withdraws."""
+    """`funds` are those of a trading account, by its id."""
 
     table: Table
     custody: Callable[[], Custody]
-    withdrawing: Callable[[str], ExchangeFunds]
+    funds: Callable[[str], ExchangeFunds]
     now: Callable[[], datetime]
 
     def decide(self, order: Order) -> Order:
-        """The order is RETURNING, with a leg for each asset that can be withdrawn. Nothing of it is traded any more.
+        """The order is RETURNING, with a leg for each asset that can be withdrawn, and one for all that stays. Nothing
+        of it is traded any more.
 
         Raises Doubted: a person has to say what; ReturnUnderway, MarketMakingOrderMoved; ExchangeUnavailable,
         CustodyUnavailable.
         """
-        there = self._there(order)
-        at, left, legs = self.now(), [], []
-        for quantity, symbol in zip((there.base, there.quote), order.symbol.split("-"), strict=True):
-            leg = self._leg(order, quantity, symbol, at)
-            if isinstance(leg, Leg):
-                legs.append(leg)
-                if leg.quantity != quantity:
-                    left.append(Left(quantity - leg.quantity, symbol))
-            elif quantity.amount:
-                left.append(Left(quantity, symbol, leg))
-        kept = rulings.of(self.table, order.order_id).get((Matter.KEPT, WHOLE))
-        wayless = [part for part in left if part.why is not None]
-        if kept is None and (wayless or (left and not legs)):
-            raise Doubted(_why_not(wayless, left))
-        said = f"; {', '.join(map(str, left))} stay there" if left else ""
+        there, at = self._there(order), self.now()
+        assets = zip((there.base, there.quote), order.symbol.split("-"), strict=True)
+        legs = [leg for quantity, symbol in assets for leg in self._divided(order, quantity, symbol, at)]
+        home = [leg for leg in legs if leg.way is Way.HOME]
+        rests = [leg for leg in legs if leg.way is Way.REST]
+        said = f"; {told(rests)} stay there" if rests else ""
         self.table.write(
             store.move(
                 order,
@@ -76,18 +73,49 @@ class Homecoming:
                 due_at=at + RETURN_LIMIT,
                 by_operators=True,
             ),
-            store.event(order, Status.RETURNING, f"{len(legs)} withdrawals from the exchange{said}", MACHINE, at),
+            store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
-            *(kept_line(order, part.quantity, part.symbol, kept, at) for part in left if kept is not None),
         )
         return store.existing(self.table, order.order_id)
+
+    def settle(self, order: Order, rests: Sequence[Leg], ruled: Rulings) -> bool:
+        """See to what was left at the exchange: it is the desk's, as two operators have said, or comes home, since it
+        can by now. True when something comes home.
+
+        Raises Doubted: it stays, and why; MarketMakingOrderMoved; ExchangeUnavailable, CustodyUnavailable.
+        """
+        comes, stays = False, []
+        for rest in rests:
+            if keep(self.table, order, rest, ruled, self.now()):
+                continue
+            try:
+                self._let_go(order, rest)
+                comes = True
+            except Stays as why:
+                stays.append(str(why))
+        if stays and not comes:
+            raise Doubted("; ".join(stays))
+        return comes
+
+    def _let_go(self, order: Order, rest: Leg) -> None:
+        """Raises Stays."""
+        at = self.now()
+        if any(leg.way is Way.HOME and _same_asset(leg, rest) for leg in store.homeward(self.table, order.order_id)):
+            raise Stays(f"{told([rest])} are finer than what the exchange withdraws")
+        home = self._leg(order, rest.quantity, rest.symbol, at)
+        again = derived_uuid(Way.HOME, order.order_id, rest.quantity.asset_id, "rest").hex
+        why = f"{plain(home.quantity.amount)} {rest.symbol}, left at the exchange, come home"
+        self.table.write(
+            *store.let_go(rest, replace(home, sent_by=again), at),
+            store.event(order, Status.RETURNING, why, MACHINE, at),
+        )
 
     def _there(self, order: Order) -> AtExchange:
         """What is the order's at the exchange; of one that has failed, what has arrived of it. Raises Doubted."""
         if order.status is not Status.FAILED:
             return store.ledger(self.table, order) or credited(self.table, order)
         try:
-            waiting = Crediting(self.table, self.withdrawing, self.now).credit(order)
+            waiting = Crediting(self.table, self.funds, self.now).credit(order)
         except OutgoingMoved:
             raise ReturnUnderway("a leg has just moved") from None
         if waiting:
@@ -96,16 +124,41 @@ class Homecoming:
         base, quote = order.base_asset_id, order.quote_asset_id
         return AtExchange(arrived[base] or Quantity(0, base), arrived[quote] or Quantity(0, quote))
 
-    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg | str | None:
-        """The leg that takes an asset home; None where it is too small; or why there is no way."""
+    def _divided(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Iterator[Leg]:
+        """What of an asset comes home, and what stays; together they are all of it."""
+        stays = quantity
+        if quantity.amount:
+            try:
+                home = self._leg(order, quantity, symbol, at)
+                stays = quantity - home.quantity
+                yield home
+            except Stays:
+                pass
+        if stays.amount:
+            yield Leg(
+                order_id=order.order_id,
+                way=Way.REST,
+                quantity=stays,
+                symbol=symbol,
+                network="",
+                sent_by="",
+                status=LegStatus.LEFT,
+                created_at=at,
+                updated_at=at,
+            )
+
+    def _leg(self, order: Order, quantity: Quantity, symbol: str, at: datetime) -> Leg:
+        """The leg that takes an asset home. Raises Stays; ExchangeUnavailable, CustodyUnavailable."""
         try:
             way = self._network(order, quantity.asset_id, symbol)
         except (ChainUnknown, NetworkUnknown) as no:
-            return str(no)
+            raise Stays(f"{plain(quantity.amount)} {symbol} can not be withdrawn: {no}") from None
         step = way.withdrawal_step
         whole = EXACT.multiply(ROUNDING.divide(quantity.amount, step).to_integral_value(ROUND_FLOOR), step)
         if whole < way.withdrawal_min or whole <= way.withdrawal_fee:
-            return None
+            least = max(way.withdrawal_min, way.withdrawal_fee)
+            left = f"{plain(quantity.amount)} {symbol}"
+            raise Stays(f"{left} are below the exchange's smallest withdrawal, {plain(least)}")
         return Leg(
             order_id=order.order_id,
             way=Way.HOME,
@@ -121,35 +174,36 @@ class Homecoming:
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:
         """Raises ChainUnknown, NetworkUnknown; ExchangeUnavailable, CustodyUnavailable."""
         name = network(self.custody().asset(asset_id).chain_id)
-        ways = self.withdrawing(order.account_id).networks(symbol)
+        ways = self.funds(order.account_id).networks(symbol)
         way = next((way for way in ways if way.name == name and way.withdrawals), None)
         if way is None:
             raise NetworkUnknown(f"the exchange gives no {symbol} on {name} now")
         return way
 
 
-@dataclass(frozen=True)
-class Left:
-    """What stays at the exchange: too small to be withdrawn, or without a way."""
-
-    quantity: Quantity
-    symbol: str
-    why: str | None = None
-
-    def __str__(self) -> str:
-        return f"{plain(self.quantity.amount)} {self.symbol}"
+def told(rests: Sequence[Leg]) -> str:
+    """What stays at the exchange."""
+    return ", ".join(f"{plain(rest.quantity.amount)} {rest.symbol}" for rest in rests)
 
 
-def _why_not(wayless: Sequence[Left], left: Sequence[Left]) -> str:
-    """Why nothing can be decided without a person."""
-    if wayless:
-        return "; ".join(f"{part.symbol} can not be withdrawn: {part.why}" for part in wayless)
-    return f"{', '.join(map(str, left))} are below the exchange's smallest withdrawals: return them otherwise"
+def keep(table: Table, order: Order, leg: Leg, ruled: Rulings, at: datetime) -> bool:
+    """Have two operators decided, since the leg was as it is, that what is at the exchange of just this asset stays
+    there? Then it is the desk's."""
+    kept = ruled.get((Matter.KEPT, leg.quantity.asset_id))
+    if kept is None or kept.at <= leg.updated_at:
+        return False
+    table.write(store.move_leg(leg, LegStatus.REFUSED, at), _kept_line(order, leg, kept, at))
+    return True
 
 
-def kept_line(order: Order, left: Quantity, symbol: str, kept: Ruling, at: datetime) -> Write:
+def _same_asset(leg: Leg, other: Leg) -> bool:
+    return leg.quantity.asset_id == other.quantity.asset_id
+
+
+def _kept_line(order: Order, left: Leg, kept: Ruling, at: datetime) -> Write:
     """What is left at the exchange is the desk's, whether it has paid the payer otherwise or not. It is not at the
     custody: such lines have an asset of their own, of the trading account."""
     said = f"{KEPT} {order.order_id}, the payer {kept.terms['payer']}, reference {kept.reference}"
-    there = Quantity(left.amount, f"{order.account_id}:{symbol}")
-    return ledger.desk_line(there, said, order.order_id, at)
+    there = Quantity(left.quantity.amount, f"{order.account_id}:{left.symbol}")
+    moved = MarketMakingOrderMoved("the order has just moved", id=order.order_id)
+    return ledger.desk_line(there, said, order.order_id, at, alone=moved)

@@ -62,7 +62,7 @@ class Overseeing:
         order = store.existing(self.table, order_id)
         transfers = store.transfers(self.table, order_id)
         snapshots = [custody_store.incoming(self.table, transfer.incoming_id) for transfer in transfers]
-        legs = [leg for way in Way for leg in store.legs(self.table, order_id, way)]
+        legs = store.all_legs(self.table, order_id)
         outgoing = list(self._outgoing(order, snapshots, legs))
         return Life(order, snapshots, legs, outgoing, list(timeline.of(self.table, order_id)))
 

@@ -8,14 +8,17 @@ One that can not be taken holds the cursor, and nobody else's snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
 from common.clock import text
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody_store
+from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, incoming_id, is_refund_memo
 from common.domain.custody.store import AlreadyTaken
+from common.domain.custody.ties import TieMoved
 from common.domain.timeline import CUSTODY, TimelineEvent, record
 from common.gateways.custody import PAGE_MAX, Custody, Snapshot, User, not_believed
 from common.log import count, log
@@ -72,8 +75,8 @@ class Receiving:
             self._take_all(page, polled, more_time)
             first, last = page[0].created_at, page[-1].created_at
             full = len(page) == PAGE_MAX
-            if full and first == last:
-                self._take_ties(page, polled, more_time)
+            if full and first == last and self._take_ties(page, polled, more_time):
+                polled.failed += 1
             if not polled.failed and last > reached:  # at rest there is nothing to write
                 self._move_cursor(last)
             if not full:
@@ -100,18 +103,28 @@ class Receiving:
             self._move_cursor(reached)
         return reached
 
-    def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
+    def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> bool:
         """More snapshots may have one time than a page holds: each asset has a page of its own. An asset that the page
-        does not show can not be asked for, so the cursor is held, and a person looks."""
+        does not show can not be asked for: True where that holds the cursor, until two operators let it go on."""
         at = page[0].created_at
-        log.error("snapshots tie", extra={"told_at": at, "number": len(page)})
-        count("SnapshotTies")
-        polled.failed += 1
+        holds = self._holds(at, len(page))
+        if holds:
+            log.error("snapshots tie", extra={"told_at": at, "number": len(page)})
+            count("SnapshotTies")
         for asset_id in sorted({snapshot.quantity.asset_id for snapshot in page}):
             own = self.custody().snapshots(at, asset_id) if more_time() else ()
             self._take_all(own, polled, more_time)
             if not own or (len(own) == PAGE_MAX and own[-1].created_at == at):
                 log.error("too many snapshots tie", extra={"told_at": at, "asset_id": asset_id})
+        return holds
+
+    def _holds(self, told_at: str, seen: int) -> bool:
+        """Has nobody let the poller go on behind a tie? One that is found first waits for a person."""
+        tie = ties.find(self.table, told_at)
+        if tie is None:
+            with suppress(TieMoved):  # another poller has found it
+                self.table.write(*ties.hold(told_at, seen, self.now()))
+        return tie is None or tie.holds
 
     def _take_all(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
         """Each that is not known to be taken. What is left for want of time counts as not taken."""

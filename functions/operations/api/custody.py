@@ -17,6 +17,7 @@ from functions.operations.api.door import ActView, Limit, act_views, app, propos
 from functions.operations.wiring import operations
 
 SnapshotId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+TieId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 OutgoingId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 MIXIN_ID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 MixinId = Annotated[
@@ -74,6 +75,18 @@ class TakingRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="how it was found out that it is nobody else's")]
 
 
+class CallOffRequest(OperatorAct):
+    """An order's funding is not sent any more."""
+
+    reference: Annotated[Reference, Field(description="how it was found out that it was not sent")]
+
+
+class TieRequest(OperatorAct):
+    """What is decided of many snapshots of one time."""
+
+    reference: Annotated[Reference, Field(description="what was found out about those that were not seen")]
+
+
 class OutgoingDecisionRequest(OperatorAct):
     """Whether it was sent."""
 
@@ -112,9 +125,25 @@ def take_snapshot(snapshot_id: SnapshotId, body: TakingRequest) -> OperatorOutco
     return propose("snapshots take", snapshot_id, {}, body.reference, body)
 
 
+@app.post("/operations/ties/<tie_id>/skip", tags=["operators"], summary="Propose that a tie is passed over")
+def skip_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
+    """More snapshots have one time than a page holds, and the poller goes no further."""
+    return propose("snapshots skip-tie", tie_id, {}, body.reference, body)
+
+
+@app.post("/operations/ties/<tie_id>/settle", tags=["operators"], summary="Propose that a tie is settled")
+def settle_tie(tie_id: TieId, body: TieRequest) -> OperatorOutcomeView:
+    return propose("snapshots settle-tie", tie_id, {}, body.reference, body)
+
+
 @app.post("/operations/outgoing/<outgoing_id>/resend", tags=["operators"], summary="Propose another receiver")
 def resend_outgoing(outgoing_id: OutgoingId, body: RefundRequest) -> OperatorOutcomeView:
     return propose("outgoing resend", outgoing_id, {"to": body.to}, body.reference, body)
+
+
+@app.post("/operations/outgoing/<outgoing_id>/call-off", tags=["operators"], summary="Propose that it is not sent")
+def call_off_outgoing(outgoing_id: OutgoingId, body: CallOffRequest) -> OperatorOutcomeView:
+    return propose("outgoing call-off", outgoing_id, {}, body.reference, body)
 
 
 @app.post("/operations/outgoing/<outgoing_id>/decide", tags=["operators"], summary="Propose whether it was sent")

@@ -41,8 +41,9 @@ class WithdrawalRequest(OperatorAct):
 
 
 class RestRequest(OperatorAct):
-    """What can not be withdrawn."""
+    """What of an asset can not be withdrawn."""
 
+    asset: Symbol
     payer: Annotated[Literal["paid", "unpaid"], Field(description="whether he who paid has got it by another way")]
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
@@ -71,4 +72,4 @@ def withdraw_again(order_id: OrderId, body: WithdrawalRequest) -> OperatorOutcom
 
 @app.post("/operations/market-making/<order_id>/keep-rest", tags=["operators"], summary="Propose that the rest is kept")
 def keep_rest(order_id: OrderId, body: RestRequest) -> OperatorOutcomeView:
-    return propose("mm keep-rest", order_id, {"payer": body.payer}, body.reference, body)
+    return propose("mm keep-rest", order_id, {"asset": body.asset, "payer": body.payer}, body.reference, body)

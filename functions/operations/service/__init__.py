@@ -18,6 +18,7 @@ from common.domain.catalogue.store import Catalogue
 from common.domain.clients import Client, ClientKind
 from common.domain.custody import store as custody
 from common.domain.custody.model import Incoming, Outgoing
+from common.domain.custody.model import Kind as OutgoingKind
 from common.domain.ledger import store as ledger
 from common.domain.payouts import store as payouts_store
 from common.domain.payouts.model import Payout, is_approvable, kind_of
@@ -166,6 +167,7 @@ class Operations:
             latest = payouts_store.latest(self.table, payout)
             account_id = self._account(payout) if is_approvable(payout) else None
         placed = store.exchange_order(self.table, item.PK) if item.row in (keys.BATCH, keys.SELL_ORDER) else None
+        outgoing = custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None
         account = ledger.find(self.table, item.PK) if item.row is keys.USER else None
         return Case(
             row=item.row,
@@ -180,7 +182,8 @@ class Operations:
             exchange_order=placed,
             account=account,
             incoming=custody.incoming(self.table, item.PK) if item.row is keys.SNAPSHOT else None,
-            outgoing=custody.outgoing(self.table, item.PK) if item.row is keys.OUTGOING else None,
+            outgoing=outgoing,
+            cause_status=None if outgoing is None else self._cause_status(outgoing),
             legs=store.legs(self.table, item.PK) if item.row is keys.MARKET_MAKING_ORDER else (),
             goes_home=bool(item.goes_home),
         )
@@ -198,6 +201,12 @@ class Operations:
                 work.drive_now(self.table, self.machines, PrimaryKey(item.PK, item.SK), self.now())
         except Refusal as no:
             log.warning("order not driven", extra={"order_id": order_id, "why": no.detail})
+
+    def _cause_status(self, outgoing: Outgoing) -> str | None:
+        """Where the order stands that it funds."""
+        key = keys.item_named(outgoing.cause) if outgoing.kind is OutgoingKind.FUNDING else None
+        order = None if key is None else store.known(self.table, key)
+        return None if order is None else order.status
 
     def _order_of(self, outgoing: Outgoing) -> str | None:
         """What an outgoing transfer was decided for: an order, or the one whose snapshot it refunds."""

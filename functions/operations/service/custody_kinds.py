@@ -4,6 +4,7 @@ outgoing transfer that the custody does not tell of, or has refused."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 
 from common import keys
@@ -11,6 +12,7 @@ from common.custody import Address, User
 from common.domain import rulings
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
+from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.ledger import store as ledger
@@ -99,6 +101,29 @@ class Taking:
         ]
 
 
+@dataclass(frozen=True)
+class TieDecision:
+    """What becomes of snapshots of one time that a page does not hold: the poller goes on behind them, or they are
+    seen to."""
+
+    before: ties.Status
+    after: ties.Status
+    does: str
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "status": str(subject.item.status)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = str(subject.item.status)
+        if now != terms["status"]:
+            raise NotProposable(f"it was {terms['status']}, and now it is {now}", id=subject.id)
+        return self.does
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        why = f"{self.does}, reference {confirmed.reference}"
+        return ties.move(subject.id, self.before, self.after, why, confirmed.operators, _at(confirmed))
+
+
 class Resending:
     """That what a user of the custody can not be given goes to another one."""
 
@@ -148,6 +173,26 @@ class OutgoingDecision:
         return [custody.was_sent(outgoing, hash_, at), sent]
 
 
+class CallingOff:
+    """That an order's funding is not sent any more. It is not, from then on: whoever was about to send it finds it
+    refused. What was paid for it goes back with the order that has failed."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "attempt": str(_outgoing(subject).attempt)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        outgoing = _of_attempt(subject, terms)
+        return f"is not sent any more: {outgoing.quantity} go back to who paid for {outgoing.cause}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        outgoing, at = _outgoing(subject), _at(confirmed)
+        why = f"called off, reference {confirmed.reference}"
+        return [
+            *custody.refuse(outgoing, why, at),
+            custody.event(outgoing, Sent.REFUSED, why, confirmed.operators, at),
+        ]
+
+
 def _incoming(subject: Subject) -> Incoming:
     assert subject.case.incoming is not None
     return subject.case.incoming
@@ -175,9 +220,16 @@ def _at(confirmed: Proposal) -> datetime:
 
 
 KINDS: Mapping[str, Kind] = {  # by the command
+    "outgoing call-off": CallingOff(),
     "outgoing decide": OutgoingDecision(),
     "outgoing resend": Resending(),
     "snapshots assign": Assignment(),
+    "snapshots skip-tie": TieDecision(
+        ties.Status.HELD, ties.Status.UNTAKEN, "is passed over: what was not seen of it stays open work"
+    ),
+    "snapshots settle-tie": TieDecision(
+        ties.Status.UNTAKEN, ties.Status.SETTLED, "is settled: all that was not seen of it is seen to"
+    ),
     "snapshots refund": Refund(),
     "snapshots take": Taking(),
 }

@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from common import keys
 from common.domain import rulings, timeline, work
-from common.domain.acts import Leg
+from common.domain.acts import Leg, is_at_exchange
 from common.domain.custody.model import Disposition
 from common.domain.proposals.model import Proposal, Terms
 from common.domain.rulings import WHOLE, Matter, Ruling
@@ -41,6 +41,39 @@ class OfOrder:
 
     def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
         return _ruled(subject, confirmed, self.matter, WHOLE, self.does)
+
+
+class Keeping:
+    """That what is at the exchange of an asset, and can not be withdrawn, is the desk's. Of another asset of the order
+    it decides nothing, nor of what was asked of the exchange since."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "there": self._there(subject, given)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = self._there(subject, terms)
+        if now != terms["there"]:
+            raise NotProposable(f"it was about {terms['there']}, and now {now} are there", id=subject.id)
+        return f"goes on without {now}: what of that stays at the exchange is the desk's, the payer {terms['payer']}"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        told = f"{confirmed.terms['there']} are the desk's if they stay there, reference {confirmed.reference}"
+        (asset_id, *_) = [leg.quantity.asset_id for leg in self._legs(subject, confirmed.terms)]
+        return _ruled(subject, confirmed, Matter.KEPT, asset_id, told)
+
+    def _there(self, subject: Subject, terms: Terms) -> str:
+        """What of the asset is there, under which ids. Raises NotProposable."""
+        found = [f"{plain(leg.quantity.amount)} {leg.symbol}" for leg in self._legs(subject, terms)]
+        ids = [leg.sent_by for leg in self._legs(subject, terms) if leg.sent_by]
+        return " and ".join(found) + (f" ({', '.join(ids)})" if ids else "")
+
+    @staticmethod
+    def _legs(subject: Subject, terms: Terms) -> list[Leg]:
+        """Raises NotProposable."""
+        legs = [leg for leg in subject.case.legs if leg.symbol == terms["asset"] and is_at_exchange(leg)]
+        if not legs:
+            raise NotProposable(f"nothing of its {terms['asset']} is left at the exchange", id=subject.id)
+        return legs
 
 
 class DepositDecision:
@@ -141,6 +174,6 @@ KINDS: Mapping[str, Kind] = {  # by the command
     "mm home": OfOrder(
         Matter.HOME, "comes home: what of it is at the exchange is withdrawn, and goes back to who paid"
     ),
-    "mm keep-rest": OfOrder(Matter.KEPT, "ends: what of it can not be withdrawn from the exchange is the desk's"),
+    "mm keep-rest": Keeping(),
     "mm withdraw-again": Withdrawal(),
 }

@@ -10,6 +10,7 @@ from common.domain import acts, audit, timeline, work
 from common.domain.adjustments import AdjustmentTaken
 from common.domain.audit import AuditEntry
 from common.domain.custody.model import IncomingMoved, OutgoingMoved
+from common.domain.custody.ties import TieMoved
 from common.domain.exchange_orders.model import ExchangeOrderMoved
 from common.domain.ledger.model import AccountMoved
 from common.domain.payouts.events import BankEvents
@@ -29,7 +30,16 @@ from functions.operations.service.proposal_kinds import KINDS, MOVE
 from functions.operations.service.subjects import Subject
 
 NAMED = ("order", "snapshot")  # terms that name another thing
-MOVED = (AccountMoved, AttemptMoved, ExchangeOrderMoved, IncomingMoved, OutgoingMoved, PayoutUnsettled, Redriven)
+MOVED = (
+    AccountMoved,
+    AttemptMoved,
+    ExchangeOrderMoved,
+    IncomingMoved,
+    OutgoingMoved,
+    PayoutUnsettled,
+    Redriven,
+    TieMoved,
+)
 
 
 @dataclass(frozen=True)
