@@ -27,7 +27,7 @@ SHARED = {  # what is dear and made once in a process: the files that ask for it
 }
 
 
-class SharedScheduling(LoadFileScheduling):
+class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
     """A file at a time to a worker, and those that share a stack or a synthesis one after the other to one of them."""
 
     def _split_scope(self, nodeid: str) -> str:
