@@ -348,7 +348,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "account_id": ACCOUNT,
         "pair_id": str(PAIR),
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "outgoing_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),
     }
     return route.path.format(**(given | parts))
 
