@@ -25,7 +25,6 @@ OPERATION_SECONDS_MAX = 12.0
 BODY_BYTES_MAX = 2 * 1024 * 1024  # a page of campaigns is about 250 KiB
 WORDS_MAX = 200  # characters of what they say
 _ANSWERS = frozenset({200, 201, 400, 401, 404, 422})  # those whose body says more than the status
-_NUMBER_DIGITS_MAX = 60
 DECIMALS = 18  # of what they count in floats
 
 Entry = Mapping[str, Any]  # a JSON object
@@ -117,8 +116,6 @@ def number(entry: Any, name: str, most: Decimal) -> Decimal:
     """From zero to `most`, rounded down to DECIMALS. Raises CampaignsUnavailable: nothing that is counted here is
     more."""
     value = member(entry, name)
-    if isinstance(value, str) and len(value) <= _NUMBER_DIGITS_MAX and re.fullmatch(r"[0-9]+(\.[0-9]+)?", value):
-        value = Decimal(value)
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 <= value <= most:
         raise garbled(f"{name} is {words(value)}")
     found = Decimal(value)
