@@ -259,6 +259,14 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
+# What an order has done on a day: its volume as a maker is what campaigns pay for.
+MARKET_MAKING_DAY = Key("market_making_day", pk="{order_id}", sk="DAY#{date}")
+# An order whose volume may count in a campaign of its trading account; in which the account takes part; whose volume
+# does count; and what was told of each period.
+CAMPAIGN_SEEKER = Key("campaign_seeker", pk="CAMPAIGNS", sk="SEEKER#{order_id}")
+JOINED_CAMPAIGN = Key("joined_campaign", pk="CAMPAIGNS", sk="JOINED#{account_id}#{campaign_id}")
+CAMPAIGN_MEMBER = Key("campaign_member", pk="CAMPAIGN#{account_id}#{campaign_id}", sk="MEMBER#{order_id}")
+CAMPAIGN_SCORE = Key("campaign_score", pk="CAMPAIGN#{account_id}#{campaign_id}", sk="SCORE#{date}")
 # A deposit at a trading account is one order's.
 EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{transaction_hash}", sk="OURS")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
@@ -307,6 +315,11 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_CAMPAIGN,
+    MARKET_MAKING_DAY,
+    CAMPAIGN_SEEKER,
+    JOINED_CAMPAIGN,
+    CAMPAIGN_MEMBER,
+    CAMPAIGN_SCORE,
     EXCHANGE_DEPOSIT,
     MIXIN_LINK,
     PAIR,
