@@ -6,7 +6,6 @@ maker, day by day, to the last digit.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -48,6 +47,10 @@ class Choice:
     named: str | None = None
     kind: Kind | None = None
     token: str | None = None
+
+    @property
+    def anything(self) -> bool:
+        return self != NOTHING
 
     def wants(self, campaign: Campaign) -> bool:
         if self.named == campaign.campaign_id:

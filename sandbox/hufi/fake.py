@@ -149,8 +149,8 @@ class FakeParticipant:
         """See `Participant.address`."""
         return self._address
 
-    def keys(self) -> Sequence[RegisteredKey]:
-        """See `Participant.keys`."""
+    def registered(self) -> Sequence[RegisteredKey]:
+        """See `Participant.registered`."""
         return self._trouble.around(
             Operation.KEYS,
             lambda: [

@@ -45,7 +45,7 @@ class CampaignsWorld(HufiWorld):
         (told,) = self.campaigns.active()
         return told
 
-    def registered(self, who: Participant, account: str) -> ReadingKey:
+    def enrolled(self, who: Participant, account: str) -> ReadingKey:
         key = self.account(account)
         who.register("binance", key)
         return key
@@ -154,9 +154,9 @@ def test_who_hands_over_a_key_that_reads_may_join(world: CampaignsWorld) -> None
     world.launch()
     campaign = world.only()
     assert world.us.joined(campaign) is Joined.OPEN
-    assert list(world.us.keys()) == []
-    key = world.registered(world.us, "maker")
-    (known,) = world.us.keys()
+    assert list(world.us.registered()) == []
+    key = world.enrolled(world.us, "maker")
+    (known,) = world.us.registered()
     assert (known.exchange, known.api_key, known.good) == ("binance", key.api_key, True)
     world.us.join(campaign)
     assert world.us.joined(campaign) is Joined.JOINED
@@ -165,7 +165,7 @@ def test_who_hands_over_a_key_that_reads_may_join(world: CampaignsWorld) -> None
 
 def test_joining_again_does_nothing(world: CampaignsWorld) -> None:
     launched = world.launch()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     world.us.join(world.only())
     world.us.join(world.only())
     assert list(launched.participants) == [world.us.address]
@@ -182,23 +182,23 @@ def test_a_key_that_reads_nothing_is_not_taken(world: CampaignsWorld) -> None:
     for key in (world.account("maker", "trade"), ReadingKey("unknown", "secret")):
         with pytest.raises(KeyRefused):
             world.us.register("binance", key)
-    assert list(world.us.keys()) == []
+    assert list(world.us.registered()) == []
 
 
 def test_a_key_that_was_revoked_is_no_good_any_more(world: CampaignsWorld) -> None:
     world.launch()
-    key = world.registered(world.us, "maker")
+    key = world.enrolled(world.us, "maker")
     world.exchange.keyring.revoke("maker", key.api_key)
-    assert [known.good for known in world.us.keys()] == [False]
+    assert [known.good for known in world.us.registered()] == [False]
     with pytest.raises(KeyRefused):
         world.us.join(world.only())
-    again = world.registered(world.us, "maker")
-    assert [(known.api_key, known.good) for known in world.us.keys()] == [(again.api_key, True)]
+    again = world.enrolled(world.us, "maker")
+    assert [(known.api_key, known.good) for known in world.us.registered()] == [(again.api_key, True)]
 
 
 def test_an_exchange_that_does_not_answer_leaves_it_open(world: CampaignsWorld) -> None:
     world.launch()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     world.reader.down = True
     with pytest.raises(CampaignsUnavailable):
         world.us.register("binance", ReadingKey("any", "any"))
@@ -209,8 +209,8 @@ def test_an_exchange_that_does_not_answer_leaves_it_open(world: CampaignsWorld) 
 def test_a_campaign_that_is_full_or_over_is_closed(world: CampaignsWorld) -> None:
     world.launch(1, participants_max=1)
     campaign = world.only()
-    world.registered(world.us, "maker")
-    world.registered(world.them, "other")
+    world.enrolled(world.us, "maker")
+    world.enrolled(world.them, "other")
     world.them.join(campaign)
     assert world.us.joined(campaign) is Joined.CLOSED
     with pytest.raises(JoinRefused):
@@ -222,7 +222,7 @@ def test_a_campaign_that_is_full_or_over_is_closed(world: CampaignsWorld) -> Non
 
 def test_a_new_login_is_made_where_the_last_has_ended(world: CampaignsWorld) -> None:
     world.launch()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     world.hufi.forget_tokens()
     world.us.join(world.only())
     world.at += timedelta(hours=1)
@@ -237,7 +237,7 @@ def test_volume_is_counted_from_the_participants_own_trades(world: CampaignsWorl
     campaign = world.only()
     assert world.campaigns.score(campaign, world.us.address) is None
     for who, account in ((world.us, "maker"), (world.them, "other")):
-        world.registered(who, account)
+        world.enrolled(who, account)
         who.join(campaign)
     world.trade("maker", "0.09")
     world.trade("other", "0.01")
@@ -252,7 +252,7 @@ def test_volume_is_counted_from_the_participants_own_trades(world: CampaignsWorl
 def test_a_threshold_pays_all_or_nothing(world: CampaignsWorld) -> None:
     world.launch(1, records.Kind.THRESHOLD_MARKET_MAKING, target=Decimal(5_000))
     campaign = world.only()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     world.us.join(campaign)
     rewards = []
     for quantity in ("0.0998", "0.0002"):
@@ -268,7 +268,7 @@ def test_the_same_trades_of_a_second_participant_are_worth_nothing(world: Campai
     world.launch()
     campaign = world.only()
     for who in (world.us, world.them):
-        world.registered(who, "maker")
+        world.enrolled(who, "maker")
         who.join(campaign)
     world.trade("maker", "0.2")
     world.at += timedelta(minutes=1)
@@ -285,8 +285,8 @@ CALLS: dict[Operation, Callable[[CampaignsWorld, Campaign], object]] = {
     Operation.LIST: lambda world, _: world.campaigns.active(),
     Operation.CAMPAIGN: lambda world, campaign: world.campaigns.campaign(campaign.chain_id, campaign.address),
     Operation.LEADERBOARD: lambda world, campaign: world.campaigns.score(campaign, world.us.address),
-    Operation.KEYS: lambda world, _: world.us.keys(),
-    Operation.REGISTER: lambda world, _: world.registered(world.us, "maker"),
+    Operation.KEYS: lambda world, _: world.us.registered(),
+    Operation.REGISTER: lambda world, _: world.enrolled(world.us, "maker"),
     Operation.STATUS: lambda world, campaign: world.us.joined(campaign),
     Operation.JOIN: lambda world, campaign: world.us.join(campaign),
 }
@@ -297,7 +297,7 @@ each_call = pytest.mark.parametrize("operation", CALLS)
 def test_a_call_that_fails_says_so_and_the_next_one_works(world: CampaignsWorld, operation: Operation) -> None:
     world.launch()
     campaign = world.only()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     for order in (world.fail_before, world.limit_rate, world.lose_answer):
         order(operation)
         with pytest.raises(CampaignsUnavailable):
@@ -325,7 +325,7 @@ def test_who_asks_too_often_is_told_how_long_to_wait(world: CampaignsWorld) -> N
 def test_who_has_joined_is_found_to_have_after_a_lost_answer(world: CampaignsWorld) -> None:
     launched = world.launch()
     campaign = world.only()
-    world.registered(world.us, "maker")
+    world.enrolled(world.us, "maker")
     world.lose_answer(Operation.JOIN)
     with pytest.raises(CampaignsUnavailable):
         world.us.join(campaign)

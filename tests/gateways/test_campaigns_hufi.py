@@ -133,9 +133,9 @@ def test_a_login_that_has_ended_early_is_made_anew_once() -> None:
     ended = http({"message": "Unauthorized"}, "401 Unauthorized")
     with Wire(*LOGGED_IN, http([]), ended, *LOGGED_IN, http([]), ended, *LOGGED_IN, ended) as wire:
         us = participant_at(wire.url)
-        assert list(us.keys()) == list(us.keys()) == []
+        assert list(us.registered()) == list(us.registered()) == []
         with pytest.raises(CampaignsUnavailable) as refused:
-            us.keys()
+            us.registered()
     assert refused.value.facts["what"] == "refused"
 
 
@@ -287,14 +287,14 @@ def test_a_score_that_can_not_be_is_not_believed(told: object) -> None:
 @pytest.mark.parametrize("nonce", ["", 7, None, "a b", 'a"', "a\\", "a" * 257, "ключ"])
 def test_a_nonce_that_can_not_be_one_is_not_signed(nonce: object) -> None:
     with Wire(http({"nonce": nonce})) as wire, pytest.raises(CampaignsUnavailable):
-        participant_at(wire.url).keys()
+        participant_at(wire.url).registered()
     assert len(wire.heads) == 1
 
 
 @pytest.mark.parametrize("token", ["", None, "a b", "a\r\nX: y", "a" * 5000])
 def test_a_token_that_can_not_be_one_is_not_sent(token: object) -> None:
     with Wire(LOGGED_IN[0], http({"access_token": token})) as wire, pytest.raises(CampaignsUnavailable):
-        participant_at(wire.url).keys()
+        participant_at(wire.url).registered()
     assert len(wire.heads) == 2
 
 
@@ -310,7 +310,7 @@ def test_a_token_that_can_not_be_one_is_not_sent(token: object) -> None:
 )
 def test_keys_that_can_not_be_are_not_believed(told: object) -> None:
     with Wire(*LOGGED_IN, http(told)) as wire, pytest.raises(CampaignsUnavailable):
-        participant_at(wire.url).keys()
+        participant_at(wire.url).registered()
 
 
 @pytest.mark.parametrize("status", ["maybe", None, ["can_join"], {}])
@@ -360,7 +360,7 @@ def test_there_is_no_campaign_where_they_have_none() -> None:
 def test_a_wrong_signature_is_for_a_person() -> None:
     said = http({"message": "Invalid signature"}, "401 Unauthorized")
     with Wire(LOGGED_IN[0], said) as wire, pytest.raises(CampaignsUnavailable) as refused:
-        participant_at(wire.url).keys()
+        participant_at(wire.url).registered()
     assert refused.value.facts["what"] == "refused"
 
 

@@ -100,7 +100,7 @@ class Participant(Protocol):
         """`0x…`, in small letters."""
         ...
 
-    def keys(self) -> Sequence[RegisteredKey]:
+    def registered(self) -> Sequence[RegisteredKey]:
         """One of an exchange at most."""
         ...
 

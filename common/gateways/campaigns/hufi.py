@@ -160,8 +160,8 @@ class HufiParticipant:
         """See `Participant.address`."""
         return self._key.address
 
-    def keys(self) -> Sequence[RegisteredKey]:
-        """See `Participant.keys`."""
+    def registered(self) -> Sequence[RegisteredKey]:
+        """See `Participant.registered`."""
         told = listed(self._asked("GET", "/exchange-api-keys"), 100)
         keys = [
             RegisteredKey(
