@@ -1,4 +1,5 @@
-"""What the ports `Campaigns` and `Participant` promise, asked of the fake in process and of the adapter over its wire."""
+"""What the ports `Campaigns` and `Participant` promise, asked of the fake in process and of the adapter
+over its wire."""
 
 from __future__ import annotations
 
@@ -245,7 +246,7 @@ def test_volume_is_counted_from_the_participants_own_trades(world: CampaignsWorl
     score = world.campaigns.score(campaign, world.us.address)
     assert score is not None
     # A tenth of 1,000 HMT is for today, and half of the day's target is reached.
-    assert (score.volume, score.total_volume, score.reward) == (4_500, 5_000, 45)
+    assert (score.volume, score.total_volume, score.reward) == (Decimal(4_500), Decimal(5_000), Decimal(45))
     assert score.told_at == world.at
 
 
@@ -275,7 +276,7 @@ def test_the_same_trades_of_a_second_participant_are_worth_nothing(world: Campai
     first, second = (world.campaigns.score(campaign, who.address) for who in (world.us, world.them))
     assert first is not None
     assert second is not None
-    assert (first.reward, second.reward) == (100, 0)
+    assert (first.reward, second.reward) == (Decimal(100), Decimal(0))
     assert first.volume == second.volume == 10_000
 
 

@@ -372,4 +372,4 @@ def test_an_address_that_can_not_be_one_is_refused_at_once(wrong: str) -> None:
 
 def test_times_that_do_not_fit_into_an_operation_are_refused() -> None:
     with pytest.raises(ValueError, match="within"):
-        campaigns_at("http://x", connect_seconds=6.0, read_seconds=7.0)
+        campaigns_at("http://x", connect_seconds=4.0, read_seconds=5.0)

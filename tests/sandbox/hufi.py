@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,26 +23,25 @@ def address(number: int) -> str:
     return f"0x{number:040x}"
 
 
-@dataclass
 class HufiWorld:
-    at: datetime = NOON
-    exchange: SimulatedExchange = field(init=False)
-    reader: InProcess = field(init=False)
-    hufi: Hufi = field(init=False)
+    """clock: that of the exchange; without one there is a time that stands still, `at`."""
 
-    def __post_init__(self) -> None:
-        self.exchange = SimulatedExchange(lambda: self.at)
+    def __init__(self, clock: Callable[[], datetime] | None = None, exchange: SimulatedExchange | None = None) -> None:
+        self.at = NOON
+        self.now = clock or (lambda: self.at)
+        self.exchange = exchange or SimulatedExchange(self.now)
         self.exchange.furnish()
         self.reader = InProcess(self.exchange.venue, self.exchange.keyring)
-        self.hufi = Hufi(lambda: self.at, {"binance": self.reader, "mexc": self.reader})
+        self.hufi = Hufi(self.now, {"binance": self.reader, "mexc": self.reader})
 
     def launch(self, number: int = 1, kind: Kind = Kind.MARKET_MAKING, **told: Any) -> Campaign:
+        at = self.now()
         terms: dict[str, Any] = {
             "chain_id": 137,
             "exchange": "binance",
             "symbol": "BTC/USDT",
-            "starts_at": self.at - timedelta(hours=1),
-            "ends_at": self.at + timedelta(days=10) - timedelta(hours=1),
+            "starts_at": at - timedelta(hours=1),
+            "ends_at": at + timedelta(days=10) - timedelta(hours=1),
             "fund": 1_000 * 10**18,
             "token": "HMT",
             "decimals": 18,

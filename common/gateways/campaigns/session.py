@@ -21,7 +21,7 @@ from common.gateways.campaigns import CampaignsUnavailable
 from common.gateways.transport import Answer, NoAnswer, NotSent, Transport
 from common.money import ROUNDING
 
-OPERATION_SECONDS_MAX = 12.0
+OPERATION_SECONDS_MAX = 8.0
 BODY_BYTES_MAX = 2 * 1024 * 1024  # a page of campaigns is about 250 KiB
 WORDS_MAX = 200  # characters of what they say
 _ANSWERS = frozenset({200, 201, 400, 401, 404, 422})  # those whose body says more than the status
@@ -54,7 +54,7 @@ class Session:
         base_url: str,
         *,
         connect_seconds: float = 2.0,
-        read_seconds: float = 7.0,
+        read_seconds: float = 5.0,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         if connect_seconds + read_seconds > OPERATION_SECONDS_MAX:

@@ -23,6 +23,7 @@ from common.gateways.campaigns import (
     Joined,
     Participant,
     ReadingKey,
+    RegisteredKey,
     Status,
     not_believed,
 )
@@ -251,9 +252,7 @@ def _by_account(seekers: Iterable[Seeker], campaign: Campaign) -> dict[str, list
 def _hand_over(participant: Participant, exchange: str, key: ReadingKey) -> None:
     """The key that the account's trades are read with, unless it is there and good. Raises CampaignsUnavailable,
     KeyRefused."""
-    if not any(
-        (known.exchange, known.api_key, known.good) == (exchange, key.api_key, True) for known in participant.registered()
-    ):
+    if RegisteredKey(exchange, key.api_key, good=True) not in participant.registered():
         participant.register(exchange, key)
 
 
