@@ -44,6 +44,10 @@ class Settings:
     custody_spend_secret: str | None
     trading_keys_secret: str | None  # of all trading accounts: to read and trade; and to withdraw
     withdrawing_keys_secret: str | None
+    reading_keys_secret: str | None  # … to read and nothing else, for those who are to see their trades
+    campaign_keys_secret: str | None  # with which they log in at campaigns
+    hufi_launcher_url: str
+    hufi_oracle_url: str
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -81,6 +85,10 @@ class Settings:
             custody_spend_secret=environment.get("CUSTODY_SPEND_SECRET") or None,
             trading_keys_secret=environment.get("TRADING_KEYS_SECRET") or None,
             withdrawing_keys_secret=environment.get("WITHDRAWING_KEYS_SECRET") or None,
+            reading_keys_secret=environment.get("READING_KEYS_SECRET") or None,
+            campaign_keys_secret=environment.get("CAMPAIGN_KEYS_SECRET") or None,
+            hufi_launcher_url=needed("HUFI_LAUNCHER_URL"),
+            hufi_oracle_url=needed("HUFI_ORACLE_URL"),
         )
 
 

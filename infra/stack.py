@@ -34,6 +34,8 @@ FILLED_BY_HAND = (
     Secret.CUSTODY_SPEND,
     Secret.TRADING_KEYS,
     Secret.WITHDRAWING_KEYS,
+    Secret.READING_KEYS,
+    Secret.CAMPAIGN_KEYS,
 )
 
 
@@ -112,6 +114,8 @@ class CryptodeskStack(Stack):
             Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
             Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by the trading accounts' keys, a JSON object"),
             Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
+            Secret.READING_KEYS: self._secret("ReadingKeys", "Replace it by their keys that may only read"),
+            Secret.CAMPAIGN_KEYS: self._secret("CampaignKeys", "Replace it by their login keys at HuFi, a JSON object"),
         }
         if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
@@ -151,6 +155,8 @@ def _variables(
         "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
         "BANK_URL": environment.bank_url,
         "CUSTODY_URL": environment.custody_url,
+        "HUFI_LAUNCHER_URL": environment.hufi_launcher_url,
+        "HUFI_ORACLE_URL": environment.hufi_oracle_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+from common import keys
 from common.gateways.campaigns import Campaigns, NoParticipant, Participant, ReadingKey
 from common.owner import Owner
 from common.table.transaction import Write
@@ -87,7 +88,7 @@ class CampaignMarket:
 
     def day(self, order_id: str, day: date, volume: str) -> None:
         """What an order has made on a day, as its cycles write it."""
-        key = campaign_store.keys.MARKET_MAKING_DAY(order_id=order_id, date=day.isoformat())
+        key = keys.MARKET_MAKING_DAY(order_id=order_id, date=day.isoformat())
         at = self.market.clock()
         item = DayItem(*key, maker_volume=Decimal(volume), created_at=at, updated_at=at)
         self.market.table.write(Write.put(item))
