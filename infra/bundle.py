@@ -3,7 +3,7 @@
     build/packages-<target>/            what requirements/*.txt install, but for what never ships, trimmed and compiled;
                                         rebuilt when the lock changes
     build/lambda-<target>-all/          the packages, common/ and functions/; rebuilt when any of it changes
-    build/lambda-<target>-whole/        the same without the packages that only the campaigns' adapter imports (coincurve)
+    build/lambda-<target>-whole/        … without the packages that only the campaigns' adapter imports (coincurve)
     build/lambda-<target>-exchange/     … without those that only the custody's imports (PyNaCl)
     build/lambda-<target>-custody/      … without those that only the exchange's imports (ccxt)
     build/lambda-<target>-campaigns/    … without either, but with the campaigns'

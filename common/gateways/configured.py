@@ -122,7 +122,7 @@ def campaigns() -> Campaigns:
 def participant(account_id: str) -> Participant:
     """A trading account, as it logs in at campaigns. One secret has the login keys of all accounts: a JSON object of
     hexadecimal texts, by account_id. Raises NoParticipant."""
-    from common.gateways.campaigns.participant import HufiParticipant
+    from common.gateways.campaigns.hufi import HufiParticipant
 
     here = settings()
     keys = _object(aws.read_secret(_needed("CAMPAIGN_KEYS_SECRET", here.campaign_keys_secret)))

@@ -456,7 +456,9 @@ def withdraw_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeV
     return OperatorOutcomeView.of(overseeing().withdraw(order_id, body.reason, operator, dry_run=body.dry_run))
 
 
-@app.get("/operations/market-making/campaigns", tags=["operators"], summary="Campaigns that the trading accounts have joined")
+@app.get(
+    "/operations/market-making/campaigns", tags=["operators"], summary="Campaigns that the trading accounts have joined"
+)
 def joined_campaigns() -> JoinedCampaignList:
     caller(app).must_be_operator()
     return JoinedCampaignList(items=[_joined(taking) for taking in campaigning().takings()])
@@ -562,9 +564,7 @@ def _period(period: Period) -> CampaignPeriodView:
         reward=plain(told.score.reward),
         told_at=told.score.told_at,
         shares=[
-            ShareView(
-                order_id=share.order_id, maker_volume=plain(share.maker_volume), reward=plain(share.reward)
-            )
+            ShareView(order_id=share.order_id, maker_volume=plain(share.maker_volume), reward=plain(share.reward))
             for share in period.shares
         ],
     )

@@ -13,7 +13,11 @@ from functions.market_making.wiring import campaigning, comparing, sending
 
 HUFI_MILLISECONDS = 36_000  # four answers, and the table
 
-EVERY_MINUTES = {"send_transfers": 1, "join_campaigns": 5, "compare_custody": 1440}  # the functions of this module, and how often they run
+EVERY_MINUTES = {
+    "send_transfers": 1,
+    "join_campaigns": 5,
+    "compare_custody": 1440,
+}  # the functions of this module, and how often they run
 
 
 def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
