@@ -40,6 +40,8 @@ class Deployment:
     custody_spend_secret: str
     trading_keys_secret: str
     withdrawing_keys_secret: str
+    reading_keys_secret: str
+    campaign_keys_secret: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -55,6 +57,8 @@ class Deployment:
             custody_spend_secret=outputs["CustodySpendSecret"],
             trading_keys_secret=outputs["TradingKeysSecret"],
             withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
+            reading_keys_secret=outputs["ReadingKeysSecret"],
+            campaign_keys_secret=outputs["CampaignKeysSecret"],
         )
 
 
@@ -126,6 +130,8 @@ def _context(environment: LocalEnvironment) -> list[str]:
         "exchange_url": environment.exchange_url,
         "bank_url": environment.bank_url,
         "custody_url": environment.mixin_url,
+        "hufi_launcher_url": f"{environment.hufi_url}/launcher",
+        "hufi_oracle_url": f"{environment.hufi_url}/oracle",
     }
     return [word for name, value in told.items() for word in ("--context", f"{name}={value}")]
 

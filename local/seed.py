@@ -130,6 +130,8 @@ class Desk:
             deployed.custody_spend_secret: json.dumps(spends),
             deployed.trading_keys_secret: json.dumps(seed_market_making.keys("trading")),
             deployed.withdrawing_keys_secret: json.dumps(seed_market_making.keys("withdrawing")),
+            deployed.reading_keys_secret: json.dumps(seed_market_making.keys("reading")),
+            deployed.campaign_keys_secret: json.dumps(seed_market_making.login_keys()),
         }
         changed = []
         for secret_id, value in keys.items():

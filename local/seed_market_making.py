@@ -1,8 +1,9 @@
-"""What market making begins with: an account of its own at the simulated exchange, with a key that trades and another
-one that withdraws, and the pair that it quotes there. What is there already is left as it is."""
+"""What market making begins with: an account of its own at the simulated exchange, with a key that trades, another
+one that withdraws and a third that only reads, and the pair that it quotes there. What is there already is left as it is."""
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from uuid import UUID
 
@@ -26,15 +27,20 @@ PAIR = Pair(
     enabled=True,
 )
 BECAUSE = "a new stack"
-_RIGHTS = {"trading": (Right.READ, Right.TRADE), "withdrawing": (Right.READ, Right.WITHDRAW)}
+_RIGHTS = {"trading": (Right.READ, Right.TRADE), "withdrawing": (Right.READ, Right.WITHDRAW), "reading": (Right.READ,)}
 
 Keys = dict[str, dict[str, str]]  # by account
 
 
 def keys(purpose: str) -> Keys:
-    """trading, withdrawing: as the secret of that purpose has them."""
+    """trading, withdrawing, reading: as the secret of that purpose has them."""
     name = f"sandbox-{ACCOUNT.account_id}-{purpose}"
     return {ACCOUNT.account_id: {"api_key": f"{name}-key", "secret": f"{name}-secret"}}
+
+
+def login_keys() -> dict[str, str]:
+    """With which the account logs in at campaigns, of the sandbox only."""
+    return {ACCOUNT.account_id: hashlib.sha256(f"sandbox-{ACCOUNT.account_id}-login".encode()).hexdigest()}
 
 
 def open_account(exchange_url: str) -> bool:

@@ -218,6 +218,11 @@ class Hufi:
             volumes[who] = sum((trade.volume for trade in trades), Decimal(0))
         return volumes, abusers
 
+    def draw_address(self) -> str:
+        """Of a contract that is new."""
+        with self.lock:
+            return f"0x{self._draw('contract')}"
+
     def _draw(self, what: str) -> str:
         self._drawn += 1
         return hashlib.sha256(f"{self._seed}/{what}/{self._drawn}".encode()).hexdigest()[:40]
