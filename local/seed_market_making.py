@@ -1,5 +1,6 @@
 """What market making begins with: an account of its own at the simulated exchange, with a key that trades, another
-one that withdraws and a third that only reads, and the pair that it quotes there. What is there already is left as it is."""
+one that withdraws and a third that only reads, and the pair that it quotes there. What is there already is left as it
+is."""
 
 from __future__ import annotations
 

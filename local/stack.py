@@ -2,7 +2,7 @@
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
-      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, bank.json, hufi.json   the outside's
+      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, …   the outside's
       logs/            of every process         cdk.out/        the template
 
 `up` does only what is not done, in this order; each step finds out by itself whether it is.

@@ -1,7 +1,7 @@
 """HuFi for people and tests: see everything, and make things happen. Amounts are text, never JSON numbers.
 
 GET    /sandbox/state        campaigns with who takes part and how they stand, what was ordered to go wrong
-POST   /sandbox/campaigns    {"type": "MARKET_MAKING", "symbol": "BTC/USDT", "days": 10, "fund": "1000", "target": "10000"}
+POST   /sandbox/campaigns    {"type": "MARKET_MAKING", "symbol": "BTC/USDT", "days": 10, "fund": "9", "target": "1000"}
                              exchange: binance unless said; token: HMT; decimals: 18; chain_id: 137
 PUT    /sandbox/campaigns/{chain_id}-{address}    {"status": "to_cancel"}          or cancelled, completed, active
 DELETE /sandbox/logins       every token has ended
