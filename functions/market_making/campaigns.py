@@ -13,7 +13,7 @@ from decimal import ROUND_FLOOR, Decimal
 from typing import Protocol
 
 from common.campaigns import Campaign, Kind, Score, Status
-from common.errors import Conflict
+from common.errors import Conflict, NotFound
 from common.money import EXACT, ROUNDING
 
 COUNTED_EVERY = timedelta(hours=1)  # so often it is asked what a campaign pays
@@ -24,7 +24,7 @@ class JoinedByAnother(Conflict):
     """Another trading account takes part with the same participant, or its trades would be counted twice."""
 
 
-class CampaignNotJoined(Conflict):
+class CampaignNotJoined(NotFound):
     """The trading account does not take part in it."""
 
 
