@@ -284,6 +284,7 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
         of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
         of_accounts = (read.trading_keys_secret, read.withdrawing_keys_secret)
+        of_accounts += (read.reading_keys_secret, read.campaign_keys_secret)
         ours = (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret)
         for secret in (*ours, *of_the_custody, *of_accounts):
             assert secret
@@ -292,6 +293,10 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
             made.environment.exchange_url,
             made.environment.bank_url,
             made.environment.custody_url,
+        )
+        assert (read.hufi_launcher_url, read.hufi_oracle_url) == (
+            made.environment.hufi_launcher_url,
+            made.environment.hufi_oracle_url,
         )
 
 
