@@ -59,6 +59,8 @@ class Faults:
         if not 1 <= times <= FAULTS_MAX:
             raise IllegalOrder(f"times is {times}; it must be from 1 to {FAULTS_MAX}")
         with self._lock:
+            if len(self._ordered) + times > FAULTS_MAX:
+                raise IllegalOrder(f"{len(self._ordered)} faults already wait; at most {FAULTS_MAX} can")
             self._ordered.extend([(Fault(kind), str(on))] * times)
 
     def heal(self) -> None:

@@ -64,7 +64,7 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     """`code` is an empty folder."""
     (code / "nothing.py").touch()
     environment = ENVIRONMENTS[name]
-    assets = Assets(*(Bundle(code, digit * 64) for digit in "0123"))
+    assets = Assets(*(Bundle(code, digit * 64) for digit in "01234"))
     stack = CryptodeskStack(App(), environment, assets, contexts())
     return Synthesised(environment, stack, Template.from_stack(stack).to_json()["Resources"])
 

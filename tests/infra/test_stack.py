@@ -283,10 +283,9 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         assert (read.price_oracle_key_secret is not None) == made.environment.price_oracle_key
         assert variables.get("AWS_ENDPOINT_URL") == made.environment.endpoint_url
         of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
-        of_accounts = (read.trading_keys_secret, read.withdrawing_keys_secret)
-        of_accounts += (read.reading_keys_secret, read.campaign_keys_secret)
+        of_accounts = (read.trading_keys_secret, read.withdrawing_keys_secret, read.reading_keys_secret)
         ours = (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret)
-        for secret in (*ours, *of_the_custody, *of_accounts):
+        for secret in (*ours, *of_the_custody, *of_accounts, read.campaign_keys_secret):
             assert secret
         assert (read.exchange, read.exchange_url, read.bank_url, read.custody_url) == (
             made.environment.exchange,

@@ -31,7 +31,8 @@ class CampaignMarket:
     market: Market = field(default_factory=Market)
     login_keys: dict[str, str] = field(default_factory=lambda: {ACCOUNT: US})
     reading_keys: dict[str, ReadingKey] = field(default_factory=dict)
-    failures: list[str] = field(default_factory=list)
+    logs_in: Callable[[str], Participant] = field(init=False)
+    reads: Callable[[str], ReadingKey] = field(init=False)
     campaigns: Callable[[], Campaigns] = field(init=False)
     orders: int = 0
 
@@ -41,6 +42,7 @@ class CampaignMarket:
         self.hufi = self.world.hufi
         self.trouble = Trouble()
         self.campaigns = lambda: FakeCampaigns(self.hufi, self.trouble)
+        self.logs_in, self.reads = self.participant, self.reading_key
         self.key(ACCOUNT)
 
     def key(self, account_id: str, *rights: str) -> ReadingKey:
@@ -63,8 +65,8 @@ class CampaignMarket:
         return Campaigning(
             self.market.table,
             lambda: self.campaigns(),
-            self.participant,
-            self.reading_key,
+            lambda account_id: self.logs_in(account_id),
+            lambda account_id: self.reads(account_id),
             lambda order_id: campaign_store.days(self.market.table, order_id),
             self.market.clock,
         )

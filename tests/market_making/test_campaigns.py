@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -307,14 +307,12 @@ class Between:
         return found
 
 
-def test_two_rounds_at_once_join_once(
-    here: CampaignMarket, counted: Counter[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_rounds_at_once_join_once(here: CampaignMarket, counted: Counter[str]) -> None:
     launched = here.launch()
     seeker = here.seek(NAMED_ONE)
     real = here.participant
-    other = here.campaigning  # as it is now, with the participant that waits for nobody
-    monkeypatch.setattr(here, "participant", lambda account_id: Between(real(account_id), lambda: other.round(_always)))
+    other = replace(here.campaigning, participant=real)  # as it is now, with the participant that waits for nobody
+    here.logs_in = lambda account_id: cast(Participant, Between(real(account_id), lambda: other.round(_always)))
     here.round()
     assert len(launched.participants) == 1
     assert counted["CampaignsJoined"] == 1
