@@ -91,7 +91,7 @@ def test_the_same_reward_is_always_divided_in_the_same_way() -> None:
 
 
 def test_the_largest_amounts_are_divided_exactly() -> None:
-    largest = {"M1": Decimal("99999999999999999999"), "M2": Decimal("0.00000000000000000001")}
+    largest = {"M1": Decimal(99999999999999999999), "M2": Decimal("0.00000000000000000001")}
     parts = split(Decimal("999999999999999999.999999999999999999"), 18, largest)
     assert EXACT.add(parts["M1"], parts["M2"]) == Decimal("999999999999999999.999999999999999999")
 

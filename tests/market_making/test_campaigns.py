@@ -13,15 +13,19 @@ from decimal import Decimal
 from typing import Any, cast
 
 import pytest
+from pydantic import ValidationError
 
 from common import keys
 from common.errors import Refusal
 from common.gateways.campaigns import Campaign, Campaigns, Joined, Kind, Participant, Score, Status, not_believed
+from common.idempotency import IdempotencyKeyReused
 from common.table.table import Query, partition
 from functions.market_making import campaign_store
+from functions.market_making.api import MarketMakingRequest
 from functions.market_making.campaign_store import CampaignItem
 from functions.market_making.campaigns import LOOKED_AFTER, NOTHING, CampaignNotJoined, Choice
 from functions.market_making.model import Status as OrderStatus
+from functions.market_making.model import Terms
 from sandbox.hufi import records
 from sandbox.hufi.fake import FakeCampaigns
 from sandbox.hufi.faults import Operation
@@ -30,8 +34,8 @@ from tests.harness.faults import AnswerLost, Crash, CrashAfter, FailBefore, Faul
 from tests.harness.interleave import Interleaver, at_random
 from tests.harness.memory import InMemoryDynamoDB
 from tests.market_making.audit import live_until
-from tests.market_making.campaigns import ANY, NAMED, CampaignMarket
-from tests.market_making.market import ACCOUNT, Market
+from tests.market_making.campaigns import ANY, NAMED, OWNER, CampaignMarket
+from tests.market_making.market import ACCOUNT, PAIR, Market
 from tests.sandbox.hufi import THEM, US, address
 
 NAMED_ONE = Choice(named=NAMED)
@@ -536,3 +540,54 @@ def test_a_round_that_dies_anywhere_is_finished_by_the_next(at: int, fault: Faul
     assert here.members(taking) == sorted(seeker.order_id for seeker in seekers)
     assert all(records_of(here, seeker.order_id) == [NAMED] for seeker in seekers)
     assert here.trouble.calls[Operation.JOIN] == 1
+
+
+# How it is asked for
+
+BODY = {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
+ANYWHERE = {"chain_id": 137, "address": "0x" + 38 * "0" + "aB"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "choice"),
+    [
+        ({}, NOTHING),
+        ({"hufi_campaign": ANYWHERE}, Choice(named="137-0x" + 38 * "0" + "ab")),
+        ({"hufi_choice": {}}, NOTHING),
+        ({"hufi_choice": {"token": "HMT"}}, Choice(token="HMT")),
+        ({"hufi_choice": {"type": "MARKET_MAKING"}}, Choice(kind=Kind.MARKET_MAKING)),
+        ({"campaign_id": "spring", "hufi_campaign": None}, NOTHING),
+    ],
+    ids=str,
+)
+def test_an_owner_chooses_when_he_opens_his_order(asked: dict[str, Any], choice: Choice) -> None:
+    assert MarketMakingRequest.model_validate(BODY | asked).choice == choice
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"hufi_campaign": {"chain_id": 137}},
+        {"hufi_campaign": ANYWHERE | {"chain_id": "137"}},
+        {"hufi_campaign": ANYWHERE | {"chain_id": 0}},
+        {"hufi_campaign": ANYWHERE | {"address": "0x12"}},
+        {"hufi_campaign": ANYWHERE | {"address": "0x" + 39 * "0" + "#"}},
+        {"hufi_campaign": ANYWHERE | {"more": 1}},
+        {"hufi_choice": {"type": "HOLDING"}},
+        {"hufi_choice": {"token": ""}},
+        {"hufi_choice": {"token": "H" * 21}},
+        {"hufi_choice": {"exchange": "mexc"}},
+    ],
+    ids=str,
+)
+def test_a_choice_that_can_be_none_is_refused(asked: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        MarketMakingRequest.model_validate(BODY | asked)
+
+
+def test_a_repeat_with_another_choice_is_no_repeat(here: CampaignMarket) -> None:
+    terms = Terms(PAIR, Decimal("0.1"), Decimal(5_000), choice=NAMED_ONE)
+    first = here.market.opening.open(OWNER, "key", terms)
+    assert here.market.opening.open(OWNER, "key", terms).made.order_id == first.made.order_id
+    with pytest.raises(IdempotencyKeyReused):
+        here.market.opening.open(OWNER, "key", replace(terms, choice=ANY))
