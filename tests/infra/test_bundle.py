@@ -27,7 +27,7 @@ from functions.orders.api import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
-from infra.grants import EXCHANGE_KEYS, GRANTS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, LOGIN_KEYS, Grant, Secret
 from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
@@ -197,7 +197,8 @@ def test_the_runtime_client_of_the_embedded_aws_is_in_every_asset(embedded: Asse
 def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
     having = (embedded.with_exchange, embedded.whole)
     with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) in having}
-    assert with_exchange == {name for name, grant in GRANTS.items() if grant.secrets & EXCHANGE_KEYS}
+    asks = {name for name, grant in GRANTS.items() if grant.secrets & EXCHANGE_KEYS and not grant.secrets & LOGIN_KEYS}
+    assert with_exchange == asks, "who hands a key over to campaigns does not ask with it"
     assert {"offramp.api", "purchases.place_batch"} <= with_exchange
     assert not {"orders.api", "accounts.api", "operations.api"} & with_exchange
 

@@ -14,7 +14,19 @@ from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
-from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import (
+    CUSTODY_KEYS,
+    EXCHANGE_KEYS,
+    GRANTS,
+    LOGIN_KEYS,
+    ON_EXECUTIONS,
+    READ_SECRET,
+    START,
+    TOKEN,
+    TOKEN_FAILS,
+    Grant,
+    Secret,
+)
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 
@@ -338,10 +350,10 @@ def test_the_functions_of_production_print_what_is_wrong_only(staging: Synthesis
 
 def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Synthesised) -> None:
     """Which it is, `tests/infra/test_bundle.py` says."""
-    assets: dict[tuple[bool, bool], set[str]] = {}
+    assets: dict[tuple[bool, ...], set[str]] = {}
     for name, function in _functions(staging).items():
         secrets = GRANTS[name].secrets
-        asks = bool(secrets & EXCHANGE_KEYS), bool(secrets & {Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+        asks = tuple(bool(secrets & of_them) for of_them in (EXCHANGE_KEYS, CUSTODY_KEYS, LOGIN_KEYS))
         assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
     assert {len(keys) for keys in assets.values()} == {1}
     assert len(set().union(*assets.values())) == len(assets) >= 3
