@@ -161,7 +161,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
     "market_making.compare_custody": Grant(
-        table=frozenset({GET, QUERY, SCAN}), secrets=frozenset({Secret.CUSTODY_READ})
+        table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
     ),
     "market_making.join_campaigns": Grant(
         table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order that is over seeks no more

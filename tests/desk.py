@@ -33,6 +33,7 @@ from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
 from functions.market_making.service.campaigning import Campaigning
+from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
@@ -146,6 +147,10 @@ class Desk:
     @property
     def quoting(self) -> Quoting:
         return self.market.quoting
+
+    @property
+    def comparing(self) -> Comparing:
+        return self.market.comparing
 
     @property
     def overseeing(self) -> Overseeing:
