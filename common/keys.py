@@ -4,54 +4,59 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity                 | PK                                              | SK                             | ids                | backlog       | machines           | indexes                            |
-|------------------------|-------------------------------------------------|--------------------------------|--------------------|---------------|--------------------|------------------------------------|
-| user                   | {username}                                      | USER                           |                    |               |                    |                                    |
-| balance                | {username}                                      | BALANCE                        |                    |               |                    |                                    |
-| asset_balance          | {username}                                      | ASSET#{asset_id}               |                    |               |                    |                                    |
-| limit_counter          | {username}                                      | LIMIT#{kind}#{date}            |                    |               |                    |                                    |
-| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}        |                    |               |                    |                                    |
-| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}        |                    |               |                    |                                    |
-| order                  | {order_id}                                      | ORDER                          | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
-| deposit                | {order_id}                                      | DEPOSIT                        | D…                 |               |                    |                                    |
-| withdrawal             | {order_id}                                      | WITHDRAWAL                     | W…                 | accounts      | payout             | OpenWork                           |
-| sell_order             | {order_id}                                      | SELL_ORDER                     | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase               | {order_id}                                      | PURCHASE                       | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
-| pool                   | POOL#{asset_id}#{shard}                         | HEAD                           | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
-| batch                  | {batch_id}                                      | BATCH                          | B…                 | batches       | purchase           | OpenWork                           |
-| member                 | {batch_id}                                      | MEMBER#{order_id}              |                    |               |                    |                                    |
-| exchange_order         | {order_id}                                      | VENUE#{n}                      |                    |               |                    |                                    |
-| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                           |                    |               |                    |                                    |
-| stray_order            | {stray_id}                                      | STRAY                          | Z…                 | strays        |                    | OpenWork                           |
-| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}               |                    |               |                    |                                    |
-| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                           |                    |               |                    |                                    |
-| bank_event             | HOOK#{webhook_id}                               | SEEN                           |                    | parked        |                    | OpenWork                           |
-| reconciliation         | {username}                                      | RECONCILIATION                 |                    | books         |                    | OpenWork                           |
-| event                  | {order_id}                                      | EVENT#{at}#{n}                 |                    |               |                    |                                    |
-| crypto_client          | CLIENT#{client_id}                              | CRYPTO                         |                    |               |                    |                                    |
-| banking_client         | CLIENT#{client_id}                              | BANKING                        |                    |               |                    |                                    |
-| asset                  | CATALOGUE                                       | ASSET#{asset_id}               |                    |               |                    |                                    |
-| price                  | PRICE                                           | {asset_id}                     |                    |               |                    |                                    |
-| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id} |                    |               |                    |                                    |
-| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                |                    |               |                    |                                    |
-| proposal               | {proposal_id}                                   | PROPOSAL                       | E…                 | proposals     |                    | OpenWork                           |
-| ruling                 | {order_id}                                      | RULING#{matter}#{about}        |                    |               |                    |                                    |
-| snapshot               | {snapshot_id}                                   | SNAPSHOT                       | N…                 | snapshots     |                    | OpenWork                           |
-| outgoing               | {outgoing_id}                                   | OUTGOING                       | X…                 | outgoing      |                    | OpenWork                           |
-| output                 | OUTPUT#{output_id}                              | RESERVED                       |                    |               |                    |                                    |
-| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                         |                    |               |                    |                                    |
-| market_making_order    | {order_id}                                      | MARKET_MAKING                  | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
-| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}         |                    |               |                    |                                    |
-| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}           |                    |               |                    |                                    |
-| market_making_quotes   | {order_id}                                      | QUOTES                         |                    |               |                    |                                    |
-| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}         |                    |               |                    |                                    |
-| exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                           |                    |               |                    |                                    |
-| mixin_link             | MIXIN#{opponent_id}                             | LINK                           |                    |               |                    |                                    |
-| pair                   | PAIRS                                           | PAIR#{pair_id}                 |                    |               |                    |                                    |
-| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}           |                    |               |                    |                                    |
-| cursor                 | CURSOR#{name}                                   | CURSOR                         |                    |               |                    |                                    |
-| ban                    | OUTSIDE#{system}                                | BAN                            |                    |               |                    |                                    |
-| comparison             | COMPARISON#{of}                                 | LATEST                         |                    |               |                    |                                    |
+| entity                 | PK                                              | SK                                | ids                | backlog       | machines           | indexes                            |
+|------------------------|-------------------------------------------------|-----------------------------------|--------------------|---------------|--------------------|------------------------------------|
+| user                   | {username}                                      | USER                              |                    |               |                    |                                    |
+| balance                | {username}                                      | BALANCE                           |                    |               |                    |                                    |
+| asset_balance          | {username}                                      | ASSET#{asset_id}                  |                    |               |                    |                                    |
+| limit_counter          | {username}                                      | LIMIT#{kind}#{date}               |                    |               |                    |                                    |
+| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}           |                    |               |                    |                                    |
+| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}           |                    |               |                    |                                    |
+| order                  | {order_id}                                      | ORDER                             | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
+| deposit                | {order_id}                                      | DEPOSIT                           | D…                 |               |                    |                                    |
+| withdrawal             | {order_id}                                      | WITHDRAWAL                        | W…                 | accounts      | payout             | OpenWork                           |
+| sell_order             | {order_id}                                      | SELL_ORDER                        | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase               | {order_id}                                      | PURCHASE                          | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
+| pool                   | POOL#{asset_id}#{shard}                         | HEAD                              | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
+| batch                  | {batch_id}                                      | BATCH                             | B…                 | batches       | purchase           | OpenWork                           |
+| member                 | {batch_id}                                      | MEMBER#{order_id}                 |                    |               |                    |                                    |
+| exchange_order         | {order_id}                                      | VENUE#{n}                         |                    |               |                    |                                    |
+| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                              |                    |               |                    |                                    |
+| stray_order            | {stray_id}                                      | STRAY                             | Z…                 | strays        |                    | OpenWork                           |
+| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                  |                    |               |                    |                                    |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                              |                    |               |                    |                                    |
+| bank_event             | HOOK#{webhook_id}                               | SEEN                              |                    | parked        |                    | OpenWork                           |
+| reconciliation         | {username}                                      | RECONCILIATION                    |                    | books         |                    | OpenWork                           |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                    |                    |               |                    |                                    |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                            |                    |               |                    |                                    |
+| banking_client         | CLIENT#{client_id}                              | BANKING                           |                    |               |                    |                                    |
+| asset                  | CATALOGUE                                       | ASSET#{asset_id}                  |                    |               |                    |                                    |
+| price                  | PRICE                                           | {asset_id}                        |                    |               |                    |                                    |
+| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}    |                    |               |                    |                                    |
+| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                   |                    |               |                    |                                    |
+| proposal               | {proposal_id}                                   | PROPOSAL                          | E…                 | proposals     |                    | OpenWork                           |
+| ruling                 | {order_id}                                      | RULING#{matter}#{about}           |                    |               |                    |                                    |
+| snapshot               | {snapshot_id}                                   | SNAPSHOT                          | N…                 | snapshots     |                    | OpenWork                           |
+| outgoing               | {outgoing_id}                                   | OUTGOING                          | X…                 | outgoing      |                    | OpenWork                           |
+| output                 | OUTPUT#{output_id}                              | RESERVED                          |                    |               |                    |                                    |
+| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                            |                    |               |                    |                                    |
+| market_making_order    | {order_id}                                      | MARKET_MAKING                     | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
+| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}            |                    |               |                    |                                    |
+| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}              |                    |               |                    |                                    |
+| market_making_quotes   | {order_id}                                      | QUOTES                            |                    |               |                    |                                    |
+| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}            |                    |               |                    |                                    |
+| market_making_day      | {order_id}                                      | DAY#{date}                        |                    |               |                    |                                    |
+| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                 |                    |               |                    |                                    |
+| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id} |                    |               |                    |                                    |
+| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                 |                    |               |                    |                                    |
+| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                      |                    |               |                    |                                    |
+| exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                              |                    |               |                    |                                    |
+| mixin_link             | MIXIN#{opponent_id}                             | LINK                              |                    |               |                    |                                    |
+| pair                   | PAIRS                                           | PAIR#{pair_id}                    |                    |               |                    |                                    |
+| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}              |                    |               |                    |                                    |
+| cursor                 | CURSOR#{name}                                   | CURSOR                            |                    |               |                    |                                    |
+| ban                    | OUTSIDE#{system}                                | BAN                               |                    |               |                    |                                    |
+| comparison             | COMPARISON#{of}                                 | LATEST                            |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -262,6 +267,14 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
+# What an order has done on a day: its volume as a maker is what campaigns pay for.
+MARKET_MAKING_DAY = Key("market_making_day", pk="{order_id}", sk="DAY#{date}")
+# An order whose volume may count in a campaign of its trading account; in which the account takes part; whose volume
+# does count; and what was told of each period.
+CAMPAIGN_SEEKER = Key("campaign_seeker", pk="CAMPAIGNS", sk="SEEKER#{order_id}")
+JOINED_CAMPAIGN = Key("joined_campaign", pk="CAMPAIGNS", sk="JOINED#{account_id}#{campaign_id}")
+CAMPAIGN_MEMBER = Key("campaign_member", pk="CAMPAIGN#{account_id}#{campaign_id}", sk="MEMBER#{order_id}")
+CAMPAIGN_SCORE = Key("campaign_score", pk="CAMPAIGN#{account_id}#{campaign_id}", sk="SCORE#{date}")
 # A deposit at a trading account, by the exchange's own id of it, is one leg's.
 EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{deposit_id}", sk="OURS")
 # What an exchange has told of a trading account, remembered for a while.
@@ -315,6 +328,11 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_CAMPAIGN,
+    MARKET_MAKING_DAY,
+    CAMPAIGN_SEEKER,
+    JOINED_CAMPAIGN,
+    CAMPAIGN_MEMBER,
+    CAMPAIGN_SCORE,
     EXCHANGE_DEPOSIT,
     EXCHANGE_LOOK,
     MIXIN_LINK,

@@ -45,6 +45,9 @@ class Settings:
     reading_keys_secret: str | None  # of all trading accounts: to read; to read and trade; to read and withdraw
     trading_keys_secret: str | None
     withdrawing_keys_secret: str | None
+    campaign_keys_secret: str | None  # with which they log in at campaigns
+    hufi_launcher_url: str
+    hufi_oracle_url: str
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -83,6 +86,9 @@ class Settings:
             reading_keys_secret=environment.get("READING_KEYS_SECRET") or None,
             trading_keys_secret=environment.get("TRADING_KEYS_SECRET") or None,
             withdrawing_keys_secret=environment.get("WITHDRAWING_KEYS_SECRET") or None,
+            campaign_keys_secret=environment.get("CAMPAIGN_KEYS_SECRET") or None,
+            hufi_launcher_url=needed("HUFI_LAUNCHER_URL"),
+            hufi_oracle_url=needed("HUFI_ORACLE_URL"),
         )
 
 

@@ -444,6 +444,27 @@ def accounts_list(context: typer.Context, json_: Json = False) -> None:
     _show(json_, found, output.trading_accounts(found["items"]) if found["items"] else "There are none.")
 
 
+@mm.command("campaigns")
+def campaigns_list(
+    context: typer.Context,
+    account_id: Annotated[str | None, typer.Argument(metavar="ACCOUNT")] = None,
+    campaign_id: Annotated[str | None, typer.Argument(metavar="CAMPAIGN")] = None,
+    json_: Json = False,
+) -> None:
+    """The campaigns that the trading accounts have joined; of one of them, whose its rewards are."""
+    path = ("operations", "market-making", "campaigns")
+    if account_id is not None and campaign_id is None:
+        raise typer.BadParameter("name the campaign too, as `desk mm campaigns` does", param_hint="CAMPAIGN")
+    with _desk(context, json_) as desk:
+        if account_id is None or campaign_id is None:
+            found = desk.get(*path)
+            _show(json_, found, output.campaigns(found["items"]) if found["items"] else "There are none.")
+            return
+        found = desk.get(*path, account_id, campaign_id)
+    periods = output.campaign_periods(found["periods"]) if found["periods"] else "Nothing was told yet."
+    _show(json_, found, output.campaigns([found["campaign"]]), "", periods)
+
+
 @mm.command("save-account")
 def account_save(
     context: typer.Context,

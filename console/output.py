@@ -349,6 +349,41 @@ def market_making_order(told: View) -> Iterator[RenderableType]:
     yield table
 
 
+def campaigns(items: Sequence[View]) -> RenderableType:
+    table = rows("account", "campaign", "pays for", "status", "until", "volume of all", "needs", "reward told", "of")
+    for item in items:
+        volume = f"{item['volume'] or '?'} of {item['total_volume'] or '?'}"
+        reward = "?" if item["reward"] is None else item["reward"]
+        table.add_row(
+            text(item["account_id"]),
+            text(item["campaign_id"]),
+            text(f"{item['type']} of {item['pair']} at {item['exchange']}"),
+            text(item["status"]),
+            text(item["ends_at"]),
+            text(volume),
+            text(item["minimum_volume"] or item["daily_target"] or ""),
+            text(reward),
+            text(f"{item['fund']} {item['token']}"),
+        )
+    return table
+
+
+def campaign_periods(periods: Sequence[View]) -> RenderableType:
+    """Each order's part of each period, the newest first."""
+    table = rows("from", "to", "order", "maker volume", "its part", "of")
+    for period in periods:
+        for share in period["shares"]:
+            table.add_row(
+                text(period["first_day"]),
+                text(period["last_day"]),
+                text(share["order_id"]),
+                text(share["maker_volume"]),
+                text(share["reward"]),
+                text(period["reward"]),
+            )
+    return table
+
+
 def trading_accounts(items: Sequence[View]) -> RenderableType:
     table = rows("account", "at", "orders", "")
     for item in items:

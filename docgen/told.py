@@ -44,6 +44,7 @@ from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.model import (
     FundingTooSmall,
     MarketMakingOrderMoved,
@@ -324,6 +325,8 @@ TOLD: dict[str, Told] = {
         (MarketMakingOrderNotFound, NothingToWithdraw, MarketMakingOrderMoved),
         examples=_HE_ASKS,
     ),
+    "joined_campaigns": Told(_FOUND),
+    "joined_campaign": Told(_FOUND, (CampaignNotJoined,)),
     "trading_accounts": Told(_FOUND),
     "save_trading_account": Told(
         {200: "written, or it was so already"},

@@ -33,6 +33,7 @@ PRICE_AGE_SECONDS_MAX = 300
 OVERDUE_MINUTES = 5  # what the sweeper can move has moved after that many rounds
 FAILING_MINUTES, WITHIN_MINUTES = 3, 15  # the sweeper mends an execution that dies now and then
 SILENT_MINUTES = 10  # what a custody is silent about for less is taken when it speaks again
+JOINS_FAILING, JOINS_WITHIN = 6, 60  # a round each five minutes; a join that is late costs an hour of volume
 FAILED_ROUNDS, OF_ROUNDS = 2, 3  # one failed round of a schedule is mended by the next
 RECONCILED_WITHIN = Duration.hours(1)
 ABOVE = aws_cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD
@@ -265,6 +266,14 @@ class Watch(Construct):
             "A market-making order waits for a person: its money is where no machine can move it.",
         )
         self._alarm(
+            "CampaignJoinsFailed",
+            _ours("CampaignJoinsFailed"),
+            "campaign-joins-failed",
+            f"In {JOINS_FAILING} of {JOINS_WITHIN} minutes a campaign could not be joined, or not asked what it pays.",
+            minutes=JOINS_WITHIN,
+            of_them=JOINS_FAILING,
+        )
+        self._alarm(
             "CustodySilent",
             _ours("CustodySilent"),
             "custody-silent",
@@ -292,6 +301,7 @@ class Watch(Construct):
                 "The custody: silent, parked for a person; orders stopped for one",
                 _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
             ),
+            ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
         ]
 
     def _machines(

@@ -2,10 +2,12 @@
 
     build/packages-<target>/            what requirements/*.txt install, but for what never ships, trimmed and compiled;
                                         rebuilt when the lock changes
-    build/lambda-<target>-whole/        the packages, common/ and functions/; rebuilt when any of it changes
-    build/lambda-<target>-exchange/     the same without the packages that only the custody's adapter imports (PyNaCl)
+    build/lambda-<target>-all/          the packages, common/ and functions/; rebuilt when any of it changes
+    build/lambda-<target>-whole/        … without the packages that only the campaigns' adapter imports (coincurve)
+    build/lambda-<target>-exchange/     … without those that only the custody's imports (PyNaCl)
     build/lambda-<target>-custody/      … without those that only the exchange's imports (ccxt)
-    build/lambda-<target>/              … without either
+    build/lambda-<target>-campaigns/    … without either, but with the campaigns'
+    build/lambda-<target>/              … without any
 
 `/var/task` is read-only, so what is not compiled here would be compiled at every cold start: that alone doubles
 it. The bytecode stands in the place of its source, which does not ship: a traceback names the file and the line, and
@@ -35,7 +37,7 @@ from pathlib import Path
 from py_compile import PycInvalidationMode
 
 from infra import trim
-from infra.grants import CUSTODY_KEYS, EXCHANGE_KEYS, Grant
+from infra.grants import CUSTODY_KEYS, EXCHANGE_KEYS, LOGIN_KEYS, Grant
 
 ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
@@ -72,16 +74,19 @@ class Bundle:
 
 @dataclass(frozen=True)
 class Assets:
-    """Several, so that a function that does not ask an exchange, or the custody, is not loaded with the packages for
-    it."""
+    """Several, so that a function that does not ask an exchange, the custody or campaigns is not loaded with the
+    packages for it. `whole` is for those that ask the exchange and the custody."""
 
     plain: Bundle
     with_exchange: Bundle
     with_custody: Bundle
+    with_campaigns: Bundle
     whole: Bundle
 
     def for_grant(self, grant: Grant) -> Bundle:
         """Who may read an outside system's key asks it; nobody else can."""
+        if not grant.secrets.isdisjoint(LOGIN_KEYS):
+            return self.with_campaigns
         custody = not grant.secrets.isdisjoint(CUSTODY_KEYS)
         if not grant.secrets.isdisjoint(EXCHANGE_KEYS):
             return self.whole if custody else self.with_exchange
@@ -89,7 +94,7 @@ class Assets:
 
     @property
     def digest(self) -> str:
-        """Of all: the others are what is in the whole."""
+        """Of all: they are made of the same."""
         return self.whole.digest
 
 
@@ -98,17 +103,24 @@ def build(target: Target) -> Assets:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / f".{target}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        whole = _whole(target, packages_of(target))
+        everything = _all(target, packages_of(target))
+        exchange, custody, campaigns = trim.OF_THE_EXCHANGE, trim.OF_THE_CUSTODY, trim.OF_THE_CAMPAIGNS
+        made = BUILD / f"lambda-{target}"
+
+        def without(name: str, *packages: str) -> Bundle:
+            return _without(packages, everything, made.with_name(f"{made.name}{name}"))
+
         return Assets(
-            plain=_without((*trim.OF_THE_EXCHANGE, *trim.OF_THE_CUSTODY), whole, BUILD / f"lambda-{target}"),
-            with_exchange=_without(trim.OF_THE_CUSTODY, whole, BUILD / f"lambda-{target}-exchange"),
-            with_custody=_without(trim.OF_THE_EXCHANGE, whole, BUILD / f"lambda-{target}-custody"),
-            whole=whole,
+            plain=without("", *exchange, *custody, *campaigns),
+            with_exchange=without("-exchange", *custody, *campaigns),
+            with_custody=without("-custody", *exchange, *campaigns),
+            with_campaigns=without("-campaigns", *exchange, *custody),
+            whole=without("-whole", *campaigns),
         )
 
 
-def _whole(target: Target, packages: Bundle) -> Bundle:
-    directory = BUILD / f"lambda-{target}-whole"
+def _all(target: Target, packages: Bundle) -> Bundle:
+    directory = BUILD / f"lambda-{target}-all"
     digest = _digest([packages.digest], _sources())
     if _built(directory) != digest:
         with _fresh(directory, digest) as making:
@@ -124,11 +136,11 @@ def _whole(target: Target, packages: Bundle) -> Bundle:
     return Bundle(directory, digest)
 
 
-def _without(packages: Iterable[str], whole: Bundle, directory: Path) -> Bundle:
-    digest = _digest(["without", *packages, whole.digest], [])
+def _without(packages: Iterable[str], everything: Bundle, directory: Path) -> Bundle:
+    digest = _digest(["without", *packages, everything.digest], [])
     if _built(directory) != digest:
         with _fresh(directory, digest) as making:
-            shutil.copytree(whole.directory, making, copy_function=os.link, dirs_exist_ok=True)
+            shutil.copytree(everything.directory, making, copy_function=os.link, dirs_exist_ok=True)
             for package in packages:
                 trim.remove(making, package)
     return Bundle(directory, digest)
@@ -261,4 +273,4 @@ def _fresh(directory: Path, digest: str) -> Iterator[Path]:
 if __name__ == "__main__":
     for wanted in map(Target, sys.argv[1:]):
         assets = build(wanted)
-        print(assets.plain.directory, assets.with_exchange.directory, assets.with_custody.directory)
+        print(*(asset.directory for asset in vars(assets).values()))

@@ -12,6 +12,8 @@
 | exchange_quote         | USDT                   | what stands for a dollar there: USDT |
 | bank_url               | of the simulator       | the bank's                 |
 | custody_url            | of the simulator       | https://api.mixin.one      |
+| hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
+| hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
@@ -63,6 +65,8 @@ class Environment:
     exchange_fee_max_bps: str = "200"
     bank_url: str = "https://bank.invalid"  # nobody's: until the bank's is told, payouts wait
     custody_url: str = "https://api.mixin.one"
+    hufi_launcher_url: str = "https://cl.hu.finance"
+    hufi_oracle_url: str = "https://ro.hu.finance"
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
@@ -103,6 +107,8 @@ class Environment:
             exchange_fee_max_bps=context("exchange_fee_max_bps") or cls.exchange_fee_max_bps,
             bank_url=context("bank_url") or cls.bank_url,
             custody_url=context("custody_url") or cls.custody_url,
+            hufi_launcher_url=context("hufi_launcher_url") or cls.hufi_launcher_url,
+            hufi_oracle_url=context("hufi_oracle_url") or cls.hufi_oracle_url,
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,

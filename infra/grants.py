@@ -32,13 +32,15 @@ class Secret(StrEnum):
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
-    READING_KEYS = "READING_KEYS"  # of market making's accounts: to read, and nothing else
+    READING_KEYS = "READING_KEYS"  # of market making's accounts: to read, and nothing else; handed to campaigns
     TRADING_KEYS = "TRADING_KEYS"  # to read and trade: for those functions only that place and cancel
+    CAMPAIGN_KEYS = "CAMPAIGN_KEYS"  # with which the accounts log in there
     WITHDRAWING_KEYS = "WITHDRAWING_KEYS"  # to read and withdraw: for the function only that brings money home
 
 
 EXCHANGE_KEYS = frozenset({Secret.EXCHANGE_KEY, Secret.READING_KEYS, Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS})
 CUSTODY_KEYS = frozenset({Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+LOGIN_KEYS = frozenset({Secret.CAMPAIGN_KEYS})
 
 
 @dataclass(frozen=True)
@@ -160,6 +162,10 @@ GRANTS: dict[str, Grant] = {
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
     "market_making.compare_custody": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
+    ),
+    "market_making.join_campaigns": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order that is over seeks no more
+        secrets=frozenset({Secret.READING_KEYS, Secret.CAMPAIGN_KEYS}),
     ),
     "market_making.send_transfers": Grant(
         table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again

@@ -26,6 +26,7 @@ FILLED_BY_HAND = (
     Secret.READING_KEYS,
     Secret.TRADING_KEYS,
     Secret.WITHDRAWING_KEYS,
+    Secret.CAMPAIGN_KEYS,
 )
 
 
@@ -104,6 +105,8 @@ def _variables(
         "EXCHANGE_FEE_MAX_BPS": environment.exchange_fee_max_bps,
         "BANK_URL": environment.bank_url,
         "CUSTODY_URL": environment.custody_url,
+        "HUFI_LAUNCHER_URL": environment.hufi_launcher_url,
+        "HUFI_ORACLE_URL": environment.hufi_oracle_url,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

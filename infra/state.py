@@ -57,6 +57,7 @@ class StateStack(DeskStack):
             Secret.READING_KEYS: self._secret("ReadingKeys", "Replace it by the trading accounts' keys that only read"),
             Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by their keys that may trade"),
             Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
+            Secret.CAMPAIGN_KEYS: self._secret("CampaignKeys", "Replace it by their login keys at HuFi, a JSON object"),
         }
         if environment.price_oracle_key:
             secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")

@@ -16,6 +16,7 @@ import gzip
 import json
 import re
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,6 @@ NOT_SHIPPED = frozenset(
         "aiohttp-fast-zlib",
         "aiosignal",
         "attrs",
-        "coincurve",
         "cryptography",  # for RSA and Ed25519 keys; ccxt's base imports it for them, so something must stand in
         "frozenlist",
         "multidict",
@@ -57,6 +57,8 @@ NOT_SHIPPED = frozenset(
 OF_THE_EXCHANGE = ("ccxt", "requests", "certifi", "charset_normalizer", "idna")
 # What signs and hashes for the custody: it ships with the functions that ask it. Of cffi only that which PyNaCl loads.
 OF_THE_CUSTODY = ("nacl", "blake3", "_cffi_backend.*")
+# What a campaign's login is signed with, of which Keccak is all of a large package.
+OF_THE_CAMPAIGNS = ("coincurve", "Crypto")
 _KEPT_DATA = {"_retry.json", "endpoints.json", "partitions.json", "sdk-default-configuration.json", *OPERATIONS}
 _NEVER_IMPORTED = (
     "bin",
@@ -108,6 +110,18 @@ def __getattr__(name):
 '''
 # Its attributes are None, and it can not be called.
 _STAND_IN = 'type("NotShipped", (), {"__getattr__": lambda *_: None})()'
+# Its Keccak, for which it looks for what the processor can do.
+_KEPT_OF_CRYPTO = (
+    "__init__.py",
+    "Hash/__init__.py",
+    "Hash/keccak.py",
+    "Hash/_keccak.abi3.so",
+    "Util/__init__.py",
+    "Util/_cpu_features.py",
+    "Util/_cpuid_c.abi3.so",
+    "Util/_file_system.py",
+    "Util/_raw_api.py",
+)
 _LEFT_OUT = ("*.dist-info", "tests", "test", "__pycache__", "*.pyi", "py.typed", "*.so.debug")
 
 
@@ -138,6 +152,7 @@ def trim(packages: Path) -> None:
         _import_on_demand(packages / name / "__init__.py")
     _compiled_twice(packages, "charset_normalizer")
     _trim_ccxt(packages / "ccxt")
+    _keep_files(_KEPT_OF_CRYPTO, packages / "Crypto")
     for pattern in _LEFT_OUT:
         for path in list(packages.rglob(pattern)):
             _remove(path)
@@ -203,15 +218,20 @@ def _compiled_twice(packages: Path, name: str) -> None:
             _remove(native)
 
 
-def _trim_ccxt(ccxt: Path) -> None:
-    """Leave what its synchronous Binance imports."""
-    kept = {ccxt / name for name in _KEPT_OF_CCXT}
-    for path in sorted(ccxt.rglob("*"), reverse=True):  # a folder after what is in it
+def _keep_files(names: Iterable[str], folder: Path) -> None:
+    """Those of a folder and its folders."""
+    kept = {folder / name for name in names}
+    for path in sorted(folder.rglob("*"), reverse=True):  # a folder after what is in it
         if path.is_dir():
             if not any(path.iterdir()):
                 path.rmdir()
         elif path not in kept:
             _remove(path)
+
+
+def _trim_ccxt(ccxt: Path) -> None:
+    """Leave what its synchronous Binance imports."""
+    _keep_files(_KEPT_OF_CCXT, ccxt)
     (ccxt / "__init__.py").write_text('"""The package\'s own __init__ imports every exchange (infra/trim.py)."""\n')
     _without_imports(ccxt / "base" / "exchange.py", "cryptography")
 

@@ -19,10 +19,19 @@ from rich.markup import escape
 
 from infra.bundle import CanNotBundle
 from local.deployment import DeploymentFailed
-from local.environment import BANK_PORT, DOCS_PORT, EXCHANGE_PORT, MIXIN_PORT, PORT, PRICES_PORT, LocalEnvironment
+from local.environment import (
+    BANK_PORT,
+    DOCS_PORT,
+    EXCHANGE_PORT,
+    HUFI_PORT,
+    MIXIN_PORT,
+    PORT,
+    PRICES_PORT,
+    LocalEnvironment,
+)
 from local.processes import DidNotStart, PortTaken
 from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
-from local.stack import AWS, BANK, CUSTODY, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
+from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,6 +49,7 @@ PricesPort = Annotated[int, typer.Option(envvar="PRICES_PORT", help="Of the pric
 ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the exchange.")]
 BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
 MixinPort = Annotated[int, typer.Option(envvar="MIXIN_PORT", help="Of the custody.")]
+HufiPort = Annotated[int, typer.Option(envvar="HUFI_PORT", help="Of the campaigns.")]
 
 
 @app.command()
@@ -51,6 +61,7 @@ def up(
     exchange_port: ExchangePort = EXCHANGE_PORT,
     bank_port: BankPort = BANK_PORT,
     mixin_port: MixinPort = MIXIN_PORT,
+    hufi_port: HufiPort = HUFI_PORT,
 ) -> None:
     """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
     environment = LocalEnvironment(
@@ -60,6 +71,7 @@ def up(
         exchange_port=exchange_port,
         bank_port=bank_port,
         mixin_port=mixin_port,
+        hufi_port=hufi_port,
     )
     local = LocalStack(environment)
     try:
@@ -172,7 +184,7 @@ class Shown(Progress):
 
 def _running_desk() -> Desk:
     running = LocalStack(LocalEnvironment()).running()
-    if running.keys() >= {AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS}:
+    if running.keys() >= {AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK, DOCS}:
         environment = LocalEnvironment(
             port=running[AWS].port,
             docs_port=running[DOCS].port,
@@ -180,6 +192,7 @@ def _running_desk() -> Desk:
             exchange_port=running[EXCHANGE].port,
             bank_port=running[BANK].port,
             mixin_port=running[CUSTODY].port,
+            hufi_port=running[CAMPAIGNS].port,
         )
         desk = LocalStack(environment).desk()
         if desk is not None:
@@ -195,6 +208,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "exchange_url": desk.environment.exchange_url,
         "bank_url": desk.environment.bank_url,
         "mixin_url": desk.environment.mixin_url,
+        "hufi_url": desk.environment.hufi_url,
         "aws_url": desk.environment.aws_url,
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
@@ -216,6 +230,7 @@ def _welcome(desk: Desk) -> None:
         f"Exchange    {desk.environment.exchange_url}/sandbox/state",
         f"Bank        {desk.environment.bank_url}/sandbox/state",
         f"Custody     {desk.environment.mixin_url}/sandbox/state",
+        f"Campaigns   {desk.environment.hufi_url}/sandbox/state",
         f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",

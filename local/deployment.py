@@ -41,6 +41,7 @@ class Deployment:
     reading_keys_secret: str
     trading_keys_secret: str
     withdrawing_keys_secret: str
+    campaign_keys_secret: str
 
     @classmethod
     def read(cls, outputs: dict[str, str]) -> Deployment:
@@ -57,6 +58,7 @@ class Deployment:
             reading_keys_secret=outputs["ReadingKeysSecret"],
             trading_keys_secret=outputs["TradingKeysSecret"],
             withdrawing_keys_secret=outputs["WithdrawingKeysSecret"],
+            campaign_keys_secret=outputs["CampaignKeysSecret"],
         )
 
 
@@ -129,6 +131,8 @@ def _context(environment: LocalEnvironment) -> list[str]:
         "exchange_url": environment.exchange_url,
         "bank_url": environment.bank_url,
         "custody_url": environment.mixin_url,
+        "hufi_launcher_url": f"{environment.hufi_url}/launcher",
+        "hufi_oracle_url": f"{environment.hufi_url}/oracle",
     }
     return [word for name, value in told.items() for word in ("--context", f"{name}={value}")]
 

@@ -131,6 +131,7 @@ class Desk:
             deployed.reading_keys_secret: json.dumps(seed_market_making.keys("reading")),
             deployed.trading_keys_secret: json.dumps(seed_market_making.keys("trading")),
             deployed.withdrawing_keys_secret: json.dumps(seed_market_making.keys("withdrawing")),
+            deployed.campaign_keys_secret: json.dumps(seed_market_making.login_keys()),
         }
         changed = []
         for secret_id, value in keys.items():

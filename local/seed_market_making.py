@@ -4,6 +4,7 @@ it is."""
 
 from __future__ import annotations
 
+import hashlib
 from decimal import Decimal
 from uuid import UUID
 
@@ -40,6 +41,11 @@ def keys(purpose: str) -> Keys:
     """reading, trading, withdrawing: as the secret of that purpose has them."""
     name = f"sandbox-{ACCOUNT.account_id}-{purpose}"
     return {ACCOUNT.account_id: {"api_key": f"{name}-key", "secret": f"{name}-secret"}}
+
+
+def login_keys() -> dict[str, str]:
+    """With which the account logs in at campaigns, of the sandbox only."""
+    return {ACCOUNT.account_id: hashlib.sha256(f"sandbox-{ACCOUNT.account_id}-login".encode()).hexdigest()}
 
 
 def open_account(exchange_url: str) -> bool:

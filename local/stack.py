@@ -2,7 +2,7 @@
 
     .local/
       processes.json   what we started          deployed.json   what is deployed, by the digest of what made it
-      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, bank.json   the outside's
+      state/           the embedded AWS's       prices.json, exchange.json, mixin.json, …   the outside's
       logs/            of every process         cdk.out/        the template
 
 `up` does only what is not done, in this order; each step finds out by itself whether it is.
@@ -26,10 +26,11 @@ from local.processes import Book, Process, start, stop
 from local.seed import Desk
 
 AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
+CAMPAIGNS = "campaigns"
 DOCS = "docs page"
 OPENAPI = ROOT / "docs" / "openapi.json"
-# The embedded AWS before whom its functions ask; the custody before the exchange to which it carries.
-STOPPING_ORDER = (DOCS, AWS, BANK, CUSTODY, EXCHANGE, PRICES)
+# The embedded AWS before whom its functions ask; the custody and the campaigns before the exchange that they ask.
+STOPPING_ORDER = (DOCS, AWS, BANK, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
 
 
 class Busy(RuntimeError):
@@ -63,6 +64,7 @@ class LocalStack:
             self._start(progress, PRICES)
             self._start(progress, EXCHANGE)
             self._start(progress, CUSTODY)
+            self._start(progress, CAMPAIGNS)
             desk = Desk(self.environment, self._deploy(progress))
             self._start(progress, BANK, desk.api_url)
             self._start(progress, DOCS, desk.api_url)
@@ -147,6 +149,10 @@ class LocalStack:
             case "custody":
                 port, setting, url = environment.mixin_port, "MIXIN_PORT", f"{environment.mixin_url}/sandbox/state"
                 arguments = ["sandbox.mixin", "--state", str(folder / "mixin.json")]
+                arguments += ["--exchange-url", environment.exchange_url]
+            case "campaigns":
+                port, setting, url = environment.hufi_port, "HUFI_PORT", f"{environment.hufi_url}/sandbox/state"
+                arguments = ["sandbox.hufi", "--state", str(folder / "hufi.json")]
                 arguments += ["--exchange-url", environment.exchange_url]
             case "bank":
                 port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"

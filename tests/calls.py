@@ -13,7 +13,7 @@ from sandbox.bank.webhooks import body_of
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, PAIR, USDT
-from tests.market_making.written import CAME, PAYABLE, Written
+from tests.market_making.written import CAME, CAMPAIGN, PAYABLE, Written
 from tests.seen import a_stray
 
 OPERATIONS = "/operations/"
@@ -267,6 +267,8 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/market-making/{order_id}/keep-rest"): Call(
         body={"asset": "BTC", "payer": "paid", **_LOOKED_UP}, thing="returning"
     ),
+    Route("GET", "/operations/market-making/campaigns"): Call(),
+    Route("GET", "/operations/market-making/campaigns/{account_id}/{campaign_id}"): Call(),
     Route("GET", "/operations/trading-accounts"): Call(),
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
         body={"exchange": "binance", "capacity": 16, **_BECAUSE}
@@ -346,6 +348,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "client_id": "ann-bank" if "banking" in route.path or "{kind}" in route.path else "ann-crypto",
         "kind": "banking",
         "account_id": ACCOUNT,
+        "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),

@@ -32,6 +32,7 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -154,6 +155,10 @@ class Desk:
     @property
     def overseeing(self) -> Overseeing:
         return self.market.overseeing
+
+    @property
+    def campaigning(self) -> Campaigning:
+        return self.market.campaigning
 
     @property
     def machines(self) -> Machines:

@@ -25,6 +25,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "EXCHANGE_FEE_MAX_BPS": "200",
     "BANK_URL": "http://127.0.0.1:1",
     "CUSTODY_URL": "http://127.0.0.1:1",
+    "HUFI_LAUNCHER_URL": "http://127.0.0.1:1/launcher",
+    "HUFI_ORACLE_URL": "http://127.0.0.1:1/oracle",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_METRICS_DISABLED": "true",
 }

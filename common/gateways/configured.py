@@ -9,6 +9,7 @@ from typing import Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoParticipant, Participant, ReadingKey
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
@@ -97,8 +98,50 @@ def _key_of(account_id: str, secret: bytes) -> dict[str, str]:
     return key
 
 
+def _object(secret: bytes) -> Mapping[str, Any]:
+    """Nothing where it is none: a secret is made with noise in it, and filled by hand."""
+    try:
+        read = json.loads(secret)
+    except ValueError:
+        return {}
+    return read if isinstance(read, dict) else {}
+
+
 def _is_text(value: object) -> bool:
     return isinstance(value, str)
+
+
+@cache
+def campaigns() -> Campaigns:
+    """As anybody may ask: without what signs."""
+    from common.gateways.campaigns.hufi import HufiCampaigns
+
+    here = settings()
+    return gated(HufiCampaigns(here.hufi_launcher_url, here.hufi_oracle_url), CampaignsUnavailable, _ban("hufi"))
+
+
+@cache
+def participant(account_id: str) -> Participant:
+    """A trading account, as it logs in at campaigns. One secret has the login keys of all accounts: a JSON object of
+    hexadecimal texts, by account_id. Raises NoParticipant."""
+    from common.gateways.campaigns.hufi import HufiParticipant
+
+    here = settings()
+    keys = _object(aws.read_secret(_needed("CAMPAIGN_KEYS_SECRET", here.campaign_keys_secret)))
+    try:
+        made = HufiParticipant(here.hufi_oracle_url, login_key=str(keys.get(account_id, "")))
+    except ValueError as unfit:  # it does not show the key
+        raise NoParticipant(f"trading account {account_id} can not log in: {unfit}", account_id=account_id) from None
+    return gated(made, CampaignsUnavailable, _ban("hufi"))
+
+
+def reading_key(account_id: str) -> ReadingKey:
+    """Of a trading account, for those who are to see its trades. As it is now. Raises NoParticipant."""
+    try:
+        key = _key_of(account_id, aws.read_secret(_needed("READING_KEYS_SECRET", settings().reading_keys_secret)))
+    except NoTradingKey as none:
+        raise NoParticipant(f"nothing reads trading account {account_id}", account_id=account_id) from none
+    return ReadingKey(key["api_key"], key["secret"])
 
 
 @cache

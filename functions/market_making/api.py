@@ -13,6 +13,8 @@ from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import AfterValidator, Field
 
 from common import aws, clock, http
+from common.campaigns import Kind, campaign_id
+from common.campaigns import Status as CampaignStatus
 from common.custody import User
 from common.domain.comparisons import Comparison
 from common.domain.custody.model import Outgoing
@@ -22,11 +24,13 @@ from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
+from functions.market_making.campaigns import Choice, Taking
 from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
+from functions.market_making.service.campaigning import Period
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
-from functions.market_making.wiring import comparing, opening, overseeing, quoting
+from functions.market_making.wiring import campaigning, comparing, opening, overseeing, quoting
 
 app = http.api()
 
@@ -41,6 +45,8 @@ MixinAsset = Annotated[
     Field(pattern=UUID_PATTERN, description="at Mixin", examples=["c6d0c728-2624-429b-8e0d-d9d19b6592fa"]),
 ]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", examples=["BTC-USDT"])]
+ContractAddress = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0x" + 38 * "0" + "01"])]
+JoinedCampaignId = Annotated[str, Path(pattern="^[0-9]{1,16}-0x[0-9a-f]{40}$")]
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
 
 
@@ -53,14 +59,43 @@ def _payable(amount: Decimal) -> Decimal:
 Payable = Annotated[Amount, AfterValidator(_payable)]
 
 
+class HufiCampaign(RequestBody):
+    """A campaign at HuFi, by its contract."""
+
+    chain_id: Annotated[int, Field(ge=1, le=2**53, strict=True, examples=[137])]
+    address: ContractAddress
+
+
+class HufiChoice(RequestBody):
+    """Every campaign at HuFi for the order's exchange and pair that is of this type and pays in this token; what is
+    left out may be any. The token is called as its contract calls it: anybody may call one so."""
+
+    type: Kind | None = None
+    token: Annotated[str, Field(pattern=r"^[A-Za-z0-9._+-]{1,20}$", examples=["HMT"])] | None = None
+
+
 class MarketMakingRequest(RequestBody):
-    """Open an order that makes a market in `pair`, with so much of its base and quote asset."""
+    """Open an order that makes a market in `pair`, with so much of its base and quote asset.
+
+    The campaigns that you choose at HuFi are joined by its trading account, when they can be; the order does not wait
+    for them, and has its part of every campaign that its account has joined for the pair."""
 
     pair: Symbol
     exchange: Exchange = "binance"
     base_quantity: Payable
     quote_quantity: Payable
-    campaign_id: CampaignId | None = None
+    campaign_id: Annotated[CampaignId | None, Field(description="under which we count it; mm_{exchange}_{pair}")] = None
+    hufi_campaign: HufiCampaign | None = None
+    hufi_choice: HufiChoice | None = None
+
+    @property
+    def choice(self) -> Choice:
+        named, chosen = self.hufi_campaign, self.hufi_choice
+        return Choice(
+            named=None if named is None else campaign_id(named.chain_id, named.address),
+            kind=None if chosen is None else chosen.type,
+            token=None if chosen is None else chosen.token,
+        )
 
 
 class TransferView(View):
@@ -90,6 +125,9 @@ class MarketMakingOrderView(View):
     quote_quantity: str | None
     market_making_fee: str | None = Field(description="of the quote asset, for us")
     campaign_id: str | None
+    hufi_campaign: str | None = Field(description="the campaign that was chosen, by chain and address")
+    hufi_type: Kind | None = Field(description="what was chosen besides")
+    hufi_token: str | None
     reason: str | None
     created_at: InstantText
     updated_at: InstantText
@@ -123,6 +161,7 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
         base=body.base_quantity,
         quote=body.quote_quantity,
         campaign_id=body.campaign_id,
+        choice=body.choice,
     )
     result = opening().open(owner, idempotency_key, asked)
     return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
@@ -197,6 +236,9 @@ def _view(order: Order) -> MarketMakingOrderView:
         quote_quantity=amount(order.quote),
         market_making_fee=amount(order.fee),
         campaign_id=order.campaign_id,
+        hufi_campaign=order.choice.named,
+        hufi_type=order.choice.kind,
+        hufi_token=order.choice.token,
         reason=order.reason,
         created_at=order.created_at,
         updated_at=order.updated_at,
@@ -310,6 +352,57 @@ class TradingAccountRequest(OperatorAct):
     ] = None
 
 
+class JoinedCampaignView(View):
+    """A campaign that a trading account has joined, and what it was told of it last. Volumes are in the pair's quote
+    asset; the reward is of the period that runs, or ran last: a day, or all of it."""
+
+    account_id: str
+    campaign_id: str
+    type: Kind
+    exchange: str
+    pair: str
+    status: CampaignStatus
+    starts_at: InstantText
+    ends_at: InstantText
+    fund: str = Field(description="all that it pays, in its token")
+    token: str
+    minimum_volume: str | None = Field(description="without it nothing is paid")
+    daily_target: str | None = Field(description="with it all of a day's fund is paid")
+    participant: str = Field(description="the address that is paid")
+    joined_at: InstantText
+    volume: str | None
+    total_volume: str | None = Field(description="of all participants")
+    reward: str | None
+    told_at: InstantText | None
+
+
+class JoinedCampaignList(View):
+    items: list[JoinedCampaignView]
+
+
+class ShareView(View):
+    order_id: str
+    maker_volume: str = Field(description="of the period's days, while it took part")
+    reward: str = Field(description="its part, in the token")
+
+
+class CampaignPeriodView(View):
+    """What is paid together. The shares add up to the reward, to the token's last digit."""
+
+    first_day: str
+    last_day: str
+    volume: str
+    total_volume: str
+    reward: str
+    told_at: InstantText
+    shares: list[ShareView]
+
+
+class CampaignDetailView(View):
+    campaign: JoinedCampaignView
+    periods: list[CampaignPeriodView] = Field(description="the newest first")
+
+
 class OperatedPairView(PairView):
     enabled: bool = Field(description="a disabled one opens no order")
 
@@ -391,6 +484,26 @@ def withdraw_for_owner(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeV
     return OperatorOutcomeView.of(overseeing().withdraw(order_id, body.reason, operator, dry_run=body.dry_run))
 
 
+@app.get(
+    "/operations/market-making/campaigns", tags=["operators"], summary="Campaigns that the trading accounts have joined"
+)
+def joined_campaigns() -> JoinedCampaignList:
+    caller(app).must_be_operator()
+    return JoinedCampaignList(items=[_joined(taking) for taking in campaigning().takings()])
+
+
+@app.get(
+    "/operations/market-making/campaigns/<account_id>/<campaign_id>",
+    tags=["operators"],
+    summary="What a campaign pays, and whose it is",
+)
+def joined_campaign(account_id: AccountId, campaign_id: JoinedCampaignId) -> CampaignDetailView:
+    """Rewards are attributed here; they are paid out by hand."""
+    caller(app).must_be_operator()
+    taking, periods = campaigning().periods(account_id, campaign_id)
+    return CampaignDetailView(campaign=_joined(taking), periods=[_period(period) for period in periods])
+
+
 @app.get("/operations/trading-accounts", tags=["operators"], summary="Market making's accounts at exchanges")
 def trading_accounts() -> TradingAccountList:
     caller(app).must_be_operator()
@@ -455,6 +568,47 @@ def last_comparison_of_custody() -> CustodyComparisonView:
 def compare_custody() -> CustodyComparisonView:
     """It takes up to twenty seconds where something differs: that counts only if it is there at a second look."""
     return _compared(comparing().compare(caller(app).must_be_operator()))
+
+
+def _joined(taking: Taking) -> JoinedCampaignView:
+    campaign, score = taking.campaign, taking.score
+    least, target = campaign.minimum_volume, campaign.daily_target
+    return JoinedCampaignView(
+        account_id=taking.account_id,
+        campaign_id=campaign.campaign_id,
+        type=campaign.kind,
+        exchange=campaign.exchange,
+        pair=campaign.symbol,
+        status=campaign.status,
+        starts_at=campaign.starts_at,
+        ends_at=campaign.ends_at,
+        fund=plain(campaign.fund.amount),
+        token=campaign.token,
+        minimum_volume=None if least is None else plain(least),
+        daily_target=None if target is None else plain(target),
+        participant=taking.participant,
+        joined_at=taking.joined_at,
+        volume=None if score is None else plain(score.volume),
+        total_volume=None if score is None else plain(score.total_volume),
+        reward=None if score is None else plain(score.reward),
+        told_at=None if score is None else score.told_at,
+    )
+
+
+def _period(period: Period) -> CampaignPeriodView:
+    told = period.told
+    return CampaignPeriodView(
+        first_day=told.first.isoformat(),
+        last_day=told.last.isoformat(),
+        volume=plain(told.score.volume),
+        total_volume=plain(told.score.total_volume),
+        reward=plain(told.score.reward),
+        told_at=told.score.told_at,
+        shares=[
+            ShareView(order_id=share.order_id, maker_volume=plain(share.maker_volume), reward=plain(share.reward))
+            for share in period.shares
+        ],
+    )
 
 
 def _operated(order: Order) -> OperatedOrderView:

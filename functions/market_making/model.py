@@ -15,6 +15,7 @@ from common.errors import Conflict, NotFound, Rejected, Unavailable
 from common.idempotency import IdempotencyKeyReused, id_of, terms
 from common.money import EXACT, ROUNDING, Quantity, plain
 from common.owner import Owner
+from functions.market_making.campaigns import NOTHING, Choice, Seeker
 
 POLL_EVERY = timedelta(seconds=5)  # seed: snapshots are polled every five seconds
 POLLS_LAST = timedelta(minutes=1)  # each minute has an execution of its own
@@ -246,6 +247,7 @@ class Order:
     sent_at: datetime | None = None
     reason: str | None = None
     campaign_id: str | None = None
+    choice: Choice = NOTHING  # of campaigns of others
     token: str | None = None
     goes_home: bool = False  # its owner wants it back, once it is stopped; operators, where it has failed
     after_failure: bool = False  # what comes home is a refund
@@ -429,10 +431,19 @@ class Terms:
     base: Decimal
     quote: Decimal
     campaign_id: str | None = None
+    choice: Choice = NOTHING
 
     @property
     def fingerprint(self) -> str:
-        return terms(pair_id=str(self.pair_id), base=self.base, quote=self.quote, campaign_id=self.campaign_id)
+        return terms(
+            pair_id=str(self.pair_id),
+            base=self.base,
+            quote=self.quote,
+            campaign_id=self.campaign_id,
+            hufi_campaign=self.choice.named,
+            hufi_kind=self.choice.kind,
+            hufi_token=self.choice.token,
+        )
 
 
 @dataclass(frozen=True)
@@ -445,6 +456,10 @@ class AtExchange:
     @property
     def is_nothing(self) -> bool:
         return not self.base.amount and not self.quote.amount
+
+
+def seeker(order: Order) -> Seeker:
+    return Seeker(order.order_id, order.account_id, order.exchange, order.symbol, order.choice)
 
 
 def default_campaign(order: Order) -> str:

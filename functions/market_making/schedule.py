@@ -1,5 +1,5 @@
 """What the clock does for market making: it sends what is to leave the custody, and holds what is there against the
-books."""
+books; it joins campaigns, and asks what they pay."""
 
 from __future__ import annotations
 
@@ -10,9 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.market_making.wiring import comparing, sending
+from functions.market_making.wiring import campaigning, comparing, sending
 
-EVERY_MINUTES = {"send_transfers": 1, "compare_custody": 1440}  # the functions of this module, and how often they run
+HUFI_MILLISECONDS = 36_000  # four answers, and the table
+
+EVERY_MINUTES = {
+    "send_transfers": 1,
+    "join_campaigns": 5,
+    "compare_custody": 1440,
+}  # the functions of this module, and how often they run
 
 
 def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
@@ -22,6 +28,14 @@ def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     log.info("done", extra={"moved": moved})
     flush()
     return {"moved": moved}
+
+
+def join_campaigns(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """To join one, or to ask what it pays, HuFi is asked four times at most. Any round may be cut short."""
+    joined = campaigning().round(more_time(context, reserve_milliseconds=HUFI_MILLISECONDS))
+    log.info("done", extra={"joined": joined})
+    flush()
+    return {"joined": joined}
 
 
 def compare_custody(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:

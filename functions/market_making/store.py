@@ -11,6 +11,7 @@ from pynamodb.expressions.condition import Condition
 from pynamodb.expressions.update import Action
 
 from common import keys
+from common.campaigns import Kind
 from common.clock import text
 from common.domain import timeline, work
 from common.domain.custody.model import Incoming, incoming_id
@@ -21,6 +22,7 @@ from common.owner import Owner
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making.campaigns import Choice
 from functions.market_making.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
@@ -83,6 +85,9 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     sent_at = InstantAttribute(null=True)
     reason = UnicodeAttribute(null=True)
     campaign_id = UnicodeAttribute(null=True)
+    hufi_campaign = UnicodeAttribute(null=True)  # the owner's choice: named, by kind, by token
+    hufi_kind = UnicodeAttribute(null=True)
+    hufi_token = UnicodeAttribute(null=True)
     token = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
     after_failure = BooleanAttribute(null=True)
@@ -109,11 +114,6 @@ class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
     quote_asset_id = UnicodeAttribute()
     base_amount = DecimalAttribute()
     quote_amount = DecimalAttribute()
-
-
-class CampaignItem(Item, discriminator=keys.MARKET_MAKING_CAMPAIGN.entity):
-    exchange = UnicodeAttribute()
-    symbol = UnicodeAttribute()
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -365,6 +365,9 @@ def insert(order: Order, first_check: datetime) -> Write:
         transfers=Decimal(order.transfers),
         first_paid_at=order.first_paid_at,
         campaign_id=order.campaign_id,
+        hufi_campaign=order.choice.named,
+        hufi_kind=order.choice.kind,
+        hufi_token=order.choice.token,
         created_at=order.created_at,
         updated_at=order.updated_at,
     )
@@ -542,18 +545,6 @@ def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
     return table.get(DepositItem, key, consistent=True) is not None
 
 
-def record_campaign(order: Order, campaign_id: str, at: datetime) -> Write:
-    """The local record, always: whether others know of it or not."""
-    item = CampaignItem(
-        *keys.MARKET_MAKING_CAMPAIGN(order_id=order.order_id, campaign_id=campaign_id),
-        exchange=order.exchange,
-        symbol=order.symbol,
-        created_at=at,
-        updated_at=at,
-    )
-    return Write.put(item)
-
-
 def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
     """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
     item = QuotesItem(
@@ -667,6 +658,7 @@ def order_of(item: OrderItem) -> Order:
         sent_at=item.sent_at,
         reason=item.reason,
         campaign_id=item.campaign_id,
+        choice=Choice(item.hufi_campaign, None if item.hufi_kind is None else Kind(item.hufi_kind), item.hufi_token),
         token=item.token,
         goes_home=bool(item.goes_home),
         after_failure=bool(item.after_failure),

@@ -8,6 +8,8 @@ from functools import cache
 from common import aws, clock
 from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
+from functions.market_making import campaign_store
+from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
@@ -72,6 +74,19 @@ def reading() -> Reading:
 @cache
 def comparing() -> Comparing:
     return Comparing(aws.table(), configured.custody, lambda: time.sleep(PAUSE_SECONDS), clock.now)
+
+
+@cache
+def campaigning() -> Campaigning:
+    table = aws.table()
+    return Campaigning(
+        table,
+        configured.campaigns,
+        configured.participant,
+        configured.reading_key,
+        lambda order_id: campaign_store.days(table, order_id),
+        clock.now,
+    )
 
 
 @cache

@@ -118,6 +118,22 @@ PAIRS = {
 }
 ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
 
+DAY = "2026-11-28"
+CAMPAIGN = f"137-0x{1:040x}"
+JOINED = {
+    **row("account_id campaign_id type exchange pair", "mm1", CAMPAIGN, "MARKET_MAKING", "binance", "BTC-USDT"),
+    **row("status starts_at ends_at fund token", "ACTIVE", WHEN, WHEN, "3000", "HMT"),
+    **row("minimum_volume daily_target participant joined_at", None, "10000", f"0x{2:040x}", WHEN),
+    **row("volume total_volume reward told_at", "4500", "5000", "45", WHEN),
+}
+NOT_TOLD = row("volume total_volume reward told_at", None, None, None, None)
+PERIODS = [
+    {
+        **row("first_day last_day volume total_volume reward told_at", DAY, DAY, "4500", "5000", "45", WHEN),
+        "shares": [row("order_id maker_volume reward", M, "4500", "45")],
+    }
+]
+
 
 def compared(*assets: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
     """By default of nothing that is told apart."""
@@ -163,6 +179,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
         ("POST", f"/operations/market-making/{M}/{verb}"): outcome(M)
         for verb in ("stop", "withdraw", "home", "decide-deposit", "decide-return", "withdraw-again", "keep-rest")
     },
+    ("GET", "/operations/market-making/campaigns"): {"items": [JOINED, {**JOINED, **NOT_TOLD}]},
+    ("GET", f"/operations/market-making/campaigns/mm1/{CAMPAIGN}"): {"campaign": JOINED, "periods": PERIODS},
     ("GET", "/operations/trading-accounts"): ACCOUNTS,
     ("PUT", "/operations/trading-accounts/mm1"): outcome("mm1"),
     ("GET", "/operations/pairs"): PAIRS,
@@ -244,6 +262,8 @@ LOOKS = [
     ("clients", "show", "ann-bank", "banking"),
     ("mm", "list"),
     ("mm", "show", M),
+    ("mm", "campaigns"),
+    ("mm", "campaigns", "mm1", CAMPAIGN),
     ("mm", "accounts"),
     ("mm", "pairs"),
     ("snapshots", "list"),

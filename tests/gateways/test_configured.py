@@ -10,6 +10,7 @@ import pytest
 from common import aws, clock
 from common.errors import Unavailable
 from common.gateways import configured
+from common.gateways.campaigns import NoParticipant
 from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
 from common.gateways.gate import Ban
@@ -25,6 +26,7 @@ SECRETS = {
     "spend": json.dumps(mixin.SPEND_KEY).encode(),
     "reading": b'{"alpha": {"api_key": "a", "secret": "s"}, "beta": {"api_key": "b", "secret": "s"}}',
     "withdrawing": b'{"alpha": {"api_key": "w", "secret": "s"}}',
+    "login": json.dumps({"alpha": "11" * 32, "beta": "hush"}).encode(),
 }
 ASKS: dict[str, Callable[[], object]] = {
     "binance": lambda: configured.exchange().find("BTC", "x" * 18),
@@ -32,6 +34,8 @@ ASKS: dict[str, Callable[[], object]] = {
     "mixin": lambda: configured.custody().outputs(mixin.BTC),
     "binance, funds": lambda: configured.funds("alpha").free("USDT"),
     "binance, withdrawing": lambda: configured.withdrawing("alpha").networks("USDT"),
+    "hufi": lambda: configured.campaigns().active(),
+    "hufi, as a participant": lambda: configured.participant("alpha").registered(),
     "mixin, spending": lambda: configured.sender().send(mixin.DRAFTS),
     "coingecko": lambda: configured.prices({"BTC": "bitcoin"}).latest(["BTC"]),
 }
@@ -43,6 +47,7 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     named = {"exchange_key_secret": "exchange", "bank_key_secret": "bank"}
     named |= {"custody_read_secret": "read", "custody_spend_secret": "spend"}
     named |= {"reading_keys_secret": "reading", "withdrawing_keys_secret": "withdrawing"}
+    named |= {"campaign_keys_secret": "login"}
     here = replace(settings(), **named)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
     monkeypatch.setattr(aws, "secret", SECRETS.__getitem__)
@@ -50,7 +55,8 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(aws, "table", lambda: desk.table)
     monkeypatch.setattr(clock, "now", desk.clock)
     asked = (configured.exchange, configured.bank, configured.custody, configured.sender)
-    made = (*asked, configured.funds, configured.withdrawing, configured._ban)
+    of_campaigns = (configured.campaigns, configured.participant)
+    made = (*asked, *of_campaigns, configured.funds, configured.withdrawing, configured._ban)
     for cached in made:
         cached.cache_clear()
     yield
@@ -139,3 +145,31 @@ def test_funds_that_a_deployment_does_not_provide_for_are_a_missing_setting(
     monkeypatch.setattr(configured, "settings", lambda: here)
     with pytest.raises(MissingSetting):
         configured.funds("alpha")
+
+
+# The keys with which they take part in campaigns
+
+
+@pytest.mark.usefixtures("process")
+def test_an_account_takes_part_with_its_own_two_keys() -> None:
+    assert configured.participant("alpha").address == "0x19e7e376e7c213b7e7e7e46cc70a5dd086daff2a"
+    assert configured.reading_key("alpha").api_key == "r"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("account", ["beta", "gamma"])
+def test_an_account_without_keys_for_campaigns_is_named_and_nothing_shown(account: str) -> None:
+    """Its login key is none, or missing."""
+    for asked in (configured.participant, configured.reading_key):
+        with pytest.raises(NoParticipant, match=account) as no:
+            asked(account)
+        assert "hush" not in f"{no.value.detail} {no.value.facts}"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize("secret", ["what a first deployment leaves there", "", "[]", "7", '{"alpha": 7}'])
+def test_what_a_first_deployment_leaves_there_is_no_key(monkeypatch: pytest.MonkeyPatch, secret: str) -> None:
+    for kind, asked in (("login", configured.participant), ("reading", configured.reading_key)):
+        monkeypatch.setitem(SECRETS, kind, secret.encode())
+        with pytest.raises(NoParticipant):
+            asked("alpha")

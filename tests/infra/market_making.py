@@ -13,15 +13,18 @@ from typing import Any
 from unittest.mock import patch
 
 from common import clock
+from common.gateways.campaigns import ReadingKey
 from common.idempotency import uuid_of
 from common.pages import Cursors
-from functions.market_making import api, tasks
+from functions.market_making import api, campaign_store, tasks
+from functions.market_making.campaigns import Choice
 from functions.market_making.model import Status, order_id
 from infra.contexts import Route
 from infra.grants import MARKET_MAKING, Secret
 from tests.desk import Desk
 from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
 from tests.infra.recorder import Recorder
+from tests.market_making.campaigns import CampaignMarket
 from tests.market_making.market import ANN, BTC, ORDER, USDT, Market
 from tests.market_making.written import Written
 
@@ -246,4 +249,29 @@ def decided(recorder: Recorder) -> None:
         assert confirmed.status == 200, confirmed.text
 
 
-LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, compared, decided)
+def campaigns(recorder: Recorder) -> None:
+    """A campaign is joined for an order, and asked what it pays; the order ends, and seeks no more."""
+    here = CampaignMarket(Watched(recorder=recorder))
+    here.launch()
+    login, reading = here.participant, here.reading_key
+
+    def read(account_id: str) -> ReadingKey:
+        recorder.secret(Secret.READING_KEYS)
+        return reading(account_id)
+
+    def log_in(account_id: str) -> Any:
+        return recorder.reads(Secret.CAMPAIGN_KEYS, login(account_id))
+
+    here.reads, here.logs_in = read, log_in
+    here.world.account("maker")
+    seeker = here.seek(Choice(token="HMT"))
+    joins = recorder.as_("market_making.join_campaigns", here.round)
+    assert joins() == 1
+    here.pass_time(hours=2)
+    joins()
+    here.market.paying.check(seeker.order_id)
+    joins()
+    assert not campaign_store.seekers(here.market.table)
+
+
+LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, compared, decided, campaigns)

@@ -27,11 +27,13 @@ from functions.orders.api import OrderRequest
 from infra import bundle, trim
 from infra.bundle import AWS_PYTHON, Assets, Bundle, Target
 from infra.contexts import contexts
-from infra.grants import EXCHANGE_KEYS, GRANTS, Grant, Secret
+from infra.grants import EXCHANGE_KEYS, GRANTS, LOGIN_KEYS, Grant, Secret
 from sandbox.exchange.alphapoint import AlphaPointFace
 from sandbox.exchange.binance import BinanceFace, Credential
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Kind, Symbol, Venue
+from sandbox.hufi.face import HufiFace
+from sandbox.hufi.faults import Faults as HufiFaults
 from sandbox.mixin.assets import BTC
 from sandbox.mixin.desk import DESK
 from sandbox.mixin.face import MixinFace
@@ -41,11 +43,12 @@ from sandbox.mixin.signatures import Keystore, Member
 from sandbox.serving import Answer, Request, as_json, serve
 from tests import settled
 from tests.doors import NEXT_SECRET
+from tests.sandbox.hufi import US, HufiWorld
 
 MIB = 1024 * 1024
-ZIP_BYTES_MAX = {  # of the plain asset, those with the packages for the exchange and for the custody, and the whole
-    Target.AWS: (11 * MIB // 2, 6 * MIB, 7 * MIB, 8 * MIB),
-    Target.EMBEDDED: (6 * MIB, 7 * MIB, 8 * MIB, 9 * MIB),
+ZIP_BYTES_MAX = {  # of the plain asset, those with the packages for the exchange, the custody, campaigns, the first two
+    Target.AWS: (11 * MIB // 2, 6 * MIB, 7 * MIB, 7 * MIB, 8 * MIB),
+    Target.EMBEDDED: (6 * MIB, 7 * MIB, 8 * MIB, 8 * MIB, 9 * MIB),
 }
 AARCH64 = (183).to_bytes(2, "little")  # in the header of an ELF file
 MAGIC_OF_AWS_PYTHON = (3571).to_bytes(2, "little") + b"\r\n"  # CPython 3.13
@@ -107,7 +110,7 @@ def _zipped_bytes(folder: Path, into: Path) -> int:
 
 
 def _each(assets: Assets) -> list[Bundle]:
-    return [assets.plain, assets.with_exchange, assets.with_custody, assets.whole]
+    return [assets.plain, assets.with_exchange, assets.with_custody, assets.with_campaigns, assets.whole]
 
 
 def test_the_same_inputs_are_the_same_assets_and_cost_nothing(embedded: Assets) -> None:
@@ -156,7 +159,7 @@ def _handlers() -> dict[str, tuple[str, dict[str, Any]]]:
     return found
 
 
-@pytest.mark.parametrize("kind", ["plain", "with_exchange", "with_custody", "whole"])
+@pytest.mark.parametrize("kind", ["plain", "with_exchange", "with_custody", "with_campaigns", "whole"])
 def test_every_function_answers_with_nothing_but_its_asset(embedded: Assets, tmp_path: Path, kind: str) -> None:
     handlers = _handlers()
     assert handlers.keys() == GRANTS.keys()
@@ -194,7 +197,8 @@ def test_the_runtime_client_of_the_embedded_aws_is_in_every_asset(embedded: Asse
 def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedded: Assets) -> None:
     having = (embedded.with_exchange, embedded.whole)
     with_exchange = {name for name, grant in GRANTS.items() if embedded.for_grant(grant) in having}
-    assert with_exchange == {name for name, grant in GRANTS.items() if grant.secrets & EXCHANGE_KEYS}
+    asks = {name for name, grant in GRANTS.items() if grant.secrets & EXCHANGE_KEYS and not grant.secrets & LOGIN_KEYS}
+    assert with_exchange == asks, "who hands a key over to campaigns does not ask with it"
     assert {"offramp.api", "purchases.place_batch"} <= with_exchange
     assert not {"orders.api", "accounts.api", "operations.api"} & with_exchange
 
@@ -208,6 +212,7 @@ def test_who_may_read_the_exchanges_key_gets_its_packages_and_nobody_else(embedd
         ({Secret.TRADING_KEYS}, "with_exchange"),
         ({Secret.WITHDRAWING_KEYS, Secret.CUSTODY_READ}, "whole"),
         ({Secret.CUSTODY_READ}, "with_custody"),
+        ({Secret.CAMPAIGN_KEYS, Secret.READING_KEYS}, "with_campaigns"),
         ({Secret.CUSTODY_SPEND, Secret.CURSOR_KEY}, "with_custody"),
         ({Secret.EXCHANGE_KEY, Secret.CUSTODY_READ}, "whole"),
         ({Secret.EXCHANGE_KEY, Secret.CUSTODY_SPEND}, "whole"),
@@ -222,7 +227,7 @@ def test_an_asset_lacks_what_only_one_adapter_asks_for_and_nothing_else(
     target: Target, embedded: Assets, for_aws: Assets
 ) -> None:
     assets = {Target.AWS: for_aws, Target.EMBEDDED: embedded}[target]
-    plain, with_exchange, with_custody, whole = (
+    plain, with_exchange, with_custody, with_campaigns, whole = (
         {path.name for path in asset.directory.iterdir()} for asset in _each(assets)
     )
     lacking = {_module(package) for package in _asked_for("ccxt") - _asked_for(*_without("ccxt"))}
@@ -232,6 +237,8 @@ def test_an_asset_lacks_what_only_one_adapter_asks_for_and_nothing_else(
     (backend,) = of_the_custody - {"nacl", "blake3"}  # what cffi leaves, which PyNaCl loads
     assert backend.startswith("_cffi_backend.")
     assert with_custody | with_exchange == whole
+    assert with_campaigns - plain == set(trim.OF_THE_CAMPAIGNS)
+    assert not whole & set(trim.OF_THE_CAMPAIGNS)
 
 
 def _without(package: str) -> set[str]:
@@ -556,6 +563,26 @@ def test_money_is_sent_with_nothing_but_the_asset(embedded: Assets) -> None:
         told = (running.url, json.dumps(asdict(DESK)), BTC.asset_id, receiver, str(UUID(int=2)))
         assert _run(embedded.with_custody, code, *told).split() == ["SPENT"]
     assert safe.balances(receiver) == {BTC.asset_id: 30_000_000}
+
+
+def test_an_account_joins_a_campaign_with_nothing_but_its_asset(embedded: Assets) -> None:
+    """Also what signs runs there: libsecp256k1 and Keccak, without cffi."""
+    world = HufiWorld(clock.now)
+    launched, key = world.launch(), world.account("maker")
+    code = (
+        "import sys; sys.path.insert(0, '')\n"
+        "from common.gateways.campaigns import ReadingKey\n"
+        "from common.gateways.campaigns.hufi import HufiCampaigns, HufiParticipant\n"
+        "url, login_key, api_key, secret = sys.argv[1:]\n"
+        "us = HufiParticipant(f'{url}/oracle', login_key=login_key)\n"
+        "(campaign,) = HufiCampaigns(f'{url}/launcher', f'{url}/oracle').active()\n"
+        "us.register('binance', ReadingKey(api_key, secret))\n"
+        "us.join(campaign)\n"
+        "print(us.address, us.joined(campaign))\n"
+    )
+    with serve(HufiFace(world.hufi, HufiFaults()).decide, name="hufi") as running:
+        told = _run(embedded.with_campaigns, code, running.url, US, key.api_key, key.secret).split()
+    assert told == [*launched.participants, "JOINED"]
 
 
 def test_a_package_that_is_not_there_can_not_be_left_out(tmp_path: Path) -> None:

@@ -15,7 +15,19 @@ from infra.bundle import ROOT
 from infra.context import title
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
-from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
+from infra.grants import (
+    CUSTODY_KEYS,
+    EXCHANGE_KEYS,
+    GRANTS,
+    LOGIN_KEYS,
+    ON_EXECUTIONS,
+    READ_SECRET,
+    START,
+    TOKEN,
+    TOKEN_FAILS,
+    Grant,
+    Secret,
+)
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
 from tests.infra.templates import logical_id
@@ -317,13 +329,17 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
         of_the_custody = (read.custody_read_secret, read.custody_spend_secret)
         of_accounts = (read.reading_keys_secret, read.trading_keys_secret, read.withdrawing_keys_secret)
         ours = (read.exchange_key_secret, read.bank_key_secret, read.bank_webhook_secret)
-        for secret in (*ours, *of_the_custody, *of_accounts):
+        for secret in (*ours, *of_the_custody, *of_accounts, read.campaign_keys_secret):
             assert secret
         assert (read.exchange, read.exchange_url, read.bank_url, read.custody_url) == (
             made.environment.exchange,
             made.environment.exchange_url,
             made.environment.bank_url,
             made.environment.custody_url,
+        )
+        assert (read.hufi_launcher_url, read.hufi_oracle_url) == (
+            made.environment.hufi_launcher_url,
+            made.environment.hufi_oracle_url,
         )
 
 
@@ -366,10 +382,10 @@ def test_the_functions_of_production_print_what_is_wrong_only(staging: Synthesis
 
 def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Synthesised) -> None:
     """Which it is, `tests/infra/test_bundle.py` says."""
-    assets: dict[tuple[bool, bool], set[str]] = {}
+    assets: dict[tuple[bool, ...], set[str]] = {}
     for name, function in _functions(staging).items():
         secrets = GRANTS[name].secrets
-        asks = bool(secrets & EXCHANGE_KEYS), bool(secrets & {Secret.CUSTODY_READ, Secret.CUSTODY_SPEND})
+        asks = tuple(bool(secrets & of_them) for of_them in (EXCHANGE_KEYS, CUSTODY_KEYS, LOGIN_KEYS))
         assets.setdefault(asks, set()).add(function["Code"]["S3Key"])
     assert {len(keys) for keys in assets.values()} == {1}
     assert len(set().union(*assets.values())) == len(assets) >= 3

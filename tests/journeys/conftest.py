@@ -85,7 +85,7 @@ def free_ports(number: int) -> list[int]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("local")
-    local = LocalStack(LocalEnvironment(folder, *free_ports(6)))
+    local = LocalStack(LocalEnvironment(folder, *free_ports(7)))
     try:
         yield Stack(local, local.up(Silent()))
     finally:

@@ -16,7 +16,9 @@ from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.processes import PortTaken, Process
 from local.seed import Desk
-from local.stack import AWS, BANK, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
+from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
+
+RUNNING = (AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK, DOCS)
 
 
 @pytest.fixture
@@ -24,6 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing was ever started."""
 
     chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5, "mixin_port": 6}
+    chosen |= {"hufi_port": 7}
     monkeypatch.setattr(
         command_line, "LocalEnvironment", lambda **ports: LocalEnvironment(tmp_path, **(chosen | ports))
     )
@@ -77,7 +80,7 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         raise PortTaken("port 1 is taken")
 
     monkeypatch.setattr(LocalStack, "up", up)
-    names = ("PORT", "DOCS_PORT", "PRICES_PORT", "EXCHANGE_PORT", "BANK_PORT", "MIXIN_PORT")
+    names = ("PORT", "DOCS_PORT", "PRICES_PORT", "EXCHANGE_PORT", "BANK_PORT", "MIXIN_PORT", "HUFI_PORT")
     ports = {name: 7001 + n for n, name in enumerate(names)}
     options = [f"--{name.lower().replace('_', '-')}={port}" for name, port in ports.items()]
     if by == "environment":
@@ -92,13 +95,14 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         environment.exchange_port,
         environment.bank_port,
         environment.mixin_port,
+        environment.hufi_port,
     ] == [*ports.values()]
 
 
 @pytest.mark.usefixtures("elsewhere")
-@pytest.mark.parametrize("missing", [AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS])
+@pytest.mark.parametrize("missing", RUNNING)
 def test_a_desk_of_which_something_does_not_run_is_not_up(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
-    there = {name: Process(1, "", "", 1) for name in (AWS, PRICES, EXCHANGE, CUSTODY, BANK, DOCS) if name != missing}
+    there = {name: Process(1, "", "", 1) for name in RUNNING if name != missing}
     monkeypatch.setattr(LocalStack, "running", lambda _: there)
     code, said = _said("token", "ann")
     assert code == 1

@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -28,9 +28,10 @@ from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import memo, store, tasks
+from functions.market_making import campaign_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
@@ -173,6 +174,16 @@ class Market:
     @property
     def overseeing(self) -> Overseeing:
         return Overseeing(self.table, self.quoting, self.clock)
+
+    @property
+    def campaigning(self) -> Campaigning:
+        """What operators ask of it. `tests/market_making/campaigns.py` has campaigns to join."""
+
+        def nobody(*_: str) -> Any:
+            raise AssertionError("nobody is to be asked here")
+
+        days = partial(campaign_store.days, self.table)
+        return Campaigning(self.table, nobody, nobody, nobody, days, self.clock)
 
     @property
     def returning(self) -> Returning:

@@ -8,6 +8,9 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from common.campaigns import Campaign, Score, campaign_id
+from common.campaigns import Kind as CampaignKind
+from common.campaigns import Status as CampaignStatus
 from common.custody import Output, Snapshot, User
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
@@ -17,7 +20,9 @@ from common.domain.custody.model import Status as Sent
 from common.domain.custody.ties import Status as Tie
 from common.money import Quantity
 from common.owner import Owner
+from functions.market_making import campaign_store as campaigns
 from functions.market_making import store
+from functions.market_making.campaigns import NOTHING, Seeker, Taking, Told
 from functions.market_making.model import (
     AtExchange,
     Fees,
@@ -35,6 +40,7 @@ def _uuid(number: int) -> UUID:
     return UUID(int=(number << 64) + (4 << 76) + (8 << 60))
 
 
+CAMPAIGN = campaign_id(137, f"0x{1:040x}")
 PAYABLE = order_id(_uuid(5))
 CAME = custody_model.incoming_id(str(_uuid(7)))
 
@@ -43,7 +49,7 @@ class Written:
     """Two pairs, a trading account, and what is named here. Of the orders `quoting` quotes, `failed` has a part at the
     exchange, `crediting` and `returning` wait for a person, and `payable` for its payment; the snapshot `parked` is
     nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was refused, and `doubted` may have
-    been sent."""
+    been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has its part."""
 
     def __init__(self, market: Market, owner: Owner) -> None:
         self._market, self._owner, self._next = market, owner, 0
@@ -66,10 +72,36 @@ class Written:
         self.late = self._outgoing(Sent.INTENDED, Kind.FUNDING, self.failed)
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
+        self._campaign()
 
     @property
     def ids(self) -> tuple[str, ...]:
         return self.quoting, self.failed, self.crediting, self.returning, self.payable
+
+    def _campaign(self) -> None:
+        at = self._market.clock()
+        campaign = Campaign(
+            chain_id=137,
+            address=f"0x{1:040x}",
+            kind=CampaignKind.THRESHOLD_MARKET_MAKING,
+            exchange="binance",
+            symbol="BTC-USDT",
+            starts_at=at,
+            ends_at=at + timedelta(days=30),
+            status=CampaignStatus.ACTIVE,
+            fund=Quantity(500, "HMT"),
+            decimals=18,
+            minimum_volume=Decimal(250_000),
+        )
+        assert campaign.campaign_id == CAMPAIGN
+        taking = Taking(ACCOUNT, campaign, f"0x{2:040x}", "0" * 16, at)
+        score = Score(Decimal(300_000), Decimal(1_000_000), Decimal(500), at)
+        seeker = Seeker(self.quoting, ACCOUNT, "binance", "BTC-USDT", NOTHING)
+        told = Told(at.date(), at.date(), score)
+        write = self._market.table.write
+        write(campaigns.insert(taking))
+        write(*campaigns.take_part(taking, seeker, at))
+        write(campaigns.asked(taking, CampaignStatus.ACTIVE, score, at), campaigns.count(taking, told, at))
 
     def _uuid(self) -> UUID:
         self._next += 1

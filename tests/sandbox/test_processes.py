@@ -19,6 +19,11 @@ from sandbox.exchange.controls import Controls
 from sandbox.exchange.faults import Fault as ExchangeFault
 from sandbox.exchange.faults import Faults
 from sandbox.exchange.venue import Venue
+from sandbox.hufi import __main__ as hufi_process
+from sandbox.hufi.controls import Controls as HufiControls
+from sandbox.hufi.faults import Fault as HufiFault
+from sandbox.hufi.faults import Faults as HufiFaults
+from sandbox.hufi.hufi import Hufi
 from sandbox.mixin import __main__ as mixin_process
 from sandbox.mixin.controls import MISHAPS
 from sandbox.mixin.controls import Controls as MixinControls
@@ -37,6 +42,7 @@ Main = Callable[[list[str]], object]
 MAINS: dict[str, Main] = {
     "bank": bank_process.main,
     "exchange": exchange_process.main,
+    "hufi": hufi_process.main,
     "mixin": mixin_process.main,
     "prices": prices_process.main,
 }
@@ -46,6 +52,11 @@ Face = Callable[..., Running]
 
 def _serve_exchange(on_change: Callable[[], None] = lambda: None) -> Running:
     controls = Controls(Venue(clock.now), Faults(), [], clock.now, on_change=on_change)
+    return serve(controls.decide, name="x")
+
+
+def _serve_hufi(on_change: Callable[[], None] = lambda: None) -> Running:
+    controls = HufiControls(Hufi(clock.now, {}), HufiFaults(), on_change=on_change)
     return serve(controls.decide, name="x")
 
 
@@ -60,6 +71,7 @@ FACES: dict[str, tuple[Face, tuple[str, str, object]]] = {  # and a change that 
         ("PUT", "/sandbox/settle", {"seconds": 1}),
     ),
     "exchange": (_serve_exchange, ("PUT", "/sandbox/latency", {"seconds": 1})),
+    "hufi": (_serve_hufi, ("PUT", "/sandbox/down", {"down": False})),
     "mixin": (_serve_mixin, ("PUT", "/sandbox/delays", {"chain_seconds": 1})),
     "prices": (
         lambda **o: serve_prices(Oracle(clock.now, 7), **o),
@@ -87,6 +99,7 @@ def test_a_face_listens_on_this_machine_only(name: str) -> None:
 ORDERS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # one of their own, and one for any call
     "bank": ({"kind": "drop_after", "on": "credit"}, {"kind": "429", "on": "any"}),
     "exchange": ({"kind": "timeout_after", "on": "place"}, {"kind": "429", "on": "any"}),
+    "hufi": ({"kind": "timeout_after", "on": "join"}, {"kind": "429", "on": "any"}),
     "mixin": ({"kind": "timeout_after", "on": "send"}, {"kind": "429", "on": "any"}),
     "prices": ({"kind": "timeout"}, {"kind": "429"}),
 }
@@ -170,6 +183,7 @@ def stopped(name: str, *arguments: str) -> int:
 UNREADABLE = {
     "bank": ["", "[]", "{}", '{"bank": {}, "webhooks": {}}', '{"bank": [], "webhooks": []}'],
     "exchange": ["", "[]", "{}", '{"settings": {}, "venue": {}}', '{"settings": 1, "venue": {"symbols": []}}'],
+    "hufi": ["", "[]", "{}", '{"drawn": 1, "nonces": {}, "keys": [], "campaigns": [{}]}'],
     "mixin": ["", "[]", "{}", '{"members": 1}', '{"fees": {}, "delays": {"chain_seconds": -1}}'],
     "prices": ["", "[]", "[1]", '{"bitcoin": {"usd": 1.5}}', '{"bitcoin": {"usd": "NaN"}}', '{"a": 1}'],
 }
@@ -203,6 +217,7 @@ def test_settings_of_the_bank_that_are_none_stop_the_start_with_a_word(
 HELP = {
     "bank": ["--webhook-url", "4610", "/sandbox/outcome", ".53 stays pending", WEBHOOK_SECRET],
     "exchange": ["--seed", "--prices-url", "/sandbox/faults", "777", *ExchangeFault],
+    "hufi": ["--seed", "4630", "--exchange-url", "/sandbox/campaigns", "binance", *HufiFault],
     "mixin": ["--seed", "4620", "/sandbox/payments", DESK.app_id, *MixinFault, *MISHAPS],
     "prices": ["--seed", "/sandbox/faults", *PriceFault],
 }

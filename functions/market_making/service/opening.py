@@ -90,6 +90,7 @@ class Opening:
             base_min=asked.base,
             quote_min=asked.quote,
             campaign_id=asked.campaign_id,
+            choice=asked.choice,
         )
         opened = f"to be paid within 15 minutes: {_told(to_pay(order))}"
         try:

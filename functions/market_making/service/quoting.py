@@ -17,7 +17,7 @@ from common.log import log
 from common.machines import ElsewhereNow, Machines, MachinesUnavailable, Standing
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import model, store
+from functions.market_making import campaign_store, model, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
     AtExchange,
@@ -45,14 +45,16 @@ class Quoting:
     # What the machine asks. Each raises MarketMakingOrderNotFound, Busy.
 
     def join(self, order_id: str) -> Standing:
-        """Write the local record of its campaign."""
+        """Write the local record of its campaign, and that it seeks others: they are joined by the clock."""
         order = store.existing(self.table, order_id)
         if order.status is Status.DEPOSIT_CONFIRMED:
             order = self._moved(order, Status.JOINING_CAMPAIGN, "its campaign is looked for")
         if order.status is Status.JOINING_CAMPAIGN:
             campaign_id = order.campaign_id or model.default_campaign(order)
-            record = store.record_campaign(order, campaign_id, self.now())
-            order = self._moved(order, Status.CAMPAIGN_JOINED, f"campaign {campaign_id}", record)
+            at = self.now()
+            record = campaign_store.record(order.order_id, campaign_id, order.exchange, order.symbol, at)
+            sought = campaign_store.seek(model.seeker(order), at)
+            order = self._moved(order, Status.CAMPAIGN_JOINED, f"campaign {campaign_id}", record, sought)
         return standing(order)
 
     def start(self, order_id: str) -> Standing:
