@@ -196,6 +196,7 @@ def test_old_quotes_are_replaced_together() -> None:
 def test_a_quote_that_has_come_too_near_is_cancelled_alone() -> None:
     exact = rules(minimum_spread="0.01", order_refresh_time=100)
     assert tick(exact, quoted(exact), market(), RICH, 101).cancels == ()
+    assert keys(quoted(exact)) == ["b1", "s2"]
     by = rules(minimum_spread="0.005", order_refresh_time=100)
     near = tick(by, quoted(by), market("100.6"), RICH, 101)
     assert (near.cancels, near.creations) == (("s2",), ())
