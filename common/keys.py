@@ -51,6 +51,7 @@ table of this page, and the table that is deployed.
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}           |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                         |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                            |                    |               |                    |                                    |
+| comparison             | COMPARISON#{of}                                 | LATEST                         |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -266,6 +267,8 @@ PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
+# What the desk has outside was held against the table.
+COMPARISON = Key("comparison", pk="COMPARISON#{of}", sk="LATEST")
 
 SCHEMA = [
     USER,
@@ -313,6 +316,7 @@ SCHEMA = [
     TRADING_ACCOUNT,
     CURSOR,
     BAN,
+    COMPARISON,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
