@@ -44,11 +44,16 @@ table of this page, and the table that is deployed.
 | market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}         |                    |               |                    |                                    |
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}           |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                         |                    |               |                    |                                    |
+| market_making_trade    | {order_id}                                      | TRADE#{trade_id}               |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}         |                    |               |                    |                                    |
 | exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                           |                    |               |                    |                                    |
 | mixin_link             | MIXIN#{opponent_id}                             | LINK                           |                    |               |                    |                                    |
 | pair                   | PAIRS                                           | PAIR#{pair_id}                 |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}           |                    |               |                    |                                    |
+| order_rate             | ACCOUNT#{account_id}                            | RATE                           |                    |               |                    |                                    |
+| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                |                    |               |                    |                                    |
+| shard_lease            | SHARD#{shard}                                   | LEASE                          |                    |               |                    |                                    |
+| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}              |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                         |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                            |                    |               |                    |                                    |
 
@@ -258,12 +263,20 @@ MARKET_MAKING_ORDER = Key(
 MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRANSFER#{snapshot_id}")
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
+MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # A deposit at a trading account is one order's.
 EXCHANGE_DEPOSIT = Key("exchange_deposit", pk="DEPOSIT#{account_id}#{transaction_hash}", sk="OURS")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
+# What an account has placed of late: an exchange counts that.
+ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
+# Up to which trade of an account in a market all are somebody's.
+TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
+# A shard's orders are quoted by one ticker at a time.
+SHARD_LEASE = Key("shard_lease", pk="SHARD#{shard}", sk="LEASE")
+SHARD_MEMBER = Key("shard_member", pk="SHARD#{shard}", sk="MEMBER#{order_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 
@@ -306,11 +319,16 @@ SCHEMA = [
     MARKET_MAKING_TRANSFER,
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
+    MARKET_MAKING_TRADE,
     MARKET_MAKING_CAMPAIGN,
     EXCHANGE_DEPOSIT,
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,
+    ORDER_RATE,
+    TRADES_CURSOR,
+    SHARD_LEASE,
+    SHARD_MEMBER,
     CURSOR,
     BAN,
 ]

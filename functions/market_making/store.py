@@ -44,6 +44,9 @@ from functions.market_making.model import (
     Way,
 )
 
+from functions.market_making.quotes import Quotes
+from functions.market_making.quotes_packing import packed
+
 
 class SnapshotCursorItem(Item, discriminator=keys.SNAPSHOT_CURSOR.entity):
     told_at = UnicodeAttribute()  # by the custody's clock: all that it has told by then is taken
@@ -109,6 +112,10 @@ class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
     quote_asset_id = UnicodeAttribute()
     base_amount = DecimalAttribute()
     quote_amount = DecimalAttribute()
+    cycle = DecimalAttribute()
+    cursor = DecimalAttribute()
+    quotes = UnicodeAttribute()
+    memory = UnicodeAttribute()
 
 
 class CampaignItem(Item, discriminator=keys.MARKET_MAKING_CAMPAIGN.entity):
@@ -528,6 +535,10 @@ def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
         quote_asset_id=there.quote.asset_id,
         base_amount=there.base.amount,
         quote_amount=there.quote.amount,
+        cycle=Decimal(0),
+        cursor=Decimal(0),
+        quotes=packed(Quotes(order.order_id, there.base.amount, there.quote.amount)),
+        memory="",
         created_at=at,
         updated_at=at,
     )
