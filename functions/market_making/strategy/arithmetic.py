@@ -1,0 +1,36 @@
+"""Decimal arithmetic of quotes: 28 digits, half to even, as hummingbot's; rounding to a step is a named act."""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+TWO = Decimal(2)
+LARGEST = Decimal(10) ** 12  # of a price, a size, a balance
+SMALLEST_STEP = Decimal(10) ** -12  # of a tick or a lot: a price has at most 24 digits of them
+DIGITS_MAX = 28
+
+QUOTING = Context(prec=28, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+def floored(number: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that is not above `number`; both positive."""
+    return number // step * step
+
+
+def ceiled(number: Decimal, step: Decimal) -> Decimal:
+    """The smallest multiple of `step` that is not below `number`; both positive."""
+    steps = number // step
+    below = steps * step
+    return below if below == number else below + step
+
+
+def is_plain(number: object) -> bool:
+    """Is it a finite Decimal of at most 28 digits, not above `LARGEST` in size?"""
+    if not isinstance(number, Decimal) or not number.is_finite():
+        return False
+    _, digits, exponent = number.as_tuple()
+    return (
+        abs(number) <= LARGEST and len(digits) <= DIGITS_MAX and isinstance(exponent, int) and exponent >= -DIGITS_MAX
+    )
