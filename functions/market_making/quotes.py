@@ -25,14 +25,13 @@ from decimal import Decimal
 from enum import StrEnum
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
-from common.gateways.exchange.maker import MakerOrder, OwnTrade, Quote
+from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
 MISSED_AGAIN = timedelta(seconds=10)  # between the two looks after which an order never came to be
 SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be sent later is not sent
 REMEMBERED = timedelta(seconds=60)  # of an order that is gone: trades of it may be told so much later
-SLOTS_MAX = 16  # of a side
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
@@ -61,7 +60,7 @@ class Placed:
     at: datetime  # when its intent was written
     exchange_order_id: str | None = None  # once it was seen
     settled: Decimal = _NOTHING
-    hanging: bool = False
+    key: str = ""  # the strategy's name of it
 
     @property
     def left(self) -> Decimal:
@@ -89,6 +88,7 @@ class Ended:
     settled: Decimal
     executed: Decimal | None
     at: datetime
+    key: str = ""
 
     @property
     def is_settled(self) -> bool:
@@ -100,7 +100,7 @@ class Fill:
     """A trade of an order's, as it goes into the ledger."""
 
     trade: OwnTrade
-    slot: str | None  # in which the order still is
+    key: str
     completes: bool  # nothing is left of the order
 
 
@@ -136,6 +136,16 @@ class Quotes:
     def unresolved(self) -> bool:
         """May there be an order of it at the exchange, the number of which nobody knows?"""
         return any(slot.coming is not None for slot in self.slots.values())
+
+    @property
+    def keys(self) -> dict[str, bool]:
+        """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
+        each."""
+        found = {gone.key: True for gone in self.ended}
+        for slot in self.slots.values():
+            found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
+            found |= {placed.key: True for placed in (slot.live,) if placed is not None}
+        return found
 
     @property
     def is_out(self) -> bool:
@@ -261,7 +271,7 @@ def _over(quotes: Quotes, name: str, executed: Decimal, at: datetime) -> Quotes:
     """The `live` order of a slot has ended; of one that is being replaced, its successor is still to be found."""
     slot = quotes.slots[name]
     assert slot.live is not None
-    quotes = _remember(quotes, side_of(name), slot.live, executed, at)
+    quotes = remembered(quotes, side_of(name), slot.live, executed, at)
     if slot.coming is None:
         return quotes.with_slot(name, None)
     return quotes.with_slot(name, replace(slot, state=SlotState.PENDING_CREATE, live=None))
@@ -278,15 +288,15 @@ def _missed(quotes: Quotes, name: str, slot: Slot, since: datetime, asked_at: da
     if slot.state is SlotState.PENDING_REPLACE:
         return quotes.with_slot(name, Slot(SlotState.OPEN, live=slot.live))
     if slot.live is not None:
-        quotes = _remember(quotes, side_of(name), slot.live, None, asked_at)
+        quotes = remembered(quotes, side_of(name), slot.live, None, asked_at)
     return quotes.with_slot(name, None)
 
 
-def _remember(quotes: Quotes, side: Side, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
+def remembered(quotes: Quotes, side: Side, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
     if placed.exchange_order_id is None:
         return quotes
     gone = Ended(
-        placed.exchange_order_id, side, placed.price, placed.quantity, placed.settled, executed, at
+        placed.exchange_order_id, side, placed.price, placed.quantity, placed.settled, executed, at, placed.key
     )
     return quotes if gone.is_settled else replace(quotes, ended=(*quotes.ended, gone))
 
@@ -336,14 +346,14 @@ def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[st
         _believe(trade, found.side, found.price, EXACT.subtract(found.quantity, found.settled))
         gone = replace(found, settled=EXACT.add(found.settled, trade.quantity))
         ended = tuple(gone if other is found else other for other in quotes.ended)
-        fill = Fill(trade, None, gone.settled == gone.quantity)
+        fill = Fill(trade, found.key, gone.settled == gone.quantity)
         return _credited(replace(quotes, ended=ended), trade, coins), fill
     slot = quotes.slots[found]
     assert slot.live is not None
     _believe(trade, side_of(found), slot.live.price, slot.live.left)
     live = replace(slot.live, settled=EXACT.add(slot.live.settled, trade.quantity))
     quotes = quotes.with_slot(found, replace(slot, live=live))
-    return _credited(quotes, trade, coins), Fill(trade, found, not live.left)
+    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left)
 
 
 def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal) -> None:
@@ -368,152 +378,4 @@ def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes
     if trade.fee_asset == coins[1]:
         return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee))
     paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
-    return replace(
-        quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid}
-    )
-
-
-# What is decided
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """An order that is to rest."""
-
-    side: Side
-    price: Decimal
-    quantity: Decimal
-    hanging: bool = False
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The slots whose orders are to end, and the orders to be placed, of each side the nearest first."""
-
-    cancels: frozenset[str] = frozenset()
-    creates: Sequence[Wanted] = ()
-
-
-@dataclass(frozen=True)
-class Placement:
-    slot: str
-    quote: Quote
-    replaces: Placed | None = None  # and its client order id:
-    old_id: str | None = None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """`quotes` is to be written before anything of it is asked for. `cancels` are slots and client order ids.
-    `left_out` are orders that are wanted and have no place, no money, or no room in the exchange's limits now."""
-
-    quotes: Quotes
-    cancels: Sequence[tuple[str, str]]
-    placements: Sequence[Placement]
-    left_out: int
-
-
-def plan(quotes: Quotes, decision: Decision, at: datetime, placements_max: int) -> Plan:
-    """A cycle's intents. An order to end and one to create, of one side, are a replacement, in one slot."""
-    cycle = quotes.cycle + 1
-    cancels: list[tuple[str, str]] = []
-    placements: list[Placement] = []
-    left_out = 0
-    waiting = {side: [wanted for wanted in decision.creates if wanted.side is side] for side in Side}
-    if quotes.closed:
-        left_out, waiting = len(decision.creates), {side: [] for side in Side}
-
-    def fits(side: Side, trial: Quotes) -> bool:
-        base, quote = trial.free
-        return len(placements) < placements_max and (base if side is Side.SELL else quote) >= 0
-
-    for name in sorted(quotes.slots):
-        slot, side = quotes.slots[name], side_of(name)
-        if slot.live is None:
-            continue
-        old_id = quotes.client_order_id(name, slot.live)
-        if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
-            cancels.append((name, old_id))  # once more
-        elif name in decision.cancels:
-            ending = quotes.with_slot(name, Slot(SlotState.PENDING_CANCEL, live=slot.live))
-            if waiting[side]:
-                new = _decided(waiting[side].pop(0), cycle, at)
-                trial = quotes.with_slot(name, Slot(SlotState.PENDING_REPLACE, live=slot.live, coming=new))
-                if fits(side, trial):
-                    quotes = trial
-                    placements.append(Placement(name, _quote(quotes, name, new), slot.live, old_id))
-                    continue
-                left_out += 1
-            quotes = ending
-            cancels.append((name, old_id))
-    for letter, side in _SIDES.items():
-        free = [f"{letter}{n}" for n in range(SLOTS_MAX) if f"{letter}{n}" not in quotes.slots]
-        for wanted in waiting[side]:
-            new = _decided(wanted, cycle, at)
-            trial = quotes.with_slot(free[0], Slot(SlotState.PENDING_CREATE, coming=new)) if free else None
-            if trial is None or not fits(side, trial):
-                left_out += 1
-                continue
-            placements.append(Placement(free[0], _quote(trial, free[0], new)))
-            quotes = trial
-            free.pop(0)
-    if placements:
-        quotes = replace(quotes, placed_at=at)
-    return Plan(replace(quotes, cycle=cycle), cancels, placements, left_out)
-
-
-def _decided(wanted: Wanted, cycle: int, at: datetime) -> Placed:
-    return Placed(cycle, wanted.price, wanted.quantity, at, hanging=wanted.hanging)
-
-
-def _quote(quotes: Quotes, name: str, placed: Placed) -> Quote:
-    return Quote(side_of(name), placed.price, placed.quantity, quotes.client_order_id(name, placed))
-
-
-# What came of it
-
-
-class Outcome(StrEnum):
-    """Of a placement. What is not known is nothing of these: it is looked for."""
-
-    PLACED = "placed"
-    NOT_SENT = "not_sent"  # and never will be
-    WOULD_TAKE = "would_take"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Done:
-    """`ended`: the order that was to be replaced, as it ended, where that was told."""
-
-    slot: str
-    outcome: Outcome | None
-    old_ended: bool = False
-    executed: Decimal | None = None
-
-
-def recorded(quotes: Quotes, done: Sequence[Done], at: datetime) -> Quotes:
-    """What is known for certain of a cycle's placements, and is not seen by looking: those that do not exist."""
-    for one in done:
-        if one.outcome is Outcome.WOULD_TAKE:
-            quotes = _refused(quotes, side_of(one.slot), quotes.refused.get(side_of(one.slot), 0) + 1)
-        elif one.outcome is Outcome.PLACED:
-            quotes = _refused(quotes, side_of(one.slot), 0)
-        if one.outcome in (None, Outcome.PLACED):
-            continue
-        slot = quotes.slots[one.slot]
-        if slot.live is None:
-            quotes = quotes.with_slot(one.slot, None)
-        elif one.old_ended:
-            gone = slot.live
-            quotes = _remember(quotes, side_of(one.slot), gone, one.executed, at).with_slot(one.slot, None)
-        else:  # the old one may be there
-            quotes = quotes.with_slot(one.slot, Slot(SlotState.PENDING_CANCEL, live=slot.live))
-    return quotes
-
-
-def _refused(quotes: Quotes, side: Side, times: int) -> Quotes:
-    if quotes.refused.get(side, 0) == times:
-        return quotes
-    counted = {other: count for other, count in quotes.refused.items() if other is not side}
-    return replace(quotes, refused=counted | ({side: times} if times else {}))
+    return replace(quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid})

@@ -67,27 +67,31 @@ def _slot_of(told: list[Any]) -> Slot:
 
 def _placed(placed: Placed) -> list[Any]:
     amounts = map(plain, (placed.price, placed.quantity, placed.settled))
-    return [placed.cycle, *amounts, _ms(placed.at), placed.exchange_order_id, int(placed.hanging)]
+    return [placed.cycle, *amounts, _ms(placed.at), placed.exchange_order_id, placed.key]
 
 
 def _placed_of(told: list[Any]) -> Placed:
-    cycle, price, quantity, settled, at, exchange_order_id, hanging = told
-    return Placed(
-        cycle, Decimal(price), Decimal(quantity), _instant(at), exchange_order_id, Decimal(settled), bool(hanging)
-    )
+    cycle, price, quantity, settled, at, exchange_order_id, key = told
+    return Placed(cycle, Decimal(price), Decimal(quantity), _instant(at), exchange_order_id, Decimal(settled), key)
 
 
 def _ended(gone: Ended) -> list[Any]:
     amounts = map(plain, (gone.price, gone.quantity, gone.settled))
     executed = None if gone.executed is None else plain(gone.executed)
-    return [gone.exchange_order_id, gone.side.value, *amounts, executed, _ms(gone.at)]
+    return [gone.exchange_order_id, gone.side.value, *amounts, executed, _ms(gone.at), gone.key]
 
 
 def _ended_of(told: list[Any]) -> Ended:
-    exchange_order_id, side, price, quantity, settled, executed, at = told
-    amounts = map(Decimal, (price, quantity, settled))
+    exchange_order_id, side, price, quantity, settled, executed, at, key = told
     return Ended(
-        exchange_order_id, Side(side), *amounts, None if executed is None else Decimal(executed), _instant(at)
+        exchange_order_id,
+        Side(side),
+        Decimal(price),
+        Decimal(quantity),
+        Decimal(settled),
+        None if executed is None else Decimal(executed),
+        _instant(at),
+        key,
     )
 
 

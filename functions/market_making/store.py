@@ -43,7 +43,6 @@ from functions.market_making.model import (
     Transfer,
     Way,
 )
-
 from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_packing import packed
 
