@@ -28,6 +28,9 @@ REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
+TICK_EVERY = timedelta(seconds=10)
+TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
+TICK_SECONDS_MAX = 45  # then a tick's function is ended: before anything that it has decided may count as never placed
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 FEE_RISE_MAX = 2  # times what a withdrawal was told to cost when its order was opened: more is not paid for it

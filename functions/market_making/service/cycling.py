@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from common.gateways.exchange import (
     ExchangeOrderUnknown,
@@ -81,7 +81,7 @@ class Cycling:
     table: Table
     now: Callable[[], datetime]
     may_send: Callable[[], bool] = lambda: True
-    all_of: Callable[..., list[Done]] = one_after_another
+    all_of: Callable[..., list[Any]] = one_after_another
 
     # What the exchange says
 
