@@ -59,8 +59,8 @@ class Process:
 
     def may_send(self) -> bool:
         """Before each request. A process whose handler has ended early stands still until the next invocation."""
-        if self.life.happens(0.004):
-            seconds = self.life.chance.choice([5, 30, 70, 90])
+        if self.life.happens(0.02):
+            seconds = self.life.chance.choice([5, 85, 100, 120])
             self.life.tell(f"a process is frozen for {seconds} s")
             self.ends += timedelta(seconds=seconds)
             self.life.world.sleep(seconds)
@@ -69,9 +69,9 @@ class Process:
     def ask(self, act: Callable[[], T]) -> T:
         """A request to the exchange: it takes its time, and may not come there, or its answer not here."""
         life, chance = self.life, self.life.chance
-        if life.happens(0.02):
+        if life.happens(0.025):
             life.tell("a request stalls")
-            self._sleep(chance.choice([11, 11, 40, 80, 100]), act)
+            self._sleep(chance.choice([11, 11, 85, 100, 120]), act)
         else:
             self._sleep(chance.choice([0.06, 0.06, 0.2]), act)
         if life.happens(0.03):
