@@ -1,35 +1,98 @@
-"""A proposal: the quotes that one would have now."""
+"""A proposal: the quotes that one would have now, whatever the timers say."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
+from functions.market_making.strategy import band, budget, costs, depth, levels, ping_pong, skew, takers
+from functions.market_making.strategy.arithmetic import QUOTING
 from functions.market_making.strategy.market import Available, Market, Side
+from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.reference import of_sells, reference
+from functions.market_making.strategy.refresh import far_enough
+from functions.market_making.strategy.rows import Row, Rows
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import State
-
-
-@dataclass(frozen=True, slots=True)
-class Quote:
-    """`level` counts from the nearest of its side, 0."""
-
-    side: Side
-    price: Decimal
-    size: Decimal
-    level: int
+from functions.market_making.strategy.state import Band, State
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """Quotes of either side, nearest first. `lost` says why there are none: `no_reference`, `thin_book`."""
+    """Quotes of either side, nearest first: level (0 is the nearest), price, size. `lost` says why there are none:
+    `no_reference`, `thin_book`. `band` is the moving band by which they were made."""
 
-    buys: tuple[Quote, ...] = ()
-    sells: tuple[Quote, ...] = ()
+    buys: tuple[Row, ...] = ()
+    sells: tuple[Row, ...] = ()
     reference: Decimal | None = None
+    band: Band | None = None
     lost: str | None = None
 
 
 def propose(rules: Rules, state: State, market: Market, available: Available, now: int) -> Proposal:
-    """The quotes of this moment, whatever the timers say."""
-    raise NotImplementedError
+    """The quotes of this moment. Pure; never raises for what `Rules`, `Market` and `Available` let through."""
+    with localcontext(QUOTING):
+        price = reference(rules, state, market)
+        if price is None:
+            return Proposal(lost="no_reference")
+        return proposed(rules, state, market, available, price, now)
+
+
+def proposed(
+    rules: Rules, state: State, market: Market, available: Available, price: Decimal, now: int
+) -> Proposal:  # fmt: skip
+    """As `propose`, from a reference that is known, in the context `QUOTING`."""
+    quirks = rules.compat
+    by_inventory = rules.inventory_skew_enabled or rules.inventory_spread_skew
+    holdings = skew.holdings(rules, state, available) if by_inventory else None
+    shift = skew.shift(rules, *holdings, price) if holdings else None
+    buys = levels.buys(rules, price, shift)
+    sells = levels.sells(rules, of_sells(rules, state, available, price), shift)
+
+    moving = band.moved(rules, state, price, now)
+    if not band.allows_buys(rules, moving, price):
+        buys = []
+    if not band.allows_sells(rules, moving, price):
+        sells = []
+    if rules.ping_pong_enabled and not ping_pong.is_even(state):
+        buys = ping_pong.held_back(rules, buys, state.filled_buys)
+        sells = ping_pong.held_back(rules, sells, state.filled_sells)
+
+    if rules.order_optimization_enabled:
+        better_buys = depth.optimised_buys(rules, state, market.book, buys) if buys else buys
+        better_sells = depth.optimised_sells(rules, state, market.book, sells) if sells else sells
+        if (better_buys is None or better_sells is None) and Quirk.Q1_THIN_BOOK in quirks:
+            return Proposal(reference=price, band=moving, lost="thin_book")
+        buys = buys if better_buys is None else better_buys
+        sells = sells if better_sells is None else better_sells
+    if rules.add_transaction_costs:
+        buys, sells = costs.costed_buys(rules, buys), costs.costed_sells(rules, sells)
+    if Quirk.Q9_CHURN_BELOW_MINIMUM not in quirks:
+        buys = far_enough(rules, Side.BUY, buys, price)
+        sells = far_enough(rules, Side.SELL, sells, price)
+
+    if rules.inventory_skew_enabled and holdings:
+        bid_ratio, ask_ratio = skew.ratios(rules, *holdings, price)
+        buys, sells = skew.skewed(rules, buys, bid_ratio), skew.skewed(rules, sells, ask_ratio)
+
+    buys, sells = _affordable(rules, state, market, available, buys, sells)
+    return Proposal(tuple(buys), tuple(sells), price, moving)
+
+
+def _affordable(
+    rules: Rules, state: State, market: Market, available: Available, buys: Rows, sells: Rows
+) -> tuple[Rows, Rows]:
+    """What there is money for, that would rest, and that the market takes. What is dropped takes nothing of the budget
+    (quirk Q5: what would take does)."""
+    takers_last = Quirk.Q5_TAKERS_LAST in rules.compat
+    any_size = Quirk.Q7_NO_MINIMUM in rules.compat
+    if not takers_last and not rules.take_if_crossed:
+        buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
+    if not any_size:
+        buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
+    base, quote = budget.free(rules, state, available)
+    buys, sells = budget.afforded_buys(rules, buys, quote), budget.afforded_sells(rules, sells, base)
+    if not any_size:
+        buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
+    if takers_last and not rules.take_if_crossed:
+        buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
+    return buys, sells

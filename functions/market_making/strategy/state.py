@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from functions.market_making.strategy.arithmetic import ZERO
+from functions.market_making.strategy.arithmetic import QUOTING, ZERO
 from functions.market_making.strategy.market import Side
+from functions.market_making.strategy.quirks import Quirk
 from functions.market_making.strategy.rules import Rules
 
 
@@ -37,6 +38,11 @@ class LiveOrder:
     renews: str | None = None  # the key of the hanging order that it takes the place of
     renewing: bool = False  # its cancel is for its age: another one takes its place
 
+    @property
+    def is_quoted(self) -> bool:
+        """Is it a quote that nobody cancels?"""
+        return self.standing is Standing.QUOTE and self.cancelled_at is None
+
 
 @dataclass(frozen=True, slots=True)
 class Pair:
@@ -47,6 +53,11 @@ class Pair:
     buy_filled: bool = False
     sell_filled: bool = False
 
+    def with_filled(self, key: str, side: Side) -> Pair:
+        if key not in (self.buy, self.sell):
+            return self
+        return replace(self, buy_filled=True) if side is Side.BUY else replace(self, sell_filled=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Owed:
@@ -54,8 +65,18 @@ class Owed:
 
     side: Side
     price: Decimal
-    size: Decimal
+    size: Decimal  # as placed
+    filled: Decimal
     key: str  # of the one that is gone
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """A moving band as it was set."""
+
+    set_at: int
+    floor: Decimal
+    ceiling: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,37 +88,123 @@ class State:
     orders: tuple[LiveOrder, ...] = ()  # in order of creation
     create_at: int = 0
     cancel_at: int = 0
+    delayed_until: int = 0  # the delay of the last filled order
     ticked_at: int = 0
     numbered: int = 0  # the last number of a key
     filled_buys: tuple[int, ...] = ()  # levels whose buys were filled, for ping-pong
     filled_sells: tuple[int, ...] = ()
     own_price: Decimal | None = None  # of the last quote that was filled
-    band_set_at: int | None = None
-    band_floor: Decimal = ZERO
-    band_ceiling: Decimal = ZERO
+    band: Band | None = None
     pairs: tuple[Pair, ...] = ()
     owed: tuple[Owed, ...] = ()
     cost_base: Decimal = ZERO  # inventory_cost: what was bought and not sold, and what it has cost
     cost_quote: Decimal = ZERO
 
-    def filled(
-        self, rules: Rules, key: str, size: Decimal, *, at: int | None = None, base_fee: Decimal = ZERO,
-        quote_fee: Decimal = ZERO,
-    ) -> State:  # fmt: skip
-        """A trade of `size` (base, above 0) of the live order `key`. With it complete the order is over: the delay for
-        filled orders runs from `at` (hummingbot, and the default: from the last tick). Each trade is told once: by its
-        id. Of an order that is not live, or more than is open: ValueError; the caller's ledger takes it all the same."""
-        raise NotImplementedError
-
-    def cancelled(self, key: str) -> State:
-        """The live order `key` is seen to be over, unfilled or partly filled (told before). Of one that is not live:
-        nothing changes."""
-        raise NotImplementedError
-
-    def unplaced(self, *keys: str) -> State:
-        """These creations of the last decision were not placed, for good: refused, or left out because a cancel was
-        not seen dead. What is not known is *not* unplaced. If nothing of that round lives, the next tick creates."""
-        raise NotImplementedError
+    @classmethod
+    def opened(cls, rules: Rules, base: Decimal) -> State:
+        """The state of an order that begins with so much base: for `inventory_cost` it has cost `inventory_price`."""
+        return cls(cost_base=base, cost_quote=base * (rules.inventory_price or ZERO))
 
     def live(self, key: str) -> LiveOrder | None:
         return next((order for order in self.orders if order.key == key), None)
+
+    def filled(
+        self,
+        rules: Rules,
+        key: str,
+        size: Decimal,
+        *,
+        at: int | None = None,
+        base_fee: Decimal = ZERO,
+        quote_fee: Decimal = ZERO,
+    ) -> State:
+        """A trade of `size` (base, above 0) of the live order `key`; fees in base and quote count for the inventory's
+        cost. With it complete the order is over, and the delay for filled orders runs from `at` in seconds (hummingbot,
+        and the default: from the last tick). Each trade is told once: who tells knows its id. Of an order that is not
+        live nothing changes: the ledger has it all the same. ValueError for a size that is not above 0."""
+        if size <= 0:
+            raise ValueError(f"a trade of {size}; its size is above 0")
+        order = self.live(key)
+        if order is None:
+            return self
+        with localcontext(QUOTING):
+            state = self._costed(order, size, base_fee, quote_fee)
+            done = order.filled + size
+            if done < order.size:
+                return state._changed(replace(order, filled=done))
+            return state._completed(rules, order, self.ticked_at if at is None else at)
+
+    def cancelled(self, key: str) -> State:
+        """The live order `key` is seen to be over, with what was filled told before. Of one that is not live nothing
+        changes. A hanging order that was cancelled for its age is owed its successor, unless that is placed already."""
+        order = self.live(key)
+        if order is None:
+            return self
+        state = self._without(key)
+        succeeded = any(other.renews == key for other in state.orders)
+        return state._owing(order) if order.renewing and not succeeded else state
+
+    def unplaced(self, *keys: str) -> State:
+        """These creations of the last decision were not placed, for good: refused, or left out because a cancel was
+        not seen dead. What is not known is *not* unplaced. If no quote is left, the next tick creates."""
+        state = self
+        for key in keys:
+            order = state.live(key)
+            if order is None:
+                continue
+            state = state._without(key)
+            if order.renews is not None and state.live(order.renews) is None:
+                state = state._owing(order)
+            if order.renews is None and not any(other.is_quoted for other in state.orders):
+                at = max(order.created_at, state.delayed_until)
+                state = replace(state, create_at=at, cancel_at=at)
+        return state
+
+    def _costed(self, order: LiveOrder, size: Decimal, base_fee: Decimal, quote_fee: Decimal) -> State:
+        """Volume-weighted: a buy adds what it has cost, a sell takes out at the cost of one unit, which stays."""
+        if order.side is Side.BUY:
+            return replace(
+                self,
+                cost_base=self.cost_base + size - base_fee,
+                cost_quote=self.cost_quote + size * order.price + quote_fee,
+            )
+        sold = size + base_fee
+        if sold >= self.cost_base:
+            return replace(self, cost_base=ZERO, cost_quote=ZERO)
+        return replace(
+            self,
+            cost_base=self.cost_base - sold,
+            cost_quote=self.cost_quote - self.cost_quote / self.cost_base * sold,
+        )
+
+    def _completed(self, rules: Rules, order: LiveOrder, at: int) -> State:
+        state = self._without(order.key)
+        # Nothing is left of it to take the place of: its successor, if there is one, is a hanging order like others.
+        state = replace(
+            state,
+            orders=tuple(replace(o, renews=None) if o.renews == order.key else o for o in state.orders),
+        )
+        if order.standing is not Standing.HANGING:
+            state = replace(state, pairs=tuple(pair.with_filled(order.key, order.side) for pair in state.pairs))
+        elif Quirk.Q11_HANGING_COUNTS not in rules.compat:
+            return state
+        create_at = at + rules.filled_order_delay
+        levels = "filled_buys" if order.side is Side.BUY else "filled_sells"
+        return replace(
+            state,
+            create_at=create_at,
+            cancel_at=min(state.cancel_at, create_at),
+            delayed_until=create_at,
+            own_price=order.price,
+            **{levels: (*getattr(state, levels), order.level)},
+        )
+
+    def _owing(self, order: LiveOrder) -> State:
+        owed = Owed(order.side, order.price, order.size, order.filled, order.renews or order.key)
+        return replace(self, owed=(*self.owed, owed))
+
+    def _without(self, key: str) -> State:
+        return replace(self, orders=tuple(order for order in self.orders if order.key != key))
+
+    def _changed(self, order: LiveOrder) -> State:
+        return replace(self, orders=tuple(order if other.key == order.key else other for other in self.orders))

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from decimal import Decimal, localcontext
 
+from functions.market_making.strategy import hanging, ping_pong, refresh
+from functions.market_making.strategy.arithmetic import QUOTING, ZERO
 from functions.market_making.strategy.market import Available, Market, Side
+from functions.market_making.strategy.proposal import Proposal, proposed
+from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.reference import reference
 from functions.market_making.strategy.rules import Rules
-from functions.market_making.strategy.state import State
+from functions.market_making.strategy.state import LiveOrder, Owed, Pair, Standing, State
+
+CANCEL_AGAIN_SECONDS = 60  # there: so long a cancel is waited for before it is sent again
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,14 +37,16 @@ class Decision:
 
     1. writes `state` down, before anything else: the creations are live in it, as intents;
     2. cancels `cancels`, and looks what became of each: dead, filled, or not known;
-    3. places `renews`, each only when the order that it renews is seen dead without having been filled meanwhile;
+    3. places `renews`, each only when the order that it renews is seen dead without having been filled meanwhile (or is
+       no more in the state: it was seen dead before);
     4. places `creations`: at once without `create_after_cancels`; with it only when *every* one of `cancels` is seen
-       dead. Otherwise it places none of them, only `renews`;
-    5. tells the state of what it did not place (`unplaced`), with the end of what was cancelled (`cancelled`) and with
-       trades (`filled`): trades before ends, both before the next tick.
+       dead, and none of them was filled meanwhile. Otherwise it places none of them, only `renews`: what is available
+       is not what they were made from, and a filled order delays the next;
+    5. tells the state of what it did not place (`unplaced`), of trades (`filled`) and of ends (`cancelled`), in this
+       order and before the next tick.
 
     `cancels` has every order whose end is waited for, also from earlier ticks: a cancel without an answer is asked again.
-    `lost` says why nothing was decided but cancels: `no_reference`, or for a kept quirk `thin_book`."""
+    `lost` says why nothing is created: `no_reference`; `thin_book` with quirk Q1."""
 
     state: State
     cancels: tuple[str, ...] = ()
@@ -53,4 +63,194 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     `now` is the cycle's own absolute time in whole seconds (not the clock's: a cycle that begins late would come too
     early to the next refresh), and never goes back. `state` knows every trade and end that is known. ValueError where
     `now` is before the last tick."""
-    raise NotImplementedError
+    if now < state.ticked_at:
+        raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
+    with localcontext(QUOTING):
+        return _Tick(rules, replace(state, ticked_at=now), market, available, now).decision()
+
+
+class _Tick:
+    """A tick while it goes on: the live orders, and what is known of them by now."""
+
+    def __init__(self, rules: Rules, state: State, market: Market, available: Available, now: int) -> None:
+        self.rules = rules
+        self.before = state
+        self.now = now
+        self.market = market
+        self.available = available
+        self.live = {order.key: order for order in state.orders}
+        self.pairs = state.pairs
+        self.numbered = state.numbered
+        self.cancels: dict[str, None] = {}
+        self.keeps = rules.compat
+        self.two_ticks = Quirk.Q10_TWO_TICKS in self.keeps
+
+    def decision(self) -> Decision:
+        rules, state, now = self.rules, self.before, self.now
+        price = reference(rules, state, self.market)
+        if price is None and Quirk.Q2_EMPTY_BOOK in self.keeps:
+            return Decision(state, lost="no_reference")
+        renews = self._owed(price)
+        aged = refresh.is_aged(rules, self._quotes(), now)
+        early = aged and Quirk.Q19_AGE_LEAVES_NOTHING not in self.keeps and state.delayed_until <= now
+        proposal = None
+        if price is not None and (state.create_at <= now or early):
+            proposal = proposed(rules, state, self.market, self.available, price, now)
+            if proposal.lost is not None:
+                return Decision(replace(state, band=proposal.band), reference=price, lost=proposal.lost)
+            even = rules.ping_pong_enabled and ping_pong.is_even(state)
+            state = replace(
+                state,
+                band=proposal.band if rules.moving_price_band_enabled else state.band,
+                filled_buys=() if even else state.filled_buys,
+                filled_sells=() if even else state.filled_sells,
+            )
+        if rules.hanging_orders_enabled:
+            renews += self._looked_after(price)
+        if aged:
+            self._cancel(self._quotes())
+        if state.cancel_at <= now:
+            self._refresh(proposal)
+        if price is not None and price > 0:
+            self._cancel(o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price))
+        if not self.two_ticks:  # what is waited for is asked again
+            self._cancel(order for order in self.live.values() if order.cancelled_at is not None)
+
+        creations: tuple[Creation, ...] = ()
+        if proposal is not None and (state.create_at <= now or early) and self._has_room(state):
+            creations = self._created(proposal)
+        timers = {"create_at": now + rules.order_refresh_time, "cancel_at": now + rules.order_refresh_time}
+        return Decision(
+            replace(
+                state,
+                orders=tuple(self.live.values()),
+                pairs=self.pairs,
+                numbered=self.numbered,
+                owed=(),
+                **(timers if creations else {}),
+            ),
+            cancels=tuple(self.cancels),
+            creations=creations,
+            renews=renews,
+            create_after_cancels=bool(creations) and self._waits() and self._ends_awaited(),
+            reference=price,
+            lost="no_reference" if price is None else None,
+        )
+
+    def _quotes(self) -> list[LiveOrder]:
+        return [order for order in self.live.values() if order.standing is not Standing.HANGING]
+
+    def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
+        """Once in a tick; there, once in a minute."""
+        for order in list(orders):
+            since = order.cancelled_at
+            if since is None or not self.two_ticks or self.now - since > CANCEL_AGAIN_SECONDS:
+                self.cancels[order.key] = None
+                since = self.now if since is None else since
+            self.live[order.key] = replace(order, cancelled_at=since, renewing=order.renewing or renewing)
+
+    def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
+        """Hanging orders that are far are cancelled, old ones renewed at their price."""
+        if price is not None and price > 0:
+            kept = [order for order in self.live.values() if order.standing is not Standing.QUOTE]
+            waited = [order for order in kept if order.cancelled_at is None]
+            self._cancel(order for order in waited if hanging.is_far(self.rules, order.price, price))
+        churns = Quirk.Q9_CHURN_BELOW_MINIMUM in self.keeps
+        old = [
+            order
+            for order in self.live.values()
+            if order.standing is Standing.HANGING
+            and not order.renewing
+            and self.now - order.created_at > self.rules.max_order_age
+            and (churns or order.cancelled_at is None)
+        ]
+        self._cancel(old, renewing=True)
+        if self.two_ticks:
+            return ()
+        return tuple(self._renewed(Owed(o.side, o.price, o.size, o.filled, o.key)) for o in old)
+
+    def _owed(self, price: Decimal | None) -> tuple[Creation, ...]:
+        """The successors of hanging orders that are gone for their age; their money is no quote's. One that would be far
+        or take by now is dropped."""
+        renews = []
+        for owed in self.before.owed:
+            if price is not None and price > 0 and Quirk.Q9_CHURN_BELOW_MINIMUM not in self.keeps:
+                if hanging.is_far(self.rules, owed.price, price) or self._would_take(owed):
+                    continue
+            renews.append(creation := self._renewed(owed))
+            base, quote = self.available.base, self.available.quote
+            if owed.side is Side.BUY:
+                quote = max(quote - creation.size * creation.price, ZERO)
+            else:
+                base = max(base - creation.size, ZERO)
+            self.available = Available(base, quote)
+        return tuple(renews)
+
+    def _would_take(self, owed: Owed) -> bool:
+        book = self.market.book
+        if owed.side is Side.BUY:
+            return bool(book.asks) and owed.price >= book.asks[0][0]
+        return bool(book.bids) and owed.price <= book.bids[0][0]
+
+    def _renewed(self, owed: Owed) -> Creation:
+        """Of what is still open (quirk Q18: of what it was placed for)."""
+        size = owed.size if Quirk.Q18_FILLED_TWICE in self.keeps else owed.size - owed.filled
+        return self._placed(owed.side, owed.price, size, 0, Standing.HANGING, renews=owed.key)
+
+    def _refresh(self, proposal: Proposal | None) -> None:
+        quotes = self._quotes()
+        if not quotes:
+            return
+        if proposal is not None and self.rules.order_refresh_tolerance_pct >= 0:
+            if refresh.still_stand(self.rules, quotes, list(proposal.buys), list(proposal.sells)):
+                return
+        if self.rules.hanging_orders_enabled:
+            now_live = replace(self.before, orders=tuple(self.live.values()), pairs=self.pairs)
+            self.live = {order.key: order for order in hanging.hung(self.rules, now_live)}
+            self.pairs = ()
+        self._cancel(order for order in self.live.values() if order.standing is Standing.QUOTE)
+
+    def _waits(self) -> bool:
+        return self.rules.should_wait_order_cancel_confirmation
+
+    def _ends_awaited(self) -> bool:
+        return any(order.cancelled_at is not None for order in self.live.values())
+
+    def _has_room(self, state: State) -> bool:
+        """Is no quote live? One that is cancelled in this tick leaves its room (quirk Q10: once it is seen dead)."""
+        quotes = [order for order in self.live.values() if order.standing is Standing.QUOTE]
+        if self.two_ticks:
+            return not quotes and state.create_at < self.now and not (self._waits() and self._ends_awaited())
+        return all(order.cancelled_at is not None for order in quotes)
+
+    def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
+        buys = [self._placed(Side.BUY, price, size, level) for level, price, size in proposal.buys]
+        sells = [self._placed(Side.SELL, price, size, level) for level, price, size in proposal.sells]
+        if self.rules.hanging_orders_enabled:
+            self._pair([buy.key for buy in buys], [sell.key for sell in sells])
+        return (*buys, *sells)
+
+    def _pair(self, buys: list[str], sells: list[str]) -> None:
+        """The nearest with the nearest, and so on (quirk Q20: the sells with what is left of earlier rounds)."""
+        several = min(len(buys), len(sells))
+        stale = list(self.pairs) if Quirk.Q20_STALE_PAIRS in self.keeps else []
+        pairs = [*stale, *(Pair(key, None) for key in buys[:several])]
+        for n, key in enumerate(sells[:several]):
+            pairs[n] = replace(pairs[n], sell=key)
+        self.pairs = tuple(pairs)
+
+    def _placed(
+        self,
+        side: Side,
+        price: Decimal,
+        size: Decimal,
+        level: int,
+        standing: Standing = Standing.QUOTE,
+        renews: str | None = None,
+    ) -> Creation:
+        self.numbered += 1
+        key = f"{side[0]}{self.numbered}"
+        self.live[key] = LiveOrder(
+            key, side, price, size, self.now, level=level, standing=standing, renews=renews
+        )  # fmt: skip
+        return Creation(key, side, price, size, level, renews)

@@ -1,0 +1,58 @@
+"""When live quotes are replaced: for their age, at a refresh unless they are still what would be proposed, and when they
+are nearer than the minimum spread."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from functions.market_making.strategy.arithmetic import ONE
+from functions.market_making.strategy.market import Side
+from functions.market_making.strategy.quirks import Quirk
+from functions.market_making.strategy.rows import Row, Rows
+from functions.market_making.strategy.rules import Rules
+from functions.market_making.strategy.state import LiveOrder
+
+
+def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
+    """Is one of them older than may be? Then all of them are replaced."""
+    return any(now - order.created_at > rules.max_order_age for order in orders)
+
+
+def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Rows, sells: Rows) -> bool:
+    """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the order
+    of their prices: the price, and (but for quirk Q8) the size that is still open."""
+    return _stands(rules, [order for order in orders if order.side is Side.BUY], buys) and _stands(
+        rules, [order for order in orders if order.side is Side.SELL], sells
+    )
+
+
+def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Rows) -> bool:
+    if len(orders) != len(rows):
+        return False
+    tolerance = rules.order_refresh_tolerance_pct
+    sizes = None if Quirk.Q8_SIZE_TOLERATED in rules.compat else rules.order_refresh_size_tolerance_pct
+    live = sorted((order.price, order.size - order.filled) for order in orders)
+    for (price, size), (new_price, new_size) in zip(live, sorted((row[1], row[2]) for row in rows), strict=True):
+        if price <= 0 or abs(new_price - price) / price > tolerance:
+            return False
+        if sizes is not None and abs(new_size - size) > sizes * size:
+            return False
+    return True
+
+
+def is_too_near(rules: Rules, side: Side, price: Decimal, reference: Decimal) -> bool:
+    """Is the spread from the reference less than the minimum? On the other side of it a spread is negative."""
+    away = price - reference if side is Side.SELL else reference - price
+    return away / reference < rules.minimum_spread
+
+
+def far_enough(rules: Rules, side: Side, rows: Rows, reference: Decimal) -> Rows:
+    """What would not be cancelled for its spread (quirk Q9: all; they are, a moment later)."""
+    if rules.minimum_spread == -ONE:
+        return rows
+
+    def stays(row: Row) -> bool:
+        return not is_too_near(rules, side, row[1], reference)
+
+    return list(filter(stays, rows))
