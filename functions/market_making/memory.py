@@ -10,15 +10,13 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
 from functools import cache
 from types import NoneType, UnionType
-from typing import Any, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from common.log import log
 from common.money import plain
 from functions.market_making.strategy import State
 
 VERSION = 1
-
-T = TypeVar("T")
 
 
 def packed(state: State) -> str:
@@ -32,7 +30,8 @@ def unpacked(memory: str) -> State:
     try:
         version, told = json.loads(memory)
         if version == VERSION:
-            return _made(State, told)
+            state: State = _made(State, told)
+            return state
     except (ValueError, TypeError, ArithmeticError) as unreadable:
         log.error("the strategy's memory can not be read", extra={"why": str(unreadable)})
     return State()
@@ -58,8 +57,8 @@ def _hints(kind: Any) -> Mapping[str, Any]:
     return get_type_hints(kind)
 
 
-def _made(kind: type[T], told: list[Any]) -> T:
-    names = [field.name for field in fields(kind)]  # type: ignore[arg-type]
+def _made(kind: Any, told: list[Any]) -> Any:
+    names = [field.name for field in fields(kind)]
     if len(told) > len(names):
         raise ValueError(f"{kind.__name__} has no {len(told)} fields")
     hints = _hints(kind)
@@ -73,5 +72,5 @@ def _value(hint: Any, told: Any) -> Any:
     if get_origin(hint) is tuple:
         return tuple(_value(get_args(hint)[0], member) for member in told)
     if is_dataclass(hint):
-        return _made(hint, told)  # type: ignore[arg-type]
+        return _made(hint, told)
     return hint(told)

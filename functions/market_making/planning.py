@@ -1,10 +1,10 @@
 """What a cycle asks of the exchange: its intents, which are written before anything is asked, and what came of them.
 Pure.
 
-An order to end and one to create, of one side, are a replacement in one slot. The successor is placed once the old order
-is seen to be over, and nobody had traded with it meanwhile. Where there is money for each successor beside all the other
-orders, each waits for its own old order only, and both may be one request. Otherwise a side is replaced *together*:
-first all of its old orders end, and then the new ones are placed.
+An order to end and one to create, of one side, are a replacement in one slot. The successor is placed once the old
+order is seen to be over, and nobody had traded with it meanwhile. Where there is money for each successor beside all the
+other orders, each waits for its own old order only, and both may be one request. Otherwise a side is replaced
+*together*: first all of its old orders end, and then the new ones are placed.
 """
 
 from __future__ import annotations

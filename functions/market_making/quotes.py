@@ -223,7 +223,7 @@ def questions(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> Iterator[Que
                 yield Question(name, client_id, coming=False)
 
 
-def filled(quotes: Quotes, open_orders: Sequence[MakerOrder], at: datetime) -> Quotes:
+def filled(quotes: Quotes, at: datetime) -> Quotes:
     """Orders all of which is settled are over."""
     for name, slot in quotes.slots.items():
         if slot.coming is None and slot.live is not None and not slot.live.left:

@@ -10,11 +10,12 @@ from decimal import Decimal
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
-from common.errors import Conflict
+from common.errors import Conflict, Refusal
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
@@ -36,6 +37,18 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     fee_asset = UnicodeAttribute()
     maker = BooleanAttribute()
     at = InstantAttribute()
+
+
+class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
+    configuration = UnicodeAttribute()
+
+
+class TradesCursorItem(Item, discriminator=keys.TRADES_CURSOR.entity):
+    trade_id = DecimalAttribute()
+
+
+class TradesCursorMoved(Refusal):
+    """Another ticker has come as far."""
 
 
 def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | None:
@@ -93,6 +106,36 @@ def trades(table: Table, order_id: str) -> list[TradeItem]:
     """In the order of their ids."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), consistent=True)
     return list(table.all(TradeItem, query))
+
+
+def configuration(table: Table, order_id: str, version: int) -> str:
+    """As `configuration.written` has written it. It never changes. Raises MarketMakingOrderNotFound."""
+    item = table.get(ConfigItem, keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version)), consistent=True)
+    if item is None:
+        raise MarketMakingOrderNotFound(f"the order has no configuration {version}", id=order_id)
+    return item.configuration
+
+
+def configure(order_id: str, version: int, written: str, at: datetime) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version))
+    item = ConfigItem(*key, configuration=written, created_at=at, updated_at=at)
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("it is configured anew already", id=order_id))
+
+
+def trades_cursor(table: Table, account_id: str, symbol: str) -> int:
+    """Up to which trade of the account all are somebody's: 0 before the first."""
+    item = table.get(TradesCursorItem, keys.TRADES_CURSOR(account_id=account_id, symbol=symbol))
+    return 0 if item is None else int(item.trade_id)
+
+
+def move_trades_cursor(account_id: str, symbol: str, trade_id: int, at: datetime) -> Write:
+    """Forward only. Refused with TradesCursorMoved."""
+    item = TradesCursorItem
+    key = keys.TRADES_CURSOR(account_id=account_id, symbol=symbol)
+    moved = item(*key, trade_id=Decimal(trade_id), created_at=at, updated_at=at)
+    forward = item.PK.does_not_exist() | (item.trade_id < Decimal(trade_id))
+    return Write.put(moved, when=forward, otherwise=TradesCursorMoved("another ticker has come as far"))
 
 
 def _trade_item(quotes: Quotes, fill: Fill, at: datetime) -> TradeItem:

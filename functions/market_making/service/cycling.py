@@ -27,6 +27,7 @@ from common.gateways.exchange import (
 from common.gateways.exchange.maker import ExchangeNotReplaced, Maker, MakerOrder, Market, OwnTrade, Quote
 from common.log import count, log
 from common.table.table import Table
+from common.table.transaction import Write
 from functions.market_making import quotes_store
 from functions.market_making.planning import Cancel, Done, Outcome, Placement, Plan, Wish, plan, recorded
 from functions.market_making.quotes import (
@@ -60,6 +61,13 @@ class Seen:
     at: datetime
 
 
+def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[], datetime]) -> Seen:
+    """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
+    at = now()
+    trades = () if after_trade is None else maker.trades_after(market, after_trade)
+    return Seen(maker.open_orders(market), trades, at)
+
+
 @dataclass(frozen=True)
 class Known:
     """An order's quotes as they are read, and as they are known now. Not all is, where the exchange was silent."""
@@ -89,14 +97,14 @@ class Cycling:
         """Unknown outcomes are resolved before anything else. Raises FillNotBelieved."""
         coins = (market.base, market.quote)
         quotes, fills = settled(listed(read, seen.open_orders, seen.at), seen.trades, coins)
-        quotes = filled(quotes, seen.open_orders, seen.at)
+        quotes = filled(quotes, seen.at)
         for question in list(questions(quotes, seen.open_orders)):
             quotes = self._asked(quotes, question, maker, market)
             older = old_question(quotes, question.slot, seen.open_orders)
             if older is not None:
                 quotes = self._asked(quotes, older, maker, market)
         quotes, more = settled(quotes, seen.trades, coins)
-        quotes = forgotten(filled(quotes, seen.open_orders, seen.at), seen.at)
+        quotes = forgotten(filled(quotes, seen.at), seen.at)
         return Known(read, quotes, [*fills, *more])
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:
@@ -115,11 +123,11 @@ class Cycling:
     def planned(self, known: Known, wish: Wish, placements_max: int) -> Plan:
         return plan(known.now, wish, to_the_millisecond(self.now()), placements_max)
 
-    def write(self, known: Known, planned: Plan) -> None:
+    def write(self, known: Known, planned: Plan, *also: Write) -> None:
         """Nothing has been asked for before. Where nothing has changed, nothing is written. Raises OvertakenCycle,
-        Busy: it may be written all the same, and nothing may be asked for."""
-        if replace(planned.quotes, cycle=known.read.cycle) != known.read:
-            self.table.write(*quotes_store.write(known.read, planned.quotes, known.fills, self.now()))
+        Busy: it may be written all the same, and nothing may be asked for; what `also` refuses with."""
+        if also or replace(planned.quotes, cycle=known.read.cycle) != known.read:
+            self.table.write(*quotes_store.write(known.read, planned.quotes, known.fills, self.now()), *also)
 
     # What is done
 
@@ -133,14 +141,17 @@ class Cycling:
         ]
         return [*(one for each in done for one in each), *self.all_of(act.alone, asks)]
 
-    def record(self, planned: Plan, done: Sequence[Done]) -> None:
-        """What does not exist, and never will: looking would take a minute to be sure."""
+    def record(
+        self, planned: Plan, done: Sequence[Done], remember: Callable[[Quotes], Quotes] = lambda quotes: quotes
+    ) -> None:
+        """What does not exist, and never will: looking would take a minute to be sure. `remember` tells the strategy."""
         at = to_the_millisecond(self.now())
         after = recorded(planned.quotes, done, at)
         if after == planned.quotes:
             return
         try:
-            self.table.write(*quotes_store.write(planned.quotes, replace(after, cycle=after.cycle + 1), (), at))
+            after = replace(remember(after), cycle=after.cycle + 1)
+            self.table.write(*quotes_store.write(planned.quotes, after, (), at))
         except OvertakenCycle:
             log.info("overtaken", extra={"order_id": after.order_id})
 

@@ -18,6 +18,7 @@ from functions.market_making.strategy import Side as StrategySide
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
 _NOTHING = Decimal(0)
+KEYS_A_CYCLE = 256  # more than one has
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,14 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     base, quote = known.now.free
     available = Available(max(base, _NOTHING), max(quote, _NOTHING))
     decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
-    return Decided(decision.state, _wish(decision), decision.reference, decision.lost)
+    wish = _wish(decision)
+    strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
+    return Decided(
+        decision.state,
+        replace(wish, cancels=wish.cancels | strangers),
+        decision.reference,
+        decision.lost,
+    )
 
 
 def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
@@ -45,20 +53,37 @@ def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
 
 
 def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
-    """The strategy's state, with the trades and ends that have come to be known since."""
-    state = memory.unpacked(known.read.memory)
+    """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
+    orders of which there is nothing any more."""
+    state = _beginning(known)
+    seen, there = known.read.keys, known.now.keys
+    traded = {fill.key for fill in known.fills}
+    gone = [order.key for order in state.orders if order.key not in there]
+    state = state.unplaced(*(key for key in gone if not seen.get(key, True) and key not in traded))
     for fill in known.fills:
         state = _filled(rules, state, fill, coins)
-    return ended(state, known.read, known.now)
-
-
-def ended(state: State, before: Quotes, after: Quotes) -> State:
-    """Orders of which there is nothing any more are over, or never came to be."""
-    seen, there = before.keys, after.keys
-    for order in state.orders:
-        if order.key not in there:
-            state = state.cancelled(order.key) if seen.get(order.key, True) else state.unplaced(order.key)
+    for key in gone:
+        state = state.cancelled(key)
     return state
+
+
+def after(state: State, planned: Quotes, recorded: Quotes) -> State:
+    """The state, once it is known which of a plan's placements do not exist."""
+    seen, there = planned.keys, recorded.keys
+    gone = [order.key for order in state.orders if order.key not in there]
+    state = state.unplaced(*(key for key in gone if not seen.get(key, True)))
+    for key in gone:
+        state = state.cancelled(key)
+    return state
+
+
+def _beginning(known: Known) -> State:
+    """Keys are never used again, also where the memory is lost."""
+    if known.read.memory:
+        state = memory.unpacked(known.read.memory)
+        if state != State():
+            return state
+    return State(numbered=known.read.cycle * KEYS_A_CYCLE)
 
 
 def remembered(decided: Decided, planned: Plan) -> Plan:
