@@ -58,7 +58,10 @@ MACHINES = {  # those that move a thing; logical ids begin so
     "purchase": "PurchasesPurchaseMachine",
     "market-making": "MarketMakingMarketMakingMachine",
 }
-TICKING = {"snapshots": "MarketMakingSnapshotsMachine"}  # those that the clock starts
+TICKING = {  # those that the clock starts
+    "snapshots": "MarketMakingSnapshotsMachine",
+    "ticker": "MarketMakingTickerMachine",
+}
 ALL = MACHINES | TICKING
 EACH = pytest.mark.parametrize("machine", MACHINES)
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
