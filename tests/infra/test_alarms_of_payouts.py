@@ -106,7 +106,7 @@ def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> N
 
 def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:
     machines = {staging.stack.get_logical_id(m.node.default_child) for m in staging.stack.machines.values()}  # type: ignore[arg-type]
-    assert len(machines) == 5
+    assert len(machines) == 6
     looked_at = set()
     for alarm in staging.of("CloudWatch::Alarm").values():
         if alarm["Namespace"] == "AWS/States":

@@ -91,7 +91,7 @@ class OneOrder:
                 self._fail(no)
             except Exception:
                 log.exception("cycle failed")
-                count("CyclesFailed")
+                count("Bugs")
                 self.failed = True
         return 0 if self.planned is None else len(self.planned.placements)
 
@@ -120,7 +120,7 @@ class OneOrder:
                 self._fail(no)
             except Exception:
                 log.exception("cycle failed")
-                count("CyclesFailed")
+                count("Bugs")
             self.failed = True
             return Ticked(failed=1)
 
