@@ -90,7 +90,7 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     token = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
     after_failure = BooleanAttribute(null=True)
-    shard = UnicodeAttribute(null=True)  # whose ticker quotes for it
+    quoted_by = UnicodeAttribute(null=True)  # the shard whose ticker quotes for it
 
 
 class MemberItem(Item, discriminator=keys.SHARD_MEMBER.entity):
@@ -611,7 +611,7 @@ _MOVED = MarketMakingOrderMoved("the order is quoted for by nobody")
 
 
 def in_shard(shard: str) -> Action:
-    return OrderItem.shard.set(shard)
+    return OrderItem.quoted_by.set(shard)
 
 
 def take_tick(shard: str, time: datetime, at: datetime) -> Write:
@@ -717,7 +717,7 @@ def order_of(item: OrderItem) -> Order:
         token=item.token,
         goes_home=bool(item.goes_home),
         after_failure=bool(item.after_failure),
-        shard=item.shard,
+        shard=item.quoted_by,
         waits_for=item.waits_for,
         needs_person=item.needs_person,
     )

@@ -259,7 +259,7 @@ class Books:
         may = {
             order_id: order["status"]
             for order_id, order in self.orders.items()
-            if order["status"] in ("created", "running", "paused", "stopping") and "shard" in order
+            if order["status"] in ("created", "running", "paused", "stopping") and "quoted_by" in order
         }
         told = {item["SK"].removeprefix("MEMBER#"): item["status"] for item in self.by_kind["shard_member"]}
         if may != told:
