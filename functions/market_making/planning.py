@@ -2,7 +2,7 @@
 Pure.
 
 An order to end and one to create, of one side, are a replacement in one slot. The successor is placed once the old
-order is seen to be over, and nobody had traded with it meanwhile. Where there is money for each successor beside all the
+order is seen to be over, and nobody had traded with it meanwhile. Where there is money for each successor beside all
 other orders, each waits for its own old order only, and both may be one request. Otherwise a side is replaced
 *together*: first all of its old orders end, and then the new ones are placed.
 """
@@ -207,8 +207,10 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
     for one in done:
         if one.outcome is Outcome.WOULD_TAKE:
             quotes = _refused(quotes, side_of(one.slot), quotes.refused.get(side_of(one.slot), 0) + 1)
+        elif one.outcome is Outcome.REFUSED:
+            quotes = replace(quotes, rejected=quotes.rejected + 1)
         elif one.outcome is Outcome.PLACED:
-            quotes = _refused(quotes, side_of(one.slot), 0)
+            quotes = replace(_refused(quotes, side_of(one.slot), 0), rejected=0)
         if one.outcome in (None, Outcome.PLACED):
             continue
         slot = quotes.slots[one.slot]

@@ -105,9 +105,19 @@ class Fill:
 
 
 @dataclass(frozen=True)
+class Marks:
+    """Results of quoting (`risk.result`): the best there was, and that with which a day began."""
+
+    best: Decimal
+    day: str
+    began: Decimal
+
+
+@dataclass(frozen=True)
 class Quotes:
     """`cycle` is the fence: who writes has read it, and moves it on. `cursor` is the last trade of the account in this
     market that was looked at for this order. `refused` counts by side the placements in a row that would have taken.
+    `rejected` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
     told of nothing of it, since it is closed. `memory` is the strategy's own."""
 
@@ -120,6 +130,9 @@ class Quotes:
     slots: Mapping[str, Slot] = field(default_factory=dict)
     ended: tuple[Ended, ...] = ()
     refused: Mapping[Side, int] = field(default_factory=dict)
+    rejected: int = 0
+    began: tuple[Decimal, Decimal] = (_NOTHING, _NOTHING)
+    marks: Marks | None = None
     closed: bool = False
     placed_at: datetime | None = None
     clear_at: datetime | None = None

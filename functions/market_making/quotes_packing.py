@@ -11,7 +11,7 @@ from typing import Any
 
 from common.gateways.exchange import Side
 from common.money import plain
-from functions.market_making.quotes import Ended, Placed, Quotes, Slot, SlotState
+from functions.market_making.quotes import Ended, Marks, Placed, Quotes, Slot, SlotState
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
@@ -28,6 +28,9 @@ def packed(quotes: Quotes) -> str:
         "ended": list(map(_ended, quotes.ended)),
         "fees": {asset: plain(amount) for asset, amount in quotes.fees_elsewhere.items()},
         "refused": {side.value: count for side, count in quotes.refused.items()},
+        "rejected": quotes.rejected,
+        "began": list(map(plain, quotes.began)),
+        "marks": _marks(quotes.marks),
         "closed": quotes.closed,
         "placed_at": _ms(quotes.placed_at),
         "clear_at": _ms(quotes.clear_at),
@@ -44,10 +47,21 @@ def unpacked(written: str, bare: Quotes) -> Quotes:
         slots={name: _slot_of(slot) for name, slot in told["slots"].items()},
         ended=tuple(map(_ended_of, told["ended"])),
         refused={Side(side): count for side, count in told["refused"].items()},
+        rejected=told["rejected"],
+        began=(Decimal(told["began"][0]), Decimal(told["began"][1])),
+        marks=_marks_of(told["marks"]),
         closed=told["closed"],
         placed_at=_at(told["placed_at"]),
         clear_at=_at(told["clear_at"]),
     )
+
+
+def _marks(marks: Marks | None) -> list[str] | None:
+    return None if marks is None else [plain(marks.best), marks.day, plain(marks.began)]
+
+
+def _marks_of(told: list[str] | None) -> Marks | None:
+    return None if told is None else Marks(Decimal(told[0]), told[1], Decimal(told[2]))
 
 
 def _slot(slot: Slot) -> list[Any]:

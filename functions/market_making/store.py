@@ -547,6 +547,7 @@ def record_campaign(order: Order, campaign_id: str, at: datetime) -> Write:
 
 def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
     """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
+    opening = (there.base.amount, there.quote.amount)
     item = QuotesItem(
         *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
         base_asset_id=there.base.asset_id,
@@ -555,7 +556,7 @@ def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
         quote_amount=there.quote.amount,
         cycle=Decimal(0),
         cursor=Decimal(0),
-        quotes=packed(Quotes(order.order_id, there.base.amount, there.quote.amount)),
+        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
         memory="",
         created_at=at,
         updated_at=at,

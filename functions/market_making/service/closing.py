@@ -1,8 +1,8 @@
 """The end of an order's quotes: they are cancelled, and the exchange is asked until it has none of them.
 
 Closed they are by a write under the fence: no ticker places anything for the order afterwards, and one that has written
-an intent before sends it within SENT_WITHIN. They are gone when the exchange's own list of open orders shows none of the
-order's, twice, the second time NEVER_PLACED_SECONDS after the last intent.
+an intent before sends it within SENT_WITHIN. They are gone when the exchange's own list of open orders shows none of
+the order's, twice, the second time NEVER_PLACED_SECONDS after the last intent.
 """
 
 from __future__ import annotations

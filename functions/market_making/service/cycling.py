@@ -144,7 +144,8 @@ class Cycling:
     def record(
         self, planned: Plan, done: Sequence[Done], remember: Callable[[Quotes], Quotes] = lambda quotes: quotes
     ) -> None:
-        """What does not exist, and never will: looking would take a minute to be sure. `remember` tells the strategy."""
+        """What does not exist, and never will: looking would take a minute to be sure. `remember` tells the
+        strategy."""
         at = to_the_millisecond(self.now())
         after = recorded(planned.quotes, done, at)
         if after == planned.quotes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -18,6 +18,7 @@ from functions.market_making.strategy import Side as StrategySide
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
 _NOTHING = Decimal(0)
+WIDENED_FROM, WIDENED_MAX = 3, 20  # placements of a side in a row that would have taken; steps
 KEYS_A_CYCLE = 256  # more than one has
 
 
@@ -45,6 +46,19 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
         decision.reference,
         decision.lost,
     )
+
+
+def widened(decided: Decided, refused: Mapping[Side, int], step: Decimal) -> Decided:
+    """Where placements would have taken several times in a row, one step further away for each."""
+    further = {side: step * min(times, WIDENED_MAX) for side, times in refused.items() if times >= WIDENED_FROM}
+    if not further:
+        return decided
+    creates = [
+        replace(one, price=one.price + further.get(one.side, _NOTHING) * (-1 if one.side is Side.BUY else 1))
+        for one in decided.wish.creates
+    ]
+    kept = [one for one in creates if one.price > 0]
+    return replace(decided, wish=replace(decided.wish, creates=kept))
 
 
 def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:

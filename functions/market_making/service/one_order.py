@@ -14,7 +14,7 @@ from common.gateways.exchange.maker import Book, MakerOrder
 from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import configuration, memory, quotes_store, store
+from functions.market_making import configuration, memory, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
@@ -35,7 +35,8 @@ _SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
 
 @dataclass
 class OneOrder:
-    """`book` is None where it can not be read. `ours` are the open quotes of all orders in this market, of all our
+    """`book` is None where it can not be read. `market_is_off`: its price has jumped, or nobody has known it for long.
+    `ours` are the open quotes of all orders in this market, of all our
     accounts."""
 
     table: Table
@@ -49,6 +50,7 @@ class OneOrder:
     ours: Sequence[MakerOrder]
     time: datetime
     may_send: Callable[[], bool]
+    market_is_off: bool = False
     known: Known | None = None
     decided: Decided | None = None
     planned: Plan | None = None
@@ -136,12 +138,21 @@ class OneOrder:
         coins = (self.group.market.base, self.group.market.quote)
         if rules is None:
             return Decided(memory.unpacked(known.read.memory), Wish())
+        book = None if self.book is None else _without_ours(self.book, self.ours)
+        middle = None if book is None else _middle(book)
+        if middle is not None:
+            known = self.known = replace(known, now=risk.marked(known.now, middle, self.now()))
         if self.member.status is Status.PAUSED:
             return deciding.withdraw_all(rules, known, coins)
-        if self.book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
+        if why := risk.verdict(known.now, middle):
+            self.also = self._pause(why)
+            return deciding.withdraw_all(rules, known, coins)
+        if self.market_is_off:
+            return deciding.withdraw_all(rules, known, coins)
+        if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
             return Decided(deciding.told(rules, known, coins), Wish())
-        market = StrategyMarket(_without_ours(self.book, self.ours))
-        return self._unmet(deciding.decide(rules, known, coins, market, self.time), known)
+        decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
+        return self._unmet(deciding.widened(decided, known.now.refused, rules.terms.tick), known)
 
     def _rules(self, known: Known) -> Rules | None:
         """None: it has not begun, and can not yet."""
@@ -167,6 +178,19 @@ class OneOrder:
             store.event(order, Status.RUNNING, "it quotes", MACHINE, at),
             *store.tell_shard(order, Status.RUNNING, at, config=1),
             quotes_store.configure(order.order_id, 1, written, at),
+        ]
+
+    def _pause(self, why: str) -> list[Write]:
+        """All of it is cancelled, and it waits for who may resume it."""
+        order, at = store.existing(self.table, self.member.order_id), self.now()
+        log.error("paused", extra={"why": why})
+        count("QuotesPaused")
+        return [
+            store.move(
+                order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
+            ),
+            store.event(order, Status.PAUSED, why, MACHINE, at),
+            *store.tell_shard(order, Status.PAUSED, at),
         ]
 
     def _unmet(self, decided: Decided, known: Known) -> Decided:
@@ -206,6 +230,10 @@ def _meets(one: Wanted, order: MakerOrder) -> bool:
 def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
     whole = StrategyBook([(p, q) for p, q in book.bids], [(p, q) for p, q in book.asks])
     return whole.without((_SIDES[order.side], order.price, _left(order)) for order in ours)
+
+
+def _middle(book: StrategyBook) -> Decimal | None:
+    return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
 
 
 def _left(order: MakerOrder) -> Decimal:

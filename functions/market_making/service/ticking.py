@@ -19,12 +19,12 @@ from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from common.log import count, log
 from common.table.table import Table
-from functions.market_making import quotes_store, store
+from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.service.cycling import look
 from functions.market_making.service.one_order import OneOrder
 from functions.market_making.service.order_rate import OrderRate
-from functions.market_making.service.shard import Crew, Group, Kept, Ticked
+from functions.market_making.service.shard import Crew, Group, Kept, LastBook, Ticked
 
 QUOTED = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 BOOK_LEVELS = 50
@@ -56,10 +56,11 @@ class Ticking:
         looked = self.crew.groups(self._look, by_market.items())
         groups = [group for group in looked if isinstance(group, Group)]
         books = self._books(groups)
+        off = {key for key, book in books.items() if self._is_off(key, book)}
         ours: dict[tuple[str, Market], list[MakerOrder]] = defaultdict(list)
         for group in groups:
             ours[group.maker.name, group.market] += group.mine
-        run = partial(self._run, time, may_send, books, ours)
+        run = partial(self._run, time, may_send, books, off, ours)
         found = [one for of_group in self.crew.groups(run, groups) for one in of_group]
         silent = sum(len(members) for members, group in zip(by_market.values(), looked, strict=True) if group is None)
         return Ticked(
@@ -112,6 +113,19 @@ class Ticking:
 
         return dict(zip(makers, self.crew.requests(book, list(makers)), strict=True))
 
+    def _is_off(self, key: tuple[str, Market], book: Book | None) -> bool:
+        """Has a market's price jumped since this process has seen it last, or has nobody known it for long?"""
+        before, at = self.kept.books.get(key), self.now()
+        if book is None or not book.bids or not book.asks:
+            return before is None or at - before.at > risk.SILENT_MAX
+        middle = (book.bids[0].price + book.asks[0].price) / 2
+        self.kept.books[key] = LastBook(at, middle)
+        jumped = before is not None and at - before.at < risk.JUMP_WITHIN and risk.has_jumped(before.middle, middle)
+        if jumped:
+            log.warning("price has jumped", extra={"market": str(key[1]), "middle": str(middle)})
+            count("MarketsJumped")
+        return jumped
+
     # Quoting
 
     def _run(
@@ -119,13 +133,25 @@ class Ticking:
         time: datetime,
         may_send: Callable[[], bool],
         books: dict[tuple[str, Market], Book | None],
+        off: set[tuple[str, Market]],
         ours: dict[tuple[str, Market], list[MakerOrder]],
         group: Group,
     ) -> list[Ticked]:
         key = (group.maker.name, group.market)
         orders = [
             OneOrder(
-                self.table, self.now, self.kept, self.crew, group, member, quotes, books[key], ours[key], time, may_send
+                self.table,
+                self.now,
+                self.kept,
+                self.crew,
+                group,
+                member,
+                quotes,
+                books[key],
+                ours[key],
+                time,
+                may_send,
+                key in off,
             )
             for member, quotes in zip(group.members, group.quotes, strict=True)
         ]
