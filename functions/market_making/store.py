@@ -575,7 +575,7 @@ def ledger(table: Table, order: Order) -> AtExchange | None:
 
 
 def members(table: Table, shard: str) -> list[Member]:
-    """By their orders' ids. What was written just now may be missing: what is decided stands under a fence of its own."""
+    """By their orders' ids. What was written just now may be missing: what is decided has a fence of its own."""
     query = Query(partition(keys.SHARD_MEMBER.partition(shard=shard)) & Item.SK.startswith(keys.SHARD_MEMBER.prefix))
     return [_member_of(item) for item in table.all(MemberItem, query)]
 
