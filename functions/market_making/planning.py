@@ -114,7 +114,7 @@ class _Side:
     lacks_money: bool = False
 
     def __post_init__(self) -> None:
-        waiting = list(self.wanted)
+        waiting, ending = list(self.wanted), list[tuple[Placed, Cancel]]()
         for name, slot in sorted(self.quotes.slots.items()):
             if side_of(name) is not self.side or slot.live is None:
                 continue
@@ -122,14 +122,15 @@ class _Side:
             if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
                 self.cancels.append(cancel)  # once more
             elif slot.live.key in self.ends:
-                ending = Slot(SlotState.PENDING_CANCEL, live=slot.live)
-                self.quotes = self.quotes.with_slot(name, ending)
-                for one in self._successors(waiting, slot.live.key):
-                    waiting.remove(one)
-                    if self._place(name, slot.live, one, cancel):
-                        break
-                if self.quotes.slots[name] == ending:
-                    self.cancels.append(cancel)
+                self.quotes = self.quotes.with_slot(name, Slot(SlotState.PENDING_CANCEL, live=slot.live))
+                ending.append((slot.live, cancel))
+        for live, cancel in ending:
+            for one in self._successors(waiting, live.key):
+                waiting.remove(one)
+                if self._place(cancel.slot, live, one, cancel):
+                    break
+            if self.quotes.slots[cancel.slot].coming is None:
+                self.cancels.append(cancel)
         for one in waiting:
             free = next((name for name in _names(self.side) if name not in self.quotes.slots), None)
             if free is None or one.renews in self.quotes.keys:

@@ -13,6 +13,13 @@ from common.gateways.exchange import Side
 from common.money import plain
 from functions.market_making.quotes import Ended, Marks, Placed, Quotes, Slot, SlotState
 
+_CODES = {
+    SlotState.PENDING_CREATE: "c",
+    SlotState.OPEN: "o",
+    SlotState.PENDING_CANCEL: "x",
+    SlotState.PENDING_REPLACE: "r",
+}
+_STATES = {code: state for state, code in _CODES.items()}
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
@@ -66,13 +73,13 @@ def _marks_of(told: list[str] | None) -> Marks | None:
 
 def _slot(slot: Slot) -> list[Any]:
     placed = [None if one is None else _placed(one) for one in (slot.live, slot.coming)]
-    return [slot.state.value, *placed, _ms(slot.missed_at)]
+    return [_CODES[slot.state], *placed, _ms(slot.missed_at)]
 
 
 def _slot_of(told: list[Any]) -> Slot:
     state, live, coming, missed_at = told
     return Slot(
-        SlotState(state),
+        _STATES[state],
         None if live is None else _placed_of(live),
         None if coming is None else _placed_of(coming),
         _at(missed_at),

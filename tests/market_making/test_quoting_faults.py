@@ -219,7 +219,7 @@ def test_a_price_that_jumps_takes_the_quotes_out_for_a_tick(faulty: Faulty) -> N
     faulty.move(63_000)
     faulty.ticks(1)
     assert not faulty.open
-    faulty.ticks(2)
+    faulty.ticks(7)  # the delay for the one that was filled
     assert len(faulty.open) == 2
 
 
