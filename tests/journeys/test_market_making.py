@@ -36,6 +36,13 @@ def at_the_exchange(stack: Stack) -> Counter[str]:
     return Counter(deposit["amount"] for deposit in told if deposit["account"] == ACCOUNT.account_id)
 
 
+def quotes_of(stack: Stack) -> set[str]:
+    """The sides on which the account has open orders at the exchange."""
+    with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
+        told = http.get("/sandbox/state").raise_for_status().json()["open_orders"]
+    return {order["side"] for order in told if order["account"] == ACCOUNT.account_id}
+
+
 def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
     stranger, before = str(uuid4()), at_the_exchange(stack)
     with owner(stack, "maker") as http, hurried(stack.desk.environment):
@@ -45,8 +52,10 @@ def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) ->
         made.pay()
         made.until("created")
         made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        made.until("running")
+        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
     assert made.statuses[:2] == ["payment_pending", "payment_complete"]
-    assert made.statuses[2:] == [
+    assert made.statuses[2:9] == [
         *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
         *("joining_campaign", "campaign_joined", "created"),
     ]
@@ -63,7 +72,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         begun, paid, moving, there, home = (made[stage::5] for stage in range(5))
         for one in (*there, *home):
             one.pay()
-        eventually(stack, lambda: are(http, (*there, *home), "created"))
+        eventually(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
             one.withdraw()
         for one in moving:
@@ -80,7 +89,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         for one in begun:
             one.pay()
         eventually(
-            stack, lambda: are(http, (*begun, *paid, *moving, *there), "created") and are(http, home, "returned")
+            stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned")
         )
         for one in home:
             one.is_back(one.payer, one.came_home())
