@@ -18,7 +18,7 @@ from tests import settled
 
 os.environ |= settled.ENVIRONMENT
 
-from bench import at_rest, contention, growth, lives, processes
+from bench import at_rest, contention, growth, lives, processes, quoting
 from bench.report import Say, Section, table
 from tests.test_budget import measured
 
@@ -51,6 +51,7 @@ SECTIONS: Mapping[str, Section] = {
     "warm": processes.WARM,
     "growth": growth.SECTION,
     "contention": contention.SECTION,
+    "quotes": quoting.SECTION,
 }
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from bench import __main__ as bench
-from bench import at_rest, contention, growth, lives, prices, processes
+from bench import at_rest, contention, growth, lives, prices, processes, quoting
 from bench.lives import Cpu
+from functions.market_making.strategy import Decision, Proposal, Rules
 from infra.contexts import contexts
 from tests.test_budget import GOLDEN
 
@@ -83,6 +84,18 @@ def test_a_round_of_every_rule_is_billed_and_tells_its_metrics() -> None:
     assert "PriceAgeSeconds" in tended.metrics
     assert tended.usage.write_units > 0
     assert all(r.usage.calls and r.metrics for r in rounds.values())
+
+
+@pytest.mark.parametrize("more", [{}, quoting.EVERYTHING], ids=["plain", "everything on"])
+def test_what_is_measured_of_quotes_is_three_levels_and_their_replacement(more: dict[str, Any]) -> None:
+    proposal, live, replacing, waiting = (act() for act in quoting.acts(Rules(**quoting.PLAIN, **more)).values())
+    for proposed in (proposal, live):
+        assert isinstance(proposed, Proposal)
+        assert (len(proposed.buys), len(proposed.sells)) == (quoting.LEVELS, quoting.LEVELS)
+    assert isinstance(replacing, Decision)
+    assert isinstance(waiting, Decision)
+    assert len(replacing.cancels) == len(replacing.creations) == 2 * quoting.LEVELS
+    assert (waiting.cancels, waiting.creations) == ((), ())
 
 
 def test_one_section_is_measured_alone_and_the_page_keeps_the_others() -> None:

@@ -1,9 +1,9 @@
 """The quotes of a market-making order: hummingbot's v1 pure market making, and its defects mended.
 
 Pure: `tick` takes the rules, the state, the market, what is available, and the time, and answers what to cancel and
-what to create; whoever runs it keeps the state and speaks with the exchange (`Decision` says in which order). There is one
-code path: `Rules.compat` names the quirks that are kept, and with all of them (`COMPAT`) every price, size, cancel and
-creation is hummingbot's. A proposal goes through
+what to create; whoever runs it keeps the state and speaks with the exchange (`Decision` says in which order). There is
+one code path: `Rules.compat` names the quirks that are kept, and with all of them (`COMPAT`) every price, size, cancel
+and creation is hummingbot's. A proposal goes through
 
     reference → levels → band, ping-pong → depth, costs → skew → budget → takers
 

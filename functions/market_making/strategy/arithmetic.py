@@ -27,10 +27,8 @@ def ceiled(number: Decimal, step: Decimal) -> Decimal:
 
 
 def is_plain(number: object) -> bool:
-    """Is it a finite Decimal of at most 28 digits, not above `LARGEST` in size?"""
-    if not isinstance(number, Decimal) or not number.is_finite():
+    """Is it a finite Decimal of at most 28 digits, not above `LARGEST` in size? Whatever the caller's context is."""
+    if not isinstance(number, Decimal) or not number.is_finite() or number.copy_abs() > LARGEST:
         return False
     _, digits, exponent = number.as_tuple()
-    return (
-        abs(number) <= LARGEST and len(digits) <= DIGITS_MAX and isinstance(exponent, int) and exponent >= -DIGITS_MAX
-    )
+    return len(digits) <= DIGITS_MAX and int(exponent) >= -DIGITS_MAX

@@ -1,5 +1,5 @@
-"""Price bands: at or above the ceiling nothing is bought, at or below the floor nothing is sold. It is the reference that
-is compared, never an order's price."""
+"""Price bands: at or above the ceiling nothing is bought, at or below the floor nothing is sold. It is the reference
+that is compared, never an order's price."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""The budget: quotes never need more than the order has. The nearest come first; the one that exceeds what is left is cut
-down to it, and those behind it are not placed."""
+"""The budget: quotes never need more than the order has. The nearest come first; the one that exceeds what is left is
+cut down to it, and those behind it are not placed."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def free(rules: Rules, state: State, available: Available) -> tuple[Decimal, Dec
     if not state.orders:
         return base, quote
     whole = Quirk.Q18_FILLED_TWICE in rules.compat
-    staying = {order.key for order in left_behind(state)} if state.pairs else ()
+    halved = any(pair.buy_filled is not pair.sell_filled for pair in state.pairs)
+    staying = {order.key for order in left_behind(state)} if halved else ()
     for order in state.orders:
         if order.standing is Standing.HANGING or order.key in staying:
             continue

@@ -4,7 +4,8 @@ plus one tick, an order is as near as it needs to be; the levels behind it keep 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
+from operator import itemgetter
 
 from functions.market_making.strategy.arithmetic import ZERO, ceiled
 from functions.market_making.strategy.market import Book, Level, Side
@@ -31,9 +32,8 @@ def optimised_buys(rules: Rules, state: State, book: Book, rows: Rows) -> Rows |
     if top is None:
         return None
     tick, plan = rules.terms.tick, rules.plan
-    rows = sorted(rows, key=lambda row: row[1], reverse=True)
-    above = ((top / tick).to_integral_value(ROUND_CEILING) + 1) * tick
-    first = min(rows[0][1], above) // tick * tick
+    rows = sorted(rows, key=itemgetter(1), reverse=True)
+    first = min(rows[0][1], ceiled(top, tick) + tick) // tick * tick
     prices = [first * behind for behind in plan.behind_buys[: len(rows)]]
     if plan.behind_buys_divisor is not None:
         prices = [price / plan.behind_buys_divisor for price in prices]
@@ -48,9 +48,8 @@ def optimised_sells(rules: Rules, state: State, book: Book, rows: Rows) -> Rows 
     if top is None:
         return None
     tick, plan = rules.terms.tick, rules.plan
-    rows = sorted(rows, key=lambda row: row[1])
-    below = ((top / tick).to_integral_value(ROUND_FLOOR) - 1) * tick
-    first = max(rows[0][1], below)
+    rows = sorted(rows, key=itemgetter(1))
+    first = max(rows[0][1], top // tick * tick - tick)
     first = first // tick * tick if Quirk.Q4_SELLS_FLOORED in rules.compat else ceiled(first, tick)
     prices = [first * behind for behind in plan.behind_sells[: len(rows)]]
     if plan.behind_sells_divisor is not None:

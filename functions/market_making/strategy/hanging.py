@@ -1,6 +1,6 @@
-"""Hanging orders. Of a pair of which one side is filled, the other one stays at a refresh: it waits for its price. It is no
-quote any more: it takes no part in the refresh, the budget or the age of quotes. It is cancelled when the price has gone
-too far, and renewed when it is old."""
+"""Hanging orders. Of a pair of which one side is filled, the other one stays at a refresh: it waits for its price. It
+is no quote any more: it takes no part in the refresh, the budget or the age of quotes. It is cancelled when the price
+has gone too far, and renewed when it is old."""
 
 from __future__ import annotations
 

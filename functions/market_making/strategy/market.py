@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from enum import StrEnum
 
-from functions.market_making.strategy.arithmetic import LARGEST, ONE, SMALLEST_STEP, ZERO, floored, is_plain
+from functions.market_making.strategy.arithmetic import LARGEST, ONE, QUOTING, SMALLEST_STEP, ZERO, floored, is_plain
 
 Level = tuple[Decimal, Decimal]  # price, size
 DEPTH_MAX = 1_000  # levels of one side of a book
@@ -24,8 +24,8 @@ class Side(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What the exchange says of a market. `tick` is the step of prices, `lot` that of sizes; sizes in base, `min_notional`
-    in quote; fees are fractions. `post_only`: does it take orders that refuse to take? InvalidMarket."""
+    """What the exchange says of a market. `tick` is the step of prices, `lot` that of sizes; sizes in base,
+    `min_notional` in quote; fees are fractions. `post_only`: does it take orders that refuse to take? InvalidMarket."""
 
     tick: Decimal
     lot: Decimal
@@ -80,13 +80,16 @@ class Book:
     def without(self, ours: Iterable[tuple[Side, Decimal, Decimal]]) -> Book:
         """The book less these live orders: side, price, and size that is still open. Of a level that is smaller than
         what is ours nothing is left: a book is older than what we know."""
-        own: dict[tuple[Side, Decimal], Decimal] = {}
-        for side, price, size in ours:
-            own[side, price] = own.get((side, price), ZERO) + size
-        return Book(
-            [(p, s) for p, size in self.bids if (s := size - own.get((Side.BUY, p), ZERO)) > 0],
-            [(p, s) for p, size in self.asks if (s := size - own.get((Side.SELL, p), ZERO)) > 0],
-        )
+        with localcontext(QUOTING):
+            own: dict[tuple[Side, Decimal], Decimal] = {}
+            for side, price, size in ours:
+                own[side, price] = own.get((side, price), ZERO) + size
+
+            def others(side: Side, levels: Sequence[Level]) -> list[Level]:
+                rest = ((price, size - own.get((side, price), ZERO)) for price, size in levels)
+                return [(price, size) for price, size in rest if size > 0]
+
+            return Book(others(Side.BUY, self.bids), others(Side.SELL, self.asks))
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +98,8 @@ class Market:
 
     `book` is without the orders of any of our accounts (`Book.without`), but where the rules keep quirk Q17.
     `last_trade_price`: of the price source, for that price type. `external`: the other market's book, for that price
-    source. `custom_price`: the answer of the API, for that one. What a rule needs and is None or 0 is a price that is not
-    known. InvalidMarket."""
+    source. `custom_price`: the answer of the API, for that one. What a rule needs and is None or 0 is a price that is
+    not known. InvalidMarket."""
 
     book: Book
     last_trade_price: Decimal | None = None
@@ -112,8 +115,10 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Available:
-    """What an order may place anew: its ledger less everything that its live orders lock (the size still open of sells in
-    base, size × price still open of buys in quote). Never the account's free balance: others' money is in it."""
+    """What an order may place anew: its ledger less everything that its live orders lock. That is, in base the size
+    that is still open of sells, in quote size × price of what is still open of buys; and where the exchange takes the
+    fee of a buy in quote, that fee. Orders of the state that nobody knows to be over are live. Never the account's own
+    free balance: others' money is in it. InvalidMarket."""
 
     base: Decimal
     quote: Decimal

@@ -91,8 +91,9 @@ def _affordable(
         buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
     base, quote = budget.free(rules, state, available)
     buys, sells = budget.afforded_buys(rules, buys, quote), budget.afforded_sells(rules, sells, base)
-    if not any_size:
-        buys, sells = budget.large_enough(rules, buys), budget.large_enough(rules, sells)
+    if not any_size:  # only the last one can have been cut down
+        buys = buys[:-1] + budget.large_enough(rules, buys[-1:])
+        sells = sells[:-1] + budget.large_enough(rules, sells[-1:])
     if takers_last and not rules.take_if_crossed:
         buys, sells = takers.resting_buys(rules, market.book, buys), takers.resting_sells(rules, market.book, sells)
     return buys, sells

@@ -1,5 +1,5 @@
-"""What hummingbot does and does not mean to. By default each of these is mended; `COMPAT` keeps them all, and a quote is
-then hummingbot's to the digit. docs/defects-we-do-not-have.md has a line for each."""
+"""What hummingbot does and does not mean to. By default each of these is mended; `COMPAT` keeps them all, and a quote
+is then hummingbot's to the digit. docs/defects-we-do-not-have.md has a line for each."""
 
 from __future__ import annotations
 

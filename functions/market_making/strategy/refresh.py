@@ -1,5 +1,5 @@
-"""When live quotes are replaced: for their age, at a refresh unless they are still what would be proposed, and when they
-are nearer than the minimum spread."""
+"""When live quotes are replaced: for their age, at a refresh unless they are still what would be proposed, and when
+they are nearer than the minimum spread."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ def is_aged(rules: Rules, orders: Sequence[LiveOrder], now: int) -> bool:
     return any(now - order.created_at > rules.max_order_age for order in orders)
 
 
-def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Rows, sells: Rows) -> bool:
-    """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the order
-    of their prices: the price, and (but for quirk Q8) the size that is still open."""
+def still_stand(rules: Rules, orders: Sequence[LiveOrder], buys: Sequence[Row], sells: Sequence[Row]) -> bool:
+    """Are the live quotes what would be proposed, within the tolerances? As many on each side, pair by pair in the
+    order of their prices: the price, and (but for quirk Q8) the size that is still open."""
     return _stands(rules, [order for order in orders if order.side is Side.BUY], buys) and _stands(
         rules, [order for order in orders if order.side is Side.SELL], sells
     )
 
 
-def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Rows) -> bool:
+def _stands(rules: Rules, orders: Sequence[LiveOrder], rows: Sequence[Row]) -> bool:
     if len(orders) != len(rows):
         return False
     tolerance = rules.order_refresh_tolerance_pct
@@ -52,7 +52,7 @@ def far_enough(rules: Rules, side: Side, rows: Rows, reference: Decimal) -> Rows
     if rules.minimum_spread == -ONE:
         return rows
 
-    def stays(row: Row) -> bool:
-        return not is_too_near(rules, side, row[1], reference)
-
-    return list(filter(stays, rows))
+    least = rules.minimum_spread
+    if side is Side.SELL:
+        return [row for row in rows if (row[1] - reference) / reference >= least]
+    return [row for row in rows if (reference - row[1]) / reference >= least]

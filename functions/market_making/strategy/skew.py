@@ -1,5 +1,5 @@
-"""Inventory skew. By size: the side that brings the inventory back to its target is quoted larger, the other one smaller,
-up to twice and nothing. By spread: both sides are shifted towards it."""
+"""Inventory skew. By size: the side that brings the inventory back to its target is quoted larger, the other one
+smaller, up to twice and nothing. By spread: both sides are shifted towards it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,8 @@ def ratios(rules: Rules, base: Decimal, quote: Decimal, price: Decimal) -> tuple
 
 
 def bid_ratio(base: N, quote: N, price: N, target: N, order_range: N) -> N | None:
-    """From 2 at the lower end of the range, over 1 at the target, to 0 at its upper end; None without inventory or range.
+    """From 2 at the lower end of the range, over 1 at the target, to 0 at its upper end; None without inventory, or
+    without a range.
 
     In steps as there (a part of a half, and of that the ratio): a binary fraction depends on them."""
     kind = type(base)

@@ -46,7 +46,8 @@ class LiveOrder:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """A buy and a sell that were created together: where one is filled, the other is left hanging at the next refresh."""
+    """A buy and a sell that were created together: where one is filled, the other is left hanging at the next
+    refresh."""
 
     buy: str | None
     sell: str | None
@@ -189,14 +190,15 @@ class State:
         elif Quirk.Q11_HANGING_COUNTS not in rules.compat:
             return state
         create_at = at + rules.filled_order_delay
-        levels = "filled_buys" if order.side is Side.BUY else "filled_sells"
+        bought = order.side is Side.BUY
         return replace(
             state,
             create_at=create_at,
             cancel_at=min(state.cancel_at, create_at),
             delayed_until=create_at,
             own_price=order.price,
-            **{levels: (*getattr(state, levels), order.level)},
+            filled_buys=(*state.filled_buys, order.level) if bought else state.filled_buys,
+            filled_sells=state.filled_sells if bought else (*state.filled_sells, order.level),
         )
 
     def _owing(self, order: LiveOrder) -> State:

@@ -45,8 +45,8 @@ class Decision:
     5. tells the state of what it did not place (`unplaced`), of trades (`filled`) and of ends (`cancelled`), in this
        order and before the next tick.
 
-    `cancels` has every order whose end is waited for, also from earlier ticks: a cancel without an answer is asked again.
-    `lost` says why nothing is created: `no_reference`; `thin_book` with quirk Q1."""
+    `cancels` has every order whose end is waited for, also from earlier ticks: a cancel without an answer is asked
+    again. `lost` says why nothing is created: `no_reference`; `thin_book` with quirk Q1."""
 
     state: State
     cancels: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     if now < state.ticked_at:
         raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
     with localcontext(QUOTING):
-        return _Tick(rules, replace(state, ticked_at=now), market, available, now).decision()
+        return _Tick(rules, state, market, available, now).decision()
 
 
 class _Tick:
@@ -74,7 +74,7 @@ class _Tick:
 
     def __init__(self, rules: Rules, state: State, market: Market, available: Available, now: int) -> None:
         self.rules = rules
-        self.before = state
+        self.state = state
         self.now = now
         self.market = market
         self.available = available
@@ -84,27 +84,24 @@ class _Tick:
         self.cancels: dict[str, None] = {}
         self.keeps = rules.compat
         self.two_ticks = Quirk.Q10_TWO_TICKS in self.keeps
+        self.waits = rules.should_wait_order_cancel_confirmation
 
     def decision(self) -> Decision:
-        rules, state, now = self.rules, self.before, self.now
+        rules, state, now = self.rules, self.state, self.now
         price = reference(rules, state, self.market)
         if price is None and Quirk.Q2_EMPTY_BOOK in self.keeps:
-            return Decision(state, lost="no_reference")
+            return Decision(replace(state, ticked_at=now), lost="no_reference")
         renews = self._owed(price)
         aged = refresh.is_aged(rules, self._quotes(), now)
-        early = aged and Quirk.Q19_AGE_LEAVES_NOTHING not in self.keeps and state.delayed_until <= now
+        due = state.create_at <= now or (
+            aged and state.delayed_until <= now and Quirk.Q19_AGE_LEAVES_NOTHING not in self.keeps
+        )
         proposal = None
-        if price is not None and (state.create_at <= now or early):
+        if price is not None and due:
             proposal = proposed(rules, state, self.market, self.available, price, now)
             if proposal.lost is not None:
-                return Decision(replace(state, band=proposal.band), reference=price, lost=proposal.lost)
-            even = rules.ping_pong_enabled and ping_pong.is_even(state)
-            state = replace(
-                state,
-                band=proposal.band if rules.moving_price_band_enabled else state.band,
-                filled_buys=() if even else state.filled_buys,
-                filled_sells=() if even else state.filled_sells,
-            )
+                band = proposal.band or state.band
+                return Decision(replace(state, ticked_at=now, band=band), reference=price, lost=proposal.lost)
         if rules.hanging_orders_enabled:
             renews += self._looked_after(price)
         if aged:
@@ -115,39 +112,54 @@ class _Tick:
             self._cancel(o for o in self._quotes() if refresh.is_too_near(rules, o.side, o.price, price))
         if not self.two_ticks:  # what is waited for is asked again
             self._cancel(order for order in self.live.values() if order.cancelled_at is not None)
-
-        creations: tuple[Creation, ...] = ()
-        if proposal is not None and (state.create_at <= now or early) and self._has_room(state):
-            creations = self._created(proposal)
-        timers = {"create_at": now + rules.order_refresh_time, "cancel_at": now + rules.order_refresh_time}
+        awaited = any(order.cancelled_at is not None for order in self.live.values())
+        creations = self._created(proposal) if proposal is not None and self._has_room(awaited) else ()
         return Decision(
-            replace(
-                state,
-                orders=tuple(self.live.values()),
-                pairs=self.pairs,
-                numbered=self.numbered,
-                owed=(),
-                **(timers if creations else {}),
-            ),
+            self._after(proposal, created=bool(creations)),
             cancels=tuple(self.cancels),
             creations=creations,
             renews=renews,
-            create_after_cancels=bool(creations) and self._waits() and self._ends_awaited(),
+            create_after_cancels=bool(creations) and self.waits and awaited,
             reference=price,
             lost="no_reference" if price is None else None,
         )
 
+    def _after(self, proposal: Proposal | None, *, created: bool) -> State:
+        state, rules = self.state, self.rules
+        next_at = self.now + rules.order_refresh_time
+        even = proposal is not None and rules.ping_pong_enabled and ping_pong.is_even(state)
+        return State(
+            orders=tuple(self.live.values()),
+            create_at=next_at if created else state.create_at,
+            cancel_at=next_at if created else state.cancel_at,
+            delayed_until=state.delayed_until,
+            ticked_at=self.now,
+            numbered=self.numbered,
+            filled_buys=() if even else state.filled_buys,
+            filled_sells=() if even else state.filled_sells,
+            own_price=state.own_price,
+            band=state.band if proposal is None else proposal.band or state.band,
+            pairs=self.pairs,
+            owed=(),
+            cost_base=state.cost_base,
+            cost_quote=state.cost_quote,
+        )
+
     def _quotes(self) -> list[LiveOrder]:
-        return [order for order in self.live.values() if order.standing is not Standing.HANGING]
+        """Without those whose end is waited for (quirk Q10: with them): an old one must not make new ones be
+        replaced."""
+        orders = (order for order in self.live.values() if order.standing is not Standing.HANGING)
+        return [order for order in orders if self.two_ticks or order.cancelled_at is None]
 
     def _cancel(self, orders: Iterable[LiveOrder], *, renewing: bool = False) -> None:
-        """Once in a tick; there, once in a minute."""
+        """What is cancelled already is asked again (quirk Q10: after a minute)."""
         for order in list(orders):
             since = order.cancelled_at
             if since is None or not self.two_ticks or self.now - since > CANCEL_AGAIN_SECONDS:
                 self.cancels[order.key] = None
-                since = self.now if since is None else since
-            self.live[order.key] = replace(order, cancelled_at=since, renewing=order.renewing or renewing)
+                since = self.now if since is None or self.two_ticks else since
+            if since != order.cancelled_at or renewing:
+                self.live[order.key] = replace(order, cancelled_at=since, renewing=order.renewing or renewing)
 
     def _looked_after(self, price: Decimal | None) -> tuple[Creation, ...]:
         """Hanging orders that are far are cancelled, old ones renewed at their price."""
@@ -170,13 +182,12 @@ class _Tick:
         return tuple(self._renewed(Owed(o.side, o.price, o.size, o.filled, o.key)) for o in old)
 
     def _owed(self, price: Decimal | None) -> tuple[Creation, ...]:
-        """The successors of hanging orders that are gone for their age; their money is no quote's. One that would be far
-        or take by now is dropped."""
+        """The successors of hanging orders that are gone for their age; their money is no quote's. One that would be
+        far or take by now is dropped."""
         renews = []
-        for owed in self.before.owed:
-            if price is not None and price > 0 and Quirk.Q9_CHURN_BELOW_MINIMUM not in self.keeps:
-                if hanging.is_far(self.rules, owed.price, price) or self._would_take(owed):
-                    continue
+        for owed in self.state.owed:
+            if price is not None and Quirk.Q9_CHURN_BELOW_MINIMUM not in self.keeps and self._is_over(owed, price):
+                continue
             renews.append(creation := self._renewed(owed))
             base, quote = self.available.base, self.available.quote
             if owed.side is Side.BUY:
@@ -186,8 +197,10 @@ class _Tick:
             self.available = Available(base, quote)
         return tuple(renews)
 
-    def _would_take(self, owed: Owed) -> bool:
+    def _is_over(self, owed: Owed, price: Decimal) -> bool:
         book = self.market.book
+        if hanging.is_far(self.rules, owed.price, price):
+            return True
         if owed.side is Side.BUY:
             return bool(book.asks) and owed.price >= book.asks[0][0]
         return bool(book.bids) and owed.price <= book.bids[0][0]
@@ -201,27 +214,21 @@ class _Tick:
         quotes = self._quotes()
         if not quotes:
             return
-        if proposal is not None and self.rules.order_refresh_tolerance_pct >= 0:
-            if refresh.still_stand(self.rules, quotes, list(proposal.buys), list(proposal.sells)):
-                return
+        tolerates = proposal is not None and self.rules.order_refresh_tolerance_pct >= 0
+        if proposal and tolerates and refresh.still_stand(self.rules, quotes, proposal.buys, proposal.sells):
+            return
         if self.rules.hanging_orders_enabled:
-            now_live = replace(self.before, orders=tuple(self.live.values()), pairs=self.pairs)
+            now_live = replace(self.state, orders=tuple(self.live.values()), pairs=self.pairs)
             self.live = {order.key: order for order in hanging.hung(self.rules, now_live)}
             self.pairs = ()
         self._cancel(order for order in self.live.values() if order.standing is Standing.QUOTE)
 
-    def _waits(self) -> bool:
-        return self.rules.should_wait_order_cancel_confirmation
-
-    def _ends_awaited(self) -> bool:
-        return any(order.cancelled_at is not None for order in self.live.values())
-
-    def _has_room(self, state: State) -> bool:
+    def _has_room(self, awaited: bool) -> bool:
         """Is no quote live? One that is cancelled in this tick leaves its room (quirk Q10: once it is seen dead)."""
-        quotes = [order for order in self.live.values() if order.standing is Standing.QUOTE]
         if self.two_ticks:
-            return not quotes and state.create_at < self.now and not (self._waits() and self._ends_awaited())
-        return all(order.cancelled_at is not None for order in quotes)
+            quoted = any(order.standing is Standing.QUOTE for order in self.live.values())
+            return not quoted and self.state.create_at < self.now and not (self.waits and awaited)
+        return not any(order.is_quoted for order in self.live.values())
 
     def _created(self, proposal: Proposal) -> tuple[Creation, ...]:
         buys = [self._placed(Side.BUY, price, size, level) for level, price, size in proposal.buys]
