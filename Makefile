@@ -65,7 +65,7 @@ bench: install  ## measure what is promised, into docs/benchmarks.md
 	@python -m bench
 
 deploy: install  ## to a real AWS account (ENVIRONMENT=production, CONTEXT="name=value …"); see docs/deploy.md
-	@python -m infra.deploy $(ENVIRONMENT) $(CONTEXT)
+	@python -m infra.deploy $(if $(KEEP_STATE),--keep-state) $(ENVIRONMENT) $(CONTEXT)
 
 lock: $(INSTALLED)  ## write the lock files anew from pyproject.toml and package.json
 	$(call compile,--group pyproject.toml:install,uv)

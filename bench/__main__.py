@@ -18,7 +18,7 @@ from tests import settled
 
 os.environ |= settled.ENVIRONMENT
 
-from bench import at_rest, contention, growth, lives, processes, quoting
+from bench import at_rest, contention, custody, growth, lives, processes, quoting
 from bench.report import Say, Section, table
 from tests.test_budget import measured
 
@@ -47,6 +47,7 @@ SECTIONS: Mapping[str, Section] = {
     "calls": Section("Requests and units at the table", _calls, _calls_told),
     "lives": lives.SECTION,
     "rest": at_rest.SECTION,
+    "custody": custody.SECTION,
     "cold": processes.COLD,
     "warm": processes.WARM,
     "growth": growth.SECTION,

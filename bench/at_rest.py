@@ -16,7 +16,8 @@ from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from bench import lives, prices
+from bench import custody, lives, prices
+from bench.custody import Watched
 from bench.lives import Cpu, Usage
 from bench.report import Say, Section, table
 from common import log
@@ -56,6 +57,7 @@ class AtRest:
     dashboards: int
     secrets: int
     rounds: Mapping[str, Round]
+    watched: Watched
 
 
 def measured(say: Say) -> AtRest:
@@ -70,6 +72,7 @@ def measured(say: Say) -> AtRest:
         len(made.of("CloudWatch::Dashboard")),
         len(made.of("SecretsManager::Secret")),
         dict(rounds()),
+        custody.watched(),
     )
 
 
@@ -152,6 +155,9 @@ def told(found: AtRest) -> str:
         ("Lambda", f"{sum(r.times for r in rounds):,} calls", paid["Lambda"]),
         ("DynamoDB", f"{write_units:,.0f} write and {read_units:,.0f} read units", paid["DynamoDB"]),
     ]
+    minute = found.watched
+    how = f"{minute.usage.tasks} polls a minute; {', '.join(minute.dollars(found.cpu))}"
+    rows.append(("the poller of the custody", how, sum(minute.dollars(found.cpu).values(), Decimal(0))))
     together = sum(dollars for _, _, dollars in rows)
     return "\n\n".join(
         [

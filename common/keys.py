@@ -57,6 +57,7 @@ table of this page, and the table that is deployed.
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}              |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                         |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                            |                    |               |                    |                                    |
+| comparison             | COMPARISON#{of}                                 | LATEST                         |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -281,6 +282,8 @@ SHARD_LEASE = Key("shard_lease", pk="SHARD#{shard}", sk="LEASE")
 SHARD_MEMBER = Key("shard_member", pk="SHARD#{shard}", sk="MEMBER#{order_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
+# What the desk has outside was held against the table.
+COMPARISON = Key("comparison", pk="COMPARISON#{of}", sk="LATEST")
 
 SCHEMA = [
     USER,
@@ -334,6 +337,7 @@ SCHEMA = [
     SHARD_MEMBER,
     CURSOR,
     BAN,
+    COMPARISON,
 ]
 
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))

@@ -211,6 +211,47 @@ def reconciled(told: View) -> Iterator[RenderableType]:
     yield "docs/runbooks/drift.md says what to do."
 
 
+def custody_compared(told: View, now: datetime) -> Iterator[RenderableType]:
+    """What the custody has of each asset, and as what it is booked."""
+    at = instant(told["compared_at"])
+    yield Text.assemble(
+        *("The custody, compared ", clock(at), f" UTC, {relative(at, now)}, by ", text(told["compared_by"])), ":"
+    )
+    assets = told["assets"]
+    if assets:
+        yield ""
+        yield _assets_compared(assets)
+        yield ""
+    if told["compared"] > len(assets):
+        yield f"{told['compared'] - len(assets)} more assets are not shown."
+    unknown = [item for item in assets if item["verdict"] == "UNKNOWN"]
+    for item in unknown:
+        yield Text.assemble(("?", "yellow"), " ", text(item["asset"] or item["asset_id"]), ": ", text(item["why"]))
+    if told["verdict"] == "OFF":
+        off = ", ".join(item["asset"] or item["asset_id"] for item in assets if item["verdict"] == "OFF")
+        yield Text.assemble(("✗", "red"), " The custody has not what is booked, of ", text(off), ".")
+        yield "Nothing of it should leave: docs/runbooks/custody-off.md says what to do."
+    elif told["verdict"] == "UNKNOWN":
+        yield "What differs may be on its way: ask again in a minute. docs/runbooks/custody-off.md says more."
+    else:
+        number = f"{told['compared']} asset{'' if told['compared'] == 1 else 's'}"
+        yield Text.assemble(("✓", "green"), f" The custody has what is booked, of {number}.")
+
+
+def _assets_compared(assets: Sequence[View]) -> RenderableType:
+    names = ("unspent", "held", "waiting", "unsent", "desk", "difference")
+    titles = ("at the custody", "held by orders", "waiting", "to be sent", "the desk's", "difference")
+    table = rows("asset", *titles, "")
+    for column in table.columns[1:-1]:
+        column.justify = "right"
+    styles = {"OFF": "red", "UNKNOWN": "yellow"}
+    for item in assets:
+        numbers = (text(item[name]) for name in names)
+        style = styles.get(item["verdict"], "")
+        table.add_row(text(item["asset"] or item["asset_id"]), *numbers, text(item["verdict"].lower(), style))
+    return table
+
+
 def events(items: Sequence[View]) -> RenderableType:
     table = rows("event", "reference", "amount", "says", "parked (UTC)", "why")
     for item in items:

@@ -22,6 +22,7 @@ from common.domain.catalogue.model import (
     PriceUnavailable,
 )
 from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, ClientNotFound, ClientTaken
+from common.domain.comparisons import NeverCompared
 from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
 from common.domain.ledger.model import (
@@ -516,4 +517,6 @@ TOLD: dict[str, Told] = {
         (AccountNotFound, AccountBusy, StillAddingUp, UnreadableLine),
         examples={"one account": {"username": "ann"}},
     ),
+    "last_comparison_of_custody": Told(_FOUND, (NeverCompared,)),
+    "compare_custody": Told({200: "compared, at up to three looks"}, (CustodyUnavailable,)),
 }

@@ -346,6 +346,7 @@ class Watch(Construct):
                 f"{name} failed in {FAILING_MINUTES} of {WITHIN_MINUTES} minutes: that does not mend itself.",
                 minutes=WITHIN_MINUTES,
                 of_them=FAILING_MINUTES,
+                scope=Stack.of(machine),
             )
             shown = {
                 "started": machine.metric_started,
@@ -388,6 +389,7 @@ class Watch(Construct):
                 f"{name} ended in an exception, ran out of time, or could not start, twice in {within} minutes.",
                 minutes=within,
                 of_them=FAILED_ROUNDS,
+                scope=Stack.of(functions[name]),
             )
         self._alarm(
             "ServerErrors",
@@ -431,11 +433,12 @@ class Watch(Construct):
         minutes: int = 1,
         of_them: int | None = None,
         missing: aws_cloudwatch.TreatMissingData = aws_cloudwatch.TreatMissingData.NOT_BREACHING,
+        scope: Construct | None = None,
     ) -> None:
         """Rings when the metric is above that, or `below` that, in each of the last `minutes` (or longer periods of the
-        metric), or in `of_them` of these."""
+        metric), or in `of_them` of these. What it watches of a context is in the context's stack."""
         alarm = aws_cloudwatch.Alarm(
-            self,
+            scope or self,
             name,
             alarm_description=f"{says} Runbook: {RUNBOOKS}/{runbook}.md",
             metric=metric,

@@ -12,12 +12,15 @@ from infra.bundle import Target
 from infra.contexts import contexts
 from infra.environment import Environment
 from infra.stack import CryptodeskStack
+from infra.state import StateStack
 
 
 def build(app: App) -> CryptodeskStack:
-    """The stack, checked by cdk-nag. Where it goes is read from the context."""
+    """The stacks, checked by cdk-nag. Where they go is read from the context."""
     environment = Environment.read(app.node.try_get_context)
-    stack = CryptodeskStack(app, environment, bundle.build(Target.of(environment.embedded)), contexts())
+    stack = CryptodeskStack(
+        app, StateStack(app, environment), bundle.build(Target.of(environment.embedded)), contexts()
+    )
     nag.acknowledge(stack)
     Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     return stack

@@ -1,4 +1,4 @@
-"""A construct that turns `functions/<name>` into Lambdas, routes, schedules, machines and least-privilege grants."""
+"""A nested stack that turns `functions/<name>` into Lambdas, routes, schedules, machines and least-privilege grants."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from aws_cdk import (
     AssetHashType,
     Duration,
+    NestedStack,
     RemovalPolicy,
     aws_dynamodb,
     aws_events,
@@ -71,7 +72,7 @@ class Shared:
     variables: Mapping[str, str]  # of every function, as common.settings reads it
 
 
-class ContextConstruct(Construct):
+class ContextStack(NestedStack):
     """One context. `functions` are its Lambdas by grant name: `orders.api`, `orders.tend_market`. `ticking` names those
     of its machines that the clock starts."""
 
@@ -82,7 +83,7 @@ class ContextConstruct(Construct):
         for door, routes in context.routes.items():
             name = f"{context.name}.{door}"
             function = self._function(name, f"functions.{name}.handler", API_SECONDS)
-            shared.http_api.add_routes(name, routes, function)
+            shared.http_api.add_routes(self, name, routes, function)
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
         self.ticking: list[str] = []
         if context.workflow is not None:

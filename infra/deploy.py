@@ -1,4 +1,4 @@
-"""`make deploy`: the stack to a real AWS account, after a look at whose it is. See docs/deploy.md."""
+"""`make deploy`: the stacks to a real AWS account, after a look at whose it is. See docs/deploy.md."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 from infra.environment import EnvironmentName
 
 ROOT = Path(__file__).resolve().parent.parent
+CDK = ROOT / "node_modules" / ".bin" / "cdk"
+STACK = "Cryptodesk"  # with it goes what it depends on: the stack of the state
+MADE = "build/cdk.out"  # what is looked at is what is deployed
 HOW = "docs/deploy.md says what is needed."
 
 
@@ -40,11 +43,30 @@ def account(session: botocore.session.Session) -> tuple[str, str]:
     return found["Account"], region
 
 
+def deploy(cdk: Path, context: Sequence[str], *, keep_state: bool = False) -> int:
+    """Asks before it widens any permission. Exit code of the CDK command line.
+
+    By itself that would look at its stacks, and not into those that are nested in them, where the roles are. Its diff
+    does, and ends with 1 where a permission is widened or where it could not look.
+    """
+
+    def run(*words: str) -> int:
+        return subprocess.run([str(cdk), *words], cwd=ROOT, check=False).returncode
+
+    told = [word for pair in context for word in ("--context", pair)]
+    if failed := run("synth", "--quiet", "--output", MADE, *told):
+        return failed
+    which = ["--app", MADE, STACK, *(["--exclusively"] if keep_state else [])]
+    widens = run("diff", *which, "--method=template", "--security-only", "--fail-on=broadening") != 0
+    return run("deploy", *which, f"--require-approval={'any-change' if widens else 'never'}")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m infra.deploy", description=(__doc__ or "").partition("\n")[0])
     names = [name.value for name in EnvironmentName if name is not EnvironmentName.LOCAL]
     parser.add_argument("environment", choices=names)
     parser.add_argument("context", nargs="*", metavar="name=value", help="see infra/environment.py")
+    parser.add_argument("--keep-state", action="store_true", help="to go back: neither table, users nor secrets change")
     chosen = parser.parse_args(arguments)
     try:
         number, region = account(botocore.session.get_session())
@@ -52,9 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"Nothing was deployed: {why}", file=sys.stderr)
         return 1
     print(f"Cryptodesk ({chosen.environment}) goes to account {number}, {region}. New permissions are asked about.")
-    context = [word for told in (f"environment={chosen.environment}", *chosen.context) for word in ("--context", told)]
-    cdk = str(ROOT / "node_modules" / ".bin" / "cdk")
-    return subprocess.run([cdk, "deploy", *context, "--require-approval=broadening"], cwd=ROOT, check=False).returncode
+    return deploy(CDK, [f"environment={chosen.environment}", *chosen.context], keep_state=chosen.keep_state)
 
 
 if __name__ == "__main__":

@@ -162,7 +162,7 @@ GRANTS: dict[str, Grant] = {
     ),
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
     "market_making.compare_custody": Grant(
-        table=frozenset({GET, QUERY, SCAN}), secrets=frozenset({Secret.CUSTODY_READ})
+        table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
     ),
     "market_making.send_transfers": Grant(
         table=frozenset({GET, PUT, UPDATE, DELETE}),  # the outputs of what was refused are free again

@@ -70,7 +70,9 @@ class HttpApi:
             destination_arn=log.log_group_arn, format=json.dumps(LOGGED, separators=(",", ":"))
         )
 
-    def add_routes(self, name: str, routes: tuple[Route, ...], function: aws_lambda.IFunction) -> None:
+    def add_routes(
+        self, scope: Construct, name: str, routes: tuple[Route, ...], function: aws_lambda.IFunction
+    ) -> None:
         """Raises RouteTwice."""
         # One permission for the whole API: a policy with one for each route would outgrow its 20 KB.
         integration = HttpLambdaIntegration(name.replace(".", "-"), function, scope_permission_to_route=False)
@@ -78,13 +80,15 @@ class HttpApi:
             if route in self._routes:
                 raise RouteTwice(f"{route.method} {route.path} of {name} is another function's already")
             self._routes.add(route)
-            made = self.api.add_routes(
-                path=route.path,
-                methods=[aws_apigatewayv2.HttpMethod[route.method]],
+            made = aws_apigatewayv2.HttpRoute(
+                scope,
+                f"{route.method}{route.path}",
+                http_api=self.api,
+                route_key=aws_apigatewayv2.HttpRouteKey.with_(route.path, aws_apigatewayv2.HttpMethod[route.method]),
                 integration=integration,
                 authorizer=aws_apigatewayv2.HttpNoneAuthorizer() if route.open else None,
             )
-            self.open_routes += made if route.open else []
+            self.open_routes += [made] if route.open else []
 
 
 def _cors(environment: Environment) -> aws_apigatewayv2.CorsPreflightOptions | None:

@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def acknowledge(stack: CryptodeskStack) -> None:
     """Say why. A finding that is not listed here fails the synthesis."""
-    users = stack.user_pool.users
+    users = stack.state.user_pool.users
     _because(users, "COG2", "A customer chooses: a second factor (TOTP) is offered, and forced on operators by rule.")
     _because(users, "COG8", "The plus plan costs for each user a month; nothing here reads its risk scores yet.")
     _because(
         stack.missed, "SQS3", "This is the dead-letter queue: EventBridge puts rounds here that it could not start."
     )
-    for secret in stack.secrets.values():
+    for secret in stack.state.secrets.values():
         _because(
             secret,
             "SMG4",

@@ -15,14 +15,14 @@ from infra.bundle import Target
 from infra.environment import REGION_EMBEDDED
 from local.environment import ROOT, LocalEnvironment
 
-STACK = "Cryptodesk"
+STACK, STATE = "Cryptodesk", "CryptodeskState"  # the second is deployed with the first, before it
 TOOLKIT = "CDKToolkit"
 ACCOUNT = "000000000000"
 _DEPLOYED_BY = ("cdk.json", "package-lock.json", "requirements/dev.txt")  # besides infra/ and the asset
 
 
 class DeploymentFailed(RuntimeError):
-    """The CDK command line said no. Says what it printed."""
+    """The CDK command line said no, or would. Says what it printed, or what to do."""
 
 
 @dataclass(frozen=True)
@@ -89,6 +89,7 @@ def bootstrap(environment: LocalEnvironment) -> None:
 
 def deploy(environment: LocalEnvironment, wanted: str) -> Deployment:
     """Raises DeploymentFailed."""
+    _must_not_be_of_one_stack(environment)
     outputs = environment.folder / "outputs.json"
     _cdk(
         environment,
@@ -154,12 +155,26 @@ def _cdk(environment: LocalEnvironment, *arguments: str) -> None:
         raise DeploymentFailed(f"cdk {arguments[0]} failed:\n{end}\n(all of it: {log})")
 
 
+def _must_not_be_of_one_stack(environment: LocalEnvironment) -> None:
+    """Its functions have the names of ours, and its table would go with it: docs/decisions/0031."""
+    if _status(environment, STACK) is not None and _status(environment, STATE) is None:
+        raise DeploymentFailed(
+            f"{environment.folder} was made when the desk was a single stack, which can not become what is deployed "
+            f"now. Its data can not be kept. Do once: make down; rm -rf {environment.folder}; make up"
+        )
+
+
 def _complete(environment: LocalEnvironment, stack: str) -> bool:
+    return _status(environment, stack) in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+
+
+def _status(environment: LocalEnvironment, stack: str) -> str | None:
+    """None: there is no such stack."""
     try:
         status: str = environment.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"]
     except ClientError:
-        return False
-    return status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}
+        return None
+    return status
 
 
 def _note(environment: LocalEnvironment) -> Path:

@@ -105,12 +105,27 @@ async def _keep_saving(changes: Changed, part: str) -> None:
         pause = max(SAVE_SECONDS, SHARE * (time.monotonic() - began))
 
 
+def keep_attributes() -> None:
+    """MiniStack forgets the attributes of what an update of a nested stack leaves as it is: whatever asks for one, an
+    ARN for instance, fails. What it remembers of the stack has them."""
+    from ministack.services.cloudformation import _stacks, provisioners
+
+    update = provisioners._update_resource
+
+    def keeping(kind: str, physical_id: str, old: Any, new: Any, stack: str, logical_id: str, *attributes: Any) -> Any:
+        known = _stacks.get(stack, {}).get("_resources", {}).get(logical_id, {})
+        return update(kind, physical_id, old, new, stack, logical_id, *(attributes or (known.get("Attributes"),)))
+
+    provisioners._update_resource = keeping
+
+
 async def _run(port: int) -> None:
     from hypercorn.asyncio import serve
     from hypercorn.config import Config
     from ministack import app
     from ministack.core import lambda_runtime
 
+    keep_attributes()
     changes = Changed(app.app)
     stop = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):

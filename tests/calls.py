@@ -112,7 +112,7 @@ class World:
         desk.events.receive(BankEvent(PARKED, _of_nothing(credit), event.at))
         desk.buy(bob, "1", order_price="90")
         desk.jump("ETH", "75.25")
-        return cls(
+        made = cls(
             desk=desk,
             bought=bought.order_id,
             pending=desk.buy(ann, "1", order_price="90").order_id,
@@ -134,6 +134,8 @@ class World:
             stray=a_stray(desk, overdue),
             written=Written(desk.market, ann),
         )
+        desk.market.comparing_with(lambda: None).compare()
+        return made
 
 
 def _proposed(desk: Desk, order_id: str) -> str:
@@ -310,6 +312,8 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/clients/{client_id}/{kind}"): Call(),
     Route("GET", "/operations/audit"): Call(query={"date": "2026-11-21"}),
     Route("POST", "/operations/reconcile"): Call(body={"username": "ann"}),
+    Route("POST", "/operations/compare/custody"): Call(),
+    Route("GET", "/operations/compare/custody"): Call(),
 }
 
 

@@ -32,6 +32,7 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
@@ -145,6 +146,10 @@ class Desk:
     @property
     def quoting(self) -> Quoting:
         return self.market.quoting
+
+    @property
+    def comparing(self) -> Comparing:
+        return self.market.comparing
 
     @property
     def overseeing(self) -> Overseeing:

@@ -1,7 +1,8 @@
 """What each call asks of the table, word for word (`golden/statements.json`), and what that costs
-(`golden/budget.json`): one byte or one unit more fails.
+(`golden/budget.json`): one byte or one unit more fails. What the poller and an order of market making cost besides is
+in `golden/custody.json`.
 
-`python -m tests.test_budget` writes both files anew; a person reads the difference.
+`python -m tests.test_budget` writes the files anew; a person reads the difference.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from bench import custody
 from common.domain.payouts.model import WITHDRAWAL
 from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
@@ -26,10 +28,11 @@ from functions.orders.model import Side, Status
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
-from tests.market_making.market import BOB
+from tests.market_making.market import BOB, BTC
 from tests.market_making.written import Written
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
+CUSTODY = Path(__file__).parent / "golden" / "custody.json"
 STATEMENTS = Path(__file__).parent / "golden" / "statements.json"
 
 # requests, write units, read units: what is promised of a call, which the golden file must stay inside.
@@ -271,6 +274,13 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         desk.buy(ann, "1")
         return lambda: desk.reconciliation.reconcile("ann")
 
+    def compared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+        """Of two assets, with one order."""
+        desk.market.list_pair()
+        desk.market.fund(BOB, BTC, "0.1")
+        desk.market.poll()
+        return lambda: desk.comparing.compare("olga")
+
     def confirmed(desk: Desk) -> Callable[[], Any]:
         desk.jump("BTC", "75")
         act = desk.interventions.confirm_price
@@ -320,6 +330,7 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "a transfer, redriven": redriven_transfer,
         "a market-making order, looked at by an operator": overseen,
         "an account, held against its journal": reconciled,
+        "the custody, held against the books by an operator": compared,
         "credit of a wire": credit,
         "cash-out, asked for": cash_out,
         "cash-out, asked for again": lambda desk, ann: sold(lambda d, _: d.cash_out(ann, "1", key="k"))(desk, ann),
@@ -452,7 +463,17 @@ def test_the_golden_budget_is_within_what_is_promised(name: str) -> None:
     assert all(float(kept[what]) <= limit for what, limit in promised.items()), (kept, promised)
 
 
+def test_watching_the_custody_costs_its_golden_budget() -> None:
+    """And no more than $4 a month; an order takes no more than 30 transitions from its last transfer to `created`,
+    with confirmations four minutes after the sending."""
+    kept = json.loads(CUSTODY.read_text())
+    assert custody.golden() == kept
+    assert float(kept["the poller, a month at rest, in US$"]["together"]) <= 4
+    assert int(kept["an order, from the last transfer to created"]["transitions"]) <= 30
+
+
 if __name__ == "__main__":
     GOLDEN.parent.mkdir(exist_ok=True)
     GOLDEN.write_text(json.dumps(measured().costs, indent=2) + "\n")
+    CUSTODY.write_text(json.dumps(custody.golden(), indent=2) + "\n")
     STATEMENTS.write_text(json.dumps(measured().statements, indent=2) + "\n")

@@ -7,6 +7,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
 from functions.market_making.wiring import comparing, sending
@@ -25,8 +26,9 @@ def send_transfers(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
 
 def compare_custody(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:
     """`CustodyOff` is the number of assets of which the custody has not what is booked."""
-    compared = comparing().compare()
-    count("CustodyCompared", len(compared.there))
-    log.info("compared", extra={"assets": len(compared.there), "moving": compared.moving})
+    found = comparing().compare()
+    count("CustodyCompared", found.assets)
+    off, unknown = (len(found.those(verdict)) for verdict in (Verdict.OFF, Verdict.UNKNOWN))
+    log.info("compared", extra={"assets": found.assets, "off": off, "unknown": unknown, "found": str(found)})
     flush()
-    return {"assets": len(compared.there), "off": len(compared.differences)}
+    return {"assets": found.assets, "off": off, "unknown": unknown}

@@ -99,7 +99,7 @@ def reading() -> Reading:
 
 @cache
 def comparing() -> Comparing:
-    return Comparing(aws.table(), configured.custody, lambda: time.sleep(PAUSE_SECONDS))
+    return Comparing(aws.table(), configured.custody, lambda: time.sleep(PAUSE_SECONDS), clock.now)
 
 
 @cache

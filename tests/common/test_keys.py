@@ -22,6 +22,7 @@ PARTS = {
     "n": "0",
     "audit_id": "OABCDEFGHIJKLMNOPQRSTUVWX2",
     "name": "reconcile",
+    "of": "custody",
     "system": "binance",
     "attempt": "01",
     "adjustment_id": "adj_7",

@@ -23,6 +23,7 @@ from tests.console.run import Said
 from tests.console.run import desk as said
 from tests.desk import Desk
 from tests.doors import Doors, Token, opened
+from tests.market_making.market import ANN, BTC, USDT
 from tests.seen import around, awaiting, coins
 
 Ask = Callable[..., Said]
@@ -387,3 +388,40 @@ def test_every_act_of_the_desk_has_its_command(ask: Ask) -> None:
     for act in ACTS:
         said = ask(*act.command.split(), "X", *BECAUSE)
         assert (said.code, "No such command" in said.err) in ((2, False), (1, False)), said.err
+
+
+def test_a_theft_is_found_by_a_command_and_the_audit_tells(desk: Desk, ask: Ask) -> None:
+    """It agrees; something comes that is not taken yet; somebody who has the key takes all there is of another."""
+    market = desk.market
+    market.list_pair()
+    market.poll()
+    never = ask("compare", "custody", "--last")
+    assert (never.code, "never compared" in never.err) == (1, True)
+    market.pay(ANN, BTC, "0.02", b"Refund: what we had sent")
+    market.pay(ANN, USDT, "905", b"Refund: what we had sent")
+    market.poll()
+    agrees = ask("compare", "custody")
+    assert (agrees.code, agrees.err) == (0, "")
+    assert "BTC 0.02 0 0.02 0 0 0 agrees" in agrees.words
+    market.steal(BTC)
+    market.poll()
+    off = ask("compare", "custody")
+    assert off.code == 1
+    assert "BTC 0 0 0.02 0 0 -0.02 off" in off.words
+    assert "USDT 905 0 905 0 0 0 agrees" in off.words
+    assert "docs/runbooks/custody-off.md" in off.out
+    last = ask("compare", "custody", "--last")
+    assert last.code == 1
+    assert last.words.splitlines()[2:] == off.words.splitlines()[2:]
+    told = [line for line in ask("audit", "--date", "2026-11-21").words.splitlines() if "compare custody" in line]
+    assert [line.partition("olga ")[2] for line in told] == [
+        "compare custody custody 2 assets; off: BTC",
+        "compare custody custody 2 assets; all agree",
+    ]
+
+
+def test_a_custody_that_is_silent_is_asked_again_later(desk: Desk, ask: Ask) -> None:
+    desk.market.list_pair()
+    desk.market.custody.down = True
+    silent = ask("compare", "custody")
+    assert (silent.code, "not now" in silent.err) == (75, True)

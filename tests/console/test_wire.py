@@ -118,6 +118,20 @@ PAIRS = {
 }
 ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
 
+
+def compared(*assets: dict[str, Any], verdict: str = "AGREES") -> dict[str, Any]:
+    """By default of nothing that is told apart."""
+    told = row("of verdict compared_at compared_by compared", "custody", verdict, WHEN, "the clock", len(assets))
+    return {**told, "assets": list(assets)}
+
+
+def asset(verdict: str, unspent: str, difference: str, why: str | None = None, name: str | None = "BTC") -> Any:
+    return {
+        **row("asset_id asset unspent held waiting unsent", SOMEBODY, name, unspent, "0.1", "0.02", "0.003"),
+        **row("desk difference verdict why", "0.0004", difference, verdict, why),
+    }
+
+
 ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", "/operations/work"): {
         "items": [
@@ -166,6 +180,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("PUT", "/operations/clients/ann-bank/banking"): outcome("ann-bank"),
     ("GET", "/operations/audit"): {"items": [], "cursor": None},
     ("POST", "/operations/reconcile"): {"username": "ann", "lines": 3, "differences": []},
+    **{(method, "/operations/compare/custody"): compared() for method in ("GET", "POST")},
 }
 
 
@@ -191,7 +206,7 @@ class FakeDesk:
     @property
     def changed(self) -> list[Request]:
         """What was asked that is no look, nor a dry run."""
-        looks = (("operations", "reconcile"),)
+        looks = (("operations", "reconcile"), ("operations", "compare", "custody"))
         return [
             request
             for request in self.asked
@@ -234,6 +249,8 @@ LOOKS = [
     ("snapshots", "show", SNAPSHOT),
     ("audit",),
     ("reconcile", "ann"),
+    ("compare", "custody"),
+    ("compare", "custody", "--last"),
 ]
 BECAUSE = ("--reason", "wire 4711")
 LOOKED_UP = ("--reference", "ticket 4711", *BECAUSE)
@@ -526,6 +543,50 @@ def test_books_that_differ_end_with_a_code(fake: FakeDesk) -> None:
     assert said.code == 1
     assert "USD 50.00 is 51.00" in said.out
     assert fake.says("reconcile", "ann", "--json").json["differences"] == ["USD 50.00 is 51.00"]
+
+
+def test_a_custody_that_has_what_is_booked_is_told_in_a_line(fake: FakeDesk) -> None:
+    fake.instead = as_json(compared(asset("AGREES", "0.1234", "0")))
+    said = fake.says("compare", "custody")
+    assert (said.code, said.err) == (0, "")
+    assert "BTC 0.1234 0.1 0.02 0.003 0.0004 0 agrees" in said.words
+    assert "✓ The custody has what is booked, of 1 asset." in said.out
+    assert "by the clock" in said.out
+
+
+def test_a_custody_that_is_off_ends_with_a_code(fake: FakeDesk) -> None:
+    """And is told where to go on; what is unknown beside it is told with why."""
+    unknown = asset("UNKNOWN", "5", "4.8766", "a snapshot of it is not taken yet", name=None)
+    fake.instead = as_json(compared(asset("OFF", "0.1", "-0.0234"), unknown, verdict="OFF"))
+    said = fake.says("compare", "custody")
+    assert said.code == 1
+    assert "BTC 0.1 0.1 0.02 0.003 0.0004 -0.0234 off" in said.words
+    assert "✗ The custody has not what is booked, of BTC." in said.out
+    assert "docs/runbooks/custody-off.md" in said.out
+    assert f"? {SOMEBODY}: a snapshot of it is not taken yet" in said.out
+    again = fake.says("compare", "custody", "--json")
+    assert (again.code, again.json["assets"][0]["difference"]) == (1, "-0.0234")
+
+
+def test_what_can_not_be_told_now_is_asked_again_later(fake: FakeDesk) -> None:
+    fake.instead = as_json(compared(asset("UNKNOWN", "5", "4", "X1 may have left"), verdict="UNKNOWN"))
+    said = fake.says("compare", "custody")
+    assert said.code == 75
+    assert "X1 may have left" in said.out
+    assert "ask again in a minute" in said.out
+    silent = problem(503, "CustodyUnavailable", "the custody did not answer", retry_after_seconds=5)
+    fake.instead = silent
+    assert fake.says("compare", "custody").code == 75
+    assert fake.says("compare", "custody", "--last").code == 75
+
+
+def test_the_last_comparison_is_looked_at_without_another(fake: FakeDesk) -> None:
+    assert fake.says("compare", "custody", "--last").code == 0
+    assert fake.says("compare", "custody").code == 0
+    assert [request.method for request in fake.asked] == ["GET", "POST"]
+    fake.instead = problem(404, "NeverCompared", "the custody was never compared")
+    said = fake.says("compare", "custody", "--last")
+    assert (said.code, "never compared" in said.err) == (1, True)
 
 
 def test_a_client_keeps_what_is_not_given(fake: FakeDesk) -> None:

@@ -1,4 +1,4 @@
-"""The stack for each environment, synthesised once: jsii takes its time to start."""
+"""The stacks for each environment, synthesised once: jsii takes its time to start."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 from aws_cdk import App
-from aws_cdk.assertions import Template
 
 from infra.bundle import Assets, Bundle
 from infra.contexts import contexts
 from infra.environment import Environment, EnvironmentName, LogLevel
 from infra.stack import CryptodeskStack
+from infra.state import StateStack
+from tests.infra.templates import Resources, Templates
 
 ENVIRONMENTS = {
     EnvironmentName.LOCAL: Environment(
@@ -37,11 +38,16 @@ ENVIRONMENTS = {
 
 @dataclass(frozen=True)
 class Synthesised:
-    """A stack and what CloudFormation gets of it."""
+    """The stacks and what CloudFormation gets of them."""
 
     environment: Environment
     stack: CryptodeskStack
-    resources: dict[str, dict[str, Any]]
+    templates: Templates
+
+    @property
+    def resources(self) -> Resources:
+        """Of all stacks, as if there were one."""
+        return self.templates.resources
 
     def of(self, kind: str) -> dict[str, dict[str, Any]]:
         """Properties of each resource of a kind, by logical id."""
@@ -65,8 +71,10 @@ def synthesised(code: Path, name: EnvironmentName) -> Synthesised:
     (code / "nothing.py").touch()
     environment = ENVIRONMENTS[name]
     assets = Assets(*(Bundle(code, digit * 64) for digit in "0123"))
-    stack = CryptodeskStack(App(), environment, assets, contexts())
-    return Synthesised(environment, stack, Template.from_stack(stack).to_json()["Resources"])
+    app = App()
+    state = StateStack(app, environment)
+    stack = CryptodeskStack(app, state, assets, contexts())
+    return Synthesised(environment, stack, Templates(state, stack))
 
 
 @pytest.fixture(scope="session")

@@ -216,6 +216,21 @@ def dead(recorder: Recorder) -> None:
             assert answer.status == 200, answer.text
 
 
+def compared(recorder: Recorder) -> None:
+    """The custody is held against the books by the clock and by an operator, who asks what it has found."""
+    desk = Desk()
+    market = Watched(recorder=recorder, dynamo=desk.dynamo, clock=desk.clock, shared=desk.world.machines)
+    market.pay(ANN, BTC, "0.5", b"no memo of ours")
+    market.poll()
+    recorder.as_("market_making.compare_custody", market.comparing.compare)()
+    desk.client, desk.world.client = market.client, market.states
+    with opened(desk) as doors, patch.object(api, "comparing", lambda: market.comparing):
+        olga = doors.operator()
+        for ask in (olga.post, olga.get):
+            answer = recorder.as_(API, ask)("/operations/compare/custody")
+            assert (answer.status, answer.json["verdict"]) == (200, "AGREES"), answer.text
+
+
 def decided(recorder: Recorder) -> None:
     """Two operators find that an outgoing transfer was never sent."""
     desk = Desk()
@@ -231,4 +246,4 @@ def decided(recorder: Recorder) -> None:
         assert confirmed.status == 200, confirmed.text
 
 
-LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, decided)
+LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, compared, decided)

@@ -19,6 +19,7 @@ from infra.bundle import ROOT
 from infra.contexts import contexts
 from infra.environment import EnvironmentName
 from tests.infra.conftest import Synth, Synthesised
+from tests.infra.templates import logical_id
 from tests.infra.test_commands_in_pages import told
 
 COMMANDS_MAX = 3  # from stuck to moved
@@ -29,7 +30,7 @@ EVERY_PAGE = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
 
 def _alarms(made: Synthesised) -> dict[str, dict[str, Any]]:
     """By the construct's name: HoldMissing, ErrorsOrdersApi, …"""
-    logical = {made.stack.get_logical_id(a.node.default_child): a.node.id for a in made.stack.watch.alarms}  # type: ignore[arg-type]
+    logical = {logical_id(a): a.node.id for a in made.stack.watch.alarms}
     return {logical[i]: alarm for i, alarm in made.of("CloudWatch::Alarm").items()}
 
 
@@ -105,7 +106,7 @@ def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> N
 
 
 def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:
-    machines = {staging.stack.get_logical_id(m.node.default_child) for m in staging.stack.machines.values()}  # type: ignore[arg-type]
+    machines = {logical_id(machine) for machine in staging.stack.machines.values()}
     assert len(machines) == 6
     looked_at = set()
     for alarm in staging.of("CloudWatch::Alarm").values():
@@ -120,7 +121,7 @@ def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging
 
 
 def test_a_task_may_end_in_an_exception_and_no_other_function_may(staging: Synthesised) -> None:
-    functions = {staging.stack.get_logical_id(f.node.default_child): n for n, f in staging.stack.functions.items()}  # type: ignore[arg-type]
+    functions = {logical_id(function): name for name, function in staging.stack.functions.items()}
     looked_at = {
         functions[alarm["Dimensions"][0]["Value"]["Ref"]]
         for alarm in staging.of("CloudWatch::Alarm").values()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +81,30 @@ def test_a_deployment_refuses_politely_where_there_is_no_aws(
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")
     assert deploy.main(["production"]) == 1
     assert "that is not AWS" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("refused", "does"),
+    [
+        ("nothing", ["synth", "diff", "deploy --require-approval=never"]),
+        ("diff", ["synth", "diff", "deploy --require-approval=any-change"]),  # in whichever stack it widens something
+        ("synth", ["synth"]),
+    ],
+)
+@pytest.mark.parametrize("keep_state", [False, True])
+def test_a_deployment_asks_before_it_widens_a_permission(
+    tmp_path: Path, refused: str, does: list[str], keep_state: bool
+) -> None:
+    cdk, told = tmp_path / "cdk", tmp_path / "told"
+    cdk.write_text(f'#!/bin/sh\necho "$*" >> {told}\ntest "$1" != {refused}\n')
+    cdk.chmod(0o755)
+    assert deploy.deploy(cdk, ["environment=production"], keep_state=keep_state) == (refused == "synth")
+    synth, *others = lines = told.read_text().splitlines()
+    assert [" ".join(w for w in line.split() if w == line.split()[0] or "approval" in w) for line in lines] == does
+    assert synth.endswith("--output build/cdk.out --context environment=production")
+    for line in others:  # what was made, and no more of it than was asked for
+        assert f"--app build/cdk.out Cryptodesk {'--exclusively ' * keep_state}--" in line
+    assert all("--security-only --fail-on=broadening" in line for line in others if line.startswith("diff"))
 
 
 def test_no_lock_file_names_the_host_of_a_registry() -> None:

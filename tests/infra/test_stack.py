@@ -12,11 +12,13 @@ from common import keys
 from common.settings import Settings
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
+from infra.context import title
 from infra.contexts import Route, contexts
 from infra.environment import EnvironmentName
 from infra.grants import EXCHANGE_KEYS, GRANTS, ON_EXECUTIONS, READ_SECRET, START, TOKEN, TOKEN_FAILS, Grant, Secret
 from infra.table import TIME_TO_LIVE
 from tests.infra.conftest import Synth, Synthesised
+from tests.infra.templates import logical_id
 
 TRACING = {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}  # AWS knows no resource for these
 LOG_DELIVERY = {f"logs:{action}" for action in ("DescribeLogGroups", "DescribeResourcePolicies", "PutResourcePolicy")}
@@ -26,6 +28,9 @@ ON_TOKENS = {TOKEN, TOKEN_FAILS}
 OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
 TICKING = {"cryptodesk-snapshots": 1}  # the machines that the clock starts, by how often
+RESOURCES_MAX = 400  # of a template; CloudFormation takes 500
+STATE = {f"AWS::Cognito::{kind}" for kind in ("UserPool", "UserPoolClient", "UserPoolGroup")}
+STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
 
@@ -68,7 +73,7 @@ def _named(made: Synthesised, resource: Any) -> str:
         assert _type(made, arn) == "AWS::DynamoDB::Table"
         return str(path).removeprefix("/")
     if _type(made, resource) == "AWS::SecretsManager::Secret":
-        construct = {made.stack.get_logical_id(s.node.default_child): name for name, s in made.stack.secrets.items()}  # type: ignore[arg-type]
+        construct = {logical_id(secret): name for name, secret in made.stack.state.secrets.items()}
         return construct[resource["Fn::GetAtt"][0]]
     return {"AWS::DynamoDB::Table": "table", "AWS::Logs::LogGroup": "log"}[_type(made, resource)]
 
@@ -91,6 +96,32 @@ def _on_machines(grant: Grant, *, embedded: bool) -> dict[str, set[str]]:
             # The embedded AWS does not know whose a token is.
             allowed.setdefault("*" if embedded and action in ON_TOKENS else of, set()).add(action)
     return allowed
+
+
+@EVERYWHERE
+def test_no_template_comes_near_the_500_resources_of_cloudformation(synth: Synth, environment: EnvironmentName) -> None:
+    sizes = {name: len(kinds) for name, kinds in synth(environment).templates.kinds.items()}
+    assert max(sizes.values()) <= RESOURCES_MAX, f"split what is too big: {sizes}"
+
+
+@EVERYWHERE
+def test_what_holds_state_is_in_a_stack_of_its_own_and_a_context_in_another(
+    synth: Synth, environment: EnvironmentName
+) -> None:
+    kinds = synth(environment).templates.kinds
+    assert set(kinds) == {"CryptodeskState", "Cryptodesk"} | {title(context.name) for context in contexts()}
+    assert set(kinds.pop("CryptodeskState")) == STATE
+    assert not STATE & set().union(*kinds.values())
+    for kind in ("Lambda::Function", "StepFunctions::StateMachine", "Events::Rule", "ApiGatewayV2::Route"):
+        assert f"AWS::{kind}" not in kinds["Cryptodesk"]
+
+
+@EVERYWHERE
+def test_the_table_and_the_users_stay_who_they_are(synth: Synth, environment: EnvironmentName) -> None:
+    """Under another logical id they would be new ones, with nothing in them."""
+    assert set(synth(environment).of("DynamoDB::Table")) == {"TableCD117FA1"}
+    assert set(synth(environment).of("Cognito::UserPool")) == {"Users0A0EEA89"}
+    assert set(synth(environment).of("Cognito::UserPoolClient")) == {"UsersApp5991AB8C"}
 
 
 @EVERYWHERE
@@ -130,6 +161,7 @@ def test_on_aws_neither_table_nor_users_can_be_deleted_by_mistake(synth: Synth, 
     assert kept["AWS::DynamoDB::Table"]["Properties"]["DeletionProtectionEnabled"] is True
     assert kept["AWS::Cognito::UserPool"]["Properties"]["DeletionProtection"] == "ACTIVE"
     assert made.stack.termination_protection
+    assert made.stack.state.termination_protection
 
 
 def test_every_route_of_the_contexts_is_there_and_no_other(staging: Synthesised) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from common import keys
 from common.domain import work
+from common.domain.comparisons import Verdict
 from functions.market_making import store
 from functions.market_making.model import Order, Status, order_id
 from sandbox.mixin.assets import amount_of
@@ -79,7 +80,7 @@ def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: Fal
 def off(market: Market) -> list[str]:
     """Where the custody has other than what is booked."""
     comparing = market.comparing_with(lambda: market.run(1))
-    return [str(difference) for difference in comparing.compare().differences]
+    return [str(line) for line in comparing.compare().those(Verdict.OFF)]
 
 
 def live_until(market: Market, status: Status, uuid: UUID = ORDER, minutes: float = 6) -> Order:

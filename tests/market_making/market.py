@@ -210,7 +210,7 @@ class Market:
         return self.comparing_with(self.poll)
 
     def comparing_with(self, pause: Callable[[], None]) -> Comparing:
-        return Comparing(self.table, lambda: self.custody, pause)
+        return Comparing(self.table, lambda: self.custody, pause, self.clock)
 
     # What is there to begin with
 

@@ -20,7 +20,16 @@ from common.domain.custody.model import (
     outgoing_id,
     total,
 )
-from common.gateways.custody import PAGE_MAX, CustodyRefused, Draft, Output, Sending, Transaction, User
+from common.gateways.custody import (
+    PAGE_MAX,
+    CustodyRefused,
+    CustodyUnavailable,
+    Draft,
+    Output,
+    Sending,
+    Transaction,
+    User,
+)
 from common.money import Quantity
 from sandbox.mixin.fake import FakeCustody
 from tests.market_making.market import ANN, BOB, BTC, US, Market
@@ -157,6 +166,81 @@ def test_a_refusal_of_what_was_sent_pays_nobody_twice(market: Market, ours: bool
     assert market.custody.calls["send"] == 1
 
 
+@dataclass
+class Late:
+    """Says that it has refused what it books later."""
+
+    custody: FakeCustody
+    drafts: Sequence[Draft] = ()
+
+    def draft(self, sending: Sending) -> Sequence[Draft]:
+        return self.custody.draft(sending)
+
+    def send(self, drafts: Sequence[Draft]) -> Sequence[Transaction]:
+        if self.drafts:
+            return self.custody.send(drafts)
+        self.drafts = drafts
+        raise CustodyRefused("the receiver takes nothing", ours=False)
+
+    def book(self) -> None:
+        self.custody.send(self.drafts)
+
+
+def refused_and_wanted(market: Market) -> tuple[str, str, Late]:
+    """Ann's refund, of which an attempt was refused; and Bob's, which is to spend the output of that attempt."""
+    bobs = refund(market, "0.5", BOB)
+    market.pay(ANN, BTC, "0.5", b"hello")
+    market.poll()
+    anns = next(item.PK for item in market.due() if item.PK != bobs)
+    late = market.sender = Late(market.custody)
+    market.transfers.send(anns)
+    market.custody.fail_before_next("send")
+    with pytest.raises(CustodyUnavailable):
+        market.transfers.send(bobs)
+    refused = store.outgoing(market.table, anns)
+    assert refused.needs_person
+    assert refused.inputs == store.outgoing(market.table, bobs).inputs
+    return anns, bobs, late
+
+
+def test_what_was_refused_and_is_booked_later_pays_nobody_twice(market: Market) -> None:
+    anns, _, late = refused_and_wanted(market)
+    market.table.write(store.ask_again(store.outgoing(market.table, anns), market.clock()))
+    late.book()
+    for _ in range(20):
+        market.send()
+        market.pass_time(minutes=3)
+    assert store.outgoing(market.table, anns).needs_person
+    assert market.has(ANN) == {BTC: Decimal("0.5")}
+
+
+def test_what_another_has_spent_is_never_booked_for_an_attempt_before(market: Market) -> None:
+    anns, bobs, late = refused_and_wanted(market)
+    market.table.write(store.ask_again(store.outgoing(market.table, anns), market.clock()))
+    market.transfers.send(anns)
+    assert status(market, anns) is Status.INTENDED, "what Bob's is to spend may be spent by the attempt before"
+    for _ in range(5):
+        market.pass_time(minutes=1)
+        market.send()
+    assert status(market, anns) is status(market, bobs) is Status.ARRIVED
+    with pytest.raises(CustodyRefused):
+        late.book()
+    assert market.has(ANN) == market.has(BOB) == {BTC: Decimal("0.5")}
+
+
+def test_the_next_attempt_spends_what_the_one_before_would_have(market: Market) -> None:
+    sent = refund(market)
+    late = market.sender = Late(market.custody)
+    market.send()
+    first = store.outgoing(market.table, sent)
+    market.pay(BOB, BTC, "0.5", b"hello")
+    market.table.write(store.ask_again(first, market.clock()))
+    market.send()
+    assert set(first.inputs) <= set(store.outgoing(market.table, sent).inputs)
+    with pytest.raises(CustodyRefused):
+        late.book()
+
+
 def test_no_two_transfers_spend_one_output(market: Market) -> None:
     """Of equal outputs the first is chosen by both; the second chooses again."""
     first, second = refund(market, "0.5", ANN), ""
@@ -203,6 +287,15 @@ def test_the_smallest_output_that_covers_it_is_spent() -> None:
 def test_as_few_outputs_as_can_be_are_spent() -> None:
     outputs = [output(1, "1"), output(2, "4"), output(3, "3")]
     assert choose(outputs, Quantity("6", BTC)) == (outputs[1], outputs[2])
+
+
+@pytest.mark.parametrize(
+    ("needed", "contested", "spent"),
+    [("1", {"o1"}, ["o1", "o3"]), ("0.1", {"o4"}, ["o4"]), ("5.2", {"o1", "o4"}, ["o1", "o4", "o2", "o3"])],
+)
+def test_what_attempts_before_would_have_spent_is_spent(needed: str, contested: set[str], spent: list[str]) -> None:
+    there = [output(1, "0.1"), output(2, "3"), output(3, "2"), output(4, "0.2")]
+    assert [one.output_id for one in choose(there, Quantity(needed, BTC), contested)] == spent
 
 
 def test_what_can_not_be_covered_says_how_much_there_is() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -121,7 +121,9 @@ class Incoming:
 class Outgoing:
     """Money to be sent, once. `cause` is what it is for: an order's id, or that of the snapshot which it refunds.
     `attempt` counts from 1: the next begins after a definite no whose cause is ours. `drafts` are those of the
-    attempt, once it is SENT; `inputs` the outputs that all attempts spend."""
+    attempt, once it is SENT; `inputs` the outputs that it spends, and those that follow a no whose cause is ours.
+    `contested` has an output of each attempt that was refused and let go: the next ones spend it as well, so that not
+    both can be booked."""
 
     outgoing_id: str
     kind: Kind
@@ -136,6 +138,7 @@ class Outgoing:
     attempt: int = 1
     drafts: tuple[Draft, ...] = ()
     inputs: tuple[str, ...] = ()
+    contested: tuple[str, ...] = ()
     sent_at: datetime | None = None
     short_since: datetime | None = None  # there were too few outputs then, and ever since
     refused_at: datetime | None = None  # when a repeat was refused first: what came before may still be sent
@@ -186,7 +189,7 @@ def may_go_to_another(outgoing: Outgoing) -> bool:
 def is_in_doubt(outgoing: Outgoing, now: datetime) -> bool:
     """May operators say what became of it? What was sent may have arrived, and so may what the custody has denied; but
     not while somebody may be sending it."""
-    denied = outgoing.status is Status.INTENDED and bool(outgoing.inputs)
+    denied = outgoing.status is Status.INTENDED and bool(outgoing.inputs or outgoing.contested)
     sent = outgoing.status is Status.SENT and outgoing.is_sent_by_nobody(now)
     return outgoing.needs_person and (sent or denied)
 
@@ -274,25 +277,30 @@ class TooManyOutputs(Exception):
         self.largest = largest
 
 
-def choose(outputs: Iterable[Output], needed: Quantity) -> tuple[Output, ...]:
-    """The outputs to spend: the smallest single one that covers it, else the largest ones, as few as do.
+def choose(outputs: Iterable[Output], needed: Quantity, contested: Set[str] = frozenset()) -> tuple[Output, ...]:
+    """The outputs to spend: those of `contested` that are there, and for the rest the smallest single one that covers
+    it, else the largest ones, as few as do.
 
     Raises Shortage, TooManyOutputs.
     """
     ordered = sorted(outputs, key=lambda output: (output.quantity.amount, output.sequence))
-    single = next((output for output in ordered if output.quantity.amount >= needed.amount), None)
-    if single is not None:
-        return (single,)
-    ordered.reverse()
-    reached, chosen = Decimal(0), 0
-    while chosen < len(ordered) and reached < needed.amount:
-        reached = EXACT.add(reached, ordered[chosen].quantity.amount)
-        chosen += 1
+    chosen = [output for output in ordered if output.output_id in contested]
+    ordered = [output for output in ordered if output.output_id not in contested]
+    reached = total(needed.asset_id, chosen).amount
+    if reached < needed.amount:
+        rest = EXACT.subtract(needed.amount, reached)
+        single = next((output for output in ordered if output.quantity.amount >= rest), None)
+        if single is not None:
+            chosen.append(single)
+            reached = needed.amount
+    while ordered and reached < needed.amount:
+        chosen.append(ordered.pop())
+        reached = EXACT.add(reached, chosen[-1].quantity.amount)
     if reached < needed.amount:
         raise Shortage(Quantity(reached, needed.asset_id), needed)
-    if chosen > INPUTS_MAX:
-        raise TooManyOutputs(tuple(ordered[:INPUTS_MAX]))
-    return tuple(ordered[:chosen])
+    if len(chosen) > INPUTS_MAX:
+        raise TooManyOutputs(tuple(chosen[:INPUTS_MAX]))
+    return tuple(chosen)
 
 
 def covers(outputs: Iterable[Output], needed: Quantity) -> bool:

@@ -4,7 +4,7 @@ An attempt is drafted, its drafts and outputs are written down, and only then is
 its request id; what the custody does not know is sent again, as it was drafted: the custody knows a repeat. A refusal
 counts where nobody can have sent the attempt before, and its outputs are not spent. Otherwise the custody may have it
 already, and refuse a repeat for just that: then it is only asked, and what it does not know ten minutes later was never
-sent. All attempts spend the same outputs: whatever the custody says, it can not spend two of them.
+sent. All attempts share an output: whatever the custody says, it can not spend it twice.
 """
 
 from __future__ import annotations
@@ -44,6 +44,13 @@ SHORT_MAX = timedelta(minutes=30)  # for so long the outputs of an outgoing may 
 
 class OutputsSpent(Exception):
     """Outputs of an attempt that was refused are spent: it was not refused, or somebody else holds our key."""
+
+
+class OutputsWanted(Exception):
+    """Another outgoing is to spend an output of an attempt that was refused: which of them is booked is not known."""
+
+    def __init__(self, output_id: str, outgoing_id: str) -> None:
+        super().__init__(f"{outgoing_id} is to spend output {output_id}, as an attempt before was")
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,8 @@ class OutgoingTransfers:
             except TooManyOutputs as many:
                 self._merge(many.largest)
                 return self._wait(outgoing, str(many))
+            except OutputsWanted as wanted:
+                return self._wait(outgoing, str(wanted))
             except OutputsSpent:
                 why = f"it has refused attempt {outgoing.attempt - 1}, whose outputs are spent"
                 return self._doubt(outgoing, why, self.now())
@@ -99,6 +108,8 @@ class OutgoingTransfers:
             try:
                 self.table.write(*store.send(outgoing, drafts, spent, at), begun)
             except OutputReserved as taken:
+                if taken.output_id in outgoing.contested:
+                    return self._wait(outgoing, str(taken))
                 reserved.add(taken.output_id)
                 continue
             inputs_now = tuple(output.output_id for output in spent)
@@ -108,14 +119,15 @@ class OutgoingTransfers:
     def _chosen(self, outgoing: Outgoing, reserved: Set[str]) -> tuple[tuple[Output, ...], tuple[Output, ...]]:
         """What pays for the quantity, and what for the fee where that is in another asset.
 
-        Raises Shortage, TooManyOutputs, OutputsSpent, CustodyUnavailable.
+        Raises Shortage, TooManyOutputs, OutputsSpent, OutputsWanted, CustodyUnavailable.
         """
         needed, fee = outgoing.quantity, outgoing.fee
         if fee is not None and fee.asset_id == needed.asset_id:
             needed, fee = needed + fee, None
         if outgoing.inputs:
             return self._same_again(outgoing, needed.asset_id)
-        inputs = choose(self._outputs(needed, reserved), needed)
+        contested = frozenset(outgoing.contested)
+        inputs = choose(self._outputs(needed, reserved, contested), needed, contested)
         fee_inputs = () if fee is None else choose(self._outputs(fee, reserved), fee)
         return inputs, fee_inputs
 
@@ -132,14 +144,26 @@ class OutgoingTransfers:
         found = (output for asset_id in sorted(assets) for page in _pages(self.custody(), asset_id) for output in page)
         return [output for output in found if output.output_id in outgoing.inputs]
 
-    def _outputs(self, needed: Quantity, reserved: Set[str]) -> list[Output]:
-        """All of them, or enough. Anybody can send us any number of small ones, and ours may have come after those."""
+    def _outputs(self, needed: Quantity, reserved: Set[str], contested: frozenset[str] = frozenset()) -> list[Output]:
+        """All of them, or enough, and those of `contested`. Anybody can send us any number of small ones, and ours may
+        have come after those. Raises OutputsSpent, OutputsWanted, CustodyUnavailable."""
         found: list[Output] = []
         for page in _pages(self.custody(), needed.asset_id):
             found += [output for output in page if output.output_id not in reserved]
-            if len(found) >= OUTPUTS_READ_MAX and model.covers(found, needed):
-                break
+            contested -= {output.output_id for output in page}
+            if not contested and len(found) >= OUTPUTS_READ_MAX and model.covers(found, needed):
+                return found
+        for output_id in sorted(contested):
+            self._booked_by_another(output_id)
         return found
+
+    def _booked_by_another(self, output_id: str) -> None:
+        """Then no attempt that would have spent it can be booked any more. Raises OutputsSpent, OutputsWanted."""
+        spender = store.spender(self.table, output_id)
+        if spender is None:
+            raise OutputsSpent
+        if store.outgoing(self.table, spender).status not in (Status.CONFIRMED, Status.ARRIVED):
+            raise OutputsWanted(output_id, spender)
 
     def _merge(self, outputs: Sequence[Output]) -> None:
         """Once, and again where that was refused."""

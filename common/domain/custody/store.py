@@ -71,6 +71,7 @@ class OutgoingItem(work.OpenWork, discriminator=keys.OUTGOING.entity):
     attempt = DecimalAttribute()
     drafts = UnicodeAttribute(null=True)
     inputs = UnicodeAttribute(null=True)
+    contested = UnicodeAttribute(null=True)
     sent_at = InstantAttribute(null=True)
     short_since = InstantAttribute(null=True)
     refused_at = InstantAttribute(null=True)
@@ -323,17 +324,22 @@ def was_sent(before: Outgoing, withdrawal_hash: str | None, at: datetime) -> Wri
 
 
 def was_never_sent(before: Outgoing, at: datetime) -> list[Write]:
-    """Two operators have found that no attempt was sent: the next one spends what outputs there are. Refused with
-    OutgoingMoved."""
-    return [_begin_again(before, at), *_release(before)]
+    """Two operators have found that no attempt was sent: the next one spends what outputs there are. Where the custody
+    has denied it before, they knew what had become of its outputs. Refused with OutgoingMoved."""
+    return [_begin_again(before, at, believed=before.status is Status.INTENDED), *_release(before)]
 
 
-def _begin_again(before: Outgoing, at: datetime, *actions: Action) -> Write:
-    """The next attempt, with outputs that are chosen anew."""
+def _begin_again(before: Outgoing, at: datetime, *actions: Action, believed: bool = False) -> Write:
+    """The next attempt, with outputs that are chosen anew. A refusal that was a slip or a lie pays nobody twice: unless
+    it is `believed`, the next attempt spends an output of each one before."""
     item = OutgoingItem
     waiting = work.waits(keys.OUTGOING, before.outgoing_id, now=at, due_at=at, waits_for="to be sent")
-    forgotten = [attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)]
+    forgotten: list[Action] = [
+        attribute.remove() for attribute in (item.drafts, item.inputs, item.sent_at, item.refused_at)
+    ]
     number = item.attempt.set(Decimal(before.attempt + 1))
+    contested = [] if believed else list(dict.fromkeys((*before.contested, *before.inputs[:1])))
+    forgotten.append(item.contested.set(json.dumps(contested)) if contested else item.contested.remove())
     also = _waits_for_person(before)
     return _move(before, Status.INTENDED, at, number, *forgotten, *actions, *waiting, also=also)
 
@@ -344,6 +350,12 @@ def _waits_for_person(before: Outgoing) -> Condition:
     waits: Condition = item.open_work == work.partition_of_person(keys.OUTGOING, before.outgoing_id)
     same: Condition = waits & (item.attempt == Decimal(before.attempt)) & _as_sent(before)
     return same
+
+
+def spender(table: Table, output_id: str) -> str | None:
+    """The outgoing transfer that has reserved an output, or has spent it."""
+    item = table.get(OutputItem, keys.OUTPUT(output_id=output_id), consistent=True)
+    return None if item is None else item.outgoing_id
 
 
 def told(incoming: Incoming, after: Disposition, why: str, actor: str, at: datetime) -> Write:
@@ -443,6 +455,7 @@ def outgoing_of(item: OutgoingItem) -> Outgoing:
         attempt=int(item.attempt),
         drafts=tuple(Draft(**draft) for draft in told),
         inputs=tuple(json.loads(item.inputs or "[]")),
+        contested=tuple(json.loads(item.contested or "[]")),
         sent_at=item.sent_at,
         short_since=item.short_since,
         refused_at=item.refused_at,

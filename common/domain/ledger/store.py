@@ -582,13 +582,11 @@ def desk_line(part: Money | Quantity, reason: str, order_id: str, at: datetime) 
     return Write.put(item)
 
 
-def desk_sum(table: Table, asset_id: str) -> Quantity:
-    """What the desk's own account has of an asset: all its lines, read page by page."""
+def desk_lines(table: Table, asset_id: str) -> Iterator[tuple[str, Quantity]]:
+    """The lines of the desk's own account of an asset: of which order or snapshot each is, and how much."""
     query = Query(partition(keys.DESK_TRANSACTION.partition(asset_id=asset_id)), consistent=True)
-    found = Quantity(0, asset_id)
     for line in table.all(DeskTransactionItem, query):
-        found += Quantity(line.amount, asset_id)
-    return found
+        yield line.order_id, Quantity(line.amount, asset_id)
 
 
 def dollars(

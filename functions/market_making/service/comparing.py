@@ -1,51 +1,42 @@
 """What the custody has of ours, held against what the table says: of each asset, to the last digit.
 
-The custody's unspent outputs are what is held, expected and parked, what was decided and has not left, and the desk's
-own. Both sides move while they are read, so a difference counts that is there, the same, at a second look.
+Both sides move while they are read. An asset agrees if at one look it does. It is off only if two looks, a pause apart,
+have found the same of both sides, and nothing that is known explains it: less is there, and nothing may have left that
+is not booked yet; or more is there, and every snapshot that the custody tells of is taken. Everything else is unknown.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from decimal import Decimal
 
-from common import keys
-from common.domain.custody import store as custody_store
-from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing, Status
+from common.clock import text
+from common.domain import audit
+from common.domain.audit import AuditEntry
+from common.domain.comparisons import CUSTODY, Comparison, Line, Verdict, compared, keep, latest
 from common.domain.custody.service import unspent
-from common.domain.ledger import store as ledger
-from common.gateways.custody import Custody, State, TransactionUnknown
+from common.domain.timeline import CLOCK
+from common.gateways.custody import PAGE_MAX, Custody, CustodyUnavailable
 from common.log import count, log
-from common.money import EXACT, Quantity, plain
-from common.table.table import Position, Table
+from common.table.table import Table
 from functions.market_making import store
-from functions.market_making.model import Status as OrderStatus
+from functions.market_making.service.booked import Booked, Booking, nothing
+from functions.market_making.service.receiving import OVERLAP
 
 LOOKS = 3
-THERE = (Disposition.HELD, Disposition.EXPECTED, Disposition.PARKED)
-Sums = dict[str, Decimal]
+PAGES_MAX = 4  # of snapshots that are looked through for those that are not taken
+ACTION = "compare custody"
+MOVES = "it moves while it is looked at"
 
 
-@dataclass(frozen=True)
-class Difference:
-    """`there` is what the custody has of an asset, `booked` what the table says."""
+@dataclass
+class Untaken:
+    """What the poller has still to take: of these assets, or, where that can not be told, perhaps of any."""
 
-    there: Quantity
-    booked: Quantity
-
-    def __str__(self) -> str:
-        return f"the custody has {self.there}, and {plain(self.booked.amount)} are booked"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """What of each asset is there, and what is off. `moving` are assets of which something is just being spent."""
-
-    there: dict[str, Decimal]
-    differences: list[Difference]
-    moving: list[str]
+    of: set[str] = field(default_factory=set)
+    any: str | None = None
 
 
 @dataclass(frozen=True)
@@ -53,96 +44,107 @@ class Comparing:
     table: Table
     custody: Callable[[], Custody]
     pause: Callable[[], None]  # between two looks
+    now: Callable[[], datetime]
 
-    def compare(self) -> Compared:
-        """Raises CustodyUnavailable, TableUnavailable."""
-        compared = self._look()
-        for _ in range(LOOKS - 1):
-            if not compared.differences:
-                break
-            self.pause()
-            again = self._look()
-            still = [difference for difference in again.differences if difference in compared.differences]
-            compared = Compared(again.there, still, again.moving)
-        for difference in compared.differences:
-            log.error("custody off", extra={"why": str(difference)})
+    def latest(self) -> Comparison:
+        """Raises NeverCompared."""
+        return latest(self.table, CUSTODY)
+
+    def compare(self, operator: str | None = None) -> Comparison:
+        """Look again as long as something is neither the same nor certainly off, and write down what was found; an
+        operator's act goes into the audit.
+
+        Raises CustodyUnavailable, TableUnavailable, Busy.
+        """
+        lines = list(self._settled().values())
+        found = compared(CUSTODY, self.now(), operator or CLOCK, lines)
+        for line in found.those(Verdict.OFF):
+            log.error("custody off", extra={"why": str(line), "asset_id": line.asset_id})
             count("CustodyOff")
-        return compared
+        asked = [] if operator is None else [audit.entry(AuditEntry(found.at, operator, ACTION, CUSTODY, str(found)))]
+        self.table.write(keep(found), *asked)
+        return found
 
-    def _look(self) -> Compared:
-        incoming, outgoing = list(self._incoming()), list(self._outgoing())
-        booked: Sums = defaultdict(Decimal)
-        moving: set[str] = set()
-        for taken in incoming:
-            if taken.disposition in THERE and taken.snapshot.opponent_id != self.custody().user_id:
-                _add(booked, taken.snapshot.quantity)
-        for sent in outgoing:
-            state = self._state(sent)
-            if state is State.SIGNED:
-                moving |= {part.asset_id for part in _parts(sent)}
-            elif state is None and sent.kind is Kind.FUNDING and sent.status is Status.REFUSED:
-                moving |= self._undecided(sent)
-            elif state is None:
-                for part in _parts(sent):
-                    _add(booked, part)
-        assets = {taken.snapshot.quantity.asset_id for taken in incoming} | set(booked)
-        for asset_id in assets:
-            _add(booked, ledger.desk_sum(self.table, asset_id))
-        there = {asset_id: unspent(self.custody(), asset_id).amount for asset_id in sorted(assets)}
-        differences = [
-            Difference(Quantity(amount, asset_id), Quantity(booked[asset_id], asset_id))
-            for asset_id, amount in there.items()
-            if asset_id not in moving and amount != booked[asset_id]
-        ]
-        return Compared(there, differences, sorted(moving))
-
-    def _state(self, sent: Outgoing) -> State | None:
-        """How far an outgoing has left the custody; None when it has not."""
-        if sent.status in (Status.CONFIRMED, Status.ARRIVED):
-            return State.SPENT
-        if sent.status is Status.SENT:
-            try:
-                return self.custody().transaction(sent.request_id).state
-            except TransactionUnknown:
-                return None
-        return None
-
-    def _undecided(self, refused: Outgoing) -> set[str]:
-        """The assets of an order whose leg was refused, until what is left of it is on its way back."""
-        order = store.existing(self.table, refused.cause)
-        decided = order.status is not OrderStatus.WITHDRAWING
-        if decided and (order.status is not OrderStatus.FAILED or order.needs_person):
-            return set()
-        return set(order.required)
-
-    def _incoming(self) -> Iterator[Incoming]:
-        after: Position | None = None
-        while True:
-            page = self.table.scan(custody_store.IncomingItem, keys.SNAPSHOT, after=after).of(custody_store.incoming_of)
-            yield from page.items
-            after = page.after
-            if after is None:
-                return
-
-    def _outgoing(self) -> Iterator[Outgoing]:
-        """Those that may still take something; of what was refused and is sent another way, the last."""
-        after: Position | None = None
-        last: dict[tuple[Kind, str, str], Outgoing] = {}
-        while True:
-            page = self.table.scan(custody_store.OutgoingItem, keys.OUTGOING, after=after).of(custody_store.outgoing_of)
-            for sent in page.items:
-                key = (sent.kind, sent.cause, sent.quantity.asset_id)
-                if sent.kind is not Kind.MERGE and (key not in last or last[key].created_at < sent.created_at):
-                    last[key] = sent
-            after = page.after
-            if after is None:
+    def _settled(self) -> dict[str, Line]:
+        settled: dict[str, Line] = {}
+        pending: dict[str, Line] = {}
+        for look in range(LOOKS):
+            if look:
+                self.pause()
+            seen = {asset_id: line for asset_id, line in self._look().items() if asset_id not in settled}
+            agree = {asset_id: line for asset_id, line in seen.items() if line.verdict is Verdict.AGREES}
+            off = {a: line for a, line in seen.items() if line.verdict is Verdict.OFF and pending.get(a) == line}
+            settled |= agree | off
+            pending = {asset_id: line for asset_id, line in seen.items() if asset_id not in settled}
+            if not pending:
                 break
-        yield from last.values()
+        unknown = {a: replace(line, verdict=Verdict.UNKNOWN, why=line.why or MOVES) for a, line in pending.items()}
+        return settled | unknown
+
+    def _look(self) -> dict[str, Line]:
+        names = self._names()
+        booked = Booking(self.table, self.custody).read()
+        untaken = self._untaken(booked)
+        assets = sorted({*booked.sums, *untaken.of, *names})
+        return {asset_id: self._line(asset_id, names.get(asset_id), booked, untaken) for asset_id in assets}
+
+    def _line(self, asset_id: str, name: str | None, booked: Booked, untaken: Untaken) -> Line:
+        parts = booked.sums.get(asset_id) or nothing()
+        try:
+            there = unspent(self.custody(), asset_id).amount
+        except CustodyUnavailable as no:
+            _raise_unless_not_believed(no)
+            return Line(asset_id, Decimal(0), parts, Verdict.UNKNOWN, name, no.detail)
+        line = Line(asset_id, there, parts, Verdict.AGREES, name)
+        if not line.difference:
+            return line
+        if line.difference < 0:
+            why = booked.less.get(asset_id)
+        else:
+            waits = "a snapshot of it is not taken yet" if asset_id in untaken.of else None
+            why = booked.unwritten.get(asset_id) or waits or untaken.any
+        return replace(line, verdict=Verdict.OFF if why is None else Verdict.UNKNOWN, why=why or "")
+
+    def _untaken(self, booked: Booked) -> Untaken:
+        """Of the snapshots that the poller reads at its next poll, too."""
+        untaken, reached = Untaken(), store.cursor(self.table)
+        if reached is None:
+            untaken.any = "nothing was ever taken"
+            return untaken
+        since = _before(reached)
+        try:
+            for _ in range(PAGES_MAX):
+                page = self.custody().snapshots(since)
+                for snapshot in page:
+                    if snapshot.quantity.amount > 0 and snapshot.snapshot_id not in booked.snapshots:
+                        untaken.of.add(snapshot.quantity.asset_id)
+                if len(page) < PAGE_MAX:
+                    return untaken
+                if page[-1].created_at == since:
+                    break
+                since = page[-1].created_at
+            untaken.any = "there are more snapshots than can be looked through"
+        except CustodyUnavailable as no:
+            _raise_unless_not_believed(no)
+            untaken.any = no.detail
+        return untaken
+
+    def _names(self) -> dict[str, str]:
+        """The exchange's, of those assets that are quoted here."""
+        return {
+            asset_id: name
+            for pair in store.pairs(self.table)
+            for asset_id, name in zip((pair.base_asset_id, pair.quote_asset_id), pair.symbol.split("-"), strict=True)
+        }
 
 
-def _parts(sent: Outgoing) -> list[Quantity]:
-    return [sent.quantity, *([] if sent.fee is None else [sent.fee])]
+def _raise_unless_not_believed(no: CustodyUnavailable) -> None:
+    """A custody that is silent is asked another time; one that tells what can not be is told of."""
+    if no.facts.get("what") != "not_believed":
+        raise no
 
 
-def _add(sums: Sums, part: Quantity) -> None:
-    sums[part.asset_id] = EXACT.add(sums.get(part.asset_id, Decimal(0)), part.amount)
+def _before(told_at: str) -> str:
+    """As the custody writes times."""
+    since = datetime.fromisoformat(f"{told_at[:26]}+00:00") - OVERLAP
+    return f"{text(since)[:-1]}000Z"

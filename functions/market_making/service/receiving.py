@@ -62,7 +62,8 @@ class Receiving:
         Raises CustodyUnavailable, Busy, TableUnavailable: what was taken is taken, and the cursor is where it was.
         """
         polled = Polled()
-        since = _before(self._cursor(), OVERLAP)
+        reached = self._cursor()
+        since = _before(_instant(reached), OVERLAP)
         while more_time():
             told = self.custody().snapshots(since)
             page = self._of_now(told, polled)
@@ -73,7 +74,7 @@ class Receiving:
             full = len(page) == PAGE_MAX
             if full and first == last:
                 self._take_ties(page, polled, more_time)
-            if not polled.failed:
+            if not polled.failed and last > reached:  # at rest there is nothing to write
                 self._move_cursor(last)
             if not full:
                 break
@@ -91,13 +92,13 @@ class Receiving:
             polled.failed += len(told) - len(page)
         return page
 
-    def _cursor(self) -> datetime:
+    def _cursor(self) -> str:
         """What had come before the first poll is not the desk's."""
         reached = store.cursor(self.table)
         if reached is None:
             reached = _told(self.now())
             self._move_cursor(reached)
-        return _instant(reached)
+        return reached
 
     def _take_ties(self, page: Sequence[Snapshot], polled: Polled, more_time: Callable[[], bool]) -> None:
         """More snapshots may have one time than a page holds: each asset has a page of its own. An asset that the page

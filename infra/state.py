@@ -1,0 +1,80 @@
+"""The stack of what holds state: the table, the users, the secrets. What is deployed every day has none of it."""
+
+from __future__ import annotations
+
+from aws_cdk import (
+    CliCredentialsStackSynthesizer,
+    DefaultStackSynthesizer,
+    RemovalPolicy,
+    Stack,
+    Tags,
+    aws_secretsmanager,
+)
+from constructs import Construct
+
+from infra.context import SERVICE
+from infra.environment import Environment
+from infra.grants import Secret
+from infra.table import table
+from infra.user_pool import user_pool
+
+NAME = "CryptodeskState"
+
+
+class DeskStack(Stack):
+    """What the stacks have in common that are not nested in another."""
+
+    def __init__(self, scope: Construct, name: str, environment: Environment, description: str) -> None:
+        # The embedded AWS denies the roles of CDK's default synthesizer while it enforces IAM.
+        synthesizer = CliCredentialsStackSynthesizer() if environment.embedded else DefaultStackSynthesizer()
+        super().__init__(
+            scope,
+            name,
+            synthesizer=synthesizer,
+            termination_protection=not environment.embedded,
+            description=description,
+        )
+        Tags.of(self).add("service", SERVICE)
+        Tags.of(self).add("environment", environment.name)
+        self.target_environment = environment
+
+
+class StateStack(DeskStack):
+    def __init__(self, scope: Construct, environment: Environment) -> None:
+        super().__init__(scope, NAME, environment, "Cryptodesk: its books, its users and its secrets")
+        self.table = table(self, environment)
+        self.user_pool = user_pool(self, environment)
+        self.secrets = self._secrets(environment)
+
+    def _secrets(self, environment: Environment) -> dict[Secret, aws_secretsmanager.Secret]:
+        secrets: dict[Secret, aws_secretsmanager.Secret] = {
+            Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
+            Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
+            Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
+            Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
+            Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),
+            Secret.CUSTODY_SPEND: self._secret("CustodySpend", "Replace it by the same with the spend private key"),
+            Secret.TRADING_KEYS: self._secret("TradingKeys", "Replace it by the trading accounts' keys, a JSON object"),
+            Secret.WITHDRAWING_KEYS: self._secret("WithdrawingKeys", "Replace it by their keys that may withdraw"),
+        }
+        if environment.price_oracle_key:
+            secrets[Secret.PRICE_ORACLE_KEY] = self._secret("PriceOracleKey", "Replace it by the oracle's key")
+        return secrets
+
+    def _secret(self, name: str, description: str) -> aws_secretsmanager.Secret:
+        return aws_secretsmanager.Secret(
+            self,
+            name,
+            description=description,
+            generate_secret_string=aws_secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+
+
+def arn(secret: aws_secretsmanager.Secret) -> str:
+    """As its attribute `Id`: what `Ref` gives is the ARN on AWS and the name on the embedded one."""
+    resource = secret.node.default_child
+    assert isinstance(resource, aws_secretsmanager.CfnSecret)
+    return resource.attr_id
