@@ -4,6 +4,7 @@ Beside it a line for each trade, with the write that puts it into the ledger."""
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -45,6 +46,27 @@ class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
 
 class TradesCursorItem(Item, discriminator=keys.TRADES_CURSOR.entity):
     trade_id = DecimalAttribute()
+
+
+class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
+    window = UnicodeAttribute()
+    placed = DecimalAttribute()
+    day = UnicodeAttribute()
+    placed_that_day = DecimalAttribute()
+
+
+@dataclass(frozen=True)
+class Placements:
+    """How many an account has placed in a window of ten seconds, by when it began, and in a day."""
+
+    window: str
+    placed: int
+    day: str
+    placed_that_day: int
+
+
+class OrderRateMoved(Refusal):
+    """Another ticker has counted meanwhile."""
 
 
 class TradesCursorMoved(Refusal):
@@ -136,6 +158,32 @@ def move_trades_cursor(account_id: str, symbol: str, trade_id: int, at: datetime
     moved = item(*key, trade_id=Decimal(trade_id), created_at=at, updated_at=at)
     forward = item.PK.does_not_exist() | (item.trade_id < Decimal(trade_id))
     return Write.put(moved, when=forward, otherwise=TradesCursorMoved("another ticker has come as far"))
+
+
+def placements(table: Table, account_id: str) -> Placements | None:
+    item = table.get(OrderRateItem, keys.ORDER_RATE(account_id=account_id), consistent=True)
+    if item is None:
+        return None
+    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day))
+
+
+def count_placements(account_id: str, before: Placements | None, after: Placements, at: datetime) -> Write:
+    """Refused with OrderRateMoved, where it is not as it was read."""
+    item = OrderRateItem
+    counted = item(
+        *keys.ORDER_RATE(account_id=account_id),
+        window=after.window,
+        placed=Decimal(after.placed),
+        day=after.day,
+        placed_that_day=Decimal(after.placed_that_day),
+        created_at=at,
+        updated_at=at,
+    )
+    moved = OrderRateMoved("another ticker was faster")
+    if before is None:
+        return Write.insert(counted, otherwise=moved)
+    same = (item.placed_that_day == Decimal(before.placed_that_day)) & (item.day == before.day)
+    return Write.put(counted, when=same, otherwise=moved)
 
 
 def _trade_item(quotes: Quotes, fill: Fill, at: datetime) -> TradeItem:

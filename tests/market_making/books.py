@@ -43,7 +43,7 @@ class Books:
             _, way, leg["asset_id"] = leg["SK"].split("#")
             self.legs[leg["PK"], way].append(leg)
         raw = (item for item in items if item["entity_type"]["S"] == keys.MARKET_MAKING_QUOTES.entity)
-        self.quotes = {item["PK"]["S"]: quotes_of(QuotesItem.from_raw_data(item)) for item in raw}
+        self.quotes = {item["PK"]["S"]: quotes_of(QuotesItem.from_raw_data(_writable(item))) for item in raw}
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators: by symbol
         for line in self.by_kind["desk_transaction"]:
@@ -320,6 +320,10 @@ def _waits(item: Fields, *, unfinished: bool) -> Iterator[str]:
 
 def _listed(inputs: str | None) -> list[str]:
     return [] if inputs is None else inputs.strip("[]").replace('"', "").replace(" ", "").split(",")
+
+
+def _writable(item: Raw) -> dict[str, dict[str, Any]]:
+    return {name: dict(value) for name, value in item.items()}
 
 
 def _plain(value: Any) -> Any:

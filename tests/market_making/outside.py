@@ -160,13 +160,13 @@ class _Outside:
                         there[quotes.client_order_id(name, placed)] = f"{quotes.order_id} {name}"
         slots: dict[str, str] = {}
         for order in venue.open_orders(account):
-            slot = there.get(order.client_order_id)
-            if slot is None:
+            where = there.get(order.client_order_id)
+            if where is None:
                 yield f"{order} is open, and in no slot"
-            elif slot in slots:
-                yield f"slot {slot} has {slots[slot]} and {order.client_order_id}"
+            elif where in slots:
+                yield f"slot {where} has {slots[where]} and {order.client_order_id}"
             else:
-                slots[slot] = order.client_order_id
+                slots[where] = order.client_order_id
         told = {trade.trade_id: trade for name in venue.symbols for trade in venue.trades(account, name)}
         booked: set[int] = set()
         for line in self.books.by_kind["market_making_trade"]:

@@ -119,9 +119,7 @@ class Life:
         self.faults, self.stopping = True, False
         self.world = Interleaver(self.chance.choice)
         self.began = self.world.now()
-        self.venue = Venue(
-            self.world.now, seed, fees=Fees(Decimal(10), Decimal(8), *self.chance.choice([(), ("BNB",)]))
-        )
+        self.venue = Venue(self.world.now, seed, fees=Fees(Decimal(10), Decimal(8), self.chance.choice([None, "BNB"])))
         step = Decimal("0.001")
         self.venue.list_symbol(Symbol("BTCUSDT", "BTC", "USDT", Decimal("0.01"), step, step, Decimal(1), 1))
         self.orders = [f"MORDER{seed}X{n}" for n in range(self.chance.choice([1, 1, 2]))]

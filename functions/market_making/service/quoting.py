@@ -10,8 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from pynamodb.expressions.update import Action
-
 from common import keys
 from common.domain import work
 from common.domain.timeline import CUSTOMER, MACHINE
@@ -68,7 +66,7 @@ class Quoting:
             at = self.now()
             shard = store.account(self.table, order.account_id).shard
             opened = store.open_ledger(order, credited(self.table, order), at), store.join_shard(order, shard, at)
-            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, actions=(store.in_shard(shard),))
+            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
@@ -104,12 +102,12 @@ class Quoting:
         why: str,
         *also: Write,
         waits: bool = True,
-        actions: tuple[Action, ...] = (),
+        shard: str | None = None,
     ) -> Order:
-        at = self.now()
+        at, further = self.now(), [] if shard is None else [store.in_shard(shard)]
         try:
             self.table.write(
-                store.move(order, after, at, *actions, waits_for=_WAITS[after] if waits else None),
+                store.move(order, after, at, *further, waits_for=_WAITS[after] if waits else None),
                 store.event(order, after, why, MACHINE, at),
                 *also,
             )
