@@ -3,7 +3,7 @@
 Plays a shard against the simulated exchange in other processes, with a latency injected into each of its answers, on a
 share of a CPU such as Lambda gives to so much memory: 1,769 MiB are one CPU, and who has used up his part of 20 ms is
 held until they are over. Prints Markdown. In the worst case, which this is, every order is due at once and every quote
-of it is replaced. The figures of docs/decisions/0032 come from here.
+of it is replaced. The figures of docs/decisions/0035 come from here.
 
 A processor of Lambda's may be slower than this one: `--slower 2` gives half of each share.
 """

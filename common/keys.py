@@ -37,6 +37,7 @@ table of this page, and the table that is deployed.
 | proposal               | {proposal_id}                                   | PROPOSAL                          | E…                 | proposals     |                    | OpenWork                           |
 | ruling                 | {order_id}                                      | RULING#{matter}#{about}           |                    |               |                    |                                    |
 | snapshot               | {snapshot_id}                                   | SNAPSHOT                          | N…                 | snapshots     |                    | OpenWork                           |
+| snapshot_tie           | {tie_id}                                        | TIE                               | T…                 | snapshots     |                    | OpenWork                           |
 | outgoing               | {outgoing_id}                                   | OUTGOING                          | X…                 | outgoing      |                    | OpenWork                           |
 | output                 | OUTPUT#{output_id}                              | RESERVED                          |                    |               |                    |                                    |
 | snapshot_cursor        | SNAPSHOTS                                       | CURSOR                            |                    |               |                    |                                    |
@@ -44,16 +45,23 @@ table of this page, and the table that is deployed.
 | market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}            |                    |               |                    |                                    |
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}              |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                            |                    |               |                    |                                    |
+| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                  |                    |               |                    |                                    |
+| market_making_config   | {order_id}                                      | CONFIG#{n}                        |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}            |                    |               |                    |                                    |
 | market_making_day      | {order_id}                                      | DAY#{date}                        |                    |               |                    |                                    |
 | campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                 |                    |               |                    |                                    |
 | joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id} |                    |               |                    |                                    |
 | campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                 |                    |               |                    |                                    |
 | campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                      |                    |               |                    |                                    |
-| exchange_deposit       | DEPOSIT#{account_id}#{transaction_hash}         | OURS                              |                    |               |                    |                                    |
+| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                              |                    |               |                    |                                    |
+| exchange_look          | LOOK#{account_id}                               | {list}                            |                    |               |                    |                                    |
 | mixin_link             | MIXIN#{opponent_id}                             | LINK                              |                    |               |                    |                                    |
 | pair                   | PAIRS                                           | PAIR#{pair_id}                    |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}              |                    |               |                    |                                    |
+| order_rate             | ACCOUNT#{account_id}                            | RATE                              |                    |               |                    |                                    |
+| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                   |                    |               |                    |                                    |
+| shard_lease            | SHARD#{shard}                                   | LEASE                             |                    |               |                    |                                    |
+| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                 |                    |               |                    |                                    |
 | cursor                 | CURSOR#{name}                                   | CURSOR                            |                    |               |                    |                                    |
 | ban                    | OUTSIDE#{system}                                | BAN                               |                    |               |                    |                                    |
 | comparison             | COMPARISON#{of}                                 | LATEST                            |                    |               |                    |                                    |
@@ -266,6 +274,8 @@ MARKET_MAKING_ORDER = Key(
 MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRANSFER#{snapshot_id}")
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
+MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
+MARKET_MAKING_CONFIG = Key("market_making_config", pk="{order_id}", sk="CONFIG#{n}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # What an order has done on a day: its volume as a maker is what campaigns pay for.
 MARKET_MAKING_DAY = Key("market_making_day", pk="{order_id}", sk="DAY#{date}")
@@ -282,6 +292,13 @@ EXCHANGE_LOOK = Key("exchange_look", pk="LOOK#{account_id}", sk="{list}")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
+# What an account has placed of late: an exchange counts that.
+ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
+# Up to which trade of an account in a market all are somebody's.
+TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
+# A shard's orders are quoted by one ticker at a time.
+SHARD_LEASE = Key("shard_lease", pk="SHARD#{shard}", sk="LEASE")
+SHARD_MEMBER = Key("shard_member", pk="SHARD#{shard}", sk="MEMBER#{order_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
@@ -327,6 +344,8 @@ SCHEMA = [
     MARKET_MAKING_TRANSFER,
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
+    MARKET_MAKING_TRADE,
+    MARKET_MAKING_CONFIG,
     MARKET_MAKING_CAMPAIGN,
     MARKET_MAKING_DAY,
     CAMPAIGN_SEEKER,
@@ -338,6 +357,10 @@ SCHEMA = [
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,
+    ORDER_RATE,
+    TRADES_CURSOR,
+    SHARD_LEASE,
+    SHARD_MEMBER,
     CURSOR,
     BAN,
     COMPARISON,

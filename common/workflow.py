@@ -12,7 +12,7 @@ CDK, and therefore nothing that runs in a Lambda: only the `workflow` modules im
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aws_cdk import Duration, aws_lambda
@@ -41,15 +41,25 @@ LAMBDA = [
 class Machine:
     """What a machine is deployed from: its first state, the functions that it calls, and what it is for.
 
-    One with `every_minutes` is started by the clock, each so many minutes, with the input {"time"}: when it was to be
-    started. It is an Express machine: it lasts five minutes at most, may be started twice, and its executions have no
-    names that anybody knows. Every other one is a Standard machine, started by what it moves.
+    One with `every_minutes` is started by the clock, each so many minutes, once for each of `inputs`, with {"time"}
+    besides: when it was to be started. It is an Express machine: it lasts five minutes at most, may be started twice,
+    and its executions have no names that anybody knows. Every other one is a Standard machine, started by what it
+    moves.
     """
 
     first: sfn.IChainable
     functions: Sequence[aws_lambda.IFunction]
     comment: str
     every_minutes: int | None = None
+    inputs: Sequence[Mapping[str, str]] = ({},)
+
+
+@dataclass(frozen=True)
+class Size:
+    """Of a function that is not like the others: memory decides its share of a CPU, too."""
+
+    memory_mib: int
+    seconds: int
 
 
 @dataclass(frozen=True)

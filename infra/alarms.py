@@ -79,6 +79,7 @@ class Watch(Construct):
                 *self._books_and_prices(),
                 *self._payouts(),
                 *self._custody(),
+                *self._quotes(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -302,6 +303,55 @@ class Watch(Construct):
                 _all("CustodySilent", "SnapshotsParked", "MarketMakingStopped"),
             ),
             ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
+        ]
+
+    def _quotes(self) -> list[Graph]:
+        """Market making at exchanges."""
+        late, stray, orphaned, silent = map(_ours, ("TicksLate", "StrayTrades", "QuotesOrphaned", "QuotingSilent"))
+        self._alarm(
+            "TicksLate",
+            late,
+            "ticks-late",
+            f"In {FAILING_MINUTES} of {WITHIN_MINUTES} minutes quotes were looked after too late.",
+            minutes=WITHIN_MINUTES,
+            of_them=FAILING_MINUTES,
+        )
+        self._alarm(
+            "NoTicks",
+            _ours("Ticks"),
+            "ticks-late",
+            f"For {OVERDUE_MINUTES} minutes nobody has looked after any quotes.",
+            below=1,
+            minutes=OVERDUE_MINUTES,
+            missing=aws_cloudwatch.TreatMissingData.BREACHING,
+        )
+        self._alarm("StrayTrades", stray, "stray-trades", "A trading account has traded, and none of our orders has.")
+        self._alarm(
+            "QuotesOrphaned", orphaned, "quotes-orphaned", "An order of ours was open that the table does not know."
+        )
+        paused = _ours("QuotesPaused")
+        self._alarm(
+            "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
+        )
+        self._alarm(
+            "QuotingSilent",
+            silent,
+            "quoting-silent",
+            f"For {SILENT_MINUTES} minutes an exchange has not answered who makes a market there.",
+            minutes=SILENT_MINUTES,
+        )
+        return [
+            ("Quotes: ticks, and late ones", [_ours("Ticks"), late]),
+            (
+                "Quotes: unknown, would take, refused, left out",
+                _all("QuotesUnknown", "QuotesWouldTake", "QuotesRefused", "QuotesLeftOut", "QuotesBeyondLimits"),
+            ),
+            ("Quotes: strays, orphans, silent exchanges: always 0", [stray, orphaned, silent]),
+            ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
+            (
+                "Quotes: cycles and books that came to nothing",
+                _all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs"),
+            ),
         ]
 
     def _machines(

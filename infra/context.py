@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from aws_cdk import (
 )
 from constructs import Construct
 
-from common.workflow import Machine
+from common.workflow import Machine, Size
 from infra.bundle import Assets, Bundle, Target
 from infra.contexts import Context
 from infra.environment import Environment
@@ -34,6 +34,7 @@ SERVICE = "cryptodesk"
 MEMORY_MIB = 512
 API_SECONDS = 29  # API Gateway waits 30
 TASK_SECONDS = 60  # an exchange or the bank is asked twice at most, each within 12
+TASK = Size(MEMORY_MIB, TASK_SECONDS)
 SCHEDULE_SECONDS = 55  # a round ends before the next begins; it stops taking on work 8 s before that
 LOG_DELIVERY = [
     "logs:CreateLogDelivery",
@@ -86,17 +87,19 @@ class ContextStack(NestedStack):
         self.machines: dict[str, aws_stepfunctions.StateMachine] = {}
         self.ticking: list[str] = []
         if context.workflow is not None:
-            tasks = {
-                name: self._function(f"{context.name}.{name}", f"functions.{context.name}.tasks.{name}", TASK_SECONDS)
-                for name in context.tasks
-            }
+            sizes: Mapping[str, Size] = getattr(context.workflow, "SIZES", {})
+            tasks = {name: self._task(context.name, name, sizes.get(name, TASK)) for name in context.tasks}
             made = context.workflow.machines(self, context.workflow.Tasks(**tasks))
             self.machines = {name: self._machine(name, machine) for name, machine in made.items()}
         for name, minutes in context.every_minutes.items():
             handler = f"functions.{context.name}.schedule.{name}"
             self._every(minutes, self._function(f"{context.name}.{name}", handler, SCHEDULE_SECONDS))
 
-    def _function(self, name: str, handler: str, seconds: int) -> aws_lambda.Function:
+    def _task(self, context: str, name: str, size: Size) -> aws_lambda.Function:
+        handler = f"functions.{context}.tasks.{name}"
+        return self._function(f"{context}.{name}", handler, size.seconds, size.memory_mib)
+
+    def _function(self, name: str, handler: str, seconds: int, memory_mib: int = MEMORY_MIB) -> aws_lambda.Function:
         if name not in GRANTS:
             raise NoGrant(f"infra/grants.py says nothing about {name}")
         shared = self._shared
@@ -123,7 +126,7 @@ class ContextStack(NestedStack):
             code=_code(shared.assets.for_grant(GRANTS[name])),
             handler=handler,
             role=role.without_policy_updates(),  # only grants.py grants
-            memory_size=MEMORY_MIB,
+            memory_size=memory_mib,
             timeout=Duration.seconds(seconds),
             environment=dict(shared.variables),
             log_group=log,
@@ -171,7 +174,7 @@ class ContextStack(NestedStack):
         machine.node.add_dependency(role)
         if made.every_minutes is not None:
             self.ticking.append(name)
-            self._start_every(made.every_minutes, machine, construct_id)
+            self._start_every(made.every_minutes, machine, construct_id, made.inputs)
         return machine
 
     def _statements(self, grant: Grant, log: aws_logs.LogGroup) -> list[aws_iam.PolicyStatement]:
@@ -208,18 +211,25 @@ class ContextStack(NestedStack):
             together.setdefault(tuple(sorted(resources)), []).append(action)
         return [_allow(actions, list(resources)) for resources, actions in together.items()]
 
-    def _start_every(self, minutes: int, machine: aws_stepfunctions.StateMachine, construct_id: str) -> None:
+    def _start_every(
+        self,
+        minutes: int,
+        machine: aws_stepfunctions.StateMachine,
+        construct_id: str,
+        inputs: Sequence[Mapping[str, str]],
+    ) -> None:
         role = aws_iam.Role(
             self, f"{construct_id}EventsRole", assumed_by=aws_iam.ServicePrincipal("events.amazonaws.com")
         )
         role.add_to_policy(_allow([START], [machine.state_machine_arn]))
-        target = aws_events_targets.SfnStateMachine(
-            machine,
-            input=aws_events.RuleTargetInput.from_object({"time": aws_events.EventField.time}),
-            role=role.without_policy_updates(),
-            **self._missable(minutes),
-        )
-        self._rule(minutes, machine, target).node.add_dependency(role)
+        for number, told in enumerate(inputs):
+            target = aws_events_targets.SfnStateMachine(
+                machine,
+                input=aws_events.RuleTargetInput.from_object({"time": aws_events.EventField.time, **told}),
+                role=role.without_policy_updates(),
+                **self._missable(minutes),
+            )
+            self._rule(minutes, machine, target, number).node.add_dependency(role)
 
     def _every(self, minutes: int, function: aws_lambda.Function) -> None:
         self._rule(minutes, function, aws_events_targets.LambdaFunction(function, **self._missable(minutes)))
@@ -232,9 +242,9 @@ class ContextStack(NestedStack):
             "max_event_age": Duration.minutes(max(minutes, 2)),
         }
 
-    def _rule(self, minutes: int, of: Construct, target: aws_events.IRuleTarget) -> aws_events.Rule:
+    def _rule(self, minutes: int, of: Construct, target: aws_events.IRuleTarget, number: int = 0) -> aws_events.Rule:
         schedule = aws_events.Schedule.rate(Duration.minutes(minutes))
-        return aws_events.Rule(self, f"{of.node.id}Rule", schedule=schedule, targets=[target])
+        return aws_events.Rule(self, f"{of.node.id}Rule{number or ''}", schedule=schedule, targets=[target])
 
 
 def title(name: str) -> str:

@@ -155,7 +155,11 @@ GRANTS: dict[str, Grant] = {
     "market_making.await_end": Grant(
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
-    "market_making.cancel_quotes": Grant(table=frozenset({GET, PUT, UPDATE})),
+    "market_making.cancel_quotes": Grant(
+        table=frozenset({GET, PUT, UPDATE, DELETE}),  # a stopped order leaves its shard
+        secrets=frozenset({Secret.TRADING_KEYS}),
+    ),
+    "market_making.tick": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
     "market_making.withdraw_from_exchange": replace(
         _MOVES, secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS})
     ),

@@ -23,7 +23,7 @@ from common.money import EXACT, plain
 from local.demo_cash_out import hurried
 from local.seed import OPERATOR, Desk
 from local.seed_market_making import PAIR
-from sandbox.mixin.assets import ASSETS, CHAINS
+from sandbox.mixin.assets import ASSETS
 
 ORDERS = "/market-making/orders"
 SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
@@ -145,16 +145,12 @@ class MarketMaking:
         self.eventually(lambda: self.mixin.has(member) == wanted, f"{member} has not just {wanted}")
 
     def came_home(self) -> Amounts:
-        """What has to be with the payer: what went to the exchange, less what that takes for withdrawing it."""
-        wallet = _ok(httpx.get(f"{self.desk.environment.exchange_url}/sandbox/wallet", timeout=15)).json()
-        fees = {(told["coin"], told["network"]): Decimal(told["withdraw_fee"]) for told in wallet["networks"]}
-        there = {PAIR.base_asset_id: self.order["base_quantity"], PAIR.quote_asset_id: self.order["quote_quantity"]}
-        return {
-            asset_id: EXACT.subtract(
-                Decimal(amount), fees[ASSETS[asset_id].symbol, CHAINS[ASSETS[asset_id].chain_id].network]
-            )
-            for asset_id, amount in there.items()
-        }
+        """What has to be with the payer: what went to the exchange and was traded there, less what that takes for
+        withdrawing it."""
+        with self.desk.http(OPERATOR) as olga:
+            legs = _ok(olga.get(f"/operations/market-making/{self.order_id}")).json()["legs"]
+        assets = dict(zip(PAIR.coins, (PAIR.base_asset_id, PAIR.quote_asset_id), strict=True))
+        return {assets[leg["asset"]]: Decimal(leg["arrived"]) for leg in legs if leg["way"] == "HOME"}
 
 
 def play(desk: Desk, username: str, said: Tell) -> MarketMaking:
@@ -172,6 +168,8 @@ def play(desk: Desk, username: str, said: Tell) -> MarketMaking:
         made.tell(f"the exchange has {at_exchange}, {made.order['market_making_fee']} USDT are the desk's fee")
         made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
         made.tell(f"the stranger has his {STRAY} BTC back")
+        made.until("running")
+        made.tell("it quotes: the exchange has orders of it on both sides")
         made.tell(f"the payer sends {LATE} BTC more with the order's memo: too late, the order has begun")
         made.mixin.pay(made.payer, PAIR.base_asset_id, LATE, made.order["memo"])
         made.tell("the owner wants his money back: POST …/withdraw")

@@ -13,9 +13,11 @@ from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoPartici
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
+from common.gateways.exchange.maker import Maker
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
+from common.gateways.transport import Transport
 from common.settings import MissingSetting, settings
 
 
@@ -84,6 +86,31 @@ def _funds(account_id: str, setting: str, secret_id: str | None) -> AllFunds:
     except ValueError as unfit:  # it does not show the key
         raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
     return gated(made, ExchangeUnavailable, _ban(here.exchange))
+
+
+@cache
+def maker(account_id: str) -> Maker:
+    """Who makes a market with a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
+    from common.gateways.exchange.binance_maker import BinanceMaker
+
+    here = settings()
+    key = _key_of(account_id, aws.read_secret(_needed("TRADING_KEYS_SECRET", here.trading_keys_secret)))
+    try:
+        made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
+    except ValueError as unfit:  # it does not show the key
+        raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
+    return gated(made, ExchangeUnavailable, _ban(here.exchange))
+
+
+@cache
+def _way() -> Transport:
+    """All accounts share its connections."""
+    from common.gateways.exchange.binance_maker import way_to
+
+    here = settings()
+    if here.exchange != "binance":
+        raise MissingSetting(f"EXCHANGE is {here.exchange!r}; a market is made at binance only")
+    return way_to(here.exchange_url)
 
 
 def _key_of(account_id: str, secret: bytes) -> dict[str, str]:

@@ -29,6 +29,13 @@ REFUNDS_EVERY_SECONDS = 30
 RETURNS_EVERY_SECONDS = 30
 RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the next; then a person looks
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
+FIRST_SHARD = "1"  # of all accounts that are told no other
+SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
+CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+TICK_EVERY = timedelta(seconds=10)
+TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
+TICK_SECONDS_MAX = 45  # then a tick's function is ended: before anything that it has decided may count as never placed
+TICK_RESERVE_MILLISECONDS = 13_000  # a request to the exchange may last 12 s
 TRANSFERS_MAX = 20  # into one order: all of them move in one transaction
 CUSTODY_DECIMALS = 8
 FEE_RISE_MAX = 2  # times what a withdrawal was told to cost when its order was opened: more is not paid for it
@@ -41,6 +48,13 @@ BPS = Decimal(10_000)
 
 class Poll(StrEnum):
     """What the machine `snapshots` does next."""
+
+    AGAIN = "AGAIN"
+    OVER = "OVER"  # the next minute's execution goes on
+
+
+class Tick(StrEnum):
+    """What the machine `ticker` does next."""
 
     AGAIN = "AGAIN"
     OVER = "OVER"  # the next minute's execution goes on
@@ -101,6 +115,10 @@ class DepositUnconfirmed(Unavailable):
 
 class RefundUnderway(Unavailable):
     """What is to go back has not arrived yet."""
+
+
+class QuotesOpen(Unavailable):
+    """The exchange may still have orders of it; they are cancelled, and looked for again."""
 
 
 class ReturnUnderway(Unavailable):
@@ -195,6 +213,7 @@ class TradingAccount:
     capacity: int
     orders: int
     enabled: bool
+    shard: str = FIRST_SHARD
 
     @property
     def has_room(self) -> bool:
@@ -251,8 +270,15 @@ class Order:
     token: str | None = None
     goes_home: bool = False  # its owner wants it back, once it is stopped; operators, where it has failed
     after_failure: bool = False  # what comes home is a refund
+    shard: str | None = None  # whose ticker quotes for it, from its start on
     waits_for: str | None = None
     needs_person: bool = False
+
+    @property
+    def coins(self) -> tuple[str, str]:
+        """The exchange's names of base and quote."""
+        base, quote = self.symbol.split("-")
+        return base, quote
 
     @property
     def coin(self) -> str:
@@ -283,6 +309,23 @@ class Order:
         for fee in (self.fees.base, self.fees.quote):
             least[fee.asset_id] = EXACT.add(least.get(fee.asset_id, Decimal(0)), fee.amount)
         return least
+
+
+@dataclass(frozen=True)
+class Member:
+    """An order that a shard's ticker quotes for, as it is told. `config` is the version that counts."""
+
+    order_id: str
+    account_id: str
+    symbol: str
+    status: Status
+    config: int
+
+    @property
+    def coins(self) -> tuple[str, str]:
+        """The exchange's names of base and quote."""
+        base, quote = self.symbol.split("-")
+        return base, quote
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.market_making.campaigns import Choice
 from functions.market_making.model import (
+    FIRST_SHARD,
     OPERATORS_ONLY,
     TRANSITIONS,
     AtExchange,
@@ -33,6 +34,7 @@ from functions.market_making.model import (
     LegStatus,
     MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
+    Member,
     NoCapacity,
     Order,
     Pair,
@@ -45,6 +47,8 @@ from functions.market_making.model import (
     Transfer,
     Way,
 )
+from functions.market_making.quotes import Quotes
+from functions.market_making.quotes_packing import packed
 
 
 class SnapshotCursorItem(Item, discriminator=keys.SNAPSHOT_CURSOR.entity):
@@ -91,6 +95,18 @@ class OrderItem(work.OpenWork, discriminator=keys.MARKET_MAKING_ORDER.entity):
     token = UnicodeAttribute(null=True)
     goes_home = BooleanAttribute(null=True)
     after_failure = BooleanAttribute(null=True)
+    quoted_by = UnicodeAttribute(null=True)  # the shard whose ticker quotes for it
+
+
+class MemberItem(Item, discriminator=keys.SHARD_MEMBER.entity):
+    account_id = UnicodeAttribute()
+    symbol = UnicodeAttribute()
+    status = UnicodeAttribute()  # of the order
+    config = DecimalAttribute()  # its version that counts
+
+
+class TickItem(Item, discriminator=keys.SHARD_LEASE.entity):
+    ticked_at = UnicodeAttribute()  # the last time for which the shard's ticker was run
 
 
 class TransferItem(Item, discriminator=keys.MARKET_MAKING_TRANSFER.entity):
@@ -114,6 +130,10 @@ class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
     quote_asset_id = UnicodeAttribute()
     base_amount = DecimalAttribute()
     quote_amount = DecimalAttribute()
+    cycle = DecimalAttribute()
+    cursor = DecimalAttribute()
+    quotes = UnicodeAttribute()
+    memory = UnicodeAttribute()
 
 
 class PairItem(Item, discriminator=keys.PAIR.entity):
@@ -132,6 +152,7 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     capacity = DecimalAttribute()
     orders = DecimalAttribute()
     enabled = BooleanAttribute()
+    shard = UnicodeAttribute(null=True)
 
 
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
@@ -147,6 +168,10 @@ class DepositTaken(Refusal):
 
 class CursorMoved(Refusal):
     """Another poller has come further."""
+
+
+class TickTaken(Refusal):
+    """Another ticker runs for this time, or a later one."""
 
 
 class AlreadyOpened(Refusal):
@@ -547,12 +572,17 @@ def is_claimed(table: Table, account_id: str, deposit_id: str) -> bool:
 
 def open_ledger(order: Order, there: AtExchange, at: datetime) -> Write:
     """What the exchange has credited is what the order may quote with. Refused with MarketMakingOrderMoved."""
+    opening = (there.base.amount, there.quote.amount)
     item = QuotesItem(
         *keys.MARKET_MAKING_QUOTES(order_id=order.order_id),
         base_asset_id=there.base.asset_id,
         quote_asset_id=there.quote.asset_id,
         base_amount=there.base.amount,
         quote_amount=there.quote.amount,
+        cycle=Decimal(0),
+        cursor=Decimal(0),
+        quotes=packed(Quotes(order.order_id, *opening, began=opening)),
+        memory="",
         created_at=at,
         updated_at=at,
     )
@@ -564,6 +594,58 @@ def ledger(table: Table, order: Order) -> AtExchange | None:
     if item is None:
         return None
     return AtExchange(Quantity(item.base_amount, item.base_asset_id), Quantity(item.quote_amount, item.quote_asset_id))
+
+
+# Shards
+
+
+def members(table: Table, shard: str) -> list[Member]:
+    """By their orders' ids. What was written just now may be missing: what is decided has a fence of its own."""
+    query = Query(partition(keys.SHARD_MEMBER.partition(shard=shard)) & Item.SK.startswith(keys.SHARD_MEMBER.prefix))
+    return [_member_of(item) for item in table.all(MemberItem, query)]
+
+
+def join_shard(order: Order, shard: str, at: datetime) -> Write:
+    """From now on the shard's ticker quotes for it. Refused with MarketMakingOrderMoved."""
+    item = MemberItem(
+        *keys.SHARD_MEMBER(shard=shard, order_id=order.order_id),
+        account_id=order.account_id,
+        symbol=order.symbol,
+        status=Status.CREATED,
+        config=Decimal(0),
+        created_at=at,
+        updated_at=at,
+    )
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("it is quoted for already", id=order.order_id))
+
+
+def tell_shard(order: Order, after: Status, at: datetime, *, config: int | None = None) -> list[Write]:
+    """With each move of an order that is quoted for. One that is stopped is no member any more."""
+    if order.shard is None:
+        return []
+    item = MemberItem
+    key = item(*keys.SHARD_MEMBER(shard=order.shard, order_id=order.order_id))
+    if after is Status.STOPPED:
+        return [Write.delete(key)]
+    actions: list[Action] = [item.status.set(after), item.updated_at.set(at)]
+    if config is not None:
+        actions.append(item.config.set(Decimal(config)))
+    return [Write.update(key, *actions, when=item.PK.exists(), otherwise=_MOVED)]
+
+
+_MOVED = MarketMakingOrderMoved("the order is quoted for by nobody")
+
+
+def in_shard(shard: str) -> Action:
+    return OrderItem.quoted_by.set(shard)
+
+
+def take_tick(shard: str, time: datetime, at: datetime) -> Write:
+    """A time is ticked for once, and forward only. Refused with TickTaken."""
+    item = TickItem
+    taken = item(*keys.SHARD_LEASE(shard=shard), ticked_at=text(time), created_at=at, updated_at=at)
+    later = item.PK.does_not_exist() | (item.ticked_at < text(time))
+    return Write.put(taken, when=later, otherwise=TickTaken(f"shard {shard} is ticked for {text(time)} already"))
 
 
 def store_token(order: Order, token: str, at: datetime, due_at: datetime) -> Write:
@@ -662,6 +744,7 @@ def order_of(item: OrderItem) -> Order:
         token=item.token,
         goes_home=bool(item.goes_home),
         after_failure=bool(item.after_failure),
+        shard=item.quoted_by,
         waits_for=item.waits_for,
         needs_person=item.needs_person,
     )
@@ -709,6 +792,16 @@ def _pair_of(item: PairItem) -> Pair:
     )
 
 
+def _member_of(item: MemberItem) -> Member:
+    return Member(
+        order_id=item.SK.removeprefix(keys.SHARD_MEMBER.prefix),
+        account_id=item.account_id,
+        symbol=item.symbol,
+        status=Status(item.status),
+        config=int(item.config),
+    )
+
+
 def _account_of(item: TradingAccountItem) -> TradingAccount:
     return TradingAccount(
         account_id=item.SK.removeprefix(keys.TRADING_ACCOUNT.prefix),
@@ -716,4 +809,5 @@ def _account_of(item: TradingAccountItem) -> TradingAccount:
         capacity=int(item.capacity),
         orders=int(item.orders),
         enabled=item.enabled,
+        shard=item.shard or FIRST_SHARD,
     )

@@ -6,7 +6,7 @@ began, and answers {"time", "stage", "next_at", …}, when to poll again, until 
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
@@ -14,10 +14,23 @@ from common import clock
 from common.clock import instant, text
 from common.gateways.custody import CustodyUnavailable
 from common.log import count, flush, log
+from common.table.table import TableUnavailable
+from common.table.transaction import Busy
 from common.tasks import Answer, LambdaEvent, step
 from common.time_left import more_time
-from functions.market_making.model import POLL_EVERY, POLLS_LAST, MarketMakingOrderNotFound, Poll, Stage
-from functions.market_making.wiring import moving, paying, quoting, reading, receiving, refunding, returning
+from functions.market_making.model import (
+    POLL_EVERY,
+    POLLS_LAST,
+    TICK_EVERY,
+    TICK_RESERVE_MILLISECONDS,
+    TICKS_LAST,
+    MarketMakingOrderNotFound,
+    Poll,
+    Stage,
+    Tick,
+)
+from functions.market_making.store import TickTaken
+from functions.market_making.wiring import moving, paying, quoting, reading, receiving, refunding, returning, ticking
 
 MISSING = (MarketMakingOrderNotFound,)
 
@@ -84,13 +97,32 @@ def poll_snapshots(event: LambdaEvent, context: LambdaContext) -> Answer:
         told["reason"] = silent.detail
     finally:
         flush()
-    next_at = _next(began_at, clock.now())
+    next_at = _next(began_at, clock.now(), POLL_EVERY, POLLS_LAST)
     stage = Poll.OVER if next_at is None else Poll.AGAIN
     return {"time": event["time"], "stage": stage, "next_at": text(next_at or began_at + POLLS_LAST), **told}
 
 
-def _next(began_at: datetime, now: datetime) -> datetime | None:
-    """The first of the times of polls that is still to come; None when the next minute has them."""
-    polls = max(1, (now - began_at) // POLL_EVERY + 1)
-    next_at = began_at + polls * POLL_EVERY
-    return next_at if next_at < began_at + POLLS_LAST else None
+def tick(event: LambdaEvent, context: LambdaContext) -> Answer:
+    """Of the last of the minute's times that has come. What fails is tried again at the next."""
+    began_at, shard = instant(event["time"]), event["shard"]
+    told: Answer = {"orders": 0, "failed": 0, "placements": 0, "left_out": 0, "reason": ""}
+    try:
+        time = began_at + max(0, (clock.now() - began_at) // TICK_EVERY) * TICK_EVERY
+        may_send = more_time(context, reserve_milliseconds=TICK_RESERVE_MILLISECONDS)
+        told |= vars(ticking().tick(shard, min(time, began_at + TICKS_LAST - TICK_EVERY), may_send))
+        count("Ticks")
+    except (TickTaken, TableUnavailable, Busy) as no:
+        log.info("not ticked", extra={"shard": shard, "why": no.detail})
+        told["reason"] = no.detail
+    finally:
+        flush()
+    next_at = _next(began_at, clock.now(), TICK_EVERY, TICKS_LAST)
+    stage = Tick.OVER if next_at is None else Tick.AGAIN
+    return {**event, "stage": stage, "next_at": text(next_at or began_at + TICKS_LAST), **told}
+
+
+def _next(began_at: datetime, now: datetime, every: timedelta, last: timedelta) -> datetime | None:
+    """The first of the minute's times that is still to come; None when the next minute has them."""
+    times = max(1, (now - began_at) // every + 1)
+    next_at = began_at + times * every
+    return next_at if next_at < began_at + last else None

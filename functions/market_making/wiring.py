@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import time
-from functools import cache
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache, partial
+from typing import TypeVar
 
 from common import aws, clock
 from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
 from functions.market_making import campaign_store
 from functions.market_making.service.campaigning import Campaigning
+from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
@@ -22,7 +26,13 @@ from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
+from functions.market_making.service.shard import Crew
+from functions.market_making.service.ticking import Ticking
 
+A = TypeVar("A")
+B = TypeVar("B")
+
+REQUESTS, CYCLES, GROUPS = 48, 8, 8  # threads of a ticker: docs/decisions/0035
 PAUSE_SECONDS = 6  # between two looks at the custody: the poller comes by
 
 
@@ -53,7 +63,25 @@ def refunding() -> Refunding:
 
 @cache
 def quoting() -> Quoting:
-    return Quoting(aws.table(), aws.machines(), clock.now)
+    return Quoting(aws.table(), aws.machines(), Closing(aws.table(), configured.maker, clock.now), clock.now)
+
+
+@cache
+def ticking() -> Ticking:
+    return Ticking(aws.table(), configured.maker, clock.now, crew=_crew())
+
+
+def _crew() -> Crew:
+    """A thread of each kind waits for threads of the next: none waits for its own kind."""
+    requests, cycles, groups = (ThreadPoolExecutor(number) for number in (REQUESTS, CYCLES, GROUPS))
+    return Crew(partial(_all_of, requests), partial(_all_of, cycles), partial(_all_of, groups))
+
+
+def _all_of(threads: ThreadPoolExecutor, ask: Callable[[A], B], things: Iterable[A]) -> list[B]:
+    """Raises what one of them raises, when all are over: nothing goes on in a process that is taken for idle."""
+    running = [threads.submit(ask, thing) for thing in things]
+    wait(running)
+    return [done.result() for done in running]
 
 
 @cache

@@ -18,8 +18,13 @@
     PollSnapshots ─▶ NextStep ─┬─ AGAIN ─▶ UntilNextPoll ─▶ PollSnapshots
                                └─ OVER ──▶ Over
 
-The clock starts an execution of it each minute. It is an Express machine: what fails is not tried again, since the next
-minute goes on from the cursor.
+`ticker` quotes for a shard's orders every ten seconds, for a minute:
+
+    Tick ─▶ NextStep ─┬─ AGAIN ─▶ UntilNextTick ─▶ Tick
+                      └─ OVER ──▶ Over
+
+The clock starts an execution of each of the two every minute, of the ticker one for each shard. They are Express
+machines: what fails is not tried again, since the next minute goes on from what the table says.
 """
 
 from __future__ import annotations
@@ -33,8 +38,9 @@ from constructs import Construct
 
 from common.gateways.custody import CustodyUnavailable
 from common.gateways.exchange import ExchangeUnavailable
-from common.workflow import Line, Machine, Retry
+from common.workflow import Line, Machine, Retry, Size
 from functions.market_making.model import (
+    CANCELS_EVERY_SECONDS,
     CHECK_AFTER_SECONDS,
     CHECK_EVERY_SECONDS,
     CONFIRM_EVERY_SECONDS,
@@ -43,14 +49,18 @@ from functions.market_making.model import (
     REFUNDS_EVERY_SECONDS,
     RETURN_LIMIT,
     RETURNS_EVERY_SECONDS,
+    SHARDS,
+    TICK_SECONDS_MAX,
     UNPAID_LIMIT,
     DepositUnconfirmed,
     FeesRose,
     PaymentIncomplete,
     Poll,
+    QuotesOpen,
     RefundUnderway,
     ReturnUnderway,
     Stage,
+    Tick,
 )
 
 
@@ -70,6 +80,10 @@ class Tasks:
     cancel_quotes: aws_lambda.IFunction
     withdraw_from_exchange: aws_lambda.IFunction
     confirm_return: aws_lambda.IFunction
+    tick: aws_lambda.IFunction
+
+
+SIZES = {"tick": Size(memory_mib=1024, seconds=TICK_SECONDS_MAX)}  # of functions that are not like others
 
 
 def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
@@ -77,6 +91,7 @@ def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
     return {
         "market-making": _market_making(Construct(scope, "Order"), tasks),
         "snapshots": _snapshots(Construct(scope, "Snapshots"), tasks),
+        "ticker": _ticker(Construct(scope, "Ticker"), tasks),
     }
 
 
@@ -106,7 +121,13 @@ def _market_making(scope: Construct, tasks: Tasks) -> Machine:
         then=home,
         retry=_every(ReturnUnderway, RETURNS_EVERY_SECONDS, times=10),
     )
-    cancel = line.task("CancelQuotes", tasks.cancel_quotes, "See that nothing of it is open", then=take_out)
+    cancel = line.task(
+        "CancelQuotes",
+        tasks.cancel_quotes,
+        "Cancel its quotes, until the exchange has none of them",
+        then=take_out,
+        retry=_every(QuotesOpen, CANCELS_EVERY_SECONDS, times=180),
+    )
     quoting = line.awaiting(
         "Quoting",
         tasks.await_end,
@@ -199,3 +220,32 @@ def _snapshots(scope: Construct, tasks: Tasks) -> Machine:
     poll.next(next_step)
     comment = "Polls the custody every five seconds: what came in is held, refunded or parked"
     return Machine(poll, [tasks.poll_snapshots], comment, every_minutes=1)
+
+
+def _ticker(scope: Construct, tasks: Tasks) -> Machine:
+    tick = sfn_tasks.LambdaInvoke(
+        scope,
+        "Tick",
+        state_name="Tick",
+        comment="A cycle of each order of the shard: fills, prices, cancels, quotes",
+        lambda_function=tasks.tick,
+        payload=sfn.TaskInput.from_object(
+            {"time": sfn.JsonPath.string_at("$.time"), "shard": sfn.JsonPath.string_at("$.shard")}
+        ),
+        payload_response_only=True,
+        retry_on_service_exceptions=False,
+    )
+    until = sfn.Wait(
+        scope,
+        "UntilNextTick",
+        state_name="UntilNextTick",
+        comment="Ticks have times of their own: a slow one does not move the next",
+        time=sfn.WaitTime.timestamp_path("$.next_at"),
+    )
+    over = sfn.Succeed(scope, "Over", state_name="Over", comment="The next minute has an execution of its own")
+    next_step = sfn.Choice(scope, "NextStep", state_name="NextStep", comment="Is the minute over?")
+    next_step.when(sfn.Condition.string_equals("$.stage", Tick.AGAIN), until.next(tick)).otherwise(over)
+    tick.next(next_step)
+    comment = "Quotes for the orders of a shard, every ten seconds"
+    inputs = [{"shard": shard} for shard in SHARDS]
+    return Machine(tick, [tasks.tick], comment, every_minutes=1, inputs=inputs)

@@ -21,7 +21,7 @@ from tests.journeys.conftest import Stack
 SWEEP = "cryptodesk-operations-sweep"
 OF_EACH = 4  # orders at a stage
 SENT_ON = (BASE, "4995")  # all but the desk's fee
-PATIENCE_SECONDS = 150.0
+PATIENCE_SECONDS = 300.0
 
 
 def owner(stack: Stack, name: str) -> httpx.Client:
@@ -36,6 +36,13 @@ def at_the_exchange(stack: Stack) -> Counter[str]:
     return Counter(deposit["amount"] for deposit in told if deposit["account"] == ACCOUNT.account_id)
 
 
+def quotes_of(stack: Stack) -> set[str]:
+    """The sides on which the account has open orders at the exchange."""
+    with httpx.Client(base_url=stack.desk.environment.exchange_url, timeout=15) as http:
+        told = http.get("/sandbox/state").raise_for_status().json()["open_orders"][ACCOUNT.account_id]
+    return {order["side"] for order in told}
+
+
 def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
     stranger, before = str(uuid4()), at_the_exchange(stack)
     with owner(stack, "maker") as http, hurried(stack.desk.environment):
@@ -45,13 +52,30 @@ def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) ->
         made.pay()
         made.until("created")
         made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        made.until("running")
+        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
     assert made.statuses[:2] == ["payment_pending", "payment_complete"]
-    assert made.statuses[2:] == [
+    assert made.statuses[2:9] == [
         *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
         *("joining_campaign", "campaign_joined", "created"),
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
+
+
+@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack) -> None:
+    """Its quotes are gone a minute after the last was placed; then all of it goes back."""
+    with owner(stack, "leaver") as http, hurried(stack.desk.environment):
+        made = MarketMaking(stack.desk, http, lambda _: None)
+        made.open("leaves")
+        made.pay()
+        made.until("running")
+        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
+        made.withdraw()
+        made.until("returned")
+        made.is_back(made.payer, made.came_home())
+    assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
 
 
 @pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
@@ -63,7 +87,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         begun, paid, moving, there, home = (made[stage::5] for stage in range(5))
         for one in (*there, *home):
             one.pay()
-        eventually(stack, lambda: are(http, (*there, *home), "created"))
+        eventually(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
             one.withdraw()
         for one in moving:
@@ -80,7 +104,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         for one in begun:
             one.pay()
         eventually(
-            stack, lambda: are(http, (*begun, *paid, *moving, *there), "created") and are(http, home, "returned")
+            stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned")
         )
         for one in home:
             one.is_back(one.payer, one.came_home())

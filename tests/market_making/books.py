@@ -13,6 +13,9 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any
 
+from common import keys
+from functions.market_making.quotes_store import quotes_of
+from functions.market_making.store import QuotesItem
 from tests.books import Raw
 
 OVER = ("refunded", "returned")
@@ -24,6 +27,7 @@ class Books:
     """What the table says. `held`, `expected`, `parked`, `desk` and `undecided` are sums by asset."""
 
     def __init__(self, items: Iterable[Raw]) -> None:
+        items = list(items)
         self.by_kind: dict[str, list[Fields]] = defaultdict(list)
         for item in items:
             plain = {name: _plain(value) for name, value in item.items()}
@@ -38,6 +42,8 @@ class Books:
         for leg in self.by_kind["market_making_leg"]:
             _, way, leg["asset_id"] = leg["SK"].split("#")
             self.legs[leg["PK"], way].append(leg)
+        raw = (item for item in items if item["entity_type"]["S"] == keys.MARKET_MAKING_QUOTES.entity)
+        self.quotes = {item["PK"]["S"]: quotes_of(QuotesItem.from_raw_data(_writable(item))) for item in raw}
         self.lines: dict[tuple[str, str], Decimal] = defaultdict(Decimal)
         self.kept: dict[tuple[str, str], Decimal] = defaultdict(Decimal)  # at the exchange, by operators: by symbol
         for line in self.by_kind["desk_transaction"]:
@@ -55,7 +61,7 @@ class Books:
             *self._stays(),
             *self._sent(),
         ]
-        self._found += [*self._waiting(), *self._counted()]
+        self._found += [*self._waiting(), *self._counted(), *self._quoted(), *self._in_shards()]
 
     def violations(self) -> list[str]:
         """In words; empty when all is well."""
@@ -247,6 +253,46 @@ class Books:
             sums[leg["asset_id"]] += leg.get("arrived_amount", NOTHING)
         return sums
 
+    # Quotes
+
+    def _quoted(self) -> Iterator[str]:
+        """An order's own ledger is what the exchange has credited, and its trades; of one that is over, nothing is
+        open. What of it may be open was decided for one slot each, once."""
+        for order_id, quotes in self.quotes.items():
+            order = self.orders[order_id]
+            there = self._at_exchange(order_id)
+            base, quote = there[order["base_asset_id"]], there[order["quote_asset_id"]]
+            coins, elsewhere = order["symbol"].split("-"), dict[str, Decimal]()
+            for line in self.by_kind["market_making_trade"]:
+                if line["PK"] == order_id:
+                    sign = 1 if line["side"] == "BUY" else -1
+                    base, quote = base + sign * line["quantity"], quote - sign * line["quote_quantity"]
+                    asset, fee = line["fee_asset"], line["fee"]
+                    if asset in coins:
+                        base, quote = base - fee * (asset == coins[0]), quote - fee * (asset == coins[1])
+                    else:
+                        elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
+            if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
+                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its trades make {base}, {quote}"
+            if min(base, quote) < 0:
+                yield f"{order_id} has traded with more than it has: {base}, {quote}"
+            if order["status"] in ("stopped", "returning", "returned") and (quotes.slots or not quotes.closed):
+                yield f"{order_id} is {order['status']}, and {quotes.slots} may be open"
+            names = [p.cycle for slot in quotes.slots.values() for p in (slot.live, slot.coming) if p is not None]
+            if any(cycle > quotes.cycle for cycle in names):
+                yield f"{order_id} has orders of cycles to come: {quotes}"
+
+    def _in_shards(self) -> Iterator[str]:
+        """A shard's ticker quotes for the orders that may have quotes, each as it stands."""
+        may = {
+            order_id: order["status"]
+            for order_id, order in self.orders.items()
+            if order["status"] in ("created", "running", "paused", "stopping") and "quoted_by" in order
+        }
+        told = {item["SK"].removeprefix("MEMBER#"): item["status"] for item in self.by_kind["shard_member"]}
+        if may != told:
+            yield f"shards are told of {told}, and {may} may quote"
+
     def _sent(self) -> Iterator[str]:
         """Each output is spent by one outgoing, and by those alone that may be sent."""
         spent: dict[str, str] = {}
@@ -302,6 +348,10 @@ def _waits(item: Fields, *, unfinished: bool) -> Iterator[str]:
 
 def _listed(inputs: str | None) -> list[str]:
     return [] if inputs is None else inputs.strip("[]").replace('"', "").replace(" ", "").split(",")
+
+
+def _writable(item: Raw) -> dict[str, dict[str, Any]]:
+    return {name: dict(value) for name, value in item.items()}
 
 
 def _plain(value: Any) -> Any:

@@ -24,6 +24,7 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
+from common.gateways.exchange.maker import Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -32,6 +33,7 @@ from functions.market_making import campaign_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service.campaigning import Campaigning
+from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
@@ -44,7 +46,10 @@ from functions.market_making.service.refunding import Refunding
 from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
+from functions.market_making.service.shard import Kept
+from functions.market_making.service.ticking import Ticking
 from sandbox.exchange.fake_funds import FakeFunds
+from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.simulated import SimulatedExchange
 from sandbox.mixin.assets import amount_of, units_of
 from sandbox.mixin.chain import Chain, WalletSide
@@ -92,7 +97,9 @@ class Market:
         self.safe.join(ANN, BOB)
         self.exchange = SimulatedExchange(self.clock)
         self.exchange.furnish()
-        self.exchange.venue.open_account(ACCOUNT, {})
+        self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
+        self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
         self.withdrawing: ExchangeFunds = self.funds
@@ -139,6 +146,10 @@ class Market:
             raise NoTradingKey(f"there is no key of trading account {account_id}", account_id=account_id)
         return self.funds
 
+    def maker_of(self, account_id: str) -> Maker:
+        self.funds_of(account_id)
+        return self.maker
+
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
         return self.withdrawing
@@ -169,7 +180,11 @@ class Market:
 
     @property
     def quoting(self) -> Quoting:
-        return Quoting(self.table, self.machines, self.clock)
+        return Quoting(self.table, self.machines, Closing(self.table, self.maker_of, self.clock), self.clock)
+
+    @property
+    def ticking(self) -> Ticking:
+        return Ticking(self.table, self.maker_of, self.clock, self.kept)
 
     @property
     def overseeing(self) -> Overseeing:

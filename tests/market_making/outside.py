@@ -147,6 +147,35 @@ class _Outside:
                 yield f"{withdrawal} has left the exchange, and {leg} was to"
         yield from (f"{own_id} was withdrawn {len(times)} times" for own_id, times in gone.items() if len(times) > 1)
         yield from self._owned(account, gone)
+        yield from self._quoted(account)
+
+    def _quoted(self, account: str) -> Iterator[str]:
+        """Every open order is in one slot of one order, which alone has it; what is booked was traded, once."""
+        venue = self.market.exchange.venue
+        there: dict[str, str] = {}
+        for quotes in self.books.quotes.values():
+            for name, slot in quotes.slots.items():
+                for placed in (slot.live, slot.coming):
+                    if placed is not None:
+                        there[quotes.client_order_id(name, placed)] = f"{quotes.order_id} {name}"
+        slots: dict[str, str] = {}
+        for order in venue.open_orders(account):
+            where = there.get(order.client_order_id)
+            if where is None:
+                yield f"{order} is open, and in no slot"
+            elif where in slots:
+                yield f"slot {where} has {slots[where]} and {order.client_order_id}"
+            else:
+                slots[where] = order.client_order_id
+        told = {trade.trade_id: trade for name in venue.symbols for trade in venue.trades(account, name)}
+        booked: set[int] = set()
+        for line in self.books.by_kind["market_making_trade"]:
+            trade_id = int(line["SK"].removeprefix("TRADE#"))
+            trade = told.get(trade_id)
+            names = ("side", "price", "quantity", "quote_quantity", "fee", "fee_asset")
+            if trade is None or trade_id in booked or any(line[name] != getattr(trade, name) for name in names):
+                yield f"{line} is booked, and {trade} was traded"
+            booked.add(trade_id)
 
     def _owned(self, account: str, gone: dict[str, list[WithdrawalStatus]]) -> Iterator[str]:
         """The account has what its orders have there, and what the exchange has credited beyond it."""
@@ -165,6 +194,12 @@ class _Outside:
             claim = claimed.get(deposit.deposit_id)
             if claim is not None and (claim["transaction_hash"], claim["amount"]) != (deposit.txid, deposit.amount):
                 yield f"{claim} is claimed, and there is {deposit}"
+        for trade in (trade for name in venue.symbols for trade in venue.trades(account, name)):
+            sign = 1 if trade.side == "BUY" else -1
+            symbol = venue.symbols[trade.symbol]
+            owned[symbol.base] += sign * trade.quantity
+            owned[symbol.quote] -= sign * trade.quote_quantity
+            owned[trade.fee_asset] -= trade.fee
         for coin, amount in owned.items():
             credited = [d for d in deposits.of(account) if d.coin == coin and d.status is DepositStatus.CREDITED]
             beyond = sum((d.amount for d in credited if d.deposit_id not in claimed), Decimal(0))

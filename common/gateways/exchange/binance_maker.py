@@ -20,7 +20,7 @@
     409 {"code": -2021, "msg": …, "data": {"cancelResult": "SUCCESS", "newOrderResult": "FAILURE",
                                            "cancelResponse": {an order}, "newOrderResponse": {"code": …, "msg": …}}}
 
-A call costs a quarter of the CPU that it costs by way of ccxt (docs/decisions/0032). Weights are counted by the address
+A call costs a quarter of the CPU that it costs by way of ccxt (docs/decisions/0035). Weights are counted by the address
 that asks, orders by account. Errors: `binance_answers.in_our_words`.
 
 Source of the wire format: github.com/binance/binance-spot-api-docs @a5e0bc3 (rest-api.md, errors.md, filters.md,

@@ -25,9 +25,12 @@ from functions.market_making.model import (
     NothingToWithdraw,
     NotStoppable,
     Order,
+    QuotesOpen,
     Status,
     Way,
 )
+from functions.market_making.quotes_store import OvertakenCycle
+from functions.market_making.service.closing import Closing
 from functions.market_making.service.paying import standing
 
 OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
@@ -40,6 +43,7 @@ STILL_THERE = timedelta(seconds=QUOTING_SECONDS, hours=1)  # by then a machine t
 class Quoting:
     table: Table
     machines: Machines
+    closing: Closing
     now: Callable[[], datetime]
 
     # What the machine asks. Each raises MarketMakingOrderNotFound, Busy.
@@ -62,8 +66,9 @@ class Quoting:
         order = store.existing(self.table, order_id)
         if order.status is Status.CAMPAIGN_JOINED:
             at = self.now()
-            opened = store.open_ledger(order, credited(self.table, order), at)
-            order = self._moved(order, Status.CREATED, "its ledger is open", opened)
+            shard = store.account(self.table, order.account_id).shard
+            opened = store.open_ledger(order, credited(self.table, order), at), store.join_shard(order, shard, at)
+            order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
         return standing(order)
 
     def wait(self, order_id: str, token: str) -> None:
@@ -81,10 +86,15 @@ class Quoting:
         self.machines.fail(token, ElsewhereNow.__name__, why)
 
     def cancel(self, order_id: str) -> Standing:
-        """Nothing of the order is open at the exchange: it is stopped, and goes home if its owner wants that."""
+        """Cancel what of the order is open at the exchange. When nothing is, it is stopped, and goes home if its owner
+        wants that. Raises QuotesOpen: not yet; what `Closing.close` raises."""
         order = store.existing(self.table, order_id)
         if order.status is Status.STOPPING:
-            order = self._moved(order, Status.STOPPED, "nothing of it is open", waits=order.goes_home)
+            try:
+                also = [*self.closing.close(order), *store.tell_shard(order, Status.STOPPED, self.now())]
+                order = self._moved(order, Status.STOPPED, "nothing of it is open", *also, waits=order.goes_home)
+            except OvertakenCycle as other:
+                raise QuotesOpen(other.detail, id=order_id) from other
         return standing(order)
 
     def _moved(
@@ -94,11 +104,12 @@ class Quoting:
         why: str,
         *also: Write,
         waits: bool = True,
+        shard: str | None = None,
     ) -> Order:
-        at = self.now()
+        at, further = self.now(), [] if shard is None else [store.in_shard(shard)]
         try:
             self.table.write(
-                store.move(order, after, at, waits_for=_WAITS[after] if waits else None),
+                store.move(order, after, at, *further, waits_for=_WAITS[after] if waits else None),
                 store.event(order, after, why, MACHINE, at),
                 *also,
             )
@@ -124,6 +135,7 @@ class Quoting:
         self.table.write(
             store.move(order, Status.STOPPING, at, *further, waits_for="its quotes' end"),
             store.event(order, Status.STOPPING, "to be sent home" if home else "to be stopped", actor, at),
+            *store.tell_shard(order, Status.STOPPING, at),
             *also,
         )
         return self._told(order_id)

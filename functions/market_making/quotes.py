@@ -1,0 +1,394 @@
+"""The quotes of an order: what of it may be open at the exchange, and its own ledger. Pure.
+
+A slot is a place for one open order. What may exist at the exchange is written down before it is asked for:
+
+    empty ─▶ pending_create ─▶ open ─▶ pending_cancel ─▶ empty
+                                open ◀─▶ pending_replace
+
+`live` is an order that the exchange has told of; `coming` is one that was decided, and of which nobody knows yet
+whether it exists. Nothing else is decided for a slot until that is known. An order that is seen neither
+NEVER_PLACED_SECONDS after it was decided nor MISSED_AGAIN later never came to be: nobody sends a placement later than
+SENT_WITHIN after its intent was written.
+
+A client order id is a function of order, cycle and slot, 18 characters of a-z and 2-7: nine that tell the order, seven
+for the cycle, two for the slot. So an open order of ours is known as such, whatever the table says.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+
+from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
+from common.gateways.exchange.maker import MakerOrder, OwnTrade
+from common.money import EXACT
+
+NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
+MISSED_AGAIN = timedelta(seconds=10)  # between the two looks after which an order never came to be
+SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be sent later is not sent
+REMEMBERED = timedelta(seconds=60)  # of an order that is gone: trades of it may be told so much later
+FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+_NOTHING = Decimal(0)
+_SIDES = {"b": Side.BUY, "s": Side.SELL}
+
+
+class FillNotBelieved(Exception):
+    """A trade that an order of ours can not have had. Says why, for a person."""
+
+
+class SlotState(StrEnum):
+    PENDING_CREATE = "pending_create"
+    OPEN = "open"
+    PENDING_CANCEL = "pending_cancel"
+    PENDING_REPLACE = "pending_replace"
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An order as it was decided in a cycle, for a slot. `settled` is what of it is in the ledger."""
+
+    cycle: int
+    price: Decimal
+    quantity: Decimal
+    at: datetime  # when its intent was written
+    exchange_order_id: str | None = None  # once it was seen
+    settled: Decimal = _NOTHING
+    key: str = ""  # the strategy's name of it
+
+    @property
+    def left(self) -> Decimal:
+        return EXACT.subtract(self.quantity, self.settled)
+
+
+@dataclass(frozen=True)
+class Slot:
+    """`missed_at`: when `coming`, or a `live` one, was first not known to the exchange although it should be."""
+
+    state: SlotState
+    live: Placed | None = None
+    coming: Placed | None = None
+    missed_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An order that is over. Its trades may be told later; `executed` is how much of them there are, once known."""
+
+    exchange_order_id: str
+    side: Side
+    price: Decimal
+    quantity: Decimal
+    settled: Decimal
+    executed: Decimal | None
+    at: datetime
+    key: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        return self.executed is not None and self.settled >= self.executed
+
+
+@dataclass(frozen=True)
+class Fill:
+    """A trade of an order's, as it goes into the ledger."""
+
+    trade: OwnTrade
+    key: str
+    completes: bool  # nothing is left of the order
+
+
+@dataclass(frozen=True)
+class Marks:
+    """Results of quoting (`risk.result`): the best there was, and that with which a day began."""
+
+    best: Decimal
+    day: str
+    began: Decimal
+
+
+@dataclass(frozen=True)
+class Quotes:
+    """`cycle` is the fence: who writes has read it, and moves it on. `cursor` is the last trade of the account in this
+    market that was looked at for this order. `refused` counts by side the placements in a row that would have taken.
+    `rejected` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
+    `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
+    told of nothing of it, since it is closed. `memory` is the strategy's own."""
+
+    order_id: str
+    base: Decimal
+    quote: Decimal
+    fees_elsewhere: Mapping[str, Decimal] = field(default_factory=dict)  # by asset: the account has paid them
+    cycle: int = 0
+    cursor: int = 0
+    slots: Mapping[str, Slot] = field(default_factory=dict)
+    ended: tuple[Ended, ...] = ()
+    refused: Mapping[Side, int] = field(default_factory=dict)
+    rejected: int = 0
+    began: tuple[Decimal, Decimal] = (_NOTHING, _NOTHING)
+    marks: Marks | None = None
+    closed: bool = False
+    placed_at: datetime | None = None
+    clear_at: datetime | None = None
+    memory: str = ""
+
+    def client_order_id(self, slot: str, placed: Placed) -> str:
+        return client_order_id(self.order_id, placed.cycle, slot)
+
+    def owns(self, client_order_id: str) -> bool:
+        """Was an order at the exchange decided for this one?"""
+        return client_order_id.startswith(_letters_of(self.order_id))
+
+    @property
+    def unresolved(self) -> bool:
+        """May there be an order of it at the exchange, the number of which nobody knows?"""
+        return any(slot.coming is not None for slot in self.slots.values())
+
+    @property
+    def keys(self) -> dict[str, bool]:
+        """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
+        each."""
+        found = {gone.key: True for gone in self.ended}
+        for slot in self.slots.values():
+            found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
+            found |= {placed.key: True for placed in (slot.live,) if placed is not None}
+        return found
+
+    @property
+    def is_out(self) -> bool:
+        """May a trade that is still to be told be its own?"""
+        return bool(self.slots or self.ended)
+
+    def with_slot(self, name: str, slot: Slot | None) -> Quotes:
+        """None empties it."""
+        slots = {other: there for other, there in self.slots.items() if other != name}
+        return replace(self, slots=slots if slot is None else {**slots, name: slot})
+
+    @property
+    def free(self) -> tuple[Decimal, Decimal]:
+        """Base and quote that no order needs which exists, or may."""
+        base, quote = self.base, self.quote
+        for name, slot in self.slots.items():
+            needed = [needs(side_of(name), placed) for placed in (slot.live, slot.coming) if placed is not None]
+            if side_of(name) is Side.SELL:
+                base = EXACT.subtract(base, max(needed))
+            else:
+                quote = EXACT.subtract(quote, max(needed))
+        return base, quote
+
+
+def side_of(slot: str) -> Side:
+    return _SIDES[slot[0]]
+
+
+def needs(side: Side, placed: Placed) -> Decimal:
+    """Of the asset that it gives."""
+    return placed.left if side is Side.SELL else EXACT.multiply(placed.left, placed.price)
+
+
+def client_order_id(order_id: str, cycle: int, slot: str) -> str:
+    number = "".join(_LETTERS[cycle >> shift & 31] for shift in range(30, -1, -5))
+    return f"{_letters_of(order_id)}{number}{slot[0]}{_LETTERS[int(slot[1:])]}"
+
+
+def _letters_of(order_id: str) -> str:
+    return base64.b32encode(hashlib.sha256(order_id.encode()).digest()).decode()[:9].lower()
+
+
+# What the exchange tells
+
+
+def listed(quotes: Quotes, open_orders: Sequence[MakerOrder], at: datetime) -> Quotes:
+    """What the list of open orders says: an order that is in it exists, and what it replaces is over."""
+    there = {order.client_order_id: order for order in open_orders}
+    for name, slot in quotes.slots.items():
+        if slot.coming is not None:
+            told = there.get(quotes.client_order_id(name, slot.coming))
+            if told is not None:
+                quotes = _came(quotes, name, told, at)
+    return quotes
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the exchange is to be asked of: the order of a slot, by its client order id."""
+
+    slot: str
+    client_order_id: str
+    coming: bool
+
+
+def questions(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> Iterator[Question]:
+    """Of what is not in the list of open orders, though it may exist. Answers may raise further ones."""
+    there = {order.client_order_id for order in open_orders}
+    for name, slot in quotes.slots.items():
+        if slot.coming is not None:
+            yield Question(name, quotes.client_order_id(name, slot.coming), coming=True)
+        elif slot.live is not None:
+            client_id = quotes.client_order_id(name, slot.live)
+            if client_id not in there and slot.live.left:
+                yield Question(name, client_id, coming=False)
+
+
+def filled(quotes: Quotes, at: datetime) -> Quotes:
+    """Orders all of which is settled are over."""
+    for name, slot in quotes.slots.items():
+        if slot.coming is None and slot.live is not None and not slot.live.left:
+            quotes = _over(quotes, name, slot.live.quantity, at)
+    return quotes
+
+
+def answered(quotes: Quotes, question: Question, told: MakerOrder | None, asked_at: datetime) -> Quotes:
+    """What the exchange says of it; None: it does not know it. `asked_at` is from before it was asked."""
+    slot = quotes.slots[question.slot]
+    if question.coming:
+        if told is not None:
+            return _came(quotes, question.slot, told, asked_at)
+        assert slot.coming is not None
+        return _missed(quotes, question.slot, slot, slot.coming.at + NEVER_PLACED, asked_at)
+    if told is None:  # one that was seen
+        return _missed(quotes, question.slot, slot, asked_at, asked_at)
+    if told.over:
+        return _over(quotes, question.slot, told.executed, asked_at)
+    return quotes.with_slot(question.slot, replace(slot, missed_at=None))
+
+
+def old_question(quotes: Quotes, name: str, open_orders: Sequence[MakerOrder]) -> Question | None:
+    """Of a slot whose successor is not known: is what it replaces still there? It is, where it is in the list."""
+    slot = quotes.slots.get(name)
+    if slot is None or slot.state is not SlotState.PENDING_REPLACE or slot.live is None:
+        return None
+    client_id = quotes.client_order_id(name, slot.live)
+    if any(order.client_order_id == client_id for order in open_orders):
+        return None
+    return Question(name, client_id, coming=False)
+
+
+def _came(quotes: Quotes, name: str, told: MakerOrder, at: datetime) -> Quotes:
+    """The order that was decided exists, or has existed."""
+    slot = quotes.slots[name]
+    assert slot.coming is not None
+    seen = replace(slot.coming, exchange_order_id=told.exchange_order_id)
+    # What it replaces, if anything, has ended, and all of it is settled: otherwise it would not have been placed.
+    quotes = quotes.with_slot(name, Slot(SlotState.OPEN, live=seen))
+    return _over(quotes, name, told.executed, at) if told.over else quotes
+
+
+def _over(quotes: Quotes, name: str, executed: Decimal, at: datetime) -> Quotes:
+    """The `live` order of a slot has ended; of one that is being replaced, its successor is still to be found."""
+    slot = quotes.slots[name]
+    assert slot.live is not None
+    quotes = remembered(quotes, side_of(name), slot.live, executed, at)
+    if slot.coming is None:
+        return quotes.with_slot(name, None)
+    return quotes.with_slot(name, replace(slot, state=SlotState.PENDING_CREATE, live=None))
+
+
+def _missed(quotes: Quotes, name: str, slot: Slot, since: datetime, asked_at: datetime) -> Quotes:
+    """Twice is enough: what was decided never came to be, what was seen is gone."""
+    if asked_at < since:
+        return quotes
+    if slot.missed_at is None:
+        return quotes.with_slot(name, replace(slot, missed_at=asked_at))
+    if asked_at < slot.missed_at + MISSED_AGAIN:
+        return quotes
+    if slot.state is SlotState.PENDING_REPLACE:
+        return quotes.with_slot(name, Slot(SlotState.OPEN, live=slot.live))
+    if slot.live is not None:
+        quotes = remembered(quotes, side_of(name), slot.live, None, asked_at)
+    return quotes.with_slot(name, None)
+
+
+def remembered(quotes: Quotes, side: Side, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
+    if placed.exchange_order_id is None:
+        return quotes
+    gone = Ended(
+        placed.exchange_order_id, side, placed.price, placed.quantity, placed.settled, executed, at, placed.key
+    )
+    return quotes if gone.is_settled else replace(quotes, ended=(*quotes.ended, gone))
+
+
+def forgotten(quotes: Quotes, at: datetime) -> Quotes:
+    """Orders that are over are forgotten when all their trades are settled; of which nobody knows how many there are,
+    after a while."""
+    kept = tuple(
+        gone
+        for gone in quotes.ended
+        if not gone.is_settled and (gone.executed is not None or at < gone.at + REMEMBERED)
+    )
+    return quotes if kept == quotes.ended else replace(quotes, ended=kept)
+
+
+# Fills
+
+
+def settled(quotes: Quotes, trades: Sequence[OwnTrade], coins: tuple[str, str]) -> tuple[Quotes, list[Fill]]:
+    """Trades of the account that are its own go into the ledger, once each. The cursor stops at a trade of an order
+    that nobody knows, as long as one of its own may be it. Raises FillNotBelieved."""
+    fills: list[Fill] = []
+    for trade in trades:
+        if trade.trade_id <= quotes.cursor:
+            continue
+        if len(fills) == FILLS_MAX:
+            break
+        found = _owner(quotes, trade.exchange_order_id)
+        if found is None and quotes.unresolved:
+            break
+        if found is not None:
+            quotes, fill = _booked(quotes, found, trade, coins)
+            fills.append(fill)
+        quotes = replace(quotes, cursor=trade.trade_id)
+    return quotes, fills
+
+
+def _owner(quotes: Quotes, exchange_order_id: str) -> str | Ended | None:
+    for name, slot in quotes.slots.items():
+        if slot.live is not None and slot.live.exchange_order_id == exchange_order_id:
+            return name
+    return next((gone for gone in quotes.ended if gone.exchange_order_id == exchange_order_id), None)
+
+
+def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[str, str]) -> tuple[Quotes, Fill]:
+    if isinstance(found, Ended):
+        _believe(trade, found.side, found.price, EXACT.subtract(found.quantity, found.settled))
+        gone = replace(found, settled=EXACT.add(found.settled, trade.quantity))
+        ended = tuple(gone if other is found else other for other in quotes.ended)
+        fill = Fill(trade, found.key, gone.settled == gone.quantity)
+        return _credited(replace(quotes, ended=ended), trade, coins), fill
+    slot = quotes.slots[found]
+    assert slot.live is not None
+    _believe(trade, side_of(found), slot.live.price, slot.live.left)
+    live = replace(slot.live, settled=EXACT.add(slot.live.settled, trade.quantity))
+    quotes = quotes.with_slot(found, replace(slot, live=live))
+    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left)
+
+
+def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal) -> None:
+    worse = trade.price > price if side is Side.BUY else trade.price < price
+    if trade.side is not side or worse or trade.quantity > left:
+        raise FillNotBelieved(
+            f"trade {trade.trade_id}: {trade.side} {trade.quantity} at {trade.price}, of an order to {side} {left} "
+            f"at {price}"
+        )
+    if abs(trade.fee) > max(trade.quantity, trade.quote_quantity):
+        raise FillNotBelieved(f"trade {trade.trade_id} costs {trade.fee} {trade.fee_asset}")
+
+
+def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
+    base, quote = quotes.base, quotes.quote
+    if trade.side is Side.BUY:
+        base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
+    else:
+        base, quote = EXACT.subtract(base, trade.quantity), EXACT.add(quote, trade.quote_quantity)
+    if trade.fee_asset == coins[0]:
+        return replace(quotes, base=EXACT.subtract(base, trade.fee), quote=quote)
+    if trade.fee_asset == coins[1]:
+        return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee))
+    paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
+    return replace(quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid})

@@ -1,0 +1,128 @@
+"""How quotes are written into one attribute: an order is a list of few members, since there may be thirty of them in an
+item."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from common.gateways.exchange import Side
+from common.money import plain
+from functions.market_making.quotes import Ended, Marks, Placed, Quotes, Slot, SlotState
+
+_CODES = {
+    SlotState.PENDING_CREATE: "c",
+    SlotState.OPEN: "o",
+    SlotState.PENDING_CANCEL: "x",
+    SlotState.PENDING_REPLACE: "r",
+}
+_STATES = {code: state for state, code in _CODES.items()}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+
+
+def to_the_millisecond(at: datetime) -> datetime:
+    """As it is when it is read again: never later."""
+    return _EPOCH + (at - _EPOCH) // _MILLISECOND * _MILLISECOND
+
+
+def packed(quotes: Quotes) -> str:
+    told = {
+        "slots": {name: _slot(slot) for name, slot in quotes.slots.items()},
+        "ended": list(map(_ended, quotes.ended)),
+        "fees": {asset: plain(amount) for asset, amount in quotes.fees_elsewhere.items()},
+        "refused": {side.value: count for side, count in quotes.refused.items()},
+        "rejected": quotes.rejected,
+        "began": list(map(plain, quotes.began)),
+        "marks": _marks(quotes.marks),
+        "closed": quotes.closed,
+        "placed_at": _ms(quotes.placed_at),
+        "clear_at": _ms(quotes.clear_at),
+    }
+    return json.dumps(told, separators=(",", ":"))
+
+
+def unpacked(written: str, bare: Quotes) -> Quotes:
+    """The quotes, of which `bare` has what is written beside."""
+    told = json.loads(written)
+    return replace(
+        bare,
+        fees_elsewhere={asset: Decimal(amount) for asset, amount in told["fees"].items()},
+        slots={name: _slot_of(slot) for name, slot in told["slots"].items()},
+        ended=tuple(map(_ended_of, told["ended"])),
+        refused={Side(side): count for side, count in told["refused"].items()},
+        rejected=told["rejected"],
+        began=(Decimal(told["began"][0]), Decimal(told["began"][1])),
+        marks=_marks_of(told["marks"]),
+        closed=told["closed"],
+        placed_at=_at(told["placed_at"]),
+        clear_at=_at(told["clear_at"]),
+    )
+
+
+def _marks(marks: Marks | None) -> list[str] | None:
+    return None if marks is None else [plain(marks.best), marks.day, plain(marks.began)]
+
+
+def _marks_of(told: list[str] | None) -> Marks | None:
+    return None if told is None else Marks(Decimal(told[0]), told[1], Decimal(told[2]))
+
+
+def _slot(slot: Slot) -> list[Any]:
+    placed = [None if one is None else _placed(one) for one in (slot.live, slot.coming)]
+    return [_CODES[slot.state], *placed, _ms(slot.missed_at)]
+
+
+def _slot_of(told: list[Any]) -> Slot:
+    state, live, coming, missed_at = told
+    return Slot(
+        _STATES[state],
+        None if live is None else _placed_of(live),
+        None if coming is None else _placed_of(coming),
+        _at(missed_at),
+    )
+
+
+def _placed(placed: Placed) -> list[Any]:
+    amounts = map(plain, (placed.price, placed.quantity, placed.settled))
+    return [placed.cycle, *amounts, _ms(placed.at), placed.exchange_order_id, placed.key]
+
+
+def _placed_of(told: list[Any]) -> Placed:
+    cycle, price, quantity, settled, at, exchange_order_id, key = told
+    return Placed(cycle, Decimal(price), Decimal(quantity), _instant(at), exchange_order_id, Decimal(settled), key)
+
+
+def _ended(gone: Ended) -> list[Any]:
+    amounts = map(plain, (gone.price, gone.quantity, gone.settled))
+    executed = None if gone.executed is None else plain(gone.executed)
+    return [gone.exchange_order_id, gone.side.value, *amounts, executed, _ms(gone.at), gone.key]
+
+
+def _ended_of(told: list[Any]) -> Ended:
+    exchange_order_id, side, price, quantity, settled, executed, at, key = told
+    return Ended(
+        exchange_order_id,
+        Side(side),
+        Decimal(price),
+        Decimal(quantity),
+        Decimal(settled),
+        None if executed is None else Decimal(executed),
+        _instant(at),
+        key,
+    )
+
+
+def _ms(at: datetime | None) -> int | None:
+    return None if at is None else (at - _EPOCH) // _MILLISECOND
+
+
+def _at(told: int | None) -> datetime | None:
+    return None if told is None else _instant(told)
+
+
+def _instant(told: int) -> datetime:
+    return _EPOCH + told * _MILLISECOND

@@ -1,0 +1,216 @@
+"""An order's quotes in the table: one item, at most ITEM_BYTES_MAX, written once a cycle under the fence of its number.
+Beside it a line for each trade, with the write that puts it into the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
+
+from common import keys
+from common.errors import Conflict, Refusal
+from common.table.items import DecimalAttribute, InstantAttribute, Item
+from common.table.prepared import prepared
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
+from functions.market_making.quotes import Fill, Quotes
+from functions.market_making.quotes_packing import packed, unpacked
+from functions.market_making.store import QuotesItem
+
+ITEM_BYTES_MAX = 6 * 1024
+
+
+class OvertakenCycle(Conflict):
+    """Another ticker has written the order's quotes since they were read: nothing of this cycle is done."""
+
+
+class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
+    exchange_order_id = UnicodeAttribute()
+    side = UnicodeAttribute()
+    price = DecimalAttribute()
+    quantity = DecimalAttribute()
+    quote_quantity = DecimalAttribute()
+    fee = DecimalAttribute()
+    fee_asset = UnicodeAttribute()
+    maker = BooleanAttribute()
+    at = InstantAttribute()
+
+
+class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
+    configuration = UnicodeAttribute()
+
+
+class TradesCursorItem(Item, discriminator=keys.TRADES_CURSOR.entity):
+    trade_id = DecimalAttribute()
+
+
+class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
+    window = UnicodeAttribute()
+    placed = DecimalAttribute()
+    day = UnicodeAttribute()
+    placed_that_day = DecimalAttribute()
+
+
+@dataclass(frozen=True)
+class Placements:
+    """How many an account has placed in a window of ten seconds, by when it began, and in a day."""
+
+    window: str
+    placed: int
+    day: str
+    placed_that_day: int
+
+
+class OrderRateMoved(Refusal):
+    """Another ticker has counted meanwhile."""
+
+
+class TradesCursorMoved(Refusal):
+    """Another ticker has come as far."""
+
+
+def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | None:
+    """None before its ledger is open. What is read late is refused when it is written."""
+    item = table.get(QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=order_id), consistent=consistent)
+    return None if item is None else quotes_of(item)
+
+
+def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) -> list[Write]:
+    """The quotes, and a line for each trade. Refused with OvertakenCycle."""
+    assert after.cycle == before.cycle + 1
+    key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
+    overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
+    written = _write(
+        key,
+        after.base,
+        after.quote,
+        Decimal(after.cycle),
+        Decimal(before.cycle),
+        Decimal(after.cursor),
+        packed(after),
+        after.memory,
+        at,
+    ).refused_with(overtaken)
+    return [written, *(Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills)]
+
+
+@prepared
+def _write(
+    key: keys.PrimaryKey,
+    base: Decimal,
+    quote: Decimal,
+    cycle: Decimal,
+    read: Decimal,
+    cursor: Decimal,
+    quotes: str,
+    memory: str,
+    at: datetime,
+) -> Write:
+    item = QuotesItem
+    return Write.update(
+        item(*key),
+        item.base_amount.set(base),
+        item.quote_amount.set(quote),
+        item.cycle.set(cycle),
+        item.cursor.set(cursor),
+        item.quotes.set(quotes),
+        item.memory.set(memory),
+        item.updated_at.set(at),
+        when=item.cycle == read,
+    )
+
+
+def trades(table: Table, order_id: str) -> list[TradeItem]:
+    """In the order of their ids."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), consistent=True)
+    return list(table.all(TradeItem, query))
+
+
+def configuration(table: Table, order_id: str, version: int) -> str:
+    """As `configuration.written` has written it. It never changes. Raises MarketMakingOrderNotFound."""
+    item = table.get(ConfigItem, keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version)), consistent=True)
+    if item is None:
+        raise MarketMakingOrderNotFound(f"the order has no configuration {version}", id=order_id)
+    return item.configuration
+
+
+def configure(order_id: str, version: int, written: str, at: datetime) -> Write:
+    """Refused with MarketMakingOrderMoved."""
+    key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version))
+    item = ConfigItem(*key, configuration=written, created_at=at, updated_at=at)
+    return Write.insert(item, otherwise=MarketMakingOrderMoved("it is configured anew already", id=order_id))
+
+
+def trades_cursor(table: Table, account_id: str, symbol: str) -> int:
+    """Up to which trade of the account all are somebody's: 0 before the first."""
+    item = table.get(TradesCursorItem, keys.TRADES_CURSOR(account_id=account_id, symbol=symbol))
+    return 0 if item is None else int(item.trade_id)
+
+
+def move_trades_cursor(account_id: str, symbol: str, trade_id: int, at: datetime) -> Write:
+    """Forward only. Refused with TradesCursorMoved."""
+    item = TradesCursorItem
+    key = keys.TRADES_CURSOR(account_id=account_id, symbol=symbol)
+    moved = item(*key, trade_id=Decimal(trade_id), created_at=at, updated_at=at)
+    forward = item.PK.does_not_exist() | (item.trade_id < Decimal(trade_id))
+    return Write.put(moved, when=forward, otherwise=TradesCursorMoved("another ticker has come as far"))
+
+
+def placements(table: Table, account_id: str) -> Placements | None:
+    item = table.get(OrderRateItem, keys.ORDER_RATE(account_id=account_id), consistent=True)
+    if item is None:
+        return None
+    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day))
+
+
+def count_placements(account_id: str, before: Placements | None, after: Placements, at: datetime) -> Write:
+    """Refused with OrderRateMoved, where it is not as it was read."""
+    item = OrderRateItem
+    counted = item(
+        *keys.ORDER_RATE(account_id=account_id),
+        window=after.window,
+        placed=Decimal(after.placed),
+        day=after.day,
+        placed_that_day=Decimal(after.placed_that_day),
+        created_at=at,
+        updated_at=at,
+    )
+    moved = OrderRateMoved("another ticker was faster")
+    if before is None:
+        return Write.insert(counted, otherwise=moved)
+    same = (item.placed_that_day == Decimal(before.placed_that_day)) & (item.day == before.day)
+    return Write.put(counted, when=same, otherwise=moved)
+
+
+def _trade_item(quotes: Quotes, fill: Fill, at: datetime) -> TradeItem:
+    trade = fill.trade
+    return TradeItem(
+        *keys.MARKET_MAKING_TRADE(order_id=quotes.order_id, trade_id=f"{trade.trade_id:020}"),
+        exchange_order_id=trade.exchange_order_id,
+        side=trade.side,
+        price=trade.price,
+        quantity=trade.quantity,
+        quote_quantity=trade.quote_quantity,
+        fee=trade.fee,
+        fee_asset=trade.fee_asset,
+        maker=trade.maker,
+        at=trade.at,
+        created_at=at,
+        updated_at=at,
+    )
+
+
+def quotes_of(item: QuotesItem) -> Quotes:
+    bare = Quotes(
+        order_id=item.PK,
+        base=item.base_amount,
+        quote=item.quote_amount,
+        cycle=int(item.cycle),
+        cursor=int(item.cursor),
+        memory=item.memory,
+    )
+    return unpacked(item.quotes, bare)

@@ -1,0 +1,142 @@
+"""What an order wants to have open: its strategy, told what has happened since its last cycle, asked in this market."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from common.gateways.exchange import Side
+from functions.market_making import memory
+from functions.market_making.planning import Plan, Wanted, Wish
+from functions.market_making.quotes import Fill, Quotes
+from functions.market_making.service.cycling import Known
+from functions.market_making.strategy import Available, Creation, Decision, Market, Rules, State, tick
+from functions.market_making.strategy import Side as StrategySide
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
+_NOTHING = Decimal(0)
+WIDENED_FROM, WIDENED_MAX = 3, 20  # placements of a side in a row that would have taken; steps
+KEYS_A_CYCLE = 256  # more than one has
+
+
+@dataclass(frozen=True)
+class Decided:
+    """`state` takes the wish for carried out."""
+
+    state: State
+    wish: Wish
+    reference: Decimal | None = None
+    lost: str | None = None
+
+
+def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, at: datetime) -> Decided:
+    """`at` is the cycle's own time."""
+    state = told(rules, known, coins)
+    base, quote = known.now.free
+    available = Available(max(base, _NOTHING), max(quote, _NOTHING))
+    decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
+    wish = _wish(decision)
+    strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
+    return Decided(
+        decision.state,
+        replace(wish, cancels=wish.cancels | strangers),
+        decision.reference,
+        decision.lost,
+    )
+
+
+def widened(decided: Decided, refused: Mapping[Side, int], step: Decimal) -> Decided:
+    """Where placements would have taken several times in a row, one step further away for each."""
+    further = {side: step * min(times, WIDENED_MAX) for side, times in refused.items() if times >= WIDENED_FROM}
+    if not further:
+        return decided
+    creates = [
+        replace(one, price=one.price + further.get(one.side, _NOTHING) * (-1 if one.side is Side.BUY else 1))
+        for one in decided.wish.creates
+    ]
+    kept = [one for one in creates if one.price > 0]
+    return replace(decided, wish=replace(decided.wish, creates=kept))
+
+
+def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
+    """Nothing of it is to be open."""
+    return Decided(told(rules, known, coins), Wish(frozenset(known.now.keys)))
+
+
+def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
+    """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
+    orders of which there is nothing any more."""
+    state = _beginning(known)
+    seen, there = known.read.keys, known.now.keys
+    traded = {fill.key for fill in known.fills}
+    gone = [order.key for order in state.orders if order.key not in there]
+    state = state.unplaced(*(key for key in gone if not seen.get(key, True) and key not in traded))
+    for fill in known.fills:
+        state = _filled(rules, state, fill, coins)
+    for key in gone:
+        state = state.cancelled(key)
+    return state
+
+
+def after(state: State, planned: Quotes, recorded: Quotes) -> State:
+    """The state, once it is known which of a plan's placements do not exist."""
+    seen, there = planned.keys, recorded.keys
+    gone = [order.key for order in state.orders if order.key not in there]
+    state = state.unplaced(*(key for key in gone if not seen.get(key, True)))
+    for key in gone:
+        state = state.cancelled(key)
+    return state
+
+
+def _beginning(known: Known) -> State:
+    """Keys are never used again, also where the memory is lost."""
+    if known.read.memory:
+        state = memory.unpacked(known.read.memory)
+        if state != State():
+            return state
+    return State(numbered=known.read.cycle * KEYS_A_CYCLE)
+
+
+def remembered(decided: Decided, planned: Plan) -> Plan:
+    """The plan with the strategy's state in what is to be written. What is left out was not placed."""
+    state = decided.state.unplaced(*planned.left_out) if planned.left_out else decided.state
+    return replace(planned, quotes=with_memory(planned.quotes, state))
+
+
+def with_memory(quotes: Quotes, state: State) -> Quotes:
+    """Only that time has passed is nothing to be written down."""
+    before = memory.unpacked(quotes.memory)
+    if replace(state, ticked_at=before.ticked_at) == before:
+        return quotes
+    return replace(quotes, memory=memory.packed(state))
+
+
+def _filled(rules: Rules, state: State, fill: Fill, coins: tuple[str, str]) -> State:
+    order = state.live(fill.key)
+    if order is None or order.filled + fill.trade.quantity > order.size:
+        return state
+    fees = {fill.trade.fee_asset: fill.trade.fee}
+    return state.filled(
+        rules,
+        fill.key,
+        fill.trade.quantity,
+        at=_seconds(fill.trade.at),
+        base_fee=fees.get(coins[0], _NOTHING),
+        quote_fee=fees.get(coins[1], _NOTHING),
+    )
+
+
+def _wish(decision: Decision) -> Wish:
+    return Wish(frozenset(decision.cancels), list(_wanted([*decision.renews, *decision.creations])))
+
+
+def _wanted(creations: Iterable[Creation]) -> Iterable[Wanted]:
+    for one in creations:
+        yield Wanted(_SIDES[one.side], one.price, one.size, one.key, one.renews)
+
+
+def _seconds(at: datetime) -> int:
+    return int((at - _EPOCH).total_seconds())

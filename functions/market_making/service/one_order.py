@@ -1,0 +1,249 @@
+"""An order's cycle within a tick: planned, cut down to what the exchange's limits leave, and carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from common.domain.timeline import MACHINE
+from common.errors import Refusal
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import Book, MakerOrder
+from common.log import count, log
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import configuration, memory, quotes_store, risk, store
+from functions.market_making.model import Member, Status
+from functions.market_making.planning import Plan, Wanted, Wish
+from functions.market_making.quotes import FillNotBelieved, Quotes
+from functions.market_making.quotes_store import OvertakenCycle
+from functions.market_making.service import deciding
+from functions.market_making.service.cycling import Cycling, Known
+from functions.market_making.service.deciding import Decided
+from functions.market_making.service.quoting import STILL_THERE
+from functions.market_making.service.shard import Crew, Group, Kept, Ticked
+from functions.market_making.strategy import Book as StrategyBook
+from functions.market_making.strategy import Market as StrategyMarket
+from functions.market_making.strategy import Rules
+from functions.market_making.strategy import Side as StrategySide
+
+DATA_AGE_MAX = timedelta(seconds=8)  # nothing is placed by what was asked for earlier
+_SIDES = {Side.BUY: StrategySide.BUY, Side.SELL: StrategySide.SELL}
+
+
+@dataclass
+class OneOrder:
+    """`book` is None where it can not be read. `market_is_off`: its price has jumped, or nobody has known it for long.
+    `ours` are the open quotes of all orders in this market, of all our
+    accounts."""
+
+    table: Table
+    now: Callable[[], datetime]
+    kept: Kept
+    crew: Crew
+    group: Group
+    member: Member
+    read: Quotes
+    book: Book | None
+    ours: Sequence[MakerOrder]
+    time: datetime
+    may_send: Callable[[], bool]
+    market_is_off: bool = False
+    known: Known | None = None
+    decided: Decided | None = None
+    planned: Plan | None = None
+    also: list[Write] = field(default_factory=list)
+    failed: bool = False
+    doubted: bool = False
+
+    @property
+    def cursor(self) -> int | None:
+        """How far it has looked at the account's trades; None where none of them is its own."""
+        if self.known is None or self.failed or self.doubted:
+            return self.read.cursor if self.read.is_out else None
+        return self.known.now.cursor if self.read.is_out else None
+
+    @property
+    def exchange_order_ids(self) -> set[str]:
+        """Of its orders at the exchange, as far as they are known."""
+        found: set[str] = set()
+        for quotes in (self.read, *([] if self.known is None else [self.known.now])):
+            found |= {gone.exchange_order_id for gone in quotes.ended}
+            for slot in quotes.slots.values():
+                found |= {one.exchange_order_id for one in (slot.live,) if one and one.exchange_order_id}
+        return found | {fill.trade.exchange_order_id for fill in (self.known.fills if self.known else ())}
+
+    @property
+    def _cycling(self) -> Cycling:
+        return Cycling(self.table, self.now, self.may_send, self.crew.requests)
+
+    def plan(self) -> int:
+        """How many placements it wants."""
+        with log.append_context_keys(order_id=self.member.order_id):
+            try:
+                self.known = self._cycling.known(self.read, self.group.seen, self.group.maker, self.group.market)
+                self.decided = self._decide(self.known)
+                self._plan_with(len(self.decided.wish.creates))
+            except FillNotBelieved as lie:
+                log.error("fill not believed", extra={"why": str(lie)})
+                count("FillsNotBelieved")
+                self._cancel_all()
+            except Refusal as no:
+                self._fail(no)
+            except Exception:
+                log.exception("cycle failed")
+                count("Bugs")
+                self.failed = True
+        return 0 if self.planned is None else len(self.planned.placements)
+
+    def _cancel_all(self) -> None:
+        """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
+        self.doubted, self.also = True, []
+        self.known = Known(self.read, self.read, [])
+        self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
+        self._plan_with(0)
+
+    def limit(self, room: int) -> int:
+        """How many placements it makes of those for which there is room."""
+        if self.planned is not None and len(self.planned.placements) > room:
+            self._plan_with(room)
+        return 0 if self.planned is None else len(self.planned.placements)
+
+    def act(self) -> Ticked:
+        planned, known = self.planned, self.known
+        if planned is None or known is None or self.failed:
+            return Ticked(failed=1)
+        with log.append_context_keys(order_id=self.member.order_id):
+            try:
+                cycling = self._cycling
+                cycling.write(known, planned, *self.also)
+                done = cycling.carry_out(planned, self.group.maker, self.group.market)
+                cycling.record(planned, done, self._remember)
+                if planned.left_out:
+                    count("QuotesLeftOut", len(planned.left_out))
+                placed, left_out = len(planned.placements), len(planned.left_out)
+                return Ticked(failed=int(self.doubted), placements=placed, left_out=left_out)
+            except OvertakenCycle:
+                log.info("overtaken")
+            except Refusal as no:
+                self._fail(no)
+            except Exception:
+                log.exception("cycle failed")
+                count("Bugs")
+            self.failed = True
+            return Ticked(failed=1)
+
+    def _fail(self, no: Refusal) -> None:
+        log.warning("cycle not finished", extra={"why": no.detail})
+        count("CyclesUnfinished")
+        self.failed = True
+
+    # What it wants
+
+    def _decide(self, known: Known) -> Decided:
+        rules = self._rules(known)
+        coins = (self.group.market.base, self.group.market.quote)
+        if rules is None:
+            return Decided(memory.unpacked(known.read.memory), Wish())
+        book = None if self.book is None else _without_ours(self.book, self.ours)
+        middle = None if book is None else _middle(book)
+        if middle is not None:
+            known = self.known = replace(known, now=risk.marked(known.now, middle, self.now()))
+        if self.member.status is Status.PAUSED:
+            return deciding.withdraw_all(rules, known, coins)
+        if why := risk.verdict(known.now, middle):
+            self.also = self._pause(why)
+            return deciding.withdraw_all(rules, known, coins)
+        if self.market_is_off:
+            return deciding.withdraw_all(rules, known, coins)
+        if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
+            return Decided(deciding.told(rules, known, coins), Wish())
+        decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
+        return self._unmet(deciding.widened(decided, known.now.refused, rules.terms.tick), known)
+
+    def _rules(self, known: Known) -> Rules | None:
+        """None: it has not begun, and can not yet."""
+        limits, kept = self.group.limits, self.kept.configurations
+        key = (self.member.order_id, self.member.config)
+        if key in kept:
+            return configuration.rules(kept[key], limits)
+        if self.member.config:
+            kept[key] = quotes_store.configuration(self.table, *key)
+            return configuration.rules(kept[key], limits)
+        if self.book is None or not self.book.bids or not self.book.asks:
+            return None
+        middle = (self.book.bids[0].price + self.book.asks[0].price) / 2
+        written = configuration.written(configuration.usual(known.now, limits, middle))
+        self.also = self._begin(written)
+        return configuration.rules(written, limits)
+
+    def _begin(self, written: str) -> list[Write]:
+        """The order runs, by the configuration that is written with its first cycle."""
+        order, at = store.existing(self.table, self.member.order_id), self.now()
+        return [
+            store.move(order, Status.RUNNING, at, waits_for="its owner", due_at=at + STILL_THERE),
+            store.event(order, Status.RUNNING, "it quotes", MACHINE, at),
+            *store.tell_shard(order, Status.RUNNING, at, config=1),
+            quotes_store.configure(order.order_id, 1, written, at),
+        ]
+
+    def _pause(self, why: str) -> list[Write]:
+        """All of it is cancelled, and it waits for who may resume it."""
+        order, at = store.existing(self.table, self.member.order_id), self.now()
+        log.error("paused", extra={"why": why})
+        count("QuotesPaused")
+        return [
+            store.move(
+                order, Status.PAUSED, at, store.why(why), waits_for=f"its owner: {why}", due_at=at + STILL_THERE
+            ),
+            store.event(order, Status.PAUSED, why, MACHINE, at),
+            *store.tell_shard(order, Status.PAUSED, at),
+        ]
+
+    def _unmet(self, decided: Decided, known: Known) -> Decided:
+        """Without what would meet an order of ours: of an account with itself nobody earns anything."""
+        ending = decided.wish.cancels
+        mine = {
+            known.now.client_order_id(name, placed)
+            for name, slot in known.now.slots.items()
+            for placed in (slot.live,)
+            if placed is not None and placed.key in ending
+        }
+        others = [order for order in self.ours if order.client_order_id not in mine]
+        met = [one for one in decided.wish.creates if any(_meets(one, order) for order in others)]
+        if not met:
+            return decided
+        count("QuotesMeetOurs", len(met))
+        wish = Wish(decided.wish.cancels, [one for one in decided.wish.creates if one not in met])
+        return replace(decided, wish=wish, state=decided.state.unplaced(*(one.key for one in met)))
+
+    def _plan_with(self, room: int) -> None:
+        assert self.known is not None
+        assert self.decided is not None
+        self.planned = deciding.remembered(self.decided, self._cycling.planned(self.known, self.decided.wish, room))
+
+    def _remember(self, recorded: Quotes) -> Quotes:
+        assert self.planned is not None
+        state = deciding.after(memory.unpacked(recorded.memory), self.planned.quotes, recorded)
+        return deciding.with_memory(recorded, state)
+
+
+def _meets(one: Wanted, order: MakerOrder) -> bool:
+    if one.side is order.side:
+        return False
+    return one.price >= order.price if one.side is Side.BUY else one.price <= order.price
+
+
+def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
+    whole = StrategyBook([(p, q) for p, q in book.bids], [(p, q) for p, q in book.asks])
+    return whole.without((_SIDES[order.side], order.price, _left(order)) for order in ours)
+
+
+def _middle(book: StrategyBook) -> Decimal | None:
+    return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
+
+
+def _left(order: MakerOrder) -> Decimal:
+    return order.quantity - order.executed

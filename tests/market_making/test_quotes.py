@@ -1,0 +1,235 @@
+"""Quotes as they are written and planned, and the limits and the end of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
+from common.gateways.exchange.maker import MarketLimits
+from functions.market_making import memory, quotes_store, store
+from functions.market_making.model import FIRST_SHARD, QuotesOpen, Status
+from functions.market_making.planning import Wanted, Wish, plan
+from functions.market_making.quotes import (
+    Ended,
+    Marks,
+    Placed,
+    Quotes,
+    Slot,
+    SlotState,
+    client_order_id,
+)
+from functions.market_making.quotes_packing import packed, unpacked
+from functions.market_making.service.order_rate import OrderRate
+from functions.market_making.strategy import LiveOrder, Pair, State
+from functions.market_making.strategy import Side as StrategySide
+from tests.market_making.audit import live_until
+from tests.market_making.market import ACCOUNT, Market
+from tests.market_making.test_ticking import Quoted
+
+AT = datetime(2026, 11, 21, 12, 0, 0, 123000, tzinfo=UTC)
+ORDER_ID = "MWALXGUFOFFB6ZITO2RXYEHSBNY"
+LIMITS = MarketLimits(Decimal("0.01"), Decimal("0.00001"), Decimal("0.00001"), Decimal(5), 200, 100, 200_000, 6_000)
+LEVELS = 10
+
+
+def placed(cycle: int = 1, price: str = "60000.12", quantity: str = "0.12345", key: str = "b1") -> Placed:
+    return Placed(cycle, Decimal(price), Decimal(quantity), AT, "12345678901", Decimal("0.01234"), key)
+
+
+def largest() -> Quotes:
+    """Ten levels on each side, all of which are being replaced, with numbers of all their digits."""
+    names = [f"{letter}{level}" for letter in "bs" for level in range(LEVELS)]
+    live = [placed(9_999_990, "123456.78", "12.34567", f"{name[0]}{99_999_900 + n}") for n, name in enumerate(names)]
+    coming = [
+        Placed(9_999_991, Decimal("123456.79"), Decimal("12.34567"), AT, None, Decimal(0), f"{name[0]}{99_999_950 + n}")
+        for n, name in enumerate(names)
+    ]
+    slots = {
+        name: Slot(SlotState.PENDING_REPLACE, old, new, AT) for name, old, new in zip(names, live, coming, strict=True)
+    }
+    orders = tuple(
+        LiveOrder(
+            one.key,
+            StrategySide.BUY,
+            one.price,
+            one.quantity,
+            1_795_262_530,
+            level % LEVELS,
+            Decimal("0.01234"),
+        )
+        for level, one in enumerate(coming)
+    )
+    pairs = tuple(Pair(orders[n].key, orders[n + LEVELS].key) for n in range(LEVELS))
+    state = State(orders, 1_795_262_530, 1_795_262_530, 1_795_262_530, 1_795_262_530, 99_999_999, pairs=pairs)
+    gone = Ended("12345678901", Side.BUY, Decimal("123456.78"), Decimal(1), Decimal(0), Decimal(1), AT, "b99999899")
+    return Quotes(
+        ORDER_ID,
+        Decimal("1234567.12345678"),
+        Decimal("1234567.12345678"),
+        {"BNB": Decimal("1.23456789")},
+        9_999_991,
+        123_456_789_012,
+        slots,
+        (gone,) * 4,
+        {Side.BUY: 3, Side.SELL: 4},
+        4,
+        (Decimal("1234567.12345678"), Decimal("1234567.12345678")),
+        Marks(Decimal("0.0123"), "2026-11-21", Decimal("-0.0123")),
+        False,
+        AT,
+        AT,
+        memory.packed(state),
+    )
+
+
+def test_the_largest_quotes_fit_into_what_a_write_may_cost() -> None:
+    quotes = largest()
+    (write,) = quotes_store.write(replace(quotes, cycle=quotes.cycle - 1), quotes, (), AT)
+    values = write.statement["ExpressionAttributeValues"]
+    size = sum(len(next(iter(value.values()))) for value in values.values())
+    names = ("PK", "SK", "entity_type", "created_at", "base_asset_id", "quote_asset_id", *["base_amount", "quote"])
+    rest = sum(map(len, names)) + len(ORDER_ID) + 2 * 36 + 27 + 40 + 60
+    assert size + rest <= quotes_store.ITEM_BYTES_MAX
+
+
+def test_quotes_are_read_as_they_were_written() -> None:
+    quotes = largest()
+    bare = Quotes(ORDER_ID, quotes.base, quotes.quote, cycle=quotes.cycle, cursor=quotes.cursor, memory=quotes.memory)
+    assert unpacked(packed(quotes), bare) == quotes
+    assert memory.packed(memory.unpacked(quotes.memory)) == quotes.memory
+
+
+def test_a_memory_that_can_not_be_read_is_forgotten() -> None:
+    assert memory.unpacked("") == State()
+    assert memory.unpacked("nonsense") == State()
+    assert memory.unpacked(json.dumps([0, []])) == State()
+    assert memory.unpacked(json.dumps([memory.VERSION, [1, 2]])) == State()
+
+
+@given(st.integers(0, 2**34), st.integers(0, 31), st.sampled_from("bs"))
+def test_a_client_order_id_tells_its_order(cycle: int, number: int, letter: str) -> None:
+    name = client_order_id(ORDER_ID, cycle, f"{letter}{number}")
+    assert len(name) == 18
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyz234567")
+    assert Quotes(ORDER_ID, Decimal(0), Decimal(0)).owns(name)
+    assert not Quotes(ORDER_ID[::-1], Decimal(0), Decimal(0)).owns(name)
+    assert name != client_order_id(ORDER_ID, cycle + 1, f"{letter}{number}")
+
+
+def quoting(base: str = "1", *sells: str) -> Quotes:
+    slots = {
+        f"s{n}": Slot(
+            SlotState.OPEN, live=Placed(1, Decimal(100 + n), Decimal(quantity), AT, f"{n}", Decimal(0), f"s{n}")
+        )
+        for n, quantity in enumerate(sells)
+    }
+    return Quotes(ORDER_ID, Decimal(base), Decimal(1000), cycle=1, slots=slots)
+
+
+def test_what_is_replaced_in_one_has_money_beside_what_it_replaces() -> None:
+    quotes = quoting("3", "1", "1", "1")
+    wanted = [Wanted(Side.SELL, Decimal(105 + n), Decimal(1), f"n{n}") for n in range(3)]
+    made = plan(quotes, Wish(frozenset(("s0", "s1", "s2")), wanted), AT, 100)
+    assert (made.together, len(made.placements), made.left_out) == (frozenset(), 3, [])
+    assert made.quotes.free[0] == 0
+
+
+def test_where_money_moves_between_quotes_they_are_replaced_together() -> None:
+    """A larger and a smaller one: the first has room once both of the old ones are gone."""
+    quotes = quoting("2", "1", "1")
+    wanted = [
+        Wanted(Side.SELL, Decimal(105), Decimal("1.5"), "n1"),
+        Wanted(Side.SELL, Decimal(106), Decimal("0.5"), "n2"),
+    ]
+    made = plan(quotes, Wish(frozenset(("s0", "s1")), wanted), AT, 100)
+    assert made.together == frozenset({Side.SELL})
+    assert (len(made.placements), list(made.left_out)) == (2, [])
+
+
+def test_nothing_is_planned_with_money_that_is_not_there() -> None:
+    quotes = quoting("2", "1", "1")
+    wanted = [Wanted(Side.SELL, Decimal(105), Decimal("2.1"), "n1"), Wanted(Side.BUY, Decimal(100), Decimal(11), "n2")]
+    made = plan(quotes, Wish(frozenset(("s0", "s1")), wanted), AT, 100)
+    assert (made.placements, sorted(made.left_out)) == ([], ["n1", "n2"])
+    assert {slot.state for slot in made.quotes.slots.values()} == {SlotState.PENDING_CANCEL}
+
+
+def test_what_renews_an_order_comes_in_its_place_only() -> None:
+    quotes = quoting("9", "1", "1")
+    renewing = Wanted(Side.SELL, Decimal(101), Decimal(1), "n1", renews="s1")
+    made = plan(quotes, Wish(frozenset(("s0", "s1")), [renewing]), AT, 100)
+    (placement,) = made.placements
+    assert (placement.slot, [cancel.slot for cancel in made.cancels]) == ("s1", ["s0"])
+    kept = plan(quotes, Wish(frozenset(("s0",)), [renewing]), AT, 100)
+    assert (kept.placements, kept.left_out) == ([], ["n1"])
+
+
+def test_of_what_is_closed_only_cancels_are_planned() -> None:
+    quotes = replace(quoting("1", "1"), closed=True)
+    made = plan(quotes, Wish(frozenset(("s0",)), [Wanted(Side.SELL, Decimal(101), Decimal(1), "n1")]), AT, 100)
+    assert (made.placements, made.left_out, len(made.cancels)) == ([], ["n1"], 1)
+
+
+def test_placements_are_counted_by_the_clocks_ten_seconds_and_days() -> None:
+    market = Market()
+    market.clock.at = AT
+    limits = replace(LIMITS, orders_per_10_seconds=10, orders_per_day=25)
+    rate = OrderRate(market.table, lambda: market.clock.at)
+    assert [rate.reserve(ACCOUNT, limits, 6) for _ in range(3)] == [6, 4, 0]
+    market.clock.at = AT.replace(second=10)
+    assert [rate.reserve(ACCOUNT, limits, 10) for _ in range(2)] == [10, 0]
+    market.clock.at = AT.replace(second=20)
+    assert rate.reserve(ACCOUNT, limits, 10) == 5
+    market.clock.at = AT + timedelta(days=1)
+    assert rate.reserve(ACCOUNT, limits, 10) == 10
+    assert rate.reserve("another", limits, 10) == 10
+
+
+def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
+    """The second time NEVER_PLACED_SECONDS after the last intent to place."""
+    quoted = Quoted()
+    quoted.ticks(3, flow=False)
+    market = quoted.market
+    order_id = market.order().order_id
+    quotes = quotes_store.find(market.table, order_id)
+    assert quotes is not None
+    assert quotes.placed_at is not None
+    gone = quotes.placed_at + timedelta(seconds=NEVER_PLACED_SECONDS)
+    market.quoting.stop(order_id)
+    looks = 0
+    while market.order().status is Status.STOPPING:
+        looks += 1
+        market.clock.at += timedelta(seconds=10)
+        try:
+            market.quoting.cancel(order_id)
+        except QuotesOpen:
+            assert not market.clock.at > gone + timedelta(seconds=20)
+    assert looks > 2
+    assert market.clock.at >= gone
+    assert store.members(market.table, FIRST_SHARD) == []
+
+
+def test_an_order_that_never_quoted_is_stopped_at_once() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    market.fund_all()
+    live_until(market, Status.CREATED)
+    market.quoting.stop(market.order().order_id)
+    market.machine.run()
+    assert market.order().status is Status.STOPPED
+    assert market.ticking.tick(FIRST_SHARD, market.clock.at, lambda: True).orders == 0
+
+
+def test_a_time_is_ticked_for_once() -> None:
+    quoted = Quoted()
+    quoted.tick()
+    with pytest.raises(store.TickTaken):
+        quoted.market.ticking.tick(FIRST_SHARD, quoted.market.clock.at - timedelta(seconds=1), lambda: True)

@@ -1,0 +1,57 @@
+"""Quotes under two tickers, lost answers, stalls and deaths: no slot has two orders, and nothing is lost or left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from common.gateways.exchange import NEVER_PLACED_SECONDS
+from common.gateways.exchange.binance_maker import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
+from functions.market_making import quotes
+from functions.market_making.model import TICK_SECONDS_MAX
+from functions.market_making.service import cycling
+from tests.depth import deep
+from tests.lives import lived
+from tests.market_making import slots
+from tests.market_making.slots import COMMAND, Life
+
+BLOCK = deep(everyday=2, full=10)
+WITHOUT_MAX = 60  # lives, one of which goes wrong without a guard
+
+
+@pytest.mark.parametrize("block", range(10))
+def test_in_a_life_of_quotes_no_slot_has_two_orders(block: int) -> None:
+    for seed in range(block * BLOCK, (block + 1) * BLOCK):
+        lived(Life, COMMAND, seed)
+
+
+def goes_wrong() -> bool:
+    for seed in range(WITHOUT_MAX):
+        try:
+            lived(Life, COMMAND, seed)
+        except AssertionError:
+            return True
+    return False
+
+
+def test_without_the_guard_of_intents_lives_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was decided is then sent however late."""
+    monkeypatch.setattr(cycling, "SENT_WITHIN", timedelta(days=1))
+    assert goes_wrong()
+
+
+def test_without_the_guard_of_ticks_lives_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function then goes on for as long as it likes."""
+    monkeypatch.setattr(slots, "TICK_SECONDS_MAX", 10**6)
+    assert goes_wrong()
+
+
+def test_what_is_decided_has_arrived_before_it_counts_as_never_placed() -> None:
+    """A placement is sent SENT_WITHIN its intent, or by a function that is ended before; it is on its way for as long
+    as a request may last, and valid for a while."""
+    on_the_way = OPERATION_SECONDS_MAX + RECEIVE_WINDOW_MS / 1000
+    assert quotes.SENT_WITHIN.total_seconds() + on_the_way < NEVER_PLACED_SECONDS
+    again = quotes.MISSED_AGAIN.total_seconds()
+    assert TICK_SECONDS_MAX < NEVER_PLACED_SECONDS
+    assert TICK_SECONDS_MAX + on_the_way < NEVER_PLACED_SECONDS + again
