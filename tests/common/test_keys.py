@@ -44,7 +44,9 @@ PARTS = {
     "way": "OUT",
     "trade_id": "00000000000000000042",
     "symbol": "BTC-USDT",
-    "transaction_hash": "0xba99",
+    "deposit_id": "7007",
+    "list": "DEPOSITS",
+    "tie_id": "TABCDEFGHIJKLMNOPQRSTUVWX2",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
 }
@@ -110,7 +112,7 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id", "stray_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
     # The bank's ids are its own, and what is found of an account is named as the account.
