@@ -66,15 +66,15 @@ def sweep(market: Market) -> None:
         work.drive_now(market.table, market.machines, waiting.key, market.clock())
 
 
-def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: False, *, is_off: bool = False) -> None:
-    """Time passes, and each minute the sweeper looks. Then the custody has what is booked, to the last digit, unless
-    `is_off`."""
+def live(market: Market, minutes: float, until: Callable[[], bool] = lambda: False) -> None:
+    """Time passes, and each minute the sweeper looks. Then nothing shows that the custody has other than what is
+    booked."""
     end = market.clock.at + timedelta(minutes=minutes)
     while market.clock.at < end and not until():
         market.run(min(1.0, (end - market.clock.at) / timedelta(minutes=1)), until)
         sweep(market)
     assert not market.bugs
-    assert market.custody.down or bool(off(market)) is is_off
+    assert market.custody.down or not off(market)
 
 
 def off(market: Market) -> list[str]:

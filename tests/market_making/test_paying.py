@@ -489,7 +489,7 @@ def test_a_transfer_is_taken_when_the_key_of_the_account_is_there(market: Market
     market.fund_all()
     market.pay(BOB, BTC, "1", b"hello")
     market.keyless = True
-    live(market, 3, is_off=True)
+    live(market, 3)
     assert (market.has(ANN), market.has(BOB)) == ({}, {BTC: Decimal(1)})
     market.keyless = False
     live_until(market, Status.CREATED)

@@ -152,11 +152,11 @@ def test_a_leg_that_is_stuck_is_a_persons_and_its_rest_waits(market: Market) -> 
     stuck = send(market, USDT)
     market.custody.refuse_next()
     send(market, BTC)
-    live(market, 35, is_off=True)
+    live(market, 35)
     assert (market.order().status, market.order().needs_person) == (Status.FAILED, True)
     assert market.has(ANN) == {BTC: Decimal("0.10002"), ETH: Decimal("0.00200001")}
     market.safe.confirm(stuck.request_id)
-    live(market, 2, is_off=True)
+    live(market, 2)
     go_on(market)
     back = {BTC: Decimal("0.10002"), USDT: Decimal(5), ETH: Decimal("0.00200001")}
     ends_in_two(market, back, {"USDT": Decimal(4995)})
@@ -177,7 +177,7 @@ def test_a_leg_that_was_sent_and_denied_is_not_given_back(market: Market) -> Non
     market.sender = market.custody
     market.custody.refuse_next()
     send(market, BTC)
-    live(market, 40, is_off=True)
+    live(market, 40)
     assert market.order().status is Status.FAILED
     assert market.has(ANN) == {BTC: Decimal("0.10002"), ETH: Decimal("0.00200001")}
     assert at_exchange(market) == {"USDT": Decimal(4995)}
