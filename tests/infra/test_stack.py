@@ -10,6 +10,8 @@ import pytest
 
 from common import keys
 from common.settings import Settings
+from common.workflow import Size
+from functions.market_making.workflow import SIZES
 from infra.alarms import RUNBOOKS
 from infra.bundle import ROOT
 from infra.context import title
@@ -39,7 +41,10 @@ LOG_DELIVERY |= {"logs:ListLogDeliveries"}
 ON_TOKENS = {TOKEN, TOKEN_FAILS}
 OF_HTTP = {f"{c.name}.{door}" for c in contexts() for door in c.routes}
 TASKS = {f"{context.name}.{task}" for context in contexts() for task in context.tasks}
-TICKING = {"cryptodesk-snapshots": 1}  # the machines that the clock starts, by how often
+TICKING = {  # what the clock tells the machines that it starts every minute
+    "cryptodesk-snapshots": '{"time":<time>}',
+    "cryptodesk-ticker": '{"time":<time>,"shard":"1"}',
+}
 RESOURCES_MAX = 400  # of a template; CloudFormation takes 500
 STATE = {f"AWS::Cognito::{kind}" for kind in ("UserPool", "UserPoolClient", "UserPoolGroup")}
 STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
@@ -393,8 +398,9 @@ def test_functions_that_ask_the_same_outside_systems_share_an_asset(staging: Syn
 
 def test_functions_end_before_those_who_wait_for_them(staging: Synthesised) -> None:
     for name, function in _functions(staging).items():
-        assert function["Timeout"] == (29 if name in OF_HTTP else 60 if name in TASKS else 55)
-        assert function["MemorySize"] == 512
+        usual = Size(512, 29 if name in OF_HTTP else 60 if name in TASKS else 55)
+        size = SIZES.get(name.removeprefix("market_making."), usual)
+        assert (function["MemorySize"], function["Timeout"]) == (size.memory_mib, size.seconds)
 
 
 def _rate(minutes: int) -> str:
@@ -411,7 +417,8 @@ def test_the_clock_starts_functions_and_machines_as_often_as_they_say(staging: S
         logical[_logical_id(rule["Targets"][0]["Arn"])]: rule["ScheduleExpression"]
         for rule in staging.of("Events::Rule").values()
     }
-    often = {_function_name(f"{c.name}.{name}"): n for c in contexts() for name, n in c.every_minutes.items()} | TICKING
+    often = {_function_name(f"{c.name}.{name}"): n for c in contexts() for name, n in c.every_minutes.items()}
+    often |= dict.fromkeys(TICKING, 1)
     assert ticking == {name: _rate(minutes) for name, minutes in often.items()}
     for rule in staging.of("Events::Rule").values():
         (target,) = rule["Targets"]
@@ -428,8 +435,8 @@ def test_the_clock_tells_its_machine_when_by_a_role_for_that_alone(synth: Synth,
         (target,) = rule["Targets"]
         if (machine := _logical_id(target["Arn"])) in machines:
             started[machines[machine]] = target
-            told = target["InputTransformer"]
-            assert told == {"InputPathsMap": {"time": "$.time"}, "InputTemplate": '{"time":<time>}'}
+            template = TICKING[machines[machine]]
+            assert target["InputTransformer"] == {"InputPathsMap": {"time": "$.time"}, "InputTemplate": template}
             role = made.resources[_logical_id(target["RoleArn"])]["Properties"]
             assert _list(role["AssumeRolePolicyDocument"]["Statement"])[0]["Principal"] == {
                 "Service": "events.amazonaws.com"
