@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
@@ -22,11 +22,13 @@ from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
+from functions.market_making import configuration, hummingbot
 from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
-from functions.market_making.wiring import comparing, opening, overseeing, quoting
+from functions.market_making.service.steering import Configured
+from functions.market_making.wiring import comparing, opening, overseeing, quoting, steering
 
 app = http.api()
 
@@ -42,6 +44,19 @@ MixinAsset = Annotated[
 ]
 Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", examples=["BTC-USDT"])]
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+
+Text = Annotated[str, Field(max_length=1_000)]
+Parameters = Annotated[
+    dict[str, Text | bool | int | list[Text | int] | dict[str, list[Text | int]] | None],
+    Field(
+        max_length=80,
+        description="of hummingbot's v1 pure_market_making, by their names and in their units (spreads in percent, "
+        "times in seconds), numbers as texts; and `stop_at_volume`: in quote, the order ends once it has traded so "
+        "much",
+        examples=[{"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": "10"}],
+    ),
+]
 
 
 def _payable(amount: Decimal) -> Decimal:
@@ -61,6 +76,22 @@ class MarketMakingRequest(RequestBody):
     base_quantity: Payable
     quote_quantity: Payable
     campaign_id: CampaignId | None = None
+    configuration: Parameters | None = None
+
+
+class ConfigurationRequest(RequestBody):
+    """Change parameters of `version`; a parameter that is null goes back to its default."""
+
+    version: Annotated[int, Field(ge=0, le=1_000_000, strict=True, description="as you have read it")]
+    configuration: Parameters
+
+
+class ConfigurationView(View):
+    """By what an order quotes from its next cycle on."""
+
+    order_id: str
+    version: int = Field(description="0: it has none yet, and begins with the usual one")
+    configuration: dict[str, Any] = Field(description="by hummingbot's names and in its units: spreads in percent")
 
 
 class TransferView(View):
@@ -123,6 +154,9 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
         base=body.base_quantity,
         quote=body.quote_quantity,
         campaign_id=body.campaign_id,
+        configured=None
+        if body.configuration is None
+        else configuration.written(hummingbot.read(body.configuration, body.exchange, body.pair)),
     )
     result = opening().open(owner, idempotency_key, asked)
     return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
@@ -141,6 +175,37 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
 def market_making_order(order_id: OrderId) -> MarketMakingOrderView:
     return _view(opening().order(caller(app).owner, order_id))
+
+
+@app.post("/market-making/orders/<order_id>/pause", tags=["market making"], summary="Pause its quotes")
+def pause_market_making(order_id: OrderId) -> MarketMakingOrderView:
+    """What is open is cancelled with its next cycle, within seconds; until you resume it nothing is placed."""
+    opening().order(caller(app).owner, order_id)
+    return _view(steering().pause(order_id))
+
+
+@app.post("/market-making/orders/<order_id>/resume", tags=["market making"], summary="Let it quote again")
+def resume_market_making(order_id: OrderId) -> MarketMakingOrderView:
+    """Not while it has lost more than an order may, by the market's price of now."""
+    opening().order(caller(app).owner, order_id)
+    return _view(steering().resume(order_id))
+
+
+@app.get("/market-making/orders/<order_id>/configuration", tags=["market making"], summary="By what it quotes")
+def market_making_configuration(order_id: OrderId) -> ConfigurationView:
+    opening().order(caller(app).owner, order_id)
+    return _configuration(steering().configured(order_id))
+
+
+@app.patch("/market-making/orders/<order_id>", tags=["market making"], summary="Quote by another configuration")
+def configure_market_making(order_id: OrderId, body: ConfigurationRequest) -> ConfigurationView:
+    """It counts from the next cycle on. What you do not name stays as it is."""
+    opening().order(caller(app).owner, order_id)
+    return _configuration(steering().configure(order_id, body.version, body.configuration))
+
+
+def _configuration(found: Configured) -> ConfigurationView:
+    return ConfigurationView(order_id=found.order_id, version=found.version, configuration=dict(found.settings))
 
 
 @app.post("/market-making/orders/<order_id>/stop", tags=["market making"], summary="End its quotes")

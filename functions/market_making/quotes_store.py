@@ -138,6 +138,12 @@ def configuration(table: Table, order_id: str, version: int) -> str:
     return item.configuration
 
 
+def is_configured(table: Table, order_id: str) -> bool:
+    """Did its owner configure it when he opened it?"""
+    key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n="1")
+    return table.get(ConfigItem, key, consistent=True) is not None
+
+
 def configure(order_id: str, version: int, written: str, at: datetime) -> Write:
     """Refused with MarketMakingOrderMoved."""
     key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version))

@@ -158,10 +158,12 @@ class OneOrder:
         """None: it has not begun, and can not yet."""
         limits, kept = self.group.limits, self.kept.configurations
         key = (self.member.order_id, self.member.config)
-        if key in kept:
+        if key in kept and self.member.status is not Status.CREATED:
             return configuration.rules(kept[key], limits)
         if self.member.config:
             kept[key] = quotes_store.configuration(self.table, *key)
+            if self.member.status is Status.CREATED:
+                self.also = self._begin(None)
             return configuration.rules(kept[key], limits)
         if self.book is None or not self.book.bids or not self.book.asks:
             return None
@@ -170,14 +172,14 @@ class OneOrder:
         self.also = self._begin(written)
         return configuration.rules(written, limits)
 
-    def _begin(self, written: str) -> list[Write]:
-        """The order runs, by the configuration that is written with its first cycle."""
+    def _begin(self, written: str | None) -> list[Write]:
+        """The order runs: by the configuration that is written with its first cycle, or by its owner's."""
         order, at = store.existing(self.table, self.member.order_id), self.now()
         return [
             store.move(order, Status.RUNNING, at, waits_for="its owner", due_at=at + STILL_THERE),
             store.event(order, Status.RUNNING, "it quotes", MACHINE, at),
-            *store.tell_shard(order, Status.RUNNING, at, config=1),
-            quotes_store.configure(order.order_id, 1, written, at),
+            *store.tell_shard(order, Status.RUNNING, at, config=None if written is None else 1),
+            *([] if written is None else [quotes_store.configure(order.order_id, 1, written, at)]),
         ]
 
     def _pause(self, why: str) -> list[Write]:

@@ -1,0 +1,156 @@
+"""An owner pauses, resumes and configures an order that quotes, and its next cycle does so."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from functions.market_making import quotes_store, store
+from functions.market_making.hummingbot import InvalidConfiguration
+from functions.market_making.model import (
+    ConfigurationMoved,
+    NoMarketPrice,
+    NotConfigurable,
+    NotPausable,
+    NotResumable,
+    Status,
+)
+from functions.market_making.risk import REJECTED_MAX
+from tests.market_making.outside import check
+from tests.market_making.test_ticking import Quoted
+
+NARROW = {"bid_spread": "0.1", "ask_spread": "0.1", "order_amount": "0.01", "order_refresh_time": "10"}
+
+
+@pytest.fixture
+def quoted() -> Quoted:
+    quoted = Quoted()
+    quoted.ticks(3, flow=False)
+    return quoted
+
+
+def changed(quoted: Quoted, **changes: Any) -> None:
+    """Written into its quotes, as if a cycle had found so."""
+    table, order_id = quoted.market.table, quoted.market.order().order_id
+    read = quotes_store.find(table, order_id)
+    assert read is not None
+    after = replace(read, cycle=read.cycle + 1, **changes)
+    table.write(*quotes_store.write(read, after, (), quoted.market.clock.at))
+
+
+def prices(quoted: Quoted) -> list[Decimal]:
+    return sorted(order.price for order in quoted.open)
+
+
+def test_a_paused_order_has_nothing_open_after_its_next_cycle(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    assert quoted.open
+    paused = market.steering.pause(order_id)
+    assert (paused.status, paused.reason) == (
+        Status.PAUSED,
+        "paused by its owner; what is open is cancelled with the next cycle",
+    )
+    assert market.steering.pause(order_id) == paused
+    quoted.ticks(2)
+    assert not quoted.open
+    market.steering.resume(order_id)
+    resumed = market.steering.resume(order_id)
+    assert (resumed.status, resumed.reason) == (Status.RUNNING, None)
+    quoted.ticks(2)
+    assert quoted.open
+    check(market)
+
+
+def test_only_what_runs_is_paused_and_what_is_paused_resumed(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.quoting.stop(order_id)
+    with pytest.raises(NotPausable):
+        market.steering.pause(order_id)
+    with pytest.raises(NotResumable, match="stopping"):
+        market.steering.resume(order_id)
+    with pytest.raises(NotConfigurable):
+        market.steering.configure(order_id, 1, NARROW)
+
+
+def test_an_order_that_has_lost_too_much_is_not_resumed(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.steering.pause(order_id)
+    read = quotes_store.find(market.table, order_id)
+    assert read is not None
+    changed(quoted, began=(read.base, read.quote * 2))
+    with pytest.raises(NotResumable, match="it has lost"):
+        market.steering.resume(order_id)
+    assert market.order().status is Status.PAUSED
+
+
+def test_refusals_in_a_row_are_forgotten_when_it_is_resumed(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    changed(quoted, rejected=REJECTED_MAX)
+    quoted.ticks(2)
+    assert market.order().status is Status.PAUSED
+    assert not quoted.open
+    market.steering.resume(order_id)
+    quoted.ticks(2)
+    assert market.order().status is Status.RUNNING
+    assert quoted.open
+
+
+def test_without_a_price_nothing_is_resumed(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.steering.pause(order_id)
+    quoted.ticks(1, flow=False)
+    venue = quoted.exchange.venue
+    for order in [*venue.open_orders("flow")]:
+        venue.cancel("flow", "BTCUSDT", order_id=order.order_id)
+    with pytest.raises(NoMarketPrice):
+        market.steering.resume(order_id)
+
+
+def test_an_edit_counts_from_the_next_cycle_on(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    before = market.steering.configured(order_id)
+    assert (before.version, before.settings["bid_spread"]) == (1, "0.2")
+    assert prices(quoted) == [Decimal("59880.00"), Decimal("60120.00")]
+    after = market.steering.configure(order_id, 1, {"bid_spread": "0.1"})
+    assert (after.version, after.settings["bid_spread"], after.settings["ask_spread"]) == (2, "0.1", "0.2")
+    assert prices(quoted) == [Decimal("59880.00"), Decimal("60120.00")]
+    quoted.ticks(2, flow=False)
+    assert prices(quoted) == [Decimal("59940.00"), Decimal("60120.00")]
+    assert [event.reason for event in market.overseeing.life(order_id).events].count("configured anew, version 2") == 1
+
+
+def test_the_same_edit_twice_is_one_and_another_of_its_version_none(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    first = market.steering.configure(order_id, 1, {"bid_spread": "0.1"})
+    assert market.steering.configure(order_id, 1, {"bid_spread": "0.1"}) == first
+    with pytest.raises(ConfigurationMoved, match="version 2") as moved:
+        market.steering.configure(order_id, 1, {"bid_spread": "0.3"})
+    assert moved.value.facts["version"] == 2
+    with pytest.raises(ConfigurationMoved):
+        market.steering.configure(order_id, 4, {"bid_spread": "0.3"})
+    assert market.steering.configured(order_id) == first
+
+
+def test_what_can_not_be_is_refused_and_nothing_changes(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    with pytest.raises(InvalidConfiguration):
+        market.steering.configure(order_id, 1, {"bid_spread": "0"})
+    assert market.steering.configured(order_id).version == 1
+
+
+def test_an_order_configured_before_it_begins_runs_by_that() -> None:
+    quoted = Quoted()
+    market, order_id = quoted.market, quoted.market.order().order_id
+    assert market.steering.configured(order_id).version == 0
+    with pytest.raises(InvalidConfiguration, match="is needed"):
+        market.steering.configure(order_id, 0, {"bid_spread": "0.1"})
+    market.steering.configure(order_id, 0, NARROW)
+    quoted.ticks(2, flow=False)
+    assert market.order().status is Status.RUNNING
+    assert prices(quoted) == [Decimal("59940.00"), Decimal("60060.00")]
+    member = store.member(market.table, market.order())
+    assert member is not None
+    assert member.config == 1
