@@ -19,6 +19,7 @@ from functions.market_making.model import (
     Status,
 )
 from functions.market_making.risk import REJECTED_MAX
+from sandbox.exchange.venue import HOUSE
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -103,8 +104,7 @@ def test_without_a_price_nothing_is_resumed(quoted: Quoted) -> None:
     market.steering.pause(order_id)
     quoted.ticks(1, flow=False)
     venue = quoted.exchange.venue
-    for order in [*venue.open_orders("flow")]:
-        venue.cancel("flow", "BTCUSDT", order_id=order.order_id)
+    venue.cancel_all(HOUSE, "BTCUSDT")
     with pytest.raises(NoMarketPrice):
         market.steering.resume(order_id)
 
