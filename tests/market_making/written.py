@@ -15,8 +15,9 @@ from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.money import Quantity
 from common.owner import Owner
-from functions.market_making import store
+from functions.market_making import configuration, hummingbot, quotes_store, store
 from functions.market_making.model import (
+    FIRST_SHARD,
     AtExchange,
     Fees,
     Leg,
@@ -38,10 +39,10 @@ CAME = custody_model.incoming_id(str(_uuid(7)))
 
 
 class Written:
-    """Two pairs, a trading account, and what is named here. Of the orders `quoting` quotes, `failed` has a part at the
-    exchange, `crediting` and `returning` wait for a person, and `payable` for its payment; the snapshot `parked` is
-    nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was refused, and `doubted` may have
-    been sent."""
+    """Two pairs, a trading account, and what is named here. Of the orders `quoting` may quote, `running` does, `paused`
+    is; `failed` has a part at the exchange, `crediting` and `returning` wait for a person, and `payable` for its
+    payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
+    refused, and `doubted` may have been sent."""
 
     def __init__(self, market: Market, owner: Owner) -> None:
         self._market, self._owner, self._next = market, owner, 0
@@ -58,12 +59,16 @@ class Written:
         assert (self.payable, self.came) == (PAYABLE, CAME)
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
+        self.running = self._quotes()
+        self.paused = self._quotes()
+        self._market.steering.pause(self.paused)
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return self.quoting, self.failed, self.crediting, self.returning, self.payable
+        orders = self.quoting, self.failed, self.crediting, self.returning, self.payable
+        return (*orders, self.running, self.paused)
 
     def _uuid(self) -> UUID:
         self._next += 1
@@ -97,6 +102,24 @@ class Written:
             )
         if person is not None:
             table.write(store.stop(order, person, at))
+        return order.order_id
+
+    def _quotes(self) -> str:
+        at, version, table = self._market.clock(), 1, self._market.table
+        order = store.existing(table, self._order(Status.CREATED))
+        told = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": 10}
+        written = configuration.written(hummingbot.read(told, order.exchange, order.symbol))
+        member = store.join_shard(order, FIRST_SHARD, at, config=version)
+        began = store.in_shard(FIRST_SHARD)
+        due = at + timedelta(days=31)
+        table.write(
+            store.move(order, Status.RUNNING, at, began, waits_for="its owner", due_at=due),
+            store.event(order, Status.RUNNING, "it quotes", "a test", at),
+            quotes_store.configure(order.order_id, version, written, at),
+            member,
+        )
+        running = store.existing(table, order.order_id)
+        table.write(*store.tell_shard(running, Status.RUNNING, at))
         return order.order_id
 
     def _leg(self, thing: str, way: Way) -> None:
