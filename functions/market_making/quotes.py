@@ -137,6 +137,7 @@ class Quotes:
     placed_at: datetime | None = None
     clear_at: datetime | None = None
     memory: str = ""
+    volume: Decimal = _NOTHING  # in quote, of all its trades
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -382,6 +383,7 @@ def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal) -> None
 
 def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
     base, quote = quotes.base, quotes.quote
+    quotes = replace(quotes, volume=EXACT.add(quotes.volume, trade.quote_quantity))
     if trade.side is Side.BUY:
         base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
     else:

@@ -36,6 +36,7 @@ def packed(quotes: Quotes) -> str:
         "fees": {asset: plain(amount) for asset, amount in quotes.fees_elsewhere.items()},
         "refused": {side.value: count for side, count in quotes.refused.items()},
         "rejected": quotes.rejected,
+        "volume": plain(quotes.volume),
         "began": list(map(plain, quotes.began)),
         "marks": _marks(quotes.marks),
         "closed": quotes.closed,
@@ -55,6 +56,7 @@ def unpacked(written: str, bare: Quotes) -> Quotes:
         ended=tuple(map(_ended_of, told["ended"])),
         refused={Side(side): count for side, count in told["refused"].items()},
         rejected=told["rejected"],
+        volume=Decimal(told.get("volume", "0")),  # those of before it was kept have none
         began=(Decimal(told["began"][0]), Decimal(told["began"][1])),
         marks=_marks_of(told["marks"]),
         closed=told["closed"],

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from functions.market_making import quotes_store, store
+from common.idempotency import IdempotencyKeyReused
+from common.owner import Owner
+from functions.market_making import configuration, hummingbot, quotes_store, store
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     ConfigurationMoved,
@@ -17,9 +19,13 @@ from functions.market_making.model import (
     NotPausable,
     NotResumable,
     Status,
+    Terms,
+    order_id,
 )
 from functions.market_making.risk import REJECTED_MAX
 from sandbox.exchange.venue import HOUSE
+from tests.market_making.audit import live_until
+from tests.market_making.market import ORDER, PAIR, Market
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -151,6 +157,55 @@ def test_an_order_configured_before_it_begins_runs_by_that() -> None:
     quoted.ticks(2, flow=False)
     assert market.order().status is Status.RUNNING
     assert prices(quoted) == [Decimal("59940.00"), Decimal("60060.00")]
+    member = store.member(market.table, market.order())
+    assert member is not None
+    assert member.config == 1
+
+
+def test_an_order_ends_once_it_has_traded_what_was_wanted(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.steering.configure(order_id, 1, {"stop_at_volume": "900"})
+    quoted.ticks(60)
+    trades = quotes_store.trades(market.table, order_id)
+    traded = sum(trade.quote_quantity for trade in trades)
+    read = quotes_store.find(market.table, order_id)
+    assert read is not None
+    assert (market.order().status, read.volume) == (Status.STOPPING, traded)
+    assert traded >= 900
+    assert traded - trades[-1].quote_quantity < 3_000
+    live_until(market, Status.STOPPED, minutes=30)
+    assert not quoted.open
+
+
+def test_an_order_far_from_what_is_wanted_goes_on(quoted: Quoted) -> None:
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.steering.configure(order_id, 1, {"stop_at_volume": "900000000"})
+    quoted.ticks(20)
+    assert market.order().status is Status.RUNNING
+
+
+def test_an_order_opened_with_a_configuration_begins_by_it() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    settings = hummingbot.read(NARROW, "binance", "BTC-USDT")
+    owner = Owner("ann", "sub-ann")
+    asked = Terms(PAIR, Decimal("0.1"), Decimal(5000), configured=configuration.written(settings))
+    order = market.opening.open(owner, "k", asked).made
+    assert quotes_store.configuration(market.table, order.order_id, 1) == asked.configured
+    assert market.opening.open(owner, "k", asked).replayed
+    with pytest.raises(IdempotencyKeyReused):
+        market.opening.open(owner, "k", replace(asked, configured=None))
+
+
+def test_an_order_that_was_configured_when_opened_starts_so() -> None:
+    market = Market()
+    market.list_pair()
+    market.poll()
+    written = configuration.written(hummingbot.read(NARROW, "binance", "BTC-USDT"))
+    market.table.write(quotes_store.configure(order_id(ORDER), 1, written, market.clock.at))
+    market.fund_all()
+    live_until(market, Status.CREATED)
     member = store.member(market.table, market.order())
     assert member is not None
     assert member.config == 1

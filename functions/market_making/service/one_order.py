@@ -7,11 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from common.domain import work
 from common.domain.timeline import MACHINE
 from common.errors import Refusal
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Book, MakerOrder
 from common.log import count, log
+from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import configuration, memory, quotes_store, risk, store
@@ -147,6 +149,9 @@ class OneOrder:
         if why := risk.verdict(known.now, middle):
             self.also = self._pause(why)
             return deciding.withdraw_all(rules, known, coins)
+        if why := self._reached(known.now):
+            self.also = self._stop(why)
+            return deciding.withdraw_all(rules, known, coins)
         if self.market_is_off:
             return deciding.withdraw_all(rules, known, coins)
         if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
@@ -193,6 +198,24 @@ class OneOrder:
             ),
             store.event(order, Status.PAUSED, why, MACHINE, at),
             *store.tell_shard(order, Status.PAUSED, at),
+        ]
+
+    def _reached(self, quotes: Quotes) -> str | None:
+        """Why it ends by its owner's wish; None while it does not."""
+        configured = self.kept.configurations.get((self.member.order_id, self.member.config))
+        target = None if configured is None else configuration.stop_at_volume(configured)
+        if target is None or quotes.volume < target:
+            return None
+        return f"it has traded {plain(quotes.volume)} {self.group.market.quote}, of {plain(target)} that were wanted"
+
+    def _stop(self, why: str) -> list[Write]:
+        """Its machine is started anew by the sweeper, and closes its quotes: the money stays at the exchange."""
+        order, at = store.existing(self.table, self.member.order_id), self.now()
+        count("QuotesReachedVolume")
+        return [
+            store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
+            store.event(order, Status.STOPPING, why, MACHINE, at),
+            *store.tell_shard(order, Status.STOPPING, at),
         ]
 
     def _unmet(self, decided: Decided, known: Known) -> Decided:
