@@ -21,7 +21,7 @@ from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
 
-ITEM_BYTES_MAX = 6 * 1024
+ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
 
 
 class OvertakenCycle(Conflict):

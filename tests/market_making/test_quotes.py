@@ -29,6 +29,7 @@ from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.service.order_rate import OrderRate
 from functions.market_making.strategy import LiveOrder, Pair, State
 from functions.market_making.strategy import Side as StrategySide
+from functions.market_making.tally import Tally
 from tests.market_making.audit import live_until
 from tests.market_making.market import ACCOUNT, Market
 from tests.market_making.test_ticking import Quoted
@@ -86,6 +87,17 @@ def largest() -> Quotes:
         AT,
         AT,
         memory.packed(state),
+        Tally(
+            Decimal("123456.78"),
+            AT,
+            *[Decimal("1234567.123456789012")] * 2,
+            *[(Decimal("123456.12345678"), Decimal("1234567.12345678"))] * 2,
+            Decimal("1234567.12345678"),
+            (Decimal("123456.12345678"), Decimal("1234567.12345678")),
+            1_000_000,
+            AT,
+            99_999_999,
+        ),
     )
 
 

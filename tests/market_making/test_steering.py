@@ -170,7 +170,7 @@ def test_an_order_ends_once_it_has_traded_what_was_wanted(quoted: Quoted) -> Non
     traded = sum(trade.quote_quantity for trade in trades)
     read = quotes_store.find(market.table, order_id)
     assert read is not None
-    assert (market.order().status, read.volume) == (Status.STOPPING, traded)
+    assert (market.order().status, read.tally.traded) == (Status.STOPPING, traded)
     assert traded >= 900
     assert traded - trades[-1].quote_quantity < 3_000
     live_until(market, Status.STOPPED, minutes=30)
@@ -209,3 +209,23 @@ def test_an_order_that_was_configured_when_opened_starts_so() -> None:
     member = store.member(market.table, market.order())
     assert member is not None
     assert member.config == 1
+
+
+def test_performance_is_what_the_trades_and_the_ledger_say() -> None:
+    quoted = Quoted()
+    market, told = quoted.market, quoted.market.order().order_id
+    with pytest.raises(NotConfigurable, match="not begun"):
+        market.steering.performance(told)
+    quoted.ticks(60)
+    trades, read = quotes_store.trades(market.table, told), quotes_store.find(market.table, told)
+    found = market.steering.performance(told)
+    assert read is not None
+    assert found.fills == len(trades) > 5
+    assert found.maker_volume == sum(trade.quote_quantity for trade in trades)
+    assert found.fees["USDT"] == sum(trade.fee for trade in trades if trade.fee_asset == "USDT")
+    first = read.tally.first_price
+    assert first is not None
+    began = read.began[0] * first + read.began[1]
+    assert found.realised + found.unrealised == read.base * found.price + read.quote - began
+    assert found.against_holding == (read.base - read.began[0]) * found.price + read.quote - read.began[1]
+    assert Decimal("0.5") < found.two_sided <= 1

@@ -27,6 +27,7 @@ from functions.market_making.model import (
     Way,
     order_id,
 )
+from sandbox.exchange.flow import Flow
 from tests.market_making.market import ACCOUNT, ANN, BTC, ETH, PAIR, USDT, Market
 
 
@@ -62,6 +63,9 @@ class Written:
         self.running = self._quotes()
         self.paused = self._quotes()
         self._market.steering.pause(self.paused)
+        exchange = market.exchange  # whose book has a price
+        exchange.profiles.choose("thin", ["BTCUSDT"])
+        Flow(exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=exchange.profiles).step()
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
 

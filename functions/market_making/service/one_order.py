@@ -20,6 +20,7 @@ from functions.market_making import configuration, memory, quotes_store, risk, s
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
+from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known
@@ -143,7 +144,7 @@ class OneOrder:
         book = None if self.book is None else _without_ours(self.book, self.ours)
         middle = None if book is None else _middle(book)
         if middle is not None:
-            known = self.known = replace(known, now=risk.marked(known.now, middle, self.now()))
+            known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
         if self.member.status is Status.PAUSED:
             return deciding.withdraw_all(rules, known, coins)
         if why := risk.verdict(known.now, middle):
@@ -204,9 +205,11 @@ class OneOrder:
         """Why it ends by its owner's wish; None while it does not."""
         configured = self.kept.configurations.get((self.member.order_id, self.member.config))
         target = None if configured is None else configuration.stop_at_volume(configured)
-        if target is None or quotes.volume < target:
+        if target is None or quotes.tally.traded < target:
             return None
-        return f"it has traded {plain(quotes.volume)} {self.group.market.quote}, of {plain(target)} that were wanted"
+        return (
+            f"it has traded {plain(quotes.tally.traded)} {self.group.market.quote}, of {plain(target)} that were wanted"
+        )
 
     def _stop(self, why: str) -> list[Write]:
         """Its machine is started anew by the sweeper, and closes its quotes: the money stays at the exchange."""
@@ -259,6 +262,12 @@ def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
 
 def _middle(book: StrategyBook) -> Decimal | None:
     return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
+
+
+def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
+    at = to_the_millisecond(at)
+    tally = quotes.tally.begun(quotes.base, price, at).sided(quotes.has_both_sides, at)
+    return risk.marked(replace(quotes, tally=tally), price, at)
 
 
 def _left(order: MakerOrder) -> Decimal:
