@@ -240,6 +240,9 @@ TOLD: dict[str, Told] = {
         ),
     ),
     "market_making_configuration": Told(_FOUND, (MarketMakingOrderNotFound, NotConfigurable)),
+    "market_making_performance": Told(
+        _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
+    ),
     "configure_market_making": Told(
         {200: "it quotes so from its next cycle on"},
         (MarketMakingOrderNotFound, NotConfigurable, InvalidConfiguration, ConfigurationMoved),

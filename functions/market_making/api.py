@@ -126,6 +126,26 @@ class MarketMakingOrderView(View):
     updated_at: InstantText
 
 
+class PerformanceView(View):
+    """Sums are in the quote asset; parts are from 0 to 1."""
+
+    order_id: str
+    pair: str
+    price: str = Field(description="by which all of it is told: between the best bid and the best ask")
+    realised: str = Field(description="what its sales have brought over the average cost, less fees of base and quote")
+    unrealised: str = Field(description="what its base is worth over its average cost")
+    against_holding: str = Field(description="what there is, less what there would be without a trade")
+    fees: dict[str, str] = Field(description="by asset")
+    maker_volume: str
+    taker_volume: str
+    fills: int
+    spread_bps: str | None = Field(description="how much higher it has sold than bought, on average (1 = 0.01 %)")
+    two_sided: str = Field(description="the part of its time with quotes on both sides")
+    inventory: str = Field(description="base's part of what there is")
+    drawdown: str = Field(description="from its best result, as a part of what there would be without a trade")
+    as_of: InstantText
+
+
 class MarketMakingOrderPage(View):
     items: list[MarketMakingOrderView]
     cursor: str | None
@@ -195,6 +215,30 @@ def resume_market_making(order_id: OrderId) -> MarketMakingOrderView:
 def market_making_configuration(order_id: OrderId) -> ConfigurationView:
     opening().order(caller(app).owner, order_id)
     return _configuration(steering().configured(order_id))
+
+
+@app.get("/market-making/orders/<order_id>/performance", tags=["market making"], summary="What it has brought")
+def market_making_performance(order_id: OrderId) -> PerformanceView:
+    """At the market's price of now, since its first quote."""
+    order = opening().order(caller(app).owner, order_id)
+    found = steering().performance(order_id)
+    return PerformanceView(
+        order_id=order_id,
+        pair=order.symbol,
+        price=plain(found.price),
+        realised=plain(found.realised),
+        unrealised=plain(found.unrealised),
+        against_holding=plain(found.against_holding),
+        fees={asset: plain(fee) for asset, fee in found.fees.items()},
+        maker_volume=plain(found.maker_volume),
+        taker_volume=plain(found.taker_volume),
+        fills=found.fills,
+        spread_bps=None if found.spread_bps is None else plain(found.spread_bps),
+        two_sided=plain(found.two_sided),
+        inventory=plain(found.inventory),
+        drawdown=plain(found.drawdown),
+        as_of=clock.now(),
+    )
 
 
 @app.patch("/market-making/orders/<order_id>", tags=["market making"], summary="Quote by another configuration")

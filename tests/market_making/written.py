@@ -15,7 +15,7 @@ from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.money import Quantity
 from common.owner import Owner
-from functions.market_making import configuration, hummingbot, quotes_store, store
+from functions.market_making import configuration, hummingbot, quotes_store, risk, store
 from functions.market_making.model import (
     FIRST_SHARD,
     AtExchange,
@@ -62,6 +62,8 @@ class Written:
         self.doubted = self._outgoing(Sent.SENT)
         self.running = self._quotes()
         self.paused = self._quotes()
+        for thing in (self.running, self.paused):
+            self._begun(thing)
         self._market.steering.pause(self.paused)
         exchange = market.exchange  # whose book has a price
         exchange.profiles.choose("thin", ["BTCUSDT"])
@@ -125,6 +127,14 @@ class Written:
         running = store.existing(table, order.order_id)
         table.write(*store.tell_shard(running, Status.RUNNING, at))
         return order.order_id
+
+    def _begun(self, thing: str) -> None:
+        at, table = self._market.clock(), self._market.table
+        read = quotes_store.find(table, thing)
+        assert read is not None
+        tally = read.tally.begun(read.base, Decimal(60_000), at)
+        begun = risk.marked(replace(read, cycle=read.cycle + 1, tally=tally), Decimal(60_000), at)
+        table.write(*quotes_store.write(read, begun, (), at))
 
     def _leg(self, thing: str, way: Way) -> None:
         at, hash_ = self._market.clock(), "f" * 64

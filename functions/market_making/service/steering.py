@@ -31,6 +31,7 @@ from functions.market_making.model import (
 )
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
+from functions.market_making.tally import Performance, There, performance
 
 PAUSED_BY_OWNER = "paused by its owner; what is open is cancelled with the next cycle"
 
@@ -124,6 +125,23 @@ class Steering:
         if not book.bids or not book.asks:
             raise NoMarketPrice(f"{order.symbol} has no price now: a side of its book is empty", id=order.order_id)
         return (book.bids[0].price + book.asks[0].price) / 2
+
+    # What it has brought
+
+    def performance(self, order_id: str) -> Performance:
+        """By the price of now.
+
+        Raises NotConfigurable: it has not begun; NoMarketPrice, ExchangeUnavailable, NoTradingKey.
+        """
+        order = store.existing(self.table, order_id)
+        read = quotes_store.find(self.table, order_id)
+        if read is None or read.marks is None:
+            raise NotConfigurable(f"the order is {order.status}: it has not begun to quote", id=order_id)
+        price, at = self._price(order), self.now()
+        now = risk.result(read, price)
+        there = There(read.base, read.quote, read.began, read.fees_elsewhere, now, max(read.marks.best, now))
+        ended = read.clear_at if read.closed else None
+        return performance(read.tally, there, order.coins, price, ended or at)
 
     # By what it quotes
 
