@@ -24,6 +24,7 @@ from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.market_making import configuration, hummingbot
 from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
+from functions.market_making.quotes import Quotes
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
@@ -387,6 +388,29 @@ class MoveView(View):
     actor: str
 
 
+class SlotView(View):
+    """A place for one open order."""
+
+    slot: str = Field(description="b and s are of buys and sells")
+    state: str
+    price: str
+    quantity: str
+    filled: str
+
+
+class QuotesView(View):
+    """What an order has at the exchange, and how it has quoted. Sums are in the quote asset."""
+
+    cycle: int
+    base: str
+    quote: str
+    slots: list[SlotView]
+    fills: int
+    traded: str
+    two_sided: str = Field(description="the part of its time with quotes on both sides")
+    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+
+
 class LifeView(View):
     """All there is of a market-making order. What may be done about it: `GET /operations/work/{thing_id}`."""
 
@@ -395,6 +419,7 @@ class LifeView(View):
     legs: list[LegView]
     outgoing: list[OutgoingView]
     events: list[MoveView]
+    quotes: QuotesView | None = Field(description="once the exchange has credited what it quotes with")
 
 
 class TradingAccountView(View):
@@ -601,7 +626,32 @@ def _life(life: Life) -> LifeView:
         ],
         legs=[_leg(leg) for leg in life.legs],
         outgoing=[_outgoing(each) for each in life.outgoing],
+        quotes=None if life.quotes is None else _quotes(life.quotes),
         events=[MoveView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in life.events],
+    )
+
+
+def _quotes(quotes: Quotes) -> QuotesView:
+    shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
+    return QuotesView(
+        cycle=quotes.cycle,
+        base=plain(quotes.base),
+        quote=plain(quotes.quote),
+        slots=[
+            SlotView(
+                slot=name,
+                state=state,
+                price=plain(placed.price),
+                quantity=plain(placed.quantity),
+                filled=plain(placed.settled),
+            )
+            for name, state, placed in shown
+            if placed is not None
+        ],
+        fills=quotes.tally.fills,
+        traded=plain(quotes.tally.traded),
+        two_sided=plain(quotes.tally.two_sided(clock.now())),
+        rejected=quotes.rejected,
     )
 
 

@@ -63,6 +63,11 @@ class Tally:
             return replace(self, both_since=at)
         return replace(self, both_since=None, both_seconds=self._both(at))
 
+    def two_sided(self, at: datetime) -> Decimal:
+        """The part of the time since it began in which there were quotes on both sides."""
+        lasted = _NOTHING if self.began_at is None else Decimal(int((at - self.began_at).total_seconds()))
+        return _ratio(Decimal(self._both(at)), lasted)
+
     def _both(self, at: datetime) -> int:
         since = self.both_since
         return self.both_seconds + (0 if since is None else max(int((at - since).total_seconds()), 0))
@@ -145,8 +150,6 @@ def performance(tally: Tally, there: There, coins: tuple[str, str], price: Decim
     value = EXACT.add(worth, there.quote)
     held = EXACT.add(EXACT.multiply(there.began[0], price), there.began[1])
     fees = {coin: fee for coin, fee in zip(coins, tally.fees, strict=True) if fee}
-    began = tally.began_at or at
-    lasted = Decimal(int((at - began).total_seconds()))
     return Performance(
         price=price,
         realised=tally.realised,
@@ -157,7 +160,7 @@ def performance(tally: Tally, there: There, coins: tuple[str, str], price: Decim
         taker_volume=tally.taken,
         fills=tally.fills,
         spread_bps=_spread(tally),
-        two_sided=_ratio(Decimal(tally.sided(both=False, at=at).both_seconds), lasted),
+        two_sided=tally.two_sided(at),
         inventory=_ratio(worth, value),
         drawdown=max(EXACT.subtract(there.best, there.result), _NOTHING),
     )
