@@ -51,6 +51,7 @@ Text = Annotated[str, Field(max_length=1_000)]
 Parameters = Annotated[
     dict[str, Text | bool | int | list[Text | int] | dict[str, list[Text | int]] | None],
     Field(
+        min_length=1,
         max_length=80,
         description="of hummingbot's v1 pure_market_making, by their names and in their units (spreads in percent, "
         "times in seconds), numbers as texts; and `stop_at_volume`: in quote, the order ends once it has traded so "
