@@ -301,6 +301,16 @@ def market_making(items: Sequence[View]) -> RenderableType:
     return table
 
 
+def _quotes(quotes: View) -> Iterator[RenderableType]:
+    """What an order has open, and how it has quoted."""
+    brought = f"{quotes['fills']} fills, {quotes['traded']} traded, both sides {quotes['two_sided']} of the time"
+    yield facts({"has": text(f"{quotes['base']} base, {quotes['quote']} quote"), "quoted": text(brought)})
+    table = rows("slot", "is", "price", "quantity", "filled")
+    for slot in quotes["slots"]:
+        table.add_row(*(text(slot[name]) for name in ("slot", "state", "price", "quantity", "filled")))
+    yield table
+
+
 def market_making_order(told: View) -> Iterator[RenderableType]:
     """Where an order's money is, and what happened."""
     order = told["order"]
@@ -312,6 +322,9 @@ def market_making_order(told: View) -> Iterator[RenderableType]:
             shown[name] = text(value)
     shown["waits for"] = text(order["waits_for"] or "nothing", "red" if order["needs_person"] else "")
     yield facts(shown)
+    if told["quotes"]:
+        yield ""
+        yield from _quotes(told["quotes"])
     if told["snapshots"]:
         yield ""
         table = rows("came in", "is", "quantity", "asset")

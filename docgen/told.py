@@ -45,12 +45,18 @@ from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
 from functions.market_making.campaigns import CampaignNotJoined
+from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
+    ConfigurationMoved,
     FundingTooSmall,
     MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
     NoCapacity,
+    NoMarketPrice,
+    NotConfigurable,
     NothingToWithdraw,
+    NotPausable,
+    NotResumable,
     NotStoppable,
     PairFixed,
     PairMoved,
@@ -190,6 +196,7 @@ TOLD: dict[str, Told] = {
     "open_market_making": Told(
         {201: "opened: pay it by the transfers that are told, until `pay_by`"},
         (
+            InvalidConfiguration,
             PairNotFound,
             PairUnreachable,
             FundingTooSmall,
@@ -201,10 +208,47 @@ TOLD: dict[str, Told] = {
         repeats=True,
         examples={
             "bitcoin against tether": {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"},
+            "by a configuration of hummingbot's": {
+                "pair": "BTC-USDT",
+                "base_quantity": "0.1",
+                "quote_quantity": "5000",
+                "configuration": {
+                    "bid_spread": "0.2",
+                    "ask_spread": "0.2",
+                    "order_amount": "0.01",
+                    "order_refresh_time": "30",
+                    "order_levels": "2",
+                    "stop_at_volume": "100000",
+                },
+            },
         },
     ),
     "market_making_orders": Told(_FOUND),
     "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "pause_market_making": Told(
+        {200: "it is paused: what is open is cancelled with its next cycle"},
+        (MarketMakingOrderNotFound, NotPausable, MarketMakingOrderMoved),
+    ),
+    "resume_market_making": Told(
+        {200: "it is running"},
+        (
+            MarketMakingOrderNotFound,
+            NotResumable,
+            NoMarketPrice,
+            NoTradingKey,
+            ExchangeUnavailable,
+            MarketMakingOrderMoved,
+        ),
+    ),
+    "market_making_configuration": Told(_FOUND, (MarketMakingOrderNotFound, NotConfigurable)),
+    "market_making_performance": Told(
+        _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
+    ),
+    "configure_market_making": Told(
+        {200: "it quotes so from its next cycle on"},
+        (MarketMakingOrderNotFound, NotConfigurable, InvalidConfiguration, ConfigurationMoved),
+        examples={"a narrower spread": {"version": 1, "configuration": {"bid_spread": "0.1", "ask_spread": "0.1"}}},
+    ),
     "stop_market_making": Told(
         {200: "it stops, or has stopped"}, (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved)
     ),

@@ -247,6 +247,13 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
+    Route("PATCH", "/market-making/orders/{order_id}"): Call(
+        body={"version": 1, "configuration": {"bid_spread": "0.1"}}, thing="running"
+    ),
+    Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("POST", "/market-making/orders/{order_id}/pause"): Call(thing="running"),
+    Route("POST", "/market-making/orders/{order_id}/resume"): Call(thing="paused"),
     Route("POST", "/market-making/orders/{order_id}/stop"): Call(thing="quoting"),
     Route("POST", "/market-making/orders/{order_id}/withdraw"): Call(thing="quoting"),
     Route("GET", "/market-making/pairs"): Call(),

@@ -37,6 +37,7 @@ from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
+from functions.market_making.service.steering import Steering
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SellOrder
 from functions.offramp.model import Terms as SaleTerms
@@ -151,6 +152,10 @@ class Desk:
     @property
     def comparing(self) -> Comparing:
         return self.market.comparing
+
+    @property
+    def steering(self) -> Steering:
+        return self.market.steering
 
     @property
     def overseeing(self) -> Overseeing:

@@ -80,7 +80,7 @@ def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route:
             world.desk.world.simulated.decide(f"{order_id}-01", "complete")
         world.desk.run()
         world.desk.check()
-        assert set(world.desk.waiting()) <= {world.quoting}, "it quotes until its owner stops it"
+        assert set(world.desk.waiting()) <= {world.quoting, world.running, world.paused}, "they quote until stopped"
 
 
 def test_an_exchange_that_does_not_answer_is_a_503_and_nothing_is_held(world: World) -> None:

@@ -36,6 +36,11 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("POST", "/market-making/orders"): (DONE, DONE, DONE),  # it is paid from outside
     Route("GET", "/market-making/orders"): (EMPTY, EMPTY, EMPTY),
     Route("GET", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
+    Route("PATCH", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/orders/{order_id}/configuration"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/orders/{order_id}/performance"): ("MarketMakingOrderNotFound",) * 3,
+    Route("POST", "/market-making/orders/{order_id}/pause"): ("MarketMakingOrderNotFound",) * 3,
+    Route("POST", "/market-making/orders/{order_id}/resume"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/stop"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/withdraw"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/pairs"): ("the catalogue",) * 3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from aws_lambda_powertools.event_handler import Response
@@ -24,13 +24,16 @@ from common.money import Quantity, fraction_digits, plain
 from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
 from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
+from functions.market_making import configuration, hummingbot
 from functions.market_making.campaigns import Choice, Taking
 from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
+from functions.market_making.quotes import Quotes
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.campaigning import Period
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
-from functions.market_making.wiring import campaigning, comparing, opening, overseeing, quoting
+from functions.market_making.service.steering import Configured
+from functions.market_making.wiring import campaigning, comparing, opening, overseeing, quoting, steering
 
 app = http.api()
 
@@ -48,6 +51,20 @@ Symbol = Annotated[str, Field(pattern=r"^[A-Z0-9]{1,20}-[A-Z0-9]{1,20}$", exampl
 ContractAddress = Annotated[str, Field(pattern="^0x[0-9a-fA-F]{40}$", examples=["0x" + 38 * "0" + "01"])]
 JoinedCampaignId = Annotated[str, Path(pattern="^[0-9]{1,16}-0x[0-9a-f]{40}$")]
 CampaignId = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,64}$")]
+
+
+Text = Annotated[str, Field(max_length=1_000)]
+Parameters = Annotated[
+    dict[str, Text | bool | int | list[Text | int] | dict[str, list[Text | int]] | None],
+    Field(
+        min_length=1,
+        max_length=80,
+        description="of hummingbot's v1 pure_market_making, by their names and in their units (spreads in percent, "
+        "times in seconds), numbers as texts; and `stop_at_volume`: in quote, the order ends once it has traded so "
+        "much",
+        examples=[{"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": "10"}],
+    ),
+]
 
 
 def _payable(amount: Decimal) -> Decimal:
@@ -87,6 +104,7 @@ class MarketMakingRequest(RequestBody):
     campaign_id: Annotated[CampaignId | None, Field(description="under which we count it; mm_{exchange}_{pair}")] = None
     hufi_campaign: HufiCampaign | None = None
     hufi_choice: HufiChoice | None = None
+    configuration: Parameters | None = None
 
     @property
     def choice(self) -> Choice:
@@ -96,6 +114,21 @@ class MarketMakingRequest(RequestBody):
             kind=None if chosen is None else chosen.type,
             token=None if chosen is None else chosen.token,
         )
+
+
+class ConfigurationRequest(RequestBody):
+    """Change parameters of `version`; a parameter that is null goes back to its default."""
+
+    version: Annotated[int, Field(ge=0, le=1_000_000, strict=True, description="as you have read it")]
+    configuration: Parameters
+
+
+class ConfigurationView(View):
+    """By what an order quotes from its next cycle on."""
+
+    order_id: str
+    version: int = Field(description="0: it has none yet, and begins with the usual one")
+    configuration: dict[str, Any] = Field(description="by hummingbot's names and in its units: spreads in percent")
 
 
 class TransferView(View):
@@ -133,6 +166,26 @@ class MarketMakingOrderView(View):
     updated_at: InstantText
 
 
+class PerformanceView(View):
+    """Sums are in the quote asset; parts are from 0 to 1."""
+
+    order_id: str
+    pair: str
+    price: str = Field(description="by which all of it is told: between the best bid and the best ask")
+    realised: str = Field(description="what its sales have brought over the average cost, less fees of base and quote")
+    unrealised: str = Field(description="what its base is worth over its average cost")
+    against_holding: str = Field(description="what there is, less what there would be without a trade")
+    fees: dict[str, str] = Field(description="by asset")
+    maker_volume: str
+    taker_volume: str
+    fills: int
+    spread_bps: str | None = Field(description="how much higher it has sold than bought, on average (1 = 0.01 %)")
+    two_sided: str = Field(description="the part of its time with quotes on both sides")
+    inventory: str = Field(description="base's part of what there is")
+    drawdown: str = Field(description="from its best result, as a part of what there would be without a trade")
+    as_of: InstantText
+
+
 class MarketMakingOrderPage(View):
     items: list[MarketMakingOrderView]
     cursor: str | None
@@ -162,6 +215,9 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
         quote=body.quote_quantity,
         campaign_id=body.campaign_id,
         choice=body.choice,
+        configured=None
+        if body.configuration is None
+        else configuration.written(hummingbot.read(body.configuration, body.exchange, body.pair)),
     )
     result = opening().open(owner, idempotency_key, asked)
     return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
@@ -180,6 +236,61 @@ def market_making_orders(limit: Limit = LIMIT_DEFAULT, cursor: str | None = None
 @app.get("/market-making/orders/<order_id>", tags=["market making"], summary="How a market-making order stands")
 def market_making_order(order_id: OrderId) -> MarketMakingOrderView:
     return _view(opening().order(caller(app).owner, order_id))
+
+
+@app.post("/market-making/orders/<order_id>/pause", tags=["market making"], summary="Pause its quotes")
+def pause_market_making(order_id: OrderId) -> MarketMakingOrderView:
+    """What is open is cancelled with its next cycle, within seconds; until you resume it nothing is placed."""
+    opening().order(caller(app).owner, order_id)
+    return _view(steering().pause(order_id))
+
+
+@app.post("/market-making/orders/<order_id>/resume", tags=["market making"], summary="Let it quote again")
+def resume_market_making(order_id: OrderId) -> MarketMakingOrderView:
+    """Not while it has lost more than an order may, by the market's price of now."""
+    opening().order(caller(app).owner, order_id)
+    return _view(steering().resume(order_id))
+
+
+@app.get("/market-making/orders/<order_id>/configuration", tags=["market making"], summary="By what it quotes")
+def market_making_configuration(order_id: OrderId) -> ConfigurationView:
+    opening().order(caller(app).owner, order_id)
+    return _configuration(steering().configured(order_id))
+
+
+@app.get("/market-making/orders/<order_id>/performance", tags=["market making"], summary="What it has brought")
+def market_making_performance(order_id: OrderId) -> PerformanceView:
+    """At the market's price of now, since its first quote."""
+    order = opening().order(caller(app).owner, order_id)
+    found = steering().performance(order_id)
+    return PerformanceView(
+        order_id=order_id,
+        pair=order.symbol,
+        price=plain(found.price),
+        realised=plain(found.realised),
+        unrealised=plain(found.unrealised),
+        against_holding=plain(found.against_holding),
+        fees={asset: plain(fee) for asset, fee in found.fees.items()},
+        maker_volume=plain(found.maker_volume),
+        taker_volume=plain(found.taker_volume),
+        fills=found.fills,
+        spread_bps=None if found.spread_bps is None else plain(found.spread_bps),
+        two_sided=plain(found.two_sided),
+        inventory=plain(found.inventory),
+        drawdown=plain(found.drawdown),
+        as_of=clock.now(),
+    )
+
+
+@app.patch("/market-making/orders/<order_id>", tags=["market making"], summary="Quote by another configuration")
+def configure_market_making(order_id: OrderId, body: ConfigurationRequest) -> ConfigurationView:
+    """It counts from the next cycle on. What you do not name stays as it is."""
+    opening().order(caller(app).owner, order_id)
+    return _configuration(steering().configure(order_id, body.version, body.configuration))
+
+
+def _configuration(found: Configured) -> ConfigurationView:
+    return ConfigurationView(order_id=found.order_id, version=found.version, configuration=dict(found.settings))
 
 
 @app.post("/market-making/orders/<order_id>/stop", tags=["market making"], summary="End its quotes")
@@ -320,6 +431,29 @@ class MoveView(View):
     actor: str
 
 
+class SlotView(View):
+    """A place for one open order."""
+
+    slot: str = Field(description="b and s are of buys and sells")
+    state: str
+    price: str
+    quantity: str
+    filled: str
+
+
+class QuotesView(View):
+    """What an order has at the exchange, and how it has quoted. Sums are in the quote asset."""
+
+    cycle: int
+    base: str
+    quote: str
+    slots: list[SlotView]
+    fills: int
+    traded: str
+    two_sided: str = Field(description="the part of its time with quotes on both sides")
+    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+
+
 class LifeView(View):
     """All there is of a market-making order. What may be done about it: `GET /operations/work/{thing_id}`."""
 
@@ -328,6 +462,7 @@ class LifeView(View):
     legs: list[LegView]
     outgoing: list[OutgoingView]
     events: list[MoveView]
+    quotes: QuotesView | None = Field(description="once the exchange has credited what it quotes with")
 
 
 class TradingAccountView(View):
@@ -646,7 +781,32 @@ def _life(life: Life) -> LifeView:
         ],
         legs=[_leg(leg) for leg in life.legs],
         outgoing=[_outgoing(each) for each in life.outgoing],
+        quotes=None if life.quotes is None else _quotes(life.quotes),
         events=[MoveView(at=e.at, before=e.before, after=e.after, reason=e.reason, actor=e.actor) for e in life.events],
+    )
+
+
+def _quotes(quotes: Quotes) -> QuotesView:
+    shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
+    return QuotesView(
+        cycle=quotes.cycle,
+        base=plain(quotes.base),
+        quote=plain(quotes.quote),
+        slots=[
+            SlotView(
+                slot=name,
+                state=state,
+                price=plain(placed.price),
+                quantity=plain(placed.quantity),
+                filled=plain(placed.settled),
+            )
+            for name, state, placed in shown
+            if placed is not None
+        ],
+        fills=quotes.tally.fills,
+        traded=plain(quotes.tally.traded),
+        two_sided=plain(quotes.tally.two_sided(clock.now())),
+        rejected=quotes.rejected,
     )
 
 

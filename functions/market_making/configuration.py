@@ -11,6 +11,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from common.gateways.exchange.maker import MarketLimits
 from common.money import ROUNDING, plain
+from functions.market_making.hummingbot import STOP_AT_VOLUME
 from functions.market_making.quotes import Quotes
 from functions.market_making.strategy import Override, Rules, Terms
 from functions.market_making.strategy import Side as StrategySide
@@ -21,7 +22,7 @@ PARTS = Decimal(4)  # of what an order has: so much is in one quote
 AWAY = Decimal("0.002")
 FEE_MAX = Decimal("0.001")  # what the exchanges that we know ask for at most
 
-_HINTS = get_type_hints(Rules)
+_HINTS = {**get_type_hints(Rules), STOP_AT_VOLUME: Decimal}
 
 
 def terms(limits: MarketLimits) -> Terms:
@@ -53,10 +54,22 @@ def written(configured: Mapping[str, Any]) -> str:
     return json.dumps({name: _plain(value) for name, value in sorted(configured.items())})
 
 
+def read(configuration: str) -> dict[str, Any]:
+    """As `written` was told it. Raises ValueError, KeyError or TypeError for what it has not written."""
+    return {name: _read(_HINTS[name], value) for name, value in json.loads(configuration).items()}
+
+
 def rules(configuration: str, limits: MarketLimits) -> Rules:
-    """Raises InvalidRules, and ValueError, KeyError or TypeError for what `written` has not written."""
-    told = json.loads(configuration)
-    return Rules(terms=terms(limits), **{name: _read(_HINTS[name], value) for name, value in told.items()})
+    """Raises InvalidRules, and what `read` raises."""
+    told = read(configuration)
+    told.pop(STOP_AT_VOLUME, None)
+    return Rules(terms=terms(limits), **told)
+
+
+def stop_at_volume(configuration: str) -> Decimal | None:
+    """In quote: once so much has been traded, the order ends by itself."""
+    found: Decimal | None = read(configuration).get(STOP_AT_VOLUME)
+    return found
 
 
 def _plain(value: Any) -> Any:

@@ -133,6 +133,26 @@ class NothingToWithdraw(Conflict):
     """Nothing of the order is at the exchange, or it is on its way home already."""
 
 
+class NotPausable(Conflict):
+    """Only an order that is running can be paused."""
+
+
+class NotResumable(Conflict):
+    """The order is not paused, or what it was paused for is still so."""
+
+
+class NotConfigurable(Conflict):
+    """The order does not quote: not yet, or not any more."""
+
+
+class ConfigurationMoved(Conflict):
+    """The order is configured anew since the version that was told. Read it again."""
+
+
+class NoMarketPrice(Unavailable):
+    """The market has no price now. Ask again."""
+
+
 class Status(StrEnum):
     PAYMENT_PENDING = "payment_pending"
     PAYMENT_INCOMPLETE = "payment_incomplete"
@@ -475,18 +495,16 @@ class Terms:
     quote: Decimal
     campaign_id: str | None = None
     choice: Choice = NOTHING
+    configured: str | None = None  # by what it is to quote, as `configuration.written` has written it
 
     @property
     def fingerprint(self) -> str:
-        return terms(
-            pair_id=str(self.pair_id),
-            base=self.base,
-            quote=self.quote,
-            campaign_id=self.campaign_id,
-            hufi_campaign=self.choice.named,
-            hufi_kind=self.choice.kind,
-            hufi_token=self.choice.token,
-        )
+        asked = {"base": self.base, "quote": self.quote, "campaign_id": self.campaign_id}
+        if self.configured is not None:
+            asked["configured"] = self.configured
+        choice = self.choice
+        asked |= {"hufi_campaign": choice.named, "hufi_kind": choice.kind, "hufi_token": choice.token}
+        return terms(pair_id=str(self.pair_id), **asked)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from enum import StrEnum
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT
+from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
 MISSED_AGAIN = timedelta(seconds=10)  # between the two looks after which an order never came to be
@@ -137,6 +138,7 @@ class Quotes:
     placed_at: datetime | None = None
     clear_at: datetime | None = None
     memory: str = ""
+    tally: Tally = field(default_factory=Tally)
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
         return client_order_id(self.order_id, placed.cycle, slot)
@@ -169,6 +171,11 @@ class Quotes:
         """None empties it."""
         slots = {other: there for other, there in self.slots.items() if other != name}
         return replace(self, slots=slots if slot is None else {**slots, name: slot})
+
+    @property
+    def has_both_sides(self) -> bool:
+        """Is a quote of each side known to be open?"""
+        return {side_of(name) for name, slot in self.slots.items() if slot.live is not None} == {*Side}
 
     @property
     def free(self) -> tuple[Decimal, Decimal]:
@@ -382,6 +389,7 @@ def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal) -> None
 
 def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes:
     base, quote = quotes.base, quotes.quote
+    quotes = replace(quotes, tally=quotes.tally.with_trade(trade, base, coins))
     if trade.side is Side.BUY:
         base, quote = EXACT.add(base, trade.quantity), EXACT.subtract(quote, trade.quote_quantity)
     else:

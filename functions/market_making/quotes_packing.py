@@ -12,6 +12,7 @@ from typing import Any
 from common.gateways.exchange import Side
 from common.money import plain
 from functions.market_making.quotes import Ended, Marks, Placed, Quotes, Slot, SlotState
+from functions.market_making.tally import Tally
 
 _CODES = {
     SlotState.PENDING_CREATE: "c",
@@ -36,6 +37,7 @@ def packed(quotes: Quotes) -> str:
         "fees": {asset: plain(amount) for asset, amount in quotes.fees_elsewhere.items()},
         "refused": {side.value: count for side, count in quotes.refused.items()},
         "rejected": quotes.rejected,
+        "tally": _tally(quotes.tally),
         "began": list(map(plain, quotes.began)),
         "marks": _marks(quotes.marks),
         "closed": quotes.closed,
@@ -55,11 +57,37 @@ def unpacked(written: str, bare: Quotes) -> Quotes:
         ended=tuple(map(_ended_of, told["ended"])),
         refused={Side(side): count for side, count in told["refused"].items()},
         rejected=told["rejected"],
+        tally=_tally_of(told["tally"]) if "tally" in told else Tally(),  # of a ledger just opened
         began=(Decimal(told["began"][0]), Decimal(told["began"][1])),
         marks=_marks_of(told["marks"]),
         closed=told["closed"],
         placed_at=_at(told["placed_at"]),
         clear_at=_at(told["clear_at"]),
+    )
+
+
+def _tally(tally: Tally) -> list[Any]:
+    sums = (tally.cost, tally.realised, *tally.bought, *tally.sold, *tally.fees, tally.taken)
+    first = None if tally.first_price is None else plain(tally.first_price)
+    times = _ms(tally.began_at), _ms(tally.both_since)
+    return [first, *times, tally.both_seconds, tally.fills, *map(plain, sums)]
+
+
+def _tally_of(told: list[Any]) -> Tally:
+    first, began_at, both_since, both_seconds, fills, *texts = told
+    sums = list(map(Decimal, texts))
+    return Tally(
+        first_price=None if first is None else Decimal(first),
+        began_at=_at(began_at),
+        cost=sums[0],
+        realised=sums[1],
+        bought=(sums[2], sums[3]),
+        sold=(sums[4], sums[5]),
+        fees=(sums[6], sums[7]),
+        taken=sums[8],
+        fills=fills,
+        both_since=_at(both_since),
+        both_seconds=both_seconds,
     )
 
 

@@ -14,14 +14,14 @@ from common import keys
 from common.errors import Conflict, Refusal
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
-from common.table.table import Query, Table, partition
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
 
-ITEM_BYTES_MAX = 6 * 1024
+ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
 
 
 class OvertakenCycle(Conflict):
@@ -136,6 +136,18 @@ def configuration(table: Table, order_id: str, version: int) -> str:
     if item is None:
         raise MarketMakingOrderNotFound(f"the order has no configuration {version}", id=order_id)
     return item.configuration
+
+
+def fills(table: Table, order_id: str, *, limit: int, after: Position | None) -> Page[TradeItem]:
+    """A page of its trades, the newest first."""
+    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), newest_first=True)
+    return table.page(TradeItem, query, limit=limit, after=after)
+
+
+def is_configured(table: Table, order_id: str) -> bool:
+    """Did its owner configure it when he opened it?"""
+    key = keys.MARKET_MAKING_CONFIG(order_id=order_id, n="1")
+    return table.get(ConfigItem, key, consistent=True) is not None
 
 
 def configure(order_id: str, version: int, written: str, at: datetime) -> Write:

@@ -28,6 +28,7 @@ from functions.market_making.model import (
     OPERATORS_ONLY,
     TRANSITIONS,
     AtExchange,
+    ConfigurationMoved,
     Division,
     Fees,
     Leg,
@@ -466,6 +467,10 @@ def why(reason: str) -> Action:
     return OrderItem.reason.set(reason)
 
 
+def no_reason() -> Action:
+    return OrderItem.reason.remove()
+
+
 def legs(table: Table, order_id: str, way: Way) -> list[Leg]:
     """By their assets."""
     prefix = f"{keys.MARKET_MAKING_LEG.prefix}{way}"
@@ -605,14 +610,35 @@ def members(table: Table, shard: str) -> list[Member]:
     return [_member_of(item) for item in table.all(MemberItem, query)]
 
 
-def join_shard(order: Order, shard: str, at: datetime) -> Write:
+def member(table: Table, order: Order) -> Member | None:
+    """What its shard is told of it; None where nobody quotes for it."""
+    if order.shard is None:
+        return None
+    key = keys.SHARD_MEMBER(shard=order.shard, order_id=order.order_id)
+    item = table.get(MemberItem, key, consistent=True)
+    return None if item is None else _member_of(item)
+
+
+def configure_member(shard: str, before: Member, config: int, at: datetime) -> Write:
+    """From its next cycle on it quotes by another version. Refused with ConfigurationMoved."""
+    item = MemberItem
+    return Write.update(
+        item(*keys.SHARD_MEMBER(shard=shard, order_id=before.order_id)),
+        item.config.set(Decimal(config)),
+        item.updated_at.set(at),
+        when=item.config == Decimal(before.config),
+        otherwise=ConfigurationMoved(f"it is not version {before.config} any more", id=before.order_id),
+    )
+
+
+def join_shard(order: Order, shard: str, at: datetime, *, config: int = 0) -> Write:
     """From now on the shard's ticker quotes for it. Refused with MarketMakingOrderMoved."""
     item = MemberItem(
         *keys.SHARD_MEMBER(shard=shard, order_id=order.order_id),
         account_id=order.account_id,
         symbol=order.symbol,
         status=Status.CREATED,
-        config=Decimal(0),
+        config=Decimal(config),
         created_at=at,
         updated_at=at,
     )

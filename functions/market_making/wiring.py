@@ -27,6 +27,7 @@ from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
 from functions.market_making.service.shard import Crew
+from functions.market_making.service.steering import Steering
 from functions.market_making.service.ticking import Ticking
 
 A = TypeVar("A")
@@ -64,6 +65,11 @@ def refunding() -> Refunding:
 @cache
 def quoting() -> Quoting:
     return Quoting(aws.table(), aws.machines(), Closing(aws.table(), configured.maker, clock.now), clock.now)
+
+
+@cache
+def steering() -> Steering:
+    return Steering(aws.table(), configured.maker, clock.now)
 
 
 @cache

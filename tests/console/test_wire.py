@@ -100,6 +100,10 @@ LIFE = {
         }
     ],
     "events": [row("at before after reason actor", WHEN, "withdrawing", "failed", "refused", "the machine")],
+    "quotes": {
+        **row("cycle base quote fills traded two_sided rejected", 7, "0.1", "4995", 48, "9529.7", "0.9731", 0),
+        "slots": [row("slot state price quantity filled", "b0", "pending_replace", "59880", "0.02", "0.005")],
+    },
 }
 PARKED_SNAPSHOT = {
     **row("id snapshot_id disposition reason asset_id", SNAPSHOT, SOMEBODY, "PARKED", "nobody is named", PAIR),
@@ -739,5 +743,19 @@ def test_what_is_not_given_of_an_account_or_a_pair_stays_as_it_is(fake: FakeDesk
 
 def test_an_order_of_market_making_is_told_with_all_of_its_money(fake: FakeDesk) -> None:
     said = fake.says("mm", "show", M)
-    for word in (M, "failed", SOMEBODY, "WITHDRAWN", "CONFIRMED", "REFUSED", "[red]no[/]", "withdrawing → failed"):
+    for word in (
+        M,
+        "failed",
+        SOMEBODY,
+        "WITHDRAWN",
+        "CONFIRMED",
+        "REFUSED",
+        "[red]no[/]",
+        "withdrawing → failed",
+        "b0",
+        "pending_replace",
+        "59880",
+        "48 fills",
+        "0.9731",
+    ):
         assert word in said.out

@@ -47,6 +47,7 @@ from functions.market_making.service.returning import Returning
 from functions.market_making.service.routes import Routes
 from functions.market_making.service.sending import Sending
 from functions.market_making.service.shard import Kept
+from functions.market_making.service.steering import Steering
 from functions.market_making.service.ticking import Ticking
 from sandbox.exchange.fake_funds import FakeFunds
 from sandbox.exchange.fake_maker import FakeMaker
@@ -181,6 +182,10 @@ class Market:
     @property
     def quoting(self) -> Quoting:
         return Quoting(self.table, self.machines, Closing(self.table, self.maker_of, self.clock), self.clock)
+
+    @property
+    def steering(self) -> Steering:
+        return Steering(self.table, self.maker_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:

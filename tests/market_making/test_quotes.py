@@ -29,6 +29,7 @@ from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.service.order_rate import OrderRate
 from functions.market_making.strategy import LiveOrder, Pair, State
 from functions.market_making.strategy import Side as StrategySide
+from functions.market_making.tally import Tally
 from tests.market_making.audit import live_until
 from tests.market_making.market import ACCOUNT, Market
 from tests.market_making.test_ticking import Quoted
@@ -86,6 +87,19 @@ def largest() -> Quotes:
         AT,
         AT,
         memory.packed(state),
+        Tally(
+            first_price=Decimal("123456.78"),
+            began_at=AT,
+            cost=Decimal("1234567.123456789012"),
+            realised=Decimal("-123456.123456789012"),
+            bought=(Decimal("123456.12345678"), Decimal("1234567.12345678")),
+            sold=(Decimal("123456.12345678"), Decimal("1234567.12345678")),
+            taken=Decimal("1234567.12345678"),
+            fees=(Decimal("123456.12345678"), Decimal("1234567.12345678")),
+            fills=1_000_000,
+            both_since=AT,
+            both_seconds=99_999_999,
+        ),
     )
 
 

@@ -21,9 +21,10 @@ from common.domain.custody.ties import Status as Tie
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import campaign_store as campaigns
-from functions.market_making import store
+from functions.market_making import configuration, hummingbot, quotes_store, risk, store
 from functions.market_making.campaigns import NOTHING, Seeker, Taking, Told
 from functions.market_making.model import (
+    FIRST_SHARD,
     AtExchange,
     Fees,
     Leg,
@@ -33,6 +34,7 @@ from functions.market_making.model import (
     Way,
     order_id,
 )
+from sandbox.exchange.flow import Flow
 from tests.market_making.market import ACCOUNT, ANN, BTC, ETH, PAIR, USDT, Market
 
 
@@ -46,10 +48,11 @@ CAME = custody_model.incoming_id(str(_uuid(7)))
 
 
 class Written:
-    """Two pairs, a trading account, and what is named here. Of the orders `quoting` quotes, `failed` has a part at the
-    exchange, `crediting` and `returning` wait for a person, and `payable` for its payment; the snapshot `parked` is
-    nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was refused, and `doubted` may have
-    been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has its part."""
+    """Two pairs, a trading account, and what is named here. Of the orders `quoting` may quote, `running` does, `paused`
+    is; `failed` has a part at the exchange, `crediting` and `returning` wait for a person, and `payable` for its
+    payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
+    refused, and `doubted` may have been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has
+    its part."""
 
     def __init__(self, market: Market, owner: Owner) -> None:
         self._market, self._owner, self._next = market, owner, 0
@@ -70,13 +73,22 @@ class Written:
         moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", self._market.clock())
         self._market.table.write(*moved)
         self.late = self._outgoing(Sent.INTENDED, Kind.FUNDING, self.failed)
+        self.running = self._quotes()
+        self.paused = self._quotes()
+        for thing in (self.running, self.paused):
+            self._begun(thing)
+        self._market.steering.pause(self.paused)
+        exchange = market.exchange  # whose book has a price
+        exchange.profiles.choose("thin", ["BTCUSDT"])
+        Flow(exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=exchange.profiles).step()
         for thing, way in ((self.failed, Way.OUT), (self.crediting, Way.OUT), (self.returning, Way.HOME)):
             self._leg(thing, way)
         self._campaign()
 
     @property
     def ids(self) -> tuple[str, ...]:
-        return self.quoting, self.failed, self.crediting, self.returning, self.payable
+        orders = self.quoting, self.failed, self.crediting, self.returning, self.payable
+        return (*orders, self.running, self.paused)
 
     def _campaign(self) -> None:
         at = self._market.clock()
@@ -136,6 +148,32 @@ class Written:
         if person is not None:
             table.write(store.stop(order, person, at))
         return order.order_id
+
+    def _quotes(self) -> str:
+        at, version, table = self._market.clock(), 1, self._market.table
+        order = store.existing(table, self._order(Status.CREATED))
+        told = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": 10}
+        written = configuration.written(hummingbot.read(told, order.exchange, order.symbol))
+        member = store.join_shard(order, FIRST_SHARD, at, config=version)
+        began = store.in_shard(FIRST_SHARD)
+        due = at + timedelta(days=31)
+        table.write(
+            store.move(order, Status.RUNNING, at, began, waits_for="its owner", due_at=due),
+            store.event(order, Status.RUNNING, "it quotes", "a test", at),
+            quotes_store.configure(order.order_id, version, written, at),
+            member,
+        )
+        running = store.existing(table, order.order_id)
+        table.write(*store.tell_shard(running, Status.RUNNING, at))
+        return order.order_id
+
+    def _begun(self, thing: str) -> None:
+        at, table = self._market.clock(), self._market.table
+        read = quotes_store.find(table, thing)
+        assert read is not None
+        tally = read.tally.begun(read.base, Decimal(60_000), at)
+        begun = risk.marked(replace(read, cycle=read.cycle + 1, tally=tally), Decimal(60_000), at)
+        table.write(*quotes_store.write(read, begun, (), at))
 
     def _leg(self, thing: str, way: Way) -> None:
         at, hash_ = self._market.clock(), "f" * 64

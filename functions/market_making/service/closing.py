@@ -92,7 +92,8 @@ def _cleared(quotes: Quotes, seen: Seen, orphans: list[str]) -> Quotes:
     """Closed, and when it was first seen that nothing is there."""
     there = quotes.is_out or orphans or any(quotes.owns(order.client_order_id) for order in seen.open_orders)
     first = quotes.clear_at or to_the_millisecond(seen.at)
-    return replace(quotes, closed=True, clear_at=None if there else first)
+    tally = quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(seen.at))
+    return replace(quotes, closed=True, tally=tally, clear_at=None if there else first)
 
 
 def _is_clear(quotes: Quotes, seen: Seen) -> bool:

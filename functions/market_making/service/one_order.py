@@ -7,17 +7,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from common.domain import work
 from common.domain.timeline import MACHINE
 from common.errors import Refusal
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import Book, MakerOrder
 from common.log import count, log
+from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import configuration, memory, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Quotes
+from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
 from functions.market_making.service.cycling import Cycling, Known
@@ -150,11 +153,14 @@ class OneOrder:
         book = None if self.book is None else _without_ours(self.book, self.ours)
         middle = None if book is None else _middle(book)
         if middle is not None:
-            known = self.known = replace(known, now=risk.marked(known.now, middle, self.now()))
+            known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
         if self.member.status is Status.PAUSED:
             return deciding.withdraw_all(rules, known, coins)
         if why := risk.verdict(known.now, middle):
             self.also = self._pause(why)
+            return deciding.withdraw_all(rules, known, coins)
+        if why := self._reached(known.now):
+            self.also = self._stop(why)
             return deciding.withdraw_all(rules, known, coins)
         if self.market_is_off:
             return deciding.withdraw_all(rules, known, coins)
@@ -167,10 +173,12 @@ class OneOrder:
         """None: it has not begun, and can not yet."""
         limits, kept = self.group.limits, self.kept.configurations
         key = (self.member.order_id, self.member.config)
-        if key in kept:
+        if key in kept and self.member.status is not Status.CREATED:
             return configuration.rules(kept[key], limits)
         if self.member.config:
             kept[key] = quotes_store.configuration(self.table, *key)
+            if self.member.status is Status.CREATED:
+                self.also = self._begin(None)
             return configuration.rules(kept[key], limits)
         if self.book is None or not self.book.bids or not self.book.asks:
             return None
@@ -179,14 +187,14 @@ class OneOrder:
         self.also = self._begin(written)
         return configuration.rules(written, limits)
 
-    def _begin(self, written: str) -> list[Write]:
-        """The order runs, by the configuration that is written with its first cycle."""
+    def _begin(self, written: str | None) -> list[Write]:
+        """The order runs: by the configuration that is written with its first cycle, or by its owner's."""
         order, at = store.existing(self.table, self.member.order_id), self.now()
         return [
             store.move(order, Status.RUNNING, at, waits_for="its owner", due_at=at + STILL_THERE),
             store.event(order, Status.RUNNING, "it quotes", MACHINE, at),
-            *store.tell_shard(order, Status.RUNNING, at, config=1),
-            quotes_store.configure(order.order_id, 1, written, at),
+            *store.tell_shard(order, Status.RUNNING, at, config=None if written is None else 1),
+            *([] if written is None else [quotes_store.configure(order.order_id, 1, written, at)]),
         ]
 
     def _pause(self, why: str) -> list[Write]:
@@ -200,6 +208,26 @@ class OneOrder:
             ),
             store.event(order, Status.PAUSED, why, MACHINE, at),
             *store.tell_shard(order, Status.PAUSED, at),
+        ]
+
+    def _reached(self, quotes: Quotes) -> str | None:
+        """Why it ends by its owner's wish; None while it does not."""
+        configured = self.kept.configurations.get((self.member.order_id, self.member.config))
+        target = None if configured is None else configuration.stop_at_volume(configured)
+        if target is None or quotes.tally.traded < target:
+            return None
+        return (
+            f"it has traded {plain(quotes.tally.traded)} {self.group.market.quote}, of {plain(target)} that were wanted"
+        )
+
+    def _stop(self, why: str) -> list[Write]:
+        """Its machine is started anew by the sweeper, and closes its quotes: the money stays at the exchange."""
+        order, at = store.existing(self.table, self.member.order_id), self.now()
+        count("QuotesReachedVolume")
+        return [
+            store.move(order, Status.STOPPING, at, *work.supersede(), waits_for="its quotes' end"),
+            store.event(order, Status.STOPPING, why, MACHINE, at),
+            *store.tell_shard(order, Status.STOPPING, at),
         ]
 
     def _unmet(self, decided: Decided, known: Known) -> Decided:
@@ -243,6 +271,12 @@ def _without_ours(book: Book, ours: Sequence[MakerOrder]) -> StrategyBook:
 
 def _middle(book: StrategyBook) -> Decimal | None:
     return (book.bids[0][0] + book.asks[0][0]) / 2 if book.bids and book.asks else None
+
+
+def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
+    at = to_the_millisecond(at)
+    tally = quotes.tally.begun(quotes.base, price, at).sided(quotes.has_both_sides, at)
+    return risk.marked(replace(quotes, tally=tally), price, at)
 
 
 def _left(order: MakerOrder) -> Decimal:

@@ -14,7 +14,7 @@ from common.idempotency import Replayable, derived_uuid, uuid_of
 from common.money import EXACT, Quantity, plain
 from common.owner import Owner
 from common.table.table import Page, Position, Table
-from functions.market_making import memo, model, store
+from functions.market_making import memo, model, quotes_store, store
 from functions.market_making.memo import Memo
 from functions.market_making.model import (
     UNPAID_LIMIT,
@@ -98,6 +98,11 @@ class Opening:
                 store.insert(order, at + UNPAID_LIMIT + timedelta(seconds=30)),
                 store.take_room(order.account_id, at),
                 store.event(order, Status.PAYMENT_PENDING, opened, CUSTOMER, at, first=True),
+                *(
+                    []
+                    if asked.configured is None
+                    else [quotes_store.configure(order.order_id, 1, asked.configured, at)]
+                ),
             )
         except AlreadyOpened as repeat:
             return Replayable(repeat.order.repeated(asked), replayed=True)

@@ -15,7 +15,7 @@ from common.domain.timeline import TimelineEvent
 from common.operator_outcome import OperatorOutcome, changes
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
-from functions.market_making import store
+from functions.market_making import quotes_store, store
 from functions.market_making.model import (
     Leg,
     NothingToWithdraw,
@@ -31,6 +31,7 @@ from functions.market_making.model import (
     TradingAccountNotFound,
     Way,
 )
+from functions.market_making.quotes import Quotes
 from functions.market_making.service.quoting import OVER, STOPPABLE, Quoting
 
 
@@ -43,6 +44,7 @@ class Life:
     legs: Sequence[Leg]
     outgoing: Sequence[Outgoing]
     events: Sequence[TimelineEvent]
+    quotes: Quotes | None = None  # once its ledger is open
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,8 @@ class Overseeing:
         snapshots = [custody_store.incoming(self.table, transfer.incoming_id) for transfer in transfers]
         legs = store.all_legs(self.table, order_id)
         outgoing = list(self._outgoing(order, snapshots, legs))
-        return Life(order, snapshots, legs, outgoing, list(timeline.of(self.table, order_id)))
+        quotes = quotes_store.find(self.table, order_id, consistent=False)
+        return Life(order, snapshots, legs, outgoing, list(timeline.of(self.table, order_id)), quotes)
 
     def _outgoing(self, order: Order, snapshots: Sequence[Incoming], legs: Sequence[Leg]) -> Iterator[Outgoing]:
         ids = [leg.sent_by for leg in legs if leg.way is Way.OUT]

@@ -17,7 +17,7 @@ from common.log import log
 from common.machines import ElsewhereNow, Machines, MachinesUnavailable, Standing
 from common.table.table import Table
 from common.table.transaction import Write
-from functions.market_making import campaign_store, model, store
+from functions.market_making import campaign_store, model, quotes_store, store
 from functions.market_making.model import (
     QUOTING_SECONDS,
     AtExchange,
@@ -67,7 +67,9 @@ class Quoting:
         if order.status is Status.CAMPAIGN_JOINED:
             at = self.now()
             shard = store.account(self.table, order.account_id).shard
-            opened = store.open_ledger(order, credited(self.table, order), at), store.join_shard(order, shard, at)
+            version = 1 if quotes_store.is_configured(self.table, order_id) else 0
+            joined = store.join_shard(order, shard, at, config=version)
+            opened = store.open_ledger(order, credited(self.table, order), at), joined
             order = self._moved(order, Status.CREATED, "its ledger is open", *opened, shard=shard)
         return standing(order)
 

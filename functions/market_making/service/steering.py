@@ -1,0 +1,196 @@
+"""What an owner asks of an order that quotes: to pause and to resume it, and to quote by another configuration.
+
+Each is written for the ticker, which reads it at the beginning of a cycle: a cycle that has begun goes on as it was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from common.domain.timeline import CUSTOMER
+from common.gateways.exchange import MarketUnknown
+from common.gateways.exchange.maker import Maker, Market
+from common.table.table import Table
+from common.table.transaction import Write
+from functions.market_making import configuration, hummingbot, quotes_store, risk, store
+from functions.market_making.model import (
+    ConfigurationMoved,
+    MarketMakingOrderMoved,
+    Member,
+    NoMarketPrice,
+    NotConfigurable,
+    NotPausable,
+    NotResumable,
+    Order,
+    Status,
+)
+from functions.market_making.quotes_store import OvertakenCycle
+from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
+from functions.market_making.tally import Performance, There, performance
+
+PAUSED_BY_OWNER = "paused by its owner; what is open is cancelled with the next cycle"
+
+
+@dataclass(frozen=True)
+class Configured:
+    """By hummingbot's names, in its units. Version 0: its owner has configured nothing, and it has not begun."""
+
+    order_id: str
+    version: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Steering:
+    """`maker` is that of a trading account, by its id. Every method raises MarketMakingOrderNotFound, Busy."""
+
+    table: Table
+    maker: Callable[[str], Maker]
+    now: Callable[[], datetime]
+
+    def pause(self, order_id: str) -> Order:
+        """What is open is cancelled by the ticker's next cycle. What is paused already stays so.
+
+        Raises NotPausable, MarketMakingOrderMoved.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status is Status.PAUSED:
+            return order
+        if order.status is not Status.RUNNING:
+            raise NotPausable(f"the order is {order.status}: it is not running", id=order_id)
+        at = self.now()
+        self.table.write(
+            store.move(
+                order,
+                Status.PAUSED,
+                at,
+                store.why(PAUSED_BY_OWNER),
+                waits_for="its owner, who has paused it",
+                due_at=at + STILL_THERE,
+            ),
+            store.event(order, Status.PAUSED, PAUSED_BY_OWNER, CUSTOMER, at),
+            *store.tell_shard(order, Status.PAUSED, at),
+        )
+        return store.existing(self.table, order_id)
+
+    def resume(self, order_id: str) -> Order:
+        """Refusals in a row are forgotten: that they go on is found by trying. What is running already stays so.
+
+        Raises NotResumable: also where it has lost too much, by the price of now; NoMarketPrice, ExchangeUnavailable,
+        NoTradingKey; MarketMakingOrderMoved.
+        """
+        order = store.existing(self.table, order_id)
+        if order.status is Status.RUNNING:
+            return order
+        if order.status is not Status.PAUSED:
+            raise NotResumable(f"the order is {order.status}: it is not paused", id=order_id)
+        forgotten = self._unless_it_has_lost(order)
+        at = self.now()
+        try:
+            self.table.write(
+                store.move(
+                    order, Status.RUNNING, at, store.no_reason(), waits_for="its owner", due_at=at + STILL_THERE
+                ),
+                store.event(order, Status.RUNNING, "resumed by its owner", CUSTOMER, at),
+                *store.tell_shard(order, Status.RUNNING, at),
+                *forgotten,
+            )
+        except OvertakenCycle as other:
+            raise MarketMakingOrderMoved("its ticker is at work on it; ask again", id=order_id) from other
+        return store.existing(self.table, order_id)
+
+    def _unless_it_has_lost(self, order: Order) -> list[Write]:
+        """What makes the quotes forget that they were refused. Raises NotResumable, and what asking raises."""
+        read = quotes_store.find(self.table, order.order_id)
+        if read is None:
+            raise NotResumable("its ledger is not open", id=order.order_id)
+        tried = replace(read, rejected=0)
+        price, at = self._price(order), self.now()
+        if why := risk.verdict(risk.marked(tried, price, at), price):
+            raise NotResumable(f"it stays paused: {why}", id=order.order_id)
+        if not read.rejected:
+            return []
+        return quotes_store.write(read, replace(tried, cycle=read.cycle + 1), (), at)
+
+    def _price(self, order: Order) -> Decimal:
+        try:
+            book = self.maker(order.account_id).book(Market(*order.coins), 1)
+        except MarketUnknown as no:
+            raise NoMarketPrice(f"the exchange does not know {order.symbol} now", id=order.order_id) from no
+        if not book.bids or not book.asks:
+            raise NoMarketPrice(f"{order.symbol} has no price now: a side of its book is empty", id=order.order_id)
+        return (book.bids[0].price + book.asks[0].price) / 2
+
+    # What it has brought
+
+    def performance(self, order_id: str) -> Performance:
+        """By the price of now.
+
+        Raises NotConfigurable: it has not begun; NoMarketPrice, ExchangeUnavailable, NoTradingKey.
+        """
+        order = store.existing(self.table, order_id)
+        read = quotes_store.find(self.table, order_id)
+        if read is None or read.marks is None:
+            raise NotConfigurable(f"the order is {order.status}: it has not begun to quote", id=order_id)
+        price, at = self._price(order), self.now()
+        now = risk.result(read, price)
+        there = There(read.base, read.quote, read.began, read.fees_elsewhere, now, max(read.marks.best, now))
+        ended = read.clear_at if read.closed else None
+        return performance(read.tally, there, order.coins, price, ended or at)
+
+    # By what it quotes
+
+    def configured(self, order_id: str) -> Configured:
+        """As it counts from the next cycle on. Raises NotConfigurable."""
+        member = self._member(store.existing(self.table, order_id))
+        return self._told(order_id, member.config)
+
+    def configure(self, order_id: str, version: int, changes: Mapping[str, Any]) -> Configured:
+        """Change some parameters of a version; one that is told as nothing goes back to its default. A repeat changes
+        nothing.
+
+        Raises, in this order: NotConfigurable; InvalidConfiguration; ConfigurationMoved.
+        """
+        order = store.existing(self.table, order_id)
+        member = self._member(order)
+        if member.config not in (version, version + 1):
+            raise self._moved(order_id, member)
+        before = configuration.read(self._written(order_id, version))
+        written = configuration.written(hummingbot.read(changes, order.exchange, order.symbol, before))
+        if member.config == version + 1:
+            if self._written(order_id, member.config) != written:
+                raise self._moved(order_id, member)
+            return self._told(order_id, member.config)
+        at, shard = self.now(), order.shard
+        assert shard is not None
+        told = f"configured anew, version {version + 1}"
+        try:
+            self.table.write(
+                store.configure_member(shard, member, version + 1, at),
+                quotes_store.configure(order_id, version + 1, written, at),
+                store.event(order, order.status, told, CUSTOMER, at),
+            )
+        except MarketMakingOrderMoved as other:
+            raise self._moved(order_id, member) from other
+        return self._told(order_id, version + 1)
+
+    def _member(self, order: Order) -> Member:
+        member = store.member(self.table, order) if order.status in STOPPABLE else None
+        if member is None:
+            raise NotConfigurable(f"the order is {order.status}: it does not quote", id=order.order_id)
+        return member
+
+    def _written(self, order_id: str, version: int) -> str:
+        return quotes_store.configuration(self.table, order_id, version) if version else json.dumps({})
+
+    def _told(self, order_id: str, version: int) -> Configured:
+        settings = configuration.read(self._written(order_id, version))
+        return Configured(order_id, version, hummingbot.told(settings))
+
+    def _moved(self, order_id: str, member: Member) -> ConfigurationMoved:
+        return ConfigurationMoved(f"it is version {member.config} now", id=order_id, version=member.config)
