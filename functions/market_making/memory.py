@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -23,6 +23,7 @@ def packed(state: State) -> str:
     return json.dumps([VERSION, _lists(state)], separators=(",", ":"))
 
 
+@lru_cache(maxsize=1000)
 def unpacked(memory: str) -> State:
     """The state at the beginning, where nothing is written, or nothing that can be read."""
     if not memory:
