@@ -52,6 +52,23 @@ class Performance:
         return {name: plain(value) if isinstance(value, Decimal) else value for name, value in told}
 
 
+def told(of: Performance) -> Iterator[tuple[str, str]]:
+    """As a person reads it: what, and its figure."""
+    yield "against holding", f"{of.against_hold:+,.2f}"
+    yield "realised", f"{of.realised:+,.2f}"
+    yield "unrealised", f"{of.unrealised:+,.2f}"
+    yield "fees", f"{of.fees:,.2f}"
+    yield "volume", f"{of.volume:,.2f}"
+    yield "fills", f"{of.fills:,}"
+    yield "spread captured", f"{of.spread_captured} bps"
+    yield "two-sided uptime", f"{of.uptime:.1%}"
+    yield "inventory (least, most)", f"{of.inventory:.0%} ({of.inventory_least:.0%}, {of.inventory_most:.0%})"
+    yield "max drawdown", f"{of.drawdown:,.2f}"
+    yield "requests (changes, reads)", f"{of.changes + of.reads:,} ({of.changes:,}, {of.reads:,})"
+    if of.paused:
+        yield "paused", of.paused
+
+
 class Point(NamedTuple):
     """Of the curve of gains; `at` in milliseconds since 1970."""
 
@@ -70,7 +87,7 @@ def performance(of: Outcome) -> Performance:
         realised=_money(realised),
         unrealised=_money(end.base * (end.middle - cost_each)),
         against_hold=_money(points[-1].against_hold),
-        fees=_money(sum((_fee(one) for one in of.paper.traded), _NOTHING)),
+        fees=_money(sum((fee_of(one) for one in of.paper.traded), _NOTHING)),
         volume=_money(volume),
         fills=len(of.paper.traded),
         spread_captured=_captured(of.paper.traded, volume),
@@ -99,6 +116,11 @@ def moment_of(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
+def fee_of(one: Traded) -> Decimal:
+    """In quote."""
+    return one.trade.fee * (one.trade.price if one.trade.side is Side.BUY else _ONE)
+
+
 def _realised(of: Outcome) -> tuple[Decimal, Decimal]:
     """And what a unit of base has cost on average. What was there at first has cost the first price."""
     base, cost, gained = of.setting.base, of.setting.base * of.moments[0].middle, _NOTHING
@@ -114,18 +136,16 @@ def _realised(of: Outcome) -> tuple[Decimal, Decimal]:
     return gained, each
 
 
-def _fee(one: Traded) -> Decimal:
-    return one.trade.fee * (one.trade.price if one.trade.side is Side.BUY else _ONE)
+def captured_of(one: Traded) -> Decimal:
+    """How far from the middle it was, times how much."""
+    away = one.middle - one.trade.price if one.trade.side is Side.BUY else one.trade.price - one.middle
+    return away * one.trade.quantity
 
 
 def _captured(traded: list[Traded], volume: Decimal) -> Decimal:
     if not volume:
         return _NOTHING
-    away = (
-        (one.middle - one.trade.price) * (1 if one.trade.side is Side.BUY else -1) * one.trade.quantity
-        for one in traded
-    )
-    return (sum(away, _NOTHING) / volume * _BPS).quantize(_TENTH, ROUND_HALF_EVEN)
+    return (sum(map(captured_of, traded), _NOTHING) / volume * _BPS).quantize(_TENTH, ROUND_HALF_EVEN)
 
 
 def _drawdown(points: list[Point]) -> Decimal:
