@@ -28,9 +28,12 @@ def draw(of: Outcome, performance: Performance, title: str, picture: Path) -> No
     import matplotlib
 
     matplotlib.use("agg")
-    import matplotlib.pyplot as plt
-    from matplotlib import dates
+    from matplotlib import dates as matplotlib_dates
+    from matplotlib import pyplot
     from PIL import Image
+
+    plt: Any = pyplot  # its types know no times, and so on
+    dates: Any = matplotlib_dates
 
     fonts = {"font.size": 9.5, "text.color": INK, "axes.labelcolor": INK, "xtick.color": FAINT, "ytick.color": FAINT}
     with plt.rc_context({**fonts, "axes.edgecolor": GRID, "axes.axisbelow": True}):

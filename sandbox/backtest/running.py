@@ -31,6 +31,7 @@ MARKET = Market("BASE", "QUOTE")
 ENDING_MAX = 60  # cycles
 PLACEMENTS_MAX = 40  # of a cycle
 _NOTHING = Decimal(0)
+Tell = Callable[[float], None]  # which part is done
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,7 +95,7 @@ def run(
     quoting: Callable[[Paper], Loop],
     planned: int,
     strangers: Callable[[Paper], None] = lambda _: None,
-    tell: Callable[[float], None] = lambda _: None,
+    tell: Tell = lambda _: None,
 ) -> Outcome:
     """`planned`: so many orders are to be open at most. `tell` is told now and then which part is done."""
     paper = Paper(
