@@ -310,6 +310,10 @@ class Watch(Construct):
         self._alarm(
             "QuotesOrphaned", orphaned, "quotes-orphaned", "An order of ours was open that the table does not know."
         )
+        paused = _ours("QuotesPaused")
+        self._alarm(
+            "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
+        )
         self._alarm(
             "QuotingSilent",
             silent,
@@ -324,6 +328,7 @@ class Watch(Construct):
                 _all("QuotesUnknown", "QuotesWouldTake", "QuotesRefused", "QuotesLeftOut", "QuotesBeyondLimits"),
             ),
             ("Quotes: strays, orphans, silent exchanges: always 0", [stray, orphaned, silent]),
+            ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (
                 "Quotes: cycles and books that came to nothing",
                 _all("CyclesUnfinished", "BooksUnread", "QuotesMeetOurs"),

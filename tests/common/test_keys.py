@@ -42,6 +42,8 @@ PARTS = {
     "account_id": "alpha",
     "campaign_id": "mm_binance_BTC-USDT",
     "way": "OUT",
+    "trade_id": "00000000000000000042",
+    "symbol": "BTC-USDT",
     "transaction_hash": "0xba99",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",

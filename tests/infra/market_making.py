@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from types import SimpleNamespace
 from typing import Any
@@ -16,13 +17,14 @@ from common import clock
 from common.idempotency import uuid_of
 from common.pages import Cursors
 from functions.market_making import api, tasks
-from functions.market_making.model import Status, order_id
+from functions.market_making.model import FIRST_SHARD, Status, order_id
 from infra.contexts import Route
 from infra.grants import MARKET_MAKING, Secret
+from sandbox.exchange.flow import Flow
 from tests.desk import Desk
 from tests.doors import CURSOR_KEY, Answer, Token, event, handled, opened
 from tests.infra.recorder import Recorder
-from tests.market_making.market import ANN, BTC, ORDER, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BTC, ORDER, USDT, Market
 from tests.market_making.written import Written
 
 API, ORDERS = "market_making.api", "/market-making/orders"
@@ -48,6 +50,7 @@ class Watched(Market):
         self.funds, self.withdrawing = (
             recorder.reads(secret, self.funds) for secret in (Secret.TRADING_KEYS, Secret.WITHDRAWING_KEYS)
         )
+        self.maker = recorder.reads(Secret.TRADING_KEYS, self.maker)
         self.list_pair()
         self.poll()
 
@@ -141,6 +144,22 @@ def stopped_first(recorder: Recorder) -> None:
     market.run(1)  # its execution has ended, too
     market.ask("POST", f"{ORDERS}/{{order_id}}/withdraw", order_id=order)
     market.until(Status.RETURNED, order)
+
+
+def quoted(recorder: Recorder) -> None:
+    """It quotes, others trade with it, and it is stopped with quotes open."""
+    market = Watched(recorder=recorder)
+    order = market.opened()
+    market.until(Status.CREATED, order)
+    market.exchange.profiles.choose("thin", ["BTCUSDT"])
+    flow = Flow(market.exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=market.exchange.profiles)
+    for _ in range(6):
+        flow.step()
+        recorder.as_("market_making.tick", market.ticking.tick)(FIRST_SHARD, market.clock.at, lambda: True)
+        market.clock.forward(seconds=10)
+    assert market.exchange.venue.open_orders(ACCOUNT)
+    market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
+    market.until(Status.STOPPED, order)
 
 
 def stopped_while_dead(recorder: Recorder) -> None:
@@ -246,4 +265,4 @@ def decided(recorder: Recorder) -> None:
         assert confirmed.status == 200, confirmed.text
 
 
-LIVES = (home, stopped_first, stopped_while_dead, unpaid, refused, doubted, dead, compared, decided)
+LIVES = (home, stopped_first, quoted, stopped_while_dead, unpaid, refused, doubted, dead, compared, decided)

@@ -131,7 +131,7 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
         (offramp_workflow, offramp_tasks, ["sell-order"]),
         (payouts_workflow, payouts_tasks, ["payout"]),
         (purchases_workflow, purchases_tasks, ["purchase"]),
-        (market_making_workflow, market_making_tasks, ["market-making", "snapshots"]),
+        (market_making_workflow, market_making_tasks, ["market-making", "snapshots", "ticker"]),
     ],
     ids=["offramp", "payouts", "purchases", "market making"],
 )

@@ -21,7 +21,7 @@ from tests.journeys.conftest import Stack
 SWEEP = "cryptodesk-operations-sweep"
 OF_EACH = 4  # orders at a stage
 SENT_ON = (BASE, "4995")  # all but the desk's fee
-PATIENCE_SECONDS = 150.0
+PATIENCE_SECONDS = 300.0
 
 
 def owner(stack: Stack, name: str) -> httpx.Client:
@@ -61,6 +61,21 @@ def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) ->
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
+
+
+@pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")
+def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack) -> None:
+    """Its quotes are gone a minute after the last was placed; then all of it goes back."""
+    with owner(stack, "leaver") as http, hurried(stack.desk.environment):
+        made = MarketMaking(stack.desk, http, lambda _: None)
+        made.open("leaves")
+        made.pay()
+        made.until("running")
+        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
+        made.withdraw()
+        made.until("returned")
+        made.is_back(made.payer, made.came_home())
+    assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
 
 
 @pytest.mark.skipif(not FULL, reason="it takes minutes: make prove")

@@ -257,7 +257,7 @@ def test_a_trade_that_is_told_twice_is_booked_once(faulty: Faulty) -> None:
 
 
 @pytest.mark.parametrize("changed", [{"price": Decimal(50_000)}, {"quantity": Decimal(9)}, {"side": Side.BUY}])
-def test_a_trade_that_can_not_be_is_not_booked(faulty: Faulty, changed: dict[str, Any]) -> None:
+def test_a_trade_that_can_not_be_is_not_booked_and_ends_all_quotes(faulty: Faulty, changed: dict[str, Any]) -> None:
     faulty.ticks(2)
     faulty.take(BUY, "0.001")
     (true,) = faulty.fake.trades_after(BTC, 0)
@@ -267,6 +267,7 @@ def test_a_trade_that_can_not_be_is_not_booked(faulty: Faulty, changed: dict[str
     before = faulty.quotes
     assert faulty.tick().failed == 1
     assert (faulty.quotes.base, faulty.quotes.quote) == (before.base, before.quote)
+    assert not faulty.open  # a person has to look first
 
 
 def test_a_fee_in_a_third_coin_is_the_accounts(faulty: Faulty) -> None:
@@ -356,3 +357,14 @@ def test_orders_of_others_at_the_account_are_not_touched(faulty: Faulty) -> None
     left: Sequence[MakerOrder] = faulty.fake.open_orders(BTC)
     assert [order.client_order_id for order in left] == ["somebody-elses"]
     assert faulty.market.order().status is Status.STOPPED
+
+
+def test_what_is_stopped_with_a_lie_is_cancelled_and_waits(faulty: Faulty) -> None:
+    """Nothing is open, and it is not stopped: what it has is not known."""
+    faulty.ticks(2)
+    faulty.take(BUY, "0.001")
+    (true,) = faulty.fake.trades_after(BTC, 0)
+    faulty.fake.trades_after = lambda *_: [OwnTrade(**{**vars(true), "quantity": Decimal(9)})]  # type: ignore[method-assign]
+    faulty.market.quoting.stop(faulty.market.order().order_id)
+    faulty.market.run(3)
+    assert (faulty.market.order().status, faulty.open) == (Status.STOPPING, [])

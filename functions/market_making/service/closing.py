@@ -19,7 +19,7 @@ from common.table.transaction import Write
 from functions.market_making import quotes_store
 from functions.market_making.model import MarketMakingOrderMoved, Order, QuotesOpen
 from functions.market_making.planning import Plan, Wish
-from functions.market_making.quotes import MISSED_AGAIN, NEVER_PLACED, Quotes
+from functions.market_making.quotes import MISSED_AGAIN, NEVER_PLACED, FillNotBelieved, Quotes
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
 
@@ -33,8 +33,8 @@ class Closing:
     now: Callable[[], datetime]
 
     def close(self, order: Order) -> list[Write]:
-        """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet; FillNotBelieved;
-        ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
+        """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet, or a trade is told that
+        can not be; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise MarketMakingOrderMoved("its ledger is not open", id=order.order_id)
@@ -43,7 +43,13 @@ class Closing:
         market, maker = Market(*order.coins), self.maker(order.account_id)
         seen = look(maker, market, read.cursor, self.now)
         cycling = Cycling(self.table, self.now)
-        known = cycling.known(read, seen, maker, market)
+        try:
+            known = cycling.known(read, seen, maker, market)
+        except FillNotBelieved as lie:
+            log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
+            count("FillsNotBelieved")
+            self._cancel(maker, market, [o.client_order_id for o in seen.open_orders if read.owns(o.client_order_id)])
+            raise QuotesOpen(str(lie), id=order.order_id) from lie
         orphans = self._orphans(known.now, seen)
         known = replace(known, now=_cleared(known.now, seen, orphans))
         planned = cycling.planned(known, Wish(frozenset(known.now.keys)), 0)
@@ -57,11 +63,14 @@ class Closing:
     ) -> None:
         cycling.write(known, planned)
         cycling.record(planned, cycling.carry_out(planned, maker, market))
-        for name in orphans:
+        self._cancel(maker, market, orphans)
+
+    def _cancel(self, maker: Maker, market: Market, names: list[str]) -> None:
+        for name in names:
             try:
                 maker.cancel(market, name)
             except (ExchangeOrderUnknown, ExchangeUnavailable) as no:
-                log.warning("orphan not cancelled", extra={"quote": name, "why": no.detail})
+                log.warning("not cancelled", extra={"quote": name, "why": no.detail})
 
     def _orphans(self, quotes: Quotes, seen: Seen) -> list[str]:
         """Open orders of it that the table does not know. There are none, unless there is a bug."""

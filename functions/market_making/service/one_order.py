@@ -56,11 +56,12 @@ class OneOrder:
     planned: Plan | None = None
     also: list[Write] = field(default_factory=list)
     failed: bool = False
+    doubted: bool = False
 
     @property
     def cursor(self) -> int | None:
         """How far it has looked at the account's trades; None where none of them is its own."""
-        if self.known is None or self.failed:
+        if self.known is None or self.failed or self.doubted:
             return self.read.cursor if self.read.is_out else None
         return self.known.now.cursor if self.read.is_out else None
 
@@ -88,7 +89,7 @@ class OneOrder:
             except FillNotBelieved as lie:
                 log.error("fill not believed", extra={"why": str(lie)})
                 count("FillsNotBelieved")
-                self.failed = True
+                self._cancel_all()
             except Refusal as no:
                 self._fail(no)
             except Exception:
@@ -96,6 +97,13 @@ class OneOrder:
                 count("Bugs")
                 self.failed = True
         return 0 if self.planned is None else len(self.planned.placements)
+
+    def _cancel_all(self) -> None:
+        """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
+        self.doubted, self.also = True, []
+        self.known = Known(self.read, self.read, [])
+        self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
+        self._plan_with(0)
 
     def limit(self, room: int) -> int:
         """How many placements it makes of those for which there is room."""
@@ -115,7 +123,8 @@ class OneOrder:
                 cycling.record(planned, done, self._remember)
                 if planned.left_out:
                     count("QuotesLeftOut", len(planned.left_out))
-                return Ticked(placements=len(planned.placements), left_out=len(planned.left_out))
+                placed, left_out = len(planned.placements), len(planned.left_out)
+                return Ticked(failed=int(self.doubted), placements=placed, left_out=left_out)
             except OvertakenCycle:
                 log.info("overtaken")
             except Refusal as no:

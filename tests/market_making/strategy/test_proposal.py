@@ -202,6 +202,8 @@ def test_a_skew_by_spread_shifts_both_sides(base: int, quote: int, buy: str | No
 def test_a_skew_by_spread_stops_at_the_reference() -> None:
     all_base = Available(Decimal(1_000), Decimal(1))
     assert priced(got(money=all_base, inventory_spread_skew="1", order_levels=2).sells) == ["100", "101"]
+    all_quote = Available(Decimal(0), Decimal(1_000))
+    assert priced(got(money=all_quote, inventory_spread_skew="1", order_levels=2).buys) == ["100", "99"]
 
 
 def test_the_nearest_have_the_budget_first() -> None:

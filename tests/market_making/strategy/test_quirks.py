@@ -192,6 +192,9 @@ def test_a_quote_that_is_partly_filled_is_refreshed_within_the_tolerance() -> No
     state = quoted(made(**tolerant))
     a_little = state.filled(made(**tolerant), "b1", Decimal("0.05"))
     assert tick(made(**tolerant), a_little, made_market(), RICH, 110).cancels == ()
+    quarter = {"order_refresh_size_tolerance_pct": "0.25", **tolerant}
+    a_fifth = state.filled(made(**quarter), "b1", Decimal("0.2"))  # a quarter of what is open
+    assert tick(made(**quarter), a_fifth, made_market(), RICH, 110).cancels == ()
     much = state.filled(made(**tolerant), "b1", Decimal("0.5"))
     assert tick(made(**tolerant), much, made_market(), RICH, 110).cancels == ("b1", "s2")
     assert tick(made(Quirk.Q8_SIZE_TOLERATED, **tolerant), much, made_market(), RICH, 110).cancels == ()

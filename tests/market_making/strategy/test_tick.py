@@ -15,6 +15,7 @@ from functions.market_making.strategy import (
     LiveOrder,
     Market,
     Owed,
+    Quirk,
     Side,
     Standing,
     State,
@@ -82,8 +83,20 @@ def test_a_cancel_without_an_answer_is_asked_again() -> None:
     state = decision.state.unplaced(*(new.key for new in decision.creations))
     assert keys(state) == ["b1", "s2"]
     again = tick(rules(), state.cancelled("b1"), market(), RICH, 115)
+    waited = again.state.live("s2")
+    assert waited is not None
+    assert waited.cancelled_at == 110
     assert (again.cancels, [new.key for new in again.creations]) == (("s2",), ["b5", "s6"])
     assert again.create_after_cancels
+
+
+@pytest.mark.parametrize(("now", "asked"), [(170, ()), (171, ("b1", "s2"))])
+def test_there_a_cancel_is_asked_again_after_a_minute(now: int, asked: tuple[str, ...]) -> None:
+    by = rules(Quirk.Q10_TWO_TICKS)
+    state = tick(by, quoted(by), market(), RICH, 110).state
+    again = tick(by, state, market(), RICH, now)
+    assert again.cancels == asked
+    assert tick(by, again.state, market(), RICH, now + 1).cancels == (("b1", "s2") if not asked else ())
 
 
 def test_what_was_not_placed_is_created_by_the_next_tick() -> None:
@@ -181,6 +194,9 @@ def test_old_quotes_are_replaced_together() -> None:
 
 
 def test_a_quote_that_has_come_too_near_is_cancelled_alone() -> None:
+    exact = rules(minimum_spread="0.01", order_refresh_time=100)
+    assert tick(exact, quoted(exact), market(), RICH, 101).cancels == ()
+    assert keys(quoted(exact)) == ["b1", "s2"]
     by = rules(minimum_spread="0.005", order_refresh_time=100)
     near = tick(by, quoted(by), market("100.6"), RICH, 101)
     assert (near.cancels, near.creations) == (("s2",), ())
@@ -239,6 +255,11 @@ def test_a_hanging_order_that_is_far_is_cancelled(mid: str, gone: bool) -> None:
     assert ("s2" in tick(rules(**HANGING), _hung(), market(mid), RICH, 115).cancels) is gone
 
 
+def test_a_hanging_order_as_far_as_may_be_stays() -> None:
+    by = rules(hanging_orders_cancel_pct="0.01", **HANGING)
+    assert tick(by, _hung(by), market(100), RICH, 115).cancels == ()
+
+
 def test_hanging_orders_that_are_cancelled_are_waited_for() -> None:
     by = rules(**HANGING)
     decision = tick(by, _hung(), market(80), RICH, 120)
@@ -251,6 +272,7 @@ AGING: dict[str, Any] = {**HANGING, "max_order_age": 15, "order_refresh_time": 1
 
 def test_an_old_hanging_order_is_renewed_at_its_price() -> None:
     by = rules(**AGING)
+    assert tick(by, _hung(by), market(), RICH, 115).renews == ()
     decision = tick(by, _hung(by), market(), RICH, 116)
     assert (decision.cancels, decision.creations) == (("s2",), ())
     assert [(new.key, new.renews, new.price, new.size) for new in decision.renews] == [("s5", "s2", Decimal(101), ONE)]
@@ -279,6 +301,14 @@ def test_a_renewal_that_was_not_placed_is_owed(unplaced_first: bool) -> None:
     poor = tick(by, state, market(), Available(ONE, Decimal(99)), 121)
     assert [new.size for new in poor.creations if new.side is Side.SELL] == [ONE]  # that of the quote it replaces
     assert sum(new.size for new in poor.renews) == ONE
+
+
+def test_the_money_of_what_is_owed_is_no_quotes() -> None:
+    by = rules(order_amount="5", **AGING)
+    owed = (Owed(Side.SELL, Decimal(101), ONE, Decimal(0), "s8"), Owed(Side.BUY, Decimal(99), ONE, Decimal(0), "b9"))
+    got = tick(by, State(owed=owed), market(), Available(Decimal(3), Decimal(297)), 100)
+    assert [(new.renews, new.size) for new in got.renews] == [("s8", ONE), ("b9", ONE)]
+    assert [(new.side, new.size) for new in got.creations] == [(Side.BUY, Decimal(2)), (Side.SELL, Decimal(2))]
 
 
 def test_a_hanging_order_that_is_filled_while_it_is_renewed_is_not_owed() -> None:
