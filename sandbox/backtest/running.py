@@ -6,7 +6,7 @@ strategy's, told by `deciding`; what is dangerous is `risk`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -14,13 +14,13 @@ from typing import NamedTuple, Protocol, cast
 
 from common.errors import Refusal
 from common.gateways.exchange import Side
-from common.gateways.exchange.maker import Market
+from common.gateways.exchange.maker import MakerOrder, Market
 from common.table.table import Table
 from functions.market_making import memory, risk
 from functions.market_making.planning import recorded
-from functions.market_making.quotes import Quotes
+from functions.market_making.quotes import Quotes, SlotState
 from functions.market_making.service import deciding
-from functions.market_making.service.cycling import Cycling, Known, look
+from functions.market_making.service.cycling import Cycling, Known, Seen, look
 from functions.market_making.service.deciding import Decided
 from functions.market_making.strategy import Book, Quirk, Rules
 from functions.market_making.strategy import Market as StrategyMarket
@@ -68,7 +68,7 @@ class Loop(Protocol):
 
     def cycle(self, at: datetime) -> None: ...
 
-    def end(self, at: datetime) -> bool: ...
+    def end(self, at: datetime, /) -> bool: ...
 
 
 @dataclass(frozen=True)
@@ -144,6 +144,7 @@ class Ours:
         self._rules, self._paper, self._guards = rules, paper, setting.guards
         self._cycling = Cycling(cast(Table, None), paper.now)  # it writes nothing: only `write` and `record` do
         self._middle: Decimal | None = None
+        self._rest: Sequence[MakerOrder] | None = None
 
     def cycle(self, at: datetime) -> None:
         """Where the exchange does not tell what is open, nothing is done."""
@@ -151,11 +152,15 @@ class Ours:
             seen = look(self._paper, MARKET, self.quotes.cursor if self.quotes.is_out else None, self._paper.now)
         except Refusal:
             return
-        known = self._cycling.known(self.quotes, seen, self._paper, MARKET)
+        known = self._known(seen)
         known = replace(known, now=risk.marked(known.now, self._paper.middle, self._paper.now()))
         decided = self._decided(known, at)
+        if _is_at_rest(known.now) and not decided.wish.cancels and not decided.wish.creates:
+            self.quotes, self._rest = deciding.with_memory(known.now, decided.state), seen.open_orders
+            return
         planned = deciding.remembered(decided, self._cycling.planned(known, decided.wish, PLACEMENTS_MAX))
         done = self._cycling.carry_out(planned, self._paper, MARKET)
+        self._rest = None
         after = recorded(planned.quotes, done, self._paper.now())
         if after != planned.quotes:
             state = deciding.after(memory.unpacked(after.memory), planned.quotes, after)
@@ -167,6 +172,13 @@ class Ours:
         self.quotes = replace(self.quotes, closed=True)
         self.cycle(at)
         return not self.quotes.slots
+
+    def _known(self, seen: Seen) -> Known:
+        """Where all is as it was at rest, there is nothing to be known: most cycles are so."""
+        if self._rest is not None and not seen.trades and seen.open_orders == self._rest:
+            return Known(self.quotes, self.quotes, ())
+        self._rest = None
+        return self._cycling.known(self.quotes, seen, self._paper, MARKET)
 
     def _decided(self, known: Known, at: datetime) -> Decided:
         rules, coins, middle = self._rules, (MARKET.base, MARKET.quote), self._paper.middle
@@ -180,6 +192,11 @@ class Ours:
             book = with_ours(book, self._paper)
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), at)
         return deciding.widened(decided, known.now.refused, rules.terms.tick)
+
+
+def _is_at_rest(quotes: Quotes) -> bool:
+    """Is nothing of it on its way, nor over with trades to be told?"""
+    return not quotes.ended and all(slot.state is SlotState.OPEN for slot in quotes.slots.values())
 
 
 def with_ours(book: Book, paper: Paper) -> Book:

@@ -21,7 +21,7 @@ from sandbox.backtest.running import MARKET
 from tests.backtest.playing import best, bought, filled, paper, quoted, sold, tape
 
 
-def test_a_print_meets_the_better_of_our_prices_first_and_no_more_than_its_quantity() -> None:
+def test_a_print_meets_our_better_price_first_and_no_more_than_it_has() -> None:
     ours = paper(tape(sold(1000, "99.50", "1.5")))
     quoted(ours, Side.BUY, "99.60", "1", "further")
     quoted(ours, Side.BUY, "99.70", "1", "nearer")

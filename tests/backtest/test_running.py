@@ -87,7 +87,6 @@ def test_with_a_tolerance_a_flat_book_is_asked_for_nearly_nothing() -> None:
     replaced, tolerated = measured(case(flow=flat, told=told)), measured(case(flow=flat))
     assert replaced.changes > 300
     assert tolerated.changes == 2
-    assert (replaced.reads + replaced.changes) * 3 < 10 * (replaced.reads + replaced.changes - tolerated.changes)
 
 
 def test_what_loses_too_much_is_paused_with_its_reason() -> None:
