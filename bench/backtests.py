@@ -165,8 +165,8 @@ def told(found: Found) -> str:
     fewer = 1 - found.flat.tolerant / found.flat.replacing
     calm = (
         f"In an hour of a market that does not move, an order asks for {found.flat.tolerant} changes with the "
-        f"tolerance on and for {found.flat.replacing} by cancelling and replacing: {fewer:.1%} fewer; promised: 70 %. What is "
-        f"looked at is read once for all orders of an account in a market."
+        f"tolerance on and for {found.flat.replacing} by cancelling and replacing: {fewer:.1%} fewer; promised: 70 %. "
+        f"What is looked at is read once for all orders of an account in a market."
     )
     head = (
         "loop", "two-sided uptime", "orders beyond plan", "left after stop", "others touched", "fills", "volume",

@@ -57,7 +57,7 @@ class Case:
         hours = (self.tape.ended - self.tape.began) / 3_600_000
         where = configuration.market(self.told) or "a market"
         on = self.trades.name if self.trades else f"seed {self.flow.seed}"
-        return " · ".join([where, f"{hours:.3g} hours of {on}", *(f"{n} {v}" for n, v in self.swept.items())])
+        return " · ".join([where, f"{hours:.3g} h of {on}", *(f"{n} {v}" for n, v in self.swept.items())])
 
 
 @lru_cache(maxsize=4)

@@ -25,7 +25,7 @@ def backtest(*words: str) -> Said:
 def test_a_configuration_is_played_told_and_drawn(config: str, tmp_path: Path) -> None:
     said = backtest(config)
     assert said.code == 0
-    assert "BTC-USDT · 0.2 hours of seed 1" in said.out
+    assert "BTC-USDT · 0.2 h of seed 1" in said.out
     assert "two-sided uptime" in said.words
     assert (tmp_path / "backtest.png").read_bytes().startswith(b"\x89PNG")
 
@@ -58,7 +58,7 @@ def test_what_was_recorded_is_played(config: str, tmp_path: Path) -> None:
     [
         (["nowhere.yml"], "nowhere.yml"),
         (["btc.yml", "--sweep", "bid_spread"], "--sweep 'bid_spread'"),
-        (["btc.yml", "--sweep", "spread=1,2"], "spread: no parameter"),
+        (["btc.yml", "--sweep", "spread=1,2"], "spread is no parameter"),
         (["btc.yml", "--trades", "btc.yml"], "no column time"),
         (["btc.yml", "--price", "much"], "--price is 'much'"),
     ],
