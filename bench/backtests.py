@@ -23,6 +23,7 @@ from sandbox.backtest.tape import Flow, Tape
 
 ORDERS, HOURS, TARGET_ORDERS, CORES = 20, 6.0, 1_000, 2
 DAY = 24.0
+RICH = 5  # times what is usual: who does not look at his money still has some
 LOST, FEE = 0.01, Decimal("0.0002")
 TOLERANT: Mapping[str, str] = {
     "bid_spread": "0.1",
@@ -115,7 +116,7 @@ def side_by_side(say: Say, hours: float = DAY) -> list[Row]:
     rules, tape = case.rules, case.tape
     exact = Rules(**{**_configured(rules), "compat": COMPAT})
     base, quote = needed(rules, tape.price)
-    ours = Setting(base=base, quote=quote, fee=FEE, lost=LOST)
+    ours = Setting(base=RICH * base, quote=RICH * quote, fee=FEE, lost=LOST)
     theirs = replace(ours, guards=False)
     each_second = replace(theirs, interval=1)  # its clock
 
@@ -189,8 +190,9 @@ def told(found: Found) -> str:
     ]
     beside = (
         f"Side by side for {DAY:g} hours of the same tape: two levels of 0.01 BTC on each side, 0.1 % and 0.2 % away, "
-        f"a fee of {FEE:.2%}, {LOST:.0%} of all requests without an answer (half of them done all the same), and two "
-        "orders of another owner at the account. Money is in the quote asset. The market takes no notice of the quotes."
+        f"money for {4 * RICH} times that, a fee of {FEE:.2%}, {LOST:.0%} of all requests without an answer (half of "
+        "them done all the same), and two orders of another owner at the account. Money is in the quote asset. The "
+        "market takes no notice of the quotes."
     )
     return f"{quick}\n\n{calm}\n\n{beside}\n\n{table(head, rows)}"
 

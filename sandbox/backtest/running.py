@@ -6,7 +6,10 @@ strategy's, told by `deciding`; what is dangerous is `risk`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import logging
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,6 +18,7 @@ from typing import NamedTuple, Protocol, cast
 from common.errors import Refusal
 from common.gateways.exchange import Side
 from common.gateways.exchange.maker import MakerOrder, Market
+from common.log import log, metrics
 from common.table.table import Table
 from functions.market_making import memory, risk
 from functions.market_making.planning import recorded
@@ -89,6 +93,25 @@ class Outcome:
     touched: int
 
 
+@contextmanager
+def _silent() -> Iterator[None]:
+    """What the desk logs and counts is of real orders, and for its standard output."""
+    level, name = log.log_level, "POWERTOOLS_METRICS_DISABLED"
+    before = os.environ.get(name)
+    log.setLevel(logging.CRITICAL)
+    os.environ[name] = "true"
+    try:
+        yield
+    finally:
+        metrics.clear_metrics()
+        log.setLevel(level)
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
+@_silent()
 def run(
     tape: Tape,
     setting: Setting,

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from common.log import metrics
 from functions.market_making.strategy import COMPAT
 from sandbox.backtest.cases import Case, drawn, measured, played, several
 from sandbox.backtest.measuring import performance
@@ -73,6 +74,15 @@ def test_lost_answers_leave_nothing_beyond_the_plan_and_nothing_behind() -> None
     assert isinstance(outcome.loop, Ours)
     assert (outcome.beyond, outcome.left, outcome.touched) == (0, 0, 0)
     assert (outcome.loop.quotes.base, outcome.loop.quotes.quote) == (outcome.paper.base, outcome.paper.quote)
+
+
+def test_nothing_of_it_is_logged_or_counted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Powertools prints what is counted a hundred times."""
+    on, quoting = case().tape, case().rules
+    setting = Setting(base=Decimal(1), quote=Decimal(60_000), lost=0.5)
+    run(on, setting, lambda paper: Ours(quoting, setting, paper), planned=2)
+    assert capsys.readouterr().out == ""
+    assert metrics.metric_set == {}
 
 
 def test_the_same_case_gives_the_same_figures_and_another_seed_others() -> None:
