@@ -121,8 +121,9 @@ class State:
     ) -> State:
         """A trade of `size` (base, above 0) of the live order `key`; fees in base and quote count for the inventory's
         cost. With it complete the order is over, and the delay for filled orders runs from `at` in seconds (hummingbot,
-        and the default: from the last tick). Each trade is told once: who tells knows its id. Of an order that is not
-        live nothing changes: the ledger has it all the same. ValueError for a size that is not above 0."""
+        and the default: from the last tick); a tick lets it last no longer than from then. Each trade is told once: who
+        tells knows its id. Of an order that is not live nothing changes: the ledger has it all the same. ValueError for
+        a size that is not above 0."""
         if size <= 0:
             raise ValueError(f"a trade of {size}; its size is above 0")
         order = self.live(key)

@@ -66,7 +66,22 @@ def tick(rules: Rules, state: State, market: Market, available: Available, now: 
     if now < state.ticked_at:
         raise ValueError(f"a tick at {now}, after one at {state.ticked_at}; time does not go back")
     with localcontext(QUOTING):
-        return _Tick(rules, state, market, available, now).decision()
+        return _Tick(rules, _bounded(rules, state, now), market, available, now).decision()
+
+
+def _bounded(rules: Rules, state: State, now: int) -> State:
+    """Nothing is waited for longer than the rules say from now on: neither a fill that is told as of the future nor a
+    refresh that was longer before an edit stops the quotes."""
+    delayed, refreshed = now + rules.filled_order_delay, now + rules.order_refresh_time
+    latest = max(delayed, refreshed)
+    if state.create_at <= latest and state.cancel_at <= latest and state.delayed_until <= delayed:
+        return state
+    return replace(
+        state,
+        create_at=min(state.create_at, latest),
+        cancel_at=min(state.cancel_at, latest),
+        delayed_until=min(state.delayed_until, delayed),
+    )
 
 
 class _Tick:

@@ -139,6 +139,22 @@ def test_a_filled_order_delays_the_next(at: int | None) -> None:
     assert len(tick(rules(), ended(refreshed), market(), RICH, 134).creations) == 2
 
 
+def test_a_fill_that_is_told_as_of_the_future_stops_no_quotes() -> None:
+    state = quoted(rules()).filled(rules(), "b1", ONE, at=10**12)
+    waiting = tick(rules(), state, market(), RICH, 110)
+    assert (waiting.cancels, waiting.creations, waiting.state.create_at) == (("s2",), (), 140)
+    assert waiting.state.delayed_until == 140
+    assert len(tick(rules(), ended(waiting), market(), RICH, 140).creations) == 2
+
+
+def test_a_refresh_that_was_edited_to_be_shorter_is_not_waited_for_longer() -> None:
+    state = quoted(rules(order_refresh_time=5_000))
+    by = rules(filled_order_delay=5)
+    edited = tick(by, state, market(), RICH, 105)
+    assert (edited.cancels, edited.state.cancel_at) == ((), 115)
+    assert tick(by, edited.state, market(), RICH, 115).cancels == ("b1", "s2")
+
+
 def test_a_partial_fill_delays_nothing() -> None:
     state = quoted(rules()).filled(rules(), "b1", Decimal("0.4"))
     order = state.live("b1")
