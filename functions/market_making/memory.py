@@ -39,14 +39,16 @@ def unpacked(memory: str) -> State:
 
 
 def _lists(value: Any) -> Any:
-    if is_dataclass(value):
-        told = [(field, getattr(value, field.name)) for field in fields(value)]
-        while told and _begins(told[-1][0]) == told[-1][1]:
-            told.pop()
-        return [_lists(member) for _, member in told]
+    if value is None or isinstance(value, int | str):  # most are
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
     if isinstance(value, tuple):
         return [_lists(member) for member in value]
-    return plain(value) if isinstance(value, Decimal) else value
+    told = [(field, getattr(value, field.name)) for field in fields(value)]
+    while told and _begins(told[-1][0]) == told[-1][1]:
+        told.pop()
+    return [_lists(member) for _, member in told]
 
 
 def _begins(field: Field[Any]) -> Any:
