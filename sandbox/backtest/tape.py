@@ -26,6 +26,8 @@ PRINTS_MAX = 5_000_000
 SIDES = {"buy": Side.BUY, "b": Side.BUY, "sell": Side.SELL, "s": Side.SELL}
 COLUMNS = ("time", "price", "quantity", "side")
 MILLISECONDS_FROM, MICROSECONDS_FROM = 10**11, 10**14  # what a number of seconds never is
+LATEST = int(datetime(2100, 1, 1, tzinfo=UTC).timestamp() * 1000)
+LONGEST = 92 * 86_400_000  # milliseconds
 _BPS = Decimal(10_000)
 
 
@@ -162,6 +164,8 @@ def recorded(path: Path, spread_bps: float = 2) -> Tape:
     if len(prints) < 2:
         raise BadTape(f"{path} has {len(prints)} trades; a tape has two at least")
     prints.sort(key=lambda one: one.at)
+    if prints[-1].at - prints[0].at > LONGEST:
+        raise BadTape(f"{path} is longer than {LONGEST // 86_400_000} days")
     steps = Steps(_finest(one.price for one in prints), _finest(one.quantity for one in prints))
     quantities = sorted(one.quantity for one in prints)
     half = Decimal(str(spread_bps)) / 20_000
@@ -202,7 +206,10 @@ def _print(row: Mapping[str, str]) -> Print:
     price, quantity = Decimal(row["price"].strip()), Decimal(row["quantity"].strip())
     if not (price.is_finite() and quantity.is_finite() and 0 < price < 10**12 and 0 < quantity < 10**12):
         raise ValueError
-    return Print(_milliseconds(row["time"].strip()), price, quantity, SIDES[row["side"].strip().lower()])
+    at = _milliseconds(row["time"].strip())
+    if not 0 <= at < LATEST:
+        raise ValueError
+    return Print(at, price, quantity, SIDES[row["side"].strip().lower()])
 
 
 def _milliseconds(time: str) -> int:

@@ -69,6 +69,8 @@ def test_a_record_is_read_with_its_steps_and_the_quotes_that_it_tells_of(tmp_pat
         (HEAD + "1,100,1,buy\n2,100,1,both\n", "line 3"),
         (HEAD + "1,100,1,buy\nyesterday,100,1,buy\n", "line 3"),
         (HEAD + "1,100,1,buy\n2,100\n", "line 3"),
+        (HEAD + "1,100,1,buy\n1e19,100,1,buy\n", "line 3"),
+        (HEAD + "1,100,1,buy\n90000000,100,1,buy\n", "longer than 92 days"),
     ],
 )
 def test_what_is_no_record_of_trades_is_refused_and_says_where(tmp_path: Path, text: str, why: str) -> None:
