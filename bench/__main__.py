@@ -18,7 +18,7 @@ from tests import settled
 
 os.environ |= settled.ENVIRONMENT
 
-from bench import at_rest, contention, custody, growth, lives, processes, quoting
+from bench import at_rest, backtests, contention, custody, growth, lives, processes, quoting
 from bench.report import Say, Section, table
 from tests.test_budget import measured
 
@@ -53,6 +53,7 @@ SECTIONS: Mapping[str, Section] = {
     "growth": growth.SECTION,
     "contention": contention.SECTION,
     "quotes": quoting.SECTION,
+    "backtests": backtests.SECTION,
 }
 
 

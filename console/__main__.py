@@ -9,11 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import RenderableType
 
+from console import backtest as backtests
 from console import connection, output
 from console.api import Api, Request
 from console.errors import CommandFailed, TryLater
@@ -363,6 +365,52 @@ def mm_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None:
         told = desk.get("operations", "market-making", thing_id)
     hint = f"`desk work show {thing_id}` tells what may be done."
     _show(json_, told, *output.market_making_order(told), "", hint)
+
+
+@mm.command("backtest")
+def mm_backtest(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML or JSON by hummingbot's names (v1).")],
+    trades: Annotated[
+        Path | None,
+        typer.Option(
+            help="What has traded: a CSV of time, price, quantity, side. Without, a market by chance.",
+            show_default=False,
+        ),
+    ] = None,
+    sweep: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=A,B,C", help="Play each value of a parameter; may be repeated.", show_default=False),
+    ] = None,
+    picture: Annotated[Path, typer.Option(help="Where it is drawn; of a sweep the best.")] = backtests.PICTURE,
+    hours: Annotated[float, typer.Option(min=0.1, max=24 * 31, help="Of a market by chance.")] = 24,
+    seed: Annotated[int, typer.Option(help="The same one gives the same market.")] = 1,
+    price: Annotated[str, typer.Option(help="With which it begins.")] = "60000",
+    volatility: Annotated[float, typer.Option(min=0, max=100, help="Of its price, in percent a day.")] = 3,
+    interval: Annotated[int, typer.Option(min=1, max=3600, help="Of the order's cycles, in seconds.")] = 10,
+    fee: Annotated[str, typer.Option(help="Of the exchange for a maker, in percent.")] = "0.1",
+    base: Annotated[str | None, typer.Option(help="What the order has; else four times its quotes.")] = None,
+    quote: Annotated[str | None, typer.Option(help="The same, of the quote asset.")] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON object, and nothing else.")] = False,
+) -> None:
+    """What a configuration would have done: the desk's own strategy and cycles, on a market by chance or on what has
+    traded, with a light model of fills. It asks no desk."""
+    asked = backtests.Asked(
+        config=config,
+        trades=trades,
+        sweeps=sweep or (),
+        picture=picture,
+        hours=hours,
+        seed=seed,
+        price=price,
+        volatility=volatility,
+        interval=interval,
+        fee=fee,
+        base=base,
+        quote=quote,
+    )
+    with _told_of(json_):
+        answer, told = backtests.backtest(asked)
+    _show(json_, answer, *told)
 
 
 @mm.command("decide-deposit")
@@ -759,11 +807,17 @@ def compare_custody(
 def _desk(context: typer.Context, as_json: bool) -> Iterator[Api]:
     """The desk that is meant. What is in the way is told, and ends the command."""
     given: Given = context.obj
-    try:
+    with _told_of(as_json):
         with output.progress("finding the desk"):
             found = connection.found(given.url, given.token)
         with Api(found, lambda: output.progress(f"asking {found.url}")) as desk:
             yield desk
+
+
+@contextmanager
+def _told_of(as_json: bool) -> Iterator[None]:
+    try:
+        yield
     except CommandFailed as failure:
         if as_json:
             output.out().print_json(json.dumps({"error": failure.why, **failure.facts}))

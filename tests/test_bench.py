@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bench import __main__ as bench
-from bench import at_rest, contention, growth, lives, prices, processes, quoting
+from bench import at_rest, backtests, contention, growth, lives, prices, processes, quoting
 from bench.lives import Cpu
 from functions.market_making.strategy import Decision, Proposal, Rules
 from infra.contexts import contexts
@@ -96,6 +96,20 @@ def test_what_is_measured_of_quotes_is_three_levels_and_their_replacement(more: 
     assert isinstance(waiting, Decision)
     assert len(replacing.cancels) == len(replacing.creations) == 2 * quoting.LEVELS
     assert (waiting.cancels, waiting.creations) == ((), ())
+
+
+def test_the_loop_of_january_does_what_ours_never_does() -> None:
+    """It touches others, and leaves its orders behind."""
+    january, hummingbot, ours = backtests.side_by_side(QUIET, hours=0.3)
+    assert (january.touched, january.left) == (2, 4)
+    assert [(row.beyond, row.left, row.touched) for row in (hummingbot, ours)] == [(0, 0, 0)] * 2
+    assert all(row.fills > 0 and row.uptime > 0 for row in (january, hummingbot, ours))
+
+
+def test_a_backtest_is_timed_and_a_tolerance_saves_most_requests() -> None:
+    timed, flat = backtests.speed(orders=1, hours=0.1), backtests.flat(hours=0.2)
+    assert timed.cycle_us > 0
+    assert flat.tolerant < flat.replacing * 0.3
 
 
 def test_one_section_is_measured_alone_and_the_page_keeps_the_others() -> None:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -23,6 +23,7 @@ def packed(state: State) -> str:
     return json.dumps([VERSION, _lists(state)], separators=(",", ":"))
 
 
+@lru_cache(maxsize=1000)
 def unpacked(memory: str) -> State:
     """The state at the beginning, where nothing is written, or nothing that can be read."""
     if not memory:
@@ -38,14 +39,16 @@ def unpacked(memory: str) -> State:
 
 
 def _lists(value: Any) -> Any:
-    if is_dataclass(value):
-        told = [(field, getattr(value, field.name)) for field in fields(value)]
-        while told and _begins(told[-1][0]) == told[-1][1]:
-            told.pop()
-        return [_lists(member) for _, member in told]
+    if value is None or isinstance(value, int | str):  # most are
+        return value
+    if isinstance(value, Decimal):
+        return plain(value)
     if isinstance(value, tuple):
         return [_lists(member) for member in value]
-    return plain(value) if isinstance(value, Decimal) else value
+    told = [(field, getattr(value, field.name)) for field in fields(value)]
+    while told and _begins(told[-1][0]) == told[-1][1]:
+        told.pop()
+    return [_lists(member) for _, member in told]
 
 
 def _begins(field: Field[Any]) -> Any:

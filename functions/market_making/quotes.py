@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
@@ -204,6 +205,7 @@ def client_order_id(order_id: str, cycle: int, slot: str) -> str:
     return f"{_letters_of(order_id)}{number}{slot[0]}{_LETTERS[int(slot[1:])]}"
 
 
+@lru_cache(maxsize=1000)
 def _letters_of(order_id: str) -> str:
     return base64.b32encode(hashlib.sha256(order_id.encode()).digest()).decode()[:9].lower()
 

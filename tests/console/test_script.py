@@ -64,3 +64,9 @@ def test_it_runs_the_real_command_line(checkout: Path) -> None:
     ran = _ran(checkout, "--help")
     assert ran.returncode == 0
     assert "Usage: desk [OPTIONS] COMMAND" in ran.stdout
+
+
+def test_it_tells_from_where_it_was_called(checkout: Path) -> None:
+    """Files that are named on the command line are there, and not in the checkout."""
+    _program(checkout / ".venv" / "bin" / "python", '#!/bin/sh\necho "$DESK_CALLED_FROM"\n')
+    assert _ran(checkout, "mm", "backtest", "btc.yml").stdout == "/\n"
