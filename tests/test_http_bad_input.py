@@ -174,7 +174,7 @@ def test_a_field_of_a_wrong_type_is_refused(bad: Bad, field: Field) -> None:
     wrong += [1, 0, -1, 10**40] if kind != "integer" else [-1, 10**40, "8", " 8", "8.0"]
     wrong += [True, False] if kind != "boolean" else ["true", "yes", "on", "1"]
     wrong += [None] if field.required else []
-    wrong = [one for one in wrong if kind != "object" or one != {"a": 1}]  # names within have words of their own
+    wrong = [one for one in wrong if kind != "object" or type(one) is not dict]  # names within have their own words
     for value in wrong:
         answer = bad.body(field.route, in_place(field, value))
         named = about(answer, f"body.{field.name}") or about(answer, "body")  # text that is none is the whole body's
