@@ -1,7 +1,8 @@
 """What the machines of market making call: one Lambda for each function.
 
 `poll_snapshots` belongs to the machine `snapshots`, which is about no thing: it is asked for {"time"}, when its minute
-began, and answers {"time", "stage", "next_at", …}, when to poll again, until the minute is over.
+began, and answers {"time", "stage", "next_at", …}, when to poll again, until the minute is over. `tick` belongs to the
+machine `ticker`, and is asked for {"time", "shard"} likewise.
 """
 
 from __future__ import annotations

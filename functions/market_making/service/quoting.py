@@ -1,4 +1,4 @@
-"""From the exchange's credit to an order that could quote, and the end of that.
+"""From the exchange's credit to an order that quotes, and the end of that.
 
 A campaign is joined for what it may bring: nothing of it holds an order up. The order's machine then waits for its
 token, at no cost, until the order is stopped.

@@ -19,7 +19,7 @@ from common.domain.custody.model import Status as Sent
 from common.domain.rulings import WHOLE, Matter
 from common.domain.timeline import MACHINE
 from common.gateways.custody import User
-from common.log import log
+from common.log import count, log
 from common.machines import Standing
 from common.money import EXACT, Quantity
 from common.table.table import Table
@@ -137,7 +137,8 @@ class Refunding:
         return [rest]
 
     def _stop(self, order: Order, why: str) -> Standing:
-        log.warning("order needs a person", extra={"order_id": order.order_id, "why": why})
+        count("MarketMakingStopped")
+        log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.stop(order, why, self.now()))
         return standing(store.existing(self.table, order.order_id))
 

@@ -191,16 +191,18 @@ class State:
         elif Quirk.Q11_HANGING_COUNTS not in rules.compat:
             return state
         create_at = at + rules.filled_order_delay
-        bought = order.side is Side.BUY
-        return replace(
+        state = replace(
             state,
             create_at=create_at,
             cancel_at=min(state.cancel_at, create_at),
             delayed_until=create_at,
             own_price=order.price,
-            filled_buys=(*state.filled_buys, order.level) if bought else state.filled_buys,
-            filled_sells=state.filled_sells if bought else (*state.filled_sells, order.level),
         )
+        if not rules.ping_pong_enabled:  # only that counts them, and takes them back
+            return state
+        if order.side is Side.BUY:
+            return replace(state, filled_buys=(*state.filled_buys, order.level))
+        return replace(state, filled_sells=(*state.filled_sells, order.level))
 
     def _owing(self, order: LiveOrder) -> State:
         owed = Owed(order.side, order.price, order.size, order.filled, order.renews or order.key)

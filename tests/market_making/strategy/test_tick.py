@@ -178,7 +178,14 @@ def test_more_than_was_open_is_its_end() -> None:
 
 def test_the_last_own_price_is_that_of_a_filled_quote() -> None:
     state = quoted(rules()).filled(rules(), "s2", ONE)
-    assert (state.own_price, state.filled_sells, state.filled_buys) == (Decimal(101), (0,), ())
+    assert (state.own_price, state.filled_sells, state.filled_buys) == (Decimal(101), (), ())
+
+
+def test_fills_are_counted_for_ping_pong_alone() -> None:
+    """Nothing else takes them back: what is remembered of an order would grow with each."""
+    for enabled, counted in ((True, (0,)), (False, ())):
+        by = rules(ping_pong_enabled=enabled)
+        assert quoted(by).filled(by, "b1", ONE).filled_buys == counted
 
 
 def test_ping_pong_begins_anew_when_both_sides_have_filled() -> None:
