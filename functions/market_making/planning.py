@@ -168,8 +168,8 @@ def _has(quotes: Quotes, side: Side) -> Decimal:
 
 
 def _needed(quotes: Quotes, side: Side, replaced_in: int | None) -> Decimal:
-    """Of the asset that a side gives, for all orders of it that exist or may. Those that end before the others of
-    cycle `replaced_in` are placed need nothing."""
+    """Of the asset that a side gives, for all orders of it that exist or may, and what those that are over have
+    taken. Those that end before the others of cycle `replaced_in` are placed need nothing."""
     needed = Decimal(0)
     for name, slot in quotes.slots.items():
         if side_of(name) is side:
@@ -178,7 +178,7 @@ def _needed(quotes: Quotes, side: Side, replaced_in: int | None) -> Decimal:
             there = [] if slot.live is None or ends or replaced else [needs(side, slot.live)]
             there += [] if slot.coming is None else [needs(side, slot.coming)]
             needed = EXACT.add(needed, max(there, default=Decimal(0)))
-    return needed
+    return EXACT.add(needed, quotes.owed(side))
 
 
 # What came of it

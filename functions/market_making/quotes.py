@@ -23,7 +23,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, reduce
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
@@ -36,6 +36,10 @@ SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be 
 REMEMBERED = timedelta(seconds=60)  # of an order that is gone: trades of it may be told so much later
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
+FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
+WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
+
+_LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
 _SIDES = {"b": Side.BUY, "s": Side.SELL}
@@ -95,6 +99,13 @@ class Ended:
     @property
     def is_settled(self) -> bool:
         return self.executed is not None and self.settled >= self.executed
+
+    @property
+    def owed(self) -> Decimal:
+        """Of the asset that it gives, what trades have taken, or may have, that the ledger has not yet."""
+        executed = self.quantity if self.executed is None else self.executed
+        rest = max(EXACT.subtract(executed, self.settled), _NOTHING)
+        return rest if self.side is Side.SELL else EXACT.multiply(rest, self.price)
 
 
 @dataclass(frozen=True)
@@ -180,7 +191,7 @@ class Quotes:
 
     @property
     def free(self) -> tuple[Decimal, Decimal]:
-        """Base and quote that no order needs which exists, or may."""
+        """Base and quote that no order needs which exists, or may, and that none has taken which is over."""
         base, quote = self.base, self.quote
         for name, slot in self.slots.items():
             needed = [needs(side_of(name), placed) for placed in (slot.live, slot.coming) if placed is not None]
@@ -188,7 +199,11 @@ class Quotes:
                 base = EXACT.subtract(base, max(needed))
             else:
                 quote = EXACT.subtract(quote, max(needed))
-        return base, quote
+        return EXACT.subtract(base, self.owed(Side.SELL)), EXACT.subtract(quote, self.owed(Side.BUY))
+
+    def owed(self, side: Side) -> Decimal:
+        """Of the asset that a side gives, what the orders of it that are over have taken, or may have, untold."""
+        return reduce(EXACT.add, (gone.owed for gone in self.ended if gone.side is side), _NOTHING)
 
 
 def side_of(slot: str) -> Side:
@@ -365,27 +380,32 @@ def _owner(quotes: Quotes, exchange_order_id: str) -> str | Ended | None:
 
 def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[str, str]) -> tuple[Quotes, Fill]:
     if isinstance(found, Ended):
-        _believe(trade, found.side, found.price, EXACT.subtract(found.quantity, found.settled))
+        _believe(trade, found.side, found.price, EXACT.subtract(found.quantity, found.settled), coins)
         gone = replace(found, settled=EXACT.add(found.settled, trade.quantity))
         ended = tuple(gone if other is found else other for other in quotes.ended)
         fill = Fill(trade, found.key, gone.settled == gone.quantity)
         return _credited(replace(quotes, ended=ended), trade, coins), fill
     slot = quotes.slots[found]
     assert slot.live is not None
-    _believe(trade, side_of(found), slot.live.price, slot.live.left)
+    _believe(trade, side_of(found), slot.live.price, slot.live.left, coins)
     live = replace(slot.live, settled=EXACT.add(slot.live.settled, trade.quantity))
     quotes = quotes.with_slot(found, replace(slot, live=live))
     return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left)
 
 
-def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal) -> None:
-    worse = trade.price > price if side is Side.BUY else trade.price < price
-    if trade.side is not side or worse or trade.quantity > left:
+def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: tuple[str, str]) -> None:
+    """An order that only rests is traded at its own price: a better one is as little believed as a worse one."""
+    worth = EXACT.multiply(trade.quantity, price)
+    off = abs(EXACT.subtract(trade.quote_quantity, worth))
+    is_priced = trade.price == price and off <= max(EXACT.multiply(worth, WORTH_OFF_MAX), _LEAST)
+    if trade.side is not side or not is_priced or trade.quantity > left:
         raise FillNotBelieved(
             f"trade {trade.trade_id}: {trade.side} {trade.quantity} at {trade.price}, of an order to {side} {left} "
             f"at {price}"
         )
-    if abs(trade.fee) > max(trade.quantity, trade.quote_quantity):
+    paid_in = {coins[0]: trade.quantity, coins[1]: trade.quote_quantity}
+    most = paid_in.get(trade.fee_asset)
+    if most is not None and abs(trade.fee) > max(EXACT.multiply(most, FEE_SHARE_MAX), _LEAST):
         raise FillNotBelieved(f"trade {trade.trade_id} costs {trade.fee} {trade.fee_asset}")
 
 

@@ -98,8 +98,9 @@ class Tally:
 
 
 def _part(cost: Decimal, quantity: Decimal, of: Decimal) -> Decimal:
-    """Of a cost, that of `quantity` of what is there: all of it, where that is no less."""
-    if not quantity:
+    """Of a cost, that of `quantity` of what is there: all of it, where that is no less. Of a rebate to nothing it is
+    nothing."""
+    if not quantity or quantity < 0 >= of:
         return _NOTHING
     if quantity >= of:
         return cost

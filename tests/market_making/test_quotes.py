@@ -12,18 +12,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
-from common.gateways.exchange.maker import MarketLimits
+from common.gateways.exchange.maker import MarketLimits, OwnTrade
 from functions.market_making import memory, quotes_store, store
 from functions.market_making.model import FIRST_SHARD, QuotesOpen, Status
 from functions.market_making.planning import Wanted, Wish, plan
 from functions.market_making.quotes import (
     Ended,
+    FillNotBelieved,
     Marks,
     Placed,
     Quotes,
     Slot,
     SlotState,
     client_order_id,
+    settled,
 )
 from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.service.order_rate import OrderRate
@@ -173,6 +175,53 @@ def test_nothing_is_planned_with_money_that_is_not_there() -> None:
     made = plan(quotes, Wish(frozenset(("s0", "s1")), wanted), AT, 100)
     assert (made.placements, sorted(made.left_out)) == ([], ["n1", "n2"])
     assert {slot.state for slot in made.quotes.slots.values()} == {SlotState.PENDING_CANCEL}
+
+
+@pytest.mark.parametrize(("executed", "owed"), [("1", 1), ("0.25", "0.25"), ("0", 0), (None, 1)])
+def test_what_an_order_that_is_over_has_taken_is_quoted_by_nobody_again(executed: str | None, owed: str | int) -> None:
+    """Its trades are told later; until it is known how many they are, they may be all of it."""
+    has = None if executed is None else Decimal(executed)
+    sold = Ended("7", Side.SELL, Decimal(100), Decimal(1), Decimal(0), has, AT, "s0")
+    bought = replace(sold, exchange_order_id="8", side=Side.BUY)
+    quotes = replace(quoting("2"), ended=(sold, bought))
+    assert quotes.free == (2 - Decimal(owed), 1000 - 100 * Decimal(owed))
+    for more, left_out in ((Decimal(0), []), (Decimal("0.01"), ["n0"])):
+        wish = Wish(frozenset(), [Wanted(Side.SELL, Decimal(105), quotes.free[0] + more, "n0")])
+        assert plan(quotes, wish, AT, 100).left_out == left_out
+
+
+def trade(
+    price: str = "100", quantity: str = "1", worth: str = "100", fee: str = "0.02", coin: str = "BTC"
+) -> OwnTrade:
+    amounts = (Decimal(price), Decimal(quantity), Decimal(worth), Decimal(fee))
+    return OwnTrade(1, "0", Side.SELL, *amounts, coin, maker=True, at=AT)
+
+
+@pytest.mark.parametrize(
+    "told", [trade(), trade(fee="-0.02"), trade(fee="2", coin="USDT"), trade(fee="30", coin="BNB")]
+)
+def test_a_trade_at_its_orders_price_is_booked(told: OwnTrade) -> None:
+    quotes, fills = settled(quoting("1", "1"), [told], ("BTC", "USDT"))
+    assert (len(fills), quotes.cursor) == (1, 1)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        trade(price="101"),
+        trade(price="99"),
+        trade(worth="1000000"),
+        trade(worth="99"),
+        trade(quantity="1.1", worth="110"),
+        trade(fee="0.03"),
+        trade(fee="-0.03"),
+        trade(fee="3", coin="USDT"),
+    ],
+)
+def test_what_a_trade_can_not_be_is_not_booked(told: OwnTrade) -> None:
+    """What only rests is traded at its own price, whoever would gain by another."""
+    with pytest.raises(FillNotBelieved):
+        settled(quoting("1", "1"), [told], ("BTC", "USDT"))
 
 
 def test_what_renews_an_order_comes_in_its_place_only() -> None:

@@ -12,7 +12,7 @@ from common.domain import rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
-from functions.market_making import store
+from functions.market_making import quotes_store, store
 from functions.market_making.model import ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.chain import Chain, Transfer, WalletSide
@@ -201,6 +201,18 @@ def test_what_is_all_below_the_minimum_is_told_to_a_person(market: Market) -> No
     waits_for_person(market, "below the exchange's smallest withdrawal", 2)
     assert (market.order().status, room_taken(market)) == (Status.RETURNING, 1)
     assert [symbol for symbol, _, _ in rests(market)] == ["USDT", "BTC"]
+
+
+def test_nothing_goes_home_of_an_order_whose_ledger_is_below_nothing(market: Market) -> None:
+    """Others' money at its account has gone for it."""
+    order_id = market.order().order_id
+    quotes = quotes_store.find(market.table, order_id)
+    assert quotes is not None
+    after = replace(quotes, cycle=quotes.cycle + 1, base=Decimal("-0.1"))
+    market.table.write(*quotes_store.write(quotes, after, (), market.clock()))
+    come_home(market)
+    waits_for_person(market, "others' money", 5)
+    assert (market.order().status, market.has(ANN)) == (Status.STOPPED, {})
 
 
 class ShortChain(Chain):

@@ -59,6 +59,8 @@ class Homecoming:
         CustodyUnavailable.
         """
         there, at = self._there(order), self.now()
+        if below := [str(quantity) for quantity in (there.base, there.quote) if quantity.amount < 0]:
+            raise Doubted(f"its ledger has {' and '.join(below)}: others' money has gone for it")
         assets = zip((there.base, there.quote), order.symbol.split("-"), strict=True)
         legs = [leg for quantity, symbol in assets for leg in self._divided(order, quantity, symbol, at)]
         home = [leg for leg in legs if leg.way is Way.HOME]
