@@ -344,7 +344,14 @@ class Watch(Construct):
             ("Quotes: ticks, and late ones", [_ours("Ticks"), late]),
             (
                 "Quotes: unknown, would take, refused, left out",
-                _all("QuotesUnknown", "QuotesWouldTake", "QuotesRefused", "QuotesLeftOut", "QuotesBeyondLimits"),
+                _all(
+                    "QuotesUnknown",
+                    "QuotesWouldTake",
+                    "QuotesRefused",
+                    "QuotesLeftOut",
+                    "QuotesBeyondLimits",
+                    "QuotesReachedVolume",
+                ),
             ),
             ("Quotes: strays, orphans, silent exchanges: always 0", [stray, orphaned, silent]),
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
