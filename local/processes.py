@@ -42,8 +42,11 @@ class Process:
 
     @property
     def alive(self) -> bool:
-        """True for this very process only, not for one that got its pid later."""
-        return (self.began, self.command) == (_began(self.pid), _command(self.pid))
+        """True for this very process only, not for one that got its pid later.
+
+        One that is ending has no command line any more, but keeps its sockets for a moment: it is still alive.
+        """
+        return self.began == _began(self.pid) and _command(self.pid) in (self.command, None)
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,15 @@ def _signal(process: Process, number: signal.Signals) -> None:
             os.kill(process.pid, number)
 
 
-def must_be_free(port: int, setting: str, patience_seconds: float = 2.0) -> None:
-    """Raises PortTaken, when the port stays taken: one whose owner has just ended is free in a moment."""
+def must_be_free(port: int, setting: str, patience_seconds: float = 10.0) -> None:
+    """Raises PortTaken, when the port stays taken: one whose owner has ended, or is ending, is free in a moment."""
     deadline = time.monotonic() + patience_seconds
     while not _free(port):
-        who = _listening(port)
-        if who is not None or time.monotonic() > deadline:
+        pid = _listening(port)
+        command = None if pid is None else _command(pid)  # none: it is ending, or not ours to see
+        if command is not None or time.monotonic() > deadline:
             raise PortTaken(
-                f"port {port} is taken by {who or 'another program'}. "
+                f"port {port} is taken by {_told(pid, command)}. "
                 f"Stop it, or choose another port: make up {setting}={_free_port()}"
             )
         time.sleep(0.05)
@@ -201,10 +205,13 @@ def _ps(pid: int, field: str) -> str | None:
     return found.stdout.strip() or None
 
 
-def _listening(port: int) -> str | None:
+def _told(pid: int | None, command: str | None) -> str:
+    return "another program" if pid is None else f"process {pid} ({command or 'unknown'})"
+
+
+def _listening(port: int) -> int | None:
     """Who listens on a TCP port of this machine, as far as we may see."""
-    pid = _listening_pid(port) if Path("/proc/net/tcp").exists() else _lsof(port)
-    return None if pid is None else f"process {pid} ({_command(pid) or 'unknown'})"
+    return _listening_pid(port) if Path("/proc/net/tcp").exists() else _lsof(port)
 
 
 def _lsof(port: int) -> int | None:

@@ -70,6 +70,25 @@ def test_a_taken_port_is_told_with_who_has_it_and_what_to_set(sleeper: Process) 
     assert re.search(r"make up DOCS_PORT=\d+$", said)
 
 
+def test_a_port_is_waited_for_whose_owner_is_ending(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen()
+
+        def command(_: int) -> None:  # as of a process that has given up its memory, and not yet its sockets
+            listening.close()
+
+        monkeypatch.setattr(processes, "_command", command)
+        must_be_free(listening.getsockname()[1], "PORT")
+        assert listening.fileno() == -1
+
+
+def test_a_process_without_a_command_line_is_still_ending(sleeper: Process, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as ending:
+        ending.setattr(processes, "_command", lambda _: None)
+        assert sleeper.alive
+
+
 def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(DidNotStart, match="No module named nobody"):
         _start(tmp_path, "nobody")
