@@ -1,5 +1,5 @@
 """An order's quotes in the table: one item, at most ITEM_BYTES_MAX, written once a cycle under the fence of its number.
-Beside it a line for each trade, with the write that puts it into the ledger."""
+Beside it a line for each trade, with the write that puts it into the ledger, and what its days have brought."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making import day_store
+from functions.market_making.days import of_cycle
 from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
@@ -80,7 +82,7 @@ def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | No
 
 
 def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) -> list[Write]:
-    """The quotes, and a line for each trade. Refused with OvertakenCycle."""
+    """The quotes, a line for each trade, and what is added to the order's days. Refused with OvertakenCycle."""
     assert after.cycle == before.cycle + 1
     key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
     overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
@@ -95,7 +97,9 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         after.memory,
         at,
     ).refused_with(overtaken)
-    return [written, *(Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills)]
+    fills = list(fills)
+    lines = [Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills]
+    return [written, *lines, *(day_store.add(after.order_id, day, at) for day in of_cycle(before, after, fills, at))]
 
 
 @prepared
