@@ -10,11 +10,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
+from typing import Protocol
 
 from common.campaigns import Campaign, Kind, Score, Status
 from common.errors import Conflict, NotFound
 from common.money import EXACT, ROUNDING
-from functions.market_making.days import Day
 
 COUNTED_EVERY = timedelta(hours=1)  # so often it is asked what a campaign pays
 LOOKED_AFTER = timedelta(days=7)  # beyond its end, where it is never told to be over
@@ -26,6 +26,16 @@ class JoinedByAnother(Conflict):
 
 class CampaignNotJoined(NotFound):
     """The trading account does not take part in it."""
+
+
+class Day(Protocol):
+    """What an order has done on a day, UTC. Volume and fees are in the quote asset."""
+
+    @property
+    def day(self) -> date: ...
+
+    @property
+    def maker_volume(self) -> Decimal: ...
 
 
 @dataclass(frozen=True)

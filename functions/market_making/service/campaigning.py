@@ -33,6 +33,7 @@ from functions.market_making import campaign_store as store
 from functions.market_making.campaign_store import AlreadyJoined, AlreadyMember
 from functions.market_making.campaigns import (
     LOOKED_AFTER,
+    Day,
     JoinedByAnother,
     Member,
     Seeker,
@@ -41,7 +42,6 @@ from functions.market_making.campaigns import (
     period,
     shares,
 )
-from functions.market_making.days import Day
 from functions.market_making.model import Status as OrderStatus
 from functions.market_making.service.quoting import OVER
 from functions.market_making.store import find
