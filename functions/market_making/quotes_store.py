@@ -41,6 +41,10 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     maker = BooleanAttribute()
     at = InstantAttribute()
 
+    @property
+    def trade_id(self) -> int:
+        return int(self.SK.removeprefix(keys.MARKET_MAKING_TRADE.prefix))
+
 
 class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
     configuration = UnicodeAttribute()
@@ -146,6 +150,14 @@ def fills(table: Table, order_id: str, *, limit: int, after: Position | None) ->
     """A page of its trades, the newest first."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), newest_first=True)
     return table.page(TradeItem, query, limit=limit, after=after)
+
+
+def fills_after(table: Table, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:
+    """Its trades after one, the oldest first."""
+    first = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id=f"{trade_id + 1:020}")
+    last = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id="9" * 20)
+    query = Query(partition(order_id) & Item.SK.between(first.sk, last.sk))
+    return table.page(TradeItem, query, limit=limit, after=None).items
 
 
 def is_configured(table: Table, order_id: str) -> bool:
