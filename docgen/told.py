@@ -223,6 +223,21 @@ TOLD: dict[str, Told] = {
             },
         },
     ),
+    "check_configuration": Told(
+        {200: "so it would be"},
+        (InvalidConfiguration, PairNotFound),
+        examples={
+            "of hummingbot's": {
+                "pair": "BTC-USDT",
+                "configuration": {
+                    "bid_spread": "0.2",
+                    "ask_spread": "0.2",
+                    "order_amount": "0.01",
+                    "order_refresh_time": "30",
+                },
+            }
+        },
+    ),
     "market_making_orders": Told(_FOUND),
     "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
     "pause_market_making": Told(

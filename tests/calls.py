@@ -164,6 +164,7 @@ class Call:
 
 _BECAUSE = {"reason": "wire 4711 received"}
 _LOOKED_UP = {"reference": "ticket 4711", **_BECAUSE}
+_CONFIGURED = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": "30"}
 WEBHOOK = Route("POST", "/webhooks/baas", open=True)
 
 CALLS: Mapping[Route, Call] = {
@@ -244,6 +245,9 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("POST", "/market-making/orders"): Call(
         201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
+    ),
+    Route("POST", "/market-making/configurations/check"): Call(
+        body={"pair": "BTC-USDT", "exchange": "binance", "configuration": _CONFIGURED}
     ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),

@@ -34,6 +34,7 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/purchases/{order_id}"): ("PurchaseNotFound",) * 3,
     Route("POST", "/purchases/{order_id}/cancel"): ("PurchaseNotFound",) * 3,
     Route("POST", "/market-making/orders"): (DONE, DONE, DONE),  # it is paid from outside
+    Route("POST", "/market-making/configurations/check"): ("the catalogue",) * 3,
     Route("GET", "/market-making/orders"): (EMPTY, EMPTY, EMPTY),
     Route("GET", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
     Route("PATCH", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,

@@ -129,6 +129,22 @@ class ConfigurationRequest(RequestBody):
     configuration: Parameters
 
 
+class CheckRequest(RequestBody):
+    """A configuration that an order in `pair` might have."""
+
+    pair: Symbol
+    exchange: Exchange = "binance"
+    configuration: Parameters
+
+
+class CheckedView(View):
+    """What the configuration would be."""
+
+    pair: str
+    exchange: str
+    configuration: dict[str, Any] = Field(description="by hummingbot's names and in its units, as it would be kept")
+
+
 class ConfigurationView(View):
     """By what an order quotes from its next cycle on."""
 
@@ -249,6 +265,14 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
     )
     result = opening().open(owner, idempotency_key, asked)
     return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
+
+
+@app.post("/market-making/configurations/check", tags=["market making"], summary="Check a configuration")
+def check_configuration(body: CheckRequest) -> CheckedView:
+    """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
+    opening().named(body.exchange, body.pair)
+    settings = hummingbot.read(body.configuration, body.exchange, body.pair)
+    return CheckedView(pair=body.pair, exchange=body.exchange, configuration=hummingbot.told(settings))
 
 
 @app.get("/market-making/orders", tags=["market making"], summary="Your market-making orders, newest first")

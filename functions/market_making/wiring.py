@@ -69,7 +69,7 @@ def quoting() -> Quoting:
 
 @cache
 def steering() -> Steering:
-    return Steering(aws.table(), configured.maker, clock.now)
+    return Steering(aws.table(), configured.books, clock.now)
 
 
 @cache

@@ -24,7 +24,7 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Books, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -100,6 +100,7 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.books: Books | None = None
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -151,6 +152,10 @@ class Market:
         self.funds_of(account_id)
         return self.maker
 
+    def books_of(self, account_id: str) -> Books:
+        self.funds_of(account_id)
+        return self.books or self.maker
+
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
         return self.withdrawing
@@ -185,7 +190,7 @@ class Market:
 
     @property
     def steering(self) -> Steering:
-        return Steering(self.table, self.maker_of, self.clock)
+        return Steering(self.table, self.books_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:

@@ -14,7 +14,7 @@ from typing import Any
 
 from common.domain.timeline import CUSTOMER
 from common.gateways.exchange import MarketUnknown
-from common.gateways.exchange.maker import Maker, Market
+from common.gateways.exchange.maker import Books, Market
 from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.market_making import configuration, hummingbot, quotes_store, risk, store
@@ -47,10 +47,10 @@ class Configured:
 
 @dataclass(frozen=True)
 class Steering:
-    """`maker` is that of a trading account, by its id. Every method raises MarketMakingOrderNotFound, Busy."""
+    """`books` are of a trading account's exchange, by its id. Every method raises MarketMakingOrderNotFound, Busy."""
 
     table: Table
-    maker: Callable[[str], Maker]
+    books: Callable[[str], Books]
     now: Callable[[], datetime]
 
     def pause(self, order_id: str) -> Order:
@@ -119,7 +119,7 @@ class Steering:
 
     def _price(self, order: Order) -> Decimal:
         try:
-            book = self.maker(order.account_id).book(Market(*order.coins), 1)
+            book = self.books(order.account_id).book(Market(*order.coins), 1)
         except MarketUnknown as no:
             raise NoMarketPrice(f"the exchange does not know {order.symbol} now", id=order.order_id) from no
         if not book.bids or not book.asks:
