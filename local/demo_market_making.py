@@ -162,8 +162,14 @@ class MarketMaking:
             raise MarketMakingFailed(f"{self.order_id} has version {told['version']} after {version}")
 
     def until_traded(self, times: int) -> None:
-        """Tell each of its fills, as the desk tells them, until there are so many. Raises MarketMakingFailed."""
-        self.eventually(lambda: len(self.take_fills()) >= times, f"{self.order_id} has not traded {times} times")
+        """Tell each of its fills, as the desk tells them, until there are so many from now on. Raises
+        MarketMakingFailed."""
+        now = datetime.now(UTC)
+
+        def traded() -> bool:
+            return sum(trade.at >= now for trade in self.take_fills()) >= times
+
+        self.eventually(traded, f"{self.order_id} has not traded {times} times")
 
     def take_fills(self) -> list[OwnTrade]:
         """All of them; those that are new are told."""
@@ -278,11 +284,12 @@ def _quoted(made: MarketMaking) -> None:
     made.act("pause")
     made.until("paused")
     made.until_taken_back()
+    made.take_fills()
     made.configure(1, ANEW)
     made.act("resume")
     made.until("running")
     made.until_quoted()
-    made.until_traded(len(made.trades) + FILLS_MORE)
+    made.until_traded(FILLS_MORE)
     made.act("stop")
     made.until("stopped")
     made.take_fills()

@@ -9,7 +9,7 @@ from enum import StrEnum
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
 from functions.market_making.strategy.market import Side
 from functions.market_making.strategy.quirks import Quirk
-from functions.market_making.strategy.rules import Rules
+from functions.market_making.strategy.rules import PriceType, Rules
 
 
 class Standing(StrEnum):
@@ -105,7 +105,7 @@ class State:
     def costed(self, rules: Rules, base: Decimal) -> State:
         """For `inventory_cost`: a price that is told, or told anew, is what the base that is there now has cost."""
         price = rules.inventory_price
-        if price is None or price == self.cost_told:
+        if rules.price_type is not PriceType.INVENTORY_COST or price is None or price == self.cost_told:
             return self
         return replace(self, cost_base=base, cost_quote=QUOTING.multiply(base, price), cost_told=price)
 
