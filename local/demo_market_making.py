@@ -29,7 +29,7 @@ from common.gateways.exchange.maker import OwnTrade
 from common.money import EXACT, plain
 from local.demo_cash_out import hurried
 from local.environment import LocalEnvironment
-from local.seed import OPERATOR, Desk
+from local.seed import OPERATOR, OPERATORS, Desk
 from local.seed_market_making import PAIR
 from local.watching import Watch, there_after, trade_of
 from sandbox.backtest.drawing import draw
@@ -39,6 +39,7 @@ ORDERS = "/market-making/orders"
 SEND_TRANSFERS = "cryptodesk-market-making-send-transfers"
 BASE, QUOTE = "0.1", "5000"
 STRAY, LATE = "0.02", "0.05"  # of the base asset
+ANOTHER = next(name for name in OPERATORS if name != OPERATOR)
 SEND_EVERY_SECONDS, LOOK_EVERY_SECONDS = 3.0, 0.5
 FILLS, FILLS_MORE = 20, 4  # by each configuration
 CONFIGURATION = {
@@ -232,18 +233,41 @@ class MarketMaking:
         """What it began with there, of base and quote."""
         return Decimal(self.order["base_quantity"]), Decimal(self.order["quote_quantity"])
 
+    def legs(self, way: str) -> list[dict[str, Any]]:
+        """As operators see them: OUT, HOME, or REST, which stays at the exchange."""
+        with self.desk.http(OPERATOR) as olga:
+            legs = _ok(olga.get(f"/operations/market-making/{self.order_id}")).json()["legs"]
+        return [leg for leg in legs if leg["way"] == way]
+
+    def until_all_but_the_rest_is_home(self) -> None:
+        """Raises MarketMakingFailed."""
+        self.until("returning")
+        wanted = f"all but the rest of {self.order_id} is not home"
+        self.eventually(lambda: self._story()["needs_person"] or self._story()["status"] == "returned", wanted)
+
+    def leave_the_rest(self) -> None:
+        """What is finer than what the exchange withdraws is somebody's all the same: one operator proposes that the
+        exchange keeps it, another one confirms. Raises MarketMakingFailed."""
+        path = f"/operations/market-making/{self.order_id}/keep-rest"
+        for leg in self.legs("REST"):
+            seen = {"reference": f"order {self.order_id}", "reason": "finer than what the exchange withdraws"}
+            with self.desk.http(OPERATOR) as olga, self.desk.http(ANOTHER) as otto:
+                asked = {"asset": leg["asset"], "payer": "unpaid", **seen}
+                proposed = _ok(olga.post(path, json=asked)).json()["id"]
+                _ok(otto.post(f"/operations/proposals/{proposed}/confirm", json={"reason": "seen it, too"}))
+            self.tell(f"{OPERATOR} and {ANOTHER} let the exchange keep {leg['quantity']} {leg['asset']}")
+
     def came_home(self) -> Amounts:
         """What has to be with the payer: what went to the exchange and was traded there, less what that takes for
         withdrawing it. Raises MarketMakingFailed, where it was not all withdrawn that there was by its trades."""
-        with self.desk.http(OPERATOR) as olga:
-            legs = _ok(olga.get(f"/operations/market-making/{self.order_id}")).json()["legs"]
+        home = self.legs("HOME")
         there = dict(zip(PAIR.coins, there_after(self.at_exchange, self.take_fills()), strict=True))
         for asset, amount in there.items():
-            gone = sum(Decimal(leg["quantity"]) for leg in legs if leg["asset"] == asset and leg["way"] != "OUT")
+            gone = sum(Decimal(leg["quantity"]) for leg in (*home, *self.legs("REST")) if leg["asset"] == asset)
             if gone != amount:
                 raise MarketMakingFailed(f"by its trades there were {amount} {asset}, and {gone} were withdrawn")
         assets = dict(zip(PAIR.coins, (PAIR.base_asset_id, PAIR.quote_asset_id), strict=True))
-        return {assets[leg["asset"]]: Decimal(leg["arrived"]) for leg in legs if leg["way"] == "HOME"}
+        return {assets[leg["asset"]]: Decimal(leg["arrived"]) for leg in home}
 
 
 def play(desk: Desk, username: str, picture: Path, said: Tell) -> MarketMaking:
@@ -291,7 +315,10 @@ def _quoted(made: MarketMaking) -> None:
     made.until_quoted()
     made.until_traded(FILLS_MORE)
     made.act("stop")
+    made.until_taken_back()
+    watch, made.watch = made.watch, None  # that nothing comes of it any more is waited for, and not drawn
     made.until("stopped")
+    made.watch = watch
     made.take_fills()
 
 
@@ -308,6 +335,8 @@ def _drawn(made: MarketMaking, picture: Path) -> None:
 
 def _returned(made: MarketMaking) -> None:
     made.act("withdraw")
+    made.until_all_but_the_rest_is_home()
+    made.leave_the_rest()
     made.until("returned")
     home = made.came_home()
     made.is_back(made.payer, {**home, PAIR.base_asset_id: EXACT.add(home[PAIR.base_asset_id], Decimal(LATE))})

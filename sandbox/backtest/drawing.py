@@ -58,7 +58,7 @@ def draw(of: Played, facts: Iterable[tuple[str, str]], title: str, picture: Path
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(length=0)
             axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-        price.margins(x=0.005)
+        price.margins(x=0.005, y=0.12)
         price.tick_params(labelbottom=False)
         inventory.tick_params(labelbottom=False)
         for above in (price, inventory):
