@@ -147,7 +147,7 @@ class World:
         return made
 
 
-APART = pytest.mark.apart(World.kept)
+APART = pytest.mark.apart(made=World.kept)
 
 
 def _proposed(desk: Desk, order_id: str) -> str:

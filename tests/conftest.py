@@ -47,7 +47,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileSche
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "apart(made): in a process of its own; what `made` makes is there beforehand")
+    config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -57,14 +57,13 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
     marker = item.get_closest_marker("apart")
     if marker is None:
         return None
-    (made,) = marker.args
-    made()
+    marker.kwargs["made"]()
     hook = item.ihook
     hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
     for told in apart(partial(_reports, item, nextitem)):
         report = hook.pytest_report_from_serializable(config=item.config, data=told)
         hook.pytest_runtest_logreport(report=report)
-    hook.pytest_runtest_teardown(item=item, nextitem=nextitem)  # of a module that has ended
+    item.session._setupstate.teardown_exact(nextitem)  # what only the item before needed has ended here, too
     hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
     return True
 
