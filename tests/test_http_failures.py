@@ -14,7 +14,7 @@ from common.log import log
 from functions.orders import api
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import APART, CALLS, OPERATIONS, World, called, entitled, every_route, named
+from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named
 from tests.doors import opened
 
 pytestmark = APART
@@ -80,6 +80,7 @@ def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route:
         world.desk.world.client = world.desk.world.machines
         for order_id in (world.unanswered, world.stuck, world.claimed):
             world.desk.world.simulated.decide(f"{order_id}-01", "complete")
+        world.desk.interventions.dismiss(PARKED, "tried at each round for ever", "olga", dry_run=False)
         world.desk.run()
         world.desk.check()
         assert set(world.desk.waiting()) <= {world.quoting, world.running, world.paused}, "they quote until stopped"
