@@ -1,5 +1,5 @@
 """An order's quotes in the table: one item, at most ITEM_BYTES_MAX, written once a cycle under the fence of its number.
-Beside it a line for each trade, with the write that puts it into the ledger."""
+Beside it a line for each trade, with the write that puts it into the ledger, and what its days have brought."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making import day_store
+from functions.market_making.days import of_cycle
 from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
@@ -38,6 +40,10 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     fee_asset = UnicodeAttribute()
     maker = BooleanAttribute()
     at = InstantAttribute()
+
+    @property
+    def trade_id(self) -> int:
+        return int(self.SK.removeprefix(keys.MARKET_MAKING_TRADE.prefix))
 
 
 class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
@@ -80,7 +86,7 @@ def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | No
 
 
 def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) -> list[Write]:
-    """The quotes, and a line for each trade. Refused with OvertakenCycle."""
+    """The quotes, a line for each trade, and what is added to the order's days. Refused with OvertakenCycle."""
     assert after.cycle == before.cycle + 1
     key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
     overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
@@ -95,7 +101,9 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         after.memory,
         at,
     ).refused_with(overtaken)
-    return [written, *(Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills)]
+    fills = list(fills)
+    lines = [Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills]
+    return [written, *lines, *(day_store.add(after.order_id, day, at) for day in of_cycle(before, after, fills, at))]
 
 
 @prepared
@@ -142,6 +150,14 @@ def fills(table: Table, order_id: str, *, limit: int, after: Position | None) ->
     """A page of its trades, the newest first."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), newest_first=True)
     return table.page(TradeItem, query, limit=limit, after=after)
+
+
+def fills_after(table: Table, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:
+    """Its trades after one, the oldest first."""
+    first = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id=f"{trade_id + 1:020}")
+    last = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id="9" * 20)
+    query = Query(partition(order_id) & Item.SK.between(first.sk, last.sk))
+    return table.page(TradeItem, query, limit=limit, after=None).items
 
 
 def is_configured(table: Table, order_id: str) -> bool:

@@ -29,7 +29,7 @@ from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import campaign_store, memo, store, tasks
+from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service.campaigning import Campaigning
@@ -202,7 +202,7 @@ class Market:
         def nobody(*_: str) -> Any:
             raise AssertionError("nobody is to be asked here")
 
-        days = partial(campaign_store.days, self.table)
+        days = partial(day_store.days, self.table)
         return Campaigning(self.table, nobody, nobody, nobody, days, self.clock)
 
     @property

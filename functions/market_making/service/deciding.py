@@ -69,7 +69,7 @@ def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
 def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
     """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
     orders of which there is nothing any more."""
-    state = _beginning(known)
+    state = _beginning(known).costed(rules, known.read.base)
     seen, there = known.read.keys, known.now.keys
     traded = {fill.key for fill in known.fills}
     gone = [order.key for order in state.orders if order.key not in there]

@@ -15,7 +15,7 @@ from typing import Any
 from common.domain.timeline import CUSTOMER
 from common.gateways.exchange import MarketUnknown
 from common.gateways.exchange.maker import Maker, Market
-from common.table.table import Table
+from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.market_making import configuration, hummingbot, quotes_store, risk, store
 from functions.market_making.model import (
@@ -29,7 +29,7 @@ from functions.market_making.model import (
     Order,
     Status,
 )
-from functions.market_making.quotes_store import OvertakenCycle
+from functions.market_making.quotes_store import OvertakenCycle, TradeItem
 from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
 from functions.market_making.tally import Performance, There, performance
 
@@ -142,6 +142,16 @@ class Steering:
         there = There(read.base, read.quote, read.began, read.fees_elsewhere, now, max(read.marks.best, now))
         ended = read.clear_at if read.closed else None
         return performance(read.tally, there, order.coins, price, ended or at)
+
+    def fills(self, order_id: str, *, limit: int, after: Position | None) -> Page[TradeItem]:
+        """A page of its trades, the newest first. Of one that has not begun there are none."""
+        store.existing(self.table, order_id)
+        return quotes_store.fills(self.table, order_id, limit=limit, after=after)
+
+    def fills_after(self, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:
+        """Those after a trade, the oldest first, so many at most. Raises MarketMakingOrderNotFound."""
+        store.existing(self.table, order_id)
+        return quotes_store.fills_after(self.table, order_id, trade_id, limit)
 
     # By what it quotes
 
