@@ -302,7 +302,7 @@ def test_an_order_that_is_said_not_to_exist_is_not_lost(faulty: Faulty, seconds:
         raise ExchangeOrderUnknown("there is no such order")
 
     faulty.fake.open_orders = lambda *_: []  # type: ignore[method-assign]
-    faulty.fake.find = unknown  # type: ignore[method-assign]
+    faulty.fake.find = unknown  # type: ignore[assignment,method-assign]
     faulty.ticks(seconds // 10)
     assert (len(faulty.quotes.slots) == 2) is (seconds == 60)
     faulty.take(BUY, "0.005", str(sell.price))
@@ -330,7 +330,7 @@ def test_a_trade_is_booked_that_is_told_after_its_order_had_none(faulty: Faulty)
     late = OwnTrade(
         len(venue) + 1, str(sell.order_id), Side.SELL, sell.price, Decimal("0.001"), worth, Decimal(0), "USDT", True, at
     )
-    faulty.fake.trades_after = lambda market, trade_id: [late][trade_id // late.trade_id :]  # type: ignore[method-assign]
+    faulty.fake.trades_after = lambda *asked: [late][asked[1] // late.trade_id :]  # type: ignore[method-assign]
     assert faulty.tick().failed == 0
     assert faulty.quotes.base == before - Decimal("0.001")
 
