@@ -7,11 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
+from common.money import EXACT
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
@@ -24,6 +26,7 @@ from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
 
 ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
+BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
 
 
 class OvertakenCycle(Conflict):
@@ -97,7 +100,7 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         Decimal(after.cycle),
         Decimal(before.cycle),
         Decimal(after.cursor),
-        packed(after),
+        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(after.memory)),
         after.memory,
         at,
     ).refused_with(overtaken)
@@ -136,6 +139,12 @@ def trades(table: Table, order_id: str) -> list[TradeItem]:
     """In the order of their ids."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), consistent=True)
     return list(table.all(TradeItem, query))
+
+
+def booked(table: Table, order_id: str, exchange_order_id: str) -> Decimal:
+    """How much of an order at the exchange its trades have brought into the ledger."""
+    lines = (trade for trade in trades(table, order_id) if trade.exchange_order_id == exchange_order_id)
+    return reduce(EXACT.add, (line.quantity for line in lines), Decimal(0))
 
 
 def configuration(table: Table, order_id: str, version: int) -> str:
