@@ -3,8 +3,9 @@ Beside it a line for each trade, with the write that puts it into the ledger, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from functools import reduce
@@ -62,16 +63,19 @@ class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
     placed = DecimalAttribute()
     day = UnicodeAttribute()
     placed_that_day = DecimalAttribute()
+    by_order = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True)
 class Placements:
-    """How many an account has placed in a window of ten seconds, by when it began, and in a day."""
+    """How many an account has placed in a window of ten seconds, by when it began, and in a day; of that day also by
+    order."""
 
     window: str
     placed: int
     day: str
     placed_that_day: int
+    by_order: Mapping[str, int] = field(default_factory=dict)
 
 
 class OrderRateMoved(Refusal):
@@ -201,7 +205,8 @@ def placements(table: Table, account_id: str) -> Placements | None:
     item = table.get(OrderRateItem, keys.ORDER_RATE(account_id=account_id), consistent=True)
     if item is None:
         return None
-    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day))
+    by_order = json.loads(item.by_order or "{}")
+    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day), by_order)
 
 
 def count_placements(account_id: str, before: Placements | None, after: Placements, at: datetime) -> Write:
@@ -213,6 +218,7 @@ def count_placements(account_id: str, before: Placements | None, after: Placemen
         placed=Decimal(after.placed),
         day=after.day,
         placed_that_day=Decimal(after.placed_that_day),
+        by_order=json.dumps(after.by_order, separators=(",", ":")),
         created_at=at,
         updated_at=at,
     )
