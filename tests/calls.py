@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -67,6 +70,12 @@ class World:
     def ids(self) -> tuple[str, ...]:
         orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
         return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch, *self.written.ids)
+
+    @staticmethod
+    @cache
+    def kept() -> World:
+        """The one of this process, as it was made: for tests that are `APART`."""
+        return World.made()
 
     @classmethod
     def made(cls) -> World:
@@ -136,6 +145,9 @@ class World:
         )
         desk.market.comparing_with(lambda: None).compare()
         return made
+
+
+APART = pytest.mark.apart(made=World.kept)
 
 
 def _proposed(desk: Desk, order_id: str) -> str:

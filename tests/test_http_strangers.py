@@ -7,9 +7,10 @@ import pytest
 
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import OPERATIONS, World, called, every_route, named, routes_with_tokens
+from tests.calls import APART, OPERATIONS, World, called, every_route, named, routes_with_tokens
 from tests.doors import Answer, Doors, Token, opened
 
+pytestmark = APART
 BOB = Token("bob", "sub-bob")  # has an account
 EVE = Token("eve", "sub-eve")  # has none
 NEW_ANN = Token("ann", "sub-of-another-ann")  # has taken the username after its user was deleted
@@ -65,7 +66,7 @@ STATUS = {"AccountExists": 409}
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     yield world
     world.desk.check()
 

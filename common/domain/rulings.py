@@ -32,6 +32,7 @@ class Matter(StrEnum):
     HOME = "HOME"  # the order has failed, and what of it is at the exchange comes home
     AGAIN = "AGAIN"  # the exchange has refused an asset's withdrawal: it is withdrawn under the next id
     CAME_HOME = "CAME_HOME"  # an asset has come home as the snapshot that is named
+    FILLS = "FILLS"  # what the order has at the exchange, where its trades are not told, or not as they can be
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
 
 

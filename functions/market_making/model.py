@@ -32,6 +32,7 @@ QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, befo
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
 TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
 TICK_SECONDS_MAX = 45  # then a tick's function is ended: before anything that it has decided may count as never placed

@@ -3,15 +3,18 @@ Beside it a line for each trade, with the write that puts it into the ledger, an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
+from common.money import EXACT
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
@@ -24,6 +27,7 @@ from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
 
 ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
+BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
 
 
 class OvertakenCycle(Conflict):
@@ -59,16 +63,19 @@ class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
     placed = DecimalAttribute()
     day = UnicodeAttribute()
     placed_that_day = DecimalAttribute()
+    by_order = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True)
 class Placements:
-    """How many an account has placed in a window of ten seconds, by when it began, and in a day."""
+    """How many an account has placed in a window of ten seconds, by when it began, and in a day; of that day also by
+    order."""
 
     window: str
     placed: int
     day: str
     placed_that_day: int
+    by_order: Mapping[str, int] = field(default_factory=dict)
 
 
 class OrderRateMoved(Refusal):
@@ -97,7 +104,7 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         Decimal(after.cycle),
         Decimal(before.cycle),
         Decimal(after.cursor),
-        packed(after),
+        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(after.memory)),
         after.memory,
         at,
     ).refused_with(overtaken)
@@ -136,6 +143,12 @@ def trades(table: Table, order_id: str) -> list[TradeItem]:
     """In the order of their ids."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), consistent=True)
     return list(table.all(TradeItem, query))
+
+
+def booked(table: Table, order_id: str, exchange_order_id: str) -> Decimal:
+    """How much of an order at the exchange its trades have brought into the ledger."""
+    lines = (trade for trade in trades(table, order_id) if trade.exchange_order_id == exchange_order_id)
+    return reduce(EXACT.add, (line.quantity for line in lines), Decimal(0))
 
 
 def configuration(table: Table, order_id: str, version: int) -> str:
@@ -192,7 +205,8 @@ def placements(table: Table, account_id: str) -> Placements | None:
     item = table.get(OrderRateItem, keys.ORDER_RATE(account_id=account_id), consistent=True)
     if item is None:
         return None
-    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day))
+    by_order = json.loads(item.by_order or "{}")
+    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day), by_order)
 
 
 def count_placements(account_id: str, before: Placements | None, after: Placements, at: datetime) -> Write:
@@ -204,6 +218,7 @@ def count_placements(account_id: str, before: Placements | None, after: Placemen
         placed=Decimal(after.placed),
         day=after.day,
         placed_that_day=Decimal(after.placed_that_day),
+        by_order=json.dumps(after.by_order, separators=(",", ":")),
         created_at=at,
         updated_at=at,
     )

@@ -167,7 +167,7 @@ class Written:
                 store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
             )
         if person is not None:
-            table.write(store.stop(order, person, at))
+            table.write(store.wait_for_person(order, person, at))
         return order.order_id
 
     def _quotes(self) -> str:

@@ -165,6 +165,11 @@ class Maker(Protocol):
         """Of the exchange, as people know it: `binance`."""
         ...
 
+    @property
+    def trades_page(self) -> int:
+        """How many trades `trades_after` tells at most."""
+        ...
+
     def limits(self, market: Market) -> MarketLimits:
         """As the exchange announces them now."""
         ...
@@ -182,7 +187,7 @@ class Maker(Protocol):
         ...
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
-        """The account's next trades after that one, in the order of their ids: TRADES_PAGE of them at most, and fewer
+        """The account's next trades after that one, in the order of their ids: `trades_page` of them at most, and fewer
         only where there are no more now. `trade_id` is 0 for the first ones."""
         ...
 
