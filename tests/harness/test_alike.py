@@ -50,7 +50,7 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
             tables.append(table)
             return client(table)
 
-        faults.client = kept  # type: ignore[method-assign]
+        faults.client = kept  # type: ignore[method-assign, assignment]
         scene = build(faults)
 
         def settled() -> None:
