@@ -4,67 +4,78 @@ A row tells an entity's keys and indexes, what its ids begin with, the backlog o
 state machines that move it. From the rows are derived: the backlogs, the machines, the item that an id names, the
 table of this page, and the table that is deployed.
 
-| entity                 | PK                                              | SK                                | ids                | backlog       | machines           | indexes                            |
-|------------------------|-------------------------------------------------|-----------------------------------|--------------------|---------------|--------------------|------------------------------------|
-| user                   | {username}                                      | USER                              |                    |               |                    |                                    |
-| balance                | {username}                                      | BALANCE                           |                    |               |                    |                                    |
-| asset_balance          | {username}                                      | ASSET#{asset_id}                  |                    |               |                    |                                    |
-| limit_counter          | {username}                                      | LIMIT#{kind}#{date}               |                    |               |                    |                                    |
-| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}           |                    |               |                    |                                    |
-| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}           |                    |               |                    |                                    |
-| order                  | {order_id}                                      | ORDER                             | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
-| deposit                | {order_id}                                      | DEPOSIT                           | D…                 |               |                    |                                    |
-| withdrawal             | {order_id}                                      | WITHDRAWAL                        | W…                 | accounts      | payout             | OpenWork                           |
-| sell_order             | {order_id}                                      | SELL_ORDER                        | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
-| purchase               | {order_id}                                      | PURCHASE                          | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
-| pool                   | POOL#{asset_id}#{shard}                         | HEAD                              | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
-| batch                  | {batch_id}                                      | BATCH                             | B…                 | batches       | purchase           | OpenWork                           |
-| member                 | {batch_id}                                      | MEMBER#{order_id}                 |                    |               |                    |                                    |
-| exchange_order         | {order_id}                                      | VENUE#{n}                         |                    |               |                    |                                    |
-| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                              |                    |               |                    |                                    |
-| stray_order            | {stray_id}                                      | STRAY                             | Z…                 | strays        |                    | OpenWork                           |
-| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                  |                    |               |                    |                                    |
-| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                              |                    |               |                    |                                    |
-| bank_event             | HOOK#{webhook_id}                               | SEEN                              |                    | parked        |                    | OpenWork                           |
-| reconciliation         | {username}                                      | RECONCILIATION                    |                    | books         |                    | OpenWork                           |
-| event                  | {order_id}                                      | EVENT#{at}#{n}                    |                    |               |                    |                                    |
-| crypto_client          | CLIENT#{client_id}                              | CRYPTO                            |                    |               |                    |                                    |
-| banking_client         | CLIENT#{client_id}                              | BANKING                           |                    |               |                    |                                    |
-| asset                  | CATALOGUE                                       | ASSET#{asset_id}                  |                    |               |                    |                                    |
-| price                  | PRICE                                           | {asset_id}                        |                    |               |                    |                                    |
-| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}    |                    |               |                    |                                    |
-| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                   |                    |               |                    |                                    |
-| proposal               | {proposal_id}                                   | PROPOSAL                          | E…                 | proposals     |                    | OpenWork                           |
-| ruling                 | {order_id}                                      | RULING#{matter}#{about}           |                    |               |                    |                                    |
-| snapshot               | {snapshot_id}                                   | SNAPSHOT                          | N…                 | snapshots     |                    | OpenWork                           |
-| snapshot_tie           | {tie_id}                                        | TIE                               | T…                 | snapshots     |                    | OpenWork                           |
-| outgoing               | {outgoing_id}                                   | OUTGOING                          | X…                 | outgoing      |                    | OpenWork                           |
-| output                 | OUTPUT#{output_id}                              | RESERVED                          |                    |               |                    |                                    |
-| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                            |                    |               |                    |                                    |
-| market_making_order    | {order_id}                                      | MARKET_MAKING                     | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
-| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}            |                    |               |                    |                                    |
-| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}              |                    |               |                    |                                    |
-| market_making_quotes   | {order_id}                                      | QUOTES                            |                    |               |                    |                                    |
-| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                  |                    |               |                    |                                    |
-| market_making_config   | {order_id}                                      | CONFIG#{n}                        |                    |               |                    |                                    |
-| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}            |                    |               |                    |                                    |
-| market_making_day      | {order_id}                                      | DAY#{date}                        |                    |               |                    |                                    |
-| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                 |                    |               |                    |                                    |
-| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id} |                    |               |                    |                                    |
-| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                 |                    |               |                    |                                    |
-| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                      |                    |               |                    |                                    |
-| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                              |                    |               |                    |                                    |
-| exchange_look          | LOOK#{account_id}                               | {list}                            |                    |               |                    |                                    |
-| mixin_link             | MIXIN#{opponent_id}                             | LINK                              |                    |               |                    |                                    |
-| pair                   | PAIRS                                           | PAIR#{pair_id}                    |                    |               |                    |                                    |
-| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}              |                    |               |                    |                                    |
-| order_rate             | ACCOUNT#{account_id}                            | RATE                              |                    |               |                    |                                    |
-| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                   |                    |               |                    |                                    |
-| shard_lease            | SHARD#{shard}                                   | LEASE                             |                    |               |                    |                                    |
-| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                 |                    |               |                    |                                    |
-| cursor                 | CURSOR#{name}                                   | CURSOR                            |                    |               |                    |                                    |
-| ban                    | OUTSIDE#{system}                                | BAN                               |                    |               |                    |                                    |
-| comparison             | COMPARISON#{of}                                 | LATEST                            |                    |               |                    |                                    |
+| entity                 | PK                                              | SK                                 | ids                | backlog       | machines           | indexes                            |
+|------------------------|-------------------------------------------------|------------------------------------|--------------------|---------------|--------------------|------------------------------------|
+| user                   | {username}                                      | USER                               |                    |               |                    |                                    |
+| balance                | {username}                                      | BALANCE                            |                    |               |                    |                                    |
+| asset_balance          | {username}                                      | ASSET#{asset_id}                   |                    |               |                    |                                    |
+| limit_counter          | {username}                                      | LIMIT#{kind}#{date}                |                    |               |                    |                                    |
+| asset_transaction      | TRANS#{username}#{asset_id}                     | {created_at}#{order_id}            |                    |               |                    |                                    |
+| desk_transaction       | DESK#{asset_id}                                 | {created_at}#{order_id}            |                    |               |                    |                                    |
+| order                  | {order_id}                                      | ORDER                              | O…                 | orders        |                    | UserOrders, UserTimeline, OpenWork |
+| deposit                | {order_id}                                      | DEPOSIT                            | D…                 |               |                    |                                    |
+| withdrawal             | {order_id}                                      | WITHDRAWAL                         | W…                 | accounts      | payout             | OpenWork                           |
+| sell_order             | {order_id}                                      | SELL_ORDER                         | S…                 | offramp       | sell-order, payout | UserOrders, UserTimeline, OpenWork |
+| purchase               | {order_id}                                      | PURCHASE                           | P…                 | purchases     |                    | UserOrders, UserTimeline, OpenWork |
+| pool                   | POOL#{asset_id}#{shard}                         | HEAD                               | {asset_id}:{shard} | purchases     |                    | OpenWork                           |
+| batch                  | {batch_id}                                      | BATCH                              | B…                 | batches       | purchase           | OpenWork                           |
+| member                 | {batch_id}                                      | MEMBER#{order_id}                  |                    |               |                    |                                    |
+| exchange_order         | {order_id}                                      | VENUE#{n}                          |                    |               |                    |                                    |
+| exchange_order_id      | VENUE#{exchange}#{asset_id}#{exchange_order_id} | OURS                               |                    |               |                    |                                    |
+| stray_order            | {stray_id}                                      | STRAY                              | Z…                 | strays        |                    | OpenWork                           |
+| payout_attempt         | {order_id}                                      | PAYOUT#{attempt}                   |                    |               |                    |                                    |
+| adjustment_id          | ADJUSTMENT#{adjustment_id}                      | OURS                               |                    |               |                    |                                    |
+| bank_event             | HOOK#{webhook_id}                               | SEEN                               |                    | parked        |                    | OpenWork                           |
+| reconciliation         | {username}                                      | RECONCILIATION                     |                    | books         |                    | OpenWork                           |
+| event                  | {order_id}                                      | EVENT#{at}#{n}                     |                    |               |                    |                                    |
+| crypto_client          | CLIENT#{client_id}                              | CRYPTO                             |                    |               |                    |                                    |
+| banking_client         | CLIENT#{client_id}                              | BANKING                            |                    |               |                    |                                    |
+| asset                  | CATALOGUE                                       | ASSET#{asset_id}                   |                    |               |                    |                                    |
+| price                  | PRICE                                           | {asset_id}                         |                    |               |                    |                                    |
+| book_entry             | BOOK#{asset_id}#{half}                          | {rank}#{created_at}#{order_id}     |                    |               |                    |                                    |
+| audit_entry            | AUDIT#{date}                                    | {at}#{audit_id}                    |                    |               |                    |                                    |
+| proposal               | {proposal_id}                                   | PROPOSAL                           | E…                 | proposals     |                    | OpenWork                           |
+| ruling                 | {order_id}                                      | RULING#{matter}#{about}            |                    |               |                    |                                    |
+| snapshot               | {snapshot_id}                                   | SNAPSHOT                           | N…                 | snapshots     |                    | OpenWork                           |
+| snapshot_tie           | {tie_id}                                        | TIE                                | T…                 | snapshots     |                    | OpenWork                           |
+| outgoing               | {outgoing_id}                                   | OUTGOING                           | X…                 | outgoing      |                    | OpenWork                           |
+| output                 | OUTPUT#{output_id}                              | RESERVED                           |                    |               |                    |                                    |
+| snapshot_cursor        | SNAPSHOTS                                       | CURSOR                             |                    |               |                    |                                    |
+| market_making_order    | {order_id}                                      | MARKET_MAKING                      | M…                 | market-making | market-making      | UserOrders, UserTimeline, OpenWork |
+| market_making_transfer | {order_id}                                      | TRANSFER#{snapshot_id}             |                    |               |                    |                                    |
+| market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
+| market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
+| market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
+| market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
+| market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
+| market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
+| campaign_seeker        | CAMPAIGNS                                       | SEEKER#{order_id}                  |                    |               |                    |                                    |
+| joined_campaign        | CAMPAIGNS                                       | JOINED#{account_id}#{campaign_id}  |                    |               |                    |                                    |
+| campaign_member        | CAMPAIGN#{account_id}#{campaign_id}             | MEMBER#{order_id}                  |                    |               |                    |                                    |
+| campaign_score         | CAMPAIGN#{account_id}#{campaign_id}             | SCORE#{date}                       |                    |               |                    |                                    |
+| exchange_deposit       | DEPOSIT#{account_id}#{deposit_id}               | OURS                               |                    |               |                    |                                    |
+| exchange_look          | LOOK#{account_id}                               | {list}                             |                    |               |                    |                                    |
+| mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                    |               |                    |                                    |
+| pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
+| trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
+| order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
+| trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
+| shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
+| shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
+| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       |                    | OpenWork                           |
+| requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
+| billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
+| contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
+| invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
+| deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                    |
+| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         |                    | OpenWork                           |
+| open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
+| paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
+| payment                | PAYMENT#{payment_id}                            | PAYMENT                            |                    | payments      |                    | OpenWork                           |
+| application            | PAYMENT#{payment_id}                            | BILL#{bill_id}                     |                    |               |                    |                                    |
+| cursor                 | CURSOR#{name}                                   | CURSOR                             |                    |               |                    |                                    |
+| ban                    | OUTSIDE#{system}                                | BAN                                |                    |               |                    |                                    |
+| comparison             | COMPARISON#{of}                                 | LATEST                             |                    |               |                    |                                    |
 
 | index             | partition key | sort key    | holds           | for                                                                  |
 |-------------------|---------------|-------------|-----------------|----------------------------------------------------------------------|
@@ -299,6 +310,21 @@ TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symb
 # A shard's orders are quoted by one ticker at a time.
 SHARD_LEASE = Key("shard_lease", pk="SHARD#{shard}", sk="LEASE")
 SHARD_MEMBER = Key("shard_member", pk="SHARD#{shard}", sk="MEMBER#{order_id}")
+# What a dealer owes for the cars that he bought, and what he has paid of it.
+DEALER = Key("dealer", pk="{dealer_id}", sk="DEALER", indexes=(OPEN_WORK,), id_prefix="C", backlog="dealers")
+REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
+BILLING_ACCOUNT = Key("billing_account", pk="{dealer_id}", sk="ACCOUNT#{type}")
+# A contract at the billing system is that of one account of ours; an invoice there, of one bill.
+CONTRACT = Key("contract", pk="CONTRACT#{contract_id}", sk="OURS")
+INVOICE = Key("invoice", pk="INVOICE#{invoice_id}", sk="OURS")
+DEAL = Key("deal", pk="DEAL#{deal_id}", sk="DEAL")
+BILL = Key("bill", pk="{bill_id}", sk="BILL", indexes=(OPEN_WORK,), id_prefix="I", backlog="bills")
+# The bills of an account, the oldest first: those that can still be paid, and those that are.
+OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
+PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")
+PAYMENT = Key("payment", pk="PAYMENT#{payment_id}", sk="PAYMENT", indexes=(OPEN_WORK,), backlog="payments")
+# What a bill got of a payment.
+APPLICATION = Key("application", pk="PAYMENT#{payment_id}", sk="BILL#{bill_id}")
 CURSOR = Key("cursor", pk="CURSOR#{name}", sk="CURSOR")
 BAN = Key("ban", pk="OUTSIDE#{system}", sk="BAN")
 # What the desk has outside was held against the table.
@@ -361,6 +387,17 @@ SCHEMA = [
     TRADES_CURSOR,
     SHARD_LEASE,
     SHARD_MEMBER,
+    DEALER,
+    REQUISITE,
+    BILLING_ACCOUNT,
+    CONTRACT,
+    INVOICE,
+    DEAL,
+    BILL,
+    OPEN_BILL,
+    PAID_BILL,
+    PAYMENT,
+    APPLICATION,
     CURSOR,
     BAN,
     COMPARISON,
@@ -369,8 +406,8 @@ SCHEMA = [
 BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
-# and money at the custody that is nobody's, or that can not be sent.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING)
+# money at the custody that is nobody's, or that can not be sent, and payments of dealers that are nobody's.
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, PAYMENT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}

@@ -49,6 +49,13 @@ PARTS = {
     "tie_id": "TABCDEFGHIJKLMNOPQRSTUVWX2",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",
+    "dealer_id": "CABCDEFGHIJKLMNOPQRSTUVWX2",
+    "bill_id": "IABCDEFGHIJKLMNOPQRSTUVWX2",
+    "type": "COMMISSION",
+    "contract_id": "contract-1",
+    "invoice_id": "invoice-1",
+    "deal_id": "deal-1",
+    "payment_id": "payment-1",
 }
 
 
@@ -112,11 +119,11 @@ def test_what_waits_is_what_the_index_of_open_work_holds() -> None:
 
 @pytest.mark.parametrize("row", [k for k in keys.SCHEMA if k.backlog], ids=lambda k: k.entity)
 def test_an_item_that_waits_tells_its_row_and_its_id(row: keys.Key) -> None:
-    ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id")
+    ids = ("order_id", "batch_id", "proposal_id", "stray_id", "tie_id", "dealer_id", "bill_id")
     key = row(**parts(row) | ({} if row.id_prefix is None else dict.fromkeys(ids, _id(row))))
     assert keys.row_of(key) is row
-    # The bank's ids are its own, and what is found of an account is named as the account.
-    if row not in (keys.BANK_EVENT, keys.RECONCILIATION):
+    # Ids of outside systems are their own, and what is found of an account is named as the account.
+    if row not in (keys.BANK_EVENT, keys.PAYMENT, keys.RECONCILIATION):
         assert keys.item_named(row.id_of(key)) == key
 
 

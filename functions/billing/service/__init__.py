@@ -1,0 +1,1 @@
+"""What can be asked of dealer billing, a module for each subject."""

@@ -1,0 +1,659 @@
+"""Dealers, accounts, deals, bills and payments in the table.
+
+Whatever moves an account's money is one transaction that has read the account's version and counts it up: two of them
+are one after the other. Every write says besides what it relies on itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from pynamodb.attributes import UnicodeAttribute
+
+from common import keys
+from common.clock import text
+from common.domain import timeline, work
+from common.domain.timeline import MACHINE, TimelineEvent
+from common.errors import Conflict, Refusal
+from common.gateways.billing import Contract, Invoice, Payment
+from common.requisites import PayerKind, Requisites
+from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
+from common.table.prepared import prepared
+from common.table.table import Query, Table, partition
+from common.table.transaction import Write
+from functions.billing.model import (
+    Account,
+    AccountNotOpened,
+    AccountStatus,
+    AccountType,
+    Bill,
+    BillNotFound,
+    BillStatus,
+    Deal,
+    Dealer,
+    DealerNotFound,
+    DealerStatus,
+    DealNotFound,
+    Offer,
+    PaymentStatus,
+    Received,
+)
+from functions.billing.spreading import Application
+
+SPREAD_DUE = timedelta(minutes=2)
+
+
+class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
+    cme_dealer_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    offer_version = UnicodeAttribute()
+    offer_accepted_at = InstantAttribute()
+    commission_percent = DecimalAttribute()
+    requisites_version = DecimalAttribute()
+    reason = UnicodeAttribute(null=True)
+
+
+class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
+    kind = UnicodeAttribute()
+    name = UnicodeAttribute()
+    inn = UnicodeAttribute()
+    kpp = UnicodeAttribute(null=True)
+    ogrn = UnicodeAttribute()
+    legal_address = UnicodeAttribute()
+    post_address = UnicodeAttribute()
+    bank_name = UnicodeAttribute()
+    bik = UnicodeAttribute()
+    account = UnicodeAttribute()
+    correspondent_account = UnicodeAttribute()
+
+
+class AccountItem(Item, discriminator=keys.BILLING_ACCOUNT.entity):
+    type = UnicodeAttribute()
+    status = UnicodeAttribute()
+    requisites_version = DecimalAttribute()
+    balance_kopecks = DecimalAttribute()
+    received_kopecks = DecimalAttribute()
+    version = DecimalAttribute()
+    client_id = UnicodeAttribute(null=True)
+    payer_id = UnicodeAttribute(null=True)
+    contract_id = UnicodeAttribute(null=True)
+    contract_number = UnicodeAttribute(null=True)
+
+
+class ContractItem(Item, discriminator=keys.CONTRACT.entity):
+    dealer_id = UnicodeAttribute()
+    type = UnicodeAttribute()
+
+
+class InvoiceItem(Item, discriminator=keys.INVOICE.entity):
+    bill_id = UnicodeAttribute()
+
+
+class DealItem(Item, discriminator=keys.DEAL.entity):
+    dealer_id = UnicodeAttribute()
+    price_kopecks = DecimalAttribute()
+    percent = DecimalAttribute()
+
+
+class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
+    dealer_id = UnicodeAttribute()
+    type = UnicodeAttribute()
+    deal_id = UnicodeAttribute()
+    status = UnicodeAttribute()
+    common_kopecks = DecimalAttribute()
+    paid_kopecks = DecimalAttribute()
+    from_balance_kopecks = DecimalAttribute()
+    due_on = UnicodeAttribute()
+    invoice_id = UnicodeAttribute(null=True)
+    number = UnicodeAttribute(null=True)
+    url = UnicodeAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+
+class OpenBillItem(Item, discriminator=keys.OPEN_BILL.entity):
+    bill_id = UnicodeAttribute()
+
+
+class PaidBillItem(Item, discriminator=keys.PAID_BILL.entity):
+    bill_id = UnicodeAttribute()
+
+
+class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
+    """One that is parked has no account, and what is not understood no sum."""
+
+    status = UnicodeAttribute()
+    kopecks = DecimalAttribute(null=True)
+    left_kopecks = DecimalAttribute(null=True)
+    dealer_id = UnicodeAttribute(null=True)
+    type = UnicodeAttribute(null=True)
+    bill_id = UnicodeAttribute(null=True)
+    contract_id = UnicodeAttribute(null=True)
+    invoice_id = UnicodeAttribute(null=True)
+    paid_at = InstantAttribute(null=True)
+    reason = UnicodeAttribute(null=True)
+
+
+class ApplicationItem(Item, discriminator=keys.APPLICATION.entity):
+    kopecks = DecimalAttribute()
+
+
+class DealerKnown(Refusal):
+    """Carries the dealer as he is."""
+
+    def __init__(self, dealer: Dealer) -> None:
+        super().__init__("that dealer is registered")
+        self.dealer = dealer
+
+
+class DealKnown(Refusal):
+    """Carries the deal as it is."""
+
+    def __init__(self, deal: Deal) -> None:
+        super().__init__("that deal is known")
+        self.deal = deal
+
+
+class BillKnown(Refusal):
+    """Carries the bill as it is."""
+
+    def __init__(self, bill: Bill) -> None:
+        super().__init__("that bill is known")
+        self.bill = bill
+
+
+class PaymentKnown(Refusal):
+    """The payment has been taken."""
+
+
+class Moved(Conflict):
+    """It is not as it was read: read again."""
+
+
+class TakenTwice(Conflict):
+    """The billing system has given for this what is another's already: a person has to look."""
+
+
+# Dealers and their accounts
+
+
+def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[Write]:
+    """The dealer, his requisites and his first account, which a machine opens at the billing system. Refused with
+    DealerKnown."""
+
+    def known(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return DealerKnown(_dealer(DealerItem.from_raw_data(old)))
+
+    at = dealer.created_at
+    item = DealerItem(
+        *keys.DEALER(dealer_id=dealer.dealer_id),
+        cme_dealer_id=dealer.cme_dealer_id,
+        status=dealer.status,
+        offer_version=dealer.offer.version,
+        offer_accepted_at=dealer.offer.accepted_at,
+        commission_percent=dealer.commission_percent,
+        requisites_version=Decimal(dealer.requisites_version),
+        created_at=at,
+        updated_at=at,
+    )
+    work.wait(item, keys.DEALER, due_at=at + work.SOON, waits_for="his account at the billing system")
+    return [
+        Write.insert(item, otherwise=known),
+        Write.insert(_requisite_item(dealer, requisites), otherwise=Moved("these requisites are there already")),
+        Write.insert(_account_item(account), otherwise=Moved("this account is there already")),
+        _event(dealer.dealer_id, at, None, dealer.status, f"agreed to offer {dealer.offer.version}", "CME"),
+    ]
+
+
+def dealer(table: Table, dealer_id: str) -> Dealer:
+    """As of now. Raises DealerNotFound."""
+    item = table.get(DealerItem, keys.DEALER(dealer_id=dealer_id), consistent=True)
+    if item is None:
+        raise DealerNotFound("no dealer is registered under this id")
+    return _dealer(item)
+
+
+def requisites(table: Table, dealer_id: str, version: int) -> Requisites:
+    item = table.get(RequisiteItem, keys.REQUISITE(dealer_id=dealer_id, n=_number(version)), consistent=True)
+    assert item is not None, f"{dealer_id} has no requisites {version}"
+    named = {name: getattr(item, name) for name in Requisites.__annotations__ if name != "kind"}
+    return Requisites(kind=PayerKind(item.kind), **named)
+
+
+def accounts(table: Table, dealer_id: str) -> list[Account]:
+    """Of a dealer, as of now."""
+    return [_account(item) for item in table.all(AccountItem, _accounts(dealer_id))]
+
+
+@prepared
+def _accounts(dealer_id: str) -> Query:
+    return Query(partition(dealer_id) & AccountItem.SK.startswith(keys.BILLING_ACCOUNT.prefix), consistent=True)
+
+
+def account(table: Table, dealer_id: str, type_: AccountType) -> Account:
+    """As of now. Raises AccountNotOpened."""
+    item = table.get(AccountItem, keys.BILLING_ACCOUNT(dealer_id=dealer_id, type=type_), consistent=True)
+    if item is None:
+        raise AccountNotOpened(f"the dealer has no {type_} account; fast buyout opens it", type=type_)
+    return _account(item)
+
+
+def account_of_contract(table: Table, contract_id: str) -> tuple[str, AccountType] | None:
+    """Its dealer and type; None for a contract that is none of ours."""
+    item = table.get(ContractItem, keys.CONTRACT(contract_id=contract_id), consistent=True)
+    return None if item is None else (item.dealer_id, AccountType(item.type))
+
+
+def bill_of_invoice(table: Table, invoice_id: str) -> str | None:
+    item = table.get(InvoiceItem, keys.INVOICE(invoice_id=invoice_id), consistent=True)
+    return None if item is None else item.bill_id
+
+
+def opened(account: Account, status: AccountStatus, at: datetime, **got: str) -> Write:
+    """The account is one step further. Refused with Moved."""
+    item = AccountItem
+    return Write.update(
+        item(*_account_key(account)),
+        item.status.set(status),
+        item.updated_at.set(at),
+        *(getattr(item, name).set(value) for name, value in got.items()),
+        when=item.status == account.status,
+        otherwise=Moved("the account has moved", id=account.dealer_id),
+    )
+
+
+def contracted(account: Account, contract: Contract, at: datetime) -> list[Write]:
+    """The last step. Refused with Moved, or with TakenTwice."""
+    named = ContractItem(
+        *keys.CONTRACT(contract_id=contract.contract_id),
+        dealer_id=account.dealer_id,
+        type=account.type,
+        created_at=at,
+        updated_at=at,
+    )
+    return [
+        opened(account, AccountStatus.READY, at, contract_id=contract.contract_id, contract_number=contract.number),
+        Write.insert(named, otherwise=TakenTwice("this contract is another account's", id=account.dealer_id)),
+    ]
+
+
+def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *, over: bool = False) -> list[Write]:
+    """over: his machine has nothing more to do. Refused with Moved."""
+    item = DealerItem
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.status.set(status),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *(work.done() if over else []),
+            when=item.status == dealer.status,
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        _event(dealer.dealer_id, at, dealer.status, status, why, MACHINE),
+    ]
+
+
+def dealer_stops(dealer: Dealer, at: datetime, why: str) -> Write:
+    """He waits for a person. Refused with Moved."""
+    item = DealerItem
+    waits = work.needs_person(keys.DEALER, dealer.dealer_id, now=at, waits_for="a person: the billing system refuses")
+    return Write.update(
+        item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+        item.reason.set(why),
+        item.updated_at.set(at),
+        *waits,
+        when=item.status == dealer.status,
+        otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+    )
+
+
+# Deals and bills
+
+
+def close_deal(deal: Deal) -> Write:
+    """Refused with DealKnown."""
+
+    def known(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return DealKnown(_deal(DealItem.from_raw_data(old)))
+
+    item = DealItem(
+        *keys.DEAL(deal_id=deal.deal_id),
+        dealer_id=deal.dealer_id,
+        price_kopecks=Decimal(deal.price_kopecks),
+        percent=deal.percent,
+        created_at=deal.closed_at,
+        updated_at=deal.closed_at,
+    )
+    return Write.insert(item, otherwise=known)
+
+
+def deal(table: Table, deal_id: str) -> Deal:
+    """Raises DealNotFound."""
+    item = table.get(DealItem, keys.DEAL(deal_id=deal_id), consistent=True)
+    if item is None:
+        raise DealNotFound("no deal of this id was told to us", deal_id=deal_id)
+    return _deal(item)
+
+
+def issue(bill: Bill) -> list[Write]:
+    """The bill, before its invoice is asked for. Refused with BillKnown."""
+
+    def known(old: RawItem | None) -> Refusal:
+        assert old is not None
+        return BillKnown(_bill(BillItem.from_raw_data(old)))
+
+    at = bill.created_at
+    item = BillItem(
+        *keys.BILL(bill_id=bill.bill_id),
+        dealer_id=bill.dealer_id,
+        type=bill.type,
+        deal_id=bill.deal_id,
+        status=bill.status,
+        common_kopecks=Decimal(bill.common_kopecks),
+        paid_kopecks=Decimal(bill.paid_kopecks),
+        from_balance_kopecks=Decimal(bill.from_balance_kopecks),
+        due_on=bill.due_on.isoformat(),
+        created_at=at,
+        updated_at=at,
+    )
+    work.wait(item, keys.BILL, due_at=at + work.SOON, waits_for="its invoice")
+    return [
+        Write.insert(item, otherwise=known),
+        Write.put(_pointer(OpenBillItem, keys.OPEN_BILL, bill, at)),
+        _event(bill.bill_id, at, None, bill.status, f"deal {bill.deal_id}", "CME"),
+    ]
+
+
+def bill(table: Table, bill_id: str) -> Bill:
+    """As of now. Raises BillNotFound."""
+    item = table.get(BillItem, keys.BILL(bill_id=bill_id), consistent=True)
+    if item is None:
+        raise BillNotFound("there is no such bill", id=bill_id)
+    return _bill(item)
+
+
+def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bill]:
+    """Of an account, as of now, the oldest first."""
+    for item in table.all(OpenBillItem, _open(dealer_id, keys.OPEN_BILL.prefix + type_)):
+        yield bill(table, item.bill_id)
+
+
+@prepared
+def _open(dealer_id: str, prefix: str) -> Query:
+    return Query(partition(dealer_id) & OpenBillItem.SK.startswith(prefix), consistent=True)
+
+
+def invoiced(account: Account, bill: Bill, invoice: Invoice, at: datetime) -> list[Write]:
+    """The bill has its invoice; what is on the account pays it. Refused with Moved, or with TakenTwice."""
+    kopecks, item = min(account.balance_kopecks, bill.left_kopecks), BillItem
+    status = bill.paid(kopecks)
+    named = InvoiceItem(
+        *keys.INVOICE(invoice_id=invoice.invoice_id), bill_id=bill.bill_id, created_at=at, updated_at=at
+    )
+    return [
+        Write.update(
+            item(*keys.BILL(bill_id=bill.bill_id)),
+            item.status.set(status),
+            item.paid_kopecks.set(Decimal(kopecks)),
+            item.from_balance_kopecks.set(Decimal(kopecks)),
+            item.invoice_id.set(invoice.invoice_id),
+            item.number.set(invoice.number),
+            item.url.set(invoice.pdf_url),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *work.done(),
+            when=(item.status == BillStatus.NEW) & (item.common_kopecks >= Decimal(kopecks)),
+            otherwise=Moved("the bill has moved", id=bill.bill_id),
+        ),
+        Write.insert(named, otherwise=TakenTwice("this invoice is another bill's", id=bill.bill_id)),
+        _money_moves(account, -kopecks, 0, at),
+        _event(bill.bill_id, at, bill.status, status, f"invoice {invoice.number}", MACHINE),
+        *(_closed(bill, at) if status is BillStatus.PAID else []),
+    ]
+
+
+def bill_stops(bill: Bill, at: datetime, why: str) -> Write:
+    """It waits for a person. Refused with Moved."""
+    item = BillItem
+    return Write.update(
+        item(*keys.BILL(bill_id=bill.bill_id)),
+        item.reason.set(why),
+        item.updated_at.set(at),
+        *work.needs_person(keys.BILL, bill.bill_id, now=at, waits_for="a person: the billing system refuses"),
+        when=item.status == bill.status,
+        otherwise=Moved("the bill has moved", id=bill.bill_id),
+    )
+
+
+# Payments
+
+
+def take(received: Received, kopecks: int, at: datetime) -> Write:
+    """A payment of which so much is spread at once; the rest waits. Refused with PaymentKnown."""
+    left = received.left_kopecks - kopecks
+    item = PaymentItem(
+        *keys.PAYMENT(payment_id=received.payment_id),
+        status=PaymentStatus.TAKEN if left else PaymentStatus.SPREAD,
+        kopecks=Decimal(received.kopecks),
+        left_kopecks=Decimal(left),
+        dealer_id=received.dealer_id,
+        type=received.type,
+        bill_id=received.bill_id,
+        contract_id=received.contract_id,
+        invoice_id=received.invoice_id,
+        paid_at=received.paid_at,
+        created_at=received.created_at,
+        updated_at=at,
+    )
+    if left:
+        work.wait(item, keys.PAYMENT, due_at=at + SPREAD_DUE, waits_for="the rest of it to be spread")
+    return Write.insert(item, otherwise=PaymentKnown("the payment has been taken"))
+
+
+def spread_more(received: Received, kopecks: int, at: datetime) -> Write:
+    """So much of what was left is spread. Refused with Moved."""
+    item, left = PaymentItem, received.left_kopecks - kopecks
+    return Write.update(
+        item(*keys.PAYMENT(payment_id=received.payment_id)),
+        item.left_kopecks.set(Decimal(left)),
+        item.status.set(PaymentStatus.TAKEN if left else PaymentStatus.SPREAD),
+        item.updated_at.set(at),
+        *([] if left else work.done()),
+        when=(item.left_kopecks == Decimal(received.left_kopecks)) & (item.left_kopecks >= Decimal(kopecks)),
+        otherwise=Moved("the payment has moved", payment_id=received.payment_id),
+    )
+
+
+def apply(payment_id: str, bills: Sequence[tuple[Bill, Application]], at: datetime) -> list[Write]:
+    """Bills get what they get of a payment. Refused with Moved."""
+    return [write for bill, application in bills for write in _apply(payment_id, bill, application.kopecks, at)]
+
+
+def _apply(payment_id: str, bill: Bill, kopecks: int, at: datetime) -> Iterator[Write]:
+    item, status = BillItem, bill.paid(kopecks)
+    applied = ApplicationItem(
+        *keys.APPLICATION(payment_id=payment_id, bill_id=bill.bill_id),
+        kopecks=Decimal(kopecks),
+        created_at=at,
+        updated_at=at,
+    )
+    moved = Moved("the bill has moved", id=bill.bill_id)
+    yield Write.insert(applied, otherwise=moved)
+    yield Write.update(
+        item(*keys.BILL(bill_id=bill.bill_id)),
+        item.paid_kopecks.add(Decimal(kopecks)),
+        item.status.set(status),
+        item.updated_at.set(at),
+        when=(item.status == bill.status)
+        & (item.paid_kopecks == Decimal(bill.paid_kopecks))
+        & (item.common_kopecks >= Decimal(bill.paid_kopecks + kopecks)),
+        otherwise=moved,
+    )
+    yield _event(bill.bill_id, at, bill.status, status, f"payment {payment_id}", "the billing system")
+    if status is BillStatus.PAID:
+        yield from _closed(bill, at)
+
+
+def credit(account: Account, rest_kopecks: int, received_kopecks: int, at: datetime) -> Write:
+    """What pays no bill stays on the account; so much has come. Refused with Moved."""
+    return _money_moves(account, rest_kopecks, received_kopecks, at)
+
+
+def payment(table: Table, payment_id: str) -> Received | None:
+    """As of now; None also for one that is parked, which is no account's."""
+    item = table.get(PaymentItem, keys.PAYMENT(payment_id=payment_id), consistent=True)
+    if item is None or item.dealer_id is None:
+        return None
+    assert item.kopecks is not None
+    assert item.left_kopecks is not None
+    assert item.paid_at is not None
+    assert item.contract_id is not None
+    return Received(
+        payment_id=payment_id,
+        contract_id=item.contract_id,
+        invoice_id=item.invoice_id,
+        dealer_id=item.dealer_id,
+        type=AccountType(item.type),
+        bill_id=item.bill_id,
+        status=PaymentStatus(item.status),
+        kopecks=int(item.kopecks),
+        left_kopecks=int(item.left_kopecks),
+        paid_at=item.paid_at,
+        created_at=item.created_at,
+    )
+
+
+def park(payment_id: str, payment: Payment | None, why: str, at: datetime) -> Write:
+    """A payment that no account can be told for: a person has to look. Refused with PaymentKnown."""
+    item = PaymentItem(
+        *keys.PAYMENT(payment_id=payment_id), status=PaymentStatus.PARKED, reason=why, created_at=at, updated_at=at
+    )
+    if payment is not None:
+        item.kopecks, item.paid_at = Decimal(payment.amount_kopecks), payment.at
+        item.contract_id, item.invoice_id = payment.contract_id, payment.invoice_id
+    work.wait_for_person(item, keys.PAYMENT, waits_for=f"a person: {why}")
+    return Write.insert(item, otherwise=PaymentKnown("the payment has been parked"))
+
+
+def _money_moves(account: Account, balance: int, received: int, at: datetime) -> Write:
+    item = AccountItem
+    return Write.update(
+        item(*_account_key(account)),
+        item.balance_kopecks.add(Decimal(balance)),
+        item.received_kopecks.add(Decimal(received)),
+        item.version.add(Decimal(1)),
+        item.updated_at.set(at),
+        when=(item.version == Decimal(account.version)) & (item.balance_kopecks >= Decimal(max(0, -balance))),
+        otherwise=Moved("the account's money has moved", id=account.dealer_id),
+    )
+
+
+def _closed(bill: Bill, at: datetime) -> list[Write]:
+    """It is paid: no payment looks at it any more."""
+    return [
+        Write.delete(
+            _pointer(OpenBillItem, keys.OPEN_BILL, bill, at),
+            when=OpenBillItem.bill_id == bill.bill_id,
+            otherwise=Moved("the bill is open no more", id=bill.bill_id),
+        ),
+        Write.put(_pointer(PaidBillItem, keys.PAID_BILL, bill, at)),
+    ]
+
+
+def _pointer(kind: type[OpenBillItem | PaidBillItem], row: keys.Key, bill: Bill, at: datetime) -> Item:
+    key = row(dealer_id=bill.dealer_id, type=bill.type, created_at=text(bill.created_at), bill_id=bill.bill_id)
+    return kind(*key, bill_id=bill.bill_id, created_at=bill.created_at, updated_at=at)
+
+
+def _event(thing_id: str, at: datetime, before: str | None, after: str, why: str, actor: str) -> Write:
+    return timeline.record(thing_id, TimelineEvent(at, before, after, why, actor))
+
+
+def _account_key(account: Account) -> keys.PrimaryKey:
+    return keys.BILLING_ACCOUNT(dealer_id=account.dealer_id, type=account.type)
+
+
+def _number(version: int) -> str:
+    """As text that sorts."""
+    return f"{version:04}"
+
+
+def _requisite_item(dealer: Dealer, of: Requisites) -> RequisiteItem:
+    named: dict[str, Any] = {name: getattr(of, name) for name in Requisites.__annotations__}
+    key = keys.REQUISITE(dealer_id=dealer.dealer_id, n=_number(dealer.requisites_version))
+    return RequisiteItem(*key, **named, created_at=dealer.created_at, updated_at=dealer.created_at)
+
+
+def _account_item(account: Account) -> AccountItem:
+    return AccountItem(
+        *_account_key(account),
+        type=account.type,
+        status=account.status,
+        requisites_version=Decimal(account.requisites_version),
+        balance_kopecks=Decimal(account.balance_kopecks),
+        received_kopecks=Decimal(account.received_kopecks),
+        version=Decimal(account.version),
+        created_at=account.created_at,
+        updated_at=account.created_at,
+    )
+
+
+def _dealer(item: DealerItem) -> Dealer:
+    return Dealer(
+        dealer_id=item.PK,
+        cme_dealer_id=item.cme_dealer_id,
+        status=DealerStatus(item.status),
+        offer=Offer(item.offer_version, item.offer_accepted_at),
+        commission_percent=item.commission_percent,
+        requisites_version=int(item.requisites_version),
+        created_at=item.created_at,
+        needs_person=item.needs_person,
+        reason=item.reason,
+    )
+
+
+def _account(item: AccountItem) -> Account:
+    return Account(
+        dealer_id=item.PK,
+        type=AccountType(item.type),
+        status=AccountStatus(item.status),
+        requisites_version=int(item.requisites_version),
+        created_at=item.created_at,
+        balance_kopecks=int(item.balance_kopecks),
+        received_kopecks=int(item.received_kopecks),
+        version=int(item.version),
+        client_id=item.client_id,
+        payer_id=item.payer_id,
+        contract_id=item.contract_id,
+        contract_number=item.contract_number,
+    )
+
+
+def _deal(item: DealItem) -> Deal:
+    deal_id = keys.DEAL.read(keys.PrimaryKey(item.PK, item.SK))["deal_id"]
+    return Deal(deal_id, item.dealer_id, int(item.price_kopecks), item.percent, item.created_at)
+
+
+def _bill(item: BillItem) -> Bill:
+    return Bill(
+        bill_id=item.PK,
+        dealer_id=item.dealer_id,
+        type=AccountType(item.type),
+        deal_id=item.deal_id,
+        status=BillStatus(item.status),
+        common_kopecks=int(item.common_kopecks),
+        due_on=date.fromisoformat(item.due_on),
+        created_at=item.created_at,
+        paid_kopecks=int(item.paid_kopecks),
+        from_balance_kopecks=int(item.from_balance_kopecks),
+        invoice_id=item.invoice_id,
+        number=item.number,
+        url=item.url,
+        needs_person=item.needs_person,
+        reason=item.reason,
+    )

@@ -1,0 +1,203 @@
+"""Dealer billing of one test: the real services on the in-memory table, and a billing system in this process."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+from common.gateways.billing import Contract, Invoice, PaymentMessage, Requisites, Service, said_no
+from common.gateways.billing.messages import read
+from common.table.table import Table
+from common.table.transaction import Patience
+from functions.billing import model, store
+from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
+from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.dealers import Dealers, Onboarding
+from functions.billing.service.payments import Payments
+from sandbox.billing.fake import FakeBilling, Trouble
+from sandbox.billing.system import BillingSystem
+from tests.common.test_requisites import COMPANY
+from tests.desk import TABLE, Clock
+from tests.harness.memory import InMemoryDynamoDB
+
+CME_ID = "cme-7"
+OFFER = Offer("2026-11", datetime(2026, 11, 20, tzinfo=UTC))
+PERCENT = Decimal("2.5")
+PRICE = 1_000_000_00  # a car of a million roubles: its commission is 25,000.00
+REWARD = 25_000_00
+
+
+class Unwilling(FakeBilling):
+    """A billing system that refuses, or calls contracts as it likes."""
+
+    def __init__(self, of: Dealership) -> None:
+        super().__init__(of.system, of.trouble)
+        self._of = of
+
+    def create_payer(self, external_id: str, client_id: str, requisites: Requisites) -> str:
+        self._may("create_payer")
+        return super().create_payer(external_id, client_id, requisites)
+
+    def create_contract(
+        self, external_id: str, client_id: str, payer_id: str, service: Service, starts_on: date
+    ) -> Contract:
+        made = super().create_contract(external_id, client_id, payer_id, service, starts_on)
+        return made if self._of.contract_told is None else replace(made, contract_id=self._of.contract_told)
+
+    def create_invoice(
+        self, external_id: str, contract_id: str, amount_kopecks: int, description: str, due_on: date
+    ) -> Invoice:
+        self._may("create_invoice")
+        return super().create_invoice(external_id, contract_id, amount_kopecks, description, due_on)
+
+    def _may(self, what: str) -> None:
+        if what in self._of.refuses:
+            raise said_no("he is on a stop list")
+
+
+class Dealership:
+    """`client`: what the services write through, the table itself or something around it that fails."""
+
+    def __init__(self, dynamo: InMemoryDynamoDB | None = None, clock: Clock | None = None, client: Any = None) -> None:
+        self.dynamo = dynamo or InMemoryDynamoDB(TABLE)
+        self.clock = clock or Clock()
+        self.client = client
+        self.system = BillingSystem(self.clock)
+        self.trouble = Trouble()
+        self.refuses: set[str] = set()  # what the billing system says a definite no to
+        self.contract_told: str | None = None  # what it calls every contract
+        self._numbers = itertools.count(1)
+
+    @property
+    def table(self) -> Table:
+        patience = Patience(monotonic=self.clock.monotonic, sleep=self.clock.sleep, jitter=lambda: 0.5)
+        client: Any = self.client or self.dynamo
+        return Table(client, TABLE.name, patience)
+
+    @property
+    def billing(self) -> Unwilling:
+        return Unwilling(self)
+
+    @property
+    def dealers(self) -> Dealers:
+        return Dealers(self.table, self.clock, PERCENT)
+
+    @property
+    def onboarding(self) -> Onboarding:
+        return Onboarding(self.table, lambda: self.billing, self.clock)
+
+    @property
+    def bills(self) -> Bills:
+        return Bills(self.table, self.clock)
+
+    @property
+    def invoicing(self) -> Invoicing:
+        return Invoicing(self.table, lambda: self.billing, self.clock)
+
+    @property
+    def payments(self) -> Payments:
+        return Payments(self.table, self.clock)
+
+    # What tests begin with
+
+    def registered(self, cme_dealer_id: str = CME_ID) -> Dealer:
+        return self.dealers.register(cme_dealer_id, COMPANY, OFFER)
+
+    def onboard(self, dealer_id: str) -> str:
+        """To where its machine would end. Raises what a step raises."""
+        steps = {
+            Stage.CLIENT: self.onboarding.create_client,
+            Stage.PAYER: self.onboarding.create_payer,
+            Stage.CONTRACT: self.onboarding.create_contract,
+        }
+        stage = self.onboarding.read(dealer_id).stage
+        while stage in steps:
+            stage = steps[Stage(stage)](dealer_id).stage
+        return stage
+
+    def active(self, cme_dealer_id: str = CME_ID) -> Dealer:
+        dealer_id = self.registered(cme_dealer_id).dealer_id
+        assert self.onboard(dealer_id) == Stage.DONE
+        return store.dealer(self.table, dealer_id)
+
+    def billed(self, kopecks: int = REWARD, cme_dealer_id: str = CME_ID, *, invoice: bool = True) -> Bill:
+        """The next deal, closed for a commission of so much."""
+        deal_id = f"deal-{next(self._numbers)}"
+        deal = self.bills.close_deal(deal_id, cme_dealer_id, kopecks * 40).made
+        bill_id = model.bill_id(AccountType.COMMISSION, deal_id, deal.dealer_id)
+        if invoice:
+            self.invoicing.create_invoice(bill_id)
+        return self.bills.bill(bill_id)
+
+    def account(self, cme_dealer_id: str = CME_ID) -> model.Account:
+        return store.account(self.table, model.dealer_id(cme_dealer_id), AccountType.COMMISSION)
+
+    def message(self, kopecks: int, *, bill: Bill | None = None, contract_id: str | None = None) -> PaymentMessage:
+        """Of a payment that the billing system has taken."""
+        if bill is None and contract_id is None:
+            contract_id = self.account().contract_id
+        payment = self.system.pay(kopecks, contract_id, bill.invoice_id if bill else None, "за автомобиль")
+        (found,) = [m for m in self.system.outbox.messages() if payment.payment_id in m.value]
+        return read(found.value.encode())
+
+    def pay(self, kopecks: int, bill: Bill | None = None) -> PaymentStatus:
+        return self.payments.take(self.message(kopecks, bill=bill))
+
+    def waits_everywhere(self) -> None:
+        """A dealer, a bill and a payment that nobody has moved yet."""
+        self.registered()
+        self.billed(invoice=False)
+        self.payments.park("of-nobody", "no account has this contract")
+
+    # What always holds
+
+    def check(self) -> None:
+        """Of each account, Σ received = Σ paid + balance + what is not spread yet; no bill is paid beyond its sum, and
+        each by what was applied to it; the pointers are those of the bills; what is not finished waits."""
+        items = self.dynamo.items()
+        of: Callable[[str], list[dict[str, Any]]] = lambda kind: [  # noqa: E731
+            item for item in items if item["entity_type"]["S"] == kind
+        ]
+        paid: dict[tuple[str, str], int] = defaultdict(int)
+        left: dict[tuple[str, str], int] = defaultdict(int)
+        came: dict[tuple[str, str], int] = defaultdict(int)
+        applied: dict[str, int] = defaultdict(int)
+        spread: dict[str, int] = defaultdict(int)
+        pointers = {kind: {item["bill_id"]["S"] for item in of(kind)} for kind in ("open_bill", "paid_bill")}
+        for item in of("application"):
+            applied[item["SK"]["S"].removeprefix("BILL#")] += _n(item, "kopecks")
+            spread[item["PK"]["S"]] += _n(item, "kopecks")
+        for item in of("bill"):
+            bill_id, status = item["PK"]["S"], item["status"]["S"]
+            whose = item["dealer_id"]["S"], item["type"]["S"]
+            paid[whose] += _n(item, "paid_kopecks")
+            assert 0 <= _n(item, "paid_kopecks") <= _n(item, "common_kopecks")
+            assert applied[bill_id] + _n(item, "from_balance_kopecks") == _n(item, "paid_kopecks")
+            assert (bill_id in pointers["open_bill"]) is (status in ("NEW", "PENDING", "PARTIAL"))
+            assert (bill_id in pointers["paid_bill"]) is (status == "PAID")
+            assert (status == "PAID") is (_n(item, "paid_kopecks") == _n(item, "common_kopecks"))
+            assert ("open_work" in item) is (status == BillStatus.NEW)
+        for item in of("payment"):
+            status = item["status"]["S"]
+            assert ("open_work" in item) is (status != PaymentStatus.SPREAD)
+            if status != PaymentStatus.PARKED:
+                whose = item["dealer_id"]["S"], item["type"]["S"]
+                left[whose] += _n(item, "left_kopecks")
+                came[whose] += _n(item, "kopecks")
+                assert (status == PaymentStatus.SPREAD) is (_n(item, "left_kopecks") == 0)
+                assert spread[item["PK"]["S"]] <= _n(item, "kopecks") - _n(item, "left_kopecks")
+        for item in of("billing_account"):
+            whose = item["PK"]["S"], item["type"]["S"]
+            assert _n(item, "balance_kopecks") >= 0
+            assert _n(item, "received_kopecks") == came[whose]
+            assert came[whose] == paid[whose] + _n(item, "balance_kopecks") + left[whose]
+            assert ("contract_id" in item) is (item["status"]["S"] == AccountStatus.READY)
+
+
+def _n(item: dict[str, Any], name: str) -> int:
+    return int(item[name]["N"])
