@@ -62,13 +62,13 @@ table of this page, and the table that is deployed.
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
 | shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
-| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       |                    | OpenWork                           |
+| dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
 | invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
 | deal                   | DEAL#{deal_id}                                  | DEAL                               |                    |               |                    |                                    |
-| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         |                    | OpenWork                           |
+| bill                   | {bill_id}                                       | BILL                               | I…                 | bills         | bill               | OpenWork                           |
 | open_bill              | {dealer_id}                                     | OPEN#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
 | paid_bill              | {dealer_id}                                     | PAID#{type}#{created_at}#{bill_id} |                    |               |                    |                                    |
 | payment                | PAYMENT#{payment_id}                            | PAYMENT                            |                    | payments      |                    | OpenWork                           |
@@ -311,14 +311,30 @@ TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symb
 SHARD_LEASE = Key("shard_lease", pk="SHARD#{shard}", sk="LEASE")
 SHARD_MEMBER = Key("shard_member", pk="SHARD#{shard}", sk="MEMBER#{order_id}")
 # What a dealer owes for the cars that he bought, and what he has paid of it.
-DEALER = Key("dealer", pk="{dealer_id}", sk="DEALER", indexes=(OPEN_WORK,), id_prefix="C", backlog="dealers")
+DEALER = Key(
+    "dealer",
+    pk="{dealer_id}",
+    sk="DEALER",
+    indexes=(OPEN_WORK,),
+    id_prefix="C",
+    backlog="dealers",
+    machines=("onboarding",),
+)
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
 BILLING_ACCOUNT = Key("billing_account", pk="{dealer_id}", sk="ACCOUNT#{type}")
 # A contract at the billing system is that of one account of ours; an invoice there, of one bill.
 CONTRACT = Key("contract", pk="CONTRACT#{contract_id}", sk="OURS")
 INVOICE = Key("invoice", pk="INVOICE#{invoice_id}", sk="OURS")
 DEAL = Key("deal", pk="DEAL#{deal_id}", sk="DEAL")
-BILL = Key("bill", pk="{bill_id}", sk="BILL", indexes=(OPEN_WORK,), id_prefix="I", backlog="bills")
+BILL = Key(
+    "bill",
+    pk="{bill_id}",
+    sk="BILL",
+    indexes=(OPEN_WORK,),
+    id_prefix="I",
+    backlog="bills",
+    machines=("bill",),
+)
 # The bills of an account, the oldest first: those that can still be paid, and those that are.
 OPEN_BILL = Key("open_bill", pk="{dealer_id}", sk="OPEN#{type}#{created_at}#{bill_id}")
 PAID_BILL = Key("paid_bill", pk="{dealer_id}", sk="PAID#{type}#{created_at}#{bill_id}")

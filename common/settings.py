@@ -48,6 +48,9 @@ class Settings:
     campaign_keys_secret: str | None  # with which they log in at campaigns
     hufi_launcher_url: str
     hufi_oracle_url: str
+    billing_url: str
+    billing_key_secret: str | None
+    commission_percent: Decimal  # of a deal of a new dealer, that the desk gets
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -89,6 +92,9 @@ class Settings:
             campaign_keys_secret=environment.get("CAMPAIGN_KEYS_SECRET") or None,
             hufi_launcher_url=needed("HUFI_LAUNCHER_URL"),
             hufi_oracle_url=needed("HUFI_ORACLE_URL"),
+            billing_url=needed("BILLING_URL"),
+            billing_key_secret=environment.get("BILLING_KEY_SECRET") or None,
+            commission_percent=Decimal(needed("COMMISSION_PERCENT")),
         )
 
 

@@ -14,6 +14,8 @@
 | custody_url            | of the simulator       | https://api.mixin.one      |
 | hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
 | hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
+| billing_url            | not set                | the billing system's       |
+| commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |
 | withdrawal_limit_usd   | 10000                  | 10000                      |
@@ -67,6 +69,8 @@ class Environment:
     custody_url: str = "https://api.mixin.one"
     hufi_launcher_url: str = "https://cl.hu.finance"
     hufi_oracle_url: str = "https://ro.hu.finance"
+    billing_url: str = "https://billing.invalid"  # nobody's: until it is told, dealers and bills wait
+    commission_percent: str = "2.5"
     alarm_email: str | None = None
     deposit_limit_usd: str = "50000"
     withdrawal_limit_usd: str = "10000"
@@ -109,6 +113,8 @@ class Environment:
             custody_url=context("custody_url") or cls.custody_url,
             hufi_launcher_url=context("hufi_launcher_url") or cls.hufi_launcher_url,
             hufi_oracle_url=context("hufi_oracle_url") or cls.hufi_oracle_url,
+            billing_url=context("billing_url") or cls.billing_url,
+            commission_percent=context("commission_percent") or cls.commission_percent,
             alarm_email=context("alarm_email"),
             deposit_limit_usd=context("deposit_limit_usd") or cls.deposit_limit_usd,
             withdrawal_limit_usd=context("withdrawal_limit_usd") or cls.withdrawal_limit_usd,

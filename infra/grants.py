@@ -29,6 +29,7 @@ class Secret(StrEnum):
     PRICE_ORACLE_KEY = "PRICE_ORACLE_KEY"  # exists only where the oracle asks for one
     EXCHANGE_KEY = "EXCHANGE_KEY"  # filled by hand: docs/deploy.md
     BANK_KEY = "BANK_KEY"
+    BILLING_KEY = "BILLING_KEY"
     BANK_WEBHOOK = "BANK_WEBHOOK"  # what the bank signs with
     CUSTODY_READ = "CUSTODY_READ"  # the session's key: who has it may look
     CUSTODY_SPEND = "CUSTODY_SPEND"  # with the spend key besides: for those functions only that send money
@@ -77,7 +78,21 @@ _MOVES = Grant(table=frozenset({GET, QUERY, PUT, UPDATE}))  # a market-making or
 _TO_THE_EXCHANGE = frozenset({Secret.CUSTODY_READ, Secret.READING_KEYS})  # they look at both of its ends
 
 
+_BILLS = Grant(  # those that ask the billing system
+    table=frozenset({GET, QUERY, PUT, UPDATE}),
+    secrets=frozenset({Secret.BILLING_KEY}),
+)
+
+
 GRANTS: dict[str, Grant] = {
+    "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
+    "billing.create_client": _BILLS,
+    "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),
+    "billing.create_contract": _BILLS,
+    "billing.read_bill": Grant(table=frozenset({GET})),
+    "billing.create_invoice": replace(
+        _BILLS, table=frozenset({GET, PUT, UPDATE, DELETE})
+    ),  # paid at once: open no more
     "accounts.api": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT, UPDATE}),  # the scan: GET /operations/users
         secrets=frozenset({Secret.CURSOR_KEY}),

@@ -27,6 +27,7 @@ FILLED_BY_HAND = (
     Secret.TRADING_KEYS,
     Secret.WITHDRAWING_KEYS,
     Secret.CAMPAIGN_KEYS,
+    Secret.BILLING_KEY,
 )
 
 
@@ -107,6 +108,8 @@ def _variables(
         "CUSTODY_URL": environment.custody_url,
         "HUFI_LAUNCHER_URL": environment.hufi_launcher_url,
         "HUFI_ORACLE_URL": environment.hufi_oracle_url,
+        "BILLING_URL": environment.billing_url,
+        "COMMISSION_PERCENT": environment.commission_percent,
         "POWERTOOLS_SERVICE_NAME": SERVICE,
         "POWERTOOLS_LOG_LEVEL": environment.log_level,
         "PYDANTIC_DISABLE_PLUGINS": "__all__",  # it would look for some at every cold start

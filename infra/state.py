@@ -50,6 +50,7 @@ class StateStack(DeskStack):
         secrets: dict[Secret, aws_secretsmanager.Secret] = {
             Secret.CURSOR_KEY: self._secret("CursorKey", "Signs the cursors of lists; replace it at any time"),
             Secret.EXCHANGE_KEY: self._secret("ExchangeKey", "Replace it by the exchange's key, a JSON object"),
+            Secret.BILLING_KEY: self._secret("BillingKey", "Replace it by the billing system's key"),
             Secret.BANK_KEY: self._secret("BankKey", "Replace it by the bank's key"),
             Secret.BANK_WEBHOOK: self._secret("BankWebhook", "Replace it by what the bank signs webhooks with"),
             Secret.CUSTODY_READ: self._secret("CustodyRead", "Replace it by the custody's session, a JSON object"),

@@ -65,6 +65,7 @@ from tests.harness.schema import IndexSpec, TableSpec
 from tests.outside import ARN_PREFIX, Outside
 
 if TYPE_CHECKING:
+    from tests.billing.dealership import Dealership
     from tests.market_making.market import Market
 
 TABLE = TableSpec("desk", indexes=[IndexSpec(i.name, i.hash, i.range, i.holds or "ALL") for i in keys.INDEXES])
@@ -111,6 +112,7 @@ class Desk:
         self.keys = map("key-{}".format, itertools.count())
         self._catalogue: Catalogue | None = None
         self._market: Market | None = None
+        self._dealership: Dealership | None = None
 
     def catalogue_is_cached(self) -> None:
         """From now on one view of the catalogue is kept, as in a warm function."""
@@ -141,6 +143,16 @@ class Desk:
             self._market = Market(self.dynamo, self.clock, shared=self.world.machines)
         self._market.client, self._market.states = self.client, self.world.client
         return self._market
+
+    @property
+    def dealership(self) -> Dealership:
+        """Its billing system; made when it is first asked for."""
+        if self._dealership is None:
+            from tests.billing.dealership import Dealership
+
+            self._dealership = Dealership(self.dynamo, self.clock, self.world)
+        self._dealership.client = self.client
+        return self._dealership
 
     @property
     def opening(self) -> Opening:

@@ -27,6 +27,8 @@ ENVIRONMENT: Mapping[str, str] = {
     "CUSTODY_URL": "http://127.0.0.1:1",
     "HUFI_LAUNCHER_URL": "http://127.0.0.1:1/launcher",
     "HUFI_ORACLE_URL": "http://127.0.0.1:1/oracle",
+    "BILLING_URL": "http://127.0.0.1:1",
+    "COMMISSION_PERCENT": "2.5",
     "POWERTOOLS_LOG_LEVEL": "CRITICAL",
     "POWERTOOLS_METRICS_DISABLED": "true",
 }

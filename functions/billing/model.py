@@ -108,11 +108,18 @@ class PaymentStatus(StrEnum):
 
 
 class Stage(StrEnum):
-    """What a machine does next."""
+    """What the machine of a dealer does next."""
 
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    DONE = "DONE"
+    STOPPED = "STOPPED"  # a person has to look
+
+
+class BillStage(StrEnum):
+    """What the machine of a bill does next."""
+
     INVOICE = "INVOICE"
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look

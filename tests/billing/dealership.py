@@ -6,24 +6,37 @@ import itertools
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from common.gateways.billing import Contract, Invoice, PaymentMessage, Requisites, Service, said_no
+from common.gateways.billing import (
+    Billing,
+    BillingUnavailable,
+    Contract,
+    Invoice,
+    PaymentMessage,
+    Requisites,
+    Service,
+    said_no,
+)
 from common.gateways.billing.messages import read
+from common.gateways.gate import Ban, gated
+from common.machines import Machines
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.billing import model, store
+from functions.billing import model, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
 from sandbox.billing.fake import FakeBilling, Trouble
+from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
 from tests.common.test_requisites import COMPANY
 from tests.desk import TABLE, Clock
 from tests.harness.memory import InMemoryDynamoDB
+from tests.outside import ARN_PREFIX, Outside
 
 CME_ID = "cme-7"
 OFFER = Offer("2026-11", datetime(2026, 11, 20, tzinfo=UTC))
@@ -63,14 +76,21 @@ class Unwilling(FakeBilling):
 class Dealership:
     """`client`: what the services write through, the table itself or something around it that fails."""
 
-    def __init__(self, dynamo: InMemoryDynamoDB | None = None, clock: Clock | None = None, client: Any = None) -> None:
+    def __init__(
+        self, dynamo: InMemoryDynamoDB | None = None, clock: Clock | None = None, world: Outside | None = None
+    ) -> None:
         self.dynamo = dynamo or InMemoryDynamoDB(TABLE)
         self.clock = clock or Clock()
-        self.client = client
+        self.client: Any = None
+        self.world = world or Outside(self.clock)
+        self.world.deploy("onboarding", tasks, "onboarding", lambda: self.onboarding)
+        self.world.deploy("bill", tasks, "invoicing", lambda: self.invoicing)
         self.system = BillingSystem(self.clock)
         self.trouble = Trouble()
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
+        self.goes_down_after: Operation | None = None  # once it was asked for this
+        self.asked_through: Callable[[Any], Any] = lambda billing: billing
         self._numbers = itertools.count(1)
 
     @property
@@ -80,12 +100,28 @@ class Dealership:
         return Table(client, TABLE.name, patience)
 
     @property
-    def billing(self) -> Unwilling:
-        return Unwilling(self)
+    def machines(self) -> Machines:
+        return Machines(self.world.client, ARN_PREFIX)
+
+    @property
+    def billing(self) -> Billing:
+        if self.goes_down_after is not None and self.trouble.calls[self.goes_down_after]:
+            self.trouble.down = True
+        asked: Billing = self.asked_through(Unwilling(self))
+        return gated(asked, BillingUnavailable, Ban(self.table, "billing", self.clock))
+
+    def run(self, *, seconds: float = 60) -> None:
+        """All machines, for so long."""
+        until = self.clock.at + timedelta(seconds=seconds)
+        machines = self.world.machines
+        machines.run()
+        while (at := machines.next_at()) is not None and at <= until:
+            self.clock.at = max(self.clock.at, at)
+            machines.run()
 
     @property
     def dealers(self) -> Dealers:
-        return Dealers(self.table, self.clock, PERCENT)
+        return Dealers(self.table, self.machines, self.clock, PERCENT)
 
     @property
     def onboarding(self) -> Onboarding:
@@ -93,7 +129,7 @@ class Dealership:
 
     @property
     def bills(self) -> Bills:
-        return Bills(self.table, self.clock)
+        return Bills(self.table, self.machines, self.clock)
 
     @property
     def invoicing(self) -> Invoicing:

@@ -12,13 +12,13 @@ from functions.billing.model import (
     AccountNotOpened,
     AccountNotReady,
     BillNotFound,
+    BillStage,
     BillStatus,
     DealDiffers,
     DealerNotFound,
     DealNotFound,
     NothingToBill,
     Operation,
-    Stage,
 )
 from functions.billing.service.bills import AmountWrong
 from sandbox.billing import records
@@ -97,7 +97,7 @@ def test_a_bill_waits_until_its_account_has_a_contract(dealership: Dealership) -
         dealership.invoicing.create_invoice(bill.bill_id)
     assert bill.status is BillStatus.NEW
     dealership.onboard(dealer.dealer_id)
-    assert dealership.invoicing.create_invoice(bill.bill_id).stage == Stage.DONE
+    assert dealership.invoicing.create_invoice(bill.bill_id).stage == BillStage.DONE
     assert dealership.bills.bill(bill.bill_id).status is BillStatus.PENDING
 
 
@@ -109,7 +109,7 @@ def test_an_invoice_is_made_once_whatever_became_of_its_answer(dealership: Deale
         dealership.invoicing.create_invoice(bill.bill_id)
     dealership.clock.forward(days=3)  # its due date is the same still
     for _ in range(2):
-        assert dealership.invoicing.create_invoice(bill.bill_id).stage == Stage.DONE
+        assert dealership.invoicing.create_invoice(bill.bill_id).stage == BillStage.DONE
     assert dealership.trouble.calls[Asked.INVOICE] == 2
     assert len(dealership.system.all(records.Invoice)) == 1
 
@@ -118,9 +118,9 @@ def test_a_bill_that_the_billing_system_refuses_waits_for_a_person(dealership: D
     dealership.active()
     bill = dealership.billed(invoice=False)
     dealership.refuses.add("create_invoice")
-    assert dealership.invoicing.create_invoice(bill.bill_id).stage == Stage.STOPPED
+    assert dealership.invoicing.create_invoice(bill.bill_id).stage == BillStage.STOPPED
     refused = dealership.bills.bill(bill.bill_id)
     assert (refused.needs_person, refused.status) == (True, BillStatus.NEW)
     calls = dealership.trouble.calls.copy()
-    assert dealership.invoicing.create_invoice(bill.bill_id).stage == Stage.STOPPED
+    assert dealership.invoicing.create_invoice(bill.bill_id).stage == BillStage.STOPPED
     assert dealership.trouble.calls == calls

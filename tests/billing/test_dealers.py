@@ -6,6 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from common import keys
+from common.domain import work
 from common.gateways.billing import BillingUnavailable
 from common.requisites import Requisites
 from functions.billing import store
@@ -138,6 +140,19 @@ def test_what_the_billing_system_refuses_waits_for_a_person(dealership: Dealersh
     calls = dealership.trouble.calls.copy()
     assert dealership.onboarding.create_payer(dealer_id).stage == Stage.STOPPED
     assert dealership.trouble.calls == calls
+
+
+def test_a_person_who_has_looked_lets_it_go_on_where_it_stopped(dealership: Dealership) -> None:
+    dealer_id = dealership.registered().dealer_id
+    dealership.refuses.add("create_payer")
+    dealership.onboard(dealer_id)
+    dealership.refuses.clear()
+    waiting = work.find(dealership.table, keys.DEALER(dealer_id=dealer_id))
+    assert waiting is not None
+    dealership.table.write(work.redriven(waiting, dealership.clock()))
+    assert dealership.onboard(dealer_id) == Stage.DONE
+    dealer = store.dealer(dealership.table, dealer_id)
+    assert (dealer.status, dealer.reason) == (DealerStatus.ACTIVE, None)
 
 
 def test_a_contract_that_is_another_accounts_is_not_believed(dealership: Dealership) -> None:

@@ -108,7 +108,7 @@ def test_an_hour_without_any_account_reconciled_rings(staging: Synthesised) -> N
 
 def test_a_machine_that_keeps_failing_rings_one_that_fails_once_does_not(staging: Synthesised) -> None:
     machines = {logical_id(machine) for machine in staging.stack.machines.values()}
-    assert len(machines) == 6
+    assert len(machines) == 8
     looked_at = set()
     for alarm in staging.of("CloudWatch::Alarm").values():
         if alarm["Namespace"] == "AWS/States":

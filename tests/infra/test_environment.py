@@ -45,6 +45,8 @@ def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
     )
     assert _read().exchange_fee_max_bps == "200"
     assert _read().bank_url.endswith(".invalid")  # nobody's, until somebody says whose
+    assert _read().billing_url.endswith(".invalid")
+    assert _read().commission_percent == "2.5"
     assert _read().custody_url == "https://api.mixin.one"
     assert (_read().hufi_launcher_url, _read().hufi_oracle_url) == ("https://cl.hu.finance", "https://ro.hu.finance")
     told = {"exchange": "alphapoint", "exchange_url": "http://x:1", "exchange_quote": "USD", "bank_url": "http://b:2"}
@@ -53,6 +55,8 @@ def test_the_outside_systems_are_the_real_ones_unless_said() -> None:
         "custody_url": "http://c:3",
         "hufi_launcher_url": "http://l:4",
         "hufi_oracle_url": "http://o:5",
+        "billing_url": "http://i:6",
+        "commission_percent": "3",
     }
     read = _read(environment="production", **told)
     assert {name: getattr(read, name) for name in told} == told

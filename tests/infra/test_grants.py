@@ -21,6 +21,7 @@ from common.gateways.bank import BankEvent, State, baas
 from common.money import Money
 from common.owner import Owner
 from common.pages import Cursors
+from functions.billing import tasks as billing_tasks
 from functions.market_making import tasks as market_making_tasks
 from functions.offramp import tasks as offramp_tasks
 from functions.offramp.model import SaleUnresolved
@@ -44,11 +45,12 @@ from tests.calls import CALLS, World, called, entitled, every_route, path
 from tests.desk import Desk
 from tests.doors import APIS, ROUTES, opened, routed
 from tests.harness.apart import apart
-from tests.infra import market_making
+from tests.infra import billing, market_making
 from tests.infra.recorder import Recorder
 from tests.seen import OnItsWay
 
 TASKS = {
+    "billing": billing_tasks,
     "market_making": market_making_tasks,
     "offramp": offramp_tasks,
     "payouts": payouts_tasks,
@@ -97,7 +99,7 @@ def recorded() -> Recorder:
                 stack.enter_context(patch.object(of, name, asked))
         routes(recorder)
         by_hand(recorder)
-        for life in (*LIVES, *market_making.LIVES):
+        for life in (*LIVES, *market_making.LIVES, *billing.LIVES):
             life(recorder)
         rounds(recorder)
     return recorder

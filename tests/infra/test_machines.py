@@ -29,6 +29,9 @@ from common.errors import Refusal, Unavailable
 from common.gateways.exchange import ExchangeOrderUnknown
 from common.money import Money
 from common.owner import Owner
+from functions.billing import model as billing
+from functions.billing import tasks as billing_tasks
+from functions.billing import workflow as billing_workflow
 from functions.market_making import model as market_making
 from functions.market_making import tasks as market_making_tasks
 from functions.market_making import workflow as market_making_workflow
@@ -57,6 +60,8 @@ MACHINES = {  # those that move a thing; logical ids begin so
     "payout": "PayoutsPayoutMachine",
     "purchase": "PurchasesPurchaseMachine",
     "market-making": "MarketMakingMarketMakingMachine",
+    "onboarding": "BillingOnboardingMachine",
+    "bill": "BillingBillMachine",
 }
 TICKING = {  # those that the clock starts
     "snapshots": "MarketMakingSnapshotsMachine",
@@ -132,8 +137,9 @@ def test_there_is_a_function_for_each_field_of_tasks_and_no_other(synth: Synth, 
         (payouts_workflow, payouts_tasks, ["payout"]),
         (purchases_workflow, purchases_tasks, ["purchase"]),
         (market_making_workflow, market_making_tasks, ["market-making", "snapshots", "ticker"]),
+        (billing_workflow, billing_tasks, ["onboarding", "bill"]),
     ],
-    ids=["offramp", "payouts", "purchases", "market making"],
+    ids=["offramp", "payouts", "purchases", "market making", "billing"],
 )
 def test_each_field_of_tasks_is_a_function_and_is_used(flow: ModuleType, of: ModuleType, machines: list[str]) -> None:
     """And each function is such a field."""
@@ -168,7 +174,8 @@ def test_every_outage_that_a_task_may_meet_is_retried(machine: str) -> None:
         if kind.__module__ in OF_ALL_TASKS | OF_TASKS_OF[machine] and kind.__name__ not in NOT_IN_MACHINES
     }
     assert {"Busy", "TableUnavailable", "MachinesUnavailable"} <= everywhere
-    assert ("ExchangeUnavailable" in everywhere) is (machine != "payout")
+    assert ("ExchangeUnavailable" in everywhere) is (machine not in ("payout", "onboarding", "bill"))
+    assert ("BillingUnavailable" in everywhere) is (machine in ("onboarding", "bill"))
     assert ("BankUnavailable" in everywhere) is (machine == "payout")
     for name, state in task_states(machine):
         retried = {error for rule in state["Retry"] for error in rule["ErrorEquals"]}
@@ -185,6 +192,8 @@ OF_TASKS_OF = {
     "payout": {"common.gateways.bank", payouts.__name__},
     "purchase": {"common.gateways.exchange", "common.domain.catalogue.model", purchases.__name__},
     "market-making": {"common.gateways.exchange", "common.gateways.custody"},
+    "onboarding": {"common.gateways.billing"},
+    "bill": {"common.gateways.billing", billing.__name__},
 }
 
 
@@ -202,6 +211,8 @@ RAISED = {
         "CancelBatch": {"ExchangeOrderNotFilled"},
     },
     "market-making": {},
+    "onboarding": {},
+    "bill": {},
 }
 
 
@@ -262,8 +273,17 @@ STAGES: Mapping[str, type[StrEnum]] = {
     "payout": payouts.Stage,
     "purchase": purchases.Stage,
     "market-making": market_making.Stage,
+    "onboarding": billing.Stage,
+    "bill": billing.BillStage,
 }
-HUBS = {"sell-order": "ReadSellOrder", "payout": "ReadPayout", "purchase": "ReadBatch", "market-making": "ReadOrder"}
+HUBS = {
+    "sell-order": "ReadSellOrder",
+    "payout": "ReadPayout",
+    "purchase": "ReadBatch",
+    "market-making": "ReadOrder",
+    "onboarding": "ReadDealer",
+    "bill": "ReadBill",
+}
 AWAITING = {"AwaitPayout", "Quoting"}  # for a token: what they answer is nobody's stage
 LINES = {
     "sell-order": ["PollSellOrder", "Sold"],
@@ -273,6 +293,8 @@ LINES = {
         *["WaitForTransfers", "CheckPayment", "WithdrawToExchange", "ConfirmDeposits"],
         *["JoinCampaign", "StartQuoting", "Quoting", "Ended"],
     ],
+    "onboarding": ["CreateClient", "CreatePayer", "CreateContract", "Onboarded"],
+    "bill": ["CreateInvoice", "Invoiced"],
 }
 
 
@@ -314,6 +336,8 @@ def test_a_machine_is_a_straight_line_beside_a_hub(machine: str) -> None:
         ("payout", payouts_tasks),
         ("purchase", purchases_tasks),
         ("market-making", market_making_tasks),
+        ("onboarding", billing_tasks),
+        ("bill", billing_tasks),
     ],
 )
 def test_a_task_expects_the_stage_of_the_state_that_is_next(machine: str, of: ModuleType) -> None:
@@ -328,9 +352,9 @@ def test_a_task_expects_the_stage_of_the_state_that_is_next(machine: str, of: Mo
 
 
 def _then(function: ast.FunctionDef) -> str | None:
-    """`then=Stage.POLL`"""
+    """`then=Stage.POLL`, or of another machine of the same tasks `then=BillStage.DONE`"""
     found = [word.value for node in ast.walk(function) if isinstance(node, ast.Call) for word in node.keywords]
-    stages = [v.attr for v in found if isinstance(v, ast.Attribute) and getattr(v.value, "id", "") == "Stage"]
+    stages = [v.attr for v in found if isinstance(v, ast.Attribute) and getattr(v.value, "id", "").endswith("Stage")]
     return stages[0] if stages else None
 
 

@@ -56,9 +56,9 @@ def test_the_keys_that_the_seeds_names_have_become_are_keys() -> None:
 def test_deploying_tells_every_setting_of_the_outside() -> None:
     """Those of the exchange, the bank and the custody, with what counts unless they are said."""
     for name in inspect.signature(environment.Environment).parameters:
-        if name.startswith(("exchange", "bank", "custody")):
+        if name.startswith(("exchange", "bank", "billing", "custody")):
             default = getattr(environment.Environment, name)
-            assert f"| `{name}` | `{default}` |" in DEPLOY or name == "bank_url", name
+            assert f"| `{name}` | `{default}` |" in DEPLOY or name in ("bank_url", "billing_url"), name
             assert f"| `{name}` |" in DEPLOY, name
 
 

@@ -342,6 +342,11 @@ def test_every_function_gets_the_environment_that_it_reads(synth: Synth, environ
             made.environment.bank_url,
             made.environment.custody_url,
         )
+        assert read.billing_key_secret
+        assert (read.billing_url, str(read.commission_percent)) == (
+            made.environment.billing_url,
+            made.environment.commission_percent,
+        )
         assert (read.hufi_launcher_url, read.hufi_oracle_url) == (
             made.environment.hufi_launcher_url,
             made.environment.hufi_oracle_url,

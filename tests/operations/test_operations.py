@@ -40,7 +40,6 @@ from functions.operations.model import (
 )
 from functions.orders.model import Status
 from sandbox.bank.bank import Operation
-from tests.billing.dealership import Dealership
 from tests.desk import NOON, STUCK_AFTER, Desk
 from tests.market_making.written import Written
 from tests.seen import a_stray, around, before_next_write, block, save_asset, save_client
@@ -551,7 +550,7 @@ def test_every_context_that_has_unfinished_work_is_looked_at(desk: Desk) -> None
     desk.purchase(ann, "4")
     desk.purchase(ann, "10")
     Written(desk.market, ann)
-    Dealership(desk.dynamo, desk.clock).waits_everywhere()
+    desk.dealership.waits_everywhere()
     (line,) = [item for item in desk.dynamo.items() if item["PK"]["S"] == "TRANS#ann#USD"]
     desk.dynamo.put_item(TableName="desk", Item=line | {"transaction_type": {"S": "GIFT"}})
     desk.reconciliation.round(lambda: True)

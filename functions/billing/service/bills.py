@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from common import keys
 from common.errors import Rejected
 from common.gateways.billing import Billing, BillingRefused, Invoice
 from common.idempotency import Replayable
-from common.machines import Standing
+from common.machines import Machines, Standing
 from common.table.table import Table
 from common.table.transaction import Busy
 from functions.billing import model, store
@@ -21,12 +22,12 @@ from functions.billing.model import (
     AccountType,
     Bill,
     BillDiffers,
+    BillStage,
     BillStatus,
     Deal,
     DealDiffers,
     DealNotFound,
     Operation,
-    Stage,
 )
 
 MOVES_MAX = 20  # of others, in between
@@ -43,6 +44,7 @@ class AmountWrong(Rejected):
 @dataclass(frozen=True)
 class Bills:
     table: Table
+    machines: Machines
     now: Callable[[], datetime]
 
     def close_deal(self, deal_id: str, cme_dealer_id: str, price_kopecks: int) -> Replayable[Deal]:
@@ -59,6 +61,7 @@ class Bills:
             if (known.deal.dealer_id, known.deal.price_kopecks) != (deal.dealer_id, price_kopecks):
                 raise DealDiffers("this deal is known with another price or dealer", deal_id=deal_id) from None
             return Replayable(known.deal, replayed=True)
+        self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(deal)
 
     def create(
@@ -85,6 +88,7 @@ class Bills:
             if known.bill.common_kopecks != amount_kopecks:
                 raise BillDiffers("there is a bill for this deal already, of another sum", id=bill.bill_id) from None
             return Replayable(known.bill, replayed=True)
+        self.machines.begin(keys.BILL.machines[0], bill.bill_id)
         return Replayable(bill)
 
     def bill(self, bill_id: str) -> Bill:
@@ -157,5 +161,5 @@ def _bill(deal: Deal, type_: AccountType, kopecks: int, at: datetime) -> Bill:
 def _standing(bill: Bill) -> Standing:
     facts = {"status": str(bill.status), "reason": bill.reason or ""}
     if bill.status is not BillStatus.NEW:
-        return Standing(Stage.DONE, facts=facts)
-    return Standing(Stage.STOPPED if bill.needs_person else Stage.INVOICE, facts=facts)
+        return Standing(BillStage.DONE, facts=facts)
+    return Standing(BillStage.STOPPED if bill.needs_person else BillStage.INVOICE, facts=facts)

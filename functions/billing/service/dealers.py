@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from common import keys
 from common.errors import Conflict
 from common.gateways.billing import Billing, BillingRefused, Service
-from common.machines import Standing
+from common.machines import Machines, Standing
 from common.requisites import Requisites
 from common.table.table import Table
 from common.table.transaction import Write
@@ -34,6 +35,7 @@ class DealerExists(Conflict):
 @dataclass(frozen=True)
 class Dealers:
     table: Table
+    machines: Machines
     now: Callable[[], datetime]
     commission_percent: Decimal  # of a new dealer
 
@@ -55,6 +57,7 @@ class Dealers:
             self.table.write(*store.register(dealer, requisites, account))
         except store.DealerKnown as known:
             raise DealerExists(known.dealer) from None
+        self.machines.begin(keys.DEALER.machines[0], dealer.dealer_id)
         return dealer
 
     def dealer(self, cme_dealer_id: str) -> Dealer:

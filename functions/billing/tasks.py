@@ -1,0 +1,40 @@
+"""What the machines `onboarding` and `bill` call: one Lambda for each function. See `common.tasks`."""
+
+from __future__ import annotations
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
+from common.tasks import Answer, LambdaEvent, step
+from functions.billing.model import BillNotFound, BillStage, DealerNotFound, Stage
+from functions.billing.wiring import invoicing, onboarding
+
+NOBODY = (DealerNotFound,)
+NOTHING = (BillNotFound,)
+
+
+def read_dealer(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """The hub's: any generation may start at any time and does what is next, or nothing."""
+    return step(event, onboarding().read, missing=NOBODY)
+
+
+def create_client(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """The first of every execution."""
+    return step(event, onboarding().create_client, missing=NOBODY, then=Stage.PAYER)
+
+
+def create_payer(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, onboarding().create_payer, missing=NOBODY, then=Stage.CONTRACT)
+
+
+def create_contract(event: LambdaEvent, _: LambdaContext) -> Answer:
+    return step(event, onboarding().create_contract, missing=NOBODY, then=Stage.DONE)
+
+
+def read_bill(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """The hub's."""
+    return step(event, invoicing().read, missing=NOTHING)
+
+
+def create_invoice(event: LambdaEvent, _: LambdaContext) -> Answer:
+    """The first of every execution."""
+    return step(event, invoicing().create_invoice, missing=NOTHING, then=BillStage.DONE)

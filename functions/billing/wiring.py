@@ -1,0 +1,37 @@
+"""Dealer billing as this environment composes it, for all doors of the context."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from common import aws, clock
+from common.gateways import configured
+from common.settings import settings
+from functions.billing.service.bills import Bills, Invoicing
+from functions.billing.service.dealers import Dealers, Onboarding
+from functions.billing.service.payments import Payments
+
+
+@cache
+def dealers() -> Dealers:
+    return Dealers(aws.table(), aws.machines(), clock.now, settings().commission_percent)
+
+
+@cache
+def onboarding() -> Onboarding:
+    return Onboarding(aws.table(), configured.billing, clock.now)
+
+
+@cache
+def bills() -> Bills:
+    return Bills(aws.table(), aws.machines(), clock.now)
+
+
+@cache
+def invoicing() -> Invoicing:
+    return Invoicing(aws.table(), configured.billing, clock.now)
+
+
+@cache
+def payments() -> Payments:
+    return Payments(aws.table(), clock.now)

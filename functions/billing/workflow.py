@@ -1,0 +1,73 @@
+"""The machines of dealer billing. Each step asks the billing system for one thing, under an id of ours.
+
+`onboarding` opens the accounts of a dealer there, one after the other:
+
+    CreateClient ─▶ CreatePayer ─▶ CreateContract ─▶ Onboarded
+
+    ReadDealer ─▶ NextStep ─┬─ CLIENT, PAYER, CONTRACT ─▶ CreateClient, CreatePayer, CreateContract
+                            ├─ DONE ────▶ Onboarded
+                            └─ STOPPED ─▶ WaitsForOperator
+
+`bill` has a bill invoiced:
+
+    CreateInvoice ─▶ Invoiced
+
+    ReadBill ─▶ NextStep ─┬─ INVOICE ─▶ CreateInvoice
+                          ├─ DONE ────▶ Invoiced
+                          └─ STOPPED ─▶ WaitsForOperator
+
+What the billing system does not answer for hours ends the execution as `Unclear`; the sweeper starts the next one,
+which goes on from the table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import aws_lambda
+from constructs import Construct
+
+from common.gateways.billing import BillingUnavailable
+from common.workflow import Line, Machine
+from functions.billing.model import AccountNotReady, BillStage, Stage
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The functions of `tasks.py`, by name."""
+
+    read_dealer: aws_lambda.IFunction
+    create_client: aws_lambda.IFunction
+    create_payer: aws_lambda.IFunction
+    create_contract: aws_lambda.IFunction
+    read_bill: aws_lambda.IFunction
+    create_invoice: aws_lambda.IFunction
+
+
+def machines(scope: Construct, tasks: Tasks) -> dict[str, Machine]:
+    """Each machine, by its name."""
+    return {"onboarding": _onboarding(scope, tasks), "bill": _bill(scope, tasks)}
+
+
+def _onboarding(scope: Construct, tasks: Tasks) -> Machine:
+    line = Line(Construct(scope, "Onboarding"), [BillingUnavailable], "ReadDealer", tasks.read_dealer)
+    done = line.succeed("Onboarded", "All accounts of the dealer have a contract at the billing system")
+    waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
+    contract = line.task("CreateContract", tasks.create_contract, "The account can be billed and paid", then=done)
+    payer = line.task("CreatePayer", tasks.create_payer, "Who pays, with the dealer's requisites", then=contract)
+    client = line.task("CreateClient", tasks.create_client, "The account is a client of its own there", then=payer)
+    line.when(Stage.CLIENT, client)
+    line.when(Stage.PAYER, payer)
+    line.when(Stage.CONTRACT, contract)
+    line.when(Stage.DONE, done)
+    return line.machine(client, "Opens the accounts of a dealer at the billing system", otherwise=waits)
+
+
+def _bill(scope: Construct, tasks: Tasks) -> Machine:
+    line = Line(Construct(scope, "Bill"), [BillingUnavailable, AccountNotReady], "ReadBill", tasks.read_bill)
+    done = line.succeed("Invoiced", "The bill has its invoice")
+    waits = line.fail("WaitsForOperator", "The billing system refuses: desk work show")
+    invoice = line.task("CreateInvoice", tasks.create_invoice, "Ask the billing system for the invoice", then=done)
+    line.when(BillStage.INVOICE, invoice)
+    line.when(BillStage.DONE, done)
+    return line.machine(invoice, "Has a dealer's bill invoiced", otherwise=waits)

@@ -1,0 +1,75 @@
+"""What the functions of dealer billing ask of AWS, through all that can happen to a dealer and his bills."""
+
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+from unittest.mock import patch
+
+from functions.billing import tasks
+from infra.grants import Secret
+from tests.billing.dealership import Dealership
+from tests.desk import Desk
+from tests.doors import opened
+from tests.infra.recorder import Recorder
+
+
+def watched(recorder: Recorder) -> Dealership:
+    """Whatever it asks of AWS from now on is recorded."""
+    dealership = Dealership()
+    dealership.client = recorder.table(dealership.dynamo)
+    dealership.world.client = recorder.states(dealership.world.machines)
+    dealership.asked_through = partial(recorder.reads, Secret.BILLING_KEY)
+    return dealership
+
+
+def billed_and_paid(recorder: Recorder) -> None:
+    """His bill waits for his contract, and is paid at once by what is on the account."""
+    dealership = watched(recorder)
+    dealership.registered()
+    dealership.run()
+    dealership.pay(1_000_00)
+    dealership.billed(400_00, invoice=False)
+    dealership.run()
+    bill = dealership.billed(1_000_00, invoice=False)
+    dealership.run()
+    with (
+        patch.object(tasks, "onboarding", lambda: dealership.onboarding),
+        patch.object(tasks, "invoicing", lambda: dealership.invoicing),
+    ):
+        tasks.read_dealer({"id": bill.dealer_id}, SimpleNamespace())  # type: ignore[arg-type]
+        tasks.read_bill({"id": bill.bill_id}, SimpleNamespace())  # type: ignore[arg-type]
+
+
+def refused(recorder: Recorder) -> None:
+    dealership = watched(recorder)
+    dealership.refuses.add("create_payer")
+    dealership.registered()
+    dealership.run()
+
+
+def dead(recorder: Recorder) -> None:
+    """Executions have died: the sweeper starts the next ones, or an operator does."""
+    desk = Desk()
+    desk.client = recorder.table(desk.dynamo)
+    desk.world.client = recorder.states(desk.world.machines)
+    dealership = desk.dealership
+    dealership.trouble.down = True
+    dealer_id, bill_id = dealership.registered().dealer_id, dealership.billed(invoice=False).bill_id
+    desk.world.machines.run()
+    for _ in range(2):  # lately, and long ago
+        desk.world.machines.restart()
+        recorder.as_("operations.sweep", desk.sweeper.sweep)(lambda: True)
+        desk.clock.forward(minutes=30)
+    desk.world.machines.restart()
+    with opened(desk) as doors:
+        olga = doors.operator()
+        for thing_id in (dealer_id, bill_id):
+            for answer in (
+                recorder.as_("operations.api", olga.get)(f"/operations/work/{thing_id}"),
+                recorder.as_("operations.api", olga.post)(f"/operations/work/{thing_id}/redrive", {"reason": "died"}),
+            ):
+                assert answer.status == 200, answer.text
+
+
+LIVES = (billed_and_paid, refused, dead)
