@@ -29,6 +29,13 @@ class OperatorsOnly(Denied):
     """The route is for the group `operators`."""
 
 
+class ScopeMissing(Denied):
+    """The route is for machines whose tokens have another scope."""
+
+
+BILLING = "cryptodesk/billing"  # as the claim writes it: the resource server, and its scope
+
+
 @dataclass(frozen=True)
 class Caller:
     sub: str
@@ -50,6 +57,11 @@ class Caller:
         if "operators" not in self.groups or self.username is None:
             raise OperatorsOnly("this needs the group 'operators'")
         return self.owner.username
+
+    def must_have(self, scope: str) -> None:
+        """Raises ScopeMissing."""
+        if scope not in self.scopes:
+            raise ScopeMissing(f"this needs a machine's token with the scope {scope!r}")
 
 
 def caller(claims: Mapping[str, Any], settings: Settings, now: datetime) -> Caller:

@@ -26,6 +26,8 @@ from common import clock
 from common.keys import ASSET_ID_PATTERN
 from common.money import FRACTION_DIGITS_MAX, INTEGER_DIGITS_MAX, plain
 from common.operator_outcome import OperatorOutcome
+from common.roubles import PATTERN as ROUBLES_PATTERN
+from common.roubles import kopecks
 
 _AMOUNT = rf"(0|[1-9]\d{{0,{INTEGER_DIGITS_MAX - 1}}})(\.\d{{1,{FRACTION_DIGITS_MAX}}})?"
 _FEE = rf"{_AMOUNT} [A-Z0-9]{{1,20}}"
@@ -58,6 +60,15 @@ def _cents(amount: Decimal) -> Decimal:
     return amount
 
 
+def _kopecks(written: Any) -> int:
+    if not isinstance(written, str):
+        raise ValueError('a sum is a string, such as "100.00"')
+    found = kopecks(written)
+    if found == 0:
+        raise ValueError("must be greater than zero")
+    return found
+
+
 def _fees(written: str) -> str:
     fees = written.split(", ")
     if len({fee.partition(" ")[2] for fee in fees}) < len(fees):
@@ -87,6 +98,12 @@ def _amount_schema(example: str) -> WithJsonSchema:
 Amount = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_positive), _amount_schema("0.5")]
 Dollars = Annotated[
     Decimal, BeforeValidator(_decimal), AfterValidator(_positive), AfterValidator(_cents), _amount_schema("50.00")
+]
+# Whole kopecks, above zero.
+Roubles = Annotated[
+    int,
+    BeforeValidator(_kopecks),
+    WithJsonSchema({"type": "string", "pattern": ROUBLES_PATTERN, "examples": ["25000.00"]}),
 ]
 AmountOrZero = Annotated[Decimal, BeforeValidator(_decimal), _amount_schema("0.5")]
 DollarsOrZero = Annotated[Decimal, BeforeValidator(_decimal), AfterValidator(_cents), _amount_schema("49.10")]

@@ -17,7 +17,7 @@ from aws_lambda_powertools.event_handler import APIGatewayHttpResolver
 from common.errors import Refusal
 from common.http import BodyRefused, InvalidRequest, RouteNotFound
 from common.idempotency import IdempotencyKeyReused
-from common.identity import NotACustomer, OperatorsOnly, TokenRefused
+from common.identity import NotACustomer, OperatorsOnly, ScopeMissing, TokenRefused
 from common.pages import CursorRefused
 from common.table.table import TableUnavailable
 from common.table.transaction import Busy
@@ -180,7 +180,9 @@ def _common_refusals(path: str, method: str, drawn: Json, *, signed: bool) -> It
         yield TokenRefused
     if path.startswith("/operations/"):
         yield OperatorsOnly
-    if not signed and (not path.startswith("/assets") or path.endswith("/transactions")):
+    if path.startswith("/billing/"):
+        yield ScopeMissing
+    elif not signed and (not path.startswith("/assets") or path.endswith("/transactions")):
         yield NotACustomer
     if "{" in path:
         yield RouteNotFound

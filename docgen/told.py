@@ -44,6 +44,18 @@ from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
 from common.gateways.exchange.funds import NoTradingKey
 from common.machines import MachinesUnavailable
 from functions.accounts.model import DepositsByBankOnly, UserNotFound, WithdrawalNotFound
+from functions.billing.model import (
+    AccountNotOpened,
+    BillDiffers,
+    BillNotFound,
+    DealDiffers,
+    DealerNotFound,
+    DealNotFound,
+    NothingToBill,
+    RequisitesWrong,
+)
+from functions.billing.service.bills import AmountWrong
+from functions.billing.service.dealers import DealerExists
 from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
@@ -124,6 +136,23 @@ _PROPOSABLE = (NothingKnown, NotProposable)
 _LOOKED_UP = {"reference": "ticket 4711 of the exchange"}
 _TO_HIM = {"his": {"to": "773e5e77-4107-45c2-b648-8fc722ed77f5", **_LOOKED_UP, "reason": "his old account is closed"}}
 
+_REGISTERED = {
+    "cme_dealer_id": "cme-4711",
+    "requisites": {
+        "kind": "COMPANY",
+        "name": "ООО «Автосалон»",
+        "inn": "7707083893",
+        "kpp": "773601001",
+        "ogrn": "1027700132195",
+        "legal_address": "117997, Москва, ул. Вавилова, 19",
+        "post_address": "117997, Москва, ул. Вавилова, 19",
+        "bank_name": "ПАО Сбербанк",
+        "bik": "044525225",
+        "account": "40702810938000000001",
+        "correspondent_account": "30101810400000000225",
+    },
+}
+
 TOLD: dict[str, Told] = {
     # accounts
     "open_account": Told({201: "opened", 200: "it was open already"}, (AccountExists,), repeats=True),
@@ -150,6 +179,27 @@ TOLD: dict[str, Told] = {
         repeats=True,
         examples={"a wire": {"amount": "1000.00", **_BY_HAND}},
     ),
+    # billing
+    "register": Told(
+        {201: "registered; his accounts are opened at the billing system"},
+        (RequisitesWrong, DealerExists),
+        examples={
+            "a company": {**_REGISTERED, "offer_version": "2026-11", "offer_accepted_at": "2026-11-20T12:00:00Z"}
+        },
+    ),
+    "dealer": Told(_FOUND, (DealerNotFound,)),
+    "bills_of_dealer": Told(_FOUND, (DealerNotFound,)),
+    "close_deal": Told(
+        {201: "closed, and its commission billed", 200: "it was already"},
+        (DealerNotFound, NothingToBill, DealDiffers),
+        examples={"a million": {"deal_id": "deal-4711", "cme_dealer_id": "cme-7", "price": "1000000.00"}},
+    ),
+    "create_bill": Told(
+        {201: "billed; its invoice is asked for", 200: "it was already"},
+        (AmountWrong, DealerNotFound, DealNotFound, AccountNotOpened, BillDiffers),
+        examples={"the reward": {"operation": "GET_REWARD", "cme_dealer_id": "cme-7", "deal_id": "deal-1"}},
+    ),
+    "bill": Told(_FOUND, (BillNotFound,)),
     # orders
     "assets": Told(_FOUND),
     "asset": Told(_FOUND, (AssetNotFound,)),

@@ -57,6 +57,7 @@ class Grant:
 
 SELL_ORDER, PAYOUT = keys.SELL_ORDER.machines
 (PURCHASE,) = keys.BATCH.machines
+(ONBOARDING,), (BILL,) = keys.DEALER.machines, keys.BILL.machines
 (MARKET_MAKING,) = keys.MARKET_MAKING_ORDER.machines
 
 
@@ -85,6 +86,11 @@ _BILLS = Grant(  # those that ask the billing system
 
 
 GRANTS: dict[str, Grant] = {
+    "billing.api": Grant(
+        table=frozenset({GET, QUERY, PUT}),
+        secrets=frozenset({Secret.CURSOR_KEY}),
+        machines={ONBOARDING: frozenset({START}), BILL: frozenset({START})},
+    ),
     "billing.read_dealer": Grant(table=frozenset({GET, QUERY})),
     "billing.create_client": _BILLS,
     "billing.create_payer": replace(_BILLS, table=frozenset({GET, QUERY, UPDATE})),

@@ -34,9 +34,7 @@ class HttpApi:
     """The API of all contexts. `add_routes` leads routes to a function."""
 
     def __init__(self, scope: Construct, environment: Environment, user_pool: UserPool) -> None:
-        self._authorizer = HttpJwtAuthorizer(
-            "Tokens", user_pool.issuer, jwt_audience=[user_pool.client.user_pool_client_id]
-        )
+        self._authorizer = HttpJwtAuthorizer("Tokens", user_pool.issuer, jwt_audience=list(user_pool.client_ids))
         self._routes: set[Route] = set()
         self.open_routes: list[aws_apigatewayv2.HttpRoute] = []
         self.api = aws_apigatewayv2.HttpApi(

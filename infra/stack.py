@@ -13,7 +13,7 @@ from infra.environment import Environment
 from infra.grants import Secret
 from infra.http_api import HttpApi
 from infra.state import DeskStack, StateStack, arn
-from infra.user_pool import UserPool
+from infra.user_pool import DEALER_SYSTEMS, UserPool
 
 NAME = "Cryptodesk"
 # By the first deployment: docs/deploy.md
@@ -78,6 +78,8 @@ class CryptodeskStack(DeskStack):
         CfnOutput(self, "ApiUrl", value=self.http_api.api.api_endpoint)
         CfnOutput(self, "UserPoolId", value=state.user_pool.users.user_pool_id)
         CfnOutput(self, "UserPoolClientId", value=state.user_pool.client.user_pool_client_id)
+        for name, client in zip(DEALER_SYSTEMS, state.user_pool.machines, strict=True):
+            CfnOutput(self, f"{name}ClientId", value=client.user_pool_client_id)
         CfnOutput(self, "TableName", value=state.table.table_name)
         for name in FILLED_BY_HAND:
             title = "".join(part.capitalize() for part in name.split("_"))
@@ -92,7 +94,7 @@ def _variables(
         "ENVIRONMENT": environment.name,
         "TABLE_NAME": table_name,
         "TOKEN_ISSUER": user_pool.issuer,
-        "TOKEN_CLIENTS": user_pool.client.user_pool_client_id,
+        "TOKEN_CLIENTS": ",".join(user_pool.client_ids),
         "CUSTOMER_DEPOSITS": "yes" if environment.customer_deposits else "no",
         "DEPOSIT_LIMIT_USD": environment.deposit_limit_usd,
         "WITHDRAWAL_LIMIT_USD": environment.withdrawal_limit_usd,

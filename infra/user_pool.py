@@ -10,13 +10,21 @@ from constructs import Construct
 from infra.environment import Environment
 
 OPERATORS = "operators"  # common.identity looks for this group
+RESOURCE_SERVER, BILLING_SCOPE = "cryptodesk", "billing"  # it looks for them as `cryptodesk/billing`
+DEALER_SYSTEMS = ("Cme", "Lotus")
 
 
 @dataclass(frozen=True)
 class UserPool:
     users: aws_cognito.UserPool
     client: aws_cognito.UserPoolClient
+    machines: tuple[aws_cognito.UserPoolClient, ...]  # the clients of the dealers' systems
     issuer: str  # of its tokens
+
+    @property
+    def client_ids(self) -> tuple[str, ...]:
+        """Of all whose tokens are taken."""
+        return tuple(client.user_pool_client_id for client in (self.client, *self.machines))
 
 
 def user_pool(scope: Construct, environment: Environment) -> UserPool:
@@ -63,6 +71,33 @@ def user_pool(scope: Construct, environment: Environment) -> UserPool:
         id_token_validity=Duration.hours(1),
         refresh_token_validity=Duration.days(30),
     )
+    machines = _machines(users, scope)
     # Written out: the pool's ProviderURL does not exist on the embedded AWS.
     issuer = f"https://cognito-idp.{Stack.of(scope).region}.amazonaws.com/{users.user_pool_id}"
-    return UserPool(users, client, issuer)
+    return UserPool(users, client, machines, issuer)
+
+
+def _machines(users: aws_cognito.UserPool, scope: Construct) -> tuple[aws_cognito.UserPoolClient, ...]:
+    """A client for each of the dealers' systems: it gets tokens by its own secret, that have one scope and no user."""
+    billing = aws_cognito.ResourceServerScope(
+        scope_name=BILLING_SCOPE, scope_description="Register dealers, bill them, ask for their bills"
+    )
+    server = users.add_resource_server("Server", identifier=RESOURCE_SERVER, scopes=[billing])
+    # Where tokens are asked for. The prefix is unique in a region of AWS.
+    users.add_domain(
+        "Domain",
+        cognito_domain=aws_cognito.CognitoDomainOptions(domain_prefix=f"cryptodesk-{Stack.of(scope).account}"),
+    )
+    return tuple(
+        users.add_client(
+            name,
+            generate_secret=True,
+            o_auth=aws_cognito.OAuthSettings(
+                flows=aws_cognito.OAuthFlows(client_credentials=True),
+                scopes=[aws_cognito.OAuthScope.resource_server(server, billing)],
+            ),
+            enable_token_revocation=True,
+            access_token_validity=Duration.hours(1),
+        )
+        for name in DEALER_SYSTEMS
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from typing import Any
 
@@ -13,13 +13,15 @@ from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
+from tests.billing.dealership import CME_ID
+from tests.common.test_requisites import COMPANY
 from tests.desk import Desk
 from tests.doors import ROUTES, Answer, Client, Doors, Token
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, PAIR, USDT
 from tests.market_making.written import CAME, CAMPAIGN, PAYABLE, Written
 from tests.seen import a_stray
 
-OPERATIONS = "/operations/"
+OPERATIONS, BILLING = "/operations/", "/billing/"
 PARKED = "evt_of_nothing_that_we_sent"
 
 
@@ -58,6 +60,7 @@ class World:
     proposal: str
     stray: str
     written: Written
+    bill: str
 
     def __getattr__(self, name: str) -> str:
         """What market making has: see there."""
@@ -142,12 +145,19 @@ class World:
             proposal=_proposed(desk, claimed),
             stray=a_stray(desk, overdue),
             written=Written(desk.market, ann),
+            bill=_billed(desk),
         )
         desk.market.comparing_with(lambda: None).compare()
         return made
 
 
 APART = pytest.mark.apart(made=World.kept)
+
+
+def _billed(desk: Desk) -> str:
+    """A dealer with a bill, of a deal, that is not paid."""
+    desk.dealership.active()
+    return desk.dealership.billed().bill_id
 
 
 def _proposed(desk: Desk, order_id: str) -> str:
@@ -275,6 +285,24 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/market-making/orders/{order_id}/stop"): Call(thing="quoting"),
     Route("POST", "/market-making/orders/{order_id}/withdraw"): Call(thing="quoting"),
     Route("GET", "/market-making/pairs"): Call(),
+    Route("POST", "/billing/dealers"): Call(
+        201,
+        {
+            "cme_dealer_id": "cme-8",
+            "requisites": {**asdict(COMPANY), "kind": "COMPANY"},
+            "offer_version": "2026-11",
+            "offer_accepted_at": "2026-11-20T12:00:00Z",
+        },
+    ),
+    Route("GET", "/billing/dealers/{cme_dealer_id}"): Call(),
+    Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): Call(),
+    Route("POST", "/billing/deals"): Call(
+        201, {"deal_id": "deal-of-tomorrow", "cme_dealer_id": CME_ID, "price": "1000000.00"}
+    ),
+    Route("POST", "/billing/bills"): Call(
+        body={"operation": "GET_REWARD", "cme_dealer_id": CME_ID, "deal_id": "deal-1"}
+    ),
+    Route("GET", "/billing/bills/{bill_id}"): Call(thing="bill"),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
     Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
@@ -379,6 +407,8 @@ def path(route: Route, world: World, **parts: str) -> str:
         "account_id": ACCOUNT,
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
+        "cme_dealer_id": CME_ID,
+        "bill_id": named,
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
         **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),
     }
@@ -397,4 +427,6 @@ def entitled(doors: Doors, route: Route) -> Client:
     """Who may make the route's good request."""
     if route.open:
         return doors.as_(None)
+    if route.path.startswith(BILLING):
+        return doors.dealer_system()
     return doors.operator() if route.path.startswith(OPERATIONS) else doors.customer("ann")

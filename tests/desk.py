@@ -33,6 +33,8 @@ from common.owner import Owner
 from common.table.table import Table
 from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
+from functions.billing.service.bills import Bills
+from functions.billing.service.dealers import Dealers
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
 from functions.market_making.service.opening import Opening
@@ -153,6 +155,14 @@ class Desk:
             self._dealership = Dealership(self.dynamo, self.clock, self.world)
         self._dealership.client = self.client
         return self._dealership
+
+    @property
+    def dealers(self) -> Dealers:
+        return self.dealership.dealers
+
+    @property
+    def bills(self) -> Bills:
+        return self.dealership.bills
 
     @property
     def opening(self) -> Opening:

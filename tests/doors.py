@@ -31,6 +31,7 @@ from standardwebhooks.webhooks import Webhook
 from common import clock
 from common.gateways import configured
 from common.gateways.bank import baas
+from common.identity import BILLING
 from common.pages import Cursors
 from common.settings import settings
 from infra.contexts import Route, contexts
@@ -63,7 +64,7 @@ ROUTES: Mapping[Route, str] = {
 }
 # What they ask for their services: each a property of the test's desk.
 SERVICES = (
-    *("accounts", "acts", "batches", "events", "interventions"),
+    *("accounts", "acts", "batches", "bills", "dealers", "events", "interventions"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
     *("campaigning", "comparing", "opening", "overseeing", "quoting", "steering"),
 )
@@ -314,6 +315,10 @@ class Doors:
     def customer(self, username: str = "ann") -> Client:
         """The person that `Desk.customer` knows by that name, whether there is an account or not."""
         return self.as_(Token(username, f"sub-{username}"))
+
+    def dealer_system(self) -> Client:
+        """The machine of CME, or of Lotus."""
+        return self.as_(Token(sub="cme", changed={"scope": BILLING}))
 
     def operator(self, username: str = "olga") -> Client:
         return self.as_(Token(username, f"sub-{username}", ("operators",)))

@@ -40,6 +40,7 @@ TOKENS = st.sampled_from(
         Token("bob", "sub-bob"),
         Token("eve", "sub-eve"),
         Token(None, "machine", changed={"scope": "billing"}),
+        Token(None, "cme", changed={"scope": "cryptodesk/billing"}),
         None,
     ]
 )

@@ -11,6 +11,7 @@ import pytest
 
 from common import keys
 from common.clock import text
+from common.identity import BILLING
 from common.money import Money, Quantity
 from common.owner import Owner
 from common.pages import LIMIT_DEFAULT
@@ -18,9 +19,10 @@ from functions.orders import store
 from functions.orders.model import Order, Side, Status
 from infra.contexts import Route
 from tests import openapi
+from tests.billing.dealership import CME_ID
 from tests.calls import named
 from tests.desk import NOON, TABLE, Clock, Desk
-from tests.doors import Answer, Client, Doors, opened
+from tests.doors import Answer, Client, Doors, Token, opened
 from tests.market_making.written import have_traded
 
 
@@ -303,9 +305,10 @@ class List:
     asset_id: str = "BTC"
     others: tuple[Mapping[str, str], ...] = ()  # other filters
     operators: bool = False
+    machines: bool = False  # the dealers' systems
 
     def at(self, order_id: str) -> str:
-        return self.route.path.format(asset_id=self.asset_id, order_id=order_id)
+        return self.route.path.format(asset_id=self.asset_id, order_id=order_id, cme_dealer_id=CME_ID)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -322,6 +325,7 @@ LISTS = [
     List(Route("GET", "/market-making/orders/{order_id}/fills")),
     List(Route("GET", "/operations/market-making/{order_id}/fills"), operators=True),
     List(Route("GET", "/operations/market-making"), others=({"status": "created"},), operators=True),
+    List(Route("GET", "/billing/dealers/{cme_dealer_id}/bills"), machines=True),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
@@ -357,6 +361,9 @@ def doors() -> Iterator[Doors]:
                 assert made.status == 201
             TRADED[name] = made.json["order_id"]
             have_traded(desk.market, TRADED[name], 3)
+        desk.dealership.active()
+        for _ in range(3):
+            desk.dealership.billed()
         yield doors
     desk.check()
 
@@ -370,6 +377,8 @@ class TestCursors:
 
     def ask(self, doors: Doors, list_: List, query: Mapping[str, str], who: str | None = None) -> Answer:
         client = doors.operator(who or "olga") if list_.operators else doors.customer(who or "ann")
+        if list_.machines:
+            client = doors.as_(Token(sub=who or "cme", changed={"scope": BILLING}))
         order_id = TRADED["ann" if list_.operators else who or "ann"]
         return client.send(list_.route.method, list_.at(order_id), query=query)
 

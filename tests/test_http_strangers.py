@@ -48,6 +48,12 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("POST", "/market-making/orders/{order_id}/stop"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/withdraw"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/pairs"): ("the catalogue",) * 3,
+    Route("POST", "/billing/dealers"): ("ScopeMissing",) * 3,  # for the dealers' systems
+    Route("GET", "/billing/dealers/{cme_dealer_id}"): ("ScopeMissing",) * 3,
+    Route("GET", "/billing/dealers/{cme_dealer_id}/bills"): ("ScopeMissing",) * 3,
+    Route("POST", "/billing/deals"): ("ScopeMissing",) * 3,
+    Route("POST", "/billing/bills"): ("ScopeMissing",) * 3,
+    Route("GET", "/billing/bills/{bill_id}"): ("ScopeMissing",) * 3,
     Route("GET", "/assets"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}"): ("the catalogue",) * 3,
     Route("GET", "/assets/{asset_id}/transactions"): (OWN, EMPTY, EMPTY),
@@ -61,7 +67,7 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/portfolio"): (OWN, "AccountNotFound", "AccountNotFound"),
     Route("GET", "/statements/{month}"): (OWN, "AccountNotFound", "AccountNotFound"),
 }
-STATUS = {"AccountExists": 409}
+STATUS = {"AccountExists": 409, "ScopeMissing": 403}
 
 
 @pytest.fixture

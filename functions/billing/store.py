@@ -22,7 +22,7 @@ from common.gateways.billing import Contract, Invoice, Payment
 from common.requisites import PayerKind, Requisites
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
-from common.table.table import Query, Table, partition
+from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
 from functions.billing.model import (
     Account,
@@ -113,12 +113,14 @@ class BillItem(work.OpenWork, discriminator=keys.BILL.entity):
     reason = UnicodeAttribute(null=True)
 
 
-class OpenBillItem(Item, discriminator=keys.OPEN_BILL.entity):
+class PointerItem(Item):
     bill_id = UnicodeAttribute()
 
 
-class PaidBillItem(Item, discriminator=keys.PAID_BILL.entity):
-    bill_id = UnicodeAttribute()
+class OpenBillItem(PointerItem, discriminator=keys.OPEN_BILL.entity): ...
+
+
+class PaidBillItem(PointerItem, discriminator=keys.PAID_BILL.entity): ...
 
 
 class PaymentItem(work.OpenWork, discriminator=keys.PAYMENT.entity):
@@ -381,6 +383,21 @@ def open_bills(table: Table, dealer_id: str, type_: AccountType) -> Iterator[Bil
     """Of an account, as of now, the oldest first."""
     for item in table.all(OpenBillItem, _open(dealer_id, keys.OPEN_BILL.prefix + type_)):
         yield bill(table, item.bill_id)
+
+
+def bills_of(table: Table, dealer_id: str, *, limit: int, after: Position | None) -> Page[str]:
+    """The ids of a page of a dealer's bills: the open ones, then the paid ones, by account, the oldest first."""
+    first, last = keys.OPEN_BILL.prefix, keys.PAID_BILL.prefix + "~"
+    return table.page(PointerItem, _listed(dealer_id, first, last), limit=limit, after=after).of(_named)
+
+
+@prepared
+def _listed(dealer_id: str, first: str, last: str) -> Query:
+    return Query(partition(dealer_id) & PointerItem.SK.between(first, last), consistent=True)
+
+
+def _named(pointer: PointerItem) -> str:
+    return pointer.bill_id
 
 
 @prepared

@@ -46,7 +46,10 @@ TICKING = {  # what the clock tells the machines that it starts every minute
     "cryptodesk-ticker": '{"time":<time>,"shard":"1"}',
 }
 RESOURCES_MAX = 400  # of a template; CloudFormation takes 500
-STATE = {f"AWS::Cognito::{kind}" for kind in ("UserPool", "UserPoolClient", "UserPoolGroup")}
+STATE = {
+    f"AWS::Cognito::{kind}"
+    for kind in ("UserPool", "UserPoolClient", "UserPoolGroup", "UserPoolDomain", "UserPoolResourceServer")
+}
 STATE |= {"AWS::DynamoDB::Table", "AWS::SecretsManager::Secret"}
 EVERYWHERE = pytest.mark.parametrize("environment", list(EnvironmentName))
 
@@ -138,7 +141,7 @@ def test_the_table_and_the_users_stay_who_they_are(synth: Synth, environment: En
     """Under another logical id they would be new ones, with nothing in them."""
     assert set(synth(environment).of("DynamoDB::Table")) == {"TableCD117FA1"}
     assert set(synth(environment).of("Cognito::UserPool")) == {"Users0A0EEA89"}
-    assert set(synth(environment).of("Cognito::UserPoolClient")) == {"UsersApp5991AB8C"}
+    assert set(synth(environment).of("Cognito::UserPoolClient")) >= {"UsersApp5991AB8C"}
 
 
 @EVERYWHERE
@@ -203,9 +206,10 @@ def test_every_route_wants_a_token_of_our_app_but_where_the_bank_signs(
             continue
         assert route["AuthorizationType"] == "JWT"
         assert route["AuthorizerId"] == {"Ref": authorizer}
-    (pool,), (client,) = made.of("Cognito::UserPool"), made.of("Cognito::UserPoolClient")
+    (pool,), clients = made.of("Cognito::UserPool"), made.of("Cognito::UserPoolClient")
+    assert len(clients) == 3  # the app's, and those of the dealers' systems
     jwt = made.of("ApiGatewayV2::Authorizer")[authorizer]["JwtConfiguration"]
-    assert jwt["Audience"] == [{"Ref": client}]
+    assert sorted(client["Ref"] for client in jwt["Audience"]) == sorted(clients)
     assert jwt["Issuer"] == {
         "Fn::Join": ["", ["https://cognito-idp.", {"Ref": "AWS::Region"}, ".amazonaws.com/", {"Ref": pool}]]
     }
@@ -484,11 +488,12 @@ def test_every_runbook_is_that_of_an_alarm_or_where_one_leads(staging: Synthesis
 
 
 def test_passwords_travel_only_to_the_embedded_aws(local: Synthesised, staging: Synthesised) -> None:
-    assert "ALLOW_USER_PASSWORD_AUTH" in local.only("Cognito::UserPoolClient")["ExplicitAuthFlows"]
-    assert staging.only("Cognito::UserPoolClient")["ExplicitAuthFlows"] == [
-        "ALLOW_USER_SRP_AUTH",
-        "ALLOW_REFRESH_TOKEN_AUTH",
-    ]
+    app, there = local.of("Cognito::UserPoolClient"), staging.of("Cognito::UserPoolClient")
+    assert "ALLOW_USER_PASSWORD_AUTH" in app.pop("UsersApp5991AB8C")["ExplicitAuthFlows"]
+    assert there.pop("UsersApp5991AB8C")["ExplicitAuthFlows"] == ["ALLOW_USER_SRP_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    for client in (*app.values(), *there.values()):  # the dealers' systems: by their secret, and with their scope alone
+        assert (client["AllowedOAuthFlows"], client["GenerateSecret"]) == (["client_credentials"], True)
+        assert "ALLOW_USER_PASSWORD_AUTH" not in client.get("ExplicitAuthFlows", [])
     assert staging.only("Cognito::UserPool")["UsernameConfiguration"] == {"CaseSensitive": True}
 
 

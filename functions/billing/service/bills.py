@@ -11,7 +11,7 @@ from common.errors import Rejected
 from common.gateways.billing import Billing, BillingRefused, Invoice
 from common.idempotency import Replayable
 from common.machines import Machines, Standing
-from common.table.table import Table
+from common.table.table import Page, Position, Table
 from common.table.transaction import Busy
 from functions.billing import model, store
 from functions.billing.model import (
@@ -94,6 +94,15 @@ class Bills:
     def bill(self, bill_id: str) -> Bill:
         """Raises BillNotFound."""
         return store.bill(self.table, bill_id)
+
+    def of_dealer(self, cme_dealer_id: str, *, limit: int, after: Position | None) -> Page[Bill]:
+        """A page of his bills: those that are not paid, of each account the oldest first; then those that are.
+
+        Raises DealerNotFound.
+        """
+        dealer = store.dealer(self.table, model.dealer_id(cme_dealer_id))
+        page = store.bills_of(self.table, dealer.dealer_id, limit=limit, after=after)
+        return page.of(lambda bill_id: store.bill(self.table, bill_id))
 
     def unpaid(self, cme_dealer_id: str) -> Sequence[Bill]:
         """Of all his accounts, each account's oldest first. Raises DealerNotFound."""

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from common import keys
+from common.clock import text
 from common.errors import Conflict
 from common.gateways.billing import Billing, BillingRefused, Service
 from common.machines import Machines, Standing
@@ -28,7 +29,14 @@ class DealerExists(Conflict):
     """The dealer is registered. Carries him as he is."""
 
     def __init__(self, dealer: Dealer) -> None:
-        super().__init__("this dealer is registered already", id=dealer.dealer_id, cme_dealer_id=dealer.cme_dealer_id)
+        super().__init__(
+            "this dealer is registered already",
+            dealer_id=dealer.dealer_id,
+            cme_dealer_id=dealer.cme_dealer_id,
+            dealer_status=dealer.status,
+            offer_version=dealer.offer.version,
+            created_at=text(dealer.created_at),
+        )
         self.dealer = dealer
 
 

@@ -1,0 +1,236 @@
+"""HTTP: what the dealers' own systems (CME, Lotus) ask, each with a token of its client that has the scope `billing`.
+
+Ids are the caller's: a repeat is answered with what was made first, under 200 instead of 201; a dealer who is
+registered already is a conflict, which tells him as he is. Sums are roubles with two decimals.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import Annotated
+
+from aws_lambda_powertools.event_handler import Response
+from aws_lambda_powertools.event_handler.openapi.params import Path, Query
+from pydantic import Field
+
+from common import aws, clock, http
+from common.http import answer, caller
+from common.idempotency import Replayable
+from common.identity import BILLING
+from common.keys import ORDER_ID_PATTERN
+from common.pages import LIMIT_DEFAULT, LIMIT_MAX, Cursors
+from common.requisites import TEXT_MAX, PayerKind, Requisites
+from common.roubles import roubles
+from common.settings import settings
+from common.wire import Instant, InstantText, RequestBody, Roubles, View
+from functions.billing.model import (
+    CME_DEALER_ID_PATTERN,
+    DEAL_ID_PATTERN,
+    Account,
+    Bill,
+    Deal,
+    Dealer,
+    Offer,
+    Operation,
+)
+from functions.billing.wiring import bills, dealers
+
+app = http.api()
+
+DealerId = Annotated[str, Path(pattern=CME_DEALER_ID_PATTERN)]
+BillId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
+Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+CmeDealerId = Annotated[str, Field(pattern=CME_DEALER_ID_PATTERN, examples=["cme-7"])]
+DealId = Annotated[str, Field(pattern=DEAL_ID_PATTERN, examples=["deal-4711"])]
+Written = Annotated[str, Field(min_length=1, max_length=TEXT_MAX)]
+Number = Annotated[str, Field(pattern=r"^[0-9A-Z]{9,20}$")]
+
+
+class RequisitesBody(RequestBody):
+    """Of a company or a sole entrepreneur; its numbers have to fit their checks."""
+
+    kind: PayerKind
+    name: Written
+    inn: Number
+    kpp: Number | None = Field(default=None, description="of companies only")
+    ogrn: Number = Field(description="of an entrepreneur, the OGRNIP")
+    legal_address: Written
+    post_address: Written
+    bank_name: Written
+    bik: Number
+    account: Number
+    correspondent_account: Number
+
+
+class Registration(RequestBody):
+    cme_dealer_id: CmeDealerId
+    requisites: RequisitesBody
+    offer_version: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,31}$", examples=["2026-11"])]
+    offer_accepted_at: Instant
+
+
+class ClosedDeal(RequestBody):
+    deal_id: DealId
+    cme_dealer_id: CmeDealerId
+    price: Roubles
+
+
+class BillAsked(RequestBody):
+    operation: Operation
+    cme_dealer_id: CmeDealerId
+    deal_id: DealId
+    amount: Roubles | None = Field(default=None, description="of GET_SETTLEMENT; of GET_REWARD the deal has it")
+
+
+class AccountView(View):
+    type: str = Field(description="COMMISSION, DEPOSIT or SETTLEMENT")
+    status: str = Field(description="NEW, CLIENT, PAYER or READY")
+    current_balance: str = Field(description="roubles that came and pay no bill yet")
+    contract_number: str | None
+
+
+class DealerView(View):
+    dealer_id: str
+    cme_dealer_id: str
+    status: str = Field(description="REGISTERED, ONBOARDING, ACTIVE, LEAVING or LEFT")
+    commission_percent: str
+    offer_version: str
+    offer_accepted_at: InstantText
+    reason: str | None
+    accounts: list[AccountView]
+    created_at: InstantText
+
+
+class DealView(View):
+    deal_id: str
+    dealer_id: str
+    price: str
+    commission_percent: str
+    commission: str
+    closed_at: InstantText
+
+
+class BillView(View):
+    bill_id: str
+    account_type: str
+    deal_id: str
+    status: str = Field(description="NEW, PENDING, PARTIAL, PAID or CANCELLED")
+    common_sum: str
+    paid_sum: str
+    due_on: str
+    number: str | None
+    url: str | None = Field(description="of the invoice's PDF")
+    reason: str | None
+    created_at: InstantText
+
+
+class BillPage(View):
+    items: list[BillView]
+    cursor: str | None
+
+
+@app.post("/billing/dealers", tags=["billing"], summary="Register a dealer who has accepted the offer")
+def register(body: Registration) -> Response[DealerView]:
+    caller(app).must_have(BILLING)
+    asked = body.requisites
+    requisites = Requisites(**{name: getattr(asked, name) for name in type(asked).model_fields})
+    offer = Offer(body.offer_version, body.offer_accepted_at)
+    dealer = dealers().register(body.cme_dealer_id, requisites, offer)
+    return answer(_dealer(dealer), HTTPStatus.CREATED)
+
+
+@app.get("/billing/dealers/<cme_dealer_id>", tags=["billing"], summary="A dealer and his accounts")
+def dealer(cme_dealer_id: DealerId) -> DealerView:
+    caller(app).must_have(BILLING)
+    return _dealer(dealers().dealer(cme_dealer_id))
+
+
+@app.get("/billing/dealers/<cme_dealer_id>/bills", tags=["billing"], summary="A dealer's bills, unpaid first")
+def bills_of_dealer(cme_dealer_id: DealerId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> BillPage:
+    system = caller(app)
+    system.must_have(BILLING)
+    listed = f"GET /billing/dealers {cme_dealer_id} {system.sub}"
+    page = bills().of_dealer(cme_dealer_id, limit=limit, after=cursors().read(listed, cursor))
+    return BillPage(items=[_bill(bill) for bill in page.items], cursor=cursors().write(listed, page.after))
+
+
+@app.post("/billing/deals", tags=["billing"], summary="A dealer has bought a car: bill the commission")
+def close_deal(body: ClosedDeal) -> Response[DealView]:
+    caller(app).must_have(BILLING)
+    closed = bills().close_deal(body.deal_id, body.cme_dealer_id, body.price)
+    return answer(_deal(closed.made), HTTPStatus.OK if closed.replayed else HTTPStatus.CREATED)
+
+
+@app.post("/billing/bills", tags=["billing"], summary="Bill a deal: its commission, or what was paid for the car")
+def create_bill(body: BillAsked) -> Response[BillView]:
+    caller(app).must_have(BILLING)
+    return _made(bills().create(body.operation, body.cme_dealer_id, body.deal_id, body.amount))
+
+
+@app.get("/billing/bills/<bill_id>", tags=["billing"], summary="A bill and what is paid of it")
+def bill(bill_id: BillId) -> BillView:
+    caller(app).must_have(BILLING)
+    return _bill(bills().bill(bill_id))
+
+
+def _made(made: Replayable[Bill]) -> Response[BillView]:
+    return answer(_bill(made.made), HTTPStatus.OK if made.replayed else HTTPStatus.CREATED)
+
+
+def _dealer(found: Dealer) -> DealerView:
+    return DealerView(
+        dealer_id=found.dealer_id,
+        cme_dealer_id=found.cme_dealer_id,
+        status=found.status,
+        commission_percent=str(found.commission_percent),
+        offer_version=found.offer.version,
+        offer_accepted_at=found.offer.accepted_at,
+        reason=found.reason,
+        accounts=[_account(account) for account in dealers().accounts(found)],
+        created_at=found.created_at,
+    )
+
+
+def _account(found: Account) -> AccountView:
+    return AccountView(
+        type=found.type,
+        status=found.status,
+        current_balance=roubles(found.balance_kopecks),
+        contract_number=found.contract_number,
+    )
+
+
+def _deal(found: Deal) -> DealView:
+    return DealView(
+        deal_id=found.deal_id,
+        dealer_id=found.dealer_id,
+        price=roubles(found.price_kopecks),
+        commission_percent=str(found.percent),
+        commission=roubles(found.reward_kopecks),
+        closed_at=found.closed_at,
+    )
+
+
+def _bill(found: Bill) -> BillView:
+    return BillView(
+        bill_id=found.bill_id,
+        account_type=found.type,
+        deal_id=found.deal_id,
+        status=found.status,
+        common_sum=roubles(found.common_kopecks),
+        paid_sum=roubles(found.paid_kopecks),
+        due_on=found.due_on.isoformat(),
+        number=found.number,
+        url=found.url,
+        reason=found.reason,
+        created_at=found.created_at,
+    )
+
+
+@cache
+def cursors() -> Cursors:
+    return Cursors(lambda: aws.secret(settings().cursor_key_secret), clock.now)
+
+
+handler = http.serve(app, dealers)

@@ -1,0 +1,98 @@
+"""The dealers' systems at the door: what they send and get, in roubles with two decimals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import pytest
+
+from tests import openapi
+from tests.billing.dealership import CME_ID
+from tests.common.test_requisites import COMPANY
+from tests.desk import Desk
+from tests.doors import Client, Token, opened
+
+DEALER = {
+    "cme_dealer_id": CME_ID,
+    "requisites": {**asdict(COMPANY), "kind": "COMPANY"},
+    "offer_version": "2026-11",
+    "offer_accepted_at": "2026-11-20T12:00:00Z",
+}
+DEAL = {"deal_id": "deal", "cme_dealer_id": CME_ID, "price": "1000000.00"}
+REWARD = {"operation": "GET_REWARD", "cme_dealer_id": CME_ID, "deal_id": "deal"}
+
+
+@pytest.fixture
+def desk() -> Iterator[Desk]:
+    desk = Desk()
+    assert desk.dealership
+    yield desk
+    desk.dealership.check()
+    desk.check()
+
+
+@pytest.fixture
+def cme(desk: Desk) -> Iterator[Client]:
+    with opened(desk, openapi.check) as doors:
+        yield doors.dealer_system()
+
+
+def test_a_dealer_is_registered_onboarded_billed_and_pays(desk: Desk, cme: Client) -> None:
+    made = cme.post("/billing/dealers", DEALER)
+    assert (made.status, made.json["status"], made.json["commission_percent"]) == (201, "REGISTERED", "2.5")
+    deal = cme.post("/billing/deals", DEAL)
+    assert (deal.status, deal.json["commission"]) == (201, "25000.00")
+    desk.dealership.run()
+    (account,) = cme.get(f"/billing/dealers/{CME_ID}").json["accounts"]
+    assert (account["type"], account["status"], account["current_balance"]) == ("COMMISSION", "READY", "0.00")
+    bill = cme.post("/billing/bills", REWARD)
+    assert (bill.status, bill.json["status"], bill.json["common_sum"]) == (200, "PENDING", "25000.00")
+    assert bill.json["url"].endswith(".pdf")
+    desk.dealership.pay(25_100_00, desk.bills.bill(bill.json["bill_id"]))
+    paid = cme.get(f"/billing/bills/{bill.json['bill_id']}").json
+    assert (paid["status"], paid["paid_sum"]) == ("PAID", "25000.00")
+    (account,) = cme.get(f"/billing/dealers/{CME_ID}").json["accounts"]
+    assert account["current_balance"] == "100.00"
+
+
+def test_a_registered_dealer_is_a_conflict_that_tells_him_as_he_is(cme: Client) -> None:
+    first = cme.post("/billing/dealers", DEALER).json
+    again = cme.post("/billing/dealers", {**DEALER, "offer_version": "2027-01"})
+    assert (again.status, again.problem) == (409, "DealerExists")
+    for told, name in (("dealer_id", "dealer_id"), ("offer_version", "offer_version"), ("dealer_status", "status")):
+        assert again.json[told] == first[name]
+
+
+def test_wrong_requisites_are_told_by_field_and_never_repeated(desk: Desk, cme: Client) -> None:
+    wrong = {**DEALER["requisites"], "inn": "7707083894"}  # type: ignore[dict-item]
+    answer = cme.post("/billing/dealers", {**DEALER, "requisites": wrong})
+    assert (answer.status, answer.problem) == (422, "RequisitesWrong")
+    assert answer.json["fields"].keys() == {"inn"}
+    assert "7707083894" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "sum_", ["0.00", "-1.00", "1", "1.0", "1.001", "1,00", "01.00", "1.00\n", "99999999999.00", 1, None]
+)
+def test_a_sum_is_text_of_roubles_with_two_decimals(cme: Client, sum_: object) -> None:
+    answer = cme.post("/billing/deals", {**DEAL, "price": sum_})
+    assert (answer.status, answer.problem) == (422, "InvalidRequest")
+
+
+def test_bills_are_listed_unpaid_first_in_pages(desk: Desk, cme: Client) -> None:
+    dealership = desk.dealership
+    dealership.active()
+    paid, *unpaid = [dealership.billed(100_00) for _ in range(5)]
+    dealership.pay(100_00, paid)
+    for limit in (1, 2, 100):
+        listed = cme.every(f"/billing/dealers/{CME_ID}/bills", limit=limit)
+        assert [bill["bill_id"] for bill in listed] == [bill.bill_id for bill in (*unpaid, paid)]
+
+
+@pytest.mark.parametrize("scope", ["billing", "cryptodesk/billings", "cryptodesk", "Cryptodesk/billing", ""])
+def test_another_scope_is_none(desk: Desk, scope: str) -> None:
+    with opened(desk, openapi.check) as doors:
+        answer = doors.as_(Token(sub="cme", changed={"scope": scope})).post("/billing/dealers", DEALER)
+    assert (answer.status, answer.problem) == (403, "ScopeMissing")
+    assert desk.dynamo.items() == []
