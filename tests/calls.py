@@ -280,6 +280,8 @@ CALLS: Mapping[Route, Call] = {
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
         body={"exchange": "binance", "capacity": 16, **_BECAUSE}
     ),
+    Route("POST", "/operations/trading-accounts/{account_id}/halt"): Call(body=_BECAUSE),
+    Route("POST", "/operations/halts/{halt_id}/lift"): Call(body=_BECAUSE, thing="halt"),
     Route("GET", "/operations/pairs"): Call(),
     Route("PUT", "/operations/pairs/{pair_id}"): Call(
         body={

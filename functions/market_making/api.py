@@ -33,7 +33,7 @@ from functions.market_making.service.campaigning import Period
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
 from functions.market_making.service.steering import Configured
-from functions.market_making.wiring import campaigning, comparing, opening, overseeing, quoting, steering
+from functions.market_making.wiring import campaigning, comparing, halting, opening, overseeing, quoting, steering
 
 app = http.api()
 
@@ -41,6 +41,7 @@ OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 PairId = Annotated[str, Path(pattern=UUID_PATTERN)]
+HaltId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 AccountId = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{1,20}$")]
 Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
 MixinAsset = Annotated[
@@ -663,6 +664,20 @@ def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> 
     return OperatorOutcomeView.of(
         save(account_id, body.exchange, body.capacity, body.enabled, body.reason, operator, dry_run=body.dry_run)
     )
+
+
+@app.post("/operations/trading-accounts/<account_id>/halt", tags=["operators"], summary="Stop quoting on an account")
+def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeView:
+    """All that is open there is cancelled. Another operator lifts it."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().halt(account_id, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
+def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
+    """Refused as long as the exchange has less there than is owed."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/pairs", tags=["operators"], summary="What may be quoted, or might")

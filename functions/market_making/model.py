@@ -93,6 +93,18 @@ class TradingAccountMoved(Conflict):
     """The trading account was saved by somebody else meanwhile. Look at it again."""
 
 
+class HaltNotFound(NotFound):
+    """There is no such halt of a trading account."""
+
+
+class HaltOwn(Conflict):
+    """An operator's halt is lifted by another operator."""
+
+
+class AccountStillShort(Conflict):
+    """The exchange has less on the account than its orders are owed there. It stays halted until all of it is there."""
+
+
 class NoCapacity(Conflict):
     """Every trading account of the pair's exchange is full. Ask again when an order has ended."""
 

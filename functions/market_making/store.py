@@ -618,7 +618,8 @@ def ledger(table: Table, order: Order) -> AtExchange | None:
 
 
 def members(table: Table, shard: str) -> list[Member]:
-    """By their orders' ids. What was written just now may be missing: what is decided has a fence of its own."""
+    """By their orders' ids; also those that are stopped, whose money is at the exchange. What was written just now may
+    be missing: what is decided has a fence of its own."""
     query = Query(partition(keys.SHARD_MEMBER.partition(shard=shard)) & Item.SK.startswith(keys.SHARD_MEMBER.prefix))
     return [_member_of(item) for item in table.all(MemberItem, query)]
 
@@ -659,12 +660,12 @@ def join_shard(order: Order, shard: str, at: datetime, *, config: int = 0) -> Wr
 
 
 def tell_shard(order: Order, after: Status, at: datetime, *, config: int | None = None) -> list[Write]:
-    """With each move of an order that is quoted for. One that is stopped is no member any more."""
+    """With each move of an order that is quoted for. One whose money leaves the exchange is no member any more."""
     if order.shard is None:
         return []
     item = MemberItem
     key = item(*keys.SHARD_MEMBER(shard=order.shard, order_id=order.order_id))
-    if after is Status.STOPPED:
+    if after is Status.RETURNING:
         return [Write.delete(key)]
     actions: list[Action] = [item.status.set(after), item.updated_at.set(at)]
     if config is not None:

@@ -24,6 +24,7 @@ from tests.gateways.wire import row
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
 BATCH, PROPOSAL, STRAY = "B" + "A" * 25, "E" + "A" * 25, "N" + "A" * 25
+HALT = "H" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
@@ -187,6 +188,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", f"/operations/market-making/campaigns/mm1/{CAMPAIGN}"): {"campaign": JOINED, "periods": PERIODS},
     ("GET", "/operations/trading-accounts"): ACCOUNTS,
     ("PUT", "/operations/trading-accounts/mm1"): outcome("mm1"),
+    ("POST", "/operations/trading-accounts/mm1/halt"): outcome(HALT),
+    ("POST", f"/operations/halts/{HALT}/lift"): outcome(HALT),
     ("GET", "/operations/pairs"): PAIRS,
     ("PUT", f"/operations/pairs/{PAIR}"): outcome(PAIR),
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
@@ -305,6 +308,9 @@ ACTS = [
     ("orders", "fail", ORDER, *BECAUSE),
     ("batches", "void", BATCH, *BECAUSE),
     ("strays", "close", STRAY, *BECAUSE),
+    ("mm", "halt", "mm1", *BECAUSE),
+    ("mm", "halt", *BECAUSE),
+    ("mm", "lift", HALT, *BECAUSE),
     ("mm", "stop", M, *BECAUSE),
     ("mm", "withdraw", M, *BECAUSE),
     ("mm", "home", M, *BECAUSE),

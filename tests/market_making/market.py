@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,7 +24,7 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Balance, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -32,9 +32,11 @@ from common.table.transaction import Patience
 from functions.market_making import campaign_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -100,6 +102,7 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.reader: Maker | None = None  # who tells balances, if another
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -150,6 +153,10 @@ class Market:
     def maker_of(self, account_id: str) -> Maker:
         self.funds_of(account_id)
         return self.maker
+
+    def balances_of(self, account_id: str) -> Callable[[], Mapping[str, Balance]]:
+        self.funds_of(account_id)
+        return (self.reader or self.maker).balances
 
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
@@ -220,6 +227,14 @@ class Market:
     @property
     def sending(self) -> Sending:
         return Sending(self.table, self.transfers, self.clock)
+
+    @property
+    def balancing(self) -> Balancing:
+        return Balancing(self.table, self.balances_of, self.poll, self.clock)
+
+    @property
+    def halting(self) -> Halting:
+        return Halting(self.table, self.balancing, self.clock)
 
     @property
     def comparing(self) -> Comparing:
