@@ -521,12 +521,14 @@ def account_save(
     reason: Reason,
     exchange: Annotated[str | None, typer.Option(help="Of a new one; it never changes.")] = None,
     capacity: Annotated[int | None, typer.Option(help="So many orders at once.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Whose ticker quotes for it.")] = None,
+    fee_coin: Annotated[str | None, typer.Option(help='In which its fees are taken, such as BNB; "": in none.')] = None,
     enabled: Enabled = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Write a trading account, new or changed. What is not given stays as it is."""
-    given = {"exchange": exchange, "capacity": capacity, "enabled": enabled}
+    given = {"exchange": exchange, "capacity": capacity, "shard": shard, "fee_coin": fee_coin, "enabled": enabled}
     with _desk(context, json_) as desk:
         path = ("operations", "trading-accounts", account_id)
         body = _kept(desk, "trading-accounts", "account_id", account_id, ("exchange", "capacity")) | _said(given)

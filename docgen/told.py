@@ -66,6 +66,7 @@ from functions.market_making.model import (
     PairMoved,
     PairNotFound,
     PairTaken,
+    ShardFull,
     TradingAccountFixed,
     TradingAccountMoved,
     TradingAccountNotFound,
@@ -389,7 +390,7 @@ TOLD: dict[str, Told] = {
     ),
     "save_trading_account": Told(
         {200: "written, or it was so already"},
-        (TradingAccountFixed, TradingAccountMoved),
+        (TradingAccountFixed, ShardFull, TradingAccountMoved),
         examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),

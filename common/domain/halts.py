@@ -19,6 +19,7 @@ from common.domain import timeline, work
 from common.domain.timeline import TimelineEvent
 from common.errors import Conflict
 from common.idempotency import derived_id
+from common.log import log
 from common.table.table import Table
 from common.table.transaction import Write
 
@@ -97,6 +98,16 @@ def halt(account_id: str, why: str, by: str, at: datetime, before: Halt | None) 
         Write.put(item, when=trades, otherwise=HaltMoved(f"{account_id} is halted already", id=halt_id)),
         timeline.record(halt_id, event),
     ]
+
+
+def ensure(table: Table, account_id: str, why: str, by: str, at: datetime) -> None:
+    """It is halted, if it is not yet."""
+    before = find(table, halt_id_of(account_id))
+    if before is None or not before.holds:
+        try:
+            table.write(*halt(account_id, why, by, at, before))
+        except HaltMoved:
+            log.info("halted meanwhile", extra={"account_id": account_id})
 
 
 def taken_over(halted: Halt, why: str, operator: str, at: datetime) -> list[Write]:

@@ -26,7 +26,16 @@ from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.market_making import configuration, hummingbot
 from functions.market_making.campaigns import Choice, Taking
-from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
+from functions.market_making.model import (
+    CUSTODY_DECIMALS,
+    ORDERS_PER_ACCOUNT_MAX,
+    SHARDS,
+    Leg,
+    Order,
+    Pair,
+    Status,
+    Terms,
+)
 from functions.market_making.quotes import Quotes
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.campaigning import Period
@@ -41,6 +50,7 @@ OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 PairId = Annotated[str, Path(pattern=UUID_PATTERN)]
+Shard = Annotated[str, Field(pattern=f"^({'|'.join(SHARDS)})$")]
 HaltId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 AccountId = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{1,20}$")]
 Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
@@ -472,6 +482,8 @@ class TradingAccountView(View):
     capacity: int = Field(description="so many orders at once")
     orders: int = Field(description="that it carries now")
     enabled: bool = Field(description="a disabled one takes no more orders")
+    shard: str = Field(description="whose ticker quotes for it")
+    fee_coin: str | None = Field(description="in which the exchange takes its fees there, if not in what is received")
 
 
 class TradingAccountList(View):
@@ -482,9 +494,21 @@ class TradingAccountRequest(OperatorAct):
     """An account at an exchange whose orders are market making's alone. Its keys are a secret of its name."""
 
     exchange: Exchange
-    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True, description="so many orders at once")]
+    capacity: Annotated[int, Field(ge=0, le=ORDERS_PER_ACCOUNT_MAX, strict=True, description="so many orders at once")]
     enabled: Annotated[
         bool | None, Field(strict=True, description="left out, it stays as it is; a new one is enabled")
+    ] = None
+    shard: Annotated[
+        Shard | None, Field(description="whose ticker quotes for it; it never changes while it carries orders")
+    ] = None
+    fee_coin: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Z0-9]{0,20}$",
+            examples=["BNB"],
+            description="in which the exchange takes its fees there, if not in what is received: no order of it is "
+            'opened there. "": in none',
+        ),
     ] = None
 
 
@@ -651,6 +675,8 @@ def trading_accounts() -> TradingAccountList:
                 capacity=account.capacity,
                 orders=account.orders,
                 enabled=account.enabled,
+                shard=account.shard,
+                fee_coin=account.fee_coin,
             )
             for account in overseeing().accounts()
         ]
@@ -662,7 +688,17 @@ def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> 
     operator = caller(app).must_be_operator()
     save = overseeing().save_account
     return OperatorOutcomeView.of(
-        save(account_id, body.exchange, body.capacity, body.enabled, body.reason, operator, dry_run=body.dry_run)
+        save(
+            account_id,
+            body.exchange,
+            body.capacity,
+            body.enabled,
+            body.reason,
+            operator,
+            dry_run=body.dry_run,
+            shard=body.shard,
+            fee_coin=body.fee_coin,
+        )
     )
 
 

@@ -121,7 +121,11 @@ PAIRS = {
         }
     ]
 }
-ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
+ACCOUNTS = {
+    "items": [
+        row("account_id exchange capacity orders enabled shard fee_coin", "mm1", "binance", 3, 1, True, "1", "BNB")
+    ]
+}
 
 DAY = "2026-11-28"
 CAMPAIGN = f"137-0x{1:040x}"
@@ -318,7 +322,7 @@ ACTS = [
     ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
     ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
     ("mm", "keep-rest", M, "--asset", "BTC", "--payer", "paid", *LOOKED_UP),
-    ("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE),
+    ("mm", "save-account", "mm1", "--capacity", "12", *BECAUSE),
     ("mm", "save-pair", PAIR, "--fee-bps", "20", "--disabled", *BECAUSE),
     ("snapshots", "assign", SNAPSHOT, "--order", M, *LOOKED_UP),
     ("snapshots", "refund", SNAPSHOT, "--to", SOMEBODY, *LOOKED_UP),
@@ -740,10 +744,10 @@ def test_what_may_be_done_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> No
 
 
 def test_what_is_not_given_of_an_account_or_a_pair_stays_as_it_is(fake: FakeDesk) -> None:
-    fake.says("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE, "--yes")
+    fake.says("mm", "save-account", "mm1", "--capacity", "12", *BECAUSE, "--yes")
     fake.says("mm", "save-pair", PAIR, "--disabled", *BECAUSE, "--yes")
     account, pair = (json.loads(request.body) for request in fake.changed)
-    assert (account["exchange"], account["capacity"], "enabled" in account) == ("binance", 16, False)
+    assert (account["exchange"], account["capacity"], "enabled" in account) == ("binance", 12, False)
     assert (pair["fee_bps"], pair["base_min"], pair["enabled"]) == (10, "0.01", False)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache, partial
@@ -258,9 +258,10 @@ class Market:
             "enabled": True,
         }
         pair = Pair(**{**told, **changed})
-        account = TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
         pairs = {other.pair_id: other for other in store.pairs(self.table)}
         accounts = {other.account_id: other for other in store.accounts(self.table)}
+        account = accounts.get(ACCOUNT) or TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
+        account = replace(account, capacity=capacity)
         self.table.write(
             store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
             store.save_account(account, accounts.get(account.account_id), self.clock()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
+from uuid import UUID
 
 import pytest
 
@@ -11,12 +12,13 @@ from common import keys
 from common.domain import audit, halts, timeline, work
 from common.gateways.exchange.maker import Balance
 from common.table.transaction import Write
+from functions.market_making import store
 from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status
 from functions.market_making.service.balancing import LOOKS
 from functions.market_making.store import QuotesItem
-from sandbox.exchange.venue import BUY
+from sandbox.exchange.venue import BUY, Fees
 from tests.market_making.audit import live_until
-from tests.market_making.market import ACCOUNT, ORDER
+from tests.market_making.market import ACCOUNT, ORDER, PAIR
 from tests.market_making.test_quoting_faults import Faulty
 from tests.market_making.test_withdrawing import OTHER, Two
 
@@ -161,6 +163,49 @@ def test_what_was_never_halted_is_not_lifted(two: Two) -> None:
 def test_a_dry_run_halts_nothing(two: Two) -> None:
     assert not two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=True).done
     assert waiting(two) == []
+
+
+# Fees in another coin
+
+
+def with_bnb(two: Two) -> None:
+    venue = two.exchange.venue
+    venue.deposit(ACCOUNT, "BNB", Decimal(1))
+    venue.set_fees(Fees(Decimal(10), Decimal(8), "BNB", Decimal(600)), ACCOUNT)
+
+
+def told_fee_coin(two: Two) -> None:
+    (account,) = store.accounts(two.market.table)
+    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=account.account_id)
+    two.market.table.write(Write.update(item(*key), item.fee_coin.set("BNB")))
+
+
+def test_a_coin_of_fees_that_nobody_has_said_halts_the_account(two: Two) -> None:
+    """It may be what another's order has for its own."""
+    with_bnb(two)
+    two.take(BUY, "0.001")
+    two.tick()
+    (why,) = waiting(two)
+    assert why.endswith("the exchange takes fees in BNB there, which nobody has said")
+    two.market.clock.at += timedelta(seconds=10)
+    two.tick()
+    assert not two.open
+
+
+def test_fees_in_the_coin_that_was_said_are_the_accounts(two: Two) -> None:
+    told_fee_coin(two)
+    with_bnb(two)
+    two.take(BUY, "0.001")
+    two.tick()
+    assert (waiting(two), two.booked(ORDER) + two.booked(OTHER)) == ([], 1)
+
+
+def test_an_order_of_the_coin_of_fees_is_not_opened_on_the_account(two: Two) -> None:
+    """Another owner's fees would be paid of it."""
+    told_fee_coin(two)
+    pair = two.market.list_pair(pair_id=UUID(int=7), symbol="BNB-USDT", capacity=9)
+    assert two.market.paying.rooms(pair) == []
+    assert len(two.market.paying.rooms(store.pair(two.market.table, PAIR))) == 1
 
 
 # Silence

@@ -15,7 +15,6 @@ from datetime import datetime
 from decimal import Decimal
 
 from common.domain import halts
-from common.domain.halts import HaltMoved
 from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange.maker import Balance
@@ -89,12 +88,7 @@ class Balancing:
         """Each time it is found it is told: nobody is to forget it."""
         log.error("account off", extra={"account_id": account_id, "why": why})
         count("AccountsOff")
-        before = halts.find(self.table, halts.halt_id_of(account_id))
-        if before is None or not before.holds:
-            try:
-                self.table.write(*halts.halt(account_id, why, CLOCK, self.now(), before))
-            except HaltMoved:
-                log.info("halted meanwhile", extra={"account_id": account_id})
+        halts.ensure(self.table, account_id, why, CLOCK, self.now())
 
     def short(self, account_id: str) -> list[Short]:
         """Of which coins too little is there, at each of several looks. Raises ExchangeUnavailable, NoTradingKey,

@@ -16,6 +16,7 @@ from functools import partial
 from itertools import takewhile
 
 from common.domain import halts
+from common.domain.timeline import CLOCK
 from common.errors import Refusal
 from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits
 from common.log import count, log
@@ -240,7 +241,24 @@ class Ticking:
             order.limit(room.get(order.read.order_id, 0))
         ticked: list[Ticked] = self.crew.cycles(OneOrder.act, orders)
         self._move_cursor(group, orders)
+        self._see_to_fees(group, orders)
         return ticked
+
+    def _see_to_fees(self, group: Group, orders: Sequence[OneOrder]) -> None:
+        """A coin of fees that nobody has said may be what another order of the account has for its own."""
+        paid_in = {fill.trade.fee_asset for order in orders if order.known for fill in order.known.fills}
+        elsewhere = paid_in - {group.market.base, group.market.quote}
+        if not elsewhere or group.halt is not None:
+            return
+        try:
+            unsaid = elsewhere - {store.account(self.table, group.account_id).fee_coin}
+            if unsaid:
+                why = f"the exchange takes fees in {', '.join(sorted(unsaid))} there, which nobody has said"
+                log.error("account halted", extra={"account_id": group.account_id, "why": why})
+                count("AccountsOff")
+                halts.ensure(self.table, group.account_id, why, CLOCK, self.now())
+        except Refusal as no:
+            log.warning("fees not seen to", extra={"account_id": group.account_id, "why": no.detail})
 
     def _open_though_halted(self, group: Group) -> list[str]:
         """What its cycles should have cancelled by now: a halt is seen to hold."""
