@@ -297,8 +297,8 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         """Somebody buys a part of what one quote offers."""
         venue = desk.market.exchange.venue
         venue.cancel_all(HOUSE, "BTCUSDT")
-        asked = {"quantity": Decimal("0.005"), "price": Decimal(70_000), "time_in_force": TimeInForce.IOC}
-        venue.place(TAKERS, "BTCUSDT", "BUY", Kind.LIMIT, **asked)
+        price, until = Decimal(70_000), TimeInForce.IOC
+        venue.place(TAKERS, "BTCUSDT", "BUY", Kind.LIMIT, quantity=Decimal("0.005"), price=price, time_in_force=until)
 
     def moved(desk: Desk, _: str) -> None:
         """The market is somewhere else."""

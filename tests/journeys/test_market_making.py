@@ -67,19 +67,18 @@ def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> N
         made.watch = Watch(stack.desk.environment, made.order_id)
         made.until("running")
         made.until_quoted()
-        made.until_traded(1)
+        made.act("pause")  # until its next cycle, seconds away, somebody comes by
+        made.until_taken_back()
+        made.until_traded(1, since=made.began)
         made.take_performance()
-        made.act("pause")
         made.configure(1, ANEW)
         made.act("resume")
-        made.act("pause")
-        made.until_taken_back()
     assert int(made.performance["fills"]) >= 1
     assert Decimal(made.performance["taker_volume"]) == 0
-    assert made.statuses[:2] == ["payment_pending", "payment_complete"]
-    assert made.statuses[2:9] == [
-        *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
-        *("joining_campaign", "campaign_joined", "created"),
+    moved = [status for status in made.statuses if status != "payment_incomplete"]  # where a poll comes in between
+    assert moved[:9] == [
+        *("payment_pending", "payment_complete", "withdrawing", "withdrawal_confirmed", "deposit_confirming"),
+        *("deposit_confirmed", "joining_campaign", "campaign_joined", "created"),
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
