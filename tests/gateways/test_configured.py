@@ -82,7 +82,7 @@ def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: s
     ("secret", "made"),
     [("exchange", configured.exchange), ("read", configured.custody), ("spend", configured.sender)],
 )
-def test_a_key_that_comes_after_a_deployment_is_seen_by_who_has_looked_too_early(
+def test_a_key_that_comes_later_is_seen_by_who_has_looked_too_early(
     monkeypatch: pytest.MonkeyPatch, secret: str, made: Callable[[], object]
 ) -> None:
     """The clock looks every minute, from the first one on."""
