@@ -11,13 +11,15 @@ from common.domain.catalogue.model import ESTIMATE_BAND_BPS, FILL_BAND_BPS, POOL
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
-from tests.calls import CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
+from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
 from tests.doors import Doors, opened
+
+pytestmark = APART
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     yield world
     world.desk.check()
 

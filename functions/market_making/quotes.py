@@ -121,11 +121,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class Fill:
-    """A trade of an order's, as it goes into the ledger."""
+    """A trade of an order's, as it goes into the ledger. `fee`: what of it is base or quote, in quote."""
 
     trade: OwnTrade
     key: str
     completes: bool  # nothing is left of the order
+    fee: Decimal
 
 
 @dataclass(frozen=True)
@@ -508,13 +509,20 @@ def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[st
         gone = _quiet(replace(found, settled=EXACT.add(found.settled, trade.quantity)))
         ended = (gone if other is found else other for other in quotes.ended)
         kept = tuple(one for one in ended if one.left or not one.is_settled)
-        return _credited(replace(quotes, ended=kept), trade, coins), Fill(trade, found.key, not gone.left)
+        fill = Fill(trade, found.key, not gone.left, _fee(trade, coins))
+        return _credited(replace(quotes, ended=kept), trade, coins), fill
     slot = quotes.slots[found]
     assert slot.live is not None
     _believe(trade, side_of(found), slot.live.price, slot.live.left, coins)
     live = replace(slot.live, settled=EXACT.add(slot.live.settled, trade.quantity))
     quotes = quotes.with_slot(found, replace(slot, live=live))
-    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left)
+    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left, _fee(trade, coins))
+
+
+def _fee(trade: OwnTrade, coins: tuple[str, str]) -> Decimal:
+    if trade.fee_asset == coins[0]:
+        return EXACT.multiply(trade.fee, trade.price)
+    return trade.fee if trade.fee_asset == coins[1] else _NOTHING
 
 
 def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: tuple[str, str]) -> None:

@@ -122,6 +122,12 @@ PAIRS = {
 }
 ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
 
+FILLS = [
+    {
+        **row("trade_id at side price quantity quote_quantity", "7", WHEN, "BUY", "60000", "0.01", "600"),
+        **row("fee fee_asset maker exchange_order_id", "0.6", "USDT", True, "4711"),
+    }
+]
 DAY = "2026-11-28"
 CAMPAIGN = f"137-0x{1:040x}"
 JOINED = {
@@ -179,6 +185,7 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/orders/{ORDER}/fail"): outcome(ORDER),
     ("GET", "/operations/market-making"): {"items": [MARKET_MAKING], "cursor": None},
     ("GET", f"/operations/market-making/{M}"): LIFE,
+    ("GET", f"/operations/market-making/{M}/fills"): {"items": FILLS, "cursor": None},
     **{
         ("POST", f"/operations/market-making/{M}/{verb}"): outcome(M)
         for verb in (
@@ -275,6 +282,7 @@ LOOKS = [
     ("clients", "show", "ann-bank", "banking"),
     ("mm", "list"),
     ("mm", "show", M),
+    ("mm", "fills", M),
     ("mm", "campaigns"),
     ("mm", "campaigns", "mm1", CAMPAIGN),
     ("mm", "accounts"),

@@ -41,7 +41,7 @@ from functions.market_making.quotes import (
     settled,
 )
 from functions.market_making.quotes_packing import packed, unpacked
-from functions.market_making.service.order_rate import OrderRate
+from functions.market_making.service.order_rate import OrderRate, shared
 from functions.market_making.strategy import LiveOrder, Pair
 from functions.market_making.strategy import Side as StrategySide
 from functions.market_making.strategy import State as StrategyState
@@ -428,14 +428,46 @@ def test_placements_are_counted_by_the_clocks_ten_seconds_and_days() -> None:
     market.clock.at = AT
     limits = replace(LIMITS, orders_per_10_seconds=10, orders_per_day=25)
     rate = OrderRate(market.table, lambda: market.clock.at)
-    assert [rate.reserve(ACCOUNT, limits, 6) for _ in range(3)] == [6, 4, 0]
+
+    def reserved(wanted: int, account: str = ACCOUNT) -> int:
+        return rate.reserve(account, limits, {"M1": wanted}, 1).get("M1", 0)
+
+    assert [reserved(6), reserved(4), reserved(1)] == [6, 4, 0]
     market.clock.at = AT.replace(second=10)
-    assert [rate.reserve(ACCOUNT, limits, 10) for _ in range(2)] == [10, 0]
+    assert [reserved(10), reserved(1)] == [10, 0]
     market.clock.at = AT.replace(second=20)
-    assert rate.reserve(ACCOUNT, limits, 10) == 5
+    assert [reserved(10), reserved(5)] == [0, 5]
     market.clock.at = AT + timedelta(days=1)
-    assert rate.reserve(ACCOUNT, limits, 10) == 10
-    assert rate.reserve("another", limits, 10) == 10
+    assert reserved(10) == 10
+    assert reserved(10, "another") == 10
+
+
+def test_nobody_places_from_anothers_share_of_a_day() -> None:
+    market = Market()
+    market.clock.at = AT
+    limits = replace(LIMITS, orders_per_10_seconds=10, orders_per_day=20)
+    rate = OrderRate(market.table, lambda: market.clock.at)
+    for _ in range(6):
+        rate.reserve(ACCOUNT, limits, {"M1": 2}, 2)
+        market.clock.at += timedelta(seconds=10)
+    assert rate.reserve(ACCOUNT, limits, {"M1": 2, "M2": 2}, 2) == {"M2": 2}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "share", "left", "granted"),
+    [
+        ({"a": 100, "b": 4}, 50, 100, {"a": 96, "b": 4}),
+        ({"a": 4, "b": 100}, 50, 100, {"a": 4, "b": 96}),
+        ({"a": 100, "b": 60}, 50, 100, {"a": 50, "b": 50}),
+        ({"a": 6, "b": 6}, 7, 8, {"a": 6}),
+        ({"a": 6}, 7, 3, {}),
+        ({"a": 3}, 0, 10, {"a": 3}),
+    ],
+)
+def test_each_order_places_up_to_its_share_first(
+    wanted: dict[str, int], share: int, left: int, granted: dict[str, int]
+) -> None:
+    assert shared(wanted, dict.fromkeys(wanted, 1_000), share, left) == granted
 
 
 def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:

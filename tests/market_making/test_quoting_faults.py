@@ -153,17 +153,22 @@ def test_who_is_told_to_wait_changes_nothing(faulty: Faulty) -> None:
     assert faulty.tick().failed == 0
 
 
-def test_beyond_the_limit_of_the_day_nothing_is_placed(faulty: Faulty) -> None:
+def test_beyond_the_limit_of_the_day_what_is_open_stays(faulty: Faulty) -> None:
+    """One more placement would be half of a quote."""
     faulty.exchange.venue.set_limits(Limits(orders_per_day=3), ACCOUNT)
     faulty.ticks(2)
-    assert len(faulty.open) == 2
+    before = faulty.prices
     faulty.move(60_300)
-    assert faulty.tick().placements == 1
-    check(faulty.market)
-    faulty.market.clock.at += timedelta(seconds=10)
-    faulty.ticks(8)
-    assert faulty.fake.calls["place"] + faulty.fake.calls["replace"] == 3
-    assert not faulty.open  # a quote is no quote without the other
+    faulty.ticks(8, flow=False)
+    assert (len(faulty.open), faulty.prices) == (2, before)
+    assert faulty.fake.calls["place"] + faulty.fake.calls["replace"] == 2
+    faulty.market.clock.at += timedelta(seconds=1800)
+    faulty.ticks(2, flow=False)
+    assert not faulty.open  # so old it does not stay
+    faulty.market.clock.at += timedelta(days=1)
+    faulty.move(60_300)
+    faulty.ticks(2, flow=False)
+    assert len(faulty.open) == 2
 
 
 def test_an_exchange_that_is_down_is_settled_with_first_afterwards(faulty: Faulty) -> None:

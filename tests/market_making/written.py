@@ -4,7 +4,7 @@ need many of them, and quickly. Whether they come there is tested elsewhere."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.custody.ties import Status as Tie
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import campaign_store as campaigns
@@ -34,8 +36,27 @@ from functions.market_making.model import (
     Way,
     order_id,
 )
+from functions.market_making.quotes import Fill
 from sandbox.exchange.flow import Flow
 from tests.market_making.market import ACCOUNT, ANN, BTC, ETH, PAIR, USDT, Market
+
+
+def have_traded(market: Market, order_id: str, trades: int) -> None:
+    """An order that has traded so many times at the exchange."""
+    order, at = store.existing(market.table, order_id), market.clock()
+    there = AtExchange(Quantity(1, order.base_asset_id), Quantity(1, order.quote_asset_id))
+    market.table.write(store.open_ledger(order, there, at))
+    read = quotes_store.find(market.table, order_id)
+    assert read is not None
+    fills = [Fill(trade, "b1", completes=False, fee=trade.fee) for trade in map(_trade, range(1, trades + 1))]
+    market.table.write(*quotes_store.write(read, replace(read, cycle=1, cursor=trades), fills, at))
+
+
+def _trade(number: int) -> OwnTrade:
+    amount = Decimal(number).scaleb(-5)
+    at = datetime(2026, 11, 21, 12, 0, number, tzinfo=UTC)
+    worth = amount * 60_000
+    return OwnTrade(number, "7", Side.BUY, Decimal(60_000), amount, worth, worth.scaleb(-3), "USDT", True, at)
 
 
 def _uuid(number: int) -> UUID:

@@ -27,7 +27,6 @@ from common.gateways.exchange import (
     Side,
 )
 from common.gateways.exchange.maker import (
-    TRADES_PAGE,
     ExchangeNotReplaced,
     Maker,
     MakerOrder,
@@ -63,6 +62,8 @@ from functions.market_making.quotes import (
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 
+TRADE_PAGES_MAX = 5  # of one look; what is more is for the next, and nothing is placed meanwhile
+
 
 class Silent(Enum):
     """What an exchange has said that has not answered."""
@@ -79,23 +80,37 @@ B = TypeVar("B")
 @dataclass(frozen=True)
 class Seen:
     """What the exchange has told of an account's market, asked at `at` or later: all its open orders, and the trades
-    after the oldest cursor."""
+    after the oldest cursor. `more`: there may be trades after these, which are still to be read."""
 
     open_orders: Sequence[MakerOrder]
     trades: Sequence[OwnTrade]
     at: datetime
-    page: int = TRADES_PAGE  # of trades; fewer are all that there are
+    more: bool = False
 
     def all_looked_at(self, cursor: int) -> bool:
         """Has who has come so far seen all trades that there are?"""
-        return len(self.trades) < self.page and all(trade.trade_id <= cursor for trade in self.trades)
+        return not self.more and all(trade.trade_id <= cursor for trade in self.trades)
 
 
 def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[], datetime]) -> Seen:
     """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
     at = now()
-    trades = () if after_trade is None else maker.trades_after(market, after_trade)
-    return Seen(maker.open_orders(market), trades, at)
+    trades, more = ([], False) if after_trade is None else trades_after(maker, market, after_trade)
+    return Seen(maker.open_orders(market), trades, at, more)
+
+
+def trades_after(
+    maker: Maker, market: Market, trade_id: int, pages: int = TRADE_PAGES_MAX
+) -> tuple[list[OwnTrade], bool]:
+    """Page by page, and whether the last page was full. Raises ExchangeUnavailable, MarketUnknown."""
+    found, more = list[OwnTrade](), True
+    for _ in range(pages):
+        page = maker.trades_after(market, found[-1].trade_id if found else trade_id)
+        found += page
+        more = len(page) >= maker.trades_page
+        if not more:
+            break
+    return found, more
 
 
 @dataclass(frozen=True)
