@@ -38,7 +38,7 @@ from functions.market_making.planning import Wanted, Wish
 from functions.market_making.quotes import FillNotBelieved, Placed, Quotes, side_of
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.crediting import Doubted
-from functions.market_making.service.cycling import Cycling, Known, Seen, doubted
+from functions.market_making.service.cycling import Cycling, Known, doubted, look
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.venue import BUY, SELL, Fees, Kind, Symbol, TimeInForce, Trade, Venue
 from tests.desk import TABLE
@@ -124,6 +124,8 @@ class Asked:
 
     def __getattr__(self, name: str) -> Any:
         method = getattr(self._maker, name)
+        if name == "trades_page":
+            return method
         return lambda *args: self._process.ask(lambda: method(*args))
 
 
@@ -132,7 +134,7 @@ class Liar:
     at a price that can not be."""
 
     def __init__(self, life: Life, maker: FakeMaker, page: int) -> None:
-        self._life, self._maker, self.page = life, maker, page  # of trades
+        self._life, self._maker, self.trades_page = life, maker, page
         self.hidden: dict[str, datetime] = {}  # until when, by client order id: each once
         self.untold: tuple[int, datetime] | None = None  # from which trade on, until when
         self.lying_from: int | None = None  # from which trade on
@@ -182,7 +184,9 @@ class Liar:
 
     def trades_after(self, market: Market, trade_id: int) -> list[OwnTrade]:
         told = {trade.trade_id for trade in self._told_trades()}
-        trades = [trade for trade in self._maker.trades_after(market, trade_id) if trade.trade_id in told][: self.page]
+        trades = [trade for trade in self._maker.trades_after(market, trade_id) if trade.trade_id in told][
+            : self.trades_page
+        ]
         return [replace(trade, price=Decimal(1)) if self.is_lie(trade.trade_id) else trade for trade in trades]
 
 
@@ -205,7 +209,7 @@ class Life:
         self.venue.open_account(OTHERS, {}, endless=True)
         self.maker = Liar(self, FakeMaker(self.venue, MAKER), self.chance.choice([TRADES_PAGE, 3]))
         # At the end, until when. By small pages an order that is not believed keeps those of others from being seen.
-        self.lies = None if self.maker.page < TRADES_PAGE else self.chance.choice(LYING_UNTIL)
+        self.lies = None if self.maker.trades_page < TRADES_PAGE else self.chance.choice(LYING_UNTIL)
         self.mid, self.numbered = Decimal(100), 0
         self.arriving: list[tuple[datetime, Callable[[], object]]] = []
         self.dynamo = self.world.watch(InMemoryDynamoDB(TABLE))
@@ -257,10 +261,7 @@ class Life:
         maker: Any = Asked(self.maker, process)
         cycling = Cycling(self.table, self.world.now, process.may_send)
         read = [quotes for order_id in self.orders if (quotes := quotes_store.find(self.table, order_id)) is not None]
-        asked_at = self.world.now()
-        open_orders = maker.open_orders(MARKET)
-        trades = maker.trades_after(MARKET, min(quotes.cursor for quotes in read))
-        seen = Seen(open_orders, trades, asked_at, self.maker.page)
+        seen = look(maker, MARKET, min(quotes.cursor for quotes in read), self.world.now)
         for quotes in read:
             room = self.chance.choice([100, 100, 3])
             try:
@@ -298,7 +299,7 @@ class Life:
     def _closer(self, ends: float) -> None:
         """Stops the orders, as their machines do."""
         self.world.sleep(STOPPING_FROM)
-        self.stopping, self.maker.page = True, TRADES_PAGE
+        self.stopping = True
         waiting = {order_id: self._stopping(order_id) for order_id in self.orders}
         closing = Closing(self.table, lambda _: cast(Maker, self.maker), self.world.now)
         while waiting and self.world.monotonic() < ends:
