@@ -48,6 +48,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.slots $(or $(SEED),--lives 1000)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
+	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix.py \
 		tests/market_making/test_crash_matrix_pairs.py
 

@@ -13,10 +13,7 @@ from typing import Any, Self
 
 from botocore.exceptions import EndpointConnectionError, ReadTimeoutError
 
-from common.clock import text
-from common.domain import work
 from common.domain.payouts.events import BankEvents
-from common.domain.payouts.store import NO_ATTEMPT
 from common.errors import Unavailable
 from common.gateways.bank import BankEvent, BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
@@ -115,22 +112,6 @@ class FaultyDesk(Desk):
                 events.receive(event)
                 return
             self.clock.forward(minutes=5)
-
-    def would_sweep(self) -> bool:
-        """As `Desk.would_sweep`, and not while the execution of what is due runs: the sweeper leaves that alone."""
-        ended = {e.name: e.status for e in self.world.machines.executions if not e.running}
-        running = {e.name for e in self.world.machines.executions if e.running}
-        now = text(self.clock.at)
-        for item in self.dynamo.items(having="open_work"):
-            if item.get("why", {}).get("S") == NO_ATTEMPT:
-                return True
-            if "machine" not in item or "person" in item["open_work"]["S"]:
-                continue
-            name = work.execution_name(item["PK"]["S"], int(item["generation"]["N"]))
-            dead = ended.get(name, "SUCCEEDED") != "SUCCEEDED"
-            if name not in running and (dead or item["due_at"]["S"] <= now):
-                return True
-        return False
 
     def sweep(self) -> None:
         self.process()
