@@ -137,12 +137,12 @@ class Tale(StrEnum):
 @app.command()
 def demo(
     json_: Json = False,
-    picture: Annotated[Path, typer.Option(help="Where the picture of the portfolio over time goes.")] = PICTURE,
+    picture: Annotated[Path, typer.Option(help="Where the picture goes.")] = PICTURE,
     story: Annotated[
         Tale, typer.Option(envvar="STORY", help="A customer's day, or an order that makes a market.")
     ] = Tale.DAY,
 ) -> None:
-    """Drive the desk through its HTTP API, print what happened, and draw a customer's day."""
+    """Drive the desk through its HTTP API, print what happened, and draw it."""
     from local import demo_market_making
     from local.demo import DemoFailed, run
     from local.demo_cash_out import CashOutFailed
@@ -158,8 +158,8 @@ def demo(
 
     try:
         if story is Tale.MARKET_MAKING:
-            made = demo_market_making.play(desk, f"demo-{datetime.now(UTC):%m%d-%H%M%S}", tell)
-            facts = {"told": told, "order": made.order, "statuses": made.statuses}
+            made = demo_market_making.play(desk, f"demo-{datetime.now(UTC):%m%d-%H%M%S}", picture, tell)
+            facts = {"told": told, "order": made.order, "statuses": made.statuses, "performance": made.performance}
         else:
             facts = run(desk, picture, tell).as_json()
     except (DemoFailed, CashOutFailed, MarketMakingFailed, SeedingFailed) as trouble:

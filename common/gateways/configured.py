@@ -13,7 +13,7 @@ from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoPartici
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Books, Maker
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -91,10 +91,20 @@ def _funds(account_id: str, setting: str, secret_id: str | None) -> AllFunds:
 @cache
 def maker(account_id: str) -> Maker:
     """Who makes a market with a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
+    return _maker(account_id, "TRADING_KEYS_SECRET", settings().trading_keys_secret)
+
+
+@cache
+def books(account_id: str) -> Books:
+    """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
+    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
+
+
+def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:
     from common.gateways.exchange.binance_maker import BinanceMaker
 
     here = settings()
-    key = _key_of(account_id, aws.read_secret(_needed("TRADING_KEYS_SECRET", here.trading_keys_secret)))
+    key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
     try:
         made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
     except ValueError as unfit:  # it does not show the key

@@ -46,9 +46,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Cancel:
+    """Of an order that was placed so. `settled` is what of it is in the ledger."""
+
     slot: str
     client_order_id: str
-    settled: Decimal  # what of it is in the ledger
+    price: Decimal
+    quantity: Decimal
+    settled: Decimal
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,15 @@ class Placement:
 class Plan:
     """`quotes` are to be written before anything is asked for. `together` are sides of which all cancels, those of
     replaced orders as well, must have succeeded before anything is placed. `left_out` are the keys of orders that are
-    wanted and have no place, no money, or no room in the exchange's limits now."""
+    wanted and have no place, no money, or no room in the exchange's limits now. `astray` are the client order ids of
+    open orders that are in no slot: they end as well."""
 
     quotes: Quotes
     cancels: Sequence[Cancel] = ()
     placements: Sequence[Placement] = ()
     together: frozenset[Side] = frozenset()
     left_out: Sequence[str] = ()
+    astray: Sequence[str] = ()
 
 
 def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int) -> Plan:
@@ -118,7 +124,8 @@ class _Side:
         for name, slot in sorted(self.quotes.slots.items()):
             if side_of(name) is not self.side or slot.live is None:
                 continue
-            cancel = Cancel(name, self.quotes.client_order_id(name, slot.live), slot.live.settled)
+            live, client_id = slot.live, self.quotes.client_order_id(name, slot.live)
+            cancel = Cancel(name, client_id, live.price, live.quantity, live.settled)
             if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
                 self.cancels.append(cancel)  # once more
             elif slot.live.key in self.ends:
@@ -219,7 +226,7 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
             quotes = quotes.with_slot(one.slot, None)
         elif one.old_ended:
             gone = slot.live
-            quotes = remembered(quotes, side_of(one.slot), gone, one.executed, at).with_slot(one.slot, None)
+            quotes = remembered(quotes, one.slot, gone, one.executed, at).with_slot(one.slot, None)
         else:  # the old one may be there
             quotes = quotes.with_slot(one.slot, Slot(SlotState.PENDING_CANCEL, live=slot.live))
     return quotes

@@ -28,7 +28,7 @@ from functions.market_making.service.cycling import Cycling, Known, Seen, look
 from functions.market_making.service.deciding import Decided
 from functions.market_making.strategy import Book, Quirk, Rules
 from functions.market_making.strategy import Market as StrategyMarket
-from sandbox.backtest.paper import Paper
+from sandbox.backtest.paper import Paper, Traded
 from sandbox.backtest.tape import Tape
 
 MARKET = Market("BASE", "QUOTE")
@@ -91,6 +91,14 @@ class Outcome:
     beyond: int
     left: int
     touched: int
+
+    @property
+    def traded(self) -> Sequence[Traded]:
+        return self.paper.traded
+
+    @property
+    def at_first(self) -> tuple[Decimal, Decimal]:
+        return self.setting.base, self.setting.quote
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from common.gateways import configured
 from common.gateways.campaigns import NoParticipant
 from common.gateways.exchange.ccxt_funds import CcxtFunds
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
+from common.gateways.exchange.maker import Market
 from common.gateways.gate import Ban
 from common.money import Money
 from common.settings import MissingSetting, settings
@@ -32,6 +33,7 @@ ASKS: dict[str, Callable[[], object]] = {
     "binance": lambda: configured.exchange().find("BTC", "x" * 18),
     "bank": lambda: configured.bank().credit("S1-01", "a-1", Money(10), "cash-out S1"),
     "mixin": lambda: configured.custody().outputs(mixin.BTC),
+    "binance, books": lambda: configured.books("alpha").book(Market("BTC", "USDT"), 1),
     "binance, funds": lambda: configured.funds("alpha").free("USDT"),
     "binance, withdrawing": lambda: configured.withdrawing("alpha").networks("USDT"),
     "hufi": lambda: configured.campaigns().active(),
@@ -56,7 +58,7 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(clock, "now", desk.clock)
     asked = (configured.exchange, configured.bank, configured.custody, configured.sender)
     of_campaigns = (configured.campaigns, configured.participant)
-    made = (*asked, *of_campaigns, configured.funds, configured.withdrawing, configured._ban)
+    made = (*asked, *of_campaigns, configured.books, configured.funds, configured.withdrawing, configured._ban)
     for cached in made:
         cached.cache_clear()
     yield

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import itertools
 import os
 import signal
-import socket
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -19,6 +17,7 @@ from local.environment import LocalEnvironment
 from local.processes import Process, stop
 from local.seed import Desk
 from local.stack import AWS, LocalStack, Silent
+from tests.ports import free_ports
 
 SAVED_WITHIN_SECONDS = 15.0  # one to two on a quiet machine
 
@@ -71,15 +70,6 @@ class Stack:
         os.kill(process.pid, signal.SIGKILL)
         stop(process)  # waits for its end
         self.desk = self.local.up(Silent())
-
-
-def free_ports(number: int) -> list[int]:
-    """Ports that nobody listens on now."""
-    with contextlib.ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(number)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 @pytest.fixture(scope="session")

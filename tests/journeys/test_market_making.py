@@ -72,7 +72,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
         made.pay()
         made.until("running")
         eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
-        made.withdraw()
+        made.act("withdraw")
         made.until("returned")
         made.is_back(made.payer, made.came_home())
     assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
@@ -89,7 +89,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
             one.pay()
         eventually(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
-            one.withdraw()
+            one.act("withdraw")
         for one in moving:
             one.pay()
         eventually(stack, lambda: are(http, moving, "withdrawing"))

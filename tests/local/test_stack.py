@@ -13,7 +13,7 @@ from infra.environment import Environment, EnvironmentName
 from local import deployment
 from local.environment import LocalEnvironment
 from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, STOPPING_ORDER, LocalStack, Silent
-from tests.journeys.conftest import free_ports
+from tests.ports import free_ports
 
 PORTS = {
     AWS: "port",

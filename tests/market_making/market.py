@@ -24,12 +24,12 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Books, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import campaign_store, memo, store, tasks
+from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service.campaigning import Campaigning
@@ -100,6 +100,7 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.books: Books | None = None
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -151,6 +152,10 @@ class Market:
         self.funds_of(account_id)
         return self.maker
 
+    def books_of(self, account_id: str) -> Books:
+        self.funds_of(account_id)
+        return self.books or self.maker
+
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
         return self.withdrawing
@@ -185,7 +190,7 @@ class Market:
 
     @property
     def steering(self) -> Steering:
-        return Steering(self.table, self.maker_of, self.clock)
+        return Steering(self.table, self.books_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:
@@ -202,7 +207,7 @@ class Market:
         def nobody(*_: str) -> Any:
             raise AssertionError("nobody is to be asked here")
 
-        days = partial(campaign_store.days, self.table)
+        days = partial(day_store.days, self.table)
         return Campaigning(self.table, nobody, nobody, nobody, days, self.clock)
 
     @property

@@ -262,7 +262,7 @@ class Moving:
         """Leave it to a person; its status stays."""
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
-        self.table.write(store.stop(order, why, self.now()))
+        self.table.write(store.wait_for_person(order, why, self.now()))
         return store.existing(self.table, order.order_id)
 
 

@@ -139,7 +139,7 @@ class Refunding:
     def _stop(self, order: Order, why: str) -> Standing:
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
-        self.table.write(store.stop(order, why, self.now()))
+        self.table.write(store.wait_for_person(order, why, self.now()))
         return standing(store.existing(self.table, order.order_id))
 
 
