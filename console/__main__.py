@@ -487,6 +487,24 @@ def decide_deposit(
     _propose(context, json_, thing_id, "decide-deposit", told, yes, things="market-making")
 
 
+@mm.command("decide-fills")
+def decide_fills(
+    context: typer.Context,
+    thing_id: Id,
+    base: Annotated[
+        str, typer.Option("--base", metavar="Q", help="Of its base asset, at the exchange.", show_default=False)
+    ],
+    quote: Annotated[str, typer.Option("--quote", metavar="Q", help="Of its quote asset.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what an order that can not be stopped has at the exchange; another operator confirms it."""
+    told = {"base": base, "quote": quote, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-fills", told, yes, things="market-making")
+
+
 @mm.command("decide-return")
 def decide_return(
     context: typer.Context,

@@ -422,6 +422,13 @@ TOLD: dict[str, Told] = {
             "nothing": {"asset": "BTC", "credited": "0", **_LOOKED_UP, "reason": "sent without its tag"},
         },
     ),
+    "decide_fills": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={
+            "sold": {"base": "0.0792", "quote": "6248.42", **_LOOKED_UP, "reason": "the exchange's statement of trades"}
+        },
+    ),
     "decide_return": Told(
         _PROPOSED,
         (*_PROPOSABLE, EvidenceNotBelieved),

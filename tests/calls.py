@@ -284,6 +284,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
     ),
+    Route("POST", "/operations/market-making/{order_id}/decide-fills"): Call(
+        body={"base": "0.09", "quote": "5600", **_LOOKED_UP}, thing="held_up"
+    ),
     Route("POST", "/operations/market-making/{order_id}/decide-return"): Call(
         body={"asset": "BTC", "snapshot": CAME, **_LOOKED_UP}, thing="returning"
     ),

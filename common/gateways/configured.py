@@ -9,6 +9,7 @@ from typing import Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.billing import Billing, BillingUnavailable
 from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoParticipant, Participant, ReadingKey
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
@@ -191,6 +192,20 @@ def _bank() -> Bank:
 
     here = settings()
     return BaasBank(here.bank_url, aws.secret(_needed("BANK_KEY_SECRET", here.bank_key_secret)).decode())
+
+
+@cache
+def billing() -> Billing:
+    return gated(_billing(), BillingUnavailable, _ban("billing"))
+
+
+def _billing() -> Billing:
+    from common.gateways.billing.rest import RestBilling
+
+    here = settings()
+    if here.billing_url is None:
+        raise MissingSetting("BILLING_URL is not set")
+    return RestBilling(here.billing_url, aws.secret(_needed("BILLING_KEY_SECRET", here.billing_key_secret)).decode())
 
 
 @cache

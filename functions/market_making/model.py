@@ -397,7 +397,8 @@ class LegStatus(StrEnum):
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited."""
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    to be asked for it."""
 
     order_id: str
     way: Way
@@ -411,6 +412,8 @@ class Leg:
     transaction_hash: str | None = None
     arrived: Quantity | None = None
     incoming_id: str | None = None  # of a leg home: what the custody has received
+    fee: Decimal | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -188,7 +188,16 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", f"/operations/market-making/{M}/fills"): {"items": FILLS, "cursor": None},
     **{
         ("POST", f"/operations/market-making/{M}/{verb}"): outcome(M)
-        for verb in ("stop", "withdraw", "home", "decide-deposit", "decide-return", "withdraw-again", "keep-rest")
+        for verb in (
+            "stop",
+            "withdraw",
+            "home",
+            "decide-deposit",
+            "decide-fills",
+            "decide-return",
+            "withdraw-again",
+            "keep-rest",
+        )
     },
     ("GET", "/operations/market-making/campaigns"): {"items": [JOINED, {**JOINED, **NOT_TOLD}]},
     ("GET", f"/operations/market-making/campaigns/mm1/{CAMPAIGN}"): {"campaign": JOINED, "periods": PERIODS},
@@ -317,6 +326,7 @@ ACTS = [
     ("mm", "withdraw", M, *BECAUSE),
     ("mm", "home", M, *BECAUSE),
     ("mm", "decide-deposit", M, "--asset", "USDT", "--credited", "4900", *LOOKED_UP),
+    ("mm", "decide-fills", M, "--base", "0.09", "--quote", "5600", *LOOKED_UP),
     ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
     ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
     ("mm", "keep-rest", M, "--asset", "BTC", "--payer", "paid", *LOOKED_UP),

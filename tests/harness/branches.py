@@ -39,6 +39,7 @@ class Branches:
         self._broken_max = broken_max
         self._broken = 0  # in processes that this one has begun
         self._calls: list[Call] = []
+        self.tried: Callable[[], bool] = lambda: True  # whether anything befalls what is called now
         self._journal = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  all processes write to it, one at a time
         self._root = os.getpid()
 
@@ -66,7 +67,7 @@ class Branches:
         self._calls.append(call)
         if call.number in self.plan:
             return self.plan[call.number]
-        if len(self.plan) < self._depth and (self.plan or call.number < self._until):
+        if len(self.plan) < self._depth and (self.plan or call.number < self._until) and self.tried():
             last = len(self.plan) + 1 == self._depth
             different = Different(call, previous, self._faults, alone=last)
             for fault in different:

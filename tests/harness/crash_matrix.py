@@ -38,7 +38,6 @@ from tests.harness.faults import (
     Outage,
     Throttle,
     never,
-    planned,
 )
 
 CALLS_MAX = 5_000  # of one world: more is a program that never gives up
@@ -70,12 +69,14 @@ class Scene:
         recover: what repairs a crash besides the user's retry: the sweeper, the state machine's next generation.
             It runs before each further attempt.
         settled: as `check`, for what need hold only in the end, after the last attempt: nothing is left undone.
+        tried: whether faults are dealt now; where it is not, another scenario deals the same.
     """
 
     act: Callable[[], Any]
     check: Callable[[], None]
     recover: Callable[[], None] | None = None
     settled: Callable[[], None] | None = None
+    tried: Callable[[], bool] = lambda: True
 
 
 Scenario = Callable[[Faults], Scene]
@@ -190,7 +191,7 @@ def _deal(
     previous: Call | None = None
     for call in played.faults.calls:
         different = Different(call, previous, faults, alone=depth == 1)
-        for fault in different if call.number > max(plan, default=-1) else ():
+        for fault in different if call.number in played.tried and call.number > max(plan, default=-1) else ():
             if len(report.violations) >= violations_max:
                 return
             longer = {**plan, call.number: fault}
@@ -210,6 +211,7 @@ def _branch(
 
     def play(choose: Choice) -> bool:
         run = _Run(scenario, branches.plan, report.ending, same)
+        branches.tried = run.scene.tried
         run.faults.choose = choose
         run.play()
         return not run.violations
@@ -248,8 +250,9 @@ class _Run:
         self.faults = Faults(calls_max=CALLS_MAX)
         self.scene = scenario(self.faults)
         self.faults.calls.clear()  # what built the world is not what is tried
-        self.faults.choose = planned(plan)
+        self.faults.choose = self._choose
         self.plan = plan
+        self.tried: set[int] = set()  # numbers of calls
         self.expected = expected
         self.same = same
         self.ending = Ending()
@@ -269,6 +272,11 @@ class _Run:
         self.faults.choose = never
         if self.scene.settled and not self.violations:
             self._check(self.scene.settled, f"in the end, after attempt {attempt}")
+
+    def _choose(self, call: Call) -> Fault | None:
+        if self.scene.tried():
+            self.tried.add(call.number)
+        return self.plan.get(call.number)
 
     def _attempt(self, attempt: int) -> None:
         self.faults.restart()

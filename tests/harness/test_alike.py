@@ -1,4 +1,4 @@
-"""Of faults that are alike one is dealt: what is left out would have ended, call by call, as what is dealt."""
+"""Of faults that are alike one is dealt: what is left out would have gone on, and ended, as what is dealt."""
 
 from __future__ import annotations
 

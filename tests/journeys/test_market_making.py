@@ -3,7 +3,6 @@ clock."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -26,12 +25,11 @@ from local.demo_market_making import (
 from local.seed_market_making import ACCOUNT, PAIR
 from local.watching import Watch
 from tests.depth import FULL
-from tests.journeys.conftest import Stack
+from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
 OF_EACH = 4  # orders at a stage
 SENT_ON = (BASE, "4995")  # all but the desk's fee
-PATIENCE_SECONDS = 300.0
 
 
 def owner(stack: Stack, name: str) -> httpx.Client:
@@ -92,7 +90,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
         made.open("leaves")
         made.pay()
         made.until("running")
-        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
+        turned(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
         made.act("withdraw")
         made.until("returned")
         made.is_back(made.payer, made.came_home())
@@ -108,12 +106,12 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         begun, paid, moving, there, home = (made[stage::5] for stage in range(5))
         for one in (*there, *home):
             one.pay()
-        eventually(stack, lambda: are(http, (*there, *home), "running"))
+        turned(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
             one.act("withdraw")
         for one in moving:
             one.pay()
-        eventually(stack, lambda: are(http, moving, "withdrawing"))
+        turned(stack, lambda: are(http, moving, "withdrawing"))
         for one in paid:
             one.pay()
         for one in begun:
@@ -124,9 +122,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
             one.desk, one.http = stack.desk, http
         for one in begun:
             one.pay()
-        eventually(
-            stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned")
-        )
+        turned(stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned"))
         for one in home:
             one.is_back(one.payer, one.came_home())
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 5 * OF_EACH)
@@ -146,11 +142,15 @@ def are(http: httpx.Client, orders: Sequence[MarketMaking], status: str) -> bool
     return all(one.order["status"] == status for one in orders)
 
 
-def eventually(stack: Stack, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
-        stack.desk.take_transfers()  # as the clock does every now and then
+def turned(stack: Stack, holds: Callable[[], bool]) -> None:
+    """Wait until it holds, with what the clock does every now and then done at once."""
+
+    def there() -> bool:
+        if holds():
+            return True
+        stack.desk.take_transfers()
         for function in (SEND_TRANSFERS, SWEEP):
             stack.desk.invoke(function)
-        time.sleep(2)
+        return holds()
+
+    eventually(there, every=1.0)

@@ -70,7 +70,8 @@ CAME = custody_model.incoming_id(str(_uuid(7)))
 
 class Written:
     """Two pairs, a trading account, and what is named here. Of the orders `quoting` may quote, `running` does, `paused`
-    is; `failed` has a part at the exchange, `crediting` and `returning` wait for a person, and `payable` for its
+    is; `failed` has a part at the exchange, `crediting`, `returning` and `held_up`, which is
+    stopping, wait for a person, and `payable` for its
     payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
     refused, and `doubted` may have been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has
     its part."""
@@ -88,6 +89,7 @@ class Written:
         self.parked = self._snapshot(Disposition.PARKED)
         self.came = self._snapshot(Disposition.EXPECTED)
         assert (self.payable, self.came) == (PAYABLE, CAME)
+        self.held_up = self._order(Status.STOPPING, person="trade 3 is told at 1")
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
         self.tie, self.untaken = self._tie(1), self._tie(2)
@@ -109,7 +111,7 @@ class Written:
     @property
     def ids(self) -> tuple[str, ...]:
         orders = self.quoting, self.failed, self.crediting, self.returning, self.payable
-        return (*orders, self.running, self.paused)
+        return (*orders, self.held_up, self.running, self.paused)
 
     def _campaign(self) -> None:
         at = self._market.clock()
@@ -166,6 +168,9 @@ class Written:
             table.write(
                 store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
             )
+        if status is Status.STOPPING:
+            there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
+            table.write(store.open_ledger(order, there, at))
         if person is not None:
             table.write(store.wait_for_person(order, person, at))
         return order.order_id

@@ -71,7 +71,7 @@ class Closing:
         if _is_clear(planned.quotes, seen):
             return quotes_store.write(known.read, planned.quotes, known.fills, self.now())
         after = self._go_on(cycling, known, planned, maker, market)
-        if not after.slots and after.untold:
+        if not after.slots and after.untold and not seen.more:
             gone = after.untold[0]
             told = "an unknown part" if gone.executed is None else plain(gone.executed)
             why = f"of order {gone.exchange_order_id} {told} is executed, and trades tell of {plain(gone.settled)}"
@@ -109,7 +109,7 @@ class Closing:
         if owned(quotes, seen.open_orders) or seen.at < placed_at + NEVER_PLACED + MISSED_AGAIN:
             raise QuotesOpen(why, id=order.order_id)
         ruling = rulings.of(self.table, order.order_id).get((Matter.FILLS, WHOLE))
-        if ruling is not None and ruling.terms["ledger"] == _ledger(quotes, order):
+        if ruling is not None and ruling.terms["ledger"] == rulings.ledger_told(quotes.base, quotes.quote):
             return self._decided(order, quotes, ruling)
         if self.now() < order.updated_at + CLOSING_LIMIT:
             raise QuotesOpen(why, id=order.order_id)
@@ -124,12 +124,6 @@ class Closing:
         log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
         after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
         return quotes_store.write(quotes, after, (), self.now())
-
-
-def _ledger(quotes: Quotes, order: Order) -> str:
-    """As a proposal pins it."""
-    base, quote = order.coins
-    return f"{plain(quotes.base)} {base} and {plain(quotes.quote)} {quote}"
 
 
 def _bounds(quotes: Quotes, order: Order) -> str:

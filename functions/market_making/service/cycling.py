@@ -26,7 +26,14 @@ from common.gateways.exchange import (
     MarketUnknown,
     Side,
 )
-from common.gateways.exchange.maker import ExchangeNotReplaced, Maker, MakerOrder, Market, OwnTrade, Quote
+from common.gateways.exchange.maker import (
+    ExchangeNotReplaced,
+    Maker,
+    MakerOrder,
+    Market,
+    OwnTrade,
+    Quote,
+)
 from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
@@ -47,6 +54,7 @@ from functions.market_making.quotes import (
     is_remembered,
     listed,
     old_question,
+    owned,
     questions,
     settled,
     side_of,
@@ -79,6 +87,10 @@ class Seen:
     at: datetime
     more: bool = False
 
+    def all_looked_at(self, cursor: int) -> bool:
+        """Has who has come so far seen all trades that there are?"""
+        return not self.more and all(trade.trade_id <= cursor for trade in self.trades)
+
 
 def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[], datetime]) -> Seen:
     """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
@@ -110,6 +122,13 @@ class Known:
     now: Quotes
     fills: Sequence[Fill]
     astray: Sequence[str] = ()
+
+
+def doubted(read: Quotes, seen: Seen) -> Known:
+    """What is told can not be, and nothing of it counts. All that is open is to end, also what a cycle before has
+    placed and no list had told of: a wish for the end of all its keys says nothing of that."""
+    there = {read.client_order_id(name, slot.live) for name, slot in read.slots.items() if slot.live is not None}
+    return Known(read, read, [], [name for name in owned(read, seen.open_orders) if name not in there])
 
 
 def one_after_another(ask: Callable[[A], B], things: Iterable[A]) -> list[B]:
@@ -149,7 +168,9 @@ class Cycling:
                 quotes = found_out(quotes, gone, told, asked_at)
                 names += [] if told.over else [gone.client_order_id]
         quotes, more = settled(quotes, seen.trades, coins)
-        quotes = forgotten(filled(quotes, at), at)
+        quotes = filled(quotes, at)
+        if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
+            quotes = forgotten(quotes, at)
         return Known(read, quotes, [*fills, *more], names)
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:

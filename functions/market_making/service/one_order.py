@@ -19,11 +19,11 @@ from common.table.transaction import Write
 from functions.market_making import configuration, memory, quotes_store, risk, store
 from functions.market_making.model import Member, Status
 from functions.market_making.planning import Plan, Wanted, Wish
-from functions.market_making.quotes import FillNotBelieved, Quotes, owned
+from functions.market_making.quotes import FillNotBelieved, Quotes
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
-from functions.market_making.service.cycling import Cycling, Known
+from functions.market_making.service.cycling import Cycling, Known, doubted
 from functions.market_making.service.deciding import Decided
 from functions.market_making.service.quoting import STILL_THERE
 from functions.market_making.service.shard import Crew, Group, Kept, Ticked
@@ -108,14 +108,9 @@ class OneOrder:
         return 0 if self.planned is None else len(self.planned.placements)
 
     def _cancel_all(self) -> None:
-        """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends, also what
-        a cycle before has placed and no list had told of."""
+        """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
-        there = {
-            self.read.client_order_id(n, slot.live) for n, slot in self.read.slots.items() if slot.live is not None
-        }
-        others = [name for name in owned(self.read, self.group.seen.open_orders) if name not in there]
-        self.known = Known(self.read, self.read, [], others)
+        self.known = doubted(self.read, self.group.seen)
         self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 

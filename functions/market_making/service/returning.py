@@ -18,7 +18,13 @@ from common.domain.custody.model import Status as Sent
 from common.domain.timeline import MACHINE
 from common.gateways.custody import Custody, User
 from common.gateways.exchange import ExchangeRefused
-from common.gateways.exchange.funds import ExchangeFunds, NetworkUnknown, NoTradingKey
+from common.gateways.exchange.funds import (
+    ExchangeFunds,
+    ExchangeWithdrawalUnknown,
+    NetworkUnknown,
+    NoTradingKey,
+    WithdrawalState,
+)
 from common.log import count, log
 from common.machines import Standing
 from common.money import Quantity
@@ -40,6 +46,7 @@ from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import Homecoming, keep, told
 from functions.market_making.service.paying import standing
 from functions.market_making.service.refunding import surplus_of
+from functions.market_making.service.routes import CLOCKS_DIFFER
 
 
 @dataclass(frozen=True)
@@ -93,16 +100,31 @@ class Returning:
         return standing(order)
 
     def _withdraw(self, order: Order, leg: Leg) -> None:
+        """What was asked for before is looked for before operators' word that it stays counts."""
+        if leg.asked_at is not None and self._is_known(order, leg):
+            self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+            return
         if keep(self.table, order, leg, rulings.of(self.table, order.order_id), self.now()):
             return
         home = self.custody().deposit_address(self.custody().asset(leg.quantity.asset_id).chain_id)
         funds = self.withdrawing(order.account_id)
+        if leg.asked_at is None:
+            self.table.write(store.ask_leg(leg, self.now()))
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
             self._stop(order, f"the exchange does not withdraw {leg.quantity.amount} {leg.symbol}: {no.detail}")
             raise MarketMakingOrderMoved(no.detail, id=order.order_id) from no
         self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
+
+    def _is_known(self, order: Order, leg: Leg) -> bool:
+        """Has the exchange been asked for a leg, and has it not refused it?"""
+        try:
+            since = leg.created_at - CLOCKS_DIFFER
+            told = self.withdrawing(order.account_id).withdrawal(leg.symbol, leg.sent_by, since)
+        except ExchangeWithdrawalUnknown:
+            return False
+        return told.state is not WithdrawalState.REFUSED
 
     def confirm(self, order_id: str) -> Standing:
         """Has the custody got what the exchange has withdrawn? Then it goes to who paid; once that has arrived, the
