@@ -16,7 +16,7 @@ from common.gateways.exchange.maker import Book, Level, MakerOrder, Market, OwnT
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
 from functions.market_making.quotes import Quotes, SlotState
-from functions.market_making.risk import REJECTED_MAX
+from functions.market_making.risk import REFUSALS_MAX
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.faults import Fault, Faults, Operation
 from sandbox.exchange.venue import BUY, HOUSE, SELL, Fees, Kind, Limits, TimeInForce
@@ -138,9 +138,9 @@ def test_a_quote_that_would_take_is_left_out_and_comes_again(faulty: Faulty) -> 
     faulty.before("place", lambda: faulty.move(61_000))
     faulty.ticks(1, flow=False)
     assert (len(faulty.open), faulty.states) == (1, [SlotState.PENDING_CREATE])
-    assert faulty.quotes.refused == {Side.SELL: 1}
+    assert faulty.quotes.would_take == {Side.SELL: 1}
     faulty.ticks(3)
-    assert (len(faulty.open), faulty.quotes.refused) == (2, {})
+    assert (len(faulty.open), faulty.quotes.would_take) == (2, {})
 
 
 def test_who_is_told_to_wait_changes_nothing(faulty: Faulty) -> None:
@@ -231,7 +231,7 @@ def test_a_price_that_jumps_takes_the_quotes_out_for_a_tick(faulty: Faulty) -> N
 
 def test_quotes_that_are_refused_in_a_row_pause_the_order(faulty: Faulty) -> None:
     faulty.faults.fail_next(Fault.REFUSE, on=Operation.PLACE, times=100)
-    faulty.ticks(REJECTED_MAX)
+    faulty.ticks(REFUSALS_MAX)
     order = faulty.market.order()
     assert (order.status, faulty.open) == (Status.PAUSED, [])
     assert order.reason == "the exchange has refused 6 quotes in a row"
