@@ -3,6 +3,8 @@ exchange; whoever is wrong about money is seen there."""
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -17,12 +19,13 @@ from functions.market_making import quotes_store
 from functions.market_making.model import Status
 from functions.market_making.quotes import Quotes, SlotState
 from functions.market_making.risk import REFUSALS_MAX
+from functions.market_making.service import ticking
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.faults import Fault, Faults, Operation
 from sandbox.exchange.venue import BUY, HOUSE, SELL, Fees, Kind, Limits, TimeInForce
 from tests.harness.faults import Crash
 from tests.market_making.audit import live_until
-from tests.market_making.market import ACCOUNT
+from tests.market_making.market import ACCOUNT, BOB
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -448,3 +451,27 @@ def test_what_is_stopped_with_a_lie_is_cancelled_and_waits(faulty: Faulty) -> No
     faulty.market.quoting.stop(faulty.market.order().order_id)
     faulty.market.run(3)
     assert (faulty.market.order().status, faulty.open) == (Status.STOPPING, [])
+
+
+@pytest.mark.parametrize("whose", ["of one that is stopping", "nobody's"])
+def test_a_trade_of_nobodys_is_told_and_none_of_one_that_is_stopping(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """Who is stopped books his own; the ticker of his neighbour sees them, too."""
+    market, counted, neighbour = faulty.market, Counter[str](), uuid.UUID(int=7, version=4)
+    market.fund_all(BOB, neighbour)
+    market.run(6, lambda: market.has_order(neighbour) and market.order(neighbour).status is Status.CREATED)
+    monkeypatch.setattr(ticking, "count", lambda name, *_: counted.update([name]))
+    faulty.ticks(2)
+    assert len(faulty.open) == 4
+    market.quoting.stop(market.order().order_id)
+    if whose == "nobody's":
+        faulty.fake.place(BTC, Quote(Side.SELL, Decimal(60_100), Decimal("0.001"), "somebody-elses"))
+        faulty.take(BUY, "0.001", "60100")
+    else:
+        theirs = faulty.quotes.exchange_order_ids
+        faulty.take(BUY, "0.04", "60120")
+        assert {str(t.order_id) for t in faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")} & theirs
+    faulty.move(60_000)
+    faulty.tick()
+    assert counted["StrayTrades"] == (1 if whose == "nobody's" else 0)
