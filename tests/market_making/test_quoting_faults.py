@@ -17,7 +17,7 @@ from common.gateways.exchange import ExchangeOrderUnknown, Side
 from common.gateways.exchange.maker import Book, Level, MakerOrder, Market, OwnTrade, Quote
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
-from functions.market_making.quotes import Quotes, SlotState
+from functions.market_making.quotes import REMEMBERED, Quotes, SlotState
 from functions.market_making.risk import REFUSALS_MAX
 from functions.market_making.service import ticking
 from sandbox.exchange.fake_maker import FakeMaker
@@ -341,6 +341,21 @@ def test_a_trade_is_booked_that_is_told_after_its_order_had_none(faulty: Faulty)
     faulty.fake.trades_after = lambda *asked: [late][asked[1] // late.trade_id :]  # type: ignore[method-assign]
     assert faulty.tick().failed == 0
     assert faulty.quotes.base == before - Decimal("0.001")
+
+
+def test_that_something_may_be_forgotten_costs_no_write(faulty: Faulty) -> None:
+    """While quotes are open: without them, the account's trades would be asked for for ever."""
+    faulty.ticks(2)
+    faulty.move(60_300)
+    faulty.ticks(3, flow=False)
+    (before, ended), at = (faulty.quotes.cycle, faulty.quotes.ended), faulty.market.clock.at
+    assert ended
+    faulty.ticks(9, flow=False)
+    assert (faulty.quotes.cycle, faulty.quotes.ended) == (before, ended)
+    assert faulty.market.clock.at > at + REMEMBERED
+    faulty.market.steering.pause(faulty.market.order().order_id)
+    faulty.ticks(9, flow=False)
+    assert not faulty.quotes.is_out
 
 
 def test_an_answer_about_another_order_ends_all_quotes(faulty: Faulty) -> None:
