@@ -546,7 +546,7 @@ class QuotesView(View):
     fills: int
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
-    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+    refusals: int = Field(description="so many quotes in a row has the exchange refused")
 
 
 class LifeView(View):
@@ -908,7 +908,7 @@ def _quotes(quotes: Quotes) -> QuotesView:
         fills=quotes.tally.fills,
         traded=plain(quotes.tally.traded),
         two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
-        rejected=quotes.rejected,
+        refusals=quotes.refusals,
     )
 
 
