@@ -20,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 STOP_SECONDS = 30.0
+KILLED_SECONDS = 10.0  # what is killed ends at once, but for a busy machine
 _CHILDREN: list[subprocess.Popen[bytes]] = []  # of this process; those of an earlier one have been adopted
 
 
@@ -111,7 +112,7 @@ def start(
             _CHILDREN.remove(begun)
             raise DidNotStart(f"{name} ended at once with status {begun.returncode}:\n{_end_of(log)}")
         if time.monotonic() > deadline:
-            begun.terminate()
+            _end(begun)
             raise DidNotStart(f"{name} does not answer on port {port}:\n{_end_of(log)}")
         time.sleep(0.05)
     began, command = _began(begun.pid), _command(begun.pid)
@@ -122,18 +123,31 @@ def start(
 
 def stop(process: Process, patience_seconds: float = STOP_SECONDS) -> bool:
     """Ask it to end and wait; False when it had to be killed. Does nothing to a process that is not ours any more."""
-    deadline = time.monotonic() + patience_seconds
+    deadline, killed = time.monotonic() + patience_seconds, False
     _signal(process, signal.SIGTERM)
     while process.alive:
         if time.monotonic() > deadline:
+            if killed:
+                return False  # not even that has ended it yet
             _signal(process, signal.SIGKILL)
-            return False
+            deadline, killed = time.monotonic() + KILLED_SECONDS, True
         time.sleep(0.05)
     if _began(process.pid) is None:  # and not somebody else's by now
         for child in [child for child in _CHILDREN if child.pid == process.pid]:
             child.wait()  # its last threads may still be ending
             _CHILDREN.remove(child)
-    return True
+    return not killed
+
+
+def _end(begun: subprocess.Popen[bytes]) -> None:
+    """What does not answer has the port, and may have children: it ends before anybody is told."""
+    begun.terminate()
+    try:
+        begun.wait(KILLED_SECONDS)
+    except subprocess.TimeoutExpired:
+        begun.kill()
+        begun.wait()
+    _CHILDREN.remove(begun)
 
 
 def _signal(process: Process, number: signal.Signals) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
+
+import pytest
 
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money
@@ -67,6 +70,12 @@ class World:
     def ids(self) -> tuple[str, ...]:
         orders = (self.bought, self.pending, self.sale, self.cashed_out, self.unsold, self.unpaid, self.stuck)
         return (*orders, self.unanswered, self.withdrawal, self.paying, self.purchase, self.batch, *self.written.ids)
+
+    @staticmethod
+    @cache
+    def kept() -> World:
+        """The one of this process, as it was made: for tests that are `APART`."""
+        return World.made()
 
     @classmethod
     def made(cls) -> World:
@@ -138,6 +147,9 @@ class World:
         return made
 
 
+APART = pytest.mark.apart(made=World.kept)
+
+
 def _proposed(desk: Desk, order_id: str) -> str:
     told = desk.proposals.propose(
         "work decide-payout", order_id, {"paid": "19.00"}, "line 11", "a fee", "otto", dry_run=False
@@ -164,6 +176,7 @@ class Call:
 
 _BECAUSE = {"reason": "wire 4711 received"}
 _LOOKED_UP = {"reference": "ticket 4711", **_BECAUSE}
+_CONFIGURED = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": "30"}
 WEBHOOK = Route("POST", "/webhooks/baas", open=True)
 
 CALLS: Mapping[Route, Call] = {
@@ -245,6 +258,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/market-making/orders"): Call(
         201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
     ),
+    Route("POST", "/market-making/configurations/check"): Call(
+        body={"pair": "BTC-USDT", "exchange": "binance", "configuration": _CONFIGURED}
+    ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
     Route("PATCH", "/market-making/orders/{order_id}"): Call(
@@ -252,6 +268,8 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/fills"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/fills.csv"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/pause"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/resume"): Call(thing="paused"),
     Route("POST", "/market-making/orders/{order_id}/stop"): Call(thing="quoting"),
@@ -259,11 +277,15 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/market-making/pairs"): Call(),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
+    Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
+    ),
+    Route("POST", "/operations/market-making/{order_id}/decide-fills"): Call(
+        body={"base": "0.09", "quote": "5600", **_LOOKED_UP}, thing="held_up"
     ),
     Route("POST", "/operations/market-making/{order_id}/decide-return"): Call(
         body={"asset": "BTC", "snapshot": CAME, **_LOOKED_UP}, thing="returning"
@@ -360,7 +382,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
     }
     return route.path.format(**(given | parts))
 

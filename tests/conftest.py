@@ -6,9 +6,11 @@ import logging
 import os
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 from xdist.scheduler import LoadFileScheduling
 
 from tests.settled import ENVIRONMENT
@@ -20,11 +22,35 @@ from common.log import log, metrics
 from common.owner import Owner
 from tests.comparing import compared
 from tests.desk import Desk
+from tests.harness.apart import apart
 
 SHARED = {  # what is dear and made once in a process: the files that ask for it go to one worker
     "tests/journeys/": ("test_",),
     "tests/infra/": ("test_alarms_of_payouts", "test_environment", "test_machines", "test_pages", "test_stack"),
 }
+
+HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do
+    "tests/journeys/",
+    "tests/offramp/test_lying_lives.py",
+    "tests/market_making/test_crash_matrix.py",
+    "tests/infra/",
+    "tests/market_making/test_more_faulty_lives.py",
+    "tests/market_making/test_faulty_lives.py",
+    "tests/test_http_bad_input.py",
+    "tests/test_http_strangers.py",
+    "tests/purchases/test_crash_matrix.py",
+    "tests/offramp/test_crash_matrix.py",
+    "tests/offramp/test_more_faulty_lives.py",
+    "tests/offramp/test_faulty_lives.py",
+    "tests/operations/test_acts.py",
+    "tests/test_bench.py",
+    "tests/test_budget.py",
+    "tests/market_making/",
+    "tests/operations/",
+    "tests/orders/test_contention.py",
+    "tests/purchases/",
+    "tests/test_http_",
+)
 
 
 class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
@@ -41,6 +67,42 @@ class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The heaviest first."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, begin in enumerate(HEAVIEST) if item.nodeid.startswith(begin)), len(HEAVIEST))
+
+    items.sort(key=place)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "apart(made=…): in a process of its own; what `made` makes is there beforehand")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+    """A test that is marked `apart` changes something that is dear to make: with its fixtures it runs in a process of
+    its own, and whoever comes next finds the thing as it was made."""
+    marker = item.get_closest_marker("apart")
+    if marker is None:
+        return None
+    marker.kwargs["made"]()
+    hook = item.ihook
+    hook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for told in apart(partial(_reports, item, nextitem)):
+        report = hook.pytest_report_from_serializable(config=item.config, data=told)
+        hook.pytest_runtest_logreport(report=report)
+    item.session._setupstate.teardown_exact(nextitem)  # what only the item before needed has ended here, too
+    hook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _reports(item: pytest.Item, nextitem: pytest.Item | None) -> list[dict[str, Any]]:
+    reports = runtestprotocol(item, log=False, nextitem=nextitem)
+    return [item.ihook.pytest_report_to_serializable(config=item.config, report=report) for report in reports]
 
 
 def pytest_collection_finish() -> None:

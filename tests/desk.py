@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from common import keys
 from common.clock import text
-from common.domain import clients
+from common.domain import clients, work
 from common.domain.catalogue import store as catalogue
 from common.domain.catalogue.model import Asset, Execution, Quote
 from common.domain.catalogue.store import Catalogue
@@ -21,6 +21,7 @@ from common.domain.exchange_orders.service import ExchangeOrders
 from common.domain.payouts.events import BankEvents
 from common.domain.payouts.model import kind_of
 from common.domain.payouts.service import Payouts
+from common.domain.payouts.store import NO_ATTEMPT
 from common.gateways.bank import BankUnavailable
 from common.gateways.exchange import ExchangeUnavailable
 from common.gateways.gate import Ban, gated
@@ -372,10 +373,21 @@ class Desk:
         self.sweeper.sweep(lambda: True)
 
     def would_sweep(self) -> bool:
-        """Whether a round of the sweeper has anything to do: most find nothing, and take most of a test's time."""
+        """Whether a round of the sweeper has anything to do: most find nothing, and take most of a test's time. What
+        waits for a person, and what is due while its execution runs, a round only counts."""
+        ended = {e.name: e.status for e in self.world.machines.executions if not e.running}
+        running = {e.name for e in self.world.machines.executions if e.running}
         now = text(self.clock.at)
-        overdue = any(item["due_at"]["S"] <= now for item in self.dynamo.items(having="open_work"))
-        return overdue or any(not e.running and e.status != "SUCCEEDED" for e in self.world.machines.executions)
+        for item in self.dynamo.items(having="open_work"):
+            if item.get("why", {}).get("S") == NO_ATTEMPT:
+                return True
+            if "machine" not in item or "person" in item["open_work"]["S"]:
+                continue
+            name = work.execution_name(item["PK"]["S"], int(item["generation"]["N"]))
+            dead = ended.get(name, "SUCCEEDED") != "SUCCEEDED"
+            if name not in running and (dead or item["due_at"]["S"] <= now):
+                return True
+        return False
 
     def waiting(self, until: datetime | None = None) -> list[str]:
         """The ids of unfinished items that a machine moves, and should have `until` then."""

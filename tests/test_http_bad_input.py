@@ -16,7 +16,7 @@ from common.http import BODY_BYTES_MAX
 from common.keys import USERNAME_PATTERN
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import CALLS, World, called, entitled, every_route, named, path
+from tests.calls import APART, CALLS, World, called, entitled, every_route, named, path
 from tests.doors import ROUTES, Answer, Doors, event, handled, opened
 from tests.openapi import Field
 
@@ -276,17 +276,21 @@ def test_a_body_of_one_byte_over_16_kib_is_refused(bad: Bad, doors: Doors, world
     assert world.desk.dynamo.items() == before
 
 
+@APART
 @EACH
 def test_a_body_of_16_kib_is_read(route: Route) -> None:
-    world = World.made()
+    world, body = World.kept(), filled(route, BODY_BYTES_MAX)
     with opened(world.desk, openapi.check) as doors:
         headers = {**JSON_TYPE, "idempotency-key": "as-text"}
         token = entitled(doors, route).token
-        as_text = doors.ask(
-            route.method, path(route, world), token=token, headers=headers, body=filled(route, BODY_BYTES_MAX)
-        )
-        assert as_text.status == CALLS[route].status
-    world = World.made()
+        as_text = doors.ask(route.method, path(route, world), token=token, headers=headers, body=body)
+        assert as_text.status == CALLS[route].status, as_text.text
+
+
+@APART
+@EACH
+def test_a_body_of_16_kib_is_read_as_base64_too(route: Route) -> None:
+    world = World.kept()
     with opened(world.desk, openapi.check) as doors:
         as_base64 = sent_as_base64(doors, world, route, filled(route, BODY_BYTES_MAX))
         assert as_base64.status == CALLS[route].status, as_base64.text
@@ -322,7 +326,7 @@ IN_BODIES: Mapping[str, Sequence[Any]] = {
 }
 IN_PATHS: Mapping[str, Sequence[str]] = {
     "asset_id": NOT_ASSETS,
-    **dict.fromkeys(("order_id", "transfer_id", "snapshot_id", "tie_id", "outgoing_id"), NOT_IDS),
+    **dict.fromkeys(("order_id", "transfer_id", "snapshot_id", "tie_id", "outgoing_id", "halt_id"), NOT_IDS),
     "account_id": ("M", "MM1", "mm 1", "mm_1", "m", "m" * 22, "mm#1", "1mm", "é"),
     "pair_id": ("x", "BTC-USDT", "0776B00F-95C0-46F9-85E4-7B8E7CA51E94", "0776b00f95c046f985e47b8e7ca51e94", "#"),
     "thing_id": [word for word in NOT_IDS if re.fullmatch(USERNAME_PATTERN, word) is None],  # a user has a life, too
@@ -525,8 +529,9 @@ class TestKeys:
             answer = bad.request(route, body=body, headers=headers)
             assert about(answer, "header.idempotency-key"), repr(key)
 
+    @APART
     def test_a_key_of_128_characters_and_one_with_commas_are_fine(self) -> None:
-        world = World.made()
+        world = World.kept()
         with opened(world.desk, openapi.check) as doors:
             made = [
                 doors.customer().post("/balance/deposits", {"amount": "1.00"}, key=key)

@@ -14,8 +14,10 @@ from common.log import log
 from functions.orders import api
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import CALLS, OPERATIONS, World, called, entitled, every_route, named
+from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named
 from tests.doors import opened
+
+pytestmark = APART
 
 
 class Dead:
@@ -41,7 +43,7 @@ class Forbidden:
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     before = world.desk.dynamo.items()
     yield world
     assert world.desk.dynamo.items() == before
@@ -65,7 +67,7 @@ TELLS_OF_MACHINES = {
 @pytest.mark.parametrize("route", every_route(), ids=named)
 def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route: Route) -> None:
     """Only what tells of an execution needs it."""
-    world = World.made()
+    world = World.kept()
     world.desk.world.client = Dead()
     with opened(world.desk, openapi.check) as doors:
         answer = called(doors, world, route, entitled(doors, route).token)
@@ -78,6 +80,7 @@ def test_what_step_functions_does_not_start_now_is_started_by_the_sweeper(route:
         world.desk.world.client = world.desk.world.machines
         for order_id in (world.unanswered, world.stuck, world.claimed):
             world.desk.world.simulated.decide(f"{order_id}-01", "complete")
+        world.desk.interventions.dismiss(PARKED, "tried at each round for ever", "olga", dry_run=False)
         world.desk.run()
         world.desk.check()
         assert set(world.desk.waiting()) <= {world.quoting, world.running, world.paused}, "they quote until stopped"
@@ -94,7 +97,7 @@ def test_an_exchange_that_does_not_answer_is_a_503_and_nothing_is_held(world: Wo
 
 def test_a_bank_that_does_not_answer_is_no_customers_concern() -> None:
     """It is asked by machines alone, which ask again."""
-    world = World.made()
+    world = World.kept()
     world.desk.world.simulated.down = True
     with opened(world.desk, openapi.check) as doors:
         for route in every_route():

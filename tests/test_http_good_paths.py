@@ -11,13 +11,15 @@ from common.domain.catalogue.model import ESTIMATE_BAND_BPS, FILL_BAND_BPS, POOL
 from infra.contexts import Route
 from sandbox.bank.webhooks import body_of
 from tests import openapi
-from tests.calls import CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
+from tests.calls import APART, CALLS, OPERATIONS, PARKED, World, called, entitled, every_route, named, path
 from tests.doors import Doors, opened
+
+pytestmark = APART
 
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     yield world
     world.desk.check()
 
@@ -335,7 +337,7 @@ class TestOperators:
         for_people = olga.get("/operations/work", overdue="true", limit=100).json["items"]
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
-            *(world.failed, world.crediting, world.returning, world.payable, world.parked, world.came),
+            *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken),
         }
         world.desk.clock.forward(days=2)
@@ -387,6 +389,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/market-making/{order_id}/withdraw": ({"order_id": "failed"}, {}, "NothingToWithdraw"),
     "/operations/market-making/{order_id}/home": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/decide-deposit": ({}, {"credited": "0.2"}, "EvidenceNotBelieved"),
+    "/operations/market-making/{order_id}/decide-fills": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/decide-return": ({}, {"asset": "DOGE"}, "NotProposable"),
     "/operations/market-making/{order_id}/withdraw-again": ({}, {"asset": "DOGE"}, "NotProposable"),
     "/operations/market-making/{order_id}/keep-rest": ({"order_id": "quoting"}, {}, "NotProposable"),

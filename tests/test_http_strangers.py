@@ -7,9 +7,10 @@ import pytest
 
 from infra.contexts import Route
 from tests import openapi
-from tests.calls import OPERATIONS, World, called, every_route, named, routes_with_tokens
+from tests.calls import APART, OPERATIONS, World, called, every_route, named, routes_with_tokens
 from tests.doors import Answer, Doors, Token, opened
 
+pytestmark = APART
 BOB = Token("bob", "sub-bob")  # has an account
 EVE = Token("eve", "sub-eve")  # has none
 NEW_ANN = Token("ann", "sub-of-another-ann")  # has taken the username after its user was deleted
@@ -34,11 +35,14 @@ OTHERS: dict[Route, tuple[str, str, str]] = {
     Route("GET", "/purchases/{order_id}"): ("PurchaseNotFound",) * 3,
     Route("POST", "/purchases/{order_id}/cancel"): ("PurchaseNotFound",) * 3,
     Route("POST", "/market-making/orders"): (DONE, DONE, DONE),  # it is paid from outside
+    Route("POST", "/market-making/configurations/check"): ("the catalogue",) * 3,
     Route("GET", "/market-making/orders"): (EMPTY, EMPTY, EMPTY),
     Route("GET", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
     Route("PATCH", "/market-making/orders/{order_id}"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/configuration"): ("MarketMakingOrderNotFound",) * 3,
     Route("GET", "/market-making/orders/{order_id}/performance"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/orders/{order_id}/fills"): ("MarketMakingOrderNotFound",) * 3,
+    Route("GET", "/market-making/orders/{order_id}/fills.csv"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/pause"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/resume"): ("MarketMakingOrderNotFound",) * 3,
     Route("POST", "/market-making/orders/{order_id}/stop"): ("MarketMakingOrderNotFound",) * 3,
@@ -62,7 +66,7 @@ STATUS = {"AccountExists": 409}
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     yield world
     world.desk.check()
 

@@ -16,7 +16,7 @@ import pytest
 
 from common.http import BODY_BYTES_MAX
 from tests import openapi
-from tests.calls import WEBHOOK, World
+from tests.calls import APART, WEBHOOK, World
 from tests.doors import ROUTES, WEBHOOK_SECRETS, Answer, Doors, Token, event, handled, opened
 
 STRANGER = "whsec_" + base64.b64encode(b"a secret of somebody else's").decode()
@@ -24,7 +24,7 @@ STRANGER = "whsec_" + base64.b64encode(b"a secret of somebody else's").decode()
 
 @pytest.fixture
 def world() -> Iterator[World]:
-    world = World.made()
+    world = World.kept()
     yield world
     world.desk.check()
 
@@ -66,6 +66,7 @@ def changed(world: World, **data: Any) -> bytes:
     return json.dumps(told).encode()
 
 
+@APART
 class TestWhatTheBankTells:
     def test_is_believed_without_a_token_and_applied_once(self, doors: Doors, world: World) -> None:
         assert withdrawal(doors, world) == "PENDING"

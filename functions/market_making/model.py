@@ -34,6 +34,7 @@ SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 ORDERS_PER_ACCOUNT_MAX = 14  # docs/decisions/0035: the exchange's limit in ten seconds, and two to spare
 ORDERS_PER_SHARD_MAX = 100
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
 TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
 TICK_SECONDS_MAX = 45  # then a tick's function is ended: before anything that it has decided may count as never placed
@@ -570,7 +571,7 @@ class Stage(StrEnum):
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
     HOME = "HOME"  # until who paid has it
-    STOPPED = "STOPPED"  # a person has to look
+    NEEDS_PERSON = "NEEDS_PERSON"
     DONE = "DONE"
 
 
@@ -598,7 +599,7 @@ _NEXT: dict[Status, Stage] = {
 
 def stage(order: Order) -> Stage:
     if order.needs_person:
-        return Stage.STOPPED
+        return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
     return _NEXT[order.status]

@@ -468,7 +468,7 @@ def wait(order: Order, at: datetime, due_at: datetime, waits_for: str) -> Write:
     return _update(order, OrderItem.updated_at.set(at), *_waits(order, at, due_at, waits_for))
 
 
-def stop(order: Order, why: str, at: datetime) -> Write:
+def wait_for_person(order: Order, why: str, at: datetime) -> Write:
     """A person must look. Refused with MarketMakingOrderMoved."""
     waiting = work.needs_person(keys.MARKET_MAKING_ORDER, order.order_id, now=at, waits_for=f"an operator: {why}")
     return _update(order, OrderItem.updated_at.set(at), *waiting)

@@ -12,7 +12,7 @@ import pytest
 from infra.environment import REGION_EMBEDDED
 from local.environment import LocalEnvironment
 from local.stack import AWS, LocalStack, Silent
-from tests.journeys.conftest import free_ports
+from tests.ports import free_ports
 
 STATE = {
     "Resources": {"Books": {"Type": "AWS::SQS::Queue"}},

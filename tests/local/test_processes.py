@@ -7,7 +7,7 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import pytest
 
 from local import processes
 from local.processes import Book, DidNotStart, PortTaken, Process, must_be_free, start, stop
-from tests.journeys.conftest import free_ports
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -32,16 +32,27 @@ def _start(folder: Path, module: str, *arguments: str) -> Process:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", port)) == 0
 
+    return _begun(folder, module, answers, *arguments, str(port), port=port)
+
+
+def _begun(
+    folder: Path,
+    module: str,
+    answers: Callable[[], bool],
+    *arguments: str,
+    port: int | None = None,
+    patience_seconds: float = 30,
+) -> Process:
     return start(
         module,
-        [module, *arguments, str(port)],
-        port=port,
+        [module, *arguments],
+        port=port or free_ports(1)[0],
         setting="PORT",
         answers=answers,
         log=folder / "log",
         cwd=folder,
         environment=os.environ,
-        patience_seconds=10,
+        patience_seconds=patience_seconds,
     )
 
 
@@ -92,6 +103,30 @@ def test_a_process_without_a_command_line_is_still_ending(sleeper: Process, monk
 def test_a_process_that_ends_at_once_is_told_with_its_last_words(tmp_path: Path) -> None:
     with pytest.raises(DidNotStart, match="No module named nobody"):
         _start(tmp_path, "nobody")
+
+
+DEAF = "import signal, sys, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); open('deaf', 'w'); time.sleep(60)"
+
+
+def test_what_does_not_end_when_it_is_asked_to_is_killed_and_waited_for(tmp_path: Path) -> None:
+    (tmp_path / "deafly.py").write_text(DEAF)
+    process = _begun(tmp_path, "deafly", lambda: (tmp_path / "deaf").exists())
+    assert not stop(process, patience_seconds=0.2)
+    assert (process.alive, Path(f"/proc/{process.pid}").exists()) == (False, False)
+
+
+def test_what_does_not_answer_is_ended_before_it_is_told(tmp_path: Path) -> None:
+    children = list(processes._CHILDREN)
+    with pytest.raises(DidNotStart, match="does not answer on port"):
+        _begun(tmp_path, "http.server", lambda: False, patience_seconds=0.5)
+    assert processes._CHILDREN == children
+
+
+def test_a_port_that_a_test_starts_at_twice_is_no_outgoing_connections() -> None:
+    ports = [*free_ports(20), *free_ports(20)]
+    assert len(set(ports)) == 40
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as outgoing:
+        assert max(ports) < outgoing.getsockname()[1]
 
 
 def test_where_there_is_no_proc_the_system_is_asked_by_ps(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,13 +9,15 @@ import pytest
 
 from common.domain.catalogue.model import Asset
 from tests import openapi
-from tests.calls import World
+from tests.calls import APART, World
 from tests.doors import opened
+
+pytestmark = APART
 
 
 @pytest.mark.parametrize(("kind", "more"), [("crypto", {}), ("banking", {"account_id": "acc-9"})])
 def test_a_blocked_client_stays_blocked_and_a_new_one_is_active(kind: str, more: dict[str, str]) -> None:
-    world = World.made()
+    world = World.kept()
     with opened(world.desk, openapi.check) as doors:
         olga, path = doors.operator(), f"/operations/clients/c-9/{kind}"
         asked = {"username": "ann", "reason": "ticket 4716", **more}
@@ -50,7 +52,7 @@ CHANGED: dict[str, Any] = {  # none of it is what a new asset has
 def test_of_an_asset_only_the_rule_that_is_said_is_changed(said: str) -> None:
     """And it is switched off in a word."""
     assert CHANGED.keys() == {field.name for field in fields(Asset)} - {"asset_id"}
-    world = World.made()
+    world = World.kept()
     with opened(world.desk, openapi.check) as doors:
         olga, path = doors.operator(), "/operations/catalogue/DOGE9"
         assert olga.put(path, {**ASKED, "reason": "ticket 4716"}).status == 200
@@ -63,7 +65,7 @@ def test_of_an_asset_only_the_rule_that_is_said_is_changed(said: str) -> None:
 
 
 def test_a_new_asset_needs_the_rules_that_have_no_default() -> None:
-    with opened(World.made().desk, openapi.check) as doors:
+    with opened(World.kept().desk, openapi.check) as doors:
         for left_out in ASKED:
             asked = {name: rule for name, rule in ASKED.items() if name != left_out}
             refused = doors.operator().put("/operations/catalogue/DOGE9", {**asked, "reason": "ticket 4716"})
@@ -71,13 +73,13 @@ def test_a_new_asset_needs_the_rules_that_have_no_default() -> None:
 
 
 def test_a_new_banking_client_needs_an_account() -> None:
-    with opened(World.made().desk, openapi.check) as doors:
+    with opened(World.kept().desk, openapi.check) as doors:
         refused = doors.operator().put("/operations/clients/c-9/banking", {"username": "ann", "reason": "ticket 4716"})
         assert refused.problem == "AccountNeeded"
 
 
 def test_who_blocks_a_client_says_nothing_of_its_account() -> None:
-    with opened(World.made().desk, openapi.check) as doors:
+    with opened(World.kept().desk, openapi.check) as doors:
         olga, path = doors.operator(), "/operations/clients/c-9/banking"
         for given in ({"account_id": "acc-1"}, {"account_id": "acc-2"}, {"status": "BLOCKED"}):
             assert olga.put(path, {"username": "ann", "reason": "ticket 4716", **given}).status == 200

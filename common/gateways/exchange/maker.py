@@ -147,6 +147,14 @@ class ExchangeNotReplaced(ExchangeRefused):
     not exist and never will."""
 
 
+class Books(Protocol):
+    """What of an exchange is told to everybody. Raises ExchangeUnavailable, MarketUnknown."""
+
+    def book(self, market: Market, levels: int) -> Book:
+        """See `Maker.book`."""
+        ...
+
+
 class Maker(Protocol):
     """Every method may raise ExchangeUnavailable; all but `place` and `replace` are then safe to call again. Those that
     are not about one order raise MarketUnknown where there is no such market. Orders in a market that is gone may exist

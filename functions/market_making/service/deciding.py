@@ -49,9 +49,9 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     )
 
 
-def widened(decided: Decided, refused: Mapping[Side, int], step: Decimal) -> Decided:
+def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
     """Where placements would have taken several times in a row, one step further away for each."""
-    further = {side: step * min(times, WIDENED_MAX) for side, times in refused.items() if times >= WIDENED_FROM}
+    further = {side: step * min(times, WIDENED_MAX) for side, times in would_take.items() if times >= WIDENED_FROM}
     if not further:
         return decided
     creates = [
@@ -85,7 +85,7 @@ def waiting(rules: Rules, known: Known, coins: tuple[str, str], decided: Decided
 def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
     """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
     orders of which there is nothing any more."""
-    state = _beginning(known)
+    state = _beginning(known).costed(rules, known.read.base)
     seen, there = known.read.keys, known.now.keys
     traded = {fill.key for fill in known.fills}
     gone = [order.key for order in state.orders if order.key not in there]

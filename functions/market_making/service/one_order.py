@@ -23,7 +23,7 @@ from functions.market_making.quotes import FillNotBelieved, Quotes
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
-from functions.market_making.service.cycling import Cycling, Known
+from functions.market_making.service.cycling import Cycling, Known, doubted
 from functions.market_making.service.deciding import Decided
 from functions.market_making.service.quoting import STILL_THERE
 from functions.market_making.service.shard import Crew, Group, Kept, Ticked
@@ -75,9 +75,7 @@ class OneOrder:
         """Of its orders at the exchange, as far as they are known."""
         found: set[str] = set()
         for quotes in (self.read, *([] if self.known is None else [self.known.now])):
-            found |= {gone.exchange_order_id for gone in quotes.ended}
-            for slot in quotes.slots.values():
-                found |= {one.exchange_order_id for one in (slot.live,) if one and one.exchange_order_id}
+            found |= quotes.exchange_order_ids
         return found | {fill.trade.exchange_order_id for fill in (self.known.fills if self.known else ())}
 
     @property
@@ -110,7 +108,7 @@ class OneOrder:
     def _cancel_all(self) -> None:
         """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
-        self.known = Known(self.read, self.read, [])
+        self.known = doubted(self.read, self.group.seen)
         self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 
@@ -180,7 +178,7 @@ class OneOrder:
         if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
             return Decided(deciding.told(rules, known, coins), Wish())
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
-        return self._unmet(deciding.widened(decided, known.now.refused, rules.terms.tick), known)
+        return self._unmet(deciding.widened(decided, known.now.would_take, rules.terms.tick), known)
 
     def _rules(self, known: Known) -> Rules | None:
         """None: it has not begun, and can not yet."""
