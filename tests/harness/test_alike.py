@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+from common import keys
+from common.keys import PrimaryKey
+from common.table.items import Item
+from common.table.table import Query, Table, TableUnavailable, partition
 from tests.depth import deep
+from tests.desk import TABLE
 from tests.harness import crash_matrix as matrix
-from tests.harness.alike import Different
+from tests.harness.alike import FAILURES, Different
 from tests.harness.crash_matrix import FAULTS, Report, Scenario, Scene, crash_matrix
-from tests.harness.faults import (
-    Fault,
-    Faults,
-)
+from tests.harness.faults import CrashAfter, CrashBefore, Fault, Faults, planned
 from tests.harness.memory import InMemoryDynamoDB
 from tests.market_making.test_crash_matrix import LIVES as MARKET_MAKING
 from tests.offramp.test_crash_matrix import LIVES as OFFRAMP
@@ -78,3 +81,47 @@ def test_what_is_left_out_ends_as_what_is_dealt(life: str, monkeypatch: pytest.M
     whole = crash_matrix(watched(build(), everything), tuple(faults))
     assert left.runs < whole.runs * 0.8
     assert dealt == everything
+
+
+@pytest.mark.parametrize("fault", FAILURES, ids=str)
+@pytest.mark.parametrize("read", ["get", "page", "scan"])
+def test_a_read_fails_in_one_way(read: str, fault: Fault) -> None:
+    """What asks the table sees no difference, and may do nothing different."""
+    table = Table(Faults(planned({0: fault})).client(InMemoryDynamoDB(TABLE)), TABLE.name)
+    asks = {
+        "get": lambda: table.get(Item, PrimaryKey("ann", "USER")),
+        "page": lambda: table.page(Item, Query(partition("ann"))),
+        "scan": lambda: table.scan(Item, keys.ORDER),
+    }
+    with pytest.raises(TableUnavailable):
+        asks[read]()
+
+
+def test_of_a_read_one_failure_and_one_death_is_dealt() -> None:
+    """And no outage beyond it, when nothing else meets it."""
+
+    def reading(faults: Faults) -> Scene:
+        client = faults.client(InMemoryDynamoDB(TABLE))
+        key = {"PK": {"S": "ann"}, "SK": {"S": "USER"}}
+        return Scene(lambda: client.get_item(TableName=TABLE.name, Key=key).get("Item"), lambda: None)
+
+    assert crash_matrix(reading).dealt == {"Outage": 1, "CrashBefore": 1}
+    assert crash_matrix(reading, FAILURES).dealt == {"FailBefore": 1}
+
+
+def test_to_die_after_a_call_is_to_die_before_the_next_one_of_the_process() -> None:
+    def calling(faults: Faults, *, processes: int) -> Scene:
+        write = faults.boundary("bank.pay", lambda: None)
+
+        def act() -> None:
+            write()
+            if processes == 2:
+                faults.begin()
+            write()
+
+        return Scene(act, lambda: None)
+
+    deaths = (CrashBefore(), CrashAfter())
+    assert crash_matrix(partial(calling, processes=1), deaths).dealt == {"CrashBefore": 1, "CrashAfter": 2}
+    assert crash_matrix(partial(calling, processes=2), deaths).dealt == {"CrashBefore": 2, "CrashAfter": 2}
+    assert crash_matrix(partial(calling, processes=1), deaths[:1]).dealt == {"CrashBefore": 2}
