@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -17,7 +17,7 @@ from tests.depth import deep
 from tests.desk import TABLE
 from tests.harness import crash_matrix as matrix
 from tests.harness.alike import FAILURES, Different
-from tests.harness.crash_matrix import FAULTS, Report, Scenario, Scene, crash_matrix
+from tests.harness.crash_matrix import Scenario, Scene, crash_matrix
 from tests.harness.faults import CrashAfter, CrashBefore, Fault, Faults, planned
 from tests.harness.memory import InMemoryDynamoDB
 from tests.market_making.test_crash_matrix import LIVES as MARKET_MAKING
@@ -26,12 +26,12 @@ from tests.purchases.test_crash_matrix import LIVES as PURCHASES
 
 RANDOM = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?|\d{10,}|[0-9a-f]{24,}")  # times, and ids of requests
 Seen = set[tuple[Any, ...]]
-ENDINGS: dict[str, tuple[Callable[[], Scenario], Collection[Fault]]] = {
-    "a withdrawal": (lambda: OFFRAMP["a withdrawal"], FAULTS),
-    "a payout fails": (lambda: OFFRAMP["a withdrawal whose first payout fails"], FAULTS),
-    "nothing is filled": (lambda: PURCHASES["nothing of a direct one is filled"][0], FAULTS),
-    "never paid": (lambda: MARKET_MAKING["never paid"], FAULTS),
-    "refunded": (lambda: MARKET_MAKING["paid too little, refunded"], FAULTS),
+ENDINGS: dict[str, Scenario] = {
+    "a withdrawal": OFFRAMP["a withdrawal"],
+    "a payout fails": OFFRAMP["a withdrawal whose first payout fails"],
+    "nothing is filled": PURCHASES["nothing of a direct one is filled"][0],
+    "never paid": MARKET_MAKING["never paid"],
+    "refunded": MARKET_MAKING["paid too little, refunded"],
 }
 
 
@@ -72,14 +72,12 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
 
 @pytest.mark.parametrize("life", list(ENDINGS)[: deep(1, len(ENDINGS))])
 def test_what_is_left_out_ends_as_what_is_dealt(life: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    build, faults = ENDINGS[life]
     monkeypatch.setattr(matrix, "LONG", 10**9)
-    dealt: Seen = set()
-    left: Report = crash_matrix(watched(build(), dealt), tuple(faults))
-    everything: Seen = set()
+    dealt, everything = Seen(), Seen()
+    left_out = crash_matrix(watched(ENDINGS[life], dealt))
     monkeypatch.setattr(matrix, "Different", All)
-    whole = crash_matrix(watched(build(), everything), tuple(faults))
-    assert left.runs < whole.runs * 0.8
+    whole = crash_matrix(watched(ENDINGS[life], everything))
+    assert left_out.runs < whole.runs * 0.8
     assert dealt == everything
 
 
