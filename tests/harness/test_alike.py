@@ -47,11 +47,11 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
 
     def scene(faults: Faults) -> Scene:
         tables: list[InMemoryDynamoDB] = []
-        client = faults.client
+        around = faults.client
 
-        def kept(table: InMemoryDynamoDB) -> Any:
-            tables.append(table)
-            return client(table)
+        def kept(client: Any) -> Any:
+            tables.append(client)
+            return around(client)
 
         faults.client = kept  # type: ignore[method-assign]
         scene = build(faults)
@@ -86,7 +86,7 @@ def test_what_is_left_out_ends_as_what_is_dealt(life: str, monkeypatch: pytest.M
 def test_a_read_fails_in_one_way(read: str, fault: Fault) -> None:
     """What asks the table sees no difference, and may do nothing different."""
     table = Table(Faults(planned({0: fault})).client(InMemoryDynamoDB(TABLE)), TABLE.name)
-    asks = {
+    asks: dict[str, Callable[[], object]] = {
         "get": lambda: table.get(Item, PrimaryKey("ann", "USER")),
         "page": lambda: table.page(Item, Query(partition("ann"))),
         "scan": lambda: table.scan(Item, keys.ORDER),
