@@ -546,7 +546,7 @@ class QuotesView(View):
     fills: int
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
-    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+    refusals: int = Field(description="so many quotes in a row has the exchange refused")
 
 
 class LifeView(View):
@@ -888,6 +888,7 @@ def _life(life: Life) -> LifeView:
 
 
 def _quotes(quotes: Quotes) -> QuotesView:
+    ended = quotes.clear_at if quotes.closed else None
     shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
     return QuotesView(
         cycle=quotes.cycle,
@@ -906,8 +907,8 @@ def _quotes(quotes: Quotes) -> QuotesView:
         ],
         fills=quotes.tally.fills,
         traded=plain(quotes.tally.traded),
-        two_sided=plain(quotes.tally.two_sided(clock.now())),
-        rejected=quotes.rejected,
+        two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
+        refusals=quotes.refusals,
     )
 
 

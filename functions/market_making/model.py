@@ -545,7 +545,7 @@ class Stage(StrEnum):
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
     HOME = "HOME"  # until who paid has it
-    STOPPED = "STOPPED"  # a person has to look
+    NEEDS_PERSON = "NEEDS_PERSON"
     DONE = "DONE"
 
 
@@ -573,7 +573,7 @@ _NEXT: dict[Status, Stage] = {
 
 def stage(order: Order) -> Stage:
     if order.needs_person:
-        return Stage.STOPPED
+        return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
     return _NEXT[order.status]

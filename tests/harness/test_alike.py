@@ -53,7 +53,7 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
             tables.append(client)
             return around(client)
 
-        faults.client = kept  # type: ignore[method-assign]
+        faults.client = kept  # type: ignore[method-assign, assignment]
         scene = build(faults)
 
         def settled() -> None:

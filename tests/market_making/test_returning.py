@@ -428,7 +428,7 @@ def with_fee(market: Market, fee: str) -> None:
         market.exchange.wallet.networks.change("BTC", "BTC", withdraw_fee=Decimal(fee), withdraw_min=Decimal("0.06"))
         real(*asked)
 
-    market.funds.withdraw = dearer  # type: ignore[method-assign]
+    market.funds.withdraw = dearer  # type: ignore[method-assign, assignment]
 
 
 def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> None:
@@ -459,6 +459,6 @@ def test_what_was_asked_for_comes_home_whatever_was_ruled_meanwhile(market: Mark
         market.funds.withdraw = real  # type: ignore[method-assign]
         raise ExchangeUnavailable("the answer was lost", what="timeout")
 
-    market.funds.withdraw = lost  # type: ignore[method-assign]
+    market.funds.withdraw = lost  # type: ignore[method-assign, assignment]
     come_home(market)
     is_returned(market)

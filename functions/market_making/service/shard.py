@@ -30,12 +30,14 @@ class LastBook(NamedTuple):
 
 
 class AccountMarket(NamedTuple):
-    """The orders of one account in one market; `on_account` is how many it has in all markets."""
+    """The orders of one account in one market; `on_account` is how many it has in all markets. `leaving` are the ids of
+    those that are stopping."""
 
     account_id: str
     market: Market
     members: Sequence[Member]
     on_account: int
+    leaving: Sequence[str] = ()
 
     @property
     def key(self) -> tuple[str, str]:

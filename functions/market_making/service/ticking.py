@@ -16,7 +16,7 @@ from functools import partial
 from itertools import takewhile
 
 from common.errors import Refusal
-from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits
+from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
@@ -76,13 +76,16 @@ class Ticking:
 
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
+        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
         for member in store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
+            elif member.status is Status.STOPPING:
+                leaving[member.account_id, member.symbol].append(member.order_id)
         on_account = Counter(member.account_id for of in there.values() for member in of)
         return [
-            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id])
-            for (account_id, _), of in there.items()
+            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
+            for (account_id, symbol), of in there.items()
         ]
 
     # Looking
@@ -262,15 +265,24 @@ class Ticking:
         cursors = [order.cursor for order in orders if not (order.failed or order.doubted)]
         reached = min((cursor for cursor in cursors if cursor is not None), default=last)
         may_be_its = any(order.read.unresolved for order in orders if order.failed or order.doubted)
-        for trade in group.seen.trades:
-            known = may_be_its or any(trade.exchange_order_id in order.exchange_order_ids for order in orders)
-            if trade.trade_id <= reached and not known:
+        known = {exchange_order_id for order in orders for exchange_order_id in order.exchange_order_ids}
+        strays = [t for t in group.seen.trades if t.trade_id <= reached and t.exchange_order_id not in known]
+        if strays and not may_be_its:
+            for trade in self._of_nobody(group, strays):
                 log.error("a trade of nobody's", extra={"account_id": group.account_id, "trade": trade.trade_id})
                 count("StrayTrades")
         try:
             self.table.write(quotes_store.move_trades_cursor(group.account_id, str(group.market), reached, self.now()))
         except Refusal as no:
             log.info("cursor not moved", extra={"account_id": group.account_id, "why": no.detail})
+
+    def _of_nobody(self, group: Group, trades: Sequence[OwnTrade]) -> list[OwnTrade]:
+        """Without those of orders that are stopping, which are booked by who stops them: they are read now only."""
+        leaving = [quotes_store.find(self.table, order_id) for order_id in group.of.leaving]
+        if any(quotes is not None and quotes.unresolved for quotes in leaving):
+            return []
+        known = {number for quotes in leaving if quotes is not None for number in quotes.exchange_order_ids}
+        return [trade for trade in trades if trade.exchange_order_id not in known]
 
 
 def bounded(book: Book) -> Book:
