@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -53,7 +53,7 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
             tables.append(client)
             return around(client)
 
-        faults.client = kept  # type: ignore[method-assign, assignment]
+        faults.client = kept  # type: ignore[method-assign]
         scene = build(faults)
 
         def settled() -> None:
