@@ -41,8 +41,15 @@ def quotes_of(stack: Stack) -> set[str]:
     return {order["side"] for order in told}
 
 
+def confirmed_at_once(stack: Stack) -> None:
+    """The chain has a withdrawal before the desk looks for the first time: the next look is half a minute later."""
+    url = f"{stack.desk.environment.mixin_url}/sandbox/delays"
+    httpx.put(url, json={"chain_seconds": 0.5}, timeout=15).raise_for_status()
+
+
 def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
     stranger, before = str(uuid4()), at_the_exchange(stack)
+    confirmed_at_once(stack)
     with owner(stack, "maker") as http, hurried(stack.desk.environment):
         made = MarketMaking(stack.desk, http, lambda _: None)
         made.open("thin")
