@@ -30,7 +30,7 @@ def exchange() -> Exchange:
 def _exchange() -> Exchange:
     """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
     if here.exchange == "binance":
         from common.gateways.exchange.ccxt import CcxtExchange
 
@@ -218,7 +218,7 @@ def _custody() -> Custody:
     from common.gateways.custody.mixin import MixinCustody
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
     return MixinCustody(here.custody_url, **key)
 
 
@@ -232,7 +232,7 @@ def _sender() -> Sender:
     from common.gateways.custody.mixin import MixinSender
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
     return MixinSender(here.custody_url, **key)
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     named |= {"billing_key_secret": "billing", "billing_url": "https://billing.invalid"}
     here = replace(settings(), **named)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
-    monkeypatch.setattr(aws, "secret", SECRETS.__getitem__)
+    monkeypatch.setattr(aws, "secret", cache(lambda secret_id: SECRETS[secret_id]))
     monkeypatch.setattr(aws, "read_secret", SECRETS.__getitem__)
     monkeypatch.setattr(aws, "table", lambda: desk.table)
     monkeypatch.setattr(clock, "now", desk.clock)
@@ -77,6 +78,23 @@ def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: s
     with pytest.raises(Unavailable) as refusal:
         ASKS[system]()
     assert refusal.value.facts["what"] == "rate_limit"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize(
+    ("secret", "made"),
+    [("exchange", configured.exchange), ("read", configured.custody), ("spend", configured.sender)],
+)
+def test_a_key_that_comes_after_a_deployment_is_seen_by_who_has_looked_too_early(
+    monkeypatch: pytest.MonkeyPatch, secret: str, made: Callable[[], object]
+) -> None:
+    """The clock looks every minute, from the first one on."""
+    key = SECRETS[secret]
+    monkeypatch.setitem(SECRETS, secret, b"what a first deployment leaves there")
+    with pytest.raises(ValueError, match="Expecting value"):
+        made()
+    monkeypatch.setitem(SECRETS, secret, key)
+    assert made() is made()
 
 
 # The keys of trading accounts
