@@ -329,6 +329,18 @@ class Watch(Construct):
         self._alarm(
             "QuotesOrphaned", orphaned, "quotes-orphaned", "An order of ours was open that the table does not know."
         )
+        self._alarm(
+            "AccountsOff",
+            _ours("AccountsOff"),
+            "accounts-off",
+            "An exchange has less on a trading account than its orders are owed: it is halted. Money is wrong.",
+        )
+        self._alarm(
+            "QuotesOpenThoughHalted",
+            _ours("QuotesOpenThoughHalted"),
+            "accounts-off",
+            "Quotes are open on a trading account that is halted. They are cancelled again and again.",
+        )
         paused = _ours("QuotesPaused")
         self._alarm(
             "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."

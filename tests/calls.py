@@ -300,8 +300,10 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/market-making/campaigns/{account_id}/{campaign_id}"): Call(),
     Route("GET", "/operations/trading-accounts"): Call(),
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
-        body={"exchange": "binance", "capacity": 16, **_BECAUSE}
+        body={"exchange": "binance", "capacity": 12, **_BECAUSE}
     ),
+    Route("POST", "/operations/trading-accounts/{account_id}/halt"): Call(body=_BECAUSE),
+    Route("POST", "/operations/halts/{halt_id}/lift"): Call(body=_BECAUSE, thing="halt"),
     Route("GET", "/operations/pairs"): Call(),
     Route("PUT", "/operations/pairs/{pair_id}"): Call(
         body={

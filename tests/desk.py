@@ -35,6 +35,7 @@ from common.table.transaction import Patience
 from functions.accounts.service import Accounts, Rules
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
@@ -149,6 +150,10 @@ class Desk:
     @property
     def quoting(self) -> Quoting:
         return self.market.quoting
+
+    @property
+    def halting(self) -> Halting:
+        return self.market.halting
 
     @property
     def comparing(self) -> Comparing:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoPartici
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -101,16 +101,21 @@ def books(account_id: str) -> Books:
     return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
 
 
+@cache
+def balances(account_id: str) -> Callable[[], Mapping[str, Balance]]:
+    """What there is on a trading account, as its key may ask that only reads. Raises NoTradingKey."""
+    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret).balances
+
+
 def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:
     from common.gateways.exchange.binance_maker import BinanceMaker
 
-    here = settings()
     key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
     try:
         made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
     except ValueError as unfit:  # it does not show the key
         raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
-    return gated(made, ExchangeUnavailable, _ban(here.exchange))
+    return gated(made, ExchangeUnavailable, _ban(settings().exchange))
 
 
 @cache

@@ -142,8 +142,8 @@ class Marks:
 @dataclass(frozen=True)
 class Quotes:
     """`cycle` is the fence: who writes has read it, and moves it on. `cursor` is the last trade of the account in this
-    market that was looked at for this order. `refused` counts by side the placements in a row that would have taken.
-    `rejected` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
+    market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
+    `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
     told of nothing of it, since it is closed. `memory` is the strategy's own."""
 
@@ -155,8 +155,8 @@ class Quotes:
     cursor: int = 0
     slots: Mapping[str, Slot] = field(default_factory=dict)
     ended: tuple[Ended, ...] = ()
-    refused: Mapping[Side, int] = field(default_factory=dict)
-    rejected: int = 0
+    would_take: Mapping[Side, int] = field(default_factory=dict)
+    refusals: int = 0
     began: tuple[Decimal, Decimal] = (_NOTHING, _NOTHING)
     marks: Marks | None = None
     closed: bool = False
@@ -186,6 +186,13 @@ class Quotes:
             found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
             found |= {placed.key: True for placed in (slot.live,) if placed is not None}
         return found
+
+    @property
+    def exchange_order_ids(self) -> set[str]:
+        """Of its orders that the exchange has told of, as long as trades of them may be told."""
+        live = (slot.live for slot in self.slots.values() if slot.live is not None)
+        seen = {placed.exchange_order_id for placed in live if placed.exchange_order_id is not None}
+        return seen | {gone.exchange_order_id for gone in self.ended}
 
     @property
     def is_out(self) -> bool:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache, partial
@@ -23,7 +23,7 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -31,9 +31,11 @@ from common.table.transaction import Patience
 from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -101,6 +103,7 @@ class Market:
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
         self.books: Books | None = None
+        self.reader: Maker | None = None  # who tells balances, if another
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -157,6 +160,10 @@ class Market:
     def books_of(self, account_id: str) -> Books:
         self.funds_of(account_id)
         return self.books or self.maker
+
+    def balances_of(self, account_id: str) -> Callable[[], Mapping[str, Balance]]:
+        self.funds_of(account_id)
+        return (self.reader or self.maker).balances
 
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
@@ -229,6 +236,14 @@ class Market:
         return Sending(self.table, self.transfers, self.clock)
 
     @property
+    def balancing(self) -> Balancing:
+        return Balancing(self.table, self.balances_of, self.poll, self.clock)
+
+    @property
+    def halting(self) -> Halting:
+        return Halting(self.table, self.balancing, self.clock)
+
+    @property
     def comparing(self) -> Comparing:
         return self.comparing_with(self.poll)
 
@@ -250,9 +265,10 @@ class Market:
             "enabled": True,
         }
         pair = Pair(**{**told, **changed})
-        account = TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
         pairs = {other.pair_id: other for other in store.pairs(self.table)}
         accounts = {other.account_id: other for other in store.accounts(self.table)}
+        account = accounts.get(ACCOUNT) or TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
+        account = replace(account, capacity=capacity)
         self.table.write(
             store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
             store.save_account(account, accounts.get(account.account_id), self.clock()),
