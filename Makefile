@@ -23,7 +23,7 @@ help:  ## what can be done
 
 install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
 
-up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT … choose other ports)
+up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT, BILLING_PORT … choose other ports)
 	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays

@@ -9,6 +9,7 @@ from typing import Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.billing import Billing, BillingUnavailable
 from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoParticipant, Participant, ReadingKey
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
@@ -29,7 +30,7 @@ def exchange() -> Exchange:
 def _exchange() -> Exchange:
     """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
     if here.exchange == "binance":
         from common.gateways.exchange.ccxt import CcxtExchange
 
@@ -194,6 +195,20 @@ def _bank() -> Bank:
 
 
 @cache
+def billing() -> Billing:
+    return gated(_billing(), BillingUnavailable, _ban("billing"))
+
+
+def _billing() -> Billing:
+    from common.gateways.billing.rest import RestBilling
+
+    here = settings()
+    if here.billing_url is None:
+        raise MissingSetting("BILLING_URL is not set")
+    return RestBilling(here.billing_url, aws.secret(_needed("BILLING_KEY_SECRET", here.billing_key_secret)).decode())
+
+
+@cache
 def custody() -> Custody:
     return gated(_custody(), CustodyUnavailable, _ban("mixin"))
 
@@ -203,7 +218,7 @@ def _custody() -> Custody:
     from common.gateways.custody.mixin import MixinCustody
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
     return MixinCustody(here.custody_url, **key)
 
 
@@ -217,7 +232,7 @@ def _sender() -> Sender:
     from common.gateways.custody.mixin import MixinSender
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
     return MixinSender(here.custody_url, **key)
 
 

@@ -888,6 +888,7 @@ def _life(life: Life) -> LifeView:
 
 
 def _quotes(quotes: Quotes) -> QuotesView:
+    ended = quotes.clear_at if quotes.closed else None
     shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
     return QuotesView(
         cycle=quotes.cycle,
@@ -906,7 +907,7 @@ def _quotes(quotes: Quotes) -> QuotesView:
         ],
         fills=quotes.tally.fills,
         traded=plain(quotes.tally.traded),
-        two_sided=plain(quotes.tally.two_sided(clock.now())),
+        two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
         refusals=quotes.refusals,
     )
 

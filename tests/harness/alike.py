@@ -36,7 +36,9 @@ class Reach(IntEnum):
 
 
 def reach(calls: Sequence[Call], number: int) -> Reach:
-    """How far the fault of a call went, when all has been played."""
+    """How far the fault of a call went, when all has been played. A world that never came to the call tells nothing."""
+    if number >= len(calls):
+        return Reach.FURTHER
     fault = calls[number].fault
     met = [call for call in calls[number + 1 :] if call.fault is fault] if isinstance(fault, Outage) else []
     if not met:

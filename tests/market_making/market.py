@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,6 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 from common import keys
@@ -73,6 +72,7 @@ PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
 ACCOUNT = "mm1"
 TASKS = "market-making"
+SERVICES = ("moving", "paying", "quoting", "reading", "refunding", "returning")
 
 
 @cache
@@ -116,19 +116,21 @@ class Market:
 
     def _bound(self, name: str) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's services."""
-        services = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+        services = {s: lambda s=s: getattr(self, s) for s in SERVICES}
+        named = vars(tasks)
 
         def asked(event: Any, _: Any) -> Any:
-            with ExitStack() as patched:
-                for service in services:
-                    patched.enter_context(patch.object(tasks, service, lambda s=service: getattr(self, s)))
-                try:
-                    return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
-                except Refusal:
-                    raise
-                except Exception as bug:
-                    self.bugs.append(f"{name} {event}: {bug!r}")
-                    raise
+            products = {service: named[service] for service in services}
+            named.update(services)
+            try:
+                return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+            except Refusal:
+                raise
+            except Exception as bug:
+                self.bugs.append(f"{name} {event}: {bug!r}")
+                raise
+            finally:
+                named.update(products)
 
         return asked
 
