@@ -382,7 +382,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "campaign_id": CAMPAIGN,
         "pair_id": str(PAIR),
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -96,15 +96,15 @@ def maker(account_id: str) -> Maker:
 
 
 @cache
-def books(account_id: str) -> Books:
-    """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
-    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
-
-
-@cache
 def balances(account_id: str) -> Callable[[], Mapping[str, Balance]]:
     """What there is on a trading account, as its key may ask that only reads. Raises NoTradingKey."""
     return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret).balances
+
+
+@cache
+def books(account_id: str) -> Books:
+    """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
+    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
 
 
 def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:

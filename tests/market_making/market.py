@@ -102,8 +102,8 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
-        self.books: Books | None = None
         self.reader: Maker | None = None  # who tells balances, if another
+        self.books: Books | None = None
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -157,13 +157,13 @@ class Market:
         self.funds_of(account_id)
         return self.maker
 
-    def books_of(self, account_id: str) -> Books:
-        self.funds_of(account_id)
-        return self.books or self.maker
-
     def balances_of(self, account_id: str) -> Callable[[], Mapping[str, Balance]]:
         self.funds_of(account_id)
         return (self.reader or self.maker).balances
+
+    def books_of(self, account_id: str) -> Books:
+        self.funds_of(account_id)
+        return self.books or self.maker
 
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
