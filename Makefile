@@ -23,7 +23,7 @@ help:  ## what can be done
 
 install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
 
-up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT … choose other ports)
+up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT, BILLING_PORT … choose other ports)
 	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
@@ -48,6 +48,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@python -m tests.market_making.lives $(or $(SEED),--lives 20000)
 	@python -m tests.market_making.slots $(or $(SEED),--lives 1000)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
+	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py
 	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix.py \
 		tests/market_making/test_crash_matrix_pairs.py
 

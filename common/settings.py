@@ -48,6 +48,8 @@ class Settings:
     campaign_keys_secret: str | None  # with which they log in at campaigns
     hufi_launcher_url: str
     hufi_oracle_url: str
+    billing_url: str | None  # None where no function asks the billing system
+    billing_key_secret: str | None
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> "Settings":
@@ -89,6 +91,8 @@ class Settings:
             campaign_keys_secret=environment.get("CAMPAIGN_KEYS_SECRET") or None,
             hufi_launcher_url=needed("HUFI_LAUNCHER_URL"),
             hufi_oracle_url=needed("HUFI_ORACLE_URL"),
+            billing_url=environment.get("BILLING_URL") or None,
+            billing_key_secret=environment.get("BILLING_KEY_SECRET") or None,
         )
 
 

@@ -3,6 +3,7 @@ without --yes it is only asked to say it."""
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ import typer
 from rich.console import RenderableType
 
 from console import backtest as backtests
-from console import connection, output
+from console import connection, importing, output
 from console.api import Api, Request
 from console.errors import CommandFailed, TryLater
 
@@ -367,6 +368,60 @@ def mm_show(context: typer.Context, thing_id: Id, json_: Json = False) -> None:
     _show(json_, told, *output.market_making_order(told), "", hint)
 
 
+@mm.command("fills")
+def mm_fills(
+    context: typer.Context,
+    thing_id: Id,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many at most.")] = 20,
+    csv_: Annotated[bool, typer.Option("--csv", help="Print lines of CSV, and nothing else.")] = False,
+    json_: Json = False,
+) -> None:
+    """What an order has traded, the newest first, with its fees."""
+    items: list[dict[str, Any]] = []
+    cursor: str | None = None
+    with _desk(context, json_) as desk:
+        while True:
+            many = min(PAGE, limit - len(items))
+            page = desk.get("operations", "market-making", thing_id, "fills", limit=many, cursor=cursor)
+            items += page["items"]
+            cursor = page["cursor"]
+            if cursor is None or len(items) >= limit:
+                break
+    if csv_ and not json_:
+        rows = csv.DictWriter(output.out().file, list(items[0]) if items else [], lineterminator="\n")
+        rows.writeheader()
+        rows.writerows(items)
+        return
+    told: list[RenderableType] = [output.fills(items)] if items else ["It has traded nothing yet."]
+    _show(json_, {"items": items, "cursor": cursor}, *told, *(["", "There are more: --limit."] if cursor else []))
+
+
+@mm.command("import")
+def mm_import(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML or JSON by hummingbot's names (v1).")],
+    order: Annotated[
+        str | None, typer.Option(metavar="ID", help="Change this order of yours.", show_default=False)
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Of the base asset, what a new order begins with.", show_default=False)
+    ] = None,
+    quote: Annotated[str | None, typer.Option(help="The same, of the quote asset.", show_default=False)] = None,
+    key: Annotated[
+        str | None,
+        typer.Option(help="Under the same one an order is opened once; else by all of it.", show_default=False),
+    ] = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Open an order of your own by a configuration of hummingbot's, or change one to it. A parameter that is not known,
+    or can not be so, is named."""
+    asked = importing.Asked(config=backtests.from_there(config), order=order, base=base, quote=quote, key=key, yes=yes)
+    with _desk(context, json_) as desk:
+        answer, told = importing.imported(desk, asked)
+    _show(json_, answer, *told)
+
+
 @mm.command("backtest")
 def mm_backtest(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML or JSON by hummingbot's names (v1).")],
@@ -430,6 +485,24 @@ def decide_deposit(
     """Propose what the exchange has credited of an asset; another operator confirms it."""
     told = {"asset": asset, "credited": credited, "reference": reference, "reason": reason}
     _propose(context, json_, thing_id, "decide-deposit", told, yes, things="market-making")
+
+
+@mm.command("decide-fills")
+def decide_fills(
+    context: typer.Context,
+    thing_id: Id,
+    base: Annotated[
+        str, typer.Option("--base", metavar="Q", help="Of its base asset, at the exchange.", show_default=False)
+    ],
+    quote: Annotated[str, typer.Option("--quote", metavar="Q", help="Of its quote asset.", show_default=False)],
+    reference: Reference,
+    reason: Reason,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Propose what an order that can not be stopped has at the exchange; another operator confirms it."""
+    told = {"base": base, "quote": quote, "reference": reference, "reason": reason}
+    _propose(context, json_, thing_id, "decide-fills", told, yes, things="market-making")
 
 
 @mm.command("decide-return")

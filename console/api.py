@@ -36,12 +36,14 @@ NOBODY = (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError)  # nothing
 
 @dataclass(frozen=True)
 class Request:
-    """`path` are segments, not quoted. Whether it `changes` something decides what a lost answer means."""
+    """`path` are segments, not quoted. Whether it `changes` something decides what a lost answer means. Under the same
+    `key` it is done once."""
 
     method: str
     path: tuple[str, ...]
     body: Mapping[str, Any] | None = None
     changes: bool = True
+    key: str | None = None
 
     @property
     def address(self) -> str:
@@ -83,7 +85,13 @@ class Api:
         url = self._connection.url
         try:
             with self._waiting():
-                answer = self._http.request(request.method, url + request.address, params=query, json=request.body)
+                answer = self._http.request(
+                    request.method,
+                    url + request.address,
+                    params=query,
+                    json=request.body,
+                    headers=None if request.key is None else {"Idempotency-Key": request.key},
+                )
         except NOBODY as nobody:
             then = "`make up` starts the local stack." if self._connection.local else "Can this machine reach it?"
             raise Unreachable(f"nothing answers at {url} ({_named(nobody)}). Is DESK_URL right? {then}") from None

@@ -51,7 +51,7 @@ def backtest(asked: Asked) -> tuple[dict[str, Any], list[RenderableType]]:
             from sandbox.backtest.tape import BadTape
     except ImportError as missing:
         raise Misused(f"a backtest needs what `make install` installs: {missing}") from None
-    picture = _from_there(asked.picture)
+    picture = from_there(asked.picture)
     try:
         cases = several(_case(asked), _sweeps(asked.sweeps))
         for case in cases:
@@ -84,9 +84,9 @@ def _case(asked: Asked) -> Case:
         price=_number("--price", asked.price), hours=asked.hours, volatility=asked.volatility / 100, seed=asked.seed
     )
     return Case(
-        told=configuration.read(_from_there(asked.config)),
+        told=configuration.read(from_there(asked.config)),
         flow=flow,
-        trades=None if asked.trades is None else _from_there(asked.trades),
+        trades=None if asked.trades is None else from_there(asked.trades),
         interval=asked.interval,
         fee=_number("--fee", asked.fee) / 100,
         base=None if asked.base is None else _number("--base", asked.base),
@@ -177,6 +177,6 @@ def _bar(what: str) -> Iterator[Callable[[float], None]]:
         yield lambda part: progress.update(task, completed=part)
 
 
-def _from_there(path: Path) -> Path:
+def from_there(path: Path) -> Path:
     """As who calls `desk` means it: the script goes to the checkout first."""
     return Path(os.environ.get("DESK_CALLED_FROM") or ".") / path

@@ -311,6 +311,30 @@ def _quotes(quotes: View) -> Iterator[RenderableType]:
     yield table
 
 
+def to_pay(order: View) -> Iterator[RenderableType]:
+    """What is to be paid for an order that was just opened."""
+    yield Text.assemble((order["order_id"], "bold"), f" is {order['status']}. It is to be paid at Mixin until ")
+    yield text(f"{clock(instant(order['pay_by']))} UTC, with the memo {order['memo']}:")
+    table = rows("for", "quantity", "asset")
+    for transfer in order["transfers"]:
+        table.add_row(*(text(transfer[name]) for name in ("purpose", "quantity", "asset_id")))
+    yield table
+
+
+def fills(items: Sequence[View]) -> RenderableType:
+    table = rows("trade", "at (UTC)", "side", "quantity", "price", "worth", "fee", "as")
+    for item in items:
+        table.add_row(
+            text(item["trade_id"]),
+            clock(instant(item["at"])),
+            text(item["side"]),
+            *(text(item[name]) for name in ("quantity", "price", "quote_quantity")),
+            text(f"{item['fee']} {item['fee_asset']}"),
+            text("maker" if item["maker"] else "taker", "" if item["maker"] else "yellow"),
+        )
+    return table
+
+
 def market_making_order(told: View) -> Iterator[RenderableType]:
     """Where an order's money is, and what happened."""
     order = told["order"]

@@ -223,6 +223,21 @@ TOLD: dict[str, Told] = {
             },
         },
     ),
+    "check_configuration": Told(
+        {200: "so it would be"},
+        (InvalidConfiguration, PairNotFound),
+        examples={
+            "of hummingbot's": {
+                "pair": "BTC-USDT",
+                "configuration": {
+                    "bid_spread": "0.2",
+                    "ask_spread": "0.2",
+                    "order_amount": "0.01",
+                    "order_refresh_time": "30",
+                },
+            }
+        },
+    ),
     "market_making_orders": Told(_FOUND),
     "market_making_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
     "pause_market_making": Told(
@@ -244,6 +259,8 @@ TOLD: dict[str, Told] = {
     "market_making_performance": Told(
         _FOUND, (MarketMakingOrderNotFound, NotConfigurable, NoMarketPrice, NoTradingKey, ExchangeUnavailable)
     ),
+    "market_making_fills": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "market_making_fills_as_csv": Told(_FOUND, (MarketMakingOrderNotFound,), media="text/csv"),
     "configure_market_making": Told(
         {200: "it quotes so from its next cycle on"},
         (MarketMakingOrderNotFound, NotConfigurable, InvalidConfiguration, ConfigurationMoved),
@@ -359,6 +376,7 @@ TOLD: dict[str, Told] = {
     # market making, by operators
     "operated_orders": Told(_FOUND),
     "operated_order": Told(_FOUND, (MarketMakingOrderNotFound,)),
+    "operated_fills": Told(_FOUND, (MarketMakingOrderNotFound,)),
     "stop_for_owner": Told(
         {200: "it quotes no more, or did not any more"},
         (MarketMakingOrderNotFound, NotStoppable, MarketMakingOrderMoved),
@@ -402,6 +420,13 @@ TOLD: dict[str, Told] = {
         examples={
             "less": {"asset": "BTC", "credited": "0.0999", **_LOOKED_UP, "reason": "the exchange takes a fee"},
             "nothing": {"asset": "BTC", "credited": "0", **_LOOKED_UP, "reason": "sent without its tag"},
+        },
+    ),
+    "decide_fills": Told(
+        _PROPOSED,
+        _PROPOSABLE,
+        examples={
+            "sold": {"base": "0.0792", "quote": "6248.42", **_LOOKED_UP, "reason": "the exchange's statement of trades"}
         },
     ),
     "decide_return": Told(

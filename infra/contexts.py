@@ -33,8 +33,10 @@ class Context:
 
 
 def contexts() -> list[Context]:
-    """By name. Importing an api or a schedule needs no environment."""
-    return [_context(module.name) for module in pkgutil.iter_modules(functions.__path__) if module.ispkg]
+    """By name. Importing an api or a schedule needs no environment. One that offers nothing yet is left out: it would
+    be a stack without a resource."""
+    found = (_context(module.name) for module in pkgutil.iter_modules(functions.__path__) if module.ispkg)
+    return [each for each in found if each.routes or each.every_minutes or each.workflow]
 
 
 def _context(name: str) -> Context:

@@ -57,7 +57,7 @@ class Request:
 @dataclass(frozen=True)
 class Answer:
     status: int
-    body: str
+    body: str | bytes
     headers: Mapping[str, str] = field(default_factory=dict)
     content_type: str = "application/json; charset=utf-8"
 
@@ -143,7 +143,7 @@ class _Handler(BaseHTTPRequestHandler):
             answer = as_json({"error": refused.detail}, 400)
         except OSError as unkept:
             answer = as_json({"error": f"the change is in force, but is lost at the next start: {unkept}"}, 500)
-        body = answer.body.encode()
+        body = answer.body if isinstance(answer.body, bytes) else answer.body.encode()
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -154,7 +154,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_GET = do_PUT = do_POST = do_DELETE = _answer
+    do_GET = do_PUT = do_POST = do_PATCH = do_DELETE = _answer
 
     def version_string(self) -> str:
         return self.server.name

@@ -176,6 +176,7 @@ class Call:
 
 _BECAUSE = {"reason": "wire 4711 received"}
 _LOOKED_UP = {"reference": "ticket 4711", **_BECAUSE}
+_CONFIGURED = {"bid_spread": "0.2", "ask_spread": "0.2", "order_amount": "0.01", "order_refresh_time": "30"}
 WEBHOOK = Route("POST", "/webhooks/baas", open=True)
 
 CALLS: Mapping[Route, Call] = {
@@ -257,6 +258,9 @@ CALLS: Mapping[Route, Call] = {
     Route("POST", "/market-making/orders"): Call(
         201, {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
     ),
+    Route("POST", "/market-making/configurations/check"): Call(
+        body={"pair": "BTC-USDT", "exchange": "binance", "configuration": _CONFIGURED}
+    ),
     Route("GET", "/market-making/orders"): Call(),
     Route("GET", "/market-making/orders/{order_id}"): Call(thing="quoting"),
     Route("PATCH", "/market-making/orders/{order_id}"): Call(
@@ -264,6 +268,8 @@ CALLS: Mapping[Route, Call] = {
     ),
     Route("GET", "/market-making/orders/{order_id}/configuration"): Call(thing="running"),
     Route("GET", "/market-making/orders/{order_id}/performance"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/fills"): Call(thing="running"),
+    Route("GET", "/market-making/orders/{order_id}/fills.csv"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/pause"): Call(thing="running"),
     Route("POST", "/market-making/orders/{order_id}/resume"): Call(thing="paused"),
     Route("POST", "/market-making/orders/{order_id}/stop"): Call(thing="quoting"),
@@ -271,11 +277,15 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/market-making/pairs"): Call(),
     Route("GET", "/operations/market-making"): Call(),
     Route("GET", "/operations/market-making/{order_id}"): Call(thing="failed"),
+    Route("GET", "/operations/market-making/{order_id}/fills"): Call(thing="running"),
     Route("POST", "/operations/market-making/{order_id}/stop"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/withdraw"): Call(body=_BECAUSE, thing="quoting"),
     Route("POST", "/operations/market-making/{order_id}/home"): Call(body=_BECAUSE, thing="failed"),
     Route("POST", "/operations/market-making/{order_id}/decide-deposit"): Call(
         body={"asset": "BTC", "credited": "0.05", **_LOOKED_UP}, thing="crediting"
+    ),
+    Route("POST", "/operations/market-making/{order_id}/decide-fills"): Call(
+        body={"base": "0.09", "quote": "5600", **_LOOKED_UP}, thing="held_up"
     ),
     Route("POST", "/operations/market-making/{order_id}/decide-return"): Call(
         body={"asset": "BTC", "snapshot": CAME, **_LOOKED_UP}, thing="returning"

@@ -6,7 +6,7 @@ crashed does not keep the next from running. An outage ends after an hour.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any, Self
@@ -24,10 +24,11 @@ from tests.harness.memory import InMemoryDynamoDB
 
 ENDPOINT = "https://states.us-east-1.amazonaws.com/"
 OUTAGE = timedelta(minutes=20)
+MACHINES_READ = ("describe_execution", "list_executions")
 
 
 class Faulty:
-    """Some methods of `of`, each a boundary; everything else is its own."""
+    """Some methods of `of`, each a boundary; everything else is its own. `reads` are those that change nothing."""
 
     def __init__(
         self,
@@ -37,11 +38,16 @@ class Faulty:
         methods: tuple[str, ...],
         unreachable: Callable[[], BaseException],
         unanswered: Callable[[], BaseException],
+        reads: Collection[str] = (),
     ) -> None:
         self._of = of
         self._bounded = {
             method: faults.boundary(
-                f"{name}.{method}", getattr(of, method), unreachable=unreachable, unanswered=unanswered
+                f"{name}.{method}",
+                getattr(of, method),
+                unreachable=unreachable,
+                unanswered=unanswered,
+                reads=method in reads,
             )
             for method in methods
         }
@@ -70,12 +76,13 @@ class FaultyDesk(Desk):
             ("start_execution", "describe_execution", "send_task_success", "send_task_failure", "list_executions"),
             lambda: EndpointConnectionError(endpoint_url=ENDPOINT),
             lambda: ReadTimeoutError(endpoint_url=ENDPOINT),
+            reads=MACHINES_READ,
         )
         lost = lambda: ExchangeUnavailable("no answer")  # noqa: E731
         asked = ("ticker", "rules", "place", "order", "find", "cancel")
-        exchange = Faulty(faults, "exchange", world.fake, asked, lost, lost)
+        exchange = Faulty(faults, "exchange", world.fake, asked, lost, lost, reads=("ticker", "rules", "order", "find"))
         silent = lambda: BankUnavailable("no answer")  # noqa: E731
-        bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent)
+        bank = Faulty(faults, "bank", world.simulated, ("credit", "find"), silent, silent, reads=("find",))
         world.exchange, world.bank = exchange, bank
         world.process = self.process
         world.deliver_event = self._deliver
@@ -89,7 +96,7 @@ class FaultyDesk(Desk):
 
     def process(self) -> None:
         """Another process begins: a crash was the last one's, an outage ends in its time."""
-        self.faults.crashed = False
+        self.faults.begin()
         if self.faults.outage is None:
             self.outage_at = None
         elif self.outage_at is None:

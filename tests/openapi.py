@@ -36,14 +36,14 @@ def check(route: Route, answer: Answer) -> None:
     media = answer.content_type.partition(";")[0]
     assert media in told["content"], f"{route} answered {media}"
     if media.endswith("json"):
-        validator = _validator(json.dumps(told["content"][media]["schema"]))
-        found = [f"{error.json_path}: {error.message[:300]}" for error in validator.iter_errors(answer.json)]
+        valid = validator(json.dumps(told["content"][media]["schema"]))
+        found = [f"{error.json_path}: {error.message[:300]}" for error in valid.iter_errors(answer.json)]
         assert not found, f"{route} {answer.status}: {found}"
     headers = _resolved(told.get("headers", {}))
     for name in ("Idempotent-Replayed", "Retry-After"):
         if name.lower() in answer.headers:
             assert name in headers, f"{route} {answer.status} has {name}"
-            _validator(json.dumps(headers[name]["schema"])).validate(answer.headers[name.lower()])
+            validator(json.dumps(headers[name]["schema"])).validate(answer.headers[name.lower()])
 
 
 def _resolved(members: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def _at(reference: str) -> Any:
 
 
 @cache
-def _validator(schema: str) -> Draft202012Validator:
+def validator(schema: str) -> Draft202012Validator:
     whole = {**json.loads(schema), "components": DOCUMENT["components"]}
     return Draft202012Validator(whole, format_checker=_formats)
 

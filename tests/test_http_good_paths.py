@@ -337,7 +337,7 @@ class TestOperators:
         for_people = olga.get("/operations/work", overdue="true", limit=100).json["items"]
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
-            *(world.failed, world.crediting, world.returning, world.payable, world.parked, world.came),
+            *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
             *(world.refused, world.doubted, world.late, world.tie, world.untaken),
         }
         world.desk.clock.forward(days=2)
@@ -389,6 +389,7 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/market-making/{order_id}/withdraw": ({"order_id": "failed"}, {}, "NothingToWithdraw"),
     "/operations/market-making/{order_id}/home": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/decide-deposit": ({}, {"credited": "0.2"}, "EvidenceNotBelieved"),
+    "/operations/market-making/{order_id}/decide-fills": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/market-making/{order_id}/decide-return": ({}, {"asset": "DOGE"}, "NotProposable"),
     "/operations/market-making/{order_id}/withdraw-again": ({}, {"asset": "DOGE"}, "NotProposable"),
     "/operations/market-making/{order_id}/keep-rest": ({"order_id": "quoting"}, {}, "NotProposable"),

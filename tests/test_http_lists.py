@@ -21,6 +21,7 @@ from tests import openapi
 from tests.calls import named
 from tests.desk import NOON, TABLE, Clock, Desk
 from tests.doors import Answer, Client, Doors, opened
+from tests.market_making.written import have_traded
 
 
 def times(orders: list[Any]) -> list[str]:
@@ -303,9 +304,8 @@ class List:
     others: tuple[Mapping[str, str], ...] = ()  # other filters
     operators: bool = False
 
-    @property
-    def at(self) -> str:
-        return self.route.path.format(asset_id=self.asset_id)
+    def at(self, order_id: str) -> str:
+        return self.route.path.format(asset_id=self.asset_id, order_id=order_id)
 
 
 SPAN = {"from": "2026-11-21T00:00:00Z"}
@@ -319,11 +319,14 @@ LISTS = [
     List(Route("POST", "/orders/cancel-all"), others=({"asset_id": "BTC"}, {"asset_id": "AI"})),
     List(Route("GET", "/crypto/order/sell")),
     List(Route("GET", "/market-making/orders")),
+    List(Route("GET", "/market-making/orders/{order_id}/fills")),
+    List(Route("GET", "/operations/market-making/{order_id}/fills"), operators=True),
     List(Route("GET", "/operations/market-making"), others=({"status": "created"},), operators=True),
     List(Route("GET", "/operations/users"), operators=True),
     List(Route("GET", "/operations/audit"), {"date": "2026-11-21"}, others=({"date": "2026-11-22"},), operators=True),
 ]
 
+TRADED: dict[str, str] = {}  # an order that has traded, by its owner
 EACH = pytest.mark.parametrize("list_", LISTS, ids=lambda list_: named(list_.route))
 
 
@@ -350,7 +353,10 @@ def doors() -> Iterator[Doors]:
             desk.market.list_pair(capacity=10)
             for _ in range(3):
                 terms = {"pair": "BTC-USDT", "base_quantity": "0.1", "quote_quantity": "5000"}
-                assert who.post("/market-making/orders", terms).status == 201
+                made = who.post("/market-making/orders", terms)
+                assert made.status == 201
+            TRADED[name] = made.json["order_id"]
+            have_traded(desk.market, TRADED[name], 3)
         yield doors
     desk.check()
 
@@ -364,7 +370,8 @@ class TestCursors:
 
     def ask(self, doors: Doors, list_: List, query: Mapping[str, str], who: str | None = None) -> Answer:
         client = doors.operator(who or "olga") if list_.operators else doors.customer(who or "ann")
-        return client.send(list_.route.method, list_.at, query=query)
+        order_id = TRADED["ann" if list_.operators else who or "ann"]
+        return client.send(list_.route.method, list_.at(order_id), query=query)
 
     def cursor(self, doors: Doors, list_: List, who: str | None = None) -> str:
         limit = {} if list_.route.method == "POST" else {"limit": "1"}

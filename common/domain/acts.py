@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from common import keys
 from common.domain.custody.model import (
@@ -72,7 +73,7 @@ class Case:
     """What the table says of an item, as far as acts depend on it, and whether its machine runs. `latest` is the
     attempt of its payout that was counted last, `account_id` where that would go if it were approved, `exchange_order`
     the one that it placed last; `account` is what a user has; `legs` are those of a market-making order, which
-    `goes_home` when it is to be withdrawn."""
+    `goes_home` when it is to be withdrawn; while it is stopping, `ledger` is what it has by its own, base and quote."""
 
     row: Key
     status: str | None
@@ -90,6 +91,7 @@ class Case:
     outgoing: Outgoing | None = None
     legs: Sequence[Leg] = ()
     goes_home: bool = False
+    ledger: tuple[Decimal, Decimal] | None = None
     cause_status: str | None = None  # of the order that an outgoing transfer funds
 
 
@@ -238,6 +240,11 @@ def _may_decide_deposit(case: Case) -> bool:
     """Does it wait for what the exchange has to credit, and does not, or not as it was sent?"""
     waits = case.status == "deposit_confirming" or (case.status == "failed" and case.goes_home)
     return waits and _is_late(case) and _has_leg(case, "OUT", "CONFIRMED")
+
+
+def _may_decide_fills(case: Case) -> bool:
+    """Is it stopping, and can not be stopped by what the exchange tells of its trades?"""
+    return case.status == "stopping" and case.needs_person and case.ledger is not None
 
 
 def _may_decide_return(case: Case) -> bool:
@@ -400,6 +407,12 @@ ACTS: tuple[Act, ...] = (
         "with a second operator: what the exchange has credited of an asset",
         _may_decide_deposit,
         asks=("asset", "credited", "reference"),
+    ),
+    _of_market_making(
+        "decide-fills",
+        "with a second operator: what it has at the exchange, where its trades are not told as they can be",
+        _may_decide_fills,
+        asks=("base", "quote", "reference"),
     ),
     _of_market_making(
         "decide-return",

@@ -12,11 +12,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from pynamodb.attributes import JSONAttribute, UnicodeAttribute
 
 from common import keys
+from common.money import plain
 from common.table.items import Item
 from common.table.table import Query, Table, partition
 from common.table.transaction import Write
@@ -32,7 +34,13 @@ class Matter(StrEnum):
     HOME = "HOME"  # the order has failed, and what of it is at the exchange comes home
     AGAIN = "AGAIN"  # the exchange has refused an asset's withdrawal: it is withdrawn under the next id
     CAME_HOME = "CAME_HOME"  # an asset has come home as the snapshot that is named
+    FILLS = "FILLS"  # what the order has at the exchange, where its trades are not told, or not as they can be
     KEPT = "KEPT"  # what of an asset is left at the exchange, and can not be withdrawn, is the desk's
+
+
+def ledger_told(base: Decimal, quote: Decimal) -> str:
+    """What an order has by its own ledger: a ruling on FILLS is about an order that has so much."""
+    return f"{plain(base)} of base and {plain(quote)} of quote"
 
 
 class RulingItem(Item, discriminator=keys.RULING.entity):

@@ -9,11 +9,12 @@ from typing import Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
+from common.gateways.billing import Billing, BillingUnavailable
 from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoParticipant, Participant, ReadingKey
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Books, Maker
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -29,7 +30,7 @@ def exchange() -> Exchange:
 def _exchange() -> Exchange:
     """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
     if here.exchange == "binance":
         from common.gateways.exchange.ccxt import CcxtExchange
 
@@ -91,10 +92,20 @@ def _funds(account_id: str, setting: str, secret_id: str | None) -> AllFunds:
 @cache
 def maker(account_id: str) -> Maker:
     """Who makes a market with a trading account, as its key to read and trade may ask. Raises NoTradingKey."""
+    return _maker(account_id, "TRADING_KEYS_SECRET", settings().trading_keys_secret)
+
+
+@cache
+def books(account_id: str) -> Books:
+    """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
+    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
+
+
+def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:
     from common.gateways.exchange.binance_maker import BinanceMaker
 
     here = settings()
-    key = _key_of(account_id, aws.read_secret(_needed("TRADING_KEYS_SECRET", here.trading_keys_secret)))
+    key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
     try:
         made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
     except ValueError as unfit:  # it does not show the key
@@ -184,6 +195,20 @@ def _bank() -> Bank:
 
 
 @cache
+def billing() -> Billing:
+    return gated(_billing(), BillingUnavailable, _ban("billing"))
+
+
+def _billing() -> Billing:
+    from common.gateways.billing.rest import RestBilling
+
+    here = settings()
+    if here.billing_url is None:
+        raise MissingSetting("BILLING_URL is not set")
+    return RestBilling(here.billing_url, aws.secret(_needed("BILLING_KEY_SECRET", here.billing_key_secret)).decode())
+
+
+@cache
 def custody() -> Custody:
     return gated(_custody(), CustodyUnavailable, _ban("mixin"))
 
@@ -193,7 +218,7 @@ def _custody() -> Custody:
     from common.gateways.custody.mixin import MixinCustody
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
     return MixinCustody(here.custody_url, **key)
 
 
@@ -207,7 +232,7 @@ def _sender() -> Sender:
     from common.gateways.custody.mixin import MixinSender
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
     return MixinSender(here.custody_url, **key)
 
 

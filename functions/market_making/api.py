@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from decimal import Decimal
 from functools import cache
 from http import HTTPStatus
@@ -28,6 +31,7 @@ from functions.market_making import configuration, hummingbot
 from functions.market_making.campaigns import Choice, Taking
 from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
 from functions.market_making.quotes import Quotes
+from functions.market_making.quotes_store import TradeItem
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
 from functions.market_making.service.campaigning import Period
 from functions.market_making.service.opening import memo_of, to_pay
@@ -39,6 +43,8 @@ app = http.api()
 
 OrderId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 Limit = Annotated[int, Query(ge=1, le=LIMIT_MAX)]
+TradeId = Annotated[str, Query(pattern="^[0-9]{1,19}$", examples=["28457"])]
+FILLS_MAX = 1_000  # lines of one CSV
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 PairId = Annotated[str, Path(pattern=UUID_PATTERN)]
 AccountId = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{1,20}$")]
@@ -123,6 +129,22 @@ class ConfigurationRequest(RequestBody):
     configuration: Parameters
 
 
+class CheckRequest(RequestBody):
+    """A configuration that an order in `pair` might have."""
+
+    pair: Symbol
+    exchange: Exchange = "binance"
+    configuration: Parameters
+
+
+class CheckedView(View):
+    """What the configuration would be."""
+
+    pair: str
+    exchange: str
+    configuration: dict[str, Any] = Field(description="by hummingbot's names and in its units, as it would be kept")
+
+
 class ConfigurationView(View):
     """By what an order quotes from its next cycle on."""
 
@@ -186,6 +208,28 @@ class PerformanceView(View):
     as_of: InstantText
 
 
+class FillView(View):
+    """A trade of the order's at the exchange."""
+
+    trade_id: str = Field(description="as the exchange calls it")
+    at: InstantText
+    side: str = Field(description="BUY or SELL, of the base asset")
+    price: str
+    quantity: str = Field(description="of the base asset")
+    quote_quantity: str
+    fee: str = Field(description="below zero it is a rebate")
+    fee_asset: str
+    maker: bool = Field(description="false: it has taken an order that was there")
+    exchange_order_id: str
+
+
+class FillPage(View):
+    """The newest first."""
+
+    items: list[FillView]
+    cursor: str | None
+
+
 class MarketMakingOrderPage(View):
     items: list[MarketMakingOrderView]
     cursor: str | None
@@ -221,6 +265,14 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
     )
     result = opening().open(owner, idempotency_key, asked)
     return answer(_view(result.made), HTTPStatus.CREATED, replayed=result.replayed)
+
+
+@app.post("/market-making/configurations/check", tags=["market making"], summary="Check a configuration")
+def check_configuration(body: CheckRequest) -> CheckedView:
+    """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
+    opening().named(body.exchange, body.pair)
+    settings = hummingbot.read(body.configuration, body.exchange, body.pair)
+    return CheckedView(pair=body.pair, exchange=body.exchange, configuration=hummingbot.told(settings))
 
 
 @app.get("/market-making/orders", tags=["market making"], summary="Your market-making orders, newest first")
@@ -287,6 +339,49 @@ def configure_market_making(order_id: OrderId, body: ConfigurationRequest) -> Co
     """It counts from the next cycle on. What you do not name stays as it is."""
     opening().order(caller(app).owner, order_id)
     return _configuration(steering().configure(order_id, body.version, body.configuration))
+
+
+@app.get("/market-making/orders/<order_id>/fills", tags=["market making"], summary="Its trades, newest first")
+def market_making_fills(order_id: OrderId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FillPage:
+    owner = caller(app).owner
+    opening().order(owner, order_id)
+    return _fills(f"GET /market-making/orders/fills {owner} {order_id}", order_id, limit, cursor)
+
+
+@app.get("/market-making/orders/<order_id>/fills.csv", tags=["market making"], summary="Its trades, as CSV")
+def market_making_fills_as_csv(order_id: OrderId, after_trade: TradeId = "0") -> Response[str]:
+    """Oldest first, UTC, a thousand at most: those after the trade that you name. Go on with the last line's."""
+    opening().order(caller(app).owner, order_id)
+    fills = map(_fill, steering().fills_after(order_id, int(after_trade), FILLS_MAX))
+    return Response(status_code=HTTPStatus.OK, content_type="text/csv", body=_csv(fills))
+
+
+def _fills(listed: str, order_id: str, limit: int, cursor: str | None) -> FillPage:
+    page = steering().fills(order_id, limit=limit, after=cursors().read(listed, cursor))
+    return FillPage(items=[_fill(item) for item in page.items], cursor=cursors().write(listed, page.after))
+
+
+def _fill(item: TradeItem) -> FillView:
+    return FillView(
+        trade_id=str(item.trade_id),
+        at=item.at,
+        side=item.side,
+        price=plain(item.price),
+        quantity=plain(item.quantity),
+        quote_quantity=plain(item.quote_quantity),
+        fee=plain(item.fee),
+        fee_asset=item.fee_asset,
+        maker=item.maker,
+        exchange_order_id=item.exchange_order_id,
+    )
+
+
+def _csv(fills: Iterable[FillView]) -> str:
+    written = io.StringIO()
+    rows = csv.DictWriter(written, list(FillView.model_fields), lineterminator="\r\n")
+    rows.writeheader()
+    rows.writerows(fill.model_dump() for fill in fills)
+    return written.getvalue()
 
 
 def _configuration(found: Configured) -> ConfigurationView:
@@ -451,7 +546,7 @@ class QuotesView(View):
     fills: int
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
-    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+    refusals: int = Field(description="so many quotes in a row has the exchange refused")
 
 
 class LifeView(View):
@@ -604,6 +699,12 @@ def operated_orders(
 def operated_order(order_id: OrderId) -> LifeView:
     caller(app).must_be_operator()
     return _life(overseeing().life(order_id))
+
+
+@app.get("/operations/market-making/<order_id>/fills", tags=["operators"], summary="An order's trades, newest first")
+def operated_fills(order_id: OrderId, limit: Limit = LIMIT_DEFAULT, cursor: str | None = None) -> FillPage:
+    operator = caller(app).must_be_operator()
+    return _fills(f"GET /operations/market-making/fills {operator} {order_id}", order_id, limit, cursor)
 
 
 @app.post("/operations/market-making/<order_id>/stop", tags=["operators"], summary="End its quotes, for its owner")
@@ -787,6 +888,7 @@ def _life(life: Life) -> LifeView:
 
 
 def _quotes(quotes: Quotes) -> QuotesView:
+    ended = quotes.clear_at if quotes.closed else None
     shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
     return QuotesView(
         cycle=quotes.cycle,
@@ -805,8 +907,8 @@ def _quotes(quotes: Quotes) -> QuotesView:
         ],
         fills=quotes.tally.fills,
         traded=plain(quotes.tally.traded),
-        two_sided=plain(quotes.tally.two_sided(clock.now())),
-        rejected=quotes.rejected,
+        two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
+        refusals=quotes.refusals,
     )
 
 

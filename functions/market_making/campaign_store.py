@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 
@@ -68,16 +67,6 @@ class ScoreItem(Item, discriminator=keys.CAMPAIGN_SCORE.entity):
     told_at = InstantAttribute()
 
 
-class DayItem(Item, discriminator=keys.MARKET_MAKING_DAY.entity):
-    maker_volume = DecimalAttribute()
-
-
-@dataclass(frozen=True)
-class DayVolume:
-    day: date
-    maker_volume: Decimal
-
-
 class AlreadyJoined(Refusal):
     """Another round has written it."""
 
@@ -127,14 +116,6 @@ def seekers(table: Table) -> list[Seeker]:
             choice=Choice(item.named, None if item.kind is None else Kind(item.kind), item.token),
         )
         for item in table.all(SeekerItem, query)
-    ]
-
-
-def days(table: Table, order_id: str) -> list[DayVolume]:
-    query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_DAY.prefix))
-    return [
-        DayVolume(date.fromisoformat(item.SK.removeprefix(keys.MARKET_MAKING_DAY.prefix)), item.maker_volume)
-        for item in table.all(DayItem, query)
     ]
 
 

@@ -32,6 +32,7 @@ QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, befo
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
+CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
 TICKS_LAST = timedelta(minutes=1)  # of one execution of the machine; the next minute has another
 TICK_SECONDS_MAX = 45  # then a tick's function is ended: before anything that it has decided may count as never placed
@@ -396,7 +397,8 @@ class LegStatus(StrEnum):
 class Leg:
     """One asset of an order on its way, or what of it stays behind. `sent_by` is the outgoing transfer that takes it
     out, the exchange's withdrawal that brings it home, or "" of a rest; `arrived` is what the other side has
-    credited."""
+    credited. Of a leg home, `fee` is what the exchange has told that it costs, and `asked_at` when it was first about
+    to be asked for it."""
 
     order_id: str
     way: Way
@@ -410,6 +412,8 @@ class Leg:
     transaction_hash: str | None = None
     arrived: Quantity | None = None
     incoming_id: str | None = None  # of a leg home: what the custody has received
+    fee: Decimal | None = None
+    asked_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -541,7 +545,7 @@ class Stage(StrEnum):
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
     HOME = "HOME"  # until who paid has it
-    STOPPED = "STOPPED"  # a person has to look
+    NEEDS_PERSON = "NEEDS_PERSON"
     DONE = "DONE"
 
 
@@ -569,7 +573,7 @@ _NEXT: dict[Status, Stage] = {
 
 def stage(order: Order) -> Stage:
     if order.needs_person:
-        return Stage.STOPPED
+        return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
     return _NEXT[order.status]

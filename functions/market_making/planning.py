@@ -46,9 +46,13 @@ class Wish:
 
 @dataclass(frozen=True)
 class Cancel:
+    """Of an order that was placed so. `settled` is what of it is in the ledger."""
+
     slot: str
     client_order_id: str
-    settled: Decimal  # what of it is in the ledger
+    price: Decimal
+    quantity: Decimal
+    settled: Decimal
 
 
 @dataclass(frozen=True)
@@ -64,13 +68,15 @@ class Placement:
 class Plan:
     """`quotes` are to be written before anything is asked for. `together` are sides of which all cancels, those of
     replaced orders as well, must have succeeded before anything is placed. `left_out` are the keys of orders that are
-    wanted and have no place, no money, or no room in the exchange's limits now."""
+    wanted and have no place, no money, or no room in the exchange's limits now. `astray` are the client order ids of
+    open orders that are in no slot: they end as well."""
 
     quotes: Quotes
     cancels: Sequence[Cancel] = ()
     placements: Sequence[Placement] = ()
     together: frozenset[Side] = frozenset()
     left_out: Sequence[str] = ()
+    astray: Sequence[str] = ()
 
 
 def plan(quotes: Quotes, wish: Wish, at: datetime, placements_max: int) -> Plan:
@@ -118,7 +124,8 @@ class _Side:
         for name, slot in sorted(self.quotes.slots.items()):
             if side_of(name) is not self.side or slot.live is None:
                 continue
-            cancel = Cancel(name, self.quotes.client_order_id(name, slot.live), slot.live.settled)
+            live, client_id = slot.live, self.quotes.client_order_id(name, slot.live)
+            cancel = Cancel(name, client_id, live.price, live.quantity, live.settled)
             if slot.state in (SlotState.PENDING_CANCEL, SlotState.PENDING_REPLACE):
                 self.cancels.append(cancel)  # once more
             elif slot.live.key in self.ends:
@@ -207,11 +214,11 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
     """What is known for certain of a cycle's placements, and is not seen by looking: those that do not exist."""
     for one in done:
         if one.outcome is Outcome.WOULD_TAKE:
-            quotes = _refused(quotes, side_of(one.slot), quotes.refused.get(side_of(one.slot), 0) + 1)
+            quotes = _would_take(quotes, side_of(one.slot), quotes.would_take.get(side_of(one.slot), 0) + 1)
         elif one.outcome is Outcome.REFUSED:
-            quotes = replace(quotes, rejected=quotes.rejected + 1)
+            quotes = replace(quotes, refusals=quotes.refusals + 1)
         elif one.outcome is Outcome.PLACED:
-            quotes = replace(_refused(quotes, side_of(one.slot), 0), rejected=0)
+            quotes = replace(_would_take(quotes, side_of(one.slot), 0), refusals=0)
         if one.outcome in (None, Outcome.PLACED):
             continue
         slot = quotes.slots[one.slot]
@@ -219,14 +226,14 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
             quotes = quotes.with_slot(one.slot, None)
         elif one.old_ended:
             gone = slot.live
-            quotes = remembered(quotes, side_of(one.slot), gone, one.executed, at).with_slot(one.slot, None)
+            quotes = remembered(quotes, one.slot, gone, one.executed, at).with_slot(one.slot, None)
         else:  # the old one may be there
             quotes = quotes.with_slot(one.slot, Slot(SlotState.PENDING_CANCEL, live=slot.live))
     return quotes
 
 
-def _refused(quotes: Quotes, side: Side, times: int) -> Quotes:
-    if quotes.refused.get(side, 0) == times:
+def _would_take(quotes: Quotes, side: Side, times: int) -> Quotes:
+    if quotes.would_take.get(side, 0) == times:
         return quotes
-    counted = {other: count for other, count in quotes.refused.items() if other is not side}
-    return replace(quotes, refused=counted | ({side: times} if times else {}))
+    counted = {other: count for other, count in quotes.would_take.items() if other is not side}
+    return replace(quotes, would_take=counted | ({side: times} if times else {}))

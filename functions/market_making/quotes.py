@@ -8,7 +8,10 @@ A slot is a place for one open order. What may exist at the exchange is written 
 `live` is an order that the exchange has told of; `coming` is one that was decided, and of which nobody knows yet
 whether it exists. Nothing else is decided for a slot until that is known. An order that is seen neither
 NEVER_PLACED_SECONDS after it was decided nor MISSED_AGAIN later never came to be: nobody sends a placement later than
-SENT_WITHIN after its intent was written.
+SENT_WITHIN after its intent was written. One that was seen is gone when the exchange has not known it for as long; if
+it is open after all, it is in no slot any more, and ends.
+
+What is over is remembered for a while: an exchange may tell of a trade after it has said that there was none.
 
 A client order id is a function of order, cycle and slot, 18 characters of a-z and 2-7: nine that tell the order, seven
 for the cycle, two for the slot. So an open order of ours is known as such, whatever the table says.
@@ -33,7 +36,7 @@ from functions.market_making.tally import Tally
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
 MISSED_AGAIN = timedelta(seconds=10)  # between the two looks after which an order never came to be
 SENT_WITHIN = timedelta(seconds=10)  # of its intent; a placement that would be sent later is not sent
-REMEMBERED = timedelta(seconds=60)  # of an order that is gone: trades of it may be told so much later
+REMEMBERED = timedelta(seconds=60)  # of an order that is over: trades of it may be told so much later
 FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are written with one transaction
 
 FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
@@ -46,7 +49,8 @@ _SIDES = {"b": Side.BUY, "s": Side.SELL}
 
 
 class FillNotBelieved(Exception):
-    """A trade that an order of ours can not have had. Says why, for a person."""
+    """What is told of an order of ours and can not be: a trade that it can not have had, or other terms than it was
+    placed with. Says why, for a person."""
 
 
 class SlotState(StrEnum):
@@ -75,7 +79,7 @@ class Placed:
 
 @dataclass(frozen=True)
 class Slot:
-    """`missed_at`: when `coming`, or a `live` one, was first not known to the exchange although it should be."""
+    """`missed_at`: when `coming`, or else `live`, was first not known to the exchange although it should be."""
 
     state: SlotState
     live: Placed | None = None
@@ -85,7 +89,9 @@ class Slot:
 
 @dataclass(frozen=True)
 class Ended:
-    """An order that is over. Its trades may be told later; `executed` is how much of them there are, once known."""
+    """An order that is over. Its trades may be told later; `executed` is how much of them there are, once known. Until
+    then it may be open after all: it is asked for, and cancelled, by its `client_order_id`. `at`: when it was last seen
+    or missed."""
 
     exchange_order_id: str
     side: Side
@@ -95,6 +101,11 @@ class Ended:
     executed: Decimal | None
     at: datetime
     key: str = ""
+    client_order_id: str = ""  # only while `executed` is not known
+
+    @property
+    def left(self) -> Decimal:
+        return EXACT.subtract(self.quantity, self.settled)
 
     @property
     def is_settled(self) -> bool:
@@ -110,11 +121,12 @@ class Ended:
 
 @dataclass(frozen=True)
 class Fill:
-    """A trade of an order's, as it goes into the ledger."""
+    """A trade of an order's, as it goes into the ledger. `fee`: what of it is base or quote, in quote."""
 
     trade: OwnTrade
     key: str
     completes: bool  # nothing is left of the order
+    fee: Decimal
 
 
 @dataclass(frozen=True)
@@ -129,8 +141,8 @@ class Marks:
 @dataclass(frozen=True)
 class Quotes:
     """`cycle` is the fence: who writes has read it, and moves it on. `cursor` is the last trade of the account in this
-    market that was looked at for this order. `refused` counts by side the placements in a row that would have taken.
-    `rejected` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
+    market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
+    `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
     told of nothing of it, since it is closed. `memory` is the strategy's own."""
 
@@ -142,8 +154,8 @@ class Quotes:
     cursor: int = 0
     slots: Mapping[str, Slot] = field(default_factory=dict)
     ended: tuple[Ended, ...] = ()
-    refused: Mapping[Side, int] = field(default_factory=dict)
-    rejected: int = 0
+    would_take: Mapping[Side, int] = field(default_factory=dict)
+    refusals: int = 0
     began: tuple[Decimal, Decimal] = (_NOTHING, _NOTHING)
     marks: Marks | None = None
     closed: bool = False
@@ -168,16 +180,28 @@ class Quotes:
     def keys(self) -> dict[str, bool]:
         """Of all orders that exist, or may, or whose trades are still to be told; and whether the exchange has told of
         each."""
-        found = {gone.key: True for gone in self.ended}
+        found = {gone.key: True for gone in self.untold}
         for slot in self.slots.values():
             found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
             found |= {placed.key: True for placed in (slot.live,) if placed is not None}
         return found
 
     @property
+    def exchange_order_ids(self) -> set[str]:
+        """Of its orders that the exchange has told of, as long as trades of them may be told."""
+        live = (slot.live for slot in self.slots.values() if slot.live is not None)
+        seen = {placed.exchange_order_id for placed in live if placed.exchange_order_id is not None}
+        return seen | {gone.exchange_order_id for gone in self.ended}
+
+    @property
     def is_out(self) -> bool:
         """May a trade that is still to be told be its own?"""
         return bool(self.slots or self.ended)
+
+    @property
+    def untold(self) -> list[Ended]:
+        """Orders that are over, and of which trades are still to be told, or may be."""
+        return [gone for gone in self.ended if not gone.is_settled]
 
     def with_slot(self, name: str, slot: Slot | None) -> Quotes:
         """None empties it."""
@@ -229,9 +253,16 @@ def _letters_of(order_id: str) -> str:
 
 
 def listed(quotes: Quotes, open_orders: Sequence[MakerOrder], at: datetime) -> Quotes:
-    """What the list of open orders says: an order that is in it exists, and what it replaces is over."""
+    """What the list of open orders says: an order that is in it exists, and what it replaces is over. Raises
+    FillNotBelieved."""
     there = {order.client_order_id: order for order in open_orders}
     for name, slot in quotes.slots.items():
+        if slot.live is not None:
+            told = there.get(quotes.client_order_id(name, slot.live))
+            if told is not None:
+                _hold_against(told, quotes, name, slot.live)
+                if slot.coming is None and slot.missed_at is not None:
+                    quotes = quotes.with_slot(name, replace(slot, missed_at=None))
         if slot.coming is not None:
             told = there.get(quotes.client_order_id(name, slot.coming))
             if told is not None:
@@ -269,18 +300,20 @@ def filled(quotes: Quotes, at: datetime) -> Quotes:
 
 
 def answered(quotes: Quotes, question: Question, told: MakerOrder | None, asked_at: datetime) -> Quotes:
-    """What the exchange says of it; None: it does not know it. `asked_at` is from before it was asked."""
+    """What the exchange says of it; None: it does not know it. `asked_at` is from before it was asked. Raises
+    FillNotBelieved."""
     slot = quotes.slots[question.slot]
     if question.coming:
         if told is not None:
             return _came(quotes, question.slot, told, asked_at)
-        assert slot.coming is not None
-        return _missed(quotes, question.slot, slot, slot.coming.at + NEVER_PLACED, asked_at)
-    if told is None:  # one that was seen
-        return _missed(quotes, question.slot, slot, asked_at, asked_at)
+        return _never_came(quotes, question.slot, slot, asked_at)
+    assert slot.live is not None
+    if told is None:
+        return _missed(quotes, question.slot, slot, asked_at)
+    _hold_against(told, quotes, question.slot, slot.live)
     if told.over:
         return _over(quotes, question.slot, told.executed, asked_at)
-    return quotes.with_slot(question.slot, replace(slot, missed_at=None))
+    return quotes if slot.coming is not None else quotes.with_slot(question.slot, replace(slot, missed_at=None))
 
 
 def old_question(quotes: Quotes, name: str, open_orders: Sequence[MakerOrder]) -> Question | None:
@@ -294,12 +327,31 @@ def old_question(quotes: Quotes, name: str, open_orders: Sequence[MakerOrder]) -
     return Question(name, client_id, coming=False)
 
 
+def _hold_against(told: MakerOrder, quotes: Quotes, name: str, placed: Placed) -> None:
+    """What is told of an order, against what was placed. Raises FillNotBelieved."""
+    _hold_terms(told, side_of(name), placed.price, placed.quantity, quotes.client_order_id(name, placed))
+    if placed.exchange_order_id not in (None, told.exchange_order_id):
+        raise FillNotBelieved(f"order {told.exchange_order_id} has the name of {placed.exchange_order_id}")
+
+
+def _hold_terms(told: MakerOrder, side: Side, price: Decimal, quantity: Decimal, client_order_id: str) -> None:
+    is_it = (told.side, told.price, told.quantity, told.client_order_id) == (side, price, quantity, client_order_id)
+    if not is_it:
+        raise FillNotBelieved(
+            f"order {told.exchange_order_id}, {told.client_order_id[:20]!r}: {told.side} {told.quantity} at "
+            f"{told.price}, of an order to {side} {quantity} at {price}, {client_order_id!r}"
+        )
+
+
 def _came(quotes: Quotes, name: str, told: MakerOrder, at: datetime) -> Quotes:
     """The order that was decided exists, or has existed."""
     slot = quotes.slots[name]
     assert slot.coming is not None
+    _hold_against(told, quotes, name, slot.coming)
     seen = replace(slot.coming, exchange_order_id=told.exchange_order_id)
     # What it replaces, if anything, has ended, and all of it is settled: otherwise it would not have been placed.
+    if slot.live is not None:
+        quotes = remembered(quotes, name, slot.live, slot.live.settled, at)
     quotes = quotes.with_slot(name, Slot(SlotState.OPEN, live=seen))
     return _over(quotes, name, told.executed, at) if told.over else quotes
 
@@ -308,43 +360,123 @@ def _over(quotes: Quotes, name: str, executed: Decimal, at: datetime) -> Quotes:
     """The `live` order of a slot has ended; of one that is being replaced, its successor is still to be found."""
     slot = quotes.slots[name]
     assert slot.live is not None
-    quotes = remembered(quotes, side_of(name), slot.live, executed, at)
+    quotes = remembered(quotes, name, slot.live, executed, at)
     if slot.coming is None:
         return quotes.with_slot(name, None)
     return quotes.with_slot(name, replace(slot, state=SlotState.PENDING_CREATE, live=None))
 
 
-def _missed(quotes: Quotes, name: str, slot: Slot, since: datetime, asked_at: datetime) -> Quotes:
-    """Twice is enough: what was decided never came to be, what was seen is gone."""
-    if asked_at < since:
+def _never_came(quotes: Quotes, name: str, slot: Slot, asked_at: datetime) -> Quotes:
+    """Twice is enough, once it can not come any more."""
+    assert slot.coming is not None
+    if asked_at < slot.coming.at + NEVER_PLACED:
         return quotes
     if slot.missed_at is None:
         return quotes.with_slot(name, replace(slot, missed_at=asked_at))
     if asked_at < slot.missed_at + MISSED_AGAIN:
         return quotes
-    if slot.state is SlotState.PENDING_REPLACE:
-        return quotes.with_slot(name, Slot(SlotState.OPEN, live=slot.live))
-    if slot.live is not None:
-        quotes = remembered(quotes, side_of(name), slot.live, None, asked_at)
-    return quotes.with_slot(name, None)
+    return quotes.with_slot(name, None if slot.live is None else Slot(SlotState.OPEN, live=slot.live))
 
 
-def remembered(quotes: Quotes, side: Side, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
+def _missed(quotes: Quotes, name: str, slot: Slot, asked_at: datetime) -> Quotes:
+    """One that was seen is gone when nobody has known it for as long as one may be on its way, and then again. While
+    its successor may exist nothing is concluded: the two have one slot."""
+    if slot.coming is not None:
+        return quotes
+    assert slot.live is not None
+    if slot.missed_at is None:
+        return quotes.with_slot(name, replace(slot, missed_at=asked_at))
+    if asked_at < slot.missed_at + NEVER_PLACED + MISSED_AGAIN:
+        return quotes
+    return remembered(quotes, name, slot.live, None, asked_at).with_slot(name, None)
+
+
+# What is in no slot any more
+
+
+def owned(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[str]:
+    """Client order ids of those that are its own."""
+    return [order.client_order_id for order in open_orders if quotes.owns(order.client_order_id)]
+
+
+def astray(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[MakerOrder]:
+    """Open orders of it that are in no slot: each was taken for over, or for one that never came to be."""
+    known = {
+        quotes.client_order_id(name, placed)
+        for name, slot in quotes.slots.items()
+        for placed in (slot.live, slot.coming)
+        if placed is not None
+    }
+    return [order for order in open_orders if quotes.owns(order.client_order_id) and order.client_order_id not in known]
+
+
+def is_remembered(quotes: Quotes, exchange_order_id: str) -> bool:
+    return any(gone.exchange_order_id == exchange_order_id for gone in quotes.ended)
+
+
+def adopted(quotes: Quotes, told: MakerOrder, booked: Decimal, at: datetime) -> Quotes:
+    """One that is astray is to end, and its trades are its own again. `booked` is what of it is in the ledger, where
+    it is not remembered. Raises FillNotBelieved."""
+    before = next((gone for gone in quotes.ended if gone.exchange_order_id == told.exchange_order_id), None)
+    side = _SIDES.get(told.client_order_id[-2:-1])
+    if before is None and side is not None:
+        before = Ended(told.exchange_order_id, side, told.price, told.quantity, booked, None, at)
+    if before is None:
+        raise FillNotBelieved(f"order {told.exchange_order_id} is named {told.client_order_id[:20]!r}")
+    _hold_terms(told, before.side, before.price, before.quantity, told.client_order_id)
+    found = replace(before, executed=None, at=at, client_order_id=told.client_order_id)
+    others = tuple(gone for gone in quotes.ended if gone.exchange_order_id != told.exchange_order_id)
+    return replace(quotes, ended=(*others, found))
+
+
+def doubtful(quotes: Quotes, open_orders: Sequence[MakerOrder]) -> list[Ended]:
+    """Of what is over, that of which it is not known how it ended, and which is in no list."""
+    there = {order.client_order_id for order in open_orders}
+    return [gone for gone in quotes.ended if gone.executed is None and gone.client_order_id not in {"", *there}]
+
+
+def found_out(quotes: Quotes, gone: Ended, told: MakerOrder, at: datetime) -> Quotes:
+    """What the exchange says of one that was doubtful: how it has ended, or that it is open. Raises
+    FillNotBelieved."""
+    _hold_terms(told, gone.side, gone.price, gone.quantity, gone.client_order_id)
+    known = replace(gone, at=at)
+    if told.over:
+        known = _quiet(replace(known, executed=told.executed, client_order_id=""))
+    ended = (known if other == gone else other for other in quotes.ended)
+    return replace(quotes, ended=tuple(one for one in ended if one.left or not one.is_settled))
+
+
+def remembered(quotes: Quotes, name: str, placed: Placed, executed: Decimal | None, at: datetime) -> Quotes:
+    """The order of a slot is over. All of it being settled, nothing more can be told of it."""
     if placed.exchange_order_id is None:
         return quotes
     gone = Ended(
-        placed.exchange_order_id, side, placed.price, placed.quantity, placed.settled, executed, at, placed.key
+        placed.exchange_order_id,
+        side_of(name),
+        placed.price,
+        placed.quantity,
+        placed.settled,
+        executed,
+        at,
+        placed.key,
+        quotes.client_order_id(name, placed) if executed is None else "",
     )
-    return quotes if gone.is_settled else replace(quotes, ended=(*quotes.ended, gone))
+    if gone.is_settled and not gone.left:
+        return quotes
+    return replace(quotes, ended=(*quotes.ended, _quiet(gone)))
+
+
+def _quiet(gone: Ended) -> Ended:
+    """As it is remembered. Of one with nothing untold no more is kept than what a late trade is held against."""
+    return replace(gone, executed=gone.settled, key="") if gone.is_settled else gone
 
 
 def forgotten(quotes: Quotes, at: datetime) -> Quotes:
-    """Orders that are over are forgotten when all their trades are settled; of which nobody knows how many there are,
-    after a while."""
+    """Orders that are over are forgotten after a while; not while it is known that trades of theirs are to come."""
     kept = tuple(
         gone
         for gone in quotes.ended
-        if not gone.is_settled and (gone.executed is not None or at < gone.at + REMEMBERED)
+        if at < gone.at + REMEMBERED or (gone.executed is not None and not gone.is_settled)
     )
     return quotes if kept == quotes.ended else replace(quotes, ended=kept)
 
@@ -380,17 +512,24 @@ def _owner(quotes: Quotes, exchange_order_id: str) -> str | Ended | None:
 
 def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[str, str]) -> tuple[Quotes, Fill]:
     if isinstance(found, Ended):
-        _believe(trade, found.side, found.price, EXACT.subtract(found.quantity, found.settled), coins)
-        gone = replace(found, settled=EXACT.add(found.settled, trade.quantity))
-        ended = tuple(gone if other is found else other for other in quotes.ended)
-        fill = Fill(trade, found.key, gone.settled == gone.quantity)
-        return _credited(replace(quotes, ended=ended), trade, coins), fill
+        _believe(trade, found.side, found.price, found.left, coins)
+        gone = _quiet(replace(found, settled=EXACT.add(found.settled, trade.quantity)))
+        ended = (gone if other is found else other for other in quotes.ended)
+        kept = tuple(one for one in ended if one.left or not one.is_settled)
+        fill = Fill(trade, found.key, not gone.left, _fee(trade, coins))
+        return _credited(replace(quotes, ended=kept), trade, coins), fill
     slot = quotes.slots[found]
     assert slot.live is not None
     _believe(trade, side_of(found), slot.live.price, slot.live.left, coins)
     live = replace(slot.live, settled=EXACT.add(slot.live.settled, trade.quantity))
     quotes = quotes.with_slot(found, replace(slot, live=live))
-    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left)
+    return _credited(quotes, trade, coins), Fill(trade, live.key, not live.left, _fee(trade, coins))
+
+
+def _fee(trade: OwnTrade, coins: tuple[str, str]) -> Decimal:
+    if trade.fee_asset == coins[0]:
+        return EXACT.multiply(trade.fee, trade.price)
+    return trade.fee if trade.fee_asset == coins[1] else _NOTHING
 
 
 def _believe(trade: OwnTrade, side: Side, price: Decimal, left: Decimal, coins: tuple[str, str]) -> None:
@@ -422,3 +561,42 @@ def _credited(quotes: Quotes, trade: OwnTrade, coins: tuple[str, str]) -> Quotes
         return replace(quotes, base=base, quote=EXACT.subtract(quote, trade.fee))
     paid = EXACT.add(quotes.fees_elsewhere.get(trade.fee_asset, _NOTHING), trade.fee)
     return replace(quotes, base=base, quote=quote, fees_elsewhere={**quotes.fees_elsewhere, trade.fee_asset: paid})
+
+
+# What only operators know
+
+
+def may_be_there(quotes: Quotes) -> tuple[tuple[Decimal, Decimal], tuple[Decimal, Decimal]]:
+    """From what to what of base, and of quote, the order may have, whatever of its orders was traded and is not told:
+    fees, and rebates, are within FEE_SHARE_MAX."""
+    out = [(side_of(name), one) for name, slot in quotes.slots.items() for one in (slot.live, slot.coming) if one]
+    left: list[tuple[Side, Decimal, Decimal]] = [(side, placed.left, placed.price) for side, placed in out]
+    left += [(gone.side, gone.left, gone.price) for gone in quotes.ended]
+    sold = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.SELL]
+    bought = [(quantity, EXACT.multiply(quantity, price)) for side, quantity, price in left if side is Side.BUY]
+    less = [
+        reduce(EXACT.add, (one[0] for one in sold), _NOTHING),
+        reduce(EXACT.add, (one[1] for one in bought), _NOTHING),
+    ]
+    more = [
+        reduce(EXACT.add, (one[0] for one in bought), _NOTHING),
+        reduce(EXACT.add, (one[1] for one in sold), _NOTHING),
+    ]
+    base, quote = (
+        _around(has, taken, given) for has, taken, given in zip((quotes.base, quotes.quote), less, more, strict=True)
+    )
+    return base, quote
+
+
+def _around(has: Decimal, taken: Decimal, given: Decimal) -> tuple[Decimal, Decimal]:
+    fees = EXACT.multiply(EXACT.add(taken, given), FEE_SHARE_MAX)
+    least = EXACT.subtract(EXACT.subtract(has, taken), fees)
+    return max(least, min(has, _NOTHING)), EXACT.add(EXACT.add(has, given), fees)
+
+
+def with_nothing_out(quotes: Quotes, base: Decimal, quote: Decimal) -> Quotes:
+    """It has so much, and nothing of it is at the exchange in an order. What has become of its quote asset is counted
+    as realised: at which prices, nobody has told."""
+    realised = EXACT.add(quotes.tally.realised, EXACT.subtract(quote, quotes.quote))
+    tally = replace(quotes.tally, realised=realised)
+    return replace(quotes, base=base, quote=quote, slots={}, ended=(), tally=tally)

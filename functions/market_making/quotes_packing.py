@@ -1,12 +1,15 @@
 """How quotes are written into one attribute: an order is a list of few members, since there may be thirty of them in an
-item."""
+item. Of those that are over and have nothing untold there may be many more: each is one text, `s4711 60000.12 0.5 0.1`,
+beside when it was over."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import chain, groupby
 from typing import Any
 
 from common.gateways.exchange import Side
@@ -30,13 +33,26 @@ def to_the_millisecond(at: datetime) -> datetime:
     return _EPOCH + (at - _EPOCH) // _MILLISECOND * _MILLISECOND
 
 
-def packed(quotes: Quotes) -> str:
+def packed(quotes: Quotes, bytes_max: int | None = None) -> str:
+    """In at most so many bytes, if that can be by forgetting what is over and has nothing untold, the oldest first."""
+    quiet = [gone for gone in quotes.ended if gone.is_settled]
+    written = _packed(quotes, quiet)
+    while quiet and bytes_max is not None and len(written) > bytes_max:
+        beyond, found = len(written) - bytes_max, 0
+        while quiet and found < beyond:
+            found += len(_quiet(quiet.pop(0))) + len('"",')
+        written = _packed(quotes, quiet)
+    return written
+
+
+def _packed(quotes: Quotes, quiet: Sequence[Ended]) -> str:
     told = {
         "slots": {name: _slot(slot) for name, slot in quotes.slots.items()},
-        "ended": list(map(_ended, quotes.ended)),
+        "ended": [_ended(gone) for gone in quotes.ended if not gone.is_settled],
+        "over": [[_ms(at), *map(_quiet, some)] for at, some in groupby(quiet, key=lambda gone: gone.at)],
         "fees": {asset: plain(amount) for asset, amount in quotes.fees_elsewhere.items()},
-        "refused": {side.value: count for side, count in quotes.refused.items()},
-        "rejected": quotes.rejected,
+        "would_take": {side.value: count for side, count in quotes.would_take.items()},
+        "refusals": quotes.refusals,
         "tally": _tally(quotes.tally),
         "began": list(map(plain, quotes.began)),
         "marks": _marks(quotes.marks),
@@ -54,9 +70,9 @@ def unpacked(written: str, bare: Quotes) -> Quotes:
         bare,
         fees_elsewhere={asset: Decimal(amount) for asset, amount in told["fees"].items()},
         slots={name: _slot_of(slot) for name, slot in told["slots"].items()},
-        ended=tuple(map(_ended_of, told["ended"])),
-        refused={Side(side): count for side, count in told["refused"].items()},
-        rejected=told["rejected"],
+        ended=tuple(chain(map(_ended_of, told["ended"]), _quiet_of(told.get("over", [])))),
+        would_take={Side(side): count for side, count in told["would_take"].items()},
+        refusals=told["refusals"],
         tally=_tally_of(told["tally"]) if "tally" in told else Tally(),  # of a ledger just opened
         began=(Decimal(told["began"][0]), Decimal(told["began"][1])),
         marks=_marks_of(told["marks"]),
@@ -127,11 +143,12 @@ def _placed_of(told: list[Any]) -> Placed:
 def _ended(gone: Ended) -> list[Any]:
     amounts = map(plain, (gone.price, gone.quantity, gone.settled))
     executed = None if gone.executed is None else plain(gone.executed)
-    return [gone.exchange_order_id, gone.side.value, *amounts, executed, _ms(gone.at), gone.key]
+    named = [gone.client_order_id] if gone.client_order_id else []
+    return [gone.exchange_order_id, gone.side.value, *amounts, executed, _ms(gone.at), gone.key, *named]
 
 
 def _ended_of(told: list[Any]) -> Ended:
-    exchange_order_id, side, price, quantity, settled, executed, at, key = told
+    exchange_order_id, side, price, quantity, settled, executed, at, key, *named = told
     return Ended(
         exchange_order_id,
         Side(side),
@@ -141,7 +158,23 @@ def _ended_of(told: list[Any]) -> Ended:
         None if executed is None else Decimal(executed),
         _instant(at),
         key,
+        *named,
     )
+
+
+def _quiet(gone: Ended) -> str:
+    settled = f" {plain(gone.settled)}" if gone.settled else ""
+    side = gone.side.value[0].lower()
+    return f"{side}{gone.exchange_order_id} {plain(gone.price)} {plain(gone.quantity)}{settled}"
+
+
+def _quiet_of(told: list[list[Any]]) -> Iterator[Ended]:
+    sides = {side.value[0].lower(): side for side in Side}
+    for at, *texts in told:
+        for text in texts:
+            exchange_order_id, *amounts = text[1:].split()
+            price, quantity, settled = map(Decimal, [*amounts, "0"][:3])
+            yield Ended(exchange_order_id, sides[text[0]], price, quantity, settled, settled, _instant(at))
 
 
 def _ms(at: datetime | None) -> int | None:

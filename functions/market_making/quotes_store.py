@@ -1,27 +1,33 @@
 """An order's quotes in the table: one item, at most ITEM_BYTES_MAX, written once a cycle under the fence of its number.
-Beside it a line for each trade, with the write that puts it into the ledger."""
+Beside it a line for each trade, with the write that puts it into the ledger, and what its days have brought."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
 
 from pynamodb.attributes import BooleanAttribute, UnicodeAttribute
 
 from common import keys
 from common.errors import Conflict, Refusal
+from common.money import EXACT
 from common.table.items import DecimalAttribute, InstantAttribute, Item
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.market_making import day_store
+from functions.market_making.days import of_cycle
 from functions.market_making.model import MarketMakingOrderMoved, MarketMakingOrderNotFound
 from functions.market_making.quotes import Fill, Quotes
 from functions.market_making.quotes_packing import packed, unpacked
 from functions.market_making.store import QuotesItem
 
 ITEM_BYTES_MAX = 6_656  # twenty slots, four orders that are over, and a long life
+BESIDE_BYTES = 450  # of an item, beside the quotes and the strategy's memory
 
 
 class OvertakenCycle(Conflict):
@@ -39,6 +45,10 @@ class TradeItem(Item, discriminator=keys.MARKET_MAKING_TRADE.entity):
     maker = BooleanAttribute()
     at = InstantAttribute()
 
+    @property
+    def trade_id(self) -> int:
+        return int(self.SK.removeprefix(keys.MARKET_MAKING_TRADE.prefix))
+
 
 class ConfigItem(Item, discriminator=keys.MARKET_MAKING_CONFIG.entity):
     configuration = UnicodeAttribute()
@@ -53,16 +63,19 @@ class OrderRateItem(Item, discriminator=keys.ORDER_RATE.entity):
     placed = DecimalAttribute()
     day = UnicodeAttribute()
     placed_that_day = DecimalAttribute()
+    by_order = UnicodeAttribute(null=True)
 
 
 @dataclass(frozen=True)
 class Placements:
-    """How many an account has placed in a window of ten seconds, by when it began, and in a day."""
+    """How many an account has placed in a window of ten seconds, by when it began, and in a day; of that day also by
+    order."""
 
     window: str
     placed: int
     day: str
     placed_that_day: int
+    by_order: Mapping[str, int] = field(default_factory=dict)
 
 
 class OrderRateMoved(Refusal):
@@ -80,7 +93,7 @@ def find(table: Table, order_id: str, *, consistent: bool = True) -> Quotes | No
 
 
 def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) -> list[Write]:
-    """The quotes, and a line for each trade. Refused with OvertakenCycle."""
+    """The quotes, a line for each trade, and what is added to the order's days. Refused with OvertakenCycle."""
     assert after.cycle == before.cycle + 1
     key = keys.MARKET_MAKING_QUOTES(order_id=after.order_id)
     overtaken = OvertakenCycle("another ticker was faster", id=after.order_id)
@@ -91,11 +104,13 @@ def write(before: Quotes, after: Quotes, fills: Iterable[Fill], at: datetime) ->
         Decimal(after.cycle),
         Decimal(before.cycle),
         Decimal(after.cursor),
-        packed(after),
+        packed(after, ITEM_BYTES_MAX - BESIDE_BYTES - len(after.memory)),
         after.memory,
         at,
     ).refused_with(overtaken)
-    return [written, *(Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills)]
+    fills = list(fills)
+    lines = [Write.insert(_trade_item(after, fill, at), otherwise=overtaken) for fill in fills]
+    return [written, *lines, *(day_store.add(after.order_id, day, at) for day in of_cycle(before, after, fills, at))]
 
 
 @prepared
@@ -130,6 +145,12 @@ def trades(table: Table, order_id: str) -> list[TradeItem]:
     return list(table.all(TradeItem, query))
 
 
+def booked(table: Table, order_id: str, exchange_order_id: str) -> Decimal:
+    """How much of an order at the exchange its trades have brought into the ledger."""
+    lines = (trade for trade in trades(table, order_id) if trade.exchange_order_id == exchange_order_id)
+    return reduce(EXACT.add, (line.quantity for line in lines), Decimal(0))
+
+
 def configuration(table: Table, order_id: str, version: int) -> str:
     """As `configuration.written` has written it. It never changes. Raises MarketMakingOrderNotFound."""
     item = table.get(ConfigItem, keys.MARKET_MAKING_CONFIG(order_id=order_id, n=str(version)), consistent=True)
@@ -142,6 +163,14 @@ def fills(table: Table, order_id: str, *, limit: int, after: Position | None) ->
     """A page of its trades, the newest first."""
     query = Query(partition(order_id) & Item.SK.startswith(keys.MARKET_MAKING_TRADE.prefix), newest_first=True)
     return table.page(TradeItem, query, limit=limit, after=after)
+
+
+def fills_after(table: Table, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:
+    """Its trades after one, the oldest first."""
+    first = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id=f"{trade_id + 1:020}")
+    last = keys.MARKET_MAKING_TRADE(order_id=order_id, trade_id="9" * 20)
+    query = Query(partition(order_id) & Item.SK.between(first.sk, last.sk))
+    return table.page(TradeItem, query, limit=limit, after=None).items
 
 
 def is_configured(table: Table, order_id: str) -> bool:
@@ -176,7 +205,8 @@ def placements(table: Table, account_id: str) -> Placements | None:
     item = table.get(OrderRateItem, keys.ORDER_RATE(account_id=account_id), consistent=True)
     if item is None:
         return None
-    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day))
+    by_order = json.loads(item.by_order or "{}")
+    return Placements(item.window, int(item.placed), item.day, int(item.placed_that_day), by_order)
 
 
 def count_placements(account_id: str, before: Placements | None, after: Placements, at: datetime) -> Write:
@@ -188,6 +218,7 @@ def count_placements(account_id: str, before: Placements | None, after: Placemen
         placed=Decimal(after.placed),
         day=after.day,
         placed_that_day=Decimal(after.placed_that_day),
+        by_order=json.dumps(after.by_order, separators=(",", ":")),
         created_at=at,
         updated_at=at,
     )

@@ -124,6 +124,8 @@ class LegItem(Item, discriminator=keys.MARKET_MAKING_LEG.entity):
     transaction_hash = UnicodeAttribute(null=True)
     arrived_amount = DecimalAttribute(null=True)
     incoming_id = UnicodeAttribute(null=True)
+    fee = DecimalAttribute(null=True)
+    asked_at = InstantAttribute(null=True)
 
 
 class QuotesItem(Item, discriminator=keys.MARKET_MAKING_QUOTES.entity):
@@ -457,7 +459,7 @@ def wait(order: Order, at: datetime, due_at: datetime, waits_for: str) -> Write:
     return _update(order, OrderItem.updated_at.set(at), *_waits(order, at, due_at, waits_for))
 
 
-def stop(order: Order, why: str, at: datetime) -> Write:
+def wait_for_person(order: Order, why: str, at: datetime) -> Write:
     """A person must look. Refused with MarketMakingOrderMoved."""
     waiting = work.needs_person(keys.MARKET_MAKING_ORDER, order.order_id, now=at, waits_for=f"an operator: {why}")
     return _update(order, OrderItem.updated_at.set(at), *waiting)
@@ -498,6 +500,7 @@ def insert_leg(leg: Leg) -> Write:
         network=leg.network,
         sent_by=leg.sent_by,
         status=leg.status,
+        fee=leg.fee,
         created_at=leg.created_at,
         updated_at=leg.updated_at,
     )
@@ -526,6 +529,15 @@ def move_leg(
     return Write.update(item(*_leg_key(leg)), *actions, when=item.status == leg.status, otherwise=moved)
 
 
+def ask_leg(leg: Leg, at: datetime) -> Write:
+    """The exchange is about to be asked for a leg home. Refused with MarketMakingOrderMoved."""
+    item = LegItem
+    moved = MarketMakingOrderMoved("the leg has moved", id=leg.order_id)
+    as_read = (item.status == leg.status) & (item.sent_by == leg.sent_by)
+    marked = (item.asked_at.set(at), item.updated_at.set(at))
+    return Write.update(item(*_leg_key(leg)), *marked, when=as_read, otherwise=moved)
+
+
 def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
     """The exchange has refused a leg home: it is asked for it under the next id. Refused with
     MarketMakingOrderMoved."""
@@ -537,6 +549,7 @@ def withdraw_again(leg: Leg, sent_by: str, at: datetime) -> Write:
         item.sent_by.set(sent_by),
         item.created_at.set(at),  # its time begins anew
         item.updated_at.set(at),
+        item.asked_at.remove(),
         when=(item.status == leg.status) & (item.sent_by == leg.sent_by),
         otherwise=moved,
     )
@@ -801,6 +814,8 @@ def _leg_of(item: LegItem) -> Leg:
         transaction_hash=item.transaction_hash,
         arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
         incoming_id=item.incoming_id,
+        fee=item.fee,
+        asked_at=item.asked_at,
     )
 
 

@@ -56,12 +56,14 @@ class Tally:
         return replace(self, first_price=price, began_at=at, cost=EXACT.multiply(base, price))
 
     def sided(self, both: bool, at: datetime) -> Tally:
-        """Whether there are quotes on both sides."""
-        if both == (self.both_since is not None):
+        """Whether there are quotes on both sides. What is counted of it is ended with each day, UTC, which has its
+        own."""
+        since = self.both_since
+        if since is None:
+            return replace(self, both_since=at) if both else self
+        if both and since.date() == at.date():
             return self
-        if self.both_since is None:
-            return replace(self, both_since=at)
-        return replace(self, both_since=None, both_seconds=self._both(at))
+        return replace(self, both_since=at if both else None, both_seconds=self._both(at))
 
     def two_sided(self, at: datetime) -> Decimal:
         """The part of the time since it began in which there were quotes on both sides."""

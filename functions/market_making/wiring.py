@@ -11,7 +11,7 @@ from typing import TypeVar
 from common import aws, clock
 from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
-from functions.market_making import campaign_store
+from functions.market_making import day_store
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
@@ -69,7 +69,7 @@ def quoting() -> Quoting:
 
 @cache
 def steering() -> Steering:
-    return Steering(aws.table(), configured.maker, clock.now)
+    return Steering(aws.table(), configured.books, clock.now)
 
 
 @cache
@@ -118,7 +118,7 @@ def campaigning() -> Campaigning:
         configured.campaigns,
         configured.participant,
         configured.reading_key,
-        lambda order_id: campaign_store.days(table, order_id),
+        lambda order_id: day_store.days(table, order_id),
         clock.now,
     )
 

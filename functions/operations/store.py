@@ -130,6 +130,13 @@ class LegItem(AnyItem):
     arrived_amount = DecimalAttribute(null=True)
 
 
+class LedgerItem(AnyItem):
+    """What a market-making order has at the exchange."""
+
+    base_amount = DecimalAttribute()
+    quote_amount = DecimalAttribute()
+
+
 def known(table: Table, key: PrimaryKey) -> KnownItem | None:
     """The item here; of a batch that is not closed yet, the pool whose open generation it is."""
     item = table.get(KnownItem, key, consistent=True)
@@ -182,6 +189,12 @@ def _leg_of(item: LegItem) -> Leg:
         transaction_hash=item.transaction_hash,
         arrived=None if arrived is None else Quantity(arrived, key["asset_id"]),
     )
+
+
+def ledger(table: Table, order_id: str) -> tuple[Decimal, Decimal] | None:
+    """Base and quote that a market-making order has by its own; None before that is open."""
+    item = table.get(LedgerItem, keys.MARKET_MAKING_QUOTES(order_id=order_id), consistent=True)
+    return None if item is None else (item.base_amount, item.quote_amount)
 
 
 def snapshots(table: Table, order_id: str) -> Iterator[Incoming]:

@@ -17,7 +17,7 @@ from functions.market_making.strategy import Rules, Terms
 from sandbox.backtest import configuration
 from sandbox.backtest.configuration import BadConfiguration
 from sandbox.backtest.drawing import draw
-from sandbox.backtest.measuring import Performance, performance
+from sandbox.backtest.measuring import Performance, performance, told
 from sandbox.backtest.paper import Paper
 from sandbox.backtest.running import Ours, Outcome, Setting, Tell, needed, orders_of, run
 from sandbox.backtest.tape import Flow, Tape, recorded, seeded
@@ -113,5 +113,5 @@ def drawn(case: Case, picture: Path, tell: Tell = lambda _: None) -> Performance
     """It is played, and drawn. Raises BadConfiguration, BadTape, OSError."""
     outcome = played(case, tell)
     found = performance(outcome)
-    draw(outcome, found, case.title, picture)
+    draw(outcome, told(found), case.title, picture)
     return found

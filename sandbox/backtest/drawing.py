@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from itertools import accumulate
 from math import isnan
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from common.gateways.exchange import Side
-from sandbox.backtest.measuring import Performance, captured_of, curve, fee_of, moment_of, told
-from sandbox.backtest.running import Moment, Outcome
+from sandbox.backtest.measuring import Played, captured_of, curve, fee_of, moment_of
+from sandbox.backtest.running import Moment
 
 INK, FAINT, GRID = "#22303c", "#7b8794", "#e4e8ec"
 BUYS, SELLS, GAIN = "#0a9396", "#d1495b", "#2b59c3"
@@ -23,8 +23,8 @@ CLOSE_UP = 3_600_000  # milliseconds
 _NOTHING = Decimal(0)
 
 
-def draw(of: Outcome, performance: Performance, title: str, picture: Path) -> None:
-    """A PNG. Raises OSError."""
+def draw(of: Played, facts: Iterable[tuple[str, str]], title: str, picture: Path) -> None:
+    """A PNG. `facts`: what, and its figure. Raises OSError."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -41,24 +41,24 @@ def draw(of: Outcome, performance: Performance, title: str, picture: Path) -> No
         grid = figure.add_gridspec(3, 2, height_ratios=(5, 1.5, 2.6), width_ratios=(2.1, 1))
         price = figure.add_subplot(grid[0, 0])
         inventory, gain = (figure.add_subplot(grid[row, 0], sharex=price) for row in (1, 2))
-        close_up, facts = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1:, 1])
+        close_up, table = figure.add_subplot(grid[0, 1]), figure.add_subplot(grid[1:, 1])
         figure.suptitle(title, x=0.012, ha="left", fontsize=14, fontweight="bold")
         began, ended = _busiest(of)
         _price(price, of.moments)
-        _fills(price, of, small=len(of.paper.traded) > FILLS_IN_FULL)
+        _fills(price, of, small=len(of.traded) > FILLS_IN_FULL)
         price.legend(loc="upper left", ncols=3, frameon=True, framealpha=0.85, edgecolor="none", fontsize=9)
         _close_up(close_up, of, began, ended)
         if (ended - began) < of.ended - of.began:
             price.axvspan(moment_of(began), moment_of(ended), color=FAINT, alpha=0.13, linewidth=0)
         _inventory(inventory, of)
         _gain(gain, of)
-        _facts(facts, performance)
+        _facts(table, list(facts))
         for axes in (price, inventory, gain, close_up):
             axes.grid(color=GRID, linewidth=0.8)
             axes.spines[["top", "right"]].set_visible(False)
             axes.tick_params(length=0)
             axes.xaxis.set_major_formatter(dates.ConciseDateFormatter(axes.xaxis.get_major_locator()))
-        price.margins(x=0.005)
+        price.margins(x=0.005, y=0.12)
         price.tick_params(labelbottom=False)
         inventory.tick_params(labelbottom=False)
         for above in (price, inventory):
@@ -71,11 +71,11 @@ def draw(of: Outcome, performance: Performance, title: str, picture: Path) -> No
     Image.open(drawn).convert("RGB").quantize(COLOURS).save(picture, "PNG", optimize=True)
 
 
-def _busiest(of: Outcome) -> tuple[int, int]:
+def _busiest(of: Played) -> tuple[int, int]:
     """The hour with the most fills, from a cycle on."""
     if of.ended - of.began <= CLOSE_UP:
         return of.began, of.ended
-    filled = sorted(int(one.trade.at.timestamp() * 1000) for one in of.paper.traded)
+    filled = sorted(int(one.trade.at.timestamp() * 1000) for one in of.traded)
     starts = range(of.began, of.ended - CLOSE_UP + 1, CLOSE_UP // 12)
     found = max(starts, key=lambda start: bisect_left(filled, start + CLOSE_UP) - bisect_left(filled, start))
     return found, found + CLOSE_UP
@@ -88,7 +88,7 @@ def _price(axes: Any, moments: Sequence[Moment]) -> None:
     axes.yaxis.set_major_formatter(_as_price)
 
 
-def _close_up(axes: Any, of: Outcome, began: int, ended: int) -> None:
+def _close_up(axes: Any, of: Played, began: int, ended: int) -> None:
     moments = [moment for moment in of.moments if began <= moment.at <= ended]
     times = [moment_of(moment.at) for moment in moments]
     asks, bids = [_float(moment.ask) for moment in moments], [_float(moment.bid) for moment in moments]
@@ -111,9 +111,9 @@ def _first(axes: Any, several: int) -> tuple[list[Any], list[str]]:
     return lines[:several], labels[:several]
 
 
-def _fills(axes: Any, of: Outcome, *, small: bool) -> None:
+def _fills(axes: Any, of: Played, *, small: bool) -> None:
     for side, colour, mark, what in ((Side.SELL, SELLS, "v", "sold"), (Side.BUY, BUYS, "^", "bought")):
-        trades = [one.trade for one in of.paper.traded if one.trade.side is side]
+        trades = [one.trade for one in of.traded if one.trade.side is side]
         axes.scatter(
             [trade.at for trade in trades],
             [float(trade.price) for trade in trades],
@@ -127,10 +127,8 @@ def _fills(axes: Any, of: Outcome, *, small: bool) -> None:
         )
 
 
-def _facts(axes: Any, of: Performance) -> None:
-    """The table that the command prints."""
+def _facts(axes: Any, rows: Sequence[tuple[str, str]]) -> None:
     axes.set_axis_off()
-    rows = list(told(of))
     for number, (what, figure) in enumerate(rows):
         height = 1 - (number + 0.5) / len(rows)
         axes.text(0.02, height, what, color=FAINT, va="center", transform=axes.transAxes)
@@ -144,7 +142,7 @@ def _as_price(value: float, _: object) -> str:
     return f"{value:,.6g}" if value < 100 else f"{value:,.0f}"
 
 
-def _inventory(axes: Any, of: Outcome) -> None:
+def _inventory(axes: Any, of: Played) -> None:
     times = [moment_of(moment.at) for moment in of.moments]
     parts = [float(point.inventory) * 100 for point in curve(of)]
     axes.fill_between(times, parts, 50, color=GAIN, alpha=0.12, linewidth=0)
@@ -156,17 +154,17 @@ def _inventory(axes: Any, of: Outcome) -> None:
     axes.yaxis.set_major_formatter(lambda value, _: f"{value:.0f} %")
 
 
-def _gain(axes: Any, of: Outcome) -> None:
+def _gain(axes: Any, of: Played) -> None:
     times = [moment_of(moment.at) for moment in of.moments]
     gains = [float(point.against_hold) for point in curve(of)]
     axes.axhline(0, color=FAINT, linewidth=0.8)
     axes.fill_between(times, gains, 0, color=GAIN, alpha=0.12, linewidth=0)
     axes.plot(times, gains, color=GAIN, linewidth=1.4, label="against holding")
-    if of.paper.traded:
-        at = [times[0], *(one.trade.at for one in of.paper.traded), times[-1]]
+    if of.traded:
+        at = [times[0], *(one.trade.at for one in of.traded), times[-1]]
         for what, amounts, colour in (
-            ("spread captured", [captured_of(one) for one in of.paper.traded], BUYS),
-            ("fees", [-fee_of(one) for one in of.paper.traded], SELLS),
+            ("spread captured", [captured_of(one) for one in of.traded], BUYS),
+            ("fees", [-fee_of(one) for one in of.traded], SELLS),
         ):
             sums = list(accumulate(amounts, initial=_NOTHING))
             told = [float(total) for total in (*sums, sums[-1])]

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from common.gateways.exchange import Side
 from common.money import plain
 from sandbox.backtest.paper import Traded
-from sandbox.backtest.running import Outcome
+from sandbox.backtest.running import Moment, Outcome
 
 WRITES = ("place", "replace", "cancel")
 READS = ("open_orders", "find", "trades_after", "book")
@@ -69,6 +69,25 @@ def told(of: Performance) -> Iterator[tuple[str, str]]:
         yield "paused", of.paused
 
 
+class Played(Protocol):
+    """How an order was quoted. `at_first`: its base and quote; `began` and `ended` in milliseconds since 1970."""
+
+    @property
+    def moments(self) -> Sequence[Moment]: ...
+
+    @property
+    def traded(self) -> Sequence[Traded]: ...
+
+    @property
+    def at_first(self) -> tuple[Decimal, Decimal]: ...
+
+    @property
+    def began(self) -> int: ...
+
+    @property
+    def ended(self) -> int: ...
+
+
 class Point(NamedTuple):
     """Of the curve of gains; `at` in milliseconds since 1970."""
 
@@ -105,9 +124,10 @@ def performance(of: Outcome) -> Performance:
     )
 
 
-def curve(of: Outcome) -> Iterator[Point]:
+def curve(of: Played) -> Iterator[Point]:
+    base, quote = of.at_first
     for moment in of.moments:
-        held = of.setting.base * moment.middle + of.setting.quote
+        held = base * moment.middle + quote
         there = moment.base * moment.middle + moment.quote
         yield Point(moment.at, there - held, _part(moment.base * moment.middle, there))
 

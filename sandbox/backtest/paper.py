@@ -116,6 +116,7 @@ class Paper:
         self.pass_to(tape.began)
 
     name = "paper"
+    trades_page = TRADES_PAGE
 
     def now(self) -> datetime:
         return _moment(self.at)
@@ -263,7 +264,7 @@ class Paper:
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
         self._read("trades_after", market)
-        return self._trades[trade_id : trade_id + TRADES_PAGE]
+        return self._trades[trade_id : trade_id + self.trades_page]
 
     def place(self, market: Market, quote: Quote) -> str:
         """See `Maker.place`."""

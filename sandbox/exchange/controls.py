@@ -94,10 +94,10 @@ class Controls:
             case "POST", ["sandbox", "faults"]:
                 given = _fields(parsed(request.body), ["kind"], ["on", "times"])
                 self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return as_json({"faults": self._waiting()})
+                return as_json({"faults": self._faults.told()})
             case "DELETE", ["sandbox", "faults"]:
                 self._faults.heal()
-                return as_json({"faults": self._waiting()})
+                return as_json({"faults": self._faults.told()})
             case "PUT", ["sandbox", "latency"]:
                 self._slow_down(parsed(request.body))
                 return as_json(self.settings()["latency"])
@@ -180,7 +180,7 @@ class Controls:
                     for account in (venue.customers if self._customers is None else self._customers)
                 },
                 **self.settings(),
-                "faults": self._waiting(),
+                "faults": self._faults.told(),
             }
 
     def _market(self, name: str) -> dict[str, str | None]:
@@ -196,9 +196,6 @@ class Controls:
             "bid": _plain(bids[0][0] if bids else None),
             "ask": _plain(asks[0][0] if asks else None),
         }
-
-    def _waiting(self) -> list[dict[str, str]]:
-        return [{"kind": ordered.kind, "on": ordered.on} for ordered in self._faults.waiting()]
 
 
 def switch(faces: Mapping[str, Decide]) -> Decide:

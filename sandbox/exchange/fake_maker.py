@@ -68,7 +68,7 @@ class FakeMaker:
         self._account = account
         self._faults = faults or Faults()
         self._name = name
-        self._trades_page = trades_page
+        self.trades_page = trades_page
 
     @property
     def name(self) -> str:
@@ -135,7 +135,7 @@ class FakeMaker:
                 )
                 for trade in trades
                 if trade.trade_id > trade_id
-            ][: self._trades_page]
+            ][: self.trades_page]
 
         return self._call("trades_after", Operation.ORDER, told)
 

@@ -92,7 +92,7 @@ class Controls:
             case "POST", ["faults"]:
                 given = _fields(parsed(request.body), ["kind"], ["on", "times"])
                 self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return {"faults": self._faults.waiting()}
+                return {"faults": self._faults.told()}
             case "DELETE", ["faults"]:
                 self._faults.heal()
                 return {"faults": []}
@@ -105,7 +105,7 @@ class Controls:
     def _state(self) -> dict[str, Any]:
         return {
             "campaigns": [self._told(campaign) for campaign in self._hufi.campaigns()],
-            "faults": self._faults.waiting(),
+            "faults": self._faults.told(),
             "down": self._faults.down,
         }
 

@@ -60,7 +60,7 @@ class HufiFace:
                     said if refused.details is None else {**said, "details": refused.details}, refused.status
                 )
 
-        return self._faults.around(operation, carried_out)
+        return self._faults.meet(operation, carried_out)
 
     def _found(self, request: Request) -> tuple[Operation, Callable[[], Any]]:
         match request.method, request.path:

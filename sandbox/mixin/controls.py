@@ -137,10 +137,10 @@ class Controls:
             case "POST", ["faults"]:
                 given = _fields(parsed(request.body), ["kind"], ["on", "times"])
                 self._faults.fail_next(given["kind"], given.get("on", ANY), given.get("times", 1))
-                return as_json({"faults": self._waiting()})
+                return as_json({"faults": self._faults.told()})
             case "DELETE", ["faults"]:
                 self._faults.heal()
-                return as_json({"faults": self._waiting()})
+                return as_json({"faults": self._faults.told()})
             case "PUT", ["ban"]:
                 self._faults.ban(_fields(parsed(request.body), ["seconds"])["seconds"])
                 return as_json({"banned_seconds": self._faults.banned_seconds})
@@ -220,7 +220,7 @@ class Controls:
                 "mishaps": safe.ordered(),
                 "down": self._faults.down,
                 "banned_seconds": self._faults.banned_seconds,
-                "faults": self._waiting(),
+                "faults": self._faults.told(),
             }
 
     def _sent(self) -> list[dict[str, Any]]:
@@ -247,9 +247,6 @@ class Controls:
             asset_id: {paid_with: shown(units) for paid_with, units in self._safe.costs(asset_id).items()}
             for asset_id in ASSETS
         }
-
-    def _waiting(self) -> list[dict[str, str]]:
-        return [{"kind": ordered.kind, "on": ordered.on} for ordered in self._faults.waiting()]
 
 
 def _gone(gone: Gone) -> dict[str, Any]:

@@ -51,6 +51,7 @@ SEQUENCE_MAX = 2**63
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _KERNEL_ASSETS = {kernel_asset_id(asset_id): asset_id for asset_id in ASSETS}
 _Carry = Callable[[], Any]
+_STRAY_ID = "0d1ce0f0-0000-4000-8000-000000000bad"
 
 
 class MixinFace:
@@ -83,7 +84,14 @@ class MixinFace:
                 operation, carry_out = self._route(asked)
         except SafeRefused as refused:
             return wire.error(refused)
-        return self._faults.around(operation, lambda: self._carried_out(carry_out), _failed)
+
+        def tell(fault: Fault) -> Answer:
+            if fault is not Fault.STRAY:
+                return _failed(fault)
+            answer = self._carried_out(carry_out)
+            return Answer(answer.status, answer.body, {"X-Request-Id": _STRAY_ID})
+
+        return self._faults.around(operation, lambda: self._carried_out(carry_out), tell)
 
     def _route(self, asked: Asked) -> tuple[Operation, _Carry]:
         """What is asked for, and how it is done. Raises SafeRefused."""

@@ -122,6 +122,12 @@ PAIRS = {
 }
 ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
 
+FILLS = [
+    {
+        **row("trade_id at side price quantity quote_quantity", "7", WHEN, "BUY", "60000", "0.01", "600"),
+        **row("fee fee_asset maker exchange_order_id", "0.6", "USDT", True, "4711"),
+    }
+]
 DAY = "2026-11-28"
 CAMPAIGN = f"137-0x{1:040x}"
 JOINED = {
@@ -179,9 +185,19 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("POST", f"/operations/orders/{ORDER}/fail"): outcome(ORDER),
     ("GET", "/operations/market-making"): {"items": [MARKET_MAKING], "cursor": None},
     ("GET", f"/operations/market-making/{M}"): LIFE,
+    ("GET", f"/operations/market-making/{M}/fills"): {"items": FILLS, "cursor": None},
     **{
         ("POST", f"/operations/market-making/{M}/{verb}"): outcome(M)
-        for verb in ("stop", "withdraw", "home", "decide-deposit", "decide-return", "withdraw-again", "keep-rest")
+        for verb in (
+            "stop",
+            "withdraw",
+            "home",
+            "decide-deposit",
+            "decide-fills",
+            "decide-return",
+            "withdraw-again",
+            "keep-rest",
+        )
     },
     ("GET", "/operations/market-making/campaigns"): {"items": [JOINED, {**JOINED, **NOT_TOLD}]},
     ("GET", f"/operations/market-making/campaigns/mm1/{CAMPAIGN}"): {"campaign": JOINED, "periods": PERIODS},
@@ -266,6 +282,7 @@ LOOKS = [
     ("clients", "show", "ann-bank", "banking"),
     ("mm", "list"),
     ("mm", "show", M),
+    ("mm", "fills", M),
     ("mm", "campaigns"),
     ("mm", "campaigns", "mm1", CAMPAIGN),
     ("mm", "accounts"),
@@ -309,6 +326,7 @@ ACTS = [
     ("mm", "withdraw", M, *BECAUSE),
     ("mm", "home", M, *BECAUSE),
     ("mm", "decide-deposit", M, "--asset", "USDT", "--credited", "4900", *LOOKED_UP),
+    ("mm", "decide-fills", M, "--base", "0.09", "--quote", "5600", *LOOKED_UP),
     ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
     ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
     ("mm", "keep-rest", M, "--asset", "BTC", "--payer", "paid", *LOOKED_UP),

@@ -13,10 +13,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from typing import NoReturn
 
+from tests.harness.alike import Different, Reach, reach
 from tests.harness.apart import split
 from tests.harness.faults import Call, Choice, Fault
 
 Plan = dict[int, Fault]
+BROKEN_MAX = 60  # as many fit into the exit code of a process, beside how far its fault went
 
 
 class Branches:
@@ -36,6 +38,8 @@ class Branches:
         self._depth = depth
         self._broken_max = broken_max
         self._broken = 0  # in processes that this one has begun
+        self._calls: list[Call] = []
+        self.tried: Callable[[], bool] = lambda: True  # whether anything befalls what is called now
         self._journal = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  all processes write to it, one at a time
         self._root = os.getpid()
 
@@ -59,32 +63,44 @@ class Branches:
                 yield {call: self._faults[fault] for call, fault in numbers}, well
 
     def _choose(self, call: Call) -> Fault | None:
+        previous = self._calls[-1] if self._calls else None
+        self._calls.append(call)
         if call.number in self.plan:
             return self.plan[call.number]
-        if len(self.plan) < self._depth and (self.plan or call.number < self._until):
-            for fault in self._faults:
-                if self._broken < self._broken_max and fault.can_befall(call) and self._split(call, fault):
-                    return fault
+        if len(self.plan) < self._depth and (self.plan or call.number < self._until) and self.tried():
+            last = len(self.plan) + 1 == self._depth
+            different = Different(call, previous, self._faults, alone=last)
+            for fault in different:
+                if self._broken < self._broken_max:
+                    how_far = self._split(call, fault)
+                    if how_far is None:
+                        return fault
+                    different.dealt(fault, how_far)
         return None
 
-    def _split(self, call: Call, fault: Fault) -> bool:
-        """Whether this is the process that the fault befalls. The other one waits for its end."""
+    def _split(self, call: Call, fault: Fault) -> Reach | None:
+        """How far it went, in a process of its own, which this one waits for; None in that process."""
         child = split()
         if not child:
             self.plan[call.number] = fault
             self._broken = 0
-            return True
+            return None
         ended = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if ended < 0:
             self._write({**self.plan, call.number: fault}, well=False)
-        self._broken += abs(ended)
-        return False
+            self._broken += 1
+            return Reach.FURTHER
+        broken, how_far = divmod(ended, len(Reach))
+        self._broken += broken
+        return Reach(how_far)
 
     def _end(self, well: bool) -> NoReturn:
+        how_far = reach(self._calls, max(self.plan)) if well else Reach.FURTHER
         try:
             self._write(self.plan, well)
         finally:
-            os._exit(min(self._broken + (not well), 100))  # no fixture and no buffer of the other process ends here
+            # No fixture and no buffer of the other process ends here.
+            os._exit(min(self._broken + (not well), BROKEN_MAX) * len(Reach) + how_far)
 
     def _write(self, plan: Plan, well: bool) -> None:
         numbers = [(call, self._faults.index(fault)) for call, fault in plan.items()]

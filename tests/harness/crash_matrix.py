@@ -8,20 +8,23 @@
     report = crash_matrix(scenario)
     assert not report.violations, report
 
-The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it, a fresh
-world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries again without faults
-until the end is reached, and that must be the same end: success, or the same refusal; and `check` runs again.
+The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it (of those that
+are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries
+again without faults until the end is reached, and that must be the same end: success, or the same refusal; and `check`
+runs again.
 The worlds of a long run are not built: they are split off from one that is on its way (`branches`).
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tests.harness.alike import Different, Reach, reach
 from tests.harness.branches import Branches
 from tests.harness.faults import (
     AnswerLost,
+    Call,
     Choice,
     Conflict,
     Crash,
@@ -35,7 +38,6 @@ from tests.harness.faults import (
     Outage,
     Throttle,
     never,
-    planned,
 )
 
 CALLS_MAX = 5_000  # of one world: more is a program that never gives up
@@ -67,12 +69,14 @@ class Scene:
         recover: what repairs a crash besides the user's retry: the sweeper, the state machine's next generation.
             It runs before each further attempt.
         settled: as `check`, for what need hold only in the end, after the last attempt: nothing is left undone.
+        tried: whether faults are dealt now; where it is not, another scenario deals the same.
     """
 
     act: Callable[[], Any]
     check: Callable[[], None]
     recover: Callable[[], None] | None = None
     settled: Callable[[], None] | None = None
+    tried: Callable[[], bool] = lambda: True
 
 
 Scenario = Callable[[Faults], Scene]
@@ -157,13 +161,7 @@ def crash_matrix(
         return report
     if not report.violations:
         _try(scenario, {}, report, same)  # the mere repeat
-    for plan in _plans(undisturbed.faults, faults):
-        tried = _try(scenario, plan, report, same)
-        for further in _plans(tried.faults, faults, after=max(plan)) if pairs else ():
-            if len(report.violations) < violations_max:
-                _try(scenario, {**plan, **further}, report, same)
-        if len(report.violations) >= violations_max:
-            break
+    _deal(scenario, {}, undisturbed, faults, report, same, depth=2 if pairs else 1, violations_max=violations_max)
     return report
 
 
@@ -178,12 +176,31 @@ def replay(scenario: Scenario, plan: Plan, *, same: Same = any_answer) -> Faults
     return run.faults
 
 
-def _plans(recorded: Faults, faults: Sequence[Fault], after: int = -1) -> Iterator[dict[int, Fault]]:
-    for call in recorded.calls:
-        if call.number > after:
-            for fault in faults:
-                if fault.can_befall(call):
-                    yield {call.number: fault}
+def _deal(
+    scenario: Scenario,
+    plan: Plan,
+    played: "_Run",
+    faults: Sequence[Fault],
+    report: Report,
+    same: Same,
+    *,
+    depth: int,
+    violations_max: int,
+) -> None:
+    """Every plan that has one fault more than this one, which was `played`; and those of `depth` more."""
+    previous: Call | None = None
+    for call in played.faults.calls:
+        different = Different(call, previous, faults, alone=depth == 1)
+        for fault in different if call.number in played.tried and call.number > max(plan, default=-1) else ():
+            if len(report.violations) >= violations_max:
+                return
+            longer = {**plan, call.number: fault}
+            run = _try(scenario, longer, report, same)
+            different.dealt(fault, Reach.FURTHER if run.violations else reach(run.faults.calls, call.number))
+            if depth > 1:
+                args = (faults, report, same)
+                _deal(scenario, longer, run, *args, depth=depth - 1, violations_max=violations_max)
+        previous = call
 
 
 def _branch(
@@ -194,6 +211,7 @@ def _branch(
 
     def play(choose: Choice) -> bool:
         run = _Run(scenario, branches.plan, report.ending, same)
+        branches.tried = run.scene.tried
         run.faults.choose = choose
         run.play()
         return not run.violations
@@ -232,8 +250,9 @@ class _Run:
         self.faults = Faults(calls_max=CALLS_MAX)
         self.scene = scenario(self.faults)
         self.faults.calls.clear()  # what built the world is not what is tried
-        self.faults.choose = planned(plan)
+        self.faults.choose = self._choose
         self.plan = plan
+        self.tried: set[int] = set()  # numbers of calls
         self.expected = expected
         self.same = same
         self.ending = Ending()
@@ -253,6 +272,11 @@ class _Run:
         self.faults.choose = never
         if self.scene.settled and not self.violations:
             self._check(self.scene.settled, f"in the end, after attempt {attempt}")
+
+    def _choose(self, call: Call) -> Fault | None:
+        if self.scene.tried():
+            self.tried.add(call.number)
+        return self.plan.get(call.number)
 
     def _attempt(self, attempt: int) -> None:
         self.faults.restart()

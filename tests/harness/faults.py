@@ -50,12 +50,14 @@ class Boundary:
         unreachable: the exception of a call that never arrived.
         unanswered: the exception of a call whose answer never came.
         table: the in-memory table behind it, for the faults that only it can play.
+        reads: nothing is changed by it, be it answered or not.
     """
 
     ask: Callable[[], Any]
     unreachable: Callable[[], BaseException]
     unanswered: Callable[[], BaseException]
     table: InMemoryDynamoDB | None = None
+    reads: bool = False
 
 
 @dataclass(slots=True)
@@ -63,7 +65,8 @@ class Call:
     """One call: what was asked, what befell it, and what came back or was raised.
 
     `operation` is DynamoDB's (`PutItem`) or a boundary's name; `done` says whether it was carried out, be it
-    with a refusal; `at_table` whether it goes to DynamoDB.
+    with a refusal; `at_table` whether it goes to DynamoDB; `begins` whether it is the first of its
+    process.
     """
 
     number: int
@@ -71,6 +74,7 @@ class Call:
     arguments: Mapping[str, Any]
     at_table: bool
     boundary: Boundary = field(repr=False)
+    begins: bool = False
     fault: "Fault | None" = None
     done: bool = False
     answer: Any = None
@@ -277,6 +281,7 @@ class Faults:
     crashed: bool = False
     calls_max: int | None = None  # more than so many, and the program is taken for one that never ends
     outage: Outage | None = None
+    begins: bool = True  # the next call is the first of its process
 
     def client(self, client: Any) -> Any:
         """The client, with faults. Everything but the calls on items is the client's own."""
@@ -289,19 +294,25 @@ class Faults:
         *,
         unreachable: Callable[[], BaseException] = ConnectionRefusedError,
         unanswered: Callable[[], BaseException] = TimeoutError,
+        reads: bool = False,
     ) -> Callable[..., Any]:
         """Any other callable as a way out, with the exceptions that its callers know."""
 
         def bounded(*arguments: Any, **named: Any) -> Any:
             kept = {**{str(position): argument for position, argument in enumerate(arguments)}, **named}
-            boundary = Boundary(lambda: call(*arguments, **named), unreachable, unanswered)
+            boundary = Boundary(lambda: call(*arguments, **named), unreachable, unanswered, reads=reads)
             return self.pass_through(name, kept, boundary, at_table=False)
 
         return bounded
 
-    def restart(self) -> None:
-        """The process lives again, an outage is over; calls go on being numbered."""
+    def begin(self) -> None:
+        """Another process begins; calls go on being numbered."""
         self.crashed = False
+        self.begins = True
+
+    def restart(self) -> None:
+        """The process lives again, an outage is over."""
+        self.begin()
         self.outage = None
 
     def heal(self) -> None:
@@ -315,7 +326,8 @@ class Faults:
             raise Crash(f"a dead process does not call {operation}")
         if self.calls_max is not None and len(self.calls) >= self.calls_max:
             raise Endless(f"{self.calls_max} calls, and no end")
-        call = Call(len(self.calls), operation, arguments, at_table, boundary)
+        call = Call(len(self.calls), operation, arguments, at_table, boundary, self.begins)
+        self.begins = False
         self.calls.append(call)
         fault = self.choose(call)
         if fault is None and self.outage and self.outage.can_befall(call):
@@ -351,7 +363,8 @@ class FaultyClient:
 
     def _call(self, operation: str, member: Callable[..., Any]) -> Callable[..., Any]:
         def call(**arguments: Any) -> Any:
-            boundary = Boundary(lambda: member(**arguments), _refused, _lost, self._table)
+            reads = operation in EVENTUAL_READS
+            boundary = Boundary(lambda: member(**arguments), _refused, _lost, self._table, reads)
             return self._faults.pass_through(operation, arguments, boundary, at_table=True)
 
         return call

@@ -78,6 +78,11 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     world.client = recorder.states(world.machines)
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
     world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
+    market = desk.market
+    market.books, market.maker = (
+        recorder.reads(Secret.READING_KEYS, market.maker),
+        recorder.reads(Secret.TRADING_KEYS, market.maker),
+    )
     return desk
 
 

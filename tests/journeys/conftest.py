@@ -81,7 +81,7 @@ def eventually(holds: Callable[[], bool], every: float = 0.1) -> None:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("local")
-    local = LocalStack(LocalEnvironment(folder, *free_ports(7)))
+    local = LocalStack(LocalEnvironment(folder, *free_ports(8)))
     try:
         yield Stack(local, local.up(Silent()))
     finally:

@@ -12,8 +12,18 @@ import httpx
 import pytest
 
 from local.demo_cash_out import hurried
-from local.demo_market_making import BASE, ORDERS, SEND_TRANSFERS, STRAY, MarketMaking
+from local.demo_market_making import (
+    ANEW,
+    BASE,
+    CONFIGURATION,
+    ORDERS,
+    SEND_TRANSFERS,
+    STRAY,
+    MarketMaking,
+    thin_house,
+)
 from local.seed_market_making import ACCOUNT, PAIR
+from local.watching import Watch
 from tests.depth import FULL
 from tests.journeys.conftest import Stack, eventually
 
@@ -47,22 +57,33 @@ def confirmed_at_once(stack: Stack) -> None:
     httpx.put(url, json={"chain_seconds": 0.5}, timeout=15).raise_for_status()
 
 
-def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
+def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> None:
+    """And a transfer with a bad memo goes back. It is the demo's way, without its end."""
     stranger, before = str(uuid4()), at_the_exchange(stack)
     confirmed_at_once(stack)
-    with owner(stack, "maker") as http, hurried(stack.desk.environment):
+    with owner(stack, "maker") as http, thin_house(stack.desk.environment):
         made = MarketMaking(stack.desk, http, lambda _: None)
-        made.open("thin")
-        made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
-        made.pay()
-        made.until("created")
-        made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        with hurried(stack.desk.environment):
+            made.open("thin", CONFIGURATION)
+            made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
+            made.pay()
+            made.until("created")
+            made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        made.watch = Watch(stack.desk.environment, made.order_id)
         made.until("running")
-        turned(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
-    assert made.statuses[:2] == ["payment_pending", "payment_complete"]
-    assert made.statuses[2:9] == [
-        *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
-        *("joining_campaign", "campaign_joined", "created"),
+        made.until_quoted()
+        made.act("pause")  # until its next cycle, seconds away, somebody comes by
+        made.until_taken_back()
+        made.until_traded(1, since=made.began)
+        made.take_performance()
+        made.configure(1, ANEW)
+        made.act("resume")
+    assert int(made.performance["fills"]) >= 1
+    assert Decimal(made.performance["taker_volume"]) == 0
+    moved = [status for status in made.statuses if status != "payment_incomplete"]  # where a poll comes in between
+    assert moved[:9] == [
+        *("payment_pending", "payment_complete", "withdrawing", "withdrawal_confirmed", "deposit_confirming"),
+        *("deposit_confirmed", "joining_campaign", "campaign_joined", "created"),
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
@@ -77,7 +98,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
         made.pay()
         made.until("running")
         turned(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
-        made.withdraw()
+        made.act("withdraw")
         made.until("returned")
         made.is_back(made.payer, made.came_home())
     assert made.statuses[9:] == ["running", "stopping", "stopped", "returning", "returned"]
@@ -94,7 +115,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
             one.pay()
         turned(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
-            one.withdraw()
+            one.act("withdraw")
         for one in moving:
             one.pay()
         turned(stack, lambda: are(http, moving, "withdrawing"))

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from common import keys
+from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_store import quotes_of
 from functions.market_making.store import QuotesItem
 from tests.books import Raw
@@ -256,8 +257,8 @@ class Books:
     # Quotes
 
     def _quoted(self) -> Iterator[str]:
-        """An order's own ledger is what the exchange has credited, and its trades; of one that is over, nothing is
-        open. What of it may be open was decided for one slot each, once."""
+        """An order's own ledger is what the exchange has credited, and its trades, as are its days; of one that is
+        over, nothing is open. What of it may be open was decided for one slot each, once."""
         for order_id, quotes in self.quotes.items():
             order = self.orders[order_id]
             there = self._at_exchange(order_id)
@@ -274,6 +275,7 @@ class Books:
                         elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
             if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
                 yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its trades make {base}, {quote}"
+            yield from self._days(order_id, quotes)
             if min(base, quote) < 0:
                 yield f"{order_id} has traded with more than it has: {base}, {quote}"
             if order["status"] in ("stopped", "returning", "returned") and (quotes.slots or not quotes.closed):
@@ -281,6 +283,18 @@ class Books:
             names = [p.cycle for slot in quotes.slots.values() for p in (slot.live, slot.coming) if p is not None]
             if any(cycle > quotes.cycle for cycle in names):
                 yield f"{order_id} has orders of cycles to come: {quotes}"
+
+    def _days(self, order_id: str, quotes: Quotes) -> Iterator[str]:
+        """What each trade was, and the time with quotes on both sides that is over, are its days' once."""
+        lines = [line for line in self.by_kind["market_making_trade"] if line["PK"] == order_id]
+        days = [day for day in self.by_kind["market_making_day"] if day["PK"] == order_id]
+        volumes = {maker: sum(t["quote_quantity"] for t in lines if t["maker"] is maker) for maker in (True, False)}
+        wanted = (volumes[True], volumes[False], len(lines), quotes.tally.both_seconds)
+        told = tuple(
+            sum(day[what] for day in days) for what in ("maker_volume", "taker_volume", "fills", "both_seconds")
+        )
+        if told != wanted:
+            yield f"{order_id} has days of {told}; its trades and quotes make {wanted}"
 
     def _in_shards(self) -> Iterator[str]:
         """A shard's ticker quotes for the orders that may have quotes, each as it stands."""

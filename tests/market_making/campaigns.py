@@ -7,13 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
-from common import keys
 from common.gateways.campaigns import Campaigns, NoParticipant, Participant, ReadingKey
 from common.owner import Owner
-from common.table.transaction import Write
-from functions.market_making import campaign_store, model
-from functions.market_making.campaign_store import DayItem, DayVolume
+from functions.market_making import campaign_store, day_store, model
 from functions.market_making.campaigns import NOTHING, Choice, Seeker, Taking
+from functions.market_making.days import Day
 from functions.market_making.model import Order, Terms
 from functions.market_making.service.campaigning import Campaigning
 from sandbox.hufi import records
@@ -67,7 +65,7 @@ class CampaignMarket:
             lambda: self.campaigns(),
             lambda account_id: self.logs_in(account_id),
             lambda account_id: self.reads(account_id),
-            lambda order_id: campaign_store.days(self.market.table, order_id),
+            lambda order_id: day_store.days(self.market.table, order_id),
             self.market.clock,
         )
 
@@ -90,10 +88,7 @@ class CampaignMarket:
 
     def day(self, order_id: str, day: date, volume: str) -> None:
         """What an order has made on a day, as its cycles write it."""
-        key = keys.MARKET_MAKING_DAY(order_id=order_id, date=day.isoformat())
-        at = self.market.clock()
-        item = DayItem(*key, maker_volume=Decimal(volume), created_at=at, updated_at=at)
-        self.market.table.write(Write.put(item))
+        self.market.table.write(day_store.add(order_id, Day(day, Decimal(volume)), self.market.clock()))
 
     # What came of it
 
@@ -115,8 +110,8 @@ class CampaignMarket:
         return self.market.clock()
 
 
-def volume(day: date, amount: str) -> DayVolume:
-    return DayVolume(day, Decimal(amount))
+def volume(day: date, amount: str) -> Day:
+    return Day(day, Decimal(amount))
 
 
 HOUR = timedelta(hours=1)

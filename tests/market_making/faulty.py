@@ -26,12 +26,11 @@ from common.log import metrics
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import store
 from functions.market_making.model import Status, order_id
 from sandbox.exchange.wallet.withdrawals import WithdrawalStatus
 from sandbox.mixin.assets import amount_of
 from tests.desk import TABLE
-from tests.faulty import ENDPOINT, OUTAGE, Faulty
+from tests.faulty import ENDPOINT, MACHINES_READ, OUTAGE, Faulty
 from tests.harness.faults import Crash, Faults
 from tests.market_making import outside
 from tests.market_making.market import ANN, BTC, ETH, ORDER, TASKS, US, USDT, Market
@@ -56,9 +55,9 @@ class FaultyMarket(Market):
         silent = lambda: CustodyUnavailable("no answer", what="timeout")  # noqa: E731
         lost = lambda: ExchangeUnavailable("no answer", what="timeout")  # noqa: E731
         self.fake_custody, self.fake_funds = self.custody, self.funds
-        custody: Any = Faulty(faults, "custody", self.fake_custody, ASKED, silent, silent)
+        custody: Any = Faulty(faults, "custody", self.fake_custody, ASKED, silent, silent, reads=ASKED)
         sender: Any = Faulty(faults, "sender", self.fake_custody, ("draft", "send"), silent, silent)
-        funds: Any = Faulty(faults, "funds", self.fake_funds, FUNDS, lost, lost)
+        funds: Any = Faulty(faults, "funds", self.fake_funds, FUNDS, lost, lost, reads=set(FUNDS) - {"withdraw"})
         self.custody, self.sender, self.funds, self.withdrawing = custody, sender, funds, funds
         self.states = Faulty(
             faults,
@@ -67,6 +66,7 @@ class FaultyMarket(Market):
             MACHINES,
             lambda: EndpointConnectionError(endpoint_url=ENDPOINT),
             lambda: ReadTimeoutError(endpoint_url=ENDPOINT),
+            reads=MACHINES_READ,
         )
         self.polls_at = self.sent_at = self.swept_at = self.clock.at
         self.taken: set[str] = set()
@@ -99,7 +99,7 @@ class FaultyMarket(Market):
         """Another process begins: a crash was the last one's, an outage ends in its time."""
         if self.faults.crashed:
             self.known.clear()
-        self.faults.crashed = False
+        self.faults.begin()
         if self.faults.outage is None:
             self.outage_at = None
         elif self.outage_at is None:
@@ -122,8 +122,9 @@ class FaultyMarket(Market):
 
     def status(self, order_id: str = order_id(ORDER)) -> Status | None:
         """None before the order's first transfer is taken."""
-        order = store.find(self.quiet, order_id)
-        return None if order is None else order.status
+        key = keys.MARKET_MAKING_ORDER(order_id=order_id)
+        found = self.dynamo.get_item(TableName=TABLE.name, Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}})
+        return Status(found["Item"]["status"]["S"]) if "Item" in found else None
 
     def waits_for_person(self, order_id: str) -> bool:
         item = work.find(self.quiet, keys.MARKET_MAKING_ORDER(order_id=order_id))

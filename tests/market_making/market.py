@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -12,7 +12,6 @@ from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 from common import keys
@@ -24,12 +23,12 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Maker
+from common.gateways.exchange.maker import Books, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import campaign_store, memo, store, tasks
+from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
 from functions.market_making.service.campaigning import Campaigning
@@ -73,6 +72,7 @@ PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
 ACCOUNT = "mm1"
 TASKS = "market-making"
+SERVICES = ("moving", "paying", "quoting", "reading", "refunding", "returning")
 
 
 @cache
@@ -100,6 +100,7 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.books: Books | None = None
         self.kept = Kept()
         self.keyless = False
         self.funds = FakeFunds(self.exchange.venue, self.exchange.wallet, ACCOUNT)
@@ -115,19 +116,21 @@ class Market:
 
     def _bound(self, name: str) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's services."""
-        services = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+        services = {s: lambda s=s: getattr(self, s) for s in SERVICES}
+        named = vars(tasks)
 
         def asked(event: Any, _: Any) -> Any:
-            with ExitStack() as patched:
-                for service in services:
-                    patched.enter_context(patch.object(tasks, service, lambda s=service: getattr(self, s)))
-                try:
-                    return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
-                except Refusal:
-                    raise
-                except Exception as bug:
-                    self.bugs.append(f"{name} {event}: {bug!r}")
-                    raise
+            products = {service: named[service] for service in services}
+            named.update(services)
+            try:
+                return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+            except Refusal:
+                raise
+            except Exception as bug:
+                self.bugs.append(f"{name} {event}: {bug!r}")
+                raise
+            finally:
+                named.update(products)
 
         return asked
 
@@ -150,6 +153,10 @@ class Market:
     def maker_of(self, account_id: str) -> Maker:
         self.funds_of(account_id)
         return self.maker
+
+    def books_of(self, account_id: str) -> Books:
+        self.funds_of(account_id)
+        return self.books or self.maker
 
     def withdrawing_of(self, account_id: str) -> ExchangeFunds:
         self.funds_of(account_id)
@@ -185,7 +192,7 @@ class Market:
 
     @property
     def steering(self) -> Steering:
-        return Steering(self.table, self.maker_of, self.clock)
+        return Steering(self.table, self.books_of, self.clock)
 
     @property
     def ticking(self) -> Ticking:
@@ -202,7 +209,7 @@ class Market:
         def nobody(*_: str) -> Any:
             raise AssertionError("nobody is to be asked here")
 
-        days = partial(campaign_store.days, self.table)
+        days = partial(day_store.days, self.table)
         return Campaigning(self.table, nobody, nobody, nobody, days, self.clock)
 
     @property

@@ -150,7 +150,8 @@ class _Outside:
         yield from self._quoted(account)
 
     def _quoted(self, account: str) -> Iterator[str]:
-        """Every open order is in one slot of one order, which alone has it; what is booked was traded, once."""
+        """Every open order is in one slot of one order, which alone has it, or is about to end, since it was taken for
+        gone; what is booked was traded, once."""
         venue = self.market.exchange.venue
         there: dict[str, str] = {}
         for quotes in self.books.quotes.values():
@@ -158,6 +159,9 @@ class _Outside:
                 for placed in (slot.live, slot.coming):
                     if placed is not None:
                         there[quotes.client_order_id(name, placed)] = f"{quotes.order_id} {name}"
+            for gone in quotes.ended:
+                if gone.executed is None:
+                    there[gone.client_order_id] = f"{quotes.order_id} {gone.client_order_id}"
         slots: dict[str, str] = {}
         for order in venue.open_orders(account):
             where = there.get(order.client_order_id)

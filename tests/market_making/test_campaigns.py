@@ -20,7 +20,7 @@ from common.errors import Refusal
 from common.gateways.campaigns import Campaign, Campaigns, Joined, Kind, Participant, Score, Status, not_believed
 from common.idempotency import IdempotencyKeyReused
 from common.table.table import Query, partition
-from functions.market_making import campaign_store
+from functions.market_making import campaign_store, model
 from functions.market_making.api import MarketMakingRequest
 from functions.market_making.campaign_store import CampaignItem
 from functions.market_making.campaigns import LOOKED_AFTER, NOTHING, CampaignNotJoined, Choice
@@ -36,6 +36,7 @@ from tests.harness.memory import InMemoryDynamoDB
 from tests.market_making.audit import live_until
 from tests.market_making.campaigns import ANY, NAMED, OWNER, CampaignMarket
 from tests.market_making.market import ACCOUNT, PAIR, Market
+from tests.market_making.test_ticking import Quoted
 from tests.sandbox.hufi import THEM, US, address
 
 NAMED_ONE = Choice(named=NAMED)
@@ -514,6 +515,26 @@ def test_a_period_is_its_orders_by_what_each_has_made(here: CampaignMarket) -> N
     assert parts[first.order_id].reward == Decimal("33." + "3" * 18)
     assert parts[second.order_id].reward == Decimal("66." + "6" * 17 + "7")
     assert (parts[idle.order_id].maker_volume, parts[idle.order_id].reward) == (Decimal(0), Decimal(0))
+
+
+def test_an_order_that_quotes_has_its_part_by_what_its_cycles_wrote() -> None:
+    quoted = Quoted()
+    here = CampaignMarket(quoted.market)
+    here.launch()
+    order_id = quoted.market.order().order_id
+    here.market.table.write(
+        campaign_store.seek(replace(model.seeker(quoted.market.order()), choice=NAMED_ONE), here.market.clock())
+    )
+    assert here.round() == 1
+    quoted.ticks(60)
+    here.pass_time(hours=2)
+    here.round()
+    _, (period,) = here.campaigning.periods(ACCOUNT, NAMED)
+    (share,) = period.shares
+    traded = here.market.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    assert share.order_id == order_id
+    assert share.maker_volume == sum(trade.quote_quantity for trade in traded) > 500
+    assert share.reward == period.told.score.reward > 0
 
 
 def test_nobody_is_told_of_a_campaign_that_is_not_joined(here: CampaignMarket) -> None:

@@ -11,7 +11,7 @@ import pytest
 from common.domain import audit, comparisons
 from common.domain.comparisons import Comparison, Line, NeverCompared, Verdict
 from common.domain.custody import store as custody_store
-from common.domain.custody.model import INPUTS_MAX
+from common.domain.custody.model import INPUTS_MAX, incoming_id
 from common.domain.custody.model import Status as Sent
 from common.gateways.custody import CustodyUnavailable, TransactionUnknown, not_believed
 from common.table.transaction import Busy
@@ -267,6 +267,20 @@ def test_merged_outputs_are_what_they_were(market: Market) -> None:
         market.fund(ANN, BTC, "0.001")
     market.poll()
     market.run(5, until=lambda: agrees(market))
+
+
+def test_what_is_told_of_our_own_transfers_is_booked_once(market: Market, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As of a merge: the outputs are ours before and after."""
+    market.pay(BOB, BTC, "0.25", b"Refund: what we had sent")
+    ordinary, of_one = market.custody.snapshots, market.custody.snapshot
+    (paid,) = (told for told in ordinary("2020-01-01T00:00:00Z") if told.quantity.asset_id == BTC)
+    own = replace(paid, snapshot_id="ffffffff-ffff-4fff-bfff-ffffffffffff", opponent_id=US)
+    monkeypatch.setattr(market.custody, "snapshots", lambda since, *of: [*ordinary(since, *of), own])
+    monkeypatch.setattr(market.custody, "snapshot", lambda id_: own if id_ == own.snapshot_id else of_one(id_))
+    market.poll()
+    assert custody_store.incoming(market.table, incoming_id(own.snapshot_id)).reason == "our own transfer"
+    agrees(market)
+    assert line(market.comparing.latest(), BTC).booked[WAITING] == Decimal("0.25")
 
 
 def test_what_moves_at_every_look_is_unknown(market: Market) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,16 +18,20 @@ from common.domain.custody.model import Disposition, Outgoing, incoming_id
 from common.domain.custody.model import Status as Sent
 from common.domain.proposals.model import OwnProposal
 from common.gateways.custody import CustodyUnavailable, State, Transaction
-from common.gateways.exchange import ExchangeUnavailable
+from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.funds import ExchangeDeposit
+from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
-from functions.market_making.model import PairFixed, PairTaken, Status, order_id
+from functions.market_making import quotes_store, store
+from functions.market_making.model import CLOSING_LIMIT, FIRST_SHARD, TICK_EVERY, PairFixed, PairTaken, Status, order_id
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
+from sandbox.exchange.flow import Flow
+from sandbox.exchange.venue import BUY, HOUSE, Kind, TimeInForce
 from sandbox.mixin.assets import units_of
 from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
-from tests.market_making.market import ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
+from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
@@ -91,6 +95,34 @@ def lies(market: Market, **changed: Callable[[Any], Any]) -> None:
     """The exchange's answers are others from now on."""
     lying: Any = Instead(market.funds, **changed)
     market.funds = market.withdrawing = lying
+
+
+def no_such_order(*_: object) -> None:
+    raise ExchangeOrderUnknown("there is no such order")
+
+
+def trades_that_can_not_be(market: Market, **changed: Any) -> tuple[Callable[[], None], Decimal, Decimal]:
+    """The order quotes, and has sold something, for so much less the fee: both are in the answer. It is told otherwise,
+    or not at all, until what is answered first is called."""
+    quoting(market)
+    market.exchange.profiles.choose("thin", ["BTCUSDT"])
+    flow = Flow(market.exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=market.exchange.profiles)
+    flow.step()
+    for _ in range(2):
+        market.ticking.tick(FIRST_SHARD, market.clock.at, lambda: True)
+        market.clock.at += TICK_EVERY
+    venue, real = market.exchange.venue, market.maker
+    price, immediate = Decimal(60_120), TimeInForce.IOC
+    venue.cancel_all(HOUSE, "BTCUSDT")
+    venue.place("takers", "BTCUSDT", BUY, Kind.LIMIT, quantity=Decimal("0.001"), price=price, time_in_force=immediate)
+    (sale,) = venue.trades(ACCOUNT, "BTCUSDT")
+
+    def told(trades: Sequence[OwnTrade]) -> list[OwnTrade]:
+        return [] if None in changed.values() else [replace(trade, **changed) for trade in trades]
+
+    lying: Any = Instead(real, trades_after=told)
+    market.maker = lying
+    return lambda: setattr(market, "maker", real), sale.quantity, sale.quote_quantity - sale.fee
 
 
 def stuck_leg(market: Market, asset_id: str = USDT) -> None:
@@ -298,6 +330,62 @@ class TestTheWayHome:
         }
         assert kept == {"mm1:BTC": "0.0002", "mm1:USDT": "2"}
         assert desk.overseeing.accounts()[0].orders == 0
+
+    def test_what_its_trades_hold_up_is_stopped_as_two_have_found(self, desk: Desk) -> None:
+        """The exchange tells a sale at a price that can not be, and will not correct it."""
+        market = desk.market
+        _, sold, worth = trades_that_can_not_be(market, price=Decimal(1))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        began = market.clock.at
+        assert "may be its own" in until_a_person(market)
+        assert CLOSING_LIMIT < market.clock.at - began < CLOSING_LIMIT + timedelta(minutes=4)
+        assert offered(desk, M) == ["work redrive", "mm decide-fills"]
+        assert market.order().needs_person
+        redrive(desk, M)
+        assert "may be its own" in until_a_person(market), "the exchange says the same again"
+        for base, quote in (("0.2", "5000"), ("0.01", "5000"), ("0.1", "9000"), ("0.1", "1000")):
+            two(desk, "mm decide-fills", M, base=base, quote=quote)
+            assert "was decided" in until_a_person(market), "an order can not have come to that"
+        ledger = quotes_store.find(market.table, M)
+        assert ledger is not None
+        assert (ledger.base, ledger.quote) == (Decimal("0.1"), Decimal(4995))
+        two(desk, "mm decide-fills", M, base=str(ledger.base - sold), quote=str(ledger.quote + worth))
+        until(market, Status.RETURNED)
+        assert [leg.quantity.amount for leg in store.homeward(market.table, M)] == [
+            ledger.quote + worth,
+            ledger.base - sold,
+        ]
+
+    def test_what_is_told_as_it_can_be_counts_whatever_two_have_found(self, desk: Desk) -> None:
+        market = desk.market
+        tell, *_ = trades_that_can_not_be(market, price=Decimal(1))
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        until_a_person(market)
+        tell()
+        two(desk, "mm decide-fills", M, base="0.1", quote="4995")
+        until(market, Status.RETURNED)
+        booked = {leg.symbol: leg.quantity.amount for leg in store.homeward(market.table, M)}
+        assert booked["BTC"] == Decimal("0.099")
+
+    def test_what_is_executed_and_told_by_no_trade_is_decided_by_two(self, desk: Desk) -> None:
+        market = desk.market
+        _, sold, worth = trades_that_can_not_be(market, quantity=None)
+        desk.overseeing.withdraw(M, "he asked", "olga", dry_run=False)
+        assert "is executed, and trades tell of 0" in until_a_person(market)
+        two(desk, "mm decide-fills", M, base=str(Decimal("0.1") - sold), quote=str(4995 + worth))
+        until(market, Status.RETURNED)
+        assert market.has(ANN)[BTC] > Decimal("0.098")
+
+    def test_what_is_open_is_not_stopped_whatever_two_have_found(self, desk: Desk) -> None:
+        """It is cancelled again and again instead."""
+        market = desk.market
+        trades_that_can_not_be(market, price=Decimal(1))
+        silent: Any = market.maker
+        silent.cancel = no_such_order
+        desk.overseeing.stop(M, "he asked", "olga", dry_run=False)
+        market.run(40)
+        assert (market.order().status, market.order().needs_person) == (Status.STOPPING, False)
+        assert market.exchange.venue.open_orders(ACCOUNT)
 
     def test_what_the_exchange_has_refused_is_withdrawn_again(self, desk: Desk) -> None:
         market = desk.market

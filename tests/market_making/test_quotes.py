@@ -6,31 +6,45 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
-from common.gateways.exchange.maker import MarketLimits, OwnTrade
+from common.gateways.exchange import NEVER_PLACED_SECONDS, Side, State
+from common.gateways.exchange.maker import MakerOrder, MarketLimits, OwnTrade
+from common.table.transaction import Write
 from functions.market_making import memory, quotes_store, store
 from functions.market_making.model import FIRST_SHARD, QuotesOpen, Status
 from functions.market_making.planning import Wanted, Wish, plan
 from functions.market_making.quotes import (
+    MISSED_AGAIN,
+    NEVER_PLACED,
+    REMEMBERED,
     Ended,
     FillNotBelieved,
     Marks,
     Placed,
+    Question,
     Quotes,
     Slot,
     SlotState,
+    adopted,
+    answered,
+    astray,
     client_order_id,
+    forgotten,
+    found_out,
+    listed,
+    may_be_there,
     settled,
 )
 from functions.market_making.quotes_packing import packed, unpacked
-from functions.market_making.service.order_rate import OrderRate
-from functions.market_making.strategy import LiveOrder, Pair, State
+from functions.market_making.service.order_rate import OrderRate, shared
+from functions.market_making.strategy import LiveOrder, Pair
 from functions.market_making.strategy import Side as StrategySide
+from functions.market_making.strategy import State as StrategyState
 from functions.market_making.tally import Tally
 from tests.market_making.audit import live_until
 from tests.market_making.market import ACCOUNT, Market
@@ -70,7 +84,7 @@ def largest() -> Quotes:
         for level, one in enumerate(coming)
     )
     pairs = tuple(Pair(orders[n].key, orders[n + LEVELS].key) for n in range(LEVELS))
-    state = State(orders, 1_795_262_530, 1_795_262_530, 1_795_262_530, 1_795_262_530, 99_999_999, pairs=pairs)
+    state = StrategyState(orders, 1_795_262_530, 1_795_262_530, 1_795_262_530, 1_795_262_530, 99_999_999, pairs=pairs)
     gone = Ended("12345678901", Side.BUY, Decimal("123456.78"), Decimal(1), Decimal(0), Decimal(1), AT, "b99999899")
     return Quotes(
         ORDER_ID,
@@ -108,25 +122,31 @@ def largest() -> Quotes:
 def test_the_largest_quotes_fit_into_what_a_write_may_cost() -> None:
     quotes = largest()
     (write,) = quotes_store.write(replace(quotes, cycle=quotes.cycle - 1), quotes, (), AT)
+    assert item_bytes(write) <= quotes_store.ITEM_BYTES_MAX
+
+
+def item_bytes(write: Write) -> int:
     values = write.statement["ExpressionAttributeValues"]
     size = sum(len(next(iter(value.values()))) for value in values.values())
     names = ("PK", "SK", "entity_type", "created_at", "base_asset_id", "quote_asset_id", *["base_amount", "quote"])
-    rest = sum(map(len, names)) + len(ORDER_ID) + 2 * 36 + 27 + 40 + 60
-    assert size + rest <= quotes_store.ITEM_BYTES_MAX
+    return size + sum(map(len, names)) + len(ORDER_ID) + 2 * 36 + 27 + 40 + 60
 
 
 def test_quotes_are_read_as_they_were_written() -> None:
-    quotes = largest()
+    whole, gone, later = largest(), largest().ended[0], AT + timedelta(seconds=10)
+    over = replace(gone, settled=Decimal("0.5"), executed=Decimal("0.5"), key="")
+    quiet = (over, replace(over, at=later), replace(over, side=Side.SELL, settled=Decimal(0), executed=Decimal(0)))
+    quotes = replace(whole, ended=(gone, replace(gone, executed=None, client_order_id="a" * 18), *quiet))
     bare = Quotes(ORDER_ID, quotes.base, quotes.quote, cycle=quotes.cycle, cursor=quotes.cursor, memory=quotes.memory)
     assert unpacked(packed(quotes), bare) == quotes
     assert memory.packed(memory.unpacked(quotes.memory)) == quotes.memory
 
 
 def test_a_memory_that_can_not_be_read_is_forgotten() -> None:
-    assert memory.unpacked("") == State()
-    assert memory.unpacked("nonsense") == State()
-    assert memory.unpacked(json.dumps([0, []])) == State()
-    assert memory.unpacked(json.dumps([memory.VERSION, [1, 2]])) == State()
+    assert memory.unpacked("") == StrategyState()
+    assert memory.unpacked("nonsense") == StrategyState()
+    assert memory.unpacked(json.dumps([0, []])) == StrategyState()
+    assert memory.unpacked(json.dumps([memory.VERSION, [1, 2]])) == StrategyState()
 
 
 @given(st.integers(0, 2**34), st.integers(0, 31), st.sampled_from("bs"))
@@ -224,6 +244,169 @@ def test_what_a_trade_can_not_be_is_not_booked(told: OwnTrade) -> None:
         settled(quoting("1", "1"), [told], ("BTC", "USDT"))
 
 
+def told(quotes: Quotes, slot: str, placed: Placed, *, executed: str = "0", over: bool = False) -> MakerOrder:
+    """An order as the exchange tells it."""
+    state = State.CANCELED if over else State.WORKING
+    name, number = quotes.client_order_id(slot, placed), placed.exchange_order_id or "77"
+    return MakerOrder(number, name, Side.SELL, placed.price, placed.quantity, Decimal(executed), state)
+
+
+def missed(quotes: Quotes, seconds: float, *, coming: bool = False) -> Quotes:
+    """The exchange does not know the order of s0, so long after AT."""
+    slot = quotes.slots["s0"]
+    placed = slot.coming if coming else slot.live
+    assert placed is not None
+    question = Question("s0", quotes.client_order_id("s0", placed), coming)
+    return answered(quotes, question, None, AT + timedelta(seconds=seconds))
+
+
+GONE_SECONDS = int((NEVER_PLACED + MISSED_AGAIN).total_seconds())
+
+
+def test_one_that_was_seen_is_gone_after_a_minute_and_once_again() -> None:
+    quotes = quoting("1", "1")
+    for second in range(0, GONE_SECONDS, 10):
+        quotes = missed(quotes, second)
+        assert quotes.slots["s0"].state is SlotState.OPEN
+    quotes = missed(quotes, GONE_SECONDS)
+    assert not quotes.slots
+    (gone,) = quotes.ended
+    assert (gone.executed, gone.exchange_order_id, quotes.free[0]) == (None, "0", Decimal(0))
+
+
+def test_one_that_is_seen_again_is_not_gone() -> None:
+    """Neither by the list nor by an answer of its own."""
+    before = missed(quoting("1", "1"), 0)
+    live = before.slots["s0"].live
+    assert live is not None
+    order = told(before, "s0", live)
+    question = Question("s0", order.client_order_id, coming=False)
+    for seen in (listed(before, [order], AT), answered(before, question, order, AT)):
+        assert missed(seen, GONE_SECONDS).slots["s0"].live is not None
+
+
+def replacing() -> Quotes:
+    live = Placed(1, Decimal(100), Decimal(1), AT, "7", key="s1")
+    coming = Placed(2, Decimal(101), Decimal(1), AT, key="s2")
+    slot = Slot(SlotState.PENDING_REPLACE, live, coming)
+    return Quotes(ORDER_ID, Decimal(1), Decimal(0), cycle=2, slots={"s0": slot}, placed_at=AT)
+
+
+def test_an_old_order_that_nobody_knows_says_nothing_of_the_new() -> None:
+    """What replaces it may be on its way for a minute, and is known then."""
+    quotes = replacing()
+    for second in range(0, 60, 10):
+        quotes = missed(missed(quotes, second, coming=True), second)
+    coming = quotes.slots["s0"].coming
+    assert coming is not None
+    came = listed(quotes, [told(quotes, "s0", coming)], AT + timedelta(seconds=59))
+    assert came.slots["s0"].live == replace(coming, exchange_order_id="77")
+    assert [gone.exchange_order_id for gone in came.ended] == ["7"]
+
+
+def test_a_new_order_that_nobody_knows_leaves_the_old_to_be_asked_for() -> None:
+    quotes = missed(missed(replacing(), 60, coming=True), 70, coming=True)
+    slot = quotes.slots["s0"]
+    assert (slot.state, slot.coming, slot.missed_at) == (SlotState.OPEN, None, None)
+    assert missed(missed(quotes, 80), 90).slots
+
+
+def cancelled(settled: str = "0") -> Quotes:
+    """One whose order has ended, and nobody had traded more with it than is settled."""
+    quotes = quoting("1", "1")
+    live = replace(quotes.slots["s0"].live or placed(), settled=Decimal(settled))
+    quotes = quotes.with_slot("s0", Slot(SlotState.PENDING_CANCEL, live=live))
+    order = told(quotes, "s0", live, executed=settled, over=True)
+    return answered(quotes, Question("s0", order.client_order_id, coming=False), order, AT)
+
+
+@pytest.mark.parametrize("already", ["0", "0.2"])
+def test_a_trade_that_is_told_after_none_was_is_booked(already: str) -> None:
+    quotes = cancelled(already)
+    assert not quotes.slots
+    assert not quotes.keys
+    assert quotes.free[0] == 1
+    late = trade(quantity="0.3", worth="30", fee="0")
+    at = AT + REMEMBERED - timedelta(seconds=1)
+    read = unpacked(packed(forgotten(quotes, at)), Quotes(ORDER_ID, Decimal(1), Decimal(1000), cycle=1))
+    booked, fills = settled(read, [late], ("BTC", "USDT"))
+    assert (booked.base, len(fills)) == (Decimal("0.7"), 1)
+    with pytest.raises(FillNotBelieved):
+        settled(
+            booked, [replace(late, trade_id=2, quantity=Decimal("0.8"), quote_quantity=Decimal(80))], ("BTC", "USDT")
+        )
+    assert not forgotten(quotes, AT + REMEMBERED).is_out
+
+
+def test_of_what_is_over_no_more_is_remembered_than_an_item_holds() -> None:
+    """The oldest is forgotten first, and nothing of which a trade is still to come."""
+    full = largest()
+    over = [
+        Ended(f"{12345678000 + n}", Side.SELL, Decimal("123456.78"), Decimal("12.34567"), Decimal(0), Decimal(0), AT)
+        for n in range(120)
+    ]
+    quotes = replace(full, ended=(*full.ended, *over))
+    (write,) = quotes_store.write(replace(quotes, cycle=quotes.cycle - 1), quotes, (), AT)
+    assert item_bytes(write) <= quotes_store.ITEM_BYTES_MAX
+    written = write.statement["ExpressionAttributeValues"]
+    (text,) = [value["S"] for value in written.values() if value.get("S", "").startswith('{"slots"')]
+    bare = Quotes(ORDER_ID, quotes.base, quotes.quote, cycle=quotes.cycle, cursor=quotes.cursor, memory=quotes.memory)
+    kept = unpacked(text, bare).ended
+    assert kept[:4] == full.ended
+    assert 0 < len(kept) - 4 < 20
+    assert list(kept[4:]) == over[-len(kept) + 4 :]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"side": Side.BUY},
+        {"price": Decimal(101)},
+        {"quantity": Decimal(1000), "executed": Decimal(1000)},
+        {"exchange_order_id": "8"},
+        {"client_order_id": "another"},
+    ],
+)
+def test_what_is_told_of_an_order_is_held_against_what_was_placed(changed: dict[str, Any]) -> None:
+    quotes = quoting("1", "1")
+    live = quotes.slots["s0"].live
+    assert live is not None
+    lie = replace(told(quotes, "s0", live, over=True), **changed)
+    with pytest.raises(FillNotBelieved):
+        answered(quotes, Question("s0", quotes.client_order_id("s0", live), coming=False), lie, AT)
+    if "client_order_id" not in changed:
+        with pytest.raises(FillNotBelieved):
+            listed(quotes, [lie], AT)
+
+
+def test_an_open_order_of_its_own_that_is_in_no_slot_is_its_own_again() -> None:
+    """Of one that is remembered all is known; of another what the table has booked."""
+    nothing = replace(quoting("1"), slots={})
+    gone = missed(missed(quoting("1", "1"), 0), GONE_SECONDS)
+    order = MakerOrder(
+        "0", client_order_id(ORDER_ID, 1, "s0"), Side.SELL, Decimal(100), Decimal(1), Decimal(0), State.WORKING
+    )
+    for quotes, booked in ((gone, "0"), (cancelled("0.2"), "0.2"), (nothing, "0.2")):
+        assert astray(quotes, [order, replace(order, client_order_id="somebody-elses")]) == [order]
+        found = adopted(quotes, order, Decimal(booked), AT)
+        (one,) = found.ended
+        assert (one.executed, one.left, found.free[0]) == (None, 1 - Decimal(booked), Decimal(booked))
+        over = found_out(found, one, replace(order, executed=Decimal("0.5"), state=State.CANCELED), AT)
+        assert over.owed(Side.SELL) == Decimal("0.5") - Decimal(booked)
+        with pytest.raises(FillNotBelieved):
+            found_out(found, one, replace(order, quantity=Decimal(9)), AT)
+    with pytest.raises(FillNotBelieved):
+        adopted(nothing, replace(order, side=Side.BUY), Decimal(0), AT)
+
+
+def test_what_an_order_may_have_is_within_what_its_orders_can_have_traded() -> None:
+    quotes = replace(quoting("3", "1"), slots={**quoting("3", "1").slots, "b0": replacing().slots["s0"]})
+    assert may_be_there(quotes) == (
+        (3 - 1 - Decimal("0.06"), 3 + 2 + Decimal("0.06")),
+        (1000 - 201 - Decimal("6.02"), 1000 + 100 + Decimal("6.02")),
+    )
+
+
 def test_what_renews_an_order_comes_in_its_place_only() -> None:
     quotes = quoting("9", "1", "1")
     renewing = Wanted(Side.SELL, Decimal(101), Decimal(1), "n1", renews="s1")
@@ -245,18 +428,51 @@ def test_placements_are_counted_by_the_clocks_ten_seconds_and_days() -> None:
     market.clock.at = AT
     limits = replace(LIMITS, orders_per_10_seconds=10, orders_per_day=25)
     rate = OrderRate(market.table, lambda: market.clock.at)
-    assert [rate.reserve(ACCOUNT, limits, 6) for _ in range(3)] == [6, 4, 0]
+
+    def reserved(wanted: int, account: str = ACCOUNT) -> int:
+        return rate.reserve(account, limits, {"M1": wanted}, 1).get("M1", 0)
+
+    assert [reserved(6), reserved(4), reserved(1)] == [6, 4, 0]
     market.clock.at = AT.replace(second=10)
-    assert [rate.reserve(ACCOUNT, limits, 10) for _ in range(2)] == [10, 0]
+    assert [reserved(10), reserved(1)] == [10, 0]
     market.clock.at = AT.replace(second=20)
-    assert rate.reserve(ACCOUNT, limits, 10) == 5
+    assert [reserved(10), reserved(5)] == [0, 5]
     market.clock.at = AT + timedelta(days=1)
-    assert rate.reserve(ACCOUNT, limits, 10) == 10
-    assert rate.reserve("another", limits, 10) == 10
+    assert reserved(10) == 10
+    assert reserved(10, "another") == 10
+
+
+def test_nobody_places_from_anothers_share_of_a_day() -> None:
+    market = Market()
+    market.clock.at = AT
+    limits = replace(LIMITS, orders_per_10_seconds=10, orders_per_day=20)
+    rate = OrderRate(market.table, lambda: market.clock.at)
+    for _ in range(6):
+        rate.reserve(ACCOUNT, limits, {"M1": 2}, 2)
+        market.clock.at += timedelta(seconds=10)
+    assert rate.reserve(ACCOUNT, limits, {"M1": 2, "M2": 2}, 2) == {"M2": 2}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "share", "left", "granted"),
+    [
+        ({"a": 100, "b": 4}, 50, 100, {"a": 96, "b": 4}),
+        ({"a": 4, "b": 100}, 50, 100, {"a": 4, "b": 96}),
+        ({"a": 100, "b": 60}, 50, 100, {"a": 50, "b": 50}),
+        ({"a": 6, "b": 6}, 7, 8, {"a": 6}),
+        ({"a": 6}, 7, 3, {}),
+        ({"a": 3}, 0, 10, {"a": 3}),
+    ],
+)
+def test_each_order_places_up_to_its_share_first(
+    wanted: dict[str, int], share: int, left: int, granted: dict[str, int]
+) -> None:
+    assert shared(wanted, dict.fromkeys(wanted, 1_000), share, left) == granted
 
 
 def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
-    """The second time NEVER_PLACED_SECONDS after the last intent to place."""
+    """The second time NEVER_PLACED_SECONDS after the last intent to place, and when what was cancelled is remembered
+    no more."""
     quoted = Quoted()
     quoted.ticks(3, flow=False)
     market = quoted.market
@@ -266,6 +482,7 @@ def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
     assert quotes.placed_at is not None
     gone = quotes.placed_at + timedelta(seconds=NEVER_PLACED_SECONDS)
     market.quoting.stop(order_id)
+    gone = max(gone, market.clock.at + timedelta(seconds=10) + REMEMBERED)
     looks = 0
     while market.order().status is Status.STOPPING:
         looks += 1

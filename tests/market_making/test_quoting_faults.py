@@ -3,25 +3,29 @@ exchange; whoever is wrong about money is seen there."""
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
-from common.gateways.exchange import Side
+from common.gateways.exchange import ExchangeOrderUnknown, Side
 from common.gateways.exchange.maker import Book, Level, MakerOrder, Market, OwnTrade, Quote
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
-from functions.market_making.quotes import Quotes, SlotState
-from functions.market_making.risk import REJECTED_MAX
+from functions.market_making.quotes import REMEMBERED, Quotes, SlotState
+from functions.market_making.risk import REFUSALS_MAX
+from functions.market_making.service import ticking
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.faults import Fault, Faults, Operation
 from sandbox.exchange.venue import BUY, HOUSE, SELL, Fees, Kind, Limits, TimeInForce
 from tests.harness.faults import Crash
 from tests.market_making.audit import live_until
-from tests.market_making.market import ACCOUNT
+from tests.market_making.market import ACCOUNT, BOB
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -137,9 +141,9 @@ def test_a_quote_that_would_take_is_left_out_and_comes_again(faulty: Faulty) -> 
     faulty.before("place", lambda: faulty.move(61_000))
     faulty.ticks(1, flow=False)
     assert (len(faulty.open), faulty.states) == (1, [SlotState.PENDING_CREATE])
-    assert faulty.quotes.refused == {Side.SELL: 1}
+    assert faulty.quotes.would_take == {Side.SELL: 1}
     faulty.ticks(3)
-    assert (len(faulty.open), faulty.quotes.refused) == (2, {})
+    assert (len(faulty.open), faulty.quotes.would_take) == (2, {})
 
 
 def test_who_is_told_to_wait_changes_nothing(faulty: Faulty) -> None:
@@ -152,17 +156,22 @@ def test_who_is_told_to_wait_changes_nothing(faulty: Faulty) -> None:
     assert faulty.tick().failed == 0
 
 
-def test_beyond_the_limit_of_the_day_nothing_is_placed(faulty: Faulty) -> None:
+def test_beyond_the_limit_of_the_day_what_is_open_stays(faulty: Faulty) -> None:
+    """One more placement would be half of a quote."""
     faulty.exchange.venue.set_limits(Limits(orders_per_day=3), ACCOUNT)
     faulty.ticks(2)
-    assert len(faulty.open) == 2
+    before = faulty.prices
     faulty.move(60_300)
-    assert faulty.tick().placements == 1
-    check(faulty.market)
-    faulty.market.clock.at += timedelta(seconds=10)
-    faulty.ticks(8)
-    assert faulty.fake.calls["place"] + faulty.fake.calls["replace"] == 3
-    assert not faulty.open  # a quote is no quote without the other
+    faulty.ticks(8, flow=False)
+    assert (len(faulty.open), faulty.prices) == (2, before)
+    assert faulty.fake.calls["place"] + faulty.fake.calls["replace"] == 2
+    faulty.market.clock.at += timedelta(seconds=1800)
+    faulty.ticks(2, flow=False)
+    assert not faulty.open  # so old it does not stay
+    faulty.market.clock.at += timedelta(days=1)
+    faulty.move(60_300)
+    faulty.ticks(2, flow=False)
+    assert len(faulty.open) == 2
 
 
 def test_an_exchange_that_is_down_is_settled_with_first_afterwards(faulty: Faulty) -> None:
@@ -225,7 +234,7 @@ def test_a_price_that_jumps_takes_the_quotes_out_for_a_tick(faulty: Faulty) -> N
 
 def test_quotes_that_are_refused_in_a_row_pause_the_order(faulty: Faulty) -> None:
     faulty.faults.fail_next(Fault.REFUSE, on=Operation.PLACE, times=100)
-    faulty.ticks(REJECTED_MAX)
+    faulty.ticks(REFUSALS_MAX)
     order = faulty.market.order()
     assert (order.status, faulty.open) == (Status.PAUSED, [])
     assert order.reason == "the exchange has refused 6 quotes in a row"
@@ -268,6 +277,95 @@ def test_a_trade_that_can_not_be_is_not_booked_and_ends_all_quotes(faulty: Fault
     assert faulty.tick().failed == 1
     assert (faulty.quotes.base, faulty.quotes.quote) == (before.base, before.quote)
     assert not faulty.open  # a person has to look first
+
+
+def test_a_lie_ends_also_what_was_placed_just_before_it(faulty: Faulty) -> None:
+    """No list has told of it yet: by its client order id it is its own."""
+    faulty.ticks(1)
+    faulty.take(BUY, "0.001")
+    (true,) = faulty.fake.trades_after(BTC, 0)
+    faulty.ticks(1)
+    faulty.move(60_300)
+    faulty.ticks(1)
+    assert any(slot.coming is not None for slot in faulty.quotes.slots.values())
+    (sell,) = [order for order in faulty.open if order.side == SELL]
+    known = next(gone for gone in faulty.quotes.ended)
+    told = {"trade_id": true.trade_id + 9, "exchange_order_id": known.exchange_order_id, "side": known.side}
+    lie = OwnTrade(**{**vars(true), **told, "price": Decimal(1)})
+    faulty.fake.trades_after = lambda *_: [lie]  # type: ignore[method-assign]
+    assert sell.order_id in {order.order_id for order in faulty.open}
+    assert faulty.tick().failed == 1
+    assert not faulty.open
+
+
+@pytest.mark.parametrize("seconds", [60, 120])
+def test_an_order_that_is_said_not_to_exist_is_not_lost(faulty: Faulty, seconds: int) -> None:
+    """For a minute it keeps its place. After that it is taken for gone; open all the same, it is cancelled, and what
+    it has traded is its own."""
+    faulty.ticks(2)
+    sell = next(order for order in faulty.open if order.side == SELL)
+    listing, finding = faulty.fake.open_orders, faulty.fake.find
+
+    def unknown(*_: object) -> NoReturn:
+        raise ExchangeOrderUnknown("there is no such order")
+
+    faulty.fake.open_orders = lambda *_: []  # type: ignore[method-assign]
+    faulty.fake.find = unknown  # type: ignore[assignment,method-assign]
+    faulty.ticks(seconds // 10)
+    assert (len(faulty.quotes.slots) == 2) is (seconds == 60)
+    faulty.take(BUY, "0.005", str(sell.price))
+    faulty.fake.open_orders, faulty.fake.find = listing, finding  # type: ignore[method-assign]
+    faulty.ticks(3)
+    (booked,) = quotes_store.trades(faulty.market.table, faulty.market.order().order_id)
+    assert (booked.exchange_order_id, booked.quantity) == (str(sell.order_id), Decimal("0.005"))
+    faulty.ticks(12)
+    assert len(faulty.open) == len(faulty.quotes.slots) == 2
+    if seconds == 120:
+        assert sell.order_id not in {order.order_id for order in faulty.open}
+    check(faulty.market)
+
+
+def test_a_trade_is_booked_that_is_told_after_its_order_had_none(faulty: Faulty) -> None:
+    """Cancelled, and nothing executed; a cycle later the trade is told."""
+    faulty.ticks(2)
+    sell = next(order for order in faulty.open if order.side == SELL)
+    faulty.move(60_300)
+    faulty.ticks(3)
+    assert sell.order_id not in {order.order_id for order in faulty.open}
+    before, venue = faulty.quotes.base, faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")
+    worth = Decimal("0.001") * sell.price
+    at = faulty.market.clock.at
+    late = OwnTrade(
+        len(venue) + 1, str(sell.order_id), Side.SELL, sell.price, Decimal("0.001"), worth, Decimal(0), "USDT", True, at
+    )
+    faulty.fake.trades_after = lambda *asked: [late][asked[1] // late.trade_id :]  # type: ignore[method-assign]
+    assert faulty.tick().failed == 0
+    assert faulty.quotes.base == before - Decimal("0.001")
+
+
+def test_that_something_may_be_forgotten_costs_no_write(faulty: Faulty) -> None:
+    """While quotes are open: without them, the account's trades would be asked for for ever."""
+    faulty.ticks(2)
+    faulty.move(60_300)
+    faulty.ticks(3, flow=False)
+    (before, ended), at = (faulty.quotes.cycle, faulty.quotes.ended), faulty.market.clock.at
+    assert ended
+    faulty.ticks(9, flow=False)
+    assert (faulty.quotes.cycle, faulty.quotes.ended) == (before, ended)
+    assert faulty.market.clock.at > at + REMEMBERED
+    faulty.market.steering.pause(faulty.market.order().order_id)
+    faulty.ticks(9, flow=False)
+    assert not faulty.quotes.is_out
+
+
+def test_an_answer_about_another_order_ends_all_quotes(faulty: Faulty) -> None:
+    """It has our name, and is ten times as large: what it executes could never be settled."""
+    faulty.ticks(2)
+    listing = faulty.fake.open_orders
+    tenfold = lambda order: replace(order, quantity=order.quantity * 10)  # noqa: E731
+    faulty.fake.open_orders = lambda market: list(map(tenfold, listing(market)))  # type: ignore[method-assign]
+    assert faulty.tick().failed == 1
+    assert not faulty.open
 
 
 def test_a_fee_in_a_third_coin_is_the_accounts(faulty: Faulty) -> None:
@@ -368,3 +466,27 @@ def test_what_is_stopped_with_a_lie_is_cancelled_and_waits(faulty: Faulty) -> No
     faulty.market.quoting.stop(faulty.market.order().order_id)
     faulty.market.run(3)
     assert (faulty.market.order().status, faulty.open) == (Status.STOPPING, [])
+
+
+@pytest.mark.parametrize("whose", ["of one that is stopping", "nobody's"])
+def test_a_trade_of_nobodys_is_told_and_none_of_one_that_is_stopping(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """Who is stopped books his own; the ticker of his neighbour sees them, too."""
+    market, counted, neighbour = faulty.market, Counter[str](), uuid.UUID(int=7, version=4)
+    market.fund_all(BOB, neighbour)
+    market.run(6, lambda: market.has_order(neighbour) and market.order(neighbour).status is Status.CREATED)
+    monkeypatch.setattr(ticking, "count", lambda name, *_: counted.update([name]))
+    faulty.ticks(2)
+    assert len(faulty.open) == 4
+    market.quoting.stop(market.order().order_id)
+    if whose == "nobody's":
+        faulty.fake.place(BTC, Quote(Side.SELL, Decimal(60_100), Decimal("0.001"), "somebody-elses"))
+        faulty.take(BUY, "0.001", "60100")
+    else:
+        theirs = faulty.quotes.exchange_order_ids
+        faulty.take(BUY, "0.04", "60120")
+        assert {str(t.order_id) for t in faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")} & theirs
+    faulty.move(60_000)
+    faulty.tick()
+    assert counted["StrayTrades"] == (1 if whose == "nobody's" else 0)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from itertools import count
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -12,6 +13,7 @@ from common.domain import rulings, timeline
 from common.domain.custody import store as custody_store
 from common.domain.custody.model import Kind
 from common.domain.rulings import Matter, Ruling
+from common.gateways.exchange import ExchangeUnavailable
 from functions.market_making import quotes_store, store
 from functions.market_making.model import ReturnUnderway, Status, Way
 from sandbox.mixin.assets import units_of
@@ -416,3 +418,47 @@ def test_what_is_left_is_counted_from_the_orders_own_ledger(market: Market) -> N
     come_home(market)
     live_until(market, Status.RETURNED, minutes=10)
     assert (market.has(ANN), at_exchange(market)) == (HOME, {"BTC": Decimal(3)})
+
+
+def with_fee(market: Market, fee: str) -> None:
+    """The exchange takes so much for the withdrawal of BTC, and has told 0.000015."""
+    real = market.funds.withdraw
+
+    def dearer(*asked: Any) -> None:
+        market.exchange.wallet.networks.change("BTC", "BTC", withdraw_fee=Decimal(fee), withdraw_min=Decimal("0.06"))
+        real(*asked)
+
+    market.funds.withdraw = dearer  # type: ignore[method-assign, assignment]
+
+
+def test_a_fee_far_beyond_what_was_told_is_told_to_a_person(market: Market) -> None:
+    with_fee(market, "0.05")
+    come_home(market)
+    waits_for_person(market, "withdrawing 0.1 BTC has cost 0.05, and the exchange had told 0.000015")
+    assert BTC not in market.has(ANN)
+
+
+def test_a_fee_that_has_doubled_is_believed(market: Market) -> None:
+    with_fee(market, "0.00003")
+    come_home(market)
+    live_until(market, Status.RETURNED, minutes=10)
+    live(market, 2)
+    assert market.has(ANN)[BTC] == Decimal("0.09997")
+
+
+def test_what_was_asked_for_comes_home_whatever_was_ruled_meanwhile(market: Market) -> None:
+    """The answer is lost, and two operators say that what is at the exchange is the desk's: it is not there any
+    more."""
+    real = market.funds.withdraw
+
+    def lost(*asked: Any) -> None:
+        real(*asked)
+        market.clock.forward(seconds=1)
+        kept_by_two(market, "USDT", USDT)
+        market.clock.forward(seconds=1)
+        market.funds.withdraw = real  # type: ignore[method-assign]
+        raise ExchangeUnavailable("the answer was lost", what="timeout")
+
+    market.funds.withdraw = lost  # type: ignore[method-assign, assignment]
+    come_home(market)
+    is_returned(market)

@@ -10,7 +10,7 @@ import pytest
 
 from common.idempotency import IdempotencyKeyReused
 from common.owner import Owner
-from functions.market_making import configuration, hummingbot, quotes_store, store
+from functions.market_making import configuration, hummingbot, memory, quotes_store, store
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
     ConfigurationMoved,
@@ -22,7 +22,7 @@ from functions.market_making.model import (
     Terms,
     order_id,
 )
-from functions.market_making.risk import REJECTED_MAX
+from functions.market_making.risk import REFUSALS_MAX
 from sandbox.exchange.venue import HOUSE
 from tests.market_making.audit import live_until
 from tests.market_making.market import ORDER, PAIR, Market
@@ -95,7 +95,7 @@ def test_an_order_that_has_lost_too_much_is_not_resumed(quoted: Quoted) -> None:
 
 def test_refusals_in_a_row_are_forgotten_when_it_is_resumed(quoted: Quoted) -> None:
     market, order_id = quoted.market, quoted.market.order().order_id
-    changed(quoted, rejected=REJECTED_MAX)
+    changed(quoted, refusals=REFUSALS_MAX)
     quoted.ticks(2)
     assert market.order().status is Status.PAUSED
     assert not quoted.open
@@ -209,6 +209,22 @@ def test_an_order_that_was_configured_when_opened_starts_so() -> None:
     member = store.member(market.table, market.order())
     assert member is not None
     assert member.config == 1
+
+
+def test_nothing_is_sold_below_the_price_at_which_the_inventory_was_opened(quoted: Quoted) -> None:
+    """Also after more was bought, which costs less."""
+    market, order_id = quoted.market, quoted.market.order().order_id
+    market.steering.configure(order_id, 1, {"price_type": "inventory_cost", "inventory_price": "63000"})
+    quoted.ticks(30)
+    assert any(trade.side == "BUY" for trade in quotes_store.trades(market.table, order_id))
+    read = quotes_store.find(market.table, order_id)
+    assert read is not None
+    state = memory.unpacked(read.memory)
+    assert state.cost_base == pytest.approx(read.base)
+    assert Decimal(61_000) < state.cost_quote / state.cost_base < Decimal(63_000)
+    sells = [order.price for order in quoted.open if order.side == "SELL"]
+    assert sells
+    assert min(sells) > state.cost_quote / state.cost_base
 
 
 def test_performance_is_what_the_trades_and_the_ledger_say() -> None:

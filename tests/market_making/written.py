@@ -4,7 +4,7 @@ need many of them, and quickly. Whether they come there is tested elsewhere."""
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
 
@@ -18,6 +18,8 @@ from common.domain.custody import ties
 from common.domain.custody.model import Disposition, Incoming, Kind, Outgoing
 from common.domain.custody.model import Status as Sent
 from common.domain.custody.ties import Status as Tie
+from common.gateways.exchange import Side
+from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
 from common.owner import Owner
 from functions.market_making import campaign_store as campaigns
@@ -34,8 +36,27 @@ from functions.market_making.model import (
     Way,
     order_id,
 )
+from functions.market_making.quotes import Fill
 from sandbox.exchange.flow import Flow
 from tests.market_making.market import ACCOUNT, ANN, BTC, ETH, PAIR, USDT, Market
+
+
+def have_traded(market: Market, order_id: str, trades: int) -> None:
+    """An order that has traded so many times at the exchange."""
+    order, at = store.existing(market.table, order_id), market.clock()
+    there = AtExchange(Quantity(1, order.base_asset_id), Quantity(1, order.quote_asset_id))
+    market.table.write(store.open_ledger(order, there, at))
+    read = quotes_store.find(market.table, order_id)
+    assert read is not None
+    fills = [Fill(trade, "b1", completes=False, fee=trade.fee) for trade in map(_trade, range(1, trades + 1))]
+    market.table.write(*quotes_store.write(read, replace(read, cycle=1, cursor=trades), fills, at))
+
+
+def _trade(number: int) -> OwnTrade:
+    amount = Decimal(number).scaleb(-5)
+    at = datetime(2026, 11, 21, 12, 0, number, tzinfo=UTC)
+    worth = amount * 60_000
+    return OwnTrade(number, "7", Side.BUY, Decimal(60_000), amount, worth, worth.scaleb(-3), "USDT", True, at)
 
 
 def _uuid(number: int) -> UUID:
@@ -49,7 +70,8 @@ CAME = custody_model.incoming_id(str(_uuid(7)))
 
 class Written:
     """Two pairs, a trading account, and what is named here. Of the orders `quoting` may quote, `running` does, `paused`
-    is; `failed` has a part at the exchange, `crediting` and `returning` wait for a person, and `payable` for its
+    is; `failed` has a part at the exchange, `crediting`, `returning` and `held_up`, which is
+    stopping, wait for a person, and `payable` for its
     payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
     refused, and `doubted` may have been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has
     its part."""
@@ -67,6 +89,7 @@ class Written:
         self.parked = self._snapshot(Disposition.PARKED)
         self.came = self._snapshot(Disposition.EXPECTED)
         assert (self.payable, self.came) == (PAYABLE, CAME)
+        self.held_up = self._order(Status.STOPPING, person="trade 3 is told at 1")
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
         self.tie, self.untaken = self._tie(1), self._tie(2)
@@ -88,7 +111,7 @@ class Written:
     @property
     def ids(self) -> tuple[str, ...]:
         orders = self.quoting, self.failed, self.crediting, self.returning, self.payable
-        return (*orders, self.running, self.paused)
+        return (*orders, self.held_up, self.running, self.paused)
 
     def _campaign(self) -> None:
         at = self._market.clock()
@@ -145,8 +168,11 @@ class Written:
             table.write(
                 store.wait(order, at, at + timedelta(days=31), "its owner"), store.open_ledger(order, there, at)
             )
+        if status is Status.STOPPING:
+            there = AtExchange(Quantity(Decimal("0.1"), BTC), Quantity(Decimal(5000), USDT))
+            table.write(store.open_ledger(order, there, at))
         if person is not None:
-            table.write(store.stop(order, person, at))
+            table.write(store.wait_for_person(order, person, at))
         return order.order_id
 
     def _quotes(self) -> str:

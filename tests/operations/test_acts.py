@@ -48,6 +48,7 @@ Seen = Counter[tuple[str, bool]]  # how often a command was found possible, or n
 # What is proposed, by the command.
 TERMS: Mapping[str, Terms] = {
     "mm decide-deposit": {"asset": "BTC", "credited": "0.05"},
+    "mm decide-fills": {"base": "0.09", "quote": "5600"},
     "mm decide-return": {"asset": "BTC", "snapshot": CAME},
     "mm home": {},
     "mm keep-rest": {"asset": "BTC", "payer": "paid"},
@@ -524,6 +525,7 @@ MARKET_MAKING = {
     "mm withdraw": "quoting",
     "mm home": "failed",
     "mm decide-deposit": "crediting",
+    "mm decide-fills": "held_up",
     **dict.fromkeys(("mm decide-return", "mm withdraw-again", "mm keep-rest"), "returning"),
     **dict.fromkeys(("snapshots assign", "snapshots refund", "snapshots take"), "parked"),
     "outgoing call-off": "late",

@@ -79,26 +79,34 @@ class OutgoingTransfers:
         return store.outgoing(self.table, outgoing_id)
 
     def _begin(self, outgoing: Outgoing) -> None:
-        """Draft the attempt, write down what it spends, and send it."""
+        """Send its attempt, or say what that has to wait for."""
         if outgoing.kind is not Kind.MERGE and outgoing.to == User(self.custody().user_id):
             # What comes from ourselves is nobody's: nobody would miss it.
             return self._refused(outgoing, CustodyRefused("it would go to the desk itself", ours=False))
+        try:
+            self._attempt(outgoing)
+        except Shortage as short:
+            if outgoing.kind is Kind.MERGE:  # others have spent them: who needs it merges what is there now
+                self.table.write(*store.refuse(outgoing, str(short), self.now()))
+            else:
+                self._wait(outgoing, str(short))
+        except TooManyOutputs as many:
+            self._merge(many.largest)
+            self._wait(outgoing, str(many))
+        except OutputsWanted as wanted:
+            self._wait(outgoing, str(wanted))
+        except OutputsSpent:
+            why = f"it has refused attempt {outgoing.attempt - 1}, whose outputs are spent"
+            self._doubt(outgoing, why, self.now())
+
+    def _attempt(self, outgoing: Outgoing) -> None:
+        """Draft the attempt, write down what it spends, and send it.
+
+        Raises Shortage, TooManyOutputs, OutputsWanted, OutputsSpent: nothing was sent.
+        """
         reserved: set[str] = set()
         while True:
-            try:
-                inputs, fee_inputs = self._chosen(outgoing, reserved)
-            except Shortage as short:
-                if outgoing.kind is Kind.MERGE:  # others have spent them: who needs it merges what is there now
-                    return self.table.write(*store.refuse(outgoing, str(short), self.now()))
-                return self._wait(outgoing, str(short))
-            except TooManyOutputs as many:
-                self._merge(many.largest)
-                return self._wait(outgoing, str(many))
-            except OutputsWanted as wanted:
-                return self._wait(outgoing, str(wanted))
-            except OutputsSpent:
-                why = f"it has refused attempt {outgoing.attempt - 1}, whose outputs are spent"
-                return self._doubt(outgoing, why, self.now())
+            inputs, fee_inputs = self._chosen(outgoing, reserved)
             try:
                 drafts = tuple(self.sender().draft(_sending(outgoing, inputs, fee_inputs)))
             except CustodyRefused as no:

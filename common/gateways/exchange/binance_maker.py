@@ -140,7 +140,7 @@ class BinanceMaker:
         self._secret = secret.encode()
         self._clock = clock
         self._monotonic = monotonic
-        self._trades_page = trades_page
+        self.trades_page = trades_page
 
     def limits(self, market: Market) -> MarketLimits:
         """See `Maker.limits`."""
@@ -188,7 +188,7 @@ class BinanceMaker:
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
-        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(self._trades_page)}
+        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(self.trades_page)}
         told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
         trades = [_trade(entry, market) for entry in _listed(told)]
         ids = [trade_id, *(trade.trade_id for trade in trades)]

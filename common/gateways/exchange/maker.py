@@ -147,6 +147,14 @@ class ExchangeNotReplaced(ExchangeRefused):
     not exist and never will."""
 
 
+class Books(Protocol):
+    """What of an exchange is told to everybody. Raises ExchangeUnavailable, MarketUnknown."""
+
+    def book(self, market: Market, levels: int) -> Book:
+        """See `Maker.book`."""
+        ...
+
+
 class Maker(Protocol):
     """Every method may raise ExchangeUnavailable; all but `place` and `replace` are then safe to call again. Those that
     are not about one order raise MarketUnknown where there is no such market. Orders in a market that is gone may exist
@@ -155,6 +163,11 @@ class Maker(Protocol):
     @property
     def name(self) -> str:
         """Of the exchange, as people know it: `binance`."""
+        ...
+
+    @property
+    def trades_page(self) -> int:
+        """How many trades `trades_after` tells at most."""
         ...
 
     def limits(self, market: Market) -> MarketLimits:
@@ -174,7 +187,7 @@ class Maker(Protocol):
         ...
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
-        """The account's next trades after that one, in the order of their ids: TRADES_PAGE of them at most, and fewer
+        """The account's next trades after that one, in the order of their ids: `trades_page` of them at most, and fewer
         only where there are no more now. `trade_id` is 0 for the first ones."""
         ...
 

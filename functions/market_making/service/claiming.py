@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from common.clock import text
 from common.domain import rulings
@@ -24,7 +25,15 @@ from common.idempotency import derived_uuid
 from common.money import EXACT, plain
 from common.table.table import Table
 from functions.market_making import store
-from functions.market_making.model import CREDITED_MIN, Leg, LegStatus, MarketMakingOrderMoved, Order, Way
+from functions.market_making.model import (
+    CREDITED_MIN,
+    FEE_RISE_MAX,
+    Leg,
+    LegStatus,
+    MarketMakingOrderMoved,
+    Order,
+    Way,
+)
 from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.homecoming import keep
 from functions.market_making.service.receiving import OVERLAP
@@ -74,6 +83,7 @@ class Claiming:
         at, arrived = self.now(), found.snapshot.quantity
         if arrived.amount != told.quantity.amount and at < found.created_at + OVERLAP:
             return False  # the same transaction may have brought it for another: the leg's own is told by then
+        _believe_fee(leg, told.fee)
         least = EXACT.multiply(EXACT.subtract(leg.quantity.amount, told.fee), CREDITED_MIN)
         if not least <= arrived.amount <= leg.quantity.amount:
             raise Doubted(
@@ -134,3 +144,12 @@ class Claiming:
             if len(page) < PAGE_MAX or page[-1].created_at == since:
                 return list(brought.values())
             since = page[-1].created_at
+
+
+def _believe_fee(leg: Leg, taken: Decimal) -> None:
+    """What the exchange has taken bounds what comes home: it is held against what it has told before. Raises
+    Doubted."""
+    if leg.fee is None or not 0 <= taken <= EXACT.multiply(leg.fee, Decimal(FEE_RISE_MAX)):
+        expected = "nothing" if leg.fee is None else plain(leg.fee)
+        what = f"withdrawing {plain(leg.quantity.amount)} {leg.symbol}"
+        raise Doubted(f"{what} has cost {plain(taken)}, and the exchange had told {expected}")

@@ -2,25 +2,41 @@
 
 Closed they are by a write under the fence: no ticker places anything for the order afterwards, and one that has written
 an intent before sends it within SENT_WITHIN. They are gone when the exchange's own list of open orders shows none of
-the order's, twice, the second time NEVER_PLACED_SECONDS after the last intent.
+the order's, twice, the second time NEVER_PLACED_SECONDS after the last intent, and what is over is remembered no more.
+
+What the exchange tells of its trades may hold that up: one that can not be, or none for what was executed. Then two
+operators decide what the order has. Where the exchange tells by then what can be believed, that counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
+from common.domain import rulings
+from common.domain.rulings import WHOLE, Matter, Ruling
 from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.maker import Maker, Market
 from common.log import count, log
+from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Write
 from functions.market_making import quotes_store
-from functions.market_making.model import MarketMakingOrderMoved, Order, QuotesOpen
+from functions.market_making.model import CLOSING_LIMIT, MarketMakingOrderMoved, Order, QuotesOpen
 from functions.market_making.planning import Plan, Wish
-from functions.market_making.quotes import MISSED_AGAIN, NEVER_PLACED, FillNotBelieved, Quotes
+from functions.market_making.quotes import (
+    MISSED_AGAIN,
+    NEVER_PLACED,
+    FillNotBelieved,
+    Quotes,
+    may_be_there,
+    owned,
+    with_nothing_out,
+)
 from functions.market_making.quotes_packing import to_the_millisecond
+from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.cycling import Cycling, Known, Seen, look
 
 
@@ -33,8 +49,8 @@ class Closing:
     now: Callable[[], datetime]
 
     def close(self, order: Order) -> list[Write]:
-        """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet, or a trade is told that
-        can not be; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
+        """What goes with the write by which the order is stopped. Raises QuotesOpen: not yet; Doubted: it will not be,
+        without operators; ExchangeUnavailable, MarketUnknown, OvertakenCycle, MarketMakingOrderMoved."""
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise MarketMakingOrderMoved("its ledger is not open", id=order.order_id)
@@ -48,56 +64,84 @@ class Closing:
         except FillNotBelieved as lie:
             log.error("fill not believed", extra={"order_id": order.order_id, "why": str(lie)})
             count("FillsNotBelieved")
-            self._cancel(maker, market, [o.client_order_id for o in seen.open_orders if read.owns(o.client_order_id)])
-            raise QuotesOpen(str(lie), id=order.order_id) from lie
-        orphans = self._orphans(known.now, seen)
-        known = replace(known, now=_cleared(known.now, seen, orphans))
+            self._cancel(maker, market, owned(read, seen.open_orders))
+            return self._held_up(order, self._closed(read), seen, str(lie))
+        known = replace(known, now=_cleared(known, seen))
         planned = cycling.planned(known, Wish(frozenset(known.now.keys)), 0)
         if _is_clear(planned.quotes, seen):
             return quotes_store.write(known.read, planned.quotes, known.fills, self.now())
-        self._go_on(cycling, known, planned, maker, market, orphans)
-        raise QuotesOpen(f"of the order {len(planned.quotes.slots)} quotes may be open", id=order.order_id)
+        after = self._go_on(cycling, known, planned, maker, market)
+        if not after.slots and after.untold and not seen.more:
+            gone = after.untold[0]
+            told = "an unknown part" if gone.executed is None else plain(gone.executed)
+            why = f"of order {gone.exchange_order_id} {told} is executed, and trades tell of {plain(gone.settled)}"
+            return self._held_up(order, after, seen, why)
+        raise QuotesOpen(f"of the order {len(after.slots)} quotes may be open", id=order.order_id)
 
-    def _go_on(
-        self, cycling: Cycling, known: Known, planned: Plan, maker: Maker, market: Market, orphans: list[str]
-    ) -> None:
+    def _go_on(self, cycling: Cycling, known: Known, planned: Plan, maker: Maker, market: Market) -> Quotes:
+        """The quotes as they are in the table afterwards."""
         cycling.write(known, planned)
         cycling.record(planned, cycling.carry_out(planned, maker, market))
-        self._cancel(maker, market, orphans)
+        after = quotes_store.find(self.table, known.read.order_id)
+        assert after is not None
+        return after
 
-    def _cancel(self, maker: Maker, market: Market, names: list[str]) -> None:
+    def _closed(self, read: Quotes) -> Quotes:
+        """Raises OvertakenCycle."""
+        if read.closed:
+            return read
+        closed = replace(read, cycle=read.cycle + 1, closed=True)
+        self.table.write(*quotes_store.write(read, closed, (), self.now()))
+        return closed
+
+    def _cancel(self, maker: Maker, market: Market, names: Sequence[str]) -> None:
         for name in names:
             try:
                 maker.cancel(market, name)
             except (ExchangeOrderUnknown, ExchangeUnavailable) as no:
                 log.warning("not cancelled", extra={"quote": name, "why": no.detail})
 
-    def _orphans(self, quotes: Quotes, seen: Seen) -> list[str]:
-        """Open orders of it that the table does not know. There are none, unless there is a bug."""
-        known = {
-            quotes.client_order_id(name, placed)
-            for name, slot in quotes.slots.items()
-            for placed in (slot.live, slot.coming)
-            if placed is not None
-        }
-        told = [order.client_order_id for order in seen.open_orders]
-        orphans = [name for name in told if quotes.owns(name) and name not in known]
-        if orphans:
-            log.error("quotes that nobody knows", extra={"order_id": quotes.order_id, "quotes": orphans})
-            count("QuotesOrphaned", len(orphans))
-        return orphans
+    # What only operators know
+
+    def _held_up(self, order: Order, quotes: Quotes, seen: Seen, why: str) -> list[Write]:
+        """What they have decided is so, once nothing of it can be open. Raises QuotesOpen, Doubted."""
+        placed_at = quotes.placed_at or seen.at
+        if owned(quotes, seen.open_orders) or seen.at < placed_at + NEVER_PLACED + MISSED_AGAIN:
+            raise QuotesOpen(why, id=order.order_id)
+        ruling = rulings.of(self.table, order.order_id).get((Matter.FILLS, WHOLE))
+        if ruling is not None and ruling.terms["ledger"] == rulings.ledger_told(quotes.base, quotes.quote):
+            return self._decided(order, quotes, ruling)
+        if self.now() < order.updated_at + CLOSING_LIMIT:
+            raise QuotesOpen(why, id=order.order_id)
+        raise Doubted(f"{why}; {_bounds(quotes, order)} may be its own")
+
+    def _decided(self, order: Order, quotes: Quotes, ruling: Ruling) -> list[Write]:
+        """Raises Doubted: what they have decided can not be."""
+        has = Decimal(ruling.terms["base"]), Decimal(ruling.terms["quote"])
+        for amount, (least, most) in zip(has, may_be_there(quotes), strict=True):
+            if not least <= amount <= most:
+                raise Doubted(f"{plain(amount)} was decided, and {_bounds(quotes, order)} may be its own")
+        log.warning("fills decided", extra={"order_id": order.order_id, "reference": ruling.reference})
+        after = replace(with_nothing_out(quotes, *has), cycle=quotes.cycle + 1, closed=True)
+        return quotes_store.write(quotes, after, (), self.now())
 
 
-def _cleared(quotes: Quotes, seen: Seen, orphans: list[str]) -> Quotes:
+def _bounds(quotes: Quotes, order: Order) -> str:
+    each = zip(may_be_there(quotes), order.coins, strict=True)
+    return " and ".join(f"{plain(least)} to {plain(most)} {coin}" for (least, most), coin in each)
+
+
+def _cleared(known: Known, seen: Seen) -> Quotes:
     """Closed, and when it was first seen that nothing is there."""
-    there = quotes.is_out or orphans or any(quotes.owns(order.client_order_id) for order in seen.open_orders)
+    quotes = known.now
+    there = quotes.slots or quotes.untold or known.astray or owned(quotes, seen.open_orders)
     first = quotes.clear_at or to_the_millisecond(seen.at)
     tally = quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(seen.at))
     return replace(quotes, closed=True, tally=tally, clear_at=None if there else first)
 
 
 def _is_clear(quotes: Quotes, seen: Seen) -> bool:
-    if quotes.clear_at is None:
+    if quotes.clear_at is None or quotes.is_out:
         return False
     placed_at = quotes.placed_at or quotes.clear_at
     return seen.at >= max(quotes.clear_at + MISSED_AGAIN, placed_at + NEVER_PLACED)

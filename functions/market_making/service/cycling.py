@@ -14,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
+from enum import Enum, auto
 from typing import Any, TypeVar
 
 from common.gateways.exchange import (
@@ -24,7 +26,14 @@ from common.gateways.exchange import (
     MarketUnknown,
     Side,
 )
-from common.gateways.exchange.maker import ExchangeNotReplaced, Maker, MakerOrder, Market, OwnTrade, Quote
+from common.gateways.exchange.maker import (
+    ExchangeNotReplaced,
+    Maker,
+    MakerOrder,
+    Market,
+    OwnTrade,
+    Quote,
+)
 from common.log import count, log
 from common.table.table import Table
 from common.table.transaction import Write
@@ -35,17 +44,34 @@ from functions.market_making.quotes import (
     Fill,
     Question,
     Quotes,
+    adopted,
     answered,
+    astray,
+    doubtful,
     filled,
     forgotten,
+    found_out,
+    is_remembered,
     listed,
     old_question,
+    owned,
     questions,
     settled,
     side_of,
 )
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
+
+TRADE_PAGES_MAX = 5  # of one look; what is more is for the next, and nothing is placed meanwhile
+
+
+class Silent(Enum):
+    """What an exchange has said that has not answered."""
+
+    SILENT = auto()
+
+
+SILENT = Silent.SILENT
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -54,27 +80,55 @@ B = TypeVar("B")
 @dataclass(frozen=True)
 class Seen:
     """What the exchange has told of an account's market, asked at `at` or later: all its open orders, and the trades
-    after the oldest cursor."""
+    after the oldest cursor. `more`: there may be trades after these, which are still to be read."""
 
     open_orders: Sequence[MakerOrder]
     trades: Sequence[OwnTrade]
     at: datetime
+    more: bool = False
+
+    def all_looked_at(self, cursor: int) -> bool:
+        """Has who has come so far seen all trades that there are?"""
+        return not self.more and all(trade.trade_id <= cursor for trade in self.trades)
 
 
 def look(maker: Maker, market: Market, after_trade: int | None, now: Callable[[], datetime]) -> Seen:
     """`after_trade`: None, where no trade is to be looked for. Raises ExchangeUnavailable, MarketUnknown."""
     at = now()
-    trades = () if after_trade is None else maker.trades_after(market, after_trade)
-    return Seen(maker.open_orders(market), trades, at)
+    trades, more = ([], False) if after_trade is None else trades_after(maker, market, after_trade)
+    return Seen(maker.open_orders(market), trades, at, more)
+
+
+def trades_after(
+    maker: Maker, market: Market, trade_id: int, pages: int = TRADE_PAGES_MAX
+) -> tuple[list[OwnTrade], bool]:
+    """Page by page, and whether the last page was full. Raises ExchangeUnavailable, MarketUnknown."""
+    found, more = list[OwnTrade](), True
+    for _ in range(pages):
+        page = maker.trades_after(market, found[-1].trade_id if found else trade_id)
+        found += page
+        more = len(page) >= maker.trades_page
+        if not more:
+            break
+    return found, more
 
 
 @dataclass(frozen=True)
 class Known:
-    """An order's quotes as they are read, and as they are known now. Not all is, where the exchange was silent."""
+    """An order's quotes as they are read, and as they are known now. Not all is, where the exchange was silent.
+    `astray` are the client order ids of those that are open and in no slot."""
 
     read: Quotes
     now: Quotes
     fills: Sequence[Fill]
+    astray: Sequence[str] = ()
+
+
+def doubted(read: Quotes, seen: Seen) -> Known:
+    """What is told can not be, and nothing of it counts. All that is open is to end, also what a cycle before has
+    placed and no list had told of: a wish for the end of all its keys says nothing of that."""
+    there = {read.client_order_id(name, slot.live) for name, slot in read.slots.items() if slot.live is not None}
+    return Known(read, read, [], [name for name in owned(read, seen.open_orders) if name not in there])
 
 
 def one_after_another(ask: Callable[[A], B], things: Iterable[A]) -> list[B]:
@@ -95,38 +149,62 @@ class Cycling:
 
     def known(self, read: Quotes, seen: Seen, maker: Maker, market: Market) -> Known:
         """Unknown outcomes are resolved before anything else. Raises FillNotBelieved."""
-        coins = (market.base, market.quote)
-        quotes, fills = settled(listed(read, seen.open_orders, seen.at), seen.trades, coins)
-        quotes = filled(quotes, seen.at)
+        coins, at = (market.base, market.quote), to_the_millisecond(seen.at)
+        quotes = listed(read, seen.open_orders, at)
+        open_astray = astray(quotes, seen.open_orders)
+        for order in open_astray:
+            quotes = adopted(quotes, order, self._booked(quotes, order), at)
+        quotes, fills = settled(quotes, seen.trades, coins)
+        quotes = filled(quotes, at)
         for question in list(questions(quotes, seen.open_orders)):
             quotes = self._asked(quotes, question, maker, market)
             older = old_question(quotes, question.slot, seen.open_orders)
             if older is not None:
                 quotes = self._asked(quotes, older, maker, market)
+        names = [order.client_order_id for order in open_astray]
+        for gone in doubtful(quotes, seen.open_orders):
+            asked_at, told = to_the_millisecond(self.now()), self._found(quotes, gone.client_order_id, maker, market)
+            if isinstance(told, MakerOrder):
+                quotes = found_out(quotes, gone, told, asked_at)
+                names += [] if told.over else [gone.client_order_id]
         quotes, more = settled(quotes, seen.trades, coins)
-        quotes = forgotten(filled(quotes, seen.at), seen.at)
-        return Known(read, quotes, [*fills, *more])
+        quotes = filled(quotes, at)
+        if seen.all_looked_at(quotes.cursor):  # otherwise what is still to be looked at may be its own
+            quotes = forgotten(quotes, at)
+        return Known(read, quotes, [*fills, *more], names)
 
     def _asked(self, quotes: Quotes, question: Question, maker: Maker, market: Market) -> Quotes:
-        asked_at, told = self.now(), None
+        asked_at, told = to_the_millisecond(self.now()), self._found(quotes, question.client_order_id, maker, market)
+        return quotes if told is SILENT else answered(quotes, question, told, asked_at)
+
+    @staticmethod
+    def _found(quotes: Quotes, client_order_id: str, maker: Maker, market: Market) -> MakerOrder | Silent | None:
+        """None: the exchange does not know it."""
         try:
-            told = maker.find(market, question.client_order_id)
+            return maker.find(market, client_order_id)
         except ExchangeOrderUnknown:
-            pass
+            return None
         except ExchangeUnavailable as silent:
             log.warning("order not found out", extra={"order_id": quotes.order_id, "why": silent.detail})
-            return quotes
-        return answered(quotes, question, told, asked_at)
+            return SILENT
+
+    def _booked(self, quotes: Quotes, order: MakerOrder) -> Decimal:
+        """What of an order that is in no slot, and is forgotten, is in the ledger."""
+        if is_remembered(quotes, order.exchange_order_id):
+            return Decimal(0)
+        return quotes_store.booked(self.table, quotes.order_id, order.exchange_order_id)
 
     # What is decided
 
     def planned(self, known: Known, wish: Wish, placements_max: int) -> Plan:
-        return plan(known.now, wish, to_the_millisecond(self.now()), placements_max)
+        made = plan(known.now, wish, to_the_millisecond(self.now()), placements_max)
+        return replace(made, astray=known.astray)
 
     def write(self, known: Known, planned: Plan, *also: Write) -> None:
-        """Nothing has been asked for before. Where nothing has changed, nothing is written. Raises OvertakenCycle,
-        Busy: it may be written all the same, and nothing may be asked for; what `also` refuses with."""
-        if also or replace(planned.quotes, cycle=known.read.cycle) != known.read:
+        """Nothing has been asked for before. Where nothing has changed, nothing is written; not so with orders that are
+        astray: they may be those of another ticker, which is faster. Raises OvertakenCycle, Busy: it may be written all
+        the same, and nothing may be asked for; what `also` refuses with."""
+        if also or planned.astray or _is_new(known.read, planned.quotes):
             self.table.write(*quotes_store.write(known.read, planned.quotes, known.fills, self.now()), *also)
 
     # What is done
@@ -134,6 +212,11 @@ class Cycling:
     def carry_out(self, planned: Plan, maker: Maker, market: Market) -> list[Done]:
         """Cancels and placements of a plan that is written."""
         act = _Act(planned, maker, market, self.now, self.may_send)
+        if planned.astray:
+            astray_now = {"order_id": planned.quotes.order_id, "quotes": list(planned.astray)}
+            log.error("quotes that are in no slot", extra=astray_now)
+            count("QuotesOrphaned", len(planned.astray))
+            self.all_of(act.ended_astray, planned.astray)
         done = self.all_of(lambda side: act.together(side), planned.together)
         asks: list[Cancel | Placement] = [
             *(cancel for cancel in planned.cancels if side_of(cancel.slot) not in planned.together),
@@ -155,6 +238,14 @@ class Cycling:
             self.table.write(*quotes_store.write(planned.quotes, after, (), at))
         except OvertakenCycle:
             log.info("overtaken", extra={"order_id": after.order_id})
+
+
+def _is_new(read: Quotes, after: Quotes) -> bool:
+    """That something may be forgotten is written with what is new, as long as orders are open."""
+    kept = [gone for gone in read.ended if not gone.is_settled or gone in after.ended]
+    if after.slots and kept == list(after.ended):
+        after = replace(after, ended=read.ended)
+    return replace(after, cycle=read.cycle) != read
 
 
 @dataclass(frozen=True)
@@ -193,15 +284,26 @@ class _Act:
             found.append(self._placed(placement, before) if free else replace(before, outcome=Outcome.NOT_SENT))
         return found
 
+    def ended_astray(self, client_order_id: str) -> None:
+        """How it ended is found by the next cycle."""
+        self._ended(client_order_id)
+
     def _cancelled(self, one: Cancel) -> Done:
-        if not self.may_send():
+        ended = self._ended(one.client_order_id)
+        if ended is None:
             return Done(one.slot)
-        try:
-            ended = self.maker.cancel(self.market, one.client_order_id)
-        except (ExchangeOrderUnknown, ExchangeUnavailable) as unknown:  # "not found" is not cancelled
-            log.info("not cancelled", extra={"slot": one.slot, "why": unknown.detail})
-            return Done(one.slot)
+        if (ended.client_order_id, ended.price, ended.quantity) != (one.client_order_id, one.price, one.quantity):
+            return Done(one.slot)  # the next cycle asks again, and does not believe it
         return Done(one.slot, old_ended=True, executed=ended.executed)
+
+    def _ended(self, client_order_id: str) -> MakerOrder | None:
+        if not self.may_send():
+            return None
+        try:
+            return self.maker.cancel(self.market, client_order_id)
+        except (ExchangeOrderUnknown, ExchangeUnavailable) as unknown:  # "not found" is not cancelled
+            log.info("not cancelled", extra={"quote": client_order_id, "why": unknown.detail})
+            return None
 
     def _replaced(self, one: Placement) -> Done | None:
         """None: the exchange has done nothing, and never will."""

@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from common.gateways.exchange import Side
 from functions.market_making import memory
 from functions.market_making.planning import Plan, Wanted, Wish
-from functions.market_making.quotes import Fill, Quotes
+from functions.market_making.quotes import Fill, Quotes, side_of
 from functions.market_making.service.cycling import Known
 from functions.market_making.strategy import Available, Creation, Decision, Market, Rules, State, tick
 from functions.market_making.strategy import Side as StrategySide
+from functions.market_making.strategy.arithmetic import LARGEST, SMALLEST_STEP, is_plain
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SIDES = {StrategySide.BUY: Side.BUY, StrategySide.SELL: Side.SELL}
@@ -36,7 +37,7 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     """`at` is the cycle's own time."""
     state = told(rules, known, coins)
     base, quote = known.now.free
-    available = Available(max(base, _NOTHING), max(quote, _NOTHING))
+    available = Available(_bounded(base), _bounded(quote))
     decision = tick(rules, state, market, available, max(_seconds(at), state.ticked_at))
     wish = _wish(decision)
     strangers = known.now.keys.keys() - {order.key for order in decision.state.orders}
@@ -48,9 +49,9 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     )
 
 
-def widened(decided: Decided, refused: Mapping[Side, int], step: Decimal) -> Decided:
+def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
     """Where placements would have taken several times in a row, one step further away for each."""
-    further = {side: step * min(times, WIDENED_MAX) for side, times in refused.items() if times >= WIDENED_FROM}
+    further = {side: step * min(times, WIDENED_MAX) for side, times in would_take.items() if times >= WIDENED_FROM}
     if not further:
         return decided
     creates = [
@@ -66,10 +67,25 @@ def withdraw_all(rules: Rules, known: Known, coins: tuple[str, str]) -> Decided:
     return Decided(told(rules, known, coins), Wish(frozenset(known.now.keys)))
 
 
+def waiting(rules: Rules, known: Known, coins: tuple[str, str], decided: Decided, at: datetime) -> Decided:
+    """Nothing can be placed now: what would have been replaced stays, as if nothing had been decided, until it is too
+    old. The next cycle decides anew."""
+    state = told(rules, known, coins)
+    its = {order.key for order in state.orders}
+    sides = {one.side for one in decided.wish.creates}
+    stays = {
+        slot.live.key
+        for name, slot in known.now.slots.items()
+        if side_of(name) in sides and slot.live is not None and slot.live.key in its
+        if (at - slot.live.at).total_seconds() <= rules.max_order_age
+    }
+    return Decided(state, Wish(decided.wish.cancels - stays))
+
+
 def told(rules: Rules, known: Known, coins: tuple[str, str]) -> State:
     """The strategy's state, with what has come to be known since: of orders that never came to be, of trades, and of
     orders of which there is nothing any more."""
-    state = _beginning(known)
+    state = _beginning(known).costed(rules, known.read.base)
     seen, there = known.read.keys, known.now.keys
     traded = {fill.key for fill in known.fills}
     gone = [order.key for order in state.orders if order.key not in there]
@@ -136,6 +152,12 @@ def _wish(decision: Decision) -> Wish:
 def _wanted(creations: Iterable[Creation]) -> Iterable[Wanted]:
     for one in creations:
         yield Wanted(_SIDES[one.side], one.price, one.size, one.key, one.renews)
+
+
+def _bounded(amount: Decimal) -> Decimal:
+    """As much of it as a strategy can reckon with."""
+    within = min(max(amount, _NOTHING), LARGEST)
+    return within if is_plain(within) else within.quantize(SMALLEST_STEP, ROUND_FLOOR)
 
 
 def _seconds(at: datetime) -> int:

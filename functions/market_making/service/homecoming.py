@@ -171,6 +171,7 @@ class Homecoming:
             status=LegStatus.INTENDED,
             created_at=at,
             updated_at=at,
+            fee=way.withdrawal_fee,
         )
 
     def _network(self, order: Order, asset_id: str, symbol: str) -> Network:

@@ -23,7 +23,7 @@ from functions.market_making.quotes import FillNotBelieved, Quotes
 from functions.market_making.quotes_packing import to_the_millisecond
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service import deciding
-from functions.market_making.service.cycling import Cycling, Known
+from functions.market_making.service.cycling import Cycling, Known, doubted
 from functions.market_making.service.deciding import Decided
 from functions.market_making.service.quoting import STILL_THERE
 from functions.market_making.service.shard import Crew, Group, Kept, Ticked
@@ -55,10 +55,12 @@ class OneOrder:
     may_send: Callable[[], bool]
     market_is_off: bool = False
     known: Known | None = None
+    rules: Rules | None = None
     decided: Decided | None = None
     planned: Plan | None = None
     also: list[Write] = field(default_factory=list)
     failed: bool = False
+    overtaken: bool = False
     doubted: bool = False
 
     @property
@@ -73,10 +75,12 @@ class OneOrder:
         """Of its orders at the exchange, as far as they are known."""
         found: set[str] = set()
         for quotes in (self.read, *([] if self.known is None else [self.known.now])):
-            found |= {gone.exchange_order_id for gone in quotes.ended}
-            for slot in quotes.slots.values():
-                found |= {one.exchange_order_id for one in (slot.live,) if one and one.exchange_order_id}
+            found |= quotes.exchange_order_ids
         return found | {fill.trade.exchange_order_id for fill in (self.known.fills if self.known else ())}
+
+    @property
+    def _coins(self) -> tuple[str, str]:
+        return self.group.market.base, self.group.market.quote
 
     @property
     def _cycling(self) -> Cycling:
@@ -104,15 +108,20 @@ class OneOrder:
     def _cancel_all(self) -> None:
         """What can not be settled is not quoted with: nothing is booked or placed, and all that is open ends."""
         self.doubted, self.also = True, []
-        self.known = Known(self.read, self.read, [])
+        self.known = doubted(self.read, self.group.seen)
         self.decided = Decided(memory.unpacked(self.read.memory), Wish(frozenset(self.read.keys)))
         self._plan_with(0)
 
-    def limit(self, room: int) -> int:
-        """How many placements it makes of those for which there is room."""
-        if self.planned is not None and len(self.planned.placements) > room:
-            self._plan_with(room)
-        return 0 if self.planned is None else len(self.planned.placements)
+    def limit(self, room: int) -> None:
+        """Place no more than there is room for. Where there is none, what would have been replaced stays."""
+        if self.planned is None or len(self.planned.placements) <= room:
+            return
+        if not room:
+            assert self.known is not None
+            assert self.decided is not None
+            assert self.rules is not None
+            self.decided = deciding.waiting(self.rules, self.known, self._coins, self.decided, self.now())
+        self._plan_with(room)
 
     def act(self) -> Ticked:
         planned, known = self.planned, self.known
@@ -130,6 +139,7 @@ class OneOrder:
                 return Ticked(failed=int(self.doubted), placements=placed, left_out=left_out)
             except OvertakenCycle:
                 log.info("overtaken")
+                self.overtaken = True
             except Refusal as no:
                 self._fail(no)
             except Exception:
@@ -146,16 +156,17 @@ class OneOrder:
     # What it wants
 
     def _decide(self, known: Known) -> Decided:
-        rules = self._rules(known)
-        coins = (self.group.market.base, self.group.market.quote)
+        rules = self.rules = self._rules(known)
+        coins = self._coins
         if rules is None:
             return Decided(memory.unpacked(known.read.memory), Wish())
+        if self.member.status is Status.PAUSED:  # whatever its market is like
+            known = self.known = replace(known, now=_sided(known.now, self.now()))
+            return deciding.withdraw_all(rules, known, coins)
         book = None if self.book is None else _without_ours(self.book, self.ours)
         middle = None if book is None else _middle(book)
         if middle is not None:
             known = self.known = replace(known, now=_told_price(known.now, middle, self.now()))
-        if self.member.status is Status.PAUSED:
-            return deciding.withdraw_all(rules, known, coins)
         if why := risk.verdict(known.now, middle):
             self.also = self._pause(why)
             return deciding.withdraw_all(rules, known, coins)
@@ -167,7 +178,7 @@ class OneOrder:
         if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
             return Decided(deciding.told(rules, known, coins), Wish())
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
-        return self._unmet(deciding.widened(decided, known.now.refused, rules.terms.tick), known)
+        return self._unmet(deciding.widened(decided, known.now.would_take, rules.terms.tick), known)
 
     def _rules(self, known: Known) -> Rules | None:
         """None: it has not begun, and can not yet."""
@@ -275,8 +286,12 @@ def _middle(book: StrategyBook) -> Decimal | None:
 
 def _told_price(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
     at = to_the_millisecond(at)
-    tally = quotes.tally.begun(quotes.base, price, at).sided(quotes.has_both_sides, at)
-    return risk.marked(replace(quotes, tally=tally), price, at)
+    begun = replace(quotes, tally=quotes.tally.begun(quotes.base, price, at))
+    return risk.marked(_sided(begun, at), price, at)
+
+
+def _sided(quotes: Quotes, at: datetime) -> Quotes:
+    return replace(quotes, tally=quotes.tally.sided(quotes.has_both_sides, to_the_millisecond(at)))
 
 
 def _left(order: MakerOrder) -> Decimal:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from common import keys
 from common.domain import work
 from common.domain.timeline import CUSTOMER, MACHINE
-from common.log import log
+from common.log import count, log
 from common.machines import ElsewhereNow, Machines, MachinesUnavailable, Standing
 from common.table.table import Table
 from common.table.transaction import Write
@@ -31,6 +31,7 @@ from functions.market_making.model import (
 )
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.service.closing import Closing
+from functions.market_making.service.crediting import Doubted
 from functions.market_making.service.paying import standing
 
 OVER = frozenset({Status.STOPPING, Status.STOPPED, Status.RETURNING, Status.RETURNED})
@@ -89,15 +90,25 @@ class Quoting:
 
     def cancel(self, order_id: str) -> Standing:
         """Cancel what of the order is open at the exchange. When nothing is, it is stopped, and goes home if its owner
-        wants that. Raises QuotesOpen: not yet; what `Closing.close` raises."""
+        wants that. Where that needs operators, it waits for a person. Raises QuotesOpen: not yet; what `Closing.close`
+        raises besides."""
         order = store.existing(self.table, order_id)
-        if order.status is Status.STOPPING:
+        if order.status is Status.STOPPING and not order.needs_person:
             try:
                 also = [*self.closing.close(order), *store.tell_shard(order, Status.STOPPED, self.now())]
                 order = self._moved(order, Status.STOPPED, "nothing of it is open", *also, waits=order.goes_home)
             except OvertakenCycle as other:
                 raise QuotesOpen(other.detail, id=order_id) from other
+            except Doubted as doubt:
+                order = self._wait_for_person(order, str(doubt))
         return standing(order)
+
+    def _wait_for_person(self, order: Order, why: str) -> Order:
+        """Its status stays."""
+        count("MarketMakingStopped")
+        log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
+        self.table.write(store.wait_for_person(order, why, self.now()))
+        return store.existing(self.table, order.order_id)
 
     def _moved(
         self,

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from common.gateways.exchange.maker import Maker, MakerOrder, Market, MarketLimits
+from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from functions.market_making.model import Member
 from functions.market_making.quotes import Quotes
 from functions.market_making.service.cycling import Seen, one_after_another
@@ -29,14 +29,32 @@ class LastBook(NamedTuple):
     middle: Decimal | None
 
 
+class AccountMarket(NamedTuple):
+    """The orders of one account in one market; `on_account` is how many it has in all markets. `leaving` are the ids of
+    those that are stopping."""
+
+    account_id: str
+    market: Market
+    members: Sequence[Member]
+    on_account: int
+    leaving: Sequence[str] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.account_id, str(self.market)
+
+
 @dataclass
 class Kept:
-    """What a process keeps from one tick to the next: limits of markets, configurations, which never change, and when a
-    market's book was read last."""
+    """What a process keeps from one tick to the next: limits of markets, configurations, which never change, when a
+    market's book was read last, and when an account was last looked at there; and which orders stand still: their last
+    cycle has come to nothing."""
 
     limits: dict[tuple[str, Market], tuple[datetime, MarketLimits]] = field(default_factory=dict)
     configurations: dict[tuple[str, int], str] = field(default_factory=dict)
     books: dict[tuple[str, Market], LastBook] = field(default_factory=dict)
+    looks: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    standing: set[str] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -49,18 +67,59 @@ class Crew:
     groups: Callable[..., list[Any]] = one_after_another
 
 
+class Looked(NamedTuple):
+    """An order, and what the exchange has told for it: all of its account's market, but for one that stands still, of
+    which the trades are read from its own cursor. `quotes` is None where they can not be read."""
+
+    member: Member
+    quotes: Quotes | None
+    seen: Seen
+
+
 @dataclass
 class Group:
-    """The orders of one account in one market, and what the exchange has told. `mine` are its orders' open quotes."""
+    """What is known of an account's orders in one market. `limits` is None where nothing can be told of it; `orders`
+    are then as the table has them."""
 
-    account_id: str
-    market: Market
-    members: Sequence[Member]
+    of: AccountMarket
     maker: Maker
-    quotes: Sequence[Quotes]
+    orders: Sequence[Looked]
     seen: Seen
     limits: MarketLimits
 
     @property
+    def account_id(self) -> str:
+        return self.of.account_id
+
+    @property
+    def market(self) -> Market:
+        return self.of.market
+
+    @property
     def mine(self) -> list[MakerOrder]:
-        return [order for order in self.seen.open_orders if any(q.owns(order.client_order_id) for q in self.quotes)]
+        """Its orders' open quotes."""
+        ids = [member.order_id for member in self.of.members]
+        return [order for order in self.seen.open_orders if any(owns(one, order) for one in ids)]
+
+
+@dataclass
+class Silent:
+    """An account's orders in a market of which nothing can be told now. `maker` is None where there is no key."""
+
+    of: AccountMarket
+    maker: Maker | None
+    quotes: Sequence[Quotes]
+
+
+class MarketNow(NamedTuple):
+    """A market, for all accounts: `book` is None where it can not be read. `is_off`: its price has jumped, or nobody
+    has known it for long. `ours` are the open quotes of all orders there, of all our accounts."""
+
+    book: Book | None
+    is_off: bool
+    ours: Sequence[MakerOrder]
+
+
+def owns(order_id: str, order: MakerOrder) -> bool:
+    """Is it a quote of that order of ours, whatever the table says of it?"""
+    return Quotes(order_id, Decimal(0), Decimal(0)).owns(order.client_order_id)

@@ -14,8 +14,8 @@ from typing import Any
 
 from common.domain.timeline import CUSTOMER
 from common.gateways.exchange import MarketUnknown
-from common.gateways.exchange.maker import Maker, Market
-from common.table.table import Table
+from common.gateways.exchange.maker import Books, Market
+from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.market_making import configuration, hummingbot, quotes_store, risk, store
 from functions.market_making.model import (
@@ -29,7 +29,7 @@ from functions.market_making.model import (
     Order,
     Status,
 )
-from functions.market_making.quotes_store import OvertakenCycle
+from functions.market_making.quotes_store import OvertakenCycle, TradeItem
 from functions.market_making.service.quoting import STILL_THERE, STOPPABLE
 from functions.market_making.tally import Performance, There, performance
 
@@ -47,10 +47,10 @@ class Configured:
 
 @dataclass(frozen=True)
 class Steering:
-    """`maker` is that of a trading account, by its id. Every method raises MarketMakingOrderNotFound, Busy."""
+    """`books` are of a trading account's exchange, by its id. Every method raises MarketMakingOrderNotFound, Busy."""
 
     table: Table
-    maker: Callable[[str], Maker]
+    books: Callable[[str], Books]
     now: Callable[[], datetime]
 
     def pause(self, order_id: str) -> Order:
@@ -109,17 +109,17 @@ class Steering:
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise NotResumable("its ledger is not open", id=order.order_id)
-        tried = replace(read, rejected=0)
+        tried = replace(read, refusals=0)
         price, at = self._price(order), self.now()
         if why := risk.verdict(risk.marked(tried, price, at), price):
             raise NotResumable(f"it stays paused: {why}", id=order.order_id)
-        if not read.rejected:
+        if not read.refusals:
             return []
         return quotes_store.write(read, replace(tried, cycle=read.cycle + 1), (), at)
 
     def _price(self, order: Order) -> Decimal:
         try:
-            book = self.maker(order.account_id).book(Market(*order.coins), 1)
+            book = self.books(order.account_id).book(Market(*order.coins), 1)
         except MarketUnknown as no:
             raise NoMarketPrice(f"the exchange does not know {order.symbol} now", id=order.order_id) from no
         if not book.bids or not book.asks:
@@ -142,6 +142,16 @@ class Steering:
         there = There(read.base, read.quote, read.began, read.fees_elsewhere, now, max(read.marks.best, now))
         ended = read.clear_at if read.closed else None
         return performance(read.tally, there, order.coins, price, ended or at)
+
+    def fills(self, order_id: str, *, limit: int, after: Position | None) -> Page[TradeItem]:
+        """A page of its trades, the newest first. Of one that has not begun there are none."""
+        store.existing(self.table, order_id)
+        return quotes_store.fills(self.table, order_id, limit=limit, after=after)
+
+    def fills_after(self, order_id: str, trade_id: int, limit: int) -> list[TradeItem]:
+        """Those after a trade, the oldest first, so many at most. Raises MarketMakingOrderNotFound."""
+        store.existing(self.table, order_id)
+        return quotes_store.fills_after(self.table, order_id, trade_id, limit)
 
     # By what it quotes
 

@@ -8,27 +8,41 @@ ends its order's cycle, or that of its account's orders; the others go on.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
+from itertools import takewhile
 
 from common.errors import Refusal
-from common.gateways.exchange import ExchangeUnavailable, MarketUnknown
-from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
+from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
 from functions.market_making.model import Member, Status
-from functions.market_making.service.cycling import look
+from functions.market_making.quotes import Quotes
+from functions.market_making.service.cycling import Seen, look, trades_after
 from functions.market_making.service.one_order import OneOrder
 from functions.market_making.service.order_rate import OrderRate
-from functions.market_making.service.shard import Crew, Group, Kept, LastBook, Ticked
+from functions.market_making.service.shard import (
+    AccountMarket,
+    Crew,
+    Group,
+    Kept,
+    LastBook,
+    Looked,
+    MarketNow,
+    Silent,
+    Ticked,
+)
+from functions.market_making.service.withdrawing import Withdrawing, named, names
+from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 
 QUOTED = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 BOOK_LEVELS = 50
 LIMITS_KEPT = timedelta(hours=1)
+MarketKey = tuple[str, Market]  # the exchange's name, and the market
 LATE = timedelta(seconds=5)  # a tick that begins so long after its time is told
 
 
@@ -49,48 +63,79 @@ class Ticking:
         if at - time > LATE:
             count("TicksLate")
             log.warning("late", extra={"shard": shard, "seconds": (at - time).total_seconds()})
-        by_market: dict[tuple[str, str], list[Member]] = defaultdict(list)
-        for member in store.members(self.table, shard):
-            if member.status in QUOTED:
-                by_market[member.account_id, member.symbol].append(member)
-        looked = self.crew.groups(self._look, by_market.items())
-        groups = [group for group in looked if isinstance(group, Group)]
-        books = self._books(groups)
-        off = {key for key, book in books.items() if self._is_off(key, book)}
-        ours: dict[tuple[str, Market], list[MakerOrder]] = defaultdict(list)
-        for group in groups:
-            ours[group.maker.name, group.market] += group.mine
-        run = partial(self._run, time, may_send, books, off, ours)
-        found = [one for of_group in self.crew.groups(run, groups) for one in of_group]
-        silent = sum(len(members) for members, group in zip(by_market.values(), looked, strict=True) if group is None)
+        looked: list[Group | Silent] = self.crew.groups(self._look, self._account_markets(shard))
+        markets = self._markets([one for one in looked if isinstance(one, Group)])
+        run = partial(self._run, time, may_send, markets)
+        found: list[Ticked] = [one for of_group in self.crew.groups(run, looked) for one in of_group]
         return Ticked(
-            sum(map(len, by_market.values())),
-            silent + sum(one.failed for one in found),
+            sum(len(one.of.members) for one in looked),
+            sum(one.failed for one in found),
             sum(one.placements for one in found),
             sum(one.left_out for one in found),
         )
 
+    def _account_markets(self, shard: str) -> list[AccountMarket]:
+        there: dict[tuple[str, str], list[Member]] = defaultdict(list)
+        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
+        for member in store.members(self.table, shard):
+            if member.status in QUOTED:
+                there[member.account_id, member.symbol].append(member)
+            elif member.status is Status.STOPPING:
+                leaving[member.account_id, member.symbol].append(member.order_id)
+        on_account = Counter(member.account_id for of in there.values() for member in of)
+        return [
+            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
+            for (account_id, symbol), of in there.items()
+        ]
+
     # Looking
 
-    def _look(self, of: tuple[tuple[str, str], Sequence[Member]]) -> Group | None:
-        """None where nothing can be told."""
-        (account_id, symbol), members = of
-        market = Market(*members[0].coins)
+    def _look(self, of: AccountMarket) -> Group | Silent:
+        """Whatever fails, the others go on."""
+        maker, read = None, list[Quotes | None]()
         try:
-            maker = self.maker(account_id)
-            start = quotes_store.trades_cursor(self.table, account_id, symbol)
-            read = self.crew.requests(lambda member: quotes_store.find(self.table, member.order_id), members)
-            there = [(member, one) for member, one in zip(members, read, strict=True) if one is not None]
-            # Of an order with nothing out no earlier trade is its own.
-            quotes = [one if one.is_out else replace(one, cursor=max(one.cursor, start)) for _, one in there]
-            after = min((one.cursor for one in quotes if one.is_out), default=None)
-            seen = look(maker, market, after, self.now)
-            limits = self._limits(maker, market)
-            return Group(account_id, market, [member for member, _ in there], maker, quotes, seen, limits)
+            read = self.crew.requests(self._quotes, of.members)
+            maker = self.maker(of.account_id)
+            group = self._looked(of, maker, read)
+            self.kept.looks[of.key] = group.seen.at
+            return group
         except Refusal as no:
-            log.warning("account not quoted", extra={"account_id": account_id, "why": no.detail})
-            count("QuotingSilent")
+            log.warning("account not quoted", extra={"account_id": of.account_id, "why": no.detail})
+        except Exception:
+            log.exception("account not quoted", extra={"account_id": of.account_id})
+            count("Bugs")
+        count("QuotingSilent")
+        return Silent(of, maker, [quotes for quotes in read if quotes is not None])
+
+    def _quotes(self, member: Member) -> Quotes | None:
+        """None: it has none yet, or they can not be read. Raises TableUnavailable, Busy."""
+        try:
+            return quotes_store.find(self.table, member.order_id)
+        except Refusal:
+            raise
+        except Exception:
+            log.exception("quotes can not be read", extra={"order_id": member.order_id})
+            count("Bugs")
             return None
+
+    def _looked(self, of: AccountMarket, maker: Maker, read: Sequence[Quotes | None]) -> Group:
+        """All trades after the oldest cursor of those whose cycles end well; of one that stands still, which would hold
+        the others up, those after its own. Raises ExchangeUnavailable, MarketUnknown."""
+        start = quotes_store.trades_cursor(self.table, *of.key)
+        # Of an order with nothing out no earlier trade is its own.
+        quotes = [one and (one if one.is_out else replace(one, cursor=max(one.cursor, start))) for one in read]
+        out = {one.order_id: one.cursor for one in quotes if one is not None and one.is_out}
+        moving = [cursor for order_id, cursor in out.items() if order_id not in self.kept.standing]
+        seen = look(maker, of.market, min(moving, default=None), self.now)
+
+        def seen_by(order_id: str) -> Seen:
+            if order_id in self.kept.standing and order_id in out:
+                trades, more = trades_after(maker, of.market, out[order_id], pages=1)
+                return replace(seen, trades=trades, more=more)
+            return seen
+
+        orders = [Looked(member, one, seen_by(member.order_id)) for member, one in zip(of.members, quotes, strict=True)]
+        return Group(of, maker, orders, seen, self._limits(maker, of.market))
 
     def _limits(self, maker: Maker, market: Market) -> MarketLimits:
         key, at = (maker.name, market), self.now()
@@ -99,21 +144,30 @@ class Ticking:
             known = self.kept.limits[key] = (at, maker.limits(market))
         return known[1]
 
-    def _books(self, groups: Sequence[Group]) -> dict[tuple[str, Market], Book | None]:
-        """Each market's, once; None where it can not be read."""
+    def _markets(self, groups: Sequence[Group]) -> dict[MarketKey, MarketNow]:
+        """Each market's book, asked for once."""
         makers = {(group.maker.name, group.market): group.maker for group in groups}
+        books = self.crew.requests(lambda of: self._book(makers[of], of[1]), list(makers))
+        ours: dict[MarketKey, list[MakerOrder]] = defaultdict(list)
+        for group in groups:
+            ours[group.maker.name, group.market] += group.mine
+        return {
+            key: MarketNow(book, self._is_off(key, book), ours[key]) for key, book in zip(makers, books, strict=True)
+        }
 
-        def book(of: tuple[str, Market]) -> Book | None:
-            try:
-                return makers[of].book(of[1], BOOK_LEVELS)
-            except (ExchangeUnavailable, MarketUnknown) as no:
-                log.warning("no book", extra={"market": str(of[1]), "why": no.detail})
-                count("BooksUnread")
-                return None
+    def _book(self, maker: Maker, market: Market) -> Book | None:
+        """None where it can not be read."""
+        try:
+            return bounded(maker.book(market, BOOK_LEVELS))
+        except Refusal as no:
+            log.warning("no book", extra={"market": str(market), "why": no.detail})
+        except Exception:
+            log.exception("no book", extra={"market": str(market)})
+            count("Bugs")
+        count("BooksUnread")
+        return None
 
-        return dict(zip(makers, self.crew.requests(book, list(makers)), strict=True))
-
-    def _is_off(self, key: tuple[str, Market], book: Book | None) -> bool:
+    def _is_off(self, key: MarketKey, book: Book | None) -> bool:
         """Has a market's price jumped since this process has seen it last, or has nobody known it for long?"""
         before, at = self.kept.books.get(key), self.now()
         if book is None or not book.bids or not book.asks:
@@ -132,48 +186,111 @@ class Ticking:
         self,
         time: datetime,
         may_send: Callable[[], bool],
-        books: dict[tuple[str, Market], Book | None],
-        off: set[tuple[str, Market]],
-        ours: dict[tuple[str, Market], list[MakerOrder]],
-        group: Group,
+        markets: Mapping[MarketKey, MarketNow],
+        group: Group | Silent,
     ) -> list[Ticked]:
-        key = (group.maker.name, group.market)
-        orders = [
-            OneOrder(
-                self.table,
-                self.now,
-                self.kept,
-                self.crew,
-                group,
-                member,
-                quotes,
-                books[key],
-                ours[key],
-                time,
-                may_send,
-                key in off,
-            )
-            for member, quotes in zip(group.members, group.quotes, strict=True)
-        ]
-        wanted = sum(self.crew.cycles(OneOrder.plan, orders))
-        room = OrderRate(self.table, self.now).reserve(group.account_id, group.limits, wanted) if wanted else 0
+        withdrawing = Withdrawing(self.crew, may_send)
+        if isinstance(group, Silent):
+            withdrawing.silent(group, self._not_to_be_open(group.of))
+            return [Ticked(failed=1) for _ in group.of.members]
+        now = markets[group.maker.name, group.market]
+        orders = [self._order(one, group, now, time, may_send) for one in group.orders if one.quotes is not None]
+        try:
+            ticked = self._cycles(group, orders)
+        except Exception:
+            log.exception("account not quoted", extra={"account_id": group.account_id})
+            count("Bugs")
+            for order in orders:
+                order.failed = True
+            ticked = [Ticked(failed=1) for _ in orders]
+        self._note_standing(orders)
+        names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
+        unread = [one.member.order_id for one in group.orders if one.quotes is None]
+        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread)])
+        return [*ticked, *(Ticked(failed=1) for _ in unread)]
+
+    def _order(
+        self, one: Looked, group: Group, now: MarketNow, time: datetime, may_send: Callable[[], bool]
+    ) -> OneOrder:
+        assert one.quotes is not None
+        return OneOrder(
+            self.table,
+            self.now,
+            self.kept,
+            self.crew,
+            replace(group, seen=one.seen),
+            one.member,
+            one.quotes,
+            now.book,
+            now.ours,
+            time,
+            may_send,
+            now.is_off,
+        )
+
+    def _cycles(self, group: Group, orders: Sequence[OneOrder]) -> list[Ticked]:
+        wants = zip(orders, self.crew.cycles(OneOrder.plan, orders), strict=True)
+        # Who has not read all of his trades yet does not know what he has.
+        wanted = {order.read.order_id: number for order, number in wants if number and not order.group.seen.more}
+        rate = OrderRate(self.table, self.now)
+        room = rate.reserve(group.account_id, group.limits, wanted, group.of.on_account) if wanted else {}
         for order in orders:
-            room -= order.limit(room)
-        found: list[Ticked] = self.crew.cycles(OneOrder.act, orders)
+            order.limit(room.get(order.read.order_id, 0))
+        ticked: list[Ticked] = self.crew.cycles(OneOrder.act, orders)
         self._move_cursor(group, orders)
-        return found
+        return ticked
+
+    def _not_to_be_open(self, of: AccountMarket) -> list[str]:
+        """Of a market of which nothing is told: what is paused, and, after a while, all."""
+        since = self.kept.looks.get(of.key)
+        long = since is None or self.now() - since > risk.SILENT_MAX
+        return [member.order_id for member in of.members if long or member.status is Status.PAUSED]
+
+    def _names(self, order: OneOrder) -> list[str]:
+        """All that may be open of an order whose cycle has failed."""
+        found = named(order.group.seen.open_orders, [order.member.order_id])
+        return found + names(order.read) + ([] if order.planned is None else names(order.planned.quotes))
+
+    def _note_standing(self, orders: Sequence[OneOrder]) -> None:
+        for order in orders:
+            stands = (order.failed and not order.overtaken) or order.doubted
+            (self.kept.standing.add if stands else self.kept.standing.discard)(order.member.order_id)
 
     def _move_cursor(self, group: Group, orders: Sequence[OneOrder]) -> None:
-        """Up to where every order has looked at the account's trades. One that is nobody's is told to a person."""
+        """Up to where every order that does not stand still has looked at the account's trades. One that is nobody's is
+        told to a person."""
         if not group.seen.trades:
             return
-        reached = min((order.cursor for order in orders if order.cursor is not None), default=0)
-        for trade in group.seen.trades:
-            known = any(trade.exchange_order_id in order.exchange_order_ids for order in orders)
-            if trade.trade_id <= reached and not known:
+        last = group.seen.trades[-1].trade_id
+        cursors = [order.cursor for order in orders if not (order.failed or order.doubted)]
+        reached = min((cursor for cursor in cursors if cursor is not None), default=last)
+        may_be_its = any(order.read.unresolved for order in orders if order.failed or order.doubted)
+        known = {exchange_order_id for order in orders for exchange_order_id in order.exchange_order_ids}
+        strays = [t for t in group.seen.trades if t.trade_id <= reached and t.exchange_order_id not in known]
+        if strays and not may_be_its:
+            for trade in self._of_nobody(group, strays):
                 log.error("a trade of nobody's", extra={"account_id": group.account_id, "trade": trade.trade_id})
                 count("StrayTrades")
         try:
             self.table.write(quotes_store.move_trades_cursor(group.account_id, str(group.market), reached, self.now()))
         except Refusal as no:
             log.info("cursor not moved", extra={"account_id": group.account_id, "why": no.detail})
+
+    def _of_nobody(self, group: Group, trades: Sequence[OwnTrade]) -> list[OwnTrade]:
+        """Without those of orders that are stopping, which are booked by who stops them: they are read now only."""
+        leaving = [quotes_store.find(self.table, order_id) for order_id in group.of.leaving]
+        if any(quotes is not None and quotes.unresolved for quotes in leaving):
+            return []
+        known = {number for quotes in leaving if quotes is not None for number in quotes.exchange_order_ids}
+        return [trade for trade in trades if trade.exchange_order_id not in known]
+
+
+def bounded(book: Book) -> Book:
+    """As far as its numbers are such as a strategy takes: what is larger than the largest is that; a side ends where a
+    price, or a size, is none."""
+    return Book(_bounded(book.bids), _bounded(book.asks))
+
+
+def _bounded(levels: Sequence[Level]) -> list[Level]:
+    clipped = [Level(level.price, min(level.quantity, LARGEST)) for level in levels]
+    return list(takewhile(lambda level: is_plain(level.price) and is_plain(level.quantity), clipped))

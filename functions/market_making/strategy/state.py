@@ -9,7 +9,7 @@ from enum import StrEnum
 from functions.market_making.strategy.arithmetic import QUOTING, ZERO
 from functions.market_making.strategy.market import Side
 from functions.market_making.strategy.quirks import Quirk
-from functions.market_making.strategy.rules import Rules
+from functions.market_making.strategy.rules import PriceType, Rules
 
 
 class Standing(StrEnum):
@@ -100,11 +100,14 @@ class State:
     owed: tuple[Owed, ...] = ()
     cost_base: Decimal = ZERO  # inventory_cost: what was bought and not sold, and what it has cost
     cost_quote: Decimal = ZERO
+    cost_told: Decimal | None = None  # the `inventory_price` that both began with
 
-    @classmethod
-    def opened(cls, rules: Rules, base: Decimal) -> State:
-        """The state of an order that begins with so much base: for `inventory_cost` it has cost `inventory_price`."""
-        return cls(cost_base=base, cost_quote=base * (rules.inventory_price or ZERO))
+    def costed(self, rules: Rules, base: Decimal) -> State:
+        """For `inventory_cost`: a price that is told, or told anew, is what the base that is there now has cost."""
+        price = rules.inventory_price
+        if rules.price_type is not PriceType.INVENTORY_COST or price is None or price == self.cost_told:
+            return self
+        return replace(self, cost_base=base, cost_quote=QUOTING.multiply(base, price), cost_told=price)
 
     def live(self, key: str) -> LiveOrder | None:
         return next((order for order in self.orders if order.key == key), None)

@@ -158,6 +158,7 @@ class _Tick:
             owed=(),
             cost_base=state.cost_base,
             cost_quote=state.cost_quote,
+            cost_told=state.cost_told,
         )
 
     def _quotes(self) -> list[LiveOrder]:

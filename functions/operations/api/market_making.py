@@ -25,6 +25,14 @@ class DepositDecisionRequest(OperatorAct):
     reference: Annotated[Reference, Field(description="where that can be looked up")]
 
 
+class FillsDecisionRequest(OperatorAct):
+    """What an order that is stopping has at the exchange."""
+
+    base: Annotated[AmountOrZero, Field(description="of its base asset, by the exchange's own statement")]
+    quote: Annotated[AmountOrZero, Field(description="of its quote asset")]
+    reference: Annotated[Reference, Field(description="where that can be looked up")]
+
+
 class ReturnDecisionRequest(OperatorAct):
     """As what an asset has come home."""
 
@@ -57,6 +65,12 @@ def bring_home(order_id: OrderId, body: OperatorAct) -> OperatorOutcomeView:
 def decide_deposit(order_id: OrderId, body: DepositDecisionRequest) -> OperatorOutcomeView:
     told = {"asset": body.asset, "credited": plain(body.credited)}
     return propose("mm decide-deposit", order_id, told, body.reference, body)
+
+
+@app.post("/operations/market-making/<order_id>/decide-fills", tags=["operators"], summary="Propose what it has")
+def decide_fills(order_id: OrderId, body: FillsDecisionRequest) -> OperatorOutcomeView:
+    told = {"base": plain(body.base), "quote": plain(body.quote)}
+    return propose("mm decide-fills", order_id, told, body.reference, body)
 
 
 @app.post("/operations/market-making/<order_id>/decide-return", tags=["operators"], summary="Propose what came home")

@@ -39,6 +39,7 @@ from functions.operations.store import KnownItem
 
 FAR = timedelta(days=3650)
 RUNNING = "RUNNING"
+STOPPING = "stopping"  # of a market-making order
 
 
 def price_status(listing: Listing) -> str:
@@ -186,6 +187,7 @@ class Operations:
             cause_status=None if outgoing is None else self._cause_status(outgoing),
             legs=store.legs(self.table, item.PK) if item.row is keys.MARKET_MAKING_ORDER else (),
             goes_home=bool(item.goes_home),
+            ledger=store.ledger(self.table, item.PK) if item.status == STOPPING else None,
         )
 
     def wake(self, outgoing: Outgoing) -> None:

@@ -98,6 +98,30 @@ class DepositDecision:
         return _ruled(subject, confirmed, Matter.CREDITED, leg.quantity.asset_id, told)
 
 
+class FillsDecision:
+    """What an order that is stopping has at the exchange, where that tells of trades that can not be, or of none for
+    what was executed. What it tells by then, and can be believed, counts; so does what the order can have."""
+
+    def terms(self, subject: Subject, given: Terms) -> Terms:
+        return {**given, "ledger": self._ledger(subject)}
+
+    def says(self, subject: Subject, terms: Terms) -> str:
+        now = self._ledger(subject)
+        if now != terms["ledger"]:
+            raise NotProposable(f"it was about {terms['ledger']}, and now it has {now}", id=subject.id)
+        has = rulings.ledger_told(Decimal(terms["base"]), Decimal(terms["quote"]))
+        return f"is stopped with {has}, instead of {now}, if nothing of it is open and that can be"
+
+    def writes(self, subject: Subject, confirmed: Proposal) -> list[Write]:
+        has = rulings.ledger_told(Decimal(confirmed.terms["base"]), Decimal(confirmed.terms["quote"]))
+        return _ruled(subject, confirmed, Matter.FILLS, WHOLE, f"it has {has}, reference {confirmed.reference}")
+
+    @staticmethod
+    def _ledger(subject: Subject) -> str:
+        assert subject.case.ledger is not None
+        return rulings.ledger_told(*subject.case.ledger)
+
+
 class ReturnDecision:
     """As which snapshot an asset has come home, where the exchange tells of another sum, or of no transaction."""
 
@@ -170,6 +194,7 @@ def _ruled(subject: Subject, confirmed: Proposal, matter: Matter, about: str, to
 
 KINDS: Mapping[str, Kind] = {  # by the command
     "mm decide-deposit": DepositDecision(),
+    "mm decide-fills": FillsDecision(),
     "mm decide-return": ReturnDecision(),
     "mm home": OfOrder(
         Matter.HOME, "comes home: what of it is at the exchange is withdrawn, and goes back to who paid"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal, Inexact, localcontext
 from typing import Any
 
@@ -70,12 +71,22 @@ def test_a_book_of_one_side_has_no_mid(bids: bool) -> None:
 
 def test_nothing_is_sold_below_what_the_inventory_has_cost() -> None:
     cost: dict[str, Any] = {"price_type": PriceType.INVENTORY_COST, "inventory_price": "110"}
-    opened = State.opened(rules(**cost), Decimal(2))
+    opened = State().costed(rules(**cost), Decimal(2))
     assert (priced(got(opened, **cost).buys), priced(got(opened, **cost).sells)) == (["99"], ["111.1"])
     assert priced(got(State(), **cost).sells) == ["111.1"]  # base of a cost that nobody has told
     cheap = State(cost_base=Decimal(2), cost_quote=Decimal(20))
     assert priced(got(cheap, **cost).sells) == ["101"]
     assert got(opened, **cost).reference == Decimal(100)
+
+
+def test_what_was_there_at_first_is_part_of_the_cost_of_all() -> None:
+    cost = rules(price_type=PriceType.INVENTORY_COST, inventory_price="110")
+    bought = LiveOrder("b1", Side.BUY, Decimal(90), Decimal(2), 0)
+    state = State(orders=(bought,)).costed(cost, Decimal(2)).filled(cost, "b1", Decimal(2))
+    assert [state.cost_base, state.cost_quote] == [4, 400]
+    assert state.costed(cost, Decimal(4)) == state
+    anew = state.costed(replace(cost, inventory_price=Decimal(105)), Decimal(4))
+    assert [anew.cost_base, anew.cost_quote] == [4, 420]
 
 
 def test_levels_are_added_and_not_compounded() -> None:

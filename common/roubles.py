@@ -1,0 +1,23 @@
+"""Roubles: text with two decimals on every wire, whole kopecks inside. Names of such numbers end in `_kopecks`."""
+
+from __future__ import annotations
+
+import re
+
+from common.money import INTEGER_DIGITS_MAX
+
+KOPECKS_MAX = 10 ** (INTEGER_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
+_ROUBLES = re.compile(rf"(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})\.[0-9]{{2}}")
+
+
+def roubles(kopecks: int) -> str:
+    """`roubles(-105) == "-1.05"`."""
+    whole, part = divmod(abs(kopecks), 100)
+    return f"{'-' if kopecks < 0 else ''}{whole}.{part:02}"
+
+
+def kopecks(written: str) -> int:
+    """`kopecks("1.05") == 105`. From 0 to KOPECKS_MAX, with exactly two decimals. Raises ValueError."""
+    if not _ROUBLES.fullmatch(written):
+        raise ValueError(f'{written[:40]!r} is no sum; write roubles with two decimals, such as "100.00"')
+    return int(written.replace(".", ""))
