@@ -190,13 +190,15 @@ def test_the_swagger_page_shows_our_api_and_may_call_it(stack: Stack) -> None:
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, base)
 
 
-def test_what_was_traded_is_there_after_a_power_cut(stack: Stack, customer: httpx.Client) -> None:
-    """After a restart in order, too: there are twenty cash-outs in another journey."""
+def test_what_was_traded_is_there_after_a_restart_and_after_a_power_cut(stack: Stack, customer: httpx.Client) -> None:
     _funded(customer)
-    bought = _post(customer, "/orders", "before", asset_id="BTC", order_type="BUY", quote_amount="20.00").json()
-    stack.lose_power(after=bought["order_id"])
+    bought = _post(customer, "/orders", "before", asset_id="BTC", order_type="BUY", quote_amount="10.00").json()
+    stack.restart()
     assert customer.get(f"/orders/{bought['order_id']}").json() == bought
-    assert customer.get("/balance").json()["current_balance"] == "980.00"
+    again = _post(customer, "/orders", "after", asset_id="BTC", order_type="BUY", quote_amount="20.00").json()
+    stack.lose_power(after=again["order_id"])
+    assert customer.get(f"/orders/{again['order_id']}").json() == again
+    assert customer.get("/balance").json()["current_balance"] == "970.00"
 
 
 def _read(part: str) -> dict[str, Any]:
