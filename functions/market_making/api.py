@@ -281,6 +281,7 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
 @app.post("/market-making/configurations/check", tags=["market making"], summary="Check a configuration")
 def check_configuration(body: CheckRequest) -> CheckedView:
     """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
+    _ = caller(app).owner  # whoever may open one
     opening().named(body.exchange, body.pair)
     settings = hummingbot.read(body.configuration, body.exchange, body.pair)
     return CheckedView(pair=body.pair, exchange=body.exchange, configuration=hummingbot.told(settings))

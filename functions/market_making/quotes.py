@@ -30,7 +30,7 @@ from functools import lru_cache, reduce
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
-from common.money import EXACT
+from common.money import EXACT, ROUNDING
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -42,6 +42,7 @@ FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are wr
 FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
 WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
 
+_FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
@@ -527,8 +528,9 @@ def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[st
 
 
 def _fee(trade: OwnTrade, coins: tuple[str, str]) -> Decimal:
+    """A figure to look at, which days add up: no finer than they can hold."""
     if trade.fee_asset == coins[0]:
-        return EXACT.multiply(trade.fee, trade.price)
+        return ROUNDING.multiply(trade.fee, trade.price).quantize(_FINEST, context=ROUNDING)
     return trade.fee if trade.fee_asset == coins[1] else _NOTHING
 
 

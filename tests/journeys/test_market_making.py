@@ -51,9 +51,16 @@ def quotes_of(stack: Stack) -> set[str]:
     return {order["side"] for order in told}
 
 
+def confirmed_at_once(stack: Stack) -> None:
+    """The chain has a withdrawal before the desk looks for the first time: the next look is half a minute later."""
+    url = f"{stack.desk.environment.mixin_url}/sandbox/delays"
+    httpx.put(url, json={"chain_seconds": 0.5}, timeout=15).raise_for_status()
+
+
 def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> None:
     """And a transfer with a bad memo goes back. It is the demo's way, without its end."""
     stranger, before = str(uuid4()), at_the_exchange(stack)
+    confirmed_at_once(stack)
     with owner(stack, "maker") as http, thin_house(stack.desk.environment):
         made = MarketMaking(stack.desk, http, lambda _: None)
         with hurried(stack.desk.environment):

@@ -10,12 +10,14 @@ import pytest
 from aws_lambda_powertools.utilities.data_classes import KafkaEvent
 
 from common.gateways.billing.messages import read
-from sandbox.billing.bridge import UNREACHED_SECONDS, Bridge, Broken, Event, FunctionFailed, NotInvoked
+from sandbox.billing.bridge import UNREACHED_SECONDS, Bridge, Broken, Event, FunctionFailed, LambdaFunction, NotInvoked
 from sandbox.billing.delivery import Delivery
 from sandbox.billing.kafka import TOPIC, KafkaTopic, MemoryBroker
 from sandbox.billing.outbox import NotPublished, Outbox, Place
 from sandbox.billing.system import BillingSystem
+from sandbox.serving import Answer, Hang, Request, serve
 from tests.gateways.test_billing_contract import NOON
+from tests.gateways.wire import nobody
 from tests.sandbox.billing import contract_of
 
 SECONDS = 10.0  # in which a message comes, on a machine that is busy
@@ -349,3 +351,52 @@ def test_a_real_broker_is_never_ended_from_here() -> None:
             act()
     assert delivery.servers == "127.0.0.1:1"
     assert TOPIC == "billing.payments"
+
+
+# The function, on AWS's wire
+
+
+def invoked(answer: Callable[[Request], Answer], **options: Any) -> list[Request]:
+    asked: list[Request] = []
+
+    def decide(request: Request) -> Answer:
+        asked.append(request)
+        return answer(request)
+
+    with serve(decide, name="aws", hang_seconds=5) as aws:
+        LambdaFunction("take-payments", aws.url, "us-east-1", **options)({"records": {}})
+    return asked
+
+
+def test_a_function_is_invoked_with_the_event_and_waited_for() -> None:
+    (request,) = invoked(lambda _: Answer(200, "null"))
+    assert (request.method, request.path[-3:]) == ("POST", ["functions", "take-payments", "invocations"])
+    assert json.loads(request.body) == {"records": {}}
+    assert request.headers.get("X-Amz-Invocation-Type") in (None, "RequestResponse")
+
+
+def test_a_function_that_ends_with_an_error_has_failed() -> None:
+    def answer(_: Request) -> Answer:
+        return Answer(200, '{"errorMessage": "throttled"}', {"X-Amz-Function-Error": "Unhandled"})
+
+    with pytest.raises(FunctionFailed, match="throttled"):
+        invoked(answer)
+
+
+def test_a_function_slower_than_anybody_waits_has_failed() -> None:
+    def answer(_: Request) -> Answer:
+        raise Hang
+
+    with pytest.raises(FunctionFailed, match="slower"):
+        invoked(answer, read_seconds=0.1)
+
+
+@pytest.mark.parametrize(("status", "error"), [(404, "ResourceNotFoundException"), (429, "TooManyRequestsException")])
+def test_a_function_that_is_not_there_was_not_invoked(status: int, error: str) -> None:
+    with pytest.raises(NotInvoked):
+        invoked(lambda _: Answer(status, '{"Message": "no"}', {"X-Amzn-ErrorType": error}))
+
+
+def test_where_no_aws_is_nothing_was_invoked() -> None:
+    with pytest.raises(NotInvoked):
+        LambdaFunction("take-payments", nobody(), "us-east-1")({"records": {}})
