@@ -23,7 +23,7 @@ help:  ## what can be done
 
 install: $(INSTALLED) $(TOOLS)  ## everything, as the lock files say
 
-up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT … choose other ports)
+up: install  ## the whole desk on this machine (PORT, DOCS_PORT, PRICES_PORT, HUFI_PORT, BILLING_PORT … choose other ports)
 	@python -m local up
 
 down: $(INSTALLED)  ## stop what `make up` started; the data stays
@@ -38,7 +38,7 @@ test: install  ## every rule and every single fault (up to 14 minutes on two cor
 	@python -m pytest -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 prove: export DEPTH := full
-prove: test  ## the same tests in full: pairs of faults, all schedules, 10,000 random lives (some 40 minutes)
+prove: test  ## the same tests in full: every kind of fault, all schedules, 10,000 random lives (some 40 minutes)
 
 simulate: install  ## 100,000 random batches, lives with faults, and lives of lies (3 hours; SEED=4711 replays)
 	@python -m tests.purchases.any_batch $(or $(SEED),--lives 100000)
@@ -49,8 +49,7 @@ simulate: install  ## 100,000 random batches, lives with faults, and lives of li
 	@python -m tests.market_making.slots $(or $(SEED),--lives 1000)
 	@python -m tests.market_making.histories $(or $(SEED),--lives 70000)
 	@DEPTH=simulated python -m pytest tests/billing/test_spreading.py
-	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix.py \
-		tests/market_making/test_crash_matrix_pairs.py
+	@DEPTH=simulated python -m pytest -n $(PYTEST_WORKERS) tests/market_making/test_crash_matrix_pairs.py
 
 check: install  ## format, lint, types, import contracts, and the stack with cdk-nag
 	ruff format --check .

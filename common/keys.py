@@ -58,6 +58,7 @@ table of this page, and the table that is deployed.
 | mixin_link             | MIXIN#{opponent_id}                             | LINK                               |                    |               |                    |                                    |
 | pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
+| halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
 | order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
 | shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
@@ -303,6 +304,8 @@ EXCHANGE_LOOK = Key("exchange_look", pk="LOOK#{account_id}", sk="{list}")
 MIXIN_LINK = Key("mixin_link", pk="MIXIN#{opponent_id}", sk="LINK")
 PAIR = Key("pair", pk="PAIRS", sk="PAIR#{pair_id}")
 TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}")
+# On an account nothing is placed, until a person has looked.
+HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
 # What an account has placed of late: an exchange counts that.
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
 # Up to which trade of an account in a market all are somebody's.
@@ -399,6 +402,7 @@ SCHEMA = [
     MIXIN_LINK,
     PAIR,
     TRADING_ACCOUNT,
+    HALT,
     ORDER_RATE,
     TRADES_CURSOR,
     SHARD_LEASE,
@@ -423,7 +427,7 @@ BACKLOGS = tuple(sorted({row.backlog for row in SCHEMA if row.backlog}))
 DRIVEN = tuple(sorted({row.backlog for row in SCHEMA if row.backlog and row.machines}))  # those that machines move
 # Those in which something may wait for a person: what its machine leaves to one, proposals, books that differ, strays,
 # money at the custody that is nobody's, or that can not be sent, and payments of dealers that are nobody's.
-_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, PAYMENT)
+_PEOPLES = (PROPOSAL, RECONCILIATION, STRAY_ORDER, SNAPSHOT, OUTGOING, HALT, PAYMENT)
 FOR_PEOPLE = tuple(sorted({*DRIVEN, *(row.backlog for row in _PEOPLES)}))
 MACHINES = tuple(dict.fromkeys(machine for row in SCHEMA for machine in row.machines))
 _BY_PREFIX = {row.id_prefix: row for row in SCHEMA if row.id_prefix}

@@ -204,6 +204,7 @@ _act(proposals, "proposals", "dismiss", "Nothing is to be done about what was pr
 _act(mm, "market-making", "stop", "End an order's quotes; its money stays at the exchange.")
 _act(mm, "market-making", "withdraw", "End an order's quotes, and bring its money home to who paid.")
 _act(mm, "market-making", "home", "Propose that a failed order's part at the exchange comes home.")
+_act(mm, "halts", "lift", "Let a halted trading account be quoted on again: the exchange has all that is owed there.")
 _act(parked, "parked", "replay", "Try to place an event again.")
 _act(parked, "parked", "dismiss", "Nothing is to be done about an event: it is not shown any more.")
 
@@ -593,16 +594,38 @@ def account_save(
     reason: Reason,
     exchange: Annotated[str | None, typer.Option(help="Of a new one; it never changes.")] = None,
     capacity: Annotated[int | None, typer.Option(help="So many orders at once.")] = None,
+    shard: Annotated[str | None, typer.Option(help="Whose ticker quotes for it.")] = None,
+    fee_coin: Annotated[str | None, typer.Option(help='In which its fees are taken, such as BNB; "": in none.')] = None,
     enabled: Enabled = None,
     yes: Yes = False,
     json_: Json = False,
 ) -> None:
     """Write a trading account, new or changed. What is not given stays as it is."""
-    given = {"exchange": exchange, "capacity": capacity, "enabled": enabled}
+    given = {"exchange": exchange, "capacity": capacity, "shard": shard, "fee_coin": fee_coin, "enabled": enabled}
     with _desk(context, json_) as desk:
         path = ("operations", "trading-accounts", account_id)
         body = _kept(desk, "trading-accounts", "account_id", account_id, ("exchange", "capacity")) | _said(given)
         _do(desk, json_, Request("PUT", path, {**body, "reason": reason, "dry_run": not yes}, changes=yes))
+
+
+@mm.command("halt")
+def account_halt(
+    context: typer.Context,
+    reason: Reason,
+    account_id: Annotated[str | None, typer.Argument(metavar="[ACCOUNT]", help="Left out: all of them.")] = None,
+    yes: Yes = False,
+    json_: Json = False,
+) -> None:
+    """Stop quoting on a trading account, or on all: what is open there is cancelled. Another operator lifts it."""
+    with _desk(context, json_) as desk:
+        every = [account_id] if account_id else _each_account(desk)
+        for one in every:
+            path = ("operations", "trading-accounts", one, "halt")
+            _do(desk, json_, Request("POST", path, {"reason": reason, "dry_run": not yes}, changes=yes))
+
+
+def _each_account(desk: Api) -> list[str]:
+    return [item["account_id"] for item in desk.get("operations", "trading-accounts")["items"]]
 
 
 @mm.command("pairs")

@@ -422,11 +422,13 @@ def campaign_periods(periods: Sequence[View]) -> RenderableType:
 
 
 def trading_accounts(items: Sequence[View]) -> RenderableType:
-    table = rows("account", "at", "orders", "")
+    table = rows("account", "at", "orders", "shard", "fees in", "")
     for item in items:
         state = "enabled" if item["enabled"] else "disabled"
         carries = f"{item['orders']} of {item['capacity']}"
-        table.add_row(text(item["account_id"]), text(item["exchange"]), text(carries), text(state))
+        fees = item["fee_coin"] or "what is received"
+        words = (item["account_id"], item["exchange"], carries, item["shard"], fees, state)
+        table.add_row(*map(text, words))
     return table
 
 

@@ -7,6 +7,7 @@ from collections.abc import Container, Mapping, Sequence
 from enum import StrEnum
 from typing import TypeVar
 
+from common.domain import halts
 from common.domain.custody import model as custody
 from common.domain.custody import ties
 from common.domain.exchange_orders import model as exchange_orders
@@ -39,6 +40,7 @@ def states() -> str:
     drawn.append(_diagram("snapshots", says(custody.Incoming), custody.DISPOSITIONS, (), custody.FIRST_DISPOSITIONS))
     drawn.append(_diagram("ties of snapshots", says(ties.Tie), ties.TRANSITIONS, ties.OPERATORS_ONLY))
     drawn.append(_diagram("outgoing transfers", says(custody.Outgoing), custody.TRANSITIONS, ()))
+    drawn.append(_diagram("halts of trading accounts", says(halts.Halt), halts.TRANSITIONS, halts.OPERATORS_ONLY))
     return "\n".join(["# Statuses", "", *drawn, _LEGEND])
 
 

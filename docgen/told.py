@@ -25,6 +25,7 @@ from common.domain.clients import AccountNeeded, ClientBlocked, ClientMoved, Cli
 from common.domain.comparisons import NeverCompared
 from common.domain.custody.model import IncomingNotFound
 from common.domain.exchange_orders.model import ExchangeOrderNotFilled
+from common.domain.halts import HaltMoved
 from common.domain.ledger.model import (
     AccountExists,
     AccountNotFound,
@@ -59,8 +60,11 @@ from functions.billing.service.dealers import DealerExists
 from functions.market_making.campaigns import CampaignNotJoined
 from functions.market_making.hummingbot import InvalidConfiguration
 from functions.market_making.model import (
+    AccountStillShort,
     ConfigurationMoved,
     FundingTooSmall,
+    HaltNotFound,
+    HaltOwn,
     MarketMakingOrderMoved,
     MarketMakingOrderNotFound,
     NoCapacity,
@@ -74,8 +78,10 @@ from functions.market_making.model import (
     PairMoved,
     PairNotFound,
     PairTaken,
+    ShardFull,
     TradingAccountFixed,
     TradingAccountMoved,
+    TradingAccountNotFound,
 )
 from functions.market_making.service.opening import PairUnreachable
 from functions.offramp.model import (
@@ -440,10 +446,20 @@ TOLD: dict[str, Told] = {
     "joined_campaigns": Told(_FOUND),
     "joined_campaign": Told(_FOUND, (CampaignNotJoined,)),
     "trading_accounts": Told(_FOUND),
+    "halt_account": Told(
+        {200: "halted, or it was already"},
+        (TradingAccountNotFound, HaltMoved),
+        examples={"drill": {"reason": "its keys are known to others"}},
+    ),
+    "lift_halt": Told(
+        {200: "lifted, or it was already"},
+        (HaltNotFound, HaltOwn, AccountStillShort, ExchangeUnavailable, NoTradingKey, HaltMoved),
+        examples={"back": {"reason": "what was missing is there again"}},
+    ),
     "save_trading_account": Told(
         {200: "written, or it was so already"},
-        (TradingAccountFixed, TradingAccountMoved),
-        examples={"sixteen orders": {"exchange": "binance", "capacity": 16, "reason": "its limits were raised"}},
+        (TradingAccountFixed, ShardFull, TradingAccountMoved),
+        examples={"ten orders": {"exchange": "binance", "capacity": 10, "reason": "its limits were raised"}},
     ),
     "operated_pairs": Told(_FOUND),
     "save_pair": Told(

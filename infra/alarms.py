@@ -329,6 +329,19 @@ class Watch(Construct):
         self._alarm(
             "QuotesOrphaned", orphaned, "quotes-orphaned", "An order of ours was open that the table does not know."
         )
+        off, halted = _ours("AccountsOff"), _ours("QuotesOpenThoughHalted")
+        self._alarm(
+            "AccountsOff",
+            off,
+            "accounts-off",
+            "An exchange has less on a trading account than its orders are owed: it is halted. Money is wrong.",
+        )
+        self._alarm(
+            "QuotesOpenThoughHalted",
+            halted,
+            "accounts-off",
+            "Quotes are open on a trading account that is halted. They are cancelled again and again.",
+        )
         paused = _ours("QuotesPaused")
         self._alarm(
             "QuotesPaused", paused, "quotes-paused", "An order has lost too much or is refused: it quotes no more."
@@ -354,6 +367,11 @@ class Watch(Construct):
                 ),
             ),
             ("Quotes: strays, orphans, silent exchanges: always 0", [stray, orphaned, silent]),
+            ("Accounts: short of what is owed, open though halted: always 0", [off, halted]),
+            (
+                "Accounts compared, or not; quotes withdrawn",
+                _all("AccountsCompared", "AccountsNotCompared", "QuotesWithdrawn"),
+            ),
             ("Quotes: orders paused, markets whose price has jumped", [paused, _ours("MarketsJumped")]),
             (
                 "Quotes: cycles and books that came to nothing",

@@ -177,14 +177,18 @@ GRANTS: dict[str, Grant] = {
         table=frozenset({GET, UPDATE}), machines={MARKET_MAKING: frozenset({TOKEN_FAILS})}
     ),
     "market_making.cancel_quotes": Grant(
-        table=frozenset({GET, PUT, UPDATE, DELETE}),  # a stopped order leaves its shard
+        table=frozenset({GET, PUT, UPDATE}),
         secrets=frozenset({Secret.TRADING_KEYS}),
     ),
     "market_making.tick": replace(_MOVES, secrets=frozenset({Secret.TRADING_KEYS})),
-    "market_making.withdraw_from_exchange": replace(
-        _MOVES, secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS})
+    "market_making.withdraw_from_exchange": Grant(
+        table=frozenset({GET, QUERY, PUT, UPDATE, DELETE}),  # an order whose money leaves is none of its shard's
+        secrets=frozenset({Secret.CUSTODY_READ, Secret.WITHDRAWING_KEYS}),
     ),
     "market_making.confirm_return": replace(_MOVES, secrets=_TO_THE_EXCHANGE),
+    "market_making.compare_accounts": Grant(
+        table=frozenset({GET, QUERY, PUT}), secrets=frozenset({Secret.READING_KEYS})
+    ),
     "market_making.compare_custody": Grant(
         table=frozenset({GET, QUERY, SCAN, PUT}), secrets=frozenset({Secret.CUSTODY_READ})
     ),

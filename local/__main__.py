@@ -21,6 +21,7 @@ from infra.bundle import CanNotBundle
 from local.deployment import DeploymentFailed
 from local.environment import (
     BANK_PORT,
+    BILLING_PORT,
     DOCS_PORT,
     EXCHANGE_PORT,
     HUFI_PORT,
@@ -31,7 +32,20 @@ from local.environment import (
 )
 from local.processes import DidNotStart, PortTaken
 from local.seed import CUSTOMERS, OPERATORS, PASSWORD, Desk, SeedingFailed
-from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, Busy, LocalStack, Progress, Silent
+from local.stack import (
+    AWS,
+    BANK,
+    BILLING,
+    CAMPAIGNS,
+    CUSTODY,
+    DOCS,
+    EXCHANGE,
+    PRICES,
+    Busy,
+    LocalStack,
+    Progress,
+    Silent,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -50,6 +64,7 @@ ExchangePort = Annotated[int, typer.Option(envvar="EXCHANGE_PORT", help="Of the 
 BankPort = Annotated[int, typer.Option(envvar="BANK_PORT", help="Of the bank.")]
 MixinPort = Annotated[int, typer.Option(envvar="MIXIN_PORT", help="Of the custody.")]
 HufiPort = Annotated[int, typer.Option(envvar="HUFI_PORT", help="Of the campaigns.")]
+BillingPort = Annotated[int, typer.Option(envvar="BILLING_PORT", help="Of the billing system.")]
 
 
 @app.command()
@@ -62,6 +77,7 @@ def up(
     bank_port: BankPort = BANK_PORT,
     mixin_port: MixinPort = MIXIN_PORT,
     hufi_port: HufiPort = HUFI_PORT,
+    billing_port: BillingPort = BILLING_PORT,
 ) -> None:
     """Start what does not run, deploy what has changed, put in what is missing. Running it again changes nothing."""
     environment = LocalEnvironment(
@@ -72,6 +88,7 @@ def up(
         bank_port=bank_port,
         mixin_port=mixin_port,
         hufi_port=hufi_port,
+        billing_port=billing_port,
     )
     local = LocalStack(environment)
     try:
@@ -184,7 +201,7 @@ class Shown(Progress):
 
 def _running_desk() -> Desk:
     running = LocalStack(LocalEnvironment()).running()
-    if running.keys() >= {AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK, DOCS}:
+    if running.keys() >= {AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK, DOCS}:
         environment = LocalEnvironment(
             port=running[AWS].port,
             docs_port=running[DOCS].port,
@@ -193,6 +210,7 @@ def _running_desk() -> Desk:
             bank_port=running[BANK].port,
             mixin_port=running[CUSTODY].port,
             hufi_port=running[CAMPAIGNS].port,
+            billing_port=running[BILLING].port,
         )
         desk = LocalStack(environment).desk()
         if desk is not None:
@@ -209,6 +227,7 @@ def _facts(desk: Desk) -> dict[str, object]:
         "bank_url": desk.environment.bank_url,
         "mixin_url": desk.environment.mixin_url,
         "hufi_url": desk.environment.hufi_url,
+        "billing_url": desk.environment.billing_url,
         "aws_url": desk.environment.aws_url,
         "user_pool_id": desk.deployment.user_pool_id,
         "user_pool_client_id": desk.deployment.client_id,
@@ -231,6 +250,7 @@ def _welcome(desk: Desk) -> None:
         f"Bank        {desk.environment.bank_url}/sandbox/state",
         f"Custody     {desk.environment.mixin_url}/sandbox/state",
         f"Campaigns   {desk.environment.hufi_url}/sandbox/state",
+        f"Billing     {desk.environment.billing_url}/sandbox/state",
         f"Users       {', '.join(CUSTOMERS)}, and {' and '.join(OPERATORS)} (operators); password of all: {PASSWORD}",
         "",
         f"A first order of {customer} (`python -m local token {customer}` prints a new token after an hour):",

@@ -162,13 +162,13 @@ class MarketMaking:
         if told["version"] != version + 1:
             raise MarketMakingFailed(f"{self.order_id} has version {told['version']} after {version}")
 
-    def until_traded(self, times: int) -> None:
-        """Tell each of its fills, as the desk tells them, until there are so many from now on. Raises
-        MarketMakingFailed."""
-        now = datetime.now(UTC)
+    def until_traded(self, times: int, since: datetime | None = None) -> None:
+        """Tell each of its fills, as the desk tells them, until there are so many; `since` now, if nothing is said.
+        Raises MarketMakingFailed."""
+        began = since or datetime.now(UTC)
 
         def traded() -> bool:
-            return sum(trade.at >= now for trade in self.take_fills()) >= times
+            return sum(trade.at >= began for trade in self.take_fills()) >= times
 
         self.eventually(traded, f"{self.order_id} has not traded {times} times")
 

@@ -25,6 +25,8 @@ PARTS = ("table", "rest")
 _TABLE = "dynamodb"  # MiniStack's name for the state of DynamoDB
 _LOOKS = ("Get", "BatchGet", "List", "Describe", "Query", "Scan", "Head", "TransactGet")
 
+log = logging.getLogger(__name__)
+
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -99,7 +101,12 @@ async def _keep_saving(changes: Changed, part: str) -> None:
         began = time.monotonic()
         for name, get_state in app._build_persistence_save_dict().items():
             if (name == _TABLE) == (part == "table"):
-                state = get_state()  # on the loop, between two requests: what is being changed can not be copied
+                try:
+                    state = get_state()  # on the loop, between two requests: what is being changed can not be copied
+                except Exception:  # a deployment changes it in a thread of its own
+                    log.warning("the state of %s is saved with the next", name, exc_info=True)
+                    changes.parts.add(part)
+                    continue
                 if state is not None:
                     await asyncio.to_thread(save_state, name, state)
         pause = max(SAVE_SECONDS, SHARE * (time.monotonic() - began))

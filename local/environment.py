@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 PORT, DOCS_PORT, PRICES_PORT, EXCHANGE_PORT, BANK_PORT, MIXIN_PORT = 4566, 4580, 4590, 4600, 4610, 4620
-HUFI_PORT = 4630
+HUFI_PORT, BILLING_PORT = 4630, 4640
 _QUICK = Config(connect_timeout=2, read_timeout=65, retries={"mode": "standard", "max_attempts": 2})
 
 
@@ -35,6 +35,7 @@ class LocalEnvironment:
     bank_port: int = BANK_PORT
     mixin_port: int = MIXIN_PORT  # the custody
     hufi_port: int = HUFI_PORT  # the campaigns
+    billing_port: int = BILLING_PORT  # the billing system
 
     @property
     def aws_url(self) -> str:
@@ -59,6 +60,10 @@ class LocalEnvironment:
     @property
     def hufi_url(self) -> str:
         return f"http://127.0.0.1:{self.hufi_port}"
+
+    @property
+    def billing_url(self) -> str:
+        return f"http://127.0.0.1:{self.billing_port}"
 
     @property
     def docs_url(self) -> str:

@@ -15,7 +15,7 @@ from functions.market_making.model import Pair, TradingAccount
 from sandbox.exchange.keyring import Right
 from sandbox.mixin.assets import BTC, USDT_ERC20
 
-ACCOUNT = TradingAccount("maker-1", "binance", capacity=40, orders=0, enabled=True)
+ACCOUNT = TradingAccount("maker-1", "binance", capacity=14, orders=0, enabled=True)
 PAIR = Pair(
     pair_id=UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94"),
     symbol="BTC-USDT",

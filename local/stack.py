@@ -26,11 +26,11 @@ from local.processes import Book, Process, start, stop
 from local.seed import Desk
 
 AWS, PRICES, EXCHANGE, CUSTODY, BANK = "embedded AWS", "price source", "exchange", "custody", "bank"
-CAMPAIGNS = "campaigns"
+CAMPAIGNS, BILLING = "campaigns", "billing system"
 DOCS = "docs page"
 OPENAPI = ROOT / "docs" / "openapi.json"
 # The embedded AWS before whom its functions ask; the custody and the campaigns before the exchange that they ask.
-STOPPING_ORDER = (DOCS, AWS, BANK, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
+STOPPING_ORDER = (DOCS, AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES)
 
 
 class Busy(RuntimeError):
@@ -65,6 +65,7 @@ class LocalStack:
             self._start(progress, EXCHANGE)
             self._start(progress, CUSTODY)
             self._start(progress, CAMPAIGNS)
+            self._start(progress, BILLING)
             desk = Desk(self.environment, self._deploy(progress))
             self._start(progress, BANK, desk.api_url)
             self._start(progress, DOCS, desk.api_url)
@@ -154,6 +155,13 @@ class LocalStack:
                 port, setting, url = environment.hufi_port, "HUFI_PORT", f"{environment.hufi_url}/sandbox/state"
                 arguments = ["sandbox.hufi", "--state", str(folder / "hufi.json")]
                 arguments += ["--exchange-url", environment.exchange_url]
+            case "billing system":
+                port, setting, url = (
+                    environment.billing_port,
+                    "BILLING_PORT",
+                    f"{environment.billing_url}/sandbox/state",
+                )
+                arguments = ["sandbox.billing", "--state", str(folder / "billing.json")]
             case "bank":
                 port, setting, url = environment.bank_port, "BANK_PORT", f"{environment.bank_url}/sandbox/state"
                 arguments = ["sandbox.bank", "--state", str(folder / "bank.json")]

@@ -328,8 +328,10 @@ CALLS: Mapping[Route, Call] = {
     Route("GET", "/operations/market-making/campaigns/{account_id}/{campaign_id}"): Call(),
     Route("GET", "/operations/trading-accounts"): Call(),
     Route("PUT", "/operations/trading-accounts/{account_id}"): Call(
-        body={"exchange": "binance", "capacity": 16, **_BECAUSE}
+        body={"exchange": "binance", "capacity": 12, **_BECAUSE}
     ),
+    Route("POST", "/operations/trading-accounts/{account_id}/halt"): Call(body=_BECAUSE),
+    Route("POST", "/operations/halts/{halt_id}/lift"): Call(body=_BECAUSE, thing="halt"),
     Route("GET", "/operations/pairs"): Call(),
     Route("PUT", "/operations/pairs/{pair_id}"): Call(
         body={
@@ -410,7 +412,7 @@ def path(route: Route, world: World, **parts: str) -> str:
         "cme_dealer_id": CME_ID,
         "bill_id": named,
         **dict.fromkeys(("order_id", "transfer_id", "thing_id", "batch_id", "proposal_id", "stray_id"), named),
-        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id"), named),
+        **dict.fromkeys(("snapshot_id", "tie_id", "outgoing_id", "halt_id"), named),
     }
     return route.path.format(**(given | parts))
 

@@ -29,6 +29,29 @@ SHARED = {  # what is dear and made once in a process: the files that ask for it
     "tests/infra/": ("test_alarms_of_payouts", "test_environment", "test_machines", "test_pages", "test_stack"),
 }
 
+HEAVIEST = (  # in this order before all others: whoever is left alone in the end has little to do
+    "tests/journeys/",
+    "tests/offramp/test_lying_lives.py",
+    "tests/market_making/test_crash_matrix.py",
+    "tests/infra/",
+    "tests/market_making/test_more_faulty_lives.py",
+    "tests/market_making/test_faulty_lives.py",
+    "tests/test_http_bad_input.py",
+    "tests/test_http_strangers.py",
+    "tests/purchases/test_crash_matrix.py",
+    "tests/offramp/test_crash_matrix.py",
+    "tests/offramp/test_more_faulty_lives.py",
+    "tests/offramp/test_faulty_lives.py",
+    "tests/operations/test_acts.py",
+    "tests/test_bench.py",
+    "tests/test_budget.py",
+    "tests/market_making/",
+    "tests/operations/",
+    "tests/orders/test_contention.py",
+    "tests/purchases/",
+    "tests/test_http_",
+)
+
 
 class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
     """A file at a time to a worker, and those that share a stack or a synthesis one after the other to one of them."""
@@ -44,6 +67,15 @@ class SharedScheduling(LoadFileScheduling):  # type: ignore[misc]
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling | None:
     return SharedScheduling(config, log) if config.getoption("dist") == "loadfile" else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The heaviest first."""
+
+    def place(item: pytest.Item) -> int:
+        return next((n for n, begin in enumerate(HEAVIEST) if item.nodeid.startswith(begin)), len(HEAVIEST))
+
+    items.sort(key=place)
 
 
 def pytest_configure(config: pytest.Config) -> None:

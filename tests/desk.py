@@ -37,6 +37,7 @@ from functions.billing.service.bills import Bills
 from functions.billing.service.dealers import Dealers
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
 from functions.market_making.service.quoting import Quoting
@@ -171,6 +172,10 @@ class Desk:
     @property
     def quoting(self) -> Quoting:
         return self.market.quoting
+
+    @property
+    def halting(self) -> Halting:
+        return self.market.halting
 
     @property
     def comparing(self) -> Comparing:

@@ -66,7 +66,7 @@ ROUTES: Mapping[Route, str] = {
 SERVICES = (
     *("accounts", "acts", "batches", "bills", "dealers", "events", "interventions"),
     *("offramp", "operations", "orders", "proposals", "purchases", "reconciliation", "voiding"),
-    *("campaigning", "comparing", "opening", "overseeing", "quoting", "steering"),
+    *("campaigning", "comparing", "halting", "opening", "overseeing", "quoting", "steering"),
 )
 
 Query = Mapping[str, str] | Sequence[tuple[str, str]] | str  # a text is the query string as it is

@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,16 @@ from common.errors import Refusal
 from common.gateways.bank import Adjustment, BankEvent, State
 from common.money import Money, Price
 from common.owner import Owner
+from functions.market_making.model import FIRST_SHARD
 from functions.orders import store
 from functions.orders.model import Side, Status
+from sandbox.exchange.flow import TAKERS
+from sandbox.exchange.orders import Kind
+from sandbox.exchange.venue import HOUSE, TimeInForce
 from tests.desk import NOON, TABLE, Desk
 from tests.harness.memory import InMemoryDynamoDB
 from tests.harness.meter import Meter
-from tests.market_making.market import BOB, BTC
+from tests.market_making.market import ACCOUNT, BOB, BTC
 from tests.market_making.written import Written
 
 GOLDEN = Path(__file__).parent / "golden" / "budget.json"
@@ -267,6 +272,49 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         thing = Written(desk.market, ann).failed
         return lambda: desk.overseeing.life(thing)
 
+    def quoted(
+        act: Callable[[Desk, str], Any], before: Callable[[Desk, str], Any] = lambda *_: None
+    ) -> Callable[[Desk, Owner], Callable[[], Any]]:
+        """Of an order that quotes one level on each side, every ten seconds; beside it one is paused."""
+
+        def prepared(desk: Desk, ann: Owner) -> Callable[[], Any]:
+            thing = Written(desk.market, ann).running
+            for coin, amount in (("BTC", "1"), ("USDT", "50000")):
+                desk.market.exchange.venue.deposit(ACCOUNT, coin, Decimal(amount))
+            for _ in range(2):
+                tick(desk)
+            before(desk, thing)
+            return lambda: act(desk, thing)
+
+        return prepared
+
+    def tick(desk: Desk, seconds: float = 10) -> None:
+        """So many seconds after the last."""
+        desk.clock.forward(seconds=seconds)
+        assert not desk.market.ticking.tick(FIRST_SHARD, desk.clock(), lambda: True).failed
+
+    def taken(desk: Desk, _: str) -> None:
+        """Somebody buys a part of what one quote offers."""
+        venue = desk.market.exchange.venue
+        venue.cancel_all(HOUSE, "BTCUSDT")
+        price, until = Decimal(70_000), TimeInForce.IOC
+        venue.place(TAKERS, "BTCUSDT", "BUY", Kind.LIMIT, quantity=Decimal("0.005"), price=price, time_in_force=until)
+
+    def moved(desk: Desk, _: str) -> None:
+        """The market is somewhere else."""
+        venue = desk.market.exchange.venue
+        venue.cancel_all(HOUSE, "BTCUSDT")
+        for side, price in (("BUY", 60_050), ("SELL", 60_950)):
+            venue.place(HOUSE, "BTCUSDT", side, Kind.LIMIT, quantity=Decimal(1), price=Decimal(price))
+
+    def traded(desk: Desk, thing: str) -> None:
+        taken(desk, thing)
+        tick(desk, 2)
+
+    def paused(desk: Desk, thing: str) -> None:
+        desk.market.steering.pause(thing)
+        tick(desk, 2)
+
     def credit(desk: Desk, _: Owner) -> Callable[[], Any]:
         return lambda: desk.accounts.credit("ann", "k", Money(1), "wire 4711", "olga", dry_run=False)
 
@@ -329,6 +377,18 @@ def _scenarios() -> dict[str, Callable[[Desk, Owner], Callable[[], Any]]]:
         "a snapshot, refunded by two": ruled("parked", "snapshots refund", {"to": BOB}),
         "a transfer, redriven": redriven_transfer,
         "a market-making order, looked at by an operator": overseen,
+        "a tick at rest": quoted(lambda desk, _: tick(desk, 2)),
+        "a tick that replaces both quotes": quoted(lambda desk, _: tick(desk), moved),
+        "a tick with a fill": quoted(lambda desk, _: tick(desk, 2), taken),
+        "a market-making order, paused": quoted(lambda desk, thing: desk.steering.pause(thing)),
+        "a market-making order, resumed": quoted(lambda desk, thing: desk.steering.resume(thing), paused),
+        "a market-making order, configured": quoted(
+            lambda desk, thing: desk.steering.configure(thing, 1, {"bid_spread": "0.3"})
+        ),
+        "a market-making order, its performance": quoted(lambda desk, thing: desk.steering.performance(thing)),
+        "a market-making order, its fills": quoted(
+            lambda desk, thing: desk.steering.fills(thing, limit=20, after=None), traded
+        ),
         "an account, held against its journal": reconciled,
         "the custody, held against the books by an operator": compared,
         "credit of a wire": credit,

@@ -25,7 +25,6 @@ from common.table.transaction import Patience
 from functions.operations.model import NotDriven, StillRunning
 from functions.orders.model import Status
 from tests import books
-from tests.depth import deep
 from tests.desk import NOON, TABLE, Clock, Desk
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import Faults
@@ -392,7 +391,7 @@ def test_a_fault_at_any_call_loses_nothing_and_the_retry_finishes_it(name: str) 
     assert not report.violations, report
 
 
-@pytest.mark.parametrize("name", IN_PAIRS[: deep(everyday=1, full=len(IN_PAIRS))])
+@pytest.mark.parametrize("name", IN_PAIRS)
 def test_two_faults_one_after_the_other_lose_nothing_either(name: str) -> None:
     report = crash_matrix(scenario(USE_CASES[name]), pairs=True, same=partial(is_as_good, name))
     assert not report.violations, report

@@ -337,7 +337,7 @@ class TestOperators:
         assert {item["id"] for item in for_people} == {
             *(world.unpaid, PARKED, world.proposal, world.overdue, world.large, world.stray),
             *(world.failed, world.crediting, world.returning, world.held_up, world.payable, world.parked, world.came),
-            *(world.refused, world.doubted, world.late, world.tie, world.untaken),
+            *(world.refused, world.doubted, world.late, world.tie, world.untaken, world.halt),
         }
         world.desk.clock.forward(days=2)
         late = olga.get("/operations/work", overdue="true", context="accounts").json["items"]
@@ -393,6 +393,8 @@ REFUSED: Mapping[str, tuple[Mapping[str, str], Mapping[str, Any], str]] = {
     "/operations/market-making/{order_id}/withdraw-again": ({}, {"asset": "DOGE"}, "NotProposable"),
     "/operations/market-making/{order_id}/keep-rest": ({"order_id": "quoting"}, {}, "NotProposable"),
     "/operations/trading-accounts/{account_id}": ({}, {"exchange": "other"}, "TradingAccountFixed"),
+    "/operations/trading-accounts/{account_id}/halt": ({"account_id": "mm8"}, {}, "TradingAccountNotFound"),
+    "/operations/halts/{halt_id}/lift": ({"halt_id": f"H{'A' * 25}"}, {}, "HaltNotFound"),
     "/operations/pairs/{pair_id}": ({}, {"exchange": "other"}, "PairFixed"),
     "/operations/snapshots/{snapshot_id}/assign": ({}, {"order": f"M{'A' * 26}"}, "NothingKnown"),
     "/operations/snapshots/{snapshot_id}/refund": ({"snapshot_id": f"N{'A' * 26}"}, {}, "NothingKnown"),

@@ -28,6 +28,7 @@ from common.domain.exchange_orders.model import ExchangeOrder
 from common.domain.exchange_orders.model import Status as AtExchange
 from common.domain.exchange_orders.model import is_decidable_by_evidence as is_order_decidable_by_evidence
 from common.domain.exchange_orders.strays import Status as Stray
+from common.domain.halts import Status as Halt
 from common.domain.ledger.model import Account
 from common.domain.payouts.model import (
     CASH_OUT,
@@ -174,6 +175,10 @@ def _may_void_batch(case: Case) -> bool:
 
 def _may_close_stray(case: Case) -> bool:
     return case.status == Stray.STRAY
+
+
+def _may_lift_halt(case: Case) -> bool:
+    return case.status == Halt.HALTED
 
 
 def _may_redrive(case: Case) -> bool:
@@ -373,6 +378,13 @@ ACTS: tuple[Act, ...] = (
         "POST /operations/strays/{id}/close",
         "what it has executed at the exchange is seen to",
         _may_close_stray,
+    ),
+    Act(
+        keys.HALT,
+        "mm lift",
+        "POST /operations/halts/{id}/lift",
+        "its account is quoted on again: the exchange has all that is owed there",
+        _may_lift_halt,
     ),
     Act(keys.ORDER, "orders fail", "POST /operations/orders/{id}/fail", "end it, and give its hold back", _may_fail),
     _of_market_making(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from common.gateways.campaigns import Campaigns, CampaignsUnavailable, NoPartici
 from common.gateways.custody import Custody, CustodyUnavailable, Sender
 from common.gateways.exchange import Exchange, ExchangeUnavailable, Tickers
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker
 from common.gateways.exchange.remembered import AllFunds, RememberedFunds
 from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
@@ -30,7 +30,7 @@ def exchange() -> Exchange:
 def _exchange() -> Exchange:
     """Its key is a secret: a JSON object with the members that the adapter's constructor asks for."""
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("EXCHANGE_KEY_SECRET", here.exchange_key_secret)))
     if here.exchange == "binance":
         from common.gateways.exchange.ccxt import CcxtExchange
 
@@ -96,6 +96,12 @@ def maker(account_id: str) -> Maker:
 
 
 @cache
+def balances(account_id: str) -> Callable[[], Mapping[str, Balance]]:
+    """What there is on a trading account, as its key may ask that only reads. Raises NoTradingKey."""
+    return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret).balances
+
+
+@cache
 def books(account_id: str) -> Books:
     """Of the exchange of a trading account, looked at with its key that only reads. Raises NoTradingKey."""
     return _maker(account_id, "READING_KEYS_SECRET", settings().reading_keys_secret)
@@ -104,13 +110,12 @@ def books(account_id: str) -> Books:
 def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:
     from common.gateways.exchange.binance_maker import BinanceMaker
 
-    here = settings()
     key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
     try:
         made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
     except ValueError as unfit:  # it does not show the key
         raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
-    return gated(made, ExchangeUnavailable, _ban(here.exchange))
+    return gated(made, ExchangeUnavailable, _ban(settings().exchange))
 
 
 @cache
@@ -203,6 +208,8 @@ def _billing() -> Billing:
     from common.gateways.billing.rest import RestBilling
 
     here = settings()
+    if here.billing_url is None:
+        raise MissingSetting("BILLING_URL is not set")
     return RestBilling(here.billing_url, aws.secret(_needed("BILLING_KEY_SECRET", here.billing_key_secret)).decode())
 
 
@@ -216,7 +223,7 @@ def _custody() -> Custody:
     from common.gateways.custody.mixin import MixinCustody
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_READ_SECRET", here.custody_read_secret)))
     return MixinCustody(here.custody_url, **key)
 
 
@@ -230,7 +237,7 @@ def _sender() -> Sender:
     from common.gateways.custody.mixin import MixinSender
 
     here = settings()
-    key: dict[str, Any] = json.loads(aws.secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
+    key: dict[str, Any] = json.loads(aws.read_secret(_needed("CUSTODY_SPEND_SECRET", here.custody_spend_secret)))
     return MixinSender(here.custody_url, **key)
 
 

@@ -29,7 +29,16 @@ from common.settings import settings
 from common.wire import Amount, InstantText, OneOf, OperatorAct, OperatorOutcomeView, RequestBody, View
 from functions.market_making import configuration, hummingbot
 from functions.market_making.campaigns import Choice, Taking
-from functions.market_making.model import CUSTODY_DECIMALS, Leg, Order, Pair, Status, Terms
+from functions.market_making.model import (
+    CUSTODY_DECIMALS,
+    ORDERS_PER_ACCOUNT_MAX,
+    SHARDS,
+    Leg,
+    Order,
+    Pair,
+    Status,
+    Terms,
+)
 from functions.market_making.quotes import Quotes
 from functions.market_making.quotes_store import TradeItem
 from functions.market_making.service.booked import DESK, HELD, UNSENT, WAITING
@@ -37,7 +46,7 @@ from functions.market_making.service.campaigning import Period
 from functions.market_making.service.opening import memo_of, to_pay
 from functions.market_making.service.overseeing import Life
 from functions.market_making.service.steering import Configured
-from functions.market_making.wiring import campaigning, comparing, opening, overseeing, quoting, steering
+from functions.market_making.wiring import campaigning, comparing, halting, opening, overseeing, quoting, steering
 
 app = http.api()
 
@@ -47,6 +56,8 @@ TradeId = Annotated[str, Query(pattern="^[0-9]{1,19}$", examples=["28457"])]
 FILLS_MAX = 1_000  # lines of one CSV
 UUID_PATTERN = "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$"
 PairId = Annotated[str, Path(pattern=UUID_PATTERN)]
+Shard = Annotated[str, Field(pattern=f"^({'|'.join(SHARDS)})$")]
+HaltId = Annotated[str, Path(pattern=ORDER_ID_PATTERN)]
 AccountId = Annotated[str, Path(pattern="^[a-z][a-z0-9-]{1,20}$")]
 Exchange = Annotated[str, Field(pattern=r"^[a-z0-9]{2,20}$", examples=["binance"])]
 MixinAsset = Annotated[
@@ -270,6 +281,7 @@ def open_market_making(body: MarketMakingRequest, idempotency_key: IdempotencyKe
 @app.post("/market-making/configurations/check", tags=["market making"], summary="Check a configuration")
 def check_configuration(body: CheckRequest) -> CheckedView:
     """Nothing is kept. What an order could not be opened with, or changed to, is refused as it would be then."""
+    _ = caller(app).owner  # whoever may open one
     opening().named(body.exchange, body.pair)
     settings = hummingbot.read(body.configuration, body.exchange, body.pair)
     return CheckedView(pair=body.pair, exchange=body.exchange, configuration=hummingbot.told(settings))
@@ -546,7 +558,7 @@ class QuotesView(View):
     fills: int
     traded: str
     two_sided: str = Field(description="the part of its time with quotes on both sides")
-    rejected: int = Field(description="so many quotes in a row has the exchange refused")
+    refusals: int = Field(description="so many quotes in a row has the exchange refused")
 
 
 class LifeView(View):
@@ -566,6 +578,8 @@ class TradingAccountView(View):
     capacity: int = Field(description="so many orders at once")
     orders: int = Field(description="that it carries now")
     enabled: bool = Field(description="a disabled one takes no more orders")
+    shard: str = Field(description="whose ticker quotes for it")
+    fee_coin: str | None = Field(description="in which the exchange takes its fees there, if not in what is received")
 
 
 class TradingAccountList(View):
@@ -576,9 +590,21 @@ class TradingAccountRequest(OperatorAct):
     """An account at an exchange whose orders are market making's alone. Its keys are a secret of its name."""
 
     exchange: Exchange
-    capacity: Annotated[int, Field(ge=0, le=1_000, strict=True, description="so many orders at once")]
+    capacity: Annotated[int, Field(ge=0, le=ORDERS_PER_ACCOUNT_MAX, strict=True, description="so many orders at once")]
     enabled: Annotated[
         bool | None, Field(strict=True, description="left out, it stays as it is; a new one is enabled")
+    ] = None
+    shard: Annotated[
+        Shard | None, Field(description="whose ticker quotes for it; it never changes while it carries orders")
+    ] = None
+    fee_coin: Annotated[
+        str | None,
+        Field(
+            pattern="^[A-Z0-9]{0,20}$",
+            examples=["BNB"],
+            description="in which the exchange takes its fees there, if not in what is received: no order of it is "
+            'opened there. "": in none',
+        ),
     ] = None
 
 
@@ -751,6 +777,8 @@ def trading_accounts() -> TradingAccountList:
                 capacity=account.capacity,
                 orders=account.orders,
                 enabled=account.enabled,
+                shard=account.shard,
+                fee_coin=account.fee_coin,
             )
             for account in overseeing().accounts()
         ]
@@ -762,8 +790,32 @@ def save_trading_account(account_id: AccountId, body: TradingAccountRequest) -> 
     operator = caller(app).must_be_operator()
     save = overseeing().save_account
     return OperatorOutcomeView.of(
-        save(account_id, body.exchange, body.capacity, body.enabled, body.reason, operator, dry_run=body.dry_run)
+        save(
+            account_id,
+            body.exchange,
+            body.capacity,
+            body.enabled,
+            body.reason,
+            operator,
+            dry_run=body.dry_run,
+            shard=body.shard,
+            fee_coin=body.fee_coin,
+        )
     )
+
+
+@app.post("/operations/trading-accounts/<account_id>/halt", tags=["operators"], summary="Stop quoting on an account")
+def halt_account(account_id: AccountId, body: OperatorAct) -> OperatorOutcomeView:
+    """All that is open there is cancelled. Another operator lifts it."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().halt(account_id, body.reason, operator, dry_run=body.dry_run))
+
+
+@app.post("/operations/halts/<halt_id>/lift", tags=["operators"], summary="Let an account be quoted on again")
+def lift_halt(halt_id: HaltId, body: OperatorAct) -> OperatorOutcomeView:
+    """Refused as long as the exchange has less there than is owed."""
+    operator = caller(app).must_be_operator()
+    return OperatorOutcomeView.of(halting().lift(halt_id, body.reason, operator, dry_run=body.dry_run))
 
 
 @app.get("/operations/pairs", tags=["operators"], summary="What may be quoted, or might")
@@ -888,6 +940,7 @@ def _life(life: Life) -> LifeView:
 
 
 def _quotes(quotes: Quotes) -> QuotesView:
+    ended = quotes.clear_at if quotes.closed else None
     shown = [(name, slot.state, slot.live or slot.coming) for name, slot in sorted(quotes.slots.items())]
     return QuotesView(
         cycle=quotes.cycle,
@@ -906,8 +959,8 @@ def _quotes(quotes: Quotes) -> QuotesView:
         ],
         fills=quotes.tally.fills,
         traded=plain(quotes.tally.traded),
-        two_sided=plain(quotes.tally.two_sided(clock.now())),
-        rejected=quotes.rejected,
+        two_sided=plain(quotes.tally.two_sided(ended or clock.now())),
+        refusals=quotes.refusals,
     )
 
 

@@ -118,7 +118,7 @@ def _unfit(found: Told) -> list[tuple[str, str]]:
 
 def told(settings: Told) -> dict[str, Any]:
     """As an owner reads it: by hummingbot's names, in its units; texts, true and false."""
-    return {name: _told(name, value) for name, value in sorted(settings.items())}
+    return {name: _told(name, value) for name, value in sorted(settings.items()) if value is not None}
 
 
 def _told(name: str, value: Any) -> Any:

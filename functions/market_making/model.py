@@ -31,6 +31,8 @@ RETURN_LIMIT = timedelta(minutes=60)  # from one step on the way home to the nex
 QUOTING_SECONDS = 24 * 3600  # so long a machine waits for its order's end, before it looks where the order stands
 FIRST_SHARD = "1"  # of all accounts that are told no other
 SHARDS = (FIRST_SHARD,)  # each with a ticker of its own
+ORDERS_PER_ACCOUNT_MAX = 14  # docs/decisions/0035: the exchange's limit in ten seconds, and two to spare
+ORDERS_PER_SHARD_MAX = 100
 CANCELS_EVERY_SECONDS = 10  # and looks whether they are gone
 CLOSING_LIMIT = timedelta(minutes=15)  # of what the exchange tells of an order's trades; then two operators decide
 TICK_EVERY = timedelta(seconds=10)
@@ -87,11 +89,28 @@ class PairTaken(Conflict):
 
 
 class TradingAccountFixed(Conflict):
-    """The exchange of a trading account never changes."""
+    """The exchange of a trading account never changes; its shard, and the coin of its fees, not while it carries
+    orders."""
+
+
+class ShardFull(Conflict):
+    """The accounts of a shard may carry so many orders together, and no more: its ticker has ten seconds for them."""
 
 
 class TradingAccountMoved(Conflict):
     """The trading account was saved by somebody else meanwhile. Look at it again."""
+
+
+class HaltNotFound(NotFound):
+    """There is no such halt of a trading account."""
+
+
+class HaltOwn(Conflict):
+    """An operator's halt is lifted by another operator."""
+
+
+class AccountStillShort(Conflict):
+    """The exchange has less on the account than its orders are owed there. It stays halted until all of it is there."""
 
 
 class NoCapacity(Conflict):
@@ -227,7 +246,9 @@ class Pair:
 
 @dataclass(frozen=True)
 class TradingAccount:
-    """An account at an exchange, whose orders are market making's alone. `orders` are those that it carries now."""
+    """An account at an exchange, whose orders are market making's alone. `orders` are those that it carries now.
+    `fee_coin`: in which the exchange takes its fees there, if not in what is received; the account pays it, so that no
+    order has it for its own."""
 
     account_id: str
     exchange: str
@@ -235,10 +256,15 @@ class TradingAccount:
     orders: int
     enabled: bool
     shard: str = FIRST_SHARD
+    fee_coin: str | None = None
 
     @property
     def has_room(self) -> bool:
-        return self.enabled and self.orders < self.capacity
+        return self.enabled and self.orders < min(self.capacity, ORDERS_PER_ACCOUNT_MAX)
+
+    def takes(self, pair: Pair) -> bool:
+        """May it carry an order of a pair?"""
+        return self.exchange == pair.exchange and self.fee_coin not in pair.coins
 
 
 @dataclass(frozen=True)
@@ -545,7 +571,7 @@ class Stage(StrEnum):
     STOP = "STOP"
     RETURN = "RETURN"  # withdraw from the exchange
     HOME = "HOME"  # until who paid has it
-    STOPPED = "STOPPED"  # a person has to look
+    NEEDS_PERSON = "NEEDS_PERSON"
     DONE = "DONE"
 
 
@@ -573,7 +599,7 @@ _NEXT: dict[Status, Stage] = {
 
 def stage(order: Order) -> Stage:
     if order.needs_person:
-        return Stage.STOPPED
+        return Stage.NEEDS_PERSON
     if order.goes_home and order.status in (Status.STOPPED, Status.FAILED):
         return Stage.RETURN
     return _NEXT[order.status]

@@ -214,11 +214,11 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
     """What is known for certain of a cycle's placements, and is not seen by looking: those that do not exist."""
     for one in done:
         if one.outcome is Outcome.WOULD_TAKE:
-            quotes = _refused(quotes, side_of(one.slot), quotes.refused.get(side_of(one.slot), 0) + 1)
+            quotes = _would_take(quotes, side_of(one.slot), quotes.would_take.get(side_of(one.slot), 0) + 1)
         elif one.outcome is Outcome.REFUSED:
-            quotes = replace(quotes, rejected=quotes.rejected + 1)
+            quotes = replace(quotes, refusals=quotes.refusals + 1)
         elif one.outcome is Outcome.PLACED:
-            quotes = replace(_refused(quotes, side_of(one.slot), 0), rejected=0)
+            quotes = replace(_would_take(quotes, side_of(one.slot), 0), refusals=0)
         if one.outcome in (None, Outcome.PLACED):
             continue
         slot = quotes.slots[one.slot]
@@ -232,8 +232,8 @@ def recorded(quotes: Quotes, done: Iterable[Done], at: datetime) -> Quotes:
     return quotes
 
 
-def _refused(quotes: Quotes, side: Side, times: int) -> Quotes:
-    if quotes.refused.get(side, 0) == times:
+def _would_take(quotes: Quotes, side: Side, times: int) -> Quotes:
+    if quotes.would_take.get(side, 0) == times:
         return quotes
-    counted = {other: count for other, count in quotes.refused.items() if other is not side}
-    return replace(quotes, refused=counted | ({side: times} if times else {}))
+    counted = {other: count for other, count in quotes.would_take.items() if other is not side}
+    return replace(quotes, would_take=counted | ({side: times} if times else {}))

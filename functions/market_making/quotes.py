@@ -30,7 +30,7 @@ from functools import lru_cache, reduce
 
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
-from common.money import EXACT
+from common.money import EXACT, ROUNDING
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -42,6 +42,7 @@ FILLS_MAX = 40  # of one cycle; what is more is for the next: all of them are wr
 FEE_SHARE_MAX = Decimal("0.02")  # of what a trade is worth; a fee, or a rebate, beyond it is not believed
 WORTH_OFF_MAX = Decimal("0.001")  # of a trade's worth: an exchange rounds what it tells
 
+_FINEST = Decimal("1e-12")
 _LEAST = Decimal("0.00000001")  # an exchange's last digit
 _LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 _NOTHING = Decimal(0)
@@ -141,8 +142,8 @@ class Marks:
 @dataclass(frozen=True)
 class Quotes:
     """`cycle` is the fence: who writes has read it, and moves it on. `cursor` is the last trade of the account in this
-    market that was looked at for this order. `refused` counts by side the placements in a row that would have taken.
-    `rejected` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
+    market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
+    `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
     told of nothing of it, since it is closed. `memory` is the strategy's own."""
 
@@ -154,8 +155,8 @@ class Quotes:
     cursor: int = 0
     slots: Mapping[str, Slot] = field(default_factory=dict)
     ended: tuple[Ended, ...] = ()
-    refused: Mapping[Side, int] = field(default_factory=dict)
-    rejected: int = 0
+    would_take: Mapping[Side, int] = field(default_factory=dict)
+    refusals: int = 0
     began: tuple[Decimal, Decimal] = (_NOTHING, _NOTHING)
     marks: Marks | None = None
     closed: bool = False
@@ -185,6 +186,13 @@ class Quotes:
             found |= {placed.key: False for placed in (slot.coming,) if placed is not None}
             found |= {placed.key: True for placed in (slot.live,) if placed is not None}
         return found
+
+    @property
+    def exchange_order_ids(self) -> set[str]:
+        """Of its orders that the exchange has told of, as long as trades of them may be told."""
+        live = (slot.live for slot in self.slots.values() if slot.live is not None)
+        seen = {placed.exchange_order_id for placed in live if placed.exchange_order_id is not None}
+        return seen | {gone.exchange_order_id for gone in self.ended}
 
     @property
     def is_out(self) -> bool:
@@ -520,8 +528,9 @@ def _booked(quotes: Quotes, found: str | Ended, trade: OwnTrade, coins: tuple[st
 
 
 def _fee(trade: OwnTrade, coins: tuple[str, str]) -> Decimal:
+    """A figure to look at, which days add up: no finer than they can hold."""
     if trade.fee_asset == coins[0]:
-        return EXACT.multiply(trade.fee, trade.price)
+        return ROUNDING.multiply(trade.fee, trade.price).quantize(_FINEST, context=ROUNDING)
     return trade.fee if trade.fee_asset == coins[1] else _NOTHING
 
 

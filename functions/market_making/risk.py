@@ -13,7 +13,7 @@ from decimal import Decimal
 from common.money import EXACT, ROUNDING
 from functions.market_making.quotes import Marks, Quotes
 
-REJECTED_MAX = 5  # placements in a row that the exchange refuses, but for those that would take
+REFUSALS_MAX = 5  # placements in a row that the exchange refuses, but for those that would take
 LOSS_MAX = Decimal("0.10")  # of what would be there by keeping it
 DAILY_LOSS_MAX = Decimal("0.05")
 DRAWDOWN_MAX = Decimal("0.08")  # from the best there was
@@ -43,8 +43,8 @@ def marked(quotes: Quotes, price: Decimal, at: datetime) -> Quotes:
 
 def verdict(quotes: Quotes, price: Decimal | None) -> str | None:
     """Why nothing is to be quoted any more; None while all is well. `price` is not known, or the middle."""
-    if quotes.rejected >= REJECTED_MAX:
-        return f"the exchange has refused {quotes.rejected} quotes in a row"
+    if quotes.refusals >= REFUSALS_MAX:
+        return f"the exchange has refused {quotes.refusals} quotes in a row"
     if price is None or quotes.marks is None:
         return None
     now, marks = result(quotes, price), quotes.marks

@@ -1,5 +1,5 @@
-"""What the clock does for market making: it sends what is to leave the custody, and holds what is there against the
-books; it joins campaigns, and asks what they pay."""
+"""What the clock does for market making: it sends what is to leave the custody, and holds what is there, and on trading
+accounts, against the books; it joins campaigns, and asks what they pay."""
 
 from __future__ import annotations
 
@@ -10,13 +10,15 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from common.domain.comparisons import Verdict
 from common.log import count, flush, log
 from common.time_left import more_time
-from functions.market_making.wiring import campaigning, comparing, sending
+from functions.market_making.wiring import balancing, campaigning, comparing, sending
 
 HUFI_MILLISECONDS = 36_000  # four answers, and the table
+LOOKS_MILLISECONDS = 50_000  # three answers of an exchange, two pauses, and the table
 
 EVERY_MINUTES = {
     "send_transfers": 1,
     "join_campaigns": 5,
+    "compare_accounts": 15,
     "compare_custody": 1440,
 }  # the functions of this module, and how often they run
 
@@ -36,6 +38,14 @@ def join_campaigns(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
     log.info("done", extra={"joined": joined})
     flush()
     return {"joined": joined}
+
+
+def compare_accounts(_: dict[str, Any], context: LambdaContext) -> dict[str, int]:
+    """Any round may be cut short. `AccountsOff` is the number of accounts that have less than their orders are owed."""
+    compared = balancing().round(more_time(context, reserve_milliseconds=LOOKS_MILLISECONDS))
+    log.info("done", extra={"compared": compared})
+    flush()
+    return {"compared": compared}
 
 
 def compare_custody(_: dict[str, Any], __: LambdaContext) -> dict[str, int]:

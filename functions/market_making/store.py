@@ -26,6 +26,7 @@ from functions.market_making.campaigns import Choice
 from functions.market_making.model import (
     FIRST_SHARD,
     OPERATORS_ONLY,
+    ORDERS_PER_ACCOUNT_MAX,
     TRANSITIONS,
     AtExchange,
     ConfigurationMoved,
@@ -156,6 +157,7 @@ class TradingAccountItem(Item, discriminator=keys.TRADING_ACCOUNT.entity):
     orders = DecimalAttribute()
     enabled = BooleanAttribute()
     shard = UnicodeAttribute(null=True)
+    fee_coin = UnicodeAttribute(null=True)
 
 
 class DepositItem(Item, discriminator=keys.EXCHANGE_DEPOSIT.entity):
@@ -278,17 +280,24 @@ def save_account(saved: TradingAccount, before: TradingAccount | None, at: datet
             exchange=saved.exchange,
             capacity=Decimal(saved.capacity),
             enabled=saved.enabled,
+            shard=saved.shard,
+            fee_coin=saved.fee_coin,
             orders=Decimal(0),
             created_at=at,
             updated_at=at,
         )
         return Write.insert(new, otherwise=moved)
+    as_read = (item.capacity == Decimal(before.capacity)) & (item.enabled == before.enabled)
+    if (saved.shard, saved.fee_coin) != (before.shard, before.fee_coin):
+        as_read &= item.orders == Decimal(0)  # whose orders began there, go on there
     return Write.update(
         item(*key),
         item.capacity.set(Decimal(saved.capacity)),
         item.enabled.set(saved.enabled),
+        item.shard.set(saved.shard),
+        item.fee_coin.remove() if saved.fee_coin is None else item.fee_coin.set(saved.fee_coin),
         item.updated_at.set(at),
-        when=(item.capacity == Decimal(before.capacity)) & (item.enabled == before.enabled),
+        when=as_read,
         otherwise=moved,
     )
 
@@ -300,7 +309,7 @@ def take_room(account_id: str, at: datetime) -> Write:
         item(*keys.TRADING_ACCOUNT(account_id=account_id)),
         item.orders.add(Decimal(1)),
         item.updated_at.set(at),
-        when=(item.orders < item.capacity) & (item.enabled == True),  # noqa: E712
+        when=(item.orders < item.capacity) & (item.orders < Decimal(ORDERS_PER_ACCOUNT_MAX)) & (item.enabled == True),  # noqa: E712
         otherwise=NoCapacity("every trading account of the exchange is full; ask again later", retry_after_seconds=600),
     )
 
@@ -618,7 +627,8 @@ def ledger(table: Table, order: Order) -> AtExchange | None:
 
 
 def members(table: Table, shard: str) -> list[Member]:
-    """By their orders' ids. What was written just now may be missing: what is decided has a fence of its own."""
+    """By their orders' ids; also those that are stopped, whose money is at the exchange. What was written just now may
+    be missing: what is decided has a fence of its own."""
     query = Query(partition(keys.SHARD_MEMBER.partition(shard=shard)) & Item.SK.startswith(keys.SHARD_MEMBER.prefix))
     return [_member_of(item) for item in table.all(MemberItem, query)]
 
@@ -659,12 +669,12 @@ def join_shard(order: Order, shard: str, at: datetime, *, config: int = 0) -> Wr
 
 
 def tell_shard(order: Order, after: Status, at: datetime, *, config: int | None = None) -> list[Write]:
-    """With each move of an order that is quoted for. One that is stopped is no member any more."""
+    """With each move of an order that is quoted for. One whose money leaves the exchange is no member any more."""
     if order.shard is None:
         return []
     item = MemberItem
     key = item(*keys.SHARD_MEMBER(shard=order.shard, order_id=order.order_id))
-    if after is Status.STOPPED:
+    if after is Status.RETURNING:
         return [Write.delete(key)]
     actions: list[Action] = [item.status.set(after), item.updated_at.set(at)]
     if config is not None:
@@ -851,4 +861,5 @@ def _account_of(item: TradingAccountItem) -> TradingAccount:
         orders=int(item.orders),
         enabled=item.enabled,
         shard=item.shard or FIRST_SHARD,
+        fee_coin=item.fee_coin,
     )

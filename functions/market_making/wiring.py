@@ -12,9 +12,11 @@ from common import aws, clock
 from common.domain.custody.service import OutgoingTransfers
 from common.gateways import configured
 from functions.market_making import day_store
+from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -121,6 +123,16 @@ def campaigning() -> Campaigning:
         lambda order_id: day_store.days(table, order_id),
         clock.now,
     )
+
+
+@cache
+def balancing() -> Balancing:
+    return Balancing(aws.table(), configured.balances, lambda: time.sleep(PAUSE_SECONDS), clock.now)
+
+
+@cache
+def halting() -> Halting:
+    return Halting(aws.table(), balancing(), clock.now)
 
 
 @cache

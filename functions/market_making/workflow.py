@@ -11,7 +11,7 @@
                            ├─ RETURN ─▶ WithdrawFromExchange ─▶ ConfirmReturn (again and again) ─▶ Ended
                            ├─ HOME ───▶ ConfirmReturn
                            ├─ DONE ───▶ Ended
-                           └─ STOPPED ▶ WaitsForOperator
+                           └─ NEEDS_PERSON ▶ WaitsForOperator
 
 `snapshots` polls the custody every five seconds, for a minute:
 

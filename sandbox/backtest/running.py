@@ -222,12 +222,12 @@ class Ours:
         if rules.keeps(Quirk.Q17_OWN_IN_BOOK):
             book = with_ours(book, self._paper)
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), at)
-        return deciding.widened(decided, known.now.refused, rules.terms.tick)
+        return deciding.widened(decided, known.now.would_take, rules.terms.tick)
 
 
 def _is_at_rest(quotes: Quotes) -> bool:
     """Is nothing of it on its way, nor over with trades to be told?"""
-    return not quotes.ended and all(slot.state is SlotState.OPEN for slot in quotes.slots.values())
+    return not quotes.untold and all(slot.state is SlotState.OPEN for slot in quotes.slots.values())
 
 
 def with_ours(book: Book, paper: Paper) -> Book:

@@ -46,6 +46,7 @@ PARTS = {
     "symbol": "BTC-USDT",
     "deposit_id": "7007",
     "list": "DEPOSITS",
+    "halt_id": "HABCDEFGHIJKLMNOPQRSTUVWX2",
     "tie_id": "TABCDEFGHIJKLMNOPQRSTUVWX2",
     "matter": "CREDITED",
     "about": "c6d0c728-2624-429b-8e0d-d9d19b6592fa",

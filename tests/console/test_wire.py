@@ -24,6 +24,7 @@ from tests.gateways.wire import row
 
 ID, WITHDRAWAL, ORDER = "SALE567890123456789012345", "WITHDRAWAL012345678901234", "ORDER67890123456789012345"
 BATCH, PROPOSAL, STRAY = "B" + "A" * 25, "E" + "A" * 25, "N" + "A" * 25
+HALT = "H" + "A" * 25
 OPENAPI = Path(__file__).parents[2] / "docs" / "openapi.json"
 WHEN = "2026-11-21T12:00:00.000000Z"
 
@@ -120,7 +121,11 @@ PAIRS = {
         }
     ]
 }
-ACCOUNTS = {"items": [row("account_id exchange capacity orders enabled", "mm1", "binance", 3, 1, True)]}
+ACCOUNTS = {
+    "items": [
+        row("account_id exchange capacity orders enabled shard fee_coin", "mm1", "binance", 3, 1, True, "1", "BNB")
+    ]
+}
 
 FILLS = [
     {
@@ -203,6 +208,8 @@ ANSWERS: Mapping[tuple[str, str], Any] = {
     ("GET", f"/operations/market-making/campaigns/mm1/{CAMPAIGN}"): {"campaign": JOINED, "periods": PERIODS},
     ("GET", "/operations/trading-accounts"): ACCOUNTS,
     ("PUT", "/operations/trading-accounts/mm1"): outcome("mm1"),
+    ("POST", "/operations/trading-accounts/mm1/halt"): outcome(HALT),
+    ("POST", f"/operations/halts/{HALT}/lift"): outcome(HALT),
     ("GET", "/operations/pairs"): PAIRS,
     ("PUT", f"/operations/pairs/{PAIR}"): outcome(PAIR),
     ("GET", "/operations/snapshots"): {"items": [PARKED_SNAPSHOT]},
@@ -322,6 +329,9 @@ ACTS = [
     ("orders", "fail", ORDER, *BECAUSE),
     ("batches", "void", BATCH, *BECAUSE),
     ("strays", "close", STRAY, *BECAUSE),
+    ("mm", "halt", "mm1", *BECAUSE),
+    ("mm", "halt", *BECAUSE),
+    ("mm", "lift", HALT, *BECAUSE),
     ("mm", "stop", M, *BECAUSE),
     ("mm", "withdraw", M, *BECAUSE),
     ("mm", "home", M, *BECAUSE),
@@ -330,7 +340,7 @@ ACTS = [
     ("mm", "decide-return", M, "--asset", "USDT", "--snapshot", SNAPSHOT, *LOOKED_UP),
     ("mm", "withdraw-again", M, "--asset", "USDT", *LOOKED_UP),
     ("mm", "keep-rest", M, "--asset", "BTC", "--payer", "paid", *LOOKED_UP),
-    ("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE),
+    ("mm", "save-account", "mm1", "--capacity", "12", *BECAUSE),
     ("mm", "save-pair", PAIR, "--fee-bps", "20", "--disabled", *BECAUSE),
     ("snapshots", "assign", SNAPSHOT, "--order", M, *LOOKED_UP),
     ("snapshots", "refund", SNAPSHOT, "--to", SOMEBODY, *LOOKED_UP),
@@ -752,10 +762,10 @@ def test_what_may_be_done_is_told_in_the_words_of_the_desk(fake: FakeDesk) -> No
 
 
 def test_what_is_not_given_of_an_account_or_a_pair_stays_as_it_is(fake: FakeDesk) -> None:
-    fake.says("mm", "save-account", "mm1", "--capacity", "16", *BECAUSE, "--yes")
+    fake.says("mm", "save-account", "mm1", "--capacity", "12", *BECAUSE, "--yes")
     fake.says("mm", "save-pair", PAIR, "--disabled", *BECAUSE, "--yes")
     account, pair = (json.loads(request.body) for request in fake.changed)
-    assert (account["exchange"], account["capacity"], "enabled" in account) == ("binance", 16, False)
+    assert (account["exchange"], account["capacity"], "enabled" in account) == ("binance", 12, False)
     assert (pair["fee_bps"], pair["base_min"], pair["enabled"]) == (10, "0.01", False)
 
 

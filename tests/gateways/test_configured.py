@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.gateways import mixin
 SECRETS = {
     "exchange": b'{"api_key": "k", "secret": "s"}',
     "bank": b"key",
+    "billing": b"key",
     "read": json.dumps(mixin.KEY).encode(),
     "spend": json.dumps(mixin.SPEND_KEY).encode(),
     "reading": b'{"alpha": {"api_key": "a", "secret": "s"}, "beta": {"api_key": "b", "secret": "s"}}',
@@ -32,6 +34,7 @@ SECRETS = {
 ASKS: dict[str, Callable[[], object]] = {
     "binance": lambda: configured.exchange().find("BTC", "x" * 18),
     "bank": lambda: configured.bank().credit("S1-01", "a-1", Money(10), "cash-out S1"),
+    "billing": lambda: configured.billing().standing("con-1"),
     "mixin": lambda: configured.custody().outputs(mixin.BTC),
     "binance, books": lambda: configured.books("alpha").book(Market("BTC", "USDT"), 1),
     "binance, funds": lambda: configured.funds("alpha").free("USDT"),
@@ -50,13 +53,14 @@ def process(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     named |= {"custody_read_secret": "read", "custody_spend_secret": "spend"}
     named |= {"reading_keys_secret": "reading", "withdrawing_keys_secret": "withdrawing"}
     named |= {"campaign_keys_secret": "login"}
+    named |= {"billing_key_secret": "billing", "billing_url": "https://billing.invalid"}
     here = replace(settings(), **named)  # type: ignore[arg-type]
     monkeypatch.setattr(configured, "settings", lambda: here)
-    monkeypatch.setattr(aws, "secret", SECRETS.__getitem__)
+    monkeypatch.setattr(aws, "secret", cache(lambda secret_id: SECRETS[secret_id]))
     monkeypatch.setattr(aws, "read_secret", SECRETS.__getitem__)
     monkeypatch.setattr(aws, "table", lambda: desk.table)
     monkeypatch.setattr(clock, "now", desk.clock)
-    asked = (configured.exchange, configured.bank, configured.custody, configured.sender)
+    asked = (configured.exchange, configured.bank, configured.billing, configured.custody, configured.sender)
     of_campaigns = (configured.campaigns, configured.participant)
     made = (*asked, *of_campaigns, configured.books, configured.funds, configured.withdrawing, configured._ban)
     for cached in made:
@@ -74,6 +78,23 @@ def test_a_system_that_has_asked_us_to_wait_is_not_reached(desk: Desk, system: s
     with pytest.raises(Unavailable) as refusal:
         ASKS[system]()
     assert refusal.value.facts["what"] == "rate_limit"
+
+
+@pytest.mark.usefixtures("process")
+@pytest.mark.parametrize(
+    ("secret", "made"),
+    [("exchange", configured.exchange), ("read", configured.custody), ("spend", configured.sender)],
+)
+def test_a_key_that_comes_later_is_seen_by_who_has_looked_too_early(
+    monkeypatch: pytest.MonkeyPatch, secret: str, made: Callable[[], object]
+) -> None:
+    """The clock looks every minute, from the first one on."""
+    key = SECRETS[secret]
+    monkeypatch.setitem(SECRETS, secret, b"what a first deployment leaves there")
+    with pytest.raises(ValueError, match="Expecting value"):
+        made()
+    monkeypatch.setitem(SECRETS, secret, key)
+    assert made() is made()
 
 
 # The keys of trading accounts

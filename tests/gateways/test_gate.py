@@ -10,6 +10,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from common.errors import Refusal
 from common.gateways.bank import BankRefused, BankUnavailable
+from common.gateways.billing import BillingUnavailable
 from common.gateways.exchange import ExchangeRefused, ExchangeUnavailable, MarketUnknown, not_believed
 from common.gateways.gate import BELIEVED_MAX, READ_SECONDS, Ban, gated
 from tests.desk import Desk
@@ -204,6 +205,8 @@ ALARMS: list[tuple[Refusal, str | None]] = [
     (BankRefused("no", ours=True), "DeskRefused"),
     (BankUnavailable("not let in", what="denied"), "DeskRefused"),
     (BankUnavailable("another adjustment", what="not_believed"), "BankMismatch"),
+    (BillingUnavailable("not let in", what="denied"), "DeskRefused"),
+    (BillingUnavailable("another invoice", what="not_believed"), None),
     (ExchangeRefused("no", ours=False), None),
     (BankRefused("no"), None),
     (ExchangeUnavailable("silent", what="timeout"), None),

@@ -28,20 +28,25 @@ OUTAGES = tuple(map(Outage, FAILURES))
 
 
 class Reach(IntEnum):
-    """Which calls a fault has met: that call alone, further ones that only read, or others."""
+    """Which calls a fault has met: that one alone, further ones that read the table, that read anything, or others."""
 
     ALONE = 0
-    READS = 1
-    FURTHER = 2
+    TABLE = 1
+    READS = 2
+    FURTHER = 3
 
 
 def reach(calls: Sequence[Call], number: int) -> Reach:
-    """How far the fault of a call went, when all has been played."""
+    """How far the fault of a call went, when all has been played. A world that never came to the call tells nothing."""
+    if number >= len(calls):
+        return Reach.FURTHER
     fault = calls[number].fault
     met = [call for call in calls[number + 1 :] if call.fault is fault] if isinstance(fault, Outage) else []
     if not met:
         return Reach.ALONE
-    return Reach.READS if all(call.boundary.reads for call in met) else Reach.FURTHER
+    if not all(call.boundary.reads for call in met):
+        return Reach.FURTHER
+    return Reach.TABLE if all(call.at_table for call in met) else Reach.READS
 
 
 class Different:
@@ -74,7 +79,10 @@ class Different:
         if isinstance(fault, Outage):
             if how_far is Reach.ALONE:
                 self._same.update(FAILURES if reads and fault in OUTAGES else (fault.fault,))
-            if reads and fault in OUTAGES and (how_far is Reach.ALONE or (how_far is Reach.READS and self._alone)):
-                self._same.update(OUTAGES)
+            if reads and fault in OUTAGES and (how_far is Reach.ALONE or (how_far < Reach.FURTHER and self._alone)):
+                # One of the table alone spares the other calls.
+                narrow = fault.fault.table_only
+                wide_and_met_no_other = not narrow and how_far <= Reach.TABLE
+                self._same.update(o for o in OUTAGES if wide_and_met_no_other or o.fault.table_only is narrow)
         elif reads and fault in FAILURES:
             self._same.update(FAILURES)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
 
+from common import keys
+from common.keys import PrimaryKey
+from common.table.items import Item
+from common.table.table import Query, Table, TableUnavailable, partition
 from tests.depth import deep
+from tests.desk import TABLE
 from tests.harness import crash_matrix as matrix
-from tests.harness.alike import Different
-from tests.harness.crash_matrix import FAULTS, Report, Scenario, Scene, crash_matrix
-from tests.harness.faults import (
-    Fault,
-    Faults,
-)
+from tests.harness.alike import FAILURES, Different
+from tests.harness.crash_matrix import Scenario, Scene, crash_matrix
+from tests.harness.faults import CrashAfter, CrashBefore, Fault, Faults, planned
 from tests.harness.memory import InMemoryDynamoDB
 from tests.market_making.test_crash_matrix import LIVES as MARKET_MAKING
 from tests.offramp.test_crash_matrix import LIVES as OFFRAMP
@@ -23,12 +26,12 @@ from tests.purchases.test_crash_matrix import LIVES as PURCHASES
 
 RANDOM = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+Z?|\d{10,}|[0-9a-f]{24,}")  # times, and ids of requests
 Seen = set[tuple[Any, ...]]
-ENDINGS: dict[str, tuple[Callable[[], Scenario], Collection[Fault]]] = {
-    "a withdrawal": (lambda: OFFRAMP["a withdrawal"], FAULTS),
-    "a payout fails": (lambda: OFFRAMP["a withdrawal whose first payout fails"], FAULTS),
-    "nothing is filled": (lambda: PURCHASES["nothing of a direct one is filled"][0], FAULTS),
-    "never paid": (lambda: MARKET_MAKING["never paid"], FAULTS),
-    "refunded": (lambda: MARKET_MAKING["paid too little, refunded"], FAULTS),
+ENDINGS: dict[str, Scenario] = {
+    "a withdrawal": OFFRAMP["a withdrawal"],
+    "a payout fails": OFFRAMP["a withdrawal whose first payout fails"],
+    "nothing is filled": PURCHASES["nothing of a direct one is filled"][0],
+    "never paid": MARKET_MAKING["never paid"],
+    "refunded": MARKET_MAKING["paid too little, refunded"],
 }
 
 
@@ -44,13 +47,13 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
 
     def scene(faults: Faults) -> Scene:
         tables: list[InMemoryDynamoDB] = []
-        client = faults.client
+        around = faults.client
 
-        def kept(table: InMemoryDynamoDB) -> Any:
-            tables.append(table)
-            return client(table)
+        def kept(client: Any) -> Any:
+            tables.append(client)
+            return around(client)
 
-        faults.client = kept  # type: ignore[method-assign, assignment]
+        faults.client = kept  # type: ignore[method-assign]
         scene = build(faults)
 
         def settled() -> None:
@@ -69,12 +72,54 @@ def watched(build: Scenario, seen: Seen) -> Scenario:
 
 @pytest.mark.parametrize("life", list(ENDINGS)[: deep(1, len(ENDINGS))])
 def test_what_is_left_out_ends_as_what_is_dealt(life: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    build, faults = ENDINGS[life]
     monkeypatch.setattr(matrix, "LONG", 10**9)
-    dealt: Seen = set()
-    left: Report = crash_matrix(watched(build(), dealt), tuple(faults))
-    everything: Seen = set()
+    dealt, everything = Seen(), Seen()
+    left_out = crash_matrix(watched(ENDINGS[life], dealt))
     monkeypatch.setattr(matrix, "Different", All)
-    whole = crash_matrix(watched(build(), everything), tuple(faults))
-    assert left.runs < whole.runs * 0.8
+    whole = crash_matrix(watched(ENDINGS[life], everything))
+    assert left_out.runs < whole.runs * 0.8
     assert dealt == everything
+
+
+@pytest.mark.parametrize("fault", FAILURES, ids=str)
+@pytest.mark.parametrize("read", ["get", "page", "scan"])
+def test_a_read_fails_in_one_way(read: str, fault: Fault) -> None:
+    """What asks the table sees no difference, and may do nothing different."""
+    table = Table(Faults(planned({0: fault})).client(InMemoryDynamoDB(TABLE)), TABLE.name)
+    asks: dict[str, Callable[[], object]] = {
+        "get": lambda: table.get(Item, PrimaryKey("ann", "USER")),
+        "page": lambda: table.page(Item, Query(partition("ann"))),
+        "scan": lambda: table.scan(Item, keys.ORDER),
+    }
+    with pytest.raises(TableUnavailable):
+        asks[read]()
+
+
+def test_of_a_read_one_failure_and_one_death_is_dealt() -> None:
+    """And no outage beyond it, when nothing else meets it."""
+
+    def reading(faults: Faults) -> Scene:
+        client = faults.client(InMemoryDynamoDB(TABLE))
+        key = {"PK": {"S": "ann"}, "SK": {"S": "USER"}}
+        return Scene(lambda: client.get_item(TableName=TABLE.name, Key=key).get("Item"), lambda: None)
+
+    assert crash_matrix(reading).dealt == {"Outage": 1, "CrashBefore": 1}
+    assert crash_matrix(reading, FAILURES).dealt == {"FailBefore": 1}
+
+
+def test_to_die_after_a_call_is_to_die_before_the_next_one_of_the_process() -> None:
+    def calling(faults: Faults, *, processes: int) -> Scene:
+        write = faults.boundary("bank.pay", lambda: None)
+
+        def act() -> None:
+            write()
+            if processes == 2:
+                faults.begin()
+            write()
+
+        return Scene(act, lambda: None)
+
+    deaths = (CrashBefore(), CrashAfter())
+    assert crash_matrix(partial(calling, processes=1), deaths).dealt == {"CrashBefore": 1, "CrashAfter": 2}
+    assert crash_matrix(partial(calling, processes=2), deaths).dealt == {"CrashBefore": 2, "CrashAfter": 2}
+    assert crash_matrix(partial(calling, processes=1), deaths[:1]).dealt == {"CrashBefore": 2}

@@ -53,6 +53,7 @@ class Watched(Market):
         self.funds, self.withdrawing = (
             recorder.reads(secret, self.funds) for secret in (Secret.READING_KEYS, Secret.WITHDRAWING_KEYS)
         )
+        self.reader = recorder.reads(Secret.READING_KEYS, self.maker)
         self.maker = recorder.reads(Secret.TRADING_KEYS, self.maker)
         self.list_pair()
         self.poll()
@@ -150,7 +151,7 @@ def stopped_first(recorder: Recorder) -> None:
 
 
 def quoted(recorder: Recorder) -> None:
-    """It quotes, others trade with it, and it is stopped with quotes open."""
+    """It quotes, others trade with it, its account is robbed, and it is stopped with quotes open."""
     market = Watched(recorder=recorder)
     order = market.opened()
     market.until(Status.CREATED, order)
@@ -161,6 +162,8 @@ def quoted(recorder: Recorder) -> None:
         recorder.as_("market_making.tick", market.ticking.tick)(FIRST_SHARD, market.clock.at, lambda: True)
         market.clock.forward(seconds=10)
     assert market.exchange.venue.open_orders(ACCOUNT)
+    market.exchange.venue.withdraw(ACCOUNT, "BTC", Decimal("0.01"))  # somebody else has its keys
+    recorder.as_("market_making.compare_accounts", market.balancing.round)(lambda: True)
     market.ask("POST", f"{ORDERS}/{{order_id}}/stop", order_id=order)
     market.until(Status.STOPPED, order)
 

@@ -59,6 +59,8 @@ RULES = (
     Rule("WorkParked", "WorkParked", "parked-events", statistic="Maximum"),
     Rule("DeskRefused", "DeskRefused", "desk-refused"),
     Rule("CustodyOff", "CustodyOff", "custody-off"),
+    Rule("AccountsOff", "AccountsOff", "accounts-off"),
+    Rule("QuotesOpenThoughHalted", "QuotesOpenThoughHalted", "accounts-off"),
     Rule("CustodyNotBelieved", "CustodyNotBelieved", "custody-not-believed"),
     Rule("CustodyShort", "CustodyShort", "custody-short"),
     Rule("CustodySilent", "CustodySilent", "custody-silent", minutes=10),

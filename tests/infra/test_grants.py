@@ -81,7 +81,8 @@ def watched(recorder: Recorder, desk: Desk) -> Desk:
     world.exchange = recorder.reads(Secret.EXCHANGE_KEY, world.fake)
     world.bank = recorder.reads(Secret.BANK_KEY, world.simulated)
     market = desk.market
-    market.books, market.maker = (
+    market.books, market.reader, market.maker = (
+        recorder.reads(Secret.READING_KEYS, market.maker),
         recorder.reads(Secret.READING_KEYS, market.maker),
         recorder.reads(Secret.TRADING_KEYS, market.maker),
     )

@@ -6,20 +6,22 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from local import demo_purchases
 from local.environment import LocalEnvironment
 from local.processes import Process, stop
 from local.seed import Desk
 from local.stack import AWS, LocalStack, Silent
 from tests.ports import free_ports
 
-SAVED_WITHIN_SECONDS = 15.0  # one to two on a quiet machine
+PATIENCE_SECONDS = 300.0  # with a machine that does much else meanwhile
 
 
 @dataclass
@@ -62,21 +64,41 @@ class Stack:
     def lose_power(self, after: str) -> None:
         """End the embedded AWS without a chance to save, a few seconds after what was last written; then `make up`."""
         kept = self.local.environment.folder / "state" / "services" / "dynamodb.json"
-        deadline = time.monotonic() + SAVED_WITHIN_SECONDS
-        while after not in kept.read_text():
-            assert time.monotonic() < deadline, f"{after} is not saved after {SAVED_WITHIN_SECONDS} s"
-            time.sleep(0.1)
+        eventually(lambda: after in kept.read_text())
         process = self.aws
         os.kill(process.pid, signal.SIGKILL)
         stop(process)  # waits for its end
         self.desk = self.local.up(Silent())
 
 
+def eventually(holds: Callable[[], bool], every: float = 0.1) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
+        time.sleep(every)
+
+
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder: Path = tmp_path_factory.mktemp("local")
-    local = LocalStack(LocalEnvironment(folder, *free_ports(7)))
+    local = LocalStack(LocalEnvironment(folder, *free_ports(8)))
     try:
         yield Stack(local, local.up(Silent()))
     finally:
         local.down(Silent())
+
+
+@dataclass(frozen=True)
+class InVain:
+    """A small purchase that nobody joins, and whose."""
+
+    username: str
+    purchase: dict[str, Any]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def in_vain(stack: Stack) -> InVain:
+    """Made before all journeys: its pool closes after a minute, in which they have other things to do."""
+    username = stack.funded("pool", "100.00")
+    stack.desk.tend_market()
+    return InVain(username, demo_purchases.join_in_vain(stack.desk, username))

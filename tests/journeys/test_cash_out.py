@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from typing import Any
 
@@ -10,10 +9,9 @@ import httpx
 import pytest
 
 from local.demo_cash_out import hurried, play, states
-from tests.journeys.conftest import Stack
+from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
-PATIENCE_SECONDS = 150.0
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +111,7 @@ def test_twenty_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack, sel
             stack.desk.invoke(SWEEP)  # as the clock does every minute
             return all(http.get(f"/crypto/order/sell/{order}").json().get("status") == "FILLED" for order in orders)
 
-        eventually(all_filled, every=2.0)
+        eventually(all_filled, every=0.5)
     with bank(stack) as http:
         http.delete("/sandbox/outcome").raise_for_status()
     assert {order: credits(stack)[order] for order in orders} == dict.fromkeys(orders, 1)
@@ -135,10 +133,3 @@ def cash_out(http: httpx.Client, seller: str, key: str) -> str:
     assert answer.status_code in (200, 503), told
     order_id: str = told["order_id"] if answer.is_success else told["id"]
     return order_id
-
-
-def eventually(holds: Any, every: float = 0.3) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
-        time.sleep(every)

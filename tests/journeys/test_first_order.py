@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
@@ -14,7 +13,7 @@ import httpx
 import pytest
 
 from local.stack import Silent
-from tests.journeys.conftest import Stack
+from tests.journeys.conftest import Stack, eventually
 
 PROBLEM = "application/problem+json"
 
@@ -78,10 +77,8 @@ def test_every_function_may_do_what_it_has_to(stack: Stack, customer: httpx.Clie
     with stack.operator() as olga:
         reason = {"reason": "a journey"}
         assert olga.post(f"/operations/orders/{second}/fail", json=reason).json()["after"] == "FAILED"
-        deadline = time.monotonic() + 60
-        while not olga.get(f"/operations/work/{asked['transfer_id']}").json()["calls"]:  # until it is at the bank
-            assert time.monotonic() < deadline
-            time.sleep(0.3)
+        at_the_bank = f"/operations/work/{asked['transfer_id']}"
+        eventually(lambda: bool(olga.get(at_the_bank).json()["calls"]))
         too_early = olga.post(f"/operations/withdrawals/{asked['transfer_id']}/complete", json=reason)
         assert (too_early.status_code, too_early.json()["type"]) == (409, "PayoutUnsettled")
         credit = {"amount": "1.00", "reason": "a journey"}
@@ -140,11 +137,13 @@ def test_a_limit_order_fills_when_the_simulated_market_gets_there(stack: Stack, 
     placed = _post(customer, "/orders", "l", asset_id="OP", order_type="BUY", quantity="10", order_price=limit).json()
     assert placed["status"] == "PENDING", placed
     with _moved(stack, "optimism", "0.9"):
-        deadline = time.monotonic() + 60
-        while (order := customer.get(f"/orders/{placed['order_id']}").json())["status"] == "PENDING":
-            assert time.monotonic() < deadline
+
+        def filled() -> bool:
             stack.desk.tend_market()  # a price counts some seconds after it was written, and fills in the next round
-            time.sleep(1)
+            return bool(customer.get(f"/orders/{placed['order_id']}").json()["status"] != "PENDING")
+
+        eventually(filled, every=1.0)
+    order = customer.get(f"/orders/{placed['order_id']}").json()
     assert order["status"] == "COMPLETED"
     assert Decimal(order["price_per_unit"]) <= Decimal(limit)
 

@@ -3,7 +3,6 @@ clock."""
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
@@ -13,15 +12,24 @@ import httpx
 import pytest
 
 from local.demo_cash_out import hurried
-from local.demo_market_making import BASE, ORDERS, SEND_TRANSFERS, STRAY, MarketMaking
+from local.demo_market_making import (
+    ANEW,
+    BASE,
+    CONFIGURATION,
+    ORDERS,
+    SEND_TRANSFERS,
+    STRAY,
+    MarketMaking,
+    thin_house,
+)
 from local.seed_market_making import ACCOUNT, PAIR
+from local.watching import Watch
 from tests.depth import FULL
-from tests.journeys.conftest import Stack
+from tests.journeys.conftest import Stack, eventually
 
 SWEEP = "cryptodesk-operations-sweep"
 OF_EACH = 4  # orders at a stage
 SENT_ON = (BASE, "4995")  # all but the desk's fee
-PATIENCE_SECONDS = 300.0
 
 
 def owner(stack: Stack, name: str) -> httpx.Client:
@@ -43,21 +51,39 @@ def quotes_of(stack: Stack) -> set[str]:
     return {order["side"] for order in told}
 
 
-def test_an_order_gets_to_the_exchange_and_a_bad_memo_goes_back(stack: Stack) -> None:
+def confirmed_at_once(stack: Stack) -> None:
+    """The chain has a withdrawal before the desk looks for the first time: the next look is half a minute later."""
+    url = f"{stack.desk.environment.mixin_url}/sandbox/delays"
+    httpx.put(url, json={"chain_seconds": 0.5}, timeout=15).raise_for_status()
+
+
+def test_an_order_is_funded_quotes_trades_and_obeys_its_owner(stack: Stack) -> None:
+    """And a transfer with a bad memo goes back. It is the demo's way, without its end."""
     stranger, before = str(uuid4()), at_the_exchange(stack)
-    with owner(stack, "maker") as http, hurried(stack.desk.environment):
+    confirmed_at_once(stack)
+    with owner(stack, "maker") as http, thin_house(stack.desk.environment):
         made = MarketMaking(stack.desk, http, lambda _: None)
-        made.open("thin")
-        made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
-        made.pay()
-        made.until("created")
-        made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        with hurried(stack.desk.environment):
+            made.open("thin", CONFIGURATION)
+            made.mixin.pay(stranger, PAIR.base_asset_id, STRAY, "hello")
+            made.pay()
+            made.until("created")
+            made.is_back(stranger, {PAIR.base_asset_id: Decimal(STRAY)})
+        made.watch = Watch(stack.desk.environment, made.order_id)
         made.until("running")
-        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
-    assert made.statuses[:2] == ["payment_pending", "payment_complete"]
-    assert made.statuses[2:9] == [
-        *("withdrawing", "withdrawal_confirmed", "deposit_confirming", "deposit_confirmed"),
-        *("joining_campaign", "campaign_joined", "created"),
+        made.until_quoted()
+        made.act("pause")  # until its next cycle, seconds away, somebody comes by
+        made.until_taken_back()
+        made.until_traded(1, since=made.began)
+        made.take_performance()
+        made.configure(1, ANEW)
+        made.act("resume")
+    assert int(made.performance["fills"]) >= 1
+    assert Decimal(made.performance["taker_volume"]) == 0
+    moved = [status for status in made.statuses if status != "payment_incomplete"]  # where a poll comes in between
+    assert moved[:9] == [
+        *("payment_pending", "payment_complete", "withdrawing", "withdrawal_confirmed", "deposit_confirming"),
+        *("deposit_confirmed", "joining_campaign", "campaign_joined", "created"),
     ]
     assert (made.order["base_quantity"], made.order["quote_quantity"]) == SENT_ON
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 1)
@@ -71,7 +97,7 @@ def test_an_order_that_quotes_is_withdrawn_and_leaves_nothing_open(stack: Stack)
         made.open("leaves")
         made.pay()
         made.until("running")
-        eventually(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
+        turned(stack, lambda: quotes_of(stack) >= {"BUY", "SELL"})
         made.act("withdraw")
         made.until("returned")
         made.is_back(made.payer, made.came_home())
@@ -87,12 +113,12 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
         begun, paid, moving, there, home = (made[stage::5] for stage in range(5))
         for one in (*there, *home):
             one.pay()
-        eventually(stack, lambda: are(http, (*there, *home), "running"))
+        turned(stack, lambda: are(http, (*there, *home), "running"))
         for one in home:
             one.act("withdraw")
         for one in moving:
             one.pay()
-        eventually(stack, lambda: are(http, moving, "withdrawing"))
+        turned(stack, lambda: are(http, moving, "withdrawing"))
         for one in paid:
             one.pay()
         for one in begun:
@@ -103,9 +129,7 @@ def test_orders_at_every_stage_survive_a_restart_of_aws(stack: Stack) -> None:
             one.desk, one.http = stack.desk, http
         for one in begun:
             one.pay()
-        eventually(
-            stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned")
-        )
+        turned(stack, lambda: are(http, (*begun, *paid, *moving, *there), "running") and are(http, home, "returned"))
         for one in home:
             one.is_back(one.payer, one.came_home())
     assert at_the_exchange(stack) - before == dict.fromkeys(SENT_ON, 5 * OF_EACH)
@@ -125,11 +149,15 @@ def are(http: httpx.Client, orders: Sequence[MarketMaking], status: str) -> bool
     return all(one.order["status"] == status for one in orders)
 
 
-def eventually(stack: Stack, holds: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not after {PATIENCE_SECONDS:.0f} s"
-        stack.desk.take_transfers()  # as the clock does every now and then
+def turned(stack: Stack, holds: Callable[[], bool]) -> None:
+    """Wait until it holds, with what the clock does every now and then done at once."""
+
+    def there() -> bool:
+        if holds():
+            return True
+        stack.desk.take_transfers()
         for function in (SEND_TRANSFERS, SWEEP):
             stack.desk.invoke(function)
-        time.sleep(2)
+        return holds()
+
+    eventually(there, every=1.0)

@@ -7,14 +7,13 @@ from decimal import Decimal
 import httpx
 
 from local import demo_purchases
-from tests.journeys.conftest import Stack
+from tests.journeys.conftest import InVain, Stack
 
 
-def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(stack: Stack) -> None:
-    username = stack.funded("pool", "100.00")
+def test_small_purchases_are_bought_together_and_what_nobody_joins_is_refunded(stack: Stack, in_vain: InVain) -> None:
+    username, told = in_vain.username, list[str]()
     stack.desk.tend_market()
-    told: list[str] = []
-    made = demo_purchases.play(stack.desk, username, demo_purchases.join_in_vain(stack.desk, username), told.append)
+    made = demo_purchases.play(stack.desk, username, in_vain.purchase, told.append)
     assert [p["status"] for p in made.pooled] == ["COMPLETED"] * 3
     assert len({p["batch_id"] for p in made.pooled}) == 1
     (call,) = made.batch["calls"]

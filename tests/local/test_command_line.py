@@ -16,9 +16,9 @@ from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from local.processes import PortTaken, Process
 from local.seed import Desk
-from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
+from local.stack import AWS, BANK, BILLING, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, LocalStack
 
-RUNNING = (AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK, DOCS)
+RUNNING = (AWS, PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK, DOCS)
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A checkout in which nothing was ever started."""
 
     chosen = {"port": 1, "docs_port": 2, "prices_port": 3, "exchange_port": 4, "bank_port": 5, "mixin_port": 6}
-    chosen |= {"hufi_port": 7}
+    chosen |= {"hufi_port": 7, "billing_port": 8}
     monkeypatch.setattr(
         command_line, "LocalEnvironment", lambda **ports: LocalEnvironment(tmp_path, **(chosen | ports))
     )
@@ -80,7 +80,16 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         raise PortTaken("port 1 is taken")
 
     monkeypatch.setattr(LocalStack, "up", up)
-    names = ("PORT", "DOCS_PORT", "PRICES_PORT", "EXCHANGE_PORT", "BANK_PORT", "MIXIN_PORT", "HUFI_PORT")
+    names = (
+        "PORT",
+        "DOCS_PORT",
+        "PRICES_PORT",
+        "EXCHANGE_PORT",
+        "BANK_PORT",
+        "MIXIN_PORT",
+        "HUFI_PORT",
+        "BILLING_PORT",
+    )
     ports = {name: 7001 + n for n, name in enumerate(names)}
     options = [f"--{name.lower().replace('_', '-')}={port}" for name, port in ports.items()]
     if by == "environment":
@@ -96,6 +105,7 @@ def test_every_port_may_be_chosen(monkeypatch: pytest.MonkeyPatch, by: str) -> N
         environment.bank_port,
         environment.mixin_port,
         environment.hufi_port,
+        environment.billing_port,
     ] == [*ports.values()]
 
 

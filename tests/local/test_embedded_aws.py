@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 import pytest
 
-from local.embedded_aws import changed, environment
+from local import embedded_aws
+from local.embedded_aws import Changed, changed, environment
 
 
 @pytest.mark.parametrize(
@@ -37,3 +43,43 @@ def test_the_embedded_aws_listens_on_this_machine_only_and_enforces_iam(tmp_path
     assert told["AUTH"] == "true"
     for name in ("STATE_DIR", "S3_DATA_DIR", "TMPDIR"):
         assert Path(told[name]).is_relative_to(tmp_path)
+
+
+def test_what_can_not_be_copied_now_is_saved_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A deployment changes it in a thread. A saver that ended there would lose all that comes later at a power cut."""
+    looks, saved = iter([RuntimeError("dictionary changed size during iteration"), {"stacks": 2}]), []
+
+    def state() -> Any:
+        look = next(looks)
+        if isinstance(look, Exception):
+            raise look
+        return look
+
+    parts: dict[str, Callable[[], Any]] = {"cloudformation": state, "iam": lambda: {"roles": 1}}
+    _instead_of_ministack(monkeypatch, parts, lambda name, told: saved.append((name, told)))
+    monkeypatch.setattr(embedded_aws, "SAVE_SECONDS", 0.0)
+    changes = Changed(lambda *_: None)  # type: ignore[arg-type]
+    changes.parts.add("rest")
+
+    async def until_saved() -> None:
+        saving = asyncio.create_task(embedded_aws._keep_saving(changes, "rest"))
+        while ("cloudformation", {"stacks": 2}) not in saved and not saving.done():
+            await asyncio.sleep(0)
+        saving.cancel()
+
+    asyncio.run(asyncio.wait_for(until_saved(), timeout=30))
+    assert saved == [("iam", {"roles": 1}), ("cloudformation", {"stacks": 2}), ("iam", {"roles": 1})][: len(saved)]
+    assert ("cloudformation", {"stacks": 2}) in saved
+
+
+def _instead_of_ministack(
+    monkeypatch: pytest.MonkeyPatch, parts: dict[str, Callable[[], Any]], save: Callable[[str, Any], None]
+) -> None:
+    ministack, app, core, persistence = map(
+        ModuleType, ("ministack", "ministack.app", "ministack.core", "ministack.core.persistence")
+    )
+    vars(app)["_build_persistence_save_dict"] = lambda: parts
+    vars(persistence)["save_state"] = save
+    vars(ministack)["app"] = app
+    for module in (ministack, app, core, persistence):
+        monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -12,7 +12,19 @@ import pytest
 from infra.environment import Environment, EnvironmentName
 from local import deployment
 from local.environment import LocalEnvironment
-from local.stack import AWS, BANK, CAMPAIGNS, CUSTODY, DOCS, EXCHANGE, PRICES, STOPPING_ORDER, LocalStack, Silent
+from local.stack import (
+    AWS,
+    BANK,
+    BILLING,
+    CAMPAIGNS,
+    CUSTODY,
+    DOCS,
+    EXCHANGE,
+    PRICES,
+    STOPPING_ORDER,
+    LocalStack,
+    Silent,
+)
 from tests.ports import free_ports
 
 PORTS = {
@@ -23,6 +35,7 @@ PORTS = {
     BANK: "bank_port",
     CUSTODY: "mixin_port",
     CAMPAIGNS: "hufi_port",
+    BILLING: "billing_port",
 }
 API_URL = "http://127.0.0.1:1/_aws/execute-api/0123"
 
@@ -59,7 +72,7 @@ def test_every_process_has_a_port_of_its_own_which_a_person_may_choose() -> None
 
 def test_whoever_is_asked_by_the_functions_is_stopped_after_them() -> None:
     assert set(STOPPING_ORDER) == set(PORTS)
-    outside = (PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK)
+    outside = (PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK)
     assert all(STOPPING_ORDER.index(asked) > STOPPING_ORDER.index(AWS) for asked in outside)
 
 
@@ -89,17 +102,18 @@ def test_no_process_of_ours_knows_anybodys_aws(monkeypatch: pytest.MonkeyPatch) 
 
 def test_each_process_answers_where_the_place_says_until_it_is_stopped(local: LocalStack) -> None:
     environment = local.environment
-    for name, *more in ((PRICES,), (EXCHANGE,), (CUSTODY,), (CAMPAIGNS,), (BANK, API_URL)):
+    for name, *more in ((PRICES,), (EXCHANGE,), (CUSTODY,), (CAMPAIGNS,), (BILLING,), (BANK, API_URL)):
         start(local, name, *more)
     assert httpx.get(f"{environment.exchange_url}/api/v3/ping", timeout=5).is_success
-    for url in (environment.prices_url, environment.exchange_url, environment.mixin_url, environment.hufi_url):
+    others = (environment.mixin_url, environment.hufi_url, environment.billing_url)
+    for url in (environment.prices_url, environment.exchange_url, *others):
         assert state(url).json()
     assert f"{API_URL}/webhooks/baas" in state(environment.bank_url).text
-    assert set(local.running()) == {PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BANK}
-    assert local.down(Silent()) == [BANK, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES]
+    assert set(local.running()) == {PRICES, EXCHANGE, CUSTODY, CAMPAIGNS, BILLING, BANK}
+    assert local.down(Silent()) == [BANK, BILLING, CAMPAIGNS, CUSTODY, EXCHANGE, PRICES]
     assert local.running() == {}
     assert {path.name for path in environment.folder.glob("*.json")} >= {"exchange.json", "mixin.json", "bank.json"}
-    for url in (environment.exchange_url, environment.mixin_url, environment.hufi_url, environment.bank_url):
+    for url in (environment.exchange_url, *others, environment.bank_url):
         with pytest.raises(httpx.TransportError):
             state(url)
 

@@ -297,11 +297,11 @@ class Books:
             yield f"{order_id} has days of {told}; its trades and quotes make {wanted}"
 
     def _in_shards(self) -> Iterator[str]:
-        """A shard's ticker quotes for the orders that may have quotes, each as it stands."""
+        """A shard knows the orders whose money is at the exchange since they could quote, each as it stands."""
         may = {
             order_id: order["status"]
             for order_id, order in self.orders.items()
-            if order["status"] in ("created", "running", "paused", "stopping") and "quoted_by" in order
+            if order["status"] in ("created", "running", "paused", "stopping", "stopped") and "quoted_by" in order
         }
         told = {item["SK"].removeprefix("MEMBER#"): item["status"] for item in self.by_kind["shard_member"]}
         if may != told:

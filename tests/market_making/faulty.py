@@ -26,7 +26,6 @@ from common.log import metrics
 from common.money import plain
 from common.table.table import Table
 from common.table.transaction import Patience
-from functions.market_making import store
 from functions.market_making.model import Status, order_id
 from sandbox.exchange.wallet.withdrawals import WithdrawalStatus
 from sandbox.mixin.assets import amount_of
@@ -123,8 +122,9 @@ class FaultyMarket(Market):
 
     def status(self, order_id: str = order_id(ORDER)) -> Status | None:
         """None before the order's first transfer is taken."""
-        order = store.find(self.quiet, order_id)
-        return None if order is None else order.status
+        key = keys.MARKET_MAKING_ORDER(order_id=order_id)
+        found = self.dynamo.get_item(TableName=TABLE.name, Key={"PK": {"S": key.pk}, "SK": {"S": key.sk}})
+        return Status(found["Item"]["status"]["S"]) if "Item" in found else None
 
     def waits_for_person(self, order_id: str) -> bool:
         item = work.find(self.quiet, keys.MARKET_MAKING_ORDER(order_id=order_id))

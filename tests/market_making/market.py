@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cache, partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import patch
 from uuid import UUID
 
 from common import keys
@@ -24,7 +23,7 @@ from common.errors import Refusal
 from common.gateways.custody import CustodyUnavailable, Sender
 from common.gateways.custody import Sending as SendingOut
 from common.gateways.exchange.funds import ExchangeFunds, NoTradingKey
-from common.gateways.exchange.maker import Books, Maker
+from common.gateways.exchange.maker import Balance, Books, Maker
 from common.machines import Machines
 from common.money import Quantity
 from common.table.table import Table
@@ -32,9 +31,11 @@ from common.table.transaction import Patience
 from functions.market_making import day_store, memo, store, tasks
 from functions.market_making.memo import Memo
 from functions.market_making.model import Order, Pair, TradingAccount, order_id
+from functions.market_making.service.balancing import Balancing
 from functions.market_making.service.campaigning import Campaigning
 from functions.market_making.service.closing import Closing
 from functions.market_making.service.comparing import Comparing
+from functions.market_making.service.halting import Halting
 from functions.market_making.service.moving import Moving
 from functions.market_making.service.opening import Opening
 from functions.market_making.service.overseeing import Overseeing
@@ -73,6 +74,7 @@ PAIR = UUID("0776b00f-95c0-46f9-85e4-7b8e7ca51e94")
 ORDER = UUID("b0177350-ae29-43ec-a26e-d46f821e416e")
 ACCOUNT = "mm1"
 TASKS = "market-making"
+SERVICES = ("moving", "paying", "quoting", "reading", "refunding", "returning")
 
 
 @cache
@@ -100,6 +102,7 @@ class Market:
         self.exchange.furnish()
         self.exchange.venue.open_account(ACCOUNT, {}, magic=False)
         self.maker: Maker = FakeMaker(self.exchange.venue, ACCOUNT, name="binance")
+        self.reader: Maker | None = None  # who tells balances, if another
         self.books: Books | None = None
         self.kept = Kept()
         self.keyless = False
@@ -116,19 +119,21 @@ class Market:
 
     def _bound(self, name: str) -> Callable[[Any, Any], Any]:
         """A task of the product, asking this test's services."""
-        services = ("moving", "paying", "quoting", "reading", "refunding", "returning")
+        services = {s: lambda s=s: getattr(self, s) for s in SERVICES}
+        named = vars(tasks)
 
         def asked(event: Any, _: Any) -> Any:
-            with ExitStack() as patched:
-                for service in services:
-                    patched.enter_context(patch.object(tasks, service, lambda s=service: getattr(self, s)))
-                try:
-                    return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
-                except Refusal:
-                    raise
-                except Exception as bug:
-                    self.bugs.append(f"{name} {event}: {bug!r}")
-                    raise
+            products = {service: named[service] for service in services}
+            named.update(services)
+            try:
+                return getattr(tasks, name)(event, SimpleNamespace(get_remaining_time_in_millis=lambda: 60_000))
+            except Refusal:
+                raise
+            except Exception as bug:
+                self.bugs.append(f"{name} {event}: {bug!r}")
+                raise
+            finally:
+                named.update(products)
 
         return asked
 
@@ -151,6 +156,10 @@ class Market:
     def maker_of(self, account_id: str) -> Maker:
         self.funds_of(account_id)
         return self.maker
+
+    def balances_of(self, account_id: str) -> Callable[[], Mapping[str, Balance]]:
+        self.funds_of(account_id)
+        return (self.reader or self.maker).balances
 
     def books_of(self, account_id: str) -> Books:
         self.funds_of(account_id)
@@ -227,6 +236,14 @@ class Market:
         return Sending(self.table, self.transfers, self.clock)
 
     @property
+    def balancing(self) -> Balancing:
+        return Balancing(self.table, self.balances_of, self.poll, self.clock)
+
+    @property
+    def halting(self) -> Halting:
+        return Halting(self.table, self.balancing, self.clock)
+
+    @property
     def comparing(self) -> Comparing:
         return self.comparing_with(self.poll)
 
@@ -248,9 +265,10 @@ class Market:
             "enabled": True,
         }
         pair = Pair(**{**told, **changed})
-        account = TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
         pairs = {other.pair_id: other for other in store.pairs(self.table)}
         accounts = {other.account_id: other for other in store.accounts(self.table)}
+        account = accounts.get(ACCOUNT) or TradingAccount(ACCOUNT, pair.exchange, capacity, 0, enabled=True)
+        account = replace(account, capacity=capacity)
         self.table.write(
             store.save_pair(pair, pairs.get(pair.pair_id), self.clock()),
             store.save_account(account, accounts.get(account.account_id), self.clock()),

@@ -15,7 +15,6 @@ from common.gateways.exchange import ExchangeUnavailable
 from functions.market_making import quotes_store, store
 from functions.market_making.model import FIRST_SHARD, TICK_EVERY, MarketMakingOrderMoved, Status, order_id
 from sandbox.exchange.flow import Flow
-from tests.depth import FULL
 from tests.faulty import Faulty
 from tests.harness.crash_matrix import Scene, crash_matrix
 from tests.harness.faults import AnswerLost, Crash, CrashAfter, CrashBefore, FailBefore, Fault, Faults
@@ -92,7 +91,7 @@ def steered(faults: Faults) -> Scene:
     exchange.profiles.choose("thin", ["BTCUSDT"])
     Flow(exchange.venue, {"BTCUSDT": Decimal(60_000)}.get, profiles=exchange.profiles).step()
     lost = lambda: ExchangeUnavailable("no answer", what="timeout")  # noqa: E731
-    maker: Any = Faulty(faults, "maker", market.maker, MAKER, lost, lost)
+    maker: Any = Faulty(faults, "maker", market.maker, MAKER, lost, lost, reads=MAKER[:5])
     market.maker = maker
     here = Steered(market)
     here.tick(3)
@@ -101,6 +100,6 @@ def steered(faults: Faults) -> Scene:
 
 
 def test_whatever_fails_once_an_owner_has_it_quote_as_he_wants() -> None:
-    report = crash_matrix(steered, OUTSIDE if FULL else OUTSIDE[:1], same=lambda wanted, got: bool(wanted == got))
+    report = crash_matrix(steered, OUTSIDE, same=lambda wanted, got: bool(wanted == got))
     assert not report.violations, report
     assert report.ending.answer == (Status.RUNNING, 2, [Decimal(59_760), Decimal(60_240)])

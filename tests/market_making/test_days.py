@@ -12,7 +12,7 @@ from common.gateways.exchange import Side
 from common.gateways.exchange.maker import OwnTrade
 from functions.market_making import day_store, quotes_store
 from functions.market_making.days import Day, of_cycle
-from functions.market_making.quotes import Fill, Quotes
+from functions.market_making.quotes import Fill, Placed, Quotes, Slot, SlotState, settled
 from functions.market_making.quotes_store import OvertakenCycle
 from functions.market_making.tally import Tally
 from tests.market_making.outside import check
@@ -97,3 +97,13 @@ def test_a_cycle_that_was_overtaken_adds_nothing() -> None:
     with pytest.raises(OvertakenCycle):
         market.table.write(*quotes_store.write(stale, read, [fill(market.clock.at)], market.clock.at))
     assert day_store.days(market.table, order_id) == before
+
+
+def test_a_fee_of_many_digits_is_told_in_as_many_as_days_hold() -> None:
+    """The table holds 38: a figure that only tells must not keep a cycle from being written."""
+    price, live = Decimal("0.123456789"), Placed(1, Decimal("0.123456789"), Decimal(10), MIDNIGHT, "7")
+    quotes = Quotes("M1", Decimal(1), Decimal(100), slots={"b0": Slot(SlotState.OPEN, live=live)}, tally=BEGAN)
+    fee = Decimal("0.012345678901")
+    trade = OwnTrade(1, "7", Side.BUY, price, Decimal(10), price * 10, fee, "BTC", True, MIDNIGHT)
+    _, (told,) = settled(quotes, [trade], ("BTC", "USDT"))
+    assert told.fee == Decimal("0.001524157875")

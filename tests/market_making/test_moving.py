@@ -14,9 +14,10 @@ from common.domain.custody.model import Kind, Outgoing, outgoing_id
 from common.domain.rulings import Matter, Ruling
 from common.gateways.custody import Transaction
 from common.gateways.exchange.funds import ExchangeDeposit
+from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import Quantity
 from functions.market_making import store
-from functions.market_making.model import Status, Way
+from functions.market_making.model import TOLD_WITHIN, Status, Way
 from sandbox.exchange.fake_funds import FakeFunds
 from sandbox.mixin.fake import FakeCustody
 from tests.market_making.audit import (
@@ -229,9 +230,10 @@ def test_a_leg_that_is_stuck_before_its_chain_is_told_to_a_person(market: Market
 
 
 def test_a_deposit_that_is_a_little_short_counts_as_it_came(market: Market) -> None:
+    """Not before all of its transaction is told for certain, also where the list that tells of it is remembered."""
     market.exchange.wallet.deposits.mishaps.order("short", 2)
     paid(market)
-    live(market, 9)
+    live(market, (TOLD_WITHIN + TOLD_AGE_MAX).total_seconds() / 60 - 1)
     assert market.order().status is Status.DEPOSIT_CONFIRMING, "it may be another's, whose own is not told yet"
     live_until(market, Status.CREATED)
     there = {"BTC": Decimal("0.099"), "USDT": Decimal("4945.05")}

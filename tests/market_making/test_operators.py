@@ -22,8 +22,21 @@ from common.gateways.exchange import ExchangeOrderUnknown, ExchangeUnavailable
 from common.gateways.exchange.funds import ExchangeDeposit
 from common.gateways.exchange.maker import OwnTrade
 from common.money import Quantity
+from common.table.transaction import Write
 from functions.market_making import quotes_store, store
-from functions.market_making.model import CLOSING_LIMIT, FIRST_SHARD, TICK_EVERY, PairFixed, PairTaken, Status, order_id
+from functions.market_making.model import (
+    CLOSING_LIMIT,
+    FIRST_SHARD,
+    ORDERS_PER_ACCOUNT_MAX,
+    TICK_EVERY,
+    NoCapacity,
+    PairFixed,
+    PairTaken,
+    ShardFull,
+    Status,
+    TradingAccountFixed,
+    order_id,
+)
 from functions.operations.model import EvidenceNotBelieved, NotDriven, NothingWaits, NotProposable
 from sandbox.exchange.flow import Flow
 from sandbox.exchange.venue import BUY, HOUSE, Kind, TimeInForce
@@ -769,6 +782,33 @@ class TestAccountsAndPairs:
         desk.overseeing.save_account("mm1", "binance", 9, None, "more", "olga", dry_run=False)
         (account,) = desk.overseeing.accounts()
         assert (account.orders, account.capacity) == (1, 9)
+
+    def test_an_account_carries_no_more_than_its_exchange_lets_it(self, desk: Desk) -> None:
+        """Whatever was written there."""
+        item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id="mm1")
+        for orders, has_room in ((ORDERS_PER_ACCOUNT_MAX - 1, True), (ORDERS_PER_ACCOUNT_MAX, False)):
+            full = (item.capacity.set(Decimal(100)), item.orders.set(Decimal(orders)))
+            desk.table.write(Write.update(item(*key), *full))
+            assert store.account(desk.table, "mm1").has_room is has_room
+        with pytest.raises(NoCapacity):
+            desk.table.write(store.take_room("mm1", desk.clock()))
+
+    def test_a_shard_carries_a_hundred_orders(self, desk: Desk) -> None:
+        save = desk.overseeing.save_account
+        for number in range(2, 9):
+            save(f"mm{number}", "binance", 13, None, "more", "olga", dry_run=False)
+        with pytest.raises(ShardFull):
+            save("mm9", "binance", 7, None, "more", "olga", dry_run=True)
+        assert save("mm9", "binance", 6, None, "more", "olga", dry_run=True).says.startswith("new: ")
+        assert save("mm2", "binance", 12, None, "less", "olga", dry_run=False).done
+
+    def test_the_coin_of_fees_does_not_change_under_orders(self, desk: Desk) -> None:
+        save = desk.overseeing.save_account
+        assert save("mm1", "binance", 3, None, "so", "olga", dry_run=False, fee_coin="BNB").done
+        assert save("mm1", "binance", 3, None, "so", "olga", dry_run=False, fee_coin="").done
+        quoting(desk.market)
+        with pytest.raises(TradingAccountFixed):
+            save("mm1", "binance", 3, None, "so", "olga", dry_run=True, fee_coin="BNB")
 
     def test_what_a_pair_trades_never_changes(self, desk: Desk) -> None:
         (pair,) = desk.overseeing.pairs()

@@ -493,7 +493,10 @@ def test_stopped_is_what_the_exchange_shows_nothing_of_twice() -> None:
             assert not market.clock.at > gone + timedelta(seconds=20)
     assert looks > 2
     assert market.clock.at >= gone
-    assert store.members(market.table, FIRST_SHARD) == []
+    assert [member.status for member in store.members(market.table, FIRST_SHARD)] == [Status.STOPPED]
+    market.quoting.withdraw(order_id)
+    market.returning.withdraw(order_id)
+    assert store.members(market.table, FIRST_SHARD) == []  # its money leaves
 
 
 def test_an_order_that_never_quoted_is_stopped_at_once() -> None:

@@ -3,6 +3,8 @@ exchange; whoever is wrong about money is seen there."""
 
 from __future__ import annotations
 
+import uuid
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -15,14 +17,15 @@ from common.gateways.exchange import ExchangeOrderUnknown, Side
 from common.gateways.exchange.maker import Book, Level, MakerOrder, Market, OwnTrade, Quote
 from functions.market_making import quotes_store
 from functions.market_making.model import Status
-from functions.market_making.quotes import Quotes, SlotState
-from functions.market_making.risk import REJECTED_MAX
+from functions.market_making.quotes import REMEMBERED, Quotes, SlotState
+from functions.market_making.risk import REFUSALS_MAX
+from functions.market_making.service import ticking
 from sandbox.exchange.fake_maker import FakeMaker
 from sandbox.exchange.faults import Fault, Faults, Operation
 from sandbox.exchange.venue import BUY, HOUSE, SELL, Fees, Kind, Limits, TimeInForce
 from tests.harness.faults import Crash
 from tests.market_making.audit import live_until
-from tests.market_making.market import ACCOUNT
+from tests.market_making.market import ACCOUNT, BOB
 from tests.market_making.outside import check
 from tests.market_making.test_ticking import Quoted
 
@@ -138,9 +141,9 @@ def test_a_quote_that_would_take_is_left_out_and_comes_again(faulty: Faulty) -> 
     faulty.before("place", lambda: faulty.move(61_000))
     faulty.ticks(1, flow=False)
     assert (len(faulty.open), faulty.states) == (1, [SlotState.PENDING_CREATE])
-    assert faulty.quotes.refused == {Side.SELL: 1}
+    assert faulty.quotes.would_take == {Side.SELL: 1}
     faulty.ticks(3)
-    assert (len(faulty.open), faulty.quotes.refused) == (2, {})
+    assert (len(faulty.open), faulty.quotes.would_take) == (2, {})
 
 
 def test_who_is_told_to_wait_changes_nothing(faulty: Faulty) -> None:
@@ -231,7 +234,7 @@ def test_a_price_that_jumps_takes_the_quotes_out_for_a_tick(faulty: Faulty) -> N
 
 def test_quotes_that_are_refused_in_a_row_pause_the_order(faulty: Faulty) -> None:
     faulty.faults.fail_next(Fault.REFUSE, on=Operation.PLACE, times=100)
-    faulty.ticks(REJECTED_MAX)
+    faulty.ticks(REFUSALS_MAX)
     order = faulty.market.order()
     assert (order.status, faulty.open) == (Status.PAUSED, [])
     assert order.reason == "the exchange has refused 6 quotes in a row"
@@ -338,6 +341,21 @@ def test_a_trade_is_booked_that_is_told_after_its_order_had_none(faulty: Faulty)
     faulty.fake.trades_after = lambda *asked: [late][asked[1] // late.trade_id :]  # type: ignore[method-assign]
     assert faulty.tick().failed == 0
     assert faulty.quotes.base == before - Decimal("0.001")
+
+
+def test_that_something_may_be_forgotten_costs_no_write(faulty: Faulty) -> None:
+    """While quotes are open: without them, the account's trades would be asked for for ever."""
+    faulty.ticks(2)
+    faulty.move(60_300)
+    faulty.ticks(3, flow=False)
+    (before, ended), at = (faulty.quotes.cycle, faulty.quotes.ended), faulty.market.clock.at
+    assert ended
+    faulty.ticks(9, flow=False)
+    assert (faulty.quotes.cycle, faulty.quotes.ended) == (before, ended)
+    assert faulty.market.clock.at > at + REMEMBERED
+    faulty.market.steering.pause(faulty.market.order().order_id)
+    faulty.ticks(9, flow=False)
+    assert not faulty.quotes.is_out
 
 
 def test_an_answer_about_another_order_ends_all_quotes(faulty: Faulty) -> None:
@@ -448,3 +466,27 @@ def test_what_is_stopped_with_a_lie_is_cancelled_and_waits(faulty: Faulty) -> No
     faulty.market.quoting.stop(faulty.market.order().order_id)
     faulty.market.run(3)
     assert (faulty.market.order().status, faulty.open) == (Status.STOPPING, [])
+
+
+@pytest.mark.parametrize("whose", ["of one that is stopping", "nobody's"])
+def test_a_trade_of_nobodys_is_told_and_none_of_one_that_is_stopping(
+    faulty: Faulty, monkeypatch: pytest.MonkeyPatch, whose: str
+) -> None:
+    """Who is stopped books his own; the ticker of his neighbour sees them, too."""
+    market, counted, neighbour = faulty.market, Counter[str](), uuid.UUID(int=7, version=4)
+    market.fund_all(BOB, neighbour)
+    market.run(6, lambda: market.has_order(neighbour) and market.order(neighbour).status is Status.CREATED)
+    monkeypatch.setattr(ticking, "count", lambda name, *_: counted.update([name]))
+    faulty.ticks(2)
+    assert len(faulty.open) == 4
+    market.quoting.stop(market.order().order_id)
+    if whose == "nobody's":
+        faulty.fake.place(BTC, Quote(Side.SELL, Decimal(60_100), Decimal("0.001"), "somebody-elses"))
+        faulty.take(BUY, "0.001", "60100")
+    else:
+        theirs = faulty.quotes.exchange_order_ids
+        faulty.take(BUY, "0.04", "60120")
+        assert {str(t.order_id) for t in faulty.exchange.venue.trades(ACCOUNT, "BTCUSDT")} & theirs
+    faulty.move(60_000)
+    faulty.tick()
+    assert counted["StrayTrades"] == (1 if whose == "nobody's" else 0)

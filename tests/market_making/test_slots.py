@@ -1,11 +1,14 @@
-"""Quotes under two tickers, lost answers, stalls and deaths: no slot has two orders, and nothing is lost or left."""
+"""Quotes under two tickers, lost answers, stalls, deaths, lies: no slot has two orders, and nothing is lost or left."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from types import ModuleType
+from typing import Any
 
 import pytest
 
+from common.domain import rulings
 from common.gateways.exchange import NEVER_PLACED_SECONDS
 from common.gateways.exchange.binance_maker import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS
 from functions.market_making import quotes
@@ -44,6 +47,28 @@ def test_without_the_guard_of_intents_lives_go_wrong(monkeypatch: pytest.MonkeyP
 def test_without_the_guard_of_ticks_lives_go_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     """A function then goes on for as long as it likes."""
     monkeypatch.setattr(slots, "TICK_SECONDS_MAX", 10**6)
+    assert goes_wrong()
+
+
+def nothing(*_: object) -> list[Any]:
+    return []
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "instead"),
+    [
+        (quotes, "NEVER_PLACED", timedelta(0)),  # one that is seen and then unknown is given up at once
+        (quotes, "REMEMBERED", timedelta(0)),  # a trade that is told late is nobody's
+        (cycling, "astray", nothing),  # an open order in no slot is left alone
+        (slots, "doubted", lambda read, _: cycling.Known(read, read, [])),  # what no list had told of stays open
+        (rulings, "of", lambda *_: {}),  # nobody decides
+    ],
+    ids=["given-up", "forgotten", "astray", "doubted", "undecided"],
+)
+def test_without_what_a_lie_needs_lives_go_wrong(
+    monkeypatch: pytest.MonkeyPatch, module: ModuleType, name: str, instead: object
+) -> None:
+    monkeypatch.setattr(module, name, instead)
     assert goes_wrong()
 
 

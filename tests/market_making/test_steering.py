@@ -22,7 +22,7 @@ from functions.market_making.model import (
     Terms,
     order_id,
 )
-from functions.market_making.risk import REJECTED_MAX
+from functions.market_making.risk import REFUSALS_MAX
 from sandbox.exchange.venue import HOUSE
 from tests.market_making.audit import live_until
 from tests.market_making.market import ORDER, PAIR, Market
@@ -95,7 +95,7 @@ def test_an_order_that_has_lost_too_much_is_not_resumed(quoted: Quoted) -> None:
 
 def test_refusals_in_a_row_are_forgotten_when_it_is_resumed(quoted: Quoted) -> None:
     market, order_id = quoted.market, quoted.market.order().order_id
-    changed(quoted, rejected=REJECTED_MAX)
+    changed(quoted, refusals=REFUSALS_MAX)
     quoted.ticks(2)
     assert market.order().status is Status.PAUSED
     assert not quoted.open

@@ -12,6 +12,7 @@ from common.campaigns import Campaign, Score, campaign_id
 from common.campaigns import Kind as CampaignKind
 from common.campaigns import Status as CampaignStatus
 from common.custody import Output, Snapshot, User
+from common.domain import halts
 from common.domain.custody import model as custody_model
 from common.domain.custody import store as custody
 from common.domain.custody import ties
@@ -74,7 +75,7 @@ class Written:
     stopping, wait for a person, and `payable` for its
     payment; the snapshot `parked` is nobody's, `came` may be what comes home. Of the outgoing transfers `refused` was
     refused, and `doubted` may have been sent. The account has joined the campaign CAMPAIGN, in which `quoting` has
-    its part."""
+    its part. `halt` is another account's, which carries nothing."""
 
     def __init__(self, market: Market, owner: Owner) -> None:
         self._market, self._owner, self._next = market, owner, 0
@@ -92,6 +93,12 @@ class Written:
         self.held_up = self._order(Status.STOPPING, person="trade 3 is told at 1")
         self.refused = self._outgoing(Sent.REFUSED)
         self.doubted = self._outgoing(Sent.SENT)
+        self.halt = halts.halt_id_of("mm9")
+        for account_id in ("mm8", "mm9"):
+            market.table.write(*halts.halt(account_id, "a drill", "otto", market.clock(), None))
+        over = halts.of(market.table, "mm8")
+        assert over is not None
+        market.table.write(*halts.lift(over, "it is over", "oleg", market.clock()))
         self.tie, self.untaken = self._tie(1), self._tie(2)
         moved = ties.move(self.untaken, Tie.HELD, Tie.UNTAKEN, "looked at", "olga, oleg", self._market.clock())
         self._market.table.write(*moved)

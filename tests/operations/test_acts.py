@@ -83,6 +83,7 @@ def ask(desk: Desk, command: str, thing_id: str, *, dry_run: bool) -> OperatorOu
     acts_of: dict[str, Callable[..., OperatorOutcome]] = {
         "offramp void": desk.voiding.void,
         "batches void": desk.batches.void,
+        "mm lift": desk.halting.lift,
         "mm stop": desk.overseeing.stop,
         "mm withdraw": desk.overseeing.withdraw,
         "strays close": desk.interventions.close_stray,
@@ -485,8 +486,8 @@ def test_every_act_is_asked_for_by_a_route_that_there_is() -> None:
         for route in ROUTES
         if route.method == "POST" and route.path.startswith("/operations/") and "{" in route.path
     }
-    credit = "POST /operations/users/{id}/deposits"  # of no item
-    assert {act.route for act in ACTS} == operators - {credit}
+    of_no_item = {"POST /operations/users/{id}/deposits", "POST /operations/trading-accounts/{id}/halt"}
+    assert {act.route for act in ACTS} == operators - of_no_item
 
 
 def test_an_attempt_that_would_have_no_reference_is_not_offered(desk: Desk) -> None:
@@ -524,6 +525,7 @@ MARKET_MAKING = {
     "mm stop": "quoting",
     "mm withdraw": "quoting",
     "mm home": "failed",
+    "mm lift": "halt",
     "mm decide-deposit": "crediting",
     "mm decide-fills": "held_up",
     **dict.fromkeys(("mm decide-return", "mm withdraw-again", "mm keep-rest"), "returning"),

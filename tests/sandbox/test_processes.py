@@ -14,6 +14,12 @@ from sandbox.bank import __main__ as bank_process
 from sandbox.bank.bank import SimulatedBank
 from sandbox.bank.face import serve as serve_bank
 from sandbox.bank.webhooks import WEBHOOK_SECRET
+from sandbox.billing import __main__ as billing_process
+from sandbox.billing.controls import Controls as BillingControls
+from sandbox.billing.faults import Fault as BillingFault
+from sandbox.billing.faults import Faults as BillingFaults
+from sandbox.billing.kafka import TOPIC
+from sandbox.billing.system import BillingSystem
 from sandbox.exchange import __main__ as exchange_process
 from sandbox.exchange.controls import Controls
 from sandbox.exchange.faults import Fault as ExchangeFault
@@ -41,6 +47,7 @@ from tests.sandbox.faces import call
 Main = Callable[[list[str]], object]
 MAINS: dict[str, Main] = {
     "bank": bank_process.main,
+    "billing": billing_process.main,
     "exchange": exchange_process.main,
     "hufi": hufi_process.main,
     "mixin": mixin_process.main,
@@ -52,6 +59,11 @@ Face = Callable[..., Running]
 
 def _serve_exchange(on_change: Callable[[], None] = lambda: None) -> Running:
     controls = Controls(Venue(clock.now), Faults(), [], clock.now, on_change=on_change)
+    return serve(controls.decide, name="x")
+
+
+def _serve_billing(on_change: Callable[[], None] = lambda: None) -> Running:
+    controls = BillingControls(BillingSystem(clock.now), BillingFaults(), on_change=on_change)
     return serve(controls.decide, name="x")
 
 
@@ -70,6 +82,7 @@ FACES: dict[str, tuple[Face, tuple[str, str, object]]] = {  # and a change that 
         lambda **o: serve_bank(SimulatedBank(clock.now, 7), **o),
         ("PUT", "/sandbox/settle", {"seconds": 1}),
     ),
+    "billing": (_serve_billing, ("PUT", "/sandbox/down", {"down": False})),
     "exchange": (_serve_exchange, ("PUT", "/sandbox/latency", {"seconds": 1})),
     "hufi": (_serve_hufi, ("PUT", "/sandbox/down", {"down": False})),
     "mixin": (_serve_mixin, ("PUT", "/sandbox/delays", {"chain_seconds": 1})),
@@ -98,6 +111,7 @@ def test_a_face_listens_on_this_machine_only(name: str) -> None:
 
 ORDERS: dict[str, tuple[dict[str, object], dict[str, object]]] = {  # one of their own, and one for any call
     "bank": ({"kind": "drop_after", "on": "credit"}, {"kind": "429", "on": "any"}),
+    "billing": ({"kind": "timeout_after", "on": "invoice"}, {"kind": "429", "on": "any"}),
     "exchange": ({"kind": "timeout_after", "on": "place"}, {"kind": "429", "on": "any"}),
     "hufi": ({"kind": "timeout_after", "on": "join"}, {"kind": "429", "on": "any"}),
     "mixin": ({"kind": "timeout_after", "on": "send"}, {"kind": "429", "on": "any"}),
@@ -182,6 +196,7 @@ def stopped(name: str, *arguments: str) -> int:
 
 UNREADABLE = {
     "bank": ["", "[]", "{}", '{"bank": {}, "webhooks": {}}', '{"bank": [], "webhooks": []}'],
+    "billing": ["", "[]", "{}", '{"drawn": 1, "made": [["Client", {}]], "keys": {}, "outbox": []}', '{"drawn": "x"}'],
     "exchange": ["", "[]", "{}", '{"settings": {}, "venue": {}}', '{"settings": 1, "venue": {"symbols": []}}'],
     "hufi": ["", "[]", "{}", '{"drawn": 1, "nonces": {}, "keys": [], "campaigns": [{}]}'],
     "mixin": ["", "[]", "{}", '{"members": 1}', '{"fees": {}, "delays": {"chain_seconds": -1}}'],
@@ -216,6 +231,7 @@ def test_settings_of_the_bank_that_are_none_stop_the_start_with_a_word(
 
 HELP = {
     "bank": ["--webhook-url", "4610", "/sandbox/outcome", ".53 stays pending", WEBHOOK_SECRET],
+    "billing": ["--seed", "4640", "--kafka", "--function", "/sandbox/payments", TOPIC, *BillingFault],
     "exchange": ["--seed", "--prices-url", "/sandbox/faults", "777", *ExchangeFault],
     "hufi": ["--seed", "4630", "--exchange-url", "/sandbox/campaigns", "binance", *HufiFault],
     "mixin": ["--seed", "4620", "/sandbox/payments", DESK.app_id, *MixinFault, *MISHAPS],

@@ -32,8 +32,8 @@ class BillingUnavailable(Unavailable):
 
     @property
     def alarm(self) -> str | None:
-        """The metric that wakes a person: it does not let us in, or tells what can not be."""
-        return {"denied": "DeskRefused", "not_believed": "BillingNotBelieved"}.get(self.facts.get("what", ""))
+        """The metric that wakes a person: it does not let us in."""
+        return "DeskRefused" if self.facts.get("what") == "denied" else None
 
 
 class BillingRefused(Conflict):

@@ -71,7 +71,7 @@ class Closing:
         if _is_clear(planned.quotes, seen):
             return quotes_store.write(known.read, planned.quotes, known.fills, self.now())
         after = self._go_on(cycling, known, planned, maker, market)
-        if not after.slots and after.untold:
+        if not after.slots and after.untold and not seen.more:
             gone = after.untold[0]
             told = "an unknown part" if gone.executed is None else plain(gone.executed)
             why = f"of order {gone.exchange_order_id} {told} is executed, and trades tell of {plain(gone.settled)}"

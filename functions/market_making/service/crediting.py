@@ -18,6 +18,7 @@ from common.domain.custody.model import Status as Sent
 from common.domain.rulings import Matter, Ruling
 from common.domain.timeline import EXCHANGE
 from common.gateways.exchange.funds import ExchangeDeposit, ExchangeFunds
+from common.gateways.exchange.remembered import TOLD_AGE_MAX
 from common.money import EXACT, Quantity, plain
 from common.table.table import Table
 from functions.market_making import store
@@ -95,7 +96,8 @@ class Crediting:
         return [*exact, *(deposit for deposit in fit if deposit not in exact and self._all_is_told(deposit))]
 
     def _all_is_told(self, deposit: ExchangeDeposit) -> bool:
-        return self.now() >= deposit.at + TOLD_WITHIN
+        """The list that was told may be remembered (`RememberedFunds`), and as old as that may be."""
+        return self.now() >= deposit.at + TOLD_WITHIN + TOLD_AGE_MAX
 
     def _doubt(self, order: Order, leg: Leg, told: Sequence[ExchangeDeposit]) -> str | None:
         """Why what the exchange tells can not be the leg's deposit; None while that may be told yet. What is another

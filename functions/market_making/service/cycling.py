@@ -204,7 +204,7 @@ class Cycling:
         """Nothing has been asked for before. Where nothing has changed, nothing is written; not so with orders that are
         astray: they may be those of another ticker, which is faster. Raises OvertakenCycle, Busy: it may be written all
         the same, and nothing may be asked for; what `also` refuses with."""
-        if also or planned.astray or replace(planned.quotes, cycle=known.read.cycle) != known.read:
+        if also or planned.astray or _is_new(known.read, planned.quotes):
             self.table.write(*quotes_store.write(known.read, planned.quotes, known.fills, self.now()), *also)
 
     # What is done
@@ -238,6 +238,14 @@ class Cycling:
             self.table.write(*quotes_store.write(planned.quotes, after, (), at))
         except OvertakenCycle:
             log.info("overtaken", extra={"order_id": after.order_id})
+
+
+def _is_new(read: Quotes, after: Quotes) -> bool:
+    """That something may be forgotten is written with what is new, as long as orders are open."""
+    kept = [gone for gone in read.ended if not gone.is_settled or gone in after.ended]
+    if after.slots and kept == list(after.ended):
+        after = replace(after, ended=read.ended)
+    return replace(after, cycle=read.cycle) != read
 
 
 @dataclass(frozen=True)

@@ -49,9 +49,9 @@ def decide(rules: Rules, known: Known, coins: tuple[str, str], market: Market, a
     )
 
 
-def widened(decided: Decided, refused: Mapping[Side, int], step: Decimal) -> Decided:
+def widened(decided: Decided, would_take: Mapping[Side, int], step: Decimal) -> Decided:
     """Where placements would have taken several times in a row, one step further away for each."""
-    further = {side: step * min(times, WIDENED_MAX) for side, times in refused.items() if times >= WIDENED_FROM}
+    further = {side: step * min(times, WIDENED_MAX) for side, times in would_take.items() if times >= WIDENED_FROM}
     if not further:
         return decided
     creates = [

@@ -77,6 +77,7 @@ class Homecoming:
             ),
             store.event(order, Status.RETURNING, f"{len(home)} withdrawals from the exchange{said}", MACHINE, at),
             *(store.insert_leg(leg) for leg in legs),
+            *store.tell_shard(order, Status.RETURNING, at),
         )
         return store.existing(self.table, order.order_id)
 

@@ -81,7 +81,7 @@ class Moving:
         except WAYLESS as no:
             return self._fail(order, f"there is no way to the exchange: {no}", at)
         except NoTradingKey as no:
-            return standing(self._stop(order, no.detail))
+            return standing(self._wait_for_person(order, no.detail))
         except FeesRose as rose:
             assert order.first_paid_at is not None
             if at < order.first_paid_at + PAYMENT_LIMIT:
@@ -174,7 +174,7 @@ class Moving:
             try:
                 order = self._confirmed(order)
             except NoTradingKey as no:
-                order = self._stop(store.existing(self.table, order_id), no.detail)
+                order = self._wait_for_person(store.existing(self.table, order_id), no.detail)
             except (MarketMakingOrderMoved, OutgoingMoved):
                 raise DepositUnconfirmed("the order has just moved") from None
         return standing(order)
@@ -222,7 +222,7 @@ class Moving:
         try:
             waiting = self.crediting.credit(order)
         except Doubted as doubt:
-            return self._stop(order, str(doubt))
+            return self._wait_for_person(order, str(doubt))
         if waiting:
             return self._wait(order, f"the exchange has not credited {' and '.join(waiting)}")
         if any(
@@ -255,10 +255,10 @@ class Moving:
     def _wait(self, order: Order, why: str) -> Order:
         assert order.sent_at is not None
         if self.now() >= order.sent_at + CONFIRM_LIMIT:
-            return self._stop(order, f"{why} within 30 minutes")
+            return self._wait_for_person(order, f"{why} within 30 minutes")
         raise DepositUnconfirmed(why)
 
-    def _stop(self, order: Order, why: str) -> Order:
+    def _wait_for_person(self, order: Order, why: str) -> Order:
         """Leave it to a person; its status stays."""
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})

@@ -75,9 +75,7 @@ class OneOrder:
         """Of its orders at the exchange, as far as they are known."""
         found: set[str] = set()
         for quotes in (self.read, *([] if self.known is None else [self.known.now])):
-            found |= {gone.exchange_order_id for gone in quotes.ended}
-            for slot in quotes.slots.values():
-                found |= {one.exchange_order_id for one in (slot.live,) if one and one.exchange_order_id}
+            found |= quotes.exchange_order_ids
         return found | {fill.trade.exchange_order_id for fill in (self.known.fills if self.known else ())}
 
     @property
@@ -180,7 +178,7 @@ class OneOrder:
         if book is None or self.now() - self.group.seen.at > DATA_AGE_MAX:
             return Decided(deciding.told(rules, known, coins), Wish())
         decided = deciding.decide(rules, known, coins, StrategyMarket(book), self.time)
-        return self._unmet(deciding.widened(decided, known.now.refused, rules.terms.tick), known)
+        return self._unmet(deciding.widened(decided, known.now.would_take, rules.terms.tick), known)
 
     def _rules(self, known: Known) -> Rules | None:
         """None: it has not begun, and can not yet."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from common.domain import audit, timeline
@@ -17,6 +17,7 @@ from common.table.table import Page, Position, Table
 from common.table.transaction import Write
 from functions.market_making import quotes_store, store
 from functions.market_making.model import (
+    ORDERS_PER_SHARD_MAX,
     Leg,
     NothingToWithdraw,
     NotStoppable,
@@ -25,6 +26,7 @@ from functions.market_making.model import (
     PairFixed,
     PairNotFound,
     PairTaken,
+    ShardFull,
     Status,
     TradingAccount,
     TradingAccountFixed,
@@ -126,18 +128,23 @@ class Overseeing:
         operator: str,
         *,
         dry_run: bool,
+        shard: str | None = None,
+        fee_coin: str | None = None,
     ) -> OperatorOutcome:
-        """Write a trading account, new or changed; what it carries stays. Where it is not said whether it is enabled,
-        that stays, too; a new one is. A repeat changes nothing.
+        """Write a trading account, new or changed; what it carries stays, and what is not said. A new one is enabled,
+        of the first shard, and without a coin of its fees, which is "". A repeat changes nothing.
 
-        Raises TradingAccountFixed, TradingAccountMoved, Busy.
+        Raises TradingAccountFixed, ShardFull, TradingAccountMoved, Busy.
         """
         before = self._account(account_id)
         if before is not None and before.exchange != exchange:
             raise TradingAccountFixed(f"{account_id} is an account at {before.exchange}", id=account_id)
-        kept = before is None or before.enabled
-        carries = 0 if before is None else before.orders
-        saved = TradingAccount(account_id, exchange, capacity, carries, kept if enabled is None else enabled)
+        saved = before or TradingAccount(account_id, exchange, capacity, 0, enabled=True)
+        saved = replace(saved, capacity=capacity)
+        saved = saved if enabled is None else replace(saved, enabled=enabled)
+        saved = saved if shard is None else replace(saved, shard=shard)
+        saved = saved if fee_coin is None else replace(saved, fee_coin=fee_coin or None)
+        self._hold_against(saved, before)
         told = None if before is None else vars(before)
         says = changes(told, vars(saved))
         status = None if before is None else _enabled(before.enabled)
@@ -147,6 +154,16 @@ class Overseeing:
             entry = self._entry("mm save-account", account_id, f"{says}: {reason}", operator)
             self.table.write(store.save_account(saved, before, self.now()), entry)
         return OperatorOutcome(account_id, status, _enabled(saved.enabled), done=not dry_run, says=says)
+
+    def _hold_against(self, saved: TradingAccount, before: TradingAccount | None) -> None:
+        """Raises TradingAccountFixed, ShardFull."""
+        moves = before is not None and (saved.shard, saved.fee_coin) != (before.shard, before.fee_coin)
+        if moves and saved.orders:
+            raise TradingAccountFixed(f"{saved.account_id} carries {saved.orders} orders", id=saved.account_id)
+        others = [a for a in self.accounts() if a.shard == saved.shard and a.account_id != saved.account_id]
+        together = saved.capacity + sum(account.capacity for account in others)
+        if together > ORDERS_PER_SHARD_MAX and (before is None or moves or saved.capacity > before.capacity):
+            raise ShardFull(f"shard {saved.shard} would carry {together} orders, of {ORDERS_PER_SHARD_MAX}")
 
     def pairs(self) -> list[Pair]:
         """Also those that are not traded now."""

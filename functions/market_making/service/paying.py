@@ -122,7 +122,7 @@ class Paying:
 
     def rooms(self, pair: Pair) -> list[TradingAccount]:
         """The accounts that can take one more order; what carries the fewest comes first."""
-        free = [a for a in store.accounts(self.table) if a.exchange == pair.exchange and a.has_room]
+        free = [a for a in store.accounts(self.table) if a.takes(pair) and a.has_room]
         return sorted(free, key=lambda account: (account.orders, account.account_id))
 
     def draft(self, pair: Pair, account: TradingAccount, uuid: UUID, at: datetime) -> Order:

@@ -70,14 +70,14 @@ class Refunding:
         if not underway:
             back += [o for asset_id, amount in gone.items() for o in self._rest(order, transfers, asset_id, amount)]
         if stuck := [o for o in (*back, *underway) if o.needs_person]:
-            return self._stop(order, f"its transfer {stuck[0].outgoing_id} waits for one")
+            return self._wait_for_person(order, f"its transfer {stuck[0].outgoing_id} waits for one")
         if underway:
             return self._wait(order, underway[0])
         if any(o.status is not Sent.ARRIVED for o in back):
             raise RefundUnderway("what goes back has not arrived")
         if sent:
             if (Matter.HOME, WHOLE) not in rulings.of(self.table, order.order_id):
-                return self._stop(order, "a part of it is at the exchange: bring it home")
+                return self._wait_for_person(order, "a part of it is at the exchange: bring it home")
             self.table.write(store.want_home(order, self.now(), store.after_failure()))
             return standing(store.existing(self.table, order.order_id))
         at, why = self.now(), "all of it is back" if transfers else "nothing was paid"
@@ -93,7 +93,7 @@ class Refunding:
         assert order.sent_at is not None
         why = f"its leg {leg.outgoing_id} of {leg.quantity} is on its way"
         if self.now() >= order.sent_at + CONFIRM_LIMIT:
-            return self._stop(order, f"{why} for 30 minutes")
+            return self._wait_for_person(order, f"{why} for 30 minutes")
         raise RefundUnderway(why)
 
     def _one(self, order: Order, transfer: Transfer) -> list[Outgoing]:
@@ -136,7 +136,7 @@ class Refunding:
             self.table.write(custody_store.intend(rest))
         return [rest]
 
-    def _stop(self, order: Order, why: str) -> Standing:
+    def _wait_for_person(self, order: Order, why: str) -> Standing:
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})
         self.table.write(store.wait_for_person(order, why, self.now()))

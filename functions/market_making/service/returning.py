@@ -84,9 +84,9 @@ class Returning:
                     if leg.status is LegStatus.INTENDED:
                         self._withdraw(order, leg)
         except NoTradingKey as no:
-            self._stop(store.existing(self.table, order_id), no.detail)
+            self._wait_for_person(store.existing(self.table, order_id), no.detail)
         except Doubted as doubt:
-            self._stop(order, str(doubt))
+            self._wait_for_person(order, str(doubt))
         except MarketMakingOrderMoved:
             raise ReturnUnderway("the order has just moved") from None
         return self.read(store.existing(self.table, order_id))
@@ -113,7 +113,8 @@ class Returning:
         try:
             funds.withdraw(leg.symbol, leg.network, home, Quantity(leg.quantity.amount, leg.symbol), leg.sent_by)
         except (ExchangeRefused, NetworkUnknown) as no:
-            self._stop(order, f"the exchange does not withdraw {leg.quantity.amount} {leg.symbol}: {no.detail}")
+            what = f"{leg.quantity.amount} {leg.symbol}"
+            self._wait_for_person(order, f"the exchange does not withdraw {what}: {no.detail}")
             raise MarketMakingOrderMoved(no.detail, id=order.order_id) from no
         self.table.write(store.move_leg(leg, LegStatus.CONFIRMED, self.now()))
 
@@ -138,9 +139,9 @@ class Returning:
         try:
             return self._confirmed(order)
         except NoTradingKey as no:
-            return standing(self._stop(store.existing(self.table, order_id), no.detail))
+            return standing(self._wait_for_person(store.existing(self.table, order_id), no.detail))
         except Doubted as doubt:
-            return standing(self._stop(store.existing(self.table, order_id), str(doubt)))
+            return standing(self._wait_for_person(store.existing(self.table, order_id), str(doubt)))
         except (MarketMakingOrderMoved, IncomingMoved, OutgoingMoved):
             raise ReturnUnderway("the order has just moved") from None
 
@@ -154,13 +155,13 @@ class Returning:
         legs = self._legs(order)
         back = [self._pay_back(order, leg) for leg in legs if leg.status is LegStatus.ARRIVED]
         if doubts:
-            return standing(self._stop(order, "; ".join(doubts)))
+            return standing(self._wait_for_person(order, "; ".join(doubts)))
         if waiting:
             since = min(leg.created_at for leg in legs if leg.status is LegStatus.CONFIRMED)
             return self._wait(order, f"{' and '.join(waiting)} not come home", since)
         back += surplus_of(self.table, order)
         if stuck := [o for o in back if o.needs_person]:
-            return standing(self._stop(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
+            return standing(self._wait_for_person(order, f"its transfer home, {stuck[0].outgoing_id}, waits for one"))
         if any(o.status is not Sent.ARRIVED for o in back):
             since = max(o.created_at for o in back)
             return self._wait(order, "what has come home has not arrived with who paid", since)
@@ -227,10 +228,10 @@ class Returning:
         """What operators have said of it last gives it another hour."""
         ruled = [ruling.at for ruling in rulings.of(self.table, order.order_id).values()]
         if self.now() >= max([since, *ruled]) + RETURN_LIMIT:
-            return standing(self._stop(order, f"{why} within an hour"))
+            return standing(self._wait_for_person(order, f"{why} within an hour"))
         raise ReturnUnderway(why)
 
-    def _stop(self, order: Order, why: str) -> Order:
+    def _wait_for_person(self, order: Order, why: str) -> Order:
         """Leave it to a person; its status stays."""
         count("MarketMakingStopped")
         log.error("order needs a person", extra={"order_id": order.order_id, "why": why})

@@ -8,6 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+from common.domain.halts import Halt
 from common.gateways.exchange.maker import Book, Maker, MakerOrder, Market, MarketLimits
 from functions.market_making.model import Member
 from functions.market_making.quotes import Quotes
@@ -30,12 +31,14 @@ class LastBook(NamedTuple):
 
 
 class AccountMarket(NamedTuple):
-    """The orders of one account in one market; `on_account` is how many it has in all markets."""
+    """The orders of one account in one market; `on_account` is how many it has in all markets. `leaving` are the ids of
+    those that are stopping."""
 
     account_id: str
     market: Market
     members: Sequence[Member]
     on_account: int
+    leaving: Sequence[str] = ()
 
     @property
     def key(self) -> tuple[str, str]:
@@ -76,14 +79,21 @@ class Looked(NamedTuple):
 
 @dataclass
 class Group:
-    """What is known of an account's orders in one market. `limits` is None where nothing can be told of it; `orders`
-    are then as the table has them."""
+    """What is known of an account's orders in one market. `halt`: nothing is placed there. `is_back`: nothing was told
+    of it for a while, so that it is settled with first."""
 
     of: AccountMarket
     maker: Maker
     orders: Sequence[Looked]
     seen: Seen
     limits: MarketLimits
+    halt: Halt | None = None
+    is_back: bool = False
+
+    @property
+    def places(self) -> bool:
+        """May anything be placed there now? Who has not read all trades yet does not know what there is."""
+        return self.halt is None and not self.is_back and not self.seen.more
 
     @property
     def account_id(self) -> str:

@@ -109,11 +109,11 @@ class Steering:
         read = quotes_store.find(self.table, order.order_id)
         if read is None:
             raise NotResumable("its ledger is not open", id=order.order_id)
-        tried = replace(read, rejected=0)
+        tried = replace(read, refusals=0)
         price, at = self._price(order), self.now()
         if why := risk.verdict(risk.marked(tried, price, at), price):
             raise NotResumable(f"it stays paused: {why}", id=order.order_id)
-        if not read.rejected:
+        if not read.refusals:
             return []
         return quotes_store.write(read, replace(tried, cycle=read.cycle + 1), (), at)
 

@@ -15,8 +15,10 @@ from datetime import datetime, timedelta
 from functools import partial
 from itertools import takewhile
 
+from common.domain import halts
+from common.domain.timeline import CLOCK
 from common.errors import Refusal
-from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits
+from common.gateways.exchange.maker import Book, Level, Maker, MakerOrder, Market, MarketLimits, OwnTrade
 from common.log import count, log
 from common.table.table import Table
 from functions.market_making import quotes_store, risk, store
@@ -42,6 +44,7 @@ from functions.market_making.strategy.arithmetic import LARGEST, is_plain
 QUOTED = frozenset({Status.CREATED, Status.RUNNING, Status.PAUSED})
 BOOK_LEVELS = 50
 LIMITS_KEPT = timedelta(hours=1)
+HALTED_WITHIN = timedelta(seconds=75)  # all that was on its way is known by then, and cancelled
 MarketKey = tuple[str, Market]  # the exchange's name, and the market
 LATE = timedelta(seconds=5)  # a tick that begins so long after its time is told
 
@@ -76,13 +79,16 @@ class Ticking:
 
     def _account_markets(self, shard: str) -> list[AccountMarket]:
         there: dict[tuple[str, str], list[Member]] = defaultdict(list)
+        leaving: dict[tuple[str, str], list[str]] = defaultdict(list)
         for member in store.members(self.table, shard):
             if member.status in QUOTED:
                 there[member.account_id, member.symbol].append(member)
+            elif member.status is Status.STOPPING:
+                leaving[member.account_id, member.symbol].append(member.order_id)
         on_account = Counter(member.account_id for of in there.values() for member in of)
         return [
-            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id])
-            for (account_id, _), of in there.items()
+            AccountMarket(account_id, Market(*of[0].coins), of, on_account[account_id], leaving[account_id, symbol])
+            for (account_id, symbol), of in there.items()
         ]
 
     # Looking
@@ -94,6 +100,9 @@ class Ticking:
             read = self.crew.requests(self._quotes, of.members)
             maker = self.maker(of.account_id)
             group = self._looked(of, maker, read)
+            group.halt = halts.of(self.table, of.account_id, consistent=False)
+            before = self.kept.looks.get(of.key)
+            group.is_back = before is not None and group.seen.at - before > risk.SILENT_MAX
             self.kept.looks[of.key] = group.seen.at
             return group
         except Refusal as no:
@@ -203,7 +212,8 @@ class Ticking:
         self._note_standing(orders)
         names = [name for order in orders if order.failed and not order.overtaken for name in self._names(order)]
         unread = [one.member.order_id for one in group.orders if one.quotes is None]
-        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread)])
+        halted = self._open_though_halted(group)
+        withdrawing.cancel(group.maker, group.market, [*names, *named(group.seen.open_orders, unread), *halted])
         return [*ticked, *(Ticked(failed=1) for _ in unread)]
 
     def _order(
@@ -222,20 +232,44 @@ class Ticking:
             now.ours,
             time,
             may_send,
-            now.is_off,
+            now.is_off or group.halt is not None,
         )
 
     def _cycles(self, group: Group, orders: Sequence[OneOrder]) -> list[Ticked]:
         wants = zip(orders, self.crew.cycles(OneOrder.plan, orders), strict=True)
-        # Who has not read all of his trades yet does not know what he has.
-        wanted = {order.read.order_id: number for order, number in wants if number and not order.group.seen.more}
+        wanted = {order.read.order_id: number for order, number in wants if number and order.group.places}
         rate = OrderRate(self.table, self.now)
         room = rate.reserve(group.account_id, group.limits, wanted, group.of.on_account) if wanted else {}
         for order in orders:
             order.limit(room.get(order.read.order_id, 0))
         ticked: list[Ticked] = self.crew.cycles(OneOrder.act, orders)
         self._move_cursor(group, orders)
+        self._see_to_fees(group, orders)
         return ticked
+
+    def _see_to_fees(self, group: Group, orders: Sequence[OneOrder]) -> None:
+        """A coin of fees that nobody has said may be what another order of the account has for its own."""
+        paid_in = {fill.trade.fee_asset for order in orders if order.known for fill in order.known.fills}
+        elsewhere = paid_in - {group.market.base, group.market.quote}
+        if not elsewhere or group.halt is not None:
+            return
+        try:
+            unsaid = elsewhere - {store.account(self.table, group.account_id).fee_coin}
+            if unsaid:
+                why = f"the exchange takes fees in {', '.join(sorted(unsaid))} there, which nobody has said"
+                log.error("account halted", extra={"account_id": group.account_id, "why": why})
+                count("AccountsOff")
+                halts.ensure(self.table, group.account_id, why, CLOCK, self.now())
+        except Refusal as no:
+            log.warning("fees not seen to", extra={"account_id": group.account_id, "why": no.detail})
+
+    def _open_though_halted(self, group: Group) -> list[str]:
+        """What its cycles should have cancelled by now: a halt is seen to hold."""
+        if group.halt is None or group.seen.at < group.halt.at + HALTED_WITHIN or not group.mine:
+            return []
+        log.error("open though halted", extra={"account_id": group.account_id, "quotes": len(group.mine)})
+        count("QuotesOpenThoughHalted", len(group.mine))
+        return [order.client_order_id for order in group.mine]
 
     def _not_to_be_open(self, of: AccountMarket) -> list[str]:
         """Of a market of which nothing is told: what is paused, and, after a while, all."""
@@ -262,15 +296,24 @@ class Ticking:
         cursors = [order.cursor for order in orders if not (order.failed or order.doubted)]
         reached = min((cursor for cursor in cursors if cursor is not None), default=last)
         may_be_its = any(order.read.unresolved for order in orders if order.failed or order.doubted)
-        for trade in group.seen.trades:
-            known = may_be_its or any(trade.exchange_order_id in order.exchange_order_ids for order in orders)
-            if trade.trade_id <= reached and not known:
+        known = {exchange_order_id for order in orders for exchange_order_id in order.exchange_order_ids}
+        strays = [t for t in group.seen.trades if t.trade_id <= reached and t.exchange_order_id not in known]
+        if strays and not may_be_its:
+            for trade in self._of_nobody(group, strays):
                 log.error("a trade of nobody's", extra={"account_id": group.account_id, "trade": trade.trade_id})
                 count("StrayTrades")
         try:
             self.table.write(quotes_store.move_trades_cursor(group.account_id, str(group.market), reached, self.now()))
         except Refusal as no:
             log.info("cursor not moved", extra={"account_id": group.account_id, "why": no.detail})
+
+    def _of_nobody(self, group: Group, trades: Sequence[OwnTrade]) -> list[OwnTrade]:
+        """Without those of orders that are stopping, which are booked by who stops them: they are read now only."""
+        leaving = [quotes_store.find(self.table, order_id) for order_id in group.of.leaving]
+        if any(quotes is not None and quotes.unresolved for quotes in leaving):
+            return []
+        known = {number for quotes in leaving if quotes is not None for number in quotes.exchange_order_ids}
+        return [trade for trade in trades if trade.exchange_order_id not in known]
 
 
 def bounded(book: Book) -> Book:

@@ -1,0 +1,68 @@
+"""Operators halt trading accounts, and let them trade again: what is open there ends with the next tick."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.domain import audit, halts
+from common.domain.audit import AuditEntry
+from common.domain.halts import Status
+from common.operator_outcome import OperatorOutcome
+from common.table.table import Table
+from functions.market_making import store
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn
+from functions.market_making.service.balancing import Balancing
+
+
+@dataclass(frozen=True)
+class Halting:
+    table: Table
+    balancing: Balancing
+    now: Callable[[], datetime]
+
+    def halt(self, account_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """Nothing is placed on a trading account any more, and all that is open there is cancelled, by its next ticks.
+        A repeat changes nothing; what the clock has halted is the operator's then.
+
+        Raises TradingAccountNotFound; HaltMoved, Busy.
+        """
+        store.account(self.table, account_id)
+        halt_id, at = halts.halt_id_of(account_id), self.now()
+        before = halts.find(self.table, halt_id)
+        holds = before is not None and before.holds
+        if before is not None and holds and before.by == operator:
+            return OperatorOutcome.repeat(halt_id, Status.HALTED, f"{account_id} is halted already; nothing to do")
+        if not dry_run:
+            written = (
+                halts.taken_over(before, reason, operator, at)
+                if before is not None and holds
+                else halts.halt(account_id, reason, operator, at, before)
+            )
+            entry = audit.entry(AuditEntry(at, operator, "mm halt", account_id, reason))
+            self.table.write(*written, entry)
+        says = f"nothing is placed on {account_id}, and all quotes there are cancelled, until another operator lifts it"
+        return OperatorOutcome(
+            halt_id, None if before is None else before.status, Status.HALTED, done=not dry_run, says=says
+        )
+
+    def lift(self, halt_id: str, reason: str, operator: str, *, dry_run: bool) -> OperatorOutcome:
+        """A trading account may trade again: the exchange has now all that is owed there. A repeat changes nothing.
+
+        Raises HaltNotFound; HaltOwn; AccountStillShort; ExchangeUnavailable, NoTradingKey; HaltMoved, Busy.
+        """
+        before = halts.find(self.table, halt_id)
+        if before is None:
+            raise HaltNotFound(f"{halt_id} is no halt of a trading account", id=halt_id)
+        if not before.holds:
+            return OperatorOutcome.repeat(halt_id, Status.LIFTED, "it is lifted already; nothing to do")
+        if before.by == operator:
+            raise HaltOwn("who has halted it does not lift it: ask another operator", id=halt_id)
+        if short := self.balancing.short(before.account_id):
+            raise AccountStillShort("; ".join(map(str, short)), id=halt_id)
+        if not dry_run:
+            entry = audit.entry(AuditEntry(self.now(), operator, "mm lift", halt_id, reason))
+            self.table.write(*halts.lift(before, reason, operator, self.now()), entry)
+        says = f"{before.account_id} is quoted on again from its next tick on"
+        return OperatorOutcome(halt_id, before.status, Status.LIFTED, done=not dry_run, says=says)

@@ -1,0 +1,222 @@
+"""What an exchange has of an account is held against what its orders are owed; what is short stops quoting there."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+import pytest
+
+from common import keys
+from common.domain import audit, halts, timeline, work
+from common.gateways.exchange.maker import Balance
+from common.table.transaction import Write
+from functions.market_making import store
+from functions.market_making.model import AccountStillShort, HaltNotFound, HaltOwn, Status
+from functions.market_making.service.balancing import LOOKS
+from functions.market_making.store import QuotesItem
+from sandbox.exchange.venue import BUY, Fees
+from tests.market_making.audit import live_until
+from tests.market_making.market import ACCOUNT, ORDER, PAIR
+from tests.market_making.test_quoting_faults import Faulty
+from tests.market_making.test_withdrawing import OTHER, Two
+
+HALT = halts.halt_id_of(ACCOUNT)
+
+
+@pytest.fixture
+def two() -> Two:
+    two = Two()
+    two.ticks(2)
+    return two
+
+
+def lose(two: Faulty, amount: str, coin: str = "BTC") -> None:
+    """Somebody takes it out of the account, out of what is in no order."""
+    two.exchange.venue.withdraw(ACCOUNT, coin, Decimal(amount))
+
+
+def compared(two: Faulty) -> int:
+    return two.market.balancing.round(lambda: True)
+
+
+def waiting(two: Faulty) -> list[str]:
+    return [item.waits_for for item in work.for_people(two.market.table, keys.HALT.backlog)]
+
+
+def test_an_account_that_has_all_of_it_is_quoted_on(two: Two) -> None:
+    assert (compared(two), waiting(two)) == (1, [])
+    assert two.market.balancing.short(ACCOUNT) == []
+
+
+def test_the_last_digit_that_is_missing_halts_the_account(two: Two) -> None:
+    lose(two, "0.00000001")
+    compared(two)
+    (why,) = waiting(two)
+    assert why == f"an operator: {ACCOUNT} is halted: 0.19999999 BTC are there, and 0.2 are owed, 0.00000001 too few"
+    for price in (60_000, 60_000, 60_300):
+        two.move(price)
+        two.tick()
+        two.market.clock.at += timedelta(seconds=10)
+    assert (two.market.order().status, two.open) == (Status.RUNNING, [])
+
+
+def test_the_fills_of_a_halted_account_are_booked(two: Two) -> None:
+    two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=False)
+    two.take(BUY, "0.001")
+    two.tick()
+    assert two.booked(ORDER) + two.booked(OTHER) == 1
+    assert not two.open
+
+
+def test_what_is_traded_and_not_booked_yet_is_not_missing(two: Two) -> None:
+    two.take(BUY, "0.001")
+    assert two.market.balancing.short(ACCOUNT) == []
+    lose(two, "0.00000001")
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert (short.coin, short.by) == ("BTC", Decimal("0.00000001"))
+
+
+def test_a_ledger_below_nothing_is_owed_to_the_others(two: Two) -> None:
+    """It is what one has had beyond its own, of the other's."""
+    item, key = QuotesItem, keys.MARKET_MAKING_QUOTES(order_id=two.market.order().order_id)
+    two.market.table.write(Write.update(item(*key), item.base_amount.set(Decimal("-0.05"))))
+    lose(two, "0.15")
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert (short.by, short.owed) == (Decimal("0.05"), Decimal("0.1"))
+
+
+def test_the_money_of_a_stopped_order_is_owed_and_leaves_with_it(two: Two) -> None:
+    two.market.quoting.stop(two.market.order().order_id)
+    live_until(two.market, Status.STOPPED, minutes=5)
+    lose(two, "0.05")
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert (short.by, short.owed) == (Decimal("0.05"), Decimal("0.2"))
+    two.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.05"))
+    two.market.quoting.withdraw(two.market.order().order_id)
+    live_until(two.market, Status.RETURNED, minutes=20)
+    assert two.market.balancing.short(ACCOUNT) == []
+    lose(two, "0.00000001")
+    (short,) = two.market.balancing.short(ACCOUNT)
+    assert short.owed == Decimal("0.1")
+
+
+def test_what_is_short_at_one_look_only_is_none(two: Two) -> None:
+    real, looks = two.fake.balances, [0]
+
+    def told() -> dict[str, Balance]:
+        looks[0] += 1
+        return {} if looks[0] < LOOKS else dict(real())
+
+    two.fake.balances = told  # type: ignore[method-assign]
+    assert (two.market.balancing.short(ACCOUNT), looks[0]) == ([], LOOKS)
+
+
+def test_an_exchange_that_is_silent_halts_nothing(two: Two) -> None:
+    two.fake.down = True
+    assert (compared(two), waiting(two)) == (0, [])
+
+
+# Lifting
+
+
+def test_an_account_that_is_short_is_not_let_go(two: Two) -> None:
+    lose(two, "0.01")
+    compared(two)
+    with pytest.raises(AccountStillShort):
+        two.market.halting.lift(HALT, "looked at", "olga", dry_run=False)
+    two.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.01"))
+    assert two.market.halting.lift(HALT, "put back", "olga", dry_run=False).done
+    assert waiting(two) == []
+    two.ticks(8)
+    assert len(two.open) == 4
+    assert [event.after for event in timeline.of(two.market.table, HALT)] == ["HALTED", "LIFTED"]
+
+
+def test_what_one_operator_has_halted_another_lifts(two: Two) -> None:
+    halting = two.market.halting
+    assert halting.halt(ACCOUNT, "a drill", "olga", dry_run=False).done
+    assert not halting.halt(ACCOUNT, "a drill", "olga", dry_run=False).done
+    with pytest.raises(HaltOwn):
+        halting.lift(HALT, "over", "olga", dry_run=False)
+    assert halting.lift(HALT, "over", "oleg", dry_run=False).done
+    assert not halting.lift(HALT, "over", "oleg", dry_run=False).done
+    entries = audit.entries(two.market.table, "2026-11-21", limit=9, after=None).items
+    assert [(e.action, e.operator) for e in entries][:2] == [("mm lift", "oleg"), ("mm halt", "olga")]
+
+
+def test_what_the_clock_has_halted_an_operator_may_take_over(two: Two) -> None:
+    lose(two, "0.01")
+    compared(two)
+    assert two.market.halting.halt(ACCOUNT, "the keys are known to others", "olga", dry_run=False).done
+    two.exchange.venue.deposit(ACCOUNT, "BTC", Decimal("0.01"))
+    with pytest.raises(HaltOwn):
+        two.market.halting.lift(HALT, "put back", "olga", dry_run=False)
+
+
+def test_what_was_never_halted_is_not_lifted(two: Two) -> None:
+    with pytest.raises(HaltNotFound):
+        two.market.halting.lift(HALT, "over", "olga", dry_run=False)
+
+
+def test_a_dry_run_halts_nothing(two: Two) -> None:
+    assert not two.market.halting.halt(ACCOUNT, "a drill", "olga", dry_run=True).done
+    assert waiting(two) == []
+
+
+# Fees in another coin
+
+
+def with_bnb(two: Two) -> None:
+    venue = two.exchange.venue
+    venue.deposit(ACCOUNT, "BNB", Decimal(1))
+    venue.set_fees(Fees(Decimal(10), Decimal(8), "BNB", Decimal(600)), ACCOUNT)
+
+
+def told_fee_coin(two: Two) -> None:
+    (account,) = store.accounts(two.market.table)
+    item, key = store.TradingAccountItem, keys.TRADING_ACCOUNT(account_id=account.account_id)
+    two.market.table.write(Write.update(item(*key), item.fee_coin.set("BNB")))
+
+
+def test_a_coin_of_fees_that_nobody_has_said_halts_the_account(two: Two) -> None:
+    """It may be what another's order has for its own."""
+    with_bnb(two)
+    two.take(BUY, "0.001")
+    two.tick()
+    (why,) = waiting(two)
+    assert why.endswith("the exchange takes fees in BNB there, which nobody has said")
+    two.market.clock.at += timedelta(seconds=10)
+    two.tick()
+    assert not two.open
+
+
+def test_fees_in_the_coin_that_was_said_are_the_accounts(two: Two) -> None:
+    told_fee_coin(two)
+    with_bnb(two)
+    two.take(BUY, "0.001")
+    two.tick()
+    assert (waiting(two), two.booked(ORDER) + two.booked(OTHER)) == ([], 1)
+
+
+def test_an_order_of_the_coin_of_fees_is_not_opened_on_the_account(two: Two) -> None:
+    """Another owner's fees would be paid of it."""
+    told_fee_coin(two)
+    pair = two.market.list_pair(pair_id=UUID(int=7), symbol="BNB-USDT", capacity=9)
+    assert two.market.paying.rooms(pair) == []
+    assert len(two.market.paying.rooms(store.pair(two.market.table, PAIR))) == 1
+
+
+# Silence
+
+
+def test_an_account_of_which_nothing_was_told_is_settled_with_first(two: Two) -> None:
+    two.fake.down = True
+    for _ in range(4):
+        two.tick()
+        two.market.clock.at += timedelta(seconds=10)
+    two.fake.down = False
+    two.exchange.venue.cancel_all(ACCOUNT, "BTCUSDT")
+    two.move(60_300)
+    assert two.tick().placements == 0
