@@ -14,7 +14,7 @@
 | custody_url            | of the simulator       | https://api.mixin.one      |
 | hufi_launcher_url      | of the simulator       | https://cl.hu.finance      |
 | hufi_oracle_url        | of the simulator       | https://ro.hu.finance      |
-| billing_url            | not set                | the billing system's       |
+| billing_url            | of the simulator       | the billing system's       |
 | commission_percent     | 2.5                    | 2.5: of a deal of a new dealer |
 | alarm_email            | not set                | who is woken               |
 | deposit_limit_usd      | 50000                  | 50000                      |

@@ -36,6 +36,7 @@ class Deployment:
     exchange_key_secret: str  # Secrets Manager ids
     bank_key_secret: str
     bank_webhook_secret: str
+    billing_key_secret: str
     custody_read_secret: str
     custody_spend_secret: str
     reading_keys_secret: str
@@ -53,6 +54,7 @@ class Deployment:
             exchange_key_secret=outputs["ExchangeKeySecret"],
             bank_key_secret=outputs["BankKeySecret"],
             bank_webhook_secret=outputs["BankWebhookSecret"],
+            billing_key_secret=outputs["BillingKeySecret"],
             custody_read_secret=outputs["CustodyReadSecret"],
             custody_spend_secret=outputs["CustodySpendSecret"],
             reading_keys_secret=outputs["ReadingKeysSecret"],
@@ -130,6 +132,7 @@ def _context(environment: LocalEnvironment) -> list[str]:
         "price_oracle_url": environment.prices_url,
         "exchange_url": environment.exchange_url,
         "bank_url": environment.bank_url,
+        "billing_url": environment.billing_url,
         "custody_url": environment.mixin_url,
         "hufi_launcher_url": f"{environment.hufi_url}/launcher",
         "hufi_oracle_url": f"{environment.hufi_url}/oracle",

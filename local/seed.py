@@ -24,6 +24,7 @@ from local.deployment import Deployment
 from local.environment import LocalEnvironment
 from sandbox.bank.face import API_KEY
 from sandbox.bank.webhooks import WEBHOOK_SECRET
+from sandbox.billing.face import API_KEY as BILLING_KEY
 from sandbox.exchange.desk import DESK_AT_BINANCE
 from sandbox.mixin.desk import DESK as DESK_AT_MIXIN
 
@@ -126,6 +127,7 @@ class Desk:
             deployed.exchange_key_secret: json.dumps(exchange),
             deployed.bank_key_secret: API_KEY,
             deployed.bank_webhook_secret: WEBHOOK_SECRET,
+            deployed.billing_key_secret: BILLING_KEY,
             deployed.custody_read_secret: json.dumps({n: v for n, v in spends.items() if n != "spend_private_key"}),
             deployed.custody_spend_secret: json.dumps(spends),
             deployed.reading_keys_secret: json.dumps(seed_market_making.keys("reading")),
