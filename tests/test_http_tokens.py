@@ -53,7 +53,6 @@ FOR_ALL = {
     Route("GET", "/assets"),
     Route("GET", "/assets/{asset_id}"),
     Route("GET", "/market-making/pairs"),
-    Route("POST", "/market-making/configurations/check"),
     Route("GET", "/purchases/pools"),
 }
 
