@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from common import aws, clock
 from common.gateways.bank import Bank, BankUnavailable
@@ -20,6 +20,9 @@ from common.gateways.gate import Ban, gated
 from common.gateways.prices import Prices, PriceSourceUnavailable
 from common.gateways.transport import Transport
 from common.settings import MissingSetting, settings
+
+if TYPE_CHECKING:
+    from common.gateways.exchange.binance_weight import UsedWeight
 
 
 @cache
@@ -112,10 +115,18 @@ def _maker(account_id: str, setting: str, secret_id: str | None) -> Maker:
 
     key = _key_of(account_id, aws.read_secret(_needed(setting, secret_id)))
     try:
-        made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"])
+        made = BinanceMaker(_way(), api_key=key["api_key"], secret=key["secret"], weight=_weight())
     except ValueError as unfit:  # it does not show the key
         raise NoTradingKey(f"trading account {account_id}: {unfit}", account_id=account_id) from None
     return gated(made, ExchangeUnavailable, _ban(settings().exchange))
+
+
+@cache
+def _weight() -> UsedWeight:
+    """All accounts share one address."""
+    from common.gateways.exchange.binance_weight import UsedWeight
+
+    return UsedWeight()
 
 
 @cache

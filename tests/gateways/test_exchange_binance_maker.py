@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -20,6 +20,7 @@ from common.gateways.exchange import (
     State,
 )
 from common.gateways.exchange.binance_maker import OPERATION_SECONDS_MAX, RECEIVE_WINDOW_MS, BinanceMaker, way_to
+from common.gateways.exchange.binance_weight import UsedWeight
 from common.gateways.exchange.maker import ExchangeNotReplaced, Market
 from tests.gateways.binance import (
     ACCEPTED,
@@ -289,3 +290,43 @@ def test_what_is_true_is_believed() -> None:
 
 def test_a_market_is_written_as_its_pair() -> None:
     assert str(Market("BTC", "USDT")) == "BTC-USDT"
+
+
+# What requests may weigh
+
+
+def weighed(answer: str, used: str) -> bytes:
+    return http(answer, "200 OK", f"X-MBX-USED-WEIGHT-1M: {used}")
+
+
+def test_the_last_fifth_of_a_minutes_weight_is_kept_for_ending_orders() -> None:
+    at = [AT]
+    heard = UsedWeight(lambda: at[0])
+    answers = [weighed(BOOK, "4799"), weighed(BOOK, "4800"), weighed(ended(), "4801"), weighed(BOOK, "40")]
+    with Wire(*answers) as wire:
+        first, second = (
+            BinanceMaker(way_to(wire.url), api_key=key, secret="hush", clock=lambda: AT, weight=heard)
+            for key in ("the-key", "another")
+        )
+        _book(first)
+        _book(second)  # of 6,000 that a minute has
+        for ask in (_book, _open, _trades, _place, _replace, _limits):
+            with pytest.raises(ExchangeUnavailable) as told:
+                ask(first)
+            assert told.value.facts == {"what": "rate_limit"}  # without a time: nobody bans who ends orders
+        _cancel(second)
+        at[0] += timedelta(minutes=1)
+        _book(first)
+    assert len(wire.heads) == 4
+
+
+def test_the_weight_of_a_minute_is_as_the_exchange_announces_it() -> None:
+    with Wire(weighed(ANNOUNCED, "20"), weighed(ORDER_LIMITS, "60"), weighed(BOOK, "4800"), weighed(BOOK, "x")) as wire:
+        heard = UsedWeight(lambda: AT)
+        made = BinanceMaker(way_to(wire.url), api_key="the-key", secret="hush", clock=lambda: AT, weight=heard)
+        heard.per_minute = 1
+        _limits(made)
+        assert heard.per_minute == 6000
+        _book(made)
+        with pytest.raises(ExchangeUnavailable):
+            _book(made)

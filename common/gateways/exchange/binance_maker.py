@@ -49,6 +49,7 @@ from common.gateways.exchange.binance_answers import (
     told_decimal,
     told_text,
 )
+from common.gateways.exchange.binance_weight import UsedWeight
 from common.gateways.exchange.maker import (
     BOOK_LEVELS_MAX,
     TRADES_PAGE,
@@ -111,6 +112,7 @@ class BinanceMaker:
     """The port `Maker`, kept by Binance.
 
     way: see `way_to`. A method ends within OPERATION_SECONDS_MAX, whatever it asks.
+    weight: what all who use this way have heard of it. Where little of a minute is left, only `find` and `cancel` ask.
     api_key, secret: of the HMAC kind.
     clock: what requests are signed with.
     monotonic: for the time that is left.
@@ -132,6 +134,7 @@ class BinanceMaker:
         clock: Callable[[], datetime] = now,
         monotonic: Callable[[], float] = time.monotonic,
         trades_page: int = TRADES_PAGE,
+        weight: UsedWeight | None = None,
     ) -> None:
         if not secret or "PRIVATE KEY" in secret:
             raise ValueError("the exchange's secret is empty, or of another kind than HMAC")
@@ -141,6 +144,7 @@ class BinanceMaker:
         self._clock = clock
         self._monotonic = monotonic
         self.trades_page = trades_page
+        self._weight = weight or UsedWeight(clock)
 
     def limits(self, market: Market) -> MarketLimits:
         """See `Maker.limits`."""
@@ -149,6 +153,7 @@ class BinanceMaker:
         found = [entry for entry in _entries(told, "symbols") if entry.get("symbol") == _symbol(market)]
         if len(found) != 1 or (found[0].get("baseAsset"), found[0].get("quoteAsset")) != (market.base, market.quote):
             raise garbled(f"rules of another market than {market}")
+        weight = self._weight.per_minute = _rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1)
         counts = self._ask(ends, "market", "GET", "rateLimit/order", {})
         filters = {told_text(entry, "filterType"): entry for entry in _entries(found[0], "filters")}
         lot, price, notional = filters.get("LOT_SIZE"), filters.get("PRICE_FILTER"), filters.get("NOTIONAL")
@@ -160,7 +165,7 @@ class BinanceMaker:
             open_orders_max=_whole(filters.get("MAX_NUM_ORDERS"), "maxNumOrders"),
             orders_per_10_seconds=_rate(_listed(counts), "ORDERS", "SECOND", 10),
             orders_per_day=_rate(_listed(counts), "ORDERS", "DAY", 1),
-            weight_per_minute=_rate(_entries(told, "rateLimits"), "REQUEST_WEIGHT", "MINUTE", 1),
+            weight_per_minute=weight,
         )
         if not limits.price_step or not limits.quantity_step:
             raise garbled(f"a step of {market} is not above 0")
@@ -284,6 +289,8 @@ class BinanceMaker:
     def _answer(
         self, ends: float, about: About, method: str, path: str, asked: Mapping[str, str], *, signed: bool = True
     ) -> Answer:
+        if about != "order":
+            self._weight.leave_room()
         query = urlencode(asked)
         if signed:
             timestamp = (self._clock() - _EPOCH) // _MILLISECOND
@@ -292,9 +299,11 @@ class BinanceMaker:
             query = f"{query}&signature={signature}"
         target = f"{self._way.path}/api/v3/{path}?{query}"
         try:
-            return self._way.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
+            answer = self._way.ask(method, target, self._key if signed else {}, seconds=ends - self._monotonic())
         except NoAnswer as trouble:
             raise in_our_words(about, trouble, None) from trouble
+        self._weight.hear(answer)
+        return answer
 
 
 def _read(answer: Answer, *statuses: int) -> Any:
