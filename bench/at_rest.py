@@ -40,7 +40,7 @@ SERVICES = (
     "reconciliation",
     "sweeper",
 )  # what the schedules ask: each a property of a desk
-MARKETS = ("campaigning", "sending", "comparing")  # and of a market
+MARKETS = ("balancing", "campaigning", "sending", "comparing")  # and of a market
 
 
 @dataclass(frozen=True)

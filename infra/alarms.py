@@ -80,6 +80,7 @@ class Watch(Construct):
                 *self._payouts(),
                 *self._custody(),
                 *self._quotes(),
+                self._billing(),
                 *self._machines(machines, {name: functions[name] for name in tasks}),
                 *self._platform(table, api, missed, functions, tasks, every_minutes),
             ]
@@ -304,6 +305,16 @@ class Watch(Construct):
             ),
             ("Campaigns joined; joins that failed", _all("CampaignsJoined", "CampaignJoinsFailed")),
         ]
+
+    def _billing(self) -> Graph:
+        not_believed = _ours("BillingNotBelieved")
+        self._alarm(
+            "BillingNotBelieved",
+            not_believed,
+            "billing-not-believed",
+            "The billing system tells a payment with other terms than before. What it told first stays.",
+        )
+        return "The billing system: against itself, always 0", [not_believed]
 
     def _quotes(self) -> list[Graph]:
         """Market making at exchanges."""

@@ -358,7 +358,7 @@ def test_pools_and_what_waits_in_them_are_found_and_shown(desk: Desk, ann: Owner
 
 def test_a_wrong_list_is_told_with_those_that_there_are(ask: Ask) -> None:
     said = ask("work", "list", "--context", "nonsense")
-    assert (said.code, "'accounts', 'batches', 'books'" in said.err, "'purchases'" in said.err) == (
+    assert (said.code, "'accounts', 'batches', 'bills', 'books'" in said.err, "'purchases'" in said.err) == (
         2,
         True,
         True,

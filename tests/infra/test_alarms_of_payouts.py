@@ -62,6 +62,7 @@ RULES = (
     Rule("AccountsOff", "AccountsOff", "accounts-off"),
     Rule("QuotesOpenThoughHalted", "QuotesOpenThoughHalted", "accounts-off"),
     Rule("CustodyNotBelieved", "CustodyNotBelieved", "custody-not-believed"),
+    Rule("BillingNotBelieved", "BillingNotBelieved", "billing-not-believed"),
     Rule("CustodyShort", "CustodyShort", "custody-short"),
     Rule("CustodySilent", "CustodySilent", "custody-silent", minutes=10),
     Rule("SnapshotTies", "SnapshotTies", "snapshot-ties"),

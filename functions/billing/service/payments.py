@@ -21,7 +21,6 @@ from functions.billing.spreading import OpenBill, spread
 
 BILLS_A_WRITE = 10
 MOVES_MAX = 20  # of others, in between
-CONTRADICTED = "BillingNotBelieved"  # the metric
 
 
 class InvoiceNotKnownYet(Unavailable):
@@ -155,4 +154,4 @@ def _compare(known: Received, told: Received) -> None:
     """The billing system says something else of a payment than it did: what it said first stays."""
     if (known.dealer_id, known.type, known.kopecks) != (told.dealer_id, told.type, told.kopecks):
         log.warning("a payment is told with other terms", extra={"payment_id": known.payment_id})
-        count(CONTRADICTED)
+        count("BillingNotBelieved")
