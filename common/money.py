@@ -11,6 +11,7 @@ raises `decimal.Inexact`: Python's own default of 28 digits rounds silently. Rou
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from decimal import (
     ROUND_CEILING,
@@ -32,6 +33,8 @@ COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in U
 EXACT = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow, Inexact])
 ROUNDING = Context(prec=80, traps=[InvalidOperation, DivisionByZero, Overflow])
 
+_WRITTEN = re.compile(r"[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?")
+
 
 def exact(value: Decimal | str | int) -> Decimal:
     """A finite Decimal, or TypeError for a float and ValueError for NaN and infinities."""
@@ -41,6 +44,17 @@ def exact(value: Decimal | str | int) -> Decimal:
     if not number.is_finite():
         raise ValueError(f"refusing {value!r}: not a finite number")
     return number
+
+
+def told_number(told: object) -> Decimal | None:
+    """A number of others, however they write it: `"99.90"`, `"99.9000"`, and of JSON 99.9 read as Decimal, are equal.
+
+    None for what is not 0 or more in ASCII digits, as a JSON number has them; and for a float, which has lost digits.
+    """
+    if isinstance(told, bool) or not isinstance(told, str | int | Decimal):
+        return None
+    written = str(told) if not isinstance(told, int) or told.bit_length() < 200 else ""
+    return Decimal(written) if _WRITTEN.fullmatch(written) else None
 
 
 def plain(number: Decimal) -> str:
