@@ -22,7 +22,7 @@ from common.gateways.exchange import (
     not_believed,
 )
 from common.gateways.transport import Answer, NoAnswer, NotSent
-from common.money import plain
+from common.money import FRACTION_DIGITS_MAX, plain
 
 NOT_LET_IN = {-1002, -1022, -2014, -2015}  # our key, its rights or our address
 
@@ -74,6 +74,28 @@ def told_decimal(entry: Any, name: str, default: str | None = None) -> Decimal:
     if value.is_signed() or not can_be_told(value):
         raise garbled(f"{name} is {text[:80]!r}")
     return Decimal(plain(value)) if value else Decimal(0)
+
+
+def told_step(entry: Any, name: str, symbol: Any, precision: str) -> Decimal:
+    """What a symbol's amounts are multiples of. A filter of 0 is off (filters.md): then the digits count that the
+    symbol has after the point, its member `precision`."""
+    step = told_decimal(entry, name)
+    if step:
+        return step
+    digits = symbol.get(precision) if isinstance(symbol, Mapping) else None
+    if type(digits) is not int or not 0 <= digits <= FRACTION_DIGITS_MAX:
+        raise garbled(f"{name} is 0, and {precision} is no number of digits")
+    return Decimal(1).scaleb(-digits)
+
+
+def told_fee(entry: Any) -> tuple[str, Decimal] | None:
+    """What a trade cost, and in which coin. None: nothing, for which some name no coin and others leave both out."""
+    if entry.get("commission") in (None, "") and not entry.get("commissionAsset"):
+        return None
+    fee = told_amount(entry, "commission")
+    if not fee and entry.get("commissionAsset") in (None, ""):
+        return None
+    return told_text(entry, "commissionAsset"), fee
 
 
 def told_amount(entry: Any, name: str) -> Decimal:
