@@ -96,8 +96,8 @@ from typing import NamedTuple
 PK, SK = "PK", "SK"
 USERNAME_PATTERN = r"^[a-z][a-z0-9_.-]{2,31}$"
 ORDER_ID_PATTERN = r"^[A-Z][A-Z0-9]{20,31}$"
-ASSET_ID_PATTERN = r"^[A-Z0-9]{2,10}$"
-POOL_ID_PATTERN = r"^[A-Z0-9]{2,10}:[0-9]{1,2}$"
+ASSET_ID_PATTERN = r"^[A-Z0-9]{1,20}$"
+POOL_ID_PATTERN = r"^[A-Z0-9]{1,20}:[0-9]{1,2}$"
 # Of what operators can ask for by its id.
 THING_ID_PATTERN = rf"{ORDER_ID_PATTERN}|{POOL_ID_PATTERN}|{USERNAME_PATTERN}"
 

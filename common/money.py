@@ -25,8 +25,9 @@ from decimal import (
     Overflow,
 )
 
-INTEGER_DIGITS_MAX = 10
-FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^10 of the largest
+INTEGER_DIGITS_MAX = 15  # 12,000,000,000 of a coin may be worth $5,400
+PRICE_DIGITS_MAX = 10  # before the point, of a price: the book's order is over so many
+FRACTION_DIGITS_MAX = 18  # one amount; DynamoDB holds 38 digits, so a sum has room for 10^5 of the largest
 CENT = Decimal("0.01")
 COST_STEP = Decimal("0.00000001")  # cost taken out of a holding by a sale, in USD
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from common.money import INTEGER_DIGITS_MAX, fraction_digits, told_number
+from common.money import fraction_digits, told_number
 
-KOPECKS_MAX = 10 ** (INTEGER_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
-PATTERN = rf"^(0|[1-9][0-9]{{0,{INTEGER_DIGITS_MAX - 1}}})\.[0-9]{{2}}$"
+_DIGITS_MAX = 10
+KOPECKS_MAX = 10 ** (_DIGITS_MAX + 2) - 1  # of one sum: 9,999,999,999.99 roubles
+PATTERN = rf"^(0|[1-9][0-9]{{0,{_DIGITS_MAX - 1}}})\.[0-9]{{2}}$"
 
 
 def roubles(kopecks: int) -> str:

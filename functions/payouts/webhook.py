@@ -28,13 +28,13 @@ def bank_event() -> Taken:
     except SignatureRefused:
         count("SignaturesRefused")
         raise
+    except baas.NoNews:
+        log.info("bank event needs nothing")
+        return Taken(taken="IGNORED")
     except baas.EventNotUnderstood as strange:  # sent again it would be no clearer
         log.error("bank event not understood", extra={"why": strange.detail, **strange.facts})
         said = body.decode(errors="replace")
         return Taken(taken=events().park(strange.facts["webhook_id"], said, strange.detail))
-    if event is None:
-        log.info("bank event says nothing new")
-        return Taken(taken="IGNORED")
     return Taken(taken=events().receive(event))
 
 

@@ -94,7 +94,7 @@ def test_a_bank_may_call_our_dollars_otherwise() -> None:
     assert json.loads(bank.bodies[0])["currency"] == "USX"
 
 
-@pytest.mark.parametrize("usd", ["0", "0.00", "-0.01", "0.001", "1e-30", "10000000000", "1e50"])
+@pytest.mark.parametrize("usd", ["0", "0.00", "-0.01", "0.001", "1e-30", "1000000000000000", "1e50"])
 def test_an_amount_that_is_no_credit_is_not_even_sent(usd: str) -> None:
     with Wire() as bank, pytest.raises(BankRefused) as refusal:
         BaasBank(bank.url, "key").credit("pay-1", "a-1", Money(usd), "sale")
@@ -146,7 +146,7 @@ def test_a_reason_for_a_failure_is_kept_short_and_printable() -> None:
 AMOUNTS = (
     -123.45,
     123.451,
-    12345678901,
+    1234567890123456,
     True,
     None,
     ["123.45"],
@@ -163,7 +163,7 @@ WRONG_FIELDS: dict[str, tuple[object, ...]] = {
     "reference_id": (None, "pay-1 "),
     "account_id": (None, ["a-1"]),
     "direction": ("DEBIT", None),
-    "amount": (*AMOUNTS, "NaN", "0.00", "١٢٣.٤٥", "12345678901.00"),
+    "amount": (*AMOUNTS, "NaN", "0.00", "١٢٣.٤٥", "1234567890123456.00"),
     "currency": ("EUR", "usd", None),
     "status": ("pending", "REVERSED", None, ["PENDING"]),
     "failure_code": ("ACCOUNT_CLOSED",),  # of one that has not failed

@@ -13,7 +13,7 @@ import pytest
 
 from common.errors import Denied, Rejected
 from common.gateways.bank import Adjustment, BankEvent, SignatureRefused, State
-from common.gateways.bank.baas import EventNotUnderstood, event
+from common.gateways.bank.baas import EventNotUnderstood, NoNews, event
 from common.money import Money
 from tests.gateways.test_bank_baas import GOOD, WRONG
 
@@ -45,19 +45,11 @@ def headers_of(
     }
 
 
-def heard_or_no_news(
-    body: bytes | object = SAID, headers: Mapping[str, str] | None = None, keys: tuple[bytes, ...] = (KEY,)
-) -> BankEvent | None:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return event(headers_of(raw) if headers is None else headers, raw, [whsec(key) for key in keys], now=lambda: NOW)
-
-
 def heard(
     body: bytes | object = SAID, headers: Mapping[str, str] | None = None, keys: tuple[bytes, ...] = (KEY,)
 ) -> BankEvent:
-    told = heard_or_no_news(body, headers, keys)
-    assert told is not None
-    return told
+    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return event(headers_of(raw) if headers is None else headers, raw, [whsec(key) for key in keys], now=lambda: NOW)
 
 
 def test_a_webhook_says_what_became_of_an_adjustment() -> None:
@@ -243,6 +235,13 @@ def test_without_a_clock_the_real_one_counts() -> None:
     assert event(headers_of(body, seconds=seconds), body, [whsec(KEY)]).event_id == "evt_1"
     with pytest.raises(SignatureRefused):
         event(headers_of(body, seconds=seconds - 400), body, [whsec(KEY)])
+
+
+@pytest.mark.parametrize("kind", ["ping", "adjustment.pending", "adjustment.created", "card.ordered"])
+def test_an_event_that_decides_nothing_is_no_news(kind: str) -> None:
+    for data in ({}, GOOD | {"status": "PENDING"}):
+        with pytest.raises(NoNews):
+            heard(SAID | {"type": kind, "data": data})
 
 
 # Signed, and not understood

@@ -400,6 +400,7 @@ MAYBE: list[tuple[Scripted, str]] = [
     (said(-1021, "Timestamp for this request is outside of the recvWindow."), "clock"),
     (said(-1021, "Timestamp for this request was 1000ms ahead of the server's time."), "clock"),
     (said(0, "", 401), "refused"),
+    (said(0, "Service unavailable from a restricted location", 451), "refused"),
     (Answer(401, ""), "refused"),
     (Answer(403, "<html>Request blocked: LOT_SIZE</html>", content_type="text/html"), "refused"),
     (said(-1003, "Too many requests queued.", 429), "rate_limit"),

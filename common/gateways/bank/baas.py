@@ -80,6 +80,10 @@ class EventNotUnderstood(Rejected):
     """
 
 
+class NoNews(Exception):
+    """Signed by the bank, and nothing that anybody has to do anything about."""
+
+
 class _NoDecision(Exception):
     """An answer whose status decides nothing."""
 
@@ -318,9 +322,8 @@ def event(
     *,
     currency: str = "USD",
     now: Callable[[], datetime] = clock.now,
-) -> BankEvent | None:
-    """What a webhook of the bank says, once its signature is checked; nothing is read before. None: it says nothing
-    that anybody has to do something about.
+) -> BankEvent:
+    """What a webhook of the bank says, once its signature is checked; nothing is read before.
 
     headers: as they came, names in any case. body: as it came, byte for byte.
     secrets: `whsec_` and base64 of at least 24 bytes. One of them must have signed: while the bank's secret is
@@ -328,8 +331,8 @@ def event(
 
     That an event comes again is for the caller to see, by its `event_id`.
 
-    Raises SignatureRefused, EventNotUnderstood; and ValueError when a secret is none, which is our fault and not the
-    caller's.
+    Raises SignatureRefused, NoNews, EventNotUnderstood; and ValueError when a secret is none, which is our fault and
+    not the caller's.
     """
     webhook_id, text = _signed(headers, body, [_webhook(secret) for secret in secrets], now())
     if not _WEBHOOK_ID.fullmatch(webhook_id):
@@ -337,7 +340,9 @@ def event(
         raise EventNotUnderstood("the bank's event has an id of a kind that we can not keep", webhook_id=stand_in)
     try:
         said = _object(text.removeprefix("\ufeff"))
-        return None if _is_no_news(said) else _event(webhook_id, said, currency)
+        if _is_no_news(said):
+            raise NoNews
+        return _event(webhook_id, said, currency)
     except _Garbage as trouble:
         raise EventNotUnderstood(f"the bank's event is not understood: {trouble}", webhook_id=webhook_id) from trouble
 

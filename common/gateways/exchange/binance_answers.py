@@ -164,6 +164,9 @@ def unavailable(trouble: Exception, said: Said | None) -> ExchangeUnavailable:
             detail, what = f"the exchange's answer can not be read ({type(trouble).__name__})", "garbage"
         case Said(status=429 | 418) | Said(code=-1003 | -1015 | -1034):
             detail, what = f"the exchange says that we ask too often: {said}", "rate_limit"
+        case Said(status=451):
+            detail = f"the exchange does not serve where we ask from (HTTP 451): {said.message or 'it says no more'}"
+            what = "refused"
         case Said(status=401 | 403) | Said(code=-1002 | -1022 | -2014 | -2015):
             detail, what = f"the exchange does not let us in ({said}): check its address, our key and rights", "refused"
         case Said(code=-2010, message="Duplicate order sent."):
@@ -209,6 +212,7 @@ def in_our_words(about: About, trouble: Exception, answer: Answer | None) -> Ref
         -1021                              our clock (`what` = clock), or the way there took longer than recvWindow
         429, 418, -1003, -1015, -1034      we ask too often (`what` = rate_limit, with retry_after_seconds)
         403, -1008, -1016                  a firewall's page; overload; maintenance
+        451                                the exchange may not serve our location (`what` = refused)
 
     For rules and tickers, too, -1121 is MarketUnknown, as is -1220: the market does not trade now. For an order's state
     or cancellation -2013 and -2026 (archived without a fill) are ExchangeOrderUnknown; -1121 is not, as the market may
