@@ -198,20 +198,6 @@ class Controls:
         }
 
 
-def switch(faces: Mapping[str, Decide]) -> Decide:
-    """One server for several faces, by the first part of the path."""
-
-    def decide(request: Request) -> Answer:
-        face = faces.get(request.path[0]) if request.path else None
-        if face is None:
-            raise NoSuchPath(
-                f"nothing answers /{'/'.join(request.path)}; there are {', '.join(f'/{p}/…' for p in faces)}"
-            )
-        return face(request)
-
-    return decide
-
-
 def _order(order: Order) -> dict[str, str | None]:
     return {
         "order_id": str(order.order_id),
