@@ -40,7 +40,9 @@ def arguments(system: str, description: str, examples: str, port: int, *, seed: 
     return parser
 
 
-def restore(parser: ArgumentParser, state: Path | None, begin: Callable[[], None], *refusals: type[Exception]) -> None:
+def restore(
+    parser: ArgumentParser, state: Path | None, begin: Callable[[], object], *refusals: type[Exception]
+) -> None:
     """Begin with what was kept. What it can not be used for ends the process with a word: what is wrong with its form,
     and the system's own refusals."""
     try:
