@@ -31,6 +31,7 @@ from functools import lru_cache, reduce
 from common.gateways.exchange import NEVER_PLACED_SECONDS, Side
 from common.gateways.exchange.maker import MakerOrder, OwnTrade
 from common.money import EXACT, ROUNDING
+from functions.market_making.strategy import State
 from functions.market_making.tally import Tally
 
 NEVER_PLACED = timedelta(seconds=NEVER_PLACED_SECONDS)
@@ -145,7 +146,7 @@ class Quotes:
     market that was looked at for this order. `would_take` counts by side the placements in a row that would have taken.
     `refusals` counts those in a row that were refused otherwise. `began` is what the exchange had credited, of both.
     `closed`: nothing is placed any more. `placed_at`: of the last intent to place. `clear_at`: when the exchange first
-    told of nothing of it, since it is closed. `memory` is the strategy's own."""
+    told of nothing of it, since it is closed. `memory` is what the strategy carries."""
 
     order_id: str
     base: Decimal
@@ -162,7 +163,7 @@ class Quotes:
     closed: bool = False
     placed_at: datetime | None = None
     clear_at: datetime | None = None
-    memory: str = ""
+    memory: State = field(default_factory=State)
     tally: Tally = field(default_factory=Tally)
 
     def client_order_id(self, slot: str, placed: Placed) -> str:
@@ -240,6 +241,7 @@ def needs(side: Side, placed: Placed) -> Decimal:
     return placed.left if side is Side.SELL else EXACT.multiply(placed.left, placed.price)
 
 
+@lru_cache(maxsize=10_000)
 def client_order_id(order_id: str, cycle: int, slot: str) -> str:
     number = "".join(_LETTERS[cycle >> shift & 31] for shift in range(30, -1, -5))
     return f"{_letters_of(order_id)}{number}{slot[0]}{_LETTERS[int(slot[1:])]}"
