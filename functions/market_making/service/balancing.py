@@ -75,13 +75,12 @@ class Balancing:
 
     def _compared(self, account: TradingAccount) -> bool:
         try:
-            found = self.short(account.account_id)
+            if found := self.short(account.account_id):
+                self._halt(account.account_id, "; ".join(map(str, found)))
         except Refusal as no:
             log.warning("account not compared", extra={"account_id": account.account_id, "why": no.detail})
             count("AccountsNotCompared")
             return False
-        if found:
-            self._halt(account.account_id, "; ".join(map(str, found)))
         return True
 
     def _halt(self, account_id: str, why: str) -> None:
