@@ -46,6 +46,7 @@ table of this page, and the table that is deployed.
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
 | market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                    |
 | market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
 | market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
@@ -287,6 +288,7 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
+MARKET_MAKING_DECIDED = Key("market_making_decided", pk="{order_id}", sk="DECIDED#{cycle}")
 MARKET_MAKING_CONFIG = Key("market_making_config", pk="{order_id}", sk="CONFIG#{n}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # What an order has done on a day: its volume as a maker is what campaigns pay for.
@@ -390,6 +392,7 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_TRADE,
+    MARKET_MAKING_DECIDED,
     MARKET_MAKING_CONFIG,
     MARKET_MAKING_CAMPAIGN,
     MARKET_MAKING_DAY,

@@ -257,8 +257,9 @@ class Books:
     # Quotes
 
     def _quoted(self) -> Iterator[str]:
-        """An order's own ledger is what the exchange has credited, and its trades, as are its days; of one that is
-        over, nothing is open. What of it may be open was decided for one slot each, once."""
+        """An order's own ledger is what the exchange has credited, its trades, and what operators have decided; its
+        days are its trades; of one that is over, nothing is open. What of it may be open was decided for one slot
+        each, once."""
         for order_id, quotes in self.quotes.items():
             order = self.orders[order_id]
             there = self._at_exchange(order_id)
@@ -273,8 +274,11 @@ class Books:
                         base, quote = base - fee * (asset == coins[0]), quote - fee * (asset == coins[1])
                     else:
                         elsewhere[asset] = elsewhere.get(asset, NOTHING) + fee
+            for decided in self.by_kind["market_making_decided"]:
+                if decided["PK"] == order_id:
+                    base, quote = base + decided["base_amount"], quote + decided["quote_amount"]
             if (quotes.base, quotes.quote, quotes.fees_elsewhere) != (base, quote, elsewhere):
-                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its trades make {base}, {quote}"
+                yield f"{order_id} has a ledger of {quotes.base}, {quotes.quote}; its lines make {base}, {quote}"
             yield from self._days(order_id, quotes)
             if min(base, quote) < 0:
                 yield f"{order_id} has traded with more than it has: {base}, {quote}"
