@@ -45,6 +45,7 @@ from sandbox.mixin.records import Snapshot
 from tests.desk import Desk
 from tests.market_making.audit import Meanwhile
 from tests.market_making.market import ACCOUNT, ANN, BOB, BTC, ETH, ORDER, US, USDT, Market
+from tests.market_making.outside import check
 
 M = order_id(ORDER)
 CAROL = "33333333-3333-4333-8333-333333333333"
