@@ -46,6 +46,7 @@ table of this page, and the table that is deployed.
 | market_making_leg      | {order_id}                                      | LEG#{way}#{asset_id}               |                    |               |                    |                                    |
 | market_making_quotes   | {order_id}                                      | QUOTES                             |                    |               |                    |                                    |
 | market_making_trade    | {order_id}                                      | TRADE#{trade_id}                   |                    |               |                    |                                    |
+| market_making_decided  | {order_id}                                      | DECIDED#{cycle}                    |                    |               |                    |                                    |
 | market_making_config   | {order_id}                                      | CONFIG#{n}                         |                    |               |                    |                                    |
 | market_making_campaign | {order_id}                                      | CAMPAIGN#{campaign_id}             |                    |               |                    |                                    |
 | market_making_day      | {order_id}                                      | DAY#{date}                         |                    |               |                    |                                    |
@@ -59,6 +60,8 @@ table of this page, and the table that is deployed.
 | pair                   | PAIRS                                           | PAIR#{pair_id}                     |                    |               |                    |                                    |
 | trading_account        | ACCOUNTS                                        | ACCOUNT#{account_id}               |                    |               |                    |                                    |
 | halt                   | {halt_id}                                       | HALT                               | H…                 | market-making |                    | OpenWork                           |
+| going_home             | ACCOUNT#{account_id}                            | HOME#{order_id}                    |                    |               |                    |                                    |
+| left_behind            | ACCOUNT#{account_id}                            | BEHIND#{symbol}                    |                    |               |                    |                                    |
 | order_rate             | ACCOUNT#{account_id}                            | RATE                               |                    |               |                    |                                    |
 | trades_cursor          | ACCOUNT#{account_id}                            | TRADES#{symbol}                    |                    |               |                    |                                    |
 | shard_lease            | SHARD#{shard}                                   | LEASE                              |                    |               |                    |                                    |
@@ -287,6 +290,7 @@ MARKET_MAKING_TRANSFER = Key("market_making_transfer", pk="{order_id}", sk="TRAN
 MARKET_MAKING_LEG = Key("market_making_leg", pk="{order_id}", sk="LEG#{way}#{asset_id}")
 MARKET_MAKING_QUOTES = Key("market_making_quotes", pk="{order_id}", sk="QUOTES")
 MARKET_MAKING_TRADE = Key("market_making_trade", pk="{order_id}", sk="TRADE#{trade_id}")
+MARKET_MAKING_DECIDED = Key("market_making_decided", pk="{order_id}", sk="DECIDED#{cycle}")
 MARKET_MAKING_CONFIG = Key("market_making_config", pk="{order_id}", sk="CONFIG#{n}")
 MARKET_MAKING_CAMPAIGN = Key("market_making_campaign", pk="{order_id}", sk="CAMPAIGN#{campaign_id}")
 # What an order has done on a day: its volume as a maker is what campaigns pay for.
@@ -307,6 +311,9 @@ TRADING_ACCOUNT = Key("trading_account", pk="ACCOUNTS", sk="ACCOUNT#{account_id}
 # On an account nothing is placed, until a person has looked.
 HALT = Key("halt", pk="{halt_id}", sk="HALT", indexes=(OPEN_WORK,), id_prefix="H", backlog="market-making")
 # What an account has placed of late: an exchange counts that.
+# Of a trading account: the orders whose money is on its way home, and the dust of those that are over.
+GOING_HOME = Key("going_home", pk="ACCOUNT#{account_id}", sk="HOME#{order_id}")
+LEFT_BEHIND = Key("left_behind", pk="ACCOUNT#{account_id}", sk="BEHIND#{symbol}")
 ORDER_RATE = Key("order_rate", pk="ACCOUNT#{account_id}", sk="RATE")
 # Up to which trade of an account in a market all are somebody's.
 TRADES_CURSOR = Key("trades_cursor", pk="ACCOUNT#{account_id}", sk="TRADES#{symbol}")
@@ -390,6 +397,7 @@ SCHEMA = [
     MARKET_MAKING_LEG,
     MARKET_MAKING_QUOTES,
     MARKET_MAKING_TRADE,
+    MARKET_MAKING_DECIDED,
     MARKET_MAKING_CONFIG,
     MARKET_MAKING_CAMPAIGN,
     MARKET_MAKING_DAY,
@@ -403,6 +411,8 @@ SCHEMA = [
     PAIR,
     TRADING_ACCOUNT,
     HALT,
+    GOING_HOME,
+    LEFT_BEHIND,
     ORDER_RATE,
     TRADES_CURSOR,
     SHARD_LEASE,

@@ -87,6 +87,10 @@ def _trades(maker: BinanceMaker) -> object:
     return maker.trades_after(BTC_USDT, 6)
 
 
+def _trades_of(maker: BinanceMaker) -> object:
+    return maker.trades_of(BTC_USDT, "28", 6)
+
+
 def _book(maker: BinanceMaker) -> object:
     return maker.book(BTC_USDT, 5)
 
@@ -243,6 +247,7 @@ LIES: dict[str, tuple[Callable[[BinanceMaker], Any], object]] = {
     "a replacement by another": (_replace, replaced(ended(), ACCEPTED)),
     "a trade elsewhere": (_trades, [trade(7, "0.345", "6558.6225", symbol="ETHUSDT")]),
     "a trade that is worth more": (_trades, [trade(7, "0.345", "6558.6226")]),
+    "a trade of another order": (_trades_of, [trade(7, "0.345", "6558.6225", orderId=29)]),
     "a trade of nothing": (_trades, [trade(7, "0.000", "0.000")]),
 }
 GARBAGE: dict[str, tuple[Callable[[BinanceMaker], Any], object]] = {
@@ -283,6 +288,7 @@ def test_what_is_not_in_the_exchanges_form_is_not_read(garbage: str) -> None:
 def test_what_is_true_is_believed() -> None:
     """Otherwise the tests above would prove nothing."""
     assert len(told(_trades, [trade(7, "0.345", "6558.62250000"), trade(9, "0.3", "5703.15")])) == 2
+    assert len(told(_trades_of, [trade(7, "0.345", "6558.62250000")])) == 1
     assert told(_book, BOOK).bids[1].price == 2 * told(_book, BOOK.replace("99.8", "49.9")).bids[1].price
     assert told(_limits, ANNOUNCED, ORDER_LIMITS).open_orders_max == 200
     assert told(_cancel, ended()).state is State.CANCELED
@@ -335,7 +341,7 @@ def test_the_last_fifth_of_a_minutes_weight_is_kept_for_ending_orders() -> None:
         )
         _book(first)
         _book(second)  # of 6,000 that a minute has
-        for ask in (_book, _open, _trades, _place, _replace, _limits):
+        for ask in (_book, _open, _trades, _trades_of, _place, _replace, _limits):
             with pytest.raises(ExchangeUnavailable) as told:
                 ask(first)
             assert told.value.facts == {"what": "rate_limit"}  # without a time: nobody bans who ends orders

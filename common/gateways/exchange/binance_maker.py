@@ -5,7 +5,7 @@
     GET    {base_url}/api/v3/depth             symbol, limit up to 100; public, weight 5
     GET    {base_url}/api/v3/openOrders        symbol; weight 6
     GET    {base_url}/api/v3/order             symbol, origClientOrderId; weight 4
-    GET    {base_url}/api/v3/myTrades          symbol, fromId, limit 1000; weight 20
+    GET    {base_url}/api/v3/myTrades          symbol, fromId, limit 1000; weight 20, with orderId 5
     POST   {base_url}/api/v3/order             symbol, side, type LIMIT_MAKER, quantity, price, newClientOrderId,
                                                newOrderRespType ACK; weight 1
     POST   {base_url}/api/v3/order/cancelReplace  the same, and cancelReplaceMode STOP_ON_FAILURE,
@@ -192,12 +192,13 @@ class BinanceMaker:
 
     def trades_after(self, market: Market, trade_id: int) -> Sequence[OwnTrade]:
         """See `Maker.trades_after`."""
-        asked = {"symbol": _symbol(market), "fromId": str(trade_id + 1), "limit": str(self.trades_page)}
-        told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
-        trades = [_trade(entry, market) for entry in _listed(told)]
-        ids = [trade_id, *(trade.trade_id for trade in trades)]
-        if any(earlier >= later for earlier, later in pairwise(ids)):
-            raise garbled("trades that are out of order, or were not asked for")
+        return self._trades(market, trade_id, {})
+
+    def trades_of(self, market: Market, exchange_order_id: str, trade_id: int) -> Sequence[OwnTrade]:
+        """See `Maker.trades_of`."""
+        trades = self._trades(market, trade_id, {"orderId": exchange_order_id})
+        if any(trade.exchange_order_id != exchange_order_id for trade in trades):
+            raise not_believed(f"a trade of another order than {exchange_order_id}")
         return trades
 
     def place(self, market: Market, quote: Quote) -> str:
@@ -265,6 +266,15 @@ class BinanceMaker:
         return balances
 
     # The wire
+
+    def _trades(self, market: Market, trade_id: int, of: Mapping[str, str]) -> Sequence[OwnTrade]:
+        asked = {"symbol": _symbol(market), **of, "fromId": str(trade_id + 1), "limit": str(self.trades_page)}
+        told = self._ask(self._ends(), "market", "GET", "myTrades", asked)
+        trades = [_trade(entry, market) for entry in _listed(told)]
+        ids = [trade_id, *(trade.trade_id for trade in trades)]
+        if any(earlier >= later for earlier, later in pairwise(ids)):
+            raise garbled("trades that are out of order, or were not asked for")
+        return trades
 
     def _found(self, ends: float, market: Market, client_order_id: str) -> MakerOrder:
         asked = {"symbol": _symbol(market), "origClientOrderId": client_order_id}
