@@ -10,6 +10,7 @@ from common.settings import settings
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
+from functions.billing.service.rounds import Rounds
 
 
 @cache
@@ -35,3 +36,8 @@ def invoicing() -> Invoicing:
 @cache
 def payments() -> Payments:
     return Payments(aws.table(), clock.now)
+
+
+@cache
+def rounds() -> Rounds:
+    return Rounds(payments())
