@@ -45,6 +45,14 @@ class BillDiffers(Conflict):
     """There is a bill for this deal already, of another sum."""
 
 
+class DealerForgotten(Conflict):
+    """The key of his requisites is forgotten, and so are they."""
+
+
+class Moved(Conflict):
+    """It is not as it was read: read again."""
+
+
 class RequisitesWrong(Rejected):
     """Facts: `fields`, what is wrong by field."""
 
@@ -113,6 +121,7 @@ class Stage(StrEnum):
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    UPDATE = "UPDATE"  # a payer has not the latest requisites
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -135,7 +144,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dealer:
-    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on."""
+    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
+    taxpayer: the mark of his number."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -143,6 +153,7 @@ class Dealer:
     offer: Offer
     commission_percent: Decimal
     requisites_version: int
+    taxpayer: str
     created_at: datetime
     needs_person: bool = False
     reason: str | None = None
@@ -257,7 +268,10 @@ def bill_id(type_: AccountType, deal_id: str, dealer_id: str) -> str:
     return derived_id(keys.BILL, type_, deal_id, dealer_id)
 
 
-def check_requisites(requisites: Requisites) -> None:
-    """Raises RequisitesWrong."""
-    if wrong := violations(requisites):
+def check_requisites(requisites: Requisites, before: Requisites | None = None) -> None:
+    """before: those that they are to replace. Raises RequisitesWrong."""
+    wrong = violations(requisites)
+    if before is not None and before.kind is not requisites.kind:
+        wrong = {"kind": f"is {before.kind} as long as he is this dealer: register another", **wrong}
+    if wrong:
         raise RequisitesWrong(f"these requisites are wrong: {', '.join(wrong)}", fields=wrong)
