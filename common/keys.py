@@ -68,6 +68,8 @@ table of this page, and the table that is deployed.
 | shard_member           | SHARD#{shard}                                   | MEMBER#{order_id}                  |                    |               |                    |                                    |
 | dealer                 | {dealer_id}                                     | DEALER                             | C…                 | dealers       | onboarding         | OpenWork                           |
 | requisite              | {dealer_id}                                     | REQUISITE#{n}                      |                    |               |                    |                                    |
+| data_key               | {dealer_id}                                     | KEY                                |                    |               |                    |                                    |
+| taxpayer               | TAXPAYER#{mark}                                 | DEALER#{dealer_id}                 |                    |               |                    |                                    |
 | billing_account        | {dealer_id}                                     | ACCOUNT#{type}                     |                    |               |                    |                                    |
 | contract               | CONTRACT#{contract_id}                          | OURS                               |                    |               |                    |                                    |
 | invoice                | INVOICE#{invoice_id}                            | OURS                               |                    |               |                    |                                    |
@@ -331,6 +333,10 @@ DEALER = Key(
     machines=("onboarding",),
 )
 REQUISITE = Key("requisite", pk="{dealer_id}", sk="REQUISITE#{n}")
+# Under which a dealer's requisites are sealed, wrapped by KMS; who forgets it has forgotten them.
+DATA_KEY = Key("data_key", pk="{dealer_id}", sk="KEY")
+# The dealers of one taxpayer, whose number nobody can tell by the mark.
+TAXPAYER = Key("taxpayer", pk="TAXPAYER#{mark}", sk="DEALER#{dealer_id}")
 BILLING_ACCOUNT = Key(
     "billing_account",
     pk="{dealer_id}",
@@ -427,6 +433,8 @@ SCHEMA = [
     SHARD_MEMBER,
     DEALER,
     REQUISITE,
+    DATA_KEY,
+    TAXPAYER,
     BILLING_ACCOUNT,
     CONTRACT,
     INVOICE,

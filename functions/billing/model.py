@@ -50,6 +50,14 @@ class BillDiffers(Conflict):
     """There is a bill for this deal already, of another sum."""
 
 
+class DealerForgotten(Conflict):
+    """The key of his requisites is forgotten, and so are they."""
+
+
+class Moved(Conflict):
+    """It is not as it was read: read again."""
+
+
 class RequisitesWrong(Rejected):
     """Facts: `fields`, what is wrong by field."""
 
@@ -120,6 +128,7 @@ class Stage(StrEnum):
     CLIENT = "CLIENT"
     PAYER = "PAYER"
     CONTRACT = "CONTRACT"
+    UPDATE = "UPDATE"  # a payer has not the latest requisites
     DONE = "DONE"
     STOPPED = "STOPPED"  # a person has to look
 
@@ -142,7 +151,8 @@ class Offer:
 
 @dataclass(frozen=True)
 class Dealer:
-    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on."""
+    """commission_percent: of each deal that is closed from now on. requisites_version: the latest, from 1 on.
+    taxpayer: the mark of his number."""
 
     dealer_id: str
     cme_dealer_id: str
@@ -150,6 +160,7 @@ class Dealer:
     offer: Offer
     commission_percent: Decimal
     requisites_version: int
+    taxpayer: str
     created_at: datetime
     needs_person: bool = False
     reason: str | None = None
@@ -327,7 +338,10 @@ def receipt_id_of(body: bytes) -> str:
     return derived_id(keys.PAYMENT, "message", hashlib.sha256(body).hexdigest())
 
 
-def check_requisites(requisites: Requisites) -> None:
-    """Raises RequisitesWrong."""
-    if wrong := violations(requisites):
+def check_requisites(requisites: Requisites, before: Requisites | None = None) -> None:
+    """before: those that they are to replace. Raises RequisitesWrong."""
+    wrong = violations(requisites)
+    if before is not None and before.kind is not requisites.kind:
+        wrong = {"kind": f"is {before.kind} as long as he is this dealer: register another", **wrong}
+    if wrong:
         raise RequisitesWrong(f"these requisites are wrong: {', '.join(wrong)}", fields=wrong)

@@ -6,10 +6,9 @@ are one after the other. Every write says besides what it relies on itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
 
 from pynamodb.attributes import UnicodeAttribute
 from pynamodb.expressions.update import Action
@@ -20,11 +19,11 @@ from common.domain import timeline, work
 from common.domain.timeline import MACHINE, TimelineEvent
 from common.errors import Conflict, Refusal
 from common.gateways.billing import Contract, Invoice
-from common.requisites import PayerKind, Requisites
 from common.table.items import DecimalAttribute, InstantAttribute, Item, RawItem
 from common.table.prepared import prepared
 from common.table.table import Page, Position, Query, Table, partition
 from common.table.transaction import Write
+from functions.billing import requisite_store
 from functions.billing.model import (
     Account,
     AccountNotOpened,
@@ -40,6 +39,7 @@ from functions.billing.model import (
     DealNotFound,
     Offer,
 )
+from functions.billing.model import Moved as Moved
 
 
 class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
@@ -49,21 +49,8 @@ class DealerItem(work.OpenWork, discriminator=keys.DEALER.entity):
     offer_accepted_at = InstantAttribute()
     commission_percent = DecimalAttribute()
     requisites_version = DecimalAttribute()
+    taxpayer = UnicodeAttribute()
     reason = UnicodeAttribute(null=True)
-
-
-class RequisiteItem(Item, discriminator=keys.REQUISITE.entity):
-    kind = UnicodeAttribute()
-    name = UnicodeAttribute()
-    inn = UnicodeAttribute()
-    kpp = UnicodeAttribute(null=True)
-    ogrn = UnicodeAttribute()
-    legal_address = UnicodeAttribute()
-    post_address = UnicodeAttribute()
-    bank_name = UnicodeAttribute()
-    bik = UnicodeAttribute()
-    account = UnicodeAttribute()
-    correspondent_account = UnicodeAttribute()
 
 
 class AccountItem(work.OpenWork, discriminator=keys.BILLING_ACCOUNT.entity):
@@ -146,10 +133,6 @@ class BillKnown(Refusal):
         self.bill = bill
 
 
-class Moved(Conflict):
-    """It is not as it was read: read again."""
-
-
 class TakenTwice(Conflict):
     """The billing system has given for this what is another's already: a person has to look."""
 
@@ -157,9 +140,9 @@ class TakenTwice(Conflict):
 # Dealers and their accounts
 
 
-def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[Write]:
-    """The dealer, his requisites and his first account, which a machine opens at the billing system. Refused with
-    DealerKnown."""
+def register(dealer: Dealer, wrapped: str, sealed: str, account: Account) -> list[Write]:
+    """The dealer, his requisites, sealed under the key that is wrapped, and his first account, which a machine opens at
+    the billing system. Refused with DealerKnown."""
 
     def known(old: RawItem | None) -> Refusal:
         assert old is not None
@@ -174,13 +157,14 @@ def register(dealer: Dealer, requisites: Requisites, account: Account) -> list[W
         offer_accepted_at=dealer.offer.accepted_at,
         commission_percent=dealer.commission_percent,
         requisites_version=Decimal(dealer.requisites_version),
+        taxpayer=dealer.taxpayer,
         created_at=at,
         updated_at=at,
     )
     work.wait(item, keys.DEALER, due_at=at + work.SOON, waits_for="his account at the billing system")
     return [
         Write.insert(item, otherwise=known),
-        Write.insert(_requisite_item(dealer, requisites), otherwise=Moved("these requisites are there already")),
+        *requisite_store.first(dealer, wrapped, sealed),
         Write.insert(_account_item(account), otherwise=Moved("this account is there already")),
         _event(dealer.dealer_id, at, None, dealer.status, f"agreed to offer {dealer.offer.version}", "CME"),
     ]
@@ -192,13 +176,6 @@ def dealer(table: Table, dealer_id: str) -> Dealer:
     if item is None:
         raise DealerNotFound("no dealer is registered under this id")
     return _dealer(item)
-
-
-def requisites(table: Table, dealer_id: str, version: int) -> Requisites:
-    item = table.get(RequisiteItem, keys.REQUISITE(dealer_id=dealer_id, n=_number(version)), consistent=True)
-    assert item is not None, f"{dealer_id} has no requisites {version}"
-    named = {name: getattr(item, name) for name in Requisites.__annotations__ if name != "kind"}
-    return Requisites(kind=PayerKind(item.kind), **named)
 
 
 def accounts(table: Table, dealer_id: str) -> list[Account]:
@@ -238,7 +215,7 @@ def opened(account: Account, status: AccountStatus, at: datetime, **got: str) ->
         item.status.set(status),
         item.updated_at.set(at),
         *(getattr(item, name).set(value) for name, value in got.items()),
-        when=item.status == account.status,
+        when=(item.status == account.status) & (item.requisites_version == Decimal(account.requisites_version)),
         otherwise=Moved("the account has moved", id=account.dealer_id),
     )
 
@@ -258,9 +235,58 @@ def contracted(account: Account, contract: Contract, at: datetime) -> list[Write
     ]
 
 
+def change_requisites(
+    dealer: Dealer, sealed: str, taxpayer: str, accounts: Sequence[Account], at: datetime
+) -> list[Write]:
+    """The next version of a dealer's requisites, which a machine brings to the payers of his accounts. A payer that was
+    refused as he was is made with these. Refused with Moved, or with DealerForgotten."""
+    item, version = DealerItem, dealer.requisites_version + 1
+    waits = work.waits(
+        keys.DEALER, dealer.dealer_id, now=at, due_at=at + work.SOON, waits_for="his requisites at the billing system"
+    )
+    refused = [each for each in accounts if dealer.needs_person and each.payer_id is None]
+    as_read = (item.requisites_version == Decimal(dealer.requisites_version)) & (item.status == dealer.status)
+    if refused:
+        as_read &= item.open_work == work.partition_of_person(keys.DEALER, dealer.dealer_id)
+    return [
+        Write.update(
+            item(*keys.DEALER(dealer_id=dealer.dealer_id)),
+            item.requisites_version.set(Decimal(version)),
+            item.taxpayer.set(taxpayer),
+            item.reason.remove(),
+            item.updated_at.set(at),
+            *waits,
+            when=as_read,
+            otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
+        ),
+        *requisite_store.next_(dealer, sealed, taxpayer, at),
+        *(_made_with(account, version, at) for account in refused),
+        _event(dealer.dealer_id, at, dealer.status, dealer.status, f"requisites {version}", "CME"),
+    ]
+
+
+def updated(account: Account, dealer: Dealer, at: datetime) -> Write:
+    """The account's payer has the dealer's requisites. Refused with Moved."""
+    return _made_with(account, dealer.requisites_version, at)
+
+
+def _made_with(account: Account, version: int, at: datetime) -> Write:
+    item = AccountItem
+    return Write.update(
+        item(*_account_key(account)),
+        item.requisites_version.set(Decimal(version)),
+        item.updated_at.set(at),
+        when=(item.requisites_version == Decimal(account.requisites_version)) & (item.status == account.status),
+        otherwise=Moved("the account has moved", id=account.dealer_id),
+    )
+
+
 def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *, over: bool = False) -> list[Write]:
-    """over: his machine has nothing more to do. Refused with Moved."""
+    """over: his machine has nothing more to do, unless his requisites have changed since. Refused with Moved."""
     item = DealerItem
+    as_read = item.status == dealer.status
+    if over:
+        as_read &= item.requisites_version == Decimal(dealer.requisites_version)
     return [
         Write.update(
             item(*keys.DEALER(dealer_id=dealer.dealer_id)),
@@ -268,7 +294,7 @@ def dealer_moves(dealer: Dealer, status: DealerStatus, at: datetime, why: str, *
             item.reason.remove(),
             item.updated_at.set(at),
             *(work.done() if over else []),
-            when=item.status == dealer.status,
+            when=as_read,
             otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
         ),
         _event(dealer.dealer_id, at, dealer.status, status, why, MACHINE),
@@ -284,7 +310,7 @@ def dealer_stops(dealer: Dealer, at: datetime, why: str) -> Write:
         item.reason.set(why),
         item.updated_at.set(at),
         *waits,
-        when=item.status == dealer.status,
+        when=(item.status == dealer.status) & (item.requisites_version == Decimal(dealer.requisites_version)),
         otherwise=Moved("the dealer has moved", id=dealer.dealer_id),
     )
 
@@ -474,12 +500,6 @@ def _number(version: int) -> str:
     return f"{version:04}"
 
 
-def _requisite_item(dealer: Dealer, of: Requisites) -> RequisiteItem:
-    named: dict[str, Any] = {name: getattr(of, name) for name in Requisites.__annotations__}
-    key = keys.REQUISITE(dealer_id=dealer.dealer_id, n=_number(dealer.requisites_version))
-    return RequisiteItem(*key, **named, created_at=dealer.created_at, updated_at=dealer.created_at)
-
-
 def _account_item(account: Account) -> AccountItem:
     return AccountItem(
         *_account_key(account),
@@ -502,6 +522,7 @@ def _dealer(item: DealerItem) -> Dealer:
         offer=Offer(item.offer_version, item.offer_accepted_at),
         commission_percent=item.commission_percent,
         requisites_version=int(item.requisites_version),
+        taxpayer=item.taxpayer,
         created_at=item.created_at,
         needs_person=item.needs_person,
         reason=item.reason,

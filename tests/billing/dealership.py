@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from common.data_keys import DataKeys
 from common.gateways.billing import (
     Billing,
     BillingUnavailable,
@@ -27,6 +28,7 @@ from common.table.table import Table
 from common.table.transaction import Patience
 from functions.billing import model, payment_store, store, tasks
 from functions.billing.model import AccountStatus, AccountType, Bill, BillStatus, Dealer, Offer, PaymentStatus, Stage
+from functions.billing.sealing import Sealing
 from functions.billing.service.bills import Bills, Invoicing
 from functions.billing.service.dealers import Dealers, Onboarding
 from functions.billing.service.payments import Payments
@@ -36,6 +38,7 @@ from sandbox.billing.faults import Operation
 from sandbox.billing.system import BillingSystem
 from tests.common.test_requisites import COMPANY
 from tests.desk import TABLE, Clock
+from tests.harness.kms import KEY_ID, InMemoryKms
 from tests.harness.memory import InMemoryDynamoDB
 from tests.outside import ARN_PREFIX, Outside
 
@@ -56,6 +59,10 @@ class Unwilling(FakeBilling):
     def create_payer(self, external_id: str, client_id: str, requisites: Requisites) -> str:
         self._may("create_payer")
         return super().create_payer(external_id, client_id, requisites)
+
+    def update_payer(self, payer_id: str, requisites: Requisites) -> None:
+        self._may("update_payer")
+        super().update_payer(payer_id, requisites)
 
     def create_contract(
         self, external_id: str, client_id: str, payer_id: str, service: Service, starts_on: date
@@ -91,6 +98,9 @@ class Dealership:
         self.refuses: set[str] = set()  # what the billing system says a definite no to
         self.contract_told: str | None = None  # what it calls every contract
         self.goes_down_after: Operation | None = None  # once it was asked for this
+        self.kms = InMemoryKms()
+        self.kms_client: Any = None
+        self.mark_key: Callable[[], bytes] = lambda: b"marks taxpayers"
         self.asked_through: Callable[[Any], Any] = lambda billing: billing
         self._numbers = itertools.count(1)
 
@@ -122,11 +132,16 @@ class Dealership:
 
     @property
     def dealers(self) -> Dealers:
-        return Dealers(self.table, self.machines, self.clock, PERCENT)
+        return Dealers(self.table, self.machines, self.clock, PERCENT, self.sealing)
 
     @property
     def onboarding(self) -> Onboarding:
-        return Onboarding(self.table, lambda: self.billing, self.clock)
+        return Onboarding(self.table, lambda: self.billing, self.clock, self.sealing)
+
+    @property
+    def sealing(self) -> Sealing:
+        data_keys = DataKeys(self.kms_client or self.kms, KEY_ID)
+        return Sealing(self.table, lambda: data_keys, lambda: self.mark_key())
 
     @property
     def bills(self) -> Bills:
@@ -155,6 +170,7 @@ class Dealership:
             Stage.CLIENT: self.onboarding.create_client,
             Stage.PAYER: self.onboarding.create_payer,
             Stage.CONTRACT: self.onboarding.create_contract,
+            Stage.UPDATE: self.onboarding.update_payer,
         }
         stage = self.onboarding.read(dealer_id).stage
         while stage in steps:

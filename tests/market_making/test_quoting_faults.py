@@ -357,9 +357,9 @@ def hide(faulty: Faulty, client_order_id: str) -> Callable[[], None]:
     def listed(market: Market) -> list[MakerOrder]:
         return [order for order in listing(market) if order.client_order_id not in hidden]
 
-    fake.open_orders, fake.replace = listed, replaced  # type: ignore[method-assign]
-    fake.find = lambda market, asked: finding(market, known(asked))  # type: ignore[method-assign]
-    fake.cancel = lambda market, asked: cancelling(market, known(asked))  # type: ignore[method-assign]
+    fake.open_orders, fake.replace = listed, replaced  # type: ignore[method-assign, assignment]
+    fake.find = lambda market, asked: finding(market, known(asked))  # type: ignore[method-assign, assignment]
+    fake.cancel = lambda market, asked: cancelling(market, known(asked))  # type: ignore[method-assign, assignment]
     return hidden.clear
 
 
