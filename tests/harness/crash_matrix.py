@@ -8,10 +8,10 @@
     report = crash_matrix(scenario)
     assert not report.violations, report
 
-The undisturbed run is recorded first. Then, for each of its calls and each fault that can befall it (of those that
-are `alike`, one; of the calls, where a matrix is told so, a fixed fraction: `points`), a fresh world is built, the fault is dealt, `act` ends as it ends, `check` runs; then the user tries
-again without faults until the end is reached, and that must be the same end: success, or the same refusal; and `check`
-runs again.
+The undisturbed run is recorded first. Then, for each of its calls (or a fixed fraction of them: `points`) and each fault
+that can befall it (of those that are `alike`, one), a fresh world is built, the fault is dealt, `act` ends as it ends,
+`check` runs; then the user tries again without faults until the end is reached, and that must be the same end: success,
+or the same refusal; and `check` runs again.
 The worlds of a long run are not built: they are split off from one that is on its way (`branches`).
 """
 
@@ -125,6 +125,10 @@ class Report:
     runs: int = 0
     dealt: Counter[str] = field(default_factory=Counter)
     violations: list[Violation] = field(default_factory=list)
+
+    def never_dealt(self, faults: Sequence[Fault]) -> set[str]:
+        """The kinds of these faults that befell no call."""
+        return {type(fault).__name__ for fault in faults} - self.dealt.keys()
 
     def __str__(self) -> str:
         dealt = ", ".join(f"{count} {name}" for name, count in sorted(self.dealt.items()))
@@ -255,9 +259,7 @@ def _try(trial: _Trial, plan: Plan, report: Report) -> "_Run":
 class _Run:
     """One world and its plan of faults, from the first attempt to the last."""
 
-    def __init__(
-        self, scenario: Scenario, plan: Plan, expected: Ending | None, same: Same, is_point: Points
-    ) -> None:
+    def __init__(self, scenario: Scenario, plan: Plan, expected: Ending | None, same: Same, is_point: Points) -> None:
         self.faults = Faults(calls_max=CALLS_MAX)
         self.scene = scenario(self.faults)
         self.faults.calls.clear()  # what built the world is not what is tried

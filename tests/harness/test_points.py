@@ -1,4 +1,4 @@
-"""A fraction of the crash points is always the same one, leaves out no kind of call, and is dealt as all of them are."""
+"""A fraction of the crash points is always the same one, and leaves out no kind of call."""
 
 from __future__ import annotations
 
